@@ -1,0 +1,36 @@
+package frontdoor
+
+import (
+	"context"
+
+	"github.com/ashore/ashore/internal/identity"
+)
+
+// Caller is who sent a request whose signature was verified, and how.
+type Caller struct {
+	Principal   identity.Principal
+	AccessKeyID string
+	RequestID   string
+	Service     string // Service.Name, empty for a mounted path
+	Operation   string // "RunTask", empty for a mounted path
+	// Endpoint is scheme://host[:port] as the client addressed this server; the
+	// host is part of what it signed.
+	Endpoint   string
+	RemoteAddr string
+	UserAgent  string
+}
+
+type callerKey struct{}
+
+// CallerFrom returns the caller of the request that ctx belongs to, or the
+// zero Caller outside of one.
+func CallerFrom(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}
+
+// WithCaller returns a context that carries c: what the front door gives to
+// each handler, and a test gives in its place.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}

@@ -1,0 +1,61 @@
+package frontdoor
+
+import (
+	"context"
+	"fmt"
+)
+
+// A Service is one AWS JSON 1.1 API that is served here.
+type Service struct {
+	Name         string // as messages name it: "ecs"
+	SigningName  string // in the credential scope: "ecs"
+	TargetPrefix string // of X-Amz-Target: "AmazonEC2ContainerServiceV20141113"
+
+	// Impl holds the handlers. Every exported method of the SDK's signature,
+	//
+	//	func (s *T) RunTask(ctx context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutput, error)
+	//
+	// is the operation of its name. A handler answers an error of the SDK's
+	// types package or any other smithy.APIError; anything else is a 500 whose
+	// detail stays in the log.
+	Impl any
+
+	// Operations says, for each method of Impl, what authorization needs. New
+	// fails where the two differ.
+	Operations map[string]Operation
+
+	// Unserved names the operations that the API has and Impl lacks. It only
+	// makes the refusal more exact: known but not served, or unknown.
+	Unserved []string
+}
+
+// An Operation declares what authorization needs to know before a handler runs.
+type Operation struct {
+	Action string // "ecs:RunTask"
+	// Resources are the ARNs that a request touches, or "*" where it touches
+	// nothing that has one. An error refuses the request as a handler's does.
+	// Nil means "*".
+	Resources func(ctx context.Context, c Caller, in any) ([]string, error)
+}
+
+// Op declares an operation whose input is In. A nil resources means "*".
+func Op[In any](action string, resources func(ctx context.Context, c Caller, in *In) []string) Operation {
+	if resources == nil {
+		return Operation{Action: action}
+	}
+	return OpE(action, func(ctx context.Context, c Caller, in *In) ([]string, error) {
+		return resources(ctx, c, in), nil
+	})
+}
+
+// OpE is Op for resources that can be wrong by themselves, such as a malformed
+// ARN.
+func OpE[In any](action string, resources func(ctx context.Context, c Caller, in *In) ([]string, error)) Operation {
+	return Operation{Action: action, Resources: func(ctx context.Context, c Caller, in any) ([]string, error) {
+		typed, ok := in.(*In)
+		if !ok {
+			return nil, fmt.Errorf("frontdoor: %s is declared for %T, not %T", action, new(In), in)
+		}
+		return resources(ctx, c, typed)
+	}}
+}
