@@ -1,0 +1,151 @@
+package fleet
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Partition is the ARN partition of everything Ashore names.
+const Partition = "aws"
+
+// Site is where an installation's resources live: the account and region in
+// each of its ARNs and store keys.
+type Site struct {
+	Account string
+	Region  string
+}
+
+func (s Site) arn(resource string) string {
+	return "arn:" + Partition + ":ecs:" + s.Region + ":" + s.Account + ":" + resource
+}
+
+// ClusterARN names a cluster.
+func (s Site) ClusterARN(cluster string) string { return s.arn("cluster/" + cluster) }
+
+// InstanceARN names a container instance in ECS's long format.
+func (s Site) InstanceARN(cluster, id string) string {
+	return s.arn("container-instance/" + cluster + "/" + id)
+}
+
+// TaskARN names a task in ECS's long format.
+func (s Site) TaskARN(cluster, id string) string { return s.arn("task/" + cluster + "/" + id) }
+
+// TaskDefinitionARN names one revision of a family.
+func (s Site) TaskDefinitionARN(family string, revision int) string {
+	return s.arn("task-definition/" + family + ":" + strconv.Itoa(revision))
+}
+
+// ContainerARN names a container of a task.
+func (s Site) ContainerARN(cluster, task, id string) string {
+	return s.arn("container/" + cluster + "/" + task + "/" + id)
+}
+
+// ARN is a parsed ECS ARN: Type "cluster", "task", "container-instance" …, and
+// what follows the first slash.
+type ARN struct {
+	Partition, Service, Region, Account string
+	Type, Rest                          string
+}
+
+// IsARN says whether s is meant as an ARN.
+func IsARN(s string) bool { return strings.HasPrefix(s, "arn:") }
+
+// ParseARN splits an ARN. It checks the form only, not whose it is.
+func ParseARN(s string) (ARN, error) {
+	p := strings.SplitN(s, ":", 6)
+	if len(p) != 6 || p[0] != "arn" || p[1] == "" || p[2] == "" || p[5] == "" {
+		return ARN{}, fmt.Errorf("%q is not an ARN", s)
+	}
+	typ, rest, ok := strings.Cut(p[5], "/")
+	if !ok || rest == "" {
+		return ARN{}, fmt.Errorf("%q is not an ARN of an ECS resource", s)
+	}
+	return ARN{Partition: p[1], Service: p[2], Region: p[3], Account: p[4], Type: typ, Rest: rest}, nil
+}
+
+// Ours says whether the ARN belongs to this site and ECS.
+func (s Site) Ours(a ARN) bool {
+	return a.Service == "ecs" && a.Region == s.Region && a.Account == s.Account
+}
+
+// ClusterName resolves what a request calls a cluster: a name, an ARN, or
+// nothing, which is "default". ok is false for an ARN of another type, account
+// or region.
+func (s Site) ClusterName(ref string) (name string, ok bool) {
+	if ref == "" {
+		return DefaultCluster, true
+	}
+	if !IsARN(ref) {
+		return ref, true
+	}
+	a, err := ParseARN(ref)
+	if err != nil || !s.Ours(a) || a.Type != "cluster" {
+		return "", false
+	}
+	return a.Rest, true
+}
+
+// MemberID resolves what a request calls a task or a container instance of a
+// cluster: its id, its long ARN, or the old short ARN without the cluster. ok
+// is false where the ARN is of another type, account, region or cluster.
+func (s Site) MemberID(typ, cluster, ref string) (id string, ok bool) {
+	if !IsARN(ref) {
+		return ref, true
+	}
+	a, err := ParseARN(ref)
+	if err != nil || !s.Ours(a) || a.Type != typ {
+		return "", false
+	}
+	if in, id, long := strings.Cut(a.Rest, "/"); long {
+		return id, in == cluster
+	}
+	return a.Rest, true
+}
+
+// TaskDefinitionRef is a parsed family, family:revision or ARN. Revision 0
+// means the family's latest ACTIVE one.
+type TaskDefinitionRef struct {
+	Family   string
+	Revision int
+}
+
+// TaskDefinitionRef parses what a request calls a task definition.
+func (s Site) TaskDefinitionRef(ref string) (TaskDefinitionRef, error) {
+	name := ref
+	if IsARN(ref) {
+		a, err := ParseARN(ref)
+		if err != nil || !s.Ours(a) || a.Type != "task-definition" {
+			return TaskDefinitionRef{}, fmt.Errorf("%q is not the ARN of a task definition of account %s in %s", ref, s.Account, s.Region)
+		}
+		name = a.Rest
+	}
+	family, rev, has := strings.Cut(name, ":")
+	if !ValidName(family) {
+		return TaskDefinitionRef{}, fmt.Errorf("%q is not a task definition's family", family)
+	}
+	if !has {
+		return TaskDefinitionRef{Family: family}, nil
+	}
+	n, err := strconv.Atoi(rev)
+	if err != nil || n < 1 {
+		return TaskDefinitionRef{}, fmt.Errorf("%q is not a task definition's revision", rev)
+	}
+	return TaskDefinitionRef{Family: family, Revision: n}, nil
+}
+
+// ValidName says whether s can name a cluster, family or container: up to 255
+// letters, digits, hyphens and underscores (ECS API reference).
+func ValidName(s string) bool {
+	if s == "" || len(s) > 255 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+	return true
+}

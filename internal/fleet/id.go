@@ -1,0 +1,35 @@
+package fleet
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// IDLength is the length of a task's or container instance's id in hex digits.
+const IDLength = 32
+
+// NewID returns a random id of 32 lower-case hex digits, as ECS gives to tasks
+// and container instances.
+func NewID() string {
+	var b [IDLength / 2]byte
+	rand.Read(b[:]) // crypto/rand.Read never fails since Go 1.24
+	return hex.EncodeToString(b[:])
+}
+
+// DerivedID returns the id that belongs to the given parts: the same parts give
+// the same id, so a repeated request collides with itself instead of doubling.
+func DerivedID(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(p))
+		h.Write([]byte{0})
+	}
+	return hex.EncodeToString(h.Sum(nil))[:IDLength]
+}
+
+// IsID says whether s has the form of a task's or container instance's id.
+func IsID(s string) bool {
+	return len(s) == IDLength && strings.Trim(s, "0123456789abcdef") == ""
+}

@@ -1,0 +1,68 @@
+package fleet
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// InstanceStatus is a container instance's life as the control plane wants it.
+type InstanceStatus string
+
+const (
+	InstanceActive        InstanceStatus = "ACTIVE"
+	InstanceDraining      InstanceStatus = "DRAINING"
+	InstanceDeregistering InstanceStatus = "DEREGISTERING"
+	InstanceInactive      InstanceStatus = "INACTIVE"
+)
+
+// Instance is a host that has registered in a cluster.
+type Instance struct {
+	Cluster      string            `json:"cluster"`
+	ID           string            `json:"id"`
+	Status       InstanceStatus    `json:"status"`
+	StatusReason string            `json:"statusReason,omitempty"`
+	RegisteredAt time.Time         `json:"registeredAt"`
+	Registered   Capacity          `json:"registered"`
+	Resources    []types.Resource  `json:"resources,omitempty"` // as the agent sent them
+	Attributes   []types.Attribute `json:"attributes,omitempty"`
+	Tags         []types.Tag       `json:"tags,omitempty"`
+	// ClientToken is that of the registration that made the record: its retry
+	// finds the same instance.
+	ClientToken string `json:"clientToken,omitempty"`
+	// Principal is the ARN of the host's own principal; it alone may report
+	// for this instance.
+	Principal string `json:"principal,omitempty"`
+	// Version is what ECS calls the instance's version: it grows with each
+	// change of the record.
+	Version int64 `json:"version"`
+
+	Extra jsontext.Value `json:",unknown"`
+}
+
+// InstanceSession says that an instance's agent is connected, and to which
+// server. The record lives under that server's lease: it ends with the server.
+type InstanceSession struct {
+	Server       string    `json:"server"`
+	Connection   string    `json:"connection"` // unique for each connection; the newest wins
+	AgentVersion string    `json:"agentVersion,omitempty"`
+	AgentHash    string    `json:"agentHash,omitempty"`
+	Docker       string    `json:"dockerVersion,omitempty"`
+	ConnectedAt  time.Time `json:"connectedAt"`
+
+	Extra jsontext.Value `json:",unknown"`
+}
+
+// Attribute returns the value of an attribute and whether the instance has it.
+func (i *Instance) Attribute(name string) (string, bool) {
+	for k := range i.Attributes {
+		if a := &i.Attributes[k]; a.Name != nil && *a.Name == name {
+			if a.Value == nil {
+				return "", true
+			}
+			return *a.Value, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,88 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Protocol of a port.
+type Protocol string
+
+const (
+	TCP Protocol = "tcp"
+	UDP Protocol = "udp"
+)
+
+// Port is a host's port.
+type Port struct {
+	Number   uint16   `json:"number"`
+	Protocol Protocol `json:"protocol"`
+}
+
+func (p Port) String() string { return strconv.Itoa(int(p.Number)) + "/" + string(p.Protocol) }
+
+// Capacity is what a host brings: CPU in units (1024 a core), memory in MiB,
+// the ports it keeps for itself, the ids of its GPUs.
+type Capacity struct {
+	CPU           int      `json:"cpu"`
+	Memory        int      `json:"memory"`
+	ReservedPorts []Port   `json:"reservedPorts,omitempty"`
+	GPUs          []string `json:"gpus,omitempty"`
+}
+
+// Reservation is what a task holds on its host from placement until its host
+// reports it STOPPED. CPU in units, memory in MiB.
+type Reservation struct {
+	CPU    int      `json:"cpu"`
+	Memory int      `json:"memory"`
+	Ports  []Port   `json:"ports,omitempty"` // fixed host ports
+	GPUs   []string `json:"gpus,omitempty"`
+}
+
+// Usage sums the reservations on one host. It is derived, never stored.
+// The zero value is an idle host.
+type Usage struct {
+	CPU, Memory      int
+	Pending, Running int
+	// Holders maps a held port to the id of the task that holds it. Maps are
+	// copied before each change: a Usage in a snapshot never changes.
+	Holders map[Port]string
+	GPUs    map[string]string
+}
+
+// Free returns what is left of the capacity.
+func (u *Usage) Free(c *Capacity) (cpu, memory int) {
+	if u == nil {
+		return c.CPU, c.Memory
+	}
+	return c.CPU - u.CPU, c.Memory - u.Memory
+}
+
+// PortHolder says who holds a port: a task's id, "" with ok for the host
+// itself, or ok false for a free one.
+func (u *Usage) PortHolder(c *Capacity, p Port) (task string, ok bool) {
+	if slices.Contains(c.ReservedPorts, p) {
+		return "", true
+	}
+	if u == nil {
+		return "", false
+	}
+	task, ok = u.Holders[p]
+	return task, ok
+}
+
+// ParsePortRange parses "a-b" into its bounds.
+func ParsePortRange(s string) (from, to uint16, err error) {
+	a, b, ok := strings.Cut(s, "-")
+	if !ok {
+		return 0, 0, fmt.Errorf("port range %q is not of the form first-last", s)
+	}
+	x, err1 := strconv.ParseUint(strings.TrimSpace(a), 10, 16)
+	y, err2 := strconv.ParseUint(strings.TrimSpace(b), 10, 16)
+	if err1 != nil || err2 != nil || x == 0 || x > y {
+		return 0, 0, fmt.Errorf("port range %q is not of the form first-last", s)
+	}
+	return uint16(x), uint16(y), nil
+}

@@ -1,0 +1,45 @@
+package fleet
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Family counts the revisions of a task definition's family. A revision number
+// is never used again, whatever becomes of the revision.
+type Family struct {
+	Name   string `json:"name"`
+	Latest int    `json:"latest"`
+
+	Extra jsontext.Value `json:",unknown"`
+}
+
+// TaskDefinition is one revision, written once. Definition is what was
+// registered, after ECS's defaults and normalisation, without its tags.
+type TaskDefinition struct {
+	Family             string                           `json:"family"`
+	Revision           int                              `json:"revision"`
+	RegisteredAt       time.Time                        `json:"registeredAt"`
+	RegisteredBy       string                           `json:"registeredBy,omitempty"`
+	Definition         *ecs.RegisterTaskDefinitionInput `json:"definition"`
+	Compatibilities    []types.Compatibility            `json:"compatibilities,omitempty"`
+	RequiresAttributes []types.Attribute                `json:"requiresAttributes,omitempty"`
+	// Reserve is what one task of this revision takes from a host, before
+	// overrides.
+	Reserve Reservation `json:"reserve"`
+
+	Extra jsontext.Value `json:",unknown"`
+}
+
+// TaskDefinitionState is the changing part of a revision. Its absence means
+// ACTIVE and no tags.
+type TaskDefinitionState struct {
+	Status         types.TaskDefinitionStatus `json:"status"`
+	DeregisteredAt time.Time                  `json:"deregisteredAt,omitzero"`
+	Tags           []types.Tag                `json:"tags,omitempty"`
+
+	Extra jsontext.Value `json:",unknown"`
+}

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// headKey is written by every transaction. Its revision is that of the newest
+// acknowledged write.
+const headKey = "head"
+
+// load reads every record at one revision into the tables and returns it.
+func (s *Store) load(ctx context.Context) (int64, error) {
+	rev, err := s.list(ctx, func(kvs []*mvccpb.KeyValue) error {
+		for _, kv := range kvs {
+			path := strings.TrimPrefix(string(kv.Key), s.root)
+			if _, err := s.work.apply(path, kv.Value, kv.ModRevision); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return rev, err
+}
+
+// page is how many records one read of a listing asks for.
+const page = 2000
+
+// list reads all records at one revision, page by page, in key order.
+func (s *Store) list(ctx context.Context, each func([]*mvccpb.KeyValue) error) (int64, error) {
+	end := clientv3.GetPrefixRangeEnd(s.root)
+	from, rev := s.root, int64(0)
+	for {
+		r, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page), clientv3.WithRev(rev))
+		if err != nil {
+			return 0, fmt.Errorf("read the state from etcd: %w", err)
+		}
+		if rev == 0 {
+			rev = r.Header.Revision
+		}
+		if err := each(r.Kvs); err != nil {
+			return 0, err
+		}
+		if !r.More {
+			return rev, nil
+		}
+		from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
+	}
+}
+
+// follow keeps the tables current until the store is closed. A watch that
+// breaks is taken up where it broke; one whose revision was compacted away is
+// replaced by a listing.
+func (s *Store) follow() {
+	delay := 10 * time.Millisecond
+	for s.ctx.Err() == nil {
+		began := time.Now()
+		compacted, err := s.watch(s.ctx)
+		if compacted {
+			err = s.relist(s.ctx)
+		}
+		if s.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.log.Warn("store: watch interrupted", "err", err, "retry_in", delay)
+			if broken, ok := err.(corruptError); ok {
+				s.cancel(broken)
+				return
+			}
+		}
+		if time.Since(began) > time.Minute {
+			delay = 10 * time.Millisecond
+		}
+		if pause(s.ctx, delay/2+rand.N(delay)) != nil {
+			return
+		}
+		delay = min(2*delay, 2*time.Second)
+	}
+}
+
+// corruptError is a record that can't be read: going on would show a state that
+// never was.
+type corruptError struct{ error }
+
+func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
+	defer cancel()
+	from := s.Snapshot().rev + 1
+	for r := range s.client.Watch(ctx, s.root, clientv3.WithPrefix(), clientv3.WithRev(from)) {
+		if r.CompactRevision > 0 {
+			return true, nil
+		}
+		if err := r.Err(); err != nil {
+			return false, err
+		}
+		if len(r.Events) == 0 {
+			continue
+		}
+		changes := make([]Change, 0, len(r.Events))
+		for _, ev := range r.Events {
+			path := strings.TrimPrefix(string(ev.Kv.Key), s.root)
+			if path == headKey {
+				continue
+			}
+			var data []byte
+			if ev.Type == mvccpb.Event_PUT {
+				data = ev.Kv.Value
+			}
+			c, err := s.work.apply(path, data, ev.Kv.ModRevision)
+			if err != nil {
+				return false, corruptError{err}
+			}
+			changes = append(changes, c)
+		}
+		s.publish(r.Events[len(r.Events)-1].Kv.ModRevision, changes)
+	}
+	return false, ctx.Err()
+}
+
+// relist reads everything again and applies the difference, deletions included.
+func (s *Store) relist(ctx context.Context) error {
+	fresh := &tables{}
+	seen := map[string]bool{}
+	var changes []Change
+	rev, err := s.list(ctx, func(kvs []*mvccpb.KeyValue) error {
+		for _, kv := range kvs {
+			path := strings.TrimPrefix(string(kv.Key), s.root)
+			c, err := fresh.apply(path, kv.Value, kv.ModRevision)
+			if err != nil {
+				return corruptError{err}
+			}
+			seen[path] = true
+			if path != headKey && s.work.mod(path) != kv.ModRevision {
+				changes = append(changes, c)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for path := range s.work.paths() {
+		if !seen[path] {
+			c, err := s.work.copied().apply(path, nil, 0)
+			if err != nil {
+				return corruptError{err}
+			}
+			changes = append(changes, c)
+		}
+	}
+	s.work = fresh
+	s.publish(rev, changes)
+	return nil
+}
+
+// publish makes the tables' state the newest snapshot and wakes who waits.
+func (s *Store) publish(rev int64, changes []Change) {
+	next := &Snapshot{rev: rev, t: s.work.copied()}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	prev := s.snap.Swap(next)
+	n := s.tail
+	n.Advance = Advance{Prev: prev, Next: next, Changes: changes}
+	n.next = newNode()
+	s.tail = n.next
+	close(n.ready)
+	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool {
+		if w.rev > rev {
+			return false
+		}
+		close(w.done)
+		return true
+	})
+}

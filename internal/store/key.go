@@ -1,0 +1,128 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// Key names a record of type V.
+type Key[V any] struct {
+	path string
+	row  func(*Snapshot) (*V, int64)
+}
+
+func (k Key[V]) String() string { return k.path }
+
+// Guard is the value of a guard key: it says nothing, its revision everything.
+type Guard struct{}
+
+// ClusterKey names a cluster.
+func ClusterKey(name string) Key[fleet.Cluster] {
+	return Key[fleet.Cluster]{"cluster/" + name, func(s *Snapshot) (*fleet.Cluster, int64) {
+		return s.t.clusters.get(name)
+	}}
+}
+
+// ClusterMembers is the prefix of everything that belongs to a cluster.
+func ClusterMembers(name string) string { return "cluster/" + name + "/" }
+
+// InstanceKey names a container instance.
+func InstanceKey(cluster, id string) Key[fleet.Instance] {
+	return Key[fleet.Instance]{"cluster/" + cluster + "/instance/" + id, func(s *Snapshot) (*fleet.Instance, int64) {
+		return s.t.instances.get(cluster + "/" + id)
+	}}
+}
+
+// HostGuard guards what is free on a container instance: whoever reserves there
+// compares and rewrites it.
+func HostGuard(cluster, id string) Key[Guard] {
+	return Key[Guard]{"cluster/" + cluster + "/instance/" + id + "/guard", func(s *Snapshot) (*Guard, int64) {
+		return s.t.guards.get(cluster + "/" + id)
+	}}
+}
+
+// SessionKey names the record of an instance's connected agent.
+func SessionKey(cluster, id string) Key[fleet.InstanceSession] {
+	return Key[fleet.InstanceSession]{"cluster/" + cluster + "/instance/" + id + "/session", func(s *Snapshot) (*fleet.InstanceSession, int64) {
+		return s.t.sessions.get(cluster + "/" + id)
+	}}
+}
+
+// TaskKey names a task's immutable record.
+func TaskKey(cluster, id string) Key[fleet.Task] {
+	return Key[fleet.Task]{"cluster/" + cluster + "/task/" + id, func(s *Snapshot) (*fleet.Task, int64) {
+		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		if !ok {
+			return nil, 0
+		}
+		return r.state.Task, r.taskMod
+	}}
+}
+
+// TaskStopKey names the wish that a task end.
+func TaskStopKey(cluster, id string) Key[fleet.TaskStop] {
+	return Key[fleet.TaskStop]{"cluster/" + cluster + "/task/" + id + "/stop", func(s *Snapshot) (*fleet.TaskStop, int64) {
+		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		if !ok {
+			return nil, 0
+		}
+		return r.state.Stop, r.stopMod
+	}}
+}
+
+// TaskReportKey names what a task's host has said of it.
+func TaskReportKey(cluster, id string) Key[fleet.TaskReport] {
+	return Key[fleet.TaskReport]{"cluster/" + cluster + "/task/" + id + "/report", func(s *Snapshot) (*fleet.TaskReport, int64) {
+		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		if !ok {
+			return nil, 0
+		}
+		return r.state.Report, r.reportMod
+	}}
+}
+
+// TokenKey names what a clientToken brought about; hash is of the token, whose
+// text may be anything.
+func TokenKey(cluster, hash string) Key[fleet.Token] {
+	return Key[fleet.Token]{"cluster/" + cluster + "/token/" + hash, func(s *Snapshot) (*fleet.Token, int64) {
+		return s.t.tokens.get(cluster + "/" + hash)
+	}}
+}
+
+// FamilyKey names a task definition's family.
+func FamilyKey(name string) Key[fleet.Family] {
+	return Key[fleet.Family]{"family/" + name, func(s *Snapshot) (*fleet.Family, int64) {
+		return s.t.families.get(name)
+	}}
+}
+
+// TaskDefinitionKey names one revision's immutable record.
+func TaskDefinitionKey(family string, revision int) Key[fleet.TaskDefinition] {
+	rev := revisionKey(family, revision)
+	return Key[fleet.TaskDefinition]{"family/" + strings.Replace(rev, "/", "/revision/", 1), func(s *Snapshot) (*fleet.TaskDefinition, int64) {
+		return s.t.definitions.get(rev)
+	}}
+}
+
+// TaskDefinitionStateKey names the changing part of a revision.
+func TaskDefinitionStateKey(family string, revision int) Key[fleet.TaskDefinitionState] {
+	rev := revisionKey(family, revision)
+	return Key[fleet.TaskDefinitionState]{"family/" + strings.Replace(rev, "/", "/revision/", 1) + "/state", func(s *Snapshot) (*fleet.TaskDefinitionState, int64) {
+		return s.t.definitionStates.get(rev)
+	}}
+}
+
+// AccessKeyKey names an access key by its id.
+func AccessKeyKey(id string) Key[fleet.AccessKey] {
+	return Key[fleet.AccessKey]{"accesskey/" + id, func(s *Snapshot) (*fleet.AccessKey, int64) {
+		return s.t.accessKeys.get(id)
+	}}
+}
+
+// revisionKey pads the number so that text order is number order: ECS allows
+// 1,000,000 revisions a family.
+func revisionKey(family string, revision int) string {
+	return fmt.Sprintf("%s/%08d", family, revision)
+}

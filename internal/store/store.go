@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// Config says where the state lies in etcd.
+type Config struct {
+	Prefix string // of every key, "/ashore" unless set
+	Site   fleet.Site
+	// Sole says that no other process writes below the prefix, as on an
+	// embedded etcd: what this process has committed is then all there is.
+	Sole bool
+	// LeaseTTL is how long sessions outlive their server. 10 s unless set;
+	// etcd counts in whole seconds.
+	LeaseTTL time.Duration
+	Log      *slog.Logger
+}
+
+// Store is the state of one installation. Its methods may be called from any
+// goroutine.
+type Store struct {
+	client *clientv3.Client // constant
+	cfg    Config           // constant
+	root   string           // constant: prefix of this site's records, with a slash
+	log    *slog.Logger
+
+	snap atomic.Pointer[Snapshot]
+
+	mu      sync.Mutex
+	tail    *node    // the advance to come; guarded by mu
+	waiters []waiter // for revisions; guarded by mu
+
+	work    *tables // owned by the watch goroutine after Open
+	commits chan *commit
+	heads   chan chan headResult
+	lease   lease
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wg     sync.WaitGroup
+}
+
+type waiter struct {
+	rev  int64
+	done chan struct{}
+}
+
+// ErrClosed is the cause of calls that a closed store did not carry out.
+var ErrClosed = errors.New("store is closed")
+
+// ErrConflict is returned by Update when the transaction lost against others
+// as often as it was tried.
+var ErrConflict = errors.New("too many conflicting writes")
+
+// Open loads the state and begins to follow it. The client stays the caller's;
+// the store must be closed before it.
+func Open(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, error) {
+	if cfg.Prefix == "" {
+		cfg.Prefix = "/ashore"
+	}
+	if cfg.LeaseTTL == 0 {
+		cfg.LeaseTTL = 10 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Site.Account == "" || cfg.Site.Region == "" {
+		return nil, errors.New("store: account and region must be set")
+	}
+	s := &Store{
+		client:  client,
+		cfg:     cfg,
+		root:    fmt.Sprintf("%s/v1/%s/%s/", cfg.Prefix, cfg.Site.Account, cfg.Site.Region),
+		log:     cfg.Log,
+		tail:    newNode(),
+		work:    &tables{},
+		commits: make(chan *commit, 1024),
+		heads:   make(chan chan headResult, 1024),
+	}
+	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	rev, err := s.load(ctx)
+	if err != nil {
+		s.cancel(err)
+		return nil, err
+	}
+	s.snap.Store(&Snapshot{rev: rev, t: s.work.copied()})
+	for _, loop := range []func(){s.follow, s.commitLoop, s.headLoop} {
+		s.wg.Go(loop)
+	}
+	return s, nil
+}
+
+// Close ends the store's goroutines and its lease, and waits for them.
+func (s *Store) Close() error {
+	s.revokeLease()
+	s.cancel(ErrClosed)
+	s.wg.Wait()
+	return nil
+}
+
+// Done is closed when the store can't go on; Err then says why.
+func (s *Store) Done() <-chan struct{} { return s.ctx.Done() }
+
+// Err returns why the store ended: ErrClosed after Close.
+func (s *Store) Err() error { return context.Cause(s.ctx) }
+
+// Site returns the account and region of the store's records.
+func (s *Store) Site() fleet.Site { return s.cfg.Site }
+
+// Snapshot returns the newest state that this process knows.
+func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
+
+// Fresh returns a snapshot with every write that was acknowledged, by whichever
+// server, before the call.
+func (s *Store) Fresh(ctx context.Context) (*Snapshot, error) {
+	if s.cfg.Sole {
+		return s.Snapshot(), nil
+	}
+	rev, err := s.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.wait(ctx, rev); err != nil {
+		return nil, err
+	}
+	return s.Snapshot(), nil
+}
+
+// maxTries bounds how often Update runs a function that keeps losing.
+const maxTries = 64
+
+// Update runs fn over the newest snapshot and commits what it wrote; on a
+// conflict fn runs again, so it must set its results anew each time. An error
+// of fn is returned as it is and nothing is written; it is an error of the fresh
+// state, also where another server has just changed it. When Update returns nil,
+// Snapshot shows the writes.
+func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
+	fresh := s.cfg.Sole
+	for try := range maxTries {
+		snap := s.Snapshot()
+		tx := newTx(snap)
+		if err := fn(tx); err != nil {
+			if fresh {
+				return err
+			}
+			// The refusal may rest on a state that is no more.
+			fresh = true
+			if _, err := s.Fresh(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(tx.order) == 0 {
+			return nil
+		}
+		rev, ok, err := s.commit(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := s.wait(ctx, rev); err != nil {
+			return err
+		}
+		if ok {
+			return nil
+		}
+		if try > 2 {
+			if err := pause(ctx, time.Duration(rand.Int64N(int64(min(try, 20))*int64(time.Millisecond)))); err != nil {
+				return err
+			}
+		}
+	}
+	return ErrConflict
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// wait returns once the snapshot shows revision rev.
+func (s *Store) wait(ctx context.Context, rev int64) error {
+	if s.Snapshot().rev >= rev {
+		return nil
+	}
+	s.mu.Lock()
+	if s.snap.Load().rev >= rev {
+		s.mu.Unlock()
+		return nil
+	}
+	w := waiter{rev, make(chan struct{})}
+	s.waiters = append(s.waiters, w)
+	s.mu.Unlock()
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.ctx.Done():
+		return s.Err()
+	}
+}

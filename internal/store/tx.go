@@ -1,0 +1,102 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrExists is returned by Create for a record that is there already.
+var ErrExists = errors.New("record exists already")
+
+// Tx collects the reads and writes of one transaction. It belongs to the
+// function that Update calls and must not outlive it.
+type Tx struct {
+	snap   *Snapshot
+	reads  map[string]int64 // key → revision seen, 0 for an absent record
+	ranges []string         // prefixes that must not have changed
+	writes map[string][]byte
+	order  []string // keys of writes in the order of their first write
+	leased map[string]bool
+}
+
+func newTx(s *Snapshot) *Tx {
+	return &Tx{snap: s, reads: map[string]int64{}, writes: map[string][]byte{}}
+}
+
+// Snapshot is what the transaction decides on. Reads through it are not
+// guarded.
+func (tx *Tx) Snapshot() *Snapshot { return tx.snap }
+
+// Get reads a record, nil where there is none, and guards it: the transaction
+// only commits while the record is as it was read. The record is the
+// snapshot's: copy it before changing anything.
+func Get[V any](tx *Tx, k Key[V]) *V {
+	v, mod := k.row(tx.snap)
+	tx.reads[k.path] = mod
+	return v
+}
+
+// Create writes a record that must not exist.
+func Create[V any](tx *Tx, k Key[V], v *V) error {
+	if Get(tx, k) != nil {
+		return fmt.Errorf("%s: %w", k.path, ErrExists)
+	}
+	return Put(tx, k, v)
+}
+
+// Put writes a record that the transaction has read by Get.
+func Put[V any](tx *Tx, k Key[V], v *V) error {
+	if _, read := tx.reads[k.path]; !read {
+		return fmt.Errorf("store: %s is written without having been read", k.path)
+	}
+	data, err := marshal(v)
+	if err != nil {
+		return fmt.Errorf("%s: %w", k.path, err)
+	}
+	tx.write(k.path, data)
+	return nil
+}
+
+// PutLeased is Put of a record that ends with this store's lease: when the
+// server dies or loses etcd for the lease's time.
+func PutLeased[V any](tx *Tx, k Key[V], v *V) error {
+	if err := Put(tx, k, v); err != nil {
+		return err
+	}
+	if tx.leased == nil {
+		tx.leased = map[string]bool{}
+	}
+	tx.leased[k.path] = true
+	return nil
+}
+
+// Delete removes a record that the transaction has read by Get.
+func Delete[V any](tx *Tx, k Key[V]) error {
+	if _, read := tx.reads[k.path]; !read {
+		return fmt.Errorf("store: %s is deleted without having been read", k.path)
+	}
+	tx.write(k.path, nil)
+	return nil
+}
+
+// Claim guards a set by its guard key: compared and rewritten, so of two
+// transactions that decide over the set at once only one commits.
+func (tx *Tx) Claim(k Key[Guard]) error {
+	if _, done := tx.writes[k.path]; done {
+		return nil
+	}
+	Get(tx, k)
+	return Put(tx, k, &Guard{})
+}
+
+// Unchanged guards a set by its prefix: the transaction only commits if nothing
+// below it has been created or modified since the snapshot. Deletions are not
+// seen, so it suits decisions that hold for any smaller set, such as emptiness.
+func (tx *Tx) Unchanged(prefix string) { tx.ranges = append(tx.ranges, prefix) }
+
+func (tx *Tx) write(path string, data []byte) {
+	if _, again := tx.writes[path]; !again {
+		tx.order = append(tx.order, path)
+	}
+	tx.writes[path] = data
+}
