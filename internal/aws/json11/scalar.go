@@ -1,0 +1,237 @@
+package json11
+
+import (
+	"encoding/base64"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+func planString(p *plan, t reflect.Type) {
+	p.name = "a String"
+	p.enc = func(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+		return appendString(dst, v.String()), nil
+	}
+	p.dec = func(d *decoder, v reflect.Value, _ int) error {
+		s, err := d.text(p)
+		if err == nil {
+			v.SetString(s)
+		}
+		return err
+	}
+	if t != stringT { // an enum: empty means that it was never set
+		p.absent = func(v reflect.Value) bool { return v.Len() == 0 }
+	}
+}
+
+func planBool(p *plan) {
+	p.name = "a Boolean"
+	p.enc = func(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+		return strconv.AppendBool(dst, v.Bool()), nil
+	}
+	p.dec = func(d *decoder, v reflect.Value, _ int) error {
+		if k := d.PeekKind(); k != 't' && k != 'f' {
+			return d.mismatch(k, p)
+		}
+		tok, err := d.ReadToken()
+		if err != nil {
+			return syntax(err)
+		}
+		v.SetBool(tok.Bool())
+		return nil
+	}
+}
+
+func planInt(p *plan) {
+	p.name = "an Integer"
+	p.enc = func(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+		return strconv.AppendInt(dst, v.Int(), 10), nil
+	}
+	p.dec = func(d *decoder, v reflect.Value, _ int) error {
+		raw, err := d.scalar('0', p)
+		if err != nil {
+			return err
+		}
+		n, ok := parseInt(raw)
+		if !ok {
+			if f, err := strconv.ParseFloat(string(raw), 64); err == nil && f == math.Trunc(f) {
+				return errorf("%s is out of range", raw)
+			}
+			return errorf("%s is not an Integer", raw)
+		}
+		if v.OverflowInt(n) {
+			return errorf("%s is out of range", raw)
+		}
+		v.SetInt(n)
+		return nil
+	}
+}
+
+// parseInt also takes whole numbers written as 1.0 or 1e3, as AWS does.
+func parseInt(raw []byte) (int64, bool) {
+	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		return n, true
+	}
+	if f, err := strconv.ParseFloat(string(raw), 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return int64(f), true
+	}
+	return 0, false
+}
+
+func planFloat(p *plan) {
+	p.name = "a Float"
+	p.enc = func(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+		f := v.Float()
+		switch {
+		case math.IsNaN(f):
+			return append(dst, `"NaN"`...), nil
+		case math.IsInf(f, 1):
+			return append(dst, `"Infinity"`...), nil
+		case math.IsInf(f, -1):
+			return append(dst, `"-Infinity"`...), nil
+		}
+		start := len(dst)
+		dst = jsontext.AppendFloat(dst, f, v.Type().Bits())
+		if !strings.ContainsAny(string(dst[start:]), ".e") {
+			dst = append(dst, ".0"...) // as ECS answers doubleValue
+		}
+		return dst, nil
+	}
+	p.dec = func(d *decoder, v reflect.Value, _ int) error {
+		if d.PeekKind() == '"' {
+			s, err := d.text(p)
+			if err != nil {
+				return err
+			}
+			f, ok := map[string]float64{"NaN": math.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1)}[s]
+			if !ok {
+				return errorf("%s can not be converted to %s", "STRING_VALUE", p.name)
+			}
+			v.SetFloat(f)
+			return nil
+		}
+		raw, err := d.scalar('0', p)
+		if err != nil {
+			return err
+		}
+		f, err := strconv.ParseFloat(string(raw), v.Type().Bits())
+		if err != nil {
+			return errorf("%s is out of range", raw)
+		}
+		v.SetFloat(f)
+		return nil
+	}
+}
+
+func planBlob(p *plan) {
+	p.name = "a Blob"
+	p.absent = isNil
+	p.enc = func(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+		dst = append(dst, '"')
+		dst = base64.StdEncoding.AppendEncode(dst, v.Bytes())
+		return append(dst, '"'), nil
+	}
+	p.dec = func(d *decoder, v reflect.Value, _ int) error {
+		s, err := d.text(p)
+		if err != nil {
+			return err
+		}
+		b, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			return &Error{Msg: "not base64", Err: err}
+		}
+		v.SetBytes(b)
+		return nil
+	}
+}
+
+func planTime(p *plan) {
+	p.name = "a Timestamp"
+	p.absent = reflect.Value.IsZero
+	p.enc = func(dst []byte, v reflect.Value, _ int) ([]byte, error) {
+		return appendTime(dst, v.Interface().(time.Time)), nil
+	}
+	p.dec = func(d *decoder, v reflect.Value, _ int) error {
+		var t time.Time
+		if d.PeekKind() == '"' {
+			s, err := d.text(p)
+			if err != nil {
+				return err
+			}
+			if t, err = time.Parse(time.RFC3339Nano, s); err != nil {
+				return &Error{Msg: strconv.Quote(s) + " is not a Timestamp", Err: err}
+			}
+			t = t.UTC()
+		} else {
+			raw, err := d.scalar('0', p)
+			if err != nil {
+				return err
+			}
+			var ok bool
+			if t, ok = parseEpoch(string(raw)); !ok {
+				return errorf("%s is not a Timestamp", raw)
+			}
+		}
+		if y := t.Year(); y < 1 || y > 9999 {
+			return errorf("the year %d is out of range for a Timestamp", y)
+		}
+		v.Set(reflect.ValueOf(t))
+		return nil
+	}
+}
+
+// appendTime writes epoch seconds, with milliseconds where there are any.
+func appendTime(dst []byte, t time.Time) []byte {
+	ms := t.UnixMilli() // rounds down, also before 1970
+	if ms < 0 {
+		dst, ms = append(dst, '-'), -ms
+	}
+	dst = strconv.AppendInt(dst, ms/1000, 10)
+	frac := ms % 1000
+	if frac == 0 {
+		return dst
+	}
+	digits := [4]byte{'.', byte('0' + frac/100), byte('0' + frac/10%10), byte('0' + frac%10)}
+	return append(dst, strings.TrimRight(string(digits[:]), "0")...)
+}
+
+// parseEpoch reads seconds since 1970, exactly to the nanosecond unless they
+// are written with an exponent.
+func parseEpoch(s string) (time.Time, bool) {
+	if strings.ContainsAny(s, "eE") {
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil || math.Abs(f) > 1e12 {
+			return time.Time{}, false
+		}
+		return time.UnixMilli(int64(math.Round(f * 1000))).UTC(), true
+	}
+	whole, frac, _ := strings.Cut(s, ".")
+	sec, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || sec > 1e12 || sec < -1e12 {
+		return time.Time{}, false
+	}
+	if len(frac) > 9 {
+		frac = frac[:9]
+	}
+	var nsec int64
+	if frac != "" {
+		if nsec, err = strconv.ParseInt(frac+"000000000"[len(frac):], 10, 64); err != nil {
+			return time.Time{}, false
+		}
+	}
+	if strings.HasPrefix(s, "-") {
+		nsec = -nsec
+	}
+	return time.Unix(sec, nsec).UTC(), true
+}
+
+// appendString quotes s; bytes that aren't UTF-8 become U+FFFD, which is all
+// that the error of AppendQuote would say.
+func appendString(dst []byte, s string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
+}
