@@ -15,6 +15,7 @@ const (
 	TokenChanged
 	TaskDefinitionChanged
 	AccessKeyChanged
+	HostChanged
 )
 
 // Change names a record that was written or deleted. For task definitions

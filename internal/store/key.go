@@ -121,6 +121,16 @@ func AccessKeyKey(id string) Key[fleet.AccessKey] {
 	}}
 }
 
+// HostKey names a host's principal.
+func HostKey(name string) Key[fleet.Host] {
+	return Key[fleet.Host]{"host/" + name, func(s *Snapshot) (*fleet.Host, int64) {
+		return s.t.hosts.get(name)
+	}}
+}
+
+// AccessKeys is the prefix of every access key.
+const AccessKeys = "accesskey/"
+
 // revisionKey pads the number so that text order is number order: ECS allows
 // 1,000,000 revisions a family.
 func revisionKey(family string, revision int) string {

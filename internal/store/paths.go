@@ -29,7 +29,8 @@ func (t *tables) records() iter.Seq2[string, int64] {
 			each(&t.definitionStates, yield, func(k string) string {
 				return "family/" + strings.Replace(k, "/", "/revision/", 1) + "/state"
 			}) &&
-			each(&t.accessKeys, yield, func(k string) string { return "accesskey/" + k })
+			each(&t.accessKeys, yield, func(k string) string { return "accesskey/" + k }) &&
+			each(&t.hosts, yield, func(k string) string { return "host/" + k })
 		if !ok {
 			return
 		}
@@ -100,6 +101,9 @@ func (t *tables) mod(path string) int64 {
 		return m
 	case p[0] == "accesskey":
 		_, m := t.accessKeys.get(p[1])
+		return m
+	case p[0] == "host" && len(p) == 2:
+		_, m := t.hosts.get(p[1])
 		return m
 	}
 	return 0

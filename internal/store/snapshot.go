@@ -151,6 +151,9 @@ func (s *Snapshot) AccessKeys() iter.Seq[*fleet.AccessKey] {
 	return values(s.t.accessKeys.below("", ""))
 }
 
+// Host returns a host's principal, or nil.
+func (s *Snapshot) Host(name string) *fleet.Host { v, _ := s.t.hosts.get(name); return v }
+
 func values[V any](seq iter.Seq2[string, *V]) iter.Seq[*V] {
 	return func(yield func(*V) bool) {
 		for _, v := range seq {

@@ -21,6 +21,7 @@ type tables struct {
 	definitions      table[fleet.TaskDefinition]  // family/revision
 	definitionStates table[fleet.TaskDefinitionState]
 	accessKeys       table[fleet.AccessKey] // id
+	hosts            table[fleet.Host]      // name
 	tasks            btree.Map[string, *taskRow]
 
 	tasksByInstance set // cluster/instance → task id
@@ -45,7 +46,7 @@ func (t *tables) copied() *tables {
 		clusters: t.clusters.copied(), instances: t.instances.copied(), guards: t.guards.copied(),
 		sessions: t.sessions.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
 		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
-		accessKeys: t.accessKeys.copied(), tasks: *t.tasks.Copy(),
+		accessKeys: t.accessKeys.copied(), hosts: t.hosts.copied(), tasks: *t.tasks.Copy(),
 		tasksByInstance: t.tasksByInstance.copied(), tasksByFamily: t.tasksByFamily.copied(),
 		usage: *t.usage.Copy(), counts: *t.counts.Copy(),
 	}
@@ -72,6 +73,8 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 		return Change{TaskDefinitionChanged, p[1], p[3]}, put(&t.definitionStates, p[1]+"/"+p[3], path, data, mod)
 	case p[0] == "accesskey" && len(p) == 2:
 		return Change{AccessKeyChanged, "", p[1]}, put(&t.accessKeys, p[1], path, data, mod)
+	case p[0] == "host" && len(p) == 2:
+		return Change{HostChanged, "", p[1]}, put(&t.hosts, p[1], path, data, mod)
 	}
 	// A newer server's record: it is not ours to read, and nothing that we
 	// write touches it.
