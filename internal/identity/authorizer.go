@@ -1,0 +1,142 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Authorizer decides who may do what. The administrator may do everything; a
+// host what an agent needs on its own instance.
+type Authorizer struct{ store *store.Store }
+
+// NewAuthorizer decides by what st says of instances and tasks.
+func NewAuthorizer(st *store.Store) *Authorizer { return &Authorizer{st} }
+
+// agentActions are all that an agent calls (ECS's managed policy for container
+// instances has the same list), and what each touches.
+var agentActions = map[string]scope{
+	"ecs:CreateCluster":                 onDefaultCluster,
+	"ecs:RegisterContainerInstance":     onOwnInstance | onNoInstance,
+	"ecs:DiscoverPollEndpoint":          onOwnInstance,
+	"ecs:Poll":                          onOwnInstance,
+	"ecs:StartTelemetrySession":         onOwnInstance,
+	"ecs:UpdateContainerInstancesState": onOwnInstance,
+	"ecs:SubmitTaskStateChange":         onOwnTask,
+	"ecs:SubmitContainerStateChange":    onOwnTask,
+	"ecs:SubmitAttachmentStateChanges":  onOwnTask,
+	"ecs:ListTagsForResource":           onOwnInstance | onOwnTask,
+}
+
+// scope says which resources an action may touch. Clusters are always
+// tolerated beside an instance or task: agents name both.
+type scope int
+
+const (
+	onOwnInstance scope = 1 << iota
+	onOwnTask
+	onDefaultCluster
+	// onNoInstance leaves an instance that does not exist to the handler, whose
+	// answer says more than a denial.
+	onNoInstance
+)
+
+// Authorize returns nil if p may do action on all of resources.
+func (a *Authorizer) Authorize(ctx context.Context, p Principal, action string, resources []string) error {
+	switch p.Kind {
+	case Admin:
+		return nil
+	case Host:
+		scope, known := agentActions[action]
+		if !known {
+			return denied(p, action, "")
+		}
+		for _, r := range resources {
+			ok, err := a.within(ctx, p, scope, r)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return denied(p, action, r)
+			}
+		}
+		return nil
+	}
+	return denied(p, action, "")
+}
+
+func denied(p Principal, action, resource string) error {
+	if resource == "" {
+		return fmt.Errorf("User: %s is not authorized to perform: %s", p.ARN, action)
+	}
+	return fmt.Errorf("User: %s is not authorized to perform: %s on resource: %s", p.ARN, action, resource)
+}
+
+func (a *Authorizer) within(ctx context.Context, p Principal, scope scope, resource string) (bool, error) {
+	if resource == "*" {
+		return scope != onDefaultCluster, nil
+	}
+	site := a.store.Site()
+	arn, err := fleet.ParseARN(resource)
+	if err != nil || !site.Ours(arn) {
+		return false, nil
+	}
+	cluster, id, long := strings.Cut(arn.Rest, "/")
+	switch arn.Type {
+	case "cluster":
+		return scope != onDefaultCluster || arn.Rest == fleet.DefaultCluster, nil
+	case "container-instance":
+		if scope&onOwnInstance == 0 || !long {
+			return false, nil
+		}
+		return a.settle(ctx, func(s *store.Snapshot) (bool, bool) {
+			i := s.Instance(cluster, id)
+			return i != nil && i.Principal == p.ARN, i != nil
+		}, scope&onNoInstance != 0)
+	case "task":
+		if scope&onOwnTask == 0 || !long {
+			return false, nil
+		}
+		// A report on a task that is no more must reach the handler: an agent
+		// repeats a refused one for ever, and its later ones wait behind it.
+		return a.settle(ctx, func(s *store.Snapshot) (bool, bool) {
+			t := s.Task(cluster, id)
+			if t == nil {
+				return false, false
+			}
+			i := s.Instance(cluster, t.Instance)
+			return i != nil && i.Principal == p.ARN, true
+		}, true)
+	}
+	return false, nil
+}
+
+// settle asks the newest snapshot, and a fresh one before it says no: another
+// server may have written the record a moment ago. missing is the answer for a
+// record that does not exist.
+func (a *Authorizer) settle(ctx context.Context, ask func(*store.Snapshot) (own, exists bool), missing bool) (bool, error) {
+	own, _ := ask(a.store.Snapshot())
+	if own {
+		return true, nil
+	}
+	s, err := a.store.Fresh(ctx)
+	if err != nil {
+		return false, err
+	}
+	own, exists := ask(s)
+	return own || (!exists && missing), nil
+}
+
+// Actions lists what a host's principal may call, for documents and tests.
+func Actions() []string {
+	var all []string
+	for a := range agentActions {
+		all = append(all, a)
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,130 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/seal"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Credentials are an access key with its secret in the clear. They print and
+// log without it.
+type Credentials struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	PrincipalARN    string
+}
+
+func (c Credentials) String() string   { return "access key " + c.AccessKeyID }
+func (c Credentials) GoString() string { return c.String() }
+
+// ErrHostConnected says that a host's credentials can't be made anew, because a
+// machine is connected with the present ones.
+var ErrHostConnected = errors.New("a host of this name is connected")
+
+// AdminARN names the administrator.
+func AdminARN(s fleet.Site) string { return "arn:aws:iam::" + s.Account + ":user/administrator" }
+
+// HostARN names a host's own principal.
+func HostARN(s fleet.Site, host string) string {
+	return "arn:aws:iam::" + s.Account + ":user/host/" + host
+}
+
+// Sealed says whether the store holds anything that the seal key opens.
+func Sealed(s *store.Snapshot) bool {
+	for range s.AccessKeys() {
+		return true
+	}
+	return false
+}
+
+// EnsureAdmin returns the administrator's key and makes it at the first start.
+// Servers that start at once make one.
+func EnsureAdmin(ctx context.Context, st *store.Store, sealer *seal.Sealer) (Credentials, error) {
+	var found Credentials
+	err := st.Update(ctx, func(tx *store.Tx) error {
+		for k := range tx.Snapshot().AccessKeys() {
+			if k.Kind != fleet.PrincipalAdmin {
+				continue
+			}
+			secret, err := sealer.Unseal(k.SealedSecret, k.ID)
+			found = Credentials{k.ID, string(secret), k.Principal}
+			return err
+		}
+		tx.Unchanged(store.AccessKeys)
+		var err error
+		found, err = newKey(tx, sealer, fleet.PrincipalAdmin, AdminARN(st.Site()))
+		return err
+	})
+	return found, err
+}
+
+// CreateHost makes a host's principal and its key. For a name that exists, as
+// after a lost credentials file, it makes a new key and ends the old ones;
+// while a machine is connected with those it refuses.
+func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name string) (Credentials, error) {
+	var made Credentials
+	err := st.Update(ctx, func(tx *store.Tx) error {
+		key := store.HostKey(name)
+		h := store.Get(tx, key)
+		arn := HostARN(st.Site(), name)
+		if h == nil {
+			h = &fleet.Host{Name: name, Principal: arn, CreatedAt: now()}
+		} else if h.Instance != "" && store.Get(tx, store.SessionKey(h.Cluster, h.Instance)) != nil {
+			return fmt.Errorf("%w: %q is container instance %s", ErrHostConnected, name, h.Instance)
+		}
+		// Written also where it is unchanged: of two calls at once one goes
+		// first, and the other ends its key.
+		if err := store.Put(tx, key, h); err != nil {
+			return err
+		}
+		for k := range tx.Snapshot().AccessKeys() {
+			if k.Principal == arn {
+				old := store.AccessKeyKey(k.ID)
+				store.Get(tx, old)
+				if err := store.Delete(tx, old); err != nil {
+					return err
+				}
+			}
+		}
+		var err error
+		made, err = newKey(tx, sealer, fleet.PrincipalHost, arn)
+		return err
+	})
+	return made, err
+}
+
+func newKey(tx *store.Tx, sealer *seal.Sealer, kind fleet.PrincipalKind, arn string) (Credentials, error) {
+	c := Credentials{newKeyID(), newSecret(), arn}
+	sealed, err := sealer.Seal([]byte(c.SecretAccessKey), c.AccessKeyID)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return c, store.Create(tx, store.AccessKeyKey(c.AccessKeyID), &fleet.AccessKey{
+		ID: c.AccessKeyID, SealedSecret: sealed, Kind: kind, Principal: arn, CreatedAt: now(),
+	})
+}
+
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// newKeyID has the form of AWS's: AKIA and 16 of A-Z and 2-7.
+func newKeyID() string {
+	return "AKIA" + rand.Text()[:16]
+}
+
+// newSecret has the form of AWS's: 40 letters, digits, + and /.
+func newSecret() string {
+	var b [30]byte
+	rand.Read(b[:]) // crypto/rand.Read never fails
+	return base64.StdEncoding.EncodeToString(b[:])
+}
+
+// hostName returns the host that an ARN names.
+func hostName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

@@ -1,0 +1,227 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/seal"
+	"github.com/ashore/ashore/internal/store"
+)
+
+var site = fleet.Site{Account: "000000000000", Region: "us-east-1"}
+
+func open(t *testing.T) (*store.Store, *seal.Sealer) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "id") // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := store.Embed(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(t.Context(), e.Client, store.Config{Site: site, Sole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(st.Close(), e.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	sealer, err := seal.Open(filepath.Join(t.TempDir(), "seal.key"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st, sealer
+}
+
+// put writes a record whatever was there.
+func put[V any](t *testing.T, st *store.Store, k store.Key[V], v *V) {
+	t.Helper()
+	err := st.Update(t.Context(), func(tx *store.Tx) error {
+		store.Get(tx, k)
+		return store.Put(tx, k, v)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	st, sealer := open(t)
+	ctx := t.Context()
+	if Sealed(st.Snapshot()) {
+		t.Fatal("an empty store holds sealed data")
+	}
+	admin, err := EnsureAdmin(ctx, st, sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := EnsureAdmin(ctx, st, sealer)
+	if err != nil || again != admin {
+		t.Fatalf("second start: %v, %v; want the same key", again, err)
+	}
+	if !Sealed(st.Snapshot()) {
+		t.Fatal("the store does not know that it holds sealed data")
+	}
+	if strings.Contains(admin.String(), admin.SecretAccessKey) {
+		t.Fatal("credentials print their secret")
+	}
+	if rec := st.Snapshot().AccessKey(admin.AccessKeyID); strings.Contains(string(rec.SealedSecret), admin.SecretAccessKey) {
+		t.Fatal("the secret lies in the clear")
+	}
+
+	keys := NewKeys(st, sealer)
+	for range 2 { // the second from memory
+		secret, p, err := keys.Key(ctx, admin.AccessKeyID)
+		if err != nil || secret != admin.SecretAccessKey || p.Kind != Admin || p.Name != "administrator" {
+			t.Fatalf("Key = %v, %v", p, err)
+		}
+	}
+	if _, _, err := keys.Key(ctx, "AKIANOBODY"); !errors.Is(err, ErrUnknownKey) {
+		t.Fatalf("unknown key: %v", err)
+	}
+
+	// A key sealed with another seal key, or moved to another id, is no key.
+	rec := *st.Snapshot().AccessKey(admin.AccessKeyID)
+	rec.ID = "AKIAMOVED"
+	put(t, st, store.AccessKeyKey(rec.ID), &rec)
+	if _, _, err := keys.Key(ctx, rec.ID); err == nil {
+		t.Fatal("a sealed secret opens under another access key id")
+	}
+}
+
+func TestHostKeys(t *testing.T) {
+	st, sealer := open(t)
+	ctx := t.Context()
+	keys := NewKeys(st, sealer)
+	first, err := CreateHost(ctx, st, sealer, "web-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, p, err := keys.Key(ctx, first.AccessKeyID)
+	if err != nil || p != (Principal{Kind: Host, Name: "web-1", ARN: HostARN(site, "web-1")}) {
+		t.Fatalf("Key = %+v, %v", p, err)
+	}
+	put(t, st, store.HostKey("web-1"), &fleet.Host{Name: "web-1", Principal: p.ARN, Cluster: "c", Instance: "i"})
+	if _, p, _ := keys.Key(ctx, first.AccessKeyID); p.InstanceARN != site.InstanceARN("c", "i") {
+		t.Fatalf("principal of a registered host: %+v", p)
+	}
+
+	second, err := CreateHost(ctx, st, sealer, "web-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := keys.Key(ctx, first.AccessKeyID); !errors.Is(err, ErrUnknownKey) {
+		t.Fatalf("the replaced key still works: %v", err)
+	}
+	if _, p, err := keys.Key(ctx, second.AccessKeyID); err != nil || p.InstanceARN == "" {
+		t.Fatalf("the new key: %+v, %v", p, err)
+	}
+
+	put(t, st, store.SessionKey("c", "i"), &fleet.InstanceSession{Server: "s"})
+	if _, err := CreateHost(ctx, st, sealer, "web-1"); !errors.Is(err, ErrHostConnected) {
+		t.Fatalf("credentials of a connected host were replaced: %v", err)
+	}
+}
+
+func TestAuthorize(t *testing.T) {
+	st, _ := open(t)
+	mine := Principal{Kind: Host, Name: "a", ARN: HostARN(site, "a")}
+	put(t, st, store.InstanceKey("c", "mine"), &fleet.Instance{Cluster: "c", ID: "mine", Principal: mine.ARN})
+	put(t, st, store.InstanceKey("c", "other"), &fleet.Instance{Cluster: "c", ID: "other", Principal: HostARN(site, "b")})
+	put(t, st, store.TaskKey("c", "t-mine"), &fleet.Task{Cluster: "c", ID: "t-mine", Instance: "mine"})
+	put(t, st, store.TaskKey("c", "t-other"), &fleet.Task{Cluster: "c", ID: "t-other", Instance: "other"})
+
+	instance, task, cluster := site.InstanceARN, site.TaskARN, site.ClusterARN
+	tests := []struct {
+		action    string
+		resources []string
+		ok        bool
+	}{
+		{"ecs:Poll", []string{instance("c", "mine")}, true},
+		{"ecs:Poll", []string{instance("c", "other")}, false},
+		{"ecs:Poll", []string{instance("c", "nobody")}, false},
+		{"ecs:Poll", []string{task("c", "t-mine")}, false},
+		{"ecs:StartTelemetrySession", []string{instance("c", "mine")}, true},
+		{"ecs:StartTelemetrySession", []string{instance("c", "other")}, false},
+		{"ecs:DiscoverPollEndpoint", []string{instance("c", "mine")}, true},
+		{"ecs:DiscoverPollEndpoint", []string{instance("c", "other")}, false},
+		{"ecs:RegisterContainerInstance", []string{cluster("c")}, true},
+		{"ecs:RegisterContainerInstance", []string{cluster("c"), instance("c", "mine")}, true},
+		{"ecs:RegisterContainerInstance", []string{cluster("c"), instance("c", "nobody")}, true},
+		{"ecs:RegisterContainerInstance", []string{cluster("c"), instance("c", "other")}, false},
+		{"ecs:SubmitTaskStateChange", []string{task("c", "t-mine")}, true},
+		{"ecs:SubmitTaskStateChange", []string{task("c", "t-forgotten")}, true},
+		{"ecs:SubmitTaskStateChange", []string{task("c", "t-other")}, false},
+		{"ecs:SubmitTaskStateChange", []string{task("c", "t-mine"), task("c", "t-other")}, false},
+		{"ecs:SubmitTaskStateChange", []string{"arn:aws:ecs:eu-west-1:000000000000:task/c/t-mine"}, false},
+		{"ecs:SubmitContainerStateChange", []string{task("c", "t-other")}, false},
+		{"ecs:ListTagsForResource", []string{task("c", "t-mine")}, true},
+		{"ecs:ListTagsForResource", []string{instance("c", "other")}, false},
+		{"ecs:UpdateContainerInstancesState", []string{instance("c", "other")}, false},
+		{"ecs:CreateCluster", []string{cluster("default")}, true},
+		{"ecs:CreateCluster", []string{cluster("c")}, false},
+		{"ecs:CreateCluster", []string{"*"}, false},
+		{"ecs:DeleteCluster", []string{cluster("c")}, false},
+		{"ecs:RunTask", []string{cluster("c")}, false},
+		{"ecs:StopTask", []string{task("c", "t-mine")}, false},
+		{"ecs:DeregisterContainerInstance", []string{instance("c", "mine")}, false},
+		{"ashore:CreateHostCredentials", nil, false},
+	}
+	a := NewAuthorizer(st)
+	for _, tt := range tests {
+		err := a.Authorize(t.Context(), mine, tt.action, tt.resources)
+		if (err == nil) != tt.ok {
+			t.Errorf("host: %s on %v: %v; want allowed %v", tt.action, tt.resources, err, tt.ok)
+		}
+		if err != nil && !strings.Contains(err.Error(), mine.ARN) {
+			t.Errorf("%q does not name the caller", err)
+		}
+		if err := a.Authorize(t.Context(), Principal{Kind: Admin}, tt.action, tt.resources); err != nil {
+			t.Errorf("administrator: %s on %v: %v", tt.action, tt.resources, err)
+		}
+		if err := a.Authorize(t.Context(), Principal{}, tt.action, tt.resources); err == nil {
+			t.Errorf("nobody may %s", tt.action)
+		}
+	}
+}
+
+func BenchmarkKey(b *testing.B) {
+	dir, err := os.MkdirTemp("", "id")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	e, err := store.Embed(ctx, dir)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer e.Close()
+	st, err := store.Open(ctx, e.Client, store.Config{Site: site, Sole: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	sealer, err := seal.Open(filepath.Join(dir, "k"), false)
+	if err != nil {
+		b.Fatal(err)
+	}
+	admin, err := EnsureAdmin(ctx, st, sealer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	keys := NewKeys(st, sealer)
+	for b.Loop() {
+		if _, _, err := keys.Key(ctx, admin.AccessKeyID); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

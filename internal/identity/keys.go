@@ -1,0 +1,69 @@
+package identity
+
+import (
+	"context"
+	"sync"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/seal"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Keys finds access keys in the store. It keeps opened secrets in memory: to
+// open one takes longer than all the rest of a lookup.
+type Keys struct {
+	store  *store.Store
+	sealer *seal.Sealer
+	opened sync.Map // id → opened
+}
+
+// opened is the secret of one stored record. Records in snapshots never
+// change, so the pointer tells whether it is still that one.
+type opened struct {
+	record *fleet.AccessKey
+	secret string
+}
+
+// NewKeys looks keys up in st and opens their secrets with sealer.
+func NewKeys(st *store.Store, sealer *seal.Sealer) *Keys { return &Keys{store: st, sealer: sealer} }
+
+// Key returns an access key's secret and owner, or ErrUnknownKey.
+func (k *Keys) Key(ctx context.Context, id string) (string, Principal, error) {
+	snap := k.store.Snapshot()
+	rec := snap.AccessKey(id)
+	if rec == nil {
+		// Another server may have made it a moment ago.
+		var err error
+		if snap, err = k.store.Fresh(ctx); err != nil {
+			return "", Principal{}, err
+		}
+		if rec = snap.AccessKey(id); rec == nil {
+			k.opened.Delete(id)
+			return "", Principal{}, ErrUnknownKey
+		}
+	}
+	p := principal(snap, k.store.Site(), rec)
+	if o, ok := k.opened.Load(id); ok && o.(opened).record == rec {
+		return o.(opened).secret, p, nil
+	}
+	secret, err := k.sealer.Unseal(rec.SealedSecret, rec.ID)
+	if err != nil {
+		return "", Principal{}, err
+	}
+	k.opened.Store(id, opened{rec, string(secret)})
+	return string(secret), p, nil
+}
+
+func principal(s *store.Snapshot, site fleet.Site, k *fleet.AccessKey) Principal {
+	p := Principal{Name: hostName(k.Principal), ARN: k.Principal}
+	switch k.Kind {
+	case fleet.PrincipalAdmin:
+		p.Kind = Admin
+	case fleet.PrincipalHost:
+		p.Kind = Host
+		if h := s.Host(p.Name); h != nil && h.Instance != "" {
+			p.InstanceARN = site.InstanceARN(h.Cluster, h.Instance)
+		}
+	}
+	return p
+}

@@ -1,0 +1,169 @@
+// Package seal encrypts what must not lie in the clear at rest: the secrets of
+// access keys now, other secret values later. The key that opens it is a file of
+// its own, outside the store and the data directory, so that neither a copy of
+// the data directory nor a backup gives anything away.
+package seal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tink-crypto/tink-go/v2/aead"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/tink"
+)
+
+// Sealer seals and opens. It doesn't change once made.
+type Sealer struct {
+	file string
+	aead tink.AEAD
+}
+
+// ErrNoKey says that the key file is missing while sealed data exists.
+var ErrNoKey = errors.New("seal key is missing")
+
+// Open reads the key file. Where there is none, it makes one, unless sealed
+// says that data sealed with an earlier key exists: a new key could not open it,
+// and would hide that the old one is lost.
+func Open(file string, sealed bool) (*Sealer, error) {
+	h, err := read(file)
+	switch {
+	case err == nil:
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	case sealed:
+		return nil, fmt.Errorf("%w: %s does not exist, but the store holds secrets sealed with it; put the key file back (it is not part of the data directory or of a backup)", ErrNoKey, file)
+	default:
+		if h, err = create(file); err != nil {
+			return nil, err
+		}
+	}
+	a, err := aead.New(h)
+	if err != nil {
+		return nil, fmt.Errorf("seal key %s: %w", file, err)
+	}
+	return &Sealer{file: file, aead: a}, nil
+}
+
+// File is the path of the key file.
+func (s *Sealer) File() string { return s.file }
+
+// Seal encrypts a secret. owner says what it belongs to: a sealed value opens
+// for the same owner only, so that one can't be put in another's place.
+func (s *Sealer) Seal(secret []byte, owner string) ([]byte, error) {
+	return s.aead.Encrypt(secret, []byte(owner))
+}
+
+// Unseal decrypts what Seal made for the same owner.
+func (s *Sealer) Unseal(sealed []byte, owner string) ([]byte, error) {
+	secret, err := s.aead.Decrypt(sealed, []byte(owner))
+	if err != nil {
+		return nil, fmt.Errorf("the secret of %s does not open with the seal key %s: it was sealed with another key, or damaged", owner, s.file)
+	}
+	return secret, nil
+}
+
+// Rotate adds a new key to the file and seals with it from the next Open on.
+// What was sealed before still opens.
+func Rotate(file string) error {
+	h, err := read(file)
+	if err != nil {
+		return err
+	}
+	m := keyset.NewManagerFromHandle(h)
+	id, err := m.Add(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return err
+	}
+	if err := m.SetPrimary(id); err != nil {
+		return err
+	}
+	if h, err = m.Handle(); err != nil {
+		return err
+	}
+	tmp, err := write(file, h)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, file); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	return syncDir(filepath.Dir(file))
+}
+
+func read(file string) (*keyset.Handle, error) {
+	st, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("seal key %s is open to other users (mode %#o); run: chmod 600 %s", file, st.Mode().Perm(), file)
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	h, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(data)))
+	if err != nil {
+		return nil, fmt.Errorf("seal key %s can't be read: %w", file, err)
+	}
+	return h, nil
+}
+
+// create writes a new key file. Where another process was quicker, its key is
+// used: the file appears whole or not at all, and once only.
+func create(file string) (*keyset.Handle, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, err
+	}
+	h, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
+	if err != nil {
+		return nil, err
+	}
+	tmp, err := write(file, h)
+	if err != nil {
+		return nil, err
+	}
+	linked := os.Link(tmp, file)
+	if err := os.Remove(tmp); err != nil {
+		return nil, err
+	}
+	if errors.Is(linked, fs.ErrExist) {
+		return read(file)
+	}
+	if linked != nil {
+		return nil, linked
+	}
+	return h, syncDir(filepath.Dir(file))
+}
+
+// write puts the key into a temporary file beside file, on disk.
+func write(file string, h *keyset.Handle) (tmp string, err error) {
+	var b bytes.Buffer
+	if err := insecurecleartextkeyset.Write(h, keyset.NewJSONWriter(&b)); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".seal-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(b.Bytes())
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
