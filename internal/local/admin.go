@@ -1,0 +1,77 @@
+package local
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"github.com/ashore/ashore/internal/hint"
+)
+
+// Admin is admin.json: what the administrator's tools need to reach the API.
+// The server writes it whenever it starts.
+type Admin struct {
+	InstallationID  string `json:"installationId"`
+	Account         string `json:"account"`
+	Region          string `json:"region"`
+	Endpoint        string `json:"endpoint"`
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+	// CABundle is a file of certificates, where the endpoint's is signed by a private CA.
+	CABundle string `json:"caBundle,omitempty"`
+}
+
+// ReadAdmin reads admin.json and says what to do where there is none.
+func ReadAdmin(l Layout) (Admin, error) {
+	var a Admin
+	b, err := os.ReadFile(l.Admin())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return a, hint.With(fmt.Errorf("there is no installation in %s", l.Data),
+			"start one by `ashore up --detach`, or name its folder by --data-dir")
+	case errors.Is(err, fs.ErrPermission):
+		return a, hint.With(fmt.Errorf("the installation in %s belongs to another user", l.Data),
+			"use the same user that started it (sudo?), or name your own folder by --data-dir")
+	case err != nil:
+		return a, err
+	}
+	if err := json.Unmarshal(b, &a); err != nil {
+		return a, fmt.Errorf("%s: %w", l.Admin(), err)
+	}
+	if _, err := a.host(); err != nil {
+		return a, fmt.Errorf("%s: %w", l.Admin(), err)
+	}
+	return a, nil
+}
+
+// Write puts admin.json in place.
+func (a Admin) Write(l Layout) error {
+	b, err := json.MarshalIndent(a, "", "  ")
+	if err != nil {
+		return err
+	}
+	return WriteSecret(l.Admin(), append(b, '\n'))
+}
+
+// Host is the endpoint's host without the port, as NO_PROXY wants it.
+func (a Admin) Host() string {
+	host, err := a.host()
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+func (a Admin) host() (string, error) {
+	u, err := url.Parse(a.Endpoint)
+	if err != nil {
+		return "", err
+	}
+	if u.Hostname() == "" {
+		return "", fmt.Errorf("the endpoint %q names no host", a.Endpoint)
+	}
+	return u.Hostname(), nil
+}

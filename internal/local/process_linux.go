@@ -1,0 +1,162 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Process is what a running server or agent says of itself in its pid file.
+// The file is held by flock as long as the process lives, so a file left behind
+// by a killed one is known for what it is, whoever has its pid now.
+type Process struct {
+	PID      int    `json:"pid"`
+	Version  string `json:"version"`
+	Ready    bool   `json:"ready"`
+	Endpoint string `json:"endpoint,omitempty"`
+	Cluster  string `json:"cluster,omitempty"`
+}
+
+// ErrRunning is Claim's error where another process holds the file.
+var ErrRunning = errors.New("already running")
+
+// Claim is a held pid file.
+type Claim struct{ f *os.File }
+
+// TakeClaim holds the pid file for this process.
+func TakeClaim(path string) (*Claim, error) {
+	if err := makeDir(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("%s: %w", path, ErrRunning)
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err := f.Truncate(0); err != nil { // what a killed process said
+		return nil, errors.Join(err, f.Close())
+	}
+	return &Claim{f: f}, nil
+}
+
+// Say writes the process's state into its file.
+func (c *Claim) Say(p Process) error {
+	p.PID = os.Getpid()
+	b, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if err := c.f.Truncate(0); err != nil {
+		return err
+	}
+	_, err = c.f.WriteAt(append(b, '\n'), 0)
+	return err
+}
+
+// Release lets the file go; it stays in place, since removing a locked file
+// would let two processes hold "the" file.
+func (c *Claim) Release() error {
+	return errors.Join(c.f.Truncate(0), c.f.Close())
+}
+
+// Running says whether a process holds the pid file, and what it says of
+// itself (nothing yet, just after its start).
+func Running(path string) (p Process, running bool, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	defer f.Close()
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	if err == nil {
+		return p, false, nil
+	}
+	if !errors.Is(err, syscall.EWOULDBLOCK) {
+		return p, false, fmt.Errorf("lock %s: %w", path, err)
+	}
+	b := make([]byte, 4096)
+	n, _ := f.ReadAt(b, 0)
+	if json.Unmarshal(b[:n], &p) != nil {
+		p = Process{} // read between two writes: it runs and says nothing yet
+	}
+	return p, true, nil
+}
+
+// Stop asks the process that holds the pid file to end, and ends it hard once
+// grace is over. It returns when the process has let go of the file.
+func Stop(ctx context.Context, path string, grace time.Duration) (stopped bool, err error) {
+	deadline := time.Now().Add(grace)
+	signalled := 0
+	sig := syscall.SIGTERM
+	for {
+		p, running, err := Running(path)
+		if err != nil || !running {
+			return stopped, err
+		}
+		if holds(p.PID, path) {
+			if signalled == 0 || sig == syscall.SIGTERM && time.Now().After(deadline) {
+				if signalled > 0 {
+					sig = syscall.SIGKILL
+				}
+				if err := syscall.Kill(p.PID, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+					return stopped, fmt.Errorf("stop process %d: %w", p.PID, err)
+				}
+				signalled, stopped = p.PID, true
+			}
+		}
+		if time.Now().After(deadline.Add(10 * time.Second)) {
+			return stopped, fmt.Errorf("process %d still holds %s", p.PID, path)
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return stopped, err
+		}
+	}
+}
+
+// holds says whether the process has the file open. The pid in a file is an old
+// one for the moment between its new holder's lock and first word.
+func holds(pid int, path string) bool {
+	if pid <= 1 {
+		return false
+	}
+	want, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		return false
+	}
+	for _, f := range files {
+		if got, err := os.Stat(f); err == nil && os.SameFile(got, want) {
+			return true
+		}
+	}
+	return false
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build unix
+
+package local
+
+func ignoreUnsupported(err error) error { return err }
