@@ -71,9 +71,7 @@ func Apply(d Dialect, t Target, environ []string) string {
 			gone = append(gone, name)
 		}
 	}
-	if _, again := env[saved]; !again {
-		set[saved] = remember(env, slices.Concat(slices.Collect(maps.Keys(set)), gone))
-	}
+	set[saved] = remember(env, slices.Concat(slices.Collect(maps.Keys(set)), gone))
 	if t.OldAWS {
 		set[function] = "1"
 	}
@@ -95,11 +93,8 @@ func Revert(d Dialect, environ []string) (string, error) {
 	env := parse(environ)
 	old := map[string]*string{}
 	if v, ok := env[saved]; ok {
-		raw, err := base64.RawURLEncoding.DecodeString(v)
-		if err == nil {
-			err = json.Unmarshal(raw, &old)
-		}
-		if err != nil {
+		var err error
+		if old, err = recall(v); err != nil {
 			return "", fmt.Errorf("%s in the environment is damaged: %w", saved, err)
 		}
 	}
@@ -139,9 +134,17 @@ func ProxyInTheWay(environ []string, scheme, host string) (name string, ok bool)
 	return "", false
 }
 
+// remember adds what names are now to what was remembered before: after Apply
+// has run twice, Revert goes back to the start.
 func remember(env map[string]string, names []string) string {
-	old := map[string]*string{}
+	old, err := recall(env[saved])
+	if err != nil {
+		old = map[string]*string{}
+	}
 	for _, n := range names {
+		if _, known := old[n]; known {
+			continue
+		}
 		if v, ok := env[n]; ok {
 			old[n] = &v
 		} else {
@@ -153,6 +156,15 @@ func remember(env map[string]string, names []string) string {
 		panic(err) // strings and nils always marshal
 	}
 	return base64.RawURLEncoding.EncodeToString(raw)
+}
+
+func recall(v string) (map[string]*string, error) {
+	old := map[string]*string{}
+	raw, err := base64.RawURLEncoding.DecodeString(v)
+	if err == nil && len(raw) > 0 {
+		err = json.Unmarshal(raw, &old)
+	}
+	return old, err
 }
 
 func parse(environ []string) map[string]string {

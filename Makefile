@@ -1,0 +1,49 @@
+# make up is all that a new machine needs; make help lists the rest.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/ashore/ashore/internal/version.Number=$(VERSION)
+GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
+# More arguments for ashore, such as make up ARGS="--cluster MyCluster".
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: up down test bench lint build dist help
+
+up: build ## control plane, agent and a sample on this machine, in the background
+	scripts/ensure-engine.sh
+	bin/ashore up --detach $(ARGS)
+
+down: build ## stop control plane and agent; make down ARGS=--tasks, ARGS=--purge for more
+	bin/ashore down $(ARGS)
+
+test: build ## everything, with real containers; installs what it needs
+	scripts/ensure-engine.sh
+	scripts/ensure-test-tools.sh
+	@echo "gofmt"; bad=$$(gofmt -l cmd internal test); if [ -n "$$bad" ]; then echo "not formatted: $$bad"; exit 1; fi
+	go vet ./...
+	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+bench: build ## measure, print a table, write dist/bench.json
+	scripts/ensure-engine.sh
+	mkdir -p dist
+	go run ./test/bench -ashore bin/ashore -json dist/bench.json
+
+lint: ## staticcheck and vet, for Linux and for the other systems' client
+	go vet ./...
+	GOOS=darwin go vet ./cmd/ashore
+	GOOS=windows go vet ./cmd/ashore
+	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
+
+build: ## bin/ashore, static, for this machine
+	$(GOBUILD) -o bin/ashore ./cmd/ashore
+
+dist: ## dist/: Linux for amd64 and arm64; the client for macOS and Windows
+	rm -rf dist/ashore-* dist/SHA256SUMS
+	GOOS=linux GOARCH=amd64 $(GOBUILD) -o dist/ashore-linux-amd64 ./cmd/ashore
+	GOOS=linux GOARCH=arm64 $(GOBUILD) -o dist/ashore-linux-arm64 ./cmd/ashore
+	GOOS=darwin GOARCH=amd64 $(GOBUILD) -o dist/ashore-darwin-amd64 ./cmd/ashore
+	GOOS=darwin GOARCH=arm64 $(GOBUILD) -o dist/ashore-darwin-arm64 ./cmd/ashore
+	GOOS=windows GOARCH=amd64 $(GOBUILD) -o dist/ashore-windows-amd64.exe ./cmd/ashore
+	cd dist && sha256sum ashore-* > SHA256SUMS
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/ashore/ashore/internal/dockerhost"
+)
+
+// engineCommand says whether an engine answers: what the set-up script waits for.
+type engineCommand struct{}
+
+func (engineCommand) Example() string { return "ashore engine" }
+
+func (engineCommand) Run(ctx context.Context, t *terminal) error {
+	c, version, host, err := dockerhost.Connect(ctx, os.Getenv)
+	if err != nil {
+		return err
+	}
+	t.printf("Docker Engine %s at %s\n", version, host)
+	return c.Close()
+}

@@ -1,0 +1,78 @@
+// Package dockerhost finds the Docker Engine of this machine: the one that
+// DOCKER_HOST names, the system's, or the user's own rootless one.
+package dockerhost
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/hint"
+)
+
+// systemSocket is where the engine of the whole machine listens.
+const systemSocket = "/var/run/docker.sock"
+
+// Find returns the value that DOCKER_HOST should have for the engine to use.
+// The system's engine is preferred where this user may use it.
+func Find(getenv func(string) string) string {
+	if h := getenv("DOCKER_HOST"); h != "" {
+		return h
+	}
+	for _, socket := range []string{systemSocket, filepath.Join(getenv("XDG_RUNTIME_DIR"), "docker.sock")} {
+		if c, err := net.DialTimeout("unix", socket, time.Second); err == nil {
+			c.Close()
+			return "unix://" + socket
+		}
+	}
+	return "unix://" + systemSocket
+}
+
+// Connect connects to the engine and asks whether it answers. version is the
+// engine's, host the value of DOCKER_HOST for it.
+func Connect(ctx context.Context, getenv func(string) string) (c *client.Client, version, host string, err error) {
+	host = Find(getenv)
+	c, err = client.New(client.WithTLSClientConfigFromEnv(), client.WithHost(host), client.WithAPIVersionFromEnv())
+	if err != nil {
+		return nil, "", host, fmt.Errorf("DOCKER_HOST: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	v, err := c.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		c.Close()
+		return nil, "", host, explain(host, err)
+	}
+	return c, v.Version, host, nil
+}
+
+func explain(host string, err error) error {
+	socket, unix := strings.CutPrefix(host, "unix://")
+	switch {
+	case unix && errors.Is(err, fs.ErrPermission), unix && !writable(socket):
+		return hint.With(fmt.Errorf("you may not use the Docker Engine at %s", socket),
+			"join its group by `sudo usermod -aG docker $USER` and log in again, or name a rootless engine by DOCKER_HOST")
+	case host == "unix://"+systemSocket:
+		return hint.With(fmt.Errorf("no Docker Engine answers on this machine: %w", err),
+			"install and start one by scripts/ensure-engine.sh (`make up` does it), or name one by DOCKER_HOST")
+	}
+	return hint.With(fmt.Errorf("no Docker Engine answers at %s: %w", host, err), "start it, or unset DOCKER_HOST to use this machine's")
+}
+
+func writable(socket string) bool {
+	f, err := os.OpenFile(socket, os.O_WRONLY, 0)
+	if err == nil {
+		f.Close()
+	}
+	// A socket can't be opened as a file: any refusal but that of permission
+	// says that we may.
+	return !errors.Is(err, fs.ErrPermission)
+}

@@ -1,0 +1,52 @@
+package image
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+)
+
+// Store is what finding and removing needs of the engine's API.
+type Store interface {
+	ImageList(ctx context.Context, opts client.ImageListOptions) (client.ImageListResult, error)
+	ImageRemove(ctx context.Context, id string, opts client.ImageRemoveOptions) (client.ImageRemoveResult, error)
+}
+
+// Image is one of the installation's images.
+type Image struct {
+	ID    string
+	Names []string
+	Bytes int64
+}
+
+// List finds the installation's images by their label.
+func List(ctx context.Context, s Store, installation string) ([]Image, error) {
+	r, err := s.ImageList(ctx, client.ImageListOptions{All: true,
+		Filters: make(client.Filters).Add("label", LabelInstallation+"="+installation)})
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	var out []Image
+	for _, i := range r.Items {
+		out = append(out, Image{ID: i.ID, Names: i.RepoTags, Bytes: i.Size})
+	}
+	return out, nil
+}
+
+// Remove removes the installation's images with all their names.
+func Remove(ctx context.Context, s Store, installation string) error {
+	images, err := List(ctx, s, installation)
+	if err != nil {
+		return err
+	}
+	for _, i := range images {
+		// Force: an image with two names is removed by neither of them alone.
+		_, err := s.ImageRemove(ctx, i.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
+		if err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("remove the image %s: %w", i.ID, err)
+		}
+	}
+	return nil
+}
