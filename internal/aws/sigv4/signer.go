@@ -1,0 +1,55 @@
+package sigv4
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Signer signs requests by their header: calls of the API, upgrades to a
+// websocket, and the frames of a telemetry connection.
+type Signer struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	Region          string
+	Service         string
+	// Now is the time to sign with, corrected by the server's where it is
+	// known to differ; nil means time.Now.
+	Now func() time.Time
+}
+
+// Sign sets X-Amz-Date and Authorization of r, whose body is body. It covers
+// the host, the content type and every X-Amz header, so it comes last.
+//
+// A frame of a telemetry connection is signed as a GET of the URL of its
+// upgrade, with the frame as body; the two headers then go into the frame.
+func (s Signer) Sign(r *http.Request, body []byte) {
+	now := time.Now
+	if s.Now != nil {
+		now = s.Now
+	}
+	at := now().UTC().Truncate(time.Second)
+	r.Header.Del("Authorization")
+	r.Header.Set("X-Amz-Date", at.Format(timeFormat))
+	can := canonical{method: r.Method, query: canonicalQuery(r.URL.RawQuery), headers: []string{"host"}, values: map[string]string{}, payload: payloadHash(body)}
+	for name := range r.Header {
+		if l := strings.ToLower(name); l == "content-type" || strings.HasPrefix(l, "x-amz-") && l != "x-amz-user-agent" {
+			can.headers = append(can.headers, l)
+			can.values[l] = headerValue(r, name)
+		}
+	}
+	slices.Sort(can.headers)
+	sc := scope{at.Format(dateFormat), s.Region, s.Service}
+	sig := signature(s.SecretAccessKey, at, sc, can.text(uris(r.URL, s.Service)[0], signingHost(r)))
+	r.Header.Set("Authorization", algorithm+" Credential="+s.AccessKeyID+"/"+sc.String()+
+		", SignedHeaders="+strings.Join(can.headers, ";")+", Signature="+sig)
+}
+
+// signingHost is the host as net/http will send it.
+func signingHost(r *http.Request) string {
+	if r.Host != "" {
+		return r.Host
+	}
+	return r.URL.Host
+}

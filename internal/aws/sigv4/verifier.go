@@ -1,0 +1,187 @@
+package sigv4
+
+import (
+	"context"
+	"crypto/subtle"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Verifier checks signed requests.
+type Verifier struct {
+	Region string
+	// Secret finds the secret of an access key. An error that IsUnknown
+	// recognises refuses as UnrecognizedClientException; any other is returned
+	// as it is.
+	Secret    func(ctx context.Context, accessKeyID string) (string, error)
+	IsUnknown func(error) bool
+	Now       func() time.Time
+}
+
+// Options are what differs between the services that requests are for.
+type Options struct {
+	// Service is the signing name that the scope must have; empty for any.
+	Service string
+	// UnsignedPayload allows a body that the signature doesn't cover, which
+	// only clients of S3 have a use for.
+	UnsignedPayload bool
+}
+
+// Verified is what a good signature says.
+type Verified struct {
+	AccessKeyID string
+	Service     string // of the scope
+	At          time.Time
+	Query       bool // signed in the query string
+}
+
+// Verify checks that r, with body, was signed by a known key for this region,
+// not long ago. Refusals are of type *Error.
+func (v *Verifier) Verify(r *http.Request, body []byte, opt Options) (Verified, error) {
+	c, err := parse(r)
+	if err != nil {
+		return Verified{}, err
+	}
+	if err := v.checkScope(c, opt.Service); err != nil {
+		return Verified{}, err
+	}
+	if err := checkHeaders(r, c); err != nil {
+		return Verified{}, err
+	}
+	payload, err := checkPayload(r, body, c, opt.UnsignedPayload)
+	if err != nil {
+		return Verified{}, err
+	}
+	if c.token != "" {
+		// None are issued here, so it can't be ours.
+		return Verified{}, refuse(UnrecognizedClient, UnknownToken+
+			" (It came with X-Amz-Security-Token, and this installation has issued no session token: unset AWS_SESSION_TOKEN.)")
+	}
+	if err := v.checkTime(c); err != nil {
+		return Verified{}, err
+	}
+	secret, err := v.Secret(r.Context(), c.accessKeyID)
+	if err != nil {
+		if v.IsUnknown(err) {
+			return Verified{}, refuse(UnrecognizedClient, UnknownToken)
+		}
+		return Verified{}, err
+	}
+	if !match(r, c, secret, payload) {
+		return Verified{}, refuse(InvalidSignature, mismatch)
+	}
+	return Verified{AccessKeyID: c.accessKeyID, Service: c.scope.service, At: c.at, Query: c.query}, nil
+}
+
+// match compares the signature with that of every form in which clients sign
+// what is the same request.
+func match(r *http.Request, c *claim, secret, payload string) bool {
+	can := canonical{method: r.Method, query: canonicalQuery(r.URL.RawQuery), headers: c.headers, payload: payload}
+	can.values = make(map[string]string, len(c.headers))
+	for _, h := range c.headers {
+		can.values[h] = headerValue(r, h)
+	}
+	ok := 0
+	for _, uri := range uris(r.URL, c.scope.service) {
+		for _, host := range hosts(r) {
+			want := signature(secret, c.at, c.scope, can.text(uri, host))
+			ok |= subtle.ConstantTimeCompare([]byte(want), []byte(c.signature))
+		}
+	}
+	return ok == 1
+}
+
+func (v *Verifier) checkScope(c *claim, service string) error {
+	switch {
+	case c.terminator != terminator:
+		return refuse(InvalidSignature, "Credential should be scoped with a valid terminator: '%s', not '%.80s'.", terminator, c.terminator)
+	case c.scope.region != v.Region:
+		return refuse(InvalidSignature, "Credential should be scoped to a valid region ('%s'), not '%.80s'.", v.Region, c.scope.region)
+	case service != "" && c.scope.service != service:
+		return refuse(InvalidSignature, "Credential should be scoped to correct service: '%s', not '%.80s'.", service, c.scope.service)
+	case c.scope.date != c.atText[:len(dateFormat)]:
+		return refuse(InvalidSignature, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.20s' != '%s', from '%s'.",
+			c.scope.date, c.atText[:len(dateFormat)], c.atText)
+	}
+	return nil
+}
+
+// checkHeaders wants everything signed that decides what a request does. The
+// content type doesn't: some SDKs (PHP's) never sign it.
+func checkHeaders(r *http.Request, c *claim) error {
+	if !slices.Contains(c.headers, "host") {
+		return refuse(InvalidSignature, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
+	}
+	for _, h := range []string{"X-Amz-Target", "X-Amz-Date", "X-Amz-Security-Token"} {
+		if len(r.Header.Values(h)) > 1 {
+			return refuse(InvalidSignature, "The request has more than one %s header.", h)
+		}
+		if c.query && h != "X-Amz-Target" { // the query string carries these
+			continue
+		}
+		if r.Header.Get(h) != "" && !slices.Contains(c.headers, strings.ToLower(h)) {
+			return refuse(InvalidSignature, "'%s' must be a 'SignedHeader' in the AWS Authorization.", h)
+		}
+	}
+	if !c.query && r.Header.Get("X-Amz-Date") == "" && !slices.Contains(c.headers, "date") {
+		return refuse(InvalidSignature, "'X-Amz-Date' or 'Date' must be a 'SignedHeader' in the AWS Authorization.")
+	}
+	for _, h := range c.headers {
+		if h == "" || h != strings.ToLower(h) {
+			return refuse(InvalidSignature, "SignedHeaders must be lower-case names of headers, not '%.80s'.", h)
+		}
+	}
+	return nil
+}
+
+// checkPayload returns the payload's hash as the signature has it.
+func checkPayload(r *http.Request, body []byte, c *claim, unsigned bool) (string, error) {
+	sent := r.Header.Values("X-Amz-Content-Sha256")
+	if len(sent) > 1 {
+		return "", refuse(InvalidSignature, "The request has more than one X-Amz-Content-Sha256 header.")
+	}
+	if len(sent) == 0 {
+		if c.query && unsigned {
+			return unsignedPayload, nil
+		}
+		return payloadHash(body), nil
+	}
+	switch h := sent[0]; {
+	case h == unsignedPayload || strings.HasPrefix(h, "STREAMING-"):
+		if !unsigned {
+			return "", refuse(InvalidSignature, "The request's payload must be signed: X-Amz-Content-Sha256 '%.40s' is not accepted.", h)
+		}
+		return h, nil
+	case h != payloadHash(body):
+		return "", refuse(InvalidSignature, "The provided X-Amz-Content-Sha256 header does not match what was computed of the payload.")
+	default:
+		return h, nil
+	}
+}
+
+func (v *Verifier) checkTime(c *claim) error {
+	now := v.Now().UTC()
+	before, after := headerWindow, headerWindow
+	if c.query {
+		after = c.expires
+	}
+	stamp := func(t time.Time) string { return t.Format(timeFormat) }
+	if limit := now.Add(-after); c.at.Before(limit.Truncate(time.Second)) {
+		return refuse(InvalidSignature, "Signature expired: %s is now earlier than %s (%s - %s.)", stamp(c.at), stamp(limit), stamp(now), span(after))
+	}
+	if limit := now.Add(before); c.at.After(limit) {
+		return refuse(InvalidSignature, "Signature not yet current: %s is still later than %s (%s + %s.)", stamp(c.at), stamp(limit), stamp(now), span(before))
+	}
+	return nil
+}
+
+// span writes a duration as AWS does: "5 min".
+func span(d time.Duration) string {
+	if d%time.Minute == 0 {
+		return strconv.Itoa(int(d/time.Minute)) + " min"
+	}
+	return strconv.Itoa(int(d/time.Second)) + " s"
+}
