@@ -81,8 +81,8 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 			c.ops = append(c.ops, clientv3.OpPut(s.root+path, string(data)))
 		}
 	}
-	if max(len(c.cmps), len(c.ops)+1) > maxOps {
-		return nil, fmt.Errorf("store: a transaction of %d comparisons and %d writes is over the limit of %d", len(c.cmps), len(c.ops)+1, maxOps)
+	if max(len(c.cmps), len(c.ops))+1 > maxOps {
+		return nil, fmt.Errorf("store: a transaction of %d comparisons and %d writes is over the limit of %d", len(c.cmps)+1, len(c.ops)+1, maxOps)
 	}
 	return c, nil
 }
@@ -144,7 +144,7 @@ type batch struct {
 
 func (b *batch) add(c *commit) bool {
 	if len(b.members) > 0 {
-		if b.rangeAlone || len(c.tx.ranges) > 0 || b.cmps+len(c.cmps) > maxOps || b.ops+len(c.ops)+1 > maxOps {
+		if b.rangeAlone || len(c.tx.ranges) > 0 || b.cmps+len(c.cmps)+1 > maxOps || b.ops+len(c.ops)+1 > maxOps {
 			return false
 		}
 		for path := range c.tx.reads { // holds every key that is written
@@ -187,14 +187,19 @@ func (s *Store) send(members []*commit) {
 
 func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
 	head := s.root + headKey
-	r, err := s.client.Txn(s.ctx).If(cmps...).
+	same := clientv3.Compare(clientv3.ModRevision(s.formatKey), "=", s.formatMod)
+	r, err := s.client.Txn(s.ctx).If(append(cmps[:len(cmps):len(cmps)], same)...).
 		Then(append(ops[:len(ops):len(ops)], clientv3.OpPut(head, ""))...).
-		Else(clientv3.OpGet(head)).Commit()
+		Else(clientv3.OpGet(head), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())).Commit()
 	if err != nil {
 		return outcome{err: fmt.Errorf("etcd: %w", err)}
 	}
 	if r.Succeeded {
 		return outcome{rev: r.Header.Revision, ok: true}
+	}
+	if kvs := r.Responses[1].GetResponseRange().Kvs; len(kvs) != 1 || kvs[0].ModRevision != s.formatMod {
+		s.cancel(ErrReplaced)
+		return outcome{err: ErrReplaced}
 	}
 	if kvs := r.Responses[0].GetResponseRange().Kvs; len(kvs) == 1 {
 		return outcome{rev: kvs[0].ModRevision}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -17,7 +16,9 @@ import (
 // Config says where the state lies in etcd.
 type Config struct {
 	Prefix string // of every key, "/ashore" unless set
-	Site   fleet.Site
+	// Site is set at the first start, DefaultSite where it is empty, and refused
+	// if it differs later. An empty member means what is stored.
+	Site fleet.Site
 	// Sole says that no other process writes below the prefix, as on an
 	// embedded etcd: what this process has committed is then all there is.
 	Sole bool
@@ -34,6 +35,10 @@ type Store struct {
 	cfg    Config           // constant
 	root   string           // constant: prefix of this site's records, with a slash
 	log    *slog.Logger
+
+	installation Installation // constant
+	formatKey    string       // constant
+	formatMod    int64        // constant: each transaction compares the record's revision
 
 	snap atomic.Pointer[Snapshot]
 
@@ -75,18 +80,23 @@ func Open(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Site.Account == "" || cfg.Site.Region == "" {
-		return nil, errors.New("store: account and region must be set")
+	installation, mod, err := install(ctx, client, cfg.Prefix, cfg.Site, Format, migrations)
+	if err != nil {
+		return nil, err
 	}
+	cfg.Site = installation.Site()
 	s := &Store{
-		client:  client,
-		cfg:     cfg,
-		root:    fmt.Sprintf("%s/v1/%s/%s/", cfg.Prefix, cfg.Site.Account, cfg.Site.Region),
-		log:     cfg.Log,
-		tail:    newNode(),
-		work:    &tables{},
-		commits: make(chan *commit, 1024),
-		heads:   make(chan chan headResult, 1024),
+		installation: *installation,
+		formatKey:    formatKey(cfg.Prefix),
+		formatMod:    mod,
+		client:       client,
+		cfg:          cfg,
+		root:         rootOf(cfg.Prefix, cfg.Site),
+		log:          cfg.Log,
+		tail:         newNode(),
+		work:         &tables{},
+		commits:      make(chan *commit, 1024),
+		heads:        make(chan chan headResult, 1024),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	rev, err := s.load(ctx)
@@ -117,6 +127,9 @@ func (s *Store) Err() error { return context.Cause(s.ctx) }
 
 // Site returns the account and region of the store's records.
 func (s *Store) Site() fleet.Site { return s.cfg.Site }
+
+// Installation returns the record that the first start wrote.
+func (s *Store) Installation() Installation { return s.installation }
 
 // Snapshot returns the newest state that this process knows.
 func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }

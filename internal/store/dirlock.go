@@ -1,0 +1,93 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// dirLock keeps other processes out of a data directory. The kernel gives it
+// up with the process, however that ends.
+type dirLock struct {
+	file *os.File
+	run  *os.File // the folder of the sockets, where its path is too long for one
+}
+
+// HeldError says that another process holds a data directory.
+type HeldError struct {
+	Dir string
+	PID string // as it wrote it down; may be empty
+}
+
+func (e *HeldError) Error() string {
+	holder := "another process"
+	if e.PID != "" {
+		holder = "process " + e.PID
+	}
+	return fmt.Sprintf("data directory %s is in use by %s: an Ashore server runs on it already", e.Dir, holder)
+}
+
+func lockDir(dir string) (*dirLock, error) {
+	f, err := os.OpenFile(dir+"/lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	held, err := lockFile(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())
+	}
+	if held {
+		pid, err := io.ReadAll(io.LimitReader(f, 32))
+		return nil, errors.Join(&HeldError{dir, string(bytes.TrimSpace(pid))}, err, f.Close())
+	}
+	l := &dirLock{file: f}
+	if err := f.Truncate(0); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	if _, err := fmt.Fprintf(f, "%d\n", os.Getpid()); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Close lets others in.
+func (l *dirLock) Close() error {
+	var err error
+	if l.run != nil {
+		err = l.run.Close()
+	}
+	return errors.Join(err, l.file.Close())
+}
+
+// maxSocketPath is how long a unix socket's path may be: 108 bytes in Linux's
+// sockaddr_un, 104 elsewhere, the last one zero.
+const maxSocketPath = 103
+
+// reach returns a name of the folder that is short enough for sockets in it.
+// Where its path is too long that is the name under which the kernel shows our
+// open descriptor of it.
+func (l *dirLock) reach(run string) string {
+	short, f := reach(run)
+	l.run = f
+	return short
+}
+
+// reach is that name with the descriptor that must stay open, nil where none is
+// needed or can help.
+func reach(run string) (string, *os.File) {
+	if len(run)+1+len(socketName) <= maxSocketPath {
+		return run, nil
+	}
+	f, err := os.Open(run)
+	if err != nil {
+		return run, nil
+	}
+	short := fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	if _, err := os.Stat(short); err != nil {
+		f.Close()
+		return run, nil
+	}
+	return short, f
+}

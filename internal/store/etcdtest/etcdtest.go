@@ -1,0 +1,167 @@
+// Package etcdtest runs an etcd of its own process for tests: one that can be
+// killed without warning and started again on the same data.
+//
+// The process is the test binary itself, started again: a package that uses
+// etcdtest calls Serve first thing in its TestMain.
+//
+//	func TestMain(m *testing.M) {
+//		etcdtest.Serve()
+//		os.Exit(m.Run())
+//	}
+package etcdtest
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+// Options are what a test wants of its etcd.
+type Options struct {
+	// TCP listens on a loopback port instead of a unix socket. A restarted
+	// process listens on the same port.
+	TCP bool
+	// CertFile, KeyFile and CAFile make it speak TLS and ask clients for a
+	// certificate of that authority. They imply TCP.
+	CertFile, KeyFile, CAFile string
+	QuotaBytes                int64 // 0 is etcd's default
+}
+
+// Etcd is an etcd in a process of its own.
+type Etcd struct {
+	opts     Options
+	dir      string
+	endpoint string
+	cmd      *exec.Cmd
+	hold     *os.File // the process ends when this closes, so it never outlives us
+}
+
+// Start runs an etcd on an empty directory and waits until it serves. It is
+// killed at the end of the test.
+func Start(t testing.TB, opts Options) *Etcd {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "etcd") // short: a socket's path has 107 bytes
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Etcd{opts: opts, dir: dir}
+	t.Cleanup(func() {
+		e.Kill()
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := e.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// Endpoint is where clients find it.
+func (e *Etcd) Endpoint() string { return e.endpoint }
+
+// PID is that of its process.
+func (e *Etcd) PID() int { return e.cmd.Process.Pid }
+
+// Kill ends the process as kill -9 does and waits for its end.
+func (e *Etcd) Kill() {
+	if e.cmd == nil {
+		return
+	}
+	// Both report only that it has ended, which is what is wanted.
+	_ = e.cmd.Process.Kill()
+	_ = e.cmd.Wait()
+	_ = e.hold.Close()
+	e.cmd = nil
+}
+
+// Restart starts the process, again on the same data where it ran before, and
+// waits until it serves.
+func (e *Etcd) Restart() error {
+	e.Kill()
+	spec, err := json.Marshal(spec{Options: e.opts, Dir: e.dir, Endpoint: e.endpoint})
+	if err != nil {
+		return err
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), specEnv+"="+string(spec))
+	stdin, hold, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer stdin.Close()
+	cmd.Stdin = stdin
+	log, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		hold.Close()
+		return err
+	}
+	defer log.Close()
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		hold.Close()
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		hold.Close()
+		return err
+	}
+	e.cmd, e.hold = cmd, hold
+	line, err := bufio.NewReader(out).ReadString('\n')
+	endpoint, ok := strings.CutPrefix(strings.TrimSpace(line), ready)
+	if err != nil || !ok {
+		e.Kill()
+		said, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("etcd did not start (%v): %s", err, said)
+	}
+	e.endpoint = endpoint
+	return nil
+}
+
+// Client returns a client, closed at the end of the test.
+func (e *Etcd) Client(t testing.TB) *clientv3.Client {
+	t.Helper()
+	cfg := clientv3.Config{Endpoints: []string{e.endpoint}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()}
+	if e.opts.CAFile != "" {
+		tls, err := transport.TLSInfo{CertFile: e.opts.CertFile, KeyFile: e.opts.KeyFile, TrustedCAFile: e.opts.CAFile}.ClientConfig()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.TLS = tls
+	}
+	c, err := clientv3.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() }) // says only that its context has ended
+	return c
+}
+
+// Compact discards the history up to the present revision.
+func (e *Etcd) Compact(ctx context.Context, t testing.TB) {
+	t.Helper()
+	c := e.Client(t)
+	r, err := c.Get(ctx, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Compact(ctx, r.Header.Revision); err != nil {
+		t.Fatal(err)
+	}
+}
