@@ -32,12 +32,12 @@ type TaskMetric struct {
 // ContainerMetric is one container's. CPU is per cent of the whole host, memory
 // is MiB without cache.
 type ContainerMetric struct {
-	ContainerName    string           `json:"containerName"`
-	CPUStatsSet      *StatsSet        `json:"cpuStatsSet,omitempty"`
-	MemoryStatsSet   *StatsSet        `json:"memoryStatsSet,omitempty"`
-	NetworkStatsSet  *NetworkStatsSet `json:"networkStatsSet,omitempty"`
-	StorageStatsSet  *StorageStatsSet `json:"storageStatsSet,omitempty"`
-	RestartStatsSet  *RestartStatsSet `json:"restartStatsSet,omitempty"`
+	ContainerName   string           `json:"containerName"`
+	CPUStatsSet     *StatsSet        `json:"cpuStatsSet,omitempty"`
+	MemoryStatsSet  *StatsSet        `json:"memoryStatsSet,omitempty"`
+	NetworkStatsSet *NetworkStatsSet `json:"networkStatsSet,omitempty"`
+	StorageStatsSet *StorageStatsSet `json:"storageStatsSet,omitempty"`
+	RestartStatsSet *RestartStatsSet `json:"restartStatsSet,omitempty"`
 }
 
 // StatsSet summarises samples.

@@ -1,0 +1,151 @@
+// Package agenttest gives the agent's tests a real engine, an image made on the
+// spot, and an installation id of their own whose remains are removed.
+package agenttest
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	rt "github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/docker"
+)
+
+// Docker is the engine of this machine. Tests fail where there is none.
+func Docker(t testing.TB) *docker.Docker {
+	t.Helper()
+	d, err := docker.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	if _, err := d.Info(t.Context()); err != nil {
+		t.Fatalf("these tests need a container engine: %v", err)
+	}
+	return d
+}
+
+// Installation is a fresh installation id. When the test ends all containers and
+// volumes that carry it in label are removed.
+func Installation(t testing.TB, d rt.Runtime, label string) string {
+	t.Helper()
+	id := Hex(16)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		list, err := d.List(ctx, map[string]string{label: id})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var wg sync.WaitGroup
+		for _, c := range list {
+			wg.Go(func() {
+				if err := d.Remove(ctx, c.ID, true); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+	return id
+}
+
+// Hex is n random bytes.
+func Hex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+var probe = sync.OnceValues(func() ([]byte, error) {
+	_, file, _, _ := runtime.Caller(0)
+	dir, err := os.MkdirTemp("", "ashore-probe")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "probe")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./probe")
+	cmd.Dir = filepath.Dir(file)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(out)
+})
+
+// Image loads an image whose entry point is the probe, under a name of its own,
+// and removes it when the test ends.
+func Image(t testing.TB, d rt.Runtime) string {
+	t.Helper()
+	bin, err := probe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := "ashore-agent-test-" + Hex(6) + ":latest"
+	refs, err := d.Load(t.Context(), bytes.NewReader(Archive(ref, bin)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(refs) != 1 || refs[0] != ref {
+		t.Fatalf("loaded %v, not %s", refs, ref)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := d.RemoveImage(ctx, ref); err != nil {
+			t.Errorf("test image: %v", err)
+		}
+	})
+	return ref
+}
+
+// Archive is an image of one binary, as `docker save` writes them.
+func Archive(ref string, bin []byte) []byte {
+	layer := tarOf(map[string][]byte{"probe": bin}, 0o755)
+	sum := sha256.Sum256(layer)
+	config := must(json.Marshal(map[string]any{
+		"architecture": runtime.GOARCH, "os": "linux",
+		"config": map[string]any{"Entrypoint": []string{"/probe"}, "Cmd": []string{"sleep", "3600"}},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(sum[:])}},
+	}))
+	manifest := must(json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{ref}, "Layers": []string{"layer.tar"}}}))
+	return tarOf(map[string][]byte{"layer.tar": layer, "config.json": config, "manifest.json": manifest}, 0o644)
+}
+
+func tarOf(files map[string][]byte, mode int64) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for name, data := range files {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: mode, Size: int64(len(data)), Typeflag: tar.TypeReg}); err != nil {
+			panic(err)
+		}
+		if _, err := w.Write(data); err != nil {
+			panic(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+func must(b []byte, err error) []byte {
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

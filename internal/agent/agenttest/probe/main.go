@@ -1,0 +1,93 @@
+// Command probe is what test containers run: small, static, no shell needed.
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// main runs its arguments as commands in turn:
+//
+//	sleep SECONDS | exit CODE | http PORT | append FILE LINE | deaf | env | eat MIB
+func main() {
+	args := os.Args[1:]
+	next := func() string {
+		if len(args) == 0 {
+			fmt.Fprintln(os.Stderr, "argument missing")
+			os.Exit(64)
+		}
+		a := args[0]
+		args = args[1:]
+		return a
+	}
+	number := func() float64 {
+		f, err := strconv.ParseFloat(next(), 64)
+		check(err)
+		return f
+	}
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM, syscall.SIGUSR1)
+	deaf := false
+	wait := func(d time.Duration) {
+		deadline := time.After(d)
+		for {
+			select {
+			case <-deadline:
+				return
+			case s := <-terminated:
+				if s == syscall.SIGUSR1 {
+					os.Exit(5)
+				}
+				if !deaf {
+					os.Exit(143)
+				}
+			}
+		}
+	}
+	for len(args) > 0 {
+		switch cmd := next(); cmd {
+		case "sleep":
+			wait(time.Duration(number() * float64(time.Second)))
+		case "exit":
+			os.Exit(int(number()))
+		case "http":
+			go func(port string) { check(http.ListenAndServe(":"+port, http.HandlerFunc(hello))) }(next())
+		case "append":
+			f, err := os.OpenFile(next(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666)
+			check(err)
+			_, err = f.WriteString(next() + "\n")
+			check(err)
+			check(f.Close())
+		case "deaf":
+			deaf = true
+		case "env":
+			fmt.Println(strings.Join(os.Environ(), "\n"))
+		case "eat":
+			b := make([]byte, int(number())<<20)
+			for i := 0; i < len(b); i += 4096 {
+				b[i] = 1
+			}
+		case "alive": // a health check: healthy once the file is there
+			_, err := os.Stat(next())
+			check(err)
+		default:
+			fmt.Fprintln(os.Stderr, "unknown command", cmd)
+			os.Exit(64)
+		}
+	}
+}
+
+func hello(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello") }
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}

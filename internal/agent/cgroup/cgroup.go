@@ -1,0 +1,135 @@
+// Package cgroup holds a task's own limits: one cgroup for each task, parent of
+// its containers', made by writing to the host's cgroup file system.
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// Root makes cgroups below /<name> of the hierarchy mounted at Mount. Constant
+// after construction.
+type Root struct {
+	Mount   string // /sys/fs/cgroup
+	Name    string // ecs
+	Version int
+}
+
+const period = 100_000 // µs, the unit of a CPU quota
+
+// controllers of version 1 that a task's cgroup needs a folder in.
+var controllers = []string{"cpu", "memory"}
+
+// Usable tells whether this process may make cgroups there.
+func (r Root) Usable() bool {
+	const probe = "ashore-probe"
+	if _, err := r.Create(probe, Limits{}); err != nil {
+		return false
+	}
+	return r.Remove(probe) == nil
+}
+
+// Limits of a task. Zero is none.
+type Limits struct {
+	CPU    float64 // vCPUs
+	Shares int64   // when CPU is 0
+	Memory int64   // bytes
+}
+
+// Create makes a task's cgroup and returns its path as a container's parent.
+// Doing it again changes the limits.
+func (r Root) Create(task string, l Limits) (string, error) {
+	parent := "/" + filepath.Join(r.Name, task)
+	var err error
+	if r.Version == 1 {
+		err = r.create1(parent, l)
+	} else {
+		err = r.create2(parent, l)
+	}
+	if err != nil {
+		return "", fmt.Errorf("cgroup %s: %w", parent, err)
+	}
+	return parent, nil
+}
+
+func (r Root) create1(parent string, l Limits) error {
+	for _, c := range controllers {
+		if err := os.MkdirAll(filepath.Join(r.Mount, c, parent), 0o755); err != nil {
+			return err
+		}
+	}
+	// The hierarchy counts what its children use.
+	if l.Memory > 0 {
+		if err := r.write(filepath.Join("memory", parent, "memory.limit_in_bytes"), l.Memory); err != nil {
+			return err
+		}
+	}
+	if l.CPU > 0 {
+		if err := r.write(filepath.Join("cpu", parent, "cpu.cfs_period_us"), period); err != nil {
+			return err
+		}
+		return r.write(filepath.Join("cpu", parent, "cpu.cfs_quota_us"), int64(l.CPU*period))
+	}
+	if l.Shares > 0 {
+		return r.write(filepath.Join("cpu", parent, "cpu.shares"), max(l.Shares, 2))
+	}
+	return nil
+}
+
+func (r Root) create2(parent string, l Limits) error {
+	// Controllers are switched on from the top: a cgroup's own files exist only
+	// where its parent hands the controller down.
+	for _, dir := range []string{"", r.Name} {
+		if err := os.MkdirAll(filepath.Join(r.Mount, dir), 0o755); err != nil {
+			return err
+		}
+		control := filepath.Join(r.Mount, dir, "cgroup.subtree_control")
+		if err := os.WriteFile(control, []byte("+cpu +memory"), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(r.Mount, parent), 0o755); err != nil {
+		return err
+	}
+	if l.Memory > 0 {
+		if err := r.write(filepath.Join(parent, "memory.max"), l.Memory); err != nil {
+			return err
+		}
+	}
+	if l.CPU > 0 {
+		return os.WriteFile(filepath.Join(r.Mount, parent, "cpu.max"), fmt.Appendf(nil, "%d %d", int64(l.CPU*period), period), 0o644)
+	}
+	if l.Shares > 0 {
+		weight := 1 + (max(l.Shares, 2)-2)*9999/262142 // as the engines convert shares
+		return r.write(filepath.Join(parent, "cpu.weight"), weight)
+	}
+	return nil
+}
+
+func (r Root) write(path string, v int64) error {
+	return os.WriteFile(filepath.Join(r.Mount, path), strconv.AppendInt(nil, v, 10), 0o644)
+}
+
+// Remove removes a task's cgroup; one that is not there is no error. It fails
+// while a container is in it.
+func (r Root) Remove(task string) error {
+	dirs := []string{filepath.Join(r.Mount, r.Name, task)}
+	if r.Version == 1 {
+		dirs = nil
+		for _, c := range controllers {
+			dirs = append(dirs, filepath.Join(r.Mount, c, r.Name, task))
+		}
+	}
+	for _, d := range dirs {
+		// A plain rmdir: the files in a cgroup's folder are the kernel's own.
+		if err := syscall.Rmdir(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &fs.PathError{Op: "rmdir", Path: d, Err: err}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/journal"
+)
+
+// scheduleCleanup removes a task's remains some time after its end was
+// reported. The caller holds the task's lock.
+func (e *Engine) scheduleCleanup(h *held, t *Task) {
+	wait := time.Until(t.StoppedAt.Add(e.cfg.CleanupWait))
+	if len(t.Containers) == 0 {
+		wait = 0 // an answer only; nothing to look at later
+	}
+	e.after(max(wait, 0), func() { e.cleanup(h) })
+}
+
+// cleanup goes from what can be seen to the record of it, so that an
+// interrupted one is taken up again. The tombstone stays.
+func (e *Engine) cleanup(h *held) {
+	h.mu.Lock()
+	if h.gone || !h.task.Buried || len(h.task.Reports) > 0 {
+		h.mu.Unlock()
+		return
+	}
+	t := h.task
+	arn := t.Payload.Arn
+	h.mu.Unlock()
+	fail := func(what string, err error) {
+		e.log.Warn("clean-up of a task failed, trying again later", "task", arn, "what", what, "err", err)
+		e.after(time.Minute, func() { e.cleanup(h) })
+	}
+	for _, c := range t.Containers {
+		if c.RuntimeID == "" {
+			continue
+		}
+		if err := e.cfg.Runtime.Remove(e.late, c.RuntimeID, false); err != nil {
+			fail("container "+c.Name, err)
+			return
+		}
+	}
+	for i := range t.Payload.Volumes {
+		v := &t.Payload.Volumes[i]
+		if (v.Host != nil && v.Host.SourcePath != "") || (v.Docker != nil && v.Docker.Scope == "shared") {
+			continue
+		}
+		if err := e.cfg.Runtime.RemoveVolume(e.late, source(&t.Payload, v)); err != nil {
+			fail("volume "+v.Name, err)
+			return
+		}
+	}
+	if e.limited(t) {
+		if err := e.cfg.Cgroups.Remove(t.ID()); err != nil {
+			fail("cgroup", err)
+			return
+		}
+	}
+	h.mu.Lock()
+	h.gone = true
+	h.mu.Unlock()
+	e.mu.Lock()
+	delete(e.tasks, arn)
+	e.mu.Unlock()
+	if e.cfg.Journal != nil {
+		e.cfg.Journal.Delete(journal.Tasks, arn)
+	}
+}
+
+// Tombstones are kept long enough for any late order to have come, and not
+// without bound.
+const (
+	tombstoneLife = 7 * 24 * time.Hour
+	tombstoneMax  = 50_000
+)

@@ -1,0 +1,22 @@
+// Package engine runs tasks. The life of a task is a pure function: Step takes
+// a task's state and one event and yields the new state and the actions to
+// take. Engine carries the actions out on a runtime, each in its own goroutine,
+// and turns their outcomes into events again; it journals every new state.
+//
+// A container's life:
+//
+//	NONE ──pull──▶ PULLED ──create──▶ CREATED ──start──▶ RUNNING ──exit──▶ STOPPED
+//	  │               │ (dependencies     │                ▲   │              ▲
+//	  │               │  are met)         │                └───┘ restart      │
+//	  └───────────────┴───────────────────┴── failure, or the task stops ─────┘
+//
+// A task is PENDING until each of its containers has started, RUNNING until all
+// have stopped, then STOPPED; it never goes back.
+//
+// What makes a start happen at most once: a container's name derives from its
+// task, so a second create collides with the first; a container that has ever
+// started is never started again but by its restart policy; and after a crash
+// one that exists but has not started is replaced rather than started, while
+// the engine's events tell whether the start of before was still under way
+// (see Engine.replace).
+package engine

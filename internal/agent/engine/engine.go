@@ -1,0 +1,445 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/cgroup"
+	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// Config of an Engine. Zero values are the defaults.
+type Config struct {
+	Runtime runtime.Runtime
+	Journal *journal.Journal // nil: nothing outlives the process
+	Log     *slog.Logger
+
+	InstallationID string
+	Region         string
+	Total          Resources // what the host offers
+	Reserved       Resources // ports that no task may have
+	PortLow        int       // dynamic host ports
+	PortHigh       int
+	ProbePort      func(protocol string, port int) bool // whether a port can be had; nil: unknown
+	Cgroups        *cgroup.Root                         // nil: no task-level limits
+
+	PullBehavior PullBehavior
+	PullTimeout  time.Duration // 2 h
+	// LocalPullTimeout bounds the try at a registry for an image that is here.
+	LocalPullTimeout time.Duration // 2 s
+	CreateTimeout    time.Duration // 4 min
+	StartTimeout     time.Duration // 3 min
+	StopTimeout      time.Duration // 30 s, where the container names none
+	CleanupWait      time.Duration // 3 h
+	Parallel         int           // creations and starts at once
+
+	// OnReport is called when a task has a report to deliver. It must not block.
+	OnReport func(taskArn string)
+}
+
+// DefaultParallel is what Docker Engine gains by; more only makes each slower.
+const DefaultParallel = 4
+
+// Engine runs the tasks of one host.
+type Engine struct {
+	cfg    Config
+	log    *slog.Logger
+	ledger *ledger
+	limit  *limiter
+	feed   *feed
+
+	// ctx ends all work at once; calls that change the engine's state get a
+	// little longer by late, so that their outcome is seldom unknown.
+	ctx        context.Context
+	cancel     context.CancelFunc
+	late       context.Context
+	lateCancel context.CancelFunc
+
+	mu         sync.Mutex
+	closed     bool
+	wg         sync.WaitGroup
+	tasks      map[string]*held
+	waiting    []string // not admitted yet, oldest first
+	tombstones map[string]time.Time
+	where      where
+	registry   map[string]time.Time // image → when its registry last could not be reached
+}
+
+// held is a task with its lock.
+type held struct {
+	mu          sync.Mutex
+	task        *Task
+	parent      string // cgroup
+	cancelPulls map[string]context.CancelFunc
+	gone        bool // removed; outcomes that still come are of no interest
+}
+
+const (
+	grace        = 10 * time.Second // for calls in flight when the engine closes
+	registryRest = 30 * time.Second // before an unreachable registry is tried again for a local image
+)
+
+// New prepares an engine; Run brings it to life.
+func New(cfg Config) *Engine {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	def(&cfg.PullTimeout, 2*time.Hour)
+	def(&cfg.LocalPullTimeout, 2*time.Second)
+	def(&cfg.CreateTimeout, 4*time.Minute)
+	def(&cfg.StartTimeout, 3*time.Minute)
+	def(&cfg.StopTimeout, 30*time.Second)
+	def(&cfg.CleanupWait, 3*time.Hour)
+	if cfg.Parallel == 0 {
+		cfg.Parallel = DefaultParallel
+	}
+	if cfg.PortLow == 0 {
+		cfg.PortLow, cfg.PortHigh = 32768, 60999
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.OnReport == nil {
+		cfg.OnReport = func(string) {}
+	}
+	e := &Engine{
+		cfg: cfg, log: cfg.Log,
+		ledger:     newLedger(cfg.Total, cfg.Reserved, cfg.PortLow, cfg.PortHigh, cfg.ProbePort),
+		limit:      newLimiter(cfg.Parallel),
+		tasks:      map[string]*held{},
+		tombstones: map[string]time.Time{},
+		registry:   map[string]time.Time{},
+		where:      where{installation: cfg.InstallationID, region: cfg.Region},
+	}
+	e.feed = newFeed()
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	e.late, e.lateCancel = context.WithCancel(context.Background())
+	return e
+}
+
+// SetInstance says under which name the host is registered now. It must be known
+// before a task is accepted.
+func (e *Engine) SetInstance(arn, cluster string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.where.instance, e.where.cluster = arn, cluster
+}
+
+func (e *Engine) here() where {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.where
+}
+
+// Accept takes a task's order from the server. It returns once the order is
+// journaled; only then may it be acknowledged, and only then is it acted upon.
+// Orders for one task must come in their order.
+func (e *Engine) Accept(p acs.Task) func() error {
+	now := time.Now()
+	e.mu.Lock()
+	if h, ok := e.tasks[p.Arn]; ok {
+		e.mu.Unlock()
+		return e.again(h, p)
+	}
+	ended, buried := e.tombstones[p.Arn]
+	var t *Task
+	switch {
+	case p.DesiredStatus == acs.StatusStopped:
+		t = NewTask(acs.Task{Arn: p.Arn, DesiredStatus: acs.StatusStopped}, now)
+		if !buried && len(p.Containers) == 0 {
+			t.Reason = TaskState + ": " + unknownStopText
+		}
+	case buried:
+		t = NewTask(acs.Task{Arn: p.Arn, DesiredStatus: acs.StatusStopped}, now)
+		t.Reason = fmt.Sprintf("%s: the task ended on this container instance at %s and is not started again", TaskState, ended.UTC().Format(time.RFC3339))
+	default:
+		reason := refusal(&p)
+		if reason == "" {
+			reason = e.ledger.never(needs(&p))
+		}
+		if reason != "" {
+			t = NewTask(acs.Task{Arn: p.Arn, DesiredStatus: acs.StatusStopped, Family: p.Family, Version: p.Version}, now)
+			t.Reason = fmt.Sprintf(cannotInit, p.Arn, reason)
+			if reason == fmt.Sprintf(unresolvable, p.Arn) {
+				t.Reason = reason
+			}
+		} else {
+			t = NewTask(p, now)
+		}
+	}
+	h := &held{task: t, cancelPulls: map[string]context.CancelFunc{}}
+	e.tasks[p.Arn] = h
+	e.mu.Unlock()
+
+	h.mu.Lock()
+	commit := e.save(t)
+	h.mu.Unlock()
+	return func() error {
+		if err := commit(); err != nil {
+			return fmt.Errorf("task %s: %w", p.Arn, err)
+		}
+		if t.Desired == acs.StatusRunning {
+			e.admit(p.Arn, h)
+		} else {
+			e.dispatch(h, Tick{})
+		}
+		return nil
+	}
+}
+
+// Reject answers a task that could not be read.
+func (e *Engine) Reject(arn string, cause error) {
+	e.mu.Lock()
+	if _, known := e.tasks[arn]; known || arn == "" {
+		e.mu.Unlock()
+		e.log.Error("unreadable task in payload", "task", arn, "err", cause)
+		return
+	}
+	t := NewTask(acs.Task{Arn: arn, DesiredStatus: acs.StatusStopped}, time.Now())
+	t.Reason = fmt.Sprintf("%s: Error loading task - %v", Unrecognised, cause)
+	h := &held{task: t}
+	e.tasks[arn] = h
+	e.mu.Unlock()
+	e.dispatch(h, Tick{})
+}
+
+// again is an order for a known task.
+func (e *Engine) again(h *held, p acs.Task) func() error {
+	if p.DesiredStatus == acs.StatusStopped {
+		e.dispatch(h, Order{Desired: acs.StatusStopped})
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	// The server asks about a task whose end it was told: tell it once more.
+	notify := false
+	if h.task.Sent == acs.StatusStopped && len(h.task.Reports) == 0 {
+		h.task.Sent = acs.StatusRunning
+		h.task.queue(acs.StatusStopped)
+		notify = true
+	}
+	commit := e.save(h.task)
+	return func() error {
+		err := commit()
+		if err == nil && notify {
+			e.cfg.OnReport(p.Arn)
+		}
+		return err
+	}
+}
+
+// admit lets a task begin if the host has room, else it waits, and blocks nobody.
+func (e *Engine) admit(arn string, h *held) {
+	if e.ledger.admit(arn, needs(&h.task.Payload)) {
+		e.admitted(h)
+		return
+	}
+	e.log.Warn("task waits for resources of this host", "task", arn)
+	e.mu.Lock()
+	e.waiting = append(e.waiting, arn)
+	e.mu.Unlock()
+	e.readmit() // room may have come between the two
+}
+
+// readmit looks at all that wait.
+func (e *Engine) readmit() {
+	e.mu.Lock()
+	var ready []*held
+	e.waiting = slices.DeleteFunc(e.waiting, func(arn string) bool {
+		h := e.tasks[arn]
+		if h == nil {
+			return true
+		}
+		if e.ledger.admit(arn, needs(&h.task.Payload)) {
+			ready = append(ready, h)
+			return true
+		}
+		return false
+	})
+	e.mu.Unlock()
+	for _, h := range ready {
+		e.admitted(h)
+	}
+}
+
+func (e *Engine) admitted(h *held) {
+	e.dispatch(h, Admit{})
+	h.mu.Lock()
+	over := !h.task.StoppedAt.IsZero()
+	h.mu.Unlock()
+	if over { // stopped before it was its turn: Release has come and gone
+		e.ledger.release(h.task.Payload.Arn)
+	}
+}
+
+// save journals a task's state; the caller holds its lock.
+func (e *Engine) save(t *Task) func() error {
+	if e.cfg.Journal == nil {
+		return func() error { return nil }
+	}
+	data, err := json.Marshal(t)
+	if err != nil {
+		return func() error { return err }
+	}
+	return e.cfg.Journal.Put(journal.Tasks, t.Payload.Arn, data).Wait
+}
+
+// dispatch applies an event to a task and sets off what follows from it.
+func (e *Engine) dispatch(h *held, ev Event) {
+	h.mu.Lock()
+	if h.gone {
+		h.mu.Unlock()
+		return
+	}
+	before := h.task.Status()
+	acts := Step(h.task, time.Now(), ev)
+	if _, tick := ev.(Tick); !tick || len(acts) > 0 {
+		e.save(h.task) // durable soon; what is lost of it the engine's own state tells again
+	}
+	after := h.task.Status()
+	h.mu.Unlock()
+	if before != after {
+		e.log.Debug("task", "task", h.task.Payload.Arn, "status", after.Wire())
+	}
+	for _, a := range acts {
+		e.perform(h, a)
+	}
+}
+
+// spawn runs fn in a goroutine that Close awaits; after Close it does nothing.
+func (e *Engine) spawn(fn func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return
+	}
+	e.wg.Go(fn)
+}
+
+// after runs fn at a time, unless the engine is closed by then.
+func (e *Engine) after(d time.Duration, fn func()) {
+	time.AfterFunc(d, func() { e.spawn(fn) })
+}
+
+// Next is a task's oldest undelivered report. Until Delivered or Undelivered is
+// called it counts as on its way.
+func (e *Engine) Next(arn string) (Report, bool) {
+	h := e.held(arn)
+	if h == nil {
+		return Report{}, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.task.Reports) == 0 {
+		return Report{}, false
+	}
+	h.task.sending = true
+	return h.task.Reports[0], true
+}
+
+// Undelivered gives a report back that could not be delivered now.
+func (e *Engine) Undelivered(arn string) {
+	if h := e.held(arn); h != nil {
+		h.mu.Lock()
+		h.task.sending = false
+		h.mu.Unlock()
+	}
+}
+
+// Delivered strikes a report off.
+func (e *Engine) Delivered(arn string, seq int64) {
+	h := e.held(arn)
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	t := h.task
+	t.sending = false
+	if len(t.Reports) > 0 && t.Reports[0].Seq == seq {
+		r := t.Reports[0]
+		t.Reports = t.Reports[1:]
+		if len(t.Reports) == 0 {
+			t.Reports = nil
+		}
+		if r.Status == acs.StatusStopped && !t.Buried {
+			t.Buried = true
+			e.scheduleCleanup(h, t)
+		}
+		e.save(t)
+	}
+	h.mu.Unlock()
+}
+
+// Unreported are the tasks with reports to deliver.
+func (e *Engine) Unreported() []string {
+	var out []string
+	for arn, h := range e.all() {
+		h.mu.Lock()
+		if len(h.task.Reports) > 0 {
+			out = append(out, arn)
+		}
+		h.mu.Unlock()
+	}
+	return out
+}
+
+func (e *Engine) held(arn string) *held {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.tasks[arn]
+}
+
+func (e *Engine) all() map[string]*held {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make(map[string]*held, len(e.tasks))
+	for arn, h := range e.tasks {
+		out[arn] = h
+	}
+	return out
+}
+
+// Close stops working on tasks and leaves containers as they are.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return
+	}
+	e.closed = true
+	e.mu.Unlock()
+	e.cancel()
+	timer := time.AfterFunc(grace, e.lateCancel)
+	e.wg.Wait()
+	timer.Stop()
+	e.lateCancel()
+}
+
+// sleep waits, and tells whether the engine still works then.
+func (e *Engine) sleep(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-e.ctx.Done():
+		return false
+	}
+}
+
+func (e *Engine) closing() bool { return e.ctx.Err() != nil }
+
+func failure(name string, err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return &Failure{name, err.Error()}
+}

@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// Event is something that a task's state depends on.
+type Event interface{ event() }
+
+// Order is what the server wants. Desired only moves forward.
+type Order struct {
+	Desired string
+	Reason  string // of a refused task
+}
+
+// Admit lets a task use the host's resources.
+type Admit struct{}
+
+// Tick lets time have its effect.
+type Tick struct{}
+
+// Provisioned ends Provision.
+type Provisioned struct{ Err *Failure }
+
+// PullDone ends Pull. Started is zero if nothing had to be fetched.
+type PullDone struct {
+	Container        string
+	Digest           string
+	SetsRegion       bool
+	Started, Stopped time.Time
+	Note             string // the registry's complaint when the local image had to do
+	Err              *Failure
+}
+
+// CreateDone ends Create and Replace.
+type CreateDone struct {
+	Container string
+	ID        string
+	Ports     []runtime.Port
+	Err       *Failure
+}
+
+// StartDone ends Start.
+type StartDone struct {
+	Container string
+	At        time.Time
+	Ports     []runtime.Port // if not nil, what Create could not know
+	PortTaken bool           // Err is for a port that something else holds
+	Err       *Failure
+}
+
+// Exited is a container's end.
+type Exited struct {
+	Container string
+	Code      int
+	OOM       bool
+	At        time.Time
+}
+
+// Gone: the engine knows nothing of a container it once had.
+type Gone struct {
+	Container string
+	At        time.Time
+}
+
+// Found tells what recovery saw of a container that had started.
+type Found struct {
+	Container string
+	ID        string
+	StartedAt time.Time
+	Ports     []runtime.Port
+	Health    string
+}
+
+// Unstarted tells that recovery saw a container that had been created but never
+// started, as far as could be seen.
+type Unstarted struct {
+	Container string
+	ID        string
+}
+
+// HealthSeen is a health check's result.
+type HealthSeen struct {
+	Container string
+	Health    string
+	At        time.Time
+}
+
+func (Order) event()       {}
+func (Admit) event()       {}
+func (Tick) event()        {}
+func (Provisioned) event() {}
+func (PullDone) event()    {}
+func (CreateDone) event()  {}
+func (StartDone) event()   {}
+func (Exited) event()      {}
+func (Gone) event()        {}
+func (Found) event()       {}
+func (Unstarted) event()   {}
+func (HealthSeen) event()  {}
+
+// Action is something to be done for a task.
+type Action interface{ action() }
+
+// Provision makes the task's volumes and cgroup.
+type Provision struct{}
+
+// Pull makes sure of a container's image.
+type Pull struct{ Container string }
+
+// CancelPull gives a pull up; PullDone still comes.
+type CancelPull struct{ Container string }
+
+// Create creates a container.
+type Create struct{ Container string }
+
+// Start starts it for the first time.
+type Start struct{ Container string }
+
+// Restart starts it again, by its restart policy.
+type Restart struct{ Container string }
+
+// Replace removes a container that never started and creates it anew.
+type Replace struct{ Container string }
+
+// Stop stops it, and is not given up: Exited or Gone ends it.
+type Stop struct{ Container string }
+
+// After asks for a Tick at a time.
+type After struct{ At time.Time }
+
+// Notify tells that a report waits.
+type Notify struct{}
+
+// Release gives the host's resources back: the task has ended.
+type Release struct{}
+
+func (Provision) action()  {}
+func (Pull) action()       {}
+func (CancelPull) action() {}
+func (Create) action()     {}
+func (Start) action()      {}
+func (Restart) action()    {}
+func (Replace) action()    {}
+func (Stop) action()       {}
+func (After) action()      {}
+func (Notify) action()     {}
+func (Release) action()    {}

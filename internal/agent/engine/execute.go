@@ -1,0 +1,394 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/cgroup"
+	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// perform sets an action off.
+func (e *Engine) perform(h *held, a Action) {
+	switch a := a.(type) {
+	case Notify:
+		e.cfg.OnReport(h.task.Payload.Arn)
+	case After:
+		e.after(time.Until(a.At), func() { e.dispatch(h, Tick{}) })
+	case CancelPull:
+		h.mu.Lock()
+		if cancel := h.cancelPulls[a.Container]; cancel != nil {
+			cancel()
+		}
+		h.mu.Unlock()
+	case Release:
+		e.release(h)
+	case Provision:
+		if e.nothingToProvision(h.task) {
+			e.dispatch(h, Provisioned{})
+			return
+		}
+		e.spawn(func() { e.outcome(h, Provisioned{Err: e.provision(h)}) })
+	case Pull:
+		ctx, cancel := context.WithCancel(e.ctx)
+		h.mu.Lock()
+		h.cancelPulls[a.Container] = cancel
+		h.mu.Unlock()
+		e.spawn(func() {
+			defer cancel()
+			e.outcome(h, e.image(ctx, a.Container, h.task.definition(a.Container).Image))
+		})
+	case Create:
+		e.spawn(func() { e.create(h, a.Container) })
+	case Replace:
+		e.spawn(func() { e.replace(h, a.Container) })
+	case Start:
+		e.spawn(func() { e.start(h, a.Container) })
+	case Restart:
+		e.spawn(func() { e.start(h, a.Container) })
+	case Stop:
+		e.spawn(func() { e.stop(h, a.Container) })
+	}
+}
+
+// outcome dispatches what came of an action. When the engine is closing, a
+// failure is likely its own doing and tells nothing: the journal keeps the state
+// of before, and the next run finds out.
+func (e *Engine) outcome(h *held, ev Event) {
+	if e.closing() {
+		switch ev := ev.(type) {
+		case Provisioned:
+			if ev.Err != nil {
+				return
+			}
+		case PullDone:
+			if ev.Err != nil || ev.Note != "" {
+				return
+			}
+		case CreateDone:
+			if ev.Err != nil {
+				return
+			}
+		case StartDone:
+			if ev.Err != nil {
+				return
+			}
+		}
+	}
+	e.dispatch(h, ev)
+}
+
+// create makes a container.
+func (e *Engine) create(h *held, name string) {
+	t := h.task
+	d := t.definition(name)
+	ports, err := e.choosePorts(&t.Payload, d)
+	if err != nil {
+		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, err)})
+		return
+	}
+	h.mu.Lock()
+	parent, setsRegion := h.parent, t.container(name).ImageSetsRegion
+	h.mu.Unlock()
+	s, fail := spec(&t.Payload, d, e.here(), ports, parent, setsRegion)
+	if fail != nil {
+		e.outcome(h, CreateDone{Container: name, Err: fail})
+		return
+	}
+	var created runtime.Created
+	callErr := e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {
+		created, err = e.cfg.Runtime.Create(ctx, s)
+		return err
+	})
+	switch {
+	case callErr == nil:
+		e.outcome(h, CreateDone{Container: name, ID: created.ID, Ports: created.Ports})
+	case errors.Is(callErr, runtime.ErrNameTaken):
+		e.adopt(h, name, s.Name, callErr)
+	case errors.Is(callErr, runtime.ErrConfig):
+		e.outcome(h, CreateDone{Container: name, Err: failure(ClientConfig, callErr)})
+	default:
+		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, callErr)})
+	}
+}
+
+// adopt takes over the container that holds our name: an earlier create whose
+// answer was lost. Its start can't have been asked for, or its id were known.
+func (e *Engine) adopt(h *held, name, runtimeName string, taken error) {
+	c, err := e.cfg.Runtime.Inspect(e.late, runtimeName)
+	if err != nil || c.Labels[LabelTask] != h.task.Payload.Arn || c.Labels[LabelInstallation] != e.cfg.InstallationID {
+		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, taken)})
+		return
+	}
+	e.log.Info("container was there already, adopted", "task", h.task.Payload.Arn, "container", name, "phase", c.Phase)
+	if c.Phase == runtime.PhaseCreated {
+		e.outcome(h, CreateDone{Container: name, ID: c.ID, Ports: c.Ports})
+		return
+	}
+	e.found(h, name, c)
+}
+
+// found tells of a container that has started.
+func (e *Engine) found(h *held, name string, c runtime.Container) {
+	for _, p := range c.Ports {
+		e.ledger.hold(h.task.Payload.Arn, p.Protocol, p.HostPort)
+	}
+	e.dispatch(h, Found{Container: name, ID: c.ID, StartedAt: c.StartedAt, Ports: c.Ports, Health: c.Health})
+	if c.Phase == runtime.PhaseExited {
+		e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
+	}
+}
+
+// start starts a container; on success it has started when this returns.
+func (e *Engine) start(h *held, name string) {
+	h.mu.Lock()
+	id := h.task.container(name).RuntimeID
+	h.mu.Unlock()
+	err := e.call(e.cfg.StartTimeout, startClass, "running", func(ctx context.Context) error {
+		return e.cfg.Runtime.Start(ctx, id)
+	})
+	done := StartDone{Container: name, At: time.Now()}
+	switch {
+	case err == nil:
+		done.Ports = e.enginePorts(h, name, id)
+	case errors.Is(err, runtime.ErrPortTaken):
+		done.PortTaken = true
+		done.Err = failure(CannotStart, err)
+		e.dropPorts(h, name)
+	default:
+		done.Err = failure(CannotStart, err)
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, runtime.ErrUnreachable) || done.Err.Name == TimedOut {
+			// Whether it runs is not known: what is reported as not started
+			// must not stay on.
+			e.spawn(func() { e.ensureStopped(id) })
+		}
+	}
+	e.outcome(h, done)
+}
+
+// enginePorts asks for ports that the engine chose itself, if there are any.
+func (e *Engine) enginePorts(h *held, name, id string) []runtime.Port {
+	h.mu.Lock()
+	ports := h.task.container(name).Ports
+	h.mu.Unlock()
+	for _, p := range ports {
+		if p.HostPort != 0 {
+			continue
+		}
+		c, err := e.cfg.Runtime.Inspect(e.late, id)
+		if err != nil {
+			e.log.Warn("ports of a container are not known", "container", name, "err", err)
+			return nil
+		}
+		return c.Ports
+	}
+	return nil
+}
+
+// stop stops a container, for as long as it takes.
+func (e *Engine) stop(h *held, name string) {
+	h.mu.Lock()
+	id := h.task.container(name).RuntimeID
+	h.mu.Unlock()
+	timeout := e.cfg.StopTimeout
+	if s := h.task.definition(name).StopTimeout; s > 0 {
+		timeout = time.Duration(s) * time.Second
+	}
+	for delay := time.Second; ; delay = min(2*delay, time.Minute) {
+		err := e.cfg.Runtime.Stop(e.ctx, id, timeout)
+		if err == nil {
+			var c runtime.Container
+			if c, err = e.cfg.Runtime.Inspect(e.ctx, id); err == nil && c.Phase == runtime.PhaseExited {
+				e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
+				return
+			}
+		}
+		if errors.Is(err, runtime.ErrNotFound) {
+			e.dispatch(h, Gone{Container: name, At: time.Now()})
+			return
+		}
+		if e.closing() {
+			return
+		}
+		e.log.Error("container could not be stopped, trying again", "task", h.task.Payload.Arn, "container", name, "err", failure(CannotStop, errOr(err, "it still runs")))
+		if !e.sleep(delay) {
+			return
+		}
+	}
+}
+
+func errOr(err error, text string) error {
+	if err == nil {
+		return errors.New(text)
+	}
+	return err
+}
+
+// ensureStopped stops a container that should not run.
+func (e *Engine) ensureStopped(id string) {
+	for delay := time.Second; ; delay = min(2*delay, time.Minute) {
+		err := e.cfg.Runtime.Stop(e.ctx, id, e.cfg.StopTimeout)
+		if err == nil || errors.Is(err, runtime.ErrNotFound) || !e.sleep(delay) {
+			return
+		}
+	}
+}
+
+// call asks the engine for something under the limiter. A broken connection is
+// tried again as long as the time allows: the second time collides with or
+// repeats the first, and neither does harm.
+func (e *Engine) call(limit time.Duration, class int, state string, fn func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(e.late, limit)
+	defer cancel()
+	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
+		// Waiting for a turn ends with the engine; a call under way does not.
+		if err := e.limit.acquire(e.ctx, class); err != nil {
+			return err
+		}
+		err := fn(ctx)
+		e.limit.release()
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			return failf(TimedOut, "Could not transition to %s; timed out after waiting %s", state, limit)
+		case !errors.Is(err, runtime.ErrUnreachable) || class == startClass:
+			return err
+		}
+		e.log.Warn("engine unreachable, trying again", "err", err)
+		if !e.sleep(time.Duration(float64(delay) * (0.8 + 0.4*rand.Float64()))) {
+			return err
+		}
+	}
+}
+
+// choosePorts gives each mapping its host port.
+func (e *Engine) choosePorts(t *acs.Task, d *acs.Container) ([]runtime.Port, error) {
+	if t.NetworkMode == "host" || t.NetworkMode == "none" {
+		return nil, nil
+	}
+	var out []runtime.Port
+	for _, m := range d.PortMappings {
+		protocol := m.Protocol
+		if protocol == "" {
+			protocol = "tcp"
+		}
+		first, count := m.ContainerPort, 1
+		if m.ContainerPortRange != "" {
+			var err error
+			if first, count, err = portRange(m.ContainerPortRange); err != nil {
+				return nil, err
+			}
+		}
+		host := m.HostPort
+		if host == 0 {
+			var err error
+			if host, err = e.ledger.choose(t.Arn, protocol, count); err != nil {
+				return nil, err
+			}
+		}
+		for i := range count {
+			out = append(out, runtime.Port{ContainerPort: first + i, HostPort: host + i, Protocol: protocol})
+		}
+	}
+	return out, nil
+}
+
+// dropPorts gives up a container's dynamic ports.
+func (e *Engine) dropPorts(h *held, name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fixed := map[portKey]bool{}
+	for _, k := range portKeys(needs(&h.task.Payload)) {
+		fixed[k] = true
+	}
+	for _, p := range h.task.container(name).Ports {
+		if !fixed[portKey{p.Protocol, p.HostPort}] {
+			e.ledger.drop(h.task.Payload.Arn, p.Protocol, p.HostPort)
+		}
+	}
+}
+
+func (e *Engine) nothingToProvision(t *Task) bool {
+	return len(t.Payload.Volumes) == 0 && !e.limited(t)
+}
+
+// limited: the task has limits of its own and this host can keep them.
+func (e *Engine) limited(t *Task) bool {
+	return e.cfg.Cgroups != nil && (t.Payload.CPU > 0 || t.Payload.Memory > 0)
+}
+
+// provision makes what belongs to the task as a whole.
+func (e *Engine) provision(h *held) *Failure {
+	t := &h.task.Payload
+	wrap := func(err error) *Failure { return failf("", cannotInit, t.Arn, err) }
+	if e.limited(h.task) {
+		var shares int64
+		for _, c := range t.Containers {
+			shares += c.CPU
+		}
+		parent, err := e.cfg.Cgroups.Create(taskID(t.Arn), cgroup.Limits{CPU: t.CPU, Shares: shares, Memory: t.Memory << 20})
+		if err != nil {
+			return wrap(err)
+		}
+		h.mu.Lock()
+		h.parent = parent
+		h.mu.Unlock()
+	}
+	for i := range t.Volumes {
+		if err := e.volume(t, &t.Volumes[i]); err != nil {
+			return wrap(err)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) volume(t *acs.Task, v *acs.Volume) error {
+	if v.Host != nil && v.Host.SourcePath != "" {
+		return nil
+	}
+	made := runtime.Volume{Name: source(t, v), Driver: "local", Labels: map[string]string{
+		LabelTask: t.Arn, LabelInstallation: e.cfg.InstallationID,
+	}}
+	if d := v.Docker; d != nil {
+		if d.Driver != "" {
+			made.Driver = d.Driver
+		}
+		made.Options = d.DriverOpts
+		for k, val := range d.Labels {
+			if _, ours := made.Labels[k]; !ours {
+				made.Labels[k] = val
+			}
+		}
+		if d.Scope == "shared" {
+			delete(made.Labels, LabelTask) // it outlives the task
+			there, err := e.cfg.Runtime.VolumeExists(e.late, v.Name)
+			if err != nil || there {
+				return err
+			}
+			if !d.Autoprovision {
+				return errors.New("volume " + v.Name + " does not exist and autoprovision is off")
+			}
+		}
+	}
+	return e.cfg.Runtime.CreateVolume(e.late, made)
+}
+
+// release gives back the host's resources of a task that has ended, and makes
+// sure that it never starts again.
+func (e *Engine) release(h *held) {
+	arn := h.task.Payload.Arn
+	now := time.Now()
+	e.mu.Lock()
+	e.tombstones[arn] = now
+	e.mu.Unlock()
+	if e.cfg.Journal != nil {
+		e.cfg.Journal.Put(journal.Tombstones, arn, []byte(now.UTC().Format(time.RFC3339Nano)))
+	}
+	e.ledger.release(arn)
+	e.spawn(e.readmit)
+}

@@ -1,0 +1,214 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// Resources is what a host has, or a task takes.
+type Resources struct {
+	CPU    int64 // units
+	Memory int64 // MiB
+	TCP    []int // ports
+	UDP    []int
+}
+
+type portKey struct {
+	protocol string
+	port     int
+}
+
+func (k portKey) String() string { return strconv.Itoa(k.port) + "/" + k.protocol }
+
+// ledger is the host's own account. The server keeps one too; this one only
+// keeps its slips from doing harm, and it never lets one task block another.
+type ledger struct {
+	total  Resources // constant
+	lo, hi int       // dynamic ports, constant
+	probe  func(protocol string, port int) bool
+
+	mu          sync.Mutex
+	cpu, memory int64 // free
+	ports       map[portKey]string
+	taken       map[string]Resources
+}
+
+const reservedOwner = "(reserved)"
+
+func newLedger(total, reserved Resources, lo, hi int, probe func(string, int) bool) *ledger {
+	l := &ledger{
+		total: total, lo: lo, hi: hi, probe: probe,
+		cpu: total.CPU, memory: total.Memory,
+		ports: map[portKey]string{}, taken: map[string]Resources{},
+	}
+	for _, k := range portKeys(reserved) {
+		l.ports[k] = reservedOwner
+	}
+	return l
+}
+
+func portKeys(r Resources) []portKey {
+	var out []portKey
+	for _, p := range r.TCP {
+		out = append(out, portKey{"tcp", p})
+	}
+	for _, p := range r.UDP {
+		out = append(out, portKey{"udp", p})
+	}
+	return out
+}
+
+// needs is what a task takes while it lives.
+func needs(t *acs.Task) Resources {
+	var r Resources
+	r.CPU, r.Memory = int64(t.CPU*1024), t.Memory
+	for _, c := range t.Containers {
+		if t.CPU == 0 {
+			r.CPU += c.CPU
+		}
+		if t.Memory == 0 {
+			r.Memory += reservation(c)
+		}
+		for _, p := range c.PortMappings {
+			if p.HostPort == 0 {
+				continue
+			}
+			if p.Protocol == "udp" {
+				r.UDP = append(r.UDP, p.HostPort)
+			} else {
+				r.TCP = append(r.TCP, p.HostPort)
+			}
+		}
+	}
+	return r
+}
+
+func reservation(c acs.Container) int64 {
+	if c.DockerConfig != nil && strings.Contains(c.DockerConfig.HostConfig, "MemoryReservation") {
+		var h struct{ MemoryReservation int64 }
+		if err := json.Unmarshal([]byte(c.DockerConfig.HostConfig), &h); err == nil && h.MemoryReservation > 0 {
+			return h.MemoryReservation >> 20
+		}
+	}
+	return c.Memory
+}
+
+// never tells why a task can't run on this host even if it had it for itself.
+func (l *ledger) never(r Resources) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case r.CPU > l.total.CPU:
+		return fmt.Sprintf("the task needs %d CPU units, the container instance has %d", r.CPU, l.total.CPU)
+	case r.Memory > l.total.Memory:
+		return fmt.Sprintf("the task needs %d MiB of memory, the container instance has %d", r.Memory, l.total.Memory)
+	}
+	for _, k := range portKeys(r) {
+		if l.ports[k] == reservedOwner {
+			return fmt.Sprintf("host port %s is reserved on the container instance", k)
+		}
+	}
+	return ""
+}
+
+// admit takes what a task needs, if it is free.
+func (l *ledger) admit(arn string, r Resources) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.CPU > l.cpu || r.Memory > l.memory {
+		return false
+	}
+	for _, k := range portKeys(r) {
+		if owner := l.ports[k]; owner != "" && owner != arn {
+			return false
+		}
+	}
+	l.takeLocked(arn, r)
+	return true
+}
+
+// force takes it for a task that runs already.
+func (l *ledger) force(arn string, r Resources) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.takeLocked(arn, r)
+}
+
+func (l *ledger) takeLocked(arn string, r Resources) {
+	if _, again := l.taken[arn]; again {
+		return
+	}
+	l.cpu -= r.CPU
+	l.memory -= r.Memory
+	l.taken[arn] = r
+	for _, k := range portKeys(r) {
+		l.ports[k] = arn
+	}
+}
+
+// hold marks a dynamic port that a recovered task has.
+func (l *ledger) hold(arn, protocol string, port int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ports[portKey{protocol, port}] == "" {
+		l.ports[portKey{protocol, port}] = arn
+	}
+}
+
+// choose finds n consecutive free ports for a task. It begins at a random one:
+// ports that were just given up, or that others on the host took, are then
+// rarely met.
+func (l *ledger) choose(arn, protocol string, n int) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	span := l.hi - l.lo + 1 - (n - 1)
+	if span < 1 {
+		return 0, fmt.Errorf("no range of %d host ports", n)
+	}
+	start := rand.IntN(span)
+next:
+	for i := range span {
+		first := l.lo + (start+i)%span
+		for p := first; p < first+n; p++ {
+			if l.ports[portKey{protocol, p}] != "" || (l.probe != nil && !l.probe(protocol, p)) {
+				continue next
+			}
+		}
+		for p := first; p < first+n; p++ {
+			l.ports[portKey{protocol, p}] = arn
+		}
+		return first, nil
+	}
+	return 0, fmt.Errorf("no free host port between %d and %d", l.lo, l.hi)
+}
+
+// drop gives up dynamic ports that could not be used.
+func (l *ledger) drop(arn, protocol string, port int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if k := (portKey{protocol, port}); l.ports[k] == arn {
+		delete(l.ports, k)
+	}
+}
+
+// release gives back all that a task has.
+func (l *ledger) release(arn string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r, ok := l.taken[arn]; ok {
+		l.cpu += r.CPU
+		l.memory += r.Memory
+		delete(l.taken, arn)
+	}
+	for k, owner := range l.ports {
+		if owner == arn {
+			delete(l.ports, k)
+		}
+	}
+}

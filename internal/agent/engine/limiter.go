@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"context"
+	"sync"
+)
+
+// limiter bounds how many creations and starts the engine gets at once. A start
+// goes before any creation: a burst then finishes task by task, and not all of
+// it at the end.
+type limiter struct {
+	mu     sync.Mutex
+	free   int
+	queues [2][]chan struct{} // by class
+}
+
+// Classes of a limiter's users.
+const (
+	startClass = iota
+	createClass
+)
+
+func newLimiter(n int) *limiter { return &limiter{free: n} }
+
+func (l *limiter) acquire(ctx context.Context, class int) error {
+	l.mu.Lock()
+	if l.free > 0 {
+		l.free--
+		l.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	l.queues[class] = append(l.queues[class], turn)
+	l.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	for i, w := range l.queues[class] {
+		if w == turn {
+			l.queues[class] = append(l.queues[class][:i], l.queues[class][i+1:]...)
+			l.mu.Unlock()
+			return ctx.Err()
+		}
+	}
+	l.mu.Unlock()
+	l.release() // its turn came at the same moment
+	return ctx.Err()
+}
+
+func (l *limiter) release() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for class := range l.queues {
+		if q := l.queues[class]; len(q) > 0 {
+			l.queues[class] = q[1:]
+			close(q[0])
+			return
+		}
+	}
+	l.free++
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// dependencies of a container: those it names, and those that its volumes and
+// links imply.
+func dependencies(d *acs.Container) []acs.Dependency {
+	out := d.DependsOn
+	if len(d.VolumesFrom)+len(d.Links) > 0 {
+		out = append([]acs.Dependency(nil), out...)
+	}
+	for _, v := range d.VolumesFrom {
+		out = append(out, acs.Dependency{ContainerName: v.SourceContainer, Condition: acs.ConditionCreate})
+	}
+	for _, l := range d.Links {
+		name, _, _ := strings.Cut(l, ":")
+		out = append(out, acs.Dependency{ContainerName: name, Condition: acs.ConditionStart})
+	}
+	return out
+}
+
+// resolvable tells whether a task's dependencies can ever be met: they name
+// containers of the task, run in no circle, and ask for HEALTHY only where there
+// is a health check.
+func resolvable(t *acs.Task) bool {
+	const (
+		unseen = iota
+		open
+		done
+	)
+	state := map[string]int{}
+	byName := map[string]*acs.Container{}
+	for i := range t.Containers {
+		byName[t.Containers[i].Name] = &t.Containers[i]
+	}
+	var visit func(name string) bool
+	visit = func(name string) bool {
+		c := byName[name]
+		if c == nil || state[name] == open {
+			return false
+		}
+		if state[name] == done {
+			return true
+		}
+		state[name] = open
+		for _, d := range dependencies(c) {
+			o := byName[d.ContainerName]
+			if o == nil || !visit(d.ContainerName) {
+				return false
+			}
+			switch d.Condition {
+			case acs.ConditionCreate, acs.ConditionStart, acs.ConditionComplete, acs.ConditionSuccess:
+			case acs.ConditionHealthy:
+				if o.HealthCheckType != acs.HealthCheckDocker {
+					return false
+				}
+			default:
+				return false
+			}
+		}
+		state[name] = done
+		return true
+	}
+	for name := range byName {
+		if !visit(name) {
+			return false
+		}
+	}
+	return true
+}
+
+func dynamicPorts(d *acs.Container) bool {
+	for _, p := range d.PortMappings {
+		if p.HostPort == 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// PullBehavior is ECS_IMAGE_PULL_BEHAVIOR.
+type PullBehavior string
+
+// The behaviours.
+const (
+	PullDefault      PullBehavior = "default"       // the registry, else what is here
+	PullAlways       PullBehavior = "always"        // the registry
+	PullOnce         PullBehavior = "once"          // the registry the first time
+	PullPreferCached PullBehavior = "prefer-cached" // what is here, else the registry
+)
+
+// ParsePullBehavior reads the setting; empty is default.
+func ParsePullBehavior(s string) (PullBehavior, error) {
+	switch b := PullBehavior(s); b {
+	case "":
+		return PullDefault, nil
+	case PullDefault, PullAlways, PullOnce, PullPreferCached:
+		return b, nil
+	default:
+		return "", fmt.Errorf("ECS_IMAGE_PULL_BEHAVIOR: %q is none of default, always, once, prefer-cached", s)
+	}
+}
+
+// image makes sure of an image and reports how.
+func (e *Engine) image(ctx context.Context, container, ref string) PullDone {
+	done := PullDone{Container: container}
+	img, err := e.cfg.Runtime.Image(ctx, ref)
+	local := err == nil
+	use := func(img runtime.Image) PullDone {
+		done.Digest, done.SetsRegion = img.Digest, setsRegion(img.Env)
+		return done
+	}
+	limit := e.cfg.PullTimeout
+	switch e.cfg.PullBehavior {
+	case PullPreferCached:
+		if local {
+			return use(img)
+		}
+	case PullOnce:
+		if local && e.pulledBefore(ref) {
+			return use(img)
+		}
+	case PullAlways:
+	default:
+		// An image without a digest never came from a registry: there is
+		// nowhere to ask.
+		if local && (img.Digest == "" || e.resting(ref)) {
+			return use(img)
+		}
+		if local {
+			limit = e.cfg.LocalPullTimeout
+		}
+	}
+	done.Started = time.Now()
+	err = e.pull(ctx, ref, limit, local && e.cfg.PullBehavior == PullDefault)
+	done.Stopped = time.Now()
+	if err != nil && local && e.cfg.PullBehavior == PullDefault && ctx.Err() == nil {
+		e.rest(ref)
+		done.Started = time.Time{}
+		done.Note = CannotPull + ": " + err.Error()
+		return use(img)
+	}
+	if err == nil {
+		img, err = e.cfg.Runtime.Image(ctx, ref)
+	}
+	if err != nil {
+		done.Err = failure(CannotPull, err)
+		return done
+	}
+	e.notePulled(ref)
+	return use(img)
+}
+
+const (
+	pullTries    = 4
+	pullDelay    = 1100 * time.Millisecond
+	pullDelayMax = 5 * time.Second
+)
+
+// pull tries a registry, more than once where a next try may fare better.
+func (e *Engine) pull(ctx context.Context, ref string, limit time.Duration, once bool) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	delay := pullDelay
+	for try := 1; ; try++ {
+		err := e.cfg.Runtime.Pull(ctx, ref)
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("the registry did not answer within %s", limit)
+		}
+		if once || try == pullTries || ctx.Err() != nil || final(err) {
+			return err
+		}
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return err
+		}
+		delay = min(2*delay, pullDelayMax)
+	}
+}
+
+// final: the registry answered, and will answer the same again.
+func final(err error) bool {
+	text := strings.ToLower(err.Error())
+	for _, s := range []string{
+		"manifest unknown", "not found", "access denied", "access to the resource is denied", "unauthorized",
+		"invalid reference", "no basic auth", "repository does not exist", "no matching manifest",
+	} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func setsRegion(env []string) bool {
+	for _, v := range env {
+		if strings.HasPrefix(v, "AWS_REGION=") || strings.HasPrefix(v, "AWS_DEFAULT_REGION=") {
+			return true
+		}
+	}
+	return false
+}
+
+// resting: the registry of an image was out of reach a moment ago.
+func (e *Engine) resting(ref string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at, ok := e.registry[ref]
+	if ok && time.Since(at) > registryRest {
+		delete(e.registry, ref)
+		ok = false
+	}
+	return ok
+}
+
+func (e *Engine) rest(ref string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.registry[ref] = time.Now()
+}
+
+const pulledKey = "pulled/"
+
+func (e *Engine) pulledBefore(ref string) bool {
+	if e.cfg.Journal == nil {
+		return false
+	}
+	v, err := e.cfg.Journal.Get(journal.Meta, pulledKey+ref)
+	if err != nil {
+		e.log.Error("journal read failed", "err", err)
+	}
+	return v != nil
+}
+
+func (e *Engine) notePulled(ref string) {
+	if e.cfg.Journal != nil && e.cfg.PullBehavior == PullOnce {
+		e.cfg.Journal.Put(journal.Meta, pulledKey+ref, []byte(time.Now().UTC().Format(time.RFC3339)))
+	}
+}

@@ -1,0 +1,241 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// Labels of every container. The first five are ECS's own.
+const (
+	LabelCluster      = "com.amazonaws.ecs.cluster"
+	LabelTask         = "com.amazonaws.ecs.task-arn"
+	LabelContainer    = "com.amazonaws.ecs.container-name"
+	LabelFamily       = "com.amazonaws.ecs.task-definition-family"
+	LabelVersion      = "com.amazonaws.ecs.task-definition-version"
+	LabelInstallation = "dev.ashore.installation"
+	LabelInstance     = "dev.ashore.instance"
+	// LabelOutline holds what a lost journal is rebuilt from: see outline.
+	LabelOutline = "dev.ashore.task"
+)
+
+// outline is the part of a task's definition that matters once it runs. It
+// holds no environment and no settings.
+type outline struct {
+	NetworkMode string           `json:"networkMode,omitempty"`
+	CPU         float64          `json:"cpu,omitempty"`
+	Memory      int64            `json:"memory,omitempty"`
+	Containers  []outlineElement `json:"containers"`
+	Volumes     []acs.Volume     `json:"volumes,omitempty"`
+}
+
+type outlineElement struct {
+	Name            string             `json:"name"`
+	Image           string             `json:"image"`
+	Essential       bool               `json:"essential,omitempty"`
+	CPU             int64              `json:"cpu,omitempty"`
+	Memory          int64              `json:"memory,omitempty"`
+	StopTimeout     int                `json:"stopTimeout,omitempty"`
+	HealthCheckType string             `json:"healthCheckType,omitempty"`
+	DependsOn       []acs.Dependency   `json:"dependsOn,omitempty"`
+	RestartPolicy   *acs.RestartPolicy `json:"restartPolicy,omitempty"`
+	PortMappings    []acs.PortMapping  `json:"portMappings,omitempty"`
+}
+
+func outlineOf(t *acs.Task) string {
+	o := outline{NetworkMode: t.NetworkMode, CPU: t.CPU, Memory: t.Memory}
+	for _, c := range t.Containers {
+		o.Containers = append(o.Containers, outlineElement{
+			c.Name, c.Image, c.Essential, c.CPU, c.Memory, c.StopTimeout, c.HealthCheckType, dependencies(&c), c.RestartPolicy, c.PortMappings,
+		})
+	}
+	for _, v := range t.Volumes {
+		if v.Docker != nil || (v.Host != nil && v.Host.SourcePath == "") {
+			o.Volumes = append(o.Volumes, acs.Volume{Name: v.Name, Type: v.Type, Host: v.Host, Docker: v.Docker})
+		}
+	}
+	data, err := json.Marshal(o)
+	if err != nil {
+		return "" // plain data always marshals
+	}
+	return string(data)
+}
+
+func (o outline) task(labels map[string]string) acs.Task {
+	t := acs.Task{
+		Arn: labels[LabelTask], DesiredStatus: acs.StatusRunning, Family: labels[LabelFamily], Version: labels[LabelVersion],
+		NetworkMode: o.NetworkMode, CPU: o.CPU, Memory: o.Memory, Volumes: o.Volumes,
+	}
+	for _, c := range o.Containers {
+		t.Containers = append(t.Containers, acs.Container{
+			Name: c.Name, Image: c.Image, Essential: c.Essential, CPU: c.CPU, Memory: c.Memory, StopTimeout: c.StopTimeout,
+			HealthCheckType: c.HealthCheckType, DependsOn: c.DependsOn, RestartPolicy: c.RestartPolicy, PortMappings: c.PortMappings,
+		})
+	}
+	return t
+}
+
+// ContainerName is the engine's name for a task's container. It is the same
+// each time, so that creating one twice collides.
+func ContainerName(t *acs.Task, container string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r == '-' || r < 128 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
+			return r
+		}
+		return -1
+	}, container)
+	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, clean, suffix(t, container))
+}
+
+func volumeName(t *acs.Task, volume string) string {
+	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, volume, suffix(t, "volume/"+volume))
+}
+
+func suffix(t *acs.Task, what string) string {
+	sum := sha256.Sum256([]byte(t.Arn + "\x00" + what))
+	return hex.EncodeToString(sum[:10])
+}
+
+// where a container runs, as its labels say.
+type where struct {
+	cluster, instance, installation, region string
+}
+
+// spec builds a container's spec. Its dynamic ports have been chosen already.
+func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, cgroupParent string, imageSetsRegion bool) (runtime.Spec, *Failure) {
+	s := runtime.Spec{
+		Name: ContainerName(t, c.Name), Image: c.Image,
+		Command: c.Command, EntryPoint: c.EntryPoint,
+		CPUShares: c.CPU, Network: t.NetworkMode, PID: t.PIDMode, IPC: t.IPCMode, Ports: ports,
+		CgroupParent: cgroupParent, NeedHealthCheck: c.HealthCheckType == acs.HealthCheckDocker,
+		Labels: map[string]string{
+			LabelCluster: w.cluster, LabelTask: t.Arn, LabelContainer: c.Name, LabelFamily: t.Family, LabelVersion: t.Version,
+			LabelInstallation: w.installation, LabelInstance: w.instance, LabelOutline: outlineOf(t),
+		},
+	}
+	if s.Network == "" {
+		s.Network = "bridge"
+	}
+	if c.Overrides.Command != nil {
+		s.Command = c.Overrides.Command
+	}
+	if c.Memory > 0 {
+		s.Memory = max(c.Memory, 4) << 20 // fewer than 4 MiB is raised, as in ECS
+	}
+	env := maps.Clone(c.Environment)
+	if env == nil {
+		env = map[string]string{}
+	}
+	_, a := env["AWS_REGION"]
+	_, b := env["AWS_DEFAULT_REGION"]
+	if !a && !b && !imageSetsRegion && w.region != "" {
+		env["AWS_REGION"], env["AWS_DEFAULT_REGION"] = w.region, w.region
+	}
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		s.Env = append(s.Env, k+"="+env[k])
+	}
+	for _, m := range c.MountPoints {
+		v := volumeOf(t, m.SourceVolume)
+		if v == nil {
+			return s, failf(HostConfig, "Invalid volume referenced: %s", m.SourceVolume)
+		}
+		s.Mounts = append(s.Mounts, runtime.Mount{Source: source(t, v), Target: m.ContainerPath, ReadOnly: m.ReadOnly})
+	}
+	for _, v := range c.VolumesFrom {
+		from := ContainerName(t, v.SourceContainer)
+		if v.ReadOnly {
+			from += ":ro"
+		}
+		s.VolumesFrom = append(s.VolumesFrom, from)
+	}
+	for _, l := range c.Links {
+		name, alias, ok := strings.Cut(l, ":")
+		if !ok {
+			alias = name
+		}
+		s.Links = append(s.Links, ContainerName(t, name)+":"+alias)
+	}
+	if c.DockerConfig != nil {
+		s.ConfigOverlay, s.HostOverlay = c.DockerConfig.Config, c.DockerConfig.HostConfig
+	}
+	return s, nil
+}
+
+func volumeOf(t *acs.Task, name string) *acs.Volume {
+	for i := range t.Volumes {
+		if t.Volumes[i].Name == name {
+			return &t.Volumes[i]
+		}
+	}
+	return nil
+}
+
+// source is what is mounted for a volume: a path of the host or the engine's
+// volume.
+func source(t *acs.Task, v *acs.Volume) string {
+	switch {
+	case v.Host != nil && v.Host.SourcePath != "":
+		return v.Host.SourcePath
+	case v.Docker != nil && v.Docker.Scope == "shared":
+		return v.Name
+	default:
+		return volumeName(t, v.Name)
+	}
+}
+
+// refusal tells why a task can't be set up here at all.
+func refusal(t *acs.Task) string {
+	switch t.NetworkMode {
+	case "", "bridge", "host", "none":
+	default:
+		return fmt.Sprintf("network mode %s is not supported on this container instance; bridge, host and none are", t.NetworkMode)
+	}
+	if t.PIDMode == "task" || t.IPCMode == "task" {
+		return "pidMode and ipcMode task are not supported on this container instance"
+	}
+	for _, v := range t.Volumes {
+		switch v.Type {
+		case "", acs.VolumeHost, acs.VolumeDocker:
+		default:
+			return fmt.Sprintf("volume %s: type %s is not supported on this container instance", v.Name, v.Type)
+		}
+	}
+	if len(t.Associations) > 0 {
+		return "device associations are not supported on this container instance"
+	}
+	if len(t.Containers) == 0 {
+		return "the task has no containers"
+	}
+	for _, c := range t.Containers {
+		what := ""
+		switch {
+		case c.Name == "" || c.Image == "":
+			what = "name and image are required"
+		case len(c.Secrets) > 0:
+			what = "secrets are"
+		case len(c.EnvironmentFiles) > 0:
+			what = "environment files are"
+		case c.RegistryAuth != nil:
+			what = "registry credentials are"
+		case c.FirelensConfiguration != nil:
+			what = "FireLens is"
+		default:
+			continue
+		}
+		if strings.HasSuffix(what, "required") {
+			return "container: " + what
+		}
+		return fmt.Sprintf("container %s: %s not supported on this container instance", c.Name, what)
+	}
+	if !resolvable(t) {
+		return fmt.Sprintf(unresolvable, t.Arn)
+	}
+	return ""
+}

@@ -1,0 +1,379 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// maxPortTries bounds how often a dynamic port is chosen anew because something
+// else on the host holds it.
+const maxPortTries = 10
+
+// Step applies one event to a task and says what to do next. It reads no clock
+// and does no I/O.
+func Step(t *Task, now time.Time, ev Event) []Action {
+	var acts []Action
+	switch ev := ev.(type) {
+	case Order:
+		t.order(now, ev)
+	case Admit:
+		t.Admitted = true
+	case Tick:
+		t.changesDue = false
+		if t.changed() && t.Sent != acs.StatusStopped && t.Status() < Stopped {
+			acts = append(acts, t.queue(max(t.Status(), Pulled).Wire())...)
+		}
+	case Provisioned:
+		t.provisioning = false
+		if ev.Err != nil {
+			t.refuse(now, ev.Err.Text)
+		} else {
+			t.Provisioned = true
+		}
+	default:
+		acts = append(acts, t.containerEvent(now, ev)...)
+	}
+	acts = append(acts, t.advance(now)...)
+	return append(acts, t.report(now)...)
+}
+
+func (t *Task) order(now time.Time, o Order) {
+	if o.Desired != acs.StatusStopped || t.Desired == acs.StatusStopped {
+		return
+	}
+	t.Desired = acs.StatusStopped
+	if o.Reason != "" {
+		t.Reason = o.Reason
+	}
+	if t.ExecutionStoppedAt.IsZero() {
+		t.ExecutionStoppedAt = now
+	}
+}
+
+// refuse ends a task that cannot be set up.
+func (t *Task) refuse(now time.Time, reason string) {
+	if t.Reason == "" {
+		t.Reason = reason
+	}
+	t.order(now, Order{Desired: acs.StatusStopped})
+}
+
+func (t *Task) containerEvent(now time.Time, ev Event) []Action {
+	switch ev := ev.(type) {
+	case PullDone:
+		c := t.container(ev.Container)
+		if c == nil || c.doing != Pulling {
+			return nil
+		}
+		c.doing = Idle
+		if !ev.Started.IsZero() {
+			if t.PullStartedAt.IsZero() || ev.Started.Before(t.PullStartedAt) {
+				t.PullStartedAt = ev.Started
+			}
+			if ev.Stopped.After(t.PullStoppedAt) {
+				t.PullStoppedAt = ev.Stopped
+			}
+		}
+		if ev.Err != nil {
+			t.failed(c, now, ev.Err)
+			return nil
+		}
+		c.Digest, c.ImageSetsRegion, c.Reason = ev.Digest, ev.SetsRegion, ev.Note
+		c.Status = max(c.Status, Pulled)
+	case CreateDone:
+		c := t.container(ev.Container)
+		if c == nil || (c.doing != Creating && c.doing != Replacing) {
+			return nil
+		}
+		c.doing = Idle
+		if ev.Err != nil {
+			t.failed(c, now, ev.Err)
+			return nil
+		}
+		c.RuntimeID, c.Ports = ev.ID, ev.Ports
+		c.Status = max(c.Status, Created)
+	case StartDone:
+		return t.started(now, ev)
+	case Exited:
+		return t.exited(now, ev)
+	case Gone:
+		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
+			c.doing = Idle
+			c.Reason = failf(Vanished, "the engine no longer has the container").Error()
+			t.ended(c, ev.At)
+		}
+	case Found:
+		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
+			c.doing = Idle
+			c.RuntimeID, c.Health = ev.ID, ev.Health
+			if ev.Ports != nil {
+				c.Ports = ev.Ports
+			}
+			t.running(c, ev.StartedAt)
+		}
+	case Unstarted:
+		if c := t.container(ev.Container); c != nil && c.Status < Running {
+			c.RuntimeID, c.Status, c.doing = ev.ID, Created, Replacing
+			return []Action{Replace{c.Name}}
+		}
+	case HealthSeen:
+		if c := t.container(ev.Container); c != nil && c.Health != ev.Health {
+			c.Health, c.HealthAt = ev.Health, ev.At
+		}
+	}
+	return nil
+}
+
+func (t *Task) started(now time.Time, ev StartDone) []Action {
+	c := t.container(ev.Container)
+	if c == nil || c.doing != Starting {
+		return nil
+	}
+	c.doing = Idle
+	early := c.early
+	c.early = nil
+	if ev.Err != nil {
+		d := t.definition(c.Name)
+		if ev.PortTaken && c.Status == Created && d != nil && dynamicPorts(d) && c.PortTries < maxPortTries && t.Desired == acs.StatusRunning {
+			c.PortTries++
+			c.doing, c.Ports = Replacing, nil
+			return []Action{Replace{c.Name}}
+		}
+		t.failed(c, now, ev.Err)
+		return nil
+	}
+	if ev.Ports != nil {
+		c.Ports = ev.Ports
+	}
+	c.LastStart = ev.At
+	t.running(c, ev.At)
+	if early != nil {
+		return t.exited(now, *early)
+	}
+	return nil
+}
+
+func (t *Task) running(c *Container, at time.Time) {
+	c.Status = max(c.Status, Running)
+	if c.StartedAt.IsZero() {
+		c.StartedAt = at
+	}
+	if c.LastStart.IsZero() {
+		c.LastStart = at
+	}
+}
+
+func (t *Task) exited(now time.Time, ev Exited) []Action {
+	c := t.container(ev.Container)
+	if c == nil || c.Status == Stopped {
+		return nil
+	}
+	if c.doing == Starting {
+		// The start's answer is still to come and decides: a failed start may
+		// be told as an exit too.
+		c.early = &ev
+		return nil
+	}
+	if c.Status < Running { // recovery: it started and ended unseen
+		t.running(c, ev.At)
+	}
+	d := t.definition(c.Name)
+	if d != nil && t.Desired == acs.StatusRunning && c.doing != Stopping && restarts(d.RestartPolicy, ev.Code, ev.At.Sub(c.LastStart)) {
+		c.Restarts++
+		c.doing = Starting
+		return []Action{Restart{c.Name}}
+	}
+	c.doing = Idle
+	code := ev.Code
+	c.ExitCode = &code
+	if ev.OOM {
+		c.Reason = OutOfMemory + ": " + oomText
+	}
+	t.ended(c, ev.At)
+	return nil
+}
+
+func restarts(p *acs.RestartPolicy, code int, ran time.Duration) bool {
+	return p != nil && p.Enabled && !slices.Contains(p.IgnoredExitCodes, code) &&
+		ran >= time.Duration(p.RestartAttemptPeriod)*time.Second
+}
+
+// failed ends a container that could not be brought further.
+func (t *Task) failed(c *Container, now time.Time, err *Failure) {
+	c.Reason = err.Error()
+	t.ended(c, now)
+}
+
+func (t *Task) ended(c *Container, at time.Time) {
+	c.Status, c.FinishedAt = Stopped, at
+	d := t.definition(c.Name)
+	if d != nil && d.Essential && t.Desired == acs.StatusRunning {
+		t.order(at, Order{Desired: acs.StatusStopped})
+	}
+}
+
+// advance finds what can be done now.
+func (t *Task) advance(now time.Time) []Action {
+	var acts []Action
+	if t.Desired == acs.StatusStopped {
+		acts = t.wind(now)
+	} else if t.Admitted {
+		acts = t.progress(now)
+		if t.Desired == acs.StatusStopped { // an essential container failed on the way
+			acts = append(acts, t.wind(now)...)
+		}
+	}
+	if t.StoppedAt.IsZero() && t.Status() == Stopped && t.idle() {
+		t.StoppedAt = now
+		acts = append(acts, Release{})
+	}
+	return acts
+}
+
+// progress brings containers up.
+func (t *Task) progress(now time.Time) []Action {
+	if !t.Provisioned {
+		if t.provisioning {
+			return nil
+		}
+		t.provisioning = true
+		return []Action{Provision{}}
+	}
+	var acts []Action
+	for _, c := range t.Containers {
+		if c.doing != Idle {
+			continue
+		}
+		switch c.Status {
+		case None:
+			c.doing = Pulling
+			acts = append(acts, Pull{c.Name})
+		case Pulled:
+			ready, wait, err := t.ready(c, now)
+			switch {
+			case err != nil:
+				t.failed(c, now, err)
+			case ready:
+				c.doing = Creating
+				acts = append(acts, Create{c.Name})
+			case !wait.IsZero():
+				acts = append(acts, After{At: wait})
+			}
+		case Created:
+			c.doing = Starting
+			acts = append(acts, Start{c.Name})
+		}
+	}
+	return acts
+}
+
+// wind takes containers down, each after those that depend on it.
+func (t *Task) wind(now time.Time) []Action {
+	var acts []Action
+	for _, c := range t.Containers {
+		switch {
+		case c.Status == Stopped:
+		case c.doing == Pulling:
+			acts = append(acts, CancelPull{c.Name})
+		case c.doing != Idle:
+		case c.Status < Running:
+			if c.Status == None && t.Reason == "" && c.Reason == "" {
+				c.Reason = failf(StoppedPrePull, "Task stopped before image pull could begin for task: %s", t.Payload.Arn).Error()
+			}
+			c.Status, c.FinishedAt = Stopped, now
+		case !t.neededBy(c):
+			c.doing = Stopping
+			acts = append(acts, Stop{c.Name})
+		}
+	}
+	return acts
+}
+
+// neededBy: a container that depends on c has not stopped.
+func (t *Task) neededBy(c *Container) bool {
+	for _, o := range t.Containers {
+		if o == c || o.Status == Stopped {
+			continue
+		}
+		if d := t.definition(o.Name); d != nil {
+			for _, dep := range dependencies(d) {
+				if dep.ContainerName == c.Name && (o.Status == Running || o.doing != Idle) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// ready tells whether c's dependencies are met. While one has a time limit,
+// wait is when the first runs out.
+func (t *Task) ready(c *Container, now time.Time) (ready bool, wait time.Time, err *Failure) {
+	d := t.definition(c.Name)
+	ready = true
+	for _, dep := range dependencies(d) {
+		o := t.container(dep.ContainerName)
+		met, never := condition(o, dep.Condition)
+		if met {
+			continue
+		}
+		ready = false
+		if never != "" {
+			return false, wait, orderFailure(dep, never)
+		}
+		limit := t.definition(o.Name).StartTimeout
+		if limit <= 0 || o.StartedAt.IsZero() {
+			continue
+		}
+		end := o.StartedAt.Add(time.Duration(limit) * time.Second)
+		if !now.Before(end) {
+			return false, wait, orderFailure(dep, "has timed out")
+		}
+		if wait.IsZero() || end.Before(wait) {
+			wait = end
+		}
+	}
+	if ready {
+		return true, time.Time{}, nil
+	}
+	if wait.Equal(c.timeout) { // asked for already
+		return false, time.Time{}, nil
+	}
+	c.timeout = wait
+	return false, wait, nil
+}
+
+func orderFailure(dep acs.Dependency, what string) *Failure {
+	return failf(CannotStart, "dependency graph: failed to resolve container ordering dependency [%s:%s] as dependency %s.", dep.ContainerName, dep.Condition, what)
+}
+
+// condition tells whether a dependency is met, or why it never will be.
+func condition(o *Container, cond string) (met bool, never string) {
+	switch cond {
+	case acs.ConditionCreate:
+		return o.Status >= Created, ""
+	case acs.ConditionStart:
+		return o.Status >= Running, ""
+	case acs.ConditionComplete:
+		return o.Status == Stopped, ""
+	case acs.ConditionSuccess:
+		if o.Status != Stopped {
+			return false, ""
+		}
+		if o.ExitCode != nil && *o.ExitCode == 0 {
+			return true, ""
+		}
+		return false, "did not exit successfully"
+	case acs.ConditionHealthy:
+		if o.Status == Stopped {
+			return false, "has exited"
+		}
+		return o.Status == Running && o.Health == runtime.Healthy, ""
+	default:
+		return false, fmt.Sprintf("has unknown condition %q", cond)
+	}
+}

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// TaskView is what others may know of a task.
+type TaskView struct {
+	Arn         string          `json:"arn"`
+	Family      string          `json:"family"`
+	Version     string          `json:"version"`
+	NetworkMode string          `json:"networkMode"`
+	Desired     string          `json:"desiredStatus"`
+	Status      string          `json:"status"`
+	Unreported  int             `json:"unreported"`
+	Containers  []ContainerView `json:"containers"`
+}
+
+// ContainerView is what others may know of a container.
+type ContainerView struct {
+	Name       string         `json:"name"`
+	RuntimeID  string         `json:"runtimeId,omitempty"`
+	Status     string         `json:"status"`
+	ExitCode   *int           `json:"exitCode,omitempty"`
+	Ports      []runtime.Port `json:"ports,omitempty"`
+	Health     string         `json:"health,omitempty"`
+	HealthAt   time.Time      `json:"healthAt,omitzero"`
+	Restarts   int            `json:"restarts,omitempty"`
+	StartedAt  time.Time      `json:"startedAt,omitzero"`
+	HasCheck   bool           `json:"-"`
+	HasRestart bool           `json:"-"`
+}
+
+// Tasks are all tasks that the engine still holds, the ended ones too.
+func (e *Engine) Tasks() []TaskView {
+	var out []TaskView
+	for arn, h := range e.all() {
+		h.mu.Lock()
+		t := h.task
+		v := TaskView{
+			Arn: arn, Family: t.Payload.Family, Version: t.Payload.Version, NetworkMode: t.Payload.NetworkMode,
+			Desired: t.Desired, Status: t.Status().Wire(), Unreported: len(t.Reports),
+		}
+		if !t.StoppedAt.IsZero() {
+			v.Status = acs.StatusStopped
+		}
+		for _, c := range t.Containers {
+			d := t.definition(c.Name)
+			v.Containers = append(v.Containers, ContainerView{
+				Name: c.Name, RuntimeID: c.RuntimeID, Status: c.Status.Wire(), ExitCode: c.ExitCode, Ports: c.Ports,
+				Health: c.Health, HealthAt: c.HealthAt, Restarts: c.Restarts, StartedAt: c.StartedAt,
+				HasCheck: d.HealthCheckType == acs.HealthCheckDocker, HasRestart: d.RestartPolicy != nil && d.RestartPolicy.Enabled,
+			})
+		}
+		h.mu.Unlock()
+		out = append(out, v)
+	}
+	return out
+}
+
+// Inventory is all that the engine knows, for the server to compare.
+func (e *Engine) Inventory() ([]acs.InventoryTask, []acs.Tombstone) {
+	tasks := []acs.InventoryTask{}
+	for _, v := range e.Tasks() {
+		it := acs.InventoryTask{TaskArn: v.Arn, DesiredStatus: v.Desired, Status: v.Status, Unreported: v.Unreported, Containers: []acs.InventoryContainer{}}
+		for _, c := range v.Containers {
+			it.Containers = append(it.Containers, acs.InventoryContainer{ContainerName: c.Name, RuntimeID: c.RuntimeID, Status: c.Status, ExitCode: c.ExitCode})
+		}
+		tasks = append(tasks, it)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	stones := make([]acs.Tombstone, 0, len(e.tombstones))
+	for arn, at := range e.tombstones {
+		stones = append(stones, acs.Tombstone{TaskArn: arn, StoppedAt: at.UnixMilli()})
+	}
+	return tasks, stones
+}
+
+// Wanted are the tasks that shall run.
+func (e *Engine) Wanted() []string {
+	var out []string
+	for arn, h := range e.all() {
+		h.mu.Lock()
+		if h.task.Desired == acs.StatusRunning {
+			out = append(out, arn)
+		}
+		h.mu.Unlock()
+	}
+	return out
+}
+
+// Knows tells whether a task is held.
+func (e *Engine) Knows(arn string) bool { return e.held(arn) != nil }
+
+// Live counts the tasks that have not ended.
+func (e *Engine) Live() int {
+	n := 0
+	for _, h := range e.all() {
+		h.mu.Lock()
+		if h.task.StoppedAt.IsZero() {
+			n++
+		}
+		h.mu.Unlock()
+	}
+	return n
+}
+
+// Stats samples a container.
+func (e *Engine) Stats(ctx context.Context, id string) (runtime.Stats, error) {
+	return e.cfg.Runtime.Stats(ctx, id)
+}
+
+// Healthy asks whether the runtime answers.
+func (e *Engine) Healthy(ctx context.Context) error {
+	_, err := e.cfg.Runtime.Info(ctx)
+	return err
+}

@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// feed lets a goroutine follow one container's events.
+type feed struct {
+	mu    sync.Mutex
+	up    chan struct{} // closed while subscribed
+	open  bool
+	watch map[string]*sighting
+}
+
+// sighting is what was seen of a container since one began to look.
+type sighting struct {
+	mu      sync.Mutex
+	started bool
+	exited  *runtime.Event
+	lost    bool // the stream broke: something may have been missed
+	removed chan struct{}
+	once    sync.Once
+}
+
+func newFeed() *feed { return &feed{up: make(chan struct{}), watch: map[string]*sighting{}} }
+
+func (f *feed) subscribed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.open {
+		f.open = true
+		close(f.up)
+	}
+}
+
+func (f *feed) broke() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.open {
+		f.open = false
+		f.up = make(chan struct{})
+	}
+	for _, s := range f.watch {
+		s.mu.Lock()
+		s.lost = true
+		s.mu.Unlock()
+		s.once.Do(func() { close(s.removed) })
+	}
+}
+
+// ready is closed while the stream is up.
+func (f *feed) ready() <-chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.up
+}
+
+func (f *feed) follow(id string) *sighting {
+	s := &sighting{removed: make(chan struct{})}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.lost = !f.open
+	f.watch[id] = s
+	return s
+}
+
+func (f *feed) unfollow(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.watch, id)
+}
+
+func (f *feed) see(ev runtime.Event) {
+	f.mu.Lock()
+	s := f.watch[ev.ID]
+	f.mu.Unlock()
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch ev.Kind {
+	case runtime.EventStarted:
+		s.started = true
+	case runtime.EventExited:
+		s.exited = &ev
+	case runtime.EventRemoved:
+		s.once.Do(func() { close(s.removed) })
+	}
+}
+
+// follow keeps the engine's event stream up until the engine closes. After each
+// gap all that runs is looked at, for what the gap hid.
+func (e *Engine) follow() {
+	labels := map[string]string{LabelInstallation: e.cfg.InstallationID}
+	first := true
+	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
+		began := time.Now()
+		err := e.cfg.Runtime.Events(e.ctx, labels, func() {
+			e.feed.subscribed()
+			if !first {
+				e.spawn(e.resync)
+			}
+		}, e.observe)
+		first = false
+		e.feed.broke()
+		if e.closing() {
+			return
+		}
+		if time.Since(began) > time.Minute {
+			delay = 50 * time.Millisecond
+		}
+		e.log.Warn("engine's events lost, subscribing again", "err", err)
+		if !e.sleep(time.Duration(float64(delay) * (0.8 + 0.4*rand.Float64()))) {
+			return
+		}
+	}
+}
+
+// observe turns an engine's event into a task's.
+func (e *Engine) observe(ev runtime.Event) {
+	e.feed.see(ev)
+	name := ev.Labels[LabelContainer]
+	h := e.held(ev.Labels[LabelTask])
+	if h == nil || name == "" {
+		return
+	}
+	h.mu.Lock()
+	c := h.task.container(name)
+	mine := c != nil && c.RuntimeID == ev.ID && c.doing != Replacing
+	h.mu.Unlock()
+	if !mine {
+		return
+	}
+	switch ev.Kind {
+	case runtime.EventExited:
+		if ev.ExitCode == 137 { // killed: by us, by someone, or for its memory
+			e.spawn(func() { e.ended(h, name, ev) })
+			return
+		}
+		e.dispatch(h, Exited{Container: name, Code: ev.ExitCode, At: ev.At})
+	case runtime.EventHealth:
+		e.dispatch(h, HealthSeen{Container: name, Health: ev.Health, At: ev.At})
+	case runtime.EventRemoved:
+		e.dispatch(h, Gone{Container: name, At: ev.At})
+	}
+}
+
+// ended asks why a killed container was killed.
+func (e *Engine) ended(h *held, name string, ev runtime.Event) {
+	c, err := e.cfg.Runtime.Inspect(e.late, ev.ID)
+	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
+		e.log.Warn("killed container cannot be inspected", "container", name, "err", err)
+	}
+	e.dispatch(h, Exited{Container: name, Code: ev.ExitCode, OOM: err == nil && c.OOMKilled, At: ev.At})
+}
+
+// resync inspects every container that should run.
+func (e *Engine) resync() {
+	for _, h := range e.all() {
+		h.mu.Lock()
+		var look []Container
+		for _, c := range h.task.Containers {
+			if c.Status == Running && c.doing == Idle {
+				look = append(look, *c)
+			}
+		}
+		h.mu.Unlock()
+		for _, c := range look {
+			e.inspect(h, c.Name, c.RuntimeID)
+		}
+	}
+}
+
+// inspect tells a task what became of a container that was seen running.
+func (e *Engine) inspect(h *held, name, id string) {
+	c, err := e.cfg.Runtime.Inspect(e.ctx, id)
+	switch {
+	case errors.Is(err, runtime.ErrNotFound):
+		e.dispatch(h, Gone{Container: name, At: time.Now()})
+	case err != nil:
+		if !e.closing() {
+			e.log.Warn("container cannot be inspected", "container", name, "err", err)
+		}
+	case c.Phase == runtime.PhaseExited:
+		e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
+	case c.Health != "":
+		e.dispatch(h, HealthSeen{Container: name, Health: c.Health, At: time.Now()})
+	}
+}

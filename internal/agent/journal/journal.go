@@ -1,0 +1,270 @@
+// Package journal is the agent's memory across restarts, one bbolt file that
+// only its owner may read. Writes are grouped: whatever comes in while a
+// transaction is being synced goes into the next one, so a burst of tasks
+// costs a few syncs and not one each. A later value for a key replaces one
+// that still waits.
+//
+// Secrets and credentials never enter it; who writes must have removed them.
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// Bucket is a part of the journal.
+type Bucket string
+
+// The buckets.
+const (
+	Meta       Bucket = "meta"       // single values: instance ARN, sequence number
+	Tasks      Bucket = "tasks"      // task ARN → the task's whole state, its unsent reports too
+	Tombstones Bucket = "tombstones" // task ARN → when it ended
+)
+
+var buckets = []Bucket{Meta, Tasks, Tombstones}
+
+// ErrLocked means that another process has the journal open.
+var ErrLocked = errors.New("journal is held by another process")
+
+// ErrClosed is what writes after Close get.
+var ErrClosed = errors.New("journal is closed")
+
+type key struct {
+	bucket Bucket
+	key    string
+}
+
+// Commit is a write that may not be durable yet.
+type Commit struct {
+	done chan struct{}
+	err  error
+}
+
+// Wait returns when the write is durable, or says why it is not. A write that
+// failed is tried again with the next one all the same.
+func (c *Commit) Wait() error {
+	<-c.done
+	return c.err
+}
+
+// Journal is an open journal.
+type Journal struct {
+	db      *bbolt.DB
+	log     *slog.Logger
+	fresh   bool
+	wake    chan struct{}
+	stopped chan struct{}
+
+	mu      sync.Mutex
+	pending map[key][]byte // nil: delete
+	next    *Commit        // of everything in pending; nil if nothing is
+	closed  bool
+}
+
+const (
+	lockWait = 2 * time.Second
+	retryMin = 100 * time.Millisecond
+	retryMax = 5 * time.Second
+)
+
+// Open opens or creates the journal at path. A file that cannot be read is put
+// aside under another name, and a new one begun: what matters of it can be
+// rebuilt from the engine.
+func Open(path string, log *slog.Logger) (*Journal, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	_, statErr := os.Stat(path)
+	fresh := errors.Is(statErr, os.ErrNotExist)
+	db, err := open(path)
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	}
+	if err != nil && !fresh {
+		aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405")
+		log.Error("journal cannot be read, beginning a new one", "path", path, "aside", aside, "err", err)
+		if renameErr := os.Rename(path, aside); renameErr != nil {
+			return nil, fmt.Errorf("journal: %w", errors.Join(err, renameErr))
+		}
+		fresh = true
+		db, err = open(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	j := &Journal{
+		db: db, log: log, fresh: fresh,
+		wake: make(chan struct{}, 1), stopped: make(chan struct{}), pending: map[key][]byte{},
+	}
+	go j.write()
+	return j, nil
+}
+
+func open(path string) (db *bbolt.DB, err error) {
+	defer func() { // bbolt panics on some damage
+		if p := recover(); p != nil {
+			err = fmt.Errorf("damaged: %v", p)
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, b := range buckets {
+			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = os.Chmod(path, 0o600)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Fresh tells that there was no readable journal before.
+func (j *Journal) Fresh() bool { return j.fresh }
+
+// Put writes a value, Delete removes one. Both return at once.
+func (j *Journal) Put(b Bucket, k string, value []byte) *Commit {
+	if value == nil {
+		value = []byte{}
+	}
+	return j.enqueue(key{b, k}, value)
+}
+
+// Delete removes a value.
+func (j *Journal) Delete(b Bucket, k string) *Commit { return j.enqueue(key{b, k}, nil) }
+
+func (j *Journal) enqueue(k key, value []byte) *Commit {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.closed {
+		c := &Commit{done: make(chan struct{}), err: ErrClosed}
+		close(c.done)
+		return c
+	}
+	j.pending[k] = value
+	if j.next == nil {
+		j.next = &Commit{done: make(chan struct{})}
+	}
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+	return j.next
+}
+
+// write is the one goroutine that commits. It ends once closed and empty.
+func (j *Journal) write() {
+	defer close(j.stopped)
+	delay := retryMin
+	for range j.wake {
+		j.mu.Lock()
+		batch, commit, closed := j.pending, j.next, j.closed
+		j.pending, j.next = map[key][]byte{}, nil
+		j.mu.Unlock()
+		if commit != nil {
+			commit.err = j.commit(batch)
+			close(commit.done)
+			if commit.err != nil && !closed {
+				j.log.Error("journal write failed, will be tried again", "err", commit.err, "values", len(batch))
+				j.putBack(batch)
+				time.AfterFunc(delay, j.poke)
+				delay = min(delay*2, retryMax)
+				continue
+			}
+			delay = retryMin
+		}
+		if closed {
+			return
+		}
+	}
+}
+
+// putBack returns a failed batch to the queue; newer values stay.
+func (j *Journal) putBack(batch map[key][]byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for k, v := range batch {
+		if _, newer := j.pending[k]; !newer {
+			j.pending[k] = v
+		}
+	}
+	if j.next == nil {
+		j.next = &Commit{done: make(chan struct{})}
+	}
+}
+
+func (j *Journal) poke() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (j *Journal) commit(batch map[key][]byte) error {
+	return j.db.Update(func(tx *bbolt.Tx) error {
+		for k, v := range batch {
+			b := tx.Bucket([]byte(k.bucket))
+			var err error
+			if v == nil {
+				err = b.Delete([]byte(k.key))
+			} else {
+				err = b.Put([]byte(k.key), v)
+			}
+			if err != nil {
+				return fmt.Errorf("%s/%s: %w", k.bucket, k.key, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Get reads a committed value; nil if there is none.
+func (j *Journal) Get(b Bucket, k string) ([]byte, error) {
+	var out []byte
+	err := j.db.View(func(tx *bbolt.Tx) error {
+		if v := tx.Bucket([]byte(b)).Get([]byte(k)); v != nil {
+			out = append([]byte{}, v...)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Each calls fn for every committed value of a bucket, in the order of keys.
+// The value is fn's only until it returns.
+func (j *Journal) Each(b Bucket, fn func(k string, value []byte) error) error {
+	return j.db.View(func(tx *bbolt.Tx) error {
+		return tx.Bucket([]byte(b)).ForEach(func(k, v []byte) error { return fn(string(k), v) })
+	})
+}
+
+// Close writes what waits and closes the file.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closed {
+		j.mu.Unlock()
+		return ErrClosed
+	}
+	j.closed = true
+	j.mu.Unlock()
+	j.poke()
+	<-j.stopped
+	return j.db.Close()
+}

@@ -1,0 +1,247 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+const (
+	minimumShares = 2      // Docker refuses fewer
+	maximumShares = 262144 // and more
+)
+
+// Create makes a container.
+func (d *Docker) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, error) {
+	cfg, host, err := settings(spec)
+	if err != nil {
+		return runtime.Created{}, &runtime.Error{Kind: runtime.ErrConfig, Err: err}
+	}
+	res, err := d.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: cfg, HostConfig: host, Name: spec.Name})
+	if err != nil {
+		return runtime.Created{}, convert(err)
+	}
+	return runtime.Created{ID: res.ID, Ports: published(host.PortBindings, host.NetworkMode)}, nil
+}
+
+// settings turns a spec into the engine's two documents.
+func settings(spec runtime.Spec) (*container.Config, *container.HostConfig, error) {
+	cfg := &container.Config{
+		Image: spec.Image, Cmd: spec.Command, Entrypoint: spec.EntryPoint, Env: spec.Env,
+	}
+	host := &container.HostConfig{
+		NetworkMode: container.NetworkMode(spec.Network),
+		PidMode:     container.PidMode(spec.PID),
+		IpcMode:     container.IpcMode(spec.IPC),
+		VolumesFrom: spec.VolumesFrom,
+		Links:       spec.Links,
+	}
+	host.CPUShares = min(max(spec.CPUShares, minimumShares), maximumShares)
+	host.Memory = spec.Memory
+	for _, m := range spec.Mounts {
+		bind := m.Source + ":" + m.Target
+		if m.ReadOnly {
+			bind += ":ro"
+		}
+		host.Binds = append(host.Binds, bind)
+	}
+	if len(spec.Ports) > 0 {
+		cfg.ExposedPorts, host.PortBindings = network.PortSet{}, network.PortMap{}
+	}
+	for _, p := range spec.Ports {
+		if p.ContainerPort < 1 || p.ContainerPort > math.MaxUint16 {
+			return nil, nil, fmt.Errorf("container port %d is out of range", p.ContainerPort)
+		}
+		port, ok := network.PortFrom(uint16(p.ContainerPort), network.IPProtocol(p.Protocol))
+		if !ok {
+			return nil, nil, fmt.Errorf("port protocol %q is unknown", p.Protocol)
+		}
+		cfg.ExposedPorts[port] = struct{}{}
+		b := network.PortBinding{HostPort: strconv.Itoa(p.HostPort)}
+		if p.HostIP != "" {
+			ip, err := netip.ParseAddr(p.HostIP)
+			if err != nil {
+				return nil, nil, fmt.Errorf("host address: %w", err)
+			}
+			b.HostIP = ip
+		}
+		host.PortBindings[port] = append(host.PortBindings[port], b)
+	}
+	if err := overlay(spec.ConfigOverlay, cfg); err != nil {
+		return nil, nil, fmt.Errorf("Unable decode given docker config: %w", err) //nolint:staticcheck // ECS's words
+	}
+	if err := overlay(spec.HostOverlay, host); err != nil {
+		return nil, nil, fmt.Errorf("Unable decode given docker host config: %w", err) //nolint:staticcheck // ECS's words
+	}
+	if spec.NeedHealthCheck && cfg.Healthcheck == nil {
+		return nil, nil, errors.New("docker health check is nil while container health check type is DOCKER")
+	}
+	if cfg.Labels == nil {
+		cfg.Labels = map[string]string{}
+	}
+	for k, v := range spec.Labels {
+		cfg.Labels[k] = v
+	}
+	host.CgroupParent = spec.CgroupParent
+	// A container that blocks on its log is worse than one that loses lines, but
+	// only with a buffer whose size is known.
+	if lc := host.LogConfig.Config; lc["mode"] == "non-blocking" && lc["max-buffer-size"] == "" {
+		lc["max-buffer-size"] = "10m"
+	}
+	return cfg, host, nil
+}
+
+func overlay(doc string, into any) error {
+	if doc == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(doc), into)
+}
+
+func published(bindings network.PortMap, mode container.NetworkMode) []runtime.Port {
+	if mode.IsHost() || mode.IsNone() {
+		return nil
+	}
+	var out []runtime.Port
+	for port, bs := range bindings {
+		for _, b := range bs {
+			p := runtime.Port{ContainerPort: int(port.Num()), Protocol: string(port.Proto())}
+			if b.HostIP.IsValid() {
+				if b.HostIP.Is6() && b.HostIP.IsUnspecified() {
+					continue // the twin of the binding to all IPv4 addresses
+				}
+				p.HostIP = b.HostIP.String()
+			}
+			p.HostPort, _ = strconv.Atoi(b.HostPort) // empty: the engine chooses
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Start starts a container.
+func (d *Docker) Start(ctx context.Context, id string) error {
+	_, err := d.api.ContainerStart(ctx, id, client.ContainerStartOptions{})
+	return convert(err)
+}
+
+// Stop stops it as the engine does: its stop signal, then the timeout, then KILL.
+func (d *Docker) Stop(ctx context.Context, id string, timeout time.Duration) error {
+	seconds := int(math.Ceil(timeout.Seconds()))
+	_, err := d.api.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &seconds})
+	return convert(err)
+}
+
+// Remove removes it.
+func (d *Docker) Remove(ctx context.Context, id string, force bool) error {
+	_, err := d.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: force})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return convert(err)
+}
+
+// Inspect looks one up.
+func (d *Docker) Inspect(ctx context.Context, id string) (runtime.Container, error) {
+	res, err := d.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	if err != nil {
+		return runtime.Container{}, convert(err)
+	}
+	in := res.Container
+	out := runtime.Container{ID: in.ID, Name: strings.TrimPrefix(in.Name, "/")}
+	if in.Config != nil {
+		out.Labels, out.Image = in.Config.Labels, in.Config.Image
+	}
+	if s := in.State; s != nil {
+		out.StartedAt, out.FinishedAt = when(s.StartedAt), when(s.FinishedAt)
+		out.ExitCode, out.OOMKilled, out.Error = s.ExitCode, s.OOMKilled, s.Error
+		out.Phase = phase(s.Status)
+		if out.Phase == runtime.PhaseExited && out.StartedAt.IsZero() {
+			out.Phase = runtime.PhaseCreated
+		}
+		if s.Health != nil {
+			out.Health = health(string(s.Health.Status))
+		}
+	}
+	if in.HostConfig != nil {
+		out.Ports = published(in.HostConfig.PortBindings, in.HostConfig.NetworkMode)
+		for _, p := range out.Ports {
+			if p.HostPort == 0 && in.NetworkSettings != nil && out.Phase == runtime.PhaseRunning {
+				out.Ports = published(in.NetworkSettings.Ports, in.HostConfig.NetworkMode)
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// when reads an engine's time; its zero is the year 1.
+func when(s string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil || t.Year() <= 1 {
+		return time.Time{}
+	}
+	return t
+}
+
+func phase(s container.ContainerState) runtime.Phase {
+	switch s {
+	case container.StateCreated:
+		return runtime.PhaseCreated
+	case container.StateExited, container.StateDead, container.StateRemoving:
+		return runtime.PhaseExited
+	default: // running, paused, restarting
+		return runtime.PhaseRunning
+	}
+}
+
+func health(s string) string {
+	switch {
+	case strings.HasPrefix(s, "healthy"):
+		return runtime.Healthy
+	case strings.HasPrefix(s, "unhealthy"):
+		return runtime.Unhealthy
+	case s == "" || strings.HasPrefix(s, "none"):
+		return ""
+	default:
+		return runtime.Starting
+	}
+}
+
+func filters(labels map[string]string) client.Filters {
+	f := client.Filters{}
+	for k, v := range labels {
+		f.Add("label", k+"="+v)
+	}
+	return f
+}
+
+// List finds containers by label.
+func (d *Docker) List(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
+	res, err := d.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters(labels)})
+	if err != nil {
+		return nil, convert(err)
+	}
+	out := make([]runtime.Container, 0, len(res.Items))
+	for _, it := range res.Items {
+		c := runtime.Container{ID: it.ID, Labels: it.Labels, Phase: phase(it.State), Image: it.Image}
+		if len(it.Names) > 0 {
+			c.Name = strings.TrimPrefix(it.Names[0], "/")
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}

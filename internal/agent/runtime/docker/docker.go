@@ -1,0 +1,129 @@
+// Package docker runs containers on Docker Engine, from 20.10 on, through its
+// API at the newest version that both sides know.
+package docker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// Docker is one engine. Constant after New.
+type Docker struct {
+	api  *client.Client
+	host string
+}
+
+var _ runtime.Runtime = (*Docker)(nil)
+
+// Host is the engine's address that New("") takes: DOCKER_HOST, else for a user
+// other than root their rootless engine's socket if it is there, else the
+// system's engine.
+func Host() string {
+	if h := os.Getenv("DOCKER_HOST"); h != "" {
+		return h
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" && os.Geteuid() != 0 {
+		sock := filepath.Join(dir, "docker.sock")
+		if _, err := os.Stat(sock); err == nil {
+			return "unix://" + sock
+		}
+	}
+	return client.DefaultDockerHost
+}
+
+// idleConnections is how many connections to the engine are kept for bursts.
+const idleConnections = 64
+
+// New prepares a client of the engine at host, or at Host() if that is empty.
+// It does not connect yet.
+func New(host string) (*Docker, error) {
+	if host == "" {
+		host = Host()
+	}
+	opts := []client.Opt{
+		client.WithHTTPClient(&http.Client{
+			Transport: &http.Transport{
+				MaxIdleConns: idleConnections, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: 2 * time.Minute,
+				// Without HTTP/2 the transport has no TLS settings of its own,
+				// which the client would take for a wish for TLS.
+				TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+			},
+			CheckRedirect: client.CheckRedirect,
+		}),
+		client.WithTLSClientConfigFromEnv(),
+		client.WithHost(host),
+	}
+	api, err := client.New(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("docker: %s: %w", host, err)
+	}
+	return &Docker{api: api, host: host}, nil
+}
+
+// Address is where the engine is reached.
+func (d *Docker) Address() string { return d.host }
+
+// Close gives the connections back.
+func (d *Docker) Close() error { return d.api.Close() }
+
+// Info asks the engine about itself.
+func (d *Docker) Info(ctx context.Context) (runtime.Info, error) {
+	res, err := d.api.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return runtime.Info{}, convert(err)
+	}
+	in := res.Info
+	out := runtime.Info{
+		Engine: "docker", Version: in.ServerVersion, APIVersion: d.api.ClientVersion(),
+		CPUs: in.NCPU, Memory: in.MemTotal, Architecture: in.Architecture,
+		LogDrivers: in.Plugins.Log, VolumeDrivers: in.Plugins.Volume,
+	}
+	out.CgroupVersion, _ = strconv.Atoi(in.CgroupVersion)
+	if out.CgroupVersion == 0 {
+		out.CgroupVersion = 1 // engines before 20.10 leave it out and know only v1
+	}
+	out.Rootless = slices.ContainsFunc(in.SecurityOptions, func(s string) bool { return strings.Contains(s, "name=rootless") })
+	if in.CgroupDriver == "cgroupfs" && !out.Rootless {
+		out.CgroupParents = runtime.CgroupPath
+	}
+	return out, nil
+}
+
+// convert gives an engine's error its kind and keeps its text.
+func convert(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	text := err.Error()
+	var kind error
+	switch {
+	case client.IsErrConnectionFailed(err):
+		kind = runtime.ErrUnreachable
+	case errdefs.IsNotFound(err):
+		kind = runtime.ErrNotFound
+	case errdefs.IsConflict(err) && strings.Contains(text, "is already in use by container"):
+		kind = runtime.ErrNameTaken
+	case strings.Contains(text, "port is already allocated"), strings.Contains(text, "address already in use"),
+		strings.Contains(text, "ports are not available"):
+		kind = runtime.ErrPortTaken
+	case errdefs.IsConflict(err) && strings.Contains(text, "running container"):
+		kind = runtime.ErrRunning
+	case !strings.Contains(text, "Error response from daemon") && !errdefs.IsInvalidArgument(err):
+		kind = runtime.ErrUnreachable // the connection broke on the way
+	}
+	return &runtime.Error{Kind: kind, Err: err}
+}

@@ -1,0 +1,108 @@
+package docker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// Image looks a reference up among the engine's images.
+func (d *Docker) Image(ctx context.Context, ref string) (runtime.Image, error) {
+	res, err := d.api.ImageInspect(ctx, ref)
+	if err != nil {
+		return runtime.Image{}, convert(err)
+	}
+	img := runtime.Image{ID: res.ID, Digest: digest(ref, res.RepoDigests)}
+	if res.Config != nil {
+		img.Env = res.Config.Env
+	}
+	return img, nil
+}
+
+// digest chooses the digest under which ref's own repository knows the image;
+// with none of that repository, any: the image came from a registry at least.
+func digest(ref string, known []string) string {
+	want := ""
+	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
+		want = named.Name()
+	}
+	found := ""
+	for _, k := range known {
+		repo, dg, ok := strings.Cut(k, "@")
+		if !ok {
+			continue
+		}
+		if named, err := reference.ParseNormalizedNamed(repo); err == nil && named.Name() == want {
+			return dg
+		}
+		if found == "" {
+			found = dg
+		}
+	}
+	return found
+}
+
+// Pull fetches an image. The engine tells of failures inside the stream.
+func (d *Docker) Pull(ctx context.Context, ref string) error {
+	res, err := d.api.ImagePull(ctx, ref, client.ImagePullOptions{})
+	if err != nil {
+		return convert(err)
+	}
+	if err := res.Wait(ctx); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return &runtime.Error{Kind: nil, Err: err}
+	}
+	return nil
+}
+
+// Load reads an image archive.
+func (d *Docker) Load(ctx context.Context, archive io.Reader) ([]string, error) {
+	res, err := d.api.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
+	if err != nil {
+		return nil, convert(err)
+	}
+	defer res.Close()
+	data, err := io.ReadAll(res)
+	if err != nil {
+		return nil, &runtime.Error{Kind: runtime.ErrUnreachable, Err: err}
+	}
+	var refs []string
+	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
+		var m struct {
+			Stream, Error string
+		}
+		if err := dec.Decode(&m); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("docker: load: %w", err)
+		}
+		if m.Error != "" {
+			return nil, &runtime.Error{Err: errors.New(m.Error)}
+		}
+		if _, ref, ok := strings.Cut(m.Stream, "Loaded image: "); ok {
+			refs = append(refs, strings.TrimSpace(ref))
+		}
+	}
+	return refs, nil
+}
+
+// RemoveImage removes a reference, and the image with its last one.
+func (d *Docker) RemoveImage(ctx context.Context, ref string) error {
+	_, err := d.api.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return convert(err)
+}

@@ -1,0 +1,34 @@
+package docker
+
+import (
+	"context"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// CreateVolume makes a named volume; one that exists stays as it is.
+func (d *Docker) CreateVolume(ctx context.Context, v runtime.Volume) error {
+	_, err := d.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: v.Name, Driver: v.Driver, DriverOpts: v.Options, Labels: v.Labels})
+	return convert(err)
+}
+
+// VolumeExists looks a volume up.
+func (d *Docker) VolumeExists(ctx context.Context, name string) (bool, error) {
+	_, err := d.api.VolumeInspect(ctx, name, client.VolumeInspectOptions{})
+	if errdefs.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, convert(err)
+}
+
+// RemoveVolume removes one.
+func (d *Docker) RemoveVolume(ctx context.Context, name string) error {
+	_, err := d.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{})
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return convert(err)
+}

@@ -1,0 +1,232 @@
+// Package runtime is what the agent needs of a container engine, and nothing
+// that only one engine has. runtime/docker speaks to Docker Engine,
+// runtime/fake is for tests and simulated hosts, and runtime/conformance holds
+// every implementation to the same behaviour.
+package runtime
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+// Kinds of errors. An Error's text is the engine's own, fit for a person.
+var (
+	ErrNotFound  = errors.New("not found")
+	ErrNameTaken = errors.New("name taken")
+	ErrPortTaken = errors.New("port taken")
+	ErrRunning   = errors.New("container is running")
+	ErrConfig    = errors.New("settings cannot be used")
+	// ErrUnreachable: the engine itself did not answer, so nothing is known
+	// about what became of the request.
+	ErrUnreachable = errors.New("engine unreachable")
+)
+
+// Error is an engine's error with its kind.
+type Error struct {
+	Kind error // one of the above, or nil
+	Err  error
+}
+
+func (e *Error) Error() string   { return e.Err.Error() }
+func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
+
+// Runtime runs containers. Methods may be called from many goroutines.
+type Runtime interface {
+	Info(ctx context.Context) (Info, error)
+
+	// Image looks a reference up locally.
+	Image(ctx context.Context, ref string) (Image, error)
+	// Pull fetches it from its registry; it returns when that is done.
+	Pull(ctx context.Context, ref string) error
+	// Load reads an image archive and returns the references it held.
+	Load(ctx context.Context, archive io.Reader) ([]string, error)
+	RemoveImage(ctx context.Context, ref string) error
+
+	// Create makes a container but does not start it. It fails with
+	// ErrNameTaken if one of that name exists.
+	Create(ctx context.Context, spec Spec) (Created, error)
+	// Start starts a container. On success the container has started, though
+	// it may have ended already.
+	Start(ctx context.Context, id string) error
+	// Stop sends the stop signal and, after the timeout, kills. It returns
+	// when the container has ended; an ended one is no error.
+	Stop(ctx context.Context, id string, timeout time.Duration) error
+	// Remove removes a container and its anonymous volumes. Without force it
+	// fails with ErrRunning for a running one; one that is not there is no error.
+	Remove(ctx context.Context, id string, force bool) error
+	// Inspect finds a container by id or name.
+	Inspect(ctx context.Context, id string) (Container, error)
+	// List finds the containers, running or not, that carry all labels. Of
+	// Container only ID, Name, Image, Labels and Phase are filled.
+	List(ctx context.Context, labels map[string]string) ([]Container, error)
+	Stats(ctx context.Context, id string) (Stats, error)
+
+	// Events calls on for each event of containers that carry all labels, in
+	// the engine's order, until the context ends or the stream breaks, and
+	// then returns why. It calls subscribed once no event can be missed any more.
+	Events(ctx context.Context, labels map[string]string, subscribed func(), on func(Event)) error
+
+	CreateVolume(ctx context.Context, v Volume) error
+	// VolumeExists tells whether a volume of that name is there.
+	VolumeExists(ctx context.Context, name string) (bool, error)
+	// RemoveVolume removes a volume; one that is not there is no error.
+	RemoveVolume(ctx context.Context, name string) error
+
+	Close() error
+}
+
+// Info describes the engine and its host.
+type Info struct {
+	Engine        string // "docker"
+	Version       string
+	APIVersion    string
+	CPUs          int
+	Memory        int64 // bytes
+	Architecture  string
+	LogDrivers    []string
+	VolumeDrivers []string
+	// CgroupParents says how a task's cgroup may be given: by path
+	// (CgroupPath), or not at all (empty).
+	CgroupParents string
+	CgroupVersion int
+	Rootless      bool
+}
+
+// CgroupPath means that a container's cgroup parent is an absolute path in the
+// cgroup hierarchy of the host.
+const CgroupPath = "path"
+
+// Image is a local image.
+type Image struct {
+	ID string
+	// Digest is the manifest's digest at the registry it came from, "sha256:…",
+	// or empty for an image that never was in a registry.
+	Digest string
+	Env    []string
+}
+
+// Spec is a container to be created.
+type Spec struct {
+	Name         string
+	Image        string
+	Command      []string
+	EntryPoint   []string
+	Env          []string // NAME=value
+	Labels       map[string]string
+	CPUShares    int64
+	Memory       int64  // bytes, 0: no limit
+	Network      string // bridge, host, none
+	PID, IPC     string // host, or for IPC none; empty: the engine's default
+	Ports        []Port
+	Mounts       []Mount
+	VolumesFrom  []string // container name, or name:ro
+	Links        []string // container name:alias
+	CgroupParent string
+	// ConfigOverlay and HostOverlay are JSON documents in the format of Docker
+	// Engine's API, as ECS's protocol carries them. They are decoded on top of
+	// all the above but Labels and CgroupParent: a key that is present wins.
+	ConfigOverlay, HostOverlay string
+	// NeedHealthCheck fails the creation if the settings hold no health check.
+	NeedHealthCheck bool
+}
+
+// Port publishes a container's port.
+type Port struct {
+	ContainerPort int    `json:"containerPort"`
+	HostPort      int    `json:"hostPort"`
+	Protocol      string `json:"protocol"` // tcp or udp
+	HostIP        string `json:"hostIP,omitempty"`
+}
+
+// Mount mounts a host path or a named volume.
+type Mount struct {
+	Source   string // absolute path, or a volume's name
+	Target   string
+	ReadOnly bool
+}
+
+// Volume is a named volume to be created.
+type Volume struct {
+	Name    string
+	Driver  string
+	Options map[string]string
+	Labels  map[string]string
+}
+
+// Created is a new container. Ports are those really published, after the
+// overlays; one with HostPort 0 is known only once the container runs.
+type Created struct {
+	ID    string
+	Ports []Port
+}
+
+// Phase of a container. Created means that it never ran.
+type Phase string
+
+// The phases.
+const (
+	PhaseCreated Phase = "created"
+	PhaseRunning Phase = "running"
+	PhaseExited  Phase = "exited"
+)
+
+// Values of Container.Health and Event.Health; empty without a health check.
+const (
+	Healthy   = "HEALTHY"
+	Unhealthy = "UNHEALTHY"
+	Starting  = "UNKNOWN"
+)
+
+// Container is an existing container.
+type Container struct {
+	ID         string
+	Name       string
+	Image      string // as given at creation
+	Labels     map[string]string
+	Phase      Phase
+	StartedAt  time.Time // zero if it never started
+	FinishedAt time.Time
+	ExitCode   int
+	OOMKilled  bool
+	Error      string // why it could not start
+	Health     string
+	Ports      []Port
+}
+
+// EventKind says what happened to a container.
+type EventKind string
+
+// The kinds.
+const (
+	EventStarted EventKind = "started"
+	EventExited  EventKind = "exited"
+	EventOOM     EventKind = "oom"
+	EventHealth  EventKind = "health"
+	EventRemoved EventKind = "removed"
+)
+
+// Event is something that happened to a container.
+type Event struct {
+	Kind     EventKind
+	ID       string
+	Labels   map[string]string
+	At       time.Time
+	ExitCode int    // of EventExited
+	Health   string // of EventHealth
+}
+
+// Stats is one sample of a container's use of the host.
+type Stats struct {
+	At                    time.Time
+	CPU                   time.Duration // time used so far
+	CPUs                  int           // of the host
+	Memory                int64         // bytes, without cache
+	RxBytes, TxBytes      int64
+	RxPackets, TxPackets  int64
+	RxErrors, TxErrors    int64
+	RxDropped, TxDropped  int64
+	ReadBytes, WriteBytes int64
+	HasNetwork            bool
+}
