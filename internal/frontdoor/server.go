@@ -2,13 +2,23 @@
 // reach. It verifies each request's signature, finds the operation, asks
 // whether the caller may, runs the handler, and answers in the protocol that
 // the client speaks, also where the answer is no.
+//
+//	request ─ limits ─ which protocol, service, operation ─ signature
+//	                                                            │
+//	  a mounted path: its handler ◄─────────────────────────────┤
+//	  not served: 400 in the client's protocol ◄────────────────┤
+//	  decode ─ authorize ─ handler ─ encode ◄───────────────────┘
 package frontdoor
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/ashore/ashore/internal/identity"
@@ -21,7 +31,8 @@ type KeySource interface {
 }
 
 // An Authorizer decides whether a principal may do action on all of resources.
-// Any error refuses, as AccessDeniedException with the error's text.
+// It refuses with an *identity.Denied, which is answered as
+// AccessDeniedException; any other error means that it could not decide.
 type Authorizer interface {
 	Authorize(ctx context.Context, p identity.Principal, action string, resources []string) error
 }
@@ -42,21 +53,108 @@ type Config struct {
 	HandlerTimeout time.Duration
 }
 
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 30 * time.Second // header and body
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	// shutdownTimeout is how long calls may still take once the server stops.
+	shutdownTimeout = 10 * time.Second
+)
+
 // Server is the front door. It is made by New and doesn't change once Handler
 // or Serve has been called.
 type Server struct {
-	cfg Config
+	cfg      Config
+	services map[string]*service // by target prefix
+	served   string              // their names, for messages
+	mounts   map[string]http.Handler
+
+	// calls is held for reading while an operation runs, so that shutdown can
+	// wait for all of them.
+	calls sync.RWMutex
 }
 
 // New checks cfg and the services' declarations.
 func New(cfg Config) (*Server, error) {
-	return nil, errors.New("frontdoor: not built yet")
+	var missing []string
+	for name, unset := range map[string]bool{
+		"Account": cfg.Account == "", "Region": cfg.Region == "", "Keys": cfg.Keys == nil, "Auth": cfg.Auth == nil,
+	} {
+		if unset {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("frontdoor: %s must be set", strings.Join(missing, ", "))
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.BodyLimit == 0 {
+		cfg.BodyLimit = 1 << 20
+	}
+	if cfg.HandlerTimeout == 0 {
+		cfg.HandlerTimeout = time.Minute
+	}
+	s := &Server{cfg: cfg, services: map[string]*service{}, mounts: map[string]http.Handler{}}
+	var names []string
+	var errs []error
+	for _, decl := range cfg.Services {
+		svc, err := newService(decl)
+		if err == nil && s.services[decl.TargetPrefix] != nil {
+			err = fmt.Errorf("frontdoor: two services have the target prefix %s", decl.TargetPrefix)
+		}
+		errs = append(errs, err)
+		s.services[decl.TargetPrefix] = svc
+		names = append(names, decl.Name)
+	}
+	s.served = strings.Join(names, ", ")
+	return s, errors.Join(errs...)
 }
 
 // Mount serves path (exact) by h behind a verified signature for service ecs:
 // the agents' websocket upgrades. The caller is in the request's context; h
 // authorizes. It must come before Handler and Serve.
-func (s *Server) Mount(path string, h http.Handler) {}
+func (s *Server) Mount(path string, h http.Handler) { s.mounts[path] = h }
 
 // Handler is everything that is served.
-func (s *Server) Handler() http.Handler { return nil }
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+// Serve answers on ln until ctx ends, then lets running calls finish, for ten
+// seconds at most. Connections that a mounted handler has taken over
+// (websockets) are its owner's to close.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	srv := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      readTimeout + s.cfg.HandlerTimeout + 10*time.Second,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+		// Not ctx: it ends when calls are still to finish.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return errors.Join(err, srv.Close())
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	err := srv.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.cfg.Log.Warn("calls were cut off at shutdown", "after", shutdownTimeout)
+		err = srv.Close()
+	}
+	<-failed
+	s.calls.Lock() // those cut off have lost their connection, which ends their context
+	defer s.calls.Unlock()
+	return err
+}

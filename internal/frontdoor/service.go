@@ -24,8 +24,8 @@ type Service struct {
 	// fails where the two differ.
 	Operations map[string]Operation
 
-	// Unserved names the operations that the API has and Impl lacks. It only
-	// makes the refusal more exact: known but not served, or unknown.
+	// Unserved names operations that the API has and Impl may lack. It only
+	// makes the refusal more exact: known but not served yet, or unknown.
 	Unserved []string
 }
 

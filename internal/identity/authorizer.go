@@ -71,9 +71,9 @@ func (a *Authorizer) Authorize(ctx context.Context, p Principal, action string, 
 
 func denied(p Principal, action, resource string) error {
 	if resource == "" {
-		return fmt.Errorf("User: %s is not authorized to perform: %s", p.ARN, action)
+		return &Denied{fmt.Sprintf("User: %s is not authorized to perform: %s", p.ARN, action)}
 	}
-	return fmt.Errorf("User: %s is not authorized to perform: %s on resource: %s", p.ARN, action, resource)
+	return &Denied{fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s", p.ARN, action, resource)}
 }
 
 func (a *Authorizer) within(ctx context.Context, p Principal, scope scope, resource string) (bool, error) {

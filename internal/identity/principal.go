@@ -28,3 +28,9 @@ type Principal struct {
 	// until it has registered and for every other kind.
 	InstanceARN string
 }
+
+// Denied is the answer of an Authorizer that says no, as opposed to one that
+// could not find out: the caller must not mistake the one for the other.
+type Denied struct{ Message string }
+
+func (d *Denied) Error() string { return d.Message }

@@ -20,7 +20,8 @@ type Signer struct {
 }
 
 // Sign sets X-Amz-Date and Authorization of r, whose body is body. It covers
-// the host, the content type and every X-Amz header, so it comes last.
+// the host, the content type and every X-Amz header, so it comes last. Where
+// X-Amz-Content-Sha256 is set, that is the payload's hash as it is signed.
 //
 // A frame of a telemetry connection is signed as a GET of the URL of its
 // upgrade, with the frame as body; the two headers then go into the frame.
@@ -32,7 +33,10 @@ func (s Signer) Sign(r *http.Request, body []byte) {
 	at := now().UTC().Truncate(time.Second)
 	r.Header.Del("Authorization")
 	r.Header.Set("X-Amz-Date", at.Format(timeFormat))
-	can := canonical{method: r.Method, query: canonicalQuery(r.URL.RawQuery), headers: []string{"host"}, values: map[string]string{}, payload: payloadHash(body)}
+	can := canonical{method: r.Method, query: canonicalQuery(r.URL.RawQuery), headers: []string{"host"}, values: map[string]string{}}
+	if can.payload = r.Header.Get("X-Amz-Content-Sha256"); can.payload == "" {
+		can.payload = payloadHash(body)
+	}
 	for name := range r.Header {
 		if l := strings.ToLower(name); l == "content-type" || strings.HasPrefix(l, "x-amz-") && l != "x-amz-user-agent" {
 			can.headers = append(can.headers, l)

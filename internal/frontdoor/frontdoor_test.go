@@ -1,0 +1,452 @@
+package frontdoor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+	"go.uber.org/goleak"
+
+	"github.com/ashore/ashore/internal/aws/sigv4"
+	"github.com/ashore/ashore/internal/identity"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	key    = "AKIATEST"
+	secret = "a-secret-that-must-not-be-logged"
+	prefix = "AmazonEC2ContainerServiceV20141113"
+)
+
+// fakeECS answers as each test tells it to.
+type fakeECS struct {
+	list func(ctx context.Context, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error)
+}
+
+func (f *fakeECS) ListTasks(ctx context.Context, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
+	return f.list(ctx, in)
+}
+
+func (f *fakeECS) DescribeServices(context.Context, *ecs.DescribeServicesInput) (*ecs.DescribeServicesOutput, error) {
+	return &ecs.DescribeServicesOutput{Services: []types.Service{{}}}, nil
+}
+
+// NotAnOperation has another signature, so it isn't one.
+func (f *fakeECS) NotAnOperation(context.Context) error { return nil }
+
+func (f *fakeECS) service() Service {
+	return Service{
+		Name: "ecs", SigningName: "ecs", TargetPrefix: prefix, Impl: f, Unserved: []string{"CreateService"},
+		Operations: map[string]Operation{
+			"ListTasks": Op("ecs:ListTasks", func(_ context.Context, _ Caller, in *ecs.ListTasksInput) []string {
+				return []string{"cluster/" + aws.ToString(in.Cluster)}
+			}),
+			"DescribeServices": {Action: "ecs:DescribeServices"},
+		},
+	}
+}
+
+// fakeIdentity owns one key, and refuses what it is told to.
+type fakeIdentity struct {
+	mu    sync.Mutex
+	asked []string
+	deny  error
+}
+
+func (f *fakeIdentity) Key(_ context.Context, id string) (string, identity.Principal, error) {
+	switch id {
+	case key:
+		return secret, identity.Principal{Kind: identity.Admin, ARN: "arn:aws:iam::000000000000:user/admin"}, nil
+	case "BROKEN":
+		return "", identity.Principal{}, errors.New("the store is down")
+	}
+	return "", identity.Principal{}, fmt.Errorf("no such key: %w", identity.ErrUnknownKey)
+}
+
+func (f *fakeIdentity) Authorize(_ context.Context, p identity.Principal, action string, resources []string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, fmt.Sprintf("%s %s %v", p.Kind, action, resources))
+	return f.deny
+}
+
+// A door is a running front door and what a test needs to reach into it.
+type door struct {
+	*httptest.Server
+	ecs *fakeECS
+	id  *fakeIdentity
+	log *syncBuffer
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func config(d *door) Config {
+	return Config{
+		Account: "000000000000", Region: "us-east-1", Version: "1.2.3", Keys: d.id, Auth: d.id, Services: []Service{d.ecs.service()},
+		Log: slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+func open(t *testing.T, change ...func(*Config, *door)) *door {
+	t.Helper()
+	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}}
+	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
+		return &ecs.ListTasksOutput{TaskArns: []string{"a", "b"}}, nil
+	}
+	cfg := config(d)
+	for _, c := range change {
+		c(&cfg, d)
+	}
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Server = httptest.NewServer(s.Handler())
+	t.Cleanup(func() {
+		d.Close()
+		for _, secret := range []string{secret, "Signature="} {
+			if strings.Contains(d.log.String(), secret) {
+				t.Errorf("%q is in the log:\n%s", secret, d.log)
+			}
+		}
+	})
+	return d
+}
+
+func (d *door) client(options ...func(*ecs.Options)) *ecs.Client {
+	return ecs.New(ecs.Options{
+		BaseEndpoint: &d.URL, Region: "us-east-1", HTTPClient: d.Client(), Retryer: aws.NopRetryer{},
+		Credentials: credentials.NewStaticCredentialsProvider(key, secret, ""),
+	}, options...)
+}
+
+// signed is a signed request for service.
+func (d *door) signed(t *testing.T, service, method, path, body string, headers ...string) *http.Request {
+	t.Helper()
+	r := d.unsigned(t, method, path, body, headers...)
+	sigv4.Signer{AccessKeyID: key, SecretAccessKey: secret, Region: "us-east-1", Service: service}.Sign(r, []byte(body))
+	return r
+}
+
+func (d *door) unsigned(t *testing.T, method, path, body string, headers ...string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequest(method, d.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func (d *door) do(t *testing.T, r *http.Request) (*http.Response, string) {
+	t.Helper()
+	res, err := d.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Header.Get("X-Amzn-Requestid") == "" {
+		t.Error("no request id")
+	}
+	return res, string(b)
+}
+
+func call(op string) []string {
+	return []string{"Content-Type", "application/x-amz-json-1.1", "X-Amz-Target", prefix + "." + op}
+}
+
+func TestCall(t *testing.T) {
+	d := open(t)
+	var caller Caller
+	d.ecs.list = func(ctx context.Context, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
+		caller = CallerFrom(ctx)
+		if _, ok := ctx.Deadline(); !ok {
+			t.Error("the handler has no deadline")
+		}
+		return &ecs.ListTasksOutput{TaskArns: []string{aws.ToString(in.Cluster)}}, nil
+	}
+	out, err := d.client().ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("c")})
+	if err != nil || !slices.Equal(out.TaskArns, []string{"c"}) {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if caller.Principal.Kind != identity.Admin || caller.AccessKeyID != key || caller.Service != "ecs" || caller.Operation != "ListTasks" ||
+		caller.Endpoint != d.URL || caller.RequestID == "" || caller.RemoteAddr == "" || caller.UserAgent == "" {
+		t.Errorf("caller %+v", caller)
+	}
+	if want := []string{"admin ecs:ListTasks [cluster/c]"}; !slices.Equal(d.id.asked, want) {
+		t.Errorf("authorized %q, want %q", d.id.asked, want)
+	}
+	if !strings.Contains(d.log.String(), "operation=ListTasks") || !strings.Contains(d.log.String(), "status=200") {
+		t.Errorf("log: %s", d.log)
+	}
+
+	res, body := d.do(t, d.signed(t, "ecs", "POST", "/", `{"services":[]}`, call("DescribeServices")...))
+	if res.StatusCode != 200 || !strings.Contains(body, `"desiredCount":0`) || res.Header.Get("Content-Type") != "application/x-amz-json-1.1" {
+		t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+	}
+	if d.id.asked[1] != "admin ecs:DescribeServices [*]" {
+		t.Errorf("authorized %q", d.id.asked)
+	}
+	// No body at all means no members.
+	if res, body := d.do(t, d.signed(t, "ecs", "POST", "/", "", call("ListTasks")...)); res.StatusCode != 200 {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+	// JSON 1.0 is answered in kind.
+	headers := call("ListTasks")
+	headers[1] = "application/x-amz-json-1.0"
+	if res, _ := d.do(t, d.signed(t, "ecs", "POST", "/", "{}", headers...)); res.Header.Get("Content-Type") != headers[1] {
+		t.Error(res.Header)
+	}
+	// Signed in the query string.
+	if res, body := d.do(t, presigned(t, d, "ListTasks")); res.StatusCode != 200 {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+type undeclared struct{ fakeECS }
+
+func (u *undeclared) StopTask(context.Context, *ecs.StopTaskInput) (*ecs.StopTaskOutput, error) {
+	return nil, nil
+}
+
+func TestDeclarations(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(*Config)
+		want   string
+	}{
+		{"a handler that isn't declared", func(c *Config) { c.Services[0].Impl = &undeclared{} }, "ecs StopTask has a handler but doesn't declare"},
+		{"an action that is missing", func(c *Config) { c.Services[0].Operations["ListTasks"] = Operation{} }, "ecs ListTasks has a handler but doesn't declare"},
+		{"a handler that is missing", func(c *Config) { c.Services[0].Operations["RunTask"] = Operation{Action: "ecs:RunTask"} }, "ecs RunTask is declared but"},
+		{"another signature", func(c *Config) { c.Services[0].Operations["NotAnOperation"] = Operation{Action: "x"} }, "NotAnOperation is declared but"},
+		{"no name", func(c *Config) { c.Services[0].Name = "" }, "has no Name"},
+		{"no handlers", func(c *Config) { c.Services[0].Impl = nil }, "has no Impl"},
+		{"the same twice", func(c *Config) { c.Services = append(c.Services, c.Services[0]) }, "two services"},
+		{"no keys", func(c *Config) { c.Keys = nil }, "Keys must be set"},
+		{"no region", func(c *Config) { c.Region = "" }, "Region must be set"},
+	} {
+		cfg := config(&door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}})
+		tc.change(&cfg)
+		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: got %v, want %s", tc.name, err, tc.want)
+		}
+	}
+}
+
+func TestHandlerErrors(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		err     error
+		status  int
+		code    string
+		message string
+		body    string
+	}{
+		{"modelled", &types.ClusterNotFoundException{Message: aws.String("Cluster not found.")}, 400, "ClusterNotFoundException", "Cluster not found.",
+			`{"__type":"ClusterNotFoundException","message":"Cluster not found."}`},
+		{"modelled with members", &types.ConflictException{Message: aws.String("no"), ResourceIds: []string{"x"}}, 400, "ConflictException", "no",
+			`{"__type":"ConflictException","message":"no","resourceIds":["x"]}`},
+		{"modelled without message", &types.BlockedException{}, 400, "BlockedException", "", ""},
+		{"wrapped", fmt.Errorf("list: %w", &types.InvalidParameterException{Message: aws.String("bad \"x\" <y>")}), 400, "InvalidParameterException", "bad \"x\" <y>", ""},
+		{"unmodelled", &smithy.GenericAPIError{Code: "ThrottlingException", Message: "slow"}, 400, "ThrottlingException", "slow", ""},
+		{"server's", &types.ServerException{Message: aws.String("etcd said no")}, 500, "ServerException", "internal error", ""},
+		{"any other", errors.New("etcd said no"), 500, "ServerException", "internal error", ""},
+		{"late", context.DeadlineExceeded, 500, "ServerException", "not be processed in time", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := open(t)
+			d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) { return nil, tc.err }
+			_, err := d.client().ListTasks(t.Context(), &ecs.ListTasksInput{})
+			var got smithy.APIError
+			if !errors.As(err, &got) || got.ErrorCode() != tc.code || !strings.Contains(got.ErrorMessage(), tc.message) {
+				t.Errorf("got %v", err)
+			}
+			res, body := d.do(t, d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...))
+			if res.StatusCode != tc.status || tc.body != "" && body != tc.body {
+				t.Errorf("%d %s", res.StatusCode, body)
+			}
+			if tc.status == 500 {
+				if strings.Contains(body, "etcd") || !strings.Contains(body, res.Header.Get("X-Amzn-Requestid")) {
+					t.Errorf("body: %s", body)
+				}
+				if !strings.Contains(d.log.String(), "level=ERROR") || !strings.Contains(d.log.String(), tc.err.Error()) {
+					t.Errorf("log: %s", d.log)
+				}
+			}
+		})
+	}
+}
+
+func TestPanic(t *testing.T) {
+	d := open(t)
+	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) { panic("boom") }
+	res, body := d.do(t, d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...))
+	if res.StatusCode != 500 || !strings.Contains(body, `"__type":"ServerException"`) || strings.Contains(body, "boom") {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+	if log := d.log.String(); !strings.Contains(log, "panic=boom") || !strings.Contains(log, "frontdoor_test.go") {
+		t.Errorf("log: %s", log)
+	}
+	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
+		return &ecs.ListTasksOutput{}, nil
+	}
+	if res, _ := d.do(t, d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...)); res.StatusCode != 200 {
+		t.Error("the server didn't survive")
+	}
+}
+
+func TestAuthorization(t *testing.T) {
+	d := open(t)
+	called := false
+	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
+		called = true
+		return nil, nil
+	}
+	d.id.deny = fmt.Errorf("policy: %w", &identity.Denied{Message: "User: x is not authorized to perform: ecs:ListTasks"})
+	_, err := d.client().ListTasks(t.Context(), &ecs.ListTasksInput{})
+	var denied *types.AccessDeniedException
+	if !errors.As(err, &denied) || *denied.Message != "User: x is not authorized to perform: ecs:ListTasks" {
+		t.Errorf("got %v", err)
+	}
+	// One that couldn't decide is a failure, which clients repeat.
+	d.id.deny = errors.New("the store is down")
+	if res, body := d.do(t, d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...)); res.StatusCode != 500 || strings.Contains(body, "store") {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+	if called {
+		t.Error("the handler ran before authorization")
+	}
+}
+
+func TestBadCalls(t *testing.T) {
+	d := open(t)
+	sign := func(id, secret, region, token string, at time.Time) func(*testing.T) *http.Request {
+		return func(t *testing.T) *http.Request {
+			r := d.unsigned(t, "POST", "/", "{}", call("ListTasks")...)
+			if token != "" {
+				r.Header.Set("X-Amz-Security-Token", token)
+			}
+			sigv4.Signer{AccessKeyID: id, SecretAccessKey: secret, Region: region, Service: "ecs", Now: func() time.Time { return at }}.Sign(r, []byte("{}"))
+			return r
+		}
+	}
+	send := func(method, body, op string) func(*testing.T) *http.Request {
+		return func(t *testing.T) *http.Request { return d.signed(t, "ecs", method, "/", body, call(op)...) }
+	}
+	for _, tc := range []struct {
+		name    string
+		request func(*testing.T) *http.Request
+		status  int
+		want    string
+	}{
+		{"unsigned", func(t *testing.T) *http.Request { return d.unsigned(t, "POST", "/", "{}", call("ListTasks")...) }, 400,
+			`{"__type":"MissingAuthenticationTokenException","message":"Missing Authentication Token"}`},
+		{"unknown key", sign("AKIAOTHER", secret, "us-east-1", "", time.Now()), 400, `{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}`},
+		{"wrong secret", sign(key, "other", "us-east-1", "", time.Now()), 400, `"InvalidSignatureException","message":"The request signature we calculated does not match`},
+		{"expired", sign(key, secret, "us-east-1", "", time.Now().Add(-time.Hour)), 400, `"InvalidSignatureException","message":"Signature expired: `},
+		{"region", sign(key, secret, "eu-west-1", "", time.Now()), 400, `Credential should be scoped to a valid region ('us-east-1'), not 'eu-west-1'.`},
+		{"stale token", sign(key, secret, "us-east-1", "stale", time.Now()), 400, `"UnrecognizedClientException","message":"The security token included in the request is invalid. (It came`},
+		{"broken key source", sign("BROKEN", secret, "us-east-1", "", time.Now()), 500, `"ServerException"`},
+		{"other service's scope", func(t *testing.T) *http.Request { return d.signed(t, "iam", "POST", "/", "{}", call("ListTasks")...) }, 400, "correct service: 'ecs', not 'iam'"},
+		{"malformed", send("POST", `{"cluster":`, "ListTasks"), 400, `"SerializationException","message":"cluster: malformed JSON: unexpected EOF`},
+		{"wrong type", send("POST", `{"maxResults":"1"}`, "ListTasks"), 400, `"SerializationException","message":"maxResults: STRING_VALUE can not be converted to an Integer"`},
+		{"not served yet", send("POST", `{}`, "CreateService"), 400, `"UnsupportedOperationException","message":"The operation CreateService of ecs is not served by this installation yet.`},
+		{"unknown operation", send("POST", `{}`, "Nonsense"), 400, `"UnknownOperationException","message":"The service ecs has no operation \"Nonsense\" here."`},
+		{"no operation", send("POST", `{}`, ""), 400, `"UnknownOperationException"`},
+		{"method", send("PUT", `{}`, "ListTasks"), 400, `ListTasks of ecs must be a POST, not a PUT.`},
+		{"unsigned and malformed", func(t *testing.T) *http.Request {
+			return d.unsigned(t, "POST", "/", "{", call("Nonsense")...)
+		}, 400, "MissingAuthenticationTokenException"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			res, body := d.do(t, tc.request(t))
+			if res.StatusCode != tc.status || !strings.Contains(body, tc.want) {
+				t.Errorf("%d %s", res.StatusCode, body)
+			}
+		})
+	}
+}
+
+func TestPageAndHealth(t *testing.T) {
+	d := open(t)
+	for path, want := range map[string]string{"/": "Ashore is running", "/healthz": "ready\n"} {
+		res, body := d.do(t, d.unsigned(t, "GET", path, ""))
+		if res.StatusCode != 200 || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", path, res.StatusCode, body)
+		}
+		if strings.Contains(body, "000000000000") || strings.Contains(body, "us-east-1") {
+			t.Errorf("%s shows data", path)
+		}
+	}
+	if res, _ := d.do(t, d.unsigned(t, "HEAD", "/", "")); res.StatusCode != 200 {
+		t.Error(res.Status)
+	}
+	for _, r := range []*http.Request{d.unsigned(t, "GET", "/favicon.ico", ""), d.unsigned(t, "POST", "/", ""), d.unsigned(t, "GET", "/?x=y", "")} {
+		if res, body := d.do(t, r); res.StatusCode != 403 || !strings.Contains(body, "Missing Authentication Token") {
+			t.Errorf("%s %s: %d %s", r.Method, r.URL, res.StatusCode, body)
+		}
+	}
+}
+
+// A body that takes too long is an answer, too.
+func TestSlowBody(t *testing.T) {
+	d := open(t)
+	s, err := New(config(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		err  error
+		code int
+	}{{os.ErrDeadlineExceeded, 408}, {io.ErrUnexpectedEOF, 400}} {
+		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader("{"), errReader{tc.err}))
+		r.Header.Set("X-Amz-Target", prefix+".ListTasks")
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		if w.Code != tc.code || w.Header().Get("Connection") != "close" {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	}
+}
+
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }

@@ -1,0 +1,123 @@
+package frontdoor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/identity"
+)
+
+// A service is a Service with its operations found.
+type service struct {
+	Service
+	operations map[string]*operation
+}
+
+// An operation is a handler method with its declaration.
+type operation struct {
+	name string
+	decl Operation
+	in   reflect.Type // a struct
+	call reflect.Value
+}
+
+var (
+	contextT = reflect.TypeFor[context.Context]()
+	errorT   = reflect.TypeFor[error]()
+)
+
+func newService(decl Service) (*service, error) {
+	for what, v := range map[string]string{"Name": decl.Name, "SigningName": decl.SigningName, "TargetPrefix": decl.TargetPrefix} {
+		if v == "" {
+			return nil, fmt.Errorf("frontdoor: service %q has no %s", decl.Name, what)
+		}
+	}
+	if decl.Impl == nil {
+		return nil, fmt.Errorf("frontdoor: service %s has no Impl", decl.Name)
+	}
+	svc := &service{decl, map[string]*operation{}}
+	impl := reflect.ValueOf(decl.Impl)
+	var errs []error
+	for i := range impl.NumMethod() {
+		name, method := impl.Type().Method(i).Name, impl.Method(i)
+		if !isHandler(method.Type()) {
+			continue
+		}
+		op, ok := decl.Operations[name]
+		if !ok || op.Action == "" {
+			errs = append(errs, fmt.Errorf("frontdoor: %s %s has a handler but doesn't declare what authorizes it", decl.Name, name))
+			continue
+		}
+		svc.operations[name] = &operation{name: name, decl: op, in: method.Type().In(1).Elem(), call: method}
+	}
+	for name := range decl.Operations {
+		if m := impl.MethodByName(name); !m.IsValid() || !isHandler(m.Type()) {
+			errs = append(errs, fmt.Errorf("frontdoor: %s %s is declared but %T has no handler for it", decl.Name, name, decl.Impl))
+		}
+	}
+	return svc, errors.Join(errs...)
+}
+
+// isHandler says whether a bound method has the SDK's signature.
+func isHandler(t reflect.Type) bool {
+	isStructPointer := func(t reflect.Type) bool {
+		return t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
+	}
+	return t.NumIn() == 2 && t.NumOut() == 2 && !t.IsVariadic() &&
+		t.In(0) == contextT && isStructPointer(t.In(1)) && isStructPointer(t.Out(0)) && t.Out(1) == errorT
+}
+
+// run decodes body, authorizes, calls the handler and encodes its answer.
+func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) ([]byte, error) {
+	in := reflect.New(op.in)
+	if len(body) > 0 { // nothing at all means no members
+		if err := json11.Unmarshal(body, in.Interface()); err != nil {
+			var e *json11.Error
+			if !errors.As(err, &e) {
+				return nil, err
+			}
+			return nil, clientError("SerializationException", e.Error())
+		}
+	}
+	resources := []string{"*"}
+	if op.decl.Resources != nil {
+		found, err := op.decl.Resources(ctx, c, in.Interface())
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 { // else nothing would be asked
+			resources = found
+		}
+	}
+	if err := s.cfg.Auth.Authorize(ctx, c.Principal, op.decl.Action, resources); err != nil {
+		var denied *identity.Denied
+		if errors.As(err, &denied) {
+			return nil, clientError("AccessDeniedException", denied.Message)
+		}
+		return nil, fmt.Errorf("authorize %s: %w", op.decl.Action, err)
+	}
+	res := op.call.Call([]reflect.Value{reflect.ValueOf(ctx), in})
+	if err, _ := res[1].Interface().(error); err != nil {
+		return nil, err
+	}
+	return json11.Marshal(res[0].Interface())
+}
+
+func clientError(code, message string) error {
+	return &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient}
+}
+
+// refusal is the error for an operation of svc that has no handler.
+func (svc *service) refusal(name string) error {
+	if slices.Contains(svc.Unserved, name) {
+		return clientError("UnsupportedOperationException",
+			fmt.Sprintf("The operation %s of %s is not served by this installation yet. docs/coverage.md lists what is.", name, svc.Name))
+	}
+	return clientError("UnknownOperationException", fmt.Sprintf("The service %s has no operation %q here.", svc.Name, name))
+}

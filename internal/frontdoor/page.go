@@ -1,0 +1,27 @@
+package frontdoor
+
+import (
+	_ "embed"
+	"html/template"
+	"net/http"
+	"strings"
+)
+
+//go:embed page.html
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Parse(pageText))
+
+// page tells a person with a browser what this is. It shows nothing that the
+// installation holds.
+func (s *Server) page(w http.ResponseWriter) {
+	var b strings.Builder
+	if err := pageTemplate.Execute(&b, struct{ Version string }{s.cfg.Version}); err != nil {
+		panic(err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("Cache-Control", "no-store")
+	respond(w, http.StatusOK, []byte(b.String()))
+}

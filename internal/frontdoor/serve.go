@@ -1,0 +1,277 @@
+package frontdoor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ashore/ashore/internal/aws/sigv4"
+	"github.com/ashore/ashore/internal/identity"
+)
+
+// serve is one request, from its id to its line in the log.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{s: s, w: &response{ResponseWriter: w}, r: r, began: time.Now()}
+	x.id = uuid.NewString()
+	x.w.Header().Set("X-Amzn-Requestid", x.id)
+	defer x.log()
+	defer x.recover()
+
+	switch read := r.Method == http.MethodGet || r.Method == http.MethodHead; {
+	case read && r.URL.Path == "/healthz":
+		x.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		respond(x.w, http.StatusOK, []byte("ready\n"))
+	case read && r.URL.Path == "/" && r.URL.RawQuery == "" && isBrowser(r):
+		s.page(x.w)
+	default:
+		if err := x.answer(); err != nil {
+			x.fail(err)
+		}
+	}
+}
+
+// isBrowser tells a person from the client of an API.
+func isBrowser(r *http.Request) bool {
+	return !sigv4.Signed(r) && r.Header.Get("X-Amz-Target") == "" && r.Header.Get("X-Amz-Content-Sha256") == ""
+}
+
+// An exchange is one request and its answer.
+type exchange struct {
+	s      *Server
+	w      *response
+	r      *http.Request
+	id     string
+	began  time.Time
+	target target
+	key    string // the access key, once verified
+	err    error  // what went wrong, for the log
+}
+
+func (x *exchange) answer() error {
+	x.target = x.s.targetOf(x.r, nil) // by its headers, in case there is no more
+	mounted, isMounted := x.s.mounts[x.r.URL.Path]
+	if isMounted {
+		x.target = target{protocol: json11Protocol, service: "ecs", operation: x.r.URL.Path}
+	}
+	body, err := x.s.readBody(x.w, x.r)
+	if err != nil {
+		return err
+	}
+	opt := sigv4.Options{Service: "ecs"}
+	if !isMounted {
+		x.target = x.s.targetOf(x.r, body)
+		opt.Service = ""
+		opt.UnsignedPayload = x.target.protocol == s3Protocol
+		if x.target.svc != nil {
+			opt.Service = x.target.svc.SigningName
+		}
+	}
+	caller, err := x.verify(body, opt)
+	if err != nil {
+		return err
+	}
+	if isMounted {
+		r := x.r.WithContext(WithCaller(x.r.Context(), caller))
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		mounted.ServeHTTP(x.w, r)
+		return nil
+	}
+	op, err := x.s.find(x.target, x.r)
+	if err != nil {
+		return err
+	}
+	caller.Service, caller.Operation = x.target.service, op.name
+	x.s.calls.RLock()
+	defer x.s.calls.RUnlock()
+	ctx, cancel := context.WithTimeout(WithCaller(x.r.Context(), caller), x.s.cfg.HandlerTimeout)
+	defer cancel()
+	answer, err := x.s.run(ctx, op, caller, body)
+	if err != nil {
+		return err
+	}
+	x.w.Header().Set("Content-Type", x.target.protocol.contentType())
+	respond(x.w, http.StatusOK, answer)
+	return nil
+}
+
+// find returns the operation that t asks for, or why it isn't served.
+func (s *Server) find(t target, r *http.Request) (*operation, error) {
+	if t.svc == nil {
+		service := first(t.service, "that you asked for")
+		return nil, clientError("UnsupportedOperationException", fmt.Sprintf(
+			"The service %s is not served by this installation (operation: %s). Served are: %s.",
+			service, first(t.operation, "unnamed"), s.served))
+	}
+	op := t.svc.operations[t.operation]
+	if op == nil {
+		return nil, t.svc.refusal(t.operation)
+	}
+	if r.Method != http.MethodPost {
+		return nil, clientError("UnknownOperationException", fmt.Sprintf("%s of %s must be a POST, not a %s.", op.name, t.service, r.Method))
+	}
+	return op, nil
+}
+
+func (x *exchange) verify(body []byte, opt sigv4.Options) (Caller, error) {
+	var principal identity.Principal
+	v := sigv4.Verifier{
+		Region: x.s.cfg.Region,
+		Now:    x.s.cfg.Now,
+		Secret: func(ctx context.Context, id string) (secret string, err error) {
+			secret, principal, err = x.s.cfg.Keys.Key(ctx, id)
+			return secret, err
+		},
+		IsUnknown: func(err error) bool { return errors.Is(err, identity.ErrUnknownKey) },
+	}
+	verified, err := v.Verify(x.r, body, opt)
+	if err != nil {
+		return Caller{}, err
+	}
+	x.key = verified.AccessKeyID
+	scheme := "http://"
+	if x.r.TLS != nil {
+		scheme = "https://"
+	}
+	return Caller{
+		Principal: principal, AccessKeyID: verified.AccessKeyID, RequestID: x.id,
+		Endpoint: scheme + x.r.Host, RemoteAddr: x.r.RemoteAddr, UserAgent: x.r.UserAgent(),
+	}, nil
+}
+
+// drainLimit is how much of a body that is too large is read all the same: a
+// client hears an answer only once it has sent what it wants to send.
+const drainLimit = 16 << 20
+
+// readBody reads all of a body that is small enough.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	tooLarge := &faultError{fault{
+		status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
+		message: fmt.Sprintf("The request's body is larger than the %d bytes allowed.", s.cfg.BodyLimit),
+	}}
+	if r.ContentLength > s.cfg.BodyLimit {
+		if !strings.EqualFold(r.Header.Get("Expect"), "100-continue") { // else it waits for our word
+			_, _ = io.CopyN(io.Discard, r.Body, drainLimit)
+		}
+		w.Header().Set("Connection", "close")
+		return nil, tooLarge
+	}
+	var b bytes.Buffer
+	if r.ContentLength > 0 {
+		b.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(io.LimitReader(r.Body, s.cfg.BodyLimit+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.Header().Set("Connection", "close")
+		return nil, &faultError{fault{status: http.StatusRequestTimeout, code: "RequestTimeoutException", message: "The request's body didn't arrive in time.", detail: err}}
+	case err != nil:
+		w.Header().Set("Connection", "close")
+		return nil, &faultError{fault{status: http.StatusBadRequest, code: "IncompleteBody", message: "The request's body ended early or is malformed.", detail: err}}
+	case int64(b.Len()) > s.cfg.BodyLimit:
+		_, _ = io.CopyN(io.Discard, r.Body, drainLimit)
+		w.Header().Set("Connection", "close")
+		return nil, tooLarge
+	}
+	return b.Bytes(), nil
+}
+
+// faultError is a fault on its way up.
+type faultError struct{ fault }
+
+func (e *faultError) Error() string { return e.code + ": " + e.message }
+
+// fail answers err.
+func (x *exchange) fail(err error) {
+	x.err = err
+	var f fault
+	var known *faultError
+	var refused *sigv4.Error
+	switch {
+	case errors.As(err, &known):
+		f = known.fault
+	case errors.As(err, &refused):
+		f = fault{code: string(refused.Code), message: refused.Message}
+	default:
+		f = faultOf(err)
+	}
+	if f.status >= 500 {
+		if x.r.Context().Err() != nil { // the client is gone, so its call was cut short
+			x.s.cfg.Log.Debug("call abandoned by its client", "operation", x.target.operation, "request", x.id, "err", err)
+		} else {
+			x.s.cfg.Log.Error("call failed", "service", x.target.service, "operation", x.target.operation, "request", x.id, "err", err)
+		}
+		f.message += " The log has more under request id " + x.id + "."
+	}
+	if !x.w.written() {
+		x.target.protocol.writeFault(x.w, x.id, f)
+	}
+}
+
+// recover turns a panic of a handler into an answer; its stack goes to the log.
+func (x *exchange) recover() {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	x.s.cfg.Log.Error("panic", "service", x.target.service, "operation", x.target.operation, "request", x.id,
+		"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+	x.fail(fmt.Errorf("panic: %v", v))
+}
+
+func (x *exchange) log() {
+	attrs := []any{
+		"method", x.r.Method, "path", x.r.URL.Path, "service", x.target.service, "operation", x.target.operation,
+		"status", x.w.status, "took", time.Since(x.began), "request", x.id, "key", x.key, "from", x.r.RemoteAddr,
+	}
+	if x.err != nil {
+		attrs = append(attrs, "err", x.err)
+	}
+	x.s.cfg.Log.Debug("call", attrs...)
+}
+
+// A response remembers whether an answer has begun.
+type response struct {
+	http.ResponseWriter
+	status   int
+	hijacked bool
+}
+
+func (w *response) written() bool { return w.status != 0 || w.hijacked }
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func respond(w http.ResponseWriter, status int, body []byte) {
+	h := w.Header()
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client is gone, or net/http says so
+}
