@@ -1,0 +1,132 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/coder/websocket"
+	"github.com/google/uuid"
+)
+
+const (
+	// acsReadLimit bounds a message from an agent. The largest is an inventory:
+	// some 200 bytes a task.
+	acsReadLimit = 8 << 20
+	// closeRefused is a close code that agents don't answer by reconnecting at
+	// once, as they do to 1000, 1001, 1006 and 1011.
+	closeRefused = websocket.StatusPolicyViolation
+)
+
+// serveACS decides on the upgrade, and everything that can fail is done before
+// it is accepted: an agent whose accepted connection is closed comes back at
+// once, in a hot loop.
+func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
+		return
+	}
+	defer s.conns.Done()
+	q := r.URL.Query()
+	p, why := s.admit(r, actionPoll, q.Get("clusterArn"), q.Get("containerInstanceArn"))
+	if why != nil {
+		s.refuse(w, r, why)
+		return
+	}
+	x := newSession(s, p, fleet.InstanceSession{
+		Server:       s.cfg.ID,
+		Connection:   uuid.NewString(),
+		AgentVersion: q.Get("agentVersion"),
+		AgentHash:    q.Get("agentHash"),
+		Docker:       strings.TrimPrefix(q.Get("dockerVersion"), "DockerVersion: "),
+		ConnectedAt:  time.Now().UTC(),
+	})
+	if err := writeRecord(r.Context(), s.store, p, &x.record); err != nil {
+		if !errors.As(err, &why) {
+			s.cfg.Log.Warn("link: session not recorded", "instance", p, "err", err)
+			why = refusef(http.StatusServiceUnavailable, acs.ServerException, "the session can't be recorded at the moment")
+		}
+		s.refuse(w, r, why)
+		s.recorder.ended(p, x.id) // after an error of etcd it may be there all the same
+		return
+	}
+	defer s.recorder.ended(p, x.id)
+	if why := s.join(p, x); why != nil {
+		s.refuse(w, r, why)
+		return
+	}
+	defer s.leave(p, x)
+
+	// Taken after join, so that no change falls between it and the first mark,
+	// and before the agent knows of the connection, so that its inventory is
+	// younger than the reports in it.
+	baseline := s.store.Snapshot()
+	w.Header().Set(acs.ExtensionsHeader, acs.ExtensionsVersion)
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		s.cfg.Log.Info("link: upgrade failed", "instance", p, "err", err)
+		return // Accept has answered
+	}
+	conn.SetReadLimit(acsReadLimit)
+	s.cfg.Log.Info("link: agent connected", "instance", p, "connection", x.id, "agent", x.record.AgentVersion, "docker", x.record.Docker, "remote", r.RemoteAddr)
+	x.serve(s.ctx, conn, baseline)
+}
+
+// join makes x the instance's connection here and ends the one before. Of two
+// upgrades at once the one that owns the record stays.
+func (s *Server) join(p peer, x *session) *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down")
+	}
+	switch rec := s.store.Snapshot().Session(p.cluster, p.id); {
+	case rec == nil:
+		s.recorder.check(p) // lost with its lease meanwhile
+	case rec.Connection != x.id:
+		return refusef(http.StatusConflict, acs.ServerException, "superseded by a newer connection")
+	}
+	if old := s.sessions[p]; old != nil {
+		old.end(closeRefused, "superseded by a newer connection")
+	}
+	s.sessions[p] = x
+	if len(s.sessions) == 1 {
+		s.recorder.poke() // from now on it has to watch the lease
+	}
+	return nil
+}
+
+func (s *Server) leave(p peer, x *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[p] == x {
+		delete(s.sessions, p)
+	}
+}
+
+// read passes the agent's messages on until the connection ends.
+func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
+	for {
+		typ, data, err := conn.Read(ctx)
+		if err != nil {
+			return err
+		}
+		if typ != websocket.MessageText {
+			continue
+		}
+		m, err := acs.Decode(data)
+		if err != nil {
+			x.log.Debug("link: frame ignored", "err", err)
+			continue
+		}
+		select {
+		case x.in <- m:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

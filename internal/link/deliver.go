@@ -1,0 +1,135 @@
+package link
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/uuid"
+)
+
+// tasksPerMessage bounds a payload: it is acknowledged as a whole.
+const tasksPerMessage = 20
+
+// sendOrders sends what is due. Each task is looked up once more in the snapshot
+// at hand, so an order is never older than the state that this server knows.
+func (x *session) sendOrders(ctx context.Context, snap *store.Snapshot) error {
+	if err := x.sendStrays(ctx, snap); err != nil {
+		return err
+	}
+	now := time.Now()
+	due := x.orders.due(now)
+	if len(due) == 0 {
+		return nil
+	}
+	if slices.ContainsFunc(due, func(o *order) bool { return o.status == acs.StatusRunning && o.sent > 0 }) {
+		// The host may have reported to another server.
+		fresh, err := x.fresh(ctx)
+		if err != nil {
+			x.log.Warn("link: payloads wait for the newest state", "err", err)
+			x.orders.postpone(due, now.Add(ackWait/10))
+			return nil
+		}
+		snap = fresh
+	}
+	for len(due) > 0 {
+		n := min(tasksPerMessage, len(due))
+		if err := x.sendPayload(ctx, snap, due[:n]); err != nil {
+			return err
+		}
+		due = due[n:]
+	}
+	return nil
+}
+
+func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []*order) error {
+	m := x.newPayload(snap)
+	var sent []*order
+	for _, o := range list {
+		t := snap.Task(x.peer.cluster, o.task)
+		if status := wanted(t, x.peer.id); status != o.status {
+			x.orders.want(o.task, status, time.Now())
+			continue // the next step sends what is wanted now
+		}
+		if o.status == acs.StatusStopped {
+			m.Tasks = append(m.Tasks, acs.Task{Arn: x.taskARN(o.task), TaskClusterArn: x.clusterARN(), DesiredStatus: acs.StatusStopped})
+			sent = append(sent, o)
+			continue
+		}
+		task, err := x.payload(snap, t)
+		if err != nil {
+			x.log.Error("link: task can't be sent", "task", o.task, "err", err)
+			x.orders.postpone([]*order{o}, time.Now().Add(ackWait))
+			x.later("stop a task that can't be sent", func(ctx context.Context) error {
+				return stopUnsendable(ctx, x.s.store, x.peer.cluster, o.task, err)
+			})
+			continue
+		}
+		m.Tasks = append(m.Tasks, task)
+		sent = append(sent, o)
+	}
+	if len(sent) == 0 {
+		return nil
+	}
+	x.orders.sent(m.MessageID, sent, time.Now())
+	return x.send(ctx, m)
+}
+
+func (x *session) payload(snap *store.Snapshot, t *fleet.TaskState) (acs.Task, error) {
+	def, _ := snap.TaskDefinition(t.Family, t.Revision)
+	if def == nil {
+		return acs.Task{}, errNoDefinition
+	}
+	return x.s.cfg.Payload(x.s.site, t.Task, def)
+}
+
+func (x *session) newPayload(snap *store.Snapshot) *acs.PayloadMessage {
+	return &acs.PayloadMessage{
+		MessageID: uuid.NewString(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
+		GeneratedAt: time.Now().UnixMilli(), SeqNum: x.number(snap),
+	}
+}
+
+// sendStrays tells the agent to stop tasks that it should not run, until it has
+// acknowledged that.
+func (x *session) sendStrays(ctx context.Context, snap *store.Snapshot) error {
+	due := x.strays.due(time.Now())
+	for len(due) > 0 {
+		n := min(tasksPerMessage, len(due))
+		m := x.newPayload(snap)
+		for _, o := range due[:n] {
+			m.Tasks = append(m.Tasks, acs.Task{Arn: o.task, TaskClusterArn: x.clusterARN(), DesiredStatus: acs.StatusStopped})
+		}
+		x.strays.sent(m.MessageID, due[:n], time.Now())
+		if err := x.send(ctx, m); err != nil {
+			return err
+		}
+		due = due[n:]
+	}
+	return nil
+}
+
+func (x *session) taskARN(id string) string { return x.s.site.TaskARN(x.peer.cluster, id) }
+
+func (x *session) fresh(ctx context.Context) (*store.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	return x.s.store.Fresh(ctx)
+}
+
+// stopUnsendable makes a task end that no agent could be told of: its stop is
+// delivered instead, and the agent's answer settles it.
+func stopUnsendable(ctx context.Context, st *store.Store, cluster, id string, why error) error {
+	return update(ctx, st, func(tx *store.Tx) error {
+		if store.Get(tx, store.TaskKey(cluster, id)) == nil || store.Get(tx, store.TaskStopKey(cluster, id)) != nil {
+			return nil
+		}
+		return store.Put(tx, store.TaskStopKey(cluster, id), &fleet.TaskStop{
+			Code: types.TaskStopCodeTaskFailedToStart, Reason: "Task could not be prepared for its host: " + why.Error(), At: time.Now().UTC(),
+		})
+	})
+}

@@ -1,0 +1,131 @@
+package link
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+const (
+	ackWait     = time.Minute      // after which an unacknowledged payload is sent again
+	stopWaitMax = 10 * time.Minute // cap of the back-off between STOPPED orders
+)
+
+// wanted says what an instance's agent has to be told of a task: RUNNING,
+// STOPPED or, as "", nothing. instance is the id of the session's instance.
+func wanted(t *fleet.TaskState, instance string) string {
+	switch {
+	case t == nil || t.Instance != instance || !t.Holds():
+		return ""
+	case t.Stop != nil:
+		return acs.StatusStopped
+	case t.Report == nil:
+		return acs.StatusRunning
+	}
+	return ""
+}
+
+// order is something that the agent has to be told until the state says that it
+// is done.
+type order struct {
+	task   string // id
+	status string // RUNNING or STOPPED
+	due    time.Time
+	never  bool // acknowledged and not to be repeated on this connection
+	sent   int
+}
+
+// orders are those outstanding on one connection. It is plain data: the session
+// looks at the state, sends, and tells it the time.
+type orders struct {
+	byTask    map[string]*order
+	byMessage map[string][]string // payload's message id → its tasks
+}
+
+func newOrders() *orders {
+	return &orders{byTask: map[string]*order{}, byMessage: map[string][]string{}}
+}
+
+// want brings the order for a task in line with what the state wants.
+func (o *orders) want(task, status string, now time.Time) {
+	is := o.byTask[task]
+	switch {
+	case status == "":
+		delete(o.byTask, task)
+	case is == nil || is.status != status:
+		o.byTask[task] = &order{task: task, status: status, due: now}
+	}
+}
+
+// due returns the orders to be sent at now, STOPPED before RUNNING.
+func (o *orders) due(now time.Time) []*order {
+	var list []*order
+	for _, x := range o.byTask {
+		if !x.never && !x.due.After(now) {
+			list = append(list, x)
+		}
+	}
+	slices.SortFunc(list, func(a, b *order) int {
+		if a.status != b.status {
+			if a.status == acs.StatusStopped {
+				return -1
+			}
+			return 1
+		}
+		if a.task < b.task {
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// sent notes that the orders went out in one message.
+func (o *orders) sent(message string, list []*order, now time.Time) {
+	for _, x := range list {
+		x.sent++
+		x.due = now.Add(ackWait)
+		if x.status == acs.StatusStopped {
+			x.due = now.Add(min(ackWait<<min(x.sent-1, 10), stopWaitMax))
+		}
+		o.byMessage[message] = append(o.byMessage[message], x.task)
+	}
+}
+
+// acknowledged notes that the agent has taken a message over. A STOPPED order
+// stays: only the report settles it.
+func (o *orders) acknowledged(message string) {
+	for _, task := range o.byMessage[message] {
+		if x := o.byTask[task]; x != nil && x.status == acs.StatusRunning {
+			x.never = true
+		}
+	}
+	delete(o.byMessage, message)
+}
+
+// postpone moves what is due at now to later.
+func (o *orders) postpone(list []*order, to time.Time) {
+	for _, x := range list {
+		x.due = to
+	}
+}
+
+// next returns when the next order is due.
+func (o *orders) next() (at time.Time, ok bool) {
+	for _, x := range o.byTask {
+		if !x.never && (!ok || x.due.Before(at)) {
+			at, ok = x.due, true
+		}
+	}
+	return at, ok
+}
+
+// settled forgets the orders of an acknowledged message altogether.
+func (o *orders) settled(message string) {
+	for _, task := range o.byMessage[message] {
+		delete(o.byTask, task)
+	}
+	delete(o.byMessage, message)
+}

@@ -1,0 +1,92 @@
+package link
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Actions that the two upgrades are authorized as.
+const (
+	actionPoll      = "ecs:Poll"
+	actionTelemetry = "ecs:StartTelemetrySession"
+)
+
+// storeWait bounds each wait of a session for etcd.
+const storeWait = 5 * time.Second
+
+// peer is the container instance at the other end.
+type peer struct{ cluster, id string }
+
+func (p peer) String() string { return p.cluster + "/" + p.id }
+
+// admit finds the instance that an upgrade is for and decides whether the caller
+// may speak for it. cluster and instance are names, ids or ARNs, as the agent
+// was configured.
+func (s *Server) admit(r *http.Request, action, cluster, instance string) (peer, *refusal) {
+	ctx, cancel := context.WithTimeout(r.Context(), storeWait)
+	defer cancel()
+	if s.ctx.Err() != nil {
+		return peer{}, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down")
+	}
+	p, why := s.resolve(cluster, instance)
+	if why != nil {
+		return peer{}, why
+	}
+	caller := frontdoor.CallerFrom(ctx).Principal
+	arn := s.site.InstanceARN(p.cluster, p.id)
+	if err := s.cfg.Auth.Authorize(ctx, caller, action, []string{arn}); err != nil {
+		return peer{}, refusef(http.StatusForbidden, acs.AccessDeniedException, "%v", err)
+	}
+	snap := s.store.Snapshot()
+	if inst := snap.Instance(p.cluster, p.id); inst == nil || inst.Status == fleet.InstanceInactive {
+		// It may have registered on another server a moment ago.
+		fresh, err := s.store.Fresh(ctx)
+		if err != nil {
+			s.cfg.Log.Warn("link: upgrade without the newest state", "instance", p, "err", err)
+			return peer{}, refusef(http.StatusServiceUnavailable, acs.ServerException, "the state can't be read at the moment")
+		}
+		snap = fresh
+	}
+	return p, mayConnect(snap, p)
+}
+
+// resolve names the instance. The agent's idea of an ARN may be a bare name or
+// id, and an instance's ARN long or short; a long one names its cluster itself.
+func (s *Server) resolve(cluster, instance string) (peer, *refusal) {
+	if instance == "" {
+		return peer{}, refusef(http.StatusBadRequest, acs.BadRequestException, "the container instance is missing")
+	}
+	name, ok := s.site.ClusterName(cluster)
+	if !ok {
+		return peer{}, refusef(http.StatusBadRequest, acs.InvalidClusterException, "%q is not a cluster of account %s in %s", cluster, s.site.Account, s.site.Region)
+	}
+	id, ok := s.site.MemberID("container-instance", name, instance)
+	if !ok || !fleet.IsID(id) {
+		return peer{}, refusef(http.StatusBadRequest, acs.InvalidInstanceException, "%q is not a container instance of cluster %s", instance, name)
+	}
+	return peer{name, id}, nil
+}
+
+// mayConnect refuses agents of unknown and deregistered instances.
+func mayConnect(snap *store.Snapshot, p peer) *refusal {
+	inst := snap.Instance(p.cluster, p.id)
+	switch {
+	case inst == nil && snap.Cluster(p.cluster) == nil:
+		return refusef(http.StatusBadRequest, acs.InvalidClusterException, "cluster %s is not known", p.cluster)
+	case inst == nil:
+		return refusef(http.StatusBadRequest, acs.InvalidInstanceException, "container instance %s is not registered in cluster %s", p.id, p.cluster)
+	case inst.Status == fleet.InstanceInactive:
+		return inactive(p)
+	}
+	return nil
+}
+
+func inactive(p peer) *refusal {
+	return refusef(http.StatusBadRequest, acs.InactiveInstanceException, "Container instance %s is deregistered.", p.id)
+}

@@ -1,0 +1,193 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/uuid"
+)
+
+var errNoDefinition = errors.New("its task definition is not stored")
+
+// sendManifest lists what should run on the instance. The agent answers with
+// what it runs beyond that.
+func (x *session) sendManifest(ctx context.Context, snap *store.Snapshot) error {
+	m := &acs.TaskManifestMessage{
+		MessageID: uuid.NewString(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
+		GeneratedAt: time.Now().UnixMilli(), Timeline: x.number(snap), Tasks: []acs.ManifestTask{},
+	}
+	for t := range snap.TasksOn(x.peer.cluster, x.peer.id) {
+		if t.Holds() {
+			m.Tasks = append(m.Tasks, acs.ManifestTask{TaskArn: x.taskARN(t.ID), TaskClusterArn: m.ClusterArn, DesiredStatus: string(t.Desired())})
+		}
+	}
+	x.manifest = m.MessageID
+	return x.send(ctx, m)
+}
+
+// verify confirms those of the agent's stop candidates that must go by the
+// newest state: a candidate may have been placed after the manifest was written.
+func (x *session) verify(ctx context.Context, m *acs.TaskStopVerificationMessage) error {
+	snap, err := x.fresh(ctx)
+	if err != nil {
+		return err
+	}
+	var stop []acs.ManifestTask
+	for _, c := range m.StopCandidates {
+		if mustStop(x.s.site, snap, x.peer, c.TaskArn) {
+			stop = append(stop, acs.ManifestTask{TaskArn: c.TaskArn, TaskClusterArn: c.TaskClusterArn, DesiredStatus: acs.StatusStopped})
+		}
+	}
+	if len(stop) == 0 {
+		return nil
+	}
+	x.log.Info("link: stops confirmed", "tasks", len(stop))
+	return x.send(ctx, &acs.TaskStopVerificationAck{MessageID: m.MessageID, GeneratedAt: time.Now().UnixMilli(), StopTasks: stop})
+}
+
+// mustStop says whether a task that the instance runs has to go: it is wanted
+// STOPPED, has been settled, was placed elsewhere or is not known at all. What
+// belongs to another account or region is not ours to stop.
+func mustStop(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
+	cluster, id, ok := taskOf(site, p, arn)
+	if !ok {
+		return false
+	}
+	t := snap.Task(cluster, id)
+	return cluster != p.cluster || t == nil || t.Instance != p.id || t.Desired() == fleet.TaskStopped
+}
+
+// taskOf finds the cluster and id in the long or short ARN of a task of ours.
+func taskOf(site fleet.Site, p peer, arn string) (cluster, id string, ok bool) {
+	a, err := fleet.ParseARN(arn)
+	if err != nil || !site.Ours(a) || a.Type != "task" {
+		return "", "", false
+	}
+	if in, id, long := strings.Cut(a.Rest, "/"); long {
+		return in, id, true
+	}
+	return p.cluster, a.Rest, true
+}
+
+// judgement is what an inventory brings to light.
+type judgement struct {
+	lost   map[string]string // task id → why its host can't answer for it any more
+	strays []string          // ARNs of tasks that run there and must not
+}
+
+// Reasons of tasks that their host can't answer for.
+const (
+	reasonLost  = "The host lost the task: its agent neither runs nor remembers it."
+	reasonEnded = "The task ended on its host, whose report of it is not known here any more."
+)
+
+// judge compares an instance's inventory with the state. Tasks are lost only by
+// the host's own word: those that it says have ended, and those that it had
+// reported before it connected and now neither runs nor remembers. snap is newer
+// than the inventory, reported older.
+func judge(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMessage, reported map[string]struct{}) judgement {
+	j := judgement{lost: map[string]string{}}
+	held := map[string]*acs.InventoryTask{}
+	for i := range inv.Tasks {
+		t := &inv.Tasks[i]
+		if cluster, id, ok := taskOf(site, p, t.TaskArn); ok && cluster == p.cluster {
+			held[id] = t
+		}
+		if t.DesiredStatus != acs.StatusStopped && t.Status != acs.StatusStopped && mustStop(site, snap, p, t.TaskArn) {
+			j.strays = append(j.strays, t.TaskArn)
+		}
+	}
+	buried := map[string]bool{}
+	for _, b := range inv.Tombstones {
+		if cluster, id, ok := taskOf(site, p, b.TaskArn); ok && cluster == p.cluster {
+			buried[id] = true
+		}
+	}
+	for t := range snap.TasksOn(p.cluster, p.id) {
+		if !t.Holds() {
+			continue
+		}
+		_, was := reported[t.ID]
+		switch h := held[t.ID]; {
+		case h != nil && (h.Status != acs.StatusStopped || h.Unreported > 0):
+			// It runs, or its end is on the way.
+		case h != nil || buried[t.ID]:
+			j.lost[t.ID] = reasonEnded
+		case was:
+			j.lost[t.ID] = reasonLost
+		}
+	}
+	return j
+}
+
+// reconcile acts on the agent's inventory.
+func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) error {
+	snap, err := x.fresh(ctx)
+	if err != nil {
+		return err
+	}
+	j := judge(x.s.site, snap, x.peer, inv, x.reported)
+	now := time.Now()
+	for _, arn := range j.strays {
+		x.log.Warn("link: host runs a task that is not wanted there", "task", arn)
+		x.strays.want(arn, acs.StatusStopped, now)
+	}
+	for id, reason := range j.lost {
+		x.log.Warn("link: task settled by its host's inventory", "task", id, "reason", reason)
+		if err := settle(ctx, x.s.store, x.peer, id, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle records a task as STOPPED that its host can't answer for any more.
+func settle(ctx context.Context, st *store.Store, p peer, id, reason string) error {
+	return update(ctx, st, func(tx *store.Tx) error {
+		task := store.Get(tx, store.TaskKey(p.cluster, id))
+		stop := store.Get(tx, store.TaskStopKey(p.cluster, id))
+		report := store.Get(tx, store.TaskReportKey(p.cluster, id))
+		if task == nil || task.Instance != p.id || (report != nil && report.Status == fleet.TaskStopped) {
+			return nil
+		}
+		return store.Put(tx, store.TaskReportKey(p.cluster, id), lostReport(report, stop, reason, time.Now().UTC()))
+	})
+}
+
+// lostReport is the last report of a task whose host can't give it.
+func lostReport(was *fleet.TaskReport, stop *fleet.TaskStop, reason string, now time.Time) *fleet.TaskReport {
+	is := &fleet.TaskReport{}
+	if was != nil {
+		*is = *was
+		is.Containers = slices.Clone(was.Containers)
+	}
+	is.StopCode, is.Reason = types.TaskStopCodeEssentialContainerExited, reason
+	if is.StartedAt.IsZero() {
+		is.StopCode = types.TaskStopCodeTaskFailedToStart
+	}
+	if stop != nil {
+		is.StopCode, is.Reason = stop.Code, stop.Reason
+	}
+	for i := range is.Containers {
+		if c := &is.Containers[i]; c.Status != fleet.TaskStopped {
+			c.Status, c.Reason = fleet.TaskStopped, reason
+		}
+	}
+	is.Status = fleet.TaskStopped
+	if is.StoppingAt.IsZero() {
+		is.StoppingAt = now
+	}
+	if is.ExecutionStoppedAt.IsZero() {
+		is.ExecutionStoppedAt = now
+	}
+	is.StoppedAt = now
+	is.Version++
+	return is
+}

@@ -1,0 +1,201 @@
+package link
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"golang.org/x/sync/errgroup"
+)
+
+// recorder keeps session records in line with the connections: it removes those
+// of ended ones, and writes those again that vanished with a lost lease. What
+// fails is tried again with back-off, so a record never outlives its connection
+// by more than etcd's outage.
+type recorder struct {
+	s    *Server
+	wake chan struct{}
+
+	mu   sync.Mutex
+	gone map[string]peer // ended connection → its instance; guarded by mu
+	todo map[peer]bool   // to be compared; true: to be written whatever is there; guarded by mu
+}
+
+func newRecorder(s *Server) *recorder {
+	return &recorder{s: s, wake: make(chan struct{}, 1), gone: map[string]peer{}, todo: map[peer]bool{}}
+}
+
+// ended notes that a connection is over: its record must go, unless a newer
+// connection owns it.
+func (r *recorder) ended(p peer, connection string) {
+	r.mu.Lock()
+	r.gone[connection] = p
+	r.mu.Unlock()
+	r.poke()
+}
+
+// check notes that an instance's record differs from its connection here.
+func (r *recorder) check(p peer) {
+	r.mu.Lock()
+	r.todo[p] = r.todo[p] || false
+	r.mu.Unlock()
+	r.poke()
+}
+
+func (r *recorder) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *recorder) run() {
+	const first, most = 100 * time.Millisecond, 10 * time.Second
+	delay := first
+	for {
+		// Without sessions there need not be a lease, so none is missed.
+		var lost <-chan struct{}
+		if r.s.Connected() > 0 {
+			lost = r.s.store.LeaseLost()
+		}
+		select {
+		case <-r.s.ctx.Done():
+			return
+		case <-r.wake:
+		case <-lost:
+			r.s.cfg.Log.Warn("link: lease lost, session records are written again")
+			r.all()
+		}
+		err := r.pass(r.s.ctx)
+		if err == nil {
+			delay = first
+			continue
+		}
+		if r.s.ctx.Err() != nil {
+			return
+		}
+		r.s.cfg.Log.Warn("link: session records lag behind", "err", err, "retry_in", delay)
+		t := time.NewTimer(delay/2 + rand.N(delay))
+		select {
+		case <-r.s.ctx.Done():
+			t.Stop()
+			return
+		case <-t.C:
+		}
+		delay = min(2*delay, most)
+		r.poke()
+	}
+}
+
+// all marks the record of every session to be written again.
+func (r *recorder) all() {
+	r.s.mu.Lock()
+	defer r.s.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p := range r.s.sessions {
+		r.todo[p] = true
+	}
+}
+
+// pass does what there is to do. What fails stays to be done.
+func (r *recorder) pass(ctx context.Context) error {
+	r.mu.Lock()
+	gone, todo := r.gone, r.todo
+	r.gone, r.todo = map[string]peer{}, map[peer]bool{}
+	r.mu.Unlock()
+	var g errgroup.Group
+	g.SetLimit(64) // the store joins what runs at once
+	for connection, p := range gone {
+		g.Go(func() error {
+			err := removeRecord(ctx, r.s.store, p, connection)
+			if err != nil {
+				r.mu.Lock()
+				r.gone[connection] = p
+				r.mu.Unlock()
+			}
+			return err
+		})
+	}
+	for p, force := range todo {
+		g.Go(func() error {
+			err := r.renew(ctx, p, force)
+			if err != nil {
+				r.mu.Lock()
+				r.todo[p] = r.todo[p] || force
+				r.mu.Unlock()
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// renew writes a live session's record again, or ends the session where a newer
+// connection owns the record.
+func (r *recorder) renew(ctx context.Context, p peer, force bool) error {
+	x := r.s.session(p)
+	if x == nil {
+		return nil
+	}
+	var newer bool
+	err := update(ctx, r.s.store, func(tx *store.Tx) error {
+		rec := store.Get(tx, store.SessionKey(p.cluster, p.id))
+		newer = rec != nil && rec.Connection != x.id
+		if newer || (rec != nil && !force) || store.Get(tx, store.InstanceKey(p.cluster, p.id)) == nil {
+			return nil
+		}
+		return store.PutLeased(tx, store.SessionKey(p.cluster, p.id), &x.record)
+	})
+	if err == nil && newer {
+		x.end(closeRefused, "superseded by a newer connection")
+	}
+	return err
+}
+
+// writeRecord makes connection rec the instance's newest. It refuses for an
+// instance that may not connect.
+func writeRecord(ctx context.Context, st *store.Store, p peer, rec *fleet.InstanceSession) error {
+	return update(ctx, st, func(tx *store.Tx) error {
+		inst := store.Get(tx, store.InstanceKey(p.cluster, p.id))
+		if inst == nil || inst.Status == fleet.InstanceInactive {
+			return inactive(p)
+		}
+		store.Get(tx, store.SessionKey(p.cluster, p.id))
+		return store.PutLeased(tx, store.SessionKey(p.cluster, p.id), rec)
+	})
+}
+
+// removeRecord removes the instance's record if it is still that of the given
+// connection: a late end must not disconnect a newer one.
+func removeRecord(ctx context.Context, st *store.Store, p peer, connection string) error {
+	return update(ctx, st, func(tx *store.Tx) error {
+		rec := store.Get(tx, store.SessionKey(p.cluster, p.id))
+		if rec == nil || rec.Connection != connection {
+			return nil
+		}
+		return store.Delete(tx, store.SessionKey(p.cluster, p.id))
+	})
+}
+
+// removeStale removes every session record: those of an earlier process on a
+// store of our own, whose lease may have some seconds left.
+func removeStale(ctx context.Context, st *store.Store) error {
+	var g errgroup.Group
+	g.SetLimit(64)
+	for key, rec := range st.Snapshot().Sessions() {
+		cluster, id, _ := strings.Cut(key, "/")
+		g.Go(func() error { return removeRecord(ctx, st, peer{cluster, id}, rec.Connection) })
+	}
+	return g.Wait()
+}
+
+func update(ctx context.Context, st *store.Store, fn func(*store.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	return st.Update(ctx, fn)
+}

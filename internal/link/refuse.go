@@ -1,0 +1,32 @@
+package link
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// refusal is why an upgrade is answered by a status other than 101. The agent
+// retries with back-off, after InactiveInstanceException only after an hour.
+type refusal struct {
+	status int
+	name   string // one of those that agents decode
+	text   string
+}
+
+func (r *refusal) Error() string { return r.name + ": " + r.text }
+
+func refusef(status int, name, format string, args ...any) *refusal {
+	return &refusal{status, name, fmt.Sprintf(format, args...)}
+}
+
+// refuse writes the refusal in the form that agents decode.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, why *refusal) {
+	s.cfg.Log.Info("link: upgrade refused", "path", r.URL.Path, "error", why.name, "reason", why.text, "remote", r.RemoteAddr)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(why.status)
+	if _, err := w.Write(acs.Refusal(why.name, why.text)); err != nil {
+		s.cfg.Log.Debug("link: refusal not delivered", "err", err)
+	}
+}

@@ -1,0 +1,202 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/coder/websocket"
+)
+
+// A PayloadFunc turns a placed task and its definition into what agents take. An
+// error means that no agent could ever be told: the task is then stopped with
+// the error's text.
+type PayloadFunc func(site fleet.Site, t *fleet.Task, d *fleet.TaskDefinition) (acs.Task, error)
+
+// A HealthSink is told what agents say of their containers' health. Nothing of
+// telemetry is ever stored. It is called from many goroutines and must not
+// block.
+type HealthSink interface {
+	Health(cluster, instance string, m *tcs.PublishHealthRequest)
+}
+
+// Config is what a Server needs. Store, Auth, ID and Payload must be set.
+type Config struct {
+	Store   *store.Store
+	Auth    frontdoor.Authorizer
+	ID      string // names this server's process in session records
+	Payload PayloadFunc
+	Health  HealthSink // may be nil
+	Log     *slog.Logger
+	// Heartbeat is the mean time between two heartbeats: 30 s unless set. An
+	// agent that sees no message for a minute hangs up.
+	Heartbeat time.Duration
+	// WriteWait bounds each write: an agent that doesn't read loses its
+	// connection and delays nobody else. 10 s unless set.
+	WriteWait time.Duration
+	// Linger is how long the session of a deregistered instance stays for its
+	// last stops: a minute unless set.
+	Linger time.Duration
+}
+
+// Server holds the sessions of the agents that are connected here.
+type Server struct {
+	cfg   Config       // constant
+	store *store.Store // constant
+	site  fleet.Site   // constant
+
+	recorder *recorder
+
+	mu        sync.Mutex
+	closing   bool                // guarded by mu
+	sessions  map[peer]*session   // the newest ACS connection of each; guarded by mu
+	telemetry map[peer]*telemetry // the newest TCS connection of each; guarded by mu
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	conns  sync.WaitGroup // upgrade handlers and what they start
+	loops  sync.WaitGroup // dispatcher and recorder
+}
+
+// New begins to serve. On a store that no other process shares, session records
+// that an earlier process has left are removed first.
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	if cfg.Store == nil || cfg.Auth == nil || cfg.Payload == nil || cfg.ID == "" {
+		return nil, errors.New("link: store, authorizer, payload and id must be set")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.Heartbeat == 0 {
+		cfg.Heartbeat = 30 * time.Second
+	}
+	if cfg.WriteWait == 0 {
+		cfg.WriteWait = 10 * time.Second
+	}
+	if cfg.Linger == 0 {
+		cfg.Linger = time.Minute
+	}
+	s := &Server{
+		cfg: cfg, store: cfg.Store, site: cfg.Store.Site(),
+		sessions: map[peer]*session{}, telemetry: map[peer]*telemetry{},
+	}
+	if s.store.Sole() {
+		if err := removeStale(ctx, s.store); err != nil {
+			return nil, fmt.Errorf("link: remove the sessions of an earlier process: %w", err)
+		}
+	}
+	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	s.recorder = newRecorder(s)
+	_, feed := s.store.Follow()
+	s.loops.Go(func() { s.dispatch(feed) })
+	s.loops.Go(s.recorder.run)
+	return s, nil
+}
+
+// ACS serves GET /acs/ws, TCS GET /tcs/ws. Both expect a verified caller in the
+// request's context.
+func (s *Server) ACS() http.Handler { return http.HandlerFunc(s.serveACS) }
+
+// TCS serves the telemetry socket.
+func (s *Server) TCS() http.Handler { return http.HandlerFunc(s.serveTCS) }
+
+// Close ends every connection with close code 1001, at which agents reconnect at
+// once, to another server where there is one. It waits for all of its
+// goroutines; ctx only bounds the removal of the session records, which end with
+// the store's lease anyway.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	for _, c := range s.sessions {
+		c.end(websocket.StatusGoingAway, "server is shutting down")
+	}
+	for _, c := range s.telemetry {
+		c.end(websocket.StatusGoingAway, "server is shutting down")
+	}
+	s.mu.Unlock()
+	s.conns.Wait()
+	s.cancel()
+	s.loops.Wait()
+	return s.recorder.pass(ctx)
+}
+
+// enter counts an upgrade in, unless the server is closing.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.conns.Add(1)
+	return true
+}
+
+// Connected says how many agents hold an ACS connection to this server.
+func (s *Server) Connected() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
+// dispatch follows the store and wakes the sessions that a change concerns, and
+// no others.
+func (s *Server) dispatch(feed *store.Feed) {
+	for {
+		a, err := feed.Next(s.ctx)
+		if err != nil {
+			return // closed
+		}
+		for _, c := range a.Changes {
+			switch c.Kind {
+			case store.TaskChanged:
+				t := a.Next.Task(c.Cluster, c.ID)
+				if t == nil {
+					t = a.Prev.Task(c.Cluster, c.ID)
+				}
+				if t != nil {
+					s.wake(peer{c.Cluster, t.Instance}, t.ID)
+				}
+			case store.InstanceChanged:
+				s.wake(peer{c.Cluster, c.ID}, "")
+			case store.SessionChanged:
+				p := peer{c.Cluster, c.ID}
+				if x := s.session(p); x != nil {
+					if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
+						s.recorder.check(p)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (s *Server) session(p peer) *session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[p]
+}
+
+// wake tells the instance's connections, if there are any, that a task (or, with
+// "", the instance) has changed.
+func (s *Server) wake(p peer, task string) {
+	s.mu.Lock()
+	x, t := s.sessions[p], s.telemetry[p]
+	s.mu.Unlock()
+	if x != nil {
+		x.mark(task)
+	}
+	if t != nil && task == "" {
+		if inst := s.store.Snapshot().Instance(p.cluster, p.id); inst == nil || inst.Status == fleet.InstanceInactive {
+			t.end(closeRefused, inactive(p).Error())
+		}
+	}
+}

@@ -1,0 +1,317 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/coder/websocket"
+	"github.com/google/uuid"
+)
+
+// session is one agent's ACS connection. One goroutine reads, one (loop) decides
+// and writes; they and the dispatcher meet in in, changed and quit only.
+type session struct {
+	s      *Server
+	peer   peer
+	id     string // the connection's
+	record fleet.InstanceSession
+	log    *slog.Logger
+
+	in   chan acs.Message // from the reader, in order
+	wake chan struct{}
+	quit chan struct{}
+
+	mu      sync.Mutex
+	changed map[string]struct{} // ids of tasks to look at again; guarded by mu
+	closing *ending             // set before quit is closed; guarded by mu
+
+	// The rest belongs to the loop.
+	conn     *websocket.Conn
+	orders   *orders
+	strays   *orders             // tasks by ARN that run there and must not
+	reported map[string]struct{} // ids of tasks whose host had reported before it connected
+	manifest string              // message id of the manifest, until its candidates were confirmed
+	beats    []string            // heartbeats without acknowledgement
+	beatAt   time.Time
+	chores   []*chore
+	seq      int64
+	leaveAt  time.Time // when the session of a deregistered instance ends at the latest
+}
+
+type ending struct {
+	code   websocket.StatusCode
+	reason string
+}
+
+// chore is work that needs etcd and is tried until it is done.
+type chore struct {
+	what string
+	due  time.Time
+	wait time.Duration
+	do   func(context.Context) error
+}
+
+// errHungUp ends a session whose agent no longer answers.
+var errHungUp = errors.New("two heartbeats unacknowledged")
+
+func newSession(s *Server, p peer, record fleet.InstanceSession) *session {
+	return &session{
+		s: s, peer: p, id: record.Connection, record: record,
+		log:     s.cfg.Log.With("instance", p.String(), "connection", record.Connection),
+		in:      make(chan acs.Message, 16),
+		wake:    make(chan struct{}, 1),
+		quit:    make(chan struct{}),
+		changed: map[string]struct{}{},
+		orders:  newOrders(), strays: newOrders(), reported: map[string]struct{}{},
+	}
+}
+
+// mark notes that a task, or with "" the instance, has changed. It never blocks.
+func (x *session) mark(task string) {
+	if task != "" {
+		x.mu.Lock()
+		x.changed[task] = struct{}{}
+		x.mu.Unlock()
+	}
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// end asks the session to close its connection. The first call counts.
+func (x *session) end(code websocket.StatusCode, reason string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closing == nil {
+		x.closing = &ending{code, reason}
+		close(x.quit)
+	}
+}
+
+// serve runs the session until either side ends it or ctx does.
+func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *store.Snapshot) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	x.conn = conn
+	var reader sync.WaitGroup
+	reader.Go(func() { cancel(x.read(ctx, conn)) })
+	err := x.loop(ctx, baseline)
+	x.mu.Lock()
+	closing := x.closing
+	x.mu.Unlock()
+	if closing != nil {
+		x.log.Info("link: connection closed", "code", int(closing.code), "reason", closing.reason)
+		if err := conn.Close(closing.code, closing.reason); err != nil {
+			x.log.Debug("link: close handshake", "err", err)
+		}
+	} else {
+		x.log.Info("link: agent disconnected", "reason", err)
+	}
+	cancel(err)
+	_ = conn.CloseNow() // closed already, or past being told
+	reader.Wait()
+}
+
+func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
+	now := time.Now()
+	for t := range baseline.TasksOn(x.peer.cluster, x.peer.id) {
+		x.orders.want(t.ID, wanted(t, x.peer.id), now)
+		if t.Holds() && t.Report != nil {
+			x.reported[t.ID] = struct{}{}
+		}
+	}
+	if err := x.sendManifest(ctx, baseline); err != nil {
+		return err
+	}
+	x.beatAt = now.Add(x.untilBeat())
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		next, err := x.step(ctx)
+		if err != nil {
+			return err
+		}
+		timer.Reset(time.Until(next))
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-x.quit:
+			return nil
+		case <-x.wake:
+		case <-timer.C:
+		case m := <-x.in:
+			x.handle(m)
+		}
+	}
+}
+
+// step does all that is due and returns when the next thing is.
+func (x *session) step(ctx context.Context) (next time.Time, err error) {
+	if err := x.beat(ctx, time.Now()); err != nil {
+		return next, err
+	}
+	x.work(ctx)
+	snap := x.look()
+	if x.farewell(snap) {
+		return time.Now(), nil // quit is closed
+	}
+	if err := x.sendOrders(ctx, snap); err != nil {
+		return next, err
+	}
+	next = x.beatAt
+	sooner := func(t time.Time, ok bool) {
+		if ok && t.Before(next) {
+			next = t
+		}
+	}
+	sooner(x.orders.next())
+	sooner(x.strays.next())
+	for _, c := range x.chores {
+		sooner(c.due, true)
+	}
+	sooner(x.leaveAt, !x.leaveAt.IsZero())
+	return next, nil
+}
+
+// look brings the orders in line with the tasks that have changed and returns
+// the snapshot that it saw. It takes the marks first: a mark that comes later
+// stays for the next look, one that came earlier is never newer than the
+// snapshot.
+func (x *session) look() *store.Snapshot {
+	x.mu.Lock()
+	var changed map[string]struct{}
+	if len(x.changed) > 0 {
+		changed, x.changed = x.changed, map[string]struct{}{}
+	}
+	x.mu.Unlock()
+	snap, now := x.s.store.Snapshot(), time.Now()
+	for id := range changed {
+		x.orders.want(id, wanted(snap.Task(x.peer.cluster, id), x.peer.id), now)
+	}
+	return snap
+}
+
+// farewell ends the session of a deregistered instance once it has nothing more
+// to stop, or has had its time for it.
+func (x *session) farewell(snap *store.Snapshot) bool {
+	if inst := snap.Instance(x.peer.cluster, x.peer.id); inst != nil && inst.Status != fleet.InstanceInactive {
+		return false
+	}
+	now := time.Now()
+	if x.leaveAt.IsZero() {
+		x.leaveAt = now.Add(x.s.cfg.Linger)
+	}
+	if len(x.orders.byTask) > 0 && now.Before(x.leaveAt) {
+		return false
+	}
+	x.end(closeRefused, inactive(x.peer).Error())
+	return true
+}
+
+// beat sends the heartbeat that is due. Only data messages keep an agent
+// connected, and only acknowledgements show that it still is.
+func (x *session) beat(ctx context.Context, now time.Time) error {
+	if now.Before(x.beatAt) {
+		return nil
+	}
+	if len(x.beats) >= 2 {
+		return errHungUp
+	}
+	m := &acs.HeartbeatMessage{MessageID: uuid.NewString(), Healthy: true}
+	x.beats = append(x.beats, m.MessageID)
+	x.beatAt = now.Add(x.untilBeat())
+	return x.send(ctx, m)
+}
+
+// untilBeat spreads the heartbeats of agents that connected at once.
+func (x *session) untilBeat() time.Duration {
+	d := x.s.cfg.Heartbeat
+	return d*5/6 + rand.N(d/3)
+}
+
+// work tries the chores that are due.
+func (x *session) work(ctx context.Context) {
+	left := x.chores[:0]
+	for _, c := range x.chores {
+		if time.Now().Before(c.due) {
+			left = append(left, c)
+			continue
+		}
+		if err := c.do(ctx); err != nil {
+			x.log.Warn("link: not done yet", "what", c.what, "err", err, "retry_in", c.wait)
+			c.due = time.Now().Add(c.wait/2 + rand.N(c.wait))
+			c.wait = min(2*c.wait, time.Minute)
+			left = append(left, c)
+		}
+	}
+	x.chores = left
+}
+
+// maxChores bounds what one agent can make its session remember.
+const maxChores = 16
+
+func (x *session) later(what string, do func(context.Context) error) {
+	if len(x.chores) >= maxChores {
+		x.log.Warn("link: agent asks for too much at once", "what", what)
+		return
+	}
+	x.chores = append(x.chores, &chore{what: what, wait: time.Second, do: do})
+}
+
+// handle takes one message of the agent.
+func (x *session) handle(m acs.Message) {
+	switch m := m.(type) {
+	case *acs.AckRequest:
+		x.orders.acknowledged(m.MessageID)
+		x.strays.settled(m.MessageID)
+	case *acs.HeartbeatAckRequest:
+		x.beats = nil // whichever it answers, the agent is there
+	case *acs.NackRequest:
+		x.log.Warn("link: agent refused a message", "message", m.MessageID, "reason", m.Reason)
+	case *acs.TaskStopVerificationMessage:
+		if m.MessageID != x.manifest {
+			return // counts once, and for the latest manifest
+		}
+		x.manifest = ""
+		x.later("verify stops", func(ctx context.Context) error { return x.verify(ctx, m) })
+	case *acs.InventoryMessage:
+		x.later("compare the inventory", func(ctx context.Context) error { return x.reconcile(ctx, m) })
+	case *acs.IAMRoleCredentialsAckRequest:
+		// No credentials are sent yet.
+	default:
+		x.log.Debug("link: message ignored", "type", acs.TypeOf(m))
+	}
+}
+
+// send writes one message. An agent that doesn't read loses its connection.
+func (x *session) send(ctx context.Context, m acs.Message) error {
+	data, err := acs.Encode(m)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, x.s.cfg.WriteWait)
+	defer cancel()
+	if err := x.conn.Write(ctx, websocket.MessageText, data); err != nil {
+		return fmt.Errorf("send %s: %w", acs.TypeOf(m), err)
+	}
+	return nil
+}
+
+// number returns a message's sequence number: the revision that it shows, and
+// never less than the one before.
+func (x *session) number(snap *store.Snapshot) int64 {
+	x.seq = max(x.seq, snap.Revision())
+	return x.seq
+}
+
+func (x *session) clusterARN() string  { return x.s.site.ClusterARN(x.peer.cluster) }
+func (x *session) instanceARN() string { return x.s.site.InstanceARN(x.peer.cluster, x.peer.id) }

@@ -1,0 +1,147 @@
+package link
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/coder/websocket"
+)
+
+const (
+	// tcsReadLimit is well over what agents send: a MiB at most.
+	tcsReadLimit = 4 << 20
+	// tcsSilence is after how long without a message (one comes every 20 s) a
+	// telemetry connection is given up.
+	tcsSilence = 3 * time.Minute
+)
+
+// telemetry is one agent's TCS connection. Whatever comes is acknowledged;
+// nothing of it reaches the store.
+type telemetry struct {
+	quit    chan struct{}
+	once    sync.Once
+	closing ending // set before quit is closed
+}
+
+func (t *telemetry) end(code websocket.StatusCode, reason string) {
+	t.once.Do(func() {
+		t.closing = ending{code, reason}
+		close(t.quit)
+	})
+}
+
+func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
+		return
+	}
+	defer s.conns.Done()
+	q := r.URL.Query()
+	p, why := s.admit(r, actionTelemetry, q.Get("cluster"), q.Get("containerInstance"))
+	if why != nil {
+		s.refuse(w, r, why)
+		return
+	}
+	t := &telemetry{quit: make(chan struct{})}
+	s.mu.Lock()
+	closing := s.closing
+	if !closing {
+		if old := s.telemetry[p]; old != nil {
+			old.end(closeRefused, "superseded by a newer connection")
+		}
+		s.telemetry[p] = t
+	}
+	s.mu.Unlock()
+	if closing {
+		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
+		return
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.telemetry[p] == t {
+			delete(s.telemetry, p)
+		}
+	}()
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		s.cfg.Log.Info("link: telemetry upgrade failed", "instance", p, "err", err)
+		return // Accept has answered
+	}
+	conn.SetReadLimit(tcsReadLimit)
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	var closer sync.WaitGroup
+	closer.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-t.quit:
+			if err := conn.Close(t.closing.code, t.closing.reason); err != nil {
+				s.cfg.Log.Debug("link: telemetry close handshake", "instance", p, "err", err)
+			}
+		}
+	})
+	err = s.receive(ctx, p, conn)
+	s.cfg.Log.Debug("link: telemetry ended", "instance", p, "reason", err)
+	cancel()
+	closer.Wait()
+	_ = conn.CloseNow() // closed already, or past being told
+}
+
+func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) error {
+	for {
+		read, cancel := context.WithTimeout(ctx, tcsSilence)
+		_, data, err := conn.Read(read)
+		cancel()
+		if err != nil {
+			return err
+		}
+		answer, err := s.observe(p, data)
+		if err != nil {
+			s.cfg.Log.Debug("link: telemetry frame ignored", "instance", p, "err", err)
+			continue
+		}
+		if answer == nil {
+			continue
+		}
+		frame, err := tcs.Encode(answer)
+		if err != nil {
+			return err
+		}
+		write, cancel := context.WithTimeout(ctx, s.cfg.WriteWait)
+		err = conn.Write(write, websocket.MessageText, frame)
+		cancel()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// observe takes one frame and returns its acknowledgement. The signature in its
+// header is not looked at: the connection's upgrade was verified.
+func (s *Server) observe(p peer, data []byte) (tcs.Message, error) {
+	_, body, err := tcs.Split(data)
+	if err != nil {
+		return nil, err
+	}
+	m, err := tcs.Decode(body)
+	if err != nil {
+		return nil, err
+	}
+	switch m := m.(type) {
+	case *tcs.PublishMetricsRequest:
+		return &tcs.AckPublishMetric{}, nil
+	case *tcs.PublishHealthRequest:
+		if s.cfg.Health != nil {
+			s.cfg.Health.Health(p.cluster, p.id, m)
+		}
+		return &tcs.AckPublishHealth{}, nil
+	case *tcs.PublishInstanceStatusRequest:
+		return &tcs.AckPublishInstanceStatus{}, nil
+	}
+	return nil, nil
+}
