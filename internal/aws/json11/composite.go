@@ -82,14 +82,18 @@ func (b builder) planStruct(p *plan, t reflect.Type) error {
 		return append(dst, '}'), nil
 	}
 	p.dec = func(d *decoder, v reflect.Value, depth int) error {
+		next := 0 // members mostly come in our order: a guess that saves a look-up
 		return d.members(p, depth, func(key []byte) error {
-			f := byName[string(key)]
-			if f == nil {
+			var f *field
+			if next < len(fields) && fields[next].name == string(key) {
+				f = &fields[next]
+			} else if f = byName[string(key)]; f == nil {
 				if err := d.SkipValue(); err != nil {
 					return syntax(err)
 				}
 				return nil
 			}
+			next = f.order + 1
 			if null, err := d.skipNull(); null || err != nil {
 				return err
 			}

@@ -89,7 +89,8 @@ func (b builder) plan(t reflect.Type) (*plan, error) {
 }
 
 type field struct {
-	index int
+	index int // in the Go struct
+	order int // among the members
 	name  string
 	key   string // `"name":` as written
 	plan  *plan
@@ -111,7 +112,7 @@ func (b builder) fields(t reflect.Type) ([]field, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
-		fields = append(fields, field{index: i, name: name, key: string(appendString(nil, name)) + ":", plan: p})
+		fields = append(fields, field{index: i, order: len(fields), name: name, key: string(appendString(nil, name)) + ":", plan: p})
 	}
 	return fields, nil
 }
