@@ -128,13 +128,11 @@ func (s *Store) Err() error { return context.Cause(s.ctx) }
 // Site returns the account and region of the store's records.
 func (s *Store) Site() fleet.Site { return s.cfg.Site }
 
-<<<<<<< HEAD
 // Installation returns the record that the first start wrote.
 func (s *Store) Installation() Installation { return s.installation }
-=======
+
 // Sole says whether this process alone writes the state.
 func (s *Store) Sole() bool { return s.cfg.Sole }
->>>>>>> d40c71d (link: server sessions for ACS and TCS)
 
 // Snapshot returns the newest state that this process knows.
 func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
