@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -238,6 +240,50 @@ func TestCall(t *testing.T) {
 	// Signed in the query string.
 	if res, body := d.do(t, presigned(t, d, "ListTasks")); res.StatusCode != 200 {
 		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+func TestHandlers(t *testing.T) {
+	if got := Handlers(reflect.TypeFor[*fakeECS]()); !slices.Equal(got, []string{"DescribeServices", "ListTasks"}) {
+		t.Error(got)
+	}
+}
+
+// No SDK may repeat a call that will never be served.
+func TestNotRepeated(t *testing.T) {
+	d := open(t)
+	_, err := d.client(func(o *ecs.Options) { o.Retryer = retry.NewStandard() }).CreateService(t.Context(), &ecs.CreateServiceInput{ServiceName: aws.String("x")})
+	if err == nil || strings.Count(d.log.String(), "msg=call") != 1 {
+		t.Errorf("%v\n%s", err, d.log)
+	}
+}
+
+func BenchmarkCall(b *testing.B) {
+	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}}
+	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
+		return &ecs.ListTasksOutput{TaskArns: []string{"a", "b"}}, nil
+	}
+	cfg := config(d)
+	cfg.Log = slog.New(slog.DiscardHandler)
+	s, err := New(cfg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const body = `{"cluster":"default","maxResults":100}`
+	r := httptest.NewRequest("POST", "http://127.0.0.1:4700/", nil)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	r.Header.Set("X-Amz-Target", prefix+".ListTasks")
+	r.ContentLength = int64(len(body))
+	sigv4.Signer{AccessKeyID: key, SecretAccessKey: secret, Region: "us-east-1", Service: "ecs"}.Sign(r, []byte(body))
+	h := s.Handler()
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Body = io.NopCloser(strings.NewReader(body))
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != 200 {
+			b.Fatal(w.Body)
+		}
+		d.id.asked = d.id.asked[:0]
 	}
 }
 

@@ -64,6 +64,17 @@ func newService(decl Service) (*service, error) {
 	return svc, errors.Join(errs...)
 }
 
+// Handlers are the names of the operations that impl has handlers for, in order.
+func Handlers(impl reflect.Type) []string {
+	var names []string
+	for i := range impl.NumMethod() {
+		if m := impl.Method(i); isHandler(reflect.Zero(impl).Method(i).Type()) {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // isHandler says whether a bound method has the SDK's signature.
 func isHandler(t reflect.Type) bool {
 	isStructPointer := func(t reflect.Type) bool {
