@@ -8,6 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 ashore=${ASHORE:-$here/../bin/ashore}
 log=${DOCKERD_LOG:-/var/log/dockerd.log}
+# A user's PATH can lack where daemons are.
+PATH=$PATH:${SBIN_DIRS-/usr/local/sbin:/usr/sbin:/sbin}
 
 answers() { "$ashore" engine >/dev/null 2>&1; }
 
@@ -96,7 +98,7 @@ fi
 if [ -n "${DOCKER_HOST-}" ]; then
 	fail "no engine answers at DOCKER_HOST=$DOCKER_HOST" "start that engine, or unset DOCKER_HOST to use this machine's"
 fi
-command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] || install_engine
+command -v dockerd >/dev/null || install_engine
 answers || start_daemon
 if ! wait_engine 60; then
 	if [ -S /var/run/docker.sock ] && [ ! -w /var/run/docker.sock ]; then

@@ -143,7 +143,7 @@ func TestSpawnAndStop(t *testing.T) {
 	}
 	l := testLayout(t)
 	spawn := func(how string, limit time.Duration) (Process, error) {
-		return Spawn(t.Context(), l, "server", self, []string{how, l.PID("server")}, limit)
+		return Spawn(t.Context(), l, Start{Process: "server", Binary: self, Args: []string{how, l.PID("server")}, Limit: limit})
 	}
 	p, err := spawn("be-good", 30*time.Second)
 	if err != nil || p.Endpoint != "http://here" {

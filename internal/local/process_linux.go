@@ -20,7 +20,8 @@ type Process struct {
 	Version  string `json:"version"`
 	Ready    bool   `json:"ready"`
 	Endpoint string `json:"endpoint,omitempty"`
-	Cluster  string `json:"cluster,omitempty"`
+	Cluster  string `json:"cluster,omitempty"`  // the agent's
+	Instance string `json:"instance,omitempty"` // ARN of the agent's container instance
 }
 
 // ErrRunning is Claim's error where another process holds the file.
@@ -95,6 +96,26 @@ func Running(path string) (p Process, running bool, err error) {
 		p = Process{} // read between two writes: it runs and says nothing yet
 	}
 	return p, true, nil
+}
+
+// AwaitReady waits until the process that holds the pid file is ready.
+func AwaitReady(ctx context.Context, path string, limit time.Duration) (Process, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the process of %s is not ready after %s", path, limit))
+	defer cancel()
+	for {
+		p, running, err := Running(path)
+		switch {
+		case err != nil:
+			return p, err
+		case !running:
+			return p, fmt.Errorf("the process of %s ended", path)
+		case p.Ready:
+			return p, nil
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return p, err
+		}
+	}
 }
 
 // Stop asks the process that holds the pid file to end, and ends it hard once

@@ -18,11 +18,21 @@ import (
 // logLimit is the size at which a start moves the log aside.
 const logLimit = 10 << 20
 
-// Spawn starts `binary args…` as a process of its own: in its own session, with
-// its output in the process's log. It returns once the process says in its pid
-// file that it is ready; one that ends or takes longer than limit is an error
-// with the end of its log, and leaves no process behind.
-func Spawn(ctx context.Context, l Layout, process, binary string, args []string, limit time.Duration) (Process, error) {
+// Start is a process to be started.
+type Start struct {
+	Process string // its name: of its log and pid file
+	Binary  string
+	Args    []string
+	Env     []string      // besides our own
+	Limit   time.Duration // until it is ready
+}
+
+// Spawn starts a process of its own: in its own session, with its output in the
+// process's log. It returns once the process says in its pid file that it is
+// ready; one that ends or takes longer than the limit is an error with the end
+// of its log, and leaves no process behind.
+func Spawn(ctx context.Context, l Layout, s Start) (Process, error) {
+	process, limit := s.Process, s.Limit
 	logFile, err := openLog(l.Log(process))
 	if err != nil {
 		return Process{}, err
@@ -32,7 +42,8 @@ func Spawn(ctx context.Context, l Layout, process, binary string, args []string,
 	if err != nil {
 		return Process{}, err
 	}
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(s.Binary, s.Args...)
+	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/local"
+)
+
+// hostCommand is about this machine as a container instance.
+type hostCommand struct {
+	Move hostMoveCommand `cmd:"" help:"Register this host, idle, in another cluster."`
+}
+
+type hostMoveCommand struct {
+	dataDir `kong:"embed"`
+	Cluster string `required:"" placeholder:"NAME" help:"The cluster to register in; it must exist."`
+}
+
+func (hostMoveCommand) Example() string {
+	return "aws ecs create-cluster --cluster-name MyCluster && ashore host move --cluster MyCluster"
+}
+
+func (h *hostMoveCommand) Run(ctx context.Context, t *terminal) error {
+	l, err := h.layout()
+	if err != nil {
+		return err
+	}
+	if _, running, err := local.Running(l.PID("agent")); err != nil || !running {
+		if err == nil {
+			err = fmt.Errorf("no agent runs on this host for %s", l.Data)
+		}
+		return hint.With(err, "start one by `ashore up --detach --cluster %s`", h.Cluster)
+	}
+	if err := agentCall(ctx, l, "/v1/move", map[string]string{"cluster": h.Cluster}); err != nil {
+		return err
+	}
+	t.printf("this host is registered in the cluster %s\n", h.Cluster)
+	return nil
+}
+
+// agentCall posts to the agent's local socket.
+func agentCall(ctx context.Context, l local.Layout, path string, in any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	c := &http.Client{Timeout: time.Minute, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", l.AgentSocket())
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://agent"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := c.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the agent: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err != nil {
+		return fmt.Errorf("ask the agent: %w", err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return nil
+	}
+	var e struct{ Error, Hint string }
+	if json.Unmarshal(answer, &e) != nil || e.Error == "" {
+		e.Error = strings.TrimSpace(string(answer))
+	}
+	err = fmt.Errorf("the agent refused: %s", e.Error)
+	if e.Hint != "" {
+		return hint.With(err, "%s", e.Hint)
+	}
+	return err
+}

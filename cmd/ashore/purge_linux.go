@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	dockerclient "github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+
+	"github.com/ashore/ashore/internal/awsprofile"
+	"github.com/ashore/ashore/internal/dockerhost"
+	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/sample/image"
+)
+
+// purge is all that an installation made, found by its id, and nothing else.
+type purge struct {
+	layout       local.Layout
+	installation string // empty where the server never started
+	engine       *dockerclient.Client
+	containers   []container.Summary
+	images       []image.Image
+	volumes      []string
+	files        []string // of ours, below or beside the data folder
+	profileFiles awsprofile.Files
+	profiles     []string
+}
+
+// planPurge looks before anything is removed: an engine that can't be asked
+// ends it here, while the data that names the containers is still there.
+func planPurge(ctx context.Context, l local.Layout, sealKey string) (*purge, error) {
+	p := &purge{layout: l}
+	admin, err := local.ReadAdmin(l)
+	switch _, statErr := os.Stat(l.Admin()); {
+	case err == nil:
+		p.installation = admin.InstallationID
+	case !errors.Is(statErr, fs.ErrNotExist):
+		return nil, err
+	}
+	// Only what we put there: a folder that was named by mistake keeps the rest.
+	for _, path := range []string{l.Admin(), l.Server(), l.Agent(), filepath.Dir(l.Log("server")), filepath.Dir(l.UpLock())} {
+		if _, err := os.Lstat(path); err == nil {
+			p.files = append(p.files, path)
+		}
+	}
+	if p.installation == "" {
+		return p, nil
+	}
+	if sealKey == "" {
+		sealKey = l.SealKey(p.installation)
+	}
+	if _, err := os.Lstat(sealKey); err == nil {
+		p.files = append(p.files, sealKey)
+	}
+	if p.engine, _, _, err = dockerhost.Connect(ctx, os.Getenv); err != nil {
+		return nil, err
+	}
+	if p.containers, err = engineContainers(ctx, p.engine, p.installation); err != nil {
+		return nil, err
+	}
+	if p.images, err = image.List(ctx, p.engine, p.installation); err != nil {
+		return nil, err
+	}
+	v, err := p.engine.VolumeList(ctx, dockerclient.VolumeListOptions{
+		Filters: make(dockerclient.Filters).Add("label", image.LabelInstallation+"="+p.installation)})
+	if err != nil {
+		return nil, fmt.Errorf("list volumes: %w", err)
+	}
+	for _, item := range v.Items {
+		p.volumes = append(p.volumes, item.Name)
+	}
+	if p.profileFiles, err = profileFiles(); err != nil {
+		return nil, err
+	}
+	p.profiles, err = awsprofile.Find(p.profileFiles, p.installation)
+	return p, err
+}
+
+func (p *purge) close() {
+	if p.engine != nil {
+		p.engine.Close()
+	}
+}
+
+func (p *purge) list(t *terminal) {
+	t.printf("to be removed:\n")
+	for _, c := range p.containers {
+		t.printf("  container  %s (%s)\n", containerName(c), c.State)
+	}
+	for _, i := range p.images {
+		t.printf("  image      %s\n", strings.Join(i.Names, " "))
+	}
+	for _, v := range p.volumes {
+		t.printf("  volume     %s\n", v)
+	}
+	for _, f := range p.files {
+		t.printf("  files      %s\n", f)
+	}
+	for _, name := range p.profiles {
+		t.printf("  profile    [%s] in %s and %s\n", name, p.profileFiles.Config, p.profileFiles.Credentials)
+	}
+}
+
+// carryOut removes what planPurge found, and the containers that came since.
+// The data goes last, for it holds the id by which the rest is found again
+// should this be interrupted.
+func (p *purge) carryOut(ctx context.Context, t *terminal) error {
+	if p.installation != "" {
+		all, err := engineContainers(ctx, p.engine, p.installation)
+		if err != nil {
+			return err
+		}
+		if err := removeAll(ctx, t, p.engine, all); err != nil {
+			return err
+		}
+		if err := image.Remove(ctx, p.engine, p.installation); err != nil {
+			return err
+		}
+		for _, v := range p.volumes {
+			_, err := p.engine.VolumeRemove(ctx, v, dockerclient.VolumeRemoveOptions{})
+			if err != nil && !errdefs.IsNotFound(err) {
+				return fmt.Errorf("remove the volume %s: %w", v, err)
+			}
+		}
+		if _, err := awsprofile.Remove(p.profileFiles, p.installation); err != nil {
+			return err
+		}
+	}
+	for i := len(p.files) - 1; i >= 0; i-- {
+		if err := os.RemoveAll(p.files[i]); err != nil {
+			return hint.With(err, "remove it by hand, then run this again")
+		}
+	}
+	// The folder itself goes if nobody keeps anything else in it.
+	if err := os.Remove(p.layout.Data); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.note("note: %s is kept, it is not empty", p.layout.Data)
+	}
+	t.printf("all removed\n")
+	return nil
+}
+
+// confirmed asks where there is a terminal to ask on.
+func confirmed(ctx context.Context, yes bool) (bool, error) {
+	if _, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS); yes || err != nil {
+		return true, nil
+	}
+	fmt.Fprint(os.Stderr, "remove all this? [y/N] ")
+	answer := make(chan string, 1)
+	go func() { // ends with the answer, or with the process
+		line, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+		answer <- line
+	}()
+	select {
+	case a := <-answer:
+		return strings.EqualFold(strings.TrimSpace(a), "y"), nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/server"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/version"
+)
+
+// serverCommand is the control plane: one process, until SIGTERM.
+type serverCommand struct {
+	dataDir     `kong:"embed"`
+	serverFlags `kong:"embed"`
+	logFlags    `kong:"embed"`
+}
+
+func (serverCommand) Example() string {
+	return "ashore server --data-dir ./data --listen 127.0.0.1:4701"
+}
+
+func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
+	l, err := s.layout()
+	if err != nil {
+		return err
+	}
+	if err := onlyLoopback(s.Listen); err != nil {
+		return err
+	}
+	if err := l.Make(); err != nil {
+		return hint.With(err, "use a folder that you may write, by --data-dir")
+	}
+	claim, err := local.TakeClaim(l.PID("server"))
+	if errors.Is(err, local.ErrRunning) {
+		p, _, _ := local.Running(l.PID("server"))
+		return hint.With(fmt.Errorf("a server runs on %s already (process %d)", l.Data, p.PID), "stop it by `ashore down`, or use another folder by --data-dir")
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, claim.Release()) }()
+	if err := claim.Say(local.Process{Version: version.Number}); err != nil {
+		return err
+	}
+	listener, err := local.Listen(s.Listen, "--listen")
+	if err != nil {
+		return err
+	}
+	defer listener.Close() // Serve has closed it, if it came to that
+
+	log := s.logger(t)
+	c := server.Config{
+		Dir: l.Server(), Prefix: s.EtcdPrefix, Site: fleet.Site{Account: s.Account, Region: s.Region},
+		Version: version.Number, Log: log,
+		SealKey: func(installation string) string {
+			if s.SealKey != "" {
+				return s.SealKey
+			}
+			return l.SealKey(installation)
+		},
+	}
+	if len(s.EtcdEndpoints) > 0 {
+		c.External = &store.ConnectConfig{
+			Endpoints: s.EtcdEndpoints, CAFile: s.EtcdCA, CertFile: s.EtcdCert, KeyFile: s.EtcdKey,
+			User: s.EtcdUser, Password: os.Getenv("ASHORE_ETCD_PASSWORD"), Log: log,
+		}
+	}
+	srv, err := server.Open(ctx, c)
+	if err != nil {
+		return advise(err)
+	}
+	defer func() { err = errors.Join(err, srv.Close()) }()
+
+	in, key := srv.Installation(), srv.Admin()
+	admin := local.Admin{
+		InstallationID: in.ID, Account: in.Account, Region: in.Region, Endpoint: "http://" + listener.Addr().String(),
+		AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey,
+	}
+	if err := admin.Write(l); err != nil {
+		return err
+	}
+	if err := claim.Say(local.Process{Version: version.Number, Ready: true, Endpoint: admin.Endpoint}); err != nil {
+		return err
+	}
+	log.Info("serving", "endpoint", admin.Endpoint, "installation", in.ID, "account", in.Account, "region", in.Region, "version", version.Number)
+	err = srv.Serve(ctx, listener)
+	log.Info("stopped", "cause", context.Cause(ctx))
+	return err
+}
+
+// onlyLoopback refuses an address that other machines reach: calls are signed
+// but not encrypted.
+func onlyLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return hint.With(fmt.Errorf("--listen %q: %w", addr, err), "write it as address and port, such as 127.0.0.1:4700")
+	}
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return hint.With(fmt.Errorf("--listen %s is reachable from other machines, and there is no TLS yet", addr),
+		"listen on a loopback address, and let an ssh tunnel or a proxy with TLS lead to it")
+}
+
+// advise adds what to do about the store's own errors.
+func advise(err error) error {
+	var site *store.SiteError
+	var held *store.HeldError
+	switch {
+	case errors.As(err, &site):
+		return hint.With(err, "leave --account and --region out, or start another installation by --data-dir")
+	case errors.As(err, &held):
+		return hint.With(err, "stop it by `ashore down`, or use another folder by --data-dir")
+	}
+	return err
+}
+
+// logFlags say how much a process logs.
+type logFlags struct {
+	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default: info)."`
+}
+
+func (f logFlags) logger(t *terminal) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: f.LogLevel}))
+}

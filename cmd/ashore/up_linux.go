@@ -1,0 +1,319 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	dockerclient "github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/client"
+	"github.com/ashore/ashore/internal/dockerhost"
+	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/sample/image"
+)
+
+// upCommand starts control plane and agent as two processes of their own, so
+// that either can end without the other, and runs the sample task.
+type upCommand struct {
+	dataDir     `kong:"embed"`
+	serverFlags `kong:"embed"`
+	Detach      bool   `short:"d" help:"Return when everything runs, instead of staying until Ctrl-C."`
+	Cluster     string `default:"default" placeholder:"NAME" help:"The cluster that this host registers in (default: default)."`
+	Sample      bool   `default:"true" negatable:"" help:"Run a sample task that answers HTTP."`
+}
+
+func (upCommand) Example() string { return "ashore up --detach" }
+
+// How long a start may take: the store can have much to read, the engine much
+// to answer.
+const (
+	serverLimit = 2 * time.Minute
+	agentLimit  = time.Minute
+	taskLimit   = time.Minute
+	stopGrace   = 15 * time.Second
+)
+
+func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
+	begun := time.Now()
+	l, err := u.layout()
+	if err != nil {
+		return err
+	}
+	if err := l.Make(); err != nil {
+		return hint.With(err, "use a folder that you may write, by --data-dir")
+	}
+	lock, err := takeUpLock(l)
+	if err != nil {
+		return err
+	}
+	r := &raising{upCommand: u, terminal: t, layout: l, begun: begun}
+	err = r.raise(ctx)
+	switch {
+	case err == nil:
+	case r.up && ctx.Err() == nil:
+		r.note("control plane and agent run; `%s down` stops them", commandName(r.self))
+	default:
+		// Nothing half started stays, least of all after Ctrl-C.
+		err = errors.Join(err, r.undo())
+	}
+	err = errors.Join(err, lock.Release())
+	if err != nil || u.Detach || len(r.started) == 0 {
+		return err
+	}
+	t.printf("\nCtrl-C stops control plane and agent; the containers stay.\n")
+	err = r.stay(ctx)
+	return errors.Join(err, r.undo())
+}
+
+func takeUpLock(l local.Layout) (*local.Claim, error) {
+	lock, err := local.TakeClaim(l.UpLock())
+	if errors.Is(err, local.ErrRunning) {
+		p, _, _ := local.Running(l.UpLock())
+		return nil, hint.With(fmt.Errorf("another `ashore up` or `ashore down` is at work on %s (process %d)", l.Data, p.PID), "wait for it, and try again")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return lock, lock.Say(local.Process{})
+}
+
+// raising is one run of `ashore up`.
+type raising struct {
+	*upCommand
+	*terminal
+	layout  local.Layout
+	begun   time.Time
+	self    string   // our own binary
+	started []string // the processes that this run started, in order
+	samples []string // ARNs of the tasks that it started
+	up      bool     // control plane and agent run
+
+	admin  local.Admin
+	agent  local.Process
+	engine *dockerclient.Client
+}
+
+func (r *raising) raise(ctx context.Context) error {
+	var err error
+	if r.self, err = os.Executable(); err != nil {
+		return err
+	}
+	engine, version, host, err := dockerhost.Connect(ctx, os.Getenv)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	r.engine = engine
+	r.printf("engine         Docker Engine %s at %s\n", version, host)
+
+	server, note, err := r.process(ctx, local.Start{
+		Process: "server", Binary: r.self, Limit: serverLimit,
+		Args: append([]string{"server", "--data-dir", r.layout.Data}, r.serverFlags.args()...),
+	})
+	if err != nil {
+		return err
+	}
+	if r.admin, err = local.ReadAdmin(r.layout); err != nil {
+		return err
+	}
+	r.printf("control plane  %s, process %d, %s\n", server.Endpoint, server.PID, note)
+
+	api := client.New(r.admin)
+	defer api.Close()
+	if err := r.agentFiles(ctx, api); err != nil {
+		return err
+	}
+	// The engine reads the image while the agent registers.
+	loaded := make(chan error, 1)
+	loadCtx, stopLoading := context.WithCancel(ctx)
+	defer stopLoading()
+	go func() { loaded <- r.loadImage(loadCtx) }()
+
+	r.agent, note, err = r.process(ctx, local.Start{
+		Process: "agent", Binary: r.self, Limit: agentLimit, Env: []string{"DOCKER_HOST=" + host},
+		Args: []string{"agent", "--data-dir", r.layout.Data, "--cluster", r.Cluster},
+	})
+	if err != nil {
+		stopLoading()
+		<-loaded
+		return err
+	}
+	r.printf("agent          cluster %s, process %d, %s\n", r.agent.Cluster, r.agent.PID, note)
+	if r.agent.Cluster != r.Cluster && r.Cluster != "default" {
+		r.note("note: this host is registered in %s; `%s host move --cluster %s` moves it", r.agent.Cluster, commandName(r.self), r.Cluster)
+	}
+	if err := <-loaded; err != nil {
+		return err
+	}
+	r.up = true
+	if r.Sample {
+		if err := r.runSample(ctx, api); err != nil {
+			return err
+		}
+	}
+	r.next()
+	return nil
+}
+
+// process starts a process unless it runs, and says which.
+func (r *raising) process(ctx context.Context, s local.Start) (p local.Process, note string, err error) {
+	p, running, err := local.Running(r.layout.PID(s.Process))
+	if err != nil {
+		return p, "", err
+	}
+	if running && p.Ready {
+		return p, "already runs", nil
+	}
+	if running {
+		// Somebody else's, and not ready: wait for it as if it were ours.
+		p, err := local.AwaitReady(ctx, r.layout.PID(s.Process), s.Limit)
+		return p, "already runs", err
+	}
+	begun := time.Now()
+	if p, err = local.Spawn(ctx, r.layout, s); err != nil {
+		return p, "", err
+	}
+	r.started = append(r.started, s.Process)
+	return p, "ready in " + seconds(time.Since(begun)), nil
+}
+
+func (r *raising) loadImage(ctx context.Context) error {
+	_, err := image.Load(ctx, r.engine, r.self, r.admin.InstallationID)
+	return err
+}
+
+// agentConfig is the agent's config.json.
+type agentConfig struct {
+	Server         string `json:"server"`
+	Cluster        string `json:"cluster"`
+	InstallationID string `json:"installationId"`
+	Region         string `json:"region"`
+	Account        string `json:"account"`
+}
+
+// agentCredentials is the agent's credentials.json.
+type agentCredentials struct {
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+}
+
+// agentFiles writes what the agent starts with: its own credentials, made once,
+// and where the server is.
+func (r *raising) agentFiles(ctx context.Context, api *client.Client) error {
+	_, err := os.Stat(r.layout.AgentCredentials())
+	if errors.Is(err, fs.ErrNotExist) {
+		name, err := os.Hostname()
+		if err != nil {
+			return err
+		}
+		k, err := api.CreateHostCredentials(ctx, strings.ToLower(name))
+		if err != nil {
+			return err
+		}
+		if err := writeJSON(r.layout.AgentCredentials(), agentCredentials{k.AccessKeyID, k.SecretAccessKey}); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	c := agentConfig{Server: r.admin.Endpoint, Cluster: r.Cluster, InstallationID: r.admin.InstallationID,
+		Region: r.admin.Region, Account: r.admin.Account}
+	return writeJSON(r.layout.AgentConfig(), c)
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return local.WriteSecret(path, append(b, '\n'))
+}
+
+// undo stops what this run started, tasks first. It has time of its own: the
+// command's context may be over.
+func (r *raising) undo() error {
+	if len(r.started) == 0 && len(r.samples) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var errs []error
+	if len(r.samples) > 0 && r.admin.Endpoint != "" {
+		api := client.New(r.admin)
+		defer api.Close()
+		errs = append(errs, stopTasks(ctx, api, r.agent.Cluster, r.samples))
+	}
+	for i := len(r.started) - 1; i >= 0; i-- {
+		stopped, err := local.Stop(ctx, r.layout.PID(r.started[i]), stopGrace)
+		errs = append(errs, err)
+		if stopped {
+			r.note("stopped the %s again", r.started[i])
+		}
+	}
+	r.started, r.samples = nil, nil
+	return errors.Join(errs...)
+}
+
+// stay returns when the user has had enough, or a process ended by itself.
+func (r *raising) stay(ctx context.Context) error {
+	r.samples = nil // containers stay
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			for _, name := range r.started {
+				if _, running, err := local.Running(r.layout.PID(name)); err == nil && !running {
+					return hint.With(fmt.Errorf("the %s ended", name), "why is in %s", r.layout.Log(name))
+				}
+			}
+		}
+	}
+}
+
+func (r *raising) next() {
+	cmd, flag := commandName(r.self), ""
+	if r.DataDir != "" && os.Getenv("ASHORE_DATA_DIR") != r.DataDir {
+		flag = " --data-dir " + r.DataDir
+	}
+	r.printf("\nnext:\n")
+	r.printf("  eval \"$(%s env%s)\"\n", cmd, flag)
+	cluster := ""
+	if r.agent.Cluster != "default" {
+		cluster = " --cluster " + r.agent.Cluster
+	}
+	r.printf("  aws ecs list-tasks%s\n", cluster)
+	r.printf("  aws ecs describe-container-instances%s --container-instances %s\n", cluster, lastPart(r.agent.Instance))
+	r.printf("  %s down%s\n", cmd, flag)
+}
+
+// commandName is how to call us again: by name where PATH has us, else by path
+// as short as it can be.
+func commandName(self string) string {
+	if found, err := exec.LookPath("ashore"); err == nil {
+		if real, err := filepath.EvalSymlinks(found); err == nil && real == self {
+			return "ashore"
+		}
+	}
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, self); err == nil && !strings.HasPrefix(rel, "..") {
+			return "./" + rel
+		}
+	}
+	return self
+}
+
+func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

@@ -1,0 +1,110 @@
+// Package client calls an installation's API as its administrator: ECS through
+// the SDK's own client, Ashore's own service by hand.
+package client
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/ashore/ashore/internal/local"
+)
+
+// target is the prefix of X-Amz-Target of Ashore's own service, and
+// signingName its name in a signature's scope.
+const (
+	target      = "Ashore_20261121"
+	signingName = "ashore"
+)
+
+// Client calls one installation. Its fields are constant.
+type Client struct {
+	ECS   *ecs.Client
+	admin local.Admin
+	http  *http.Client
+}
+
+// New reads nothing of the environment: neither a proxy nor a profile can get
+// between the administrator's own tools and the installation.
+func New(a local.Admin) *Client {
+	h := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+	return &Client{
+		admin: a, http: h,
+		ECS: ecs.New(ecs.Options{
+			Region: a.Region, BaseEndpoint: aws.String(a.Endpoint), HTTPClient: h,
+			Credentials: credentials.NewStaticCredentialsProvider(a.AccessKeyID, a.SecretAccessKey, ""),
+		}),
+	}
+}
+
+// Close lets idle connections go.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Error is an error answer of Ashore's own service.
+type Error struct{ Operation, Code, Message string }
+
+func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message) }
+
+// HostCredentials let one host's agent call the API.
+type HostCredentials struct {
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+	PrincipalARN    string `json:"principalArn"`
+}
+
+// CreateHostCredentials makes a host's principal, or a new key for it.
+func (c *Client) CreateHostCredentials(ctx context.Context, name string) (HostCredentials, error) {
+	var out HostCredentials
+	err := c.call(ctx, "CreateHostCredentials", map[string]string{"name": name}, &out)
+	return out, err
+}
+
+func (c *Client) call(ctx context.Context, operation string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.admin.Endpoint+"/", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("X-Amz-Target", target+"."+operation)
+	sum := sha256.Sum256(body)
+	key := aws.Credentials{AccessKeyID: c.admin.AccessKeyID, SecretAccessKey: c.admin.SecretAccessKey}
+	if err := v4.NewSigner().SignHTTP(ctx, key, req, hex.EncodeToString(sum[:]), signingName, c.admin.Region, time.Now()); err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("%s: %w", operation, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return fmt.Errorf("%s: %w", operation, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		var e struct {
+			Type    string `json:"__type"`
+			Message string `json:"message"`
+		}
+		if json.Unmarshal(answer, &e) != nil || e.Type == "" {
+			return fmt.Errorf("%s: status %s: %.200s", operation, resp.Status, answer)
+		}
+		return &Error{Operation: operation, Code: e.Type[strings.LastIndexByte(e.Type, '#')+1:], Message: e.Message}
+	}
+	return json.Unmarshal(answer, out)
+}

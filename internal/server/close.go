@@ -1,0 +1,31 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// closeLimit bounds what is only courtesy at the end: others see our sessions
+// end with the lease anyway.
+const closeLimit = 5 * time.Second
+
+// Close ends everything that Open began, last first. It waits for all of it.
+func (s *Server) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	var errs []error
+	if s.link != nil {
+		errs = append(errs, s.link.Close(ctx))
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	switch {
+	case s.embedded != nil:
+		errs = append(errs, s.embedded.Close())
+	case s.client != nil:
+		errs = append(errs, s.client.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,133 @@
+// Package server puts the control plane's rooms together: etcd, store, seal,
+// identity, front door, services, link. It is the one package that knows all of
+// them, and it decides nothing itself.
+//
+// Close goes the way back: the front door first, so that no call is cut, then
+// the agents' connections, then the store under them.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/link"
+	"github.com/ashore/ashore/internal/seal"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Config is what a Server needs.
+type Config struct {
+	// Dir is the folder of the embedded etcd, used unless External is set.
+	Dir      string
+	External *store.ConnectConfig
+	Prefix   string // of every key in an external etcd
+
+	Site    fleet.Site // empty members mean what is stored, or the default
+	SealKey func(installation string) string
+	Version string
+	Log     *slog.Logger
+}
+
+// Server is a control plane that has its state and can serve. Its fields are
+// constant.
+type Server struct {
+	cfg      Config
+	embedded *store.Embedded // nil with an external etcd
+	client   *clientv3.Client
+	store    *store.Store
+	admin    identity.Credentials
+	door     *frontdoor.Server
+	link     *link.Server
+}
+
+// Open makes everything ready to serve; on the first start it makes the
+// installation and its administrator's key.
+func Open(ctx context.Context, cfg Config) (s *Server, err error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	s = &Server{cfg: cfg}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if cfg.External != nil {
+		if s.client, err = store.Connect(ctx, *cfg.External); err != nil {
+			return nil, err
+		}
+	} else {
+		if s.embedded, err = store.Embed(ctx, cfg.Dir, store.WithLog(cfg.Log)); err != nil {
+			return nil, err
+		}
+		s.client = s.embedded.Client
+	}
+	s.store, err = store.Open(ctx, s.client, store.Config{
+		Prefix: cfg.Prefix, Site: cfg.Site, Sole: cfg.External == nil, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := seal.Open(cfg.SealKey(s.Installation().ID), identity.Sealed(s.store.Snapshot()))
+	if err != nil {
+		return nil, err
+	}
+	if s.admin, err = identity.EnsureAdmin(ctx, s.store, sealer); err != nil {
+		return nil, fmt.Errorf("the administrator's key: %w", err)
+	}
+	auth := identity.NewAuthorizer(s.store)
+	if s.link, err = newLink(ctx, s.store, auth, cfg.Log); err != nil {
+		return nil, err
+	}
+	s.door, err = frontdoor.New(frontdoor.Config{
+		Account: s.store.Site().Account, Region: s.store.Site().Region, Version: cfg.Version,
+		Keys: identity.NewKeys(s.store, sealer), Auth: auth, Log: cfg.Log,
+		Services: services(s.store, sealer, cfg),
+	})
+	if err != nil {
+		return nil, err
+	}
+	mount(s.door, s.link)
+	return s, nil
+}
+
+// Installation is the record that the first start made.
+func (s *Server) Installation() store.Installation { return s.store.Installation() }
+
+// Admin is the administrator's key.
+func (s *Server) Admin() identity.Credentials { return s.admin }
+
+// Serve answers on l until ctx ends or the state can't be kept any longer; that
+// is an error.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.store.Done():
+			return fmt.Errorf("the store ended: %w", s.store.Err())
+		}
+	})
+	if s.embedded != nil {
+		g.Go(func() error {
+			select {
+			case <-ctx.Done():
+				return nil
+			case err := <-s.embedded.Err():
+				return fmt.Errorf("the embedded etcd ended: %w", err)
+			}
+		})
+	}
+	g.Go(func() error { return s.door.Serve(ctx, l) })
+	return g.Wait()
+}

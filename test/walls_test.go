@@ -1,0 +1,129 @@
+// Package test holds what concerns the whole: the walls between the packages,
+// the README's walk, suites with real processes.
+package test
+
+import (
+	"encoding/json"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ashore/ashore/"
+
+type listed struct {
+	ImportPath, Dir string
+	GoFiles         []string
+	Imports, Deps   []string
+}
+
+// packages lists the module's packages as built on Linux.
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,Deps", module+"...")
+	cmd.Env = append(cmd.Environ(), "GOOS=linux")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := d.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		p.ImportPath = strings.TrimPrefix(p.ImportPath, module)
+		all = append(all, p)
+	}
+}
+
+// walls say what a room must not depend on, however indirectly. A room is a
+// package and all below it.
+var walls = []struct {
+	room      string
+	forbidden []string
+	why       string
+}{
+	{"internal/fleet", []string{"internal"}, "the nouns import nothing of ours"},
+	{"internal/agent", []string{"internal/store", "internal/frontdoor", "internal/api", "internal/control", "internal/identity", "internal/seal", "internal/server", "go.etcd.io/etcd"}, "the agent imports nothing of the control plane"},
+	{"internal/link/acs", []string{"internal/store", "internal/agent"}, "messages belong to both sides"},
+	{"internal/link/tcs", []string{"internal/store", "internal/agent"}, "messages belong to both sides"},
+	{"internal/link", []string{"internal/api", "internal/agent"}, "state is the only meeting point"},
+	{"internal/api", []string{"internal/link/", "internal/agent", "github.com/coder/websocket"}, "handlers never talk to the agent"},
+	{"internal/control", []string{"internal/api", "internal/agent", "internal/frontdoor", "net/http"}, "what decides parses no HTTP"},
+	{"internal/store", []string{"internal/api", "internal/link", "internal/agent", "internal/frontdoor"}, "the store knows nobody above it"},
+	{"internal/aws", []string{"internal"}, "speaking AWS needs nothing of ours"},
+	{"internal/sample", []string{"github.com/alecthomas", "go.etcd.io", "github.com/aws"}, "the sample program is light"},
+	{"internal/sample/early", []string{"github.com/containerd", "github.com/moby"}, "the standard library only, or it is initialised late"},
+	{"internal/shellenv", []string{"internal"}, "text in, text out"},
+}
+
+func TestWalls(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, w := range walls {
+			if !within(p.ImportPath, w.room) {
+				continue
+			}
+			for _, dep := range p.Deps {
+				ours := strings.HasPrefix(dep, module)
+				dep = strings.TrimPrefix(dep, module)
+				if !ours && strings.HasPrefix(dep, "internal/") {
+					continue // of the standard library
+				}
+				for _, f := range w.forbidden {
+					if within(dep, f) && !within(dep, w.room) {
+						t.Errorf("%s depends on %s: %s", p.ImportPath, dep, w.why)
+					}
+				}
+			}
+		}
+	}
+}
+
+func within(path, room string) bool {
+	if strings.HasSuffix(room, "/") { // below it only
+		return strings.HasPrefix(path, room)
+	}
+	return path == room || strings.HasPrefix(path, room+"/")
+}
+
+// Nothing depends on a command or on the package that puts all together.
+func TestNothingDependsOnTheWhole(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, dep := range p.Deps {
+			dep = strings.TrimPrefix(dep, module)
+			if within(dep, "internal/server") && !within(p.ImportPath, "cmd") && !within(p.ImportPath, "test") &&
+				!within(p.ImportPath, "internal/server") && !within(p.ImportPath, "internal/sim") {
+				t.Errorf("%s depends on %s", p.ImportPath, dep)
+			}
+		}
+	}
+}
+
+func TestEachPackageHasOneComment(t *testing.T) {
+	for _, p := range packages(t) {
+		var with []string
+		for _, name := range p.GoFiles {
+			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.ParseComments|parser.PackageClauseOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Doc != nil && !isDirective(f.Doc.Text()) {
+				with = append(with, name)
+			}
+		}
+		if len(p.GoFiles) > 0 && len(with) != 1 {
+			slices.Sort(with)
+			t.Errorf("%s: package comments in %v, want one", p.ImportPath, with)
+		}
+	}
+}
+
+func isDirective(doc string) bool { return strings.TrimSpace(doc) == "" }
