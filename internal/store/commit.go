@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -15,12 +16,20 @@ const maxOps = 128
 // waits for the disk the next is on its way.
 const inFlight = 4
 
+// maxBytes bounds what one etcd transaction writes: etcd takes 1.5 MiB a request
+// by default, framing included. batchBytes is where we stop joining.
+const (
+	maxBytes   = 1400 << 10
+	batchBytes = 512 << 10
+)
+
 // commit is one transaction on its way through the committer.
 type commit struct {
-	tx   *Tx
-	cmps []clientv3.Cmp
-	ops  []clientv3.Op
-	done chan outcome
+	tx    *Tx
+	cmps  []clientv3.Cmp
+	ops   []clientv3.Op
+	bytes int
+	done  chan outcome
 }
 
 type outcome struct {
@@ -30,8 +39,7 @@ type outcome struct {
 }
 
 // commit hands a transaction to the committer and waits for its outcome: ok, or
-// a conflict that shows in the snapshot from revision rev on. After an error of
-// etcd it is unknown whether the transaction took effect.
+// a conflict that shows in the snapshot from revision rev on.
 func (s *Store) commit(ctx context.Context, tx *Tx) (rev int64, ok bool, err error) {
 	c, err := s.prepare(ctx, tx)
 	if err != nil {
@@ -48,9 +56,9 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (rev int64, ok bool, err err
 	case o := <-c.done:
 		return o.rev, o.ok, o.err
 	case <-ctx.Done():
-		return 0, false, ctx.Err()
+		return 0, false, unknown(ctx.Err())
 	case <-s.ctx.Done():
-		return 0, false, s.Err()
+		return 0, false, unknown(s.Err())
 	}
 }
 
@@ -72,17 +80,21 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 		lease = id
 	}
 	for _, path := range tx.order {
-		switch data := tx.writes[path]; {
+		key, data := s.root+path, tx.writes[path]
+		c.bytes += len(key) + len(data)
+		switch {
 		case data == nil:
-			c.ops = append(c.ops, clientv3.OpDelete(s.root+path))
+			c.ops = append(c.ops, clientv3.OpDelete(key))
 		case tx.leased[path]:
-			c.ops = append(c.ops, clientv3.OpPut(s.root+path, string(data), clientv3.WithLease(lease)))
+			c.ops = append(c.ops, clientv3.OpPut(key, string(data), clientv3.WithLease(lease)))
 		default:
-			c.ops = append(c.ops, clientv3.OpPut(s.root+path, string(data)))
+			c.ops = append(c.ops, clientv3.OpPut(key, string(data)))
 		}
 	}
-	if max(len(c.cmps), len(c.ops))+1 > maxOps {
-		return nil, fmt.Errorf("store: a transaction of %d comparisons and %d writes is over the limit of %d", len(c.cmps)+1, len(c.ops)+1, maxOps)
+	// One more of each is ours: the installation's record and the head.
+	if max(len(c.cmps), len(c.ops))+1 > maxOps || c.bytes > maxBytes {
+		return nil, fmt.Errorf("%w: %d comparisons and %d writes (up to %d), %d bytes (up to %d)",
+			ErrTooLarge, len(c.cmps)+1, len(c.ops)+1, maxOps, c.bytes, maxBytes)
 	}
 	return c, nil
 }
@@ -139,12 +151,13 @@ type batch struct {
 	members    []*commit
 	touched    map[string]bool // key → written by a member, or only read
 	cmps, ops  int
+	bytes      int
 	rangeAlone bool
 }
 
 func (b *batch) add(c *commit) bool {
 	if len(b.members) > 0 {
-		if b.rangeAlone || len(c.tx.ranges) > 0 || b.cmps+len(c.cmps)+1 > maxOps || b.ops+len(c.ops)+1 > maxOps {
+		if b.rangeAlone || len(c.tx.ranges) > 0 || b.cmps+len(c.cmps)+1 > maxOps || b.ops+len(c.ops)+1 > maxOps || b.bytes+c.bytes > batchBytes {
 			return false
 		}
 		for path := range c.tx.reads { // holds every key that is written
@@ -157,6 +170,7 @@ func (b *batch) add(c *commit) bool {
 	b.members = append(b.members, c)
 	b.cmps += len(c.cmps)
 	b.ops += len(c.ops)
+	b.bytes += c.bytes
 	b.rangeAlone = len(c.tx.ranges) > 0
 	for path := range c.tx.reads {
 		_, writes := c.tx.writes[path]
@@ -165,46 +179,69 @@ func (b *batch) add(c *commit) bool {
 	return true
 }
 
-// send commits the members as one; if they conflict, each for itself.
+// send commits the members as one; if one of them conflicts or is refused, each
+// for itself.
 func (s *Store) send(members []*commit) {
-	var cmps []clientv3.Cmp
-	var ops []clientv3.Op
-	for _, c := range members {
-		cmps = append(cmps, c.cmps...)
-		ops = append(ops, c.ops...)
-	}
-	o := s.txn(cmps, ops)
-	if o.err == nil && !o.ok && len(members) > 1 {
+	if len(members) > 1 {
+		var cmps []clientv3.Cmp
+		var ops []clientv3.Op
 		for _, c := range members {
-			c.done <- s.txn(c.cmps, c.ops)
+			cmps = append(cmps, c.cmps...)
+			ops = append(ops, c.ops...)
 		}
-		return
+		if o := s.txn(cmps, ops); o.ok || errors.Is(o.err, ErrUnknown) {
+			for _, c := range members {
+				c.done <- o
+			}
+			return
+		}
 	}
 	for _, c := range members {
+		o := s.txn(c.cmps, c.ops)
+		if errors.Is(o.err, errNoLease) {
+			s.dropLease()
+		}
 		c.done <- o
 	}
 }
 
 func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
-	head := s.root + headKey
+	head, seen := s.root+headKey, s.Snapshot().rev
 	same := clientv3.Compare(clientv3.ModRevision(s.formatKey), "=", s.formatMod)
 	r, err := s.client.Txn(s.ctx).If(append(cmps[:len(cmps):len(cmps)], same)...).
 		Then(append(ops[:len(ops):len(ops)], clientv3.OpPut(head, ""))...).
 		Else(clientv3.OpGet(head), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())).Commit()
 	if err != nil {
-		return outcome{err: fmt.Errorf("etcd: %w", err)}
+		err = writeError(err)
+		if errors.Is(err, ErrFull) {
+			s.full()
+		}
+		return outcome{err: err}
 	}
 	if r.Succeeded {
 		return outcome{rev: r.Header.Revision, ok: true}
 	}
+	rev, err := s.check(seen, r)
+	return outcome{rev: rev, err: err}
+}
+
+// check reads the head's revision out of an answer that holds it and the
+// installation's record. It ends the store where that is another's or where
+// etcd has gone back behind what was seen before the question.
+func (s *Store) check(seen int64, r *clientv3.TxnResponse) (head int64, err error) {
 	if kvs := r.Responses[1].GetResponseRange().Kvs; len(kvs) != 1 || kvs[0].ModRevision != s.formatMod {
-		s.cancel(ErrReplaced)
-		return outcome{err: ErrReplaced}
+		err = ErrReplaced
+	} else if r.Header.Revision < seen {
+		err = ErrWentBack
+	}
+	if err != nil {
+		s.cancel(err)
+		return 0, err
 	}
 	if kvs := r.Responses[0].GetResponseRange().Kvs; len(kvs) == 1 {
-		return outcome{rev: kvs[0].ModRevision}
+		head = kvs[0].ModRevision
 	}
-	return outcome{}
+	return head, nil
 }
 
 type headResult struct {
@@ -251,13 +288,13 @@ func (s *Store) headLoop() {
 				break gather
 			}
 		}
+		seen := s.Snapshot().rev
+		r, err := s.client.Txn(s.ctx).Then(clientv3.OpGet(s.root+headKey), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())).Commit()
 		var h headResult
-		r, err := s.client.Get(s.ctx, s.root+headKey)
-		switch {
-		case err != nil:
+		if err != nil {
 			h.err = fmt.Errorf("etcd: %w", err)
-		case len(r.Kvs) == 1:
-			h.rev = r.Kvs[0].ModRevision
+		} else {
+			h.rev, h.err = s.check(seen, r)
 		}
 		for _, c := range askers {
 			c <- h

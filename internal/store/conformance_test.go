@@ -73,6 +73,17 @@ func TestConformance(t *testing.T) {
 		run  func(*testing.T, *clientv3.Client, Config)
 	}{
 		{"format", conformFormat},
+		{"records", conformRecords},
+		{"guards", conformGuards},
+		{"emptiness", conformEmptiness},
+		{"feed", conformFeed},
+		{"reopen", conformReopen},
+		{"lease", conformLease},
+		{"concurrent", conformConcurrent},
+		{"large", conformLarge},
+		{"compaction", conformCompaction},
+		{"backup", conformBackup},
+		{"election", conformElection},
 	}
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {

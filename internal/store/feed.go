@@ -16,6 +16,7 @@ const (
 	TaskDefinitionChanged
 	AccessKeyChanged
 	HostChanged
+	ElectionChanged
 )
 
 // Change names a record that was written or deleted. For task definitions
@@ -26,25 +27,43 @@ type Change struct {
 }
 
 // Advance is one step of the store: the snapshots before and after, and what
-// changed between them.
+// changed between them. A record that changed several times may be named
+// several times.
 type Advance struct {
 	Prev, Next *Snapshot
 	Changes    []Change
 }
 
-// node is an advance in the chain that feeds walk along. ready is closed once
-// the advance is filled in.
-type node struct {
-	Advance
-	ready chan struct{}
-	next  *node
+// maxHistory is how many changes the store keeps for feeds. One that has
+// fallen further behind compares its snapshot with the newest instead.
+const maxHistory = 1 << 15
+
+// history is what changed lately, for feeds to catch up.
+type history struct {
+	steps [][]Change
+	first int           // number of steps[0]; steps are counted from the store's opening
+	size  int           // changes in steps
+	more  chan struct{} // closed at the next step
 }
 
-func newNode() *node { return &node{ready: make(chan struct{})} }
+func (h *history) add(changes []Change) {
+	h.steps = append(h.steps, changes)
+	for h.size += len(changes); h.size > maxHistory || len(h.steps) > maxHistory; h.first++ {
+		h.size -= len(h.steps[0])
+		h.steps[0] = nil
+		h.steps = h.steps[1:]
+	}
+	close(h.more)
+	h.more = make(chan struct{})
+}
 
-// Feed follows the store from one snapshot on. It belongs to one goroutine.
+func (h *history) next() int { return h.first + len(h.steps) }
+
+// Feed follows the store from one snapshot on. It belongs to one goroutine. It
+// needs no closing and holds, however long it is left alone, one snapshot.
 type Feed struct {
-	at   *node
+	s    *Store
+	at   int // number of the step to come
 	last *Snapshot
 }
 
@@ -53,32 +72,40 @@ type Feed struct {
 func (s *Store) Follow() (*Snapshot, *Feed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.snap.Load(), &Feed{at: s.tail, last: s.snap.Load()}
+	return s.snap.Load(), &Feed{s: s, at: s.history.next(), last: s.snap.Load()}
 }
 
 // Next waits for the next advance. Advances that are already there come merged
-// into one, so a slow consumer never falls far behind.
+// into one, so a slow consumer never falls far behind. It fails when the store
+// ends.
 func (f *Feed) Next(ctx context.Context) (Advance, error) {
-	select {
-	case <-ctx.Done():
-		return Advance{}, ctx.Err()
-	case <-f.at.ready:
-	}
-	a := Advance{Prev: f.last, Next: f.at.Next, Changes: f.at.Changes}
-	f.at = f.at.next
-	for merged := false; ; merged = true {
-		select {
-		case <-f.at.ready:
-			if !merged {
-				a.Changes = append([]Change(nil), a.Changes...)
-			}
-			a.Changes = append(a.Changes, f.at.Changes...)
-			a.Next = f.at.Next
-			f.at = f.at.next
-			continue
-		default:
+	for {
+		f.s.mu.Lock()
+		more := f.s.history.more
+		if f.at < f.s.history.next() {
+			break
 		}
-		break
+		f.s.mu.Unlock()
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return Advance{}, ctx.Err()
+		case <-f.s.ctx.Done():
+			return Advance{}, f.s.Err()
+		}
+	}
+	h := &f.s.history
+	a := Advance{Prev: f.last, Next: f.s.snap.Load()}
+	behind := f.at < h.first
+	if !behind {
+		for _, changes := range h.steps[f.at-h.first:] {
+			a.Changes = append(a.Changes, changes...)
+		}
+	}
+	f.at = h.next()
+	f.s.mu.Unlock()
+	if behind {
+		a.Changes = diff(a.Prev.t, a.Next.t)
 	}
 	f.last = a.Next
 	return a, nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -16,36 +18,44 @@ import (
 // acknowledged write.
 const headKey = "head"
 
-// load reads every record at one revision into the tables and returns it.
-func (s *Store) load(ctx context.Context) (int64, error) {
-	rev, err := s.list(ctx, func(kvs []*mvccpb.KeyValue) error {
-		for _, kv := range kvs {
-			path := strings.TrimPrefix(string(kv.Key), s.root)
-			if _, err := s.work.apply(path, kv.Value, kv.ModRevision); err != nil {
-				return err
+// load reads every record at one revision into new tables. A compaction that
+// overtakes the reading starts it again.
+func (s *Store) load(ctx context.Context) (*tables, int64, error) {
+	for {
+		t := &tables{private: true}
+		rev, err := list(ctx, s.client, s.root, func(_ int64, kvs []*mvccpb.KeyValue) error {
+			for _, kv := range kvs {
+				if _, err := t.apply(strings.TrimPrefix(string(kv.Key), s.root), kv.Value, kv.ModRevision); err != nil {
+					return corruptError{err}
+				}
 			}
+			return nil
+		})
+		if errors.Is(err, rpctypes.ErrCompacted) {
+			continue
 		}
-		return nil
-	})
-	return rev, err
+		t.private = false
+		return t, rev, err
+	}
 }
 
 // page is how many records one read of a listing asks for.
 const page = 2000
 
-// list reads all records at one revision, page by page, in key order.
-func (s *Store) list(ctx context.Context, each func([]*mvccpb.KeyValue) error) (int64, error) {
-	end := clientv3.GetPrefixRangeEnd(s.root)
-	from, rev := s.root, int64(0)
+// list reads all records below a prefix at one revision, page by page, in key
+// order.
+func list(ctx context.Context, client *clientv3.Client, prefix string, each func(rev int64, kvs []*mvccpb.KeyValue) error) (int64, error) {
+	end := clientv3.GetPrefixRangeEnd(prefix)
+	from, rev := prefix, int64(0)
 	for {
-		r, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page), clientv3.WithRev(rev))
+		r, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page), clientv3.WithRev(rev))
 		if err != nil {
 			return 0, fmt.Errorf("read the state from etcd: %w", err)
 		}
 		if rev == 0 {
 			rev = r.Header.Revision
 		}
-		if err := each(r.Kvs); err != nil {
+		if err := each(rev, r.Kvs); err != nil {
 			return 0, err
 		}
 		if !r.More {
@@ -71,7 +81,7 @@ func (s *Store) follow() {
 		}
 		if err != nil {
 			s.log.Warn("store: watch interrupted", "err", err, "retry_in", delay)
-			if broken, ok := err.(corruptError); ok {
+			if broken := (corruptError{}); errors.As(err, &broken) {
 				s.cancel(broken)
 				return
 			}
@@ -127,35 +137,11 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 
 // relist reads everything again and applies the difference, deletions included.
 func (s *Store) relist(ctx context.Context) error {
-	fresh := &tables{}
-	seen := map[string]bool{}
-	var changes []Change
-	rev, err := s.list(ctx, func(kvs []*mvccpb.KeyValue) error {
-		for _, kv := range kvs {
-			path := strings.TrimPrefix(string(kv.Key), s.root)
-			c, err := fresh.apply(path, kv.Value, kv.ModRevision)
-			if err != nil {
-				return corruptError{err}
-			}
-			seen[path] = true
-			if path != headKey && s.work.mod(path) != kv.ModRevision {
-				changes = append(changes, c)
-			}
-		}
-		return nil
-	})
+	fresh, rev, err := s.load(ctx)
 	if err != nil {
 		return err
 	}
-	for path := range s.work.paths() {
-		if !seen[path] {
-			c, err := s.work.copied().apply(path, nil, 0)
-			if err != nil {
-				return corruptError{err}
-			}
-			changes = append(changes, c)
-		}
-	}
+	changes := diff(s.work, fresh)
 	s.work = fresh
 	s.publish(rev, changes)
 	return nil
@@ -163,15 +149,11 @@ func (s *Store) relist(ctx context.Context) error {
 
 // publish makes the tables' state the newest snapshot and wakes who waits.
 func (s *Store) publish(rev int64, changes []Change) {
-	next := &Snapshot{rev: rev, t: s.work.copied()}
+	next := &Snapshot{rev: rev, base: s.installation.Base, t: s.work.copied()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	prev := s.snap.Swap(next)
-	n := s.tail
-	n.Advance = Advance{Prev: prev, Next: next, Changes: changes}
-	n.next = newNode()
-	s.tail = n.next
-	close(n.ready)
+	s.snap.Store(next)
+	s.history.add(changes)
 	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool {
 		if w.rev > rev {
 			return false

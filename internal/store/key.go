@@ -128,6 +128,13 @@ func HostKey(name string) Key[fleet.Host] {
 	}}
 }
 
+// electionKey names the record of who leads.
+func electionKey(name string) Key[Election] {
+	return Key[Election]{"election/" + name, func(s *Snapshot) (*Election, int64) {
+		return s.t.elections.get(name)
+	}}
+}
+
 // AccessKeys is the prefix of every access key.
 const AccessKeys = "accesskey/"
 

@@ -2,24 +2,35 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // lease is the one etcd lease that a server's sessions live under.
 type lease struct {
-	mu   sync.Mutex
-	id   clientv3.LeaseID
-	lost chan struct{} // closed when id has ended
+	mu     sync.Mutex
+	id     clientv3.LeaseID
+	lost   chan struct{} // closed when id has ended
+	end    context.CancelFunc
+	closed bool
 }
+
+// leaseTimeout bounds the requests about leases, so that a caller without a
+// limit, or the closing of the store, never hangs on a silent etcd.
+const leaseTimeout = 5 * time.Second
 
 // Lease returns the server's lease and grants it first where there is none.
 func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 	s.lease.mu.Lock()
 	defer s.lease.mu.Unlock()
+	if s.lease.closed {
+		return 0, s.Err()
+	}
 	if s.lease.id != 0 {
 		select {
 		case <-s.lease.lost:
@@ -27,22 +38,42 @@ func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 			return s.lease.id, nil
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
 	g, err := s.client.Grant(ctx, max(int64(s.cfg.LeaseTTL/time.Second), 1))
 	if err != nil {
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			s.full()
+			return 0, ErrFull
+		}
 		return 0, fmt.Errorf("etcd lease: %w", err)
 	}
-	alive, err := s.client.KeepAlive(s.ctx, g.ID)
+	life, end := context.WithCancel(s.ctx)
+	alive, err := s.client.KeepAlive(life, g.ID)
 	if err != nil {
+		end()
 		return 0, fmt.Errorf("etcd lease: %w", err)
 	}
 	lost := make(chan struct{})
-	s.lease.id, s.lease.lost = g.ID, lost
+	s.lease.id, s.lease.lost, s.lease.end = g.ID, lost, end
 	s.wg.Go(func() {
+		defer end()
 		defer close(lost)
-		for range alive { // ends when the lease or the store does
+		for range alive { // ends when the lease does or we let go of it
 		}
 	})
 	return g.ID, nil
+}
+
+// dropLease lets go of a lease that etcd says has ended.
+func (s *Store) dropLease() {
+	s.lease.mu.Lock()
+	defer s.lease.mu.Unlock()
+	if s.lease.id != 0 {
+		s.lease.end()
+		s.lease.id = 0
+	}
 }
 
 // LeaseLost returns a channel that is closed when the present lease has ended:
@@ -64,13 +95,14 @@ func (s *Store) LeaseLost() <-chan struct{} {
 func (s *Store) revokeLease() {
 	s.lease.mu.Lock()
 	id := s.lease.id
+	s.lease.id, s.lease.closed = 0, true
 	s.lease.mu.Unlock()
 	if id == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 2*time.Second)
 	defer cancel()
-	if _, err := s.client.Revoke(ctx, id); err != nil {
+	if _, err := s.client.Revoke(ctx, id); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
 		s.log.Warn("store: lease not revoked, it ends by itself", "err", err, "ttl", s.cfg.LeaseTTL)
 	}
 }

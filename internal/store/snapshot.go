@@ -8,12 +8,13 @@ import (
 
 // Snapshot is the state at one revision. It is immutable and needs no lock.
 type Snapshot struct {
-	rev int64
-	t   *tables
+	rev, base int64
+	t         *tables
 }
 
-// Revision is etcd's revision that the snapshot shows.
-func (s *Snapshot) Revision() int64 { return s.rev }
+// Revision is the revision that the snapshot shows. It grows with every change,
+// also over a restore into another etcd.
+func (s *Snapshot) Revision() int64 { return s.base + s.rev }
 
 // Cluster returns a cluster, or nil.
 func (s *Snapshot) Cluster(name string) *fleet.Cluster { v, _ := s.t.clusters.get(name); return v }
@@ -86,22 +87,44 @@ func (s *Snapshot) Tasks(cluster, after string) iter.Seq[*fleet.TaskState] {
 
 // TasksOn yields the tasks of an instance by id, stopped ones too.
 func (s *Snapshot) TasksOn(cluster, instance string) iter.Seq[*fleet.TaskState] {
-	return s.indexed(&s.t.tasksByInstance, cluster, instance)
+	return s.indexed(&s.t.tasksByInstance, cluster, cluster+"/"+instance, "")
 }
 
 // TasksOf yields a cluster's tasks of a family by id, stopped ones too.
 func (s *Snapshot) TasksOf(cluster, family string) iter.Seq[*fleet.TaskState] {
-	return s.indexed(&s.t.tasksByFamily, cluster, family)
+	return s.indexed(&s.t.tasksByFamily, cluster, cluster+"/"+family, "")
 }
 
-func (s *Snapshot) indexed(index *set, cluster, value string) iter.Seq[*fleet.TaskState] {
+// TasksStartedBy yields a cluster's tasks with that startedBy, which is not
+// empty, by id, stopped ones too.
+func (s *Snapshot) TasksStartedBy(cluster, startedBy string) iter.Seq[*fleet.TaskState] {
+	return s.indexed(&s.t.tasksByStarter, cluster, cluster+"/"+startedBy, "")
+}
+
+// LiveTasks yields a cluster's tasks whose desired status is RUNNING by id, from
+// the one after id `after` on.
+func (s *Snapshot) LiveTasks(cluster, after string) iter.Seq[*fleet.TaskState] {
+	return s.indexed(&s.t.liveTasks, cluster, cluster, after)
+}
+
+func (s *Snapshot) indexed(index *set, cluster, value, after string) iter.Seq[*fleet.TaskState] {
 	return func(yield func(*fleet.TaskState) bool) {
-		for id := range index.of(cluster + "/" + value) {
+		for id := range index.of(value, after) {
 			if t := s.Task(cluster, id); t != nil && !yield(t) {
 				return
 			}
 		}
 	}
+}
+
+// Reported is the revision at which a task's report was last written, 0 for
+// none: the order in which tasks ended, whatever clocks say.
+func (s *Snapshot) Reported(cluster, id string) int64 {
+	r, ok := s.t.tasks.Get(cluster + "/" + id)
+	if !ok {
+		return 0
+	}
+	return r.reportMod
 }
 
 // Token returns what a clientToken brought about, or nil.
@@ -153,6 +176,9 @@ func (s *Snapshot) AccessKeys() iter.Seq[*fleet.AccessKey] {
 
 // Host returns a host's principal, or nil.
 func (s *Snapshot) Host(name string) *fleet.Host { v, _ := s.t.hosts.get(name); return v }
+
+// Election returns who leads under a name, or nil.
+func (s *Snapshot) Election(name string) *Election { v, _ := s.t.elections.get(name); return v }
 
 func values[V any](seq iter.Seq2[string, *V]) iter.Seq[*V] {
 	return func(yield func(*V) bool) {

@@ -15,7 +15,7 @@ import (
 
 // Config says where the state lies in etcd.
 type Config struct {
-	Prefix string // of every key, "/ashore" unless set
+	Prefix string // of every key, DefaultPrefix unless set
 	// Site is set at the first start, DefaultSite where it is empty, and refused
 	// if it differs later. An empty member means what is stored.
 	Site fleet.Site
@@ -25,7 +25,13 @@ type Config struct {
 	// LeaseTTL is how long sessions outlive their server. 10 s unless set;
 	// etcd counts in whole seconds.
 	LeaseTTL time.Duration
-	Log      *slog.Logger
+	// Maintain has this store compact and defragment etcd. It always does where
+	// it is Sole; on an external etcd only when told so, since a compaction
+	// concerns every user of it.
+	Maintain      bool
+	MaintainEvery time.Duration // 30 s unless set
+	defragFrom    int64
+	Log           *slog.Logger
 }
 
 // Store is the state of one installation. Its methods may be called from any
@@ -43,13 +49,18 @@ type Store struct {
 	snap atomic.Pointer[Snapshot]
 
 	mu      sync.Mutex
-	tail    *node    // the advance to come; guarded by mu
+	history history  // guarded by mu
+	space   Space    // guarded by mu
+	isFull  bool     // guarded by mu
 	waiters []waiter // for revisions; guarded by mu
 
 	work    *tables // owned by the watch goroutine after Open
 	commits chan *commit
 	heads   chan chan headResult
-	lease   lease
+	refused chan struct{} // etcd has refused a write for want of space
+
+	compacted int64 // owned by the maintenance goroutine
+	lease     lease
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -61,24 +72,41 @@ type waiter struct {
 	done chan struct{}
 }
 
-// ErrClosed is the cause of calls that a closed store did not carry out.
-var ErrClosed = errors.New("store is closed")
-
-// ErrConflict is returned by Update when the transaction lost against others
-// as often as it was tried.
-var ErrConflict = errors.New("too many conflicting writes")
-
 // Open loads the state and begins to follow it. The client stays the caller's;
 // the store must be closed before it.
 func Open(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, error) {
+	s, err := load(ctx, client, cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.start()
+	return s, nil
+}
+
+// start begins to follow the state and to take writes.
+func (s *Store) start() {
+	for _, loop := range []func(){s.follow, s.commitLoop, s.headLoop, s.maintain} {
+		s.wg.Go(loop)
+	}
+}
+
+// load makes a store with the state loaded.
+func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, error) {
 	if cfg.Prefix == "" {
-		cfg.Prefix = "/ashore"
+		cfg.Prefix = DefaultPrefix
 	}
 	if cfg.LeaseTTL == 0 {
 		cfg.LeaseTTL = 10 * time.Second
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.Maintain = cfg.Maintain || cfg.Sole
+	if cfg.MaintainEvery == 0 {
+		cfg.MaintainEvery = maintainEvery
+	}
+	if cfg.defragFrom == 0 {
+		cfg.defragFrom = defragFrom
 	}
 	installation, mod, err := install(ctx, client, cfg.Prefix, cfg.Site, Format, migrations)
 	if err != nil {
@@ -93,28 +121,33 @@ func Open(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 		cfg:          cfg,
 		root:         rootOf(cfg.Prefix, cfg.Site),
 		log:          cfg.Log,
-		tail:         newNode(),
-		work:         &tables{},
+		history:      history{more: make(chan struct{})},
 		commits:      make(chan *commit, 1024),
 		heads:        make(chan chan headResult, 1024),
+		refused:      make(chan struct{}, 1),
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-	rev, err := s.load(ctx)
+	if cfg.Sole {
+		if err := s.endLeases(ctx); err != nil {
+			s.cancel(err)
+			return nil, err
+		}
+	}
+	t, rev, err := s.load(ctx)
 	if err != nil {
 		s.cancel(err)
 		return nil, err
 	}
-	s.snap.Store(&Snapshot{rev: rev, t: s.work.copied()})
-	for _, loop := range []func(){s.follow, s.commitLoop, s.headLoop} {
-		s.wg.Go(loop)
-	}
+	s.work = t
+	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, t: t.copied()})
 	return s, nil
 }
 
-// Close ends the store's goroutines and its lease, and waits for them.
+// Close ends the store's goroutines and its lease, and waits for them. What is
+// being written at the time fails with ErrUnknown.
 func (s *Store) Close() error {
-	s.revokeLease()
 	s.cancel(ErrClosed)
+	s.revokeLease()
 	s.wg.Wait()
 	return nil
 }
@@ -158,40 +191,51 @@ const maxTries = 64
 
 // Update runs fn over the newest snapshot and commits what it wrote; on a
 // conflict fn runs again, so it must set its results anew each time. An error
-// of fn is returned as it is and nothing is written; it is an error of the fresh
-// state, also where another server has just changed it. When Update returns nil,
-// Snapshot shows the writes.
+// of fn is returned as it is and nothing is written. Both an error and a result
+// without writes rest on the fresh state, also where another server has just
+// changed it. When Update returns nil, Snapshot shows the writes. After an error
+// that is ErrUnknown the writes may have taken effect; after another one they
+// have not.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	fresh := s.cfg.Sole
 	for try := range maxTries {
 		snap := s.Snapshot()
 		tx := newTx(snap)
-		if err := fn(tx); err != nil {
+		if err := fn(tx); err != nil || len(tx.order) == 0 {
 			if fresh {
 				return err
 			}
-			// The refusal may rest on a state that is no more.
+			// It may rest on a state that is no more.
 			fresh = true
 			if _, err := s.Fresh(ctx); err != nil {
 				return err
 			}
+			if s.Snapshot().rev == snap.rev {
+				return err
+			}
 			continue
 		}
-		if len(tx.order) == 0 {
-			return nil
-		}
 		rev, ok, err := s.commit(ctx, tx)
+		if errors.Is(err, errNoLease) {
+			err, rev = nil, snap.rev // commit takes a new lease
+		}
 		if err != nil {
 			return err
 		}
 		if err := s.wait(ctx, rev); err != nil {
+			if ok {
+				return unknown(err)
+			}
 			return err
 		}
 		if ok {
 			return nil
 		}
-		if try > 2 {
-			if err := pause(ctx, time.Duration(rand.Int64N(int64(min(try, 20))*int64(time.Millisecond)))); err != nil {
+		// Where the snapshot hasn't moved, the conflict is with what the watch
+		// has yet to show.
+		if try > 2 || s.Snapshot().rev == snap.rev {
+			d := time.Millisecond + time.Duration(rand.Int64N(int64(min(try+1, 20))*int64(time.Millisecond)))
+			if err := pause(ctx, d); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"iter"
 	"strings"
+	"unique"
 
 	"github.com/tidwall/btree"
 )
@@ -37,17 +38,46 @@ func (t *table[V]) below(prefix, after string) iter.Seq2[string, *V] {
 	}
 }
 
-// set is an ordered set of index entries "<value>\x00<id>".
-type set struct{ btree.Set[string] }
+// set is an index: for each value the ids that have it, in order.
+type set struct {
+	btree.Map[string, *btree.Set[string]]
+}
 
-func (s *set) copied() set { return set{*s.Set.Copy()} }
+func (s *set) copied() set { return set{*s.Map.Copy()} }
 
-// of yields the ids under one index value.
-func (s *set) of(value string) iter.Seq[string] {
-	prefix := value + "\x00"
+// keep adds an id under a value, or takes it away. Unless the tables are
+// private, as while they are being loaded, a snapshot may share the ids.
+func (s *set) keep(add, private bool, value, id string) {
+	ids, ok := s.Get(value)
+	switch {
+	case !ok && !add:
+		return
+	case !ok:
+		ids = new(btree.Set[string])
+	case !private:
+		ids = ids.Copy()
+	}
+	if add {
+		ids.Insert(id)
+	} else {
+		ids.Delete(id)
+	}
+	if ids.Len() == 0 {
+		s.Delete(value)
+		return
+	}
+	if !ok || !private {
+		s.Set(unique.Make(value).Value(), ids)
+	}
+}
+
+// of yields the ids under one value, from the one after `after` on.
+func (s *set) of(value, after string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		s.Ascend(prefix, func(k string) bool {
-			return strings.HasPrefix(k, prefix) && yield(k[len(prefix):])
-		})
+		ids, ok := s.Get(value)
+		if !ok {
+			return
+		}
+		ids.Ascend(after, func(id string) bool { return id == after || yield(id) })
 	}
 }

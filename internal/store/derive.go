@@ -1,0 +1,188 @@
+package store
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+func applyInstance(t *tables, key, path string, data []byte, mod int64) error {
+	was, _ := t.instances.get(key)
+	if err := put(&t.instances, key, path, data, mod); err != nil {
+		return err
+	}
+	is, _ := t.instances.get(key)
+	if d := present(is) - present(was); d != 0 {
+		cluster, _, _ := strings.Cut(key, "/")
+		t.count(cluster, func(c *ClusterCounts) { c.Instances += d })
+	}
+	return nil
+}
+
+func present(i *fleet.Instance) int {
+	if i == nil || i.Status == fleet.InstanceInactive {
+		return 0
+	}
+	return 1
+}
+
+func (t *tables) count(cluster string, f func(*ClusterCounts)) {
+	c, _ := t.counts.Get(cluster)
+	f(&c)
+	if c == (ClusterCounts{}) {
+		t.counts.Delete(cluster)
+		return
+	}
+	t.counts.Set(cluster, c)
+}
+
+// applyTask takes over one of a task's three records, which part points out.
+func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, path string, data []byte, mod int64) error {
+	return func(t *tables, key, path string, data []byte, mod int64) error {
+		was, _ := t.tasks.Get(key)
+		is := &taskRow{}
+		if was != nil {
+			*is = *was
+		}
+		value, at := part(is)
+		*value, *at = nil, 0
+		if data != nil {
+			v, err := decode[V](path, data)
+			if err != nil {
+				return err
+			}
+			*value, *at = v, mod
+			shorten(key, v)
+		}
+		if is.state.Task == nil && is.state.Stop == nil && is.state.Report == nil {
+			t.tasks.Delete(key)
+		} else {
+			t.tasks.Set(key, is)
+		}
+		t.account(was, -1)
+		t.account(is, +1)
+		return nil
+	}
+}
+
+// account adds a task to the indexes and derived values, or takes it out of
+// them with sign -1. A row without its immutable record counts for nothing.
+func (t *tables) account(r *taskRow, sign int) {
+	if r == nil || r.state.Task == nil {
+		return
+	}
+	task := r.state.Task
+	host := task.Cluster + "/" + task.Instance
+	t.tasksByInstance.keep(sign > 0, t.private, host, task.ID)
+	t.tasksByFamily.keep(sign > 0, t.private, task.Cluster+"/"+task.Family, task.ID)
+	if task.StartedBy != "" {
+		t.tasksByStarter.keep(sign > 0, t.private, task.Cluster+"/"+task.StartedBy, task.ID)
+	}
+	if r.state.Desired() != fleet.TaskStopped {
+		t.liveTasks.keep(sign > 0, t.private, task.Cluster, task.ID)
+	}
+	if !r.state.Holds() {
+		t.count(task.Cluster, func(c *ClusterCounts) { c.Stopped += sign })
+		return
+	}
+	pending, running := 1, 0
+	if r.state.Status() == fleet.TaskRunning {
+		pending, running = 0, 1
+	}
+	t.count(task.Cluster, func(c *ClusterCounts) { c.Pending += sign * pending; c.Running += sign * running })
+	t.reserve(host, &r.state, sign, pending, running)
+}
+
+// reserve adds what a task holds to its host's usage, or takes it away.
+func (t *tables) reserve(host string, s *fleet.TaskState, sign, pending, running int) {
+	old, _ := t.usage.Get(host)
+	u := &fleet.Usage{}
+	if old != nil {
+		*u = *old
+	}
+	u.CPU += sign * s.Reserve.CPU
+	u.Memory += sign * s.Reserve.Memory
+	u.Pending += sign * pending
+	u.Running += sign * running
+	ports := s.Held()
+	var double bool
+	if sign > 0 {
+		var p, g bool
+		u.Holders, p = hold(u.Holders, ports, s.ID)
+		u.GPUs, g = hold(u.GPUs, s.Reserve.GPUs, s.ID)
+		double = p || g
+	} else if !t.contested.Contains(host) {
+		u.Holders = release(u.Holders, ports, s.ID)
+		u.GPUs = release(u.GPUs, s.Reserve.GPUs, s.ID)
+	}
+	if u.Pending+u.Running == 0 {
+		t.usage.Delete(host)
+		t.contested.Delete(host)
+		return
+	}
+	t.usage.Set(host, u)
+	if double {
+		t.contested.Insert(host)
+	} else if sign < 0 && t.contested.Contains(host) {
+		t.settle(host, u)
+	}
+}
+
+// settle finds the holders on a host anew: where several tasks held one port,
+// as only hosts' reports can bring about, taking one away lets another one
+// come to light. The task that is taken away has left the index already.
+func (t *tables) settle(host string, u *fleet.Usage) {
+	u.Holders, u.GPUs = nil, nil
+	contested := false
+	cluster, _, _ := strings.Cut(host, "/")
+	for id := range t.tasksByInstance.of(host, "") {
+		r, ok := t.tasks.Get(cluster + "/" + id)
+		if !ok || r.state.Task == nil || !r.state.Holds() {
+			continue
+		}
+		var p, g bool
+		u.Holders, p = hold(u.Holders, r.state.Held(), id)
+		u.GPUs, g = hold(u.GPUs, r.state.Reserve.GPUs, id)
+		contested = contested || p || g
+	}
+	if !contested {
+		t.contested.Delete(host)
+	}
+}
+
+// hold enters a task as the holder of keys, in a copy. Of several holders the
+// one with the lowest id is shown, whatever the order they came in.
+func hold[K comparable](old map[K]string, keys []K, task string) (m map[K]string, double bool) {
+	if len(keys) == 0 {
+		return old, false
+	}
+	if m = maps.Clone(old); m == nil {
+		m = make(map[K]string, len(keys))
+	}
+	for _, k := range keys {
+		if holder, held := m[k]; held && holder != task {
+			double = true
+			m[k] = min(holder, task)
+		} else {
+			m[k] = task
+		}
+	}
+	return m, double
+}
+
+func release[K comparable](old map[K]string, keys []K, task string) map[K]string {
+	if len(keys) == 0 {
+		return old
+	}
+	m := maps.Clone(old)
+	for _, k := range keys {
+		if m[k] == task {
+			delete(m, k)
+		}
+	}
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// kind is a kind of stored record: where its keys lie and how the tables take
+// it in.
+type kind struct {
+	path   []string // "*" stands for a name
+	change ChangeKind
+	byID   bool // a single name is Change's ID, not its Cluster
+	// apply takes over the value at the table key, or its deletion where data is
+	// nil. path is for errors.
+	apply func(t *tables, key, path string, data []byte, mod int64) error
+	// rows yields table keys and revisions in order of keys.
+	rows func(t *tables) iter.Seq2[string, int64]
+}
+
+// kinds are all records below a site's root. The names of a path, joined by
+// slashes, are the table key.
+var kinds = []kind{
+	{path: path("cluster/*/task/*"), change: TaskChanged,
+		apply: applyTask(func(r *taskRow) (**fleet.Task, *int64) { return &r.state.Task, &r.taskMod }),
+		rows:  taskRows(func(r *taskRow) int64 { return r.taskMod })},
+	{path: path("cluster/*/task/*/stop"), change: TaskChanged,
+		apply: applyTask(func(r *taskRow) (**fleet.TaskStop, *int64) { return &r.state.Stop, &r.stopMod }),
+		rows:  taskRows(func(r *taskRow) int64 { return r.stopMod })},
+	{path: path("cluster/*/task/*/report"), change: TaskChanged,
+		apply: applyTask(func(r *taskRow) (**fleet.TaskReport, *int64) { return &r.state.Report, &r.reportMod }),
+		rows:  taskRows(func(r *taskRow) int64 { return r.reportMod })},
+	{path: path("cluster/*/instance/*"), change: InstanceChanged,
+		apply: applyInstance, rows: rows(func(t *tables) *table[fleet.Instance] { return &t.instances })},
+	plain("cluster/*/instance/*/guard", GuardChanged, func(t *tables) *table[Guard] { return &t.guards }),
+	plain("cluster/*/instance/*/session", SessionChanged, func(t *tables) *table[fleet.InstanceSession] { return &t.sessions }),
+	plain("cluster/*/token/*", TokenChanged, func(t *tables) *table[fleet.Token] { return &t.tokens }),
+	plain("cluster/*", ClusterChanged, func(t *tables) *table[fleet.Cluster] { return &t.clusters }),
+	plain("family/*", TaskDefinitionChanged, func(t *tables) *table[fleet.Family] { return &t.families }),
+	plain("family/*/revision/*", TaskDefinitionChanged, func(t *tables) *table[fleet.TaskDefinition] { return &t.definitions }),
+	plain("family/*/revision/*/state", TaskDefinitionChanged, func(t *tables) *table[fleet.TaskDefinitionState] { return &t.definitionStates }),
+	named(plain("accesskey/*", AccessKeyChanged, func(t *tables) *table[fleet.AccessKey] { return &t.accessKeys })),
+	named(plain("host/*", HostChanged, func(t *tables) *table[fleet.Host] { return &t.hosts })),
+	named(plain("election/*", ElectionChanged, func(t *tables) *table[Election] { return &t.elections })),
+}
+
+func path(s string) []string { return strings.Split(s, "/") }
+
+func plain[V any](p string, c ChangeKind, of func(*tables) *table[V]) kind {
+	return kind{path: path(p), change: c, rows: rows(of),
+		apply: func(t *tables, key, path string, data []byte, mod int64) error {
+			return put(of(t), key, path, data, mod)
+		}}
+}
+
+func named(k kind) kind {
+	k.byID = true
+	return k
+}
+
+// locate finds the kind of the record at a path below the root, nil where a
+// newer server wrote what is not ours to read, and the names in the path.
+func locate(path string) (k *kind, names [2]string) {
+	var p [5]string
+	n, rest, more := 0, path, true
+	for more {
+		if n == len(p) {
+			return nil, names
+		}
+		p[n], rest, more = strings.Cut(rest, "/")
+		n++
+	}
+find:
+	for i := range kinds {
+		k := &kinds[i]
+		if len(k.path) != n {
+			continue
+		}
+		at := 0
+		for j, want := range k.path {
+			switch {
+			case want == "*":
+				names[at] = p[j]
+				at++
+			case want != p[j]:
+				continue find
+			}
+		}
+		return k, names
+	}
+	return nil, names
+}
+
+// changed names a record of the kind.
+func (k *kind) changed(names [2]string) Change {
+	if k.byID {
+		return Change{k.change, "", names[0]}
+	}
+	return Change{k.change, names[0], names[1]}
+}
+
+// changedAt names the record at a table key.
+func (k *kind) changedAt(key string) Change {
+	var names [2]string
+	names[0], names[1], _ = strings.Cut(key, "/")
+	return k.changed(names)
+}
+
+// apply takes over one record's new value, or its deletion where data is nil.
+// path is the key below the site's root.
+func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
+	k, names := locate(path)
+	if k == nil {
+		return Change{Kind: UnknownChanged}, nil
+	}
+	key := names[0]
+	if names[1] != "" {
+		key += "/" + names[1]
+	}
+	return k.changed(names), k.apply(t, key, path, data, mod)
+}
+
+func put[V any](t *table[V], key, path string, data []byte, mod int64) error {
+	if data == nil {
+		t.Delete(key)
+		return nil
+	}
+	v, err := decode[V](path, data)
+	if err != nil {
+		return err
+	}
+	t.Set(key, row[V]{v, mod})
+	return nil
+}
+
+func decode[V any](path string, data []byte) (*V, error) {
+	v := new(V)
+	if err := unmarshal(data, v); err != nil {
+		return nil, fmt.Errorf("stored record %s: %w", path, err)
+	}
+	return v, nil
+}
+
+func rows[V any](of func(*tables) *table[V]) func(*tables) iter.Seq2[string, int64] {
+	return func(t *tables) iter.Seq2[string, int64] {
+		return func(yield func(string, int64) bool) {
+			of(t).Scan(func(k string, r row[V]) bool { return yield(k, r.mod) })
+		}
+	}
+}
+
+func taskRows(mod func(*taskRow) int64) func(*tables) iter.Seq2[string, int64] {
+	return func(t *tables) iter.Seq2[string, int64] {
+		return func(yield func(string, int64) bool) {
+			t.tasks.Scan(func(k string, r *taskRow) bool { return mod(r) == 0 || yield(k, mod(r)) })
+		}
+	}
+}
+
+// diff lists the records that differ between two states.
+func diff(was, is *tables) []Change {
+	var changes []Change
+	for i := range kinds {
+		k := &kinds[i]
+		nextOld, stopOld := iter.Pull2(k.rows(was))
+		nextNew, stopNew := iter.Pull2(k.rows(is))
+		a, amod, oka := nextOld()
+		b, bmod, okb := nextNew()
+		for oka || okb {
+			switch {
+			case !okb || oka && a < b:
+				changes = append(changes, k.changedAt(a))
+				a, amod, oka = nextOld()
+			case !oka || b < a:
+				changes = append(changes, k.changedAt(b))
+				b, bmod, okb = nextNew()
+			default:
+				if amod != bmod {
+					changes = append(changes, k.changedAt(b))
+				}
+				a, amod, oka = nextOld()
+				b, bmod, okb = nextNew()
+			}
+		}
+		stopOld()
+		stopNew()
+	}
+	return changes
+}

@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// ErrNotEmpty says that a restore would go over something.
+var ErrNotEmpty = errors.New("there is state already, and a backup is only restored where there is none")
+
+// Restore writes a backup below an empty prefix. The backup is checked as a
+// whole before anything is written, and the installation's record, without
+// which nothing opens the state, is written last.
+func Restore(ctx context.Context, client *clientv3.Client, prefix string, r io.ReadSeeker) (BackupInfo, error) {
+	info, err := readBackup(r, nil)
+	if err != nil {
+		return info, err
+	}
+	if _, err := r.Seek(0, io.SeekStart); err != nil {
+		return info, err
+	}
+	w := &restorer{client: client, prefix: prefix, mark: prefix + "/restoring"}
+	if err := w.begin(ctx); err != nil {
+		return info, err
+	}
+	if _, err := readBackup(r, func(rec backupRecord) error { return w.put(ctx, rec) }); err != nil {
+		return info, err
+	}
+	if err := w.flush(ctx); err != nil {
+		return info, err
+	}
+	in := info.Installation
+	in.Base += info.Revision
+	return info, w.finish(ctx, &in)
+}
+
+type restorer struct {
+	client       *clientv3.Client
+	prefix, mark string
+	marked       int64 // revision of the mark: nobody else restores here
+	ops          []clientv3.Op
+	bytes        int
+}
+
+func (w *restorer) begin(ctx context.Context) error {
+	r, err := w.client.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(w.prefix+"/"), "=", 0).WithPrefix()).
+		Then(clientv3.OpPut(w.mark, "{}")).Commit()
+	if err != nil {
+		return fmt.Errorf("etcd: %w", err)
+	}
+	if !r.Succeeded {
+		return fmt.Errorf("etcd below %s: %w", w.prefix, ErrNotEmpty)
+	}
+	w.marked = r.Header.Revision
+	return nil
+}
+
+func (w *restorer) put(ctx context.Context, rec backupRecord) error {
+	if len(w.ops) == maxOps-1 || w.bytes+len(rec.Value) > batchBytes {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
+	w.ops = append(w.ops, clientv3.OpPut(w.prefix+"/"+rec.Key, string(rec.Value)))
+	w.bytes += len(rec.Value) + len(rec.Key)
+	return nil
+}
+
+func (w *restorer) flush(ctx context.Context) error {
+	if len(w.ops) == 0 {
+		return nil
+	}
+	r, err := w.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(w.mark), "=", w.marked)).Then(w.ops...).Commit()
+	if err != nil {
+		return fmt.Errorf("etcd: %w", err)
+	}
+	if !r.Succeeded {
+		return fmt.Errorf("etcd below %s was changed by another during the restore", w.prefix)
+	}
+	w.ops, w.bytes = nil, 0
+	return nil
+}
+
+func (w *restorer) finish(ctx context.Context, in *Installation) error {
+	data, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	w.ops = []clientv3.Op{clientv3.OpPut(formatKey(w.prefix), string(data)), clientv3.OpDelete(w.mark)}
+	return w.flush(ctx)
+}

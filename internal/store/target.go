@@ -1,0 +1,166 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+// Target is where an installation's state lies: in a data directory, as given
+// to Embed, or on an external etcd.
+type Target struct {
+	Dir     string
+	Connect *ConnectConfig // instead of Dir
+	Prefix  string         // "/ashore" unless set
+}
+
+// DefaultPrefix is that of every key.
+const DefaultPrefix = "/ashore"
+
+// BackupFile backs a target up into a new file that only its owner can read.
+// It may be in use: the etcd of a running server is asked over its socket, that
+// of a stopped one is started for the time.
+func BackupFile(ctx context.Context, t Target, path string) (info BackupInfo, err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return info, fmt.Errorf("%s exists already", path)
+	}
+	client, done, err := t.open(ctx)
+	if err != nil {
+		return info, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	f, err := os.CreateTemp(filepath.Dir(path), ".ashore-backup-*") // 0600
+	if err != nil {
+		return info, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	for try := 0; ; try++ {
+		info, err = Backup(ctx, client, or(t.Prefix, DefaultPrefix), f)
+		if !errors.Is(err, rpctypes.ErrCompacted) || try == 3 {
+			break
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return info, errors.Join(err, f.Close())
+		}
+		if err := f.Truncate(0); err != nil {
+			return info, errors.Join(err, f.Close())
+		}
+	}
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return info, err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return info, err
+	}
+	return info, syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// open returns a client of the target's etcd, and what to call when done.
+func (t Target) open(ctx context.Context) (*clientv3.Client, func() error, error) {
+	if t.Connect != nil {
+		c, err := Connect(ctx, *t.Connect)
+		if err != nil {
+			return nil, nil, err
+		}
+		return c, func() error { return ended(c.Close()) }, nil
+	}
+	if _, err := os.Stat(memberDir(t.Dir)); err != nil {
+		return nil, nil, fmt.Errorf("there is no state in %s: %w", t.Dir, err)
+	}
+	e, err := Embed(ctx, t.Dir)
+	if held := new(HeldError); errors.As(err, &held) {
+		return t.join(ctx)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return e.Client, e.Close, nil
+}
+
+// join reaches the embedded etcd of another process.
+func (t Target) join(ctx context.Context) (*clientv3.Client, func() error, error) {
+	run, f := reach(filepath.Join(t.Dir, "run"))
+	done := func() error {
+		if f == nil {
+			return nil
+		}
+		return f.Close()
+	}
+	url := unixURL(filepath.Join(run, socketName))
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{url.String()}, Logger: zap.NewNop(), Context: ctx})
+	if err != nil {
+		return nil, nil, errors.Join(err, done())
+	}
+	return c, func() error { return errors.Join(ended(c.Close()), done()) }, nil
+}
+
+func memberDir(dir string) string { return filepath.Join(dir, "etcd", "member") }
+
+// RestoreFile restores a backup into a target that is empty. A data directory
+// has the state whole or not at all.
+func RestoreFile(ctx context.Context, t Target, path string) (info BackupInfo, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return info, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	prefix := or(t.Prefix, DefaultPrefix)
+	if t.Connect != nil {
+		client, done, err := t.open(ctx)
+		if err != nil {
+			return info, err
+		}
+		info, err = Restore(ctx, client, prefix, f)
+		return info, errors.Join(err, done())
+	}
+	if err := os.MkdirAll(t.Dir, 0o700); err != nil {
+		return info, err
+	}
+	lock, err := lockDir(t.Dir)
+	if err != nil {
+		return info, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if _, err := os.Stat(memberDir(t.Dir)); err == nil {
+		return info, fmt.Errorf("data directory %s: %w", t.Dir, ErrNotEmpty)
+	}
+	// It becomes the directory's state when it is whole.
+	part := filepath.Join(t.Dir, "restoring")
+	if err := os.RemoveAll(part); err != nil { // of an interrupted restore
+		return info, err
+	}
+	e, err := Embed(ctx, part)
+	if err != nil {
+		return info, err
+	}
+	info, err = Restore(ctx, e.Client, prefix, f)
+	if err := errors.Join(err, e.Close()); err != nil {
+		return info, errors.Join(err, os.RemoveAll(part))
+	}
+	if err := os.Remove(filepath.Join(t.Dir, "etcd")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return info, err
+	}
+	if err := os.Rename(filepath.Join(part, "etcd"), filepath.Join(t.Dir, "etcd")); err != nil {
+		return info, err
+	}
+	return info, errors.Join(os.RemoveAll(part), syncDir(t.Dir))
+}
