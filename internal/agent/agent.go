@@ -1,0 +1,214 @@
+// Package agent is the host's side of Ashore: it registers the machine with a
+// control plane, runs the tasks that it is sent on a container engine, and
+// reports what becomes of them.
+//
+//	           ┌───────────────── Agent.Run ─────────────────┐
+//	control ◀──┤ session: API, ACS, TCS     control socket ──┼──▶ ashore host …
+//	plane   ──▶│    │ orders     ▲ reports                   │
+//	           │    ▼            │                           │
+//	           │ engine: Step(state, event) → actions        │
+//	           │    │ journal (bbolt)                        │
+//	           └────┼────────────────────────────────────────┘
+//	                ▼ runtime: Docker Engine
+//
+// It may be killed at any moment: containers outlive it, and the next start
+// takes them up again.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ashore/ashore/internal/agent/cgroup"
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/docker"
+	"github.com/ashore/ashore/internal/agent/session"
+)
+
+// Agent is one host's agent.
+type Agent struct{ Config Config }
+
+// Run works until the context ends, which is no error; containers go on. It
+// fails at once where it could never work: unreadable settings, or a journal
+// that another agent holds.
+func (a Agent) Run(ctx context.Context) (err error) {
+	cfg := a.Config
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Getenv == nil {
+		cfg.Getenv = os.Getenv
+	}
+	if cfg.Version == "" {
+		cfg.Version = "dev"
+	}
+	if cfg.Credentials == nil {
+		cfg.Credentials = FileCredentials(cfg.Dir)
+	}
+	if cfg.Settings == nil {
+		s, err := ReadSettings(cfg.Dir)
+		if err != nil {
+			return err
+		}
+		cfg.Settings = &s
+	}
+	if cfg.Settings.InstallationID == "" || cfg.Settings.Server == "" {
+		return fmt.Errorf("agent: %s lacks server or installationId", SettingsFile)
+	}
+	opts, err := readOptions(cfg.Getenv)
+	if err != nil {
+		return fmt.Errorf("agent: %w", err)
+	}
+	var j *journal.Journal
+	if !cfg.NoJournal {
+		if j, err = journal.Open(filepath.Join(cfg.Dir, JournalFile), cfg.Log); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, j.Close()) }()
+	}
+	rt := cfg.Runtime
+	if rt == nil {
+		d, err := docker.New("")
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		rt = d
+	}
+	info, err := reach(ctx, rt, cfg.Log)
+	if err != nil {
+		return nil // the context ended while the engine was away
+	}
+	host := describe(cfg, opts, info)
+	eng, sess, err := build(cfg, opts, info, host, rt, j)
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+	if err := a.resume(ctx, cfg, j, eng, sess); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return sess.Run(ctx) })
+	if !cfg.NoSocket {
+		group.Go(func() error { return serveControl(ctx, cfg, eng, sess) })
+	}
+	return group.Wait()
+}
+
+// reach waits for the container engine.
+func reach(ctx context.Context, rt runtime.Runtime, log *slog.Logger) (runtime.Info, error) {
+	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 10*time.Second) {
+		info, err := rt.Info(ctx)
+		if err == nil || ctx.Err() != nil {
+			return info, ctx.Err()
+		}
+		log.Warn("container engine does not answer, waiting for it", "err", err)
+		select {
+		case <-time.After(delay):
+		case <-ctx.Done():
+			return info, ctx.Err()
+		}
+	}
+}
+
+func describe(cfg Config, o options, info runtime.Info) session.Host {
+	h := session.Host{
+		CPU: int64(info.CPUs) * 1024, Memory: info.Memory>>20 - o.reservedMiB,
+		ReservedTCP: o.reservedTCP, ReservedUDP: o.reservedUDP, Architecture: architecture(info.Architecture),
+		LogDrivers: logDrivers(o, info.LogDrivers), VolumeDrivers: info.VolumeDrivers,
+		MachineID: cfg.MachineID, Custom: o.attributes, Tags: o.tags,
+	}
+	if cfg.CPU > 0 {
+		h.CPU = cfg.CPU
+	}
+	if cfg.Memory > 0 {
+		h.Memory = cfg.Memory
+	}
+	if h.MachineID == "" {
+		h.MachineID = machineID(cfg.Dir, cfg.Settings.InstallationID)
+	}
+	if _, minor, ok := strings.Cut(info.APIVersion, "."); ok {
+		h.APIMinor, _ = strconv.Atoi(minor)
+	}
+	if p, ok := ownPort(cfg.Settings.Server); ok && !slices.Contains(h.ReservedTCP, p) {
+		h.ReservedTCP = append(slices.Clone(h.ReservedTCP), p)
+	}
+	return h
+}
+
+func build(cfg Config, o options, info runtime.Info, host session.Host, rt runtime.Runtime, j *journal.Journal) (*engine.Engine, *session.Session, error) {
+	var sess *session.Session
+	ec := engine.Config{
+		Runtime: rt, Journal: j, Log: cfg.Log.With("part", "engine"),
+		InstallationID: cfg.Settings.InstallationID, Region: cfg.Settings.Region,
+		Total:    engine.Resources{CPU: host.CPU, Memory: host.Memory},
+		Reserved: engine.Resources{TCP: host.ReservedTCP, UDP: host.ReservedUDP},
+		PortLow:  o.low, PortHigh: o.high, PullBehavior: o.pull, StopTimeout: o.stop, CleanupWait: o.clean, Parallel: cfg.Parallel,
+		OnReport: func(arn string) { sess.Report(arn) },
+	}
+	if info.Engine == "docker" {
+		ec.ProbePort = engine.ProbePort
+		root := cgroup.Root{Mount: "/sys/fs/cgroup", Name: "ecs", Version: info.CgroupVersion}
+		if o.taskLimits && os.Geteuid() == 0 && info.CgroupParents == runtime.CgroupPath && root.Usable() {
+			ec.Cgroups = &root
+			host.TaskLimits = true
+		}
+	}
+	eng := engine.New(ec)
+	sess, err := session.New(session.Config{
+		Server: cfg.Settings.Server, Region: cfg.Settings.Region, Cluster: clusterOr(cfg.Settings.Cluster),
+		Credentials: cfg.Credentials, Version: cfg.Version, EngineName: info.Version, Host: host,
+		Engine: eng, Journal: j, Log: cfg.Log.With("part", "session"), MetricsEvery: cfg.MetricsEvery,
+	})
+	if err != nil {
+		eng.Close()
+	}
+	return eng, sess, err
+}
+
+func clusterOr(c string) string {
+	if c == "" {
+		return "default"
+	}
+	return c
+}
+
+// resume takes up what an earlier run left, before any new order can come.
+func (a Agent) resume(ctx context.Context, cfg Config, j *journal.Journal, eng *engine.Engine, sess *session.Session) error {
+	if err := eng.Load(); err != nil {
+		return err
+	}
+	id := sess.Identity()
+	if id.InstanceArn == "" && j != nil {
+		arn, cluster, err := eng.InstanceFromEngine(ctx)
+		if err != nil {
+			return err
+		}
+		if arn != "" {
+			cfg.Log.Warn("journal was lost; instance found again by its containers' labels", "instance", arn)
+			id = session.Identity{InstanceArn: arn, Cluster: cluster}
+		}
+	}
+	if id.InstanceArn != "" {
+		if err := sess.Adopt(id); err != nil {
+			return err
+		}
+	}
+	return eng.Run(ctx)
+}

@@ -1,0 +1,383 @@
+package agenttest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/link/tcs"
+)
+
+// Submitted is a SubmitTaskStateChange as it came.
+type Submitted struct {
+	Cluster            string
+	Task               string
+	Status             string
+	Reason             string
+	PullStartedAt      float64
+	ExecutionStoppedAt float64
+	Containers         []struct {
+		ContainerName   string
+		RuntimeID       string `json:"runtimeId"`
+		Status          string
+		ExitCode        *int
+		ImageDigest     string
+		Reason          string
+		NetworkBindings []struct {
+			BindIP        string
+			ContainerPort int
+			HostPort      int
+			Protocol      string
+		}
+	}
+}
+
+// Plane is a stand-in control plane: it takes what an agent sends, and lets a
+// test answer, order and disturb.
+type Plane struct {
+	*httptest.Server
+	t testing.TB
+
+	// Refuse, if set, answers an operation with an error: its code, or "".
+	Refuse func(operation string, body []byte) string
+	// RefuseUpgrade, if set, names the error that a websocket is refused with.
+	RefuseUpgrade func(path string) string
+	Extensions    bool
+
+	mu         sync.Mutex
+	registered []map[string]any
+	submitted  []Submitted
+	changed    chan struct{} // closed and replaced with each news
+	received   []acs.Message
+	telemetry  []tcs.Message
+	line       *websocket.Conn
+	upgrades   []http.Header
+	queries    []string
+	instances  int
+	seq        int64
+}
+
+// NewPlane starts one; it is closed when the test ends.
+func NewPlane(t testing.TB) *Plane {
+	p := &Plane{t: t, changed: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /", p.api)
+	mux.HandleFunc("GET /acs/ws", p.acs)
+	mux.HandleFunc("GET /tcs/ws", p.tcs)
+	p.Server = httptest.NewServer(mux)
+	t.Cleanup(func() {
+		p.Drop(websocket.StatusGoingAway)
+		p.CloseClientConnections()
+		p.Close()
+	})
+	return p
+}
+
+func (p *Plane) news() {
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+func (p *Plane) api(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	p.mu.Lock()
+	refuse := p.Refuse
+	p.mu.Unlock()
+	if refuse != nil {
+		if code := refuse(operation, body); code != "" {
+			status := http.StatusBadRequest
+			if code == "ServerException" {
+				status = http.StatusInternalServerError
+			}
+			w.WriteHeader(status)
+			fmt.Fprintf(w, `{"__type":%q,"message":"refused by the test"}`, code)
+			return
+		}
+	}
+	if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=") {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"__type":"MissingAuthenticationTokenException","message":"unsigned"}`)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch operation {
+	case "RegisterContainerInstance":
+		var in map[string]any
+		if err := json.Unmarshal(body, &in); err != nil {
+			p.t.Error(err)
+		}
+		arn, _ := in["containerInstanceArn"].(string)
+		if arn == "" {
+			p.instances++
+			arn = fmt.Sprintf("arn:aws:ecs:us-east-1:000000000000:container-instance/%s/%032d", in["cluster"], p.instances)
+		}
+		p.registered = append(p.registered, in)
+		json.NewEncoder(w).Encode(map[string]any{"containerInstance": map[string]any{"containerInstanceArn": arn, "attributes": in["attributes"]}})
+	case "DiscoverPollEndpoint":
+		json.NewEncoder(w).Encode(map[string]any{"endpoint": p.URL + "/acs", "telemetryEndpoint": p.URL + "/tcs/"})
+	case "SubmitTaskStateChange":
+		var in Submitted
+		if err := json.Unmarshal(body, &in); err != nil {
+			p.t.Error(err)
+		}
+		p.submitted = append(p.submitted, in)
+		fmt.Fprint(w, "{}")
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `{"__type":"ClientException","message":"not here"}`)
+	}
+	p.news()
+}
+
+func (p *Plane) refusedUpgrade(w http.ResponseWriter, r *http.Request) bool {
+	p.mu.Lock()
+	refuse := p.RefuseUpgrade
+	p.mu.Unlock()
+	if refuse == nil {
+		return false
+	}
+	name := refuse(r.URL.Path)
+	if name == "" {
+		return false
+	}
+	w.WriteHeader(http.StatusBadRequest)
+	w.Write(acs.Refusal(name, "refused by the test"))
+	return true
+}
+
+func (p *Plane) acs(w http.ResponseWriter, r *http.Request) {
+	if p.refusedUpgrade(w, r) {
+		return
+	}
+	if p.Extensions {
+		w.Header().Set(acs.ExtensionsHeader, acs.ExtensionsVersion)
+	}
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	conn.SetReadLimit(32 << 20)
+	p.mu.Lock()
+	p.line = conn
+	p.queries = append(p.queries, r.URL.RawQuery)
+	p.upgrades = append(p.upgrades, r.Header.Clone())
+	p.news()
+	p.mu.Unlock()
+	for {
+		_, data, err := conn.Read(context.Background())
+		if err != nil {
+			return
+		}
+		m, err := acs.Decode(data)
+		p.mu.Lock()
+		if err != nil {
+			p.t.Error(err)
+		} else {
+			p.received = append(p.received, m)
+		}
+		p.news()
+		p.mu.Unlock()
+	}
+}
+
+func (p *Plane) tcs(w http.ResponseWriter, r *http.Request) {
+	if p.refusedUpgrade(w, r) {
+		return
+	}
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	for {
+		_, data, err := conn.Read(context.Background())
+		if err != nil {
+			return
+		}
+		header, body, err := tcs.Split(data)
+		if err == nil && header.Get("Authorization") == "" {
+			err = fmt.Errorf("unsigned frame")
+		}
+		var m tcs.Message
+		if err == nil {
+			m, err = tcs.Decode(body)
+		}
+		p.mu.Lock()
+		if err != nil {
+			p.t.Error(err)
+		} else {
+			p.telemetry = append(p.telemetry, m)
+		}
+		p.news()
+		p.mu.Unlock()
+		if ack, err := tcs.Encode(&tcs.AckPublishMetric{}); err == nil {
+			conn.Write(context.Background(), websocket.MessageText, ack)
+		}
+	}
+}
+
+// Drop closes the connection for orders.
+func (p *Plane) Drop(code websocket.StatusCode) {
+	p.mu.Lock()
+	line := p.line
+	p.line = nil
+	p.mu.Unlock()
+	if line != nil {
+		line.Close(code, "dropped by the test")
+	}
+}
+
+// Set changes the plane's settings safely.
+func (p *Plane) Set(fn func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fn()
+}
+
+// Wait waits until what is true, which is asked with the plane locked.
+func Wait[T any](p *Plane, what string, look func() (T, bool)) T {
+	p.t.Helper()
+	limit := time.After(60 * time.Second)
+	for {
+		p.mu.Lock()
+		v, ok := look()
+		changed := p.changed
+		p.mu.Unlock()
+		if ok {
+			return v
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			p.t.Fatalf("waited for %s in vain; submitted: %+v", what, p.submitted)
+		}
+	}
+}
+
+// Connected waits for a connection for orders.
+func (p *Plane) Connected() {
+	p.t.Helper()
+	Wait(p, "a connection", func() (struct{}, bool) { return struct{}{}, p.line != nil })
+}
+
+// Send sends a message to the agent.
+func (p *Plane) Send(m acs.Message) {
+	p.t.Helper()
+	p.Connected()
+	data, err := acs.Encode(m)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.mu.Lock()
+	line := p.line
+	p.mu.Unlock()
+	if err := line.Write(context.Background(), websocket.MessageText, data); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Order sends tasks and returns the message's id.
+func (p *Plane) Order(instance string, tasks ...acs.Task) string {
+	p.t.Helper()
+	p.mu.Lock()
+	p.seq++
+	seq := p.seq
+	p.mu.Unlock()
+	id := Hex(8)
+	p.Send(&acs.PayloadMessage{MessageID: id, ClusterArn: "cluster", ContainerInstanceArn: instance, SeqNum: seq, Tasks: tasks})
+	return id
+}
+
+// Instance waits for the n-th registration and returns its ARN.
+func (p *Plane) Instance(n int) string {
+	p.t.Helper()
+	return Wait(p, "registration", func() (string, bool) {
+		if len(p.registered) < n {
+			return "", false
+		}
+		in := p.registered[n-1]
+		if arn, _ := in["containerInstanceArn"].(string); arn != "" {
+			return arn, true
+		}
+		return fmt.Sprintf("arn:aws:ecs:us-east-1:000000000000:container-instance/%s/%032d", in["cluster"], p.instances), true
+	})
+}
+
+// Reported waits for a task's report of a status.
+func (p *Plane) Reported(task, status string) Submitted {
+	p.t.Helper()
+	return Wait(p, status+" of "+task, func() (Submitted, bool) {
+		for _, s := range p.submitted {
+			if s.Task == task && s.Status == status {
+				return s, true
+			}
+		}
+		return Submitted{}, false
+	})
+}
+
+// Received waits for a message of the agent that fits.
+func Received[M acs.Message](p *Plane, fits func(M) bool) M {
+	p.t.Helper()
+	var zero M
+	return Wait(p, "a "+acs.TypeOf(zero), func() (M, bool) {
+		for _, m := range p.received {
+			if m, ok := m.(M); ok && fits(m) {
+				return m, true
+			}
+		}
+		return zero, false
+	})
+}
+
+// Telemetry waits for a telemetry message that fits.
+func Telemetry[M tcs.Message](p *Plane, fits func(M) bool) M {
+	p.t.Helper()
+	var zero M
+	return Wait(p, "a "+tcs.TypeOf(zero), func() (M, bool) {
+		for _, m := range p.telemetry {
+			if m, ok := m.(M); ok && fits(m) {
+				return m, true
+			}
+		}
+		return zero, false
+	})
+}
+
+// Queries of the connections for orders so far.
+func (p *Plane) Queries() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.queries...)
+}
+
+// Registrations so far.
+func (p *Plane) Registrations() []map[string]any {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]map[string]any(nil), p.registered...)
+}
+
+// All reports so far.
+func (p *Plane) All() []Submitted {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]Submitted(nil), p.submitted...)
+}
+
+// Locked is All for use inside Wait, where the plane is locked.
+func (p *Plane) Locked() []Submitted { return p.submitted }

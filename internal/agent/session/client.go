@@ -1,0 +1,201 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/ashore/ashore/internal/aws/sigv4"
+)
+
+// Credentials of the host's own principal. They redact themselves.
+type Credentials struct {
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+}
+
+func (c Credentials) String() string       { return "credentials " + c.AccessKeyID }
+func (c Credentials) GoString() string     { return c.String() }
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// APIError is an error that the control plane answered.
+type APIError struct {
+	Operation string
+	Status    int
+	Code      string
+	Message   string
+}
+
+func (e *APIError) Error() string { return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message) }
+
+// retryable: the same request may fare better later.
+func (e *APIError) retryable() bool {
+	return e.Status >= 500 || e.Status == http.StatusTooManyRequests ||
+		strings.Contains(e.Code, "Throttl") || e.Code == "LimitExceededException" || e.Code == "ServerException"
+}
+
+func code(err error) string {
+	var e *APIError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+const (
+	callTimeout  = 42 * time.Second
+	maxResponse  = 4 << 20
+	targetPrefix = "AmazonEC2ContainerServiceV20141113."
+	// The server's Date has whole seconds: a smaller difference tells nothing.
+	skewThreshold = 2 * time.Second
+)
+
+// client makes signed calls of the API. Constant but for the clock.
+type client struct {
+	server string
+	region string
+	agent  string
+	creds  func() (Credentials, error)
+	http   *http.Client
+	ahead  atomic.Int64 // server's clock less ours, ns
+}
+
+func newClient(server, region, version string, creds func() (Credentials, error)) *client {
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.MaxIdleConnsPerHost = 16
+	return &client{
+		server: strings.TrimSuffix(server, "/") + "/", region: region, creds: creds,
+		agent: "Ashore Agent - " + version, http: &http.Client{Transport: tr},
+	}
+}
+
+// now is the time by the server's clock.
+func (c *client) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// learn takes the server's time from an answer.
+func (c *client) learn(h http.Header) {
+	at, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return
+	}
+	diff := time.Until(at)
+	if diff.Abs() <= skewThreshold {
+		diff = 0
+	}
+	c.ahead.Store(int64(diff))
+}
+
+func (c *client) sign(r *http.Request, body []byte) error {
+	k, err := c.creds()
+	if err != nil {
+		return fmt.Errorf("credentials: %w", err)
+	}
+	sigv4.Signer{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, Region: c.region, Service: "ecs", Now: c.now}.Sign(r, body)
+	return nil
+}
+
+// call makes one call. A refusal for the clock is answered by one more, at the
+// server's time.
+func (c *client) call(ctx context.Context, operation string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", operation, err)
+	}
+	before := c.ahead.Load()
+	err = c.once(ctx, operation, body, out)
+	if cd := code(err); (cd == "InvalidSignatureException" || cd == "RequestExpired" || cd == "RequestTimeTooSkewed") && c.ahead.Load() != before {
+		err = c.once(ctx, operation, body, out)
+	}
+	return err
+}
+
+func (c *client) once(ctx context.Context, operation string, body []byte, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.server, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("%s: %w", operation, err)
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	req.Header.Set("X-Amz-Target", targetPrefix+operation)
+	req.Header.Set("User-Agent", c.agent)
+	if err := c.sign(req, body); err != nil {
+		return err
+	}
+	res, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("%s: %w", operation, err)
+	}
+	defer res.Body.Close()
+	c.learn(res.Header)
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxResponse))
+	if err != nil {
+		return fmt.Errorf("%s: %w", operation, err)
+	}
+	if res.StatusCode/100 != 2 {
+		e := &APIError{Operation: operation, Status: res.StatusCode, Code: http.StatusText(res.StatusCode)}
+		var b struct {
+			Type    string `json:"__type"`
+			Message string `json:"message"`
+		}
+		if json.Unmarshal(data, &b) == nil && b.Type != "" {
+			e.Code, e.Message = b.Type[strings.LastIndexByte(b.Type, '#')+1:], b.Message
+		}
+		return e
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return fmt.Errorf("%s: answer: %w", operation, err)
+	}
+	return nil
+}
+
+// backoff grows from min by factor to max, with a jitter of a fifth.
+type backoff struct {
+	min, max time.Duration
+	factor   float64
+	next     time.Duration
+}
+
+func (b *backoff) reset() { b.next = 0 }
+
+func (b *backoff) delay() time.Duration {
+	if b.next == 0 {
+		b.next = b.min
+	}
+	d := b.next
+	b.next = min(time.Duration(float64(b.next)*b.factor), b.max)
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// sleep waits, and tells whether the context still holds.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// seconds is a time as the API takes it: seconds with milliseconds.
+type seconds time.Time
+
+func (s seconds) MarshalJSON() ([]byte, error) {
+	return fmt.Appendf(nil, "%.3f", float64(time.Time(s).UnixMilli())/1000), nil
+}
+
+func (s seconds) IsZero() bool { return time.Time(s).IsZero() }

@@ -1,0 +1,324 @@
+// Package session is the agent's side of the conversation with the control
+// plane: it registers the host, keeps the two websockets up (ACS for orders, TCS
+// for telemetry) and delivers the engine's reports. It decides nothing about
+// tasks; the engine does.
+//
+//	Run ── register ── discover ──┬── ACS: payloads → engine, acks ←
+//	                              ├── TCS: metrics, health →
+//	                              └── outbox: engine's reports → SubmitTaskStateChange
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// Config of a Session.
+type Config struct {
+	Server      string // URL of the API
+	Region      string
+	Cluster     string
+	Credentials func() (Credentials, error) // asked for each request, so that changed keys count at once
+	Version     string
+	EngineName  string // "DockerVersion: …" without the prefix
+	Host        Host
+	Engine      *engine.Engine
+	Journal     *journal.Journal // nil: a new instance each time
+	Log         *slog.Logger
+
+	// Paces; zero values are the protocol's own.
+	MetricsEvery time.Duration
+}
+
+// Identity is what the host is registered as.
+type Identity struct {
+	InstanceArn string `json:"instanceArn"`
+	Cluster     string `json:"cluster"`
+}
+
+// Session with one control plane.
+type Session struct {
+	cfg    Config
+	log    *slog.Logger
+	api    *client
+	outbox *outbox
+	creds  *credentials
+
+	mu        sync.Mutex
+	id        Identity
+	latest    int64 // highest seqNum or timeline seen
+	manifest  string
+	connected bool // ACS
+	everMet   bool // ACS was up once in this process
+	beat      chan struct{}
+	anew      chan struct{} // closed when the host shall register anew
+	moveErr   chan error
+	endpoints *endpoints
+}
+
+const (
+	identityKey = "identity"
+	sequenceKey = "sequence"
+)
+
+// New prepares a session and reads who the host was.
+func New(cfg Config) (*Session, error) {
+	if cfg.MetricsEvery == 0 {
+		cfg.MetricsEvery = 20 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Session{
+		cfg: cfg, log: cfg.Log, creds: newCredentials(),
+		beat: make(chan struct{}, 1), anew: make(chan struct{}),
+	}
+	s.api = newClient(cfg.Server, cfg.Region, cfg.Version, cfg.Credentials)
+	s.outbox = newOutbox(s)
+	if cfg.Journal == nil {
+		return s, nil
+	}
+	data, err := cfg.Journal.Get(journal.Meta, identityKey)
+	if err == nil && data != nil {
+		err = json.Unmarshal(data, &s.id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: identity: %w", err)
+	}
+	if data, err = cfg.Journal.Get(journal.Meta, sequenceKey); err == nil && data != nil {
+		err = json.Unmarshal(data, &s.latest)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: sequence: %w", err)
+	}
+	return s, nil
+}
+
+// Identity is who the host is registered as, or last was.
+func (s *Session) Identity() Identity {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.id
+}
+
+// Adopt sets an identity found otherwise, for a host whose journal is lost.
+func (s *Session) Adopt(id Identity) error { return s.setIdentity(id) }
+
+// Connected tells whether orders can reach the host.
+func (s *Session) Connected() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connected
+}
+
+// Cluster is the one that the host shall be in.
+func (s *Session) Cluster() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg.Cluster
+}
+
+func (s *Session) setIdentity(id Identity) error {
+	s.mu.Lock()
+	s.id = id
+	s.mu.Unlock()
+	if id.InstanceArn != "" {
+		s.cfg.Engine.SetInstance(id.InstanceArn, id.Cluster)
+	}
+	if s.cfg.Journal == nil {
+		return nil
+	}
+	data, err := json.Marshal(id)
+	if err != nil {
+		return err
+	}
+	return s.cfg.Journal.Put(journal.Meta, identityKey, data).Wait()
+}
+
+// raise notes a sequence number and tells whether it is news.
+func (s *Session) raise(n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n <= s.latest {
+		return false
+	}
+	s.latest = n
+	if s.cfg.Journal != nil {
+		if data, err := json.Marshal(n); err == nil {
+			s.cfg.Journal.Put(journal.Meta, sequenceKey, data)
+		}
+	}
+	return true
+}
+
+// Report tells that a task has a report. It never blocks.
+func (s *Session) Report(taskArn string) { s.outbox.notify(taskArn) }
+
+// ErrBusy refuses a move while tasks live here.
+var ErrBusy = errors.New("the host still has tasks")
+
+// Move registers the host anew, as a new instance of a cluster. It returns when
+// that is done or cannot be.
+func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
+	if n := s.cfg.Engine.Live(); n > 0 {
+		return Identity{}, fmt.Errorf("%w: %d of them", ErrBusy, n)
+	}
+	s.mu.Lock()
+	if s.moveErr != nil {
+		s.mu.Unlock()
+		return Identity{}, errors.New("the host is being moved already")
+	}
+	before := s.cfg.Cluster
+	s.cfg.Cluster = cluster
+	done := make(chan error, 1)
+	s.moveErr = done
+	close(s.anew)
+	s.anew = make(chan struct{})
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.moveErr = nil
+		s.mu.Unlock()
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			s.mu.Lock()
+			s.cfg.Cluster = before
+			s.mu.Unlock()
+			return Identity{}, err
+		}
+		return s.Identity(), nil
+	case <-ctx.Done():
+		return Identity{}, ctx.Err()
+	}
+}
+
+// Run speaks with the control plane until the context ends. It returns nil then.
+func (s *Session) Run(ctx context.Context) error {
+	fresh := false // register as a new instance
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		anew, moved := s.anew, s.moveErr
+		s.mu.Unlock()
+		fresh = fresh || moved != nil
+		if err := s.registerUnless(ctx, anew, fresh, moved); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if errors.Is(err, context.Canceled) { // a move came in between
+				continue
+			}
+			if moved != nil { // the cluster asked for can't be had: back to what was
+				moved <- err
+				fresh = false
+				s.restoreCluster()
+				continue
+			}
+			return err
+		}
+		if moved != nil {
+			select {
+			case moved <- nil:
+			default:
+			}
+		}
+		s.serve(ctx, anew)
+		fresh = true
+	}
+	return nil
+}
+
+// registerUnless registers and gives up when anew is closed.
+func (s *Session) registerUnless(ctx context.Context, anew <-chan struct{}, fresh bool, moved chan error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	done := make(chan struct{})
+	defer close(done)
+	wg.Go(func() {
+		select {
+		case <-anew:
+			cancel()
+		case <-done:
+		}
+	})
+	return s.register(ctx, fresh, moved)
+}
+
+// restoreCluster returns to the cluster of the identity that still holds.
+func (s *Session) restoreCluster() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.id.Cluster != "" {
+		s.cfg.Cluster = s.id.Cluster
+	}
+	s.moveErr = nil
+}
+
+// serve keeps everything up under one registration.
+func (s *Session) serve(ctx context.Context, anew <-chan struct{}) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.endpoints = &endpoints{}
+	s.mu.Unlock()
+	var group errgroup.Group
+	group.Go(func() error { s.runACS(ctx); return nil })
+	group.Go(func() error { s.runTCS(ctx); return nil })
+	group.Go(func() error { s.outbox.run(ctx); return nil })
+	select {
+	case <-ctx.Done():
+	case <-anew:
+	}
+	cancel()
+	_ = group.Wait() // they return no errors
+}
+
+// forgetCredentials drops credentials of tasks that are gone.
+func (s *Session) forgetCredentials() {
+	s.creds.keep(s.cfg.Engine.Knows)
+}
+
+// credentials of tasks' roles: in memory only.
+type credentials struct {
+	mu    sync.Mutex
+	byKey map[string]acs.Credentials // task ARN and role type
+}
+
+func newCredentials() *credentials { return &credentials{byKey: map[string]acs.Credentials{}} }
+
+func credentialsKey(task, role string) string { return role + "\x00" + task }
+
+func (c *credentials) put(task, role string, v acs.Credentials) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.byKey[credentialsKey(task, role)] = v
+}
+
+func (c *credentials) keep(knows func(string) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for k := range c.byKey {
+		for i := range k {
+			if k[i] == 0 {
+				if !knows(k[i+1:]) {
+					delete(c.byKey, k)
+				}
+				break
+			}
+		}
+	}
+}

@@ -1,0 +1,289 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/google/uuid"
+
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/link/tcs"
+)
+
+// runTCS keeps the socket for telemetry up.
+func (s *Session) runTCS(ctx context.Context) {
+	wait := backoff{min: time.Second, max: time.Minute, factor: 2}
+	inactive := backoff{min: inactiveMin, max: inactiveMax, factor: 2}
+	t := &telemetry{s: s, last: map[string]sample{}, status: tcs.StatusInitializing, changed: time.Now()}
+	for ctx.Err() == nil {
+		began := time.Now()
+		met, err := t.serve(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		lived := time.Since(began)
+		if lived >= stable {
+			wait.reset()
+		}
+		var d time.Duration
+		switch {
+		case errors.Is(err, errInactive):
+			d = inactive.delay()
+		case met && atOnce(err, lived) && websocket.CloseStatus(err) == websocket.StatusNormalClosure:
+		default:
+			d = wait.delay()
+		}
+		s.log.Debug("connection for telemetry lost", "err", err, "again", d.Round(time.Millisecond))
+		if !sleep(ctx, d) {
+			return
+		}
+	}
+}
+
+// telemetry gathers and sends. Only its own goroutine touches it.
+type telemetry struct {
+	s       *Session
+	last    map[string]sample // by container id
+	status  string
+	changed time.Time
+}
+
+// sample is what was last told of a container.
+type sample struct {
+	runtime.Stats
+	restarts int
+}
+
+func (t *telemetry) serve(ctx context.Context) (met bool, err error) {
+	_, base, err := t.s.discover(ctx, false)
+	if err != nil {
+		return false, err
+	}
+	id := t.s.Identity()
+	q := url.Values{
+		"agentHash": {"ashore"}, "agentVersion": {t.s.cfg.Version}, "cluster": {id.Cluster},
+		"containerInstance": {id.InstanceArn}, "dockerVersion": {t.s.cfg.EngineName},
+	}
+	address := base + "ws?" + q.Encode()
+	conn, _, err := t.s.dial(ctx, address)
+	if err != nil {
+		return false, err
+	}
+	defer conn.CloseNow()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	life := hold(conn)
+	defer life.stop()
+	broke := make(chan error, 1)
+	wg.Go(func() {
+		for {
+			_, data, err := conn.Read(ctx)
+			if err != nil {
+				broke <- err
+				return
+			}
+			if _, err := tcs.Decode(data); err == nil {
+				life.touch()
+			}
+		}
+	})
+	defer conn.CloseNow() // ends the reader before it is awaited
+	tick := time.NewTicker(t.s.cfg.MetricsEvery)
+	defer tick.Stop()
+	beat := false
+	for {
+		for _, m := range t.messages(ctx, id, beat) {
+			if err := t.send(ctx, conn, address, m); err != nil {
+				return true, err
+			}
+		}
+		beat = false
+	wait:
+		for {
+			select {
+			case <-tick.C:
+				break wait
+			case <-t.s.beat:
+				beat = true
+			case err := <-broke:
+				return true, err
+			case <-ctx.Done():
+				return true, ctx.Err()
+			}
+		}
+	}
+}
+
+// send signs a frame: as a GET of the upgrade's URL with the frame as its body.
+func (t *telemetry) send(ctx context.Context, conn *websocket.Conn, address string, m tcs.Message) error {
+	body, err := tcs.Encode(m)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	if err := t.s.api.sign(req, body); err != nil {
+		return err
+	}
+	h := http.Header{"Host": {req.Host}}
+	for _, k := range []string{"Authorization", "X-Amz-Date", "X-Amz-Content-Sha256"} {
+		if v := req.Header.Get(k); v != "" {
+			h.Set(k, v)
+		}
+	}
+	return write(ctx, conn, tcs.WithHeader(h, body))
+}
+
+// messages is everything to be told now.
+func (t *telemetry) messages(ctx context.Context, id Identity, beat bool) []tcs.Message {
+	now := tcs.Time{Time: t.s.api.now()}
+	var running []engine.TaskView
+	for _, v := range t.s.cfg.Engine.Tasks() {
+		if v.Status == acs.StatusRunning {
+			running = append(running, v)
+		}
+	}
+	meta := func() tcs.Metadata {
+		return tcs.Metadata{Cluster: id.Cluster, ContainerInstance: id.InstanceArn, MessageID: uuid.NewString()}
+	}
+	var out []tcs.Message
+	metrics := t.metrics(ctx, running)
+	if len(metrics) == 0 {
+		m := meta()
+		m.Fin, m.Idle = true, true
+		out = append(out, &tcs.PublishMetricsRequest{Metadata: m, Timestamp: now})
+	}
+	for len(metrics) > 0 {
+		n := min(len(metrics), tcs.MaxTasksPerMessage)
+		m := meta()
+		m.Fin = n == len(metrics)
+		out = append(out, &tcs.PublishMetricsRequest{Metadata: m, TaskMetrics: metrics[:n], Timestamp: now})
+		metrics = metrics[n:]
+	}
+	health := healthOf(running)
+	for len(health) > 0 {
+		n := min(len(health), tcs.MaxTasksPerMessage)
+		m := meta()
+		m.Fin = n == len(health)
+		out = append(out, &tcs.PublishHealthRequest{Metadata: m, Tasks: health[:n], Timestamp: now})
+		health = health[n:]
+	}
+	if beat {
+		out = append(out, t.instanceStatus(ctx, id, now))
+	}
+	return out
+}
+
+func healthOf(tasks []engine.TaskView) []tcs.TaskHealth {
+	var out []tcs.TaskHealth
+	for _, v := range tasks {
+		th := tcs.TaskHealth{TaskArn: v.Arn, TaskDefinitionFamily: v.Family, TaskDefinitionVersion: v.Version}
+		for _, c := range v.Containers {
+			if !c.HasCheck {
+				continue
+			}
+			h := tcs.ContainerHealth{ContainerName: c.Name, HealthStatus: c.Health, StatusSince: tcs.Time{Time: c.HealthAt}}
+			if h.HealthStatus == "" {
+				h.HealthStatus = tcs.HealthUnknown
+			}
+			if c.HealthAt.IsZero() {
+				h.StatusSince.Time = c.StartedAt
+			}
+			th.Containers = append(th.Containers, h)
+		}
+		if th.Containers != nil {
+			out = append(out, th)
+		}
+	}
+	return out
+}
+
+func (t *telemetry) instanceStatus(ctx context.Context, id Identity, now tcs.Time) tcs.Message {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	status := tcs.StatusOK
+	if err := t.s.cfg.Engine.Healthy(ctx); err != nil {
+		status = tcs.StatusImpaired
+		t.s.log.Error("container runtime does not answer", "err", err)
+	}
+	if status != t.status {
+		t.status, t.changed = status, now.Time
+	}
+	return &tcs.PublishInstanceStatusRequest{
+		Metadata:  tcs.InstanceStatusMetadata{Cluster: id.Cluster, ContainerInstance: id.InstanceArn, RequestID: uuid.NewString()},
+		Statuses:  []tcs.InstanceStatus{{Type: tcs.StatusContainerRuntime, Status: status, LastUpdated: now, LastStatusChange: tcs.Time{Time: t.changed}}},
+		Timestamp: now,
+	}
+}
+
+const mib = 1 << 20
+
+// metrics samples each running container once; what needs two samples is told
+// from the second on.
+func (t *telemetry) metrics(ctx context.Context, tasks []engine.TaskView) []tcs.TaskMetric {
+	var out []tcs.TaskMetric
+	live := map[string]sample{}
+	for _, v := range tasks {
+		tm := tcs.TaskMetric{TaskArn: v.Arn, TaskDefinitionFamily: v.Family, TaskDefinitionVersion: v.Version}
+		for _, c := range v.Containers {
+			if c.Status != acs.StatusRunning || c.RuntimeID == "" {
+				continue
+			}
+			now, err := t.s.cfg.Engine.Stats(ctx, c.RuntimeID)
+			if err != nil {
+				if !errors.Is(err, runtime.ErrNotFound) && ctx.Err() == nil {
+					t.s.log.Debug("no statistics", "container", c.Name, "err", err)
+				}
+				continue
+			}
+			before, two := t.last[c.RuntimeID]
+			live[c.RuntimeID] = sample{now, c.Restarts}
+			tm.ContainerMetrics = append(tm.ContainerMetrics, t.container(v, c, now, before, two))
+		}
+		if tm.ContainerMetrics != nil {
+			out = append(out, tm)
+		}
+	}
+	t.last = live
+	return out
+}
+
+func (t *telemetry) container(v engine.TaskView, c engine.ContainerView, now runtime.Stats, before sample, two bool) tcs.ContainerMetric {
+	m := tcs.ContainerMetric{ContainerName: c.Name}
+	one := func(f float64) *tcs.StatsSet { return &tcs.StatsSet{Min: f, Max: f, SampleCount: 1, Sum: f} }
+	count := func(n int64) *tcs.ULongStatsSet {
+		return &tcs.ULongStatsSet{Min: n, Max: n, SampleCount: 1, Sum: n}
+	}
+	m.MemoryStatsSet = one(float64(now.Memory) / mib)
+	m.StorageStatsSet = &tcs.StorageStatsSet{ReadSizeBytes: count(now.ReadBytes), WriteSizeBytes: count(now.WriteBytes)}
+	span := now.At.Sub(before.At)
+	if two && span > 0 && now.CPUs > 0 && now.CPU >= before.CPU {
+		m.CPUStatsSet = one(100 * float64(now.CPU-before.CPU) / float64(now.CPUs) / float64(span))
+	}
+	if now.HasNetwork && (v.NetworkMode == "" || v.NetworkMode == "bridge") {
+		n := &tcs.NetworkStatsSet{
+			RxBytes: count(now.RxBytes), RxDropped: count(now.RxDropped), RxErrors: count(now.RxErrors), RxPackets: count(now.RxPackets),
+			TxBytes: count(now.TxBytes), TxDropped: count(now.TxDropped), TxErrors: count(now.TxErrors), TxPackets: count(now.TxPackets),
+		}
+		if two && span > 0 {
+			n.RxBytesPerSecond = one(float64(now.RxBytes-before.RxBytes) / span.Seconds())
+			n.TxBytesPerSecond = one(float64(now.TxBytes-before.TxBytes) / span.Seconds())
+		}
+		m.NetworkStatsSet = n
+	}
+	if c.HasRestart {
+		m.RestartStatsSet = &tcs.RestartStatsSet{RestartCount: int64(c.Restarts - before.restarts)}
+	}
+	return m
+}
