@@ -7,6 +7,7 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/link/payload"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/uuid"
@@ -56,11 +57,11 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 			continue // the next step sends what is wanted now
 		}
 		if o.status == acs.StatusStopped {
-			m.Tasks = append(m.Tasks, acs.Task{Arn: x.taskARN(o.task), TaskClusterArn: x.clusterARN(), DesiredStatus: acs.StatusStopped})
+			m.Tasks = append(m.Tasks, payload.Stop(x.s.site, t.Task))
 			sent = append(sent, o)
 			continue
 		}
-		task, err := x.payload(snap, t)
+		task, err := x.run(snap, t)
 		if err != nil {
 			x.log.Error("link: task can't be sent", "task", o.task, "err", err)
 			x.orders.postpone([]*order{o}, time.Now().Add(ackWait))
@@ -79,12 +80,13 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 	return x.send(ctx, m)
 }
 
-func (x *session) payload(snap *store.Snapshot, t *fleet.TaskState) (acs.Task, error) {
+// run builds the order to run a task.
+func (x *session) run(snap *store.Snapshot, t *fleet.TaskState) (acs.Task, error) {
 	def, _ := snap.TaskDefinition(t.Family, t.Revision)
 	if def == nil {
 		return acs.Task{}, errNoDefinition
 	}
-	return x.s.cfg.Payload(x.s.site, t.Task, def)
+	return payload.Run(x.s.site, t.Task, def)
 }
 
 func (x *session) newPayload(snap *store.Snapshot) *acs.PayloadMessage {

@@ -2,11 +2,13 @@ package link
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
 )
@@ -41,7 +43,11 @@ func (s *Server) admit(r *http.Request, action, cluster, instance string) (peer,
 	caller := frontdoor.CallerFrom(ctx).Principal
 	arn := s.site.InstanceARN(p.cluster, p.id)
 	if err := s.cfg.Auth.Authorize(ctx, caller, action, []string{arn}); err != nil {
-		return peer{}, refusef(http.StatusForbidden, acs.AccessDeniedException, "%v", err)
+		if denied, ok := errors.AsType[*identity.Denied](err); ok {
+			return peer{}, refusef(http.StatusForbidden, acs.AccessDeniedException, "%v", denied)
+		}
+		s.cfg.Log.Warn("link: upgrade not authorized", "instance", p, "err", err)
+		return peer{}, refusef(http.StatusServiceUnavailable, acs.ServerException, "the call can't be authorized at the moment")
 	}
 	snap := s.store.Snapshot()
 	if inst := snap.Instance(p.cluster, p.id); inst == nil || inst.Status == fleet.InstanceInactive {

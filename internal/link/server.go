@@ -11,16 +11,10 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/coder/websocket"
 )
-
-// A PayloadFunc turns a placed task and its definition into what agents take. An
-// error means that no agent could ever be told: the task is then stopped with
-// the error's text.
-type PayloadFunc func(site fleet.Site, t *fleet.Task, d *fleet.TaskDefinition) (acs.Task, error)
 
 // A HealthSink is told what agents say of their containers' health. Nothing of
 // telemetry is ever stored. It is called from many goroutines and must not
@@ -29,14 +23,13 @@ type HealthSink interface {
 	Health(cluster, instance string, m *tcs.PublishHealthRequest)
 }
 
-// Config is what a Server needs. Store, Auth, ID and Payload must be set.
+// Config is what a Server needs. Store, Auth and ID must be set.
 type Config struct {
-	Store   *store.Store
-	Auth    frontdoor.Authorizer
-	ID      string // names this server's process in session records
-	Payload PayloadFunc
-	Health  HealthSink // may be nil
-	Log     *slog.Logger
+	Store  *store.Store
+	Auth   frontdoor.Authorizer
+	ID     string     // names this server's process in session records
+	Health HealthSink // may be nil
+	Log    *slog.Logger
 	// Heartbeat is the mean time between two heartbeats: 30 s unless set. An
 	// agent that sees no message for a minute hangs up.
 	Heartbeat time.Duration
@@ -70,8 +63,8 @@ type Server struct {
 // New begins to serve. On a store that no other process shares, session records
 // that an earlier process has left are removed first.
 func New(ctx context.Context, cfg Config) (*Server, error) {
-	if cfg.Store == nil || cfg.Auth == nil || cfg.Payload == nil || cfg.ID == "" {
-		return nil, errors.New("link: store, authorizer, payload and id must be set")
+	if cfg.Store == nil || cfg.Auth == nil || cfg.ID == "" {
+		return nil, errors.New("link: store, authorizer and id must be set")
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()

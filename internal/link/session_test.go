@@ -16,6 +16,9 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/coder/websocket"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -188,19 +191,18 @@ func TestASlowAgentDelaysNobody(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
 	seed(t, st)
-	s := w.server("s1", st, func(c *Config) {
-		c.WriteWait = 5 * time.Second
-		c.Payload = func(site fleet.Site, task *fleet.Task, d *fleet.TaskDefinition) (acs.Task, error) {
-			p, err := minimalPayload(site, task, d)
-			p.Overrides = strings.Repeat("x", 1<<20)
-			return p, err
-		}
-	})
+	put(t, st, store.TaskDefinitionKey("big", 1), &fleet.TaskDefinition{Family: "big", Revision: 1, Definition: &ecs.RegisterTaskDefinitionInput{
+		Family: aws.String("big"), ContainerDefinitions: []types.ContainerDefinition{{
+			Name: aws.String("main"), Image: aws.String("i"), Command: []string{strings.Repeat("x", 1<<20)},
+		}},
+	}})
+	s := w.server("s1", st, func(c *Config) { c.WriteWait = 5 * time.Second })
 	slow, quick := instance(t, st), instance(t, st)
 	connect(t, s, slow, manners{deaf: true})
 	b := connect(t, s, quick, manners{})
 	for range 30 {
-		task(t, st, slow)
+		id := fleet.NewID()
+		put(t, st, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: slow, Family: "big", Revision: 1})
 	}
 	began := time.Now()
 	for range 5 {

@@ -70,7 +70,7 @@ type server struct {
 
 func (w *world) server(id string, st *store.Store, adapt ...func(*Config)) *server {
 	cfg := Config{
-		Store: st, Auth: identity.NewAuthorizer(st), ID: id, Payload: minimalPayload,
+		Store: st, Auth: identity.NewAuthorizer(st), ID: id,
 		Log: slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})).With("server", id),
 	}
 	for _, f := range adapt {
@@ -100,15 +100,6 @@ func (s *server) close() {
 		}
 		s.http.Close()
 	})
-}
-
-// minimalPayload is enough for a scripted agent.
-func minimalPayload(site fleet.Site, t *fleet.Task, d *fleet.TaskDefinition) (acs.Task, error) {
-	out := acs.Task{Arn: site.TaskARN(t.Cluster, t.ID), DesiredStatus: acs.StatusRunning, Family: t.Family, Version: "1"}
-	for _, c := range d.Definition.ContainerDefinitions {
-		out.Containers = append(out.Containers, acs.Container{Name: aws.ToString(c.Name), Image: aws.ToString(c.Image), Essential: true})
-	}
-	return out, nil
 }
 
 // put writes records as if they had been there all the time.
