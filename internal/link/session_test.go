@@ -56,6 +56,9 @@ func TestATasksLifeOnOneSession(t *testing.T) {
 	}
 	report(t, st, id, fleet.TaskStopped)
 	a.nothing(st, inst)
+	steady := task(t, st, inst)
+	next[*acs.PayloadMessage](a)
+	report(t, st, steady, fleet.TaskRunning)
 	a.drop()
 	eventually(t, "the record goes with the connection", func() bool { return st.Snapshot().Session("c", inst) == nil })
 	// What was never reported is sent again, the rest is not.
