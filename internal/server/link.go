@@ -9,14 +9,13 @@ import (
 
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/link"
-	"github.com/ashore/ashore/internal/link/payload"
 	"github.com/ashore/ashore/internal/store"
 )
 
 // newLink begins to serve the agents' sessions.
 func newLink(ctx context.Context, st *store.Store, auth frontdoor.Authorizer, log *slog.Logger) (*link.Server, error) {
 	l, err := link.New(ctx, link.Config{
-		Store: st, Auth: auth, ID: uuid.NewString(), Payload: payload.Run, Log: log,
+		Store: st, Auth: auth, ID: uuid.NewString(), Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("serve the agents: %w", err)
