@@ -172,7 +172,7 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 	}
 	eng := engine.New(ec)
 	sess, err := session.New(session.Config{
-		Server: cfg.Settings.Server, Region: cfg.Settings.Region, Cluster: clusterOr(cfg.Settings.Cluster),
+		Server: cfg.Settings.Server, Others: cfg.Settings.Others, Region: cfg.Settings.Region, Cluster: clusterOr(cfg.Settings.Cluster),
 		Credentials: cfg.Credentials, Version: cfg.Version, EngineName: info.Version, Host: host,
 		Engine: eng, Journal: j, Log: cfg.Log.With("part", "session"), MetricsEvery: cfg.MetricsEvery,
 	})

@@ -24,11 +24,12 @@ import (
 
 // Settings are the agent's config.json.
 type Settings struct {
-	Server         string `json:"server"`
-	Cluster        string `json:"cluster"`
-	InstallationID string `json:"installationId"`
-	Region         string `json:"region"`
-	Account        string `json:"account"`
+	Server         string   `json:"server"`
+	Others         []string `json:"others,omitempty"` // further servers of the same control plane
+	Cluster        string   `json:"cluster"`
+	InstallationID string   `json:"installationId"`
+	Region         string   `json:"region"`
+	Account        string   `json:"account"`
 }
 
 // Names of the files in the agent's folder.

@@ -30,6 +30,7 @@ func (s *Session) runACS(ctx context.Context) {
 	failures := 0
 	for ctx.Err() == nil {
 		began := time.Now()
+		_, turn := s.api.server()
 		met, err := s.serveACS(ctx, failures >= 3)
 		if ctx.Err() != nil {
 			return
@@ -43,6 +44,9 @@ func (s *Session) runACS(ctx context.Context) {
 			}
 		} else {
 			failures++
+			if !errors.Is(err, errInactive) && s.api.another(turn) {
+				s.log.Info("going over to another server")
+			}
 		}
 		var d time.Duration
 		switch {

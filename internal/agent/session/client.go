@@ -59,23 +59,41 @@ const (
 	skewThreshold = 2 * time.Second
 )
 
-// client makes signed calls of the API. Constant but for the clock.
+// client makes signed calls of the API. Constant but for the clock and the
+// server in use.
 type client struct {
-	server string
-	region string
-	agent  string
-	creds  func() (Credentials, error)
-	http   *http.Client
-	ahead  atomic.Int64 // server's clock less ours, ns
+	servers []string     // URLs with a slash at the end
+	turn    atomic.Int64 // servers[turn % len(servers)] is in use
+	region  string
+	agent   string
+	creds   func() (Credentials, error)
+	http    *http.Client
+	ahead   atomic.Int64 // server's clock less ours, ns
 }
 
-func newClient(server, region, version string, creds func() (Credentials, error)) *client {
+func newClient(servers []string, region, version string, creds func() (Credentials, error)) *client {
 	tr := http.DefaultTransport.(*http.Transport).Clone()
 	tr.MaxIdleConnsPerHost = 16
-	return &client{
-		server: strings.TrimSuffix(server, "/") + "/", region: region, creds: creds,
+	c := &client{
+		region: region, creds: creds,
 		agent: "Ashore Agent - " + version, http: &http.Client{Transport: tr},
 	}
+	for _, s := range servers {
+		c.servers = append(c.servers, strings.TrimSuffix(s, "/")+"/")
+	}
+	return c
+}
+
+// server is the one in use, and its turn.
+func (c *client) server() (url string, turn int64) {
+	turn = c.turn.Load()
+	return c.servers[turn%int64(len(c.servers))], turn
+}
+
+// another goes over to the next server, if there are several and nobody has done
+// so since turn.
+func (c *client) another(turn int64) bool {
+	return len(c.servers) > 1 && c.turn.CompareAndSwap(turn, turn+1)
 }
 
 // now is the time by the server's clock.
@@ -104,7 +122,7 @@ func (c *client) sign(r *http.Request, body []byte) error {
 }
 
 // call makes one call. A refusal for the clock is answered by one more, at the
-// server's time.
+// server's time; a server that can't be reached by a try at each of the others.
 func (c *client) call(ctx context.Context, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -115,13 +133,27 @@ func (c *client) call(ctx context.Context, operation string, in, out any) error 
 	if cd := code(err); (cd == "InvalidSignatureException" || cd == "RequestExpired" || cd == "RequestTimeTooSkewed") && c.ahead.Load() != before {
 		err = c.once(ctx, operation, body, out)
 	}
+	for range len(c.servers) - 1 {
+		var lost *lostError
+		if !errors.As(err, &lost) || ctx.Err() != nil {
+			break
+		}
+		err = c.once(ctx, operation, body, out)
+	}
 	return err
 }
+
+// lostError is a call that got no answer: whether it took effect is not known.
+type lostError struct{ err error }
+
+func (e *lostError) Error() string { return e.err.Error() }
+func (e *lostError) Unwrap() error { return e.err }
 
 func (c *client) once(ctx context.Context, operation string, body []byte, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.server, bytes.NewReader(body))
+	server, turn := c.server()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
 	}
@@ -133,7 +165,8 @@ func (c *client) once(ctx context.Context, operation string, body []byte, out an
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s: %w", operation, err)
+		c.another(turn)
+		return &lostError{fmt.Errorf("%s: %w", operation, err)}
 	}
 	defer res.Body.Close()
 	c.learn(res.Header)

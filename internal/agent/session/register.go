@@ -188,6 +188,7 @@ func clusterName(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
 // endpoints of the two websockets, cached.
 type endpoints struct {
 	acs, tcs string
+	turn     int64 // of the server that gave them
 	until    time.Time
 }
 
@@ -198,6 +199,9 @@ func (s *Session) discover(ctx context.Context, again bool) (acsURL, tcsURL stri
 	s.mu.Lock()
 	ep, id := *s.endpoints, s.id
 	s.mu.Unlock()
+	if _, turn := s.api.server(); turn != ep.turn {
+		again = true
+	}
 	if ep.acs != "" && !again && time.Now().Before(ep.until) {
 		return ep.acs, ep.tcs, nil
 	}
@@ -214,7 +218,8 @@ func (s *Session) discover(ctx context.Context, again bool) (acsURL, tcsURL stri
 		}
 		return "", "", err
 	}
-	ep = endpoints{acs: slash(out.Endpoint), tcs: slash(out.TelemetryEndpoint), until: time.Now().Add(endpointsLife)}
+	_, turn := s.api.server()
+	ep = endpoints{acs: slash(out.Endpoint), tcs: slash(out.TelemetryEndpoint), turn: turn, until: time.Now().Add(endpointsLife)}
 	if ep.acs == "" || ep.tcs == "" {
 		return "", "", fmt.Errorf("DiscoverPollEndpoint: an endpoint is missing")
 	}

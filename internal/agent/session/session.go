@@ -26,7 +26,8 @@ import (
 
 // Config of a Session.
 type Config struct {
-	Server      string // URL of the API
+	Server      string   // URL of the API
+	Others      []string // of further servers of the same control plane, tried in turn
 	Region      string
 	Cluster     string
 	Credentials func() (Credentials, error) // asked for each request, so that changed keys count at once
@@ -84,7 +85,7 @@ func New(cfg Config) (*Session, error) {
 		cfg: cfg, log: cfg.Log, creds: newCredentials(),
 		beat: make(chan struct{}, 1), anew: make(chan struct{}),
 	}
-	s.api = newClient(cfg.Server, cfg.Region, cfg.Version, cfg.Credentials)
+	s.api = newClient(append([]string{cfg.Server}, cfg.Others...), cfg.Region, cfg.Version, cfg.Credentials)
 	s.outbox = newOutbox(s)
 	if cfg.Journal == nil {
 		return s, nil
