@@ -1,0 +1,338 @@
+// Package conformance is the behaviour that the agent relies on in a container
+// engine, as tests that each runtime runs.
+package conformance
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/agenttest"
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// Label is what all containers of the suite carry, with the value in Target.
+const Label = "dev.ashore.conformance"
+
+// Target is an engine to be tested. Image understands the commands of
+// agenttest's probe, and Absent is a reference that is not there.
+type Target struct {
+	Runtime      runtime.Runtime
+	Image        string
+	Absent       string
+	Installation string // value of Label
+}
+
+const patience = 30 * time.Second
+
+// Run runs the suite.
+func Run(t *testing.T, open func(t *testing.T) Target) {
+	for name, test := range map[string]func(*testing.T, Target){
+		"life": life, "exit codes": exitCodes, "names": names, "killing": killing, "removal": removal,
+		"listing": listing, "ports": ports, "absences": absences, "volumes": volumes, "events of others": others,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func (x Target) spec(name string, command ...string) runtime.Spec {
+	return runtime.Spec{
+		Name: "ashore-conformance-" + name + "-" + agenttest.Hex(6), Image: x.Image, Command: command, Network: "bridge",
+		Labels: map[string]string{Label: x.Installation, "case": name},
+	}
+}
+
+func (x Target) create(t *testing.T, s runtime.Spec) string {
+	t.Helper()
+	c, err := x.Runtime.Create(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.ID
+}
+
+func (x Target) phase(t *testing.T, id string) runtime.Container {
+	t.Helper()
+	c, err := x.Runtime.Inspect(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// follow collects the events of this target's containers.
+func (x Target) follow(t *testing.T, labels map[string]string) <-chan runtime.Event {
+	t.Helper()
+	out := make(chan runtime.Event, 100)
+	ctx, cancel := context.WithCancel(context.Background())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() {
+		done <- x.Runtime.Events(ctx, labels, func() { close(ready) }, func(e runtime.Event) { out <- e })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("events ended: %v", err)
+		}
+	})
+	select {
+	case <-ready:
+	case err := <-done:
+		t.Fatal(err)
+	}
+	return out
+}
+
+func expect(t *testing.T, events <-chan runtime.Event, kind runtime.EventKind, id string) runtime.Event {
+	t.Helper()
+	for {
+		select {
+		case e := <-events:
+			if e.Kind == kind && e.ID == id {
+				return e
+			}
+			t.Logf("passed over: %+v", e)
+		case <-time.After(patience):
+			t.Fatalf("no event %s", kind)
+		}
+	}
+}
+
+func life(t *testing.T, x Target) {
+	events := x.follow(t, map[string]string{Label: x.Installation})
+	id := x.create(t, x.spec("life", "sleep", "60"))
+	if c := x.phase(t, id); c.Phase != runtime.PhaseCreated || !c.StartedAt.IsZero() {
+		t.Errorf("created: %+v", c)
+	}
+	before := time.Now()
+	for range 2 { // the second time changes nothing
+		if err := x.Runtime.Start(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := x.phase(t, id); c.Phase != runtime.PhaseRunning || c.StartedAt.Before(before.Add(-time.Second)) || c.Labels["case"] != "life" {
+		t.Errorf("running: %+v", c)
+	}
+	if e := expect(t, events, runtime.EventStarted, id); e.Labels["case"] != "life" {
+		t.Errorf("%+v", e)
+	}
+	for range 2 {
+		if err := x.Runtime.Stop(t.Context(), id, 10*time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := x.phase(t, id); c.Phase != runtime.PhaseExited || c.ExitCode != 143 || c.FinishedAt.Before(c.StartedAt) {
+		t.Errorf("stopped: %+v", c)
+	}
+	if e := expect(t, events, runtime.EventExited, id); e.ExitCode != 143 || time.Since(e.At).Abs() > time.Minute {
+		t.Errorf("%+v", e)
+	}
+	for range 2 {
+		if err := x.Runtime.Remove(t.Context(), id, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, events, runtime.EventRemoved, id)
+}
+
+func exitCodes(t *testing.T, x Target) {
+	events := x.follow(t, map[string]string{Label: x.Installation})
+	for _, want := range []int{0, 3} {
+		id := x.create(t, x.spec("exit", "exit", string(rune('0'+want))))
+		if err := x.Runtime.Start(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if e := expect(t, events, runtime.EventExited, id); e.ExitCode != want {
+			t.Errorf("%+v", e)
+		}
+		if c := x.phase(t, id); c.Phase != runtime.PhaseExited || c.ExitCode != want || c.OOMKilled {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+func names(t *testing.T, x Target) {
+	s := x.spec("names", "sleep", "60")
+	id := x.create(t, s)
+	if _, err := x.Runtime.Create(t.Context(), s); !errors.Is(err, runtime.ErrNameTaken) {
+		t.Errorf("second creation: %v", err)
+	}
+	if c := x.phase(t, s.Name); c.ID != id || c.Name != s.Name || c.Image != x.Image {
+		t.Errorf("by name: %+v", c)
+	}
+}
+
+func killing(t *testing.T, x Target) {
+	id := x.create(t, x.spec("killing", "deaf", "sleep", "60"))
+	if err := x.Runtime.Start(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := x.Runtime.Stop(t.Context(), id, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if c := x.phase(t, id); c.ExitCode != 137 || c.OOMKilled || time.Since(began) < time.Second {
+		t.Errorf("%+v after %s", c, time.Since(began))
+	}
+}
+
+func removal(t *testing.T, x Target) {
+	events := x.follow(t, map[string]string{Label: x.Installation})
+	id := x.create(t, x.spec("removal", "sleep", "60"))
+	if err := x.Runtime.Start(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.Runtime.Remove(t.Context(), id, false); !errors.Is(err, runtime.ErrRunning) {
+		t.Errorf("removal while it runs: %v", err)
+	}
+	if err := x.Runtime.Remove(t.Context(), id, true); err != nil {
+		t.Fatal(err)
+	}
+	// What recovery relies on: a start is told before the removal.
+	expect(t, events, runtime.EventStarted, id)
+	expect(t, events, runtime.EventRemoved, id)
+}
+
+func listing(t *testing.T, x Target) {
+	a, b := x.spec("listing", "sleep", "60"), x.spec("listing", "sleep", "60")
+	b.Labels = maps.Clone(b.Labels)
+	b.Labels["extra"] = "yes"
+	ida, idb := x.create(t, a), x.create(t, b)
+	if err := x.Runtime.Start(t.Context(), idb); err != nil {
+		t.Fatal(err)
+	}
+	for want, labels := range map[int]map[string]string{
+		2: {Label: x.Installation, "case": "listing"},
+		1: {Label: x.Installation, "case": "listing", "extra": "yes"},
+		0: {Label: x.Installation, "case": "listing", "extra": "no"},
+	} {
+		list, err := x.Runtime.List(t.Context(), labels)
+		if err != nil || len(list) != want {
+			t.Errorf("%v: %d, %v", labels, len(list), err)
+		}
+		for _, c := range list {
+			if c.ID == ida && c.Phase != runtime.PhaseCreated || c.ID == idb && c.Phase != runtime.PhaseRunning {
+				t.Errorf("%+v", c)
+			}
+		}
+	}
+}
+
+func ports(t *testing.T, x Target) {
+	// A port of the test's own choice could be someone's: try several.
+	var first string
+	var port int
+	for port = 42100; port < 42200; port++ {
+		s := x.spec("ports", "sleep", "60")
+		s.Ports = []runtime.Port{{ContainerPort: 80, HostPort: port, Protocol: "tcp"}}
+		created, err := x.Runtime.Create(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(created.Ports) != 1 || created.Ports[0] != s.Ports[0] {
+			t.Errorf("%+v", created.Ports)
+		}
+		err = x.Runtime.Start(t.Context(), created.ID)
+		if err == nil {
+			first = created.ID
+			break
+		}
+		if !errors.Is(err, runtime.ErrPortTaken) {
+			t.Fatal(err)
+		}
+	}
+	s := x.spec("ports", "sleep", "60")
+	s.Ports = []runtime.Port{{ContainerPort: 80, HostPort: port, Protocol: "tcp"}}
+	second := x.create(t, s)
+	if err := x.Runtime.Start(t.Context(), second); !errors.Is(err, runtime.ErrPortTaken) {
+		t.Errorf("second holder of a port: %v", err)
+	}
+	if c := x.phase(t, second); c.Phase != runtime.PhaseCreated {
+		t.Errorf("a container that could not start: %+v", c)
+	}
+	if c := x.phase(t, first); len(c.Ports) != 1 || c.Ports[0].HostPort != port {
+		t.Errorf("%+v", c)
+	}
+	host := x.spec("ports", "sleep", "60")
+	host.Network, host.Ports = "host", s.Ports
+	if c, err := x.Runtime.Create(t.Context(), host); err != nil || len(c.Ports) != 0 {
+		t.Errorf("host network: %+v %v", c, err)
+	}
+}
+
+func absences(t *testing.T, x Target) {
+	ctx := t.Context()
+	if _, err := x.Runtime.Image(ctx, x.Absent); !errors.Is(err, runtime.ErrNotFound) {
+		t.Errorf("image: %v", err)
+	}
+	s := x.spec("absences")
+	s.Image = x.Absent
+	if _, err := x.Runtime.Create(ctx, s); !errors.Is(err, runtime.ErrNotFound) {
+		t.Errorf("create: %v", err)
+	}
+	id := "ashore-conformance-absent"
+	if _, err := x.Runtime.Inspect(ctx, id); !errors.Is(err, runtime.ErrNotFound) {
+		t.Errorf("inspect: %v", err)
+	}
+	if err := x.Runtime.Start(ctx, id); !errors.Is(err, runtime.ErrNotFound) {
+		t.Errorf("start: %v", err)
+	}
+	if err := x.Runtime.Stop(ctx, id, time.Second); !errors.Is(err, runtime.ErrNotFound) {
+		t.Errorf("stop: %v", err)
+	}
+	if err := x.Runtime.Remove(ctx, id, true); err != nil {
+		t.Errorf("remove: %v", err)
+	}
+	if err := x.Runtime.RemoveVolume(ctx, id); err != nil {
+		t.Errorf("remove volume: %v", err)
+	}
+}
+
+func volumes(t *testing.T, x Target) {
+	name := "ashore-conformance-" + agenttest.Hex(6)
+	for range 2 {
+		if err := x.Runtime.CreateVolume(t.Context(), runtime.Volume{Name: name, Driver: "local", Labels: map[string]string{Label: x.Installation}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ok, err := x.Runtime.VolumeExists(t.Context(), name); !ok || err != nil {
+		t.Errorf("%v %v", ok, err)
+	}
+	if err := x.Runtime.RemoveVolume(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := x.Runtime.VolumeExists(t.Context(), name); ok || err != nil {
+		t.Errorf("%v %v", ok, err)
+	}
+	if err := x.Runtime.CreateVolume(t.Context(), runtime.Volume{Name: name, Driver: "ashore-no-such-driver"}); err == nil {
+		t.Error("a driver that is not there made a volume")
+	}
+}
+
+func others(t *testing.T, x Target) {
+	events := x.follow(t, map[string]string{Label: x.Installation, "mine": "yes"})
+	theirs := x.create(t, x.spec("others", "exit", "0"))
+	s := x.spec("others", "exit", "0")
+	s.Labels["mine"] = "yes"
+	mine := x.create(t, s)
+	for _, id := range []string{theirs, mine} {
+		if err := x.Runtime.Start(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for {
+		select {
+		case e := <-events:
+			if e.ID == theirs {
+				t.Fatalf("an event of another's container: %+v", e)
+			}
+			if e.ID == mine && e.Kind == runtime.EventExited {
+				return
+			}
+		case <-time.After(patience):
+			t.Fatal("no event")
+		}
+	}
+}

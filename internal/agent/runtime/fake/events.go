@@ -1,0 +1,79 @@
+package fake
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+type subscriber struct {
+	labels map[string]string
+	queue  []runtime.Event
+	wake   chan struct{}
+	cut    bool
+}
+
+// emitLocked queues an event for everyone whom it concerns.
+func (f *Fake) emitLocked(ev runtime.Event, c *container) {
+	ev.ID, ev.Labels, ev.At = c.ID, c.Labels, time.Now()
+	for s := range f.subs {
+		if carries(c.Labels, s.labels) {
+			s.queue = append(s.queue, ev)
+			s.poke()
+		}
+	}
+}
+
+func (s *subscriber) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// CutEvents breaks all event streams, as an engine's restart would.
+func (f *Fake) CutEvents() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.subs {
+		s.cut = true
+		s.queue = nil
+		s.poke()
+	}
+}
+
+// Events follows the engine.
+func (f *Fake) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
+	if err := f.begin(ctx, "events", "", 0); err != nil {
+		return err
+	}
+	s := &subscriber{labels: labels, wake: make(chan struct{}, 1)}
+	f.mu.Lock()
+	f.subs[s] = true
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		delete(f.subs, s)
+		f.mu.Unlock()
+	}()
+	subscribed()
+	for {
+		f.mu.Lock()
+		queue, cut := s.queue, s.cut
+		s.queue = nil
+		f.mu.Unlock()
+		for _, ev := range queue {
+			on(ev)
+		}
+		if cut {
+			return errors.New("fake: event stream cut")
+		}
+		select {
+		case <-s.wake:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package fake
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// Program is what a container does.
+type Program struct {
+	HasEnd      bool
+	After       time.Duration // until it ends by itself
+	Code        int
+	OOM         bool
+	Deaf        bool // to the stop signal
+	Health      string
+	HealthAfter time.Duration
+}
+
+// ParseProgram reads the commands `sleep SECONDS`, `exit CODE`, `deaf`,
+// `healthy SECONDS`, `unhealthy SECONDS`, `oom`, in turn; `http PORT`, `append
+// FILE LINE` and `env` take no time. What it does not know runs for ever.
+func ParseProgram(command []string) Program {
+	var p Program
+	for len(command) > 0 {
+		word := command[0]
+		command = command[1:]
+		number := func() float64 {
+			if len(command) == 0 {
+				return 0
+			}
+			v, err := strconv.ParseFloat(strings.TrimSpace(command[0]), 64)
+			if err != nil {
+				v = 0
+			}
+			command = command[1:]
+			return v
+		}
+		span := func() time.Duration { return time.Duration(number() * float64(time.Second)) }
+		switch word {
+		case "sleep":
+			p.After += span()
+			p.HasEnd = true
+		case "exit":
+			p.Code, p.HasEnd = int(number()), true
+			return p
+		case "deaf":
+			p.Deaf = true
+		case "healthy":
+			p.Health, p.HealthAfter = runtime.Healthy, span()
+		case "unhealthy":
+			p.Health, p.HealthAfter = runtime.Unhealthy, span()
+		case "oom":
+			p.OOM, p.Code, p.HasEnd = true, 137, true
+			return p
+		case "http":
+			number()
+		case "append":
+			command = command[min(2, len(command)):]
+		case "env":
+		default:
+			return Program{}
+		}
+	}
+	return p
+}
