@@ -109,8 +109,12 @@ func stopHostTasks(ctx context.Context, t *terminal, l local.Layout) error {
 	if err != nil {
 		return err
 	}
-	agent, running, err := local.Running(l.PID("agent"))
-	if err != nil || !server || !running || agent.Instance == "" {
+	_, running, err := local.Running(l.PID("agent"))
+	if err != nil || !server || !running {
+		return err
+	}
+	host, err := agentState(ctx, l)
+	if err != nil || host.InstanceArn == "" {
 		return err
 	}
 	admin, err := local.ReadAdmin(l)
@@ -120,8 +124,8 @@ func stopHostTasks(ctx context.Context, t *terminal, l local.Layout) error {
 	api := client.New(admin)
 	defer api.Close()
 	var arns []string
-	pages := ecs.NewListTasksPaginator(api.ECS, &ecs.ListTasksInput{Cluster: &agent.Cluster,
-		ContainerInstance: &agent.Instance, DesiredStatus: types.DesiredStatusRunning})
+	pages := ecs.NewListTasksPaginator(api.ECS, &ecs.ListTasksInput{Cluster: &host.Cluster,
+		ContainerInstance: &host.InstanceArn, DesiredStatus: types.DesiredStatusRunning})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -136,7 +140,7 @@ func stopHostTasks(ctx context.Context, t *terminal, l local.Layout) error {
 	// A task may have two minutes to stop, and a few of them share the engine.
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, errors.New("tasks did not stop within 5 minutes"))
 	defer cancel()
-	return stopTasks(ctx, api, agent.Cluster, arns)
+	return stopTasks(ctx, api, host.Cluster, arns)
 }
 
 // engineContainers finds the installation's containers, running or not.
@@ -154,7 +158,7 @@ func removeContainers(ctx context.Context, t *terminal, l local.Layout) error {
 	if err != nil {
 		return err
 	}
-	engine, _, _, err := dockerhost.Connect(ctx, os.Getenv)
+	engine, _, _, err := dockerhost.Connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"github.com/ashore/ashore/internal/dockerhost"
 )
@@ -13,7 +12,7 @@ type engineCommand struct{}
 func (engineCommand) Example() string { return "ashore engine" }
 
 func (engineCommand) Run(ctx context.Context, t *terminal) error {
-	c, version, host, err := dockerhost.Connect(ctx, os.Getenv)
+	c, version, host, err := dockerhost.Connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ashore/ashore/internal/agent"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
 )
@@ -40,15 +41,23 @@ func (h *hostMoveCommand) Run(ctx context.Context, t *terminal) error {
 		}
 		return hint.With(err, "start one by `ashore up --detach --cluster %s`", h.Cluster)
 	}
-	if err := agentCall(ctx, l, "/v1/move", map[string]string{"cluster": h.Cluster}); err != nil {
+	var moved agent.MoveOutput
+	if err := agentCall(ctx, l, http.MethodPost, "/v1/move", agent.MoveInput{Cluster: h.Cluster}, &moved); err != nil {
 		return err
 	}
-	t.printf("this host is registered in the cluster %s\n", h.Cluster)
+	t.printf("this host is registered in the cluster %s, as %s\n", moved.Cluster, moved.InstanceArn)
 	return nil
 }
 
-// agentCall posts to the agent's local socket.
-func agentCall(ctx context.Context, l local.Layout, path string, in any) error {
+// agentState asks the agent what it is doing.
+func agentState(ctx context.Context, l local.Layout) (agent.State, error) {
+	var s agent.State
+	err := agentCall(ctx, l, http.MethodGet, "/v1/state", nil, &s)
+	return s, err
+}
+
+// agentCall calls the agent's local socket.
+func agentCall(ctx context.Context, l local.Layout, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
@@ -60,7 +69,7 @@ func agentCall(ctx context.Context, l local.Layout, path string, in any) error {
 			return d.DialContext(ctx, "unix", l.AgentSocket())
 		},
 	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://agent"+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -70,20 +79,20 @@ func agentCall(ctx context.Context, l local.Layout, path string, in any) error {
 		return fmt.Errorf("ask the agent: %w", err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
 	if err != nil {
 		return fmt.Errorf("ask the agent: %w", err)
 	}
-	if resp.StatusCode/100 == 2 {
-		return nil
+	if resp.StatusCode == http.StatusOK {
+		return json.Unmarshal(answer, out)
 	}
-	var e struct{ Error, Hint string }
+	var e struct{ Error string }
 	if json.Unmarshal(answer, &e) != nil || e.Error == "" {
 		e.Error = strings.TrimSpace(string(answer))
 	}
 	err = fmt.Errorf("the agent refused: %s", e.Error)
-	if e.Hint != "" {
-		return hint.With(err, "%s", e.Hint)
+	if resp.StatusCode == http.StatusConflict {
+		return hint.With(err, "stop the tasks on this host by `aws ecs stop-task`, and try again")
 	}
 	return err
 }

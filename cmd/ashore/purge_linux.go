@@ -61,7 +61,7 @@ func planPurge(ctx context.Context, l local.Layout, sealKey string) (*purge, err
 	if _, err := os.Lstat(sealKey); err == nil {
 		p.files = append(p.files, sealKey)
 	}
-	if p.engine, _, _, err = dockerhost.Connect(ctx, os.Getenv); err != nil {
+	if p.engine, _, _, err = dockerhost.Connect(ctx); err != nil {
 		return nil, err
 	}
 	if p.containers, err = engineContainers(ctx, p.engine, p.installation); err != nil {

@@ -27,7 +27,7 @@ const (
 
 // runSample runs the sample task unless it runs, waits for it and fetches its page.
 func (r *raising) runSample(ctx context.Context, api *client.Client) error {
-	cluster := r.agent.Cluster
+	cluster := r.host.Cluster
 	begun := time.Now()
 	arn, err := findSample(ctx, api, cluster)
 	if err != nil {
@@ -45,7 +45,7 @@ func (r *raising) runSample(ctx context.Context, api *client.Client) error {
 	}
 	took := time.Since(begun)
 	name := lastPart(aws.ToString(task.TaskDefinitionArn))
-	if aws.ToString(task.ContainerInstanceArn) != r.agent.Instance {
+	if aws.ToString(task.ContainerInstanceArn) != r.host.InstanceArn {
 		r.printf("sample         task %s of %s runs on another host, %s\n", lastPart(arn), name, lastPart(aws.ToString(task.ContainerInstanceArn)))
 		return nil
 	}

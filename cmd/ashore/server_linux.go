@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/hint"
@@ -58,7 +57,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 
 	log := s.logger(t)
 	c := server.Config{
-		Dir: l.Server(), Prefix: s.EtcdPrefix, Site: fleet.Site{Account: s.Account, Region: s.Region},
+		Dir: l.Server(), Prefix: s.EtcdPrefix, External: s.external(log), Site: fleet.Site{Account: s.Account, Region: s.Region},
 		Version: version.Number, Log: log,
 		SealKey: func(installation string) string {
 			if s.SealKey != "" {
@@ -66,12 +65,6 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 			}
 			return l.SealKey(installation)
 		},
-	}
-	if len(s.EtcdEndpoints) > 0 {
-		c.External = &store.ConnectConfig{
-			Endpoints: s.EtcdEndpoints, CAFile: s.EtcdCA, CertFile: s.EtcdCert, KeyFile: s.EtcdKey,
-			User: s.EtcdUser, Password: os.Getenv("ASHORE_ETCD_PASSWORD"), Log: log,
-		}
 	}
 	srv, err := server.Open(ctx, c)
 	if err != nil {

@@ -1,17 +1,20 @@
 package main
 
+import (
+	"log/slog"
+	"os"
+
+	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/store"
+)
+
 // serverFlags are what `ashore server` can be told, by `ashore up` too.
 type serverFlags struct {
-	Listen        string   `default:"127.0.0.1:4700" placeholder:"ADDR" help:"Where to serve the API and the agents (default: 127.0.0.1:4700)."`
-	Account       string   `placeholder:"ID" help:"The account, 12 digits; set at the first start (default: 000000000000)."`
-	Region        string   `placeholder:"NAME" help:"The region; set at the first start (default: us-east-1)."`
-	SealKey       string   `env:"ASHORE_SEAL_KEY" placeholder:"FILE" help:"The key that seals secrets at rest. Default: a file outside the data folder."`
-	EtcdEndpoints []string `placeholder:"URL,…" help:"Keep the state in this etcd cluster instead of an embedded one."`
-	EtcdPrefix    string   `default:"/ashore" placeholder:"PREFIX" help:"Of every key in an external etcd (default: /ashore)."`
-	EtcdCA        string   `name:"etcd-ca" placeholder:"FILE" help:"Certificates that the external etcd's is signed by."`
-	EtcdCert      string   `name:"etcd-cert" placeholder:"FILE" help:"Our certificate for the external etcd."`
-	EtcdKey       string   `name:"etcd-key" placeholder:"FILE" help:"The key of our certificate."`
-	EtcdUser      string   `name:"etcd-user" placeholder:"NAME" help:"User for the external etcd; its password is read from ASHORE_ETCD_PASSWORD."`
+	Listen    string `default:"127.0.0.1:4700" placeholder:"ADDR" help:"Where to serve the API and the agents (default: 127.0.0.1:4700)."`
+	Account   string `placeholder:"ID" help:"The account, 12 digits; set at the first start (default: 000000000000)."`
+	Region    string `placeholder:"NAME" help:"The region; set at the first start (default: us-east-1)."`
+	SealKey   string `env:"ASHORE_SEAL_KEY" placeholder:"FILE" help:"The key that seals secrets at rest. Default: a file outside the data folder."`
+	etcdFlags `kong:"embed"`
 }
 
 // args are the flags as `ashore up` hands them to `ashore server`.
@@ -30,4 +33,29 @@ func (f serverFlags) args() []string {
 		args = append(args, "--etcd-endpoints", e)
 	}
 	return args
+}
+
+// etcdFlags say where the state lies, for every command that touches it.
+type etcdFlags struct {
+	EtcdEndpoints []string `placeholder:"URL,…" help:"Keep the state in this etcd cluster instead of an embedded one."`
+	EtcdPrefix    string   `default:"/ashore" placeholder:"PREFIX" help:"Of every key in an external etcd (default: /ashore)."`
+	EtcdCA        string   `name:"etcd-ca" placeholder:"FILE" help:"Certificates that the external etcd's is signed by."`
+	EtcdCert      string   `name:"etcd-cert" placeholder:"FILE" help:"Our certificate for the external etcd."`
+	EtcdKey       string   `name:"etcd-key" placeholder:"FILE" help:"The key of our certificate."`
+	EtcdUser      string   `name:"etcd-user" placeholder:"NAME" help:"User for the external etcd; its password is read from ASHORE_ETCD_PASSWORD."`
+}
+
+// external is nil for an embedded etcd.
+func (f etcdFlags) external(log *slog.Logger) *store.ConnectConfig {
+	if len(f.EtcdEndpoints) == 0 {
+		return nil
+	}
+	return &store.ConnectConfig{
+		Endpoints: f.EtcdEndpoints, CAFile: f.EtcdCA, CertFile: f.EtcdCert, KeyFile: f.EtcdKey,
+		User: f.EtcdUser, Password: os.Getenv("ASHORE_ETCD_PASSWORD"), Log: log,
+	}
+}
+
+func (f etcdFlags) target(l local.Layout) store.Target {
+	return store.Target{Dir: l.Server(), Connect: f.external(nil), Prefix: f.EtcdPrefix}
 }

@@ -12,8 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	dockerclient "github.com/moby/moby/client"
 
+	"github.com/ashore/ashore/internal/agent"
+	"github.com/ashore/ashore/internal/agent/session"
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/dockerhost"
 	"github.com/ashore/ashore/internal/hint"
@@ -27,7 +30,7 @@ type upCommand struct {
 	dataDir     `kong:"embed"`
 	serverFlags `kong:"embed"`
 	Detach      bool   `short:"d" help:"Return when everything runs, instead of staying until Ctrl-C."`
-	Cluster     string `default:"default" placeholder:"NAME" help:"The cluster that this host registers in (default: default)."`
+	Cluster     string `placeholder:"NAME" help:"The cluster that this host registers in at its first start (default: default)."`
 	Sample      bool   `default:"true" negatable:"" help:"Run a sample task that answers HTTP."`
 }
 
@@ -98,7 +101,7 @@ type raising struct {
 	up      bool     // control plane and agent run
 
 	admin  local.Admin
-	agent  local.Process
+	host   agent.State
 	engine *dockerclient.Client
 }
 
@@ -107,7 +110,7 @@ func (r *raising) raise(ctx context.Context) error {
 	if r.self, err = os.Executable(); err != nil {
 		return err
 	}
-	engine, version, host, err := dockerhost.Connect(ctx, os.Getenv)
+	engine, version, host, err := dockerhost.Connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -138,18 +141,23 @@ func (r *raising) raise(ctx context.Context) error {
 	defer stopLoading()
 	go func() { loaded <- r.loadImage(loadCtx) }()
 
-	r.agent, note, err = r.process(ctx, local.Start{
+	process, note, err := r.process(ctx, local.Start{
 		Process: "agent", Binary: r.self, Limit: agentLimit, Env: []string{"DOCKER_HOST=" + host},
-		Args: []string{"agent", "--data-dir", r.layout.Data, "--cluster", r.Cluster},
+		Args: []string{"agent", "--data-dir", r.layout.Data},
 	})
 	if err != nil {
 		stopLoading()
 		<-loaded
 		return err
 	}
-	r.printf("agent          cluster %s, process %d, %s\n", r.agent.Cluster, r.agent.PID, note)
-	if r.agent.Cluster != r.Cluster && r.Cluster != "default" {
-		r.note("note: this host is registered in %s; `%s host move --cluster %s` moves it", r.agent.Cluster, commandName(r.self), r.Cluster)
+	if r.host, err = agentState(ctx, r.layout); err != nil {
+		stopLoading()
+		<-loaded
+		return err
+	}
+	r.printf("agent          cluster %s, process %d, %s\n", r.host.Cluster, process.PID, note)
+	if r.host.Cluster != r.Cluster && r.Cluster != "" {
+		r.note("note: this host is registered in %s; `%s host move --cluster %s` moves it", r.host.Cluster, commandName(r.self), r.Cluster)
 	}
 	if err := <-loaded; err != nil {
 		return err
@@ -191,25 +199,27 @@ func (r *raising) loadImage(ctx context.Context) error {
 	return err
 }
 
-// agentConfig is the agent's config.json.
-type agentConfig struct {
-	Server         string `json:"server"`
-	Cluster        string `json:"cluster"`
-	InstallationID string `json:"installationId"`
-	Region         string `json:"region"`
-	Account        string `json:"account"`
-}
-
-// agentCredentials is the agent's credentials.json.
-type agentCredentials struct {
-	AccessKeyID     string `json:"accessKeyId"`
-	SecretAccessKey string `json:"secretAccessKey"`
-}
-
 // agentFiles writes what the agent starts with: its own credentials, made once,
 // and where the server is.
 func (r *raising) agentFiles(ctx context.Context, api *client.Client) error {
-	_, err := os.Stat(r.layout.AgentCredentials())
+	// The cluster is the agent's own once it has registered: host move changes it.
+	settings, err := agent.ReadSettings(r.layout.Agent())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		settings = agent.Settings{Cluster: "default"}
+		if r.Cluster != "" {
+			settings.Cluster = r.Cluster
+		}
+		if _, err := api.ECS.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &settings.Cluster}); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	case settings.InstallationID != r.admin.InstallationID:
+		return hint.With(fmt.Errorf("the agent in %s belongs to another installation, %s", r.layout.Agent(), settings.InstallationID),
+			"move that folder away, or bring that installation's server folder back")
+	}
+	_, err = os.Stat(r.layout.AgentCredentials())
 	if errors.Is(err, fs.ErrNotExist) {
 		name, err := os.Hostname()
 		if err != nil {
@@ -219,15 +229,15 @@ func (r *raising) agentFiles(ctx context.Context, api *client.Client) error {
 		if err != nil {
 			return err
 		}
-		if err := writeJSON(r.layout.AgentCredentials(), agentCredentials{k.AccessKeyID, k.SecretAccessKey}); err != nil {
+		if err := writeJSON(r.layout.AgentCredentials(), session.Credentials{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey}); err != nil {
 			return err
 		}
 	} else if err != nil {
 		return err
 	}
-	c := agentConfig{Server: r.admin.Endpoint, Cluster: r.Cluster, InstallationID: r.admin.InstallationID,
-		Region: r.admin.Region, Account: r.admin.Account}
-	return writeJSON(r.layout.AgentConfig(), c)
+	settings.Server, settings.InstallationID = r.admin.Endpoint, r.admin.InstallationID
+	settings.Region, settings.Account = r.admin.Region, r.admin.Account
+	return settings.Write(r.layout.Agent())
 }
 
 func writeJSON(path string, v any) error {
@@ -250,7 +260,7 @@ func (r *raising) undo() error {
 	if len(r.samples) > 0 && r.admin.Endpoint != "" {
 		api := client.New(r.admin)
 		defer api.Close()
-		errs = append(errs, stopTasks(ctx, api, r.agent.Cluster, r.samples))
+		errs = append(errs, stopTasks(ctx, api, r.host.Cluster, r.samples))
 	}
 	for i := len(r.started) - 1; i >= 0; i-- {
 		stopped, err := local.Stop(ctx, r.layout.PID(r.started[i]), stopGrace)
@@ -290,11 +300,11 @@ func (r *raising) next() {
 	r.printf("\nnext:\n")
 	r.printf("  eval \"$(%s env%s)\"\n", cmd, flag)
 	cluster := ""
-	if r.agent.Cluster != "default" {
-		cluster = " --cluster " + r.agent.Cluster
+	if r.host.Cluster != "default" {
+		cluster = " --cluster " + r.host.Cluster
 	}
 	r.printf("  aws ecs list-tasks%s\n", cluster)
-	r.printf("  aws ecs describe-container-instances%s --container-instances %s\n", cluster, lastPart(r.agent.Instance))
+	r.printf("  aws ecs describe-container-instances%s --container-instances %s\n", cluster, lastPart(r.host.InstanceArn))
 	r.printf("  %s down%s\n", cmd, flag)
 }
 

@@ -1,5 +1,5 @@
-// Package dockerhost finds the Docker Engine of this machine: the one that
-// DOCKER_HOST names, the system's, or the user's own rootless one.
+// Package dockerhost connects the command line to the Docker Engine of this
+// machine, and says what to do where none answers.
 package dockerhost
 
 import (
@@ -7,39 +7,23 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/moby/moby/client"
 
+	"github.com/ashore/ashore/internal/agent/runtime/docker"
 	"github.com/ashore/ashore/internal/hint"
 )
 
 // systemSocket is where the engine of the whole machine listens.
 const systemSocket = "/var/run/docker.sock"
 
-// Find returns the value that DOCKER_HOST should have for the engine to use.
-// The system's engine is preferred where this user may use it.
-func Find(getenv func(string) string) string {
-	if h := getenv("DOCKER_HOST"); h != "" {
-		return h
-	}
-	for _, socket := range []string{systemSocket, filepath.Join(getenv("XDG_RUNTIME_DIR"), "docker.sock")} {
-		if c, err := net.DialTimeout("unix", socket, time.Second); err == nil {
-			c.Close()
-			return "unix://" + socket
-		}
-	}
-	return "unix://" + systemSocket
-}
-
 // Connect connects to the engine and asks whether it answers. version is the
 // engine's, host the value of DOCKER_HOST for it.
-func Connect(ctx context.Context, getenv func(string) string) (c *client.Client, version, host string, err error) {
-	host = Find(getenv)
+func Connect(ctx context.Context) (c *client.Client, version, host string, err error) {
+	host = docker.Host() // as the agent finds it
 	c, err = client.New(client.WithTLSClientConfigFromEnv(), client.WithHost(host), client.WithAPIVersionFromEnv())
 	if err != nil {
 		return nil, "", host, fmt.Errorf("DOCKER_HOST: %w", err)

@@ -20,8 +20,6 @@ type Process struct {
 	Version  string `json:"version"`
 	Ready    bool   `json:"ready"`
 	Endpoint string `json:"endpoint,omitempty"`
-	Cluster  string `json:"cluster,omitempty"`  // the agent's
-	Instance string `json:"instance,omitempty"` // ARN of the agent's container instance
 }
 
 // ErrRunning is Claim's error where another process holds the file.

@@ -86,7 +86,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T) rig {
-	c, _, _, err := dockerhost.Connect(t.Context(), os.Getenv)
+	c, _, _, err := dockerhost.Connect(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ashore/ashore/internal/agent"
+	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/version"
+)
+
+// agentCommand is this host's agent: one process, until SIGTERM. It is ready
+// when orders can reach it.
+type agentCommand struct {
+	dataDir  `kong:"embed"`
+	logFlags `kong:"embed"`
+}
+
+func (agentCommand) Example() string {
+	return "ECS_RESERVED_MEMORY=512 ashore agent --data-dir ./data"
+}
+
+func (a *agentCommand) Run(ctx context.Context, t *terminal) (err error) {
+	l, err := a.layout()
+	if err != nil {
+		return err
+	}
+	if err := l.Make(); err != nil {
+		return hint.With(err, "use a folder that you may write, by --data-dir")
+	}
+	claim, err := local.TakeClaim(l.PID("agent"))
+	if errors.Is(err, local.ErrRunning) {
+		p, _, _ := local.Running(l.PID("agent"))
+		return hint.With(fmt.Errorf("an agent runs on %s already (process %d)", l.Data, p.PID), "stop it by `ashore down`, or use another folder by --data-dir")
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, claim.Release()) }()
+	if err := claim.Say(local.Process{Version: version.Number}); err != nil {
+		return err
+	}
+	log := a.logger(t)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		err := agent.Agent{Config: agent.Config{Dir: l.Agent(), Log: log, Version: version.Number}}.Run(gctx)
+		if err == nil && ctx.Err() == nil {
+			err = errors.New("the agent ended by itself")
+		}
+		return err
+	})
+	g.Go(func() error { return sayWhenConnected(gctx, l, claim) })
+	err = g.Wait()
+	log.Info("stopped", "cause", context.Cause(ctx))
+	return err
+}
+
+// sayWhenConnected asks the agent as everybody else does, by its socket.
+func sayWhenConnected(ctx context.Context, l local.Layout, claim *local.Claim) error {
+	for wait := 5 * time.Millisecond; ; wait = min(wait*5/4, time.Second) {
+		if s, err := agentState(ctx, l); err == nil && s.Connected {
+			return claim.Say(local.Process{Version: version.Number, Ready: true, Endpoint: s.Server})
+		}
+		if sleep(ctx, wait) != nil {
+			return nil // ended before it was ever connected; Run says why
+		}
+	}
+}
