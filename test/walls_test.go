@@ -127,3 +127,20 @@ func TestEachPackageHasOneComment(t *testing.T) {
 }
 
 func isDirective(doc string) bool { return strings.TrimSpace(doc) == "" }
+
+// Other systems than Linux get the client: no control plane, no agent, no engine.
+func TestOtherSystemsGetTheClientOnly(t *testing.T) {
+	for _, goos := range []string{"darwin", "windows"} {
+		cmd := exec.Command("go", "list", "-deps", module+"cmd/ashore")
+		cmd.Env = append(cmd.Environ(), "GOOS="+goos)
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{module + "internal/server", module + "internal/agent", module + "internal/store", "go.etcd.io/", "github.com/moby/"} {
+			if strings.Contains(string(out), part) {
+				t.Errorf("the build for %s contains %s", goos, part)
+			}
+		}
+	}
+}
