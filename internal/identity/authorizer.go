@@ -45,7 +45,8 @@ const (
 	onNoInstance
 )
 
-// Authorize returns nil if p may do action on all of resources.
+// Authorize returns nil if p may do action on all of resources, a *Denied if
+// not, and another error where it can't tell.
 func (a *Authorizer) Authorize(ctx context.Context, p Principal, action string, resources []string) error {
 	switch p.Kind {
 	case Admin:

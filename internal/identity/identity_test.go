@@ -181,8 +181,9 @@ func TestAuthorize(t *testing.T) {
 		if (err == nil) != tt.ok {
 			t.Errorf("host: %s on %v: %v; want allowed %v", tt.action, tt.resources, err, tt.ok)
 		}
-		if err != nil && !strings.Contains(err.Error(), mine.ARN) {
-			t.Errorf("%q does not name the caller", err)
+		var denied *Denied
+		if err != nil && (!errors.As(err, &denied) || !strings.Contains(denied.Message, mine.ARN)) {
+			t.Errorf("%q is no denial that names the caller", err)
 		}
 		if err := a.Authorize(t.Context(), Principal{Kind: Admin}, tt.action, tt.resources); err != nil {
 			t.Errorf("administrator: %s on %v: %v", tt.action, tt.resources, err)
