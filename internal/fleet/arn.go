@@ -36,6 +36,11 @@ func (s Site) TaskDefinitionARN(family string, revision int) string {
 	return s.arn("task-definition/" + family + ":" + strconv.Itoa(revision))
 }
 
+// TaskDefinitionFamilyARN names all revisions of a family, as policies do.
+func (s Site) TaskDefinitionFamilyARN(family string) string {
+	return s.arn("task-definition/" + family + ":*")
+}
+
 // ContainerARN names a container of a task.
 func (s Site) ContainerARN(cluster, task, id string) string {
 	return s.arn("container/" + cluster + "/" + task + "/" + id)

@@ -1,0 +1,165 @@
+// Package apitest runs the real API, front door and store included, for tests:
+// the SDK's own client speaks to it over HTTP, as the administrator or as a
+// host.
+package apitest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/api/ashore"
+	ecsapi "github.com/ashore/ashore/internal/api/ecs"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/seal"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Site is the account and region of every API here.
+var Site = fleet.Site{Account: "000000000000", Region: "us-east-1"}
+
+// API is a running API with a store of its own.
+type API struct {
+	T      testing.TB
+	Store  *store.Store
+	Sealer *seal.Sealer
+	Client *ecs.Client // the administrator's
+	URL    string
+	Log    *slog.Logger
+}
+
+// Start runs an API until the test ends.
+func Start(t testing.TB) *API {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "api") // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e, err := store.Embed(ctx, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(ctx, e.Client, store.Config{Site: Site, Sole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(st.Close(), e.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	sealer, err := seal.Open(filepath.Join(t.TempDir(), "seal.key"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := identity.EnsureAdmin(ctx, st, sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &API{T: t, Store: st, Sealer: sealer, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	a.serve(ctx, cancel)
+	a.Client = a.As(admin)
+	return a
+}
+
+// serve puts the API on a port until the test ends.
+func (a *API) serve(ctx context.Context, cancel func()) {
+	t := a.T
+	api := ecsapi.New(ecsapi.Config{Store: a.Store, Log: a.Log})
+	door, err := frontdoor.New(frontdoor.Config{
+		Account: Site.Account, Region: Site.Region, Keys: identity.NewKeys(a.Store, a.Sealer), Auth: identity.NewAuthorizer(a.Store),
+		Services: []frontdoor.Service{api.Frontdoor(), ashore.New(a.Store, a.Sealer, "test").Frontdoor()}, Log: a.Log,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := make(chan error, 1)
+	go func() { ran <- api.Run(ctx) }()
+	web := httptest.NewServer(door.Handler())
+	t.Cleanup(func() {
+		web.Close()
+		cancel()
+		if err := <-ran; err != nil {
+			t.Error(err)
+		}
+	})
+	a.URL = web.URL
+}
+
+// As returns a client that signs with c.
+func (a *API) As(c identity.Credentials) *ecs.Client {
+	return ecs.New(ecs.Options{
+		Region: Site.Region, BaseEndpoint: aws.String(a.URL), RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, ""),
+	})
+}
+
+// Host makes a host's principal and returns its client.
+func (a *API) Host(name string) *ecs.Client {
+	a.T.Helper()
+	c, err := identity.CreateHost(context.Background(), a.Store, a.Sealer, name)
+	if err != nil {
+		a.T.Fatal(err)
+	}
+	return a.As(c)
+}
+
+// Register registers a host of 2048 CPU units and 4096 MiB in a cluster and
+// connects it. It returns its ARN and its own client.
+func (a *API) Register(name, cluster string, attributes ...types.Attribute) (string, *ecs.Client) {
+	a.T.Helper()
+	client := a.Host(name)
+	out, err := client.RegisterContainerInstance(context.Background(), &ecs.RegisterContainerInstanceInput{
+		Cluster: aws.String(cluster), Attributes: attributes, TotalResources: Resources(2048, 4096),
+	})
+	if err != nil {
+		a.T.Fatal(err)
+	}
+	arn := *out.ContainerInstance.ContainerInstanceArn
+	a.Connect(arn, true)
+	return arn, client
+}
+
+// Resources are what an agent says that a host has.
+func Resources(cpu, memory int32) []types.Resource {
+	integer, set := aws.String("INTEGER"), aws.String("STRINGSET")
+	return []types.Resource{
+		{Name: aws.String("CPU"), Type: integer, IntegerValue: cpu}, {Name: aws.String("MEMORY"), Type: integer, IntegerValue: memory},
+		{Name: aws.String("PORTS"), Type: set, StringSetValue: []string{"22", "2375"}}, {Name: aws.String("PORTS_UDP"), Type: set, StringSetValue: []string{}},
+	}
+}
+
+// Connect writes or removes the record that an instance's session leaves.
+func (a *API) Connect(arn string, connected bool) {
+	a.T.Helper()
+	parsed, err := fleet.ParseARN(arn)
+	if err != nil {
+		a.T.Fatal(err)
+	}
+	cluster := filepath.Dir(parsed.Rest)
+	k := store.SessionKey(cluster, filepath.Base(parsed.Rest))
+	err = a.Store.Update(context.Background(), func(tx *store.Tx) error {
+		store.Get(tx, k)
+		if !connected {
+			return store.Delete(tx, k)
+		}
+		return store.Put(tx, k, &fleet.InstanceSession{
+			Server: "test", Connection: "1", AgentVersion: "1.0.0", AgentHash: "abc", Docker: "20.10.24", ConnectedAt: time.Now().UTC(),
+		})
+	})
+	if err != nil {
+		a.T.Fatal(err)
+	}
+}

@@ -1,0 +1,97 @@
+// Package ashore answers Ashore's own API, beside ECS's and outside its shapes:
+// what an installation is, and the credentials of its hosts.
+package ashore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/seal"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/smithy-go"
+)
+
+// SigningName and TargetPrefix are how requests name this API.
+const (
+	SigningName  = "ashore"
+	TargetPrefix = "Ashore_20261121"
+)
+
+// Service is the API.
+type Service struct {
+	store   *store.Store
+	sealer  *seal.Sealer
+	version string
+}
+
+// New returns the API over st. version is the program's.
+func New(st *store.Store, sealer *seal.Sealer, version string) *Service {
+	return &Service{st, sealer, version}
+}
+
+// Frontdoor declares the service to the front door.
+func (s *Service) Frontdoor() frontdoor.Service {
+	return frontdoor.Service{
+		Name: "ashore", SigningName: SigningName, TargetPrefix: TargetPrefix, Impl: s,
+		Operations: map[string]frontdoor.Operation{
+			"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
+			"CreateHostCredentials": frontdoor.Op("ashore:CreateHostCredentials", func(_ context.Context, _ frontdoor.Caller, in *CreateHostCredentialsInput) []string {
+				return []string{identity.HostARN(s.store.Site(), in.Name)}
+			}),
+		},
+	}
+}
+
+type GetInstallationInput struct{}
+
+type GetInstallationOutput struct {
+	InstallationID string `json:"installationId"`
+	Account        string `json:"account"`
+	Region         string `json:"region"`
+	Version        string `json:"version"`
+}
+
+// GetInstallation says whose control plane this is.
+func (s *Service) GetInstallation(context.Context, *GetInstallationInput) (*GetInstallationOutput, error) {
+	i := s.store.Installation()
+	return &GetInstallationOutput{i.ID, i.Account, i.Region, s.version}, nil
+}
+
+type CreateHostCredentialsInput struct {
+	Name string `json:"name"`
+}
+
+type CreateHostCredentialsOutput struct {
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+	PrincipalARN    string `json:"principalArn"`
+}
+
+// String and GoString keep the secret out of logs.
+func (o CreateHostCredentialsOutput) String() string   { return "credentials of " + o.PrincipalARN }
+func (o CreateHostCredentialsOutput) GoString() string { return o.String() }
+
+// CreateHostCredentials makes a host's principal, or a new key for one whose
+// machine is not connected; its older keys end.
+func (s *Service) CreateHostCredentials(ctx context.Context, in *CreateHostCredentialsInput) (*CreateHostCredentialsOutput, error) {
+	if !fleet.ValidName(in.Name) {
+		return nil, &smithy.GenericAPIError{
+			Code: "InvalidParameterException", Fault: smithy.FaultClient,
+			Message: "name must have 1 to 255 letters, numbers, underscores, and hyphens.",
+		}
+	}
+	c, err := identity.CreateHost(ctx, s.store, s.sealer, in.Name)
+	if errors.Is(err, identity.ErrHostConnected) {
+		return nil, &smithy.GenericAPIError{
+			Code: "ConflictException", Fault: smithy.FaultClient,
+			Message: "The host " + in.Name + " is connected with the credentials that it has. Stop its agent first, or give another name.",
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &CreateHostCredentialsOutput{c.AccessKeyID, c.SecretAccessKey, c.PrincipalARN}, nil
+}

@@ -1,0 +1,39 @@
+package ecs
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+func invalid(format string, args ...any) error {
+	return &types.InvalidParameterException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func client(format string, args ...any) error {
+	return &types.ClientException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+// unsupported refuses what ECS has and Ashore does not serve yet.
+func unsupported(format string, args ...any) error {
+	return &types.UnsupportedFeatureException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+func clusterNotFound() error {
+	return &types.ClusterNotFoundException{Message: aws.String("Cluster not found.")}
+}
+
+// Reasons of failures, as ECS has them.
+const (
+	missing  = "MISSING"
+	inactive = "INACTIVE"
+)
+
+func failure(arn, reason, detail string) types.Failure {
+	f := types.Failure{Arn: aws.String(arn), Reason: aws.String(reason)}
+	if detail != "" {
+		f.Detail = aws.String(detail)
+	}
+	return f
+}

@@ -1,0 +1,303 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// DescribeContainerInstances describes up to 100 container instances.
+func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.DescribeContainerInstancesInput) (*sdk.DescribeContainerInstancesOutput, error) {
+	if len(in.ContainerInstances) == 0 {
+		return nil, invalid("Container instances cannot be empty.")
+	}
+	if len(in.ContainerInstances) > 100 {
+		return nil, invalid("Container instances cannot exceed 100 elements.")
+	}
+	tags := false
+	for _, f := range in.Include {
+		switch f {
+		case types.ContainerInstanceFieldTags:
+			tags = true
+		case types.ContainerInstanceFieldContainerInstanceHealth:
+		default:
+			return nil, invalid("include: %q is unknown; it must be TAGS or CONTAINER_INSTANCE_HEALTH.", f)
+		}
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	out := &sdk.DescribeContainerInstancesOutput{ContainerInstances: []types.ContainerInstance{}, Failures: []types.Failure{}}
+	for _, ref := range in.ContainerInstances {
+		_, id, ok := s.member("container-instance", &c.Name, ref)
+		if i := snap.Instance(c.Name, id); ok && i != nil {
+			out.ContainerInstances = append(out.ContainerInstances, s.instanceOut(snap, i, tags))
+			continue
+		}
+		arn := ref
+		if !fleet.IsARN(ref) {
+			arn = s.site.InstanceARN(c.Name, ref)
+		}
+		out.Failures = append(out.Failures, failure(arn, missing, ""))
+	}
+	return out, nil
+}
+
+// ListContainerInstances lists the ARNs of a cluster's container instances.
+func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContainerInstancesInput) (*sdk.ListContainerInstancesOutput, error) {
+	if aws.ToString(in.Filter) != "" {
+		return nil, unsupported("filter is not served yet: leave it out, and choose among the listed container instances by what DescribeContainerInstances says of them.")
+	}
+	if in.Status != "" && !slices.Contains(in.Status.Values(), in.Status) {
+		return nil, invalid("status must be ACTIVE, DRAINING, REGISTERING, DEREGISTERING or REGISTRATION_FAILED, not %q.", in.Status)
+	}
+	p, err := pageOf(in.MaxResults, in.NextToken, "ListContainerInstances", aws.ToString(in.Cluster), string(in.Status))
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	list := p.taker()
+	for i := range snap.Instances(c.Name, p.after) {
+		if i.Status == fleet.InstanceInactive || (in.Status != "" && string(i.Status) != string(in.Status)) {
+			continue
+		}
+		if !list.add(i.ID, s.site.InstanceARN(c.Name, i.ID)) {
+			break
+		}
+	}
+	return &sdk.ListContainerInstancesOutput{ContainerInstanceArns: list.items, NextToken: list.next}, nil
+}
+
+// DiscoverPollEndpoint tells an agent where its sessions are served: on the
+// address by which it has reached this server, unless another is set.
+func (s *Service) DiscoverPollEndpoint(ctx context.Context, _ *sdk.DiscoverPollEndpointInput) (*sdk.DiscoverPollEndpointOutput, error) {
+	base := s.endpoint
+	if base == "" {
+		base = strings.TrimRight(frontdoor.CallerFrom(ctx).Endpoint, "/")
+	}
+	return &sdk.DiscoverPollEndpointOutput{
+		Endpoint: aws.String(base + "/acs/"), TelemetryEndpoint: aws.String(base + "/tcs/"), ServiceConnectEndpoint: aws.String(base + "/sc/"),
+	}, nil
+}
+
+// DeregisterContainerInstance takes a host out of its cluster. Forced, its tasks
+// are stopped first where its agent is connected, and given up where not: then
+// the caller says that the host is gone.
+func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.DeregisterContainerInstanceInput) (*sdk.DeregisterContainerInstanceOutput, error) {
+	if aws.ToString(in.ContainerInstance) == "" {
+		return nil, invalid("Container instance can not be blank.")
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	_, id, ok := s.member("container-instance", &c.Name, *in.ContainerInstance)
+	if !ok || snap.Instance(c.Name, id) == nil {
+		return nil, invalid("The referenced container instance was not found.")
+	}
+	const reason = "Container instance was deregistered by force"
+	switch {
+	case !aws.ToBool(in.Force):
+		err = s.store.Update(ctx, func(tx *store.Tx) error { return s.deregister(tx, c.Name, id) })
+	case snap.Session(c.Name, id) == nil:
+		err = s.retire(ctx, c.Name, id, reason)
+	default:
+		err = s.evacuate(ctx, c.Name, id, reason)
+	}
+	if err != nil {
+		return nil, err
+	}
+	snap = s.store.Snapshot()
+	i := snap.Instance(c.Name, id)
+	if i == nil {
+		return nil, invalid("The referenced container instance was not found.")
+	}
+	out := s.instanceOut(snap, i, true)
+	return &sdk.DeregisterContainerInstanceOutput{ContainerInstance: &out}, nil
+}
+
+// deregister makes an idle instance INACTIVE.
+func (s *Service) deregister(tx *store.Tx, cluster, id string) error {
+	// Claimed before it is counted: whoever places there conflicts.
+	if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
+		return err
+	}
+	if u := tx.Snapshot().Usage(cluster, id); u != nil && u.Pending+u.Running > 0 {
+		return invalid("Found running tasks on the instance.")
+	}
+	return setStatus(tx, cluster, id, fleet.InstanceInactive, "")
+}
+
+func setStatus(tx *store.Tx, cluster, id string, status fleet.InstanceStatus, reason string) error {
+	k := store.InstanceKey(cluster, id)
+	i := store.Get(tx, k)
+	if i == nil || i.Status == status || i.Status == fleet.InstanceInactive {
+		return nil
+	}
+	next := *i
+	next.Status, next.StatusReason = status, reason
+	next.Version++
+	return store.Put(tx, k, &next)
+}
+
+// evacuate stops what runs on an instance. The report of its last task makes it
+// INACTIVE.
+func (s *Service) evacuate(ctx context.Context, cluster, id, reason string) error {
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
+			return err
+		}
+		status := fleet.InstanceDeregistering
+		if u := tx.Snapshot().Usage(cluster, id); u == nil || u.Pending+u.Running == 0 {
+			status = fleet.InstanceInactive
+		}
+		return setStatus(tx, cluster, id, status, reason)
+	})
+	if err != nil {
+		return err
+	}
+	return s.eachTask(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
+		return stop(tx, cluster, t.ID, &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()})
+	}, func(t *fleet.TaskState) bool { return t.Holds() && t.Stop == nil })
+}
+
+// retire makes an instance INACTIVE and gives up its tasks: its host is gone, or
+// says that it knows nothing of them. It may be run again where it broke off.
+func (s *Service) retire(ctx context.Context, cluster, id, reason string) error {
+	// First nothing new may come, then what is there ends, then it is INACTIVE:
+	// who finds it INACTIVE knows that it has no tasks left.
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
+			return err
+		}
+		return setStatus(tx, cluster, id, fleet.InstanceDeregistering, reason)
+	})
+	if err != nil {
+		return err
+	}
+	err = s.eachTask(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
+		return s.settleLost(tx, t, reason, s.now())
+	}, (*fleet.TaskState).Holds)
+	if err != nil {
+		return err
+	}
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
+			return err
+		}
+		return setStatus(tx, cluster, id, fleet.InstanceInactive, reason)
+	})
+}
+
+// eachTask does something to the tasks of an instance that need it, a few in a
+// transaction, until none does.
+func (s *Service) eachTask(ctx context.Context, cluster, id string, do func(*store.Tx, *fleet.TaskState) error, needs func(*fleet.TaskState) bool) error {
+	const atOnce = 20 // up to four comparisons each
+	for more := true; more; {
+		err := s.store.Update(ctx, func(tx *store.Tx) error {
+			n := 0
+			more = false
+			for t := range tx.Snapshot().TasksOn(cluster, id) {
+				if !needs(t) {
+					continue
+				}
+				if n == atOnce {
+					more = true
+					break
+				}
+				n++
+				if err := do(tx, t); err != nil {
+					return fmt.Errorf("task %s: %w", t.ID, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) instanceOut(snap *store.Snapshot, i *fleet.Instance, tags bool) types.ContainerInstance {
+	u := snap.Usage(i.Cluster, i.ID)
+	out := types.ContainerInstance{
+		ContainerInstanceArn: aws.String(s.site.InstanceARN(i.Cluster, i.ID)), Status: aws.String(string(i.Status)), StatusReason: text(i.StatusReason),
+		RegisteredAt: aws.Time(i.RegisteredAt), Version: i.Version, Attributes: orEmpty(i.Attributes), Attachments: []types.Attachment{}, Tags: []types.Tag{},
+		RegisteredResources: resourcesOut(i.Resources, i.Registered.CPU, i.Registered.Memory, i.Registered.ReservedPorts),
+		VersionInfo:         &types.VersionInfo{},
+	}
+	cpu, memory := u.Free(&i.Registered)
+	ports := slices.Clone(i.Registered.ReservedPorts)
+	if u != nil {
+		out.PendingTasksCount, out.RunningTasksCount = int32(u.Pending), int32(u.Running)
+		held := len(ports)
+		for p := range u.Holders {
+			ports = append(ports, p)
+		}
+		slices.SortFunc(ports[held:], func(a, b fleet.Port) int { return int(a.Number) - int(b.Number) })
+	}
+	out.RemainingResources = resourcesOut(i.Resources, cpu, memory, ports)
+	if tags {
+		out.Tags = orEmpty(i.Tags)
+	}
+	if c := snap.Session(i.Cluster, i.ID); c != nil {
+		out.AgentConnected = true
+		out.VersionInfo = &types.VersionInfo{AgentVersion: text(c.AgentVersion), AgentHash: text(c.AgentHash), DockerVersion: text(c.Docker)}
+	}
+	if v, ok := i.Attribute("ecs.instance-id"); ok {
+		out.Ec2InstanceId = aws.String(v)
+	}
+	return out
+}
+
+// resourcesOut gives the resources in ECS's form: PORTS lists the ports in use.
+// Those that only the agent knows are passed on as it sent them.
+func resourcesOut(sent []types.Resource, cpu, memory int, ports []fleet.Port) []types.Resource {
+	integer := func(name string, v int) types.Resource {
+		return types.Resource{Name: aws.String(name), Type: aws.String("INTEGER"), IntegerValue: int32(v)}
+	}
+	set := func(name string, proto fleet.Protocol) types.Resource {
+		r := types.Resource{Name: aws.String(name), Type: aws.String("STRINGSET"), StringSetValue: []string{}}
+		for _, p := range ports {
+			if p.Protocol == proto {
+				r.StringSetValue = append(r.StringSetValue, strconv.Itoa(int(p.Number)))
+			}
+		}
+		return r
+	}
+	out := []types.Resource{integer("CPU", cpu), integer("MEMORY", memory), set("PORTS", fleet.TCP), set("PORTS_UDP", fleet.UDP)}
+	for _, r := range sent {
+		switch aws.ToString(r.Name) {
+		case "CPU", "MEMORY", "PORTS", "PORTS_UDP":
+		default:
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,173 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/aws/ecsapi"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+)
+
+// Frontdoor declares the service to the front door: for each operation its
+// action and the resources that it touches.
+func (s *Service) Frontdoor() frontdoor.Service {
+	ops := s.operations()
+	unserved := slices.DeleteFunc(slices.Clone(ecsapi.Operations), func(name string) bool {
+		_, served := ops[name]
+		return served
+	})
+	return frontdoor.Service{
+		Name: "ecs", SigningName: ecsapi.SigningName, TargetPrefix: ecsapi.TargetPrefix,
+		Impl: s, Operations: ops, Unserved: unserved,
+	}
+}
+
+func (s *Service) operations() map[string]frontdoor.Operation {
+	return map[string]frontdoor.Operation{
+		"CreateCluster": on("ecs:CreateCluster", func(in *sdk.CreateClusterInput) []string {
+			return []string{s.clusterResource(in.ClusterName)}
+		}),
+		"DescribeClusters": on("ecs:DescribeClusters", func(in *sdk.DescribeClustersInput) []string {
+			if len(in.Clusters) == 0 {
+				return []string{s.clusterResource(nil)}
+			}
+			var out []string
+			for i := range in.Clusters {
+				out = append(out, s.clusterResource(&in.Clusters[i]))
+			}
+			return out
+		}),
+		"ListClusters":  frontdoor.Op[sdk.ListClustersInput]("ecs:ListClusters", nil),
+		"DeleteCluster": on("ecs:DeleteCluster", func(in *sdk.DeleteClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+
+		"RegisterTaskDefinition": on("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
+			return []string{s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))}
+		}),
+		"DescribeTaskDefinition":     frontdoor.Op[sdk.DescribeTaskDefinitionInput]("ecs:DescribeTaskDefinition", nil),
+		"DeregisterTaskDefinition":   frontdoor.Op[sdk.DeregisterTaskDefinitionInput]("ecs:DeregisterTaskDefinition", nil),
+		"ListTaskDefinitions":        frontdoor.Op[sdk.ListTaskDefinitionsInput]("ecs:ListTaskDefinitions", nil),
+		"ListTaskDefinitionFamilies": frontdoor.Op[sdk.ListTaskDefinitionFamiliesInput]("ecs:ListTaskDefinitionFamilies", nil),
+
+		"RegisterContainerInstance": on("ecs:RegisterContainerInstance", func(in *RegisterContainerInstanceInput) []string {
+			out := []string{s.clusterResource(in.Cluster)}
+			if aws.ToString(in.ContainerInstanceArn) != "" {
+				out = append(out, s.memberResource("container-instance", in.Cluster, *in.ContainerInstanceArn))
+			}
+			return out
+		}),
+		"DeregisterContainerInstance": on("ecs:DeregisterContainerInstance", func(in *sdk.DeregisterContainerInstanceInput) []string {
+			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
+		}),
+		"DescribeContainerInstances": on("ecs:DescribeContainerInstances", func(in *sdk.DescribeContainerInstancesInput) []string {
+			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
+		}),
+		"ListContainerInstances": on("ecs:ListContainerInstances", func(in *sdk.ListContainerInstancesInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+		"DiscoverPollEndpoint": on("ecs:DiscoverPollEndpoint", func(in *sdk.DiscoverPollEndpointInput) []string {
+			if aws.ToString(in.ContainerInstance) == "" {
+				return nil
+			}
+			return s.members("container-instance", in.Cluster, *in.ContainerInstance)
+		}),
+
+		"RunTask": on("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
+			return []string{s.clusterResource(in.Cluster), s.definitionResource(in.TaskDefinition)}
+		}),
+		"StartTask": on("ecs:StartTask", func(in *sdk.StartTaskInput) []string {
+			return append(s.members("container-instance", in.Cluster, in.ContainerInstances...), s.definitionResource(in.TaskDefinition))
+		}),
+		"StopTask": on("ecs:StopTask", func(in *sdk.StopTaskInput) []string {
+			return s.members("task", in.Cluster, aws.ToString(in.Task))
+		}),
+		"DescribeTasks": on("ecs:DescribeTasks", func(in *sdk.DescribeTasksInput) []string {
+			return s.members("task", in.Cluster, in.Tasks...)
+		}),
+		"ListTasks": on("ecs:ListTasks", func(in *sdk.ListTasksInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+		"SubmitTaskStateChange": on("ecs:SubmitTaskStateChange", func(in *sdk.SubmitTaskStateChangeInput) []string {
+			return []string{s.reportedResource(in.Cluster, in.Task)}
+		}),
+		"SubmitContainerStateChange": on("ecs:SubmitContainerStateChange", func(in *sdk.SubmitContainerStateChangeInput) []string {
+			return []string{s.reportedResource(in.Cluster, in.Task)}
+		}),
+	}
+}
+
+func on[In any](action string, resources func(*In) []string) frontdoor.Operation {
+	return frontdoor.Op(action, func(_ context.Context, _ frontdoor.Caller, in *In) []string { return resources(in) })
+}
+
+// clusterResource is the ARN of what a request calls a cluster, or the text
+// itself where it is no ARN of ours.
+func (s *Service) clusterResource(ref *string) string {
+	name, ok := s.site.ClusterName(aws.ToString(ref))
+	if !ok {
+		return *ref
+	}
+	return s.site.ClusterARN(name)
+}
+
+func (s *Service) definitionResource(ref *string) string {
+	r, err := s.site.TaskDefinitionRef(aws.ToString(ref))
+	if err != nil || r.Revision == 0 {
+		return s.site.TaskDefinitionFamilyARN(r.Family)
+	}
+	return s.site.TaskDefinitionARN(r.Family, r.Revision)
+}
+
+func (s *Service) members(typ string, cluster *string, refs ...string) []string {
+	out := make([]string, 0, len(refs))
+	for _, ref := range refs {
+		out = append(out, s.memberResource(typ, cluster, ref))
+	}
+	return out
+}
+
+// memberResource is the long ARN of what a request calls a task or container
+// instance, or the text itself where it is none of ours.
+func (s *Service) memberResource(typ string, cluster *string, ref string) string {
+	name, id, ok := s.member(typ, cluster, ref)
+	if !ok {
+		return ref
+	}
+	if typ == "task" {
+		return s.site.TaskARN(name, id)
+	}
+	return s.site.InstanceARN(name, id)
+}
+
+// member resolves what a request calls a task or container instance: its
+// cluster's name and its id.
+func (s *Service) member(typ string, cluster *string, ref string) (name, id string, ok bool) {
+	name, ok = s.site.ClusterName(aws.ToString(cluster))
+	if !ok {
+		return "", "", false
+	}
+	id, ok = s.site.MemberID(typ, name, ref)
+	return name, id, ok && fleet.IsID(id)
+}
+
+func (s *Service) reportedResource(cluster, task *string) string {
+	name, id, ok := s.reported(cluster, aws.ToString(task))
+	if !ok {
+		return aws.ToString(task)
+	}
+	return s.site.TaskARN(name, id)
+}
+
+// reported resolves the task that an agent reports on. Its ARN, where it is a
+// long one, says the cluster: an agent's own setting may be out of date.
+func (s *Service) reported(cluster *string, task string) (name, id string, ok bool) {
+	if a, err := fleet.ParseARN(task); err == nil && s.site.Ours(a) && a.Type == "task" {
+		if in, id, long := strings.Cut(a.Rest, "/"); long {
+			return in, id, fleet.IsID(id)
+		}
+	}
+	return s.member("task", cluster, task)
+}

@@ -1,0 +1,66 @@
+package ecs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// page is the position of a listing: after which key to go on, and how many to
+// give. Its token is opaque to callers and belongs to one operation with one
+// set of filters.
+type page struct {
+	after string
+	limit int
+	scope [8]byte
+}
+
+// pageOf reads maxResults (1 to 100) and nextToken. filters are the operation
+// and everything that selects what is listed.
+func pageOf(maxResults *int32, nextToken *string, filters ...string) (page, error) {
+	sum := sha256.Sum256([]byte(strings.Join(filters, "\x00")))
+	p := page{limit: 100, scope: [8]byte(sum[:8])}
+	if maxResults != nil {
+		if *maxResults < 1 || *maxResults > 100 {
+			return page{}, invalid("maxResults must be between 1 and 100, not %d.", *maxResults)
+		}
+		p.limit = int(*maxResults)
+	}
+	if nextToken == nil || *nextToken == "" {
+		return p, nil
+	}
+	data, err := base64.RawURLEncoding.DecodeString(*nextToken)
+	if err != nil || len(data) < len(p.scope) || !bytes.Equal(data[:len(p.scope)], p.scope[:]) {
+		return page{}, invalid("Invalid token: nextToken is not one that this operation gave for these parameters.")
+	}
+	p.after = string(data[len(p.scope):])
+	return p, nil
+}
+
+// token returns the token that goes on after key.
+func (p page) token(key string) *string {
+	return aws.String(base64.RawURLEncoding.EncodeToString(append(p.scope[:len(p.scope):len(p.scope)], key...)))
+}
+
+// take collects up to the page's limit of keys; next is nil at the end.
+type taker struct {
+	page
+	items []string
+	last  string
+	next  *string
+}
+
+func (p page) taker() *taker { return &taker{page: p, items: []string{}} }
+
+// add takes one item with its key and says whether to go on.
+func (t *taker) add(key, item string) bool {
+	if len(t.items) == t.limit {
+		t.next = t.token(t.last)
+		return false
+	}
+	t.items, t.last = append(t.items, item), key
+	return true
+}

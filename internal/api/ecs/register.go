@@ -1,0 +1,272 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// RegisterContainerInstanceInput is the SDK's input with the clientToken, which
+// agents send and the public model does not have.
+type RegisterContainerInstanceInput struct {
+	Attributes                        []types.Attribute
+	ClientToken                       *string
+	Cluster                           *string
+	ContainerInstanceArn              *string
+	InstanceIdentityDocument          *string
+	InstanceIdentityDocumentSignature *string
+	PlatformDevices                   []types.PlatformDevice
+	Tags                              []types.Tag
+	TotalResources                    []types.Resource
+	VersionInfo                       *types.VersionInfo
+}
+
+// RegisterContainerInstance makes a host known, or renews what is known of it.
+// A machine that registers anew supersedes its old instance.
+func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterContainerInstanceInput) (*sdk.RegisterContainerInstanceOutput, error) {
+	capacity, err := capacityOf(in.TotalResources, in.PlatformDevices)
+	if err != nil {
+		return nil, err
+	}
+	if err := validTags(in.Tags); err != nil {
+		return nil, err
+	}
+	for _, a := range in.Attributes {
+		if n := aws.ToString(a.Name); n == "" || len(n) > 128 {
+			return nil, invalid("attributes: the name %q must have 1 to 128 characters.", n)
+		}
+	}
+	r := &registration{in: in, capacity: capacity, caller: frontdoor.CallerFrom(ctx).Principal}
+	if err := s.supersede(ctx, r); err != nil {
+		return nil, err
+	}
+	var made *fleet.Instance
+	err = s.store.Update(ctx, func(tx *store.Tx) error {
+		made, err = s.register(tx, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := s.instanceOut(s.store.Snapshot(), made, true)
+	return &sdk.RegisterContainerInstanceOutput{ContainerInstance: &out}, nil
+}
+
+// registration is a checked request and who makes it.
+type registration struct {
+	in       *RegisterContainerInstanceInput
+	capacity fleet.Capacity
+	caller   identity.Principal
+}
+
+func (r *registration) isHost() bool { return r.caller.Kind == identity.Host }
+
+// id is the instance that the request is for: the one it names, else one that
+// follows from its token, so that a repetition finds it, else a new one.
+func (s *Service) registrationID(r *registration, cluster string) (id string, named bool, err error) {
+	if arn := aws.ToString(r.in.ContainerInstanceArn); arn != "" {
+		id, ok := s.site.MemberID("container-instance", cluster, arn)
+		if !ok || !fleet.IsID(id) {
+			return "", false, invalid("containerInstanceArn %q is not that of a container instance of cluster %s.", arn, cluster)
+		}
+		return id, true, nil
+	}
+	if token := aws.ToString(r.in.ClientToken); token != "" {
+		return fleet.DerivedID("RegisterContainerInstance", r.caller.ARN, cluster, token), false, nil
+	}
+	return fleet.NewID(), false, nil
+}
+
+func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, error) {
+	name, err := s.registrationCluster(tx, r.in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	id, named, err := s.registrationID(r, name)
+	if err != nil {
+		return nil, err
+	}
+	k := store.InstanceKey(name, id)
+	old := store.Get(tx, k)
+	next := &fleet.Instance{
+		Cluster: name, ID: id, Status: fleet.InstanceActive, RegisteredAt: s.now(), Registered: r.capacity,
+		Resources: r.in.TotalResources, Attributes: slices.Clone(r.in.Attributes), Tags: r.in.Tags,
+		ClientToken: aws.ToString(r.in.ClientToken), Version: 1,
+	}
+	if r.isHost() {
+		next.Principal = r.caller.ARN
+	}
+	if old != nil {
+		if err := s.renew(next, old, r, named); err != nil {
+			return nil, err
+		}
+	}
+	// What is free on a host changes with its capacity and status: whoever
+	// places there must not decide over the old ones.
+	if err := tx.Claim(store.HostGuard(name, id)); err != nil {
+		return nil, err
+	}
+	if r.isHost() {
+		if err := bind(tx, r.caller, next); err != nil {
+			return nil, err
+		}
+	}
+	return next, store.Put(tx, k, next)
+}
+
+// renew carries over what a registration does not bring again.
+func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) error {
+	if old.Principal != next.Principal && old.Principal != "" && r.isHost() {
+		return invalid("The container instance %s belongs to another host.", s.site.InstanceARN(old.Cluster, old.ID))
+	}
+	if old.Status == fleet.InstanceInactive {
+		return invalid("The container instance %s is INACTIVE: it was deregistered. Register this host as a new one, without the old ARN.", s.site.InstanceARN(old.Cluster, old.ID))
+	}
+	next.Status, next.StatusReason, next.RegisteredAt = old.Status, old.StatusReason, old.RegisteredAt
+	next.Version, next.Extra = old.Version+1, old.Extra
+	if next.Principal == "" {
+		next.Principal = old.Principal
+	}
+	if named {
+		next.ClientToken = old.ClientToken
+	}
+	if next.Tags == nil {
+		next.Tags = old.Tags
+	}
+	// Agents send custom attributes only when they register for the first time.
+	for _, a := range old.Attributes {
+		n := aws.ToString(a.Name)
+		if _, again := next.Attribute(n); !again && !strings.HasPrefix(n, "ecs.") && !strings.HasPrefix(n, "com.amazonaws.ecs.") {
+			next.Attributes = append(next.Attributes, a)
+		}
+	}
+	return nil
+}
+
+// registrationCluster finds the cluster; the default one is made where a host
+// wants to join it first.
+func (s *Service) registrationCluster(tx *store.Tx, ref *string) (string, error) {
+	c, err := s.clusterTx(tx, ref)
+	if err == nil {
+		return c.Name, nil
+	}
+	name, ok := s.site.ClusterName(aws.ToString(ref))
+	if !ok || name != fleet.DefaultCluster {
+		return "", err
+	}
+	settings, err := clusterSettings(nil)
+	if err != nil {
+		return "", err
+	}
+	return name, store.Put(tx, store.ClusterKey(name), &fleet.Cluster{
+		Name: name, Status: fleet.ClusterActive, CreatedAt: s.now(), Settings: settings,
+	})
+}
+
+// bind makes the instance the host's own. Its old one must have been taken down
+// before.
+func bind(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
+	k := store.HostKey(p.Name)
+	h := store.Get(tx, k)
+	if h == nil {
+		return errors.New("the principal " + p.ARN + " has no record")
+	}
+	if h.Cluster == i.Cluster && h.Instance == i.ID {
+		return nil
+	}
+	if h.Instance != "" {
+		old := store.Get(tx, store.InstanceKey(h.Cluster, h.Instance))
+		if old != nil && old.Status != fleet.InstanceInactive {
+			return errors.New("the principal " + p.ARN + " registered twice at once")
+		}
+	}
+	next := *h
+	next.Cluster, next.Instance = i.Cluster, i.ID
+	return store.Put(tx, k, &next)
+}
+
+// supersede takes down the instance that the caller's host was before, where it
+// now registers as another: the machine is here and knows nothing of the old
+// one's tasks.
+func (s *Service) supersede(ctx context.Context, r *registration) error {
+	if !r.isHost() {
+		return nil
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return err
+	}
+	h := snap.Host(r.caller.Name)
+	if h == nil || h.Instance == "" {
+		return nil
+	}
+	old := snap.Instance(h.Cluster, h.Instance)
+	if old == nil || old.Status == fleet.InstanceInactive {
+		return nil
+	}
+	name, ok := s.site.ClusterName(aws.ToString(r.in.Cluster))
+	if !ok {
+		return clusterNotFound()
+	}
+	// Nothing is taken down for a registration that will be refused.
+	if c := snap.Cluster(name); (c == nil || c.Status != fleet.ClusterActive) && name != fleet.DefaultCluster {
+		return clusterNotFound()
+	}
+	id, named, err := s.registrationID(r, name)
+	if err != nil {
+		return err
+	}
+	if name == h.Cluster && id == h.Instance {
+		return nil
+	}
+	if named {
+		return invalid("This host is the container instance %s, not %s.", s.site.InstanceARN(h.Cluster, h.Instance), *r.in.ContainerInstanceArn)
+	}
+	reason := "The host registered anew, as another container instance."
+	s.log.Info("instance superseded", "cluster", h.Cluster, "instance", h.Instance, "by", r.caller.ARN)
+	return s.retire(ctx, h.Cluster, h.Instance, reason)
+}
+
+// capacityOf reads what an agent says that its host has.
+func capacityOf(resources []types.Resource, devices []types.PlatformDevice) (fleet.Capacity, error) {
+	var c fleet.Capacity
+	for _, r := range resources {
+		switch aws.ToString(r.Name) {
+		case "CPU":
+			c.CPU = int(r.IntegerValue)
+		case "MEMORY":
+			c.Memory = int(r.IntegerValue)
+		case "PORTS", "PORTS_UDP":
+			proto := fleet.TCP
+			if *r.Name == "PORTS_UDP" {
+				proto = fleet.UDP
+			}
+			for _, v := range r.StringSetValue {
+				n, err := strconv.ParseUint(v, 10, 16)
+				if err != nil || n == 0 {
+					return c, invalid("totalResources: %s has %q, which is not a port.", *r.Name, v)
+				}
+				c.ReservedPorts = append(c.ReservedPorts, fleet.Port{Number: uint16(n), Protocol: proto})
+			}
+		}
+	}
+	if c.CPU < 0 || c.Memory < 0 {
+		return c, invalid("totalResources: CPU and MEMORY must not be negative.")
+	}
+	for _, d := range devices {
+		if d.Type == types.PlatformDeviceTypeGpu && aws.ToString(d.Id) != "" {
+			c.GPUs = append(c.GPUs, *d.Id)
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,244 @@
+package ecs
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// statement is what a host says of a task: one Submit call.
+type statement struct {
+	status     fleet.TaskStatus // empty: of containers only
+	reason     string
+	containers []types.ContainerStateChange
+
+	pullStarted, pullStopped, executionStopped time.Time
+}
+
+// apply returns the task's report after a statement, or nil where the statement
+// says nothing new. It is pure. Statuses only move forward; containers are taken
+// in the statement's order, and one may come twice.
+func apply(t *fleet.TaskState, d *fleet.TaskDefinition, in statement, now time.Time) *fleet.TaskReport {
+	next := &fleet.TaskReport{Status: fleet.TaskPending}
+	if t.Report != nil {
+		*next = *t.Report
+		next.Containers = slices.Clone(t.Report.Containers)
+		if next.Status == fleet.TaskStopped {
+			return nil // its end is settled
+		}
+	}
+	changed := t.Report == nil
+	for i := range in.containers {
+		changed = applyContainer(next, t.Task, d, &in.containers[i]) || changed
+	}
+	// Hosts' clocks are their own: what they say lies between the task's
+	// creation and now, in the order in which it happens.
+	earliest := t.CreatedAt
+	for _, at := range []struct{ said, kept *time.Time }{
+		{&in.pullStarted, &next.PullStartedAt}, {&in.pullStopped, &next.PullStoppedAt}, {&in.executionStopped, &next.ExecutionStoppedAt},
+	} {
+		if !at.said.IsZero() && at.kept.IsZero() {
+			*at.kept = clamp(*at.said, earliest, now)
+			changed = true
+		}
+		if !at.kept.IsZero() {
+			earliest = *at.kept
+		}
+	}
+	if in.status.Order() > next.Status.Order() {
+		next.Status = in.status
+		changed = true
+		if in.status == fleet.TaskRunning {
+			next.StartedAt = now
+			bindHostPorts(next, t.Task, d)
+		}
+	}
+	if next.Status == fleet.TaskStopped {
+		settle(next, t, d, in.reason, now)
+	}
+	if !changed {
+		return nil
+	}
+	next.Version++
+	return next
+}
+
+func clamp(t, from, to time.Time) time.Time {
+	if t.Before(from) {
+		t = from
+	}
+	if t.After(to) {
+		t = to
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// applyContainer takes over one container's entry and says whether it changed
+// anything. Containers that the task does not have (agents have some of their
+// own) are passed over.
+func applyContainer(r *fleet.TaskReport, t *fleet.Task, d *fleet.TaskDefinition, in *types.ContainerStateChange) bool {
+	name := aws.ToString(in.ContainerName)
+	if !slices.ContainsFunc(t.Containers, func(c fleet.TaskContainer) bool { return c.Name == name }) {
+		return false
+	}
+	i := slices.IndexFunc(r.Containers, func(c fleet.ContainerReport) bool { return c.Name == name })
+	changed := false
+	if i < 0 {
+		i = len(r.Containers)
+		r.Containers = append(r.Containers, fleet.ContainerReport{Name: name, Status: fleet.TaskPending})
+		changed = true
+	}
+	c := &r.Containers[i]
+	if s := containerStatus(aws.ToString(in.Status)); s.Order() > c.Status.Order() {
+		c.Status = s
+		changed = true
+	}
+	set := func(to *string, v *string) {
+		if v != nil && *v != "" && *v != *to {
+			*to = *v
+			changed = true
+		}
+	}
+	set(&c.Reason, in.Reason)
+	set(&c.RuntimeID, in.RuntimeId)
+	set(&c.ImageDigest, in.ImageDigest)
+	if in.ExitCode != nil && (c.ExitCode == nil || *c.ExitCode != *in.ExitCode) {
+		c.ExitCode = in.ExitCode
+		changed = true
+	}
+	if len(in.NetworkBindings) > 0 && !slices.EqualFunc(c.NetworkBindings, in.NetworkBindings, sameBinding) {
+		c.NetworkBindings = in.NetworkBindings
+		changed = true
+	}
+	return changed
+}
+
+func sameBinding(a, b types.NetworkBinding) bool {
+	return aws.ToString(a.BindIP) == aws.ToString(b.BindIP) && aws.ToInt32(a.ContainerPort) == aws.ToInt32(b.ContainerPort) &&
+		aws.ToInt32(a.HostPort) == aws.ToInt32(b.HostPort) && a.Protocol == b.Protocol &&
+		aws.ToString(a.ContainerPortRange) == aws.ToString(b.ContainerPortRange) && aws.ToString(a.HostPortRange) == aws.ToString(b.HostPortRange)
+}
+
+// containerStatus reads a status that an agent sends; agents know a few more
+// names for what is PENDING here.
+func containerStatus(s string) fleet.TaskStatus {
+	switch status := fleet.TaskStatus(strings.ToUpper(s)); status {
+	case fleet.TaskRunning, fleet.TaskStopped:
+		return status
+	}
+	return fleet.TaskPending
+}
+
+// bindHostPorts derives the bindings of containers on the host's own network:
+// agents report none for them.
+func bindHostPorts(r *fleet.TaskReport, t *fleet.Task, d *fleet.TaskDefinition) {
+	if d == nil || d.Definition.NetworkMode != types.NetworkModeHost {
+		return
+	}
+	for i := range d.Definition.ContainerDefinitions {
+		c := &d.Definition.ContainerDefinitions[i]
+		var bindings []types.NetworkBinding
+		for _, p := range c.PortMappings {
+			b := types.NetworkBinding{BindIP: aws.String("0.0.0.0"), Protocol: p.Protocol}
+			if p.ContainerPortRange != nil {
+				b.ContainerPortRange, b.HostPortRange = p.ContainerPortRange, p.ContainerPortRange
+			} else {
+				b.ContainerPort, b.HostPort = p.ContainerPort, p.ContainerPort
+			}
+			bindings = append(bindings, b)
+		}
+		j := slices.IndexFunc(r.Containers, func(x fleet.ContainerReport) bool { return x.Name == aws.ToString(c.Name) })
+		if j >= 0 && len(r.Containers[j].NetworkBindings) == 0 {
+			r.Containers[j].NetworkBindings = bindings
+		}
+	}
+}
+
+// settle completes the report of a task that has ended: every container is
+// STOPPED, and the stop code and reason say why in ECS's words.
+func settle(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition, reason string, now time.Time) {
+	for _, c := range t.Containers {
+		i := slices.IndexFunc(r.Containers, func(x fleet.ContainerReport) bool { return x.Name == c.Name })
+		if i < 0 {
+			r.Containers = append(r.Containers, fleet.ContainerReport{Name: c.Name, Status: fleet.TaskStopped})
+			continue
+		}
+		r.Containers[i].Status = fleet.TaskStopped
+	}
+	r.StoppedAt = now
+	ran := !r.StartedAt.IsZero()
+	var cause string // of an essential container
+	for i := range r.Containers {
+		c := &r.Containers[i]
+		if essential(d, c.Name) && hasRun(c) {
+			ran = true
+		}
+		if isError(c.Reason) && (cause == "" || essential(d, c.Name)) {
+			cause = c.Reason
+		}
+	}
+	if ran && r.StartedAt.IsZero() {
+		// It ran so briefly that its host never said so.
+		r.StartedAt = latest(t.CreatedAt, r.PullStoppedAt)
+	}
+	switch {
+	case t.Stop != nil:
+		r.StopCode, r.Reason = t.Stop.Code, t.Stop.Reason
+		r.StoppingAt = t.Stop.At
+	case !ran:
+		r.StopCode = types.TaskStopCodeTaskFailedToStart
+		if r.Reason = reason; r.Reason == "" {
+			r.Reason = cause
+		}
+		if r.Reason == "" {
+			r.Reason = "Task failed to start"
+		}
+	default:
+		r.StopCode = types.TaskStopCodeEssentialContainerExited
+		if r.Reason = reason; r.Reason == "" {
+			r.Reason = "Essential container in task exited"
+		}
+	}
+	if r.StoppingAt.IsZero() {
+		if r.StoppingAt = r.ExecutionStoppedAt; r.StoppingAt.IsZero() {
+			r.StoppingAt = now
+		}
+	}
+}
+
+// hasRun says whether a container that has ended ever ran. Its reason alone does
+// not tell: agents also give one to a container that ran from the image they had
+// although the registry did not answer.
+func hasRun(c *fleet.ContainerReport) bool {
+	return c.RuntimeID != "" && c.ExitCode != nil && !strings.HasPrefix(c.Reason, "CannotStartContainerError")
+}
+
+// isError says whether a container's reason has the form of an agent's errors,
+// "CannotPullContainerError: …".
+func isError(reason string) bool {
+	name, _, ok := strings.Cut(reason, ":")
+	return ok && strings.HasSuffix(name, "Error")
+}
+
+func essential(d *fleet.TaskDefinition, name string) bool {
+	if d == nil {
+		return true
+	}
+	for i := range d.Definition.ContainerDefinitions {
+		if c := &d.Definition.ContainerDefinitions[i]; aws.ToString(c.Name) == name {
+			return aws.ToBool(c.Essential)
+		}
+	}
+	return false
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,138 @@
+package ecs
+
+import (
+	"strconv"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// reservation is what one task of a definition takes from its host: the task's
+// own cpu and memory where set, else the sum over its containers (their soft
+// memory limit before the hard one), with overrides applied. The agent keeps
+// the same account.
+func reservation(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (fleet.Reservation, error) {
+	var r fleet.Reservation
+	for i := range def.ContainerDefinitions {
+		c := &def.ContainerDefinitions[i]
+		cpu, memory := int(c.Cpu), int(aws.ToInt32(c.Memory))
+		if c.MemoryReservation != nil {
+			memory = int(*c.MemoryReservation)
+		}
+		if co := containerOverride(o, aws.ToString(c.Name)); co != nil {
+			if co.Cpu != nil {
+				cpu = int(*co.Cpu)
+			}
+			switch {
+			case co.MemoryReservation != nil:
+				memory = int(*co.MemoryReservation)
+			case co.Memory != nil && c.MemoryReservation == nil:
+				memory = int(*co.Memory)
+			}
+		}
+		r.CPU += cpu
+		r.Memory += memory
+		r.Ports = append(r.Ports, hostPorts(def.NetworkMode, c)...)
+	}
+	taskCPU, taskMemory := aws.ToString(def.Cpu), aws.ToString(def.Memory)
+	if o != nil {
+		if o.Cpu != nil {
+			taskCPU = *o.Cpu
+		}
+		if o.Memory != nil {
+			taskMemory = *o.Memory
+		}
+	}
+	cpu, err := cpuUnits(taskCPU)
+	if err != nil {
+		return r, err
+	}
+	memory, err := memoryMiB(taskMemory)
+	if err != nil {
+		return r, err
+	}
+	if cpu > 0 {
+		r.CPU = cpu
+	}
+	if memory > 0 {
+		r.Memory = memory
+	}
+	return r, nil
+}
+
+func containerOverride(o *types.TaskOverride, name string) *types.ContainerOverride {
+	if o == nil {
+		return nil
+	}
+	for i := range o.ContainerOverrides {
+		if aws.ToString(o.ContainerOverrides[i].Name) == name {
+			return &o.ContainerOverrides[i]
+		}
+	}
+	return nil
+}
+
+// hostPorts lists the ports of the host that a container's mappings fix.
+func hostPorts(mode types.NetworkMode, c *types.ContainerDefinition) []fleet.Port {
+	if mode == types.NetworkModeAwsvpc || mode == types.NetworkModeNone {
+		return nil
+	}
+	var ports []fleet.Port
+	for i := range c.PortMappings {
+		m := &c.PortMappings[i]
+		proto := fleet.TCP
+		if m.Protocol == types.TransportProtocolUdp {
+			proto = fleet.UDP
+		}
+		if h := aws.ToInt32(m.HostPort); h > 0 {
+			ports = append(ports, fleet.Port{Number: uint16(h), Protocol: proto})
+		}
+		if m.ContainerPortRange != nil && mode == types.NetworkModeHost {
+			if from, to, err := fleet.ParsePortRange(*m.ContainerPortRange); err == nil { // checked at registration
+				for p := int(from); p <= int(to); p++ {
+					ports = append(ports, fleet.Port{Number: uint16(p), Protocol: proto})
+				}
+			}
+		}
+	}
+	return ports
+}
+
+// gpuCount is how many GPUs a container asks for.
+func gpuCount(c *types.ContainerDefinition) (int, error) {
+	return gpusIn(aws.ToString(c.Name), c.ResourceRequirements)
+}
+
+func gpusIn(container string, rs []types.ResourceRequirement) (int, error) {
+	n := 0
+	for _, r := range rs {
+		if r.Type != types.ResourceTypeGpu {
+			continue
+		}
+		v, err := strconv.Atoi(aws.ToString(r.Value))
+		if err != nil || v < 1 || v > 64 {
+			return 0, client("Invalid setting for container '%s'. The number of GPUs must be between 1 and 64, not %q.", container, aws.ToString(r.Value))
+		}
+		n += v
+	}
+	return n, nil
+}
+
+// gpus is how many GPUs each container of a task gets, overrides applied.
+func gpus(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (total int, err error) {
+	for i := range def.ContainerDefinitions {
+		c := &def.ContainerDefinitions[i]
+		rs := c.ResourceRequirements
+		if co := containerOverride(o, aws.ToString(c.Name)); co != nil && co.ResourceRequirements != nil {
+			rs = co.ResourceRequirements
+		}
+		n, err := gpusIn(aws.ToString(c.Name), rs)
+		if err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}

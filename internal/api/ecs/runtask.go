@@ -1,0 +1,66 @@
+package ecs
+
+import (
+	"context"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// RunTask places tasks on hosts with room for them and answers once that is
+// stored. With a clientToken a repetition gets the first call's answer.
+func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTaskOutput, error) {
+	l, err := runLaunch(in)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.place(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	tasks, failures := s.placed(o)
+	return &sdk.RunTaskOutput{Tasks: tasks, Failures: failures}, nil
+}
+
+// StartTask places a task on each of the hosts that the caller has chosen.
+func (s *Service) StartTask(ctx context.Context, in *sdk.StartTaskInput) (*sdk.StartTaskOutput, error) {
+	l, err := startLaunch(in)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.place(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	tasks, failures := s.placed(o)
+	return &sdk.StartTaskOutput{Tasks: tasks, Failures: failures}, nil
+}
+
+// placed describes what the placer did for an order.
+func (s *Service) placed(o *order) ([]types.Task, []types.Failure) {
+	snap := s.store.Snapshot()
+	tasks, failures := []types.Task{}, []types.Failure{}
+	for _, id := range o.tasks {
+		// Gone only for the repetition of a call whose tasks have ended long ago.
+		if t := snap.Task(o.cluster, id); t != nil {
+			tasks = append(tasks, s.taskOut(snap, t, true))
+		}
+	}
+	for _, f := range o.failures {
+		failures = append(failures, failureOut(f))
+	}
+	return tasks, failures
+}
+
+func failureOut(f fleet.Failure) types.Failure {
+	out := types.Failure{Reason: aws.String(f.Reason)}
+	if f.ARN != "" {
+		out.Arn = aws.String(f.ARN)
+	}
+	if f.Detail != "" {
+		out.Detail = aws.String(f.Detail)
+	}
+	return out
+}

@@ -1,0 +1,187 @@
+package ecs
+
+import (
+	"context"
+	"iter"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// DescribeTasks describes up to 100 tasks of a cluster.
+func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput) (*sdk.DescribeTasksOutput, error) {
+	if len(in.Tasks) == 0 {
+		return nil, invalid("Tasks cannot be empty.")
+	}
+	if len(in.Tasks) > 100 {
+		return nil, invalid("Tasks cannot exceed 100 elements.")
+	}
+	tags := false
+	for _, f := range in.Include {
+		if f != types.TaskFieldTags {
+			return nil, invalid("include: %q is unknown; it must be TAGS.", f)
+		}
+		tags = true
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	out := &sdk.DescribeTasksOutput{Tasks: []types.Task{}, Failures: []types.Failure{}}
+	for _, ref := range in.Tasks {
+		id, ok, err := s.taskRef(c.Name, ref)
+		if err != nil {
+			return nil, err
+		}
+		if t := snap.Task(c.Name, id); ok && t != nil {
+			out.Tasks = append(out.Tasks, s.taskOut(snap, t, tags))
+			continue
+		}
+		arn := ref
+		if !fleet.IsARN(ref) {
+			arn = s.site.TaskARN(c.Name, ref)
+		}
+		out.Failures = append(out.Failures, failure(arn, missing, ""))
+	}
+	return out, nil
+}
+
+// taskRef resolves what a request calls a task. ok is false for one that can't
+// be in this cluster.
+func (s *Service) taskRef(cluster, ref string) (id string, ok bool, err error) {
+	if !fleet.IsARN(ref) && len(ref) != fleet.IDLength && len(ref) != 36 {
+		return "", false, invalid("taskId length should be one of [32,36].")
+	}
+	id, ok = s.site.MemberID("task", cluster, ref)
+	return id, ok && fleet.IsID(id), nil
+}
+
+// ListTasks lists the ARNs of a cluster's tasks.
+func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.ListTasksOutput, error) {
+	desired := in.DesiredStatus
+	switch desired {
+	case "":
+		desired = types.DesiredStatusRunning
+	case types.DesiredStatusRunning, types.DesiredStatusPending, types.DesiredStatusStopped:
+	default:
+		return nil, invalid("desiredStatus must be RUNNING, PENDING or STOPPED, not %q.", desired)
+	}
+	switch in.LaunchType {
+	case "", types.LaunchTypeEc2, types.LaunchTypeFargate, types.LaunchTypeExternal, types.LaunchTypeManagedInstances:
+	default:
+		return nil, invalid("launchType must be EC2, FARGATE, EXTERNAL or MANAGED_INSTANCES, not %q.", in.LaunchType)
+	}
+	instance, family, startedBy, service := aws.ToString(in.ContainerInstance), aws.ToString(in.Family), aws.ToString(in.StartedBy), aws.ToString(in.ServiceName)
+	p, err := pageOf(in.MaxResults, in.NextToken, "ListTasks", aws.ToString(in.Cluster), instance, family, startedBy, service,
+		string(desired), string(in.LaunchType), aws.ToString(in.DaemonName))
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	if service != "" {
+		return nil, &types.ServiceNotFoundException{Message: aws.String("Service not found.")}
+	}
+	if aws.ToString(in.DaemonName) != "" {
+		return nil, &types.DaemonNotFoundException{Message: aws.String("Daemon not found.")}
+	}
+	var tasks iter.Seq[*fleet.TaskState]
+	switch {
+	case instance != "":
+		id, ok := s.site.MemberID("container-instance", c.Name, instance)
+		if !ok || !fleet.IsID(id) || snap.Instance(c.Name, id) == nil {
+			return nil, invalid("The specified container instance does not exist: %s", instance)
+		}
+		tasks = snap.TasksOn(c.Name, id)
+	case family != "":
+		tasks = snap.TasksOf(c.Name, family)
+	default:
+		tasks = snap.Tasks(c.Name, p.after)
+	}
+	list := p.taker()
+	for t := range tasks {
+		if t.ID <= p.after || t.Desired() != wanted(desired) ||
+			(family != "" && t.Family != family) || (startedBy != "" && t.StartedBy != startedBy) ||
+			(in.LaunchType != "" && t.LaunchType != in.LaunchType) {
+			continue
+		}
+		if !list.add(t.ID, s.site.TaskARN(c.Name, t.ID)) {
+			break
+		}
+	}
+	return &sdk.ListTasksOutput{TaskArns: list.items, NextToken: list.next}, nil
+}
+
+// wanted maps the filter to what tasks have: ECS never sets a desired status of
+// PENDING, so that filter finds nothing there either.
+func wanted(d types.DesiredStatus) fleet.TaskStatus { return fleet.TaskStatus(d) }
+
+// StopTask asks for a task's end; its host's report settles it. A task that
+// ends or has ended stays as it is.
+func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.StopTaskOutput, error) {
+	if aws.ToString(in.Task) == "" {
+		return nil, invalid("Task can not be blank.")
+	}
+	reason := aws.ToString(in.Reason)
+	if len(reason) > 1024 {
+		return nil, invalid("reason can have at most 1024 characters, not %d.", len(reason))
+	}
+	if reason == "" {
+		reason = "Task stopped by user"
+	}
+	var cluster, id string
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := s.activeCluster(tx.Snapshot().Cluster, in.Cluster)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if id, ok, err = s.taskRef(c.Name, *in.Task); err != nil {
+			return err
+		}
+		cluster = c.Name
+		if !ok || tx.Snapshot().Task(cluster, id) == nil {
+			return invalid("The referenced task was not found.")
+		}
+		return stop(tx, cluster, id, &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()})
+	})
+	if err != nil {
+		return nil, err
+	}
+	snap := s.store.Snapshot()
+	t := snap.Task(cluster, id)
+	if t == nil {
+		return nil, invalid("The referenced task was not found.")
+	}
+	out := s.taskOut(snap, t, true)
+	return &sdk.StopTaskOutput{Task: &out}, nil
+}
+
+// stop writes the wish that a task end, unless it ends already. The first wish
+// stays: its reason is the one that holds.
+func stop(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
+	k := store.TaskStopKey(cluster, id)
+	if store.Get(tx, k) != nil {
+		return nil
+	}
+	if store.Get(tx, store.TaskKey(cluster, id)) == nil {
+		return nil
+	}
+	if r := store.Get(tx, store.TaskReportKey(cluster, id)); r != nil && r.Status == fleet.TaskStopped {
+		return nil
+	}
+	return store.Put(tx, k, wish)
+}
