@@ -11,6 +11,8 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 // ConnectConfig says how to reach an external etcd.
@@ -43,6 +45,12 @@ func Connect(ctx context.Context, c ConnectConfig) (*clientv3.Client, error) {
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
 		PermitWithoutStream: true,
 		Logger:              zapTo(c.Log),
+		// A member that comes back is found again at once: gRPC alone would wait up
+		// to two minutes.
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+			MinConnectTimeout: 3 * time.Second,
+		})},
 	}
 	secure := c.CAFile != "" || c.CertFile != "" || c.KeyFile != ""
 	for _, e := range c.Endpoints {

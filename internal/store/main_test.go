@@ -9,5 +9,6 @@ import (
 
 func TestMain(m *testing.M) {
 	etcdtest.Serve()
+	serveNode()
 	goleak.VerifyTestMain(m)
 }

@@ -11,14 +11,10 @@
 package etcdtest
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -43,8 +39,7 @@ type Etcd struct {
 	opts     Options
 	dir      string
 	endpoint string
-	cmd      *exec.Cmd
-	hold     *os.File // the process ends when this closes, so it never outlives us
+	process  Process
 }
 
 // Start runs an etcd on an empty directory and waits until it serves. It is
@@ -55,7 +50,7 @@ func Start(t testing.TB, opts Options) *Etcd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Etcd{opts: opts, dir: dir}
+	e := &Etcd{opts: opts, dir: dir, process: Process{Env: specEnv, Log: filepath.Join(dir, "log")}}
 	t.Cleanup(func() {
 		e.Kill()
 		if err := os.RemoveAll(dir); err != nil {
@@ -72,66 +67,21 @@ func Start(t testing.TB, opts Options) *Etcd {
 func (e *Etcd) Endpoint() string { return e.endpoint }
 
 // PID is that of its process.
-func (e *Etcd) PID() int { return e.cmd.Process.Pid }
+func (e *Etcd) PID() int { return e.process.PID() }
 
 // Kill ends the process as kill -9 does and waits for its end.
-func (e *Etcd) Kill() {
-	if e.cmd == nil {
-		return
-	}
-	// Both report only that it has ended, which is what is wanted.
-	_ = e.cmd.Process.Kill()
-	_ = e.cmd.Wait()
-	_ = e.hold.Close()
-	e.cmd = nil
-}
+func (e *Etcd) Kill() { e.process.Kill() }
 
 // Restart starts the process, again on the same data where it ran before, and
 // waits until it serves.
 func (e *Etcd) Restart() error {
-	e.Kill()
 	spec, err := json.Marshal(spec{Options: e.opts, Dir: e.dir, Endpoint: e.endpoint})
 	if err != nil {
 		return err
 	}
-	exe, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), specEnv+"="+string(spec))
-	stdin, hold, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer stdin.Close()
-	cmd.Stdin = stdin
-	log, err := os.OpenFile(filepath.Join(e.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		hold.Close()
-		return err
-	}
-	defer log.Close()
-	cmd.Stderr = log
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		hold.Close()
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		hold.Close()
-		return err
-	}
-	e.cmd, e.hold = cmd, hold
-	line, err := bufio.NewReader(out).ReadString('\n')
-	endpoint, ok := strings.CutPrefix(strings.TrimSpace(line), ready)
-	if err != nil || !ok {
-		e.Kill()
-		said, _ := os.ReadFile(log.Name())
-		return fmt.Errorf("etcd did not start (%v): %s", err, said)
-	}
-	e.endpoint = endpoint
-	return nil
+	e.process.Value = string(spec)
+	e.endpoint, err = e.process.Start()
+	return err
 }
 
 // Client returns a client, closed at the end of the test.

@@ -3,7 +3,6 @@ package etcdtest
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,10 +11,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-const (
-	specEnv = "ASHORE_ETCDTEST"
-	ready   = "ready "
-)
+const specEnv = "ASHORE_ETCDTEST"
 
 type spec struct {
 	Options
@@ -80,8 +76,6 @@ func serve(text string) error {
 	if client.Scheme != "unix" {
 		client.Host = e.Clients[0].Addr().String()
 	}
-	fmt.Println(ready + client.String())
-	// The parent holds the other end of standard input until it ends.
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
+	Ready(client.String())
+	return Hold()
 }

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// view is everything that is derived, in a form to compare.
+type view struct {
+	Usage  map[string]fleet.Usage
+	Counts map[string]ClusterCounts
+	Index  map[string][]string
+}
+
+func viewOf(t *tables) view {
+	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}}
+	t.usage.Scan(func(k string, u *fleet.Usage) bool { v.Usage[k] = *u; return true })
+	t.counts.Scan(func(k string, c ClusterCounts) bool { v.Counts[k] = c; return true })
+	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "family": &t.tasksByFamily, "starter": &t.tasksByStarter, "live": &t.liveTasks} {
+		for _, value := range index.Keys() {
+			v.Index[name+" "+value] = slices.Collect(index.of(value, ""))
+		}
+	}
+	return v
+}
+
+// recomputed derives the same from the records alone, the plain way.
+func recomputed(t *tables) view {
+	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}}
+	count := func(cluster string, f func(*ClusterCounts)) {
+		c := v.Counts[cluster]
+		f(&c)
+		v.Counts[cluster] = c
+	}
+	t.instances.Scan(func(k string, r row[fleet.Instance]) bool {
+		if cluster, _, _ := strings.Cut(k, "/"); r.value.Status != fleet.InstanceInactive {
+			count(cluster, func(c *ClusterCounts) { c.Instances++ })
+		}
+		return true
+	})
+	t.tasks.Scan(func(_ string, r *taskRow) bool {
+		s := &r.state
+		if s.Task == nil {
+			return true
+		}
+		index := func(name, value string) { v.Index[name+" "+value] = append(v.Index[name+" "+value], s.ID) }
+		host := s.Cluster + "/" + s.Instance
+		index("instance", host)
+		index("family", s.Cluster+"/"+s.Family)
+		if s.StartedBy != "" {
+			index("starter", s.Cluster+"/"+s.StartedBy)
+		}
+		if s.Desired() == fleet.TaskRunning {
+			index("live", s.Cluster)
+		}
+		if !s.Holds() {
+			count(s.Cluster, func(c *ClusterCounts) { c.Stopped++ })
+			return true
+		}
+		u := v.Usage[host]
+		u.CPU += s.Reserve.CPU
+		u.Memory += s.Reserve.Memory
+		if s.Status() == fleet.TaskRunning {
+			u.Running++
+			count(s.Cluster, func(c *ClusterCounts) { c.Running++ })
+		} else {
+			u.Pending++
+			count(s.Cluster, func(c *ClusterCounts) { c.Pending++ })
+		}
+		for _, p := range s.Held() {
+			if u.Holders == nil {
+				u.Holders = map[fleet.Port]string{}
+			}
+			if h, held := u.Holders[p]; !held || s.ID < h {
+				u.Holders[p] = s.ID
+			}
+		}
+		for _, g := range s.Reserve.GPUs {
+			if u.GPUs == nil {
+				u.GPUs = map[string]string{}
+			}
+			if h, held := u.GPUs[g]; !held || s.ID < h {
+				u.GPUs[g] = s.ID
+			}
+		}
+		v.Usage[host] = u
+		return true
+	})
+	return v
+}
+
+// TestDerived compares what is kept incrementally with its recomputation, after
+// each of many random changes, reports of hosts that contradict each other
+// included.
+func TestDerived(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tab := &tables{private: rapid.Bool().Draw(t, "loading")}
+		var old *tables
+		var oldView view
+		port := rapid.Custom(func(t *rapid.T) fleet.Port {
+			return fleet.Port{Number: uint16(rapid.IntRange(1, 4).Draw(t, "port")), Protocol: rapid.SampledFrom([]fleet.Protocol{fleet.TCP, fleet.UDP}).Draw(t, "protocol")}
+		})
+		name := func(prefix string, n int) *rapid.Generator[string] {
+			return rapid.Map(rapid.IntRange(1, n), func(i int) string { return fmt.Sprint(prefix, i) })
+		}
+		mod := int64(0)
+		apply := func(path string, v any) {
+			mod++
+			var data []byte
+			if v != nil {
+				var err error
+				if data, err = marshal(v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := tab.apply(path, data, mod); err != nil {
+				t.Fatal(err)
+			}
+		}
+		taskPath := func(t *rapid.T) (cluster, id, path string) {
+			cluster, id = name("c", 2).Draw(t, "cluster"), name("t", 6).Draw(t, "task")
+			return cluster, id, "cluster/" + cluster + "/task/" + id
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"task": func(t *rapid.T) {
+				cluster, id, path := taskPath(t)
+				apply(path, &fleet.Task{Cluster: cluster, ID: id,
+					Instance: name("i", 2).Draw(t, "instance"), Family: name("f", 2).Draw(t, "family"),
+					StartedBy: rapid.SampledFrom([]string{"", "me", "you"}).Draw(t, "startedBy"),
+					Reserve: fleet.Reservation{CPU: rapid.IntRange(0, 9).Draw(t, "cpu"), Memory: rapid.IntRange(0, 9).Draw(t, "memory"),
+						Ports: rapid.SliceOfN(port, 0, 3).Draw(t, "ports"), GPUs: rapid.SliceOfN(name("g", 2), 0, 2).Draw(t, "gpus")}})
+			},
+			"report": func(t *rapid.T) {
+				_, _, path := taskPath(t)
+				var bound []types.NetworkBinding
+				for _, p := range rapid.SliceOfN(port, 0, 2).Draw(t, "bound") {
+					n := int32(p.Number)
+					bound = append(bound, types.NetworkBinding{HostPort: &n, Protocol: types.TransportProtocol(p.Protocol)})
+				}
+				apply(path+"/report", &fleet.TaskReport{
+					Status:     rapid.SampledFrom([]fleet.TaskStatus{fleet.TaskPending, fleet.TaskRunning, fleet.TaskRunning, fleet.TaskStopped}).Draw(t, "status"),
+					Containers: []fleet.ContainerReport{{Name: "x", NetworkBindings: bound}}})
+			},
+			"stop": func(t *rapid.T) {
+				_, _, path := taskPath(t)
+				apply(path+"/stop", &fleet.TaskStop{Reason: "why"})
+			},
+			"forget": func(t *rapid.T) {
+				_, _, path := taskPath(t)
+				apply(path+rapid.SampledFrom([]string{"", "/stop", "/report"}).Draw(t, "part"), nil)
+			},
+			"instance": func(t *rapid.T) {
+				cluster, id := name("c", 2).Draw(t, "cluster"), name("i", 3).Draw(t, "instance")
+				path := "cluster/" + cluster + "/instance/" + id
+				if rapid.Bool().Draw(t, "delete") {
+					apply(path, nil)
+					return
+				}
+				apply(path, &fleet.Instance{Cluster: cluster, ID: id,
+					Status: rapid.SampledFrom([]fleet.InstanceStatus{fleet.InstanceActive, fleet.InstanceDraining, fleet.InstanceInactive}).Draw(t, "status")})
+			},
+			"snapshot": func(*rapid.T) {
+				tab.private = false
+				old = tab.copied()
+				oldView = viewOf(old)
+			},
+			"": func(t *rapid.T) {
+				if d := cmp.Diff(recomputed(tab), viewOf(tab)); d != "" {
+					t.Fatalf("recomputed (-) and kept (+) differ:\n%s", d)
+				}
+				if old != nil {
+					if d := cmp.Diff(oldView, viewOf(old)); d != "" {
+						t.Fatalf("a snapshot has changed:\n%s", d)
+					}
+				}
+			},
+		})
+		// The same records in another order give the same.
+		var paths []string
+		all := map[string]func(*tables) error{}
+		tab.tasks.Scan(func(k string, r *taskRow) bool {
+			cluster, id, _ := strings.Cut(k, "/")
+			path := "cluster/" + cluster + "/task/" + id
+			for suffix, v := range map[string]any{"": r.state.Task, "/stop": r.state.Stop, "/report": r.state.Report} {
+				data, err := marshal(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if string(data) != "null" {
+					all[path+suffix] = func(t *tables) error { _, err := t.apply(path+suffix, data, 1); return err }
+				}
+			}
+			return true
+		})
+		paths = rapid.Permutation(slices.Sorted(maps.Keys(all))).Draw(t, "order")
+		again := &tables{private: true}
+		for _, p := range paths {
+			if err := all[p](again); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, got := viewOf(tab), viewOf(again)
+		if d := cmp.Diff(want.Usage, got.Usage); d != "" {
+			t.Fatalf("in another order:\n%s", d)
+		}
+		if d := cmp.Diff(want.Index, got.Index); d != "" {
+			t.Fatalf("in another order:\n%s", d)
+		}
+	})
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// TestQuota fills an embedded etcd up with history: writes are refused with a
+// clear error, then space is freed and writing goes on by itself.
+func TestQuota(t *testing.T) {
+	e := embedded(t, t.TempDir(), WithQuota(16<<20))
+	// Looked after so seldom that only the refusal starts it.
+	s := opened(t, e.Client, Config{Sole: true, MaintainEvery: time.Hour})
+	ctx := within(t)
+	write := func(i int) error {
+		return s.Update(ctx, func(tx *Tx) error {
+			Get(tx, ClusterKey("c"))
+			return Put(tx, ClusterKey("c"), &fleet.Cluster{Name: fmt.Sprint(i) + strings.Repeat("x", 200<<10)})
+		})
+	}
+	var err error
+	n := 0
+	for ; n < 200 && err == nil; n++ {
+		err = write(n)
+	}
+	if !errors.Is(err, ErrFull) || errors.Is(err, ErrUnknown) {
+		t.Fatalf("after %d writes: %v", n, err)
+	}
+	if w := s.Warnings(); len(w) != 1 || w[0].Name != "store-full" {
+		t.Errorf("warnings: %v", w)
+	}
+	if s.Snapshot().Cluster("c") == nil {
+		t.Error("reads end with writes")
+	}
+	for err != nil {
+		if !errors.Is(err, ErrFull) {
+			t.Fatal(err)
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			t.Fatal("it did not recover: ", err)
+		}
+		err = write(n)
+	}
+	for sp := s.Space(); len(s.Warnings()) > 0 || sp.Quota != 16<<20 || sp.File > 4<<20; sp = s.Space() {
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			t.Fatalf("recovered, but %+v, %v", sp, s.Warnings())
+		}
+	}
+}
+
+func TestMaintain(t *testing.T) {
+	e := embedded(t, t.TempDir(), WithQuota(50<<20))
+	s := opened(t, e.Client, Config{Sole: true, MaintainEvery: time.Hour, defragFrom: 1 << 20})
+	ctx := within(t)
+	write := func() {
+		err := s.Update(ctx, func(tx *Tx) error {
+			Get(tx, ClusterKey("c"))
+			return Put(tx, ClusterKey("c"), &fleet.Cluster{Name: strings.Repeat("x", 400<<10)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 100 {
+		write()
+	}
+	other, err := load(ctx, e.Client, Config{Maintain: true, defragFrom: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.lookAfter(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	if w := other.Warnings(); len(w) != 1 || w[0].Name != "store-filling" {
+		t.Errorf("at %+v: warnings %v", other.Space(), w)
+	}
+	before := other.Space()
+	if err := other.compact(ctx, s.Snapshot().rev, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.lookAfter(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	if sp := other.Space(); sp.File*4 > before.File || len(other.Warnings()) != 0 {
+		t.Errorf("after compaction and defragmentation %+v, before %+v", sp, before)
+	}
+	other.cancel(ErrClosed)
+	// An external etcd is left alone unless told.
+	if plain, err := load(ctx, e.Client, Config{}); err != nil || plain.cfg.Maintain {
+		t.Errorf("maintains an etcd that is not its own: %v", err)
+	} else {
+		plain.cancel(ErrClosed)
+	}
+}
+
+// TestLeasesAfterKill: what a killed server held on its embedded etcd is gone
+// at the next start, not a lease's time later.
+func TestLeasesAfterKill(t *testing.T) {
+	e := embedded(t, t.TempDir())
+	ctx := within(t)
+	cfg := Config{Sole: true, LeaseTTL: time.Hour}
+	killed, err := load(ctx, e.Client, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed.start()
+	err = killed.Update(ctx, func(tx *Tx) error {
+		Get(tx, SessionKey("c", "i"))
+		return PutLeased(tx, SessionKey("c", "i"), &fleet.InstanceSession{Server: "s"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed.cancel(ErrClosed)
+	killed.wg.Wait() // ended without giving its lease back
+	s := opened(t, e.Client, cfg)
+	if s.Snapshot().Session("c", "i") != nil {
+		t.Error("the session of a dead server is there")
+	}
+}
