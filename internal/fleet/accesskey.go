@@ -23,5 +23,5 @@ type AccessKey struct {
 	Principal    string        `json:"principal"` // ARN
 	CreatedAt    time.Time     `json:"createdAt"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }

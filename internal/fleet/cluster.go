@@ -31,5 +31,5 @@ type Cluster struct {
 	ServiceConnectDefaults          *types.ClusterServiceConnectDefaults `json:"serviceConnectDefaults,omitempty"`
 	Tags                            []types.Tag                          `json:"tags,omitempty"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }

@@ -15,5 +15,5 @@ type Host struct {
 	Cluster   string    `json:"cluster,omitempty"`
 	Instance  string    `json:"instance,omitempty"` // id
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }

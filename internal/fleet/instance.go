@@ -38,7 +38,7 @@ type Instance struct {
 	// change of the record.
 	Version int64 `json:"version"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // InstanceSession says that an instance's agent is connected, and to which
@@ -51,7 +51,7 @@ type InstanceSession struct {
 	Docker       string    `json:"dockerVersion,omitempty"`
 	ConnectedAt  time.Time `json:"connectedAt"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // Attribute returns the value of an attribute and whether the instance has it.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Protocol of a port.
@@ -30,6 +32,8 @@ type Capacity struct {
 	Memory        int      `json:"memory"`
 	ReservedPorts []Port   `json:"reservedPorts,omitempty"`
 	GPUs          []string `json:"gpus,omitempty"`
+
+	Extra jsontext.Value `json:",embed"`
 }
 
 // Reservation is what a task holds on its host from placement until its host

@@ -65,7 +65,7 @@ type Task struct {
 	// containers, in the definition's order.
 	Containers []TaskContainer `json:"containers,omitempty"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // TaskContainer is a container of a placed task.
@@ -80,7 +80,7 @@ type TaskStop struct {
 	Reason string             `json:"reason,omitempty"`
 	At     time.Time          `json:"at"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // TaskReport is what a task's host has said of it.
@@ -101,7 +101,7 @@ type TaskReport struct {
 	StoppedAt          time.Time          `json:"stoppedAt,omitzero"`
 	Version            int64              `json:"version"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // ContainerReport is what a task's host has said of one of its containers.
@@ -124,7 +124,7 @@ type Token struct {
 	Failures  []Failure `json:"failures,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // Failure is a resource that a request could not serve, as in ECS's failures

@@ -14,7 +14,7 @@ type Family struct {
 	Name   string `json:"name"`
 	Latest int    `json:"latest"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // TaskDefinition is one revision, written once. Definition is what was
@@ -31,7 +31,7 @@ type TaskDefinition struct {
 	// overrides.
 	Reserve Reservation `json:"reserve"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // TaskDefinitionState is the changing part of a revision. Its absence means
@@ -41,5 +41,5 @@ type TaskDefinitionState struct {
 	DeregisteredAt time.Time                  `json:"deregisteredAt,omitzero"`
 	Tags           []types.Tag                `json:"tags,omitempty"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }

@@ -17,7 +17,7 @@ type Election struct {
 	Server string    `json:"server"`
 	Since  time.Time `json:"since"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // ErrDeposed says that another server leads by now, or none.

@@ -37,7 +37,7 @@ type Installation struct {
 	// forward, 0 where none are.
 	MigratingFrom int `json:"migratingFrom,omitempty"`
 
-	Extra jsontext.Value `json:",unknown"`
+	Extra jsontext.Value `json:",embed"`
 }
 
 // Site returns the installation's account and region.

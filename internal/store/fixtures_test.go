@@ -1,0 +1,178 @@
+package store
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var update = flag.Bool("update", false, "write the fixtures that are missing in testdata")
+
+// future is a member that this version does not know.
+var future = jsontext.Value(`{"future":{"list":[1,"two"]}}`)
+
+// fixtures are the records that lie in testdata/format1 by file name, as this
+// version reads them. A release's files never change: a new member goes into
+// a new file.
+var fixtures = map[string]any{
+	"cluster/c": &fleet.Cluster{Name: "c", Status: fleet.ClusterActive, CreatedAt: at(1), CapacityProviders: []string{"p"},
+		Settings:                        []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String("enabled")}},
+		Configuration:                   &types.ClusterConfiguration{ExecuteCommandConfiguration: &types.ExecuteCommandConfiguration{Logging: types.ExecuteCommandLoggingNone}},
+		DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("p"), Weight: 1, Base: 2}},
+		ServiceConnectDefaults:          &types.ClusterServiceConnectDefaults{Namespace: aws.String("n")},
+		Tags:                            []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}, Extra: future},
+	"cluster/c/instance/i": &fleet.Instance{Cluster: "c", ID: "i", Status: fleet.InstanceDraining, StatusReason: "why", RegisteredAt: at(2),
+		Registered: fleet.Capacity{CPU: 2048, Memory: 4096, ReservedPorts: []fleet.Port{{Number: 22, Protocol: fleet.TCP}}, GPUs: []string{"g"}, Extra: future},
+		Resources:  []types.Resource{{Name: aws.String("CPU"), Type: aws.String("INTEGER"), IntegerValue: 2048}},
+		Attributes: []types.Attribute{{Name: aws.String("ecs.os-type"), Value: aws.String("linux")}},
+		Tags:       []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}, ClientToken: "t", Principal: "arn:p", Version: 3, Extra: future},
+	"cluster/c/instance/i/guard":   &Guard{},
+	"cluster/c/instance/i/session": &fleet.InstanceSession{Server: "s", Connection: "n", AgentVersion: "1.2", AgentHash: "h", Docker: "20.10", ConnectedAt: at(3), Extra: future},
+	"cluster/c/task/t": &fleet.Task{Cluster: "c", ID: "t", Instance: "i", Family: "f", Revision: 7, LaunchType: types.LaunchTypeExternal, CreatedAt: at(4),
+		Group: "family:f", StartedBy: "me", EnableExecuteCommand: true, ReferenceID: "r",
+		Overrides:  &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{{Name: aws.String("x"), Command: []string{"sleep", "1"}}}},
+		Reserve:    fleet.Reservation{CPU: 10, Memory: 20, Ports: []fleet.Port{{Number: 80, Protocol: fleet.TCP}}, GPUs: []string{"g"}},
+		Tags:       []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
+		Containers: []fleet.TaskContainer{{Name: "x", ID: "u"}}, Extra: future},
+	"cluster/c/task/t/stop": &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: "why", At: at(5), Extra: future},
+	"cluster/c/task/t/report": &fleet.TaskReport{Status: fleet.TaskStopped, StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "why",
+		Containers: []fleet.ContainerReport{{Name: "x", Status: fleet.TaskStopped, ExitCode: aws.Int32(0), Reason: "r", RuntimeID: "d", ImageDigest: "sha256:1",
+			NetworkBindings: []types.NetworkBinding{{BindIP: aws.String("0.0.0.0"), ContainerPort: aws.Int32(80), HostPort: aws.Int32(32768), Protocol: types.TransportProtocolTcp}}}},
+		Connectivity: types.ConnectivityConnected, PullStartedAt: at(6), PullStoppedAt: at(7), StartedAt: at(8), StoppingAt: at(9), ExecutionStoppedAt: at(10), StoppedAt: at(11),
+		Version: 4, Extra: future},
+	"cluster/c/token/h": &fleet.Token{Operation: "RunTask", Request: "q", Tasks: []string{"t"}, Failures: []fleet.Failure{{ARN: "arn:i", Reason: "RESOURCE:CPU", Detail: "d"}}, CreatedAt: at(12), Extra: future},
+	"family/f":          &fleet.Family{Name: "f", Latest: 7, Extra: future},
+	"family/f/revision/00000007": &fleet.TaskDefinition{Family: "f", Revision: 7, RegisteredAt: at(13), RegisteredBy: "arn:a",
+		Definition: &ecs.RegisterTaskDefinitionInput{Family: aws.String("f"), NetworkMode: types.NetworkModeBridge,
+			ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("x"), Image: aws.String("busybox"), Cpu: 10, Memory: aws.Int32(20), Essential: aws.Bool(true)}}},
+		Compatibilities: []types.Compatibility{types.CompatibilityEc2}, RequiresAttributes: []types.Attribute{{Name: aws.String("a")}},
+		Reserve: fleet.Reservation{CPU: 10, Memory: 20}, Extra: future},
+	"family/f/revision/00000007/state": &fleet.TaskDefinitionState{Status: types.TaskDefinitionStatusInactive, DeregisteredAt: at(14),
+		Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}, Extra: future},
+	"accesskey/AKIA": &fleet.AccessKey{ID: "AKIA", SealedSecret: []byte("sealed"), Kind: fleet.PrincipalHost, Principal: "arn:h", CreatedAt: at(15), Extra: future},
+	"host/h":         &fleet.Host{Name: "h", Principal: "arn:h", CreatedAt: at(16), Cluster: "c", Instance: "i", Extra: future},
+	"election/e":     &Election{Term: "t", Server: "s", Since: at(17), Extra: future},
+	"installation":   &Installation{Format: 1, ID: "0123456789abcdef0123456789abcdef", Account: "000000000000", Region: "us-east-1", CreatedAt: at(18), Base: 5, MigratingFrom: 0, Extra: future},
+}
+
+func at(second int) time.Time { return time.Date(2026, 11, 21, 12, 0, second, 0, time.UTC) }
+
+func fixtureFile(key string) string {
+	return filepath.Join("testdata", "format1", strings.ReplaceAll(key, "/", ".")+".json")
+}
+
+// TestFixtures decodes the records that earlier versions have stored.
+func TestFixtures(t *testing.T) {
+	covered := map[*kind]bool{}
+	for key, want := range fixtures {
+		if *update {
+			writeFixture(t, key, want)
+		}
+		stored, err := os.ReadFile(fixtureFile(key))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
+		if err := unmarshal(stored, got); err != nil {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		opts := []cmp.Option{cmpopts.IgnoreUnexported(types.ClusterSetting{}, types.ClusterConfiguration{}, types.ExecuteCommandConfiguration{},
+			types.CapacityProviderStrategyItem{}, types.ClusterServiceConnectDefaults{}, types.Tag{}, types.Resource{}, types.Attribute{},
+			types.TaskOverride{}, types.ContainerOverride{}, types.NetworkBinding{}, types.ContainerDefinition{}, ecs.RegisterTaskDefinitionInput{}),
+			cmp.FilterPath(func(p cmp.Path) bool { return p.Last().Type() == reflect.TypeFor[jsontext.Value]() },
+				cmp.Comparer(func(a, b jsontext.Value) bool { return canonical(t, a) == canonical(t, b) })), cmpopts.EquateEmpty()}
+		if d := cmp.Diff(want, got, opts...); d != "" {
+			t.Errorf("%s is read differently (-want +got):\n%s", key, d)
+		}
+		// Read, modified and written again it keeps what this version does not know.
+		again, err := marshal(got)
+		if err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+		if !bytes.Contains(stored, []byte("\n\t\"future\": {")) && key != "cluster/c/instance/i/guard" {
+			t.Errorf("%s holds no unknown member of its own", key)
+		}
+		if canonical(t, again) != canonical(t, stored) {
+			t.Errorf("%s: written again it is\n%s, stored was\n%s", key, again, stored)
+		}
+		if key == "installation" {
+			continue
+		}
+		k, _ := locate(key)
+		if k == nil {
+			t.Errorf("%s is of no kind", key)
+			continue
+		}
+		covered[k] = true
+		if _, err := new(tables).apply(key, stored, 1); err != nil {
+			t.Error(err)
+		}
+	}
+	for i := range kinds {
+		if !covered[&kinds[i]] {
+			t.Errorf("%s has no fixture", strings.Join(kinds[i].path, "/"))
+		}
+	}
+}
+
+// writeFixture writes a file that is missing; what is there is a release's.
+func writeFixture(t *testing.T, key string, v any) {
+	if _, err := os.Stat(fixtureFile(key)); err == nil {
+		return
+	}
+	data, err := marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := jsontext.Value(bytes.Clone(data))
+	if err := text.Indent(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(fixtureFile(key)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(fixtureFile(key), append(text, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func canonical(t *testing.T, v jsontext.Value) string {
+	t.Helper()
+	if len(v) == 0 {
+		return ""
+	}
+	c := jsontext.Value(bytes.Clone(v))
+	if err := c.Canonicalize(); err != nil {
+		t.Fatal(err)
+	}
+	return string(c)
+}
+
+// TestUnknownRecords: a record of a newer version neither disturbs nor is
+// disturbed.
+func TestUnknownRecords(t *testing.T) {
+	for _, key := range []string{"future/x", "cluster/c/service/s", "cluster/c/task/t/exec", "a/b/c/d/e/f/g", "", "cluster"} {
+		c, err := new(tables).apply(key, []byte(`not even JSON`), 1)
+		if err != nil || c.Kind != UnknownChanged {
+			t.Errorf("%q: %v, %v", key, c, err)
+		}
+	}
+	if _, err := new(tables).apply("cluster/c", []byte(`not JSON`), 1); err == nil || !strings.Contains(err.Error(), "cluster/c") {
+		t.Errorf("a damaged record: %v", err)
+	}
+}
