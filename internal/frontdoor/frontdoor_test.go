@@ -98,14 +98,31 @@ type door struct {
 }
 
 type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu    sync.Mutex
+	b     bytes.Buffer
+	grown *sync.Cond
+}
+
+func newLog() *syncBuffer {
+	b := &syncBuffer{}
+	b.grown = sync.NewCond(&b.mu)
+	return b
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.grown.Broadcast()
 	return b.b.Write(p)
+}
+
+// await returns once text is in the log.
+func (b *syncBuffer) await(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for !strings.Contains(b.b.String(), text) {
+		b.grown.Wait()
+	}
 }
 
 func (b *syncBuffer) String() string {
@@ -123,7 +140,7 @@ func config(d *door) Config {
 
 func open(t *testing.T, change ...func(*Config, *door)) *door {
 	t.Helper()
-	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}}
+	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
 	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 		return &ecs.ListTasksOutput{TaskArns: []string{"a", "b"}}, nil
 	}
@@ -259,7 +276,7 @@ func TestNotRepeated(t *testing.T) {
 }
 
 func BenchmarkCall(b *testing.B) {
-	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}}
+	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
 	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 		return &ecs.ListTasksOutput{TaskArns: []string{"a", "b"}}, nil
 	}
@@ -309,7 +326,7 @@ func TestDeclarations(t *testing.T) {
 		{"no keys", func(c *Config) { c.Keys = nil }, "Keys must be set"},
 		{"no region", func(c *Config) { c.Region = "" }, "Region must be set"},
 	} {
-		cfg := config(&door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}})
+		cfg := config(&door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()})
 		tc.change(&cfg)
 		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %s", tc.name, err, tc.want)

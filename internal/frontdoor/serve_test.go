@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,7 +37,7 @@ func (s *socket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestMountAndShutdown(t *testing.T) {
-	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}}
+	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
 	entered, leave := make(chan struct{}), make(chan struct{})
 	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 		close(entered)
@@ -113,7 +112,5 @@ func TestMountAndShutdown(t *testing.T) {
 	}
 	conn.CloseNow()
 	<-sock.done
-	if !strings.Contains(d.log.String(), "status=101") {
-		t.Errorf("log: %s", d.log)
-	}
+	d.log.await("status=101")
 }

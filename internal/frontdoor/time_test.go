@@ -81,7 +81,7 @@ func answer(t *testing.T, c net.Conn) (*http.Response, string) {
 
 // Who is slow doesn't hold a connection for ever.
 func TestSlowClients(t *testing.T) {
-	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}}
+	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
 	inBubble(t, d, func(t *testing.T, p *pipes, stop func() error) {
 		began := time.Now()
 		c := p.dial()
@@ -112,7 +112,7 @@ func TestSlowClients(t *testing.T) {
 // A call that doesn't end is cut off, at its deadline and at shutdown, and
 // nothing of it is left behind.
 func TestEndlessCalls(t *testing.T) {
-	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: &syncBuffer{}}
+	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
 	entered := make(chan struct{}, 2)
 	d.ecs.list = func(ctx context.Context, _ *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 		entered <- struct{}{}
