@@ -127,8 +127,14 @@ func clientError(code, message string) error {
 // refusal is the error for an operation of svc that has no handler.
 func (svc *service) refusal(name string) error {
 	if slices.Contains(svc.Unserved, name) {
-		return clientError("UnsupportedOperationException",
-			fmt.Sprintf("The operation %s of %s is not served by this installation yet. docs/coverage.md lists what is.", name, svc.Name))
+		code, message := Refusal(svc.Name, name)
+		return clientError(code, message)
 	}
 	return clientError("UnknownOperationException", fmt.Sprintf("The service %s has no operation %q here.", svc.Name, name))
+}
+
+// Refusal is what an operation answers that its service has, but not here yet.
+func Refusal(service, operation string) (code, message string) {
+	return "UnsupportedOperationException",
+		fmt.Sprintf("The operation %s of %s is not served by this installation yet. docs/coverage.md lists what is.", operation, service)
 }
