@@ -283,7 +283,7 @@ func TestReportsSurviveAServerThatFails(t *testing.T) {
 	for _, s := range h.plane.All() {
 		order += s.Status + " "
 	}
-	if order != "RUNNING STOPPED " {
+	if order != "RUNNING STOPPED " && order != "STOPPED " { // its end may be seen before its start's answer
 		t.Errorf("reports: %s", order)
 	}
 }

@@ -225,6 +225,9 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 		if seen[c.Name] || c.Status == Stopped {
 			continue
 		}
+		if c.Removing { // on the way from the old one to the new
+			c.RuntimeID, c.Status, c.Removing = "", Pulled, false
+		}
 		if c.RuntimeID != "" {
 			gone = append(gone, c.Name)
 		} else if c.doing == Recovering {
@@ -264,7 +267,12 @@ func (e *Engine) restoreParent(h *held) {
 func (e *Engine) replace(h *held, name string) {
 	h.mu.Lock()
 	id := h.task.container(name).RuntimeID
+	commit := e.save(h.task)
 	h.mu.Unlock()
+	if err := commit(); err != nil { // the next run must know what an absence means
+		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, err)})
+		return
+	}
 	if id == "" {
 		e.create(h, name)
 		return

@@ -60,6 +60,8 @@ func (t *Task) report(now time.Time) []Action {
 		return []Action{After{At: now.Add(changesDelay)}}
 	case wire == acs.StatusPending && !t.resolved():
 		return nil
+	case wire == acs.StatusRunning && t.Desired == acs.StatusStopped:
+		return nil // it never ran as a whole, and will not
 	}
 	return t.queue(wire)
 }

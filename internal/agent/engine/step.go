@@ -94,7 +94,7 @@ func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 			t.failed(c, now, ev.Err)
 			return nil
 		}
-		c.RuntimeID, c.Ports = ev.ID, ev.Ports
+		c.RuntimeID, c.Ports, c.Removing = ev.ID, ev.Ports, false
 		c.Status = max(c.Status, Created)
 	case StartDone:
 		return t.started(now, ev)
@@ -108,7 +108,7 @@ func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 		}
 	case Found:
 		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
-			c.doing = Idle
+			c.doing, c.Removing = Idle, false
 			c.RuntimeID, c.Health = ev.ID, ev.Health
 			if ev.Ports != nil {
 				c.Ports = ev.Ports
@@ -117,7 +117,7 @@ func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 		}
 	case Unstarted:
 		if c := t.container(ev.Container); c != nil && c.Status < Running {
-			c.RuntimeID, c.Status, c.doing = ev.ID, Created, Replacing
+			c.RuntimeID, c.Status, c.doing, c.Removing = ev.ID, Created, Replacing, true
 			return []Action{Replace{c.Name}}
 		}
 	case HealthSeen:
@@ -140,7 +140,7 @@ func (t *Task) started(now time.Time, ev StartDone) []Action {
 		d := t.definition(c.Name)
 		if ev.PortTaken && c.Status == Created && d != nil && dynamicPorts(d) && c.PortTries < maxPortTries && t.Desired == acs.StatusRunning {
 			c.PortTries++
-			c.doing, c.Ports = Replacing, nil
+			c.doing, c.Ports, c.Removing = Replacing, nil, true
 			return []Action{Replace{c.Name}}
 		}
 		t.failed(c, now, ev.Err)

@@ -89,6 +89,9 @@ type Container struct {
 	Health     string         `json:"health,omitempty"`
 	HealthAt   time.Time      `json:"healthAt,omitzero"`
 	PortTries  int            `json:"portTries,omitempty"`
+	// Removing: it is being replaced, so its absence from the engine tells only
+	// that the agent was interrupted at that.
+	Removing bool `json:"removing,omitempty"`
 	// ImageSetsRegion: the image's environment names a region itself.
 	ImageSetsRegion bool `json:"imageSetsRegion,omitempty"`
 	// Reported is the highest wire status in a report.

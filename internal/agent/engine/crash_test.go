@@ -1,0 +1,194 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// mortal is one life's view of the engine. Once dead it asks for nothing more,
+// but what it asked for takes its course and its answers reach nobody: as with
+// a process that was killed.
+type mortal struct {
+	runtime.Runtime
+	dead atomic.Bool
+}
+
+var errDead = errors.New("dead")
+
+func (m *mortal) do(ctx context.Context, fn func(context.Context) error) error {
+	if m.dead.Load() {
+		return errDead
+	}
+	err := fn(context.WithoutCancel(ctx))
+	if m.dead.Load() {
+		return errDead
+	}
+	return err
+}
+
+func (m *mortal) Create(ctx context.Context, s runtime.Spec) (c runtime.Created, err error) {
+	err = m.do(ctx, func(ctx context.Context) (err error) { c, err = m.Runtime.Create(ctx, s); return err })
+	return c, err
+}
+
+func (m *mortal) Start(ctx context.Context, id string) error {
+	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Start(ctx, id) })
+}
+
+func (m *mortal) Stop(ctx context.Context, id string, d time.Duration) error {
+	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Stop(ctx, id, d) })
+}
+
+func (m *mortal) Remove(ctx context.Context, id string, force bool) error {
+	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Remove(ctx, id, force) })
+}
+
+func (m *mortal) Events(ctx context.Context, l map[string]string, up func(), on func(runtime.Event)) error {
+	if m.dead.Load() {
+		return errDead
+	}
+	return m.Runtime.Events(ctx, l, up, func(e runtime.Event) {
+		if !m.dead.Load() {
+			on(e)
+		}
+	})
+}
+
+// TestKilledAtAnyMomentEachContainerStartsOnce kills the agent again and again,
+// at random moments, while tasks start and end, and counts starts at the engine.
+func TestKilledAtAnyMomentEachContainerStartsOnce(t *testing.T) {
+	for range 20 {
+		seed := rand.Uint64()
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) { manyLives(t, dir, rand.New(rand.NewPCG(seed, 0))) })
+		})
+	}
+}
+
+func manyLives(t *testing.T, dir string, rng *rand.Rand) {
+	eng := fake.New(fake.Config{CreateDelay: 30 * time.Millisecond, StartDelay: 50 * time.Millisecond})
+	defer eng.Close()
+	const tasks, lives = 12, 8
+	var mu sync.Mutex
+	told := map[string]string{}
+	status := func(arn string) string {
+		mu.Lock()
+		defer mu.Unlock()
+		return told[arn]
+	}
+	var undo []func()
+	for life := range lives {
+		path := filepath.Join(dir, fmt.Sprint(life, ".db"))
+		j, err := journal.Open(path, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &mortal{Runtime: eng}
+		var e *engine.Engine
+		e = engine.New(engine.Config{
+			Runtime: m, Journal: j, InstallationID: "inst", Total: engine.Resources{CPU: 4096, Memory: 4096}, Parallel: 4,
+			OnReport: func(arn string) {
+				for {
+					r, ok := e.Next(arn)
+					if !ok || m.dead.Load() {
+						return
+					}
+					mu.Lock()
+					told[arn] = r.Status
+					if r.Status == acs.StatusStopped {
+						t.Logf("life %d: %+v", life, r)
+					}
+					mu.Unlock()
+					e.Delivered(arn, r.Seq)
+				}
+			},
+		})
+		e.SetInstance("instance", "default")
+		if err := e.Load(); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for n := range tasks {
+			arn := fmt.Sprint("task/", n)
+			if status(arn) == "" && !e.Knows(arn) { // not acknowledged yet: ordered again
+				cs := []acs.Container{box("a", true, "sleep 1000000"), box("b", false, "sleep 0.02")}
+				if n%3 == 0 {
+					cs = []acs.Container{box("a", true, "sleep 0.1 exit 4")}
+				}
+				if err := e.Accept(run(arn, cs...))(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if life == lives-1 {
+			time.Sleep(time.Minute)
+		} else {
+			time.Sleep(time.Duration(rng.IntN(int(500 * time.Millisecond))))
+		}
+		synctest.Wait()
+		if life == lives-1 {
+			for n := range tasks {
+				want := acs.StatusRunning
+				if n%3 == 0 {
+					want = acs.StatusStopped
+				}
+				if got := status(fmt.Sprint("task/", n)); got != want {
+					t.Errorf("task %d is %q", n, got)
+				}
+			}
+		}
+		// What is durable now is what the next life finds.
+		copyFile(t, path, filepath.Join(dir, fmt.Sprint(life+1, ".db")))
+		m.dead.Store(true)
+		undo = append(undo, func() { e.Close(); j.Close() })
+	}
+	for name, n := range eng.Starts() {
+		if n != 1 {
+			t.Errorf("%s started %d times", name, n)
+		}
+	}
+	if len(eng.Starts()) < tasks {
+		t.Errorf("%d containers started", len(eng.Starts()))
+	}
+	for _, fn := range undo {
+		fn()
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

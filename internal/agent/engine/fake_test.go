@@ -1,0 +1,465 @@
+package engine_test
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// rig is an engine on a fake runtime inside a synctest bubble: time passes only
+// when everyone waits, so the times in these tests are exact.
+type rig struct {
+	t *testing.T
+	*engine.Engine
+	fake *fake.Fake
+
+	mu      sync.Mutex
+	reports []engine.Report
+}
+
+func inBubble(t *testing.T, cfg engine.Config, fcfg fake.Config, test func(r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, fake: fake.New(fcfg)}
+		cfg.Runtime, cfg.InstallationID, cfg.Region = r.fake, "inst", "eu-west-1"
+		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		if cfg.Total.CPU == 0 {
+			cfg.Total = engine.Resources{CPU: 2048, Memory: 4096}
+		}
+		cfg.Reserved = engine.Resources{TCP: []int{22}}
+		cfg.OnReport = r.take
+		r.Engine = engine.New(cfg)
+		r.SetInstance("instance", "default")
+		if err := r.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		test(r)
+		r.Close()
+		r.fake.Close()
+	})
+}
+
+func (r *rig) take(arn string) {
+	for {
+		rep, ok := r.Next(arn)
+		if !ok {
+			return
+		}
+		r.mu.Lock()
+		r.reports = append(r.reports, rep)
+		r.mu.Unlock()
+		r.Delivered(arn, rep.Seq)
+	}
+}
+
+func (r *rig) accept(tasks ...acs.Task) {
+	r.t.Helper()
+	for _, task := range tasks {
+		if err := r.Accept(task)(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// story is what was reported of a task, one line a report.
+func (r *rig) story(arn string) string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var b strings.Builder
+	for _, rep := range r.reports {
+		if rep.TaskArn != arn {
+			continue
+		}
+		b.WriteString(rep.Status)
+		if rep.Reason != "" {
+			b.WriteString(" (" + rep.Reason + ")")
+		}
+		for _, c := range rep.Containers {
+			fmt.Fprintf(&b, " %s=%s", c.Name, c.Status)
+			if c.ExitCode != nil {
+				fmt.Fprintf(&b, "/%d", *c.ExitCode)
+			}
+			if c.Reason != "" {
+				b.WriteString(" [" + c.Reason + "]")
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func (r *rig) expect(arn, want string) {
+	r.t.Helper()
+	want = strings.ReplaceAll(strings.TrimPrefix(want, "\n"), "\t", "")
+	if got := r.story(arn); got != want {
+		r.t.Errorf("story of %s:\n%swant:\n%s", arn, got, want)
+	}
+}
+
+func run(arn string, cs ...acs.Container) acs.Task {
+	return acs.Task{Arn: arn, DesiredStatus: acs.StatusRunning, Family: "f", Version: "1", Containers: cs}
+}
+
+func box(name string, essential bool, command string, opts ...func(*acs.Container)) acs.Container {
+	c := acs.Container{Name: name, Image: "img", Essential: essential, Command: strings.Fields(command)}
+	for _, o := range opts {
+		o(&c)
+	}
+	return c
+}
+
+func after(name, condition string) func(*acs.Container) {
+	return func(c *acs.Container) {
+		c.DependsOn = append(c.DependsOn, acs.Dependency{ContainerName: name, Condition: condition})
+	}
+}
+
+func checked(c *acs.Container) { c.HealthCheckType = acs.HealthCheckDocker }
+
+func port(container, host int) func(*acs.Container) {
+	return func(c *acs.Container) {
+		c.PortMappings = append(c.PortMappings, acs.PortMapping{ContainerPort: container, HostPort: host})
+	}
+}
+
+func stopOf(arn string) acs.Task { return acs.Task{Arn: arn, DesiredStatus: acs.StatusStopped} }
+
+func TestLifeOfTasks(t *testing.T) {
+	for name, c := range map[string]struct {
+		task acs.Task
+		wait time.Duration
+		stop bool
+		want string
+	}{
+		"a task that ends by itself": {
+			run("t", box("a", true, "sleep 5 exit 3")), time.Minute, false, `
+			RUNNING a=RUNNING
+			STOPPED a=STOPPED/3
+			`,
+		},
+		"an essential container takes the others with it": {
+			run("t", box("a", true, "sleep 5"), box("b", true, "sleep 600"), box("c", false, "deaf sleep 600")), time.Minute, false, `
+			RUNNING a=RUNNING b=RUNNING c=RUNNING
+			RUNNING a=STOPPED/0 b=STOPPED/143
+			STOPPED a=STOPPED/0 b=STOPPED/143 c=STOPPED/137
+			`,
+		},
+		"one that is not essential ends alone": {
+			run("t", box("a", true, "sleep 600"), box("b", false, "sleep 5")), time.Minute, false, `
+			RUNNING a=RUNNING b=RUNNING
+			RUNNING b=STOPPED/0
+			`,
+		},
+		"without essential ones the last one ends the task": {
+			run("t", box("a", false, "sleep 5"), box("b", false, "sleep 50")), 2 * time.Minute, false, `
+			RUNNING a=RUNNING b=RUNNING
+			RUNNING a=STOPPED/0
+			STOPPED a=STOPPED/0 b=STOPPED/0
+			`,
+		},
+		"told to stop": {
+			run("t", box("a", true, "sleep 600")), time.Minute, true, `
+			RUNNING a=RUNNING
+			STOPPED a=STOPPED/143
+			`,
+		},
+		"deaf to the signal": {
+			run("t", box("a", true, "deaf", func(c *acs.Container) { c.StopTimeout = 2 })), time.Minute, true, `
+			RUNNING a=RUNNING
+			STOPPED a=STOPPED/137
+			`,
+		},
+		"out of memory": {
+			run("t", box("a", true, "sleep 5 oom")), time.Minute, false, `
+			RUNNING a=RUNNING
+			STOPPED a=STOPPED/137 [OutOfMemoryError: Container killed due to memory usage]
+			`,
+		},
+		"after a success": {
+			run("t", box("init", false, "sleep 10"), box("a", true, "sleep 600", after("init", "SUCCESS"))), time.Minute, false, `
+			RUNNING init=STOPPED/0 a=RUNNING
+			`,
+		},
+		"after a failure there is no success": {
+			run("t", box("init", false, "sleep 10 exit 2"), box("a", true, "sleep 600", after("init", "SUCCESS"))), time.Minute, false, `
+			STOPPED init=STOPPED/2 a=STOPPED [CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [init:SUCCESS] as dependency did not exit successfully.]
+			`,
+		},
+		"after completion, whatever the code": {
+			run("t", box("init", false, "sleep 10 exit 2"), box("a", true, "sleep 600", after("init", "COMPLETE"))), time.Minute, false, `
+			RUNNING init=STOPPED/2 a=RUNNING
+			`,
+		},
+		"after health": {
+			run("t", box("db", true, "healthy 20", checked), box("a", true, "sleep 600", after("db", "HEALTHY"))), time.Minute, false, `
+			RUNNING db=RUNNING a=RUNNING
+			`,
+		},
+		"health that does not come in time": {
+			run("t", box("db", true, "unhealthy 5", checked, func(c *acs.Container) { c.StartTimeout = 30 }),
+				box("a", true, "sleep 600", after("db", "HEALTHY"))), time.Minute, false, `
+			PENDING db=RUNNING a=PENDING
+			STOPPED db=STOPPED/143 a=STOPPED [CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [db:HEALTHY] as dependency has timed out.]
+			`,
+		},
+		"a circle": {
+			run("t", box("a", true, "", after("b", "START")), box("b", true, "", after("a", "START"))), 0, false, `
+			STOPPED (Task dependencies cannot be resolved, taskArn: t)
+			`,
+		},
+		"health of one without a check": {
+			run("t", box("a", true, ""), box("b", true, "", after("a", "HEALTHY"))), 0, false, `
+			STOPPED (Task dependencies cannot be resolved, taskArn: t)
+			`,
+		},
+		"an image that is nowhere": {
+			run("t", box("a", true, "", func(c *acs.Container) { c.Image = "absent" })), time.Minute, false, `
+			STOPPED a=STOPPED [CannotPullContainerError: manifest for absent not found: manifest unknown]
+			`,
+		},
+		"a volume that is nowhere": {
+			run("t", box("a", true, "", func(c *acs.Container) { c.MountPoints = []acs.MountPoint{{SourceVolume: "nope"}} })), time.Minute, false, `
+			STOPPED a=STOPPED [HostConfigError: Invalid volume referenced: nope]
+			`,
+		},
+		"a reserved port": {
+			run("t", box("a", true, "", port(80, 22))), 0, false, `
+			STOPPED (resource cannot be initialized for task t: host port 22/tcp is reserved on the container instance)
+			`,
+		},
+		"a network mode that is not offered": {
+			acs.Task{Arn: "t", DesiredStatus: acs.StatusRunning, NetworkMode: "awsvpc", Containers: []acs.Container{box("a", true, "")}}, 0, false, `
+			STOPPED (resource cannot be initialized for task t: network mode awsvpc is not supported on this container instance; bridge, host and none are)
+			`,
+		},
+		"an order to stop what is not known": {
+			stopOf("t"), 0, false, `
+			STOPPED (TaskStateError: Agent could not progress task's state to stopped)
+			`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, engine.Config{}, fake.Config{
+				Images: map[string]runtime.Image{"img": {}}, CreateDelay: 40 * time.Millisecond, StartDelay: 60 * time.Millisecond,
+			}, func(r *rig) {
+				r.accept(c.task)
+				time.Sleep(c.wait)
+				if c.stop {
+					r.accept(stopOf("t"))
+					time.Sleep(time.Minute)
+				}
+				r.expect("t", c.want)
+				for name, n := range r.fake.Starts() {
+					if n > 1 {
+						t.Errorf("%s started %d times", name, n)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestDependentsStopFirst(t *testing.T) {
+	inBubble(t, engine.Config{}, fake.Config{StopDelay: 5 * time.Second}, func(r *rig) {
+		r.accept(run("t", box("db", true, "sleep 600"), box("app", true, "sleep 600", after("db", "START"))))
+		time.Sleep(time.Second)
+		r.accept(stopOf("t"))
+		time.Sleep(7 * time.Second) // the first is down, the second on its way
+		var down []string
+		for _, v := range r.Tasks() {
+			for _, c := range v.Containers {
+				if c.Status == acs.StatusStopped {
+					down = append(down, c.Name)
+				}
+			}
+		}
+		if !slices.Equal(down, []string{"app"}) {
+			t.Errorf("down after 7 s: %v", down)
+		}
+		time.Sleep(10 * time.Second)
+		r.expect("t", "RUNNING db=RUNNING app=RUNNING\nRUNNING app=STOPPED/143\nSTOPPED db=STOPPED/143 app=STOPPED/143\n")
+	})
+}
+
+func TestATaskThatDoesNotFitBlocksNobody(t *testing.T) {
+	big := func(arn string) acs.Task {
+		return run(arn, box("a", true, "sleep 600", func(c *acs.Container) { c.Memory = 3000 }))
+	}
+	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
+		r.accept(big("first"), big("second"), run("small", box("a", true, "sleep 600")),
+			run("p1", box("a", true, "sleep 600", port(80, 8080))), run("p2", box("a", true, "sleep 600", port(80, 8080))))
+		time.Sleep(time.Second)
+		r.expect("first", "RUNNING a=RUNNING\n")
+		r.expect("second", "")
+		r.expect("small", "RUNNING a=RUNNING\n")
+		r.expect("p1", "RUNNING a=RUNNING\n")
+		r.expect("p2", "")
+		r.accept(stopOf("first"), stopOf("p1"))
+		time.Sleep(time.Second)
+		r.expect("second", "RUNNING a=RUNNING\n")
+		r.expect("p2", "RUNNING a=RUNNING\n")
+		r.accept(big("third"), stopOf("third"), big("fourth"))
+		r.accept(stopOf("second"))
+		time.Sleep(time.Second)
+		r.expect("fourth", "RUNNING a=RUNNING\n")
+	})
+}
+
+func TestPullBehaviours(t *testing.T) {
+	pulled := map[string]runtime.Image{"img": {Digest: "sha256:old"}}
+	newer := map[string]runtime.Image{"img": {Digest: "sha256:new"}}
+	for name, c := range map[string]struct {
+		behaviour engine.PullBehavior
+		fake      fake.Config
+		took      time.Duration
+		status    string
+		digest    string
+		reason    string
+	}{
+		"default takes the newer":            {engine.PullDefault, fake.Config{Images: pulled, Registry: newer, PullDelay: time.Second}, time.Second, "RUNNING", "sha256:new", ""},
+		"default without registry":           {engine.PullDefault, fake.Config{Images: pulled, RegistryDown: true}, 2 * time.Second, "RUNNING", "sha256:old", "CannotPullContainerError: the registry did not answer within 2s"},
+		"default, never was in a registry":   {engine.PullDefault, fake.Config{Images: map[string]runtime.Image{"img": {}}, RegistryDown: true}, 0, "RUNNING", "", ""},
+		"default, only in the registry":      {engine.PullDefault, fake.Config{Images: map[string]runtime.Image{}, Registry: newer, PullDelay: 20 * time.Second}, 20 * time.Second, "RUNNING", "sha256:new", ""},
+		"prefer-cached takes what is here":   {engine.PullPreferCached, fake.Config{Images: pulled, Registry: newer, PullDelay: time.Second}, 0, "RUNNING", "sha256:old", ""},
+		"always fails without registry":      {engine.PullAlways, fake.Config{Images: pulled}, 0, "STOPPED", "", "CannotPullContainerError: manifest for img not found: manifest unknown"},
+		"once pulls the first time":          {engine.PullOnce, fake.Config{Images: pulled, Registry: newer, PullDelay: time.Second}, time.Second, "RUNNING", "sha256:new", ""},
+		"default and nowhere, final at once": {engine.PullDefault, fake.Config{Images: map[string]runtime.Image{}}, 0, "STOPPED", "", "CannotPullContainerError: manifest for img not found: manifest unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.fake.Images = maps.Clone(c.fake.Images)
+			inBubble(t, engine.Config{PullBehavior: c.behaviour}, c.fake, func(r *rig) {
+				began := time.Now()
+				r.accept(run("t", box("a", true, "sleep 600")))
+				time.Sleep(c.took)
+				synctest.Wait()
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if len(r.reports) == 0 {
+					t.Fatalf("no report after %s", time.Since(began))
+				}
+				last := r.reports[len(r.reports)-1]
+				if got := last.Containers[0]; last.Status != c.status || got.Digest != c.digest || got.Reason != c.reason {
+					t.Errorf("%s %+v", last.Status, got)
+				}
+			})
+		})
+	}
+}
+
+func TestDynamicPortIsChosenAnewWhenItIsTaken(t *testing.T) {
+	inBubble(t, engine.Config{PortLow: 40000, PortHigh: 40002}, fake.Config{}, func(r *rig) {
+		// Someone else on the host holds two of the three.
+		for _, p := range []int{40000, 40001} {
+			c, err := r.fake.Create(t.Context(), runtime.Spec{Name: fmt.Sprint("other", p), Image: "x", Ports: []runtime.Port{{ContainerPort: 1, HostPort: p, Protocol: "tcp"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.fake.Start(t.Context(), c.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.accept(run("t", box("a", true, "sleep 600", port(80, 0))))
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if len(r.reports) == 0 {
+			t.Fatal("no report")
+		}
+		rep := r.reports[0]
+		if rep.Status != acs.StatusRunning || rep.Containers[0].Ports[0].HostPort != 40002 {
+			// Ten tries at random may all meet a taken port; then it says so.
+			if !strings.Contains(rep.Containers[0].Reason, "port is already allocated") {
+				t.Errorf("%+v", rep)
+			}
+		}
+	})
+}
+
+func TestRestartPolicy(t *testing.T) {
+	policy := func(c *acs.Container) {
+		c.RestartPolicy = &acs.RestartPolicy{Enabled: true, IgnoredExitCodes: []int{0}, RestartAttemptPeriod: 60}
+	}
+	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
+		r.accept(run("t", box("a", true, "sleep 90 exit 1", policy)), run("quick", box("a", true, "sleep 30 exit 1", policy)), run("zero", box("a", true, "sleep 90 exit 0", policy)))
+		time.Sleep(5 * time.Minute)
+		r.expect("t", "RUNNING a=RUNNING\n")
+		r.expect("quick", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/1\n")
+		r.expect("zero", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n")
+		for _, v := range r.Tasks() {
+			if v.Arn == "t" && v.Containers[0].Restarts != 3 {
+				t.Errorf("%d restarts in 5 minutes of 90 s", v.Containers[0].Restarts)
+			}
+		}
+	})
+}
+
+func TestStoppedStaysStopped(t *testing.T) {
+	inBubble(t, engine.Config{CleanupWait: time.Hour}, fake.Config{}, func(r *rig) {
+		task := run("t", box("a", true, "sleep 5"))
+		r.accept(task)
+		time.Sleep(time.Minute)
+		ended := "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n"
+		r.expect("t", ended)
+		r.accept(task) // the server asks again: it is told again
+		r.expect("t", ended+"STOPPED a=STOPPED/0\n")
+		time.Sleep(2 * time.Hour)
+		if list, err := r.fake.List(t.Context(), nil); err != nil || len(list) != 0 {
+			t.Errorf("not cleaned up: %v %v", list, err)
+		}
+		r.accept(task)
+		if got := r.story("t"); !strings.HasSuffix(got, "is not started again)\n") {
+			t.Error(got)
+		}
+		// A stop that overtakes its start wins.
+		r.accept(stopOf("u"), run("u", box("a", true, "sleep 5")))
+		time.Sleep(time.Minute)
+		if got := r.story("u"); strings.Contains(got, "RUNNING") {
+			t.Error(got)
+		}
+		for name, n := range r.fake.Starts() {
+			if n > 1 {
+				t.Errorf("%s started %d times", name, n)
+			}
+		}
+	})
+}
+
+func TestLostEventsAreMadeUpByInspection(t *testing.T) {
+	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
+		r.accept(run("t", box("a", true, "sleep 600")))
+		time.Sleep(time.Second)
+		r.fake.Set(func(c *fake.Config) {
+			c.Fail = func(op, _ string) error {
+				if op == "events" {
+					return fmt.Errorf("down")
+				}
+				return nil
+			}
+		})
+		r.fake.CutEvents()
+		time.Sleep(time.Second)
+		list, err := r.fake.List(t.Context(), nil)
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		r.fake.Exit(list[0].ID, 9)
+		time.Sleep(10 * time.Second)
+		r.expect("t", "RUNNING a=RUNNING\n")
+		r.fake.Set(func(c *fake.Config) { c.Fail = nil })
+		time.Sleep(10 * time.Second)
+		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/9\n")
+	})
+}
