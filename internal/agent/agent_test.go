@@ -85,13 +85,27 @@ func (h *host) task(command ...string) acs.Task {
 	}
 }
 
+// server is a task that answers on a port: once it does, it heeds signals too.
+func (h *host) server() acs.Task {
+	task := h.task("http", "80", "sleep", "60")
+	task.Containers[0].PortMappings = []acs.PortMapping{{ContainerPort: 80}}
+	return task
+}
+
+// up waits for such a task and returns its container's id.
+func (h *host) up(arn string) string {
+	h.t.Helper()
+	c := h.plane.Reported(arn, acs.StatusRunning).Containers[0]
+	fetch(h.t, c.NetworkBindings[0].HostPort)
+	return c.RuntimeID
+}
+
 func TestOneTaskFromOrderToEnd(t *testing.T) {
 	h := newHost(t)
 	h.plane.Extensions = true
 	h.start()
 	instance := h.plane.Instance(1)
-	task := h.task("http", "80", "sleep", "60")
-	task.Containers[0].PortMappings = []acs.PortMapping{{ContainerPort: 80}}
+	task := h.server()
 	task.RoleCredentials = &acs.Credentials{CredentialsID: "cid", AccessKeyID: "never-journaled", SecretAccessKey: "never-journaled"}
 	id := h.plane.Order(instance, task)
 	agenttest.Received(h.plane, func(m *acs.AckRequest) bool { return m.MessageID == id })
@@ -148,10 +162,9 @@ func TestStopAndStartOfTheAgentLeavesContainersAlone(t *testing.T) {
 	h := newHost(t)
 	stop := h.start()
 	instance := h.plane.Instance(1)
-	stays, ends := h.task("sleep", "60"), h.task("sleep", "60")
+	stays, ends := h.server(), h.server()
 	h.plane.Order(instance, stays, ends)
-	before := h.plane.Reported(stays.Arn, acs.StatusRunning).Containers[0].RuntimeID
-	dies := h.plane.Reported(ends.Arn, acs.StatusRunning).Containers[0].RuntimeID
+	before, dies := h.up(stays.Arn), h.up(ends.Arn)
 	stop()
 	h.plane.Drop(1000)
 	d := agenttest.Docker(t)
@@ -182,9 +195,9 @@ func TestLostJournalIsRebuiltFromTheEngine(t *testing.T) {
 	h := newHost(t)
 	stop := h.start()
 	instance := h.plane.Instance(1)
-	task := h.task("sleep", "60")
+	task := h.server()
 	h.plane.Order(instance, task)
-	h.plane.Reported(task.Arn, acs.StatusRunning)
+	h.up(task.Arn)
 	stop()
 	h.plane.Drop(1000)
 	if err := os.Remove(filepath.Join(h.cfg.Dir, agent.JournalFile)); err != nil {

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/moby/client"
+
 	rt "github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/agent/runtime/docker"
 )
@@ -58,8 +60,29 @@ func Installation(t testing.TB, d rt.Runtime, label string) string {
 			})
 		}
 		wg.Wait()
+		removeVolumes(ctx, t, d, label+"="+id)
 	})
 	return id
+}
+
+// removeVolumes asks the engine itself: the runtime has no use for such a list.
+func removeVolumes(ctx context.Context, t testing.TB, d rt.Runtime, label string) {
+	api, err := client.New(client.WithHost(docker.Host()))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer api.Close()
+	list, err := api.VolumeList(ctx, client.VolumeListOptions{Filters: client.Filters{}.Add("label", label)})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, v := range list.Items {
+		if err := d.RemoveVolume(ctx, v.Name); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // Hex is n random bytes.

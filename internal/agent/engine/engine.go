@@ -256,7 +256,7 @@ func (e *Engine) readmit() {
 	var ready []*held
 	e.waiting = slices.DeleteFunc(e.waiting, func(arn string) bool {
 		h := e.tasks[arn]
-		if h == nil {
+		if h == nil || h.over() {
 			return true
 		}
 		if e.ledger.admit(arn, needs(&h.task.Payload)) {
@@ -273,12 +273,16 @@ func (e *Engine) readmit() {
 
 func (e *Engine) admitted(h *held) {
 	e.dispatch(h, Admit{})
-	h.mu.Lock()
-	over := !h.task.StoppedAt.IsZero()
-	h.mu.Unlock()
-	if over { // stopped before it was its turn: Release has come and gone
+	if h.over() { // stopped before it was its turn: Release has come and gone
 		e.ledger.release(h.task.Payload.Arn)
+		e.spawn(e.readmit)
 	}
+}
+
+func (h *held) over() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.task.StoppedAt.IsZero()
 }
 
 // save journals a task's state; the caller holds its lock.

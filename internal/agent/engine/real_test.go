@@ -3,7 +3,10 @@ package engine_test
 import (
 	"fmt"
 	"log/slog"
+	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,9 +106,151 @@ func TestOneContainerFromStartToStop(t *testing.T) {
 	if r.Status != acs.StatusRunning || len(r.Containers) != 1 || len(r.Containers[0].Ports) != 1 {
 		t.Fatalf("%+v", r)
 	}
+	heeds(t, r.Containers[0].Ports[0].HostPort)
 	b.accept(t, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
 	r = b.next(t, task.Arn)
 	if r.Status != acs.StatusStopped || r.Containers[0].ExitCode == nil || *r.Containers[0].ExitCode != 143 {
 		t.Fatalf("%+v", r)
 	}
+}
+
+// heeds waits until a container answers on its port; it heeds signals then.
+func heeds(t *testing.T, port int) {
+	t.Helper()
+	var lastErr error
+	for range 200 {
+		res, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+		if err == nil {
+			res.Body.Close()
+			return
+		}
+		lastErr = err
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal(lastErr)
+}
+
+func (b *bench) run(t *testing.T, task acs.Task) engine.Report {
+	t.Helper()
+	task.Arn, task.DesiredStatus, task.Family, task.Version = arn(), acs.StatusRunning, "fam", "1"
+	for i := range task.Containers {
+		task.Containers[i].Image = b.image
+	}
+	b.accept(t, task)
+	return b.end(t, task.Arn)
+}
+
+// end waits for a task's STOPPED.
+func (b *bench) end(t *testing.T, arn string) engine.Report {
+	t.Helper()
+	for {
+		if r := b.next(t, arn); r.Status == acs.StatusStopped {
+			return r
+		}
+	}
+}
+
+// TestRealEngineSettings runs containers whose settings show in what they write
+// into a folder of the host.
+func TestRealEngineSettings(t *testing.T) {
+	b := newBench(t)
+	dir := t.TempDir()
+	out := acs.Volume{Name: "out", Host: &acs.HostVolume{SourcePath: dir}}
+	mount := []acs.MountPoint{{SourceVolume: "out", ContainerPath: "/out"}}
+	content := func(name string) string {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Error(err)
+		}
+		return string(data)
+	}
+	t.Run("order, entry point, override, links and shared volumes", func(t *testing.T) {
+		r := b.run(t, acs.Task{
+			NetworkMode: "bridge", Volumes: []acs.Volume{out, {Name: "scratch", Host: &acs.HostVolume{}}},
+			Containers: []acs.Container{
+				{
+					Name: "last", Essential: true, Memory: 16, Command: []string{"exit", "9"}, MountPoints: mount,
+					Overrides:   acs.ContainerOverrides{Command: []string{"append", "/out/order", "last", "append", "/scratch/x", "y", "exit", "4"}},
+					DependsOn:   []acs.Dependency{{ContainerName: "first", Condition: acs.ConditionSuccess}},
+					VolumesFrom: []acs.VolumeFrom{{SourceContainer: "holder"}}, Links: []string{"holder:h"},
+				},
+				{Name: "first", Memory: 16, EntryPoint: []string{"/probe", "append", "/out/order", "first"}, Command: []string{"sleep", "0.3"}, MountPoints: mount},
+				{Name: "holder", Memory: 16, Command: []string{"sleep", "60"}, MountPoints: []acs.MountPoint{{SourceVolume: "scratch", ContainerPath: "/scratch"}}},
+			},
+		})
+		if got := content("order"); got != "first\nlast\n" {
+			t.Errorf("order: %q", got)
+		}
+		for _, c := range r.Containers {
+			if c.Name == "last" && (c.ExitCode == nil || *c.ExitCode != 4) {
+				t.Errorf("%+v", c)
+			}
+		}
+	})
+	t.Run("documents of the engine on top of the fields", func(t *testing.T) {
+		r := b.run(t, acs.Task{Containers: []acs.Container{{
+			Name: "a", Essential: true, Memory: 16, Command: []string{"append", "/x", "y"},
+			DockerConfig: &acs.DockerConfig{HostConfig: `{"NetworkMode":"none","ReadonlyRootfs":true,"CapDrop":["ALL"]}`, Config: `{"WorkingDir":"/","StopSignal":"SIGUSR1"}`},
+		}}})
+		if c := r.Containers[0]; c.ExitCode == nil || *c.ExitCode != 1 { // read-only
+			t.Errorf("%+v", c)
+		}
+	})
+	t.Run("a signal of its own", func(t *testing.T) {
+		task := acs.Task{
+			Arn: arn(), DesiredStatus: acs.StatusRunning, Family: "fam", Version: "1", NetworkMode: "bridge",
+			Containers: []acs.Container{{
+				Name: "a", Image: b.image, Essential: true, Memory: 32, Command: []string{"http", "80", "sleep", "60"},
+				PortMappings: []acs.PortMapping{{ContainerPort: 80}}, DockerConfig: &acs.DockerConfig{Config: `{"StopSignal":"SIGUSR1"}`},
+			}},
+		}
+		b.accept(t, task)
+		heeds(t, b.next(t, task.Arn).Containers[0].Ports[0].HostPort)
+		b.accept(t, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
+		if c := b.end(t, task.Arn).Containers[0]; c.ExitCode == nil || *c.ExitCode != 5 {
+			t.Errorf("%+v", c)
+		}
+	})
+	t.Run("out of memory", func(t *testing.T) {
+		r := b.run(t, acs.Task{Containers: []acs.Container{{Name: "a", Essential: true, Memory: 16, Command: []string{"eat", "200", "sleep", "30"}}}})
+		if c := r.Containers[0]; c.ExitCode == nil || *c.ExitCode != 137 || c.Reason != "OutOfMemoryError: Container killed due to memory usage" {
+			t.Errorf("%+v", c)
+		}
+	})
+	for name, c := range map[string]struct {
+		box    acs.Container
+		prefix string
+	}{
+		"no such binary":      {acs.Container{EntryPoint: []string{"/nope"}}, "CannotStartContainerError: Error response from daemon: "},
+		"too little memory":   {acs.Container{Memory: 4}, "CannotCreateContainerError: Error response from daemon: Minimum memory limit allowed is 6MB"},
+		"unreadable document": {acs.Container{DockerConfig: &acs.DockerConfig{HostConfig: `{"Binds":3}`}}, "DockerClientConfigError: Unable decode given docker"},
+		"no health check":     {acs.Container{HealthCheckType: acs.HealthCheckDocker}, "DockerClientConfigError: docker health check is nil while container health check type is DOCKER"},
+		"no such log driver":  {acs.Container{DockerConfig: &acs.DockerConfig{HostConfig: `{"LogConfig":{"Type":"nope"}}`}}, "CannotCreateContainerError: Error response from daemon: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.box.Name, c.box.Essential = "a", true
+			r := b.run(t, acs.Task{Containers: []acs.Container{c.box}})
+			if got := r.Containers[0]; !strings.HasPrefix(got.Reason, c.prefix) || got.ExitCode != nil {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	t.Run("health", func(t *testing.T) {
+		r := b.run(t, acs.Task{
+			Volumes: []acs.Volume{out},
+			Containers: []acs.Container{
+				{
+					Name: "db", Essential: true, Memory: 32, HealthCheckType: acs.HealthCheckDocker, MountPoints: mount,
+					Command:      []string{"append", "/out/alive", "x", "sleep", "60"},
+					DockerConfig: &acs.DockerConfig{Config: `{"Healthcheck":{"Test":["CMD","/probe","alive","/out/alive"],"Interval":1000000000,"Timeout":5000000000,"Retries":3}}`},
+				},
+				{Name: "app", Essential: true, Memory: 16, Command: []string{"exit", "6"}, DependsOn: []acs.Dependency{{ContainerName: "db", Condition: acs.ConditionHealthy}}},
+			},
+		})
+		for _, c := range r.Containers {
+			if c.Name == "app" && (c.ExitCode == nil || *c.ExitCode != 6) {
+				t.Errorf("%+v", c)
+			}
+		}
+	})
 }
