@@ -225,7 +225,7 @@ func (r *raising) agentFiles(ctx context.Context, api *client.Client) error {
 		if err != nil {
 			return err
 		}
-		k, err := api.CreateHostCredentials(ctx, strings.ToLower(name))
+		k, err := api.CreateHostCredentials(ctx, hostName(name))
 		if err != nil {
 			return err
 		}
@@ -238,6 +238,20 @@ func (r *raising) agentFiles(ctx context.Context, api *client.Client) error {
 	settings.Server, settings.InstallationID = r.admin.Endpoint, r.admin.InstallationID
 	settings.Region, settings.Account = r.admin.Region, r.admin.Account
 	return settings.Write(r.layout.Agent())
+}
+
+// hostName makes a name that principals can have.
+func hostName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(name))
+	if name == "" {
+		return "host"
+	}
+	return name[:min(len(name), 255)]
 }
 
 func writeJSON(path string, v any) error {

@@ -45,29 +45,33 @@ type Server struct {
 	client   *clientv3.Client
 	store    *store.Store
 	admin    identity.Credentials
+	services services
 	door     *frontdoor.Server
 	link     *link.Server
 }
 
 // Open makes everything ready to serve; on the first start it makes the
 // installation and its administrator's key.
-func Open(ctx context.Context, cfg Config) (s *Server, err error) {
+func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s = &Server{cfg: cfg}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
+	s := &Server{cfg: cfg}
+	if err := s.open(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) open(ctx context.Context) (err error) {
+	cfg := s.cfg
 	if cfg.External != nil {
 		if s.client, err = store.Connect(ctx, *cfg.External); err != nil {
-			return nil, err
+			return err
 		}
 	} else {
 		if s.embedded, err = store.Embed(ctx, cfg.Dir, store.WithLog(cfg.Log)); err != nil {
-			return nil, err
+			return err
 		}
 		s.client = s.embedded.Client
 	}
@@ -75,29 +79,30 @@ func Open(ctx context.Context, cfg Config) (s *Server, err error) {
 		Prefix: cfg.Prefix, Site: cfg.Site, Sole: cfg.External == nil, Log: cfg.Log,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sealer, err := seal.Open(cfg.SealKey(s.Installation().ID), identity.Sealed(s.store.Snapshot()))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if s.admin, err = identity.EnsureAdmin(ctx, s.store, sealer); err != nil {
-		return nil, fmt.Errorf("the administrator's key: %w", err)
+		return fmt.Errorf("the administrator's key: %w", err)
 	}
 	auth := identity.NewAuthorizer(s.store)
 	if s.link, err = newLink(ctx, s.store, auth, cfg.Log); err != nil {
-		return nil, err
+		return err
 	}
+	s.services = newServices(s.store, sealer, cfg.Version, cfg.Log)
 	s.door, err = frontdoor.New(frontdoor.Config{
 		Account: s.store.Site().Account, Region: s.store.Site().Region, Version: cfg.Version,
 		Keys: identity.NewKeys(s.store, sealer), Auth: auth, Log: cfg.Log,
-		Services: services(s.store, sealer, cfg),
+		Services: s.services.declared(),
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	mount(s.door, s.link)
-	return s, nil
+	return nil
 }
 
 // Installation is the record that the first start made.
@@ -128,6 +133,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 		})
 	}
-	g.Go(func() error { return s.door.Serve(ctx, l) })
+	// RunTask needs the placer until the last call is answered.
+	placing, stopPlacing := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error { return s.services.ecs.Run(placing) })
+	g.Go(func() error {
+		defer stopPlacing()
+		return s.door.Serve(ctx, l)
+	})
 	return g.Wait()
 }

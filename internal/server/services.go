@@ -1,12 +1,28 @@
 package server
 
 import (
+	"log/slog"
+
+	apiashore "github.com/ashore/ashore/internal/api/ashore"
+	apiecs "github.com/ashore/ashore/internal/api/ecs"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/seal"
 	"github.com/ashore/ashore/internal/store"
 )
 
-// services are the AWS services, and our own, that the front door serves.
-func services(st *store.Store, sealer *seal.Sealer, cfg Config) []frontdoor.Service {
-	return nil
+// services are what the front door serves: AWS's, and our own.
+type services struct {
+	ecs    *apiecs.Service
+	ashore *apiashore.Service
+}
+
+func newServices(st *store.Store, sealer *seal.Sealer, version string, log *slog.Logger) services {
+	return services{
+		ecs:    apiecs.New(apiecs.Config{Store: st, Log: log}),
+		ashore: apiashore.New(st, sealer, version),
+	}
+}
+
+func (s services) declared() []frontdoor.Service {
+	return []frontdoor.Service{s.ecs.Frontdoor(), s.ashore.Frontdoor()}
 }
