@@ -154,7 +154,7 @@ func TestPurgeListsAndRemovesOnlyItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := mine.run("down", "--purge")
-	for _, want := range []string{"container  ecs-ashore-sample-1-sample-", "image      localhost/ashore/sample:i-", "files      " + mine.data + "/server", "files      " + mine.home + "/seal.key", "profile    [purged]", "all removed"} {
+	for _, want := range []string{"container  ecs-ashore-sample-1-sample-", "image      localhost/ashore/sample:i-", "files      " + mine.data + "/server", "files      " + mine.home + "/seal.key", "profile    purged in ", "all removed"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

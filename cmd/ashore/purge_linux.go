@@ -106,7 +106,7 @@ func (p *purge) list(t *terminal) {
 		t.printf("  files      %s\n", f)
 	}
 	for _, name := range p.profiles {
-		t.printf("  profile    [%s] in %s and %s\n", name, p.profileFiles.Config, p.profileFiles.Credentials)
+		t.printf("  profile    %s in %s and %s\n", strings.TrimPrefix(name, "profile "), p.profileFiles.Config, p.profileFiles.Credentials)
 	}
 }
 
