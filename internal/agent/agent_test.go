@@ -123,7 +123,12 @@ func TestOneTaskFromOrderToEnd(t *testing.T) {
 	if c := r.Containers[0]; c.ExitCode == nil || *c.ExitCode != 143 || r.ExecutionStoppedAt == 0 {
 		t.Errorf("%+v", r)
 	}
-	// An order to start it again has no effect but another report.
+	// An order to start it again has no effect but another report; while the
+	// first is on its way, that is the answer.
+	for unreported := -1.0; unreported != 0; {
+		_, state := h.control("GET", "/v1/state", nil)
+		unreported = state["tasks"].([]any)[0].(map[string]any)["unreported"].(float64)
+	}
 	n := len(h.plane.All())
 	h.plane.Order(instance, task)
 	agenttest.Wait(h.plane, "a repeated report", func() (struct{}, bool) { return struct{}{}, len(h.plane.Locked()) > n })
@@ -298,5 +303,75 @@ func TestReportsSurviveAServerThatFails(t *testing.T) {
 	}
 	if order != "RUNNING STOPPED " && order != "STOPPED " { // its end may be seen before its start's answer
 		t.Errorf("reports: %s", order)
+	}
+}
+
+func TestReconnectionAndDeregistration(t *testing.T) {
+	h := newHost(t)
+	h.start()
+	first := h.plane.Instance(1)
+	h.plane.Connected()
+	// Dropped: back at once, with the credentials it has.
+	h.plane.Gone()
+	queries := agenttest.Wait(h.plane, "a second connection", func() ([]string, bool) { q := h.plane.LockedQueries(); return q, len(q) >= 2 })
+	if !strings.Contains(queries[0], "sendCredentials=true") || !strings.Contains(queries[1], "sendCredentials=false") {
+		t.Errorf("%q", queries)
+	}
+	// Deregistered: quiet, until it is told to register anew.
+	h.plane.Set(func() {
+		h.plane.RefuseUpgrade = func(string) string { return acs.InactiveInstanceException }
+	})
+	h.plane.Gone()
+	status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: "default"})
+	if status != http.StatusOK || out["instanceArn"] == first {
+		t.Fatalf("%d %v", status, out)
+	}
+	if n := len(h.plane.Registrations()); n != 2 {
+		t.Errorf("%d registrations", n)
+	}
+	h.plane.Set(func() { h.plane.RefuseUpgrade = nil })
+	h.plane.Connected()
+}
+
+func TestRegistrationSaysWhatIsTrue(t *testing.T) {
+	h := newHost(t)
+	refused := 0
+	h.plane.Refuse = func(op string, _ []byte) string {
+		if op == "RegisterContainerInstance" && refused < 2 {
+			refused++
+			return "ServerException"
+		}
+		return ""
+	}
+	h.cfg.Getenv = func(k string) string {
+		return map[string]string{"ECS_INSTANCE_ATTRIBUTES": `{"rack":"r7"}`, "ECS_RESERVED_MEMORY": "100", "ECS_RESERVED_PORTS": "[22]"}[k]
+	}
+	h.start()
+	h.plane.Instance(1)
+	r := h.plane.Registrations()[0]
+	attributes := map[string]string{}
+	for _, a := range r["attributes"].([]any) {
+		m := a.(map[string]any)
+		v, _ := m["value"].(string)
+		attributes[m["name"].(string)] = v
+	}
+	for k, v := range map[string]string{"rack": "r7", "ecs.os-type": "linux", "ecs.capability.external": "", "com.amazonaws.ecs.capability.logging-driver.json-file": ""} {
+		if got, ok := attributes[k]; !ok || got != v {
+			t.Errorf("%s is %q (%v)", k, got, ok)
+		}
+	}
+	for _, k := range []string{"ecs.capability.task-eni", "com.amazonaws.ecs.capability.ecr-auth", "ecs.capability.secrets.ssm.environment-variables", "ecs.capability.env-files.s3"} {
+		if _, ok := attributes[k]; ok {
+			t.Errorf("%s is claimed", k)
+		}
+	}
+	resources := fmt.Sprint(r["totalResources"])
+	for _, name := range []string{"CPU", "MEMORY", "PORTS", "PORTS_UDP"} {
+		if !strings.Contains(resources, "name:"+name) {
+			t.Errorf("no %s in %s", name, resources)
+		}
+	}
+	if r["clientToken"] == "" {
+		t.Error("no client token")
 	}
 }

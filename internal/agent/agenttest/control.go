@@ -381,3 +381,18 @@ func (p *Plane) All() []Submitted {
 
 // Locked is All for use inside Wait, where the plane is locked.
 func (p *Plane) Locked() []Submitted { return p.submitted }
+
+// Gone forgets the connection of an agent that was killed, so that the next
+// order waits for a new one.
+func (p *Plane) Gone() {
+	p.mu.Lock()
+	line := p.line
+	p.line = nil
+	p.mu.Unlock()
+	if line != nil {
+		line.CloseNow()
+	}
+}
+
+// LockedQueries is Queries for use inside Wait.
+func (p *Plane) LockedQueries() []string { return append([]string(nil), p.queries...) }

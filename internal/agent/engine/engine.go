@@ -46,7 +46,7 @@ type Config struct {
 }
 
 // DefaultParallel is what Docker Engine gains by; more only makes each slower.
-const DefaultParallel = 4
+const DefaultParallel = 8
 
 // Engine runs the tasks of one host.
 type Engine struct {
