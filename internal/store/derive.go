@@ -60,28 +60,54 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, pa
 		} else {
 			t.tasks.Set(key, is)
 		}
+		t.index(was, is)
 		t.account(was, -1)
 		t.account(is, +1)
 		return nil
 	}
 }
 
-// account adds a task to the indexes and derived values, or takes it out of
-// them with sign -1. A row without its immutable record counts for nothing.
+// index keeps the indexes as a task's row changes. Most changes are reports of
+// tasks that stay where they are.
+func (t *tables) index(was, is *taskRow) {
+	if was == nil || was.state.Task != is.state.Task {
+		t.indexPlace(was, false)
+		t.indexPlace(is, true)
+	}
+	if before, now := live(was), live(is); before != now || before && was.state.Task != is.state.Task {
+		if before {
+			t.liveTasks.keep(false, t.private, was.state.Cluster, was.state.ID)
+		}
+		if now {
+			t.liveTasks.keep(true, t.private, is.state.Cluster, is.state.ID)
+		}
+	}
+}
+
+func live(r *taskRow) bool {
+	return r != nil && r.state.Task != nil && r.state.Desired() != fleet.TaskStopped
+}
+
+func (t *tables) indexPlace(r *taskRow, add bool) {
+	if r == nil || r.state.Task == nil {
+		return
+	}
+	task := r.state.Task
+	t.tasksByInstance.keep(add, t.private, task.Cluster+"/"+task.Instance, task.ID)
+	t.tasksByFamily.keep(add, t.private, task.Cluster+"/"+task.Family, task.ID)
+	if task.StartedBy != "" {
+		t.tasksByStarter.keep(add, t.private, task.Cluster+"/"+task.StartedBy, task.ID)
+	}
+}
+
+// account adds a task to the derived values, or takes it out of them with sign
+// -1. A row without its immutable record counts for nothing.
 func (t *tables) account(r *taskRow, sign int) {
 	if r == nil || r.state.Task == nil {
 		return
 	}
 	task := r.state.Task
 	host := task.Cluster + "/" + task.Instance
-	t.tasksByInstance.keep(sign > 0, t.private, host, task.ID)
-	t.tasksByFamily.keep(sign > 0, t.private, task.Cluster+"/"+task.Family, task.ID)
-	if task.StartedBy != "" {
-		t.tasksByStarter.keep(sign > 0, t.private, task.Cluster+"/"+task.StartedBy, task.ID)
-	}
-	if r.state.Desired() != fleet.TaskStopped {
-		t.liveTasks.keep(sign > 0, t.private, task.Cluster, task.ID)
-	}
 	if !r.state.Holds() {
 		t.count(task.Cluster, func(c *ClusterCounts) { c.Stopped += sign })
 		return
@@ -125,20 +151,21 @@ func (t *tables) reserve(host string, s *fleet.TaskState, sign, pending, running
 	if double {
 		t.contested.Insert(host)
 	} else if sign < 0 && t.contested.Contains(host) {
-		t.settle(host, u)
+		t.settle(host, u, s.ID)
 	}
 }
 
 // settle finds the holders on a host anew: where several tasks held one port,
 // as only hosts' reports can bring about, taking one away lets another one
-// come to light. The task that is taken away has left the index already.
-func (t *tables) settle(host string, u *fleet.Usage) {
+// come to light. It leaves out the task that is being taken away, which the
+// tables may hold already as it will be.
+func (t *tables) settle(host string, u *fleet.Usage, without string) {
 	u.Holders, u.GPUs = nil, nil
 	contested := false
 	cluster, _, _ := strings.Cut(host, "/")
 	for id := range t.tasksByInstance.of(host, "") {
 		r, ok := t.tasks.Get(cluster + "/" + id)
-		if !ok || r.state.Task == nil || !r.state.Holds() {
+		if !ok || id == without || r.state.Task == nil || !r.state.Holds() {
 			continue
 		}
 		var p, g bool

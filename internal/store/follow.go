@@ -43,26 +43,49 @@ func (s *Store) load(ctx context.Context) (*tables, int64, error) {
 const page = 2000
 
 // list reads all records below a prefix at one revision, page by page, in key
-// order.
+// order. The next page is on its way while each works on one.
 func list(ctx context.Context, client *clientv3.Client, prefix string, each func(rev int64, kvs []*mvccpb.KeyValue) error) (int64, error) {
-	end := clientv3.GetPrefixRangeEnd(prefix)
-	from, rev := prefix, int64(0)
-	for {
-		r, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page), clientv3.WithRev(rev))
-		if err != nil {
-			return 0, fmt.Errorf("read the state from etcd: %w", err)
+	ctx, cancel := context.WithCancel(ctx)
+	pages := make(chan *clientv3.GetResponse)
+	var failed error // set before pages is closed
+	defer func() {
+		cancel()
+		for range pages { // until the reader has ended
 		}
+	}()
+	go func() {
+		defer close(pages)
+		end, from, rev := clientv3.GetPrefixRangeEnd(prefix), prefix, int64(0)
+		for more := true; more; {
+			r, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page), clientv3.WithRev(rev))
+			if err != nil {
+				failed = fmt.Errorf("read the state from etcd: %w", err)
+				return
+			}
+			if rev == 0 {
+				rev = r.Header.Revision
+			}
+			if more = r.More; more {
+				from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
+			}
+			select {
+			case pages <- r:
+			case <-ctx.Done():
+				failed = ctx.Err()
+				return
+			}
+		}
+	}()
+	rev := int64(0)
+	for r := range pages {
 		if rev == 0 {
 			rev = r.Header.Revision
 		}
 		if err := each(rev, r.Kvs); err != nil {
 			return 0, err
 		}
-		if !r.More {
-			return rev, nil
-		}
-		from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
 	}
+	return rev, failed
 }
 
 // follow keeps the tables current until the store is closed. A watch that
