@@ -1,0 +1,213 @@
+// Package reaper forgets what nobody asks for any longer: tasks that have
+// stopped, by time and by number, and client tokens, by time.
+//
+// What is due is decided by a pure function of a snapshot. The leader alone
+// deletes, and each of its transactions is guarded by its term and by the
+// records that it deletes.
+package reaper
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Limits are how much is kept.
+type Limits struct {
+	StoppedAge time.Duration // of a stopped task
+	Stopped    int           // stopped tasks a cluster
+	TokenAge   time.Duration
+}
+
+// Defaults are the limits unless set.
+var Defaults = Limits{StoppedAge: 24 * time.Hour, Stopped: 20_000, TokenAge: 24 * time.Hour}
+
+// Due is what can go.
+type Due struct {
+	Tasks  []Task
+	Tokens []Token
+}
+
+// Task names a task.
+type Task struct{ Cluster, ID string }
+
+// Token names a client token by its hash.
+type Token struct{ Cluster, Hash string }
+
+// Find returns what is due at a time: of each cluster the tasks that stopped
+// longer ago than the limit, and those beyond the number, the ones reported
+// first first.
+func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
+	var d Due
+	for cluster := range snap.Clusters("") {
+		for hash, t := range snap.Tokens(cluster) {
+			if now.Sub(t.CreatedAt) > l.TokenAge {
+				d.Tokens = append(d.Tokens, Token{cluster, hash})
+			}
+		}
+		if snap.Counts(cluster).Stopped == 0 {
+			continue
+		}
+		type stopped struct {
+			id  string
+			rev int64 // the order of ends: clocks give none
+			due bool
+		}
+		var all []stopped
+		for t := range snap.Tasks(cluster, "") {
+			if t.Status() == fleet.TaskStopped {
+				all = append(all, stopped{t.ID, snap.Reported(cluster, t.ID), now.Sub(ended(t)) > l.StoppedAge})
+			}
+		}
+		slices.SortFunc(all, func(a, b stopped) int { return int(b.rev - a.rev) })
+		for i, t := range all {
+			if t.due || i >= l.Stopped {
+				d.Tasks = append(d.Tasks, Task{cluster, t.id})
+			}
+		}
+	}
+	return d
+}
+
+func ended(t *fleet.TaskState) time.Time {
+	for _, at := range []time.Time{t.Report.StoppedAt, t.Report.ExecutionStoppedAt, t.Report.StoppingAt} {
+		if !at.IsZero() {
+			return at
+		}
+	}
+	return t.CreatedAt
+}
+
+// Reaper deletes what is due, on one server at a time.
+type Reaper struct {
+	Store  *store.Store
+	Server string // name of this server
+	Limits Limits // Defaults where zero
+	Every  time.Duration
+	Now    func() time.Time // time.Now unless set
+	Log    *slog.Logger
+}
+
+// Run reaps until ctx or the store ends.
+func (r *Reaper) Run(ctx context.Context) error {
+	if r.Limits == (Limits{}) {
+		r.Limits = Defaults
+	}
+	if r.Every == 0 {
+		r.Every = time.Minute
+	}
+	if r.Now == nil {
+		r.Now = time.Now
+	}
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	for {
+		err := r.Store.Lead(ctx, "reaper", r.Server, r.lead)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case r.Store.Err() != nil:
+			return r.Store.Err()
+		case err != nil && !errors.Is(err, store.ErrDeposed):
+			r.Log.Warn("reaper", "err", err)
+		}
+		if err := r.rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Reaper) lead(ctx context.Context, term *store.Term) error {
+	for {
+		if err := r.Reap(ctx, term); err != nil {
+			return err
+		}
+		if err := r.rest(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// rest waits about as long as between two rounds.
+func (r *Reaper) rest(ctx context.Context) error {
+	t := time.NewTimer(r.Every/2 + rand.N(r.Every))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// batch is how many tasks go in one transaction: each is three records to
+// compare, of etcd's 128.
+const batch = 40
+
+// Reap deletes what is due now.
+func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
+	due := r.Limits.Find(r.Store.Snapshot(), r.Now())
+	for tasks := range slices.Chunk(due.Tasks, batch) {
+		err := r.Store.Update(ctx, func(tx *store.Tx) error {
+			if err := term.Guard(tx); err != nil {
+				return err
+			}
+			for _, t := range tasks {
+				if err := forget(tx, t); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for tokens := range slices.Chunk(due.Tokens, batch) {
+		err := r.Store.Update(ctx, func(tx *store.Tx) error {
+			if err := term.Guard(tx); err != nil {
+				return err
+			}
+			for _, t := range tokens {
+				if err := drop(tx, store.TokenKey(t.Cluster, t.Hash)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(due.Tasks)+len(due.Tokens) > 0 {
+		r.Log.Info("reaper: forgot what is past its time", "tasks", len(due.Tasks), "tokens", len(due.Tokens))
+	}
+	return nil
+}
+
+// forget deletes a task's three records, unless it is not stopped: a status
+// only moves forward, but a task may be gone and its id used again.
+func forget(tx *store.Tx, t Task) error {
+	report := store.Get(tx, store.TaskReportKey(t.Cluster, t.ID))
+	if report == nil || report.Status != fleet.TaskStopped {
+		return nil
+	}
+	return errors.Join(
+		store.Delete(tx, store.TaskReportKey(t.Cluster, t.ID)),
+		drop(tx, store.TaskStopKey(t.Cluster, t.ID)),
+		drop(tx, store.TaskKey(t.Cluster, t.ID)))
+}
+
+func drop[V any](tx *store.Tx, k store.Key[V]) error {
+	if store.Get(tx, k) == nil {
+		return nil
+	}
+	return store.Delete(tx, k)
+}

@@ -1,0 +1,111 @@
+package reaper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func opened(t *testing.T) *store.Store {
+	t.Helper()
+	e, err := store.Embed(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), e.Client, store.Config{Sole: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(s.Close(), e.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// stopped writes n tasks that have stopped that long ago, by transactions of
+// their own, so that they are reported in this order.
+func stopped(t *testing.T, s *store.Store, cluster, name string, n int, ago time.Duration) {
+	t.Helper()
+	for i := range n {
+		id := fmt.Sprint(name, i)
+		err := s.Update(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(
+				store.Create(tx, store.TaskKey(cluster, id), &fleet.Task{Cluster: cluster, ID: id, Instance: "i", Family: "f"}),
+				store.Create(tx, store.TaskStopKey(cluster, id), &fleet.TaskStop{}),
+				store.Create(tx, store.TaskReportKey(cluster, id), &fleet.TaskReport{Status: fleet.TaskStopped, StoppedAt: now.Add(-ago)}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestReaper(t *testing.T) {
+	s := opened(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err := s.Update(ctx, func(tx *store.Tx) error {
+		for _, name := range []string{"c", "d"} {
+			if err := store.Create(tx, store.ClusterKey(name), &fleet.Cluster{Name: name}); err != nil {
+				return err
+			}
+		}
+		return errors.Join(
+			store.Create(tx, store.TaskKey("c", "running"), &fleet.Task{Cluster: "c", ID: "running", CreatedAt: now.Add(-99 * time.Hour)}),
+			store.Create(tx, store.TaskReportKey("c", "running"), &fleet.TaskReport{Status: fleet.TaskRunning}),
+			store.Create(tx, store.TaskKey("c", "pending"), &fleet.Task{Cluster: "c", ID: "pending", CreatedAt: now.Add(-99 * time.Hour)}),
+			store.Create(tx, store.TokenKey("c", "old"), &fleet.Token{CreatedAt: now.Add(-25 * time.Hour)}),
+			store.Create(tx, store.TokenKey("c", "new"), &fleet.Token{CreatedAt: now.Add(-23 * time.Hour)}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped(t, s, "c", "old", batch+5, 25*time.Hour)
+	stopped(t, s, "c", "first", 3, time.Hour)
+	stopped(t, s, "c", "second", 10, 2*time.Hour) // by its host's clock earlier
+	stopped(t, s, "d", "other", 2, 25*time.Hour)
+
+	r := &Reaper{Store: s, Server: "a", Limits: Limits{StoppedAge: 24 * time.Hour, Stopped: 11, TokenAge: 24 * time.Hour},
+		Every: 10 * time.Millisecond, Now: func() time.Time { return now }}
+	run, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	snap, feed := s.Follow()
+	go func() { done <- r.Run(run) }()
+	for snap.Counts("c").Stopped > 11 || snap.Counts("d").Stopped > 0 || snap.Token("c", "old") != nil {
+		a, err := feed.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		snap = a.Next
+	}
+	for id, kept := range map[string]bool{"running": true, "pending": true, "old0": false, "first0": false, "first1": false, "first2": true, "second0": true} {
+		if (snap.Task("c", id) != nil) != kept {
+			t.Errorf("%s: kept %v, want %v", id, !kept, kept)
+		}
+	}
+	if snap.Token("c", "new") == nil {
+		t.Error("a token of today is gone")
+	}
+	stop()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("it ended with %v", err)
+	}
+	if due := r.Limits.Find(s.Snapshot(), now); len(due.Tasks)+len(due.Tokens) != 0 {
+		t.Errorf("still due: %+v", due)
+	}
+	if s.Snapshot().Counts("c").Stopped != 11 {
+		t.Errorf("%d are kept", s.Snapshot().Counts("c").Stopped)
+	}
+}
