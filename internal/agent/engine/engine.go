@@ -182,13 +182,13 @@ func (e *Engine) Accept(p acs.Task) func() error {
 	e.mu.Unlock()
 
 	h.mu.Lock()
-	commit := e.save(t)
+	commit, begin := e.save(t), t.Desired == acs.StatusRunning
 	h.mu.Unlock()
 	return func() error {
 		if err := commit(); err != nil {
 			return fmt.Errorf("task %s: %w", p.Arn, err)
 		}
-		if t.Desired == acs.StatusRunning {
+		if begin {
 			e.admit(p.Arn, h)
 		} else {
 			e.dispatch(h, Tick{})

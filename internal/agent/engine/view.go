@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
@@ -73,13 +75,21 @@ func (e *Engine) Inventory() ([]acs.InventoryTask, []acs.Tombstone) {
 		tasks = append(tasks, it)
 	}
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	stones := make([]acs.Tombstone, 0, len(e.tombstones))
 	for arn, at := range e.tombstones {
 		stones = append(stones, acs.Tombstone{TaskArn: arn, StoppedAt: at.UnixMilli()})
 	}
+	e.mu.Unlock()
+	if len(stones) > inventoryTombstones {
+		slices.SortFunc(stones, func(a, b acs.Tombstone) int { return cmp.Compare(b.StoppedAt, a.StoppedAt) })
+		stones = stones[:inventoryTombstones]
+	}
 	return tasks, stones
 }
+
+// inventoryTombstones bounds the message: the newest matter, as the server asks
+// about tasks that it still believes alive.
+const inventoryTombstones = 5000
 
 // Wanted are the tasks that shall run.
 func (e *Engine) Wanted() []string {
