@@ -1,0 +1,113 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+
+	"github.com/ashore/ashore/internal/agent"
+	"github.com/ashore/ashore/internal/agent/session"
+	"github.com/ashore/ashore/internal/client"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// HostConfig is what a Host needs.
+type HostConfig struct {
+	Name         string
+	Dir          string // short: it holds a unix socket
+	Servers      []string
+	Installation store.Installation
+	Credentials  client.HostCredentials
+	Cluster      string
+	Machine      *Machine
+	// Journal keeps the agent's memory in Dir. Without it an agent that is
+	// started again registers as a new instance.
+	Journal bool
+	Log     *slog.Logger
+}
+
+// Host is a machine with our agent on it. Its methods are for one goroutine.
+type Host struct {
+	cfg    HostConfig
+	cancel context.CancelFunc
+	done   chan error
+	http   *http.Client
+}
+
+// NewHost prepares a host; Start starts its agent.
+func NewHost(cfg HostConfig) *Host {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	sock := filepath.Join(cfg.Dir, agent.SocketFile)
+	return &Host{cfg: cfg, http: &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", sock)
+		},
+	}}}
+}
+
+// Machine is what survives the agent.
+func (h *Host) Machine() *Machine { return h.cfg.Machine }
+
+// Start starts the agent.
+func (h *Host) Start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	h.cancel, h.done = cancel, make(chan error, 1)
+	in := h.cfg.Installation
+	a := agent.Agent{Config: agent.Config{
+		Dir: h.cfg.Dir,
+		Settings: &agent.Settings{
+			Server: h.cfg.Servers[0], Others: h.cfg.Servers[1:], Cluster: h.cfg.Cluster,
+			InstallationID: in.ID, Region: in.Region, Account: in.Account,
+		},
+		Credentials: func() (session.Credentials, error) {
+			return session.Credentials{AccessKeyID: h.cfg.Credentials.AccessKeyID, SecretAccessKey: h.cfg.Credentials.SecretAccessKey}, nil
+		},
+		Runtime: h.cfg.Machine, Log: h.cfg.Log.With("host", h.cfg.Name), Version: "sim",
+		Getenv:    func(string) string { return "" },
+		NoJournal: !h.cfg.Journal, MachineID: h.cfg.Name, Parallel: 16,
+	}}
+	go func() { h.done <- a.Run(ctx) }()
+}
+
+// Stop ends the agent and leaves the machine as it is.
+func (h *Host) Stop() error {
+	if h.cancel == nil {
+		return nil
+	}
+	h.cancel()
+	h.cancel = nil
+	return <-h.done
+}
+
+// Close ends the agent and the machine.
+func (h *Host) Close() error {
+	return errors.Join(h.Stop(), h.cfg.Machine.Close())
+}
+
+// State is the agent's own account of its tasks.
+func (h *Host) State(ctx context.Context) (s agent.State, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/v1/state", nil)
+	if err != nil {
+		return s, err
+	}
+	r, err := h.http.Do(req)
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, r.Body.Close()) }()
+	if r.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(r.Body) // for the message only
+		return s, fmt.Errorf("agent of %s: %s: %s", h.cfg.Name, r.Status, body)
+	}
+	return s, json.NewDecoder(r.Body).Decode(&s)
+}

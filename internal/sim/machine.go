@@ -1,0 +1,89 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
+)
+
+// Faults says how a Machine's engine behaves. The zero value is one without
+// latency or failures.
+type Faults struct {
+	Seed uint64
+	// Create, Start and Stop are mean latencies: each call takes between half
+	// and one and a half of it.
+	Create, Start, Stop time.Duration
+	// FailCreate and FailStart are the probabilities that such a call fails,
+	// Lost that a call takes effect and its answer is lost.
+	FailCreate, FailStart, Lost float64
+}
+
+// Machine is a machine with a pretended container engine on it. It outlives its
+// agents, and it is the witness of how often each container was started.
+type Machine struct {
+	*fake.Fake
+	faults Faults // constant
+
+	mu  sync.Mutex
+	rng *rand.Rand
+}
+
+// NewMachine returns a machine of some cores and MiB.
+func NewMachine(cpus int, memory int64, f Faults) *Machine {
+	m := &Machine{faults: f, rng: rand.New(rand.NewPCG(f.Seed, 1))}
+	m.Fake = fake.New(fake.Config{CPUs: cpus, Memory: memory << 20, Fail: m.begin, Lost: m.lost})
+	return m
+}
+
+// Running counts the containers that run.
+func (m *Machine) Running() int {
+	all, err := m.List(context.Background(), nil)
+	if err != nil {
+		panic(err) // begin lets no List fail
+	}
+	n := 0
+	for _, c := range all {
+		if c.Phase == runtime.PhaseRunning {
+			n++
+		}
+	}
+	return n
+}
+
+// begin takes the time of one call and tells whether it fails.
+func (m *Machine) begin(op, _ string) error {
+	mean, fail := time.Duration(0), 0.0
+	switch op {
+	case "create":
+		mean, fail = m.faults.Create, m.faults.FailCreate
+	case "start":
+		mean, fail = m.faults.Start, m.faults.FailStart
+	case "stop":
+		mean = m.faults.Stop
+	default:
+		return nil
+	}
+	m.mu.Lock()
+	d := mean/2 + time.Duration(m.rng.Float64()*float64(mean))
+	failed := m.rng.Float64() < fail
+	m.mu.Unlock()
+	time.Sleep(d)
+	if failed {
+		return &runtime.Error{Err: errors.New("simulated failure of " + op)}
+	}
+	return nil
+}
+
+func (m *Machine) lost(op, _ string) bool {
+	if m.faults.Lost == 0 || (op != "create" && op != "start") {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rng.Float64() < m.faults.Lost
+}

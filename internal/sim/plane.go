@@ -1,0 +1,118 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"path/filepath"
+
+	"github.com/ashore/ashore/internal/client"
+	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/server"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Plane is a control plane: servers on one external etcd.
+type Plane struct {
+	// Etcd is where its etcd is found, Dir a folder for the seal key.
+	Etcd []string
+	Dir  string
+	Log  *slog.Logger
+}
+
+// Server is one server of a Plane, in this process, behind a Wire. Its methods
+// are for one goroutine.
+type Server struct {
+	plane *Plane
+	wire  *Wire
+
+	srv  *server.Server
+	stop context.CancelFunc
+	done chan error // Serve's result
+}
+
+// Start starts a server.
+func (p *Plane) Start(ctx context.Context) (*Server, error) {
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	wire, err := NewWire("")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{plane: p, wire: wire}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, wire.Close())
+	}
+	return s, nil
+}
+
+func (s *Server) start(ctx context.Context) error {
+	p := s.plane
+	srv, err := server.Open(ctx, server.Config{
+		External: &store.ConnectConfig{Endpoints: p.Etcd, Log: p.Log},
+		SealKey:  func(installation string) string { return filepath.Join(p.Dir, installation+".key") },
+		Version:  "sim", Log: p.Log,
+	})
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return errors.Join(err, srv.Close())
+	}
+	s.wire.Lead(l.Addr().String())
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.srv, s.stop, s.done = srv, stop, make(chan error, 1)
+	go func(done chan<- error) { done <- srv.Serve(serving, l) }(s.done)
+	return nil
+}
+
+// Restart ends the server in good order and starts it anew at the same address.
+func (s *Server) Restart(ctx context.Context) error {
+	if err := s.end(); err != nil {
+		return err
+	}
+	return s.start(ctx)
+}
+
+func (s *Server) end() error {
+	if s.srv == nil {
+		return nil
+	}
+	s.stop()
+	err := errors.Join(<-s.done, s.srv.Close())
+	s.srv = nil
+	return err
+}
+
+// URL is the server's address.
+func (s *Server) URL() string { return s.wire.URL() }
+
+// Wire is the network before it.
+func (s *Server) Wire() *Wire { return s.wire }
+
+// Close ends the server in good order.
+func (s *Server) Close() error { return errors.Join(s.end(), s.wire.Close()) }
+
+// Client calls this server as the administrator.
+func (s *Server) Client() *client.Client {
+	in, key := s.srv.Installation(), s.srv.Admin()
+	return client.New(local.Admin{
+		InstallationID: in.ID, Account: in.Account, Region: in.Region, Endpoint: s.URL(),
+		AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey,
+	})
+}
+
+// Installation is the control plane's.
+func (s *Server) Installation() store.Installation { return s.srv.Installation() }
+
+// URLs are the servers' addresses, the one at first before the others.
+func URLs(first int, servers ...*Server) []string {
+	out := make([]string, len(servers))
+	for i := range servers {
+		out[i] = servers[(first+i)%len(servers)].URL()
+	}
+	return out
+}

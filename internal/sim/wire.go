@@ -1,0 +1,143 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+)
+
+// Wire is the network before a server: a TCP relay that can be cut. The two
+// sides of a cut connection learn of it separately, as with a lost network: the
+// client at once, the server not until Close.
+type Wire struct {
+	l net.Listener
+
+	mu     sync.Mutex
+	target string
+	cut    bool
+	client map[net.Conn]struct{}
+	server map[net.Conn]struct{}
+	closed bool
+	wg     sync.WaitGroup
+}
+
+// NewWire relays a loopback port of its own to target.
+func NewWire(target string) (*Wire, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	w := &Wire{target: target, l: l, client: map[net.Conn]struct{}{}, server: map[net.Conn]struct{}{}}
+	w.wg.Go(w.accept)
+	return w, nil
+}
+
+// URL is where clients find the server.
+func (w *Wire) URL() string { return "http://" + w.l.Addr().String() }
+
+// Cut ends the clients' side of every connection, and refuses new ones until
+// Mend.
+func (w *Wire) Cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = true
+	for c := range w.client {
+		c.Close()
+	}
+}
+
+// Lead makes new connections go to another target.
+func (w *Wire) Lead(target string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.target = target
+}
+
+// Mend lets new connections through again.
+func (w *Wire) Mend() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut = false
+}
+
+// Close ends all of it.
+func (w *Wire) Close() error {
+	w.mu.Lock()
+	w.closed = true
+	for _, side := range []map[net.Conn]struct{}{w.client, w.server} {
+		for c := range side {
+			c.Close()
+		}
+	}
+	err := w.l.Close()
+	w.mu.Unlock()
+	w.wg.Wait()
+	return err
+}
+
+func (w *Wire) accept() {
+	for {
+		c, err := w.l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			panic(fmt.Sprintf("sim: accept: %v", err)) // a test's loopback listener has no other errors
+		}
+		w.mu.Lock()
+		if w.cut || w.closed {
+			c.Close()
+			w.mu.Unlock()
+			continue
+		}
+		w.client[c] = struct{}{}
+		w.wg.Go(func() { w.relay(c) })
+		w.mu.Unlock()
+	}
+}
+
+func (w *Wire) relay(c net.Conn) {
+	defer w.drop(w.client, c)
+	w.mu.Lock()
+	target := w.target
+	w.mu.Unlock()
+	s, err := net.Dial("tcp", target)
+	if err != nil {
+		return
+	}
+	w.mu.Lock()
+	if w.closed {
+		s.Close()
+	}
+	w.server[s] = struct{}{}
+	w.mu.Unlock()
+	defer w.drop(w.server, s)
+	var back sync.WaitGroup
+	back.Go(func() {
+		// The server has ended it, or the client is gone and what the server
+		// says is lost, which it is not told.
+		_, err := io.Copy(c, s)
+		if err == nil {
+			c.Close()
+			return
+		}
+		_, _ = io.Copy(io.Discard, s)
+	})
+	_, err = io.Copy(s, c)
+	w.mu.Lock()
+	cut := w.cut
+	w.mu.Unlock()
+	if !cut {
+		s.Close()
+	}
+	back.Wait()
+}
+
+func (w *Wire) drop(side map[net.Conn]struct{}, c net.Conn) {
+	c.Close()
+	w.mu.Lock()
+	delete(side, c)
+	w.mu.Unlock()
+}
