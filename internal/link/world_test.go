@@ -30,11 +30,11 @@ const patience = 30 * time.Second // of tests that wait for a condition
 
 // world is one etcd with a cluster and a task definition in it.
 type world struct {
-	t    *testing.T
+	t    testing.TB
 	etcd *clientv3.Client
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	dir, err := os.MkdirTemp("", "link") // short: it holds a unix socket
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func (w *world) store(cfg store.Config) *store.Store {
 // server is a link Server behind HTTP. Its callers are what caller says.
 type server struct {
 	*Server
-	t      *testing.T
+	t      testing.TB
 	st     *store.Store
 	http   *httptest.Server
 	caller identity.Principal
@@ -103,7 +103,7 @@ func (s *server) close() {
 }
 
 // put writes records as if they had been there all the time.
-func put[V any](t *testing.T, st *store.Store, k store.Key[V], v *V) {
+func put[V any](t testing.TB, st *store.Store, k store.Key[V], v *V) {
 	t.Helper()
 	err := st.Update(t.Context(), func(tx *store.Tx) error {
 		store.Get(tx, k)
@@ -114,7 +114,7 @@ func put[V any](t *testing.T, st *store.Store, k store.Key[V], v *V) {
 	}
 }
 
-func seed(t *testing.T, st *store.Store) {
+func seed(t testing.TB, st *store.Store) {
 	t.Helper()
 	put(t, st, store.ClusterKey("c"), &fleet.Cluster{Name: "c", Status: fleet.ClusterActive})
 	put(t, st, store.TaskDefinitionKey("f", 1), &fleet.TaskDefinition{Family: "f", Revision: 1, Definition: &ecs.RegisterTaskDefinitionInput{
@@ -122,26 +122,26 @@ func seed(t *testing.T, st *store.Store) {
 	}})
 }
 
-func instance(t *testing.T, st *store.Store) string {
+func instance(t testing.TB, st *store.Store) string {
 	t.Helper()
 	id := fleet.NewID()
 	put(t, st, store.InstanceKey("c", id), &fleet.Instance{Cluster: "c", ID: id, Status: fleet.InstanceActive, Principal: "host-" + id})
 	return id
 }
 
-func task(t *testing.T, st *store.Store, instance string) string {
+func task(t testing.TB, st *store.Store, instance string) string {
 	t.Helper()
 	id := fleet.NewID()
 	put(t, st, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: instance, Family: "f", Revision: 1})
 	return id
 }
 
-func stop(t *testing.T, st *store.Store, id string) {
+func stop(t testing.TB, st *store.Store, id string) {
 	t.Helper()
 	put(t, st, store.TaskStopKey("c", id), &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: "because"})
 }
 
-func report(t *testing.T, st *store.Store, id string, status fleet.TaskStatus) {
+func report(t testing.TB, st *store.Store, id string, status fleet.TaskStatus) {
 	t.Helper()
 	put(t, st, store.TaskReportKey("c", id), &fleet.TaskReport{Status: status, StartedAt: time.Now()})
 }
@@ -149,7 +149,7 @@ func report(t *testing.T, st *store.Store, id string, status fleet.TaskStatus) {
 // agent is a scripted agent: it acknowledges unless told otherwise and keeps
 // what it got.
 type agent struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 	got  chan acs.Message // everything but heartbeats
 	done chan struct{}
@@ -164,7 +164,7 @@ func dialACS(ctx context.Context, s *server, cluster, instance string) (*websock
 	return websocket.Dial(ctx, strings.Replace(s.http.URL, "http", "ws", 1)+"/acs/ws?"+q.Encode(), nil)
 }
 
-func connect(t *testing.T, s *server, id string, m manners) *agent {
+func connect(t testing.TB, s *server, id string, m manners) *agent {
 	t.Helper()
 	conn, r, err := dialACS(t.Context(), s, "c", site.InstanceARN("c", id))
 	if err != nil {
@@ -268,7 +268,7 @@ func (a *agent) ended() error {
 }
 
 // eventually waits for a condition.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); {
 		if time.Now().After(deadline) {

@@ -1,0 +1,60 @@
+package link
+
+import (
+	"io"
+	"log/slog"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// BenchmarkDelivery measures from a task's commit to its payload, among many
+// sessions that are not concerned. It also shows what these cost: memory of both
+// ends, and the CPU time that they take while nothing happens.
+func BenchmarkDelivery(b *testing.B) {
+	const sessions = 2000
+	w := newWorld(b)
+	st := w.store(store.Config{Sole: true})
+	seed(b, st)
+	s := w.server("s1", st, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	agents, ids := make([]*agent, sessions), make([]string, sessions)
+	for i := range agents {
+		ids[i] = instance(b, st)
+		agents[i] = connect(b, s, ids[i], manners{})
+	}
+	for _, a := range agents {
+		next[*acs.TaskManifestMessage](a)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	idle := cpu(b)
+	const watch = 3 * time.Second
+	time.Sleep(watch) // nothing is waited for: nothing is to happen
+	idle = cpu(b) - idle
+	for i := 0; b.Loop(); i++ {
+		k := i % sessions
+		id := task(b, st, ids[k])
+		next[*acs.PayloadMessage](agents[k])
+		b.StopTimer()
+		report(b, st, id, fleet.TaskStopped)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/sessions, "B/session")
+	b.ReportMetric(100*idle.Seconds()/watch.Seconds(), "idle-CPU-%")
+}
+
+func cpu(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
