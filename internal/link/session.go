@@ -59,6 +59,9 @@ type chore struct {
 	do   func(context.Context) error
 }
 
+// closeWait bounds the wait for an agent's answer to a close frame.
+const closeWait = time.Second
+
 // errHungUp ends a session whose agent no longer answers.
 var errHungUp = errors.New("two heartbeats unacknowledged")
 
@@ -110,9 +113,13 @@ func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *sto
 	x.mu.Unlock()
 	if closing != nil {
 		x.log.Info("link: connection closed", "code", int(closing.code), "reason", closing.reason)
+		// The close frame is out by then; an agent that is not there any more
+		// does not answer it.
+		hurry := time.AfterFunc(closeWait, func() { cancel(errors.New("no answer to the close frame")) })
 		if err := conn.Close(closing.code, closing.reason); err != nil {
 			x.log.Debug("link: close handshake", "err", err)
 		}
+		hurry.Stop()
 	} else {
 		x.log.Info("link: agent disconnected", "reason", err)
 	}

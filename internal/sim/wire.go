@@ -65,6 +65,10 @@ func (w *Wire) Mend() {
 // Close ends all of it.
 func (w *Wire) Close() error {
 	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
+	}
 	w.closed = true
 	for _, side := range []map[net.Conn]struct{}{w.client, w.server} {
 		for c := range side {
