@@ -1,0 +1,98 @@
+// Command bench measures an Ashore of its own beside the engine that it drives,
+// on this machine and in one run, prints a table and writes it as JSON.
+//
+// These machines are shared and noisy: read ratios and medians. Engine and
+// Ashore take turns, so that noise meets both.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/sample/image"
+	"github.com/ashore/ashore/test/installation"
+)
+
+const (
+	benchLabel = "dev.ashore.bench"
+	taskCPU    = 10 // units
+	taskMemory = 32 // MiB
+)
+
+type options struct {
+	singles, burst, rounds int
+}
+
+func main() {
+	binary := flag.String("ashore", "bin/ashore", "the binary to measure")
+	out := flag.String("json", "", "write the results to this file, too")
+	var o options
+	flag.IntVar(&o.singles, "singles", 30, "tasks to run one after the other")
+	flag.IntVar(&o.burst, "burst", 50, "tasks in a burst")
+	flag.IntVar(&o.rounds, "rounds", 3, "bursts of each kind")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r, err := run(ctx, *binary, o)
+	if err == nil {
+		err = r.print(os.Stdout)
+	}
+	if err == nil && *out != "" {
+		err = r.write(*out)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, binary string, o options) (r *report, err error) {
+	binary, err = filepath.Abs(binary)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "ashore-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	in, err := installation.New(ctx, binary, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, in.Close(context.WithoutCancel(ctx))) }()
+	version, err := in.Docker.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return nil, err
+	}
+	r = &report{Machine: thisMachine(version.Version)}
+	if err := in.Up(ctx); err != nil {
+		return nil, err
+	}
+	b := &bench{options: o, report: r, in: in, engine: &engine{docker: in.Docker,
+		image: image.NameFor(in.Admin.InstallationID), label: "ashore-bench-" + in.Admin.InstallationID[:12]}}
+	for _, step := range []func(context.Context) error{
+		b.startToReady, b.idleMemory, b.define, b.singleTasks, b.bursts, b.describeTasks, b.runTasks,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// bench is one run of the benchmark.
+type bench struct {
+	options
+	report *report
+	in     *installation.Installation
+	engine *engine
+}

@@ -1,0 +1,21 @@
+package main
+
+import (
+	"slices"
+	"time"
+)
+
+// sample is a series of durations.
+type sample []time.Duration
+
+// at returns the p-th percentile, the value that p per cent don't exceed.
+func (s sample) at(p float64) time.Duration {
+	if len(s) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	i := int(float64(len(sorted))*p/100+0.5) - 1
+	return sorted[min(max(i, 0), len(sorted)-1)]
+}
+
+func (s sample) median() time.Duration { return s.at(50) }

@@ -1,0 +1,148 @@
+// Package installation runs an Ashore of its own for tests and benchmarks: a
+// data directory, a server and an agent as processes that can be killed, a port
+// that the kernel chose. It shares the machine's engine with others and touches
+// only what carries its own id.
+package installation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	docker "github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/client"
+	"github.com/ashore/ashore/internal/dockerhost"
+	"github.com/ashore/ashore/internal/local"
+)
+
+// Label is on every container of an installation, with its id.
+const Label = "dev.ashore.installation"
+
+// Installation is one Ashore. Its methods belong to one goroutine.
+type Installation struct {
+	Layout local.Layout
+	Docker *docker.Client
+	Admin  local.Admin    // filled in by Up
+	API    *client.Client // filled in by Up
+
+	binary, sealKey, address string
+}
+
+// New prepares an installation below dir, which stays the caller's.
+func New(ctx context.Context, binary, dir string) (*Installation, error) {
+	env, err := local.ThisEnv()
+	if err != nil {
+		return nil, err
+	}
+	layout, err := local.NewLayout(env, filepath.Join(dir, "data"))
+	if err != nil {
+		return nil, err
+	}
+	// The address outlives restarts of the server, as a real one does.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	engine, _, _, err := dockerhost.Connect(ctx, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return &Installation{Layout: layout, Docker: engine, binary: binary,
+		sealKey: filepath.Join(dir, "seal.key"), address: address}, nil
+}
+
+// Up starts whichever of server and agent doesn't run, and returns once both
+// serve.
+func (i *Installation) Up(ctx context.Context, flags ...string) error {
+	args := append([]string{"up", "--detach", "--no-sample", "--listen", i.address, "--seal-key", i.sealKey}, flags...)
+	if err := i.Command(ctx, args...); err != nil {
+		return err
+	}
+	admin, err := local.ReadAdmin(i.Layout)
+	if err != nil {
+		return err
+	}
+	if i.API == nil || admin != i.Admin {
+		i.Admin, i.API = admin, client.New(admin)
+	}
+	return nil
+}
+
+// Command runs `ashore` on this installation.
+func (i *Installation) Command(ctx context.Context, args ...string) error {
+	cmd := exec.CommandContext(ctx, i.binary, append(args, "--data-dir", i.Layout.Data)...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("ashore %s: %w\n%s", args[0], err, out)
+	}
+	return nil
+}
+
+// PID returns the process id of the "server" or the "agent".
+func (i *Installation) PID(process string) (int, error) {
+	p, running, err := local.Running(i.Layout.PID(process))
+	if err == nil && !running {
+		err = fmt.Errorf("the %s does not run", process)
+	}
+	return p.PID, err
+}
+
+// Kill ends the "server" or the "agent" by SIGKILL and returns when it is gone.
+func (i *Installation) Kill(ctx context.Context, process string) error {
+	pid, err := i.PID(process)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return fmt.Errorf("kill the %s: %w", process, err)
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, running, err := local.Running(i.Layout.PID(process)); err != nil || !running {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Containers lists what the installation has in the engine, ended ones too.
+func (i *Installation) Containers(ctx context.Context) ([]container.Summary, error) {
+	r, err := i.Docker.ContainerList(ctx, docker.ContainerListOptions{All: true,
+		Filters: make(docker.Filters).Add("label", Label+"="+i.Admin.InstallationID)})
+	return r.Items, err
+}
+
+// Log returns the end of a process's log, for a failed test.
+func (i *Installation) Log(process string) string {
+	b, err := os.ReadFile(i.Layout.Log(process))
+	if err != nil {
+		return err.Error()
+	}
+	return string(b[max(0, len(b)-8000):])
+}
+
+// Close removes everything that the installation made: processes, containers,
+// images, data.
+func (i *Installation) Close(ctx context.Context) error {
+	err := i.Command(ctx, "down", "--purge", "--yes", "--seal-key", i.sealKey)
+	if i.API != nil {
+		i.API.Close()
+	}
+	return errors.Join(err, i.Docker.Close())
+}

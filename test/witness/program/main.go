@@ -1,0 +1,38 @@
+// Command program is what the witness image runs: it appends its container's id
+// (the host name that the engine gives it) to /witness/starts, once each time
+// it is started, and then waits for SIGTERM.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if err := testify(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	<-ctx.Done()
+}
+
+func testify() error {
+	id, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile("/witness/starts", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	// One short write with O_APPEND: lines of different containers don't mix.
+	if _, err := f.WriteString(id + "\n"); err != nil {
+		return err
+	}
+	return f.Close()
+}
