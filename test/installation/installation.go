@@ -55,7 +55,7 @@ func New(ctx context.Context, binary, dir string) (*Installation, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	engine, _, _, err := dockerhost.Connect(ctx, os.Getenv)
+	engine, _, _, err := dockerhost.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
