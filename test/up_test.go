@@ -206,6 +206,49 @@ func TestUpRefusesAnotherAccount(t *testing.T) {
 	i.up("--no-sample")
 }
 
+// TestUpInTheForeground stays until Ctrl-C, and leaves the containers.
+func TestUpInTheForeground(t *testing.T) {
+	i := newInstallation(t)
+	cmd := exec.Command(i.ashore, "up", "--listen", i.listen)
+	cmd.Env = i.env()
+	r, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out := readUntil(t, r, "Ctrl-C stops")
+	if !i.runs("server") || !i.runs("agent") {
+		t.Errorf("it does not run:\n%s", out)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := io.ReadAll(r)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s%s", err, out, rest)
+	}
+	if i.runs("server") || i.runs("agent") || len(i.containers()) != 1 {
+		t.Errorf("server %v, agent %v, containers %v", i.runs("server"), i.runs("agent"), i.containers())
+	}
+}
+
+func readUntil(t *testing.T, r io.Reader, mark string) string {
+	t.Helper()
+	var out strings.Builder
+	for b := make([]byte, 256); ; {
+		n, err := r.Read(b)
+		out.Write(b[:n])
+		if strings.Contains(out.String(), mark) {
+			return out.String()
+		}
+		if err != nil {
+			t.Fatalf("%v before %q:\n%s", err, mark, out.String())
+		}
+	}
+}
+
 // TestInterruptedUp sends Ctrl-C at each step: nothing may run afterwards that
 // did not before, and the next up must work.
 func TestInterruptedUp(t *testing.T) {
@@ -222,23 +265,13 @@ func TestInterruptedUp(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		var out strings.Builder
-		for b := make([]byte, 256); ; {
-			n, err := r.Read(b)
-			out.Write(b[:n])
-			if strings.Contains(out.String(), at) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%v before %q:\n%s%s", err, at, out.String(), errs.String())
-			}
-		}
+		out := readUntil(t, r, at)
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
 		rest, _ := io.ReadAll(r)
 		if err := cmd.Wait(); err == nil {
-			t.Errorf("interrupted at %q, and it went well:\n%s%s", at, out.String(), rest)
+			t.Errorf("interrupted at %q, and it went well:\n%s%s", at, out, rest)
 		}
 		if i.runs("server") || i.runs("agent") {
 			t.Errorf("interrupted at %q: server %v, agent %v\n%s", at, i.runs("server"), i.runs("agent"), errs.String())

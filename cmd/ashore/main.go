@@ -55,6 +55,8 @@ func (d dataDir) layout() (local.Layout, error) {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	// A reader that leaves (`ashore up | head`) must not end us half way.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], &terminal{out: os.Stdout, err: os.Stderr, environ: os.Environ()}))
 }
 
