@@ -375,3 +375,23 @@ func TestRegistrationSaysWhatIsTrue(t *testing.T) {
 		t.Error("no client token")
 	}
 }
+
+func TestRefusedInstanceOfAnIdleHostIsGivenUp(t *testing.T) {
+	h := newHost(t)
+	stop := h.start()
+	first := h.plane.Instance(1)
+	h.plane.Connected()
+	stop()
+	h.plane.Set(func() {
+		h.plane.Refuse = func(op string, body []byte) string {
+			if op == "RegisterContainerInstance" && bytes.Contains(body, []byte(first)) {
+				return "InvalidParameterException"
+			}
+			return ""
+		}
+	})
+	h.start()
+	if again := h.plane.Instance(2); again == first {
+		t.Errorf("registered as %s again", again)
+	}
+}

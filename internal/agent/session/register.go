@@ -166,6 +166,15 @@ func (s *Session) register(ctx context.Context, fresh bool, mover chan error) er
 			if mover != nil {
 				return err
 			}
+			if in.ContainerInstanceArn != "" && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.Live() == 0 {
+				// The server knows this host by another name, or not at all:
+				// an agent killed in the middle of a move comes back so. With
+				// no task here there is nothing to hold on to.
+				s.log.Warn("the stored instance is refused, registering as a new one", "instance", in.ContainerInstanceArn, "err", err)
+				id = Identity{}
+				in.ContainerInstanceArn, in.ClientToken, in.Attributes = "", uuid.NewString(), s.cfg.Host.attributes(true)
+				continue
+			}
 			wait.max = time.Minute
 			if refused.Code == "ClusterNotFoundException" && clusterName(cluster) == "default" {
 				// As the stock agent does: the cluster of that name is made on demand.
