@@ -37,6 +37,7 @@ type API struct {
 	Client *ecs.Client // the administrator's
 	URL    string
 	Log    *slog.Logger
+	etcd   *store.Embedded
 }
 
 // Start runs an API until the test ends.
@@ -51,7 +52,8 @@ func Start(t testing.TB) *API {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(ctx, e.Client, store.Config{Site: Site, Sole: true})
+	// Not alone: Another may open a second store.
+	st, err := store.Open(ctx, e.Client, store.Config{Site: Site})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,10 +70,25 @@ func Start(t testing.TB) *API {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &API{T: t, Store: st, Sealer: sealer, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	a := &API{T: t, Store: st, Sealer: sealer, etcd: e, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	a.serve(ctx, cancel)
 	a.Client = a.As(admin)
 	return a
+}
+
+// Another opens a second store on the same state, as a second server has it.
+func (a *API) Another() *store.Store {
+	a.T.Helper()
+	st, err := store.Open(context.Background(), a.etcd.Client, store.Config{Site: Site})
+	if err != nil {
+		a.T.Fatal(err)
+	}
+	a.T.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			a.T.Error(err)
+		}
+	})
+	return st
 }
 
 // serve puts the API on a port until the test ends.

@@ -140,36 +140,40 @@ func (s *Service) DeleteCluster(ctx context.Context, in *sdk.DeleteClusterInput)
 		return nil, clusterNotFound()
 	}
 	var gone *fleet.Cluster
-	err := s.store.Update(ctx, func(tx *store.Tx) error {
-		k := store.ClusterKey(name)
-		c := store.Get(tx, k)
-		if c == nil {
-			return clusterNotFound()
-		}
-		if gone = c; c.Status == fleet.ClusterInactive {
-			return nil
-		}
-		// Whoever adds a task or an instance reads the cluster's record by key,
-		// and nothing below it may have appeared since this snapshot: the two
-		// can't both commit.
-		tx.Unchanged(store.ClusterMembers(name))
-		n := tx.Snapshot().Counts(name)
-		if n.Pending+n.Running > 0 {
-			return &types.ClusterContainsTasksException{Message: aws.String("The Cluster cannot be deleted while Tasks are active.")}
-		}
-		if n.Instances > 0 {
-			return &types.ClusterContainsContainerInstancesException{Message: aws.String("The Cluster cannot be deleted while Container Instances are active or draining.")}
-		}
-		next := *c
-		next.Status = fleet.ClusterInactive
-		gone = &next
-		return store.Put(tx, k, &next)
+	err := s.store.Update(ctx, func(tx *store.Tx) (err error) {
+		gone, err = deleteCluster(tx, name)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	c := s.clusterOut(s.store.Snapshot(), gone, clusterFields{})
 	return &sdk.DeleteClusterOutput{Cluster: &c}, nil
+}
+
+func deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, error) {
+	k := store.ClusterKey(name)
+	c := store.Get(tx, k)
+	if c == nil {
+		return nil, clusterNotFound()
+	}
+	if c.Status == fleet.ClusterInactive {
+		return c, nil
+	}
+	// Whoever adds a task or an instance reads the cluster's record by key, and
+	// nothing below it may have appeared since this snapshot: the two can't both
+	// commit.
+	tx.Unchanged(store.ClusterMembers(name))
+	n := tx.Snapshot().Counts(name)
+	if n.Pending+n.Running > 0 {
+		return nil, &types.ClusterContainsTasksException{Message: aws.String("The Cluster cannot be deleted while Tasks are active.")}
+	}
+	if n.Instances > 0 {
+		return nil, &types.ClusterContainsContainerInstancesException{Message: aws.String("The Cluster cannot be deleted while Container Instances are active or draining.")}
+	}
+	next := *c
+	next.Status = fleet.ClusterInactive
+	return &next, store.Put(tx, k, &next)
 }
 
 // activeCluster finds the cluster that a request means; it must be ACTIVE.

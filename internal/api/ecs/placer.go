@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -26,6 +27,7 @@ type placer struct {
 	s       *Service
 	rand    *rand.Rand
 	waiting chan *order
+	stopped chan struct{}         // closed when Run has ended
 	hosts   map[string]candidates // by cluster; the goroutine's own
 }
 
@@ -53,12 +55,17 @@ type candidates struct {
 const candidatesFor = time.Second
 
 func newPlacer(s *Service, r *rand.Rand) *placer {
-	return &placer{s: s, rand: r, waiting: make(chan *order, 256), hosts: map[string]candidates{}}
+	return &placer{s: s, rand: r, waiting: make(chan *order, 256), stopped: make(chan struct{}), hosts: map[string]candidates{}}
 }
 
-// Run places tasks until ctx ends. Launches that wait then are refused.
+// errStopped refuses the launches that wait when the server stops. Their clients
+// try again, with the same token.
+var errStopped = errors.New("the server is stopping")
+
+// Run places tasks until ctx ends. It can be run once.
 func (s *Service) Run(ctx context.Context) error {
 	p := s.placer
+	defer close(p.stopped)
 	var left []*order
 	for {
 		if len(left) == 0 {
@@ -66,7 +73,6 @@ func (s *Service) Run(ctx context.Context) error {
 			case o := <-p.waiting:
 				left = append(left, o)
 			case <-ctx.Done():
-				p.refuse(ctx.Err())
 				return nil
 			}
 		}
@@ -82,19 +88,6 @@ func (s *Service) Run(ctx context.Context) error {
 		var batch []*order
 		batch, left = split(left)
 		p.round(ctx, batch)
-	}
-}
-
-// refuse answers those who still wait when the server stops.
-func (p *placer) refuse(err error) {
-	for {
-		select {
-		case o := <-p.waiting:
-			o.err = err
-			close(o.done)
-		default:
-			return
-		}
 	}
 }
 
@@ -120,16 +113,21 @@ func (s *Service) place(ctx context.Context, l *launch) (*order, error) {
 	case s.placer.waiting <- o:
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-s.store.Done():
-		return nil, s.store.Err()
+	case <-s.placer.stopped:
+		return nil, errStopped
 	}
 	select {
 	case <-o.done:
 		return o, o.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-s.store.Done():
-		return nil, s.store.Err()
+	case <-s.placer.stopped:
+		select {
+		case <-o.done:
+			return o, o.err
+		default:
+			return nil, errStopped
+		}
 	}
 }
 
@@ -142,7 +140,7 @@ func (p *placer) round(ctx context.Context, batch []*order) {
 	_, err := p.s.store.Fresh(ctx)
 	if err == nil {
 		err = p.s.store.Update(ctx, func(tx *store.Tx) error {
-			r := &round{placer: p, s: p.s, tx: tx, snap: tx.Snapshot(), usage: map[string]*fleet.Usage{}, now: p.s.now()}
+			r := newRound(p, tx)
 			for _, o := range batch {
 				o.cluster, o.tasks, o.failures, o.err = "", nil, nil, nil
 				o.err = r.serve(o)
@@ -161,11 +159,14 @@ func (p *placer) round(ctx context.Context, batch []*order) {
 // round is one run of the transaction's function.
 type round struct {
 	*placer
-	s     *Service
 	tx    *store.Tx
 	snap  *store.Snapshot
 	usage map[string]*fleet.Usage // hosts that this round placed on, by cluster/id
 	now   time.Time
+}
+
+func newRound(p *placer, tx *store.Tx) *round {
+	return &round{placer: p, tx: tx, snap: tx.Snapshot(), usage: map[string]*fleet.Usage{}, now: p.s.now()}
 }
 
 // serve places one order. Nothing is written for it where an error is returned.

@@ -1,0 +1,39 @@
+package ecs
+
+import (
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/store"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+)
+
+// The transactions of some operations, for tests that let another one commit
+// between decision and commit.
+
+func DeleteClusterTx(tx *store.Tx, name string) error {
+	_, err := deleteCluster(tx, name)
+	return err
+}
+
+func RegisterTx(s *Service, tx *store.Tx, in *RegisterContainerInstanceInput) error {
+	capacity, err := capacityOf(in.TotalResources, in.PlatformDevices)
+	if err != nil {
+		return err
+	}
+	_, err = s.register(tx, &registration{in: in, capacity: capacity, caller: identity.Principal{Kind: identity.Admin}})
+	return err
+}
+
+func DeregisterTx(s *Service, tx *store.Tx, cluster, id string) error {
+	return s.deregister(tx, cluster, id)
+}
+
+// RunTx places as the placer does.
+func RunTx(s *Service, tx *store.Tx, in *sdk.RunTaskInput) (placed int, err error) {
+	l, err := runLaunch(in)
+	if err != nil {
+		return 0, err
+	}
+	o := &order{launch: l}
+	err = newRound(s.placer, tx).serve(o)
+	return len(o.tasks), err
+}

@@ -1,0 +1,246 @@
+package ecs
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var created = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func webTask() *fleet.TaskState {
+	return &fleet.TaskState{Task: &fleet.Task{
+		Cluster: "c", ID: "t", CreatedAt: created, Containers: []fleet.TaskContainer{{Name: "web"}, {Name: "side"}},
+	}}
+}
+
+func webDefinition(mode types.NetworkMode) *fleet.TaskDefinition {
+	return &fleet.TaskDefinition{Definition: &sdk.RegisterTaskDefinitionInput{NetworkMode: mode, ContainerDefinitions: []types.ContainerDefinition{
+		{Name: aws.String("web"), Essential: aws.Bool(true), PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(80), HostPort: aws.Int32(80), Protocol: "tcp"}}},
+		{Name: aws.String("side"), Essential: aws.Bool(false)},
+	}}}
+}
+
+func change(name, status string, opts ...func(*types.ContainerStateChange)) types.ContainerStateChange {
+	c := types.ContainerStateChange{ContainerName: aws.String(name), Status: aws.String(status)}
+	for _, o := range opts {
+		o(&c)
+	}
+	return c
+}
+
+func exit(code int32) func(*types.ContainerStateChange) {
+	return func(c *types.ContainerStateChange) { c.ExitCode = aws.Int32(code) }
+}
+func runtime(id string) func(*types.ContainerStateChange) {
+	return func(c *types.ContainerStateChange) { c.RuntimeId = aws.String(id) }
+}
+func reason(r string) func(*types.ContainerStateChange) {
+	return func(c *types.ContainerStateChange) { c.Reason = aws.String(r) }
+}
+
+// tell applies statements one after the other, a second apart.
+func tell(t *fleet.TaskState, d *fleet.TaskDefinition, all ...statement) *fleet.TaskReport {
+	for i, st := range all {
+		if r := apply(t, d, st, created.Add(time.Duration(i+1)*time.Second)); r != nil {
+			t.Report = r
+		}
+	}
+	return t.Report
+}
+
+func TestHowTasksEnd(t *testing.T) {
+	wish := &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: "enough", At: created}
+	running := statement{status: fleet.TaskRunning, containers: []types.ContainerStateChange{change("web", "RUNNING", runtime("r"))}}
+	end := func(r string, cs ...types.ContainerStateChange) statement {
+		return statement{status: fleet.TaskStopped, reason: r, containers: cs}
+	}
+	for _, tt := range []struct {
+		name   string
+		stop   *fleet.TaskStop
+		tell   []statement
+		code   types.TaskStopCode
+		reason string
+	}{
+		{"an essential container exits", nil, []statement{running, end("", change("web", "STOPPED", exit(1)))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"it exits before it was said to run", nil, []statement{end("", change("web", "RUNNING", runtime("r"), exit(0)), change("web", "STOPPED", exit(0)))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"the registry was away, the image was there", nil, []statement{end("", change("web", "STOPPED", runtime("r"), exit(0), reason("CannotPullImageManifestError: no route")))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"the image can't be pulled", nil, []statement{end("", change("side", "STOPPED", exit(143)), change("web", "STOPPED", reason("CannotPullContainerError: not found")))}, types.TaskStopCodeTaskFailedToStart, "CannotPullContainerError: not found"},
+		{"the container can't be started", nil, []statement{end("", change("web", "STOPPED", runtime("r"), exit(128), reason("CannotStartContainerError: port is already allocated")))}, types.TaskStopCodeTaskFailedToStart, "CannotStartContainerError: port is already allocated"},
+		{"the agent refuses it", nil, []statement{end("UnrecogniedTaskError: Error loading task - bad")}, types.TaskStopCodeTaskFailedToStart, "UnrecogniedTaskError: Error loading task - bad"},
+		{"no word why", nil, []statement{end("")}, types.TaskStopCodeTaskFailedToStart, "Task failed to start"},
+		{"out of memory", nil, []statement{running, end("", change("web", "STOPPED", exit(137), reason("OutOfMemoryError: Container killed due to memory usage")))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"a user stops it", wish, []statement{running, end("", change("web", "STOPPED", exit(137)))}, types.TaskStopCodeUserInitiated, "enough"},
+		{"a user stops it before it starts", wish, []statement{end("TaskStateError: x")}, types.TaskStopCodeUserInitiated, "enough"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			task := webTask()
+			task.Stop = tt.stop
+			r := tell(task, webDefinition(""), tt.tell...)
+			if r.StopCode != tt.code || r.Reason != tt.reason {
+				t.Errorf("%s %q; want %s %q", r.StopCode, r.Reason, tt.code, tt.reason)
+			}
+			for _, c := range r.Containers {
+				if c.Status != fleet.TaskStopped {
+					t.Errorf("container %s is %s in a task that has ended", c.Name, c.Status)
+				}
+			}
+			if r.StoppedAt.IsZero() || r.StoppingAt.IsZero() || len(r.Containers) != 2 {
+				t.Errorf("incomplete: %+v", r)
+			}
+			if again := apply(task, webDefinition(""), running, created.Add(time.Hour)); again != nil {
+				t.Errorf("a task that has ended changed: %+v", again)
+			}
+		})
+	}
+}
+
+func TestRepetitionsSayNothingNew(t *testing.T) {
+	task, d := webTask(), webDefinition("")
+	st := statement{status: fleet.TaskRunning, pullStarted: created.Add(time.Millisecond), containers: []types.ContainerStateChange{
+		change("web", "RUNNING", runtime("r"), func(c *types.ContainerStateChange) {
+			c.NetworkBindings = []types.NetworkBinding{{BindIP: aws.String("0.0.0.0"), ContainerPort: aws.Int32(80), HostPort: aws.Int32(32768), Protocol: "tcp"}}
+		}),
+	}}
+	first := tell(task, d, st)
+	if first.Version != 1 || first.StartedAt != created.Add(time.Second) {
+		t.Fatalf("first: %+v", first)
+	}
+	for _, repeated := range []statement{st, {status: fleet.TaskPending, containers: []types.ContainerStateChange{change("web", "PENDING")}}} {
+		if r := apply(task, d, repeated, created.Add(time.Hour)); r != nil {
+			t.Errorf("a repetition made %s", cmp.Diff(first, r))
+		}
+	}
+}
+
+func TestHostsClocksAreClamped(t *testing.T) {
+	for _, tt := range []struct {
+		name             string
+		start, stop      time.Time
+		started, stopped time.Time
+	}{
+		{"true", created.Add(100 * time.Millisecond), created.Add(200 * time.Millisecond), created.Add(100 * time.Millisecond), created.Add(200 * time.Millisecond)},
+		{"slow clock", created.Add(-time.Hour), created.Add(-time.Minute), created, created},
+		{"fast clock", created.Add(time.Hour), created.Add(2 * time.Hour), created.Add(time.Second), created.Add(time.Second)},
+		{"backwards", created.Add(500 * time.Millisecond), created.Add(100 * time.Millisecond), created.Add(500 * time.Millisecond), created.Add(500 * time.Millisecond)},
+	} {
+		r := tell(webTask(), nil, statement{status: fleet.TaskPending, pullStarted: tt.start, pullStopped: tt.stop})
+		if !r.PullStartedAt.Equal(tt.started) || !r.PullStoppedAt.Equal(tt.stopped) {
+			t.Errorf("%s: %v, %v", tt.name, r.PullStartedAt, r.PullStoppedAt)
+		}
+	}
+}
+
+func TestHostNetworkBindingsAreDerived(t *testing.T) {
+	r := tell(webTask(), webDefinition(types.NetworkModeHost), statement{status: fleet.TaskRunning, containers: []types.ContainerStateChange{change("web", "RUNNING")}})
+	if b := r.Containers[0].NetworkBindings; len(b) != 1 || *b[0].HostPort != 80 || *b[0].BindIP != "0.0.0.0" {
+		t.Errorf("bindings %+v", b)
+	}
+}
+
+func TestForeignContainersArePassedOver(t *testing.T) {
+	r := tell(webTask(), nil, statement{status: fleet.TaskPending, containers: []types.ContainerStateChange{change("~internal~ecs~pause", "RUNNING"), change("web", "PENDING")}})
+	if len(r.Containers) != 1 || r.Containers[0].Name != "web" {
+		t.Errorf("containers %+v", r.Containers)
+	}
+}
+
+// Whatever a host says, in whatever order: statuses go forward, what was known
+// stays known, and the end is final.
+func TestReportsOnlyMoveForward(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		task, d := webTask(), webDefinition("")
+		names := []string{"web", "side", "other"}
+		statuses := []string{"PENDING", "RUNNING", "STOPPED", "CREATED", ""}
+		for i := range rapid.IntRange(1, 12).Draw(rt, "statements") {
+			st := statement{status: rapid.SampledFrom([]fleet.TaskStatus{"", fleet.TaskPending, fleet.TaskPending, fleet.TaskRunning, fleet.TaskRunning, fleet.TaskStopped}).Draw(rt, "status")}
+			for range rapid.IntRange(0, 3).Draw(rt, "containers") {
+				c := change(rapid.SampledFrom(names).Draw(rt, "name"), rapid.SampledFrom(statuses).Draw(rt, "container"))
+				if rapid.Bool().Draw(rt, "exited") {
+					c.ExitCode = aws.Int32(rapid.Int32Range(0, 3).Draw(rt, "code"))
+				}
+				st.containers = append(st.containers, c)
+			}
+			if rapid.Bool().Draw(rt, "timed") {
+				st.pullStarted = created.Add(time.Duration(rapid.IntRange(-100, 100).Draw(rt, "at")) * time.Second)
+			}
+			before := task.Report
+			was, containers := task.Status(), map[string]fleet.ContainerReport{}
+			if before != nil {
+				for _, c := range before.Containers {
+					containers[c.Name] = c
+				}
+			}
+			now := created.Add(time.Duration(i+1) * time.Second)
+			r := apply(task, d, st, now)
+			if r == nil {
+				continue
+			}
+			if before == r {
+				rt.Fatal("the stored report was changed in place")
+			}
+			task.Report = r
+			if was == fleet.TaskStopped || r.Status.Order() < was.Order() {
+				rt.Fatalf("%s became %s", was, r.Status)
+			}
+			if before != nil && r.Version != before.Version+1 {
+				rt.Fatalf("version %d after %d", r.Version, before.Version)
+			}
+			for _, c := range r.Containers {
+				old := containers[c.Name]
+				if c.Status.Order() < old.Status.Order() || (old.ExitCode != nil && c.ExitCode == nil) || c.Name == "other" {
+					rt.Fatalf("container %+v became %+v", old, c)
+				}
+				delete(containers, c.Name)
+			}
+			if len(containers) > 0 {
+				rt.Fatalf("containers were forgotten: %v", containers)
+			}
+			if r.PullStartedAt.After(now) || (!r.PullStartedAt.IsZero() && r.PullStartedAt.Before(created)) {
+				rt.Fatalf("pull started at %v", r.PullStartedAt)
+			}
+			if r.Status == fleet.TaskStopped && (r.StopCode == "" || r.Reason == "") {
+				rt.Fatal("an end without a reason")
+			}
+		}
+	})
+}
+
+func TestSplitKeepsToTheLimit(t *testing.T) {
+	seed := rand.Uint64()
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	var all []*order
+	for i := range 200 {
+		o := &order{launch: &launch{count: 1 + rnd.IntN(10)}}
+		if i%7 == 0 {
+			o.token = "same"
+		}
+		all = append(all, o)
+	}
+	left, total := all, 0
+	for len(left) > 0 {
+		var batch []*order
+		batch, left = split(left)
+		weight, same := 0, 0
+		for _, o := range batch {
+			weight += o.weight()
+			if o.token == "same" {
+				same++
+			}
+		}
+		if len(batch) == 0 || weight > maxWeight || same > 1 {
+			t.Fatalf("seed %d: a batch of %d orders, weight %d, %d with one token", seed, len(batch), weight, same)
+		}
+		total += len(batch)
+	}
+	if total != len(all) {
+		t.Fatalf("seed %d: %d of %d orders", seed, total, len(all))
+	}
+}
