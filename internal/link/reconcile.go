@@ -157,8 +157,32 @@ func settle(ctx context.Context, st *store.Store, p peer, id, reason string) err
 		if task == nil || task.Instance != p.id || (report != nil && report.Status == fleet.TaskStopped) {
 			return nil
 		}
+		if err := emptied(tx, p); err != nil {
+			return err
+		}
 		return store.Put(tx, store.TaskReportKey(p.cluster, id), lostReport(report, stop, reason, time.Now().UTC()))
 	})
+}
+
+// emptied ends the deregistration of an instance whose last task is settled, as
+// a host's own report of it does.
+func emptied(tx *store.Tx, p peer) error {
+	k := store.InstanceKey(p.cluster, p.id)
+	inst := store.Get(tx, k)
+	if inst == nil || inst.Status != fleet.InstanceDeregistering {
+		return nil
+	}
+	// Of two last tasks that end at once each would still see the other.
+	if err := tx.Claim(store.HostGuard(p.cluster, p.id)); err != nil {
+		return err
+	}
+	if u := tx.Snapshot().Usage(p.cluster, p.id); u != nil && u.Pending+u.Running > 1 {
+		return nil
+	}
+	next := *inst
+	next.Status = fleet.InstanceInactive
+	next.Version++
+	return store.Put(tx, k, &next)
 }
 
 // lostReport is the last report of a task whose host can't give it.
@@ -168,10 +192,7 @@ func lostReport(was *fleet.TaskReport, stop *fleet.TaskStop, reason string, now 
 		*is = *was
 		is.Containers = slices.Clone(was.Containers)
 	}
-	is.StopCode, is.Reason = types.TaskStopCodeEssentialContainerExited, reason
-	if is.StartedAt.IsZero() {
-		is.StopCode = types.TaskStopCodeTaskFailedToStart
-	}
+	is.StopCode, is.Reason = types.TaskStopCodeInfrastructureHealth, reason
 	if stop != nil {
 		is.StopCode, is.Reason = stop.Code, stop.Reason
 	}

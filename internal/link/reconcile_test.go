@@ -8,6 +8,7 @@ import (
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/coder/websocket"
 )
 
 func TestInventorySettlesOnlyWhatTheHostDisowns(t *testing.T) {
@@ -63,7 +64,7 @@ func TestInventorySettlesOnlyWhatTheHostDisowns(t *testing.T) {
 	for id, reason := range map[string]string{lost: reasonLost, ended: reasonEnded, lostToStop: "because"} {
 		eventually(t, "settled", func() bool { return status(id).Status == fleet.TaskStopped })
 		r := status(id)
-		code := types.TaskStopCodeEssentialContainerExited
+		code := types.TaskStopCodeInfrastructureHealth
 		if id == lostToStop {
 			code = types.TaskStopCodeUserInitiated
 		}
@@ -78,6 +79,29 @@ func TestInventorySettlesOnlyWhatTheHostDisowns(t *testing.T) {
 	}
 	if status(fresh) != nil {
 		t.Error("a task that was never delivered was settled")
+	}
+}
+
+// The last tasks of an instance that is being deregistered may be settled by its
+// inventory too.
+func TestInventoryEndsADeregistration(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	for range 3 {
+		id := task(t, st, inst)
+		report(t, st, id, fleet.TaskRunning)
+		stop(t, st, id)
+	}
+	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceDeregistering})
+	a := connect(t, s, inst, manners{})
+	a.send(&acs.InventoryMessage{MessageID: "inv"})
+	if err := a.ended(); websocket.CloseStatus(err) != closeRefused || !strings.Contains(err.Error(), acs.InactiveInstanceException) {
+		t.Errorf("ended with %v", err)
+	}
+	if i := st.Snapshot().Instance("c", inst); i.Status != fleet.InstanceInactive {
+		t.Errorf("the instance is %s", i.Status)
 	}
 }
 

@@ -62,6 +62,7 @@ func (r *recorder) run() {
 		if r.s.Connected() > 0 {
 			lost = r.s.store.LeaseLost()
 		}
+		all := false
 		select {
 		case <-r.s.ctx.Done():
 			return
@@ -69,25 +70,41 @@ func (r *recorder) run() {
 		case <-lost:
 			r.s.cfg.Log.Warn("link: lease lost, session records are written again")
 			r.all()
+			all = true
 		}
 		err := r.pass(r.s.ctx)
-		if err == nil {
+		switch {
+		case r.s.ctx.Err() != nil:
+			return
+		case err != nil:
+			r.s.cfg.Log.Warn("link: session records lag behind", "err", err, "retry_in", delay)
+			if !r.pause(delay) {
+				return
+			}
+			delay = min(2*delay, most)
+			r.poke()
+		case all:
 			delay = first
-			continue
+			// Where no record could be written, as for instances that are no
+			// more, there is no new lease either and the old one stays lost.
+			if !r.pause(first) {
+				return
+			}
+		default:
+			delay = first
 		}
-		if r.s.ctx.Err() != nil {
-			return
-		}
-		r.s.cfg.Log.Warn("link: session records lag behind", "err", err, "retry_in", delay)
-		t := time.NewTimer(delay/2 + rand.N(delay))
-		select {
-		case <-r.s.ctx.Done():
-			t.Stop()
-			return
-		case <-t.C:
-		}
-		delay = min(2*delay, most)
-		r.poke()
+	}
+}
+
+// pause waits about d and tells whether the server still serves.
+func (r *recorder) pause(d time.Duration) bool {
+	t := time.NewTimer(d/2 + rand.N(d))
+	defer t.Stop()
+	select {
+	case <-r.s.ctx.Done():
+		return false
+	case <-t.C:
+		return true
 	}
 }
 
