@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/ashore/ashore/internal/control/reaper"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
@@ -59,6 +60,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	c := server.Config{
 		Dir: l.Server(), Prefix: s.EtcdPrefix, External: s.external(log), Site: fleet.Site{Account: s.Account, Region: s.Region},
 		Version: version.Number, Log: log,
+		Limits: reaper.Limits{StoppedAge: s.KeepStopped, Stopped: s.KeepStoppedTasks},
 		SealKey: func(installation string) string {
 			if s.SealKey != "" {
 				return s.SealKey

@@ -3,6 +3,8 @@ package main
 import (
 	"log/slog"
 	"os"
+	"strconv"
+	"time"
 
 	"github.com/ashore/ashore/internal/local"
 	"github.com/ashore/ashore/internal/store"
@@ -10,16 +12,18 @@ import (
 
 // serverFlags are what `ashore server` can be told, by `ashore up` too.
 type serverFlags struct {
-	Listen    string `default:"127.0.0.1:4700" placeholder:"ADDR" help:"Where to serve the API and the agents (default: 127.0.0.1:4700)."`
-	Account   string `placeholder:"ID" help:"The account, 12 digits; set at the first start (default: 000000000000)."`
-	Region    string `placeholder:"NAME" help:"The region; set at the first start (default: us-east-1)."`
-	SealKey   string `env:"ASHORE_SEAL_KEY" placeholder:"FILE" help:"The key that seals secrets at rest. Default: a file outside the data folder."`
-	etcdFlags `kong:"embed"`
+	Listen           string        `default:"127.0.0.1:4700" placeholder:"ADDR" help:"Where to serve the API and the agents (default: 127.0.0.1:4700)."`
+	Account          string        `placeholder:"ID" help:"The account, 12 digits; set at the first start (default: 000000000000)."`
+	Region           string        `placeholder:"NAME" help:"The region; set at the first start (default: us-east-1)."`
+	SealKey          string        `env:"ASHORE_SEAL_KEY" placeholder:"FILE" help:"The key that seals secrets at rest. Default: a file outside the data folder."`
+	KeepStopped      time.Duration `default:"24h" placeholder:"TIME" help:"How long stopped tasks are kept (default: 24h)."`
+	KeepStoppedTasks int           `default:"20000" placeholder:"N" help:"How many stopped tasks of a cluster are kept (default: 20000)."`
+	etcdFlags        `kong:"embed"`
 }
 
 // args are the flags as `ashore up` hands them to `ashore server`.
 func (f serverFlags) args() []string {
-	args := []string{"--listen", f.Listen}
+	args := []string{"--listen", f.Listen, "--keep-stopped", f.KeepStopped.String(), "--keep-stopped-tasks", strconv.Itoa(f.KeepStoppedTasks)}
 	for _, p := range []struct{ flag, value string }{
 		{"--account", f.Account}, {"--region", f.Region}, {"--seal-key", f.SealKey},
 		{"--etcd-prefix", f.EtcdPrefix}, {"--etcd-ca", f.EtcdCA}, {"--etcd-cert", f.EtcdCert},

@@ -5,17 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/google/uuid"
-
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/link"
 	"github.com/ashore/ashore/internal/store"
 )
 
 // newLink begins to serve the agents' sessions.
-func newLink(ctx context.Context, st *store.Store, auth frontdoor.Authorizer, log *slog.Logger) (*link.Server, error) {
+func newLink(ctx context.Context, id string, st *store.Store, auth frontdoor.Authorizer, log *slog.Logger) (*link.Server, error) {
 	l, err := link.New(ctx, link.Config{
-		Store: st, Auth: auth, ID: uuid.NewString(), Log: log,
+		Store: st, Auth: auth, ID: id, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("serve the agents: %w", err)

@@ -7,6 +7,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ashore/ashore/internal/control/reaper"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -33,6 +35,7 @@ type Config struct {
 
 	Site    fleet.Site // empty members mean what is stored, or the default
 	SealKey func(installation string) string
+	Limits  reaper.Limits // what is kept of the past; zero members: the defaults
 	Version string
 	Log     *slog.Logger
 }
@@ -41,6 +44,7 @@ type Config struct {
 // constant.
 type Server struct {
 	cfg      Config
+	id       string          // names this process among an installation's servers
 	embedded *store.Embedded // nil with an external etcd
 	client   *clientv3.Client
 	store    *store.Store
@@ -56,7 +60,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, id: fleet.NewID()}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -89,7 +93,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return fmt.Errorf("the administrator's key: %w", err)
 	}
 	auth := identity.NewAuthorizer(s.store)
-	if s.link, err = newLink(ctx, s.store, auth, cfg.Log); err != nil {
+	if s.link, err = newLink(ctx, s.id, s.store, auth, cfg.Log); err != nil {
 		return err
 	}
 	s.services = newServices(s.store, sealer, cfg.Version, cfg.Log)
@@ -137,8 +141,22 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	placing, stopPlacing := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return s.services.ecs.Run(placing) })
 	g.Go(func() error {
+		r := &reaper.Reaper{Store: s.store, Server: s.id, Limits: s.cfg.limits(), Log: s.cfg.Log}
+		if err := r.Run(ctx); ctx.Err() == nil {
+			return fmt.Errorf("the reaper ended: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
 		defer stopPlacing()
 		return s.door.Serve(ctx, l)
 	})
 	return g.Wait()
+}
+
+func (c Config) limits() reaper.Limits {
+	l, d := c.Limits, reaper.Defaults
+	return reaper.Limits{
+		StoppedAge: cmp.Or(l.StoppedAge, d.StoppedAge), Stopped: cmp.Or(l.Stopped, d.Stopped), TokenAge: cmp.Or(l.TokenAge, d.TokenAge),
+	}
 }
