@@ -14,6 +14,7 @@ const closeLimit = 5 * time.Second
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
+	s.serving.Store(false)
 	var errs []error
 	if s.link != nil {
 		errs = append(errs, s.link.Close(ctx))

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync/atomic"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
@@ -41,7 +42,7 @@ type Config struct {
 }
 
 // Server is a control plane that has its state and can serve. Its fields are
-// constant.
+// constant after Open.
 type Server struct {
 	cfg      Config
 	id       string          // names this process among an installation's servers
@@ -52,6 +53,7 @@ type Server struct {
 	services services
 	door     *frontdoor.Server
 	link     *link.Server
+	serving  atomic.Bool // between Open and Close: etcd's warnings are worth a line
 }
 
 // Open makes everything ready to serve; on the first start it makes the
@@ -64,6 +66,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.serving.Store(true)
 	return s, nil
 }
 
@@ -74,7 +77,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 			return err
 		}
 	} else {
-		if s.embedded, err = store.Embed(ctx, cfg.Dir, store.WithLog(cfg.Log)); err != nil {
+		if s.embedded, err = store.Embed(ctx, cfg.Dir, store.WithLog(slog.New(etcdLog{cfg.Log.Handler(), &s.serving}))); err != nil {
 			return err
 		}
 		s.client = s.embedded.Client
