@@ -157,7 +157,7 @@ func TestServerRestartWhileTasksRun(t *testing.T) {
 	}
 }
 
-// An agent that was killed takes up what runs, with its journal and without.
+// An agent that ends in the middle of it all takes up what runs.
 func TestAgentRestartWhileTasksRun(t *testing.T) {
 	n := size{servers: 1, hosts: 4, cpus: 4, memory: 4000, journal: true, faults: Faults{Start: 20 * time.Millisecond}}
 	w := newWorld(t, n)

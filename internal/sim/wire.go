@@ -17,6 +17,7 @@ type Wire struct {
 	mu     sync.Mutex
 	target string
 	cut    bool
+	lost   map[net.Conn]struct{} // of client: were cut
 	client map[net.Conn]struct{}
 	server map[net.Conn]struct{}
 	closed bool
@@ -29,7 +30,7 @@ func NewWire(target string) (*Wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Wire{target: target, l: l, client: map[net.Conn]struct{}{}, server: map[net.Conn]struct{}{}}
+	w := &Wire{target: target, l: l, lost: map[net.Conn]struct{}{}, client: map[net.Conn]struct{}{}, server: map[net.Conn]struct{}{}}
 	w.wg.Go(w.accept)
 	return w, nil
 }
@@ -44,6 +45,7 @@ func (w *Wire) Cut() {
 	defer w.mu.Unlock()
 	w.cut = true
 	for c := range w.client {
+		w.lost[c] = struct{}{}
 		c.Close()
 	}
 }
@@ -131,9 +133,9 @@ func (w *Wire) relay(c net.Conn) {
 	})
 	_, err = io.Copy(s, c)
 	w.mu.Lock()
-	cut := w.cut
+	_, lost := w.lost[c]
 	w.mu.Unlock()
-	if !cut {
+	if !lost {
 		s.Close()
 	}
 	back.Wait()
@@ -143,5 +145,6 @@ func (w *Wire) drop(side map[net.Conn]struct{}, c net.Conn) {
 	c.Close()
 	w.mu.Lock()
 	delete(side, c)
+	delete(w.lost, c)
 	w.mu.Unlock()
 }
