@@ -80,7 +80,7 @@ func run(ctx context.Context, binary string, o options) (r *report, err error) {
 	b := &bench{options: o, report: r, in: in, engine: &engine{docker: in.Docker,
 		image: image.NameFor(in.Admin.InstallationID), label: "ashore-bench-" + in.Admin.InstallationID[:12]}}
 	for _, step := range []func(context.Context) error{
-		b.startToReady, b.idleMemory, b.define, b.singleTasks, b.bursts, b.describeTasks,
+		b.startToReady, b.idleMemory, b.define, b.singleTasks, b.bursts, b.describeTasks, b.runTasks,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
