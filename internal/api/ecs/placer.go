@@ -37,7 +37,8 @@ type order struct {
 	done chan struct{}
 
 	cluster  string
-	tasks    []string
+	chosen   []string // ids of the tasks that hosts were chosen for, in order
+	tasks    []string // of these, the ones written
 	failures []fleet.Failure
 	err      error
 }
@@ -142,7 +143,7 @@ func (p *placer) round(ctx context.Context, batch []*order) {
 		err = p.s.store.Update(ctx, func(tx *store.Tx) error {
 			r := newRound(p, tx)
 			for _, o := range batch {
-				o.cluster, o.tasks, o.failures, o.err = "", nil, nil, nil
+				o.cluster, o.chosen, o.tasks, o.failures, o.err = "", nil, nil, nil, nil
 				o.err = r.serve(o)
 			}
 			return nil
@@ -198,7 +199,7 @@ func (r *round) serve(o *order) error {
 	}
 	for n, ch := range chosen {
 		t := spec.task
-		t.ID, t.Instance, t.Reserve = o.taskID(c.Name, n), ch.Instance, ch.Reserve
+		t.ID, t.Instance, t.Reserve = o.chosen[n], ch.Instance, ch.Reserve
 		if o.start {
 			t.LaunchType = r.launchTypeOn(c.Name, ch.Instance, d)
 		}
@@ -315,7 +316,7 @@ func (r *round) run(o *order, sp spec) ([]placement.Choice, error) {
 		return nil, invalid("No Container Instances were found in your cluster. To run tasks there, move a host into it: on the host, run ashore host move --cluster %s", o.cluster)
 	}
 	view := placement.View{IDs: hosts.ids, Host: func(id string) placement.Host { return r.host(o.cluster, id) }}
-	taken := func(c placement.Choice) { r.take(o.cluster, c) }
+	taken := func(c placement.Choice) { r.take(o, c) }
 	res := placement.Place(view, sp.request, r.rand, taken)
 	if res.Missing > 0 && hosts.rev != r.snap.Revision() {
 		view.IDs = r.candidates(o.cluster, true).ids
@@ -357,7 +358,7 @@ func (r *round) start(o *order, sp spec) []placement.Choice {
 			o.failures = append(o.failures, r.failure(o.cluster, *refused))
 			continue
 		}
-		r.take(o.cluster, c)
+		r.take(o, c)
 		chosen = append(chosen, c)
 	}
 	return chosen
@@ -403,13 +404,16 @@ func (r *round) host(cluster, id string) placement.Host {
 	return placement.Host{Instance: i, Usage: u, Connected: r.snap.Session(cluster, id) != nil}
 }
 
-// take adds a choice to what its host has given away in this round.
-func (r *round) take(cluster string, c placement.Choice) {
-	key := cluster + "/" + c.Instance
+// take names the task of a choice and adds it to what its host has given away
+// in this round.
+func (r *round) take(o *order, c placement.Choice) {
+	task := o.taskID(o.cluster, len(o.chosen))
+	o.chosen = append(o.chosen, task)
+	key := o.cluster + "/" + c.Instance
 	u, again := r.usage[key]
 	if !again {
 		u = &fleet.Usage{}
-		if old := r.snap.Usage(cluster, c.Instance); old != nil {
+		if old := r.snap.Usage(o.cluster, c.Instance); old != nil {
 			*u = *old
 			u.Holders, u.GPUs = maps.Clone(old.Holders), maps.Clone(old.GPUs)
 		}
@@ -424,10 +428,10 @@ func (r *round) take(cluster string, c placement.Choice) {
 		u.GPUs = map[string]string{}
 	}
 	for _, p := range c.Reserve.Ports {
-		u.Holders[p] = "that is being placed"
+		u.Holders[p] = task
 	}
 	for _, g := range c.Reserve.GPUs {
-		u.GPUs[g] = "that is being placed"
+		u.GPUs[g] = task
 	}
 }
 
