@@ -6,7 +6,7 @@ GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: up down test bench lint build dist help
+.PHONY: up down test soak bench lint build dist help
 
 up: build ## control plane, agent and a sample on this machine, in the background
 	scripts/ensure-engine.sh
@@ -21,6 +21,9 @@ test: build ## everything, with real containers; installs what it needs
 	@echo "gofmt"; bad=$$(gofmt -l cmd internal test); if [ -n "$$bad" ]; then echo "not formatted: $$bad"; exit 1; fi
 	go vet ./...
 	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+soak: ## the tests that kill servers and etcd, for half an hour
+	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store
 
 bench: build ## measure, print a table, write dist/bench.json
 	scripts/ensure-engine.sh

@@ -59,7 +59,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	log := s.logger(t)
 	c := server.Config{
 		Dir: l.Server(), Prefix: s.EtcdPrefix, External: s.external(log), Site: fleet.Site{Account: s.Account, Region: s.Region},
-		Version: version.Number, Log: log,
+		Version: version.Number, Log: log, Maintain: s.EtcdMaintain,
 		Limits: reaper.Limits{StoppedAge: s.KeepStopped, Stopped: s.KeepStoppedTasks},
 		SealKey: func(installation string) string {
 			if s.SealKey != "" {

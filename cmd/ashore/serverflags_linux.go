@@ -18,12 +18,16 @@ type serverFlags struct {
 	SealKey          string        `env:"ASHORE_SEAL_KEY" placeholder:"FILE" help:"The key that seals secrets at rest. Default: a file outside the data folder."`
 	KeepStopped      time.Duration `default:"24h" placeholder:"TIME" help:"How long stopped tasks are kept (default: 24h)."`
 	KeepStoppedTasks int           `default:"20000" placeholder:"N" help:"How many stopped tasks of a cluster are kept (default: 20000)."`
+	EtcdMaintain     bool          `help:"Compact and defragment an external etcd too."`
 	etcdFlags        `kong:"embed"`
 }
 
 // args are the flags as `ashore up` hands them to `ashore server`.
 func (f serverFlags) args() []string {
 	args := []string{"--listen", f.Listen, "--keep-stopped", f.KeepStopped.String(), "--keep-stopped-tasks", strconv.Itoa(f.KeepStoppedTasks)}
+	if f.EtcdMaintain {
+		args = append(args, "--etcd-maintain")
+	}
 	for _, p := range []struct{ flag, value string }{
 		{"--account", f.Account}, {"--region", f.Region}, {"--seal-key", f.SealKey},
 		{"--etcd-prefix", f.EtcdPrefix}, {"--etcd-ca", f.EtcdCA}, {"--etcd-cert", f.EtcdCert},

@@ -38,7 +38,9 @@ type Config struct {
 	SealKey func(installation string) string
 	Limits  reaper.Limits // what is kept of the past; zero members: the defaults
 	Version string
-	Log     *slog.Logger
+	// Maintain compacts and defragments an external etcd too.
+	Maintain bool
+	Log      *slog.Logger
 }
 
 // Server is a control plane that has its state and can serve. Its fields are
@@ -83,7 +85,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 		s.client = s.embedded.Client
 	}
 	s.store, err = store.Open(ctx, s.client, store.Config{
-		Prefix: cfg.Prefix, Site: cfg.Site, Sole: cfg.External == nil, Log: cfg.Log,
+		Prefix: cfg.Prefix, Site: cfg.Site, Sole: cfg.External == nil, Maintain: cfg.Maintain, Log: cfg.Log,
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@
 package reaper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -27,6 +28,14 @@ type Limits struct {
 
 // Defaults are the limits unless set.
 var Defaults = Limits{StoppedAge: 24 * time.Hour, Stopped: 20_000, TokenAge: 24 * time.Hour}
+
+func (l Limits) orDefaults() Limits {
+	return Limits{
+		StoppedAge: cmp.Or(l.StoppedAge, Defaults.StoppedAge),
+		Stopped:    cmp.Or(l.Stopped, Defaults.Stopped),
+		TokenAge:   cmp.Or(l.TokenAge, Defaults.TokenAge),
+	}
+}
 
 // Due is what can go.
 type Due struct {
@@ -88,7 +97,7 @@ func ended(t *fleet.TaskState) time.Time {
 type Reaper struct {
 	Store  *store.Store
 	Server string // name of this server
-	Limits Limits // Defaults where zero
+	Limits Limits // each 0 is that of Defaults
 	Every  time.Duration
 	Now    func() time.Time // time.Now unless set
 	Log    *slog.Logger
@@ -96,9 +105,7 @@ type Reaper struct {
 
 // Run reaps until ctx or the store ends.
 func (r *Reaper) Run(ctx context.Context) error {
-	if r.Limits == (Limits{}) {
-		r.Limits = Defaults
-	}
+	r.Limits = r.Limits.orDefaults()
 	if r.Every == 0 {
 		r.Every = time.Minute
 	}

@@ -77,7 +77,7 @@ func TestReaper(t *testing.T) {
 	stopped(t, s, "c", "second", 10, 2*time.Hour) // by its host's clock earlier
 	stopped(t, s, "d", "other", 2, 25*time.Hour)
 
-	r := &Reaper{Store: s, Server: "a", Limits: Limits{StoppedAge: 24 * time.Hour, Stopped: 11, TokenAge: 24 * time.Hour},
+	r := &Reaper{Store: s, Server: "a", Limits: Limits{Stopped: 11}, // the times by default
 		Every: 10 * time.Millisecond, Now: func() time.Time { return now }}
 	run, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
