@@ -88,8 +88,19 @@ func newScene(t *testing.T) (context.Context, *scene) {
 	return ctx, s
 }
 
-// run runs tasks with one clientToken until the call is acknowledged.
-func (s *scene) run(ctx context.Context, token string, count int32) ([]string, error) {
+// run runs tasks with one clientToken until the call is acknowledged. The
+// answers of the first tries get lost: they are given up after so many
+// milliseconds, when the server may have stored the tasks already.
+func (s *scene) run(ctx context.Context, token string, count int32, giveUpAfter ...int) ([]string, error) {
+	for _, after := range giveUpAfter {
+		short, cancel := context.WithTimeout(ctx, time.Duration(after)*time.Millisecond)
+		_, err := s.API.ECS.RunTask(short, &ecs.RunTaskInput{TaskDefinition: aws.String(family), Count: aws.Int32(count),
+			ClientToken: aws.String(token), LaunchType: types.LaunchTypeExternal})
+		cancel()
+		if ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), err)
+		}
+	}
 	for {
 		out, err := s.API.ECS.RunTask(ctx, &ecs.RunTaskInput{TaskDefinition: aws.String(family), Count: aws.Int32(count),
 			ClientToken: aws.String(token), LaunchType: types.LaunchTypeExternal})
@@ -258,7 +269,7 @@ func TestKilledInBurst(t *testing.T) {
 	for caller := range callers {
 		wg.Go(func() {
 			for call := range calls {
-				arns, err := s.run(calling, fmt.Sprintf("burst-%d-%d", caller, call), count)
+				arns, err := s.run(calling, fmt.Sprintf("burst-%d-%d", caller, call), count, 1+call, 2+2*call)
 				if err != nil {
 					stop(err)
 					return
