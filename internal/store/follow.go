@@ -39,8 +39,13 @@ func (s *Store) load(ctx context.Context) (*tables, int64, error) {
 	}
 }
 
-// page is how many records one read of a listing asks for.
-const page = 2000
+// page is how many records the first read of a listing asks for, and
+// pageBytes about how much the later ones bring: etcd walks over all keys that
+// are left for every page, so few large ones cost least.
+const (
+	page      = 2000
+	pageBytes = 16 << 20
+)
 
 // list reads all records below a prefix at one revision, page by page, in key
 // order. The next page is on its way while each works on one.
@@ -55,9 +60,9 @@ func list(ctx context.Context, client *clientv3.Client, prefix string, each func
 	}()
 	go func() {
 		defer close(pages)
-		end, from, rev := clientv3.GetPrefixRangeEnd(prefix), prefix, int64(0)
+		end, from, rev, limit := clientv3.GetPrefixRangeEnd(prefix), prefix, int64(0), page
 		for more := true; more; {
-			r, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(page), clientv3.WithRev(rev))
+			r, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(int64(limit)), clientv3.WithRev(rev))
 			if err != nil {
 				failed = fmt.Errorf("read the state from etcd: %w", err)
 				return
@@ -67,6 +72,11 @@ func list(ctx context.Context, client *clientv3.Client, prefix string, each func
 			}
 			if more = r.More; more {
 				from = string(r.Kvs[len(r.Kvs)-1].Key) + "\x00"
+				bytes := 0
+				for _, kv := range r.Kvs {
+					bytes += len(kv.Key) + len(kv.Value)
+				}
+				limit = max(page/10, pageBytes/(bytes/len(r.Kvs)+1))
 			}
 			select {
 			case pages <- r:
