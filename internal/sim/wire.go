@@ -131,7 +131,7 @@ func (w *Wire) relay(c net.Conn) {
 		}
 		_, _ = io.Copy(io.Discard, s)
 	})
-	_, err = io.Copy(s, c)
+	_, _ = io.Copy(s, c) // ends when either side does; how is of no matter
 	w.mu.Lock()
 	_, lost := w.lost[c]
 	w.mu.Unlock()

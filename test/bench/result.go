@@ -24,7 +24,6 @@ type result struct {
 type report struct {
 	Machine  machine  `json:"machine"`
 	Results  []result `json:"results"`
-	problems []string
 }
 
 func (r *report) add(x result) { r.Results = append(r.Results, x) }
