@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,8 +123,12 @@ func (p *purge) carryOut(ctx context.Context, t *terminal) error {
 		if err := removeAll(ctx, t, p.engine, all); err != nil {
 			return err
 		}
-		if err := image.Remove(ctx, p.engine, p.installation); err != nil {
+		kept, err := image.Remove(ctx, p.engine, p.installation)
+		if err != nil {
 			return err
+		}
+		for _, i := range kept {
+			t.note("note: the image %s is kept, a container that is not this installation's runs it", cmp.Or(strings.Join(i.Names, " "), i.ID))
 		}
 		for _, v := range p.volumes {
 			_, err := p.engine.VolumeRemove(ctx, v, dockerclient.VolumeRemoveOptions{})

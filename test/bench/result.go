@@ -22,8 +22,8 @@ type result struct {
 
 // report is what one run of the benchmark found.
 type report struct {
-	Machine  machine  `json:"machine"`
-	Results  []result `json:"results"`
+	Machine machine  `json:"machine"`
+	Results []result `json:"results"`
 }
 
 func (r *report) add(x result) { r.Results = append(r.Results, x) }

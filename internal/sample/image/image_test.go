@@ -94,7 +94,7 @@ func newRig(t *testing.T) rig {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := Remove(ctx, c, r.installation); err != nil {
+		if _, err := Remove(ctx, c, r.installation); err != nil {
 			t.Error(err)
 		}
 		c.Close()
@@ -238,7 +238,7 @@ func TestTwoInstallationsKeepTheirImages(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := Remove(t.Context(), b, b.installation); err != nil {
+	if _, err := Remove(t.Context(), b, b.installation); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.ImageInspect(t.Context(), NameFor(a.installation)); err != nil {
@@ -250,5 +250,20 @@ func TestTwoInstallationsKeepTheirImages(t *testing.T) {
 	list, err := List(t.Context(), a, a.installation)
 	if err != nil || len(list) != 1 {
 		t.Errorf("images of the installation: %v, %v", list, err)
+	}
+}
+
+func TestImageThatRunsIsKept(t *testing.T) {
+	r := newRig(t)
+	if _, err := Load(t.Context(), r, ashoretest.Binary(t), r.installation); err != nil {
+		t.Fatal(err)
+	}
+	r.start(32<<20, "sleep", "60")
+	kept, err := Remove(t.Context(), r, r.installation)
+	if err != nil || len(kept) != 1 {
+		t.Errorf("kept %v, %v: want the image that runs", kept, err)
+	}
+	if _, err := r.ImageInspect(t.Context(), NameFor(r.installation)); err != nil {
+		t.Error(err)
 	}
 }

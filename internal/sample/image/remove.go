@@ -35,18 +35,22 @@ func List(ctx context.Context, s Store, installation string) ([]Image, error) {
 	return out, nil
 }
 
-// Remove removes the installation's images with all their names.
-func Remove(ctx context.Context, s Store, installation string) error {
+// Remove removes the installation's images with all their names. kept are those
+// that somebody else's container runs: they stay, as they are not ours alone.
+func Remove(ctx context.Context, s Store, installation string) (kept []Image, err error) {
 	images, err := List(ctx, s, installation)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, i := range images {
 		// Force: an image with two names is removed by neither of them alone.
 		_, err := s.ImageRemove(ctx, i.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
-		if err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("remove the image %s: %w", i.ID, err)
+		switch {
+		case errdefs.IsConflict(err):
+			kept = append(kept, i)
+		case err != nil && !errdefs.IsNotFound(err):
+			return kept, fmt.Errorf("remove the image %s: %w", i.ID, err)
 		}
 	}
-	return nil
+	return kept, nil
 }
