@@ -44,7 +44,7 @@ func BenchmarkDelivery(b *testing.B) {
 		id := task(b, st, ids[k])
 		next[*acs.PayloadMessage](agents[k])
 		b.StopTimer()
-		report(b, st, id, fleet.TaskStopped)
+		submit(b, st, id, fleet.TaskStopped)
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(after.HeapInuse+after.StackInuse-before.HeapInuse-before.StackInuse)/sessions, "B/session")

@@ -3,14 +3,13 @@ package link
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/google/uuid"
 )
 
@@ -151,64 +150,13 @@ func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) erro
 // settle records a task as STOPPED that its host can't answer for any more.
 func settle(ctx context.Context, st *store.Store, p peer, id, reason string) error {
 	return update(ctx, st, func(tx *store.Tx) error {
-		task := store.Get(tx, store.TaskKey(p.cluster, id))
-		stop := store.Get(tx, store.TaskStopKey(p.cluster, id))
-		report := store.Get(tx, store.TaskReportKey(p.cluster, id))
-		if task == nil || task.Instance != p.id || (report != nil && report.Status == fleet.TaskStopped) {
+		t := tx.Snapshot().Task(p.cluster, id)
+		if t == nil || t.Instance != p.id || !t.Holds() {
 			return nil
 		}
-		if err := emptied(tx, p); err != nil {
+		if err := report.EndDeregistration(tx, t); err != nil {
 			return err
 		}
-		return store.Put(tx, store.TaskReportKey(p.cluster, id), lostReport(report, stop, reason, time.Now().UTC()))
+		return report.Settle(tx, t, reason, time.Now().UTC().Truncate(time.Millisecond))
 	})
-}
-
-// emptied ends the deregistration of an instance whose last task is settled, as
-// a host's own report of it does.
-func emptied(tx *store.Tx, p peer) error {
-	k := store.InstanceKey(p.cluster, p.id)
-	inst := store.Get(tx, k)
-	if inst == nil || inst.Status != fleet.InstanceDeregistering {
-		return nil
-	}
-	// Of two last tasks that end at once each would still see the other.
-	if err := tx.Claim(store.HostGuard(p.cluster, p.id)); err != nil {
-		return err
-	}
-	if u := tx.Snapshot().Usage(p.cluster, p.id); u != nil && u.Pending+u.Running > 1 {
-		return nil
-	}
-	next := *inst
-	next.Status = fleet.InstanceInactive
-	next.Version++
-	return store.Put(tx, k, &next)
-}
-
-// lostReport is the last report of a task whose host can't give it.
-func lostReport(was *fleet.TaskReport, stop *fleet.TaskStop, reason string, now time.Time) *fleet.TaskReport {
-	is := &fleet.TaskReport{}
-	if was != nil {
-		*is = *was
-		is.Containers = slices.Clone(was.Containers)
-	}
-	is.StopCode, is.Reason = types.TaskStopCodeInfrastructureHealth, reason
-	if stop != nil {
-		is.StopCode, is.Reason = stop.Code, stop.Reason
-	}
-	for i := range is.Containers {
-		if c := &is.Containers[i]; c.Status != fleet.TaskStopped {
-			c.Status, c.Reason = fleet.TaskStopped, reason
-		}
-	}
-	is.Status = fleet.TaskStopped
-	if is.StoppingAt.IsZero() {
-		is.StoppingAt = now
-	}
-	if is.ExecutionStoppedAt.IsZero() {
-		is.ExecutionStoppedAt = now
-	}
-	is.StoppedAt = now
-	is.Version++
-	return is
 }

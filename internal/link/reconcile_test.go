@@ -22,10 +22,10 @@ func TestInventorySettlesOnlyWhatTheHostDisowns(t *testing.T) {
 	runs, lost, ended, ending, lostToStop := task(t, st, inst), task(t, st, inst), task(t, st, inst), task(t, st, inst), task(t, st, inst)
 	elsewhere, settled := task(t, st, other), task(t, st, inst)
 	for _, id := range []string{runs, lost, ended, ending, lostToStop, elsewhere} {
-		report(t, st, id, fleet.TaskRunning)
+		submit(t, st, id, fleet.TaskRunning)
 	}
 	stop(t, st, lostToStop)
-	report(t, st, settled, fleet.TaskStopped)
+	submit(t, st, settled, fleet.TaskStopped)
 	unknown, foreign := arn(fleet.NewID()), "arn:aws:ecs:eu-west-1:111111111111:task/c/"+fleet.NewID()
 
 	a := connect(t, s, inst, manners{})
@@ -36,7 +36,7 @@ func TestInventorySettlesOnlyWhatTheHostDisowns(t *testing.T) {
 			seen = seen || x.Arn == arn(late)
 		}
 	}
-	report(t, st, late, fleet.TaskRunning)
+	submit(t, st, late, fleet.TaskRunning)
 	a.send(&acs.InventoryMessage{
 		MessageID: "inv", ClusterArn: site.ClusterARN("c"), ContainerInstanceArn: site.InstanceARN("c", inst),
 		Tasks: []acs.InventoryTask{
@@ -91,7 +91,7 @@ func TestInventoryEndsADeregistration(t *testing.T) {
 	s, inst := w.server("s1", st), instance(t, st)
 	for range 3 {
 		id := task(t, st, inst)
-		report(t, st, id, fleet.TaskRunning)
+		submit(t, st, id, fleet.TaskRunning)
 		stop(t, st, id)
 	}
 	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceDeregistering})

@@ -47,18 +47,18 @@ func TestATasksLifeOnOneSession(t *testing.T) {
 	if len(p.Tasks) != 1 || p.Tasks[0].Arn != site.TaskARN("c", id) || p.Tasks[0].DesiredStatus != acs.StatusRunning {
 		t.Errorf("payload %+v", p)
 	}
-	report(t, st, id, fleet.TaskRunning)
+	submit(t, st, id, fleet.TaskRunning)
 	a.nothing(st, inst)
 	stop(t, st, id)
 	p = next[*acs.PayloadMessage](a)
 	if len(p.Tasks) != 1 || p.Tasks[0].Arn != site.TaskARN("c", id) || p.Tasks[0].DesiredStatus != acs.StatusStopped {
 		t.Errorf("payload %+v", p)
 	}
-	report(t, st, id, fleet.TaskStopped)
+	submit(t, st, id, fleet.TaskStopped)
 	a.nothing(st, inst)
 	steady := task(t, st, inst)
 	next[*acs.PayloadMessage](a)
-	report(t, st, steady, fleet.TaskRunning)
+	submit(t, st, steady, fleet.TaskRunning)
 	a.drop()
 	eventually(t, "the record goes with the connection", func() bool { return st.Snapshot().Session("c", inst) == nil })
 	// What was never reported is sent again, the rest is not.
@@ -167,7 +167,7 @@ func TestTheNewestConnectionWins(t *testing.T) {
 		if p := next[*acs.PayloadMessage](a); p.Tasks[len(p.Tasks)-1].Arn != site.TaskARN("c", id) {
 			t.Fatalf("%d: payload %+v", i, p.Tasks)
 		}
-		report(t, st1, id, fleet.TaskStopped)
+		submit(t, st1, id, fleet.TaskStopped)
 		old, oldID = a, rec.Connection
 	}
 }
@@ -213,7 +213,7 @@ func TestASlowAgentDelaysNobody(t *testing.T) {
 		if p := next[*acs.PayloadMessage](b); p.Tasks[0].Arn != site.TaskARN("c", id) {
 			t.Fatalf("payload %s", p.Tasks[0].Arn)
 		}
-		report(t, st, id, fleet.TaskRunning)
+		submit(t, st, id, fleet.TaskRunning)
 	}
 	if d := time.Since(began); s.Connected() != 2 {
 		t.Errorf("the quick agent waited %v, until the slow one was dropped", d)
@@ -282,14 +282,14 @@ func TestDeregistrationEndsTheSession(t *testing.T) {
 	id := task(t, st, inst)
 	a := connect(t, s, inst, manners{})
 	next[*acs.PayloadMessage](a)
-	report(t, st, id, fleet.TaskRunning)
+	submit(t, st, id, fleet.TaskRunning)
 	stop(t, st, id)
 	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceInactive})
 	p := next[*acs.PayloadMessage](a)
 	if len(p.Tasks) != 1 || p.Tasks[0].DesiredStatus != acs.StatusStopped {
 		t.Fatalf("payload %+v", p.Tasks)
 	}
-	report(t, st, id, fleet.TaskStopped)
+	submit(t, st, id, fleet.TaskStopped)
 	err := a.ended()
 	var ce websocket.CloseError
 	if !errors.As(err, &ce) || ce.Code != closeRefused || !strings.Contains(ce.Reason, acs.InactiveInstanceException) {
@@ -402,7 +402,7 @@ func TestIdleSessionsSleep(t *testing.T) {
 	for i := range 20 {
 		id := task(t, st, busy)
 		next[*acs.PayloadMessage](a)
-		report(t, st, id, fleet.TaskRunning)
+		submit(t, st, id, fleet.TaskRunning)
 		if len(x.wake) != 0 {
 			t.Fatalf("woken by task %d of another instance", i)
 		}

@@ -141,7 +141,7 @@ func stop(t testing.TB, st *store.Store, id string) {
 	put(t, st, store.TaskStopKey("c", id), &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: "because"})
 }
 
-func report(t testing.TB, st *store.Store, id string, status fleet.TaskStatus) {
+func submit(t testing.TB, st *store.Store, id string, status fleet.TaskStatus) {
 	t.Helper()
 	put(t, st, store.TaskReportKey("c", id), &fleet.TaskReport{Status: status, StartedAt: time.Now()})
 }
@@ -253,7 +253,7 @@ func (a *agent) nothing(st *store.Store, instance string) {
 	if len(p.Tasks) != 1 || p.Tasks[0].Arn != site.TaskARN("c", id) {
 		a.t.Fatalf("payload %+v where none was due", p.Tasks)
 	}
-	report(a.t, st, id, fleet.TaskStopped)
+	submit(a.t, st, id, fleet.TaskStopped)
 }
 
 func (a *agent) ended() error {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
@@ -182,7 +183,7 @@ func (s *Service) evacuate(ctx context.Context, cluster, id, reason string) erro
 		return err
 	}
 	return s.eachTask(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
-		return stop(tx, cluster, t.ID, &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()})
+		return report.Stop(tx, cluster, t.ID, &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()})
 	}, func(t *fleet.TaskState) bool { return t.Holds() && t.Stop == nil })
 }
 
@@ -201,7 +202,7 @@ func (s *Service) retire(ctx context.Context, cluster, id, reason string) error 
 		return err
 	}
 	err = s.eachTask(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
-		return s.settleLost(tx, t, reason, s.now())
+		return report.Settle(tx, t, reason, s.now())
 	}, (*fleet.TaskState).Holds)
 	if err != nil {
 		return err

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
+	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -25,16 +25,16 @@ func (s *Service) SubmitTaskStateChange(ctx context.Context, in *sdk.SubmitTaskS
 	if aws.ToString(in.Status) == "" && len(in.Attachments)+len(in.Containers)+len(in.ManagedAgents) == 0 {
 		return nil, invalid("status can not be blank.")
 	}
-	st := statement{
-		reason: aws.ToString(in.Reason), containers: in.Containers, pullStarted: aws.ToTime(in.PullStartedAt),
-		pullStopped: aws.ToTime(in.PullStoppedAt), executionStopped: aws.ToTime(in.ExecutionStoppedAt),
+	st := report.Statement{
+		Reason: aws.ToString(in.Reason), Containers: in.Containers, PullStarted: aws.ToTime(in.PullStartedAt),
+		PullStopped: aws.ToTime(in.PullStoppedAt), ExecutionStopped: aws.ToTime(in.ExecutionStoppedAt),
 	}
 	if aws.ToString(in.Status) != "" {
-		if st.status = fleet.TaskStatus(strings.ToUpper(*in.Status)); st.status.Order() == 0 {
+		if st.Status = fleet.TaskStatus(strings.ToUpper(*in.Status)); st.Status.Order() == 0 {
 			return nil, invalid("status must be PENDING, RUNNING or STOPPED, not %q.", *in.Status)
 		}
 	}
-	return out, s.report(ctx, in.Cluster, aws.ToString(in.Task), st)
+	return out, s.submit(ctx, in.Cluster, aws.ToString(in.Task), st)
 }
 
 // SubmitContainerStateChange takes a report on one container, as older agents
@@ -43,18 +43,18 @@ func (s *Service) SubmitContainerStateChange(ctx context.Context, in *sdk.Submit
 	if aws.ToString(in.ContainerName) == "" {
 		return nil, invalid("containerName can not be blank.")
 	}
-	st := statement{containers: []types.ContainerStateChange{{
+	st := report.Statement{Containers: []types.ContainerStateChange{{
 		ContainerName: in.ContainerName, ExitCode: in.ExitCode, NetworkBindings: in.NetworkBindings,
 		Reason: in.Reason, RuntimeId: in.RuntimeId, Status: in.Status,
 	}}}
 	return &sdk.SubmitContainerStateChangeOutput{Acknowledgment: aws.String(acknowledged)},
-		s.report(ctx, in.Cluster, aws.ToString(in.Task), st)
+		s.submit(ctx, in.Cluster, aws.ToString(in.Task), st)
 }
 
 var errUnknownTask = errors.New("task is not known")
 
-// report stores what a host says of a task.
-func (s *Service) report(ctx context.Context, cluster *string, task string, in statement) error {
+// submit stores what a host says of a task.
+func (s *Service) submit(ctx context.Context, cluster *string, task string, in report.Statement) error {
 	name, id, ok := s.reported(cluster, task)
 	if !ok {
 		return invalid("task %q is neither the id nor the ARN of a task.", task)
@@ -73,65 +73,14 @@ func (s *Service) report(ctx context.Context, cluster *string, task string, in s
 			return &types.AccessDeniedException{Message: aws.String("The task " + id + " is not placed on the container instance of " + caller.ARN + ".")}
 		}
 		d, _ := tx.Snapshot().TaskDefinition(t.Family, t.Revision)
-		next := apply(t, d, in, now)
+		next := report.Apply(t, d, in, now)
 		if next == nil {
 			return nil
 		}
-		return s.putReport(tx, t, i, next)
+		return report.Put(tx, t, next)
 	})
 	if errors.Is(err, errUnknownTask) {
 		return nil
 	}
 	return err
-}
-
-// putReport writes a report, guarded by all that it was derived from.
-func (s *Service) putReport(tx *store.Tx, t *fleet.TaskState, i *fleet.Instance, next *fleet.TaskReport) error {
-	k := store.TaskReportKey(t.Cluster, t.ID)
-	store.Get(tx, k)
-	store.Get(tx, store.TaskKey(t.Cluster, t.ID))
-	if next.Status == fleet.TaskStopped {
-		store.Get(tx, store.TaskStopKey(t.Cluster, t.ID))
-		if err := s.emptied(tx, t, i); err != nil {
-			return err
-		}
-	}
-	return store.Put(tx, k, next)
-}
-
-// emptied ends the deregistration of an instance whose last task has ended.
-func (s *Service) emptied(tx *store.Tx, t *fleet.TaskState, i *fleet.Instance) error {
-	if i == nil || i.Status != fleet.InstanceDeregistering {
-		return nil
-	}
-	// Of two last tasks that end at once each would still see the other.
-	if err := tx.Claim(store.HostGuard(t.Cluster, i.ID)); err != nil {
-		return err
-	}
-	if u := tx.Snapshot().Usage(t.Cluster, i.ID); u == nil || u.Pending+u.Running > 1 {
-		return nil
-	}
-	k := store.InstanceKey(t.Cluster, i.ID)
-	next := *store.Get(tx, k)
-	next.Status = fleet.InstanceInactive
-	next.Version++
-	return store.Put(tx, k, &next)
-}
-
-// settleLost writes the end of a task whose host is gone for good, or has said
-// that it knows nothing of it. It is the one report that no host makes.
-func (s *Service) settleLost(tx *store.Tx, t *fleet.TaskState, reason string, now time.Time) error {
-	wish := t.Stop
-	if wish == nil {
-		wish = &fleet.TaskStop{Code: types.TaskStopCodeInfrastructureHealth, Reason: reason, At: now}
-	}
-	if err := stop(tx, t.Cluster, t.ID, wish); err != nil {
-		return err
-	}
-	d, _ := tx.Snapshot().TaskDefinition(t.Family, t.Revision)
-	next := apply(&fleet.TaskState{Task: t.Task, Stop: wish, Report: t.Report}, d, statement{status: fleet.TaskStopped}, now)
-	if next == nil {
-		return nil
-	}
-	return s.putReport(tx, t, nil, next)
 }

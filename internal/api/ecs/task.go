@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 
+	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -156,7 +157,7 @@ func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.Sto
 		if !ok || tx.Snapshot().Task(cluster, id) == nil {
 			return invalid("The referenced task was not found.")
 		}
-		return stop(tx, cluster, id, &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()})
+		return report.Stop(tx, cluster, id, &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()})
 	})
 	if err != nil {
 		return nil, err
@@ -168,20 +169,4 @@ func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.Sto
 	}
 	out := s.taskOut(snap, t, true)
 	return &sdk.StopTaskOutput{Task: &out}, nil
-}
-
-// stop writes the wish that a task end, unless it ends already. The first wish
-// stays: its reason is the one that holds.
-func stop(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
-	k := store.TaskStopKey(cluster, id)
-	if store.Get(tx, k) != nil {
-		return nil
-	}
-	if store.Get(tx, store.TaskKey(cluster, id)) == nil {
-		return nil
-	}
-	if r := store.Get(tx, store.TaskReportKey(cluster, id)); r != nil && r.Status == fleet.TaskStopped {
-		return nil
-	}
-	return store.Put(tx, k, wish)
 }

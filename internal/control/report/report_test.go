@@ -1,7 +1,6 @@
-package ecs
+package report
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -47,9 +46,9 @@ func reason(r string) func(*types.ContainerStateChange) {
 }
 
 // tell applies statements one after the other, a second apart.
-func tell(t *fleet.TaskState, d *fleet.TaskDefinition, all ...statement) *fleet.TaskReport {
+func tell(t *fleet.TaskState, d *fleet.TaskDefinition, all ...Statement) *fleet.TaskReport {
 	for i, st := range all {
-		if r := apply(t, d, st, created.Add(time.Duration(i+1)*time.Second)); r != nil {
+		if r := Apply(t, d, st, created.Add(time.Duration(i+1)*time.Second)); r != nil {
 			t.Report = r
 		}
 	}
@@ -58,27 +57,27 @@ func tell(t *fleet.TaskState, d *fleet.TaskDefinition, all ...statement) *fleet.
 
 func TestHowTasksEnd(t *testing.T) {
 	wish := &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: "enough", At: created}
-	running := statement{status: fleet.TaskRunning, containers: []types.ContainerStateChange{change("web", "RUNNING", runtime("r"))}}
-	end := func(r string, cs ...types.ContainerStateChange) statement {
-		return statement{status: fleet.TaskStopped, reason: r, containers: cs}
+	running := Statement{Status: fleet.TaskRunning, Containers: []types.ContainerStateChange{change("web", "RUNNING", runtime("r"))}}
+	end := func(r string, cs ...types.ContainerStateChange) Statement {
+		return Statement{Status: fleet.TaskStopped, Reason: r, Containers: cs}
 	}
 	for _, tt := range []struct {
 		name   string
 		stop   *fleet.TaskStop
-		tell   []statement
+		tell   []Statement
 		code   types.TaskStopCode
 		reason string
 	}{
-		{"an essential container exits", nil, []statement{running, end("", change("web", "STOPPED", exit(1)))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
-		{"it exits before it was said to run", nil, []statement{end("", change("web", "RUNNING", runtime("r"), exit(0)), change("web", "STOPPED", exit(0)))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
-		{"the registry was away, the image was there", nil, []statement{end("", change("web", "STOPPED", runtime("r"), exit(0), reason("CannotPullImageManifestError: no route")))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
-		{"the image can't be pulled", nil, []statement{end("", change("side", "STOPPED", exit(143)), change("web", "STOPPED", reason("CannotPullContainerError: not found")))}, types.TaskStopCodeTaskFailedToStart, "CannotPullContainerError: not found"},
-		{"the container can't be started", nil, []statement{end("", change("web", "STOPPED", runtime("r"), exit(128), reason("CannotStartContainerError: port is already allocated")))}, types.TaskStopCodeTaskFailedToStart, "CannotStartContainerError: port is already allocated"},
-		{"the agent refuses it", nil, []statement{end("UnrecogniedTaskError: Error loading task - bad")}, types.TaskStopCodeTaskFailedToStart, "UnrecogniedTaskError: Error loading task - bad"},
-		{"no word why", nil, []statement{end("")}, types.TaskStopCodeTaskFailedToStart, "Task failed to start"},
-		{"out of memory", nil, []statement{running, end("", change("web", "STOPPED", exit(137), reason("OutOfMemoryError: Container killed due to memory usage")))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
-		{"a user stops it", wish, []statement{running, end("", change("web", "STOPPED", exit(137)))}, types.TaskStopCodeUserInitiated, "enough"},
-		{"a user stops it before it starts", wish, []statement{end("TaskStateError: x")}, types.TaskStopCodeUserInitiated, "enough"},
+		{"an essential container exits", nil, []Statement{running, end("", change("web", "STOPPED", exit(1)))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"it exits before it was said to run", nil, []Statement{end("", change("web", "RUNNING", runtime("r"), exit(0)), change("web", "STOPPED", exit(0)))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"the registry was away, the image was there", nil, []Statement{end("", change("web", "STOPPED", runtime("r"), exit(0), reason("CannotPullImageManifestError: no route")))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"the image can't be pulled", nil, []Statement{end("", change("side", "STOPPED", exit(143)), change("web", "STOPPED", reason("CannotPullContainerError: not found")))}, types.TaskStopCodeTaskFailedToStart, "CannotPullContainerError: not found"},
+		{"the container can't be started", nil, []Statement{end("", change("web", "STOPPED", runtime("r"), exit(128), reason("CannotStartContainerError: port is already allocated")))}, types.TaskStopCodeTaskFailedToStart, "CannotStartContainerError: port is already allocated"},
+		{"the agent refuses it", nil, []Statement{end("UnrecogniedTaskError: Error loading task - bad")}, types.TaskStopCodeTaskFailedToStart, "UnrecogniedTaskError: Error loading task - bad"},
+		{"no word why", nil, []Statement{end("")}, types.TaskStopCodeTaskFailedToStart, "Task failed to start"},
+		{"out of memory", nil, []Statement{running, end("", change("web", "STOPPED", exit(137), reason("OutOfMemoryError: Container killed due to memory usage")))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"a user stops it", wish, []Statement{running, end("", change("web", "STOPPED", exit(137)))}, types.TaskStopCodeUserInitiated, "enough"},
+		{"a user stops it before it starts", wish, []Statement{end("TaskStateError: x")}, types.TaskStopCodeUserInitiated, "enough"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			task := webTask()
@@ -95,7 +94,7 @@ func TestHowTasksEnd(t *testing.T) {
 			if r.StoppedAt.IsZero() || r.StoppingAt.IsZero() || len(r.Containers) != 2 {
 				t.Errorf("incomplete: %+v", r)
 			}
-			if again := apply(task, webDefinition(""), running, created.Add(time.Hour)); again != nil {
+			if again := Apply(task, webDefinition(""), running, created.Add(time.Hour)); again != nil {
 				t.Errorf("a task that has ended changed: %+v", again)
 			}
 		})
@@ -104,7 +103,7 @@ func TestHowTasksEnd(t *testing.T) {
 
 func TestRepetitionsSayNothingNew(t *testing.T) {
 	task, d := webTask(), webDefinition("")
-	st := statement{status: fleet.TaskRunning, pullStarted: created.Add(time.Millisecond), containers: []types.ContainerStateChange{
+	st := Statement{Status: fleet.TaskRunning, PullStarted: created.Add(time.Millisecond), Containers: []types.ContainerStateChange{
 		change("web", "RUNNING", runtime("r"), func(c *types.ContainerStateChange) {
 			c.NetworkBindings = []types.NetworkBinding{{BindIP: aws.String("0.0.0.0"), ContainerPort: aws.Int32(80), HostPort: aws.Int32(32768), Protocol: "tcp"}}
 		}),
@@ -113,8 +112,8 @@ func TestRepetitionsSayNothingNew(t *testing.T) {
 	if first.Version != 1 || first.StartedAt != created.Add(time.Second) {
 		t.Fatalf("first: %+v", first)
 	}
-	for _, repeated := range []statement{st, {status: fleet.TaskPending, containers: []types.ContainerStateChange{change("web", "PENDING")}}} {
-		if r := apply(task, d, repeated, created.Add(time.Hour)); r != nil {
+	for _, repeated := range []Statement{st, {Status: fleet.TaskPending, Containers: []types.ContainerStateChange{change("web", "PENDING")}}} {
+		if r := Apply(task, d, repeated, created.Add(time.Hour)); r != nil {
 			t.Errorf("a repetition made %s", cmp.Diff(first, r))
 		}
 	}
@@ -131,7 +130,7 @@ func TestHostsClocksAreClamped(t *testing.T) {
 		{"fast clock", created.Add(time.Hour), created.Add(2 * time.Hour), created.Add(time.Second), created.Add(time.Second)},
 		{"backwards", created.Add(500 * time.Millisecond), created.Add(100 * time.Millisecond), created.Add(500 * time.Millisecond), created.Add(500 * time.Millisecond)},
 	} {
-		r := tell(webTask(), nil, statement{status: fleet.TaskPending, pullStarted: tt.start, pullStopped: tt.stop})
+		r := tell(webTask(), nil, Statement{Status: fleet.TaskPending, PullStarted: tt.start, PullStopped: tt.stop})
 		if !r.PullStartedAt.Equal(tt.started) || !r.PullStoppedAt.Equal(tt.stopped) {
 			t.Errorf("%s: %v, %v", tt.name, r.PullStartedAt, r.PullStoppedAt)
 		}
@@ -139,14 +138,14 @@ func TestHostsClocksAreClamped(t *testing.T) {
 }
 
 func TestHostNetworkBindingsAreDerived(t *testing.T) {
-	r := tell(webTask(), webDefinition(types.NetworkModeHost), statement{status: fleet.TaskRunning, containers: []types.ContainerStateChange{change("web", "RUNNING")}})
+	r := tell(webTask(), webDefinition(types.NetworkModeHost), Statement{Status: fleet.TaskRunning, Containers: []types.ContainerStateChange{change("web", "RUNNING")}})
 	if b := r.Containers[0].NetworkBindings; len(b) != 1 || *b[0].HostPort != 80 || *b[0].BindIP != "0.0.0.0" {
 		t.Errorf("bindings %+v", b)
 	}
 }
 
 func TestForeignContainersArePassedOver(t *testing.T) {
-	r := tell(webTask(), nil, statement{status: fleet.TaskPending, containers: []types.ContainerStateChange{change("~internal~ecs~pause", "RUNNING"), change("web", "PENDING")}})
+	r := tell(webTask(), nil, Statement{Status: fleet.TaskPending, Containers: []types.ContainerStateChange{change("~internal~ecs~pause", "RUNNING"), change("web", "PENDING")}})
 	if len(r.Containers) != 1 || r.Containers[0].Name != "web" {
 		t.Errorf("containers %+v", r.Containers)
 	}
@@ -160,16 +159,16 @@ func TestReportsOnlyMoveForward(t *testing.T) {
 		names := []string{"web", "side", "other"}
 		statuses := []string{"PENDING", "RUNNING", "STOPPED", "CREATED", ""}
 		for i := range rapid.IntRange(1, 12).Draw(rt, "statements") {
-			st := statement{status: rapid.SampledFrom([]fleet.TaskStatus{"", fleet.TaskPending, fleet.TaskPending, fleet.TaskRunning, fleet.TaskRunning, fleet.TaskStopped}).Draw(rt, "status")}
+			st := Statement{Status: rapid.SampledFrom([]fleet.TaskStatus{"", fleet.TaskPending, fleet.TaskPending, fleet.TaskRunning, fleet.TaskRunning, fleet.TaskStopped}).Draw(rt, "status")}
 			for range rapid.IntRange(0, 3).Draw(rt, "containers") {
 				c := change(rapid.SampledFrom(names).Draw(rt, "name"), rapid.SampledFrom(statuses).Draw(rt, "container"))
 				if rapid.Bool().Draw(rt, "exited") {
 					c.ExitCode = aws.Int32(rapid.Int32Range(0, 3).Draw(rt, "code"))
 				}
-				st.containers = append(st.containers, c)
+				st.Containers = append(st.Containers, c)
 			}
 			if rapid.Bool().Draw(rt, "timed") {
-				st.pullStarted = created.Add(time.Duration(rapid.IntRange(-100, 100).Draw(rt, "at")) * time.Second)
+				st.PullStarted = created.Add(time.Duration(rapid.IntRange(-100, 100).Draw(rt, "at")) * time.Second)
 			}
 			before := task.Report
 			was, containers := task.Status(), map[string]fleet.ContainerReport{}
@@ -179,7 +178,7 @@ func TestReportsOnlyMoveForward(t *testing.T) {
 				}
 			}
 			now := created.Add(time.Duration(i+1) * time.Second)
-			r := apply(task, d, st, now)
+			r := Apply(task, d, st, now)
 			if r == nil {
 				continue
 			}
@@ -211,36 +210,4 @@ func TestReportsOnlyMoveForward(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestSplitKeepsToTheLimit(t *testing.T) {
-	seed := rand.Uint64()
-	rnd := rand.New(rand.NewPCG(seed, 1))
-	var all []*order
-	for i := range 200 {
-		o := &order{launch: &launch{count: 1 + rnd.IntN(10)}}
-		if i%7 == 0 {
-			o.token = "same"
-		}
-		all = append(all, o)
-	}
-	left, total := all, 0
-	for len(left) > 0 {
-		var batch []*order
-		batch, left = split(left)
-		weight, same := 0, 0
-		for _, o := range batch {
-			weight += o.weight()
-			if o.token == "same" {
-				same++
-			}
-		}
-		if len(batch) == 0 || weight > maxWeight || same > 1 {
-			t.Fatalf("seed %d: a batch of %d orders, weight %d, %d with one token", seed, len(batch), weight, same)
-		}
-		total += len(batch)
-	}
-	if total != len(all) {
-		t.Fatalf("seed %d: %d of %d orders", seed, total, len(all))
-	}
 }

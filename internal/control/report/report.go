@@ -1,4 +1,8 @@
-package ecs
+// Package report turns what hosts say of their tasks into the tasks' observed
+// state. Apply is pure; Put, Settle and Stop write its results, guarded by what
+// they rest on. Whoever learns of a task's fate comes here: the handlers of the
+// Submit calls, the link with an agent's inventory, a forced deregistration.
+package report
 
 import (
 	"slices"
@@ -10,19 +14,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// statement is what a host says of a task: one Submit call.
-type statement struct {
-	status     fleet.TaskStatus // empty: of containers only
-	reason     string
-	containers []types.ContainerStateChange
+// Statement is what a host says of a task: one Submit call.
+type Statement struct {
+	Status     fleet.TaskStatus // empty: of containers only
+	Reason     string
+	Containers []types.ContainerStateChange
 
-	pullStarted, pullStopped, executionStopped time.Time
+	PullStarted, PullStopped, ExecutionStopped time.Time
 }
 
-// apply returns the task's report after a statement, or nil where the statement
+// Apply returns the task's report after a statement, or nil where the statement
 // says nothing new. It is pure. Statuses only move forward; containers are taken
 // in the statement's order, and one may come twice.
-func apply(t *fleet.TaskState, d *fleet.TaskDefinition, in statement, now time.Time) *fleet.TaskReport {
+func Apply(t *fleet.TaskState, d *fleet.TaskDefinition, in Statement, now time.Time) *fleet.TaskReport {
 	next := &fleet.TaskReport{Status: fleet.TaskPending}
 	if t.Report != nil {
 		*next = *t.Report
@@ -32,14 +36,14 @@ func apply(t *fleet.TaskState, d *fleet.TaskDefinition, in statement, now time.T
 		}
 	}
 	changed := t.Report == nil
-	for i := range in.containers {
-		changed = applyContainer(next, t.Task, d, &in.containers[i]) || changed
+	for i := range in.Containers {
+		changed = applyContainer(next, t.Task, d, &in.Containers[i]) || changed
 	}
 	// Hosts' clocks are their own: what they say lies between the task's
 	// creation and now, in the order in which it happens.
 	earliest := t.CreatedAt
 	for _, at := range []struct{ said, kept *time.Time }{
-		{&in.pullStarted, &next.PullStartedAt}, {&in.pullStopped, &next.PullStoppedAt}, {&in.executionStopped, &next.ExecutionStoppedAt},
+		{&in.PullStarted, &next.PullStartedAt}, {&in.PullStopped, &next.PullStoppedAt}, {&in.ExecutionStopped, &next.ExecutionStoppedAt},
 	} {
 		if !at.said.IsZero() && at.kept.IsZero() {
 			*at.kept = clamp(*at.said, earliest, now)
@@ -49,16 +53,16 @@ func apply(t *fleet.TaskState, d *fleet.TaskDefinition, in statement, now time.T
 			earliest = *at.kept
 		}
 	}
-	if in.status.Order() > next.Status.Order() {
-		next.Status = in.status
+	if in.Status.Order() > next.Status.Order() {
+		next.Status = in.Status
 		changed = true
-		if in.status == fleet.TaskRunning {
+		if in.Status == fleet.TaskRunning {
 			next.StartedAt = now
 			bindHostPorts(next, t.Task, d)
 		}
 	}
 	if next.Status == fleet.TaskStopped {
-		settle(next, t, d, in.reason, now)
+		settle(next, t, d, in.Reason, now)
 	}
 	if !changed {
 		return nil

@@ -1,0 +1,85 @@
+package report
+
+import (
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Put writes a task's next report, guarded by all that it was derived from. The
+// last report of an instance's last task ends the instance's deregistration.
+func Put(tx *store.Tx, t *fleet.TaskState, next *fleet.TaskReport) error {
+	if next.Status == fleet.TaskStopped {
+		if err := EndDeregistration(tx, t); err != nil {
+			return err
+		}
+	}
+	return write(tx, t, next)
+}
+
+func write(tx *store.Tx, t *fleet.TaskState, next *fleet.TaskReport) error {
+	k := store.TaskReportKey(t.Cluster, t.ID)
+	store.Get(tx, k)
+	store.Get(tx, store.TaskKey(t.Cluster, t.ID))
+	if next.Status == fleet.TaskStopped {
+		store.Get(tx, store.TaskStopKey(t.Cluster, t.ID))
+	}
+	return store.Put(tx, k, next)
+}
+
+// EndDeregistration makes the instance of a task that ends in this transaction
+// INACTIVE if it is deregistering and the task was its last.
+func EndDeregistration(tx *store.Tx, t *fleet.TaskState) error {
+	if i := tx.Snapshot().Instance(t.Cluster, t.Instance); i == nil || i.Status != fleet.InstanceDeregistering {
+		return nil
+	}
+	// Of two last tasks that end at once each would still see the other.
+	if err := tx.Claim(store.HostGuard(t.Cluster, t.Instance)); err != nil {
+		return err
+	}
+	if u := tx.Snapshot().Usage(t.Cluster, t.Instance); u == nil || u.Pending+u.Running > 1 {
+		return nil
+	}
+	k := store.InstanceKey(t.Cluster, t.Instance)
+	next := *store.Get(tx, k)
+	next.Status = fleet.InstanceInactive
+	next.Version++
+	return store.Put(tx, k, &next)
+}
+
+// Settle writes the end of a task whose host is gone for good, or has said that
+// it knows nothing of it. It is the one report that no host makes. What becomes
+// of the instance is the caller's matter.
+func Settle(tx *store.Tx, t *fleet.TaskState, reason string, now time.Time) error {
+	wish := t.Stop
+	if wish == nil {
+		wish = &fleet.TaskStop{Code: types.TaskStopCodeInfrastructureHealth, Reason: reason, At: now}
+	}
+	if err := Stop(tx, t.Cluster, t.ID, wish); err != nil {
+		return err
+	}
+	d, _ := tx.Snapshot().TaskDefinition(t.Family, t.Revision)
+	next := Apply(&fleet.TaskState{Task: t.Task, Stop: wish, Report: t.Report}, d, Statement{Status: fleet.TaskStopped}, now)
+	if next == nil {
+		return nil
+	}
+	return write(tx, t, next)
+}
+
+// Stop writes the wish that a task end, unless it ends already. The first wish
+// stays: its reason is the one that holds.
+func Stop(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
+	k := store.TaskStopKey(cluster, id)
+	if store.Get(tx, k) != nil {
+		return nil
+	}
+	if store.Get(tx, store.TaskKey(cluster, id)) == nil {
+		return nil
+	}
+	if r := store.Get(tx, store.TaskReportKey(cluster, id)); r != nil && r.Status == fleet.TaskStopped {
+		return nil
+	}
+	return store.Put(tx, k, wish)
+}
