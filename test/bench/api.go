@@ -54,7 +54,7 @@ func (b *bench) describeTasks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.await(ctx, arns, "RUNNING", 50*time.Millisecond); err != nil {
+	if _, err := b.running(ctx, arns); err != nil {
 		return err
 	}
 	s, took, err := load(ctx, func(ctx context.Context) error {

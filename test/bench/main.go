@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/moby/moby/client"
 
@@ -74,9 +75,13 @@ func run(ctx context.Context, binary string, o options) (r *report, err error) {
 		return nil, err
 	}
 	r = &report{Machine: thisMachine(version.Version)}
+	began := time.Now()
 	if err := in.Up(ctx); err != nil {
 		return nil, err
 	}
+	up := time.Since(began)
+	r.add(result{What: "ashore up on an empty data directory: server, sample image and agent ready", Unit: "ms", Value: ms(up),
+		Budget: "API ready under 1 s", Met: met(up < time.Second)})
 	b := &bench{options: o, report: r, in: in, engine: &engine{docker: in.Docker,
 		image: image.NameFor(in.Admin.InstallationID), label: "ashore-bench-" + in.Admin.InstallationID[:12]}}
 	for _, step := range []func(context.Context) error{
