@@ -8,6 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/lib.sh"
 ashore=${ASHORE:-$here/../bin/ashore}
 log=${DOCKERD_LOG:-/var/log/dockerd.log}
+run=${RUN_DIR:-/var/run}
 # A user's PATH can lack where daemons are.
 PATH=$PATH:${SBIN_DIRS-/usr/local/sbin:/usr/sbin:/sbin}
 
@@ -44,7 +45,21 @@ install_engine() {
 	esac
 }
 
+# drop_stale_pid FILE NAME removes what a killed daemon left behind: a pid file
+# whose process is gone, waits to be reaped, or is by now something else. With it
+# no new daemon would start.
+drop_stale_pid() {
+	[ -f "$1" ] || return 0
+	pid=$(cat "$1")
+	if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$2" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status"; then
+		return 0
+	fi
+	as_root rm -f "$1"
+}
+
 start_daemon() {
+	drop_stale_pid "$run/docker.pid" dockerd
+	drop_stale_pid "$run/docker/containerd/containerd.pid" containerd
 	if [ -d /run/systemd/system ]; then
 		say "starting docker by systemd"
 		as_root systemctl enable --now docker >&2
@@ -69,10 +84,6 @@ start_dockerd() {
 		else
 			as_root mount -t cgroup2 none /sys/fs/cgroup
 		fi
-	fi
-	# A pid file without its process keeps a new daemon from starting.
-	if [ -f /var/run/docker.pid ] && ! kill -0 "$(cat /var/run/docker.pid)" 2>/dev/null && [ "$(id -u)" = 0 ]; then
-		rm -f /var/run/docker.pid
 	fi
 	# shellcheck disable=SC2016
 	as_root sh -c 'command -v setsid >/dev/null && s=setsid || s=nohup; $s dockerd >>"$1" 2>&1 </dev/null &' sh "$log"

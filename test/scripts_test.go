@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -46,7 +47,7 @@ func (s stubs) command(name, body string) {
 func (s stubs) run(script string, env ...string) (out string, err error) {
 	cmd := exec.Command("/bin/sh", filepath.Join("..", "scripts", script))
 	cmd.Env = append([]string{"PATH=" + s.dir, "SBIN_DIRS=", "DIR=" + s.dir,
-		"ASHORE=" + s.dir + "/ashore", "DOCKERD_LOG=" + s.dir + "/dockerd.log"}, env...)
+		"ASHORE=" + s.dir + "/ashore", "DOCKERD_LOG=" + s.dir + "/dockerd.log", "RUN_DIR=" + s.dir + "/run"}, env...)
 	b, err := cmd.CombinedOutput()
 	return string(b), err
 }
@@ -79,6 +80,30 @@ func TestEnsureEngineInstallsAndStarts(t *testing.T) {
 	for _, want := range []string{"update\n", "docker.io", "\ndockerd\n"} {
 		if strings.Count(calls, want) != 1 {
 			t.Errorf("%q is not once in the calls:\n%s", want, calls)
+		}
+	}
+}
+
+// A daemon that was killed leaves pid files that name a process no more, or by
+// now another: neither may keep the next one from starting.
+func TestEnsureEngineDropsStalePids(t *testing.T) {
+	s := newStubs(t)
+	s.command("dockerd", `touch "$DIR/answers"`)
+	stale := []string{filepath.Join(s.dir, "run/docker.pid"), filepath.Join(s.dir, "run/docker/containerd/containerd.pid")}
+	if err := os.MkdirAll(filepath.Dir(stale[1]), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range stale {
+		if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := s.run("ensure-engine.sh"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, path := range stale {
+		if _, err := os.Stat(path); !os.IsNotExist(err) {
+			t.Errorf("%s is still there (%v)", path, err)
 		}
 	}
 }
