@@ -2,36 +2,40 @@ package test
 
 import (
 	"context"
-	"errors"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ashore/ashore/internal/ashoretest"
 	"github.com/ashore/ashore/internal/local"
+	of "github.com/ashore/ashore/test/installation"
 )
 
-// installation is one of its own: data folder, seal key, port, home.
+// installation is one of its own in a home of its own, for tests of what the
+// commands themselves do and print.
 type installation struct {
 	*testing.T
-	ashore, data, home, listen string
+	*of.Installation
+	home string
 }
 
 // newInstallation makes one that is purged at the end. Nothing is started.
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
 	home := t.TempDir()
-	i := &installation{T: t, ashore: ashoretest.Binary(t), home: home, data: filepath.Join(home, "data"), listen: freeAddress(t)}
+	in, err := of.New(t.Context(), ashoretest.Binary(t), home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &installation{t, in, home}
 	t.Cleanup(func() {
 		if t.Failed() {
-			i.showLogs()
+			t.Logf("server's log:\n%s\nagent's log:\n%s", in.Log("server"), in.Log("agent"))
 		}
-		if out, err := i.try("down", "--purge", "--yes"); err != nil {
-			t.Errorf("purge: %v\n%s", err, out)
+		if err := in.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
 		}
 	})
 	return i
@@ -39,7 +43,7 @@ func newInstallation(t *testing.T) *installation {
 
 func (i *installation) env() []string {
 	env := []string{"HOME=" + i.home, "XDG_RUNTIME_DIR=" + os.Getenv("XDG_RUNTIME_DIR"),
-		"ASHORE_DATA_DIR=" + i.data, "ASHORE_SEAL_KEY=" + filepath.Join(i.home, "seal.key"), "ASHORE=" + i.ashore}
+		"ASHORE_DATA_DIR=" + i.Layout.Data, "ASHORE_SEAL_KEY=" + i.SealKey, "ASHORE=" + i.Binary}
 	for _, name := range []string{"PATH", "DOCKER_HOST", "LANG"} {
 		if v, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+v)
@@ -52,7 +56,7 @@ func (i *installation) env() []string {
 func (i *installation) try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, i.ashore, args...)
+	cmd := exec.CommandContext(ctx, i.Binary, args...)
 	cmd.Env = i.env()
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -69,43 +73,23 @@ func (i *installation) run(args ...string) string {
 
 func (i *installation) up(args ...string) string {
 	i.Helper()
-	return i.run(append([]string{"up", "--detach", "--listen", i.listen}, args...)...)
+	return i.run(append([]string{"up", "--detach", "--listen", i.Address}, args...)...)
 }
 
 func (i *installation) admin() local.Admin {
 	i.Helper()
-	a, err := local.ReadAdmin(i.layout())
+	a, err := local.ReadAdmin(i.Layout)
 	if err != nil {
 		i.Fatal(err)
 	}
 	return a
 }
 
-func (i *installation) layout() local.Layout {
-	i.Helper()
-	l, err := local.NewLayout(local.Env{Root: true, Getenv: os.Getenv}, i.data)
-	if err != nil {
-		i.Fatal(err)
-	}
-	return l
-}
-
-func (i *installation) showLogs() {
-	for _, name := range []string{"server", "agent"} {
-		b, err := os.ReadFile(i.layout().Log(name))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		i.Logf("%s.log, its end (%v):\n%s", name, err, b[max(0, len(b)-6000):])
-	}
-}
-
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	a, err := of.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return a
 }

@@ -18,28 +18,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moby/moby/client"
+	"github.com/moby/moby/api/types/container"
 
-	"github.com/ashore/ashore/internal/dockerhost"
 	"github.com/ashore/ashore/internal/local"
 )
 
 // containers names the installation's running containers.
 func (i *installation) containers() []string {
 	i.Helper()
-	c, _, _, err := dockerhost.Connect(i.Context())
-	if err != nil {
-		i.Fatal(err)
-	}
-	defer c.Close()
-	list, err := c.ContainerList(i.Context(), client.ContainerListOptions{
-		Filters: make(client.Filters).Add("label", "dev.ashore.installation="+i.admin().InstallationID)})
+	in := *i.Installation
+	in.Admin = i.admin()
+	all, err := in.Containers(i.Context())
 	if err != nil {
 		i.Fatal(err)
 	}
 	var names []string
-	for _, item := range list.Items {
-		names = append(names, item.Names[0])
+	for _, c := range all {
+		if c.State == container.StateRunning {
+			names = append(names, c.Names[0])
+		}
 	}
 	slices.Sort(names)
 	return names
@@ -47,7 +44,7 @@ func (i *installation) containers() []string {
 
 func (i *installation) runs(process string) bool {
 	i.Helper()
-	_, running, err := local.Running(i.layout().PID(process))
+	_, running, err := local.Running(i.Layout.PID(process))
 	if err != nil {
 		i.Fatal(err)
 	}
@@ -87,7 +84,7 @@ func TestUpDownAndUpAgain(t *testing.T) {
 	t.Logf("%s\n%s", time.Since(begun), out)
 	url := field(t, out, `sample +(http://\S+/), task`)
 	task := field(t, out, `sample .*task ([0-9a-f]{32}) of ashore-sample:1, RUNNING in`)
-	for _, want := range []string{"its page       " + pageMark, "first task     RUNNING and answering ", "next:\n  eval \"$(", "control plane  http://" + i.listen} {
+	for _, want := range []string{"its page       " + pageMark, "first task     RUNNING and answering ", "next:\n  eval \"$(", "control plane  http://" + i.Address} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
@@ -150,16 +147,16 @@ func TestPurgeListsAndRemovesOnlyItsOwn(t *testing.T) {
 	if b, err := os.ReadFile(config); err != nil || !strings.Contains(string(b), "[profile purged]") {
 		t.Fatalf("%s, %v", b, err)
 	}
-	if err := os.WriteFile(filepath.Join(mine.data, "mine.txt"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(mine.Layout.Data, "mine.txt"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out := mine.run("down", "--purge")
-	for _, want := range []string{"container  ecs-ashore-sample-1-sample-", "image      localhost/ashore/sample:i-", "files      " + mine.data + "/server", "files      " + mine.home + "/seal.key", "profile    purged in ", "all removed"} {
+	for _, want := range []string{"container  ecs-ashore-sample-1-sample-", "image      localhost/ashore/sample:i-", "files      " + mine.Layout.Data + "/server", "files      " + mine.home + "/seal.key", "profile    purged in ", "all removed"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	left, err := filepath.Glob(filepath.Join(mine.data, "*"))
+	left, err := filepath.Glob(filepath.Join(mine.Layout.Data, "*"))
 	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "mine.txt" {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
@@ -181,9 +178,9 @@ func TestUpWithATakenPort(t *testing.T) {
 	}
 	defer l.Close()
 	i := newInstallation(t)
-	i.listen = l.Addr().String()
-	out, err := i.try("up", "--detach", "--listen", i.listen)
-	want := fmt.Sprintf("%s is taken by process %d (", i.listen, os.Getpid())
+	i.Address = l.Addr().String()
+	out, err := i.try("up", "--detach", "--listen", i.Address)
+	want := fmt.Sprintf("%s is taken by process %d (", i.Address, os.Getpid())
 	if err == nil || !strings.Contains(out, want) || !strings.Contains(out, "hint: stop that process, or choose another address by --listen") {
 		t.Errorf("%v, no %q in\n%s", err, want, out)
 	}
@@ -199,7 +196,7 @@ func TestUpRefusesAnotherAccount(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	i.run("down")
-	out, err := i.try("up", "--detach", "--no-sample", "--listen", i.listen, "--region", "us-west-2")
+	out, err := i.try("up", "--detach", "--no-sample", "--listen", i.Address, "--region", "us-west-2")
 	if err == nil || !strings.Contains(out, "eu-north-1") || !strings.Contains(out, "hint: ") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -209,7 +206,7 @@ func TestUpRefusesAnotherAccount(t *testing.T) {
 // TestUpInTheForeground stays until Ctrl-C, and leaves the containers.
 func TestUpInTheForeground(t *testing.T) {
 	i := newInstallation(t)
-	cmd := exec.Command(i.ashore, "up", "--listen", i.listen)
+	cmd := exec.Command(i.Binary, "up", "--listen", i.Address)
 	cmd.Env = i.env()
 	r, err := cmd.StdoutPipe()
 	if err != nil {
@@ -254,7 +251,7 @@ func readUntil(t *testing.T, r io.Reader, mark string) string {
 func TestInterruptedUp(t *testing.T) {
 	i := newInstallation(t)
 	for _, at := range []string{"engine ", "control plane ", "agent "} {
-		cmd := exec.Command(i.ashore, "up", "--detach", "--listen", i.listen)
+		cmd := exec.Command(i.Binary, "up", "--detach", "--listen", i.Address)
 		cmd.Env = i.env()
 		var errs bytes.Buffer
 		cmd.Stderr = &errs
@@ -276,7 +273,7 @@ func TestInterruptedUp(t *testing.T) {
 		if i.runs("server") || i.runs("agent") {
 			t.Errorf("interrupted at %q: server %v, agent %v\n%s", at, i.runs("server"), i.runs("agent"), errs.String())
 		}
-		if _, err := os.Stat(i.layout().Admin()); err == nil {
+		if _, err := os.Stat(i.Layout.Admin()); err == nil {
 			if got := i.containers(); len(got) != 0 {
 				t.Errorf("interrupted at %q: containers %v", at, got)
 			}
@@ -305,7 +302,7 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The binary may lie where others can't look.
-	binary, err := os.ReadFile(i.ashore)
+	binary, err := os.ReadFile(i.Binary)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(home, "ashore"), binary, 0o755)
 	}
@@ -335,7 +332,7 @@ func TestOrdinaryUser(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	out, err := ashore(t.Context(), "up", "--detach", "--listen", i.listen)
+	out, err := ashore(t.Context(), "up", "--detach", "--listen", i.Address)
 	if err != nil {
 		b, _ := os.ReadFile(filepath.Join(home, ".local/share/ashore/log/agent.log"))
 		t.Fatalf("%v\n%s\nagent.log:\n%s", err, out, b)

@@ -28,12 +28,13 @@ const Label = "dev.ashore.installation"
 
 // Installation is one Ashore. Its methods belong to one goroutine.
 type Installation struct {
-	Layout local.Layout
-	Docker *docker.Client
-	Admin  local.Admin    // filled in by Up
-	API    *client.Client // filled in by Up
-
-	binary, sealKey, address string
+	Binary  string
+	Layout  local.Layout
+	SealKey string // a file
+	Address string // to listen on; it outlives restarts of the server
+	Docker  *docker.Client
+	Admin   local.Admin    // filled in by Up
+	API     *client.Client // filled in by Up
 }
 
 // New prepares an installation below dir, which stays the caller's.
@@ -46,27 +47,30 @@ func New(ctx context.Context, binary, dir string) (*Installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The address outlives restarts of the server, as a real one does.
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := FreeAddress()
 	if err != nil {
-		return nil, err
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
 		return nil, err
 	}
 	engine, _, _, err := dockerhost.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Installation{Layout: layout, Docker: engine, binary: binary,
-		sealKey: filepath.Join(dir, "seal.key"), address: address}, nil
+	return &Installation{Binary: binary, Layout: layout, SealKey: filepath.Join(dir, "seal.key"), Address: address, Docker: engine}, nil
+}
+
+// FreeAddress is one on loopback that the kernel has just given out and got back.
+func FreeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // Up starts whichever of server and agent doesn't run, and returns once both
 // serve.
 func (i *Installation) Up(ctx context.Context, flags ...string) error {
-	args := append([]string{"up", "--detach", "--no-sample", "--listen", i.address, "--seal-key", i.sealKey}, flags...)
+	args := append([]string{"up", "--detach", "--no-sample", "--listen", i.Address, "--seal-key", i.SealKey}, flags...)
 	if err := i.Command(ctx, args...); err != nil {
 		return err
 	}
@@ -82,7 +86,7 @@ func (i *Installation) Up(ctx context.Context, flags ...string) error {
 
 // Command runs `ashore` on this installation.
 func (i *Installation) Command(ctx context.Context, args ...string) error {
-	cmd := exec.CommandContext(ctx, i.binary, append(args, "--data-dir", i.Layout.Data)...)
+	cmd := exec.CommandContext(ctx, i.Binary, append(args, "--data-dir", i.Layout.Data)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("ashore %s: %w\n%s", args[0], err, out)
 	}
@@ -140,7 +144,7 @@ func (i *Installation) Log(process string) string {
 // Close removes everything that the installation made: processes, containers,
 // images, data.
 func (i *Installation) Close(ctx context.Context) error {
-	err := i.Command(ctx, "down", "--purge", "--yes", "--seal-key", i.sealKey)
+	err := i.Command(ctx, "down", "--purge", "--yes", "--seal-key", i.SealKey)
 	if i.API != nil {
 		i.API.Close()
 	}
