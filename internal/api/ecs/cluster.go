@@ -176,6 +176,16 @@ func deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, error) {
 	return &next, store.Put(tx, k, &next)
 }
 
+// clusterNow finds the cluster that a read means, in the newest state.
+func (s *Service) clusterNow(ctx context.Context, ref *string) (*store.Snapshot, *fleet.Cluster, error) {
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := s.activeCluster(snap.Cluster, ref)
+	return snap, c, err
+}
+
 // activeCluster finds the cluster that a request means; it must be ACTIVE.
 func (s *Service) activeCluster(get func(name string) *fleet.Cluster, ref *string) (*fleet.Cluster, error) {
 	name, ok := s.site.ClusterName(aws.ToString(ref))

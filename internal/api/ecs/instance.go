@@ -34,11 +34,7 @@ func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.Descri
 			return nil, invalid("include: %q is unknown; it must be TAGS or CONTAINER_INSTANCE_HEALTH.", f)
 		}
 	}
-	snap, err := s.store.Fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +66,7 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 	if err != nil {
 		return nil, err
 	}
-	snap, err := s.store.Fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -109,11 +101,7 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.Dereg
 	if aws.ToString(in.ContainerInstance) == "" {
 		return nil, invalid("Container instance can not be blank.")
 	}
-	snap, err := s.store.Fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}

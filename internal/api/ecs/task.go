@@ -27,11 +27,7 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 		}
 		tags = true
 	}
-	snap, err := s.store.Fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +81,7 @@ func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.L
 	if err != nil {
 		return nil, err
 	}
-	snap, err := s.store.Fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.activeCluster(snap.Cluster, in.Cluster)
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
