@@ -22,7 +22,7 @@ test: build ## everything, with real containers; installs what it needs
 	go vet ./...
 	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -timeout 20m ./...
 
-soak: ## the tests that kill servers and etcd, for half an hour
+soak: ## the tests that kill servers and etcd, for minutes instead of seconds
 	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store
 
 bench: build ## measure, print a table, write dist/bench.json
