@@ -36,7 +36,7 @@ func main() {
 	binary := flag.String("ashore", "bin/ashore", "the binary to measure")
 	out := flag.String("json", "", "write the results to this file, too")
 	var o options
-	flag.IntVar(&o.singles, "singles", 30, "tasks to run one after the other")
+	flag.IntVar(&o.singles, "singles", 150, "tasks to run one after the other")
 	flag.IntVar(&o.burst, "burst", 50, "tasks in a burst")
 	flag.IntVar(&o.rounds, "rounds", 3, "bursts of each kind")
 	flag.Parse()
