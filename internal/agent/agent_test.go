@@ -263,6 +263,16 @@ func TestMoveRegistersAnIdleHostAnew(t *testing.T) {
 	if status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: "nowhere"}); status != http.StatusBadGateway {
 		t.Errorf("move to a cluster that is not there: %d %v", status, out)
 	}
+	// A refused move must leave nothing behind that the next one trips over.
+	for i := range 20 {
+		cluster := fmt.Sprint("passing-", i)
+		if status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: cluster}); status != http.StatusOK || out["cluster"] != cluster {
+			t.Fatalf("%d %v", status, out)
+		}
+		if status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: "nowhere"}); status != http.StatusBadGateway {
+			t.Fatalf("move to a cluster that is not there: %d %v", status, out)
+		}
+	}
 	status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: "other"})
 	if status != http.StatusOK || !strings.Contains(fmt.Sprint(out["instanceArn"]), "/other/") {
 		t.Fatalf("%d %v", status, out)

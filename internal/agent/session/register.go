@@ -125,12 +125,11 @@ type registerInput struct {
 	Tags                 []tag       `json:"tags,omitempty"`
 }
 
-// register makes the host known, for as long as it takes. While a mover waits,
-// a refusal that will not change is returned instead.
-func (s *Session) register(ctx context.Context, fresh bool, mover chan error) error {
-	id := s.Identity()
-	cluster := s.Cluster()
-	if fresh || clusterName(id.Cluster) != clusterName(cluster) {
+// register makes the host known in a cluster, as id or, where that is empty or
+// of another cluster, as a new instance. It tries for as long as it takes; a
+// mover instead gets a refusal that will not change.
+func (s *Session) register(ctx context.Context, cluster string, id Identity, mover bool) error {
+	if clusterName(id.Cluster) != clusterName(cluster) {
 		id = Identity{}
 	}
 	in := registerInput{
@@ -163,7 +162,7 @@ func (s *Session) register(ctx context.Context, fresh bool, mover chan error) er
 		}
 		var refused *APIError
 		if errors.As(err, &refused) && !refused.retryable() {
-			if mover != nil {
+			if mover {
 				return err
 			}
 			if in.ContainerInstanceArn != "" && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.Live() == 0 {

@@ -11,7 +11,6 @@ package session
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -56,6 +55,8 @@ type Session struct {
 	outbox *outbox
 	creds  *credentials
 
+	moves chan *move
+
 	mu        sync.Mutex
 	id        Identity
 	latest    int64 // highest seqNum or timeline seen
@@ -63,8 +64,6 @@ type Session struct {
 	connected bool // ACS
 	everMet   bool // ACS was up once in this process
 	beat      chan struct{}
-	anew      chan struct{} // closed when the host shall register anew
-	moveErr   chan error
 	endpoints *endpoints
 }
 
@@ -83,7 +82,7 @@ func New(cfg Config) (*Session, error) {
 	}
 	s := &Session{
 		cfg: cfg, log: cfg.Log, creds: newCredentials(),
-		beat: make(chan struct{}, 1), anew: make(chan struct{}),
+		beat: make(chan struct{}, 1), moves: make(chan *move),
 	}
 	s.api = newClient(append([]string{cfg.Server}, cfg.Others...), cfg.Region, cfg.Version, cfg.Credentials)
 	s.outbox = newOutbox(s)
@@ -166,113 +165,52 @@ func (s *Session) raise(n int64) bool {
 // Report tells that a task has a report. It never blocks.
 func (s *Session) Report(taskArn string) { s.outbox.notify(taskArn) }
 
-// ErrBusy refuses a move while tasks live here.
-var ErrBusy = errors.New("the host still has tasks")
-
-// Move registers the host anew, as a new instance of a cluster. It returns when
-// that is done or cannot be.
-func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
-	if n := s.cfg.Engine.Live(); n > 0 {
-		return Identity{}, fmt.Errorf("%w: %d of them", ErrBusy, n)
-	}
-	s.mu.Lock()
-	if s.moveErr != nil {
-		s.mu.Unlock()
-		return Identity{}, errors.New("the host is being moved already")
-	}
-	before := s.cfg.Cluster
-	s.cfg.Cluster = cluster
-	done := make(chan error, 1)
-	s.moveErr = done
-	close(s.anew)
-	s.anew = make(chan struct{})
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.moveErr = nil
-		s.mu.Unlock()
-	}()
-	select {
-	case err := <-done:
-		if err != nil {
-			s.mu.Lock()
-			s.cfg.Cluster = before
-			s.mu.Unlock()
-			return Identity{}, err
-		}
-		return s.Identity(), nil
-	case <-ctx.Done():
-		return Identity{}, ctx.Err()
-	}
-}
-
 // Run speaks with the control plane until the context ends. It returns nil then.
 func (s *Session) Run(ctx context.Context) error {
-	fresh := false // register as a new instance
+	registered := false
 	for ctx.Err() == nil {
-		s.mu.Lock()
-		anew, moved := s.anew, s.moveErr
-		s.mu.Unlock()
-		fresh = fresh || moved != nil
-		if err := s.registerUnless(ctx, anew, fresh, moved); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			if errors.Is(err, context.Canceled) { // a move came in between
-				continue
-			}
-			if moved != nil { // the cluster asked for can't be had: back to what was
-				moved <- err
-				fresh = false
-				s.restoreCluster()
-				continue
-			}
+		m, err := s.stay(ctx, registered)
+		if err != nil || m == nil {
 			return err
 		}
-		if moved != nil {
-			select {
-			case moved <- nil:
-			default:
-			}
-		}
-		s.serve(ctx, anew)
-		fresh = true
+		err = s.registerAnew(ctx, m)
+		registered = err == nil
+		m.done <- err
 	}
 	return nil
 }
 
-// registerUnless registers and gives up when anew is closed.
-func (s *Session) registerUnless(ctx context.Context, anew <-chan struct{}, fresh bool, moved chan error) error {
+// stay registers, unless that is done, and serves, until a move is asked for or
+// the context ends.
+func (s *Session) stay(ctx context.Context, registered bool) (*move, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	done := make(chan struct{})
-	defer close(done)
-	wg.Go(func() {
-		select {
-		case <-anew:
-			cancel()
-		case <-done:
+	served := make(chan error, 1)
+	go func() {
+		var err error
+		if !registered {
+			err = s.register(ctx, s.Cluster(), s.Identity(), false)
 		}
-	})
-	return s.register(ctx, fresh, moved)
-}
-
-// restoreCluster returns to the cluster of the identity that still holds.
-func (s *Session) restoreCluster() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.id.Cluster != "" {
-		s.cfg.Cluster = s.id.Cluster
+		if err == nil {
+			s.serve(ctx)
+		}
+		served <- err
+	}()
+	select {
+	case m := <-s.moves:
+		cancel()
+		<-served
+		return m, nil
+	case err := <-served:
+		if ctx.Err() != nil {
+			return nil, nil
+		}
+		return nil, err
 	}
-	s.moveErr = nil
 }
 
-// serve keeps everything up under one registration.
-func (s *Session) serve(ctx context.Context, anew <-chan struct{}) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+// serve keeps everything up under one registration, until the context ends.
+func (s *Session) serve(ctx context.Context) {
 	s.mu.Lock()
 	s.endpoints = &endpoints{}
 	s.mu.Unlock()
@@ -280,11 +218,6 @@ func (s *Session) serve(ctx context.Context, anew <-chan struct{}) {
 	group.Go(func() error { s.runACS(ctx); return nil })
 	group.Go(func() error { s.runTCS(ctx); return nil })
 	group.Go(func() error { s.outbox.run(ctx); return nil })
-	select {
-	case <-ctx.Done():
-	case <-anew:
-	}
-	cancel()
 	_ = group.Wait() // they return no errors
 }
 

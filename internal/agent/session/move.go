@@ -1,0 +1,55 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrBusy refuses a move while tasks live here.
+var ErrBusy = errors.New("the host still has tasks")
+
+// move is a wish that the host be registered anew, in another cluster. It is
+// handed to Run, which alone registers, so that two moves never mix.
+type move struct {
+	cluster string
+	gone    context.Context // ends when nobody waits any more
+	done    chan error      // takes one
+}
+
+// Move registers the host anew, as a new instance of a cluster. It returns when
+// that is done or cannot be; the host then stays what it was.
+func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
+	if n := s.cfg.Engine.Live(); n > 0 {
+		return Identity{}, fmt.Errorf("%w: %d of them", ErrBusy, n)
+	}
+	m := &move{cluster: cluster, gone: ctx, done: make(chan error, 1)}
+	select {
+	case s.moves <- m:
+	case <-ctx.Done():
+		return Identity{}, ctx.Err()
+	}
+	select {
+	case err := <-m.done:
+		if err != nil {
+			return Identity{}, err
+		}
+		return s.Identity(), nil
+	case <-ctx.Done():
+		return Identity{}, ctx.Err()
+	}
+}
+
+// registerAnew carries a move out, for as long as someone waits for it.
+func (s *Session) registerAnew(ctx context.Context, m *move) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.gone, cancel)()
+	if err := s.register(ctx, m.cluster, Identity{}, true); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cfg.Cluster = m.cluster
+	return nil
+}
