@@ -36,6 +36,9 @@ func (s Site) TaskDefinitionARN(family string, revision int) string {
 	return s.arn("task-definition/" + family + ":" + strconv.Itoa(revision))
 }
 
+// CapacityProviderARN names a capacity provider.
+func (s Site) CapacityProviderARN(name string) string { return s.arn("capacity-provider/" + name) }
+
 // TaskDefinitionFamilyARN names all revisions of a family, as policies do.
 func (s Site) TaskDefinitionFamilyARN(family string) string {
 	return s.arn("task-definition/" + family + ":*")

@@ -44,7 +44,8 @@ func (s TaskStatus) Order() int {
 	return 0
 }
 
-// Task is what was placed, written once.
+// Task is what was placed, written once. One that waits for a host, PROVISIONING,
+// is kept apart from those placed, without Instance.
 type Task struct {
 	Cluster    string              `json:"cluster"`
 	ID         string              `json:"id"`
@@ -58,6 +59,15 @@ type Task struct {
 	Overrides  *types.TaskOverride `json:"overrides,omitempty"`
 	Reserve    Reservation         `json:"reserve"`
 	Tags       []types.Tag         `json:"tags,omitempty"`
+
+	// CapacityProvider is the one whose strategy brought the task here, if any.
+	CapacityProvider string                          `json:"capacityProvider,omitempty"`
+	PlatformVersion  string                          `json:"platformVersion,omitempty"`
+	PlatformFamily   string                          `json:"platformFamily,omitempty"`
+	EphemeralStorage *types.EphemeralStorage         `json:"ephemeralStorage,omitempty"`
+	Network          *types.AwsVpcConfiguration      `json:"network,omitempty"`
+	Volumes          []types.TaskVolumeConfiguration `json:"volumes,omitempty"`
+	Constraints      []types.PlacementConstraint     `json:"constraints,omitempty"` // of a task that waits
 
 	EnableExecuteCommand bool   `json:"enableExecuteCommand,omitempty"`
 	ReferenceID          string `json:"referenceId,omitempty"`

@@ -1,11 +1,12 @@
 package fleet
 
-// TaskState joins the three records of a task as one snapshot holds them.
-// Stop and Report may be nil. It is immutable.
+// TaskState joins the records of a task as one snapshot holds them. All but the
+// first may be nil. It is immutable.
 type TaskState struct {
 	*Task
-	Stop   *TaskStop
-	Report *TaskReport
+	Stop      *TaskStop
+	Report    *TaskReport
+	Amendment *TaskAmendment
 }
 
 // Desired returns RUNNING or STOPPED.

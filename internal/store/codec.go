@@ -15,11 +15,15 @@ var (
 		wireOut[types.ClusterSetting](), wireOut[types.ClusterConfiguration](), wireOut[types.CapacityProviderStrategyItem](),
 		wireOut[types.ClusterServiceConnectDefaults](), wireOut[types.Tag](), wireOut[types.Resource](), wireOut[types.Attribute](),
 		wireOut[types.TaskOverride](), wireOut[types.NetworkBinding](), wireOut[ecs.RegisterTaskDefinitionInput](),
+		wireOut[types.AutoScalingGroupProvider](), wireOut[types.ManagedInstancesProvider](), wireOut[types.EphemeralStorage](),
+		wireOut[types.AwsVpcConfiguration](), wireOut[types.TaskVolumeConfiguration](), wireOut[types.PlacementConstraint](),
 	))
 	unmarshalers = json.WithUnmarshalers(json.JoinUnmarshalers(
 		wireIn[types.ClusterSetting](), wireIn[types.ClusterConfiguration](), wireIn[types.CapacityProviderStrategyItem](),
 		wireIn[types.ClusterServiceConnectDefaults](), wireIn[types.Tag](), wireIn[types.Resource](), wireIn[types.Attribute](),
 		wireIn[types.TaskOverride](), wireIn[types.NetworkBinding](), wireIn[ecs.RegisterTaskDefinitionInput](),
+		wireIn[types.AutoScalingGroupProvider](), wireIn[types.ManagedInstancesProvider](), wireIn[types.EphemeralStorage](),
+		wireIn[types.AwsVpcConfiguration](), wireIn[types.TaskVolumeConfiguration](), wireIn[types.PlacementConstraint](),
 	))
 )
 

@@ -20,6 +20,26 @@ func applyInstance(t *tables, key, path string, data []byte, mod int64) error {
 	return nil
 }
 
+// applyWaiting takes over a task that has no host: it counts as pending.
+func applyWaiting(t *tables, key, path string, data []byte, mod int64) error {
+	was, _ := t.waiting.get(key)
+	if err := put(&t.waiting, key, path, data, mod); err != nil {
+		return err
+	}
+	d := 0
+	if was != nil {
+		d--
+	}
+	if data != nil {
+		d++
+	}
+	if d != 0 {
+		cluster, _, _ := strings.Cut(key, "/")
+		t.count(cluster, func(c *ClusterCounts) { c.Pending += d; c.Waiting += d })
+	}
+	return nil
+}
+
 func present(i *fleet.Instance) int {
 	if i == nil || i.Status == fleet.InstanceInactive {
 		return 0
@@ -37,7 +57,7 @@ func (t *tables) count(cluster string, f func(*ClusterCounts)) {
 	t.counts.Set(cluster, c)
 }
 
-// applyTask takes over one of a task's three records, which part points out.
+// applyTask takes over one of a task's records, which part points out.
 func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, path string, data []byte, mod int64) error {
 	return func(t *tables, key, path string, data []byte, mod int64) error {
 		was, _ := t.tasks.Get(key)
@@ -55,7 +75,7 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, pa
 			*value, *at = v, mod
 			shorten(key, v)
 		}
-		if is.state.Task == nil && is.state.Stop == nil && is.state.Report == nil {
+		if is.state == (fleet.TaskState{}) {
 			t.tasks.Delete(key)
 		} else {
 			t.tasks.Set(key, is)
@@ -93,7 +113,9 @@ func (t *tables) indexPlace(r *taskRow, add bool) {
 		return
 	}
 	task := r.state.Task
-	t.tasksByInstance.keep(add, t.private, task.Cluster+"/"+task.Instance, task.ID)
+	if task.Instance != "" {
+		t.tasksByInstance.keep(add, t.private, task.Cluster+"/"+task.Instance, task.ID)
+	}
 	t.tasksByFamily.keep(add, t.private, task.Cluster+"/"+task.Family, task.ID)
 	if task.StartedBy != "" {
 		t.tasksByStarter.keep(add, t.private, task.Cluster+"/"+task.StartedBy, task.ID)
@@ -117,7 +139,9 @@ func (t *tables) account(r *taskRow, sign int) {
 		pending, running = 0, 1
 	}
 	t.count(task.Cluster, func(c *ClusterCounts) { c.Pending += sign * pending; c.Running += sign * running })
-	t.reserve(host, &r.state, sign, pending, running)
+	if task.Instance != "" {
+		t.reserve(host, &r.state, sign, pending, running)
+	}
 }
 
 // reserve adds what a task holds to its host's usage, or takes it away.

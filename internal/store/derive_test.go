@@ -46,6 +46,11 @@ func recomputed(t *tables) view {
 		}
 		return true
 	})
+	t.waiting.Scan(func(k string, _ row[fleet.Task]) bool {
+		cluster, _, _ := strings.Cut(k, "/")
+		count(cluster, func(c *ClusterCounts) { c.Pending++; c.Waiting++ })
+		return true
+	})
 	t.tasks.Scan(func(_ string, r *taskRow) bool {
 		s := &r.state
 		if s.Task == nil {
@@ -53,7 +58,9 @@ func recomputed(t *tables) view {
 		}
 		index := func(name, value string) { v.Index[name+" "+value] = append(v.Index[name+" "+value], s.ID) }
 		host := s.Cluster + "/" + s.Instance
-		index("instance", host)
+		if s.Instance != "" {
+			index("instance", host)
+		}
 		index("family", s.Cluster+"/"+s.Family)
 		if s.StartedBy != "" {
 			index("starter", s.Cluster+"/"+s.StartedBy)
@@ -63,6 +70,16 @@ func recomputed(t *tables) view {
 		}
 		if !s.Holds() {
 			count(s.Cluster, func(c *ClusterCounts) { c.Stopped++ })
+			return true
+		}
+		if s.Instance == "" {
+			count(s.Cluster, func(c *ClusterCounts) {
+				if s.Status() == fleet.TaskRunning {
+					c.Running++
+				} else {
+					c.Pending++
+				}
+			})
 			return true
 		}
 		u := v.Usage[host]
@@ -133,7 +150,7 @@ func TestDerived(t *testing.T) {
 			"task": func(t *rapid.T) {
 				cluster, id, path := taskPath(t)
 				apply(path, &fleet.Task{Cluster: cluster, ID: id,
-					Instance: name("i", 2).Draw(t, "instance"), Family: name("f", 2).Draw(t, "family"),
+					Instance: rapid.OneOf(name("i", 2), rapid.Just("")).Draw(t, "instance"), Family: name("f", 2).Draw(t, "family"),
 					StartedBy: rapid.SampledFrom([]string{"", "me", "you"}).Draw(t, "startedBy"),
 					Reserve: fleet.Reservation{CPU: rapid.IntRange(0, 9).Draw(t, "cpu"), Memory: rapid.IntRange(0, 9).Draw(t, "memory"),
 						Ports: rapid.SliceOfN(port, 0, 3).Draw(t, "ports"), GPUs: rapid.SliceOfN(name("g", 2), 0, 2).Draw(t, "gpus")}})
@@ -153,9 +170,21 @@ func TestDerived(t *testing.T) {
 				_, _, path := taskPath(t)
 				apply(path+"/stop", &fleet.TaskStop{Reason: "why"})
 			},
+			"amend": func(t *rapid.T) {
+				_, _, path := taskPath(t)
+				apply(path+"/amendment", &fleet.TaskAmendment{Tagged: true})
+			},
+			"wait": func(t *rapid.T) {
+				cluster, id, _ := taskPath(t)
+				var waiting any
+				if rapid.Bool().Draw(t, "waits") {
+					waiting = &fleet.Task{Cluster: cluster, ID: id}
+				}
+				apply("cluster/"+cluster+"/waiting/"+id, waiting)
+			},
 			"forget": func(t *rapid.T) {
 				_, _, path := taskPath(t)
-				apply(path+rapid.SampledFrom([]string{"", "/stop", "/report"}).Draw(t, "part"), nil)
+				apply(path+rapid.SampledFrom([]string{"", "/stop", "/report", "/amendment"}).Draw(t, "part"), nil)
 			},
 			"instance": func(t *rapid.T) {
 				cluster, id := name("c", 2).Draw(t, "cluster"), name("i", 3).Draw(t, "instance")
@@ -189,7 +218,7 @@ func TestDerived(t *testing.T) {
 		tab.tasks.Scan(func(k string, r *taskRow) bool {
 			cluster, id, _ := strings.Cut(k, "/")
 			path := "cluster/" + cluster + "/task/" + id
-			for suffix, v := range map[string]any{"": r.state.Task, "/stop": r.state.Stop, "/report": r.state.Report} {
+			for suffix, v := range map[string]any{"": r.state.Task, "/stop": r.state.Stop, "/report": r.state.Report, "/amendment": r.state.Amendment} {
 				data, err := marshal(v)
 				if err != nil {
 					t.Fatal(err)

@@ -12,6 +12,8 @@ const (
 	SessionChanged
 	GuardChanged
 	TaskChanged
+	CapacityProviderChanged // ID is its name
+	AccountSettingsChanged
 	TokenChanged
 	TaskDefinitionChanged
 	AccessKeyChanged

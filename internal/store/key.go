@@ -1,6 +1,8 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -81,6 +83,50 @@ func TaskReportKey(cluster, id string) Key[fleet.TaskReport] {
 		}
 		return r.state.Report, r.reportMod
 	}}
+}
+
+// TaskAmendmentKey names what was changed of a task since it was placed.
+func TaskAmendmentKey(cluster, id string) Key[fleet.TaskAmendment] {
+	return Key[fleet.TaskAmendment]{"cluster/" + cluster + "/task/" + id + "/amendment", func(s *Snapshot) (*fleet.TaskAmendment, int64) {
+		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		if !ok {
+			return nil, 0
+		}
+		return r.state.Amendment, r.amendMod
+	}}
+}
+
+// WaitingTaskKey names a task that has no host yet. With its host it gets a
+// TaskKey of the same id, in the transaction that deletes this record.
+func WaitingTaskKey(cluster, id string) Key[fleet.Task] {
+	return Key[fleet.Task]{"cluster/" + cluster + "/waiting/" + id, func(s *Snapshot) (*fleet.Task, int64) {
+		return s.t.waiting.get(cluster + "/" + id)
+	}}
+}
+
+// CapacityProviderKey names a capacity provider.
+func CapacityProviderKey(name string) Key[fleet.CapacityProvider] {
+	return Key[fleet.CapacityProvider]{"capacityprovider/" + name, func(s *Snapshot) (*fleet.CapacityProvider, int64) {
+		return s.t.providers.get(name)
+	}}
+}
+
+// AccountSettingsKey names the settings of a principal, by its ARN, or with ""
+// the account's defaults.
+func AccountSettingsKey(principal string) Key[fleet.AccountSettings] {
+	name := settingsName(principal)
+	return Key[fleet.AccountSettings]{"accountsettings/" + name, func(s *Snapshot) (*fleet.AccountSettings, int64) {
+		return s.t.settings.get(name)
+	}}
+}
+
+// settingsName stands for a principal in a key: ARNs have slashes.
+func settingsName(principal string) string {
+	if principal == "" {
+		return "default"
+	}
+	sum := sha256.Sum256([]byte(principal))
+	return hex.EncodeToString(sum[:])
 }
 
 // TokenKey names what a clientToken brought about; hash is of the token, whose

@@ -85,6 +85,40 @@ func (s *Snapshot) Tasks(cluster, after string) iter.Seq[*fleet.TaskState] {
 	}
 }
 
+// WaitingTask returns a task that has no host yet, or nil.
+func (s *Snapshot) WaitingTask(cluster, id string) *fleet.Task {
+	v, _ := s.t.waiting.get(cluster + "/" + id)
+	return v
+}
+
+// WaitingTasks yields a cluster's tasks without a host by id, from the one after
+// id `after` on.
+func (s *Snapshot) WaitingTasks(cluster, after string) iter.Seq[*fleet.Task] {
+	if after != "" {
+		after = cluster + "/" + after
+	}
+	return values(s.t.waiting.below(cluster+"/", after))
+}
+
+// CapacityProvider returns a capacity provider that someone has made, or nil.
+func (s *Snapshot) CapacityProvider(name string) *fleet.CapacityProvider {
+	v, _ := s.t.providers.get(name)
+	return v
+}
+
+// CapacityProviders yields the capacity providers by name, from the one after
+// `after` on.
+func (s *Snapshot) CapacityProviders(after string) iter.Seq2[string, *fleet.CapacityProvider] {
+	return s.t.providers.below("", after)
+}
+
+// AccountSettings returns the settings of a principal, by its ARN, or with ""
+// the account's defaults; nil where none were chosen.
+func (s *Snapshot) AccountSettings(principal string) *fleet.AccountSettings {
+	v, _ := s.t.settings.get(settingsName(principal))
+	return v
+}
+
 // TasksOn yields the tasks of an instance by id, stopped ones too.
 func (s *Snapshot) TasksOn(cluster, instance string) iter.Seq[*fleet.TaskState] {
 	return s.indexed(&s.t.tasksByInstance, cluster, cluster+"/"+instance, "")

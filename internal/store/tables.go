@@ -8,13 +8,16 @@ import (
 // tables are all records in memory, with their indexes and what is derived from
 // them. One goroutine changes them; snapshots are copies.
 type tables struct {
-	clusters         table[fleet.Cluster]         // name
-	instances        table[fleet.Instance]        // cluster/id
-	guards           table[Guard]                 // cluster/instance
-	sessions         table[fleet.InstanceSession] // cluster/instance
-	tokens           table[fleet.Token]           // cluster/hash
-	families         table[fleet.Family]          // name
-	definitions      table[fleet.TaskDefinition]  // family/revision
+	clusters         table[fleet.Cluster]          // name
+	instances        table[fleet.Instance]         // cluster/id
+	guards           table[Guard]                  // cluster/instance
+	sessions         table[fleet.InstanceSession]  // cluster/instance
+	tokens           table[fleet.Token]            // cluster/hash
+	waiting          table[fleet.Task]             // cluster/id: tasks that have no host yet
+	providers        table[fleet.CapacityProvider] // name
+	settings         table[fleet.AccountSettings]  // hash of the principal, or "default"
+	families         table[fleet.Family]           // name
+	definitions      table[fleet.TaskDefinition]   // family/revision
 	definitionStates table[fleet.TaskDefinitionState]
 	accessKeys       table[fleet.AccessKey] // id
 	hosts            table[fleet.Host]      // name
@@ -35,20 +38,22 @@ type tables struct {
 	private bool
 }
 
-// taskRow joins a task's three records. It is replaced, never changed.
+// taskRow joins a task's records. It is replaced, never changed.
 type taskRow struct {
-	state                       fleet.TaskState
-	taskMod, stopMod, reportMod int64
+	state                                 fleet.TaskState
+	taskMod, stopMod, reportMod, amendMod int64
 }
 
 // ClusterCounts are a cluster's derived numbers. Instances counts those not
-// INACTIVE, Stopped the tasks whose host has reported them so.
-type ClusterCounts struct{ Instances, Pending, Running, Stopped int }
+// INACTIVE, Stopped the tasks whose host has reported them so, Waiting those of
+// Pending that have no host.
+type ClusterCounts struct{ Instances, Pending, Running, Stopped, Waiting int }
 
 func (t *tables) copied() *tables {
 	return &tables{
 		clusters: t.clusters.copied(), instances: t.instances.copied(), guards: t.guards.copied(),
 		sessions: t.sessions.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
+		waiting: t.waiting.copied(), providers: t.providers.copied(), settings: t.settings.copied(),
 		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
 		accessKeys: t.accessKeys.copied(), hosts: t.hosts.copied(), elections: t.elections.copied(),
 		tasks:           *t.tasks.Copy(),

@@ -154,9 +154,9 @@ func (r *Reaper) rest(ctx context.Context) error {
 	}
 }
 
-// batch is how many tasks go in one transaction: each is three records to
+// batch is how many tasks go in one transaction: each is four records to
 // compare, of etcd's 128.
-const batch = 40
+const batch = 30
 
 // Reap deletes what is due now.
 func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
@@ -199,7 +199,7 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 	return nil
 }
 
-// forget deletes a task's three records, unless it is not stopped: a status
+// forget deletes a task's records, unless it is not stopped: a status
 // only moves forward, but a task may be gone and its id used again.
 func forget(tx *store.Tx, t Task) error {
 	report := store.Get(tx, store.TaskReportKey(t.Cluster, t.ID))
@@ -209,6 +209,7 @@ func forget(tx *store.Tx, t Task) error {
 	return errors.Join(
 		store.Delete(tx, store.TaskReportKey(t.Cluster, t.ID)),
 		drop(tx, store.TaskStopKey(t.Cluster, t.ID)),
+		drop(tx, store.TaskAmendmentKey(t.Cluster, t.ID)),
 		drop(tx, store.TaskKey(t.Cluster, t.ID)))
 }
 
