@@ -1,0 +1,217 @@
+package query
+
+import (
+	"cmp"
+	"iter"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// View is what a host shows to an expression. Attribute and Groups are asked
+// only where the expression needs them; both may be nil.
+type View struct {
+	AgentConnected    bool
+	AgentVersion      string // "" if it is not known
+	EC2InstanceID     string // "" if it has none
+	RegisteredAt      time.Time
+	RunningTasksCount int
+	Attribute         func(name string) (value string, ok bool)
+	Groups            iter.Seq[string] // of the tasks on the host
+}
+
+// Expr is an expression that was read. It is immutable.
+type Expr struct{ root node }
+
+// Matches says whether a host meets the expression.
+func (e *Expr) Matches(v View) bool { return e.root.matches(&v) }
+
+// String gives the expression in one form of the many it can be written in.
+// Parse reads it as the same.
+func (e *Expr) String() string { return e.root.String() }
+
+type node interface {
+	matches(*View) bool
+	String() string
+}
+
+type (
+	anyOf    []node
+	allOf    []node
+	negation struct{ of node }
+)
+
+func (a anyOf) matches(v *View) bool {
+	return slices.ContainsFunc(a, func(n node) bool { return n.matches(v) })
+}
+
+func (a allOf) matches(v *View) bool {
+	return !slices.ContainsFunc(a, func(n node) bool { return !n.matches(v) })
+}
+
+func (n negation) matches(v *View) bool { return !n.of.matches(v) }
+
+func (a anyOf) String() string { return join(a, " or ") }
+
+func (a allOf) String() string { return join(a, " and ") }
+
+func (n negation) String() string { return "not " + inner(n.of) }
+
+func join(nodes []node, with string) string {
+	parts := make([]string, len(nodes))
+	for i, n := range nodes {
+		parts[i] = inner(n)
+	}
+	return strings.Join(parts, with)
+}
+
+func inner(n node) string {
+	switch n.(type) {
+	case anyOf, allOf:
+		return "(" + n.String() + ")"
+	}
+	return n.String()
+}
+
+// test is one condition.
+type test struct {
+	subject   string
+	attribute string // of an attribute: its name
+	op        string
+	values    []string
+
+	pattern *regexp.Regexp
+	count   int
+	version []int
+	at      time.Time
+}
+
+func (t *test) matches(v *View) bool {
+	if p, ok := positive[t.op]; ok {
+		return !t.holds(v, p)
+	}
+	return t.holds(v, t.op)
+}
+
+// holds evaluates a positive operator.
+func (t *test) holds(v *View, op string) bool {
+	switch t.subject {
+	case "agentConnected":
+		return t.text(strconv.FormatBool(v.AgentConnected), op)
+	case "ec2InstanceId":
+		return v.EC2InstanceID != "" && t.text(v.EC2InstanceID, op)
+	case "runningTasksCount":
+		return compared(cmp.Compare(v.RunningTasksCount, t.count), op)
+	case "registeredAt":
+		return compared(v.RegisteredAt.Truncate(time.Second).Compare(t.at), op)
+	case "agentVersion":
+		has := parseVersion(v.AgentVersion)
+		return has != nil && compared(compareVersions(has, t.version), op)
+	case "task:group":
+		if v.Groups == nil {
+			return false
+		}
+		for g := range v.Groups {
+			if t.text(g, op) {
+				return true
+			}
+		}
+		return false
+	}
+	if v.Attribute == nil {
+		return false
+	}
+	s, ok := v.Attribute(t.attribute)
+	return ok && t.text(s, op)
+}
+
+// text evaluates a positive operator on a value that is there.
+func (t *test) text(s, op string) bool {
+	switch op {
+	case exists:
+		return true
+	case equal:
+		return s == t.values[0]
+	case in:
+		return slices.Contains(t.values, s)
+	case matches:
+		return t.pattern.MatchString(s)
+	}
+	return compared(compareTexts(s, t.values[0]), op)
+}
+
+func compared(c int, op string) bool {
+	switch op {
+	case equal:
+		return c == 0
+	case greater:
+		return c > 0
+	case greaterEqual:
+		return c >= 0
+	case less:
+		return c < 0
+	}
+	return c <= 0
+}
+
+// compareTexts compares numbers as such, all else as text.
+func compareTexts(a, b string) int {
+	x, err1 := strconv.ParseFloat(a, 64)
+	y, err2 := strconv.ParseFloat(b, 64)
+	if err1 == nil && err2 == nil {
+		return cmp.Compare(x, y)
+	}
+	return strings.Compare(a, b)
+}
+
+// compareVersions compares part by part; a missing part is 0.
+func compareVersions(a, b []int) int {
+	at := func(v []int, i int) int {
+		if i < len(v) {
+			return v[i]
+		}
+		return 0
+	}
+	for i := range max(len(a), len(b)) {
+		if c := cmp.Compare(at(a, i), at(b, i)); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+var (
+	wholeValue   = regexp.MustCompile(`^(?:` + bareValue + `)$`)
+	wholePattern = regexp.MustCompile(`^(?:` + barePattern + `)$`)
+)
+
+func (t *test) String() string {
+	s := t.subject + " " + t.op
+	switch t.op {
+	case exists, notExists:
+		return s
+	case in, notIn:
+		out := make([]string, len(t.values))
+		for i, v := range t.values {
+			out[i] = quoted(v, wholeValue)
+		}
+		return s + " [" + strings.Join(out, ", ") + "]"
+	case matches, notMatches:
+		return s + " " + quoted(t.values[0], wholePattern)
+	}
+	return s + " " + quoted(t.values[0], wholeValue)
+}
+
+// quoted quotes a text that is not a word. No text has both kinds of quotes:
+// none could have been written.
+func quoted(s string, word *regexp.Regexp) string {
+	switch {
+	case word.MatchString(s):
+		return s
+	case strings.Contains(s, "'"):
+		return `"` + s + `"`
+	}
+	return "'" + s + "'"
+}
