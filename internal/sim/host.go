@@ -29,6 +29,7 @@ type HostConfig struct {
 	// Journal keeps the agent's memory in Dir. Without it an agent that is
 	// started again registers as a new instance.
 	Journal bool
+	Getenv  func(string) string // the agent's environment; nil is an empty one
 	Log     *slog.Logger
 }
 
@@ -44,6 +45,9 @@ type Host struct {
 func NewHost(cfg HostConfig) *Host {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Getenv == nil {
+		cfg.Getenv = func(string) string { return "" }
 	}
 	sock := filepath.Join(cfg.Dir, agent.SocketFile)
 	return &Host{cfg: cfg, http: &http.Client{Transport: &http.Transport{
@@ -73,7 +77,7 @@ func (h *Host) Start() {
 			return session.Credentials{AccessKeyID: h.cfg.Credentials.AccessKeyID, SecretAccessKey: h.cfg.Credentials.SecretAccessKey}, nil
 		},
 		Runtime: h.cfg.Machine, Log: h.cfg.Log.With("host", h.cfg.Name), Version: "sim",
-		Getenv:    func(string) string { return "" },
+		Getenv:    h.cfg.Getenv,
 		NoJournal: !h.cfg.Journal, MachineID: h.cfg.Name, Parallel: 16,
 	}}
 	go func() { h.done <- a.Run(ctx) }()

@@ -13,9 +13,11 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Plane is a control plane: servers on one external etcd.
+// Plane is a control plane: servers on one external etcd, or one server with its
+// own.
 type Plane struct {
-	// Etcd is where its etcd is found, Dir a folder for the seal key.
+	// Etcd is where its etcd is found; empty means that the one server embeds it.
+	// Dir is a folder for the seal key and for that etcd's data.
 	Etcd []string
 	Dir  string
 	Log  *slog.Logger
@@ -50,11 +52,16 @@ func (p *Plane) Start(ctx context.Context) (*Server, error) {
 
 func (s *Server) start(ctx context.Context) error {
 	p := s.plane
-	srv, err := server.Open(ctx, server.Config{
-		External: &store.ConnectConfig{Endpoints: p.Etcd, Log: p.Log},
-		SealKey:  func(installation string) string { return filepath.Join(p.Dir, installation+".key") },
-		Version:  "sim", Log: p.Log,
-	})
+	cfg := server.Config{
+		SealKey: func(installation string) string { return filepath.Join(p.Dir, installation+".key") },
+		Version: "sim", Log: p.Log,
+	}
+	if len(p.Etcd) > 0 {
+		cfg.External = &store.ConnectConfig{Endpoints: p.Etcd, Log: p.Log}
+	} else {
+		cfg.Dir = filepath.Join(p.Dir, "etcd")
+	}
+	srv, err := server.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}

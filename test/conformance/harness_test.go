@@ -1,0 +1,225 @@
+// Package conformance states what the API of Amazon ECS does, case by case,
+// through the SDK. It runs against a control plane of ours in this process, with
+// simulated hosts, or against any other endpoint of ECS, AWS's own included:
+//
+//	go test ./test/conformance -args -endpoint https://ecs.us-east-1.amazonaws.com -region us-east-1 [-hosts CLUSTER]
+//
+// with the key in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+// -hosts names a cluster there with container instances that take tasks. Cases
+// that need what the endpoint lacks are not selected; a closing line counts them.
+//
+// Each case cites what it rests on: a public page, or a member of the API's
+// model as "model: RunTaskInput.count".
+package conformance
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+)
+
+var (
+	endpoint = flag.String("endpoint", "", "an endpoint of ECS; empty: one of ours, made for the run")
+	region   = flag.String("region", "us-east-1", "the region of -endpoint")
+	hosts    = flag.String("hosts", "", "a cluster at -endpoint that has container instances")
+)
+
+// Need is what a case needs besides the API.
+type Need int
+
+const (
+	Nothing Need = iota
+	Hosts        // a cluster with connected container instances
+	Fleet        // hosts that the case itself makes: only where the suite runs them
+)
+
+// Case is one statement about the API.
+type Case struct {
+	Name  string
+	Cite  string
+	Needs Need
+	Run   func(c *C)
+}
+
+// C is what a case runs with.
+type C struct {
+	*testing.T
+	ECS *ecs.Client
+	at  *target
+}
+
+// patience bounds what a case waits for.
+const patience = time.Minute
+
+var selected, left atomic.Int64
+
+// run runs the cases that the target can serve, each as a subtest of its own.
+func run(t *testing.T, cases []Case) {
+	at := aim(t)
+	seen := map[string]bool{}
+	for _, c := range cases {
+		if seen[c.Name] {
+			t.Errorf("two cases are called %q", c.Name)
+		}
+		seen[c.Name] = true
+		if err := cited(c.Cite); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+		if c.Needs > at.has {
+			left.Add(1)
+			continue
+		}
+		selected.Add(1)
+		t.Run(c.Name, func(t *testing.T) { c.Run(&C{t, at.client, at}) })
+	}
+}
+
+// Ctx bounds the case's calls.
+func (c *C) Ctx() context.Context { return c.T.Context() }
+
+var unique atomic.Int64
+
+// Unique is a name that nothing else at the endpoint has.
+func (c *C) Unique(prefix string) string {
+	return fmt.Sprintf("%s-%x-%d-%d", prefix, time.Now().Unix(), os.Getpid(), unique.Add(1))
+}
+
+// OK fails the case on an error.
+func (c *C) OK(err error) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+}
+
+// Refused fails the case unless err is the API's error of that code, with a
+// message that has each of the words, in upper or lower case.
+func (c *C) Refused(err error, code string, words ...string) {
+	c.Helper()
+	var e smithy.APIError
+	if !errors.As(err, &e) {
+		c.Fatalf("got %v, want %s", err, code)
+	}
+	if e.ErrorCode() != code {
+		c.Fatalf("got %s (%s), want %s", e.ErrorCode(), e.ErrorMessage(), code)
+	}
+	for _, w := range words {
+		if !strings.Contains(strings.ToLower(e.ErrorMessage()), strings.ToLower(w)) {
+			c.Errorf("the message %q does not say %q", e.ErrorMessage(), w)
+		}
+	}
+}
+
+// Cluster makes a cluster, which is deleted at the end, and returns its name.
+func (c *C) Cluster(change ...func(*ecs.CreateClusterInput)) string {
+	c.Helper()
+	in := &ecs.CreateClusterInput{ClusterName: aws.String(c.Unique("conformance"))}
+	for _, f := range change {
+		f(in)
+	}
+	_, err := c.ECS.CreateCluster(c.Ctx(), in)
+	c.OK(err)
+	c.Cleanup(func() {
+		_, err := c.ECS.DeleteCluster(context.Background(), &ecs.DeleteClusterInput{Cluster: in.ClusterName})
+		var gone *types.ClusterNotFoundException
+		if err != nil && !errors.As(err, &gone) {
+			c.Errorf("cleaning up: %v", err)
+		}
+	})
+	return *in.ClusterName
+}
+
+// Sleeper is a task definition, deregistered at the end, whose one container,
+// "main", sleeps for an hour. It returns family:revision.
+func (c *C) Sleeper(change ...func(*ecs.RegisterTaskDefinitionInput)) string {
+	c.Helper()
+	in := &ecs.RegisterTaskDefinitionInput{
+		Family: aws.String(c.Unique("conformance")), NetworkMode: types.NetworkModeBridge,
+		ContainerDefinitions: []types.ContainerDefinition{{
+			Name: aws.String("main"), Image: aws.String("public.ecr.aws/docker/library/busybox:latest"),
+			Cpu: 16, Memory: aws.Int32(16), Essential: aws.Bool(true), Command: []string{"sleep", "3600"},
+		}},
+	}
+	for _, f := range change {
+		f(in)
+	}
+	out, err := c.ECS.RegisterTaskDefinition(c.Ctx(), in)
+	c.OK(err)
+	ref := fmt.Sprintf("%s:%d", *out.TaskDefinition.Family, out.TaskDefinition.Revision)
+	c.Cleanup(func() {
+		if _, err := c.ECS.DeregisterTaskDefinition(context.Background(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &ref}); err != nil {
+			var already *types.ClientException // deleted by the case
+			if !errors.As(err, &already) {
+				c.Errorf("cleaning up: %v", err)
+			}
+		}
+	})
+	return ref
+}
+
+// Run starts tasks in a cluster and returns their ARNs. They are stopped at the
+// end.
+func (c *C) Run(cluster, definition string, count int, change ...func(*ecs.RunTaskInput)) []string {
+	c.Helper()
+	in := &ecs.RunTaskInput{Cluster: &cluster, TaskDefinition: &definition, Count: aws.Int32(int32(count))}
+	for _, f := range change {
+		f(in)
+	}
+	out, err := c.ECS.RunTask(c.Ctx(), in)
+	c.OK(err)
+	var arns []string
+	for _, t := range out.Tasks {
+		arns = append(arns, *t.TaskArn)
+	}
+	c.StopAtEnd(cluster, arns...)
+	if len(arns) != count {
+		c.Fatalf("%d of %d tasks were placed: %+v", len(arns), count, out.Failures)
+	}
+	return arns
+}
+
+// StopAtEnd stops tasks when the case ends, and waits for that.
+func (c *C) StopAtEnd(cluster string, arns ...string) {
+	c.Cleanup(func() {
+		for _, arn := range arns {
+			if _, err := c.ECS.StopTask(context.Background(), &ecs.StopTaskInput{Cluster: &cluster, Task: &arn}); err != nil {
+				c.Errorf("cleaning up: %v", err)
+			}
+		}
+		for some := range slices.Chunk(arns, 100) {
+			w := ecs.NewTasksStoppedWaiter(c.ECS, quick)
+			if err := w.Wait(context.Background(), &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: some}, patience); err != nil {
+				c.Errorf("cleaning up: %v", err)
+			}
+		}
+	})
+}
+
+// quick lets a waiter ask often: hosts of ours are fast.
+func quick(o *ecs.TasksStoppedWaiterOptions) {
+	o.MinDelay, o.MaxDelay = 20*time.Millisecond, time.Second
+}
+
+// Eventually asks until ok says yes, with a pause that grows.
+func (c *C) Eventually(what string, ok func() bool) {
+	c.Helper()
+	until := time.Now().Add(patience)
+	for pause := 5 * time.Millisecond; !ok(); pause = min(2*pause, time.Second) {
+		if time.Now().After(until) {
+			c.Fatalf("in vain waited until %s", what)
+		}
+		time.Sleep(pause)
+	}
+}
