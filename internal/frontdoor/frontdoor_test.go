@@ -419,6 +419,37 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
+// An input is checked after its caller is, and before the handler sees it.
+func TestCheck(t *testing.T) {
+	d := open(t, func(c *Config, _ *door) {
+		op := c.Services[0].Operations["ListTasks"]
+		op.Check = func(in any) error {
+			if in.(*ecs.ListTasksInput).LaunchType == "BAD" {
+				return &types.InvalidParameterException{Message: aws.String("launchType is bad.")}
+			}
+			return nil
+		}
+		c.Services[0].Operations["ListTasks"] = op
+	})
+	calls := 0
+	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
+		calls++
+		return &ecs.ListTasksOutput{}, nil
+	}
+	var invalid *types.InvalidParameterException
+	if _, err := d.client().ListTasks(t.Context(), &ecs.ListTasksInput{LaunchType: "BAD"}); !errors.As(err, &invalid) || *invalid.Message != "launchType is bad." {
+		t.Errorf("got %v", err)
+	}
+	if _, err := d.client().ListTasks(t.Context(), &ecs.ListTasksInput{}); err != nil || calls != 1 {
+		t.Errorf("%v, %d calls", err, calls)
+	}
+	d.id.deny = &identity.Denied{Message: "no"}
+	var denied *types.AccessDeniedException
+	if _, err := d.client().ListTasks(t.Context(), &ecs.ListTasksInput{LaunchType: "BAD"}); !errors.As(err, &denied) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestBadCalls(t *testing.T) {
 	d := open(t)
 	sign := func(id, secret, region, token string, at time.Time) func(*testing.T) *http.Request {

@@ -113,6 +113,11 @@ func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) 
 		}
 		return nil, fmt.Errorf("authorize %s: %w", op.decl.Action, err)
 	}
+	if op.decl.Check != nil {
+		if err := op.decl.Check(in.Interface()); err != nil {
+			return nil, err
+		}
+	}
 	res := op.call.Call([]reflect.Value{reflect.ValueOf(ctx), in})
 	if err, _ := res[1].Interface().(error); err != nil {
 		return nil, err

@@ -29,13 +29,17 @@ type Service struct {
 	Unserved []string
 }
 
-// An Operation declares what authorization needs to know before a handler runs.
+// An Operation declares what happens before a handler runs: above all, what
+// authorization needs to know.
 type Operation struct {
 	Action string // "ecs:RunTask"
 	// Resources are the ARNs that a request touches, or "*" where it touches
 	// nothing that has one. An error refuses the request as a handler's does.
 	// Nil means "*".
 	Resources func(ctx context.Context, c Caller, in any) ([]string, error)
+	// Check refuses an input that is wrong by itself, after authorization and
+	// before the handler. Nil: the handler says it all.
+	Check func(in any) error
 }
 
 // Op declares an operation whose input is In. A nil resources means "*".

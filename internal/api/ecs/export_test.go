@@ -37,3 +37,6 @@ func RunTx(s *Service, tx *store.Tx, in *sdk.RunTaskInput) (placed int, err erro
 	err = newRound(s.placer, tx).serve(o)
 	return len(o.tasks), err
 }
+
+// OwnText is what checkOf leaves to the handlers.
+var OwnText = ownText

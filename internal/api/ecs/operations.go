@@ -16,6 +16,10 @@ import (
 // action and the resources that it touches.
 func (s *Service) Frontdoor() frontdoor.Service {
 	ops := s.operations()
+	for name, op := range ops {
+		op.Check = checkOf(name)
+		ops[name] = op
+	}
 	unserved := slices.DeleteFunc(slices.Clone(ecsapi.Operations), func(name string) bool {
 		_, served := ops[name]
 		return served

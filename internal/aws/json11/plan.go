@@ -104,7 +104,7 @@ func (b builder) fields(t reflect.Type) ([]field, error) {
 		if f.Anonymous && f.Name != "noSmithyDocumentSerde" {
 			return nil, fmt.Errorf("embedded %s", f.Type)
 		}
-		name, ok := wireName(t, f)
+		name, ok := Name(t, f)
 		if !ok {
 			continue
 		}
@@ -117,8 +117,9 @@ func (b builder) fields(t reflect.Type) ([]field, error) {
 	return fields, nil
 }
 
-// wireName is what a field is called in JSON; false where it isn't there at all.
-func wireName(t reflect.Type, f reflect.StructField) (string, bool) {
+// Name is what a field of the struct t is called on the wire; false where it
+// isn't there at all.
+func Name(t reflect.Type, f reflect.StructField) (string, bool) {
 	if !f.IsExported() || sdkOnly[f.Name] != "" && f.Type.String() == sdkOnly[f.Name] {
 		return "", false
 	}

@@ -1,0 +1,245 @@
+package shape
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/ashore/ashore/internal/aws/json11"
+)
+
+// A plan checks values of one type. Plans of recursive types refer to each
+// other, so check is only called once a whole plan is built.
+type plan struct {
+	// check says whether to go on. Nil: there is nothing to check.
+	check func(w *walk, v reflect.Value) bool
+}
+
+var (
+	plans  sync.Map // reflect.Type -> *plan, nil where there is nothing to check
+	planMu sync.Mutex
+)
+
+func planOf(t reflect.Type) *plan {
+	if p, ok := plans.Load(t); ok {
+		return p.(*plan)
+	}
+	planMu.Lock()
+	defer planMu.Unlock()
+	b := builder{}
+	p := b.plan(t)
+	for t, p := range b {
+		plans.Store(t, p)
+	}
+	return p
+}
+
+// A builder holds the plans of one planOf until all of them are complete.
+type builder map[reflect.Type]*plan
+
+// plan is nil where a type has nothing to check. A type that holds itself is
+// taken to have something: what refers to it is built before that is known.
+func (b builder) plan(t reflect.Type) *plan {
+	if p, ok := b[t]; ok {
+		return p
+	}
+	if p, ok := plans.Load(t); ok {
+		return p.(*plan)
+	}
+	p := &plan{check: func(*walk, reflect.Value) bool { return true }}
+	b[t] = p
+	var check func(w *walk, v reflect.Value) bool
+	switch t.Kind() {
+	case reflect.String:
+		check = enum(t)
+	case reflect.Struct:
+		check = b.structure(t)
+	case reflect.Pointer:
+		check = b.pointer(t)
+	case reflect.Slice:
+		check = b.list(t)
+	case reflect.Map:
+		check = b.mapping(t)
+	case reflect.Interface:
+		check = union
+	}
+	if check == nil {
+		b[t] = nil
+		return nil
+	}
+	p.check = check
+	return p
+}
+
+// enum checks a string type that knows its values.
+func enum(t reflect.Type) func(*walk, reflect.Value) bool {
+	m, ok := t.MethodByName("Values")
+	if !ok || m.Type.NumIn() != 1 || m.Type.NumOut() != 1 || m.Type.Out(0) != reflect.SliceOf(t) {
+		return nil
+	}
+	values := reflect.Zero(t).Method(m.Index).Call(nil)[0]
+	known := map[string]bool{}
+	var names []string
+	for i := range values.Len() {
+		known[values.Index(i).String()] = true
+		names = append(names, values.Index(i).String())
+	}
+	allowed := either(names)
+	return func(w *walk, v reflect.Value) bool {
+		if s := v.String(); s != "" && !known[s] {
+			return w.report(fmt.Sprintf("must be %s, not %q", allowed, s), false)
+		}
+		return true
+	}
+}
+
+// either is "a, b or c".
+func either(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+type member struct {
+	index    int
+	name     string
+	required bool
+	plan     *plan // may be nil
+}
+
+func (b builder) structure(t reflect.Type) func(*walk, reflect.Value) bool {
+	var members []member
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, ok := json11.Name(t, f)
+		if !ok {
+			continue
+		}
+		m := member{i, name, slices.Contains(required[t], f.Name) && canMiss(f.Type), b.plan(f.Type)}
+		if m.required || m.plan != nil {
+			members = append(members, m)
+		}
+	}
+	if len(members) == 0 {
+		return nil
+	}
+	return func(w *walk, v reflect.Value) bool {
+		depth := len(w.path)
+		w.path = append(w.path, step{})
+		for i := range members {
+			m, f := &members[i], v.Field(members[i].index)
+			w.path[depth].name = m.name
+			if m.required && missing(f) {
+				if !w.report("is required", true) {
+					return false
+				}
+				continue
+			}
+			if m.plan != nil && !m.plan.check(w, f) {
+				return false
+			}
+		}
+		w.path = w.path[:depth]
+		return true
+	}
+}
+
+// canMiss says whether a value of t can say that it isn't there. A plain number
+// or truth can't: its zero may be meant.
+func canMiss(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface, reflect.String:
+		return true
+	}
+	return false
+}
+
+func missing(v reflect.Value) bool {
+	if v.Kind() == reflect.String {
+		return v.Len() == 0
+	}
+	return v.IsNil()
+}
+
+func (b builder) pointer(t reflect.Type) func(*walk, reflect.Value) bool {
+	p := b.plan(t.Elem())
+	if p == nil {
+		return nil
+	}
+	return func(w *walk, v reflect.Value) bool { return v.IsNil() || p.check(w, v.Elem()) }
+}
+
+func (b builder) list(t reflect.Type) func(*walk, reflect.Value) bool {
+	p := b.plan(t.Elem())
+	if p == nil {
+		return nil
+	}
+	return func(w *walk, v reflect.Value) bool {
+		n := v.Len()
+		if n == 0 {
+			return true
+		}
+		depth := len(w.path)
+		w.path = append(w.path, step{})
+		for i := range n {
+			w.path[depth].index = i
+			if !p.check(w, v.Index(i)) {
+				return false
+			}
+		}
+		w.path = w.path[:depth]
+		return true
+	}
+}
+
+func (b builder) mapping(t reflect.Type) func(*walk, reflect.Value) bool {
+	p := b.plan(t.Elem())
+	if p == nil {
+		return nil
+	}
+	return func(w *walk, v reflect.Value) bool {
+		if v.Len() == 0 {
+			return true
+		}
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		depth := len(w.path)
+		for _, k := range keys {
+			w.path = append(w.path[:depth], step{key: k.String()})
+			if !p.check(w, v.MapIndex(k)) {
+				return false
+			}
+		}
+		w.path = w.path[:depth]
+		return true
+	}
+}
+
+// union checks the one member that a union has: a pointer to a struct whose only
+// field is its Value. A document isn't one and has nothing to check.
+func union(w *walk, v reflect.Value) bool {
+	if v.IsNil() || v.Elem().Kind() != reflect.Pointer || v.Elem().IsNil() || v.Elem().Elem().Kind() != reflect.Struct {
+		return true
+	}
+	s := v.Elem().Elem()
+	f := s.FieldByName("Value")
+	_, name, ok := strings.Cut(s.Type().Name(), "Member")
+	if !ok || !f.IsValid() {
+		return true
+	}
+	p := planOf(f.Type())
+	if p == nil {
+		return true
+	}
+	depth := len(w.path)
+	w.path = append(w.path, step{name: strings.ToLower(name[:1]) + name[1:]})
+	if !p.check(w, f) {
+		return false
+	}
+	w.path = w.path[:depth]
+	return true
+}

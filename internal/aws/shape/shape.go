@@ -1,0 +1,86 @@
+// Package shape checks an input of the SDK by its types alone: that each member
+// which the API's model requires is there, and that each enum has one of the
+// values which the model knows, however deep they lie.
+package shape
+
+import (
+	"fmt"
+	"iter"
+	"reflect"
+	"strings"
+)
+
+//go:generate go run ./gen -o required_ecs.go
+
+// A Violation is a member that breaks a rule of the model.
+type Violation struct {
+	Path string // "containerDefinitions[0].portMappings[1].protocol"
+	Rule string // "is required", "must be tcp or udp, not \"icmp\""
+	// Missing says that the member is required and not there.
+	Missing bool
+}
+
+// String is the violation as a sentence.
+func (v Violation) String() string { return v.Path + " " + v.Rule + "." }
+
+// Member is the path without the positions in lists: "tags[].key".
+func (v Violation) Member() string {
+	var b strings.Builder
+	for rest := v.Path; ; {
+		before, after, ok := strings.Cut(rest, "[")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		b.WriteString("[]")
+		_, rest, _ = strings.Cut(after, "]")
+	}
+}
+
+// Violations are those of an input, which must be a pointer to a struct, in the
+// order of its members. As with the SDK's own checks a required member is there
+// once it isn't nil: an empty text or list is the operation's own business.
+func Violations(in any) iter.Seq[Violation] {
+	return func(yield func(Violation) bool) {
+		v := reflect.ValueOf(in)
+		if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+			panic(fmt.Sprintf("shape: %T is no pointer to a struct", in))
+		}
+		w := walk{yield: yield}
+		if p := planOf(v.Type().Elem()); p != nil {
+			p.check(&w, v.Elem())
+		}
+	}
+}
+
+// A walk is on its way through one input. Its path is only written out for a
+// violation.
+type walk struct {
+	yield func(Violation) bool
+	path  []step
+}
+
+// A step leads to a member, or to the place in a list or map.
+type step struct {
+	name  string
+	index int
+	key   string
+}
+
+func (w *walk) report(rule string, missing bool) bool {
+	var b strings.Builder
+	for _, s := range w.path {
+		switch {
+		case s.name != "":
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(s.name)
+		case s.key != "":
+			fmt.Fprintf(&b, "[%s]", s.key)
+		default:
+			fmt.Fprintf(&b, "[%d]", s.index)
+		}
+	}
+	return w.yield(Violation{Path: b.String(), Rule: rule, Missing: missing})
+}
