@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -42,6 +43,9 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 			Name: name, Status: fleet.ClusterActive, CreatedAt: s.now(),
 			Settings: settings, Configuration: in.Configuration, Tags: in.Tags,
 		}
+		if len(settings) == 0 {
+			made.Settings = s.defaultClusterSettings(tx, frontdoor.CallerFrom(ctx).Principal.ARN)
+		}
 		if d := in.ServiceConnectDefaults; d != nil {
 			made.ServiceConnectDefaults = &types.ClusterServiceConnectDefaults{Namespace: d.Namespace}
 		}
@@ -54,7 +58,7 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 	return &sdk.CreateClusterOutput{Cluster: &c}, nil
 }
 
-// clusterSettings checks settings and gives containerInsights its default.
+// clusterSettings checks settings.
 func clusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) {
 	for _, c := range in {
 		if c.Name != types.ClusterSettingNameContainerInsights {
@@ -64,10 +68,14 @@ func clusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) 
 			return nil, invalid("settings: the value of containerInsights must be enhanced, enabled or disabled, not %q.", v)
 		}
 	}
-	if len(in) == 0 {
-		in = []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String("disabled")}}
-	}
 	return in, nil
+}
+
+// defaultClusterSettings are those of a cluster that was made without any: what
+// its maker's account settings say.
+func (s *Service) defaultClusterSettings(tx *store.Tx, maker string) []types.ClusterSetting {
+	v := s.accountSettingTx(tx, maker, types.SettingNameContainerInsights)
+	return []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String(v)}}
 }
 
 // DescribeClusters describes the clusters asked for, or the default one.

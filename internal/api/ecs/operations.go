@@ -79,6 +79,12 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 			return s.members("container-instance", in.Cluster, *in.ContainerInstance)
 		}),
 
+		// Account settings have no ARN of their own: policies name the actions.
+		"PutAccountSetting":        frontdoor.Op[sdk.PutAccountSettingInput]("ecs:PutAccountSetting", nil),
+		"PutAccountSettingDefault": frontdoor.Op[sdk.PutAccountSettingDefaultInput]("ecs:PutAccountSettingDefault", nil),
+		"DeleteAccountSetting":     frontdoor.Op[sdk.DeleteAccountSettingInput]("ecs:DeleteAccountSetting", nil),
+		"ListAccountSettings":      frontdoor.Op[sdk.ListAccountSettingsInput]("ecs:ListAccountSettings", nil),
+
 		"RunTask": on("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
 			return []string{s.clusterResource(in.Cluster), s.definitionResource(in.TaskDefinition)}
 		}),

@@ -88,7 +88,7 @@ func (s *Service) registrationID(r *registration, cluster string) (id string, na
 }
 
 func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, error) {
-	name, err := s.registrationCluster(tx, r.in.Cluster)
+	name, err := s.registrationCluster(tx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -155,21 +155,17 @@ func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) 
 
 // registrationCluster finds the cluster; the default one is made where a host
 // wants to join it first.
-func (s *Service) registrationCluster(tx *store.Tx, ref *string) (string, error) {
-	c, err := s.clusterTx(tx, ref)
+func (s *Service) registrationCluster(tx *store.Tx, r *registration) (string, error) {
+	c, err := s.clusterTx(tx, r.in.Cluster)
 	if err == nil {
 		return c.Name, nil
 	}
-	name, ok := s.site.ClusterName(aws.ToString(ref))
+	name, ok := s.site.ClusterName(aws.ToString(r.in.Cluster))
 	if !ok || name != fleet.DefaultCluster {
 		return "", err
 	}
-	settings, err := clusterSettings(nil)
-	if err != nil {
-		return "", err
-	}
 	return name, store.Put(tx, store.ClusterKey(name), &fleet.Cluster{
-		Name: name, Status: fleet.ClusterActive, CreatedAt: s.now(), Settings: settings,
+		Name: name, Status: fleet.ClusterActive, CreatedAt: s.now(), Settings: s.defaultClusterSettings(tx, r.caller.ARN),
 	})
 }
 

@@ -1,0 +1,52 @@
+package ecs
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// settingsPrincipal is whose settings a request is about.
+type settingsPrincipal struct {
+	arn string
+	key string // of the record: the ARN, or "" for the root user, whose settings are the account's
+}
+
+// rootARN names the account's root user. Nobody signs as it here: the
+// administrator has its rights.
+func (s *Service) rootARN() string { return s.iamARN() + "root" }
+
+func (s *Service) iamARN() string {
+	return "arn:" + fleet.Partition + ":iam::" + s.site.Account + ":"
+}
+
+// userOrRole is the resource of a user's or role's ARN, with its path.
+var userOrRole = regexp.MustCompile(`^(user|role)/[A-Za-z0-9_+=,.@/-]{1,512}$`)
+
+// settingsPrincipal finds whose settings a caller means. Nothing means its own;
+// only the administrator may name others.
+func (s *Service) settingsPrincipal(caller identity.Principal, arn string) (settingsPrincipal, error) {
+	if arn == "" {
+		arn = caller.ARN
+	}
+	resource, ours := strings.CutPrefix(arn, s.iamARN())
+	var p settingsPrincipal
+	switch {
+	case arn == s.rootARN():
+		p = settingsPrincipal{arn: arn}
+	case ours && userOrRole.MatchString(resource):
+		p = settingsPrincipal{arn: arn, key: arn}
+	case strings.HasPrefix(arn, "arn:"+fleet.Partition+":sts:"):
+		return p, invalid("principalArn %q is that of a session: sessions and federated users have the settings of the account and can't have their own.", arn)
+	default:
+		return p, invalid("principalArn %q is not the ARN of the root user, a user or a role of account %s.", arn, s.site.Account)
+	}
+	if caller.Kind != identity.Admin && arn != caller.ARN {
+		return p, &types.AccessDeniedException{Message: aws.String("principalArn: " + caller.ARN + " may only change and see its own account settings, not those of " + arn + ".")}
+	}
+	return p, nil
+}
