@@ -17,12 +17,16 @@ func (t *TaskState) Desired() TaskStatus {
 	return TaskRunning
 }
 
-// Status returns the observed status; a task without a report is PENDING.
+// Status returns the observed status; a task without a report is PENDING, and one
+// without a host PROVISIONING.
 func (t *TaskState) Status() TaskStatus {
-	if t.Report == nil {
-		return TaskPending
+	switch {
+	case t.Report != nil:
+		return t.Report.Status
+	case t.Instance == "":
+		return TaskProvisioning
 	}
-	return t.Report.Status
+	return TaskPending
 }
 
 // Holds says whether the task still holds its reservation: until its host has

@@ -104,6 +104,9 @@ func WaitingTaskKey(cluster, id string) Key[fleet.Task] {
 	}}
 }
 
+// WaitingTasks is the prefix of a cluster's tasks that have no host yet.
+func WaitingTasks(cluster string) string { return "cluster/" + cluster + "/waiting/" }
+
 // CapacityProviderKey names a capacity provider.
 func CapacityProviderKey(name string) Key[fleet.CapacityProvider] {
 	return Key[fleet.CapacityProvider]{"capacityprovider/" + name, func(s *Snapshot) (*fleet.CapacityProvider, int64) {

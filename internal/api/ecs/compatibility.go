@@ -143,8 +143,6 @@ func notRunnable(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) er
 		taskRole = o.TaskRoleArn
 	}
 	switch {
-	case def.NetworkMode == types.NetworkModeAwsvpc:
-		return no("task definitions with networkMode awsvpc; bridge, host and none are run")
 	case aws.ToString(taskRole) != "":
 		return no("task definitions with a taskRoleArn: it has no credentials to give to tasks")
 	case def.PidMode == types.PidModeTask:
@@ -157,8 +155,6 @@ func notRunnable(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) er
 		return no("task definitions with inferenceAccelerators")
 	case len(def.PlacementConstraints) > 0:
 		return no("task definitions with placementConstraints")
-	case def.RuntimePlatform != nil && windows(def.RuntimePlatform.OperatingSystemFamily):
-		return no("task definitions for Windows")
 	}
 	for _, v := range def.Volumes {
 		switch {

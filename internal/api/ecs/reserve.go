@@ -36,20 +36,7 @@ func reservation(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (f
 		r.Memory += memory
 		r.Ports = append(r.Ports, hostPorts(def.NetworkMode, c)...)
 	}
-	taskCPU, taskMemory := aws.ToString(def.Cpu), aws.ToString(def.Memory)
-	if o != nil {
-		if o.Cpu != nil {
-			taskCPU = *o.Cpu
-		}
-		if o.Memory != nil {
-			taskMemory = *o.Memory
-		}
-	}
-	cpu, err := cpuUnits(taskCPU)
-	if err != nil {
-		return r, err
-	}
-	memory, err := memoryMiB(taskMemory)
+	cpu, memory, err := taskSize(def, o)
 	if err != nil {
 		return r, err
 	}

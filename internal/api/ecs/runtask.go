@@ -43,10 +43,13 @@ func (s *Service) placed(o *order) ([]types.Task, []types.Failure) {
 	snap := s.store.Snapshot()
 	tasks, failures := []types.Task{}, []types.Failure{}
 	for _, id := range o.tasks {
-		// Gone only for the repetition of a call whose tasks have ended long ago.
-		if t := snap.Task(o.cluster, id); t != nil {
+		if t := taskNow(snap, o.cluster, id); t != nil {
 			tasks = append(tasks, s.taskOut(snap, t, true))
+			continue
 		}
+		// A repetition of the call outlived its task.
+		failures = append(failures, failure(s.site.TaskARN(o.cluster, id), missing,
+			"The clientToken was used before: it started this task, which has stopped and is no longer kept."))
 	}
 	for _, f := range o.failures {
 		failures = append(failures, failureOut(f))

@@ -98,12 +98,16 @@ func TestRunTaskRefusals(t *testing.T) {
 		{"ClientException", "TaskDefinition not found.", func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("none") }},
 		{"InvalidParameterException", "count must be between 1 and 10", func(in *sdk.RunTaskInput) { in.Count = aws.Int32(11) }},
 		{"InvalidParameterException", "count must be between 1 and 10", func(in *sdk.RunTaskInput) { in.Count = aws.Int32(0) }},
-		{"UnsupportedFeatureException", "FARGATE is not served yet", func(in *sdk.RunTaskInput) { in.LaunchType = types.LaunchTypeFargate }},
+		{"InvalidParameterException", "Task definition does not support launch_type FARGATE.", func(in *sdk.RunTaskInput) { in.LaunchType = types.LaunchTypeFargate }},
 		{"InvalidParameterException", "Specifying both a launch type", func(in *sdk.RunTaskInput) {
 			in.LaunchType = types.LaunchTypeEc2
 			in.CapacityProviderStrategy = []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("x")}}
 		}},
-		{"UnsupportedFeatureException", "networkMode awsvpc", func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("vpc") }},
+		{"InvalidParameterException", "Network Configuration must be provided", func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("vpc") }},
+		{"UnsupportedFeatureException", "ashore.network-mode.awsvpc), which no container instance of the cluster c offers", func(in *sdk.RunTaskInput) {
+			in.TaskDefinition = aws.String("vpc")
+			in.NetworkConfiguration = &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"s"}}}
+		}},
 		{"UnsupportedFeatureException", "secrets (container 'a')", func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("secret") }},
 		{"UnsupportedFeatureException", "taskRoleArn", func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("role") }},
 		{"InvalidParameterException", "Task definition does not support launch_type EXTERNAL.", func(in *sdk.RunTaskInput) {

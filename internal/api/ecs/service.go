@@ -4,6 +4,7 @@
 // A handler reads a fresh snapshot, decides, and commits one transaction; it
 // calls nobody else. What hosts do with it they learn from the state itself.
 // RunTask and StartTask go through one placer, which places what waits together.
+// Tasks for which there is no room yet get it by the provisioner.
 package ecs
 
 import (
@@ -22,6 +23,7 @@ type Config struct {
 	// Endpoint is the base URL under which hosts reach this installation. Empty
 	// means: as the host that asks has reached it.
 	Endpoint string
+	Server   string           // names this process among an installation's servers; default: at random
 	Log      *slog.Logger     // default: slog.Default()
 	Now      func() time.Time // default: time.Now
 	Rand     *rand.Rand       // default: seeded at random
@@ -33,6 +35,7 @@ type Service struct {
 	store    *store.Store
 	site     fleet.Site
 	endpoint string
+	server   string
 	log      *slog.Logger
 	clock    func() time.Time
 	placer   *placer
@@ -49,8 +52,11 @@ func New(cfg Config) *Service {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
 	}
+	if cfg.Server == "" {
+		cfg.Server = fleet.NewID()
+	}
 	s := &Service{
-		store: cfg.Store, site: cfg.Store.Site(), endpoint: strings.TrimRight(cfg.Endpoint, "/"),
+		store: cfg.Store, site: cfg.Store.Site(), endpoint: strings.TrimRight(cfg.Endpoint, "/"), server: cfg.Server,
 		log: cfg.Log, clock: cfg.Now,
 	}
 	s.placer = newPlacer(s, cfg.Rand)

@@ -37,7 +37,7 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 		if err != nil {
 			return nil, err
 		}
-		if t := snap.Task(c.Name, id); ok && t != nil {
+		if t := taskNow(snap, c.Name, id); ok && t != nil {
 			out.Tasks = append(out.Tasks, s.taskOut(snap, t, tags))
 			continue
 		}
@@ -146,10 +146,14 @@ func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.Sto
 			return err
 		}
 		cluster = c.Name
-		if !ok || tx.Snapshot().Task(cluster, id) == nil {
+		if !ok || taskNow(tx.Snapshot(), cluster, id) == nil {
 			return invalid("The referenced task was not found.")
 		}
-		return report.Stop(tx, cluster, id, &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()})
+		wish := &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()}
+		if tx.Snapshot().WaitingTask(cluster, id) != nil {
+			return stopWaiting(tx, cluster, id, wish)
+		}
+		return report.Stop(tx, cluster, id, wish)
 	})
 	if err != nil {
 		return nil, err

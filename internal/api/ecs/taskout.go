@@ -15,17 +15,24 @@ func (s *Service) taskOut(snap *store.Snapshot, t *fleet.TaskState, tags bool) t
 	arn := s.site.TaskARN(t.Cluster, t.ID)
 	out := types.Task{
 		TaskArn: aws.String(arn), ClusterArn: aws.String(s.site.ClusterARN(t.Cluster)),
-		ContainerInstanceArn: aws.String(s.site.InstanceARN(t.Cluster, t.Instance)),
-		TaskDefinitionArn:    aws.String(s.site.TaskDefinitionARN(t.Family, t.Revision)),
-		LastStatus:           aws.String(string(t.Status())), DesiredStatus: aws.String(string(t.Desired())),
+		TaskDefinitionArn: aws.String(s.site.TaskDefinitionARN(t.Family, t.Revision)),
+		LastStatus:        aws.String(string(t.Status())), DesiredStatus: aws.String(string(t.Desired())),
 		LaunchType: t.LaunchType, CreatedAt: aws.Time(t.CreatedAt), Group: text(t.Group), StartedBy: text(t.StartedBy),
 		Cpu: aws.String(strconv.Itoa(t.Reserve.CPU)), Memory: aws.String(strconv.Itoa(t.Reserve.Memory)),
 		EnableExecuteCommand: t.EnableExecuteCommand, HealthStatus: types.HealthStatusUnknown, Version: 1,
 		Attachments: []types.Attachment{}, Attributes: []types.Attribute{}, Tags: []types.Tag{},
 		InferenceAccelerators: []types.InferenceAccelerator{},
 	}
+	if t.Instance != "" {
+		out.ContainerInstanceArn = aws.String(s.site.InstanceARN(t.Cluster, t.Instance))
+	}
+	out.CapacityProviderName, out.PlatformVersion, out.PlatformFamily = text(t.CapacityProvider), text(t.PlatformVersion), text(t.PlatformFamily)
+	if e := t.EphemeralStorage; e != nil {
+		out.EphemeralStorage = e
+		out.FargateEphemeralStorage = &types.TaskEphemeralStorage{SizeInGiB: e.SizeInGiB}
+	}
 	if tags {
-		out.Tags = orEmpty(t.Tags)
+		out.Tags = orEmpty(t.CurrentTags())
 	}
 	if i := snap.Instance(t.Cluster, t.Instance); i != nil {
 		if v, ok := i.Attribute("ecs.cpu-architecture"); ok {

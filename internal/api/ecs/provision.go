@@ -1,0 +1,187 @@
+package ecs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// Tasks of a capacity provider with managed scaling wait, PROVISIONING, until a
+// host has room for them. One server watches for that, the leader: whenever
+// something has changed that could make room it looks whether what waits fits
+// now, and hands what does to its own placer.
+
+// provision leads, or waits to, until ctx or the store ends.
+func (s *Service) provision(ctx context.Context) error {
+	for {
+		err := s.store.Lead(ctx, "provisioner", s.server, s.watchForRoom)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case s.store.Err() != nil:
+			return s.store.Err()
+		case err != nil && !errors.Is(err, store.ErrDeposed):
+			s.log.Warn("provisioner", "err", err)
+		}
+		if pause(ctx, time.Second) != nil {
+			return nil
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// watchForRoom is the leader's loop. It looks at the state, never at what the
+// change says, so a change missed costs nothing but the time to the next.
+func (s *Service) watchForRoom(ctx context.Context, term *store.Term) error {
+	snap, feed := s.store.Follow()
+	due := map[string]bool{}
+	for cluster := range snap.Clusters("") {
+		due[cluster] = snap.Counts(cluster).Waiting > 0
+	}
+	for {
+		start := time.Now()
+		looked := false
+		for cluster, is := range due {
+			if is {
+				looked = true
+				if err := s.settle(ctx, term, cluster); err != nil {
+					return err
+				}
+			}
+		}
+		// At most half of the time goes into looking in vain, however busy the
+		// cluster; what changes meanwhile comes as one.
+		if looked {
+			if err := pause(ctx, max(5*time.Millisecond, time.Since(start))); err != nil {
+				return err
+			}
+		}
+		a, err := feed.Next(ctx)
+		if err != nil {
+			return err
+		}
+		due = roomFor(a)
+	}
+}
+
+// roomFor names the clusters with tasks that wait in which an advance could have
+// made room.
+func roomFor(a store.Advance) map[string]bool {
+	due := map[string]bool{}
+	for _, c := range a.Changes {
+		if due[c.Cluster] || a.Next.Counts(c.Cluster).Waiting == 0 {
+			continue
+		}
+		switch c.Kind {
+		case store.InstanceChanged, store.SessionChanged:
+			due[c.Cluster] = true
+		case store.TaskChanged:
+			was, is := a.Prev.Task(c.Cluster, c.ID), a.Next.Task(c.Cluster, c.ID)
+			ended := was != nil && was.Holds() && (is == nil || !is.Holds())
+			// A task that waits since now was refused on an older state.
+			came := a.Prev.WaitingTask(c.Cluster, c.ID) == nil && a.Next.WaitingTask(c.Cluster, c.ID) != nil
+			due[c.Cluster] = ended || came
+		}
+	}
+	return due
+}
+
+// settle hands what fits by now to the placer, the oldest first.
+func (s *Service) settle(ctx context.Context, term *store.Term, cluster string) error {
+	snap := s.store.Snapshot()
+	for _, alike := range alike(snap, cluster) {
+		for len(alike) > 0 && s.fitsNow(s.store.Snapshot(), alike[0]) {
+			some := alike[:min(10, len(alike))]
+			alike = alike[len(some):]
+			w := &waiting{term: term, cluster: cluster}
+			for _, t := range some {
+				w.ids = append(w.ids, t.ID)
+			}
+			o, err := s.ordered(ctx, &order{waiting: w})
+			if err != nil {
+				return fmt.Errorf("place what waits in %s: %w", cluster, err)
+			}
+			s.log.Info("provisioner: placed tasks that waited", "cluster", cluster, "tasks", len(o.tasks), "tried", len(w.ids))
+			if len(o.tasks) < len(some) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// alike groups the tasks that wait by what they need, each group with its
+// oldest first, the groups by their oldest: where one does not fit, none of its
+// group does.
+func alike(snap *store.Snapshot, cluster string) [][]*fleet.Task {
+	var all []*fleet.Task
+	for t := range snap.WaitingTasks(cluster, "") {
+		all = append(all, t)
+	}
+	slices.SortStableFunc(all, func(a, b *fleet.Task) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	var out [][]*fleet.Task
+	at := map[string]int{}
+	for _, t := range all {
+		k := needs(t)
+		i, known := at[k]
+		if !known {
+			i = len(out)
+			at[k] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], t)
+	}
+	return out
+}
+
+// needs is equal for tasks that fit on the same hosts.
+func needs(t *fleet.Task) string {
+	overrides, err := json11.Marshal(t.Overrides)
+	if err != nil {
+		return t.ID // alone
+	}
+	k := fmt.Sprintf("%s:%d %s %s %s", t.Family, t.Revision, t.CapacityProvider, t.Group, overrides)
+	for _, c := range t.Constraints {
+		k += fmt.Sprintf(" %s %q", c.Type, aws.ToString(c.Expression))
+	}
+	return k
+}
+
+// fitsNow looks whether some host has room for a task that waits, without
+// keeping the placer from its work.
+func (s *Service) fitsNow(snap *store.Snapshot, t *fleet.Task) bool {
+	d, _ := snap.TaskDefinition(t.Family, t.Revision)
+	if d == nil {
+		return false
+	}
+	r := &round{placer: &placer{s: s, hosts: map[string]*candidates{}}, snap: snap, now: s.now()}
+	req, err := r.request(t, d, 1)
+	if err != nil {
+		s.log.Warn("provisioner: a task that waits can't be placed", "cluster", t.Cluster, "task", t.ID, "err", err)
+		return false
+	}
+	p := poolOf(d.Definition, t.CapacityProvider)
+	view := r.view(t.Cluster, r.candidates(t.Cluster, true), p)
+	return slices.ContainsFunc(view.IDs, func(id string) bool { return req.Fit(view.Host(id)) == placement.Reason("") })
+}

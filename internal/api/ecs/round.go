@@ -1,0 +1,453 @@
+package ecs
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// round is one run of the transaction's function.
+type round struct {
+	*placer
+	tx     *store.Tx
+	snap   *store.Snapshot
+	usage  map[string]*fleet.Usage // hosts that this round placed on, by cluster/id
+	queued map[string]int          // tasks that this round has let wait, by cluster
+	now    time.Time
+}
+
+func newRound(p *placer, tx *store.Tx) *round {
+	return &round{
+		placer: p, tx: tx, snap: tx.Snapshot(), now: p.s.now(),
+		usage: map[string]*fleet.Usage{}, queued: map[string]int{},
+	}
+}
+
+// serve places one order. Nothing is written for it where an error is returned.
+func (r *round) serve(o *order) error {
+	c, err := r.s.clusterTx(r.tx, o.launch.cluster)
+	if err != nil {
+		return err
+	}
+	o.cluster = c.Name
+	if o.token != "" {
+		if done, err := r.repeated(o); done || err != nil {
+			return err
+		}
+	}
+	d, st, err := r.s.definition(r.snap, o.definition)
+	if err != nil {
+		return client("TaskDefinition not found.")
+	}
+	store.Get(r.tx, store.TaskDefinitionStateKey(d.Family, d.Revision))
+	if definitionStatus(st) != types.TaskDefinitionStatusActive {
+		return client("TaskDefinition is inactive")
+	}
+	var lanes []lane
+	if !o.start {
+		if lanes, err = r.lanes(o, c, d); err != nil {
+			return err
+		}
+	}
+	task, err := r.task(o, d, st)
+	if err != nil {
+		return err
+	}
+	var out []placed
+	if o.start {
+		out, err = r.start(o, d, task)
+	} else {
+		out, err = r.run(o, lanes, d, task)
+	}
+	if err != nil {
+		return err
+	}
+	for n := range out {
+		if err := r.write(o, o.chosen[n], &out[n]); err != nil {
+			return err
+		}
+	}
+	if o.token != "" && len(o.tasks) > 0 {
+		return store.Put(r.tx, store.TokenKey(c.Name, o.token), &fleet.Token{
+			Operation: "RunTask", Request: o.request, Tasks: o.tasks, Failures: o.failures, CreatedAt: r.now,
+		})
+	}
+	return nil
+}
+
+// placed is a task of an order with its host, or, with no host in it, one that
+// waits.
+type placed struct {
+	task fleet.Task
+	on   placement.Choice
+}
+
+// write stores a task. One that is there already is this token's, whose record
+// has been cleaned away: it answers for itself.
+func (r *round) write(o *order, id string, p *placed) error {
+	t := &p.task
+	t.ID = id
+	o.tasks = append(o.tasks, id)
+	if r.snap.WaitingTask(t.Cluster, id) != nil {
+		return nil
+	}
+	if p.on.Instance == "" {
+		return store.Create(r.tx, store.WaitingTaskKey(t.Cluster, id), t)
+	}
+	if err := r.tx.Claim(store.HostGuard(t.Cluster, p.on.Instance)); err != nil {
+		return err
+	}
+	k := store.TaskKey(t.Cluster, id)
+	if store.Get(r.tx, k) != nil {
+		return nil
+	}
+	t.Instance, t.Reserve, t.Constraints = p.on.Instance, p.on.Reserve, nil
+	return store.Put(r.tx, k, t)
+}
+
+// repeated answers an order whose token was used before.
+func (r *round) repeated(o *order) (bool, error) {
+	t := store.Get(r.tx, store.TokenKey(o.cluster, o.token))
+	if t == nil {
+		return false, nil
+	}
+	if t.Request != o.request {
+		e := &types.ConflictException{Message: aws.String("The clientToken was used before in a request with different parameters: give a new one for a new request.")}
+		for _, id := range t.Tasks {
+			e.ResourceIds = append(e.ResourceIds, r.s.site.TaskARN(o.cluster, id))
+		}
+		return false, e
+	}
+	o.tasks, o.failures = t.Tasks, t.Failures
+	return true, nil
+}
+
+// task is what an order's tasks have in common: all but where they go.
+func (r *round) task(o *order, d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) (fleet.Task, error) {
+	def := d.Definition
+	none := fleet.Task{}
+	overrides, err := validOverrides(def, o.overrides)
+	if err != nil {
+		return none, err
+	}
+	if err := validAwsvpc(def, o.network); err != nil {
+		return none, err
+	}
+	if err := validVolumeConfigurations(def, o.volumes); err != nil {
+		return none, err
+	}
+	reserve, err := reservation(def, overrides)
+	if err != nil {
+		return none, err
+	}
+	group := o.group
+	if group == "" {
+		group = "family:" + d.Family
+	}
+	var tags []types.Tag
+	if o.propagate && st != nil {
+		tags = st.Tags
+	}
+	if o.managedTags {
+		tags = mergeTags(tags, []types.Tag{{Key: aws.String("aws:ecs:clusterName"), Value: aws.String(o.cluster)}})
+	}
+	tags = mergeTags(tags, o.tags)
+	if n := ownTags(tags); n > 50 {
+		return none, invalid("tags: a task can have at most 50 tags, not %d, the task definition's included.", n)
+	}
+	t := fleet.Task{
+		Cluster: o.cluster, Family: d.Family, Revision: d.Revision, CreatedAt: r.now, Group: group, StartedBy: o.startedBy,
+		Overrides: overrides, Reserve: reserve, Tags: tags, ReferenceID: o.referenceID, Volumes: o.volumes,
+		Constraints: o.constraints,
+	}
+	if o.network != nil {
+		t.Network = o.network.AwsvpcConfiguration
+	}
+	return t, nil
+}
+
+// ownTags counts the tags that count against the limit: not those of AWS's own
+// prefix.
+func ownTags(tags []types.Tag) int {
+	n := 0
+	for _, t := range tags {
+		if !strings.HasPrefix(*t.Key, "aws:") {
+			n++
+		}
+	}
+	return n
+}
+
+// request is what a host must have for a task of a definition.
+func (r *round) request(t *fleet.Task, d *fleet.TaskDefinition, count int) (placement.Request, error) {
+	gpus, err := gpus(d.Definition, t.Overrides)
+	if err != nil {
+		return placement.Request{}, err
+	}
+	need := d.RequiresAttributes
+	if d.Definition.NetworkMode == types.NetworkModeAwsvpc {
+		// What the stock agent says of itself is not enough: who attaches the
+		// interface is our own agent's matter.
+		need = slices.DeleteFunc(slices.Clone(need), func(a types.Attribute) bool { return *a.Name == capability+"task-eni" })
+		need = append(need, types.Attribute{Name: aws.String(offersAwsvpc)})
+	}
+	reserve := t.Reserve
+	reserve.GPUs = nil
+	return placement.Request{Count: count, Reserve: reserve, GPUs: gpus, Attributes: need}, nil
+}
+
+// containers gives a task's containers their ids, which follow from the task's.
+func containers(d *fleet.TaskDefinition, task string) []fleet.TaskContainer {
+	var out []fleet.TaskContainer
+	for i := range d.Definition.ContainerDefinitions {
+		name := aws.ToString(d.Definition.ContainerDefinitions[i].Name)
+		out = append(out, fleet.TaskContainer{Name: name, ID: uuid(fleet.DerivedID(task, name))})
+	}
+	return out
+}
+
+// run chooses hosts for RunTask's tasks, or lets them wait.
+func (r *round) run(o *order, lanes []lane, d *fleet.TaskDefinition, task fleet.Task) ([]placed, error) {
+	for i := range lanes {
+		t := task
+		if err := lanes[i].fits(o, d.Definition, &t); err != nil {
+			return nil, err
+		}
+	}
+	if err := notRunnable(d.Definition, task.Overrides); err != nil {
+		return nil, err
+	}
+	for i := range lanes {
+		if err := r.hasHosts(o.cluster, &lanes[i]); err != nil {
+			return nil, err
+		}
+	}
+	var out []placed
+	for i := range lanes {
+		t := task
+		if err := lanes[i].fits(o, d.Definition, &t); err != nil {
+			return nil, err
+		}
+		some, err := r.runLane(o, &lanes[i], d, t)
+		out = append(out, some...)
+		if err != nil {
+			r.release(o, out)
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// hasHosts refuses a lane that leads to no host at all.
+func (r *round) hasHosts(cluster string, l *lane) error {
+	if len(r.candidates(cluster, false).of(r, cluster, l.pool)) > 0 {
+		return nil
+	}
+	hosts := r.candidates(cluster, true)
+	if len(hosts.of(r, cluster, l.pool)) > 0 {
+		return nil
+	}
+	if err := r.offered(cluster, l.pool); err != nil {
+		return err
+	}
+	switch {
+	case l.waits:
+		return nil
+	case len(hosts.ids) == 0:
+		return invalid("No Container Instances were found in your cluster. To run tasks there, move a host into it: on the host, run ashore host move --cluster %s", cluster)
+	}
+	return invalid("No Container Instances were found in your capacity provider. (%s) A container instance belongs to it by the attribute %s=%s.",
+		l.provider, fleet.AttributeProvider, l.provider)
+}
+
+// offered refuses what no host of the cluster offers, whosever it is.
+func (r *round) offered(cluster string, p pool) error {
+	what := p.special()
+	if what == "" {
+		return nil
+	}
+	p.provider = ""
+	if len(r.candidates(cluster, true).of(r, cluster, p)) > 0 {
+		return nil
+	}
+	return unsupported("The task needs %s, which no container instance of the cluster %s offers.", what, cluster)
+}
+
+// runLane chooses hosts for a lane's tasks.
+func (r *round) runLane(o *order, l *lane, d *fleet.TaskDefinition, task fleet.Task) ([]placed, error) {
+	req, err := r.request(&task, d, l.count)
+	if err != nil {
+		return nil, err
+	}
+	var out []placed
+	taken := func(c placement.Choice) {
+		id := r.take(o, c)
+		t := task
+		t.Containers = containers(d, id)
+		out = append(out, placed{t, c})
+	}
+	hosts := r.candidates(o.cluster, false)
+	res := placement.Place(r.view(o.cluster, hosts, l.pool), req, r.rand, taken)
+	if res.Missing > 0 && hosts.rev != r.snap.Revision() {
+		req.Count = res.Missing
+		res = placement.Place(r.view(o.cluster, r.candidates(o.cluster, true), l.pool), req, r.rand, taken)
+	}
+	if l.waits {
+		for range res.Missing {
+			id := o.next()
+			t := task
+			t.Containers = containers(d, id)
+			out = append(out, placed{task: t})
+		}
+		return out, r.queue(o.cluster, res.Missing)
+	}
+	for range res.Missing {
+		o.failures = append(o.failures, r.failure(o.cluster, res.Nearest))
+	}
+	return out, nil
+}
+
+func (r *round) failure(cluster string, n placement.Rejection) fleet.Failure {
+	f := fleet.Failure{Reason: string(n.Reason), Detail: n.Detail}
+	if n.Instance != "" {
+		f.ARN = r.s.site.InstanceARN(cluster, n.Instance)
+	}
+	return f
+}
+
+// start checks the hosts that StartTask names.
+func (r *round) start(o *order, d *fleet.TaskDefinition, task fleet.Task) ([]placed, error) {
+	l := lane{launchType: types.LaunchTypeEc2, pool: poolOf(d.Definition, "")}
+	if err := l.fits(o, d.Definition, &task); err != nil {
+		return nil, err
+	}
+	if err := notRunnable(d.Definition, task.Overrides); err != nil {
+		return nil, err
+	}
+	if err := r.offered(o.cluster, l.pool); err != nil {
+		return nil, err
+	}
+	req, err := r.request(&task, d, 1)
+	if err != nil {
+		return nil, err
+	}
+	var out []placed
+	for _, ref := range o.instances {
+		_, id, ok := r.s.member("container-instance", &o.cluster, ref)
+		if !ok || r.snap.Instance(o.cluster, id) == nil {
+			arn := ref
+			if !fleet.IsARN(ref) {
+				arn = r.s.site.InstanceARN(o.cluster, ref)
+			}
+			o.failures = append(o.failures, fleet.Failure{ARN: arn, Reason: missing})
+			continue
+		}
+		c, refused := placement.On(id, r.host(o.cluster, id), req)
+		if refused != nil {
+			o.failures = append(o.failures, r.failure(o.cluster, *refused))
+			continue
+		}
+		t := task
+		t.LaunchType = r.launchTypeOn(o.cluster, c.Instance, d)
+		t.Containers = containers(d, r.take(o, c))
+		out = append(out, placed{t, c})
+	}
+	return out, nil
+}
+
+// launchTypeOn is the launch type of a task that StartTask put on a host, which
+// has none to ask for: the host's own, where the definition suits it.
+func (r *round) launchTypeOn(cluster, instance string, d *fleet.TaskDefinition) types.LaunchType {
+	_, external := r.snap.Instance(cluster, instance).Attribute("ecs.capability.external")
+	if external && slices.Contains(d.Compatibilities, types.CompatibilityExternal) {
+		return types.LaunchTypeExternal
+	}
+	return types.LaunchTypeEc2
+}
+
+// host is a host as the round sees it: the snapshot and what it placed itself.
+func (r *round) host(cluster, id string) placement.Host {
+	i := r.snap.Instance(cluster, id)
+	if i == nil {
+		return placement.Host{}
+	}
+	u, placed := r.usage[cluster+"/"+id]
+	if !placed {
+		u = r.snap.Usage(cluster, id)
+	}
+	return placement.Host{Instance: i, Usage: u, Connected: r.snap.Session(cluster, id) != nil}
+}
+
+// next names the order's next task.
+func (o *order) next() string {
+	id := o.taskID(o.cluster, len(o.chosen))
+	o.chosen = append(o.chosen, id)
+	return id
+}
+
+// take names the task of a choice and adds it to what its host has given away
+// in this round.
+func (r *round) take(o *order, c placement.Choice) string {
+	id := o.next()
+	r.reserve(o.cluster, id, c)
+	return id
+}
+
+func (r *round) reserve(cluster, task string, c placement.Choice) {
+	key := cluster + "/" + c.Instance
+	u, again := r.usage[key]
+	if !again {
+		u = &fleet.Usage{}
+		if old := r.snap.Usage(cluster, c.Instance); old != nil {
+			*u = *old
+			u.Holders, u.GPUs = maps.Clone(old.Holders), maps.Clone(old.GPUs)
+		}
+		r.usage[key] = u
+	}
+	u.CPU += c.Reserve.CPU
+	u.Memory += c.Reserve.Memory
+	if u.Holders == nil {
+		u.Holders = map[fleet.Port]string{}
+	}
+	if u.GPUs == nil {
+		u.GPUs = map[string]string{}
+	}
+	for _, p := range c.Reserve.Ports {
+		u.Holders[p] = task
+	}
+	for _, g := range c.Reserve.GPUs {
+		u.GPUs[g] = task
+	}
+}
+
+// release takes back what an order that is refused after all has taken.
+func (r *round) release(o *order, taken []placed) {
+	for i := range taken {
+		c := &taken[i].on
+		if c.Instance == "" {
+			continue
+		}
+		u := r.usage[o.cluster+"/"+c.Instance]
+		u.CPU -= c.Reserve.CPU
+		u.Memory -= c.Reserve.Memory
+		for _, p := range c.Reserve.Ports {
+			delete(u.Holders, p)
+		}
+		for _, g := range c.Reserve.GPUs {
+			delete(u.GPUs, g)
+		}
+	}
+	o.chosen, o.failures = nil, nil
+}
+
+// uuid gives 32 hex digits the form of a UUID, which containers' ids have.
+func uuid(hex string) string {
+	return hex[:8] + "-" + hex[8:12] + "-" + hex[12:16] + "-" + hex[16:20] + "-" + hex[20:]
+}
