@@ -4,6 +4,8 @@ LDFLAGS := -s -w -X github.com/ashore/ashore/internal/version.Number=$(VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
 # More arguments for ashore, such as make up ARGS="--cluster MyCluster".
 ARGS ?=
+# How long make test lets each fuzz target run.
+FUZZTIME ?= 3s
 
 .DEFAULT_GOAL := help
 .PHONY: up down test soak bench lint build dist help
@@ -21,9 +23,11 @@ test: build ## everything, with real containers; installs what it needs
 	@echo "gofmt"; bad=$$(gofmt -l cmd internal test); if [ -n "$$bad" ]; then echo "not formatted: $$bad"; exit 1; fi
 	go vet ./...
 	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -timeout 20m ./...
+	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-soak: ## the tests that kill servers and etcd, for minutes instead of seconds
+soak: ## the tests that kill servers and etcd, and the fuzz targets, for minutes instead of seconds
 	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store
+	FUZZTIME=60s scripts/fuzz.sh
 
 bench: build ## measure, print a table, write dist/bench.json
 	scripts/ensure-engine.sh

@@ -37,7 +37,7 @@ func send(ctx context.Context, c *sdk.Client, operation string, fill func(in ref
 }
 
 // Every operation refuses an input that lacks what the model requires, and names
-// it. Without Operation.Check in the front door some answer other things (seen).
+// it, by ECS's own text or by the model's rule.
 func TestRequiredMembers(t *testing.T) {
 	a := apitest.Start(t)
 	createCluster(t, a, "default")
@@ -72,6 +72,8 @@ func mentions(message, member string) bool {
 	return strings.Contains(plain(message), plain(member))
 }
 
+// Without Operation.Check in the front door both are taken for something else
+// (seen).
 func TestUnknownEnums(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()

@@ -1,11 +1,7 @@
 package ecs
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
-	"strings"
-
+	"github.com/ashore/ashore/internal/api/pagetoken"
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
@@ -15,14 +11,13 @@ import (
 type page struct {
 	after string
 	limit int
-	scope [8]byte
+	scope pagetoken.Scope
 }
 
 // pageOf reads maxResults (1 to 100) and nextToken. filters are the operation
 // and everything that selects what is listed.
 func pageOf(maxResults *int32, nextToken *string, filters ...string) (page, error) {
-	sum := sha256.Sum256([]byte(strings.Join(filters, "\x00")))
-	p := page{limit: 100, scope: [8]byte(sum[:8])}
+	p := page{limit: 100, scope: pagetoken.For(filters...)}
 	if maxResults != nil {
 		if *maxResults < 1 || *maxResults > 100 {
 			return page{}, invalid("maxResults must be between 1 and 100, not %d.", *maxResults)
@@ -32,17 +27,17 @@ func pageOf(maxResults *int32, nextToken *string, filters ...string) (page, erro
 	if nextToken == nil || *nextToken == "" {
 		return p, nil
 	}
-	data, err := base64.RawURLEncoding.DecodeString(*nextToken)
-	if err != nil || len(data) < len(p.scope) || !bytes.Equal(data[:len(p.scope)], p.scope[:]) {
+	after, err := p.scope.Read(*nextToken)
+	if err != nil {
 		return page{}, invalid("Invalid token: nextToken is not one that this operation gave for these parameters.")
 	}
-	p.after = string(data[len(p.scope):])
+	p.after = after
 	return p, nil
 }
 
 // token returns the token that goes on after key.
 func (p page) token(key string) *string {
-	return aws.String(base64.RawURLEncoding.EncodeToString(append(p.scope[:len(p.scope):len(p.scope)], key...)))
+	return aws.String(p.scope.Token(key))
 }
 
 // take collects up to the page's limit of keys; next is nil at the end.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -114,12 +115,23 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(t.UnixMilli())/1000, 'f', -1, 64), nil
 }
 
-// UnmarshalJSON reads a number of seconds.
+// farthest is how many seconds from 1970 a time may be, either way: its year has
+// at most four digits.
+const farthest = 253402300799
+
+// UnmarshalJSON reads a number of seconds. As everywhere in JSON a null leaves
+// it as it is.
 func (t *Time) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	f, err := strconv.ParseFloat(string(data), 64)
 	if err != nil {
 		return fmt.Errorf("timestamp: %w", err)
 	}
-	t.Time = time.UnixMilli(int64(f*1000 + 0.5)).UTC()
+	if !(math.Abs(f) <= farthest) {
+		return fmt.Errorf("timestamp: %g is too far from now", f)
+	}
+	t.Time = time.UnixMilli(int64(math.Round(f * 1000))).UTC()
 	return nil
 }
