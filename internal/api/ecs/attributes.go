@@ -61,7 +61,25 @@ func requiredAttributes(def *sdk.RegisterTaskDefinitionInput) []types.Attribute 
 			add(capability+"docker-plugin."+driver, remoteAPI+"1.25")
 		case v.EfsVolumeConfiguration != nil:
 			add(capability+"efs", remoteAPI+"1.25")
+			if v.EfsVolumeConfiguration.AuthorizationConfig != nil || v.EfsVolumeConfiguration.TransitEncryption == types.EFSTransitEncryptionEnabled {
+				add(capability + "efsAuth")
+			}
+		case v.FsxWindowsFileServerVolumeConfiguration != nil:
+			add(capability + "fsxWindowsFileServer")
+		case v.S3filesVolumeConfiguration != nil:
+			add(capability + "storage.s3-files")
+		case aws.ToBool(v.ConfiguredAtLaunch):
+			add(capability + "storage.ebs-task-volume-attach")
 		}
+	}
+	if def.ProxyConfiguration != nil {
+		add(capability + "aws-appmesh")
+	}
+	if len(def.InferenceAccelerators) > 0 {
+		add(capability + "task-eia")
+	}
+	if aws.ToBool(def.EnableFaultInjection) {
+		add(capability + "fault-injection")
 	}
 	if def.RuntimePlatform != nil {
 		switch def.RuntimePlatform.CpuArchitecture {
@@ -69,6 +87,9 @@ func requiredAttributes(def *sdk.RegisterTaskDefinitionInput) []types.Attribute 
 			need["ecs.cpu-architecture"] = "x86_64"
 		case types.CPUArchitectureArm64:
 			need["ecs.cpu-architecture"] = "arm64"
+		}
+		if windows(def.RuntimePlatform.OperatingSystemFamily) {
+			need["ecs.os-type"] = "windows"
 		}
 	}
 	for i := range def.ContainerDefinitions {
@@ -95,6 +116,29 @@ func containerAttributes(def *sdk.RegisterTaskDefinitionInput, c *types.Containe
 		if l.LogDriver == types.LogDriverAwslogs && def.ExecutionRoleArn != nil {
 			add(capability + "execution-role-awslogs")
 		}
+		for _, o := range l.SecretOptions {
+			add(capability + "secrets." + secretStore(o) + ".bootstrap.log-driver")
+		}
+		if _, ok := l.Options["log-driver-buffer-limit"]; ok && l.LogDriver == types.LogDriverAwsfirelens {
+			add(capability + "logging-driver.awsfirelens.log-driver-buffer-limit")
+		}
+	}
+	for _, o := range c.DockerSecurityOptions {
+		switch kind, _, _ := strings.Cut(o, ":"); kind {
+		case "apparmor":
+			add(oldCapability + "apparmor")
+		case "label":
+			add(oldCapability + "selinux")
+		case "credentialspec":
+			add(capability + "gmsa")
+		}
+	}
+	for _, spec := range c.CredentialSpecs {
+		if strings.HasPrefix(spec, "credentialspecdomainless:") {
+			add(capability + "gmsa-domainless")
+		} else {
+			add(capability + "gmsa")
+		}
 	}
 	if aws.ToBool(c.Privileged) {
 		add(oldCapability + "privileged-container")
@@ -108,7 +152,7 @@ func containerAttributes(def *sdk.RegisterTaskDefinitionInput, c *types.Containe
 	if c.HealthCheck != nil {
 		add(capability+"container-health-check", remoteAPI+"1.24")
 	}
-	if len(c.DependsOn) > 0 || c.StartTimeout != nil {
+	if len(c.DependsOn) > 0 || c.StartTimeout != nil || c.StopTimeout != nil {
 		add(capability + "container-ordering")
 	}
 	if c.RestartPolicy != nil && aws.ToBool(c.RestartPolicy.Enabled) {
@@ -128,11 +172,7 @@ func containerAttributes(def *sdk.RegisterTaskDefinitionInput, c *types.Containe
 		}
 	}
 	for _, s := range c.Secrets {
-		if strings.Contains(aws.ToString(s.ValueFrom), ":secretsmanager:") {
-			add(capability + "secrets.asm.environment-variables")
-		} else {
-			add(capability + "secrets.ssm.environment-variables")
-		}
+		add(capability + "secrets." + secretStore(s) + ".environment-variables")
 	}
 	if len(c.EnvironmentFiles) > 0 {
 		add(capability + "env-files.s3")
@@ -142,11 +182,22 @@ func containerAttributes(def *sdk.RegisterTaskDefinitionInput, c *types.Containe
 	}
 	if f := c.FirelensConfiguration; f != nil {
 		add(capability + "firelens." + string(f.Type))
+		if t := f.Options["config-file-type"]; t != "" {
+			add(capability + "firelens.options.config." + t)
+		}
 	}
-	if image := aws.ToString(c.Image); strings.Contains(image, ".dkr.ecr.") && strings.Contains(image, ".amazonaws.com") {
+	if ecrImage(aws.ToString(c.Image)) {
 		add(oldCapability+"ecr-auth", remoteAPI+"1.19")
 		if def.ExecutionRoleArn != nil {
 			add(capability + "execution-role-ecr-pull")
 		}
 	}
+}
+
+// secretStore names the store that a secret comes from, as agents do.
+func secretStore(s types.Secret) string {
+	if strings.Contains(aws.ToString(s.ValueFrom), ":secretsmanager:") {
+		return "asm"
+	}
+	return "ssm"
 }

@@ -1,9 +1,9 @@
 package ecs
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -14,6 +14,9 @@ import (
 // a description shows it and nobody later has to know the defaults. What it
 // changes it copies first: the lists are the request's.
 func normalize(def *sdk.RegisterTaskDefinitionInput) {
+	for _, p := range []**string{&def.TaskRoleArn, &def.ExecutionRoleArn, &def.Cpu, &def.Memory} {
+		*p = orAbsent(*p)
+	}
 	def.ContainerDefinitions = slices.Clone(def.ContainerDefinitions)
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
@@ -36,8 +39,20 @@ func normalize(def *sdk.RegisterTaskDefinitionInput) {
 			q.RestartAttemptPeriod = orDefault(q.RestartAttemptPeriod, 300)
 			c.RestartPolicy = &q
 		}
+		// A log router reads other containers' sockets, so it is root unless told.
+		if c.FirelensConfiguration != nil && c.User == nil {
+			c.User = aws.String("0")
+		}
 	}
-	def.Volumes, def.PlacementConstraints = orEmpty(def.Volumes), orEmpty(def.PlacementConstraints)
+	def.Volumes, def.PlacementConstraints = slices.Clone(orEmpty(def.Volumes)), orEmpty(def.PlacementConstraints)
+	for i := range def.Volumes {
+		normalizeVolume(&def.Volumes[i])
+	}
+	if p := def.ProxyConfiguration; p != nil {
+		q := *p
+		q.Type = cmp.Or(q.Type, types.ProxyConfigurationTypeAppmesh)
+		def.ProxyConfiguration = &q
+	}
 	// What can't be parsed stays as it is, for the check to name.
 	if n, err := cpuUnits(aws.ToString(def.Cpu)); err == nil && n > 0 {
 		def.Cpu = aws.String(strconv.Itoa(n))
@@ -62,49 +77,38 @@ func normalizePort(p *types.PortMapping, mode types.NetworkMode) {
 	}
 }
 
+// normalizeVolume gives a volume that says nothing more a path on the host that
+// is assigned there, and the other kinds their defaults.
+func normalizeVolume(v *types.Volume) {
+	if d := v.DockerVolumeConfiguration; d != nil {
+		e := *d
+		e.Scope = cmp.Or(e.Scope, types.ScopeTask)
+		v.DockerVolumeConfiguration = &e
+	}
+	if e := v.EfsVolumeConfiguration; e != nil {
+		f := *e
+		if aws.ToString(f.RootDirectory) == "" {
+			f.RootDirectory = aws.String("/")
+		}
+		v.EfsVolumeConfiguration = &f
+	}
+	if v.DockerVolumeConfiguration == nil && v.EfsVolumeConfiguration == nil && v.FsxWindowsFileServerVolumeConfiguration == nil &&
+		v.S3filesVolumeConfiguration == nil && !aws.ToBool(v.ConfiguredAtLaunch) && v.Host == nil {
+		v.Host = &types.HostVolumeProperties{}
+	}
+}
+
+// orAbsent takes an empty string, which templates leave behind, for none.
+func orAbsent(p *string) *string {
+	if aws.ToString(p) == "" {
+		return nil
+	}
+	return p
+}
+
 func orDefault(p *int32, v int32) *int32 {
 	if p == nil {
 		return &v
 	}
 	return p
-}
-
-// cpuUnits reads a task's cpu: units ("256") or vCPUs (".25 vCPU"). Empty is 0.
-func cpuUnits(s string) (int, error) {
-	t := strings.ToLower(strings.TrimSpace(s))
-	if t == "" {
-		return 0, nil
-	}
-	if v, ok := strings.CutSuffix(t, "vcpu"); ok {
-		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
-		if err != nil || f <= 0 || f > 1024 {
-			return 0, client("Invalid 'cpu' setting for task: %q is neither CPU units nor vCPUs.", s)
-		}
-		return int(f * 1024), nil
-	}
-	n, err := strconv.Atoi(t)
-	if err != nil || n <= 0 || n > 1<<20 {
-		return 0, client("Invalid 'cpu' setting for task: %q is neither CPU units nor vCPUs.", s)
-	}
-	return n, nil
-}
-
-// memoryMiB reads a task's memory: MiB ("512") or GB ("1 GB"). Empty is 0.
-func memoryMiB(s string) (int, error) {
-	t := strings.ToLower(strings.TrimSpace(s))
-	if t == "" {
-		return 0, nil
-	}
-	if v, ok := strings.CutSuffix(t, "gb"); ok {
-		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
-		if err != nil || f <= 0 || f > 1<<20 {
-			return 0, client("Invalid 'memory' setting for task: %q is neither MiB nor GB.", s)
-		}
-		return int(f * 1024), nil
-	}
-	n, err := strconv.Atoi(t)
-	if err != nil || n <= 0 || n > 1<<30 {
-		return 0, client("Invalid 'memory' setting for task: %q is neither MiB nor GB.", s)
-	}
-	return n, nil
 }

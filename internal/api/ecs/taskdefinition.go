@@ -20,27 +20,14 @@ const maxDefinition = 64 << 10
 
 // RegisterTaskDefinition stores a family's next revision.
 func (s *Service) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTaskDefinitionInput) (*sdk.RegisterTaskDefinitionOutput, error) {
-	def := *in
-	def.Tags = nil
 	if err := validTags(in.Tags); err != nil {
 		return nil, err
 	}
-	normalize(&def)
-	if err := validDefinition(&def); err != nil {
-		return nil, err
-	}
-	size, err := json11.Marshal(&def)
+	def, compatible, err := define(in)
 	if err != nil {
 		return nil, err
 	}
-	if len(size) > maxDefinition {
-		return nil, client("The task definition has %d bytes; its size can't exceed %d.", len(size), maxDefinition)
-	}
-	compatible, err := compatibilities(&def)
-	if err != nil {
-		return nil, err
-	}
-	reserve, err := reservation(&def, nil)
+	reserve, err := reservation(def, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +42,7 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTa
 		next.Latest++
 		made = &fleet.TaskDefinition{
 			Family: family, Revision: next.Latest, RegisteredAt: s.now(), RegisteredBy: frontdoor.CallerFrom(ctx).Principal.ARN,
-			Definition: &def, Compatibilities: compatible, RequiresAttributes: requiredAttributes(&def), Reserve: reserve,
+			Definition: def, Compatibilities: compatible, RequiresAttributes: requiredAttributes(def), Reserve: reserve,
 		}
 		if err := store.Put(tx, fk, &next); err != nil {
 			return err
@@ -72,6 +59,29 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTa
 		return nil, err
 	}
 	return &sdk.RegisterTaskDefinitionOutput{TaskDefinition: s.definitionOut(made, nil), Tags: orEmpty(in.Tags)}, nil
+}
+
+// define checks what is to be registered. It returns it as it is stored, with
+// the launch types that it suits.
+func define(in *sdk.RegisterTaskDefinitionInput) (*sdk.RegisterTaskDefinitionInput, []types.Compatibility, error) {
+	def := *in
+	def.Tags = nil
+	normalize(&def)
+	if err := validDefinition(&def); err != nil {
+		return nil, nil, err
+	}
+	size, err := json11.Marshal(&def)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(size) > maxDefinition {
+		return nil, nil, client("The task definition has %d bytes; its size can't exceed %d.", len(size), maxDefinition)
+	}
+	compatible, err := compatibilities(&def)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &def, compatible, nil
 }
 
 // DescribeTaskDefinition describes a revision, or a family's latest ACTIVE one.

@@ -147,7 +147,7 @@ func TestTaskDefinitionRules(t *testing.T) {
 		},
 		"is greater than the task's (8 MiB)": func(in *sdk.RegisterTaskDefinitionInput) { in.Memory = aws.String("8") },
 		"'cpu' setting for task":             func(in *sdk.RegisterTaskDefinitionInput) { in.Cpu = aws.String("lots") },
-		"Fargate only supports network mode 'awsvpc'.": func(in *sdk.RegisterTaskDefinitionInput) {
+		"Fargate only supports network mode ‘awsvpc’.": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.RequiresCompatibilities = []types.Compatibility{"FARGATE"}
 		},
 		"External does not support network mode 'awsvpc'": func(in *sdk.RegisterTaskDefinitionInput) {
@@ -168,11 +168,12 @@ func TestTaskDefinitionRules(t *testing.T) {
 func TestRequiredAttributes(t *testing.T) {
 	a := apitest.Start(t)
 	in := &sdk.RegisterTaskDefinitionInput{
-		Family: aws.String("f"), Cpu: aws.String(".25 vCPU"), Memory: aws.String("1 GB"), NetworkMode: types.NetworkModeAwsvpc,
+		Family: aws.String("f"), ExecutionRoleArn: aws.String("role"), Cpu: aws.String(".25 vCPU"), Memory: aws.String("1 GB"), NetworkMode: types.NetworkModeAwsvpc,
 		RuntimePlatform: &types.RuntimePlatform{CpuArchitecture: types.CPUArchitectureArm64},
 		ContainerDefinitions: []types.ContainerDefinition{{
 			Name: aws.String("a"), Image: aws.String("1.dkr.ecr.us-east-1.amazonaws.com/x"), MemoryReservation: aws.Int32(16),
-			LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs}, HealthCheck: &types.HealthCheck{Command: []string{"CMD", "true"}},
+			LogConfiguration: &types.LogConfiguration{LogDriver: types.LogDriverAwslogs,
+				Options: map[string]string{"awslogs-group": "g", "awslogs-region": "r", "awslogs-stream-prefix": "p"}}, HealthCheck: &types.HealthCheck{Command: []string{"CMD", "true"}},
 		}},
 	}
 	out := must[*sdk.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(t.Context(), in)).TaskDefinition
@@ -190,7 +191,8 @@ func TestRequiredAttributes(t *testing.T) {
 	want := []string{
 		"com.amazonaws.ecs.capability.docker-remote-api.1.19", "com.amazonaws.ecs.capability.docker-remote-api.1.21",
 		"com.amazonaws.ecs.capability.docker-remote-api.1.24", "com.amazonaws.ecs.capability.ecr-auth",
-		"com.amazonaws.ecs.capability.logging-driver.awslogs", "ecs.capability.container-health-check", "ecs.capability.task-cpu-mem-limit",
+		"com.amazonaws.ecs.capability.logging-driver.awslogs", "ecs.capability.container-health-check",
+		"ecs.capability.execution-role-awslogs", "ecs.capability.execution-role-ecr-pull", "ecs.capability.task-cpu-mem-limit",
 		"ecs.capability.task-eni", "ecs.cpu-architecture=arm64",
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -1,0 +1,191 @@
+package ecs
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// steps are sizes in MiB: from, to, and the step between. Where the step is
+// 0, each is twice the one before.
+type steps struct{ from, to, step int }
+
+func (s steps) has(n int) bool {
+	if n < s.from || n > s.to {
+		return false
+	}
+	if s.step > 0 {
+		return (n-s.from)%s.step == 0
+	}
+	for v := s.from; v <= s.to; v *= 2 {
+		if v == n {
+			return true
+		}
+	}
+	return false
+}
+
+// fargateMemory lists, by CPU units, the memory that ECS's Fargate offers.
+var fargateMemory = map[int]steps{
+	256: {512, 2048, 0}, 512: {1024, 4096, 1024}, 1024: {2048, 8192, 1024}, 2048: {4096, 16384, 1024},
+	4096: {8192, 30720, 1024}, 8192: {16384, 61440, 4096}, 16384: {32768, 122880, 8192},
+	32768: {61440, 249856, 8192},
+}
+
+// fargateDrivers are the log drivers of Fargate.
+var fargateDrivers = []types.LogDriver{types.LogDriverAwslogs, types.LogDriverSplunk, types.LogDriverAwsfirelens}
+
+func fargateRefusal(def *sdk.RegisterTaskDefinitionInput) error {
+	if def.NetworkMode != types.NetworkModeAwsvpc {
+		return client("Fargate only supports network mode ‘awsvpc’.")
+	}
+	if err := fargateSize(def); err != nil {
+		return err
+	}
+	switch {
+	case len(def.PlacementConstraints) > 0:
+		return client("Tasks using the Fargate launch type do not support placementConstraints.")
+	case len(def.InferenceAccelerators) > 0:
+		return client("Tasks using the Fargate launch type do not support inferenceAccelerators.")
+	case def.IpcMode != "":
+		return client("Tasks using the Fargate launch type do not support ipcMode.")
+	case def.PidMode == types.PidModeHost:
+		return client("Tasks using the Fargate launch type do not support pidMode 'host': the only valid value is task.")
+	}
+	for i := range def.Volumes {
+		v := &def.Volumes[i]
+		switch {
+		case v.Host != nil && v.Host.SourcePath != nil:
+			return client("host.sourcePath should not be set for volumes in Fargate. (volume '%s')", *v.Name)
+		case v.DockerVolumeConfiguration != nil:
+			return client("dockerVolumeConfiguration should not be set for volumes in Fargate. (volume '%s')", *v.Name)
+		case v.FsxWindowsFileServerVolumeConfiguration != nil:
+			return client("fsxWindowsFileServerVolumeConfiguration should not be set for volumes in Fargate. (volume '%s')", *v.Name)
+		}
+	}
+	for i := range def.ContainerDefinitions {
+		if err := fargateContainer(def, &def.ContainerDefinitions[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fargateSize(def *sdk.RegisterTaskDefinitionInput) error {
+	cpu, err := cpuUnits(aws.ToString(def.Cpu))
+	if err != nil {
+		return err
+	}
+	memory, err := memoryMiB(aws.ToString(def.Memory))
+	if err != nil {
+		return err
+	}
+	switch {
+	case cpu == 0:
+		return client("Fargate requires that 'cpu' be defined at the task level.")
+	case memory == 0:
+		return client("Fargate requires that 'memory' be defined at the task level.")
+	case !fargateMemory[cpu].has(memory):
+		return client("No Fargate configuration exists for given values: %d CPU, %d memory. See the Amazon ECS documentation for the valid values.", cpu, memory)
+	}
+	p := def.RuntimePlatform
+	if p == nil || !windows(p.OperatingSystemFamily) {
+		return nil
+	}
+	switch {
+	case strings.HasPrefix(string(p.OperatingSystemFamily), "WINDOWS_SERVER_2016"), strings.Contains(string(p.OperatingSystemFamily), "2004"), strings.Contains(string(p.OperatingSystemFamily), "20H2"):
+		return client("Fargate does not support the operatingSystemFamily %s.", p.OperatingSystemFamily)
+	case cpu < 1024 || cpu > 4096:
+		return client("No Fargate configuration exists for given values: %d CPU, %d memory. With Windows containers, cpu must be from 1 vCPU to 4 vCPU.", cpu, memory)
+	case def.PidMode != "":
+		return client("Tasks using the Fargate launch type do not support pidMode for Windows containers.")
+	}
+	return nil
+}
+
+func fargateContainer(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition) error {
+	field := ""
+	switch l := c.LinuxParameters; {
+	case aws.ToBool(c.Privileged):
+		field = "privileged"
+	case len(c.Links) > 0:
+		field = "links"
+	case requiresOf(c, types.ResourceTypeGpu):
+		return client("Tasks using the Fargate launch type do not support GPU resource requirements. (container '%s')", *c.Name)
+	case len(c.ResourceRequirements) > 0:
+		field = "resourceRequirements"
+	case aws.ToBool(c.DisableNetworking):
+		field = "disableNetworking"
+	case len(c.DnsServers) > 0:
+		field = "dnsServers"
+	case len(c.DnsSearchDomains) > 0:
+		field = "dnsSearchDomains"
+	case len(c.ExtraHosts) > 0:
+		field = "extraHosts"
+	case c.Hostname != nil:
+		field = "hostname"
+	case len(c.DockerSecurityOptions) > 0:
+		field = "dockerSecurityOptions"
+	case l != nil && len(l.Devices) > 0:
+		field = "linuxParameters.devices"
+	case l != nil && l.SharedMemorySize != nil:
+		field = "linuxParameters.sharedMemorySize"
+	case l != nil && l.MaxSwap != nil:
+		field = "linuxParameters.maxSwap"
+	case l != nil && l.Swappiness != nil:
+		field = "linuxParameters.swappiness"
+	case l != nil && l.Capabilities != nil && slices.ContainsFunc(l.Capabilities.Add, func(n string) bool { return n != "SYS_PTRACE" }):
+		field = "linuxParameters.capabilities.add other than SYS_PTRACE"
+	case c.FirelensConfiguration != nil && c.FirelensConfiguration.Options["config-file-type"] == "s3":
+		field = "firelensConfiguration.options config-file-type s3"
+	}
+	if field != "" {
+		return client("Tasks using the Fargate launch type do not support %s. (container '%s')", field, *c.Name)
+	}
+	switch {
+	case aws.ToInt32(c.StopTimeout) > 120:
+		return client("Tasks using the Fargate launch type must have a container stop timeout of less than 120 seconds.")
+	case c.StopTimeout != nil && *c.StopTimeout < 2:
+		return client("Tasks using the Fargate launch type must have a container stopTimeout of at least 2 seconds. (container '%s')", *c.Name)
+	case c.StartTimeout != nil && (*c.StartTimeout < 2 || *c.StartTimeout > 120):
+		return client("Tasks using the Fargate launch type must have a container startTimeout between 2 and 120 seconds. (container '%s')", *c.Name)
+	}
+	return fargateRole(def, c)
+}
+
+// fargateRole checks logs, and that what Fargate fetches before a container
+// starts has a role to be fetched with.
+func fargateRole(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition) error {
+	what := ""
+	if l := c.LogConfiguration; l != nil {
+		switch {
+		case !slices.Contains(fargateDrivers, l.LogDriver):
+			return notADriver(l.LogDriver, fargateDrivers)
+		case l.LogDriver == types.LogDriverAwslogs && l.Options["awslogs-stream-prefix"] == "":
+			return client("Log driver awslogs requires options: awslogs-stream-prefix")
+		case l.LogDriver == types.LogDriverAwslogs:
+			what = "log driver awslogs"
+		}
+	}
+	if ecrImage(aws.ToString(c.Image)) {
+		what = "ECR images"
+	}
+	if len(c.EnvironmentFiles) > 0 {
+		what = "environmentFiles"
+	}
+	if what != "" && def.ExecutionRoleArn == nil {
+		return client("Fargate requires task definition to have execution role ARN to support %s.", what)
+	}
+	return nil
+}
+
+func ecrImage(image string) bool {
+	return strings.Contains(image, ".dkr.ecr.") && strings.Contains(image, ".amazonaws.com")
+}
+
+func requiresOf(c *types.ContainerDefinition, typ types.ResourceType) bool {
+	return slices.ContainsFunc(c.ResourceRequirements, func(r types.ResourceRequirement) bool { return r.Type == typ })
+}

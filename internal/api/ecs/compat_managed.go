@@ -1,0 +1,66 @@
+package ecs
+
+import (
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// managedDrivers are the log drivers of managed instances.
+var managedDrivers = append(slices.Clone(fargateDrivers), types.LogDriverJsonFile)
+
+func managedRefusal(def *sdk.RegisterTaskDefinitionInput) error {
+	switch {
+	case def.NetworkMode != types.NetworkModeAwsvpc && def.NetworkMode != types.NetworkModeHost:
+		return client("Managed instances only support network modes 'awsvpc' and 'host'.")
+	case def.Cpu == nil || def.Memory == nil:
+		return client("Managed instances require that 'cpu' and 'memory' be defined at the task level.")
+	case def.RuntimePlatform != nil && windows(def.RuntimePlatform.OperatingSystemFamily):
+		return client("Managed instances do not support Windows containers.")
+	case def.IpcMode != "":
+		return client("Managed instances do not support 'ipcMode'.")
+	case def.EphemeralStorage != nil:
+		return client("Managed instances do not support 'ephemeralStorage'.")
+	case def.ProxyConfiguration != nil:
+		return client("Managed instances do not support 'proxyConfiguration'.")
+	case len(def.InferenceAccelerators) > 0:
+		return client("Managed instances do not support 'inferenceAccelerators'.")
+	}
+	for i := range def.Volumes {
+		if v := &def.Volumes[i]; v.DockerVolumeConfiguration != nil || v.FsxWindowsFileServerVolumeConfiguration != nil {
+			return client("Managed instances do not support the configuration of volume '%s'.", *v.Name)
+		}
+	}
+	for i := range def.ContainerDefinitions {
+		c := &def.ContainerDefinitions[i]
+		field := ""
+		switch l := c.LinuxParameters; {
+		case len(c.Links) > 0:
+			field = "links"
+		case aws.ToBool(c.DisableNetworking):
+			field = "disableNetworking"
+		case len(c.DnsServers) > 0:
+			field = "dnsServers"
+		case len(c.DnsSearchDomains) > 0:
+			field = "dnsSearchDomains"
+		case len(c.ExtraHosts) > 0:
+			field = "extraHosts"
+		case c.Hostname != nil:
+			field = "hostname"
+		case len(c.DockerSecurityOptions) > 0:
+			field = "dockerSecurityOptions"
+		case l != nil && l.SharedMemorySize != nil:
+			field = "linuxParameters.sharedMemorySize"
+		case l != nil && (l.MaxSwap != nil || l.Swappiness != nil):
+			field = "linuxParameters.maxSwap and swappiness"
+		case c.LogConfiguration != nil && !slices.Contains(managedDrivers, c.LogConfiguration.LogDriver):
+			return notADriver(c.LogConfiguration.LogDriver, managedDrivers)
+		}
+		if field != "" {
+			return client("Managed instances do not support '%s' (container '%s').", field, *c.Name)
+		}
+	}
+	return nil
+}

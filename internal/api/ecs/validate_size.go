@@ -1,0 +1,44 @@
+package ecs
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+)
+
+// validTaskSize checks cpu and memory of the task against its containers'.
+func validTaskSize(def *sdk.RegisterTaskDefinitionInput) error {
+	cpu, err := cpuUnits(aws.ToString(def.Cpu))
+	if err != nil {
+		return err
+	}
+	if cpu != 0 && (cpu < 128 || cpu > 196608) {
+		return client("Invalid 'cpu' setting for task. %d is not between 128 and 196608 CPU units.", cpu)
+	}
+	memory, err := memoryMiB(aws.ToString(def.Memory))
+	if err != nil {
+		return err
+	}
+	if memory == 0 && cpu == 0 {
+		return nil
+	}
+	sum, cpus := 0, 0
+	for i := range def.ContainerDefinitions {
+		c := &def.ContainerDefinitions[i]
+		cpus += int(c.Cpu)
+		m := int(aws.ToInt32(c.Memory))
+		if memory > 0 && m > memory {
+			return client("Invalid setting for container '%s'. The container's 'memory' (%d MiB) is greater than the task's (%d MiB).", aws.ToString(c.Name), m, memory)
+		}
+		sum += int(aws.ToInt32(c.MemoryReservation))
+		if c.MemoryReservation == nil {
+			sum += m
+		}
+	}
+	if memory > 0 && sum > memory {
+		return client("The task's 'memory' (%d MiB) is less than the sum that its containers reserve (%d MiB).", memory, sum)
+	}
+	if cpu > 0 && cpus > cpu {
+		return client("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.")
+	}
+	return nil
+}
