@@ -87,9 +87,12 @@ func TestRunTaskRefusals(t *testing.T) {
 	define(t, a, "f", func(*sdk.RegisterTaskDefinitionInput) {})
 	define(t, a, "vpc", func(in *sdk.RegisterTaskDefinitionInput) { in.NetworkMode = types.NetworkModeAwsvpc })
 	define(t, a, "secret", func(in *sdk.RegisterTaskDefinitionInput) {
+		in.ExecutionRoleArn = aws.String("role")
 		in.ContainerDefinitions[0].Secrets = []types.Secret{{Name: aws.String("S"), ValueFrom: aws.String("p")}}
 	})
-	define(t, a, "role", func(in *sdk.RegisterTaskDefinitionInput) { in.TaskRoleArn = aws.String("arn:aws:iam::0:role/x") })
+	define(t, a, "role", func(in *sdk.RegisterTaskDefinitionInput) {
+		in.TaskRoleArn = aws.String("arn:aws:iam::000000000000:role/x")
+	})
 	for _, tt := range []struct {
 		code, text string
 		change     func(*sdk.RunTaskInput)

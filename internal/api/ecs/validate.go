@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ashore/ashore/internal/control/query"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -98,6 +99,9 @@ func validConstraints(def *sdk.RegisterTaskDefinitionInput) error {
 		}
 		if strings.TrimSpace(aws.ToString(c.Expression)) == "" {
 			return client("placementConstraints.expression should not be null or empty.")
+		}
+		if _, err := query.Parse(*c.Expression); err != nil {
+			return client("placementConstraints.expression %q is invalid: %v.", *c.Expression, err)
 		}
 	}
 	return nil
