@@ -88,7 +88,7 @@ func fargateSize(def *sdk.RegisterTaskDefinitionInput) error {
 		return client("Fargate requires that 'cpu' be defined at the task level.")
 	case memory == 0:
 		return client("Fargate requires that 'memory' be defined at the task level.")
-	case !fargateMemory[cpu].has(memory):
+	case !fargateOffers(cpu, memory):
 		return client("No Fargate configuration exists for given values: %d CPU, %d memory. See the Amazon ECS documentation for the valid values.", cpu, memory)
 	}
 	p := def.RuntimePlatform

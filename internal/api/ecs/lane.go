@@ -203,8 +203,7 @@ func onFargate(o *order, def *sdk.RegisterTaskDefinitionInput, t *fleet.Task) er
 
 // fargateOffers says whether Fargate has tasks of that many CPU units and MiB.
 func fargateOffers(cpu, memory int) bool {
-	size, offered := fargateMemory[cpu]
-	return offered && memory >= size[0] && memory <= size[1] && (memory-size[0])%size[2] == 0
+	return fargateMemory[cpu].has(memory)
 }
 
 // validAwsvpc checks the network configuration against the definition's network

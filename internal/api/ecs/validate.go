@@ -46,7 +46,7 @@ func validDefinition(def *sdk.RegisterTaskDefinitionInput) error {
 			return err
 		}
 	}
-	for _, check := range []func(*sdk.RegisterTaskDefinitionInput, map[string]int) error{validDependencies, validFirelens, validProxy, validAccelerators, validPorts} {
+	for _, check := range []func(*sdk.RegisterTaskDefinitionInput, map[string]int) error{validDependencies, validFirelens, validProxy, validDevices, validPorts} {
 		if err := check(def, names); err != nil {
 			return err
 		}

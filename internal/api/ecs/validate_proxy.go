@@ -65,9 +65,9 @@ func portNumber(s string) bool {
 	return err == nil && n > 0
 }
 
-// validAccelerators checks that the accelerators and what the containers want of
+// validDevices checks that the accelerators and what the containers want of
 // them fit together.
-func validAccelerators(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
+func validDevices(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 	wanted := map[string]bool{}
 	var names []string // of wanted, in order
 	neuron, gpus := "", ""
