@@ -72,6 +72,19 @@ func ParseARN(s string) (ARN, error) {
 	return ARN{Partition: p[1], Service: p[2], Region: p[3], Account: p[4], Type: typ, Rest: rest}, nil
 }
 
+// CapacityProviderName resolves what a request calls a capacity provider: its
+// name or its ARN. ok is false for an ARN of another type, account or region.
+func (s Site) CapacityProviderName(ref string) (name string, ok bool) {
+	if !IsARN(ref) {
+		return ref, true
+	}
+	a, err := ParseARN(ref)
+	if err != nil || !s.Ours(a) || a.Type != "capacity-provider" {
+		return "", false
+	}
+	return a.Rest, true
+}
+
 // Ours says whether the ARN belongs to this site and ECS.
 func (s Site) Ours(a ARN) bool {
 	return a.Service == "ecs" && a.Region == s.Region && a.Account == s.Account

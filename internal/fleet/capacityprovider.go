@@ -25,10 +25,14 @@ type CapacityProvider struct {
 	Cluster   string                             `json:"cluster,omitempty"` // of MANAGED_INSTANCES: it belongs to one
 	Status    types.CapacityProviderStatus       `json:"status"`
 	CreatedAt time.Time                          `json:"createdAt"`
+	DeletedAt time.Time                          `json:"deletedAt,omitzero"` // of an INACTIVE one
 	Update    types.CapacityProviderUpdateStatus `json:"updateStatus,omitempty"`
-	Group     *types.AutoScalingGroupProvider    `json:"autoScalingGroupProvider,omitempty"`
-	Managed   *types.ManagedInstancesProvider    `json:"managedInstancesProvider,omitempty"`
-	Tags      []types.Tag                        `json:"tags,omitempty"`
+	// UpdateReason says why the last update, as a deletion, has failed.
+	UpdateReason string `json:"updateStatusReason,omitempty"`
+
+	Group   *types.AutoScalingGroupProvider `json:"autoScalingGroupProvider,omitempty"`
+	Managed *types.ManagedInstancesProvider `json:"managedInstancesProvider,omitempty"`
+	Tags    []types.Tag                     `json:"tags,omitempty"`
 
 	Extra jsontext.Value `json:",embed"`
 }

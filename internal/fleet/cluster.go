@@ -23,6 +23,7 @@ type Cluster struct {
 	Name      string        `json:"name"`
 	Status    ClusterStatus `json:"status"`
 	CreatedAt time.Time     `json:"createdAt"`
+	DeletedAt time.Time     `json:"deletedAt,omitzero"` // of an INACTIVE one
 
 	Settings                        []types.ClusterSetting               `json:"settings,omitempty"`
 	Configuration                   *types.ClusterConfiguration          `json:"configuration,omitempty"`

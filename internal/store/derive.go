@@ -3,6 +3,7 @@ package store
 import (
 	"maps"
 	"strings"
+	"unique"
 
 	"github.com/ashore/ashore/internal/fleet"
 )
@@ -26,18 +27,44 @@ func applyWaiting(t *tables, key, path string, data []byte, mod int64) error {
 	if err := put(&t.waiting, key, path, data, mod); err != nil {
 		return err
 	}
-	d := 0
-	if was != nil {
-		d--
+	is, _ := t.waiting.get(key)
+	cluster, _, _ := strings.Cut(key, "/")
+	wait := func(task *fleet.Task, d int) {
+		if task != nil {
+			t.count(cluster, func(c *ClusterCounts) { c.add(task, d, 0); c.Waiting += d })
+			t.countProvider(cluster, task, d)
+		}
 	}
-	if data != nil {
-		d++
-	}
-	if d != 0 {
-		cluster, _, _ := strings.Cut(key, "/")
-		t.count(cluster, func(c *ClusterCounts) { c.Pending += d; c.Waiting += d })
-	}
+	wait(was, -1)
+	wait(is, +1)
 	return nil
+}
+
+// add counts tasks as pending or running.
+func (c *ClusterCounts) add(task *fleet.Task, pending, running int) {
+	c.Pending += pending
+	c.Running += running
+	if i := launchType(task.LaunchType); i >= 0 {
+		c.ByLaunchType[i].Pending += pending
+		c.ByLaunchType[i].Running += running
+	}
+}
+
+// countProvider counts a task to its capacity provider.
+func (t *tables) countProvider(cluster string, task *fleet.Task, d int) {
+	if task.CapacityProvider == "" {
+		return
+	}
+	key := cluster + "/" + task.CapacityProvider
+	n, had := t.providerTasks.Get(key)
+	switch n += d; {
+	case n == 0:
+		t.providerTasks.Delete(key)
+	case had:
+		t.providerTasks.Set(key, n)
+	default:
+		t.providerTasks.Set(unique.Make(key).Value(), n)
+	}
 }
 
 func present(i *fleet.Instance) int {
@@ -138,7 +165,8 @@ func (t *tables) account(r *taskRow, sign int) {
 	if r.state.Status() == fleet.TaskRunning {
 		pending, running = 0, 1
 	}
-	t.count(task.Cluster, func(c *ClusterCounts) { c.Pending += sign * pending; c.Running += sign * running })
+	t.count(task.Cluster, func(c *ClusterCounts) { c.add(task, sign*pending, sign*running) })
+	t.countProvider(task.Cluster, task, sign)
 	if task.Instance != "" {
 		t.reserve(host, &r.state, sign, pending, running)
 	}

@@ -18,10 +18,13 @@ type view struct {
 	Usage  map[string]fleet.Usage
 	Counts map[string]ClusterCounts
 	Index  map[string][]string
+	// Providers are tasks by cluster and capacity provider.
+	Providers map[string]int
 }
 
 func viewOf(t *tables) view {
-	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}}
+	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}}
+	t.providerTasks.Scan(func(k string, n int) bool { v.Providers[k] = n; return true })
 	t.usage.Scan(func(k string, u *fleet.Usage) bool { v.Usage[k] = *u; return true })
 	t.counts.Scan(func(k string, c ClusterCounts) bool { v.Counts[k] = c; return true })
 	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "family": &t.tasksByFamily, "starter": &t.tasksByStarter, "live": &t.liveTasks} {
@@ -34,7 +37,26 @@ func viewOf(t *tables) view {
 
 // recomputed derives the same from the records alone, the plain way.
 func recomputed(t *tables) view {
-	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}}
+	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}}
+	// held counts a task that has not stopped to its launch type and provider.
+	held := func(cluster string, task *fleet.Task, c *ClusterCounts, running bool) {
+		of := &LaunchCounts{}
+		for i, l := range []types.LaunchType{types.LaunchTypeEc2, types.LaunchTypeFargate, types.LaunchTypeExternal, types.LaunchTypeManagedInstances} {
+			if l == task.LaunchType {
+				of = &c.ByLaunchType[i]
+			}
+		}
+		if running {
+			c.Running++
+			of.Running++
+		} else {
+			c.Pending++
+			of.Pending++
+		}
+		if task.CapacityProvider != "" {
+			v.Providers[cluster+"/"+task.CapacityProvider]++
+		}
+	}
 	count := func(cluster string, f func(*ClusterCounts)) {
 		c := v.Counts[cluster]
 		f(&c)
@@ -46,9 +68,9 @@ func recomputed(t *tables) view {
 		}
 		return true
 	})
-	t.waiting.Scan(func(k string, _ row[fleet.Task]) bool {
+	t.waiting.Scan(func(k string, r row[fleet.Task]) bool {
 		cluster, _, _ := strings.Cut(k, "/")
-		count(cluster, func(c *ClusterCounts) { c.Pending++; c.Waiting++ })
+		count(cluster, func(c *ClusterCounts) { held(cluster, r.value, c, false); c.Waiting++ })
 		return true
 	})
 	t.tasks.Scan(func(_ string, r *taskRow) bool {
@@ -72,25 +94,18 @@ func recomputed(t *tables) view {
 			count(s.Cluster, func(c *ClusterCounts) { c.Stopped++ })
 			return true
 		}
+		running := s.Status() == fleet.TaskRunning
+		count(s.Cluster, func(c *ClusterCounts) { held(s.Cluster, s.Task, c, running) })
 		if s.Instance == "" {
-			count(s.Cluster, func(c *ClusterCounts) {
-				if s.Status() == fleet.TaskRunning {
-					c.Running++
-				} else {
-					c.Pending++
-				}
-			})
 			return true
 		}
 		u := v.Usage[host]
 		u.CPU += s.Reserve.CPU
 		u.Memory += s.Reserve.Memory
-		if s.Status() == fleet.TaskRunning {
+		if running {
 			u.Running++
-			count(s.Cluster, func(c *ClusterCounts) { c.Running++ })
 		} else {
 			u.Pending++
-			count(s.Cluster, func(c *ClusterCounts) { c.Pending++ })
 		}
 		for _, p := range s.Held() {
 			if u.Holders == nil {
@@ -128,6 +143,7 @@ func TestDerived(t *testing.T) {
 		name := func(prefix string, n int) *rapid.Generator[string] {
 			return rapid.Map(rapid.IntRange(1, n), func(i int) string { return fmt.Sprint(prefix, i) })
 		}
+		launch := rapid.SampledFrom(append(types.LaunchType("").Values(), "", "NEW"))
 		mod := int64(0)
 		apply := func(path string, v any) {
 			mod++
@@ -151,6 +167,7 @@ func TestDerived(t *testing.T) {
 				cluster, id, path := taskPath(t)
 				apply(path, &fleet.Task{Cluster: cluster, ID: id,
 					Instance: rapid.OneOf(name("i", 2), rapid.Just("")).Draw(t, "instance"), Family: name("f", 2).Draw(t, "family"),
+					LaunchType: launch.Draw(t, "launch type"), CapacityProvider: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "provider"),
 					StartedBy: rapid.SampledFrom([]string{"", "me", "you"}).Draw(t, "startedBy"),
 					Reserve: fleet.Reservation{CPU: rapid.IntRange(0, 9).Draw(t, "cpu"), Memory: rapid.IntRange(0, 9).Draw(t, "memory"),
 						Ports: rapid.SliceOfN(port, 0, 3).Draw(t, "ports"), GPUs: rapid.SliceOfN(name("g", 2), 0, 2).Draw(t, "gpus")}})
@@ -178,7 +195,7 @@ func TestDerived(t *testing.T) {
 				cluster, id, _ := taskPath(t)
 				var waiting any
 				if rapid.Bool().Draw(t, "waits") {
-					waiting = &fleet.Task{Cluster: cluster, ID: id}
+					waiting = &fleet.Task{Cluster: cluster, ID: id, LaunchType: launch.Draw(t, "launch type"), CapacityProvider: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "provider")}
 				}
 				apply("cluster/"+cluster+"/waiting/"+id, waiting)
 			},

@@ -184,6 +184,9 @@ func electionKey(name string) Key[Election] {
 	}}
 }
 
+// CapacityProviders is the prefix of every capacity provider.
+const CapacityProviders = "capacityprovider/"
+
 // AccessKeys is the prefix of every access key.
 const AccessKeys = "accesskey/"
 

@@ -100,6 +100,13 @@ func (s *Snapshot) WaitingTasks(cluster, after string) iter.Seq[*fleet.Task] {
 	return values(s.t.waiting.below(cluster+"/", after))
 }
 
+// ProviderTasks counts a cluster's tasks of a capacity provider that have not
+// stopped, those that wait for a host too.
+func (s *Snapshot) ProviderTasks(cluster, provider string) int {
+	n, _ := s.t.providerTasks.Get(cluster + "/" + provider)
+	return n
+}
+
 // CapacityProvider returns a capacity provider that someone has made, or nil.
 func (s *Snapshot) CapacityProvider(name string) *fleet.CapacityProvider {
 	v, _ := s.t.providers.get(name)

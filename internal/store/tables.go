@@ -2,6 +2,7 @@ package store
 
 import (
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/tidwall/btree"
 )
 
@@ -29,9 +30,11 @@ type tables struct {
 	tasksByStarter  set // cluster/startedBy → task id
 	liveTasks       set // cluster → id of a task that is not to stop
 
-	usage     btree.Map[string, *fleet.Usage]  // cluster/instance
-	contested btree.Set[string]                // cluster/instance with a port or GPU that several tasks hold
-	counts    btree.Map[string, ClusterCounts] // cluster
+	// providerTasks counts the tasks that have not stopped, those that wait too.
+	providerTasks btree.Map[string, int]           // cluster/capacity provider
+	usage         btree.Map[string, *fleet.Usage]  // cluster/instance
+	contested     btree.Set[string]                // cluster/instance with a port or GPU that several tasks hold
+	counts        btree.Map[string, ClusterCounts] // cluster
 
 	// private says that no snapshot has been taken yet, so that nothing inside
 	// needs to be copied before it changes.
@@ -47,7 +50,36 @@ type taskRow struct {
 // ClusterCounts are a cluster's derived numbers. Instances counts those not
 // INACTIVE, Stopped the tasks whose host has reported them so, Waiting those of
 // Pending that have no host.
-type ClusterCounts struct{ Instances, Pending, Running, Stopped, Waiting int }
+type ClusterCounts struct {
+	Instances, Pending, Running, Stopped, Waiting int
+	ByLaunchType                                  [4]LaunchCounts // see Of
+}
+
+// LaunchCounts are a cluster's tasks of one launch type.
+type LaunchCounts struct{ Pending, Running int }
+
+// Of returns the counts of one launch type.
+func (c ClusterCounts) Of(t types.LaunchType) LaunchCounts {
+	if i := launchType(t); i >= 0 {
+		return c.ByLaunchType[i]
+	}
+	return LaunchCounts{}
+}
+
+// launchType is a launch type's place in the counts, -1 for an unknown one.
+func launchType(t types.LaunchType) int {
+	switch t {
+	case types.LaunchTypeEc2:
+		return 0
+	case types.LaunchTypeFargate:
+		return 1
+	case types.LaunchTypeExternal:
+		return 2
+	case types.LaunchTypeManagedInstances:
+		return 3
+	}
+	return -1
+}
 
 func (t *tables) copied() *tables {
 	return &tables{
@@ -59,6 +91,6 @@ func (t *tables) copied() *tables {
 		tasks:           *t.tasks.Copy(),
 		tasksByInstance: t.tasksByInstance.copied(), tasksByFamily: t.tasksByFamily.copied(),
 		tasksByStarter: t.tasksByStarter.copied(), liveTasks: t.liveTasks.copied(),
-		usage: *t.usage.Copy(), contested: *t.contested.Copy(), counts: *t.counts.Copy(),
+		providerTasks: *t.providerTasks.Copy(), usage: *t.usage.Copy(), contested: *t.contested.Copy(), counts: *t.counts.Copy(),
 	}
 }

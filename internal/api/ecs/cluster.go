@@ -2,8 +2,9 @@ package ecs
 
 import (
 	"context"
+	"reflect"
 	"slices"
-	"strconv"
+	"strings"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
@@ -13,7 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// CreateCluster makes a cluster. One of that name that is there stays as it is.
+// CreateCluster makes a cluster, also anew under the name of a deleted one. One
+// of that name that is there stays as it is, unless the request says that it
+// should be another.
 func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput) (*sdk.CreateClusterOutput, error) {
 	name := aws.ToString(in.ClusterName)
 	if name == "" {
@@ -22,9 +25,6 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 	if !fleet.ValidName(name) {
 		return nil, invalid("clusterName %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
 	}
-	if len(in.CapacityProviders)+len(in.DefaultCapacityProviderStrategy) > 0 {
-		return nil, unsupported("capacityProviders and defaultCapacityProviderStrategy are not served yet: create the cluster without them.")
-	}
 	if err := validTags(in.Tags); err != nil {
 		return nil, err
 	}
@@ -32,50 +32,69 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 	if err != nil {
 		return nil, err
 	}
+	configuration, err := clusterConfiguration(in.Configuration)
+	if err != nil {
+		return nil, err
+	}
+	connect, err := serviceConnectDefaults(in.ServiceConnectDefaults)
+	if err != nil {
+		return nil, err
+	}
 	var made *fleet.Cluster
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
 		k := store.ClusterKey(name)
-		made = store.Get(tx, k)
-		if made != nil && made.Status == fleet.ClusterActive {
-			return nil
+		was := store.Get(tx, k)
+		active := was != nil && was.Status == fleet.ClusterActive
+		var had []string
+		if active {
+			had = was.CapacityProviders
+		}
+		a, err := s.associate(tx, name, had, in.CapacityProviders, slices.Clone(in.DefaultCapacityProviderStrategy))
+		if err != nil {
+			return err
 		}
 		made = &fleet.Cluster{
 			Name: name, Status: fleet.ClusterActive, CreatedAt: s.now(),
-			Settings: settings, Configuration: in.Configuration, Tags: in.Tags,
+			Settings: settings, Configuration: configuration, ServiceConnectDefaults: connect, Tags: in.Tags,
+			CapacityProviders: a.providers, DefaultCapacityProviderStrategy: a.strategy,
 		}
 		if len(settings) == 0 {
 			made.Settings = s.defaultClusterSettings(tx, frontdoor.CallerFrom(ctx).Principal.ARN)
 		}
-		if d := in.ServiceConnectDefaults; d != nil {
-			made.ServiceConnectDefaults = &types.ClusterServiceConnectDefaults{Namespace: d.Namespace}
+		if active {
+			wanted := made
+			made = was
+			return sameCluster(was, wanted, in)
 		}
 		return store.Put(tx, k, made)
 	})
 	if err != nil {
 		return nil, err
 	}
-	c := s.clusterOut(s.store.Snapshot(), made, clusterFields{settings: true, configurations: true, tags: true})
+	c := s.clusterOut(s.store.Snapshot(), made, changed)
 	return &sdk.CreateClusterOutput{Cluster: &c}, nil
 }
 
-// clusterSettings checks settings.
-func clusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) {
-	for _, c := range in {
-		if c.Name != types.ClusterSettingNameContainerInsights {
-			return nil, invalid("settings: name %q is unknown; it must be containerInsights.", c.Name)
-		}
-		if v := aws.ToString(c.Value); v != "enabled" && v != "disabled" && v != "enhanced" {
-			return nil, invalid("settings: the value of containerInsights must be enhanced, enabled or disabled, not %q.", v)
+// sameCluster checks that a request to create a cluster that is there asks for
+// nothing else than what it is. What it doesn't mention may be anything, and
+// tags are not compared: they say nothing of what runs.
+func sameCluster(was, wanted *fleet.Cluster, in *sdk.CreateClusterInput) error {
+	for _, m := range []struct {
+		name      string
+		given     bool
+		was, want any
+	}{
+		{"settings", len(in.Settings) > 0, was.Settings, wanted.Settings},
+		{"configuration", in.Configuration != nil, was.Configuration, wanted.Configuration},
+		{"capacityProviders", len(in.CapacityProviders) > 0, was.CapacityProviders, wanted.CapacityProviders},
+		{"defaultCapacityProviderStrategy", len(in.DefaultCapacityProviderStrategy) > 0, was.DefaultCapacityProviderStrategy, wanted.DefaultCapacityProviderStrategy},
+		{"serviceConnectDefaults", in.ServiceConnectDefaults != nil, was.ServiceConnectDefaults, wanted.ServiceConnectDefaults},
+	} {
+		if m.given && !reflect.DeepEqual(m.was, m.want) {
+			return invalid("Arguments on this idempotent request are inconsistent with arguments used in previous request(s). (%s: cluster %s has others; change it by UpdateCluster or PutClusterCapacityProviders)", m.name, was.Name)
 		}
 	}
-	return in, nil
-}
-
-// defaultClusterSettings are those of a cluster that was made without any: what
-// its maker's account settings say.
-func (s *Service) defaultClusterSettings(tx *store.Tx, maker string) []types.ClusterSetting {
-	v := s.accountSettingTx(tx, maker, types.SettingNameContainerInsights)
-	return []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String(v)}}
+	return nil
 }
 
 // DescribeClusters describes the clusters asked for, or the default one.
@@ -83,21 +102,10 @@ func (s *Service) DescribeClusters(ctx context.Context, in *sdk.DescribeClusters
 	if len(in.Clusters) > 100 {
 		return nil, invalid("Clusters cannot exceed 100 elements.")
 	}
-	var fields clusterFields
-	for _, f := range in.Include {
-		switch f {
-		case types.ClusterFieldSettings:
-			fields.settings = true
-		case types.ClusterFieldConfigurations:
-			fields.configurations = true
-		case types.ClusterFieldStatistics:
-			fields.statistics = true
-		case types.ClusterFieldTags:
-			fields.tags = true
-		case types.ClusterFieldAttachments:
-		default:
-			return nil, invalid("include: %q is unknown; it must be ATTACHMENTS, CONFIGURATIONS, SETTINGS, STATISTICS or TAGS.", f)
-		}
+	asked := func(f types.ClusterField) bool { return slices.Contains(in.Include, f) }
+	fields := clusterFields{
+		settings: asked(types.ClusterFieldSettings), configurations: asked(types.ClusterFieldConfigurations),
+		statistics: asked(types.ClusterFieldStatistics), attachments: asked(types.ClusterFieldAttachments), tags: asked(types.ClusterFieldTags),
 	}
 	snap, err := s.store.Fresh(ctx)
 	if err != nil {
@@ -149,7 +157,7 @@ func (s *Service) DeleteCluster(ctx context.Context, in *sdk.DeleteClusterInput)
 	}
 	var gone *fleet.Cluster
 	err := s.store.Update(ctx, func(tx *store.Tx) (err error) {
-		gone, err = deleteCluster(tx, name)
+		gone, err = s.deleteCluster(tx, name)
 		return err
 	})
 	if err != nil {
@@ -159,7 +167,7 @@ func (s *Service) DeleteCluster(ctx context.Context, in *sdk.DeleteClusterInput)
 	return &sdk.DeleteClusterOutput{Cluster: &c}, nil
 }
 
-func deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, error) {
+func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, error) {
 	k := store.ClusterKey(name)
 	c := store.Get(tx, k)
 	if c == nil {
@@ -179,8 +187,13 @@ func deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, error) {
 	if n.Instances > 0 {
 		return nil, &types.ClusterContainsContainerInstancesException{Message: aws.String("The Cluster cannot be deleted while Container Instances are active or draining.")}
 	}
+	if own := scoped(tx.Snapshot(), c); len(own) > 0 {
+		return nil, &types.ClusterContainsCapacityProviderException{Message: aws.String("The Cluster cannot be deleted while Cluster Scoped Capacity Providers are attached to the cluster. (" + strings.Join(own, ", ") + ")")}
+	}
+	// The other providers are free again.
 	next := *c
-	next.Status = fleet.ClusterInactive
+	next.Status, next.DeletedAt = fleet.ClusterInactive, s.now()
+	next.CapacityProviders, next.DefaultCapacityProviderStrategy = nil, nil
 	return &next, store.Put(tx, k, &next)
 }
 
@@ -214,63 +227,6 @@ func (s *Service) activeCluster(get func(name string) *fleet.Cluster, ref *strin
 // the cluster is as it was read.
 func (s *Service) clusterTx(tx *store.Tx, ref *string) (*fleet.Cluster, error) {
 	return s.activeCluster(func(name string) *fleet.Cluster { return store.Get(tx, store.ClusterKey(name)) }, ref)
-}
-
-type clusterFields struct{ settings, configurations, statistics, tags bool }
-
-func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFields) types.Cluster {
-	n := snap.Counts(c.Name)
-	out := types.Cluster{
-		ClusterArn: aws.String(s.site.ClusterARN(c.Name)), ClusterName: aws.String(c.Name), Status: aws.String(string(c.Status)),
-		RegisteredContainerInstancesCount: int32(n.Instances), PendingTasksCount: int32(n.Pending), RunningTasksCount: int32(n.Running),
-		CapacityProviders:               orEmpty(c.CapacityProviders),
-		DefaultCapacityProviderStrategy: orEmpty(c.DefaultCapacityProviderStrategy),
-		ServiceConnectDefaults:          c.ServiceConnectDefaults,
-		Settings:                        []types.ClusterSetting{}, Statistics: []types.KeyValuePair{}, Tags: []types.Tag{},
-	}
-	if f.settings {
-		out.Settings = orEmpty(c.Settings)
-	}
-	if f.configurations {
-		out.Configuration = c.Configuration
-	}
-	if f.tags {
-		out.Tags = orEmpty(c.Tags)
-	}
-	if f.statistics {
-		out.Statistics = clusterStatistics(snap, c.Name)
-	}
-	return out
-}
-
-// clusterStatistics counts tasks by launch type, under ECS's names.
-func clusterStatistics(snap *store.Snapshot, cluster string) []types.KeyValuePair {
-	launchTypes := []types.LaunchType{types.LaunchTypeEc2, types.LaunchTypeFargate, types.LaunchTypeExternal, types.LaunchTypeManagedInstances}
-	names := []string{"EC2", "Fargate", "External", "ManagedInstances"}
-	var running, pending [4]int
-	for t := range snap.Tasks(cluster, "") {
-		i := slices.Index(launchTypes, t.LaunchType)
-		switch {
-		case i < 0 || !t.Holds():
-		case t.Status() == fleet.TaskRunning:
-			running[i]++
-		default:
-			pending[i]++
-		}
-	}
-	var out []types.KeyValuePair
-	add := func(name string, n int) {
-		out = append(out, types.KeyValuePair{Name: aws.String(name), Value: aws.String(strconv.Itoa(n))})
-	}
-	for i, n := range names {
-		add("running"+n+"TasksCount", running[i])
-		add("pending"+n+"TasksCount", pending[i])
-	}
-	for _, n := range names {
-		add("active"+n+"ServiceCount", 0)
-		add("draining"+n+"ServiceCount", 0)
-	}
-	return out
 }
 
 // orEmpty gives a list its empty form: ECS answers [] where it has nothing.

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -9,8 +10,8 @@ import (
 // The transactions of some operations, for tests that let another one commit
 // between decision and commit.
 
-func DeleteClusterTx(tx *store.Tx, name string) error {
-	_, err := deleteCluster(tx, name)
+func DeleteClusterTx(s *Service, tx *store.Tx, name string) error {
+	_, err := s.deleteCluster(tx, name)
 	return err
 }
 
@@ -40,3 +41,22 @@ func RunTx(s *Service, tx *store.Tx, in *sdk.RunTaskInput) (placed int, err erro
 
 // OwnText is what checkOf leaves to the handlers.
 var OwnText = ownText
+
+// PutProvidersTx is the transaction of PutClusterCapacityProviders.
+func PutProvidersTx(s *Service, tx *store.Tx, cluster string, providers ...string) error {
+	c, err := s.clusterTx(tx, &cluster)
+	if err != nil {
+		return err
+	}
+	next := *c
+	if err := s.putProviders(tx, &next, providers, nil); err != nil {
+		return err
+	}
+	return store.Put(tx, store.ClusterKey(cluster), &next)
+}
+
+// DeleteProviderTx is the transaction of DeleteCapacityProvider; it returns what
+// becomes of the provider.
+func DeleteProviderTx(s *Service, tx *store.Tx, name string) (*fleet.CapacityProvider, error) {
+	return s.deleteProvider(tx, &sdk.DeleteCapacityProviderInput{CapacityProvider: &name})
+}

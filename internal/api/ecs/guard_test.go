@@ -47,7 +47,8 @@ func TestDeleteClusterRacesRunTask(t *testing.T) {
 	ctx := t.Context()
 	createCluster(t, a, "c")
 	registerSleep(t, a)
-	err := between(t, a.Store, func(tx *store.Tx) error { return ecsapi.DeleteClusterTx(tx, "c") }, func() {
+	s := ecsapi.New(ecsapi.Config{Store: a.Store})
+	err := between(t, a.Store, func(tx *store.Tx) error { return ecsapi.DeleteClusterTx(s, tx, "c") }, func() {
 		a.Register("h", "c")
 		run := must[*sdk.RunTaskOutput](t)(a.Client.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep")}))
 		if len(run.Tasks) != 1 {

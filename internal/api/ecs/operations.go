@@ -47,6 +47,30 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 		}),
 		"ListClusters":  frontdoor.Op[sdk.ListClustersInput]("ecs:ListClusters", nil),
 		"DeleteCluster": on("ecs:DeleteCluster", func(in *sdk.DeleteClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+		"UpdateCluster": on("ecs:UpdateCluster", func(in *sdk.UpdateClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+		"UpdateClusterSettings": on("ecs:UpdateClusterSettings", func(in *sdk.UpdateClusterSettingsInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+		"PutClusterCapacityProviders": on("ecs:PutClusterCapacityProviders", func(in *sdk.PutClusterCapacityProvidersInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+
+		"CreateCapacityProvider": on("ecs:CreateCapacityProvider", func(in *sdk.CreateCapacityProviderInput) []string {
+			return s.providerResources(in.Name, in.Cluster)
+		}),
+		"UpdateCapacityProvider": on("ecs:UpdateCapacityProvider", func(in *sdk.UpdateCapacityProviderInput) []string {
+			return s.providerResources(in.Name, in.Cluster)
+		}),
+		"DeleteCapacityProvider": on("ecs:DeleteCapacityProvider", func(in *sdk.DeleteCapacityProviderInput) []string {
+			return s.providerResources(in.CapacityProvider, in.Cluster)
+		}),
+		"DescribeCapacityProviders": on("ecs:DescribeCapacityProviders", func(in *sdk.DescribeCapacityProvidersInput) []string {
+			var out []string
+			for i := range in.CapacityProviders {
+				out = append(out, s.providerResource(&in.CapacityProviders[i]))
+			}
+			return out
+		}),
 
 		"RegisterTaskDefinition": on("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
 			return []string{s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))}

@@ -1,0 +1,126 @@
+package ecs
+
+import (
+	"strings"
+
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// clusterSettings checks a cluster's settings.
+func clusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) {
+	for i, c := range in {
+		if c.Name != types.ClusterSettingNameContainerInsights {
+			return nil, invalid("settings[%d].name: %q is unknown; it must be containerInsights.", i, c.Name)
+		}
+		if i > 0 {
+			return nil, invalid("settings[%d].name: containerInsights is given twice.", i)
+		}
+		if v := aws.ToString(c.Value); v != "enabled" && v != "disabled" && v != "enhanced" {
+			return nil, invalid("settings[%d].value: the value of containerInsights must be enhanced, enabled or disabled, not %q.", i, v)
+		}
+	}
+	return in, nil
+}
+
+// defaultClusterSettings are those of a cluster that was made without any: what
+// its maker's account settings say.
+func (s *Service) defaultClusterSettings(tx *store.Tx, maker string) []types.ClusterSetting {
+	v := s.accountSettingTx(tx, maker, types.SettingNameContainerInsights)
+	return []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String(v)}}
+}
+
+// clusterConfiguration checks a cluster's configuration and gives logging its
+// default.
+func clusterConfiguration(in *types.ClusterConfiguration) (*types.ClusterConfiguration, error) {
+	if in == nil {
+		return nil, nil
+	}
+	out := *in
+	if e := in.ExecuteCommandConfiguration; e != nil {
+		next := *e
+		if next.Logging == "" {
+			next.Logging = types.ExecuteCommandLoggingDefault
+		}
+		if err := execLogging(&next); err != nil {
+			return nil, err
+		}
+		if err := kmsKey("configuration.executeCommandConfiguration.kmsKeyId", next.KmsKeyId); err != nil {
+			return nil, err
+		}
+		out.ExecuteCommandConfiguration = &next
+	}
+	if m := in.ManagedStorageConfiguration; m != nil {
+		const at = "configuration.managedStorageConfiguration."
+		if err := kmsKey(at+"kmsKeyId", m.KmsKeyId); err != nil {
+			return nil, err
+		}
+		if err := kmsKey(at+"fargateEphemeralStorageKmsKeyId", m.FargateEphemeralStorageKmsKeyId); err != nil {
+			return nil, err
+		}
+	}
+	return &out, nil
+}
+
+// execLogging checks where the sessions of ExecuteCommand are logged: a place
+// of their own belongs to OVERRIDE, and OVERRIDE needs one.
+func execLogging(e *types.ExecuteCommandConfiguration) error {
+	const at = "configuration.executeCommandConfiguration."
+	l := e.LogConfiguration
+	switch {
+	case l == nil && e.Logging == types.ExecuteCommandLoggingOverride:
+		return invalid(at + "logConfiguration: it is required when logging is OVERRIDE.")
+	case l == nil:
+		return nil
+	case e.Logging != types.ExecuteCommandLoggingOverride:
+		return invalid(at+"logConfiguration: it can only be given when logging is OVERRIDE, and logging is %s.", e.Logging)
+	}
+	group, bucket := aws.ToString(l.CloudWatchLogGroupName), aws.ToString(l.S3BucketName)
+	switch {
+	case group == "" && bucket == "":
+		return invalid(at + "logConfiguration: cloudWatchLogGroupName or s3BucketName is required when logging is OVERRIDE.")
+	case group == "" && l.CloudWatchEncryptionEnabled:
+		return invalid(at + "logConfiguration.cloudWatchEncryptionEnabled: it needs cloudWatchLogGroupName.")
+	case bucket == "" && l.S3EncryptionEnabled:
+		return invalid(at + "logConfiguration.s3EncryptionEnabled: it needs s3BucketName.")
+	case bucket == "" && aws.ToString(l.S3KeyPrefix) != "":
+		return invalid(at + "logConfiguration.s3KeyPrefix: it needs s3BucketName.")
+	}
+	return nil
+}
+
+// kmsKey checks what names a key: an id, an alias, or an ARN of the key service.
+func kmsKey(field string, key *string) error {
+	switch {
+	case key == nil:
+		return nil
+	case *key == "" || len(*key) > 2048:
+		return invalid("%s: a KMS key's id, alias or ARN has 1 to 2048 characters.", field)
+	case strings.HasPrefix(*key, "arn:"):
+		if p := strings.SplitN(*key, ":", 6); len(p) != 6 || p[2] != "kms" || !(strings.HasPrefix(p[5], "key/") || strings.HasPrefix(p[5], "alias/")) {
+			return invalid("%s: %q is not the ARN of a KMS key or alias.", field, *key)
+		}
+	}
+	return nil
+}
+
+// serviceConnectDefaults checks a cluster's default namespace. An empty one
+// takes the default away.
+func serviceConnectDefaults(in *types.ClusterServiceConnectDefaultsRequest) (*types.ClusterServiceConnectDefaults, error) {
+	if in == nil || aws.ToString(in.Namespace) == "" {
+		return nil, nil
+	}
+	n := *in.Namespace
+	switch {
+	case len([]rune(n)) > 1024:
+		return nil, invalid("serviceConnectDefaults.namespace: a namespace's name has at most 1024 characters, not %d.", len([]rune(n)))
+	case strings.HasPrefix(n, "arn:"):
+		if p := strings.SplitN(n, ":", 6); len(p) != 6 || p[2] != "servicediscovery" || !strings.HasPrefix(p[5], "namespace/") {
+			return nil, invalid("serviceConnectDefaults.namespace: %q is not the ARN of a Cloud Map namespace.", n)
+		}
+	case strings.ContainsAny(n, `<>"/`):
+		return nil, invalid(`serviceConnectDefaults.namespace: the name %q can't include greater than (>), less than (<), double quotation marks ("), or slash (/).`, n)
+	}
+	return &types.ClusterServiceConnectDefaults{Namespace: aws.String(n)}, nil
+}

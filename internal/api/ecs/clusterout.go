@@ -1,0 +1,113 @@
+package ecs
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strconv"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// clusterFields are the parts of a cluster that a caller asks for by include.
+type clusterFields struct{ settings, configurations, statistics, attachments, tags bool }
+
+// changed is what ECS shows of a cluster that a call has made or changed.
+var changed = clusterFields{settings: true, configurations: true, tags: true}
+
+func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFields) types.Cluster {
+	n := snap.Counts(c.Name)
+	out := types.Cluster{
+		ClusterArn: aws.String(s.site.ClusterARN(c.Name)), ClusterName: aws.String(c.Name), Status: aws.String(string(c.Status)),
+		RegisteredContainerInstancesCount: int32(n.Instances), PendingTasksCount: int32(n.Pending), RunningTasksCount: int32(n.Running),
+		CapacityProviders:               orEmpty(c.CapacityProviders),
+		DefaultCapacityProviderStrategy: orEmpty(c.DefaultCapacityProviderStrategy),
+		ServiceConnectDefaults:          c.ServiceConnectDefaults,
+		Settings:                        []types.ClusterSetting{}, Statistics: []types.KeyValuePair{}, Tags: []types.Tag{},
+	}
+	if f.settings {
+		out.Settings = orEmpty(c.Settings)
+	}
+	if f.configurations {
+		out.Configuration = c.Configuration
+	}
+	if f.tags {
+		out.Tags = orEmpty(c.Tags)
+	}
+	if f.statistics {
+		out.Statistics = clusterStatistics(n)
+	}
+	if f.attachments {
+		out.Attachments = s.clusterAttachments(snap, c)
+		if len(c.CapacityProviders) > 0 {
+			out.AttachmentsStatus = aws.String("UPDATE_COMPLETE")
+		}
+	}
+	return out
+}
+
+// launchTypes are those that statistics are kept of, with their part of ECS's
+// names for the counts.
+var launchTypes = []struct {
+	kind types.LaunchType
+	name string
+}{
+	{types.LaunchTypeEc2, "EC2"},
+	{types.LaunchTypeFargate, "Fargate"},
+	{types.LaunchTypeExternal, "External"},
+	{types.LaunchTypeManagedInstances, "ManagedInstances"},
+}
+
+// clusterStatistics counts tasks by launch type, under ECS's names.
+func clusterStatistics(n store.ClusterCounts) []types.KeyValuePair {
+	out := make([]types.KeyValuePair, 0, 4*len(launchTypes))
+	add := func(name string, n int) {
+		out = append(out, types.KeyValuePair{Name: aws.String(name), Value: aws.String(strconv.Itoa(n))})
+	}
+	for _, l := range launchTypes {
+		by := n.Of(l.kind)
+		add("running"+l.name+"TasksCount", by.Running)
+		add("pending"+l.name+"TasksCount", by.Pending)
+	}
+	for _, l := range launchTypes {
+		add("active"+l.name+"ServiceCount", 0)
+		add("draining"+l.name+"ServiceCount", 0)
+	}
+	return out
+}
+
+// clusterAttachments are what ECS attaches to a cluster for its capacity
+// providers: a scaling policy where scaling is managed, and a termination hook
+// where draining is. Nothing stands behind them here but the wish itself, so
+// they name the provider and no policy.
+func (s *Service) clusterAttachments(snap *store.Snapshot, c *fleet.Cluster) []types.Attachment {
+	out := []types.Attachment{}
+	add := func(kind, provider string) {
+		out = append(out, types.Attachment{
+			Id: aws.String(attachmentID(s.site.ClusterARN(c.Name), kind, provider)), Type: aws.String(kind), Status: aws.String("CREATED"),
+			Details: []types.KeyValuePair{{Name: aws.String("capacityProviderName"), Value: aws.String(provider)}},
+		})
+	}
+	for _, name := range c.CapacityProviders {
+		p := snap.CapacityProvider(name)
+		if p == nil || p.Group == nil {
+			continue
+		}
+		if p.Waits() {
+			add("as_policy", name)
+		}
+		if p.Group.ManagedDraining == types.ManagedDrainingEnabled {
+			add("managed_draining", name)
+		}
+	}
+	return out
+}
+
+// attachmentID is the same for an attachment as long as it is there, in the form
+// of a UUID.
+func attachmentID(cluster, kind, provider string) string {
+	sum := sha256.Sum256([]byte(cluster + "\x00" + kind + "\x00" + provider))
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}

@@ -1,0 +1,110 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// UpdateCluster replaces those of a cluster's settings, configuration and
+// Service Connect defaults that are given.
+func (s *Service) UpdateCluster(ctx context.Context, in *sdk.UpdateClusterInput) (*sdk.UpdateClusterOutput, error) {
+	settings, err := clusterSettings(in.Settings)
+	if err != nil {
+		return nil, err
+	}
+	configuration, err := clusterConfiguration(in.Configuration)
+	if err != nil {
+		return nil, err
+	}
+	connect, err := serviceConnectDefaults(in.ServiceConnectDefaults)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.changeCluster(ctx, in.Cluster, changed, func(_ *store.Tx, c *fleet.Cluster) error {
+		if len(settings) > 0 {
+			c.Settings = settings
+		}
+		if configuration != nil {
+			c.Configuration = configuration
+		}
+		if in.ServiceConnectDefaults != nil {
+			c.ServiceConnectDefaults = connect
+		}
+		return nil
+	})
+	return &sdk.UpdateClusterOutput{Cluster: c}, err
+}
+
+// UpdateClusterSettings replaces a cluster's settings.
+func (s *Service) UpdateClusterSettings(ctx context.Context, in *sdk.UpdateClusterSettingsInput) (*sdk.UpdateClusterSettingsOutput, error) {
+	if len(in.Settings) == 0 {
+		return nil, invalid("settings: at least one setting is required.")
+	}
+	settings, err := clusterSettings(in.Settings)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.changeCluster(ctx, in.Cluster, changed, func(_ *store.Tx, c *fleet.Cluster) error {
+		c.Settings = settings
+		return nil
+	})
+	return &sdk.UpdateClusterSettingsOutput{Cluster: c}, err
+}
+
+// PutClusterCapacityProviders replaces a cluster's capacity providers and its
+// default strategy. Those that belong to the cluster alone stay, named or not.
+func (s *Service) PutClusterCapacityProviders(ctx context.Context, in *sdk.PutClusterCapacityProvidersInput) (*sdk.PutClusterCapacityProvidersOutput, error) {
+	fields := changed
+	fields.attachments = true
+	c, err := s.changeCluster(ctx, in.Cluster, fields, func(tx *store.Tx, c *fleet.Cluster) error {
+		return s.putProviders(tx, c, in.CapacityProviders, in.DefaultCapacityProviderStrategy)
+	})
+	return &sdk.PutClusterCapacityProvidersOutput{Cluster: c}, err
+}
+
+func (s *Service) putProviders(tx *store.Tx, c *fleet.Cluster, refs []string, strategy []types.CapacityProviderStrategyItem) error {
+	for _, name := range scoped(tx.Snapshot(), c) {
+		if !slices.Contains(refs, name) && !slices.Contains(refs, s.site.CapacityProviderARN(name)) {
+			refs = append(refs[:len(refs):len(refs)], name)
+		}
+	}
+	a, err := s.associate(tx, c.Name, c.CapacityProviders, refs, slices.Clone(strategy))
+	if err != nil {
+		return err
+	}
+	if err := dropped(tx, c, a.providers); err != nil {
+		return err
+	}
+	c.CapacityProviders, c.DefaultCapacityProviderStrategy = a.providers, a.strategy
+	return nil
+}
+
+// changeCluster changes the record of an ACTIVE cluster, which must be named.
+func (s *Service) changeCluster(ctx context.Context, ref *string, show clusterFields, change func(*store.Tx, *fleet.Cluster) error) (*types.Cluster, error) {
+	if aws.ToString(ref) == "" {
+		return nil, invalid("Cluster can not be blank.")
+	}
+	var next fleet.Cluster
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := s.clusterTx(tx, ref)
+		if err != nil {
+			return err
+		}
+		next = *c
+		if err := change(tx, &next); err != nil {
+			return err
+		}
+		return store.Put(tx, store.ClusterKey(next.Name), &next)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := s.clusterOut(s.store.Snapshot(), &next, show)
+	return &out, nil
+}

@@ -1,0 +1,175 @@
+package ecs
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// newManaged checks a capacity provider of managed instances and gives it ECS's
+// defaults.
+func newManaged(in *types.CreateManagedInstancesProviderConfiguration) (*types.ManagedInstancesProvider, error) {
+	p := &types.ManagedInstancesProvider{
+		AutoRepairConfiguration: in.AutoRepairConfiguration, InfrastructureOptimization: in.InfrastructureOptimization,
+		InfrastructureRoleArn: in.InfrastructureRoleArn, PropagateTags: orElse(in.PropagateTags, types.PropagateMITagsNone),
+	}
+	t := *in.InstanceLaunchTemplate
+	t.CapacityOptionType = orElse(t.CapacityOptionType, types.CapacityOptionTypeOnDemand)
+	t.Monitoring = orElse(t.Monitoring, types.ManagedInstancesMonitoringOptionsBasic)
+	p.InstanceLaunchTemplate = &t
+	return p, validManaged(p)
+}
+
+// updatedManaged changes what is given and leaves the rest.
+func updatedManaged(was *types.ManagedInstancesProvider, in *types.UpdateManagedInstancesProviderConfiguration) (*types.ManagedInstancesProvider, error) {
+	p := *was
+	p.InfrastructureRoleArn = in.InfrastructureRoleArn
+	p.PropagateTags = orElse(in.PropagateTags, was.PropagateTags)
+	replace(&p.AutoRepairConfiguration, in.AutoRepairConfiguration)
+	replace(&p.InfrastructureOptimization, in.InfrastructureOptimization)
+	t := *was.InstanceLaunchTemplate
+	u := in.InstanceLaunchTemplate
+	replace(&t.CapacityReservations, u.CapacityReservations)
+	replace(&t.Ec2InstanceProfileArn, u.Ec2InstanceProfileArn)
+	replace(&t.InstanceMetadataTagsPropagation, u.InstanceMetadataTagsPropagation)
+	replace(&t.InstanceRequirements, u.InstanceRequirements)
+	replace(&t.LocalStorageConfiguration, u.LocalStorageConfiguration)
+	replace(&t.NetworkConfiguration, u.NetworkConfiguration)
+	replace(&t.StorageConfiguration, u.StorageConfiguration)
+	t.Monitoring = orElse(u.Monitoring, t.Monitoring)
+	p.InstanceLaunchTemplate = &t
+	return &p, validManaged(&p)
+}
+
+func replace[T any](out **T, in *T) {
+	if in != nil {
+		*out = in
+	}
+}
+
+const (
+	managedAt      = "managedInstancesProvider."
+	templateAt     = managedAt + "instanceLaunchTemplate."
+	requirementsAt = templateAt + "instanceRequirements."
+)
+
+func validManaged(p *types.ManagedInstancesProvider) error {
+	if err := iamARN(managedAt+"infrastructureRoleArn", p.InfrastructureRoleArn, "role/"); err != nil {
+		return err
+	}
+	if o := p.InfrastructureOptimization; o != nil && o.ScaleInAfter != nil && (*o.ScaleInAfter < -1 || *o.ScaleInAfter > 3600) {
+		return invalid(managedAt+"infrastructureOptimization.scaleInAfter: it must be -1 or between 0 and 3600, not %d.", *o.ScaleInAfter)
+	}
+	t := p.InstanceLaunchTemplate
+	if err := iamARN(templateAt+"ec2InstanceProfileArn", t.Ec2InstanceProfileArn, "instance-profile/"); err != nil {
+		return err
+	}
+	if len(t.NetworkConfiguration.Subnets) == 0 {
+		return invalid(templateAt + "networkConfiguration.subnets: at least one subnet is required.")
+	}
+	if s := t.StorageConfiguration; s != nil && s.StorageSizeGiB != nil && *s.StorageSizeGiB < 1 {
+		return invalid(templateAt+"storageConfiguration.storageSizeGiB: it must be at least 1, not %d.", *s.StorageSizeGiB)
+	}
+	reserved := t.CapacityOptionType == types.CapacityOptionTypeReserved
+	if t.CapacityReservations != nil && !reserved {
+		return invalid(templateAt+"capacityReservations: it can only be given with the capacityOptionType RESERVED, and it is %s.", t.CapacityOptionType)
+	}
+	if reserved && t.CapacityReservations == nil {
+		return invalid(templateAt + "capacityReservations: it is required with the capacityOptionType RESERVED.")
+	}
+	return validInstances(t.InstanceRequirements)
+}
+
+func iamARN(field string, arn *string, kind string) error {
+	p := strings.SplitN(aws.ToString(arn), ":", 6)
+	if len(p) != 6 || p[0] != "arn" || p[2] != "iam" || !strings.HasPrefix(p[5], kind) || p[5] == kind {
+		return invalid("%s: %q is not the ARN of an IAM %s.", field, aws.ToString(arn), strings.ReplaceAll(strings.TrimSuffix(kind, "/"), "-", " "))
+	}
+	return nil
+}
+
+var instanceType = regexp.MustCompile(`^[a-zA-Z0-9.*-]{1,30}$`)
+
+// validInstances checks which instances may be chosen: ranges that are
+// ranges, and not both what is allowed and what is not.
+func validInstances(r *types.InstanceRequirementsRequest) error {
+	if r == nil {
+		return nil
+	}
+	if len(r.AllowedInstanceTypes) > 0 && len(r.ExcludedInstanceTypes) > 0 {
+		return invalid(requirementsAt + "allowedInstanceTypes: it can't be given together with excludedInstanceTypes.")
+	}
+	for _, l := range []struct {
+		name  string
+		types []string
+	}{{"allowedInstanceTypes", r.AllowedInstanceTypes}, {"excludedInstanceTypes", r.ExcludedInstanceTypes}} {
+		if len(l.types) > 400 {
+			return invalid(requirementsAt+"%s: at most 400 instance types, not %d.", l.name, len(l.types))
+		}
+		for i, t := range l.types {
+			if !instanceType.MatchString(t) {
+				return invalid(requirementsAt+"%s[%d]: %q is not an instance type: 1 to 30 letters, numbers, dots, hyphens and asterisks.", l.name, i, t)
+			}
+		}
+	}
+	if r.MaxSpotPriceAsPercentageOfOptimalOnDemandPrice != nil && r.SpotMaxPricePercentageOverLowestPrice != nil {
+		return invalid(requirementsAt + "maxSpotPriceAsPercentageOfOptimalOnDemandPrice: it can't be given together with spotMaxPricePercentageOverLowestPrice.")
+	}
+	for _, p := range []struct {
+		name  string
+		value *int32
+	}{
+		{"maxSpotPriceAsPercentageOfOptimalOnDemandPrice", r.MaxSpotPriceAsPercentageOfOptimalOnDemandPrice},
+		{"spotMaxPricePercentageOverLowestPrice", r.SpotMaxPricePercentageOverLowestPrice},
+		{"onDemandMaxPricePercentageOverLowestPrice", r.OnDemandMaxPricePercentageOverLowestPrice},
+	} {
+		if p.value != nil && *p.value < 0 {
+			return invalid(requirementsAt+"%s: it must not be negative.", p.name)
+		}
+	}
+	errs := []error{
+		bounds("vCpuCount", r.VCpuCount.Min, r.VCpuCount.Max, 1), bounds("memoryMiB", r.MemoryMiB.Min, r.MemoryMiB.Max, 1),
+	}
+	if m := r.AcceleratorCount; m != nil {
+		errs = append(errs, bounds("acceleratorCount", m.Min, m.Max, 0))
+	}
+	if m := r.AcceleratorTotalMemoryMiB; m != nil {
+		errs = append(errs, bounds("acceleratorTotalMemoryMiB", m.Min, m.Max, 0))
+	}
+	if m := r.BaselineEbsBandwidthMbps; m != nil {
+		errs = append(errs, bounds("baselineEbsBandwidthMbps", m.Min, m.Max, 0))
+	}
+	if m := r.MemoryGiBPerVCpu; m != nil {
+		errs = append(errs, bounds("memoryGiBPerVCpu", m.Min, m.Max, 0))
+	}
+	if m := r.NetworkBandwidthGbps; m != nil {
+		errs = append(errs, bounds("networkBandwidthGbps", m.Min, m.Max, 0))
+	}
+	if m := r.NetworkInterfaceCount; m != nil {
+		errs = append(errs, bounds("networkInterfaceCount", m.Min, m.Max, 1))
+	}
+	if m := r.TotalLocalStorageGB; m != nil {
+		errs = append(errs, bounds("totalLocalStorageGB", m.Min, m.Max, 0))
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bounds[N int32 | float64](name string, from, to *N, least N) error {
+	if from != nil && *from < least {
+		return invalid(requirementsAt+"%s.min: it must be at least %v, not %v.", name, least, *from)
+	}
+	if to != nil && *to < least {
+		return invalid(requirementsAt+"%s.max: it must be at least %v, not %v.", name, least, *to)
+	}
+	if from != nil && to != nil && *from > *to {
+		return invalid(requirementsAt+"%s: min must not be greater than max, and %v is greater than %v.", name, *from, *to)
+	}
+	return nil
+}
