@@ -69,8 +69,6 @@ func notRunnable(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) er
 		return no("task definitions with a proxyConfiguration")
 	case len(def.InferenceAccelerators) > 0:
 		return no("task definitions with inferenceAccelerators")
-	case len(def.PlacementConstraints) > 0:
-		return no("task definitions with placementConstraints")
 	}
 	for _, v := range def.Volumes {
 		switch {

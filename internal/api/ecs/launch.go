@@ -59,8 +59,6 @@ func runLaunch(in *sdk.RunTaskInput) (*launch, error) {
 		return nil, invalid("count must be between 1 and 10, not %d.", l.count)
 	case len(in.CapacityProviderStrategy) > 0 && in.LaunchType != "":
 		return nil, invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
-	case len(in.PlacementConstraints) > 0:
-		return nil, unsupported("placementConstraints are not served yet: leave them out, or choose container instances with StartTask.")
 	case in.LaunchType == types.LaunchTypeManagedInstances:
 		return nil, invalid("launchType MANAGED_INSTANCES can't be asked for: leave launchType out and name the capacity provider of the managed instances in capacityProviderStrategy.")
 	case len(in.PlacementStrategy) > 5:
@@ -70,6 +68,9 @@ func runLaunch(in *sdk.RunTaskInput) (*launch, error) {
 		if p.Type != types.PlacementStrategyTypeRandom {
 			return nil, unsupported("placementStrategy %q is not served yet: leave it out, or use random, which is what happens without one.", p.Type)
 		}
+	}
+	if _, err := compileConstraints(l.constraints); err != nil {
+		return nil, err
 	}
 	if err := l.check(in.PropagateTags, in.EnableExecuteCommand); err != nil {
 		return nil, err

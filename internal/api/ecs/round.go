@@ -19,6 +19,7 @@ type round struct {
 	tx     *store.Tx
 	snap   *store.Snapshot
 	usage  map[string]*fleet.Usage // hosts that this round placed on, by cluster/id
+	groups map[string][]string     // of the tasks that this round placed, by cluster/id of the host
 	queued map[string]int          // tasks that this round has let wait, by cluster
 	now    time.Time
 }
@@ -26,7 +27,7 @@ type round struct {
 func newRound(p *placer, tx *store.Tx) *round {
 	return &round{
 		placer: p, tx: tx, snap: tx.Snapshot(), now: p.s.now(),
-		usage: map[string]*fleet.Usage{}, queued: map[string]int{},
+		usage: map[string]*fleet.Usage{}, groups: map[string][]string{}, queued: map[string]int{},
 	}
 }
 
@@ -198,9 +199,13 @@ func (r *round) request(t *fleet.Task, d *fleet.TaskDefinition, count int) (plac
 		need = slices.DeleteFunc(slices.Clone(need), func(a types.Attribute) bool { return *a.Name == capability+"task-eni" })
 		need = append(need, types.Attribute{Name: aws.String(offersAwsvpc)})
 	}
+	constraints, err := placementConstraints(t, d.Definition)
+	if err != nil {
+		return placement.Request{}, err
+	}
 	reserve := t.Reserve
 	reserve.GPUs = nil
-	return placement.Request{Count: count, Reserve: reserve, GPUs: gpus, Attributes: need}, nil
+	return placement.Request{Count: count, Reserve: reserve, GPUs: gpus, Attributes: need, Constraints: constraints}, nil
 }
 
 // containers gives a task's containers their ids, which follow from the task's.
@@ -288,7 +293,7 @@ func (r *round) runLane(o *order, l *lane, d *fleet.TaskDefinition, task fleet.T
 	}
 	var out []placed
 	taken := func(c placement.Choice) {
-		id := r.take(o, c)
+		id := r.take(o, task.Group, c)
 		t := task
 		t.Containers = containers(d, id)
 		out = append(out, placed{t, c})
@@ -356,7 +361,7 @@ func (r *round) start(o *order, d *fleet.TaskDefinition, task fleet.Task) ([]pla
 		}
 		t := task
 		t.LaunchType = r.launchTypeOn(o.cluster, c.Instance, d)
-		t.Containers = containers(d, r.take(o, c))
+		t.Containers = containers(d, r.take(o, t.Group, c))
 		out = append(out, placed{t, c})
 	}
 	return out, nil
@@ -382,7 +387,9 @@ func (r *round) host(cluster, id string) placement.Host {
 	if !placed {
 		u = r.snap.Usage(cluster, id)
 	}
-	return placement.Host{Instance: i, Usage: u, Connected: r.snap.Session(cluster, id) != nil}
+	h := hostOf(r.snap, i, r.groups[cluster+"/"+id])
+	h.Usage = u
+	return h
 }
 
 // next names the order's next task.
@@ -394,14 +401,15 @@ func (o *order) next() string {
 
 // take names the task of a choice and adds it to what its host has given away
 // in this round.
-func (r *round) take(o *order, c placement.Choice) string {
+func (r *round) take(o *order, group string, c placement.Choice) string {
 	id := o.next()
-	r.reserve(o.cluster, id, c)
+	r.reserve(o.cluster, id, group, c)
 	return id
 }
 
-func (r *round) reserve(cluster, task string, c placement.Choice) {
+func (r *round) reserve(cluster, task, group string, c placement.Choice) {
 	key := cluster + "/" + c.Instance
+	r.groups[key] = append(r.groups[key], group)
 	u, again := r.usage[key]
 	if !again {
 		u = &fleet.Usage{}
@@ -434,7 +442,9 @@ func (r *round) release(o *order, taken []placed) {
 		if c.Instance == "" {
 			continue
 		}
-		u := r.usage[o.cluster+"/"+c.Instance]
+		key := o.cluster + "/" + c.Instance
+		r.groups[key] = r.groups[key][:len(r.groups[key])-1] // this order was the last to take
+		u := r.usage[key]
 		u.CPU -= c.Reserve.CPU
 		u.Memory -= c.Reserve.Memory
 		for _, p := range c.Reserve.Ports {

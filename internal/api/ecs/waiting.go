@@ -62,7 +62,7 @@ func (r *round) settle(o *order) error {
 		if choice == nil {
 			continue
 		}
-		r.reserve(c.Name, id, *choice)
+		r.reserve(c.Name, id, t.Group, *choice)
 		if err := store.Delete(r.tx, k); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ package placement
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -24,6 +25,10 @@ type Host struct {
 	Instance  *fleet.Instance
 	Usage     *fleet.Usage
 	Connected bool
+	Agent     string // its version
+	// Groups are those of the tasks that are to run there. It is asked only
+	// where a constraint needs it; nil is none.
+	Groups iter.Seq[string]
 }
 
 // View is what a decision rests on. IDs are the candidates; Host looks one up
@@ -39,6 +44,7 @@ type Request struct {
 	Reserve    fleet.Reservation // its GPUs are chosen here, by number
 	GPUs       int
 	Attributes []types.Attribute
+	Constraints
 }
 
 // Reason says why a host can't take a task. The values are ECS's.
@@ -56,7 +62,7 @@ const (
 
 // order ranks reasons by how far a host came: the checks' order. The host that
 // came furthest explains best.
-var order = []Reason{Inactive, Agent, GPU, Memory, CPU, Ports, Attribute}
+var order = []Reason{Inactive, Agent, GPU, Memory, CPU, Ports, Attribute, MemberOf, Distinct}
 
 // Choice is a host chosen for one task, with what the task takes from it.
 type Choice struct {
@@ -172,7 +178,7 @@ func (r *Request) Fit(h Host) Reason {
 	if missingAttribute(h.Instance, r.Attributes) != nil {
 		return Attribute
 	}
-	return ""
+	return r.unmet(h)
 }
 
 func missingAttribute(i *fleet.Instance, need []types.Attribute) *types.Attribute {
@@ -283,6 +289,8 @@ func (r *Request) detail(h Host, reason Reason) string {
 		return fmt.Sprintf("The container instance is %s.", h.Instance.Status)
 	case Agent:
 		return "The container instance's agent is not connected."
+	case MemberOf, Distinct:
+		return r.Constraints.detail(h, reason)
 	case Attribute:
 		a := missingAttribute(h.Instance, r.Attributes)
 		if a.Value != nil {
