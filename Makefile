@@ -8,7 +8,7 @@ ARGS ?=
 FUZZTIME ?= 3s
 
 .DEFAULT_GOAL := help
-.PHONY: up down test soak bench lint build dist help
+.PHONY: up down test soak bench bench-reads lint build dist help
 
 up: build ## control plane, agent and a sample on this machine, in the background
 	scripts/ensure-engine.sh
@@ -34,6 +34,10 @@ bench: build ## measure, print a table, write dist/bench.json
 	mkdir -p dist
 	go run ./test/bench -ashore bin/ashore -json dist/bench.json
 
+bench-reads: ## measure every list and describe at 100,000 tasks, print a table, write dist/reads.json
+	mkdir -p dist
+	go run ./test/bench -reads -json dist/reads.json -profiles dist/profiles
+
 lint: ## staticcheck and vet, for Linux and for the other systems' client
 	go vet ./...
 	GOOS=darwin go vet ./cmd/ashore
@@ -54,4 +58,4 @@ dist: ## dist/: Linux for amd64 and arm64; the client for macOS and Windows
 	cd dist && sha256sum ashore-* > SHA256SUMS
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

@@ -14,11 +14,15 @@ type machine struct {
 	Memory string `json:"memory"`
 	Kernel string `json:"kernel"`
 	Go     string `json:"go"`
-	Engine string `json:"engine"`
+	Engine string `json:"engine,omitempty"`
 }
 
 func (m machine) String() string {
-	return fmt.Sprintf("%d cores (%s), %s, Linux %s, Docker Engine %s, %s", m.Cores, m.CPU, m.Memory, m.Kernel, m.Engine, m.Go)
+	engine := ""
+	if m.Engine != "" {
+		engine = "Docker Engine " + m.Engine + ", "
+	}
+	return fmt.Sprintf("%d cores (%s), %s, Linux %s, %s%s", m.Cores, m.CPU, m.Memory, m.Kernel, engine, m.Go)
 }
 
 func thisMachine(engineVersion string) machine {

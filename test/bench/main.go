@@ -39,10 +39,20 @@ func main() {
 	flag.IntVar(&o.singles, "singles", 150, "tasks to run one after the other")
 	flag.IntVar(&o.burst, "burst", 50, "tasks in a burst")
 	flag.IntVar(&o.rounds, "rounds", 3, "bursts of each kind")
+	reads := flag.Bool("reads", false, "measure every list and describe operation on a store of full size instead")
+	times := flag.Int("times", 500, "how often to call each, with -reads")
+	profiles := flag.String("profiles", "", "a folder for CPU profiles of what is over the budget, with -reads")
+	records := flag.String("records", "", "a folder to keep the store of full size in, or to find it, with -reads; its path must be short")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	r, err := run(ctx, *binary, o)
+	var r *report
+	var err error
+	if *reads {
+		r, err = measureReads(ctx, *times, *profiles, *records)
+	} else {
+		r, err = run(ctx, *binary, o)
+	}
 	if err == nil {
 		err = r.print(os.Stdout)
 	}
