@@ -106,12 +106,19 @@ func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) 
 			resources = found
 		}
 	}
-	if err := s.cfg.Auth.Authorize(ctx, c.Principal, op.decl.Action, resources); err != nil {
-		var denied *identity.Denied
-		if errors.As(err, &denied) {
-			return nil, clientError("AccessDeniedException", denied.Message)
+	if err := s.authorize(ctx, c, op.decl.Action, resources); err != nil {
+		return nil, err
+	}
+	if op.decl.Further != nil {
+		needs, err := op.decl.Further(ctx, c, in.Interface())
+		if err != nil {
+			return nil, err
 		}
-		return nil, fmt.Errorf("authorize %s: %w", op.decl.Action, err)
+		for _, n := range needs {
+			if err := s.authorize(identity.WithCreateAction(ctx, op.name), c, n.Action, n.Resources); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if op.decl.Check != nil {
 		if err := op.decl.Check(in.Interface()); err != nil {
@@ -123,6 +130,18 @@ func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) 
 		return nil, err
 	}
 	return json11.Marshal(res[0].Interface())
+}
+
+func (s *Server) authorize(ctx context.Context, c Caller, action string, resources []string) error {
+	err := s.cfg.Auth.Authorize(ctx, c.Principal, action, resources)
+	var denied *identity.Denied
+	switch {
+	case errors.As(err, &denied):
+		return clientError("AccessDeniedException", denied.Message)
+	case err != nil:
+		return fmt.Errorf("authorize %s: %w", action, err)
+	}
+	return nil
 }
 
 func clientError(code, message string) error {

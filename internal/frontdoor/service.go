@@ -37,9 +37,19 @@ type Operation struct {
 	// nothing that has one. An error refuses the request as a handler's does.
 	// Nil means "*".
 	Resources func(ctx context.Context, c Caller, in any) ([]string, error)
+	// Further are what a request needs besides Action, such as ecs:TagResource
+	// where it makes something with tags. They are asked for as parts of this
+	// operation: a policy can tell them from calls of their own. Nil: nothing.
+	Further func(ctx context.Context, c Caller, in any) ([]Need, error)
 	// Check refuses an input that is wrong by itself, after authorization and
 	// before the handler. Nil: the handler says it all.
 	Check func(in any) error
+}
+
+// A Need is an action on resources that a caller must be allowed.
+type Need struct {
+	Action    string
+	Resources []string
 }
 
 // Op declares an operation whose input is In. A nil resources means "*".

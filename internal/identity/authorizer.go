@@ -30,6 +30,7 @@ var agentActions = map[string]scope{
 	"ecs:SubmitContainerStateChange":    onOwnTask,
 	"ecs:SubmitAttachmentStateChanges":  onOwnTask,
 	"ecs:ListTagsForResource":           onOwnInstance | onOwnTask,
+	"ecs:TagResource":                   onWhatItMakes,
 }
 
 // scope says which resources an action may touch. Clusters are always
@@ -43,7 +44,23 @@ const (
 	// onNoInstance leaves an instance that does not exist to the handler, whose
 	// answer says more than a denial.
 	onNoInstance
+	// onWhatItMakes are tags that a call gives to what it makes, not those of a
+	// call of their own: the making itself was allowed before.
+	onWhatItMakes
 )
+
+type createActionKey struct{}
+
+// WithCreateAction says that what is asked under ctx is part of an operation
+// that makes something, IAM's condition key ecs:CreateAction.
+func WithCreateAction(ctx context.Context, operation string) context.Context {
+	return context.WithValue(ctx, createActionKey{}, operation)
+}
+
+func createAction(ctx context.Context) string {
+	operation, _ := ctx.Value(createActionKey{}).(string)
+	return operation
+}
 
 // Authorize returns nil if p may do action on all of resources, a *Denied if
 // not, and another error where it can't tell.
@@ -55,6 +72,12 @@ func (a *Authorizer) Authorize(ctx context.Context, p Principal, action string, 
 		scope, known := agentActions[action]
 		if !known {
 			return denied(p, action, "")
+		}
+		if scope == onWhatItMakes {
+			if _, may := agentActions["ecs:"+createAction(ctx)]; may {
+				return nil
+			}
+			return denied(p, action, strings.Join(resources, ", "))
 		}
 		for _, r := range resources {
 			ok, err := a.within(ctx, p, scope, r)
@@ -107,7 +130,7 @@ func (a *Authorizer) within(ctx context.Context, p Principal, scope scope, resou
 		return a.settle(ctx, func(s *store.Snapshot) (bool, bool) {
 			t := s.Task(cluster, id)
 			if t == nil {
-				return false, false
+				return false, s.WaitingTask(cluster, id) != nil // nobody's yet
 			}
 			i := s.Instance(cluster, t.Instance)
 			return i != nil && i.Principal == p.ARN, true

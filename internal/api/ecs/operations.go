@@ -15,9 +15,9 @@ import (
 // Frontdoor declares the service to the front door: for each operation its
 // action and the resources that it touches.
 func (s *Service) Frontdoor() frontdoor.Service {
-	ops := s.operations()
+	ops, taggings := s.operations(), s.taggings()
 	for name, op := range ops {
-		op.Check = checkOf(name)
+		op.Check, op.Further = checkOf(name), taggings[name]
 		ops[name] = op
 	}
 	unserved := slices.DeleteFunc(slices.Clone(ecsapi.Operations), func(name string) bool {
@@ -108,6 +108,12 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 		"PutAccountSettingDefault": frontdoor.Op[sdk.PutAccountSettingDefaultInput]("ecs:PutAccountSettingDefault", nil),
 		"DeleteAccountSetting":     frontdoor.Op[sdk.DeleteAccountSettingInput]("ecs:DeleteAccountSetting", nil),
 		"ListAccountSettings":      frontdoor.Op[sdk.ListAccountSettingsInput]("ecs:ListAccountSettings", nil),
+
+		"TagResource":   on("ecs:TagResource", func(in *sdk.TagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
+		"UntagResource": on("ecs:UntagResource", func(in *sdk.UntagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
+		"ListTagsForResource": on("ecs:ListTagsForResource", func(in *sdk.ListTagsForResourceInput) []string {
+			return []string{aws.ToString(in.ResourceArn)}
+		}),
 
 		"RunTask": on("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
 			return []string{s.clusterResource(in.Cluster), s.definitionResource(in.TaskDefinition)}

@@ -3,7 +3,6 @@ package ecs
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ashore/ashore/internal/control/placement"
@@ -160,8 +159,8 @@ func (r *round) task(o *order, d *fleet.TaskDefinition, st *fleet.TaskDefinition
 		tags = mergeTags(tags, []types.Tag{{Key: aws.String("aws:ecs:clusterName"), Value: aws.String(o.cluster)}})
 	}
 	tags = mergeTags(tags, o.tags)
-	if n := ownTags(tags); n > 50 {
-		return none, invalid("tags: a task can have at most 50 tags, not %d, the task definition's included.", n)
+	if n := ownTags(tags); n > maxTags {
+		return none, invalid("tags: a task can have at most %d tags, not %d, the task definition's included.", maxTags, n)
 	}
 	t := fleet.Task{
 		Cluster: o.cluster, Family: d.Family, Revision: d.Revision, CreatedAt: r.now, Group: group, StartedBy: o.startedBy,
@@ -172,18 +171,6 @@ func (r *round) task(o *order, d *fleet.TaskDefinition, st *fleet.TaskDefinition
 		t.Network = o.network.AwsvpcConfiguration
 	}
 	return t, nil
-}
-
-// ownTags counts the tags that count against the limit: not those of AWS's own
-// prefix.
-func ownTags(tags []types.Tag) int {
-	n := 0
-	for _, t := range tags {
-		if !strings.HasPrefix(*t.Key, "aws:") {
-			n++
-		}
-	}
-	return n
 }
 
 // request is what a host must have for a task of a definition.

@@ -1,0 +1,183 @@
+package ecs
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// taggable is a resource as tags see it: those that it has, and how others are
+// written in their place.
+type taggable struct {
+	tags []types.Tag
+	put  func([]types.Tag) error
+}
+
+// noResource says that an ARN is well formed and names nothing. The model has an
+// error of its own for that in TagResource and UntagResource, but not in
+// ListTagsForResource.
+type noResource struct{ error }
+
+func notFound(kind string) error {
+	return noResource{invalid("The specified %s does not exist. Specify a valid %s in resourceArn and try again.", kind, kind)}
+}
+
+func (e noResource) Unwrap() error { return e.error }
+
+// modelled gives such an error the type that those two have for it.
+func modelled(err error) error {
+	var none noResource
+	var says *types.InvalidParameterException
+	if errors.As(err, &none) && errors.As(none.error, &says) {
+		return &types.ResourceNotFoundException{Message: says.Message}
+	}
+	return err
+}
+
+func inactiveResource(kind string) error {
+	return invalid("The specified %s is inactive. Specify an active %s and try again.", kind, kind)
+}
+
+// taggable finds the resource of an ARN. Tags need the long format: the short
+// one doesn't say the cluster.
+func (s *Service) taggable(tx *store.Tx, ref string) (taggable, error) {
+	if ref == "" {
+		return taggable{}, invalid("resourceArn can not be blank.")
+	}
+	a, err := fleet.ParseARN(ref)
+	if err != nil || !s.site.Ours(a) || a.Partition != fleet.Partition {
+		return taggable{}, invalid("resourceArn %q is not the ARN of an ECS resource of account %s in %s.", ref, s.site.Account, s.site.Region)
+	}
+	cluster, id, long := strings.Cut(a.Rest, "/")
+	switch a.Type {
+	case "cluster":
+		return s.taggableCluster(tx, a.Rest)
+	case "capacity-provider":
+		return taggableProvider(tx, a.Rest)
+	case "task-definition":
+		return s.taggableDefinition(tx, ref)
+	case "service", "task", "container-instance":
+		if !long {
+			return taggable{}, invalid("Long arn format must be used for tagging operations: resourceArn %q doesn't name the cluster.", ref)
+		}
+		if _, err := s.taggableCluster(tx, cluster); err != nil {
+			return taggable{}, err
+		}
+	}
+	switch a.Type {
+	case "task":
+		return taggableTask(tx, cluster, id)
+	case "container-instance":
+		return taggableInstance(tx, cluster, id)
+	case "service", "task-set":
+		return taggable{}, notFound(strings.ReplaceAll(a.Type, "-", " "))
+	}
+	return taggable{}, invalid("resourceArn %q: capacity providers, clusters, container instances, services, task definitions and tasks can have tags, a %s can't.", ref, a.Type)
+}
+
+func (s *Service) taggableCluster(tx *store.Tx, name string) (taggable, error) {
+	k := store.ClusterKey(name)
+	c := store.Get(tx, k)
+	if c == nil {
+		return taggable{}, clusterNotFound()
+	}
+	if c.Status != fleet.ClusterActive {
+		return taggable{}, inactiveResource("cluster")
+	}
+	return taggable{c.Tags, func(tags []types.Tag) error {
+		next := *c
+		next.Tags = tags
+		return store.Put(tx, k, &next)
+	}}, nil
+}
+
+func taggableProvider(tx *store.Tx, name string) (taggable, error) {
+	if name == fleet.ProviderFargate || name == fleet.ProviderFargateSpot {
+		return taggable{nil, func([]types.Tag) error {
+			return invalid("resourceArn: the capacity provider %s is always there and can't have tags.", name)
+		}}, nil
+	}
+	k := store.CapacityProviderKey(name)
+	p := store.Get(tx, k)
+	if p == nil {
+		return taggable{}, notFound("capacity provider")
+	}
+	if p.Status != types.CapacityProviderStatusActive {
+		return taggable{}, inactiveResource("capacity provider")
+	}
+	return taggable{p.Tags, func(tags []types.Tag) error {
+		next := *p
+		next.Tags = tags
+		return store.Put(tx, k, &next)
+	}}, nil
+}
+
+// taggableDefinition is a revision, an INACTIVE one too: it is there for as long
+// as anything may refer to it.
+func (s *Service) taggableDefinition(tx *store.Tx, arn string) (taggable, error) {
+	ref, err := s.site.TaskDefinitionRef(arn)
+	if err != nil || ref.Revision == 0 {
+		return taggable{}, invalid("resourceArn %q must name a task definition's family and revision.", arn)
+	}
+	if store.Get(tx, store.TaskDefinitionKey(ref.Family, ref.Revision)) == nil {
+		return taggable{}, notFound("task definition")
+	}
+	k := store.TaskDefinitionStateKey(ref.Family, ref.Revision)
+	st := store.Get(tx, k)
+	if st == nil {
+		st = &fleet.TaskDefinitionState{Status: types.TaskDefinitionStatusActive}
+	}
+	return taggable{st.Tags, func(tags []types.Tag) error {
+		next := *st
+		next.Tags = tags
+		return store.Put(tx, k, &next)
+	}}, nil
+}
+
+func taggableInstance(tx *store.Tx, cluster, id string) (taggable, error) {
+	k := store.InstanceKey(cluster, id)
+	i := store.Get(tx, k)
+	if i == nil {
+		return taggable{}, notFound("container instance")
+	}
+	if i.Status == fleet.InstanceInactive {
+		return taggable{}, inactiveResource("container instance")
+	}
+	return taggable{i.Tags, func(tags []types.Tag) error {
+		next := *i
+		next.Tags = tags
+		next.Version++
+		return store.Put(tx, k, &next)
+	}}, nil
+}
+
+// taggableTask is a task, a STOPPED one too. Its own record is written once, so
+// its tags are amended; one that waits for a host has nothing but that record.
+func taggableTask(tx *store.Tx, cluster, id string) (taggable, error) {
+	if t := store.Get(tx, store.TaskKey(cluster, id)); t != nil {
+		k := store.TaskAmendmentKey(cluster, id)
+		was := store.Get(tx, k)
+		state := fleet.TaskState{Task: t, Amendment: was}
+		return taggable{state.CurrentTags(), func(tags []types.Tag) error {
+			next := fleet.TaskAmendment{}
+			if was != nil {
+				next = *was
+			}
+			next.Tagged, next.Tags = true, tags
+			return store.Put(tx, k, &next)
+		}}, nil
+	}
+	k := store.WaitingTaskKey(cluster, id)
+	t := store.Get(tx, k)
+	if t == nil {
+		return taggable{}, notFound("task")
+	}
+	return taggable{t.Tags, func(tags []types.Tag) error {
+		next := *t
+		next.Tags = tags
+		return store.Put(tx, k, &next)
+	}}, nil
+}

@@ -1,0 +1,75 @@
+package ecs
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// further finds what a request needs besides its operation's action.
+type further = func(ctx context.Context, c frontdoor.Caller, in any) ([]frontdoor.Need, error)
+
+// taggings are the operations that make something with tags: these need
+// ecs:TagResource too, unless the caller's account setting
+// tagResourceAuthorization is off.
+func (s *Service) taggings() map[string]further {
+	return map[string]further{
+		"CreateCluster": tagging(s, func(in *sdk.CreateClusterInput) (bool, string) {
+			return len(in.Tags) > 0, s.clusterResource(in.ClusterName)
+		}),
+		"RegisterTaskDefinition": tagging(s, func(in *sdk.RegisterTaskDefinitionInput) (bool, string) {
+			return len(in.Tags) > 0, s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))
+		}),
+		"RegisterContainerInstance": tagging(s, func(in *RegisterContainerInstanceInput) (bool, string) {
+			return len(in.Tags) > 0, s.anyMember("container-instance", in.Cluster)
+		}),
+		"RunTask": tagging(s, func(in *sdk.RunTaskInput) (bool, string) {
+			return tagsTasks(in.Tags, in.PropagateTags, in.EnableECSManagedTags), s.anyMember("task", in.Cluster)
+		}),
+		"StartTask": tagging(s, func(in *sdk.StartTaskInput) (bool, string) {
+			return tagsTasks(in.Tags, in.PropagateTags, in.EnableECSManagedTags), s.anyMember("task", in.Cluster)
+		}),
+	}
+}
+
+// tagsTasks says whether tasks get tags, from wherever.
+func tagsTasks(tags []types.Tag, propagate types.PropagateTags, managed bool) bool {
+	return len(tags) > 0 || managed || (propagate != "" && propagate != types.PropagateTagsNone)
+}
+
+// anyMember stands for a task or instance whose id isn't known yet.
+func (s *Service) anyMember(typ string, cluster *string) string {
+	name, ok := s.site.ClusterName(aws.ToString(cluster))
+	switch {
+	case !ok:
+		return *cluster
+	case typ == "task":
+		return s.site.TaskARN(name, "*")
+	}
+	return s.site.InstanceARN(name, "*")
+}
+
+func tagging[In any](s *Service, of func(*In) (tags bool, resource string)) further {
+	return func(ctx context.Context, c frontdoor.Caller, in any) ([]frontdoor.Need, error) {
+		typed, ok := in.(*In)
+		if !ok {
+			return nil, fmt.Errorf("ecs: tags of a %T, not a %T", in, typed)
+		}
+		tags, resource := of(typed)
+		if !tags {
+			return nil, nil
+		}
+		snap, err := s.store.Fresh(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if s.accountSetting(snap, c.Principal.ARN, types.SettingNameTagResourceAuthorization) == "off" {
+			return nil, nil
+		}
+		return []frontdoor.Need{{Action: "ecs:TagResource", Resources: []string{resource}}}, nil
+	}
+}

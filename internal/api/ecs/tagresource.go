@@ -1,0 +1,75 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// TagResource adds tags to a resource. Those of the same key get the new value.
+func (s *Service) TagResource(ctx context.Context, in *sdk.TagResourceInput) (*sdk.TagResourceOutput, error) {
+	if err := validTags(in.Tags); err != nil {
+		return nil, err
+	}
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		r, err := s.taggable(tx, aws.ToString(in.ResourceArn))
+		if err != nil {
+			return modelled(err)
+		}
+		if len(in.Tags) == 0 {
+			return nil
+		}
+		tags := mergeTags(r.tags, in.Tags)
+		if n := ownTags(tags); n > maxTags {
+			return invalid("tags: a resource can have at most %d tags, and with these %s would have %d.", maxTags, *in.ResourceArn, n)
+		}
+		return r.put(tags)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.TagResourceOutput{}, nil
+}
+
+// UntagResource removes tags from a resource by their keys. One that it doesn't
+// have is no error.
+func (s *Service) UntagResource(ctx context.Context, in *sdk.UntagResourceInput) (*sdk.UntagResourceOutput, error) {
+	for _, k := range in.TagKeys {
+		if err := validTagKey("tagKeys", k); err != nil {
+			return nil, err
+		}
+	}
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		r, err := s.taggable(tx, aws.ToString(in.ResourceArn))
+		if err != nil {
+			return modelled(err)
+		}
+		left := slices.DeleteFunc(slices.Clone(r.tags), func(t types.Tag) bool { return slices.Contains(in.TagKeys, aws.ToString(t.Key)) })
+		if len(left) == len(r.tags) {
+			return nil
+		}
+		return r.put(left)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.UntagResourceOutput{}, nil
+}
+
+// ListTagsForResource lists a resource's tags.
+func (s *Service) ListTagsForResource(ctx context.Context, in *sdk.ListTagsForResourceInput) (*sdk.ListTagsForResourceOutput, error) {
+	var tags []types.Tag
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		r, err := s.taggable(tx, aws.ToString(in.ResourceArn))
+		tags = r.tags
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.ListTagsForResourceOutput{Tags: orEmpty(tags)}, nil
+}

@@ -1,0 +1,20 @@
+package identity
+
+import (
+	"testing"
+)
+
+// A host may give tags to what it makes, and tag nothing by itself.
+func TestHostTagsWhatItMakes(t *testing.T) {
+	st, _ := open(t)
+	a, mine := NewAuthorizer(st), Principal{Kind: Host, Name: "a", ARN: HostARN(site, "a")}
+	for operation, ok := range map[string]bool{"": false, "RegisterContainerInstance": true, "CreateCluster": true, "RunTask": false, "CreateCapacityProvider": false} {
+		ctx := t.Context()
+		if operation != "" {
+			ctx = WithCreateAction(ctx, operation)
+		}
+		if err := a.Authorize(ctx, mine, "ecs:TagResource", []string{site.InstanceARN("c", "*")}); (err == nil) != ok {
+			t.Errorf("as part of %q: %v", operation, err)
+		}
+	}
+}
