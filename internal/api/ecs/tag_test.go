@@ -56,7 +56,7 @@ func TestTagEveryResource(t *testing.T) {
 	}))
 	task := *run.Tasks[0].TaskArn
 	waiting := fleet.NewID()
-	write(t, a, store.WaitingTaskKey("c", waiting), &fleet.Task{Cluster: "c", ID: waiting, Family: "sleep", Revision: 1, Tags: []types.Tag{tag("made", "1")}})
+	write(t, a, store.WaitingTaskKey("c", waiting), &fleet.Task{Cluster: "c", ID: waiting, Family: "unknown", Revision: 1, Tags: []types.Tag{tag("made", "1")}})
 	write(t, a, store.CapacityProviderKey("p"), &fleet.CapacityProvider{Name: "p", Status: types.CapacityProviderStatusActive})
 	for arn, before := range map[string]string{
 		apitest.Site.ClusterARN("c"): "", instance: "", task: "aws:ecs:clusterName=c made=1 ", apitest.Site.TaskARN("c", waiting): "made=1 ",

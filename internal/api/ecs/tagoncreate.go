@@ -21,6 +21,9 @@ func (s *Service) taggings() map[string]further {
 		"CreateCluster": tagging(s, func(in *sdk.CreateClusterInput) (bool, string) {
 			return len(in.Tags) > 0, s.clusterResource(in.ClusterName)
 		}),
+		"CreateCapacityProvider": tagging(s, func(in *sdk.CreateCapacityProviderInput) (bool, string) {
+			return len(in.Tags) > 0, s.site.CapacityProviderARN(aws.ToString(in.Name))
+		}),
 		"RegisterTaskDefinition": tagging(s, func(in *sdk.RegisterTaskDefinitionInput) (bool, string) {
 			return len(in.Tags) > 0, s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))
 		}),
