@@ -115,37 +115,46 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, pa
 }
 
 // index keeps the indexes as a task's row changes. Most changes are reports of
-// tasks that stay where they are.
+// tasks that stay where they are and go on.
 func (t *tables) index(was, is *taskRow) {
-	if was == nil || was.state.Task != is.state.Task {
-		t.indexPlace(was, false)
-		t.indexPlace(is, true)
+	if placed(was) != placed(is) {
+		t.indexInstance(was, false)
+		t.indexInstance(is, true)
 	}
-	if before, now := live(was), live(is); before != now || before && was.state.Task != is.state.Task {
-		if before {
-			t.liveTasks.keep(false, t.private, was.state.Cluster, was.state.ID)
-		}
-		if now {
-			t.liveTasks.keep(true, t.private, is.state.Cluster, is.state.ID)
-		}
+	if placed(was) != placed(is) || desired(was) != desired(is) {
+		t.indexListed(was, false)
+		t.indexListed(is, true)
 	}
 }
 
-func live(r *taskRow) bool {
-	return r != nil && r.state.Task != nil && r.state.Desired() != fleet.TaskStopped
+func placed(r *taskRow) *fleet.Task {
+	if r == nil {
+		return nil
+	}
+	return r.state.Task
 }
 
-func (t *tables) indexPlace(r *taskRow, add bool) {
-	if r == nil || r.state.Task == nil {
-		return
+func desired(r *taskRow) fleet.TaskStatus {
+	if placed(r) == nil {
+		return ""
 	}
-	task := r.state.Task
-	if task.Instance != "" {
+	return r.state.Desired()
+}
+
+func (t *tables) indexInstance(r *taskRow, add bool) {
+	if task := placed(r); task != nil && task.Instance != "" {
 		t.tasksByInstance.keep(add, t.private, task.Cluster+"/"+task.Instance, task.ID)
 	}
-	t.tasksByFamily.keep(add, t.private, task.Cluster+"/"+task.Family, task.ID)
-	if task.StartedBy != "" {
-		t.tasksByStarter.keep(add, t.private, task.Cluster+"/"+task.StartedBy, task.ID)
+}
+
+func (t *tables) indexListed(r *taskRow, add bool) {
+	task := placed(r)
+	if task == nil {
+		return
+	}
+	f := TaskFilter{Desired: desired(r), Family: task.Family, StartedBy: task.StartedBy, LaunchType: task.LaunchType}
+	for key := range f.keys(task.Cluster) {
+		t.tasksListed.keep(add, t.private, key, task.ID)
 	}
 }
 

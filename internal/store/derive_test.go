@@ -27,7 +27,7 @@ func viewOf(t *tables) view {
 	t.providerTasks.Scan(func(k string, n int) bool { v.Providers[k] = n; return true })
 	t.usage.Scan(func(k string, u *fleet.Usage) bool { v.Usage[k] = *u; return true })
 	t.counts.Scan(func(k string, c ClusterCounts) bool { v.Counts[k] = c; return true })
-	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "family": &t.tasksByFamily, "starter": &t.tasksByStarter, "live": &t.liveTasks} {
+	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "listed": &t.tasksListed} {
 		for _, value := range index.Keys() {
 			v.Index[name+" "+value] = slices.Collect(index.of(value, ""))
 		}
@@ -83,12 +83,14 @@ func recomputed(t *tables) view {
 		if s.Instance != "" {
 			index("instance", host)
 		}
-		index("family", s.Cluster+"/"+s.Family)
+		listed := s.Cluster + "/" + string(s.Desired())
+		index("listed", listed)
+		index("listed", listed+"/family/"+s.Family)
 		if s.StartedBy != "" {
-			index("starter", s.Cluster+"/"+s.StartedBy)
+			index("listed", listed+"/starter/"+s.StartedBy)
 		}
-		if s.Desired() == fleet.TaskRunning {
-			index("live", s.Cluster)
+		if s.LaunchType != "" {
+			index("listed", listed+"/type/"+string(s.LaunchType))
 		}
 		if !s.Holds() {
 			count(s.Cluster, func(c *ClusterCounts) { c.Stopped++ })

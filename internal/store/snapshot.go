@@ -131,21 +131,10 @@ func (s *Snapshot) TasksOn(cluster, instance string) iter.Seq[*fleet.TaskState] 
 	return s.indexed(&s.t.tasksByInstance, cluster, cluster+"/"+instance, "")
 }
 
-// TasksOf yields a cluster's tasks of a family by id, stopped ones too.
-func (s *Snapshot) TasksOf(cluster, family string) iter.Seq[*fleet.TaskState] {
-	return s.indexed(&s.t.tasksByFamily, cluster, cluster+"/"+family, "")
-}
-
-// TasksStartedBy yields a cluster's tasks with that startedBy, which is not
-// empty, by id, stopped ones too.
-func (s *Snapshot) TasksStartedBy(cluster, startedBy string) iter.Seq[*fleet.TaskState] {
-	return s.indexed(&s.t.tasksByStarter, cluster, cluster+"/"+startedBy, "")
-}
-
 // LiveTasks yields a cluster's tasks whose desired status is RUNNING by id, from
 // the one after id `after` on.
 func (s *Snapshot) LiveTasks(cluster, after string) iter.Seq[*fleet.TaskState] {
-	return s.indexed(&s.t.liveTasks, cluster, cluster, after)
+	return s.TasksWhere(cluster, TaskFilter{Desired: fleet.TaskRunning}, after)
 }
 
 func (s *Snapshot) indexed(index *set, cluster, value, after string) iter.Seq[*fleet.TaskState] {

@@ -26,9 +26,7 @@ type tables struct {
 	tasks            btree.Map[string, *taskRow]
 
 	tasksByInstance set // cluster/instance → task id
-	tasksByFamily   set // cluster/family → task id
-	tasksByStarter  set // cluster/startedBy → task id
-	liveTasks       set // cluster → id of a task that is not to stop
+	tasksListed     set // cluster/desired status, alone and with what listings filter by → task id
 
 	// providerTasks counts the tasks that have not stopped, those that wait too.
 	providerTasks btree.Map[string, int]           // cluster/capacity provider
@@ -89,8 +87,7 @@ func (t *tables) copied() *tables {
 		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
 		accessKeys: t.accessKeys.copied(), hosts: t.hosts.copied(), elections: t.elections.copied(),
 		tasks:           *t.tasks.Copy(),
-		tasksByInstance: t.tasksByInstance.copied(), tasksByFamily: t.tasksByFamily.copied(),
-		tasksByStarter: t.tasksByStarter.copied(), liveTasks: t.liveTasks.copied(),
+		tasksByInstance: t.tasksByInstance.copied(), tasksListed: t.tasksListed.copied(),
 		providerTasks: *t.providerTasks.Copy(), usage: *t.usage.Copy(), contested: *t.contested.Copy(), counts: *t.counts.Copy(),
 	}
 }

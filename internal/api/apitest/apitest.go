@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -40,8 +41,15 @@ type API struct {
 	etcd   *store.Embedded
 }
 
+// Option is a way in which an API of a test differs from a real one.
+type Option int
+
+// Still is an API that places nothing: RunTask and StartTask don't answer, and
+// what waits goes on waiting. The test does by itself what it looks at.
+const Still Option = iota
+
 // Start runs an API until the test ends.
-func Start(t testing.TB) *API {
+func Start(t testing.TB, options ...Option) *API {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "api") // short: a socket's path has a limit
 	if err != nil {
@@ -71,7 +79,7 @@ func Start(t testing.TB) *API {
 		t.Fatal(err)
 	}
 	a := &API{T: t, Store: st, Sealer: sealer, etcd: e, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	a.serve(ctx, cancel)
+	a.serve(ctx, cancel, slices.Contains(options, Still))
 	a.Client = a.As(admin)
 	return a
 }
@@ -92,7 +100,7 @@ func (a *API) Another() *store.Store {
 }
 
 // serve puts the API on a port until the test ends.
-func (a *API) serve(ctx context.Context, cancel func()) {
+func (a *API) serve(ctx context.Context, cancel func(), still bool) {
 	t := a.T
 	api := ecsapi.New(ecsapi.Config{Store: a.Store, Log: a.Log})
 	door, err := frontdoor.New(frontdoor.Config{
@@ -103,7 +111,14 @@ func (a *API) serve(ctx context.Context, cancel func()) {
 		t.Fatal(err)
 	}
 	ran := make(chan error, 1)
-	go func() { ran <- api.Run(ctx) }()
+	go func() {
+		if still {
+			<-ctx.Done()
+			ran <- nil
+			return
+		}
+		ran <- api.Run(ctx)
+	}()
 	web := httptest.NewServer(door.Handler())
 	t.Cleanup(func() {
 		web.Close()

@@ -60,3 +60,11 @@ func PutProvidersTx(s *Service, tx *store.Tx, cluster string, providers ...strin
 func DeleteProviderTx(s *Service, tx *store.Tx, name string) (*fleet.CapacityProvider, error) {
 	return s.deleteProvider(tx, &sdk.DeleteCapacityProviderInput{CapacityProvider: &name})
 }
+
+// SettleTx gives hosts to tasks that wait as the leader's placer does. It returns
+// the ids of those placed.
+func SettleTx(s *Service, tx *store.Tx, term *store.Term, cluster string, ids ...string) ([]string, error) {
+	o := &order{waiting: &waiting{term: term, cluster: cluster, ids: ids}}
+	err := newRound(s.placer, tx).settle(o)
+	return o.tasks, err
+}

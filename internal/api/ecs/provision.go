@@ -120,7 +120,9 @@ func (s *Service) settle(ctx context.Context, term *store.Term, cluster string) 
 			if err != nil {
 				return fmt.Errorf("place what waits in %s: %w", cluster, err)
 			}
-			s.log.Info("provisioner: placed tasks that waited", "cluster", cluster, "tasks", len(o.tasks), "tried", len(w.ids))
+			if len(o.tasks) > 0 {
+				s.log.Info("provisioner: placed tasks that waited", "cluster", cluster, "tasks", len(o.tasks))
+			}
 			if len(o.tasks) < len(some) {
 				break
 			}

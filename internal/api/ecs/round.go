@@ -69,8 +69,12 @@ func (r *round) serve(o *order) error {
 	if err != nil {
 		return err
 	}
-	for n := range out {
-		if err := r.write(o, o.chosen[n], &out[n]); err != nil {
+	for n, id := range o.chosen {
+		if r.snap.WaitingTask(c.Name, id) != nil { // this token's, whose record has been cleaned away
+			o.tasks = append(o.tasks, id)
+			continue
+		}
+		if err := r.write(o, id, &out[n]); err != nil {
 			return err
 		}
 	}
@@ -95,9 +99,6 @@ func (r *round) write(o *order, id string, p *placed) error {
 	t := &p.task
 	t.ID = id
 	o.tasks = append(o.tasks, id)
-	if r.snap.WaitingTask(t.Cluster, id) != nil {
-		return nil
-	}
 	if p.on.Instance == "" {
 		return store.Create(r.tx, store.WaitingTaskKey(t.Cluster, id), t)
 	}

@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"context"
-	"iter"
 
 	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
@@ -59,68 +58,6 @@ func (s *Service) taskRef(cluster, ref string) (id string, ok bool, err error) {
 	id, ok = s.site.MemberID("task", cluster, ref)
 	return id, ok && fleet.IsID(id), nil
 }
-
-// ListTasks lists the ARNs of a cluster's tasks.
-func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.ListTasksOutput, error) {
-	desired := in.DesiredStatus
-	switch desired {
-	case "":
-		desired = types.DesiredStatusRunning
-	case types.DesiredStatusRunning, types.DesiredStatusPending, types.DesiredStatusStopped:
-	default:
-		return nil, invalid("desiredStatus must be RUNNING, PENDING or STOPPED, not %q.", desired)
-	}
-	switch in.LaunchType {
-	case "", types.LaunchTypeEc2, types.LaunchTypeFargate, types.LaunchTypeExternal, types.LaunchTypeManagedInstances:
-	default:
-		return nil, invalid("launchType must be EC2, FARGATE, EXTERNAL or MANAGED_INSTANCES, not %q.", in.LaunchType)
-	}
-	instance, family, startedBy, service := aws.ToString(in.ContainerInstance), aws.ToString(in.Family), aws.ToString(in.StartedBy), aws.ToString(in.ServiceName)
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListTasks", aws.ToString(in.Cluster), instance, family, startedBy, service,
-		string(desired), string(in.LaunchType), aws.ToString(in.DaemonName))
-	if err != nil {
-		return nil, err
-	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
-	if err != nil {
-		return nil, err
-	}
-	if service != "" {
-		return nil, &types.ServiceNotFoundException{Message: aws.String("Service not found.")}
-	}
-	if aws.ToString(in.DaemonName) != "" {
-		return nil, &types.DaemonNotFoundException{Message: aws.String("Daemon not found.")}
-	}
-	var tasks iter.Seq[*fleet.TaskState]
-	switch {
-	case instance != "":
-		id, ok := s.site.MemberID("container-instance", c.Name, instance)
-		if !ok || !fleet.IsID(id) || snap.Instance(c.Name, id) == nil {
-			return nil, invalid("The specified container instance does not exist: %s", instance)
-		}
-		tasks = snap.TasksOn(c.Name, id)
-	case family != "":
-		tasks = snap.TasksOf(c.Name, family)
-	default:
-		tasks = snap.Tasks(c.Name, p.after)
-	}
-	list := p.taker()
-	for t := range tasks {
-		if t.ID <= p.after || t.Desired() != wanted(desired) ||
-			(family != "" && t.Family != family) || (startedBy != "" && t.StartedBy != startedBy) ||
-			(in.LaunchType != "" && t.LaunchType != in.LaunchType) {
-			continue
-		}
-		if !list.add(t.ID, s.site.TaskARN(c.Name, t.ID)) {
-			break
-		}
-	}
-	return &sdk.ListTasksOutput{TaskArns: list.items, NextToken: list.next}, nil
-}
-
-// wanted maps the filter to what tasks have: ECS never sets a desired status of
-// PENDING, so that filter finds nothing there either.
-func wanted(d types.DesiredStatus) fleet.TaskStatus { return fleet.TaskStatus(d) }
 
 // StopTask asks for a task's end; its host's report settles it. A task that
 // ends or has ended stays as it is.

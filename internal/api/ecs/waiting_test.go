@@ -1,0 +1,293 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/api/apitest"
+	ecsapi "github.com/ashore/ashore/internal/api/ecs"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// runOn asks for tasks of the family sleep, of which two fit on a host, on
+// capacity provider p of cluster c.
+func runOn(count int32) *sdk.RunTaskInput {
+	return &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep"), Count: aws.Int32(count), CapacityProviderStrategy: []types.CapacityProviderStrategyItem{strategy("p", 0, 1)}}
+}
+
+// until follows a store until ok says yes.
+func until(t *testing.T, st *store.Store, what string, ok func(*store.Snapshot) bool) *store.Snapshot {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	snap, feed := st.Follow()
+	for !ok(snap) {
+		a, err := feed.Next(ctx)
+		if err != nil {
+			t.Fatalf("until %s: %v", what, err)
+		}
+		snap = a.Next
+	}
+	return snap
+}
+
+func arnsOf(tasks []types.Task) []string {
+	var out []string
+	for i := range tasks {
+		out = append(out, *tasks[i].TaskArn)
+	}
+	return out
+}
+
+// What has no room waits, seen and stoppable like any task, and gets a host as
+// soon as one has room.
+func TestTasksWaitForRoom(t *testing.T) {
+	a := apitest.Start(t)
+	ctx, c := t.Context(), a.Client
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	provider(t, a, "p", types.ManagedScalingStatusEnabled)
+	a.Register("elsewhere", "c")
+	in := runOn(5)
+	in.StartedBy = aws.String("me")
+	run := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, in))
+	if len(run.Tasks) != 5 || len(run.Failures) != 0 {
+		t.Fatalf("%d tasks, failures %v", len(run.Tasks), run.Failures)
+	}
+	for _, x := range run.Tasks {
+		if *x.LastStatus != "PROVISIONING" || *x.DesiredStatus != "RUNNING" || x.ContainerInstanceArn != nil || *x.CapacityProviderName != "p" || len(x.Containers) != 1 || *x.Containers[0].LastStatus != "PENDING" {
+			t.Errorf("%+v", x)
+		}
+	}
+	arns := arnsOf(run.Tasks)
+	if again := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, in)); !slices.Equal(arnsOf(again.Tasks), arns) {
+		t.Errorf("the token again: %v, want %v", arnsOf(again.Tasks), arns)
+	}
+	for i, f := range []sdk.ListTasksInput{{}, {Family: aws.String("sleep")}, {StartedBy: aws.String("me")}, {LaunchType: types.LaunchTypeEc2}} {
+		f.Cluster, f.MaxResults = aws.String("c"), aws.Int32(2)
+		var listed []string
+		for p := sdk.NewListTasksPaginator(c, &f); p.HasMorePages(); {
+			page := must[*sdk.ListTasksOutput](t)(p.NextPage(ctx))
+			listed = append(listed, page.TaskArns...)
+		}
+		slices.Sort(listed)
+		if want := slices.Sorted(slices.Values(arns)); !slices.Equal(listed, want) {
+			t.Errorf("listing %d: %v, want %v", i, listed, want)
+		}
+	}
+	if d := must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"c"}})).Clusters[0]; d.PendingTasksCount != 5 {
+		t.Errorf("%d pending", d.PendingTasksCount)
+	}
+	_, err := c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("c")})
+	wantError[*types.ClusterContainsTasksException](t, err, "while Tasks are active")
+
+	stopped := must[*sdk.StopTaskOutput](t)(c.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("c"), Task: &arns[0], Reason: aws.String("enough")})).Task
+	if *stopped.LastStatus != "STOPPED" || *stopped.DesiredStatus != "STOPPED" || *stopped.StoppedReason != "enough" || stopped.StopCode != types.TaskStopCodeUserInitiated ||
+		stopped.StoppedAt == nil || stopped.ContainerInstanceArn != nil || *stopped.Containers[0].LastStatus != "STOPPED" {
+		t.Errorf("stopped: %+v", stopped)
+	}
+	must[*sdk.StopTaskOutput](t)(c.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("c"), Task: &arns[0]}))
+
+	// Two fit on the first host, the rest on the second.
+	first, host := a.Register("h1", "c", member("p"))
+	until(t, a.Store, "two tasks have a host", func(s *store.Snapshot) bool { return s.Counts("c").Waiting == 2 })
+	second, _ := a.Register("h2", "c", member("p"))
+	until(t, a.Store, "all tasks have a host", func(s *store.Snapshot) bool { return s.Counts("c").Waiting == 0 })
+	d := must[*sdk.DescribeTasksOutput](t)(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: arns[1:]}))
+	if n := on(d.Tasks); n[first] != 2 || n[second] != 2 || *d.Tasks[0].LastStatus != "PENDING" {
+		t.Errorf("on %v: %+v", n, d.Failures)
+	}
+
+	// The end of a task makes room, and so does nothing else.
+	later := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, runOn(1))).Tasks[0]
+	if *later.LastStatus != "PROVISIONING" {
+		t.Fatalf("placed where there is no room: %+v", later)
+	}
+	ended := d.Tasks[slices.IndexFunc(d.Tasks, func(x types.Task) bool { return *x.ContainerInstanceArn == first })]
+	must[*sdk.SubmitTaskStateChangeOutput](t)(host.SubmitTaskStateChange(ctx, &sdk.SubmitTaskStateChangeInput{Cluster: aws.String("c"), Task: ended.TaskArn, Status: aws.String("STOPPED")}))
+	snap := until(t, a.Store, "the task has a host", func(s *store.Snapshot) bool { return s.Counts("c").Waiting == 0 })
+	if got := snap.Task("c", id(*later.TaskArn)); got == nil || !strings.HasSuffix(first, got.Instance) || got.Constraints != nil {
+		t.Errorf("placed: %+v", got)
+	}
+}
+
+func id(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+// No more than 500 tasks of a cluster wait, and what is refused takes nothing.
+func TestWaitingQuota(t *testing.T) {
+	a := apitest.Start(t)
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	provider(t, a, "p", types.ManagedScalingStatusEnabled)
+	for range 50 {
+		must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), runOn(10)))
+	}
+	_, err := a.Client.RunTask(t.Context(), runOn(1))
+	wantError[*types.ClientException](t, err, "quota of 500 tasks in the PROVISIONING state")
+	if n := a.Store.Snapshot().Counts("c"); n.Waiting != 500 || n.Pending != 500 {
+		t.Errorf("%+v", n)
+	}
+}
+
+// waiter stores tasks that wait in cluster c of an API that places nothing by
+// itself, and returns their ids.
+func waiter(t *testing.T, a *apitest.API, n int32) []string {
+	t.Helper()
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	provider(t, a, "p", types.ManagedScalingStatusEnabled)
+	s := ecsapi.New(ecsapi.Config{Store: a.Store})
+	if err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := ecsapi.RunTx(s, tx, runOn(n))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for w := range a.Store.Snapshot().WaitingTasks("c", "") {
+		ids = append(ids, w.ID)
+	}
+	if len(ids) != int(n) {
+		t.Fatalf("%d tasks wait", len(ids))
+	}
+	return ids
+}
+
+// lead calls f as the leader.
+func lead(t *testing.T, st *store.Store, f func(*store.Term)) {
+	t.Helper()
+	if err := st.Lead(t.Context(), "provisioner", "test", func(_ context.Context, term *store.Term) error { f(term); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A task that waits gets one host, also where two servers give it one at once.
+// Without the comparisons of the records that wait and of the task it is given
+// to both hosts (seen).
+func TestWaitingTaskIsPlacedOnce(t *testing.T) {
+	a := apitest.Start(t, apitest.Still)
+	ids := waiter(t, a, 1)
+	one, _ := a.Register("h1", "c", member("p"))
+	var two string
+	other := a.Another()
+	lead(t, a.Store, func(term *store.Term) {
+		var mine, theirs []string
+		err := between(t, a.Store, func(tx *store.Tx) (err error) {
+			mine, err = ecsapi.SettleTx(ecsapi.New(ecsapi.Config{Store: a.Store}), tx, term, "c", ids...)
+			return err
+		}, func() {
+			a.Connect(one, false) // leaves the second host to choose
+			two, _ = a.Register("h2", "c", member("p"))
+			if _, err := other.Fresh(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := other.Update(t.Context(), func(tx *store.Tx) (err error) {
+				theirs, err = ecsapi.SettleTx(ecsapi.New(ecsapi.Config{Store: other}), tx, term, "c", ids...)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := a.Store.Snapshot().Task("c", ids[0])
+		if len(theirs) != 1 || len(mine) != 0 || got == nil || got.Instance != id(two) {
+			t.Errorf("one server placed %v, then the other %v: the task is on %+v, after it was on %s", theirs, mine, got.Task, two)
+		}
+	})
+}
+
+// A task that is stopped while a host is chosen for it gets none.
+func TestStopTaskRacesSettling(t *testing.T) {
+	a := apitest.Start(t, apitest.Still)
+	ids := waiter(t, a, 1)
+	a.Register("h1", "c", member("p"))
+	lead(t, a.Store, func(term *store.Term) {
+		var placed []string
+		err := between(t, a.Store, func(tx *store.Tx) (err error) {
+			placed, err = ecsapi.SettleTx(ecsapi.New(ecsapi.Config{Store: a.Store}), tx, term, "c", ids...)
+			return err
+		}, func() {
+			must[*sdk.StopTaskOutput](t)(a.Client.StopTask(t.Context(), &sdk.StopTaskInput{Cluster: aws.String("c"), Task: &ids[0]}))
+		})
+		if got := a.Store.Snapshot().Task("c", ids[0]); err != nil || len(placed) != 0 || got.Status() != fleet.TaskStopped || got.Instance != "" {
+			t.Errorf("err %v, placed %v: %+v", err, placed, got)
+		}
+	})
+}
+
+// A leader that was deposed places nothing. Without the guard of its term it
+// does (seen).
+func TestDeposedLeaderPlacesNothing(t *testing.T) {
+	a := apitest.Start(t, apitest.Still)
+	ids := waiter(t, a, 1)
+	a.Register("h1", "c", member("p"))
+	var old *store.Term
+	lead(t, a.Store, func(term *store.Term) { old = term })
+	err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := ecsapi.SettleTx(ecsapi.New(ecsapi.Config{Store: a.Store}), tx, old, "c", ids...)
+		return err
+	})
+	if !errors.Is(err, store.ErrDeposed) || a.Store.Snapshot().Task("c", ids[0]) != nil {
+		t.Errorf("err %v, the task is %+v", err, a.Store.Snapshot().Task("c", ids[0]))
+	}
+}
+
+// Several servers, one of which ends midway: everything that waits gets a host
+// once, and none is given away twice.
+func TestServersShareWhatWaits(t *testing.T) {
+	const hosts, tasks = 10, 20
+	a := apitest.Start(t, apitest.Still)
+	waiter(t, a, 10)
+	stores := []*store.Store{a.Another(), a.Another()}
+	var ends []context.CancelFunc
+	var wg sync.WaitGroup
+	var services []*ecsapi.Service
+	for i, st := range stores {
+		ctx, cancel := context.WithCancel(context.Background())
+		ends = append(ends, cancel)
+		s := ecsapi.New(ecsapi.Config{Store: st, Log: a.Log, Server: fmt.Sprint("server-", i)})
+		services = append(services, s)
+		wg.Go(func() {
+			if err := s.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	defer wg.Wait()
+	defer func() {
+		for _, end := range ends {
+			end()
+		}
+	}()
+	if out, err := services[1].RunTask(t.Context(), runOn(10)); err != nil || len(out.Tasks) != 10 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	for i := range hosts {
+		a.Register(fmt.Sprint("h", i), "c", member("p"))
+		if i == hosts/2 { // whoever leads
+			e := until(t, a.Store, "someone leads", func(s *store.Snapshot) bool { return s.Election("provisioner") != nil }).Election("provisioner")
+			ends[map[string]int{"server-0": 0, "server-1": 1}[e.Server]]()
+		}
+	}
+	snap := until(t, a.Store, "nothing waits", func(s *store.Snapshot) bool { return s.Counts("c").Waiting == 0 })
+	if n := snap.Counts("c"); n.Pending != tasks {
+		t.Errorf("%+v", n)
+	}
+	for i := range snap.Instances("c", "") {
+		if u := snap.Usage("c", i.ID); u == nil || u.CPU != i.Registered.CPU {
+			t.Errorf("instance %s: %+v", i.ID, u)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"iter"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/tidwall/btree"
+)
+
+// TaskFilter selects tasks by their desired status, and by what else is set.
+type TaskFilter struct {
+	Desired                     fleet.TaskStatus // RUNNING or STOPPED
+	Instance, Family, StartedBy string
+	LaunchType                  types.LaunchType
+}
+
+// Selects says whether a task is selected.
+func (f *TaskFilter) Selects(t *fleet.TaskState) bool {
+	return t.Desired() == f.Desired && (f.Instance == "" || t.Instance == f.Instance) && (f.Family == "" || t.Family == f.Family) &&
+		(f.StartedBy == "" || t.StartedBy == f.StartedBy) && (f.LaunchType == "" || t.LaunchType == f.LaunchType)
+}
+
+// keys yields the keys of the index under which tasks that the filter selects are
+// found.
+func (f *TaskFilter) keys(cluster string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		all := cluster + "/" + string(f.Desired)
+		if !yield(all) {
+			return
+		}
+		for _, by := range [...]struct{ name, value string }{
+			{"/family/", f.Family}, {"/starter/", f.StartedBy}, {"/type/", string(f.LaunchType)},
+		} {
+			if by.value != "" && !yield(all+by.name+by.value) {
+				return
+			}
+		}
+	}
+}
+
+// TasksWhere yields a cluster's tasks that a filter selects by id, from the one
+// after id `after` on. It goes through the shortest list that holds them all.
+func (s *Snapshot) TasksWhere(cluster string, f TaskFilter, after string) iter.Seq[*fleet.TaskState] {
+	return func(yield func(*fleet.TaskState) bool) {
+		var shortest *btree.Set[string]
+		for key := range f.keys(cluster) {
+			ids, ok := s.t.tasksListed.Get(key)
+			if !ok {
+				return
+			}
+			if shortest == nil || ids.Len() < shortest.Len() {
+				shortest = ids
+			}
+		}
+		if f.Instance != "" {
+			ids, ok := s.t.tasksByInstance.Get(cluster + "/" + f.Instance)
+			if !ok {
+				return
+			}
+			if ids.Len() < shortest.Len() {
+				shortest = ids
+			}
+		}
+		shortest.Ascend(after, func(id string) bool {
+			t := s.Task(cluster, id)
+			return id == after || t == nil || !f.Selects(t) || yield(t)
+		})
+	}
+}
