@@ -130,6 +130,15 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 		"ListTasks": on("ecs:ListTasks", func(in *sdk.ListTasksInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
+		"UpdateTaskProtection": on("ecs:UpdateTaskProtection", func(in *sdk.UpdateTaskProtectionInput) []string {
+			return s.members("task", in.Cluster, in.Tasks...)
+		}),
+		"GetTaskProtection": on("ecs:GetTaskProtection", func(in *sdk.GetTaskProtectionInput) []string {
+			if len(in.Tasks) == 0 {
+				return []string{s.anyMember("task", in.Cluster)}
+			}
+			return s.members("task", in.Cluster, in.Tasks...)
+		}),
 		"SubmitTaskStateChange": on("ecs:SubmitTaskStateChange", func(in *sdk.SubmitTaskStateChangeInput) []string {
 			return []string{s.reportedResource(in.Cluster, in.Task)}
 		}),

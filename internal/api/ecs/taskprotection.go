@@ -1,0 +1,170 @@
+package ecs
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// taskNotValid is the reason of the failure for a task that can't be protected.
+const taskNotValid = "TASK_NOT_VALID"
+
+const (
+	protectedFor     = 120  // minutes, where a request doesn't say
+	protectedForMost = 2880 // minutes
+)
+
+// UpdateTaskProtection protects tasks of services from scale-in for a time, or
+// ends that. Nobody writes when the time is over: whoever reads compares.
+func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskProtectionInput) (*sdk.UpdateTaskProtectionOutput, error) {
+	minutes := int32(protectedFor)
+	if in.ExpiresInMinutes != nil {
+		minutes = *in.ExpiresInMinutes
+	}
+	switch {
+	case aws.ToString(in.Cluster) == "":
+		return nil, invalid("Cluster can not be blank.")
+	case len(in.Tasks) == 0:
+		return nil, invalid("Tasks cannot be empty.")
+	case len(in.Tasks) > 10:
+		return nil, invalid("Tasks cannot exceed 10 elements, and there are %d.", len(in.Tasks))
+	case minutes < 1 || minutes > protectedForMost:
+		return nil, invalid("expiresInMinutes must be between 1 and %d, not %d.", protectedForMost, minutes)
+	}
+	// A task that is missing must be missing also where another server has just
+	// placed it.
+	if _, err := s.store.Fresh(ctx); err != nil {
+		return nil, err
+	}
+	out := &sdk.UpdateTaskProtectionOutput{}
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		out.ProtectedTasks, out.Failures = []types.ProtectedTask{}, []types.Failure{}
+		c, err := s.clusterTx(tx, in.Cluster)
+		if err != nil {
+			return err
+		}
+		var until time.Time
+		if in.ProtectionEnabled {
+			until = s.now().Add(time.Duration(minutes) * time.Minute)
+		}
+		for _, ref := range in.Tasks {
+			t, failed, err := s.protectable(tx.Snapshot(), c.Name, ref)
+			if err != nil {
+				return err
+			}
+			if failed != nil {
+				out.Failures = append(out.Failures, *failed)
+				continue
+			}
+			if err := protect(tx, t, until); err != nil {
+				return err
+			}
+			out.ProtectedTasks = append(out.ProtectedTasks, s.protectedOut(t, until))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// protect writes until when a task is protected; zero is not at all.
+func protect(tx *store.Tx, t *fleet.TaskState, until time.Time) error {
+	if store.Get(tx, store.TaskKey(t.Cluster, t.ID)) == nil {
+		return nil // as the snapshot has it, or the transaction does not commit
+	}
+	k := store.TaskAmendmentKey(t.Cluster, t.ID)
+	next := fleet.TaskAmendment{}
+	if was := store.Get(tx, k); was != nil {
+		next = *was
+	}
+	if next.ProtectedUntil.Equal(until) {
+		return nil
+	}
+	next.ProtectedUntil = until
+	return store.Put(tx, k, &next)
+}
+
+// GetTaskProtection tells which of the tasks are protected; without tasks, which
+// of the cluster's are.
+func (s *Service) GetTaskProtection(ctx context.Context, in *sdk.GetTaskProtectionInput) (*sdk.GetTaskProtectionOutput, error) {
+	switch {
+	case aws.ToString(in.Cluster) == "":
+		return nil, invalid("Cluster can not be blank.")
+	case len(in.Tasks) > 100:
+		return nil, invalid("Tasks cannot exceed 100 elements, and there are %d.", len(in.Tasks))
+	}
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	now := s.now()
+	out := &sdk.GetTaskProtectionOutput{ProtectedTasks: []types.ProtectedTask{}, Failures: []types.Failure{}}
+	if len(in.Tasks) == 0 {
+		for t := range snap.LiveTasks(c.Name, "") {
+			if t.Protected(now) {
+				out.ProtectedTasks = append(out.ProtectedTasks, s.protectedOut(t, t.Amendment.ProtectedUntil))
+			}
+		}
+	}
+	for _, ref := range in.Tasks {
+		t, failed, err := s.protectable(snap, c.Name, ref)
+		if err != nil {
+			return nil, err
+		}
+		if failed != nil {
+			out.Failures = append(out.Failures, *failed)
+			continue
+		}
+		var until time.Time
+		if t.Protected(now) {
+			until = t.Amendment.ProtectedUntil
+		}
+		out.ProtectedTasks = append(out.ProtectedTasks, s.protectedOut(t, until))
+	}
+	return out, nil
+}
+
+// protectable finds a task that can be protected: one of a service that doesn't
+// end.
+func (s *Service) protectable(snap *store.Snapshot, cluster, ref string) (*fleet.TaskState, *types.Failure, error) {
+	id, ok, err := s.taskRef(cluster, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := taskNow(snap, cluster, id)
+	if !ok || t == nil {
+		arn := ref
+		if !fleet.IsARN(ref) {
+			arn = s.site.TaskARN(cluster, ref)
+		}
+		f := failure(arn, missing, "")
+		return nil, &f, nil
+	}
+	var why string
+	switch {
+	case !strings.HasPrefix(t.Group, "service:"):
+		why = "The task does not belong to a service: only tasks of services can be protected from scale-in."
+	case t.Desired() == fleet.TaskStopped:
+		why = "The task is ending or has ended."
+	case t.Instance == "":
+		why = "The task is in PROVISIONING: it waits for a container instance and can't be protected yet."
+	default:
+		return t, nil, nil
+	}
+	f := failure(s.site.TaskARN(cluster, id), taskNotValid, why)
+	return nil, &f, nil
+}
+
+func (s *Service) protectedOut(t *fleet.TaskState, until time.Time) types.ProtectedTask {
+	return types.ProtectedTask{
+		TaskArn: aws.String(s.site.TaskARN(t.Cluster, t.ID)), ProtectionEnabled: !until.IsZero(), ExpirationDate: when(until),
+	}
+}
