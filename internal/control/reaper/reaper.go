@@ -1,5 +1,6 @@
 // Package reaper forgets what nobody asks for any longer: tasks that have
-// stopped, by time and by number, and client tokens, by time.
+// stopped, by time and by number, and client tokens and what was deleted
+// (clusters, capacity providers), by time.
 //
 // What is due is decided by a pure function of a snapshot. The leader alone
 // deletes, and each of its transactions is guarded by its term and by the
@@ -24,16 +25,18 @@ type Limits struct {
 	StoppedAge time.Duration // of a stopped task
 	Stopped    int           // stopped tasks a cluster
 	TokenAge   time.Duration
+	DeletedAge time.Duration // of a deleted cluster or capacity provider
 }
 
 // Defaults are the limits unless set.
-var Defaults = Limits{StoppedAge: 24 * time.Hour, Stopped: 20_000, TokenAge: 24 * time.Hour}
+var Defaults = Limits{StoppedAge: 24 * time.Hour, Stopped: 20_000, TokenAge: 24 * time.Hour, DeletedAge: 24 * time.Hour}
 
 func (l Limits) orDefaults() Limits {
 	return Limits{
 		StoppedAge: cmp.Or(l.StoppedAge, Defaults.StoppedAge),
 		Stopped:    cmp.Or(l.Stopped, Defaults.Stopped),
 		TokenAge:   cmp.Or(l.TokenAge, Defaults.TokenAge),
+		DeletedAge: cmp.Or(l.DeletedAge, Defaults.DeletedAge),
 	}
 }
 
@@ -41,6 +44,8 @@ func (l Limits) orDefaults() Limits {
 type Due struct {
 	Tasks  []Task
 	Tokens []Token
+	// Clusters and Providers are deleted ones, by name.
+	Clusters, Providers []string
 }
 
 // Task names a task.
@@ -53,7 +58,7 @@ type Token struct{ Cluster, Hash string }
 // longer ago than the limit, and those beyond the number, the ones reported
 // first first.
 func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
-	var d Due
+	d := Due{Clusters: l.clusters(snap, now), Providers: l.providers(snap, now)}
 	for cluster := range snap.Clusters("") {
 		for hash, t := range snap.Tokens(cluster) {
 			if now.Sub(t.CreatedAt) > l.TokenAge {
@@ -193,8 +198,31 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 			return err
 		}
 	}
-	if len(due.Tasks)+len(due.Tokens) > 0 {
-		r.Log.Info("reaper: forgot what is past its time", "tasks", len(due.Tasks), "tokens", len(due.Tokens))
+	now := r.Now()
+	for _, list := range []struct {
+		names []string
+		do    func(*store.Tx, string, time.Time) error
+	}{{due.Clusters, r.Limits.dissolve}, {due.Providers, r.Limits.retire}} {
+		for names := range slices.Chunk(list.names, batch) {
+			err := r.Store.Update(ctx, func(tx *store.Tx) error {
+				if err := term.Guard(tx); err != nil {
+					return err
+				}
+				for _, name := range names {
+					if err := list.do(tx, name, now); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	if len(due.Tasks)+len(due.Tokens)+len(due.Clusters)+len(due.Providers) > 0 {
+		r.Log.Info("reaper: forgot what is past its time", "tasks", len(due.Tasks), "tokens", len(due.Tokens),
+			"clusters", len(due.Clusters), "providers", len(due.Providers))
 	}
 	return nil
 }

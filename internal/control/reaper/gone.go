@@ -1,0 +1,76 @@
+package reaper
+
+import (
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// clusters are the deleted ones whose time is over and that have nothing left
+// below them: their tasks, tokens and instances go by their own limits.
+func (l Limits) clusters(snap *store.Snapshot, now time.Time) []string {
+	var due []string
+	for name, c := range snap.Clusters("") {
+		if l.overdue(c, now) && empty(snap, name) {
+			due = append(due, name)
+		}
+	}
+	return due
+}
+
+func (l Limits) overdue(c *fleet.Cluster, now time.Time) bool {
+	return c.Status == fleet.ClusterInactive && now.Sub(c.DeletedAt) > l.DeletedAge
+}
+
+func empty(snap *store.Snapshot, cluster string) bool {
+	for range snap.Instances(cluster, "") {
+		return false
+	}
+	for range snap.Tasks(cluster, "") {
+		return false
+	}
+	for range snap.WaitingTasks(cluster, "") {
+		return false
+	}
+	for range snap.Tokens(cluster) {
+		return false
+	}
+	return true
+}
+
+// dissolve deletes a cluster's record, unless the cluster was made anew or
+// something has come below it.
+func (l Limits) dissolve(tx *store.Tx, name string, now time.Time) error {
+	k := store.ClusterKey(name)
+	if c := store.Get(tx, k); c == nil || !l.overdue(c, now) || !empty(tx.Snapshot(), name) {
+		return nil
+	}
+	tx.Unchanged(store.ClusterMembers(name))
+	return store.Delete(tx, k)
+}
+
+// providers are the deleted capacity providers whose time is over.
+func (l Limits) providers(snap *store.Snapshot, now time.Time) []string {
+	var due []string
+	for name, p := range snap.CapacityProviders("") {
+		if l.expired(p, now) {
+			due = append(due, name)
+		}
+	}
+	return due
+}
+
+func (l Limits) expired(p *fleet.CapacityProvider, now time.Time) bool {
+	return p.Status == types.CapacityProviderStatusInactive && now.Sub(p.DeletedAt) > l.DeletedAge
+}
+
+// retire deletes a capacity provider's record, unless it was made anew.
+func (l Limits) retire(tx *store.Tx, name string, now time.Time) error {
+	k := store.CapacityProviderKey(name)
+	if p := store.Get(tx, k); p == nil || !l.expired(p, now) {
+		return nil
+	}
+	return store.Delete(tx, k)
+}
