@@ -16,6 +16,9 @@ type API struct {
 	Served     []string
 	// Refusal is what an operation that isn't served answers; nil where all are.
 	Refusal func(operation string) (code, message string)
+	// Fields are the declared members of a served operation's input; nil where
+	// they are not declared.
+	Fields func(operation string) []Field
 }
 
 // Page is the text of docs/coverage.md.
@@ -44,10 +47,54 @@ func (api API) write(b *strings.Builder) {
 	b.WriteString("\n| Operation | |\n|---|---|\n")
 	for _, op := range slices.Sorted(slices.Values(api.Operations)) {
 		if slices.Contains(api.Served, op) {
-			fmt.Fprintf(b, "| **%s** | served |\n", op)
+			name := "**" + op + "**"
+			if api.Fields != nil {
+				name = fmt.Sprintf("**[%s](#%s)**", op, strings.ToLower(op))
+			}
+			fmt.Fprintf(b, "| %s | served |\n", name)
 			continue
 		}
 		code, _ := api.Refusal(op)
 		fmt.Fprintf(b, "| %s | not yet: `%s` |\n", op, code)
+	}
+	if api.Fields == nil {
+		return
+	}
+	b.WriteString(`
+### Members of inputs
+
+A line stands for its members and everything below them that has no line of its own. *effective* does what ECS says that it
+does; *stored only* is checked, kept and described, and changes nothing else here; *refused* refuses the request, with the
+reason. test/conformance sends each of them and fails where this page says something else.
+`)
+	for _, op := range slices.Sorted(slices.Values(api.Served)) {
+		writeFields(b, op, api.Fields(op))
+	}
+}
+
+// writeFields writes an operation's table, one line for all members that share
+// outcome and note.
+func writeFields(b *strings.Builder, op string, fields []Field) {
+	fmt.Fprintf(b, "\n#### %s\n", op)
+	if len(fields) == 0 {
+		b.WriteString("\nIts input has no members.\n")
+		return
+	}
+	b.WriteString("\n| Members | | |\n|---|---|---|\n")
+	type line struct {
+		outcome Outcome
+		note    string
+	}
+	var order []line
+	members := map[line][]string{}
+	for _, f := range fields {
+		l := line{f.Outcome, f.Note}
+		if members[l] == nil {
+			order = append(order, l)
+		}
+		members[l] = append(members[l], "`"+f.Path+"`")
+	}
+	for _, l := range order {
+		fmt.Fprintf(b, "| %s | %s | %s |\n", strings.Join(members[l], ", "), l.outcome, l.note)
 	}
 }

@@ -29,8 +29,8 @@ func TestPageIsWhatTheCodeDoes(t *testing.T) {
 		}
 	}
 	page := Page(
-		API{"Amazon ECS", ecsapi.Operations, served, func(op string) (string, string) { return frontdoor.Refusal("ecs", op) }},
-		API{"Ashore's own", own, own, nil},
+		API{"Amazon ECS", ecsapi.Operations, served, func(op string) (string, string) { return frontdoor.Refusal("ecs", op) }, Declared},
+		API{"Ashore's own", own, own, nil, nil},
 	)
 	if *update {
 		if err := os.MkdirAll("../../docs", 0o755); err != nil {

@@ -1,0 +1,88 @@
+package coverage
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+)
+
+// An Outcome is what becomes of a member of an input.
+type Outcome string
+
+const (
+	// Effective: it does what ECS says that it does.
+	Effective Outcome = "effective"
+	// Stored: it is checked, kept and described, and changes nothing else here.
+	Stored Outcome = "stored only"
+	// Refused: a request with it is refused, and the refusal says why.
+	Refused Outcome = "refused"
+)
+
+// A Field is a declared member, with everything below it that isn't declared by
+// itself.
+type Field struct {
+	Path    string
+	Outcome Outcome
+	Note    string // which values; why stored only or refused
+}
+
+func fields(groups ...[]Field) []Field { return slices.Concat(groups...) }
+
+func group(o Outcome, note string, paths []string) []Field {
+	var out []Field
+	for _, p := range paths {
+		out = append(out, Field{p, o, note})
+	}
+	return out
+}
+
+func effective(paths ...string) []Field            { return group(Effective, "", paths) }
+func partly(note string, paths ...string) []Field  { return group(Effective, note, paths) }
+func stored(note string, paths ...string) []Field  { return group(Stored, note, paths) }
+func refused(note string, paths ...string) []Field { return group(Refused, note, paths) }
+
+// Declared are the members of the inputs of ECS's operations, as the code treats
+// them. The conformance suite sends each and sees that it is so.
+func Declared(operation string) []Field { return declared[operation] }
+
+var declared = merge(clusterFields, definitionFields, taskFields, instanceFields, accountFields)
+
+func merge(tables ...map[string][]Field) map[string][]Field {
+	all := map[string][]Field{}
+	for _, t := range tables {
+		for op, f := range t {
+			if all[op] != nil {
+				panic("coverage: " + op + " is declared twice")
+			}
+			all[op] = f
+		}
+	}
+	return all
+}
+
+// InputOf is the SDK's input of an operation.
+func InputOf(operation string) (reflect.Type, error) {
+	m, ok := reflect.TypeFor[*ecs.Client]().MethodByName(operation)
+	if !ok {
+		return nil, fmt.Errorf("the SDK has no operation %s", operation)
+	}
+	return m.Type.In(2).Elem(), nil
+}
+
+// Of is the declared field that a member belongs to: the longest one.
+func Of(fields []Field, member string) (f Field, ok bool) {
+	for _, x := range fields {
+		if covers(x.Path, member) && len(x.Path) >= len(f.Path) {
+			f, ok = x, true
+		}
+	}
+	return f, ok
+}
+
+func covers(path, member string) bool {
+	rest, ok := strings.CutPrefix(member, path)
+	return ok && (rest == "" || rest[0] == '.' || strings.HasPrefix(rest, "[]"))
+}

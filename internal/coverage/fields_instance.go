@@ -1,0 +1,27 @@
+package coverage
+
+var instanceFields = map[string][]Field{
+	"RegisterContainerInstance": fields(
+		effective("attributes", "cluster", "containerInstanceArn", "tags", "totalResources", "platformDevices"),
+		stored("Shown as sent.", "versionInfo"),
+		stored("A host is known by its own key, not by a document of EC2; not even kept.", "instanceIdentityDocument", "instanceIdentityDocumentSignature"),
+	),
+	"DeregisterContainerInstance":   effective("cluster", "containerInstance", "force"),
+	"DescribeContainerInstances":    effective("cluster", "containerInstances", "include"),
+	"ListContainerInstances":        effective("cluster", "filter", "status", "maxResults", "nextToken"),
+	"UpdateContainerInstancesState": effective("cluster", "containerInstances", "status"),
+	"UpdateContainerAgent":          refused("A host's agent is updated by the host's owner.", "containerInstance", "cluster"),
+	"DiscoverPollEndpoint":          effective("cluster", "containerInstance"),
+	"PutAttributes":                 effective("cluster", "attributes"),
+	"DeleteAttributes":              effective("cluster", "attributes"),
+	"ListAttributes":                effective("cluster", "targetType", "attributeName", "attributeValue", "maxResults", "nextToken"),
+	"SubmitTaskStateChange": fields(
+		effective("cluster", "task", "status", "reason", "containers", "pullStartedAt", "pullStoppedAt", "executionStoppedAt"),
+		stored("Acknowledged; there are no attachments and managed agents here yet.", "attachments", "managedAgents"),
+	),
+	"SubmitContainerStateChange": effective("cluster", "task", "containerName", "status", "reason", "runtimeId", "exitCode", "networkBindings"),
+	"SubmitAttachmentStateChanges": fields(
+		effective("cluster"),
+		stored("Acknowledged; there are no attachments here yet.", "attachments"),
+	),
+}

@@ -1,0 +1,42 @@
+package coverage
+
+import "slices"
+
+const (
+	noRole = "Containers get no credentials of a role here yet."
+	noVPC  = "Network mode awsvpc comes with the agent's own networks; until then no host offers it, and a task that needs it is not placed."
+	noEBS  = "There are no volumes of EBS here."
+)
+
+// launchFields are what RunTask and StartTask have in common.
+var launchFields = fields(
+	effective("cluster", "taskDefinition", "enableECSManagedTags", "group", "startedBy", "propagateTags", "tags", "referenceId"),
+	effective("overrides.containerOverrides", "overrides.cpu", "overrides.memory"),
+	stored("Agents take no environment files from here yet.", "overrides.containerOverrides[].environmentFiles"),
+	stored("GPUs are never shared here.", "overrides.containerOverrides[].resourceRequirements[].sharingStrategy"),
+	stored(noRole, "overrides.executionRoleArn", "overrides.taskRoleArn"),
+	stored("Disks are the host's own.", "overrides.ephemeralStorage"),
+	refused("A definition can't have inference accelerators any longer, so there is none to override.", "overrides.inferenceAcceleratorOverrides"),
+	stored(noVPC, "networkConfiguration"),
+	refused("There is no ExecuteCommand here yet.", "enableExecuteCommand"),
+	refused(noEBS, "volumeConfigurations"),
+)
+
+var taskFields = map[string][]Field{
+	"RunTask": slices.Concat(launchFields, fields(
+		effective("capacityProviderStrategy", "clientToken", "count", "launchType", "placementConstraints"),
+		partly("random; spread and binpack are refused, they come with services.", "placementStrategy[].type"),
+		refused("It belongs to spread and binpack, which come with services.", "placementStrategy[].field"),
+		stored("All hosts run one platform.", "platformVersion"),
+	)),
+	"StartTask":     slices.Concat(launchFields, effective("containerInstances")),
+	"StopTask":      effective("cluster", "task", "reason"),
+	"DescribeTasks": effective("cluster", "tasks", "include"),
+	"ListTasks": fields(
+		effective("cluster", "containerInstance", "desiredStatus", "family", "launchType", "maxResults", "nextToken", "startedBy"),
+		refused("There are no services here yet, so none is found.", "serviceName"),
+		refused("There are no daemons here yet, so none is found.", "daemonName"),
+	),
+	"GetTaskProtection":    effective("cluster", "tasks"),
+	"UpdateTaskProtection": effective("cluster", "tasks", "protectionEnabled", "expiresInMinutes"),
+}
