@@ -18,20 +18,8 @@ const maxProviders = 20
 // checkStrategy checks a capacity provider strategy that is to be used in a
 // cluster with these providers.
 func checkStrategy(field string, strategy []types.CapacityProviderStrategyItem, associated []string) error {
-	return strategyError(capacity.Check(field, strategy, associated))
-}
-
-// usableStrategy checks in addition that tasks can be placed by it.
-func usableStrategy(field string, strategy []types.CapacityProviderStrategyItem, associated []string) error {
-	if err := checkStrategy(field, strategy, associated); err != nil {
-		return err
-	}
-	return strategyError(capacity.Usable(field, strategy))
-}
-
-func strategyError(err error) error {
-	var rule *capacity.Error
-	if errors.As(err, &rule) {
+	err := capacity.Check(field, strategy, associated)
+	if rule, ok := errors.AsType[*capacity.Error](err); ok {
 		return invalid("%s", rule.Message)
 	}
 	return err
