@@ -69,6 +69,11 @@ type Task struct {
 	Volumes          []types.TaskVolumeConfiguration `json:"volumes,omitempty"`
 	Constraints      []types.PlacementConstraint     `json:"constraints,omitempty"` // of a task that waits
 
+	// LogMode is how containers hand over their output where their log
+	// configuration doesn't say: blocking or non-blocking, by the account setting
+	// of who made the task. Empty: the engine decides.
+	LogMode string `json:"logMode,omitempty"`
+
 	EnableExecuteCommand bool   `json:"enableExecuteCommand,omitempty"`
 	ReferenceID          string `json:"referenceId,omitempty"`
 	// Containers holds the ids (UUID form) that ECS gives to a task's

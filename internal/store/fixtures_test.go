@@ -58,6 +58,8 @@ var fixtures = map[string]any{
 		CapacityProvider: "FARGATE", PlatformVersion: "1.4.0", PlatformFamily: "Linux", EphemeralStorage: &types.EphemeralStorage{SizeInGiB: 21},
 		Network: &types.AwsVpcConfiguration{Subnets: []string{"subnet-1"}, AssignPublicIp: types.AssignPublicIpEnabled},
 		Volumes: []types.TaskVolumeConfiguration{{Name: aws.String("v")}}, Extra: future},
+	"cluster/c/task/t3": &fleet.Task{Cluster: "c", ID: "t3", Instance: "i", Family: "f", Revision: 7, LaunchType: types.LaunchTypeEc2, CreatedAt: at(24),
+		LogMode: "non-blocking", Extra: future},
 	"cluster/c/waiting/w": &fleet.Task{Cluster: "c", ID: "w", Family: "f", Revision: 7, LaunchType: types.LaunchTypeEc2, CreatedAt: at(21), CapacityProvider: "p",
 		Constraints: []types.PlacementConstraint{{Type: types.PlacementConstraintTypeMemberOf, Expression: aws.String("attribute:a exists")}}, Extra: future},
 	"capacityprovider/p": &fleet.CapacityProvider{Name: "p", Type: types.CapacityProviderTypeEc2Autoscaling, Status: types.CapacityProviderStatusActive, CreatedAt: at(22),

@@ -1,6 +1,7 @@
 package ecs_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ashore/ashore/internal/api/apitest"
@@ -151,5 +152,44 @@ func TestListAccountSettingsPages(t *testing.T) {
 	own, err := a.Client.ListAccountSettings(t.Context(), &ecs.ListAccountSettingsInput{})
 	if err != nil || len(own.Settings) != 0 {
 		t.Errorf("nothing was chosen: %+v, %v", own, err)
+	}
+}
+
+// A task keeps the log mode that held for who made it.
+func TestDefaultLogDriverMode(t *testing.T) {
+	a := apitest.Start(t)
+	ctx := t.Context()
+	createCluster(t, a, "c")
+	a.Register("h", "c", types.Attribute{Name: aws.String("com.amazonaws.ecs.capability.logging-driver.json-file")})
+	for family, l := range map[string]*types.LogConfiguration{
+		"unsaid": {LogDriver: types.LogDriverJsonFile}, "silent": nil,
+		"said": {LogDriver: types.LogDriverJsonFile, Options: map[string]string{"mode": "blocking"}},
+	} {
+		must[*ecs.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
+			Family: &family, ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("c"), Image: aws.String("busybox"), Memory: aws.Int32(8), LogConfiguration: l}},
+		}))
+	}
+	mode := func(family string) string {
+		t.Helper()
+		run := must[*ecs.RunTaskOutput](t)(a.Client.RunTask(ctx, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: &family}))
+		if len(run.Tasks) != 1 {
+			t.Fatalf("%s: %+v", family, run.Failures)
+		}
+		arn := *run.Tasks[0].TaskArn
+		return a.Store.Snapshot().Task("c", arn[strings.LastIndexByte(arn, '/')+1:]).LogMode
+	}
+	for _, want := range []string{"non-blocking", "blocking", "non-blocking"} {
+		if want == "blocking" {
+			put(t, a, root, types.SettingNameDefaultLogDriverMode, want)
+		}
+		if got := mode("unsaid"); got != want {
+			t.Errorf("log mode %q, want %q", got, want)
+		}
+		if got := mode("silent") + mode("said"); got != "" {
+			t.Errorf("a mode that nobody needs: %q", got)
+		}
+		if want == "blocking" {
+			put(t, a, identity.AdminARN(apitest.Site), types.SettingNameDefaultLogDriverMode, "non-blocking")
+		}
 	}
 }

@@ -38,6 +38,7 @@ type launch struct {
 	propagate   bool // the definition's tags too
 	managedTags bool
 
+	caller  string // ARN
 	token   string // hash of the clientToken; empty: none
 	request string // hash of the parameters
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -168,10 +169,21 @@ func (r *round) task(o *order, d *fleet.TaskDefinition, st *fleet.TaskDefinition
 		Overrides: overrides, Reserve: reserve, Tags: tags, ReferenceID: o.referenceID, Volumes: o.volumes,
 		Constraints: o.constraints,
 	}
+	if logs(def) {
+		t.LogMode = r.s.accountSetting(r.snap, o.caller, types.SettingNameDefaultLogDriverMode)
+	}
 	if o.network != nil {
 		t.Network = o.network.AwsvpcConfiguration
 	}
 	return t, nil
+}
+
+// logs says whether a definition leaves to the account setting how a container
+// hands over its output.
+func logs(def *sdk.RegisterTaskDefinitionInput) bool {
+	return slices.ContainsFunc(def.ContainerDefinitions, func(c types.ContainerDefinition) bool {
+		return c.LogConfiguration != nil && c.LogConfiguration.Options["mode"] == ""
+	})
 }
 
 // request is what a host must have for a task of a definition.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -16,6 +17,7 @@ func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTa
 	if err != nil {
 		return nil, err
 	}
+	l.caller = frontdoor.CallerFrom(ctx).Principal.ARN
 	o, err := s.place(ctx, l)
 	if err != nil {
 		return nil, err
@@ -30,6 +32,7 @@ func (s *Service) StartTask(ctx context.Context, in *sdk.StartTaskInput) (*sdk.S
 	if err != nil {
 		return nil, err
 	}
+	l.caller = frontdoor.CallerFrom(ctx).Principal.ARN
 	o, err := s.place(ctx, l)
 	if err != nil {
 		return nil, err

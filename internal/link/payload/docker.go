@@ -162,7 +162,8 @@ func linuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
 	}
 }
 
-// logOptions translates awslogs-stream-prefix, which only ECS knows.
+// logOptions translates awslogs-stream-prefix, which only ECS knows, and adds
+// the task's mode where the definition has none.
 func logOptions(t *fleet.Task, c *types.ContainerDefinition) map[string]string {
 	options := make(map[string]string, len(c.LogConfiguration.Options))
 	for k, v := range c.LogConfiguration.Options {
@@ -170,6 +171,9 @@ func logOptions(t *fleet.Task, c *types.ContainerDefinition) map[string]string {
 			k, v = "awslogs-stream", v+"/"+aws.ToString(c.Name)+"/"+t.ID
 		}
 		options[k] = v
+	}
+	if t.LogMode != "" && options["mode"] == "" {
+		options["mode"] = t.LogMode
 	}
 	return options
 }

@@ -34,7 +34,10 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var in struct{ Definition, Overrides json.RawMessage }
+			var in struct {
+				Definition, Overrides json.RawMessage
+				LogMode               string
+			}
 			if err := json.Unmarshal(data, &in); err != nil {
 				t.Fatal(err)
 			}
@@ -50,7 +53,7 @@ func TestGolden(t *testing.T) {
 			task := &fleet.Task{
 				Cluster: "demo", ID: "0123456789abcdef0123456789abcdef", Family: aws.ToString(def.Family), Revision: 3,
 				LaunchType: types.LaunchTypeExternal, CreatedAt: time.Unix(0, 0), Group: "family:" + aws.ToString(def.Family), Overrides: o,
-				Reserve: fleet.Reservation{GPUs: []string{"GPU-1", "GPU-2", "GPU-3"}},
+				Reserve: fleet.Reservation{GPUs: []string{"GPU-1", "GPU-2", "GPU-3"}}, LogMode: in.LogMode,
 			}
 			for i := range def.ContainerDefinitions {
 				task.Containers = append(task.Containers, fleet.TaskContainer{Name: *def.ContainerDefinitions[i].Name, ID: "00000000-0000-0000-0000-00000000000" + string(rune('1'+i))})
