@@ -37,6 +37,9 @@ type Instance struct {
 	// Version is what ECS calls the instance's version: it grows with each
 	// change of the record.
 	Version int64 `json:"version"`
+	// InactiveSince is about when an INACTIVE instance became so; the reaper
+	// alone writes it.
+	InactiveSince time.Time `json:"inactiveSince,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }
@@ -52,6 +55,22 @@ type InstanceSession struct {
 	ConnectedAt  time.Time `json:"connectedAt"`
 
 	Extra jsontext.Value `json:",embed"`
+}
+
+// InstanceHealth is how an instance has last said it is. It is written when
+// that changes, not when it is said again.
+type InstanceHealth struct {
+	Checks []HealthCheck `json:"checks"`
+
+	Extra jsontext.Value `json:",embed"`
+}
+
+// HealthCheck is one check's result.
+type HealthCheck struct {
+	Type      types.InstanceHealthCheckType  `json:"type"`
+	Status    types.InstanceHealthCheckState `json:"status"`
+	ChangedAt time.Time                      `json:"changedAt"` // by the host's clock
+	WrittenAt time.Time                      `json:"writtenAt"`
 }
 
 // Attribute returns the value of an attribute and whether the instance has it.

@@ -17,7 +17,7 @@ import (
 )
 
 // A HealthSink is told what agents say of their containers' health. Nothing of
-// telemetry is ever stored. It is called from many goroutines and must not
+// it is ever stored. It is called from many goroutines and must not
 // block.
 type HealthSink interface {
 	Health(cluster, instance string, m *tcs.PublishHealthRequest)

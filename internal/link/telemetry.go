@@ -20,7 +20,8 @@ const (
 )
 
 // telemetry is one agent's TCS connection. Whatever comes is acknowledged;
-// nothing of it reaches the store.
+// nothing of it reaches the store but how the host itself is, where that
+// changes.
 type telemetry struct {
 	quit    chan struct{}
 	once    sync.Once
@@ -100,7 +101,7 @@ func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) erro
 		if err != nil {
 			return err
 		}
-		answer, err := s.observe(p, data)
+		answer, err := s.observe(ctx, p, data)
 		if err != nil {
 			s.cfg.Log.Debug("link: telemetry frame ignored", "instance", p, "err", err)
 			continue
@@ -123,7 +124,7 @@ func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) erro
 
 // observe takes one frame and returns its acknowledgement. The signature in its
 // header is not looked at: the connection's upgrade was verified.
-func (s *Server) observe(p peer, data []byte) (tcs.Message, error) {
+func (s *Server) observe(ctx context.Context, p peer, data []byte) (tcs.Message, error) {
 	_, body, err := tcs.Split(data)
 	if err != nil {
 		return nil, err
@@ -141,6 +142,9 @@ func (s *Server) observe(p peer, data []byte) (tcs.Message, error) {
 		}
 		return &tcs.AckPublishHealth{}, nil
 	case *tcs.PublishInstanceStatusRequest:
+		if err := s.keepHealth(ctx, p, m); err != nil {
+			s.cfg.Log.Warn("link: an instance's health lags behind", "instance", p, "err", err)
+		}
 		return &tcs.AckPublishInstanceStatus{}, nil
 	}
 	return nil, nil

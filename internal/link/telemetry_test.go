@@ -11,6 +11,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/coder/websocket"
 )
 
@@ -79,5 +80,52 @@ func TestTelemetryIsAcknowledgedAndNotStored(t *testing.T) {
 	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceInactive})
 	if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != closeRefused || !strings.Contains(err.Error(), "InactiveInstanceException") {
 		t.Errorf("after deregistration: %v", err)
+	}
+}
+
+// How a host is gets written when it changes, not when it is said again.
+func TestInstanceHealthIsWrittenOnChange(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	conn, _, err := dialTCS(t.Context(), s, "c", inst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	say := func(statuses ...tcs.InstanceStatus) (rev int64) {
+		t.Helper()
+		body, err := tcs.Encode(&tcs.PublishInstanceStatusRequest{Statuses: statuses})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Write(t.Context(), websocket.MessageText, tcs.WithHeader(http.Header{"A": {"b"}}, body)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := conn.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return st.Snapshot().Revision()
+	}
+	check := func(status string) tcs.InstanceStatus {
+		return tcs.InstanceStatus{Type: tcs.StatusContainerRuntime, Status: status, LastUpdated: tcs.Time{Time: time.Now()}, LastStatusChange: tcs.Time{Time: time.Unix(1e9, 0)}}
+	}
+	is := func() types.InstanceHealthCheckState {
+		h := st.Snapshot().InstanceHealth("c", inst)
+		if h == nil || len(h.Checks) != 1 || h.Checks[0].Type != types.InstanceHealthCheckTypeContainerRuntime || h.Checks[0].ChangedAt.Unix() != 1e9 {
+			t.Fatalf("health: %+v", h)
+		}
+		return h.Checks[0].Status
+	}
+	first := say(check(tcs.StatusOK))
+	if is() != types.InstanceHealthCheckStateOk {
+		t.Error("not written")
+	}
+	if say(check(tcs.StatusOK)) != first || say() != first || say(check("NONSENSE")) != first || say(tcs.InstanceStatus{Type: "Nonsense", Status: "OK"}) != first {
+		t.Error("what says nothing new was written")
+	}
+	if say(check(tcs.StatusImpaired)) == first || is() != types.InstanceHealthCheckStateImpaired {
+		t.Error("a change was not written")
 	}
 }

@@ -10,6 +10,7 @@ const (
 	ClusterChanged
 	InstanceChanged
 	SessionChanged
+	InstanceHealthChanged
 	GuardChanged
 	TaskChanged
 	CapacityProviderChanged // ID is its name

@@ -52,6 +52,13 @@ func SessionKey(cluster, id string) Key[fleet.InstanceSession] {
 	}}
 }
 
+// InstanceHealthKey names how an instance has last said it is.
+func InstanceHealthKey(cluster, id string) Key[fleet.InstanceHealth] {
+	return Key[fleet.InstanceHealth]{"cluster/" + cluster + "/instance/" + id + "/health", func(s *Snapshot) (*fleet.InstanceHealth, int64) {
+		return s.t.health.get(cluster + "/" + id)
+	}}
+}
+
 // TaskKey names a task's immutable record.
 func TaskKey(cluster, id string) Key[fleet.Task] {
 	return Key[fleet.Task]{"cluster/" + cluster + "/task/" + id, func(s *Snapshot) (*fleet.Task, int64) {

@@ -42,6 +42,7 @@ var kinds = []kind{
 		apply: applyInstance, rows: rows(func(t *tables) *table[fleet.Instance] { return &t.instances })},
 	plain("cluster/*/instance/*/guard", GuardChanged, func(t *tables) *table[Guard] { return &t.guards }),
 	plain("cluster/*/instance/*/session", SessionChanged, func(t *tables) *table[fleet.InstanceSession] { return &t.sessions }),
+	plain("cluster/*/instance/*/health", InstanceHealthChanged, func(t *tables) *table[fleet.InstanceHealth] { return &t.health }),
 	plain("cluster/*/token/*", TokenChanged, func(t *tables) *table[fleet.Token] { return &t.tokens }),
 	plain("cluster/*", ClusterChanged, func(t *tables) *table[fleet.Cluster] { return &t.clusters }),
 	named(plain("capacityprovider/*", CapacityProviderChanged, func(t *tables) *table[fleet.CapacityProvider] { return &t.providers })),

@@ -49,6 +49,12 @@ func (s *Snapshot) Session(cluster, id string) *fleet.InstanceSession {
 	return v
 }
 
+// InstanceHealth returns how an instance has last said it is, or nil.
+func (s *Snapshot) InstanceHealth(cluster, id string) *fleet.InstanceHealth {
+	v, _ := s.t.health.get(cluster + "/" + id)
+	return v
+}
+
 // Sessions yields every session by "cluster/instance".
 func (s *Snapshot) Sessions() iter.Seq2[string, *fleet.InstanceSession] {
 	return s.t.sessions.below("", "")

@@ -13,6 +13,7 @@ type tables struct {
 	instances        table[fleet.Instance]         // cluster/id
 	guards           table[Guard]                  // cluster/instance
 	sessions         table[fleet.InstanceSession]  // cluster/instance
+	health           table[fleet.InstanceHealth]   // cluster/instance
 	tokens           table[fleet.Token]            // cluster/hash
 	waiting          table[fleet.Task]             // cluster/id: tasks that have no host yet
 	providers        table[fleet.CapacityProvider] // name
@@ -82,7 +83,7 @@ func launchType(t types.LaunchType) int {
 func (t *tables) copied() *tables {
 	return &tables{
 		clusters: t.clusters.copied(), instances: t.instances.copied(), guards: t.guards.copied(),
-		sessions: t.sessions.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
+		sessions: t.sessions.copied(), health: t.health.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
 		waiting: t.waiting.copied(), providers: t.providers.copied(), settings: t.settings.copied(),
 		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
 		accessKeys: t.accessKeys.copied(), hosts: t.hosts.copied(), elections: t.elections.copied(),

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func say(format string, args ...any) *string { return aws.String(fmt.Sprintf(format, args...)) }
+
 func invalid(format string, args ...any) error {
 	return &types.InvalidParameterException{Message: aws.String(fmt.Sprintf(format, args...))}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ashore/ashore/internal/control/query"
 	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
@@ -24,12 +25,13 @@ func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.Descri
 	if len(in.ContainerInstances) > 100 {
 		return nil, invalid("Container instances cannot exceed 100 elements.")
 	}
-	tags := false
+	var fields instanceFields
 	for _, f := range in.Include {
 		switch f {
 		case types.ContainerInstanceFieldTags:
-			tags = true
+			fields.tags = true
 		case types.ContainerInstanceFieldContainerInstanceHealth:
+			fields.health = true
 		default:
 			return nil, invalid("include: %q is unknown; it must be TAGS or CONTAINER_INSTANCE_HEALTH.", f)
 		}
@@ -42,27 +44,27 @@ func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.Descri
 	for _, ref := range in.ContainerInstances {
 		_, id, ok := s.member("container-instance", &c.Name, ref)
 		if i := snap.Instance(c.Name, id); ok && i != nil {
-			out.ContainerInstances = append(out.ContainerInstances, s.instanceOut(snap, i, tags))
+			out.ContainerInstances = append(out.ContainerInstances, s.instanceOut(snap, i, fields))
 			continue
 		}
-		arn := ref
-		if !fleet.IsARN(ref) {
-			arn = s.site.InstanceARN(c.Name, ref)
-		}
-		out.Failures = append(out.Failures, failure(arn, missing, ""))
+		out.Failures = append(out.Failures, failure(s.instanceARN(c.Name, ref), missing, ""))
 	}
 	return out, nil
 }
 
 // ListContainerInstances lists the ARNs of a cluster's container instances.
 func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContainerInstancesInput) (*sdk.ListContainerInstancesOutput, error) {
+	var filter *query.Expr
 	if aws.ToString(in.Filter) != "" {
-		return nil, unsupported("filter is not served yet: leave it out, and choose among the listed container instances by what DescribeContainerInstances says of them.")
+		var err error
+		if filter, err = query.Compiled(*in.Filter); err != nil {
+			return nil, invalid("filter is invalid: %s.", err)
+		}
 	}
 	if in.Status != "" && !slices.Contains(in.Status.Values(), in.Status) {
 		return nil, invalid("status must be ACTIVE, DRAINING, REGISTERING, DEREGISTERING or REGISTRATION_FAILED, not %q.", in.Status)
 	}
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListContainerInstances", aws.ToString(in.Cluster), string(in.Status))
+	p, err := pageOf(in.MaxResults, in.NextToken, "ListContainerInstances", aws.ToString(in.Cluster), string(in.Status), aws.ToString(in.Filter))
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +75,9 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 	list := p.taker()
 	for i := range snap.Instances(c.Name, p.after) {
 		if i.Status == fleet.InstanceInactive || (in.Status != "" && string(i.Status) != string(in.Status)) {
+			continue
+		}
+		if filter != nil && !hostOf(snap, i, nil).Meets(filter) {
 			continue
 		}
 		if !list.add(i.ID, s.site.InstanceARN(c.Name, i.ID)) {
@@ -107,7 +112,7 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.Dereg
 	}
 	_, id, ok := s.member("container-instance", &c.Name, *in.ContainerInstance)
 	if !ok || snap.Instance(c.Name, id) == nil {
-		return nil, invalid("The referenced container instance was not found.")
+		return nil, invalid(instanceNotFound)
 	}
 	const reason = "Container instance was deregistered by force"
 	switch {
@@ -124,9 +129,9 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.Dereg
 	snap = s.store.Snapshot()
 	i := snap.Instance(c.Name, id)
 	if i == nil {
-		return nil, invalid("The referenced container instance was not found.")
+		return nil, invalid(instanceNotFound)
 	}
-	out := s.instanceOut(snap, i, true)
+	out := s.instanceOut(snap, i, instanceFields{tags: true})
 	return &sdk.DeregisterContainerInstanceOutput{ContainerInstance: &out}, nil
 }
 
@@ -233,7 +238,10 @@ func (s *Service) eachTask(ctx context.Context, cluster, id string, do func(*sto
 	return nil
 }
 
-func (s *Service) instanceOut(snap *store.Snapshot, i *fleet.Instance, tags bool) types.ContainerInstance {
+// instanceFields are what a caller may ask for besides.
+type instanceFields struct{ tags, health bool }
+
+func (s *Service) instanceOut(snap *store.Snapshot, i *fleet.Instance, fields instanceFields) types.ContainerInstance {
 	u := snap.Usage(i.Cluster, i.ID)
 	out := types.ContainerInstance{
 		ContainerInstanceArn: aws.String(s.site.InstanceARN(i.Cluster, i.ID)), Status: aws.String(string(i.Status)), StatusReason: text(i.StatusReason),
@@ -252,15 +260,23 @@ func (s *Service) instanceOut(snap *store.Snapshot, i *fleet.Instance, tags bool
 		slices.SortFunc(ports[held:], func(a, b fleet.Port) int { return int(a.Number) - int(b.Number) })
 	}
 	out.RemainingResources = resourcesOut(i.Resources, cpu, memory, ports)
-	if tags {
+	if fields.tags {
 		out.Tags = orEmpty(i.Tags)
 	}
 	if c := snap.Session(i.Cluster, i.ID); c != nil {
 		out.AgentConnected = true
 		out.VersionInfo = &types.VersionInfo{AgentVersion: text(c.AgentVersion), AgentHash: text(c.AgentHash), DockerVersion: text(c.Docker)}
 	}
+	if fields.health {
+		out.HealthStatus = healthOut(snap, i)
+	}
 	if v, ok := i.Attribute("ecs.instance-id"); ok {
 		out.Ec2InstanceId = aws.String(v)
+	}
+	if v, ok := i.Attribute(fleet.AttributeProvider); ok {
+		if c := snap.Cluster(i.Cluster); c != nil && slices.Contains(c.CapacityProviders, v) {
+			out.CapacityProviderName = aws.String(v)
+		}
 	}
 	return out
 }

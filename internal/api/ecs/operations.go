@@ -96,6 +96,24 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 		"ListContainerInstances": on("ecs:ListContainerInstances", func(in *sdk.ListContainerInstancesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
+		"UpdateContainerInstancesState": on("ecs:UpdateContainerInstancesState", func(in *sdk.UpdateContainerInstancesStateInput) []string {
+			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
+		}),
+		"UpdateContainerAgent": on("ecs:UpdateContainerAgent", func(in *sdk.UpdateContainerAgentInput) []string {
+			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
+		}),
+		"SubmitAttachmentStateChanges": on("ecs:SubmitAttachmentStateChanges", func(in *sdk.SubmitAttachmentStateChangesInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+		"PutAttributes": on("ecs:PutAttributes", func(in *sdk.PutAttributesInput) []string {
+			return s.attributeTargets(in.Cluster, in.Attributes)
+		}),
+		"DeleteAttributes": on("ecs:DeleteAttributes", func(in *sdk.DeleteAttributesInput) []string {
+			return s.attributeTargets(in.Cluster, in.Attributes)
+		}),
+		"ListAttributes": on("ecs:ListAttributes", func(in *sdk.ListAttributesInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
 		"DiscoverPollEndpoint": on("ecs:DiscoverPollEndpoint", func(in *sdk.DiscoverPollEndpointInput) []string {
 			if aws.ToString(in.ContainerInstance) == "" {
 				return nil

@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,10 +42,8 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterCon
 	if err := validTags(in.Tags); err != nil {
 		return nil, err
 	}
-	for _, a := range in.Attributes {
-		if n := aws.ToString(a.Name); n == "" || len(n) > 128 {
-			return nil, invalid("attributes: the name %q must have 1 to 128 characters.", n)
-		}
+	if err := registeredAttributes(in.Attributes); err != nil {
+		return nil, err
 	}
 	r := &registration{in: in, capacity: capacity, caller: frontdoor.CallerFrom(ctx).Principal}
 	if err := s.supersede(ctx, r); err != nil {
@@ -58,8 +57,28 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterCon
 	if err != nil {
 		return nil, err
 	}
-	out := s.instanceOut(s.store.Snapshot(), made, true)
+	out := s.instanceOut(s.store.Snapshot(), made, instanceFields{tags: true})
 	return &sdk.RegisterContainerInstanceOutput{ContainerInstance: &out}, nil
+}
+
+// registeredAttributes checks what an agent says of its host. What agents define
+// themselves is taken as they write it.
+func registeredAttributes(list []types.Attribute) error {
+	for k, a := range list {
+		n := aws.ToString(a.Name)
+		if n == "" || len(n) > 128 {
+			return invalid("attributes[%d].name %q must have 1 to 128 characters.", k, n)
+		}
+		if !reserved(n) {
+			if err := validAttribute(fmt.Sprintf("attributes[%d]", k), a); err != nil {
+				return err
+			}
+		}
+	}
+	if n := customs(list); n > maxAttributes {
+		return invalid("attributes: a container instance can have at most %d custom attributes, not %d.", maxAttributes, n)
+	}
+	return nil
 }
 
 // registration is a checked request and who makes it.
@@ -236,7 +255,18 @@ func (s *Service) supersede(ctx context.Context, r *registration) error {
 // capacityOf reads what an agent says that its host has.
 func capacityOf(resources []types.Resource, devices []types.PlatformDevice) (fleet.Capacity, error) {
 	var c fleet.Capacity
-	for _, r := range resources {
+	seen := map[string]bool{}
+	for k, r := range resources {
+		name := aws.ToString(r.Name)
+		switch t := aws.ToString(r.Type); {
+		case name == "":
+			return c, invalid("totalResources[%d].name can not be blank.", k)
+		case seen[name]:
+			return c, invalid("totalResources: %s is given twice.", name)
+		case t != "" && !slices.Contains([]string{"INTEGER", "DOUBLE", "LONG", "STRINGSET"}, t):
+			return c, invalid("totalResources[%d].type must be INTEGER, DOUBLE, LONG or STRINGSET, not %q.", k, t)
+		}
+		seen[name] = true
 		switch aws.ToString(r.Name) {
 		case "CPU":
 			c.CPU = int(r.IntegerValue)

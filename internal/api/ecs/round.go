@@ -302,7 +302,12 @@ func (r *round) runLane(o *order, l *lane, d *fleet.TaskDefinition, task fleet.T
 	res := placement.Place(r.view(o.cluster, hosts, l.pool), req, r.rand, taken)
 	if res.Missing > 0 && hosts.rev != r.snap.Revision() {
 		req.Count = res.Missing
-		res = placement.Place(r.view(o.cluster, r.candidates(o.cluster, true), l.pool), req, r.rand, taken)
+		// Those in memory may have been drained or deregistered meanwhile.
+		hosts = r.candidates(o.cluster, true)
+		if err := r.hasHosts(o.cluster, l); err != nil {
+			return out, err
+		}
+		res = placement.Place(r.view(o.cluster, hosts, l.pool), req, r.rand, taken)
 	}
 	if l.waits {
 		for range res.Missing {

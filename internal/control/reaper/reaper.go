@@ -1,6 +1,6 @@
 // Package reaper forgets what nobody asks for any longer: tasks that have
 // stopped, by time and by number, and client tokens and what was deleted
-// (clusters, capacity providers), by time.
+// (clusters, capacity providers) or deregistered (container instances), by time.
 //
 // What is due is decided by a pure function of a snapshot. The leader alone
 // deletes, and each of its transactions is guarded by its term and by the
@@ -25,7 +25,7 @@ type Limits struct {
 	StoppedAge time.Duration // of a stopped task
 	Stopped    int           // stopped tasks a cluster
 	TokenAge   time.Duration
-	DeletedAge time.Duration // of a deleted cluster or capacity provider
+	DeletedAge time.Duration // of a deleted cluster or capacity provider, a deregistered instance
 }
 
 // Defaults are the limits unless set.
@@ -46,7 +46,13 @@ type Due struct {
 	Tokens []Token
 	// Clusters and Providers are deleted ones, by name.
 	Clusters, Providers []string
+	// Instances are deregistered ones. Ended are those that became INACTIVE
+	// since the last look: their time begins.
+	Instances, Ended []Instance
 }
+
+// Instance names a container instance.
+type Instance struct{ Cluster, ID string }
 
 // Task names a task.
 type Task struct{ Cluster, ID string }
@@ -63,6 +69,15 @@ func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 		for hash, t := range snap.Tokens(cluster) {
 			if now.Sub(t.CreatedAt) > l.TokenAge {
 				d.Tokens = append(d.Tokens, Token{cluster, hash})
+			}
+		}
+		for i := range snap.Instances(cluster, "") {
+			switch {
+			case i.Status != fleet.InstanceInactive:
+			case i.InactiveSince.IsZero():
+				d.Ended = append(d.Ended, Instance{cluster, i.ID})
+			case now.Sub(i.InactiveSince) > l.DeletedAge:
+				d.Instances = append(d.Instances, Instance{cluster, i.ID})
 			}
 		}
 		if snap.Counts(cluster).Stopped == 0 {
@@ -199,6 +214,9 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 		}
 	}
 	now := r.Now()
+	if err := r.instances(ctx, term, due, now); err != nil {
+		return err
+	}
 	for _, list := range []struct {
 		names []string
 		do    func(*store.Tx, string, time.Time) error
@@ -220,9 +238,9 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 			}
 		}
 	}
-	if len(due.Tasks)+len(due.Tokens)+len(due.Clusters)+len(due.Providers) > 0 {
+	if len(due.Tasks)+len(due.Tokens)+len(due.Clusters)+len(due.Providers)+len(due.Instances) > 0 {
 		r.Log.Info("reaper: forgot what is past its time", "tasks", len(due.Tasks), "tokens", len(due.Tokens),
-			"clusters", len(due.Clusters), "providers", len(due.Providers))
+			"clusters", len(due.Clusters), "providers", len(due.Providers), "instances", len(due.Instances))
 	}
 	return nil
 }

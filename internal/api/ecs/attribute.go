@@ -1,0 +1,254 @@
+package ecs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// maxAttributes is ECS's limit of custom attributes for a resource, and of
+// attributes in a call.
+const maxAttributes = 10
+
+var (
+	attributeName  = regexp.MustCompile(`^[A-Za-z0-9_/\\.-]{1,128}$`)
+	attributeValue = regexp.MustCompile(`^[A-Za-z0-9_.@/\\: -]{1,128}$`)
+)
+
+// reserved says whether an attribute is the agent's to set. So are Ashore's own,
+// but for what a person may say of a host: they don't count as custom.
+func reserved(name string) bool {
+	return strings.HasPrefix(name, "ecs.") || strings.HasPrefix(name, "com.amazonaws.")
+}
+
+func custom(name string) bool { return !reserved(name) && !strings.HasPrefix(name, "ashore.") }
+
+func customs(list []types.Attribute) int {
+	n := 0
+	for _, a := range list {
+		if custom(aws.ToString(a.Name)) {
+			n++
+		}
+	}
+	return n
+}
+
+// validAttribute checks a custom attribute's name and value.
+func validAttribute(where string, a types.Attribute) error {
+	name := aws.ToString(a.Name)
+	if !attributeName.MatchString(name) {
+		return invalid("%s.name %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), forward slashes (/), back slashes (\\), or periods (.).", where, name)
+	}
+	if v := aws.ToString(a.Value); v != "" && (!attributeValue.MatchString(v) || v[0] == ' ' || v[len(v)-1] == ' ') {
+		return invalid("%s.value %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), periods (.), at signs (@), forward slashes (/), back slashes (\\), colons (:), or spaces, and must not start or end with a space.", where, v)
+	}
+	return nil
+}
+
+func targetNotFound(format string, args ...any) error {
+	return &types.TargetNotFoundException{Message: say(format, args...)}
+}
+
+// attributeTargets are the container instances that a request touches.
+func (s *Service) attributeTargets(cluster *string, list []types.Attribute) []string {
+	out := make([]string, 0, len(list))
+	for _, a := range list {
+		out = append(out, s.memberResource("container-instance", cluster, aws.ToString(a.TargetId)))
+	}
+	return out
+}
+
+// PutAttributes sets custom attributes of container instances.
+func (s *Service) PutAttributes(ctx context.Context, in *sdk.PutAttributesInput) (*sdk.PutAttributesOutput, error) {
+	out := &sdk.PutAttributesOutput{Attributes: []types.Attribute{}}
+	err := s.changeAttributes(ctx, in.Cluster, in.Attributes, func(i *fleet.Instance, a types.Attribute) error {
+		name := *a.Name
+		next := types.Attribute{Name: a.Name}
+		if aws.ToString(a.Value) != "" {
+			next.Value = a.Value
+		}
+		if at := attributeAt(i, name); at >= 0 {
+			i.Attributes[at] = next
+			return nil
+		}
+		i.Attributes = append(i.Attributes, next)
+		if n := customs(i.Attributes); n > maxAttributes {
+			return &types.AttributeLimitExceededException{Message: say(
+				"attributes: the container instance %s can have at most %d custom attributes, and %s would be one more: delete one with DeleteAttributes first.",
+				s.site.InstanceARN(i.Cluster, i.ID), maxAttributes, name)}
+		}
+		return nil
+	}, func(applied []types.Attribute) { out.Attributes = applied })
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DeleteAttributes takes custom attributes from container instances. It answers
+// those that were there.
+func (s *Service) DeleteAttributes(ctx context.Context, in *sdk.DeleteAttributesInput) (*sdk.DeleteAttributesOutput, error) {
+	for k, a := range in.Attributes {
+		if aws.ToString(a.Value) != "" {
+			return nil, invalid("attributes[%d].value must not be given: an attribute is deleted by its name and target.", k)
+		}
+	}
+	out := &sdk.DeleteAttributesOutput{Attributes: []types.Attribute{}}
+	err := s.changeAttributes(ctx, in.Cluster, in.Attributes, func(i *fleet.Instance, a types.Attribute) error {
+		at := attributeAt(i, *a.Name)
+		if at < 0 {
+			return errNotThere
+		}
+		i.Attributes = slices.Delete(i.Attributes, at, at+1)
+		return nil
+	}, func(applied []types.Attribute) { out.Attributes = applied })
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// errNotThere leaves an attribute out of what was applied.
+var errNotThere = errors.New("the attribute is not there")
+
+func attributeAt(i *fleet.Instance, name string) int {
+	return slices.IndexFunc(i.Attributes, func(a types.Attribute) bool { return aws.ToString(a.Name) == name })
+}
+
+// changeAttributes does something to each attribute's target, all of them or
+// none, and tells which it was done to.
+func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []types.Attribute, do func(*fleet.Instance, types.Attribute) error, applied func([]types.Attribute)) error {
+	switch {
+	case len(list) == 0:
+		return invalid("attributes can not be empty.")
+	case len(list) > maxAttributes:
+		return invalid("attributes can have at most %d entries, not %d.", maxAttributes, len(list))
+	}
+	for k, a := range list {
+		where := fmt.Sprintf("attributes[%d]", k)
+		if err := validAttribute(where, a); err != nil {
+			return err
+		}
+		target := aws.ToString(a.TargetId)
+		switch {
+		case reserved(*a.Name):
+			return invalid("%s.name %q begins with ecs. or com.amazonaws., which are reserved: the agent sets such attributes.", where, *a.Name)
+		case target == "":
+			return invalid("%s.targetId can not be blank.", where)
+		case a.TargetType == "" && !fleet.IsARN(target):
+			return invalid("%s.targetType must be given where targetId %q is not a full ARN.", where, target)
+		}
+	}
+	return s.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := s.clusterTx(tx, cluster)
+		if err != nil {
+			return err
+		}
+		next := map[string]*fleet.Instance{}
+		changed := map[string]bool{}
+		var done []types.Attribute
+		for _, a := range list {
+			_, id, ok := s.member("container-instance", &c.Name, *a.TargetId)
+			if !ok {
+				return targetNotFound("The target %s was not found in cluster %s.", *a.TargetId, c.Name)
+			}
+			i := next[id]
+			if i == nil {
+				old := store.Get(tx, store.InstanceKey(c.Name, id))
+				if old == nil || old.Status == fleet.InstanceInactive {
+					return targetNotFound("The target %s was not found in cluster %s.", *a.TargetId, c.Name)
+				}
+				// Whoever places there must not decide over the old ones.
+				if err := tx.Claim(store.HostGuard(c.Name, id)); err != nil {
+					return err
+				}
+				copied := *old
+				copied.Attributes = slices.Clone(old.Attributes)
+				copied.Version++
+				i = &copied
+				next[id] = i
+			}
+			switch err := do(i, a); err {
+			case nil:
+				changed[id] = true
+				done = append(done, types.Attribute{Name: a.Name, Value: a.Value, TargetId: aws.String(s.site.InstanceARN(c.Name, id))})
+			case errNotThere:
+			default:
+				return err
+			}
+		}
+		applied(orEmpty(done))
+		for id := range changed {
+			if err := store.Put(tx, store.InstanceKey(c.Name, id), next[id]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ListAttributes lists the attributes of a cluster's container instances.
+func (s *Service) ListAttributes(ctx context.Context, in *sdk.ListAttributesInput) (*sdk.ListAttributesOutput, error) {
+	name, value := aws.ToString(in.AttributeName), aws.ToString(in.AttributeValue)
+	switch {
+	case in.TargetType != types.TargetTypeContainerInstance:
+		return nil, invalid("targetType must be container-instance, not %q.", in.TargetType)
+	case value != "" && name == "":
+		return nil, invalid("attributeName must be given with attributeValue.")
+	}
+	if name != "" {
+		if err := validAttribute("attribute", types.Attribute{Name: in.AttributeName, Value: in.AttributeValue}); err != nil {
+			return nil, err
+		}
+	}
+	p, err := pageOf(in.MaxResults, in.NextToken, "ListAttributes", aws.ToString(in.Cluster), name, value)
+	if err != nil {
+		return nil, err
+	}
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	// A page goes on after one attribute of one instance.
+	at, last, _ := strings.Cut(p.after, "/")
+	out := &sdk.ListAttributesOutput{Attributes: []types.Attribute{}}
+	list := p.taker()
+	offer := func(i *fleet.Instance, after string) bool {
+		var names []string
+		for _, a := range i.Attributes {
+			n := aws.ToString(a.Name)
+			if n > after && (name == "" || n == name) && (value == "" || aws.ToString(a.Value) == value) {
+				names = append(names, n)
+			}
+		}
+		slices.Sort(names)
+		for _, n := range slices.Compact(names) {
+			if !list.add(i.ID+"/"+n, n) {
+				return false
+			}
+			a := i.Attributes[attributeAt(i, n)]
+			out.Attributes = append(out.Attributes, types.Attribute{Name: a.Name, Value: a.Value, TargetId: aws.String(s.site.InstanceARN(c.Name, i.ID))})
+		}
+		return true
+	}
+	if i := snap.Instance(c.Name, at); at != "" && i != nil && i.Status != fleet.InstanceInactive && !offer(i, last) {
+		out.NextToken = list.next
+		return out, nil
+	}
+	for i := range snap.Instances(c.Name, at) {
+		if i.Status != fleet.InstanceInactive && !offer(i, "") {
+			break
+		}
+	}
+	out.NextToken = list.next
+	return out, nil
+}

@@ -1,0 +1,44 @@
+package ecs
+
+import (
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// healthOut is an instance's health: what its agent has last said, as far as
+// its agent is here to say otherwise.
+func healthOut(snap *store.Snapshot, i *fleet.Instance) *types.ContainerInstanceHealthStatus {
+	out := &types.ContainerInstanceHealthStatus{OverallStatus: types.InstanceHealthCheckStateInsufficientData, Details: []types.InstanceHealthCheckResult{}}
+	h := snap.InstanceHealth(i.Cluster, i.ID)
+	if h == nil || snap.Session(i.Cluster, i.ID) == nil {
+		return out
+	}
+	overall := types.InstanceHealthCheckStateOk
+	for _, c := range h.Checks {
+		out.Details = append(out.Details, types.InstanceHealthCheckResult{
+			Type: c.Type, Status: c.Status, LastStatusChange: aws.Time(c.ChangedAt), LastUpdated: aws.Time(c.WrittenAt),
+		})
+		if severity(c.Status) > severity(overall) {
+			overall = c.Status
+		}
+	}
+	if len(out.Details) > 0 {
+		out.OverallStatus = overall
+	}
+	return out
+}
+
+// severity orders states: the whole is as its worst check.
+func severity(s types.InstanceHealthCheckState) int {
+	switch s {
+	case types.InstanceHealthCheckStateOk:
+		return 0
+	case types.InstanceHealthCheckStateInitializing:
+		return 1
+	case types.InstanceHealthCheckStateInsufficientData:
+		return 2
+	}
+	return 3
+}

@@ -1,0 +1,124 @@
+package ecs
+
+import (
+	"context"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+const instanceNotFound = "The referenced container instance was not found."
+
+// UpdateContainerInstancesState drains up to ten container instances or makes
+// them ACTIVE again. What runs on a draining one goes on; nothing new comes.
+func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.UpdateContainerInstancesStateInput) (*sdk.UpdateContainerInstancesStateOutput, error) {
+	switch {
+	case len(in.ContainerInstances) == 0:
+		return nil, invalid("Container instances cannot be empty.")
+	case len(in.ContainerInstances) > 10:
+		return nil, invalid("Container instances cannot exceed 10 elements.")
+	case in.Status != types.ContainerInstanceStatusActive && in.Status != types.ContainerInstanceStatusDraining:
+		return nil, invalid("status must be ACTIVE or DRAINING, not %q.", in.Status)
+	}
+	want := fleet.InstanceStatus(in.Status)
+	var changed []*fleet.Instance
+	var failures []types.Failure
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		changed, failures = nil, []types.Failure{}
+		c, err := s.clusterTx(tx, in.Cluster)
+		if err != nil {
+			return err
+		}
+		seen := map[string]bool{}
+		for _, ref := range in.ContainerInstances {
+			_, id, ok := s.member("container-instance", &c.Name, ref)
+			if ok && seen[id] {
+				continue
+			}
+			i := store.Get(tx, store.InstanceKey(c.Name, id))
+			if !ok || i == nil {
+				failures = append(failures, failure(s.instanceARN(c.Name, ref), missing, ""))
+				continue
+			}
+			seen[id] = true
+			if i.Status != fleet.InstanceActive && i.Status != fleet.InstanceDraining {
+				failures = append(failures, failure(s.instanceARN(c.Name, ref), string(i.Status),
+					"The status of the container instance is "+string(i.Status)+"; only from ACTIVE and DRAINING it can be changed."))
+				continue
+			}
+			if i.Status != want {
+				// Whoever places there must not decide over the old status.
+				if err := tx.Claim(store.HostGuard(c.Name, id)); err != nil {
+					return err
+				}
+				next := *i
+				next.Status, next.StatusReason = want, ""
+				next.Version++
+				if err := store.Put(tx, store.InstanceKey(c.Name, id), &next); err != nil {
+					return err
+				}
+				i = &next
+			}
+			changed = append(changed, i)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	snap := s.store.Snapshot()
+	out := &sdk.UpdateContainerInstancesStateOutput{ContainerInstances: []types.ContainerInstance{}, Failures: failures}
+	for _, i := range changed {
+		out.ContainerInstances = append(out.ContainerInstances, s.instanceOut(snap, i, instanceFields{tags: true}))
+	}
+	return out, nil
+}
+
+// instanceARN is the ARN of what a request calls a container instance, which
+// need not exist.
+func (s *Service) instanceARN(cluster, ref string) string {
+	if fleet.IsARN(ref) {
+		return ref
+	}
+	return s.site.InstanceARN(cluster, ref)
+}
+
+// UpdateContainerAgent starts nothing: an agent is the binary that its host's
+// owner has installed, and this installation has no other to send.
+func (s *Service) UpdateContainerAgent(ctx context.Context, in *sdk.UpdateContainerAgentInput) (*sdk.UpdateContainerAgentOutput, error) {
+	if aws.ToString(in.ContainerInstance) == "" {
+		return nil, invalid("Container instance can not be blank.")
+	}
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	_, id, ok := s.member("container-instance", &c.Name, *in.ContainerInstance)
+	i := snap.Instance(c.Name, id)
+	if !ok || i == nil || i.Status == fleet.InstanceInactive {
+		return nil, invalid(instanceNotFound)
+	}
+	x := snap.Session(c.Name, id)
+	if x == nil || x.AgentVersion == "" {
+		return nil, &types.MissingVersionException{Message: say("The version of the agent on the container instance %s is not known: the agent is not connected, or it doesn't tell.", s.site.InstanceARN(c.Name, id))}
+	}
+	return nil, &types.NoUpdateAvailableException{Message: say("There is no update available for your container agent. It has version %s; to update it, install another ashore on its host and start it again: its tasks go on.", x.AgentVersion)}
+}
+
+// SubmitAttachmentStateChanges knows no attachment: no task of this
+// installation has been given one, so nothing can be said of its state.
+func (s *Service) SubmitAttachmentStateChanges(ctx context.Context, in *sdk.SubmitAttachmentStateChangesInput) (*sdk.SubmitAttachmentStateChangesOutput, error) {
+	if _, _, err := s.clusterNow(ctx, in.Cluster); err != nil {
+		return nil, err
+	}
+	for k, a := range in.Attachments {
+		if aws.ToString(a.AttachmentArn) == "" {
+			return nil, invalid("attachments[%d].attachmentArn can not be blank.", k)
+		}
+		return nil, invalid("attachments[%d].attachmentArn: the attachment %s is not known.", k, *a.AttachmentArn)
+	}
+	return &sdk.SubmitAttachmentStateChangesOutput{Acknowledgment: aws.String(acknowledged)}, nil
+}
