@@ -24,13 +24,13 @@ var (
 	attributeValue = regexp.MustCompile(`^[A-Za-z0-9_.@/\\: -]{1,128}$`)
 )
 
-// reserved says whether an attribute is the agent's to set. So are Ashore's own,
+// agentsOwn says whether an attribute is the agent's to set. So are Ashore's own,
 // but for what a person may say of a host: they don't count as custom.
-func reserved(name string) bool {
+func agentsOwn(name string) bool {
 	return strings.HasPrefix(name, "ecs.") || strings.HasPrefix(name, "com.amazonaws.")
 }
 
-func custom(name string) bool { return !reserved(name) && !strings.HasPrefix(name, "ashore.") }
+func custom(name string) bool { return !agentsOwn(name) && !strings.HasPrefix(name, "ashore.") }
 
 func customs(list []types.Attribute) int {
 	n := 0
@@ -140,7 +140,7 @@ func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []
 		}
 		target := aws.ToString(a.TargetId)
 		switch {
-		case reserved(*a.Name):
+		case agentsOwn(*a.Name):
 			return invalid("%s.name %q begins with ecs. or com.amazonaws., which are reserved: the agent sets such attributes.", where, *a.Name)
 		case target == "":
 			return invalid("%s.targetId can not be blank.", where)

@@ -69,7 +69,7 @@ func registeredAttributes(list []types.Attribute) error {
 		if n == "" || len(n) > 128 {
 			return invalid("attributes[%d].name %q must have 1 to 128 characters.", k, n)
 		}
-		if !reserved(n) {
+		if !agentsOwn(n) {
 			if err := validAttribute(fmt.Sprintf("attributes[%d]", k), a); err != nil {
 				return err
 			}
