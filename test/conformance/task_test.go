@@ -402,7 +402,12 @@ var runCases = []Case{
 			Cluster: &cluster, CapacityProviders: []string{name}, DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: &name, Weight: 1}},
 		})
 		c.OK(err)
-		arns := c.Run(cluster, c.Sleeper(), 2)
+		out, err := c.ECS.RunTask(c.Ctx(), &ecs.RunTaskInput{Cluster: &cluster, TaskDefinition: aws.String(c.Sleeper()), Count: aws.Int32(2)})
+		c.OK(err)
+		if len(out.Tasks) != 2 {
+			c.Fatalf("%+v", out.Failures)
+		}
+		arns := []string{*out.Tasks[0].TaskArn, *out.Tasks[1].TaskArn}
 		if got := c.one(cluster, arns[0]); aws.ToString(got.LastStatus) != "PROVISIONING" || got.ContainerInstanceArn != nil || aws.ToString(got.CapacityProviderName) != name || got.LaunchType != types.LaunchTypeEc2 {
 			c.Errorf("%+v", got)
 		}
@@ -412,6 +417,7 @@ var runCases = []Case{
 			c.Errorf("%+v", stopped.Task)
 		}
 		c.Host(cluster, Spec{Attributes: map[string]string{"ashore.capacity-provider": name}})
+		c.StopAtEnd(cluster, arns...) // before the host goes
 		c.running(cluster, arns[1])
 	}},
 }
