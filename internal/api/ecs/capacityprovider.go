@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -193,12 +194,25 @@ func (s *Service) ownProvider(tx *store.Tx, field string, ref, cluster *string, 
 // has it: that is no error of the call.
 func (s *Service) DeleteCapacityProvider(ctx context.Context, in *sdk.DeleteCapacityProviderInput) (*sdk.DeleteCapacityProviderOutput, error) {
 	var next *fleet.CapacityProvider
+	var was *fleet.Cluster
 	err := s.store.Update(ctx, func(tx *store.Tx) (err error) {
-		next, err = s.deleteProvider(tx, in)
+		if next, err = s.deleteProvider(tx, in); err == nil {
+			was = tx.Snapshot().Cluster(next.Cluster)
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if next.Status == types.CapacityProviderStatusInactive && was != nil {
+		is := *was
+		is.CapacityProviders = without(was.CapacityProviders, next.Name)
+		err := s.regain(ctx, was, &is)
+		if _, used := errors.AsType[*types.ResourceInUseException](err); used {
+			next = revived(next)
+		} else if err != nil {
+			return nil, err
+		}
 	}
 	out := s.providerOut(next, true)
 	return &sdk.DeleteCapacityProviderOutput{CapacityProvider: &out}, nil
@@ -240,7 +254,6 @@ func releaseProvider(tx *store.Tx, p *fleet.CapacityProvider) (why string, err e
 	if c == nil || c.Status != fleet.ClusterActive {
 		return "", nil
 	}
-	tx.Unchanged(store.ClusterMembers(c.Name))
 	if tx.Snapshot().ProviderTasks(c.Name, p.Name) > 0 {
 		return fmt.Sprintf("The capacity provider cannot be deleted because tasks of cluster: %s use it. Stop them and try again.", c.Name), nil
 	}
@@ -248,8 +261,12 @@ func releaseProvider(tx *store.Tx, p *fleet.CapacityProvider) (why string, err e
 		return fmt.Sprintf("The capacity provider cannot be deleted because it is in the default capacity provider strategy of cluster: %s. Remove it from the strategy and try again.", c.Name), nil
 	}
 	next := *c
-	next.CapacityProviders = slices.DeleteFunc(slices.Clone(c.CapacityProviders), func(n string) bool { return n == p.Name })
+	next.CapacityProviders = without(c.CapacityProviders, p.Name)
 	return "", store.Put(tx, k, &next)
+}
+
+func without(names []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
 }
 
 // maxDescribed is how many capacity providers one page of descriptions has.

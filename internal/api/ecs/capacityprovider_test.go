@@ -88,8 +88,8 @@ func TestProviderInUse(t *testing.T) {
 	}
 }
 
-// A provider is not taken from a cluster under a task that comes to it. Without
-// Unchanged in dropped it is (seen).
+// A cluster gets back the provider that it lost under a task that came to it
+// meanwhile: the transaction alone takes it away, as the first half shows.
 func TestPutProvidersRacesTask(t *testing.T) {
 	a := apitest.Start(t)
 	createCluster(t, a, "c")
@@ -98,10 +98,38 @@ func TestPutProvidersRacesTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := ecsapi.New(ecsapi.Config{Store: a.Store})
+	was := a.Store.Snapshot().Cluster("c")
 	err := between(t, a.Store, func(tx *store.Tx) error { return ecsapi.PutProvidersTx(s, tx, "c") }, func() {
 		placed(t, a.Store, "c", "t", "p", true)
 	})
-	wantError[*types.ResourceInUseException](t, err, "in use")
+	is := a.Store.Snapshot().Cluster("c")
+	if err != nil || len(is.CapacityProviders) != 0 {
+		t.Fatalf("%v: %+v", err, is)
+	}
+	wantError[*types.ResourceInUseException](t, ecsapi.Regain(t.Context(), s, was, is), "in use")
+	if got := a.Store.Snapshot().Cluster("c").CapacityProviders; len(got) != 1 || got[0] != "p" {
+		t.Errorf("the cluster has %v", got)
+	}
+}
+
+// A managed instances provider that was deleted under a task is there again.
+func TestDeleteManagedRacesTask(t *testing.T) {
+	a := apitest.Start(t)
+	createCluster(t, a, "c")
+	createManaged(t, a, "m", "c")
+	s := ecsapi.New(ecsapi.Config{Store: a.Store})
+	was := a.Store.Snapshot().Cluster("c")
+	err := between(t, a.Store, func(tx *store.Tx) error { _, err := ecsapi.DeleteProviderTx(s, tx, "m"); return err }, func() {
+		placed(t, a.Store, "c", "t", "m", false)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError[*types.ResourceInUseException](t, ecsapi.Regain(t.Context(), s, was, a.Store.Snapshot().Cluster("c")), "in use")
+	p := a.Store.Snapshot().CapacityProvider("m")
+	if p.Status != types.CapacityProviderStatusActive || p.Update != types.CapacityProviderUpdateStatusDeleteFailed || !p.DeletedAt.IsZero() || len(a.Store.Snapshot().Cluster("c").CapacityProviders) != 1 {
+		t.Errorf("%+v", p)
+	}
 }
 
 // A provider is not deleted under a cluster that comes to have it. Without the

@@ -62,9 +62,16 @@ func (s *Service) UpdateClusterSettings(ctx context.Context, in *sdk.UpdateClust
 func (s *Service) PutClusterCapacityProviders(ctx context.Context, in *sdk.PutClusterCapacityProvidersInput) (*sdk.PutClusterCapacityProvidersOutput, error) {
 	fields := changed
 	fields.attachments = true
+	var was, is fleet.Cluster
 	c, err := s.changeCluster(ctx, in.Cluster, fields, func(tx *store.Tx, c *fleet.Cluster) error {
-		return s.putProviders(tx, c, in.CapacityProviders, in.DefaultCapacityProviderStrategy)
+		was = *c
+		err := s.putProviders(tx, c, in.CapacityProviders, in.DefaultCapacityProviderStrategy)
+		is = *c
+		return err
 	})
+	if err == nil {
+		err = s.regain(ctx, &was, &is)
+	}
 	return &sdk.PutClusterCapacityProvidersOutput{Cluster: c}, err
 }
 
@@ -78,8 +85,8 @@ func (s *Service) putProviders(tx *store.Tx, c *fleet.Cluster, refs []string, st
 	if err != nil {
 		return err
 	}
-	if err := dropped(tx, c, a.providers); err != nil {
-		return err
+	if used := inUse(tx.Snapshot(), c, a.providers); len(used) > 0 {
+		return providersInUse(used)
 	}
 	c.CapacityProviders, c.DefaultCapacityProviderStrategy = a.providers, a.strategy
 	return nil

@@ -1,6 +1,8 @@
 package ecs
 
 import (
+	"context"
+
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
@@ -53,6 +55,11 @@ func PutProvidersTx(s *Service, tx *store.Tx, cluster string, providers ...strin
 		return err
 	}
 	return store.Put(tx, store.ClusterKey(cluster), &next)
+}
+
+// Regain is what follows a transaction that has taken providers from a cluster.
+func Regain(ctx context.Context, s *Service, was, is *fleet.Cluster) error {
+	return s.regain(ctx, was, is)
 }
 
 // DeleteProviderTx is the transaction of DeleteCapacityProvider; it returns what

@@ -1,9 +1,12 @@
 package ecs
 
 import (
+	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ashore/ashore/internal/control/capacity"
 	"github.com/ashore/ashore/internal/fleet"
@@ -87,25 +90,79 @@ func scoped(snap *store.Snapshot, c *fleet.Cluster) []string {
 	return out
 }
 
-// dropped checks that nothing needs the providers that a cluster is to lose.
-func dropped(tx *store.Tx, c *fleet.Cluster, keep []string) error {
-	var inUse []string
-	watched := false
+// inUse names those of a cluster's providers that it is to lose, or has lost, and
+// that tasks use.
+func inUse(snap *store.Snapshot, c *fleet.Cluster, keep []string) []string {
+	var out []string
 	for _, name := range c.CapacityProviders {
-		if slices.Contains(keep, name) {
-			continue
-		}
-		if !watched {
-			// No task may have come to it since this snapshot.
-			tx.Unchanged(store.ClusterMembers(c.Name))
-			watched = true
-		}
-		if tx.Snapshot().ProviderTasks(c.Name, name) > 0 {
-			inUse = append(inUse, name)
+		if !slices.Contains(keep, name) && snap.ProviderTasks(c.Name, name) > 0 {
+			out = append(out, name)
 		}
 	}
-	if len(inUse) > 0 {
-		return &types.ResourceInUseException{Message: aws.String("The specified capacity provider is in use and cannot be removed. (capacityProviders: tasks use " + strings.Join(inUse, ", ") + ")")}
+	return out
+}
+
+func providersInUse(names []string) error {
+	return &types.ResourceInUseException{Message: aws.String("The specified capacity provider is in use and cannot be removed. (capacityProviders: tasks use " + strings.Join(names, ", ") + ")")}
+}
+
+// regain gives a cluster back what it has just lost and tasks turn out to use.
+//
+// To compare all tasks of a large cluster in the transaction that takes a
+// provider away would hold up every other one for seconds. But whoever places a
+// task compares the cluster's record, so once that is written no further task
+// comes to the provider, and the state that shows it shows every task that has
+// come before.
+func (s *Service) regain(ctx context.Context, was, is *fleet.Cluster) error {
+	used := inUse(s.store.Snapshot(), was, is.CapacityProviders)
+	if len(used) == 0 {
+		return nil
 	}
-	return nil
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		k := store.ClusterKey(was.Name)
+		c := store.Get(tx, k)
+		if c == nil || c.Status != fleet.ClusterActive {
+			return nil
+		}
+		next := *c
+		if slices.Equal(c.CapacityProviders, is.CapacityProviders) && reflect.DeepEqual(c.DefaultCapacityProviderStrategy, is.DefaultCapacityProviderStrategy) {
+			next.CapacityProviders, next.DefaultCapacityProviderStrategy = was.CapacityProviders, was.DefaultCapacityProviderStrategy
+		} else {
+			next.CapacityProviders = slices.Clone(c.CapacityProviders)
+			for _, name := range used {
+				if !slices.Contains(next.CapacityProviders, name) {
+					next.CapacityProviders = append(next.CapacityProviders, name)
+				}
+			}
+		}
+		for _, name := range used {
+			if capacity.IsFargate(name) {
+				continue
+			}
+			// As in associate: its deletion can't commit at the same time.
+			pk := store.CapacityProviderKey(name)
+			if p := store.Get(tx, pk); p != nil {
+				if err := store.Put(tx, pk, revived(p)); err != nil {
+					return err
+				}
+			}
+		}
+		return store.Put(tx, k, &next)
+	})
+	if err != nil {
+		return err
+	}
+	return providersInUse(used)
+}
+
+// revived is a provider as it was before its deletion, if it was deleted.
+func revived(p *fleet.CapacityProvider) *fleet.CapacityProvider {
+	if p.Status != types.CapacityProviderStatusInactive {
+		return p
+	}
+	next := *p
+	next.Status, next.DeletedAt = types.CapacityProviderStatusActive, time.Time{}
+	next.Update = types.CapacityProviderUpdateStatusDeleteFailed
+	next.UpdateReason = "The capacity provider cannot be deleted because tasks use it. Stop them and try again."
+	return &next
 }
