@@ -160,7 +160,9 @@ func TestDefaultLogDriverMode(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
 	createCluster(t, a, "c")
-	a.Register("h", "c", types.Attribute{Name: aws.String("com.amazonaws.ecs.capability.logging-driver.json-file")})
+	const capability = "com.amazonaws.ecs.capability."
+	a.Register("h", "c", types.Attribute{Name: aws.String(capability + "logging-driver.json-file")},
+		types.Attribute{Name: aws.String(capability + "docker-remote-api.1.18")})
 	for family, l := range map[string]*types.LogConfiguration{
 		"unsaid": {LogDriver: types.LogDriverJsonFile}, "silent": nil,
 		"said": {LogDriver: types.LogDriverJsonFile, Options: map[string]string{"mode": "blocking"}},
@@ -173,7 +175,7 @@ func TestDefaultLogDriverMode(t *testing.T) {
 		t.Helper()
 		run := must[*ecs.RunTaskOutput](t)(a.Client.RunTask(ctx, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: &family}))
 		if len(run.Tasks) != 1 {
-			t.Fatalf("%s: %+v", family, run.Failures)
+			t.Fatalf("%s: %s %s", family, aws.ToString(run.Failures[0].Reason), aws.ToString(run.Failures[0].Detail))
 		}
 		arn := *run.Tasks[0].TaskArn
 		return a.Store.Snapshot().Task("c", arn[strings.LastIndexByte(arn, '/')+1:]).LogMode
