@@ -13,8 +13,11 @@ var instanceFields = map[string][]Field{
 	"UpdateContainerAgent":          refused("A host's agent is updated by the host's owner.", "containerInstance", "cluster"),
 	"DiscoverPollEndpoint":          effective("cluster", "containerInstance"),
 	"PutAttributes":                 effective("cluster", "attributes"),
-	"DeleteAttributes":              effective("cluster", "attributes"),
-	"ListAttributes":                effective("cluster", "targetType", "attributeName", "attributeValue", "maxResults", "nextToken"),
+	"DeleteAttributes": fields(
+		effective("cluster", "attributes"),
+		refused("An attribute is deleted by its name and target.", "attributes[].value"),
+	),
+	"ListAttributes": effective("cluster", "targetType", "attributeName", "attributeValue", "maxResults", "nextToken"),
 	"SubmitTaskStateChange": fields(
 		effective("cluster", "task", "status", "reason", "containers", "pullStartedAt", "pullStoppedAt", "executionStoppedAt"),
 		stored("Acknowledged; there are no attachments and managed agents here yet.", "attachments", "managedAgents"),
@@ -22,6 +25,6 @@ var instanceFields = map[string][]Field{
 	"SubmitContainerStateChange": effective("cluster", "task", "containerName", "status", "reason", "runtimeId", "exitCode", "networkBindings"),
 	"SubmitAttachmentStateChanges": fields(
 		effective("cluster"),
-		stored("Acknowledged; there are no attachments here yet.", "attachments"),
+		refused("There are no attachments here yet, so none is known.", "attachments"),
 	),
 }

@@ -3,20 +3,19 @@ package coverage
 import "slices"
 
 const (
-	noRole = "Containers get no credentials of a role here yet."
-	noVPC  = "Network mode awsvpc comes with the agent's own networks; until then no host offers it, and a task that needs it is not placed."
-	noEBS  = "There are no volumes of EBS here."
+	noVPC = "Network mode awsvpc comes with the agent's own networks; until then no host offers it, and a task that needs it is refused or not placed."
+	noEBS = "There are no volumes of EBS here."
 )
 
 // launchFields are what RunTask and StartTask have in common.
 var launchFields = fields(
 	effective("cluster", "taskDefinition", "enableECSManagedTags", "group", "startedBy", "propagateTags", "tags", "referenceId"),
 	effective("overrides.containerOverrides", "overrides.cpu", "overrides.memory"),
-	stored("Agents take no environment files from here yet.", "overrides.containerOverrides[].environmentFiles"),
-	stored("GPUs are never shared here.", "overrides.containerOverrides[].resourceRequirements[].sharingStrategy"),
-	stored(noRole, "overrides.executionRoleArn", "overrides.taskRoleArn"),
-	stored("Disks are the host's own.", "overrides.ephemeralStorage"),
-	refused("A definition can't have inference accelerators any longer, so there is none to override.", "overrides.inferenceAcceleratorOverrides"),
+	refused("Agents fetch no files from S3 yet.", "overrides.containerOverrides[].environmentFiles"),
+	refused("GPUs are not shared here.", "overrides.containerOverrides[].resourceRequirements[].sharingStrategy"),
+	refused("Containers get no credentials of a role here yet.", "overrides.taskRoleArn"),
+	stored("Hosts pull images with their own credentials.", "overrides.executionRoleArn"),
+	refused("AWS has given up Elastic Inference, and no host has any.", "overrides.inferenceAcceleratorOverrides"),
 	stored(noVPC, "networkConfiguration"),
 	refused("There is no ExecuteCommand here yet.", "enableExecuteCommand"),
 	refused(noEBS, "volumeConfigurations"),
@@ -28,8 +27,12 @@ var taskFields = map[string][]Field{
 		partly("random; spread and binpack are refused, they come with services.", "placementStrategy[].type"),
 		refused("It belongs to spread and binpack, which come with services.", "placementStrategy[].field"),
 		stored("All hosts run one platform.", "platformVersion"),
+		stored("Disks are the host's own.", "overrides.ephemeralStorage"),
 	)),
-	"StartTask":     slices.Concat(launchFields, effective("containerInstances")),
+	"StartTask": slices.Concat(launchFields, fields(
+		effective("containerInstances"),
+		refused("It is for FARGATE, for which StartTask is not.", "overrides.ephemeralStorage"),
+	)),
 	"StopTask":      effective("cluster", "task", "reason"),
 	"DescribeTasks": effective("cluster", "tasks", "include"),
 	"ListTasks": fields(

@@ -1,22 +1,20 @@
 package coverage
 
-const noCapability = "The definition registers; its tasks are placed on hosts whose agents have the capability, which Ashore's own doesn't have yet."
+const registersOnly = "The definition registers; RunTask and StartTask refuse it and name this member, until hosts can do it."
 
 var definitionFields = map[string][]Field{
 	"RegisterTaskDefinition": fields(
-		effective("family", "containerDefinitions", "cpu", "memory", "networkMode", "pidMode", "ipcMode", "placementConstraints",
-			"requiresCompatibilities", "runtimePlatform", "tags", "volumes"),
-		stored(noCapability, "containerDefinitions[].secrets", "containerDefinitions[].environmentFiles", "containerDefinitions[].repositoryCredentials",
-			"containerDefinitions[].firelensConfiguration", "containerDefinitions[].logConfiguration.secretOptions", "containerDefinitions[].credentialSpecs",
-			"volumes[].efsVolumeConfiguration", "volumes[].fsxWindowsFileServerVolumeConfiguration", "volumes[].s3filesVolumeConfiguration", "proxyConfiguration"),
-		stored("GPUs are never shared here.", "containerDefinitions[].resourceRequirements[].sharingStrategy"),
-		stored("An image's tag is resolved by each host by itself.", "containerDefinitions[].versionConsistency"),
+		effective("family", "containerDefinitions", "cpu", "memory", "networkMode", "placementConstraints", "requiresCompatibilities", "runtimePlatform", "tags", "volumes"),
+		partly("host and none; a definition with task registers, and RunTask and StartTask refuse it.", "pidMode", "ipcMode"),
+		stored(registersOnly, "taskRoleArn", "proxyConfiguration", "inferenceAccelerators", "containerDefinitions[].secrets", "containerDefinitions[].environmentFiles",
+			"containerDefinitions[].repositoryCredentials", "containerDefinitions[].firelensConfiguration", "containerDefinitions[].credentialSpecs",
+			"containerDefinitions[].logConfiguration.secretOptions", "containerDefinitions[].resourceRequirements[].sharingStrategy",
+			"volumes[].efsVolumeConfiguration", "volumes[].fsxWindowsFileServerVolumeConfiguration", "volumes[].s3filesVolumeConfiguration", "volumes[].configuredAtLaunch"),
+		stored("Hosts pull images with their own credentials.", "executionRoleArn"),
+		stored("Each host resolves an image's tag by itself.", "containerDefinitions[].versionConsistency"),
 		stored(noConnect, "containerDefinitions[].portMappings[].appProtocol", "containerDefinitions[].portMappings[].name"),
-		stored(noRole, "taskRoleArn", "executionRoleArn"),
 		stored("Disks are the host's own.", "ephemeralStorage"),
 		stored("Agents inject no faults here.", "enableFaultInjection"),
-		stored("What it is, is said at launch; there are no volumes of EBS here.", "volumes[].configuredAtLaunch"),
-		refused("AWS has given up Elastic Inference.", "inferenceAccelerators"),
 	),
 	"DescribeTaskDefinition":     effective("taskDefinition", "include"),
 	"DeregisterTaskDefinition":   effective("taskDefinition"),
