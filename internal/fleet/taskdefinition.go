@@ -39,7 +39,10 @@ type TaskDefinition struct {
 type TaskDefinitionState struct {
 	Status         types.TaskDefinitionStatus `json:"status"`
 	DeregisteredAt time.Time                  `json:"deregisteredAt,omitzero"`
-	Tags           []types.Tag                `json:"tags,omitempty"`
+	// DeleteRequestedAt is when the revision became DELETE_IN_PROGRESS. Its
+	// records go once no task that has not stopped is of it.
+	DeleteRequestedAt time.Time   `json:"deleteRequestedAt,omitzero"`
+	Tags              []types.Tag `json:"tags,omitempty"`
 
 	Extra jsontext.Value `json:",embed"`
 }

@@ -32,6 +32,7 @@ func applyWaiting(t *tables, key, path string, data []byte, mod int64) error {
 	wait := func(task *fleet.Task, d int) {
 		if task != nil {
 			t.count(cluster, func(c *ClusterCounts) { c.add(task, d, 0); c.Waiting += d })
+			t.refer(task, d)
 			t.countProvider(cluster, task, d)
 		}
 	}
@@ -124,6 +125,14 @@ func (t *tables) index(was, is *taskRow) {
 	if placed(was) != placed(is) || desired(was) != desired(is) {
 		t.indexListed(was, false)
 		t.indexListed(is, true)
+	}
+	if before, now := held(was), held(is); before != now || before && was.state.Task != is.state.Task {
+		if before {
+			t.refer(was.state.Task, -1)
+		}
+		if now {
+			t.refer(is.state.Task, +1)
+		}
 	}
 }
 

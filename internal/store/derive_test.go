@@ -20,14 +20,18 @@ type view struct {
 	Index  map[string][]string
 	// Providers are tasks by cluster and capacity provider.
 	Providers map[string]int
+	// Refs are tasks that have not stopped, by revision.
+	Refs map[string]int
 }
 
 func viewOf(t *tables) view {
-	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}}
+	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]int{}}
 	t.providerTasks.Scan(func(k string, n int) bool { v.Providers[k] = n; return true })
 	t.usage.Scan(func(k string, u *fleet.Usage) bool { v.Usage[k] = *u; return true })
 	t.counts.Scan(func(k string, c ClusterCounts) bool { v.Counts[k] = c; return true })
-	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "listed": &t.tasksListed} {
+	t.references.Scan(func(k string, n int) bool { v.Refs[k] = n; return true })
+	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "listed": &t.tasksListed,
+		"revisions": &t.definitionsByStatus, "families": &t.familiesByStatus} {
 		for _, value := range index.Keys() {
 			v.Index[name+" "+value] = slices.Collect(index.of(value, ""))
 		}
@@ -37,7 +41,7 @@ func viewOf(t *tables) view {
 
 // recomputed derives the same from the records alone, the plain way.
 func recomputed(t *tables) view {
-	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}}
+	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]int{}}
 	// held counts a task that has not stopped to its launch type and provider.
 	held := func(cluster string, task *fleet.Task, c *ClusterCounts, running bool) {
 		of := &LaunchCounts{}
@@ -70,6 +74,7 @@ func recomputed(t *tables) view {
 	})
 	t.waiting.Scan(func(k string, r row[fleet.Task]) bool {
 		cluster, _, _ := strings.Cut(k, "/")
+		v.Refs[revisionID(r.value.Family, r.value.Revision)]++
 		count(cluster, func(c *ClusterCounts) { held(cluster, r.value, c, false); c.Waiting++ })
 		return true
 	})
@@ -96,6 +101,7 @@ func recomputed(t *tables) view {
 			count(s.Cluster, func(c *ClusterCounts) { c.Stopped++ })
 			return true
 		}
+		v.Refs[revisionID(s.Family, s.Revision)]++
 		running := s.Status() == fleet.TaskRunning
 		count(s.Cluster, func(c *ClusterCounts) { held(s.Cluster, s.Task, c, running) })
 		if s.Instance == "" {
@@ -128,7 +134,34 @@ func recomputed(t *tables) view {
 		v.Usage[host] = u
 		return true
 	})
+	recomputedFamilies(t, v)
 	return v
+}
+
+func recomputedFamilies(t *tables, v view) {
+	statuses := map[string]map[types.TaskDefinitionStatus]bool{}
+	t.definitions.Scan(func(k string, r row[fleet.TaskDefinition]) bool {
+		status := types.TaskDefinitionStatusActive
+		if st, _ := t.definitionStates.get(k); st != nil {
+			status = st.Status
+		}
+		if statuses[r.value.Family] == nil {
+			statuses[r.value.Family] = map[types.TaskDefinitionStatus]bool{}
+		}
+		statuses[r.value.Family][status] = true
+		key := "revisions " + string(status)
+		v.Index[key] = append(v.Index[key], revisionID(r.value.Family, r.value.Revision))
+		slices.Sort(v.Index[key])
+		return true
+	})
+	for _, family := range slices.Sorted(maps.Keys(statuses)) {
+		v.Index["families ALL"] = append(v.Index["families ALL"], family)
+		if statuses[family][types.TaskDefinitionStatusActive] {
+			v.Index["families ACTIVE"] = append(v.Index["families ACTIVE"], family)
+		} else {
+			v.Index["families INACTIVE"] = append(v.Index["families INACTIVE"], family)
+		}
+	}
 }
 
 // TestDerived compares what is kept incrementally with its recomputation, after
@@ -168,7 +201,7 @@ func TestDerived(t *testing.T) {
 			"task": func(t *rapid.T) {
 				cluster, id, path := taskPath(t)
 				apply(path, &fleet.Task{Cluster: cluster, ID: id,
-					Instance: rapid.OneOf(name("i", 2), rapid.Just("")).Draw(t, "instance"), Family: name("f", 2).Draw(t, "family"),
+					Instance: rapid.OneOf(name("i", 2), rapid.Just("")).Draw(t, "instance"), Family: name("f", 2).Draw(t, "family"), Revision: rapid.IntRange(1, 2).Draw(t, "revision"),
 					LaunchType: launch.Draw(t, "launch type"), CapacityProvider: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "provider"),
 					StartedBy: rapid.SampledFrom([]string{"", "me", "you"}).Draw(t, "startedBy"),
 					Reserve: fleet.Reservation{CPU: rapid.IntRange(0, 9).Draw(t, "cpu"), Memory: rapid.IntRange(0, 9).Draw(t, "memory"),
@@ -197,7 +230,7 @@ func TestDerived(t *testing.T) {
 				cluster, id, _ := taskPath(t)
 				var waiting any
 				if rapid.Bool().Draw(t, "waits") {
-					waiting = &fleet.Task{Cluster: cluster, ID: id, LaunchType: launch.Draw(t, "launch type"), CapacityProvider: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "provider")}
+					waiting = &fleet.Task{Cluster: cluster, ID: id, Family: name("f", 2).Draw(t, "family"), Revision: rapid.IntRange(1, 2).Draw(t, "revision"), LaunchType: launch.Draw(t, "launch type"), CapacityProvider: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "provider")}
 				}
 				apply("cluster/"+cluster+"/waiting/"+id, waiting)
 			},
@@ -214,6 +247,20 @@ func TestDerived(t *testing.T) {
 				}
 				apply(path, &fleet.Instance{Cluster: cluster, ID: id,
 					Status: rapid.SampledFrom([]fleet.InstanceStatus{fleet.InstanceActive, fleet.InstanceDraining, fleet.InstanceInactive}).Draw(t, "status")})
+			},
+			"revision": func(t *rapid.T) {
+				family, revision := rapid.SampledFrom([]string{"f", "f-", "fa"}).Draw(t, "family"), rapid.IntRange(1, 3).Draw(t, "revision")
+				path := fmt.Sprintf("family/%s/revision/%08d", family, revision)
+				switch rapid.IntRange(0, 3).Draw(t, "change") {
+				case 0:
+					apply(path, nil)
+				case 1:
+					apply(path+"/state", nil)
+				case 2:
+					apply(path, &fleet.TaskDefinition{Family: family, Revision: revision})
+				default:
+					apply(path+"/state", &fleet.TaskDefinitionState{Status: rapid.SampledFrom(types.TaskDefinitionStatus("").Values()).Draw(t, "status")})
+				}
 			},
 			"snapshot": func(*rapid.T) {
 				tab.private = false
@@ -246,6 +293,21 @@ func TestDerived(t *testing.T) {
 					all[path+suffix] = func(t *tables) error { _, err := t.apply(path+suffix, data, 1); return err }
 				}
 			}
+			return true
+		})
+		record := func(path string, v any) {
+			data, err := marshal(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[path] = func(t *tables) error { _, err := t.apply(path, data, 1); return err }
+		}
+		tab.definitions.Scan(func(k string, r row[fleet.TaskDefinition]) bool {
+			record("family/"+strings.Replace(k, "/", "/revision/", 1), r.value)
+			return true
+		})
+		tab.definitionStates.Scan(func(k string, r row[fleet.TaskDefinitionState]) bool {
+			record("family/"+strings.Replace(k, "/", "/revision/", 1)+"/state", r.value)
 			return true
 		})
 		paths = rapid.Permutation(slices.Sorted(maps.Keys(all))).Draw(t, "order")

@@ -85,10 +85,11 @@ var fixtures = map[string]any{
 		Reserve: fleet.Reservation{CPU: 10, Memory: 20}, Extra: future},
 	"family/f/revision/00000007/state": &fleet.TaskDefinitionState{Status: types.TaskDefinitionStatusInactive, DeregisteredAt: at(14),
 		Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}}, Extra: future},
-	"accesskey/AKIA": &fleet.AccessKey{ID: "AKIA", SealedSecret: []byte("sealed"), Kind: fleet.PrincipalHost, Principal: "arn:h", CreatedAt: at(15), Extra: future},
-	"host/h":         &fleet.Host{Name: "h", Principal: "arn:h", CreatedAt: at(16), Cluster: "c", Instance: "i", Extra: future},
-	"election/e":     &Election{Term: "t", Server: "s", Since: at(17), Extra: future},
-	"installation":   &Installation{Format: 1, ID: "0123456789abcdef0123456789abcdef", Account: "000000000000", Region: "us-east-1", CreatedAt: at(18), Base: 5, MigratingFrom: 0, Extra: future},
+	"family/f/revision/00000006/state": &fleet.TaskDefinitionState{Status: types.TaskDefinitionStatusDeleteInProgress, DeregisteredAt: at(14), DeleteRequestedAt: at(24), Extra: future},
+	"accesskey/AKIA":                   &fleet.AccessKey{ID: "AKIA", SealedSecret: []byte("sealed"), Kind: fleet.PrincipalHost, Principal: "arn:h", CreatedAt: at(15), Extra: future},
+	"host/h":                           &fleet.Host{Name: "h", Principal: "arn:h", CreatedAt: at(16), Cluster: "c", Instance: "i", Extra: future},
+	"election/e":                       &Election{Term: "t", Server: "s", Since: at(17), Extra: future},
+	"installation":                     &Installation{Format: 1, ID: "0123456789abcdef0123456789abcdef", Account: "000000000000", Region: "us-east-1", CreatedAt: at(18), Base: 5, MigratingFrom: 0, Extra: future},
 }
 
 func at(second int) time.Time { return time.Date(2026, 11, 21, 12, 0, second, 0, time.UTC) }

@@ -81,3 +81,24 @@ func (s *set) of(value, after string) iter.Seq[string] {
 		ids.Ascend(after, func(id string) bool { return id == after || yield(id) })
 	}
 }
+
+// back yields the ids under one value from the last one, or the one before
+// `before`, down.
+func (s *set) back(value, before string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		ids, ok := s.Get(value)
+		switch {
+		case !ok:
+		case before == "":
+			ids.Reverse(yield)
+		default:
+			ids.Descend(before, func(id string) bool { return id == before || yield(id) })
+		}
+	}
+}
+
+// has says whether an id is under a value.
+func (s *set) has(value, id string) bool {
+	ids, ok := s.Get(value)
+	return ok && ids.Contains(id)
+}

@@ -29,11 +29,15 @@ type tables struct {
 	tasksByInstance set // cluster/instance → task id
 	tasksListed     set // cluster/desired status, alone and with what listings filter by → task id
 
+	definitionsByStatus set // status → revision's id
+	familiesByStatus    set // ACTIVE, INACTIVE, ALL → family
+
 	// providerTasks counts the tasks that have not stopped, those that wait too.
 	providerTasks btree.Map[string, int]           // cluster/capacity provider
 	usage         btree.Map[string, *fleet.Usage]  // cluster/instance
 	contested     btree.Set[string]                // cluster/instance with a port or GPU that several tasks hold
 	counts        btree.Map[string, ClusterCounts] // cluster
+	references    btree.Map[string, int]           // revision's id → its tasks that have not stopped
 
 	// private says that no snapshot has been taken yet, so that nothing inside
 	// needs to be copied before it changes.
@@ -90,5 +94,6 @@ func (t *tables) copied() *tables {
 		tasks:           *t.tasks.Copy(),
 		tasksByInstance: t.tasksByInstance.copied(), tasksListed: t.tasksListed.copied(),
 		providerTasks: *t.providerTasks.Copy(), usage: *t.usage.Copy(), contested: *t.contested.Copy(), counts: *t.counts.Copy(),
+		definitionsByStatus: t.definitionsByStatus.copied(), familiesByStatus: t.familiesByStatus.copied(), references: *t.references.Copy(),
 	}
 }

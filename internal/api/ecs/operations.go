@@ -75,8 +75,15 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 		"RegisterTaskDefinition": on("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
 			return []string{s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))}
 		}),
-		"DescribeTaskDefinition":     frontdoor.Op[sdk.DescribeTaskDefinitionInput]("ecs:DescribeTaskDefinition", nil),
-		"DeregisterTaskDefinition":   frontdoor.Op[sdk.DeregisterTaskDefinitionInput]("ecs:DeregisterTaskDefinition", nil),
+		"DescribeTaskDefinition":   frontdoor.Op[sdk.DescribeTaskDefinitionInput]("ecs:DescribeTaskDefinition", nil),
+		"DeregisterTaskDefinition": frontdoor.Op[sdk.DeregisterTaskDefinitionInput]("ecs:DeregisterTaskDefinition", nil),
+		"DeleteTaskDefinitions": on("ecs:DeleteTaskDefinitions", func(in *sdk.DeleteTaskDefinitionsInput) []string {
+			var out []string
+			for i := range in.TaskDefinitions {
+				out = append(out, s.definitionResource(&in.TaskDefinitions[i]))
+			}
+			return out
+		}),
 		"ListTaskDefinitions":        frontdoor.Op[sdk.ListTaskDefinitionsInput]("ecs:ListTaskDefinitions", nil),
 		"ListTaskDefinitionFamilies": frontdoor.Op[sdk.ListTaskDefinitionFamiliesInput]("ecs:ListTaskDefinitionFamilies", nil),
 

@@ -47,6 +47,8 @@ func (r *round) serve(o *order) error {
 	if err != nil {
 		return client("TaskDefinition not found.")
 	}
+	// The revision too: one that is gone has no state, as an ACTIVE one.
+	store.Get(r.tx, store.TaskDefinitionKey(d.Family, d.Revision))
 	store.Get(r.tx, store.TaskDefinitionStateKey(d.Family, d.Revision))
 	if definitionStatus(st) != types.TaskDefinitionStatusActive {
 		return client("TaskDefinition is inactive")

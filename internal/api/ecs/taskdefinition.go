@@ -3,8 +3,6 @@ package ecs
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/ashore/ashore/internal/aws/json11"
 	"github.com/ashore/ashore/internal/fleet"
@@ -17,6 +15,9 @@ import (
 
 // maxDefinition is ECS's limit of a task definition's size in bytes.
 const maxDefinition = 64 << 10
+
+// maxRevisions is how many revisions ECS lets a family have, gone ones included.
+const maxRevisions = 1_000_000
 
 // RegisterTaskDefinition stores a family's next revision.
 func (s *Service) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTaskDefinitionInput) (*sdk.RegisterTaskDefinitionOutput, error) {
@@ -39,7 +40,9 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTa
 		if f := store.Get(tx, fk); f != nil {
 			next = *f
 		}
-		next.Latest++
+		if next.Latest++; next.Latest > maxRevisions {
+			return client("Family %s has had %d revisions, which is the limit: their numbers are not used again. Choose another family.", family, maxRevisions)
+		}
 		made = &fleet.TaskDefinition{
 			Family: family, Revision: next.Latest, RegisteredAt: s.now(), RegisteredBy: frontdoor.CallerFrom(ctx).Principal.ARN,
 			Definition: def, Compatibilities: compatible, RequiresAttributes: requiredAttributes(def), Reserve: reserve,
@@ -112,42 +115,6 @@ func (s *Service) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTa
 	return out, nil
 }
 
-// DeregisterTaskDefinition makes a revision INACTIVE: tasks that run keep
-// running, new ones are refused.
-func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.DeregisterTaskDefinitionInput) (*sdk.DeregisterTaskDefinitionOutput, error) {
-	if aws.ToString(in.TaskDefinition) == "" {
-		return nil, client("Task definition can not be blank.")
-	}
-	ref, err := s.site.TaskDefinitionRef(*in.TaskDefinition)
-	if err != nil {
-		return nil, client("Unable to find task definition: %v.", err)
-	}
-	if ref.Revision == 0 {
-		return nil, invalid("Invalid revision: %q names no revision; say which, as %s:1.", *in.TaskDefinition, ref.Family)
-	}
-	var d *fleet.TaskDefinition
-	var next *fleet.TaskDefinitionState
-	err = s.store.Update(ctx, func(tx *store.Tx) error {
-		if d = store.Get(tx, store.TaskDefinitionKey(ref.Family, ref.Revision)); d == nil {
-			return client("The specified task definition does not exist. Specify a valid family, family:revision or ARN.")
-		}
-		k := store.TaskDefinitionStateKey(ref.Family, ref.Revision)
-		next = &fleet.TaskDefinitionState{Status: types.TaskDefinitionStatusActive}
-		if st := store.Get(tx, k); st != nil {
-			*next = *st
-		}
-		if next.Status != types.TaskDefinitionStatusActive {
-			return nil
-		}
-		next.Status, next.DeregisteredAt = types.TaskDefinitionStatusInactive, s.now()
-		return store.Put(tx, k, next)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &sdk.DeregisterTaskDefinitionOutput{TaskDefinition: s.definitionOut(d, next)}, nil
-}
-
 // definition finds what a request calls a task definition.
 func (s *Service) definition(snap *store.Snapshot, ref string) (*fleet.TaskDefinition, *fleet.TaskDefinitionState, error) {
 	r, err := s.site.TaskDefinitionRef(ref)
@@ -161,14 +128,11 @@ func (s *Service) definition(snap *store.Snapshot, ref string) (*fleet.TaskDefin
 		}
 		return d, st, nil
 	}
-	f := snap.Family(r.Family)
-	if f == nil {
-		return nil, nil, fmt.Errorf("task definition family %s does not exist", r.Family)
+	if d, st := snap.LatestRevision(r.Family); d != nil {
+		return d, st, nil
 	}
-	for rev := f.Latest; rev > 0; rev-- {
-		if d, st := snap.TaskDefinition(r.Family, rev); d != nil && definitionStatus(st) == types.TaskDefinitionStatusActive {
-			return d, st, nil
-		}
+	if snap.Family(r.Family) == nil {
+		return nil, nil, fmt.Errorf("task definition family %s does not exist", r.Family)
 	}
 	return nil, nil, fmt.Errorf("task definition family %s has no ACTIVE revision", r.Family)
 }
@@ -178,96 +142,6 @@ func definitionStatus(st *fleet.TaskDefinitionState) types.TaskDefinitionStatus 
 		return types.TaskDefinitionStatusActive
 	}
 	return st.Status
-}
-
-// ListTaskDefinitions lists the ARNs of revisions, by family and number.
-func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefinitionsInput) (*sdk.ListTaskDefinitionsOutput, error) {
-	status := in.Status
-	switch status {
-	case "":
-		status = types.TaskDefinitionStatusActive
-	case types.TaskDefinitionStatusActive, types.TaskDefinitionStatusInactive, types.TaskDefinitionStatusDeleteInProgress:
-	default:
-		return nil, invalid("status must be ACTIVE, INACTIVE or DELETE_IN_PROGRESS, not %q.", status)
-	}
-	if in.Sort != "" && in.Sort != types.SortOrderAsc && in.Sort != types.SortOrderDesc {
-		return nil, invalid("sort must be ASC or DESC, not %q.", in.Sort)
-	}
-	family := aws.ToString(in.FamilyPrefix)
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListTaskDefinitions", family, string(status), string(in.Sort))
-	if err != nil {
-		return nil, err
-	}
-	snap, err := s.store.Fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	// DESC turns the whole order round: families from Z to A, newest first.
-	keys := []string{}
-	refs := map[string]string{}
-	for name := range snap.Families("") {
-		if family != "" && name != family {
-			continue
-		}
-		for d := range snap.TaskDefinitions(name) {
-			_, st := snap.TaskDefinition(d.Family, d.Revision)
-			if definitionStatus(st) != status {
-				continue
-			}
-			k := fmt.Sprintf("%s\x00%08d", d.Family, d.Revision)
-			keys = append(keys, k)
-			refs[k] = s.site.TaskDefinitionARN(d.Family, d.Revision)
-		}
-	}
-	past := func(k string) bool { return k > p.after }
-	if in.Sort == types.SortOrderDesc {
-		slices.Reverse(keys)
-		past = func(k string) bool { return k < p.after }
-	}
-	list := p.taker()
-	for _, k := range keys {
-		if (p.after == "" || past(k)) && !list.add(k, refs[k]) {
-			break
-		}
-	}
-	return &sdk.ListTaskDefinitionsOutput{TaskDefinitionArns: list.items, NextToken: list.next}, nil
-}
-
-// ListTaskDefinitionFamilies lists families: ACTIVE ones have an ACTIVE revision.
-func (s *Service) ListTaskDefinitionFamilies(ctx context.Context, in *sdk.ListTaskDefinitionFamiliesInput) (*sdk.ListTaskDefinitionFamiliesOutput, error) {
-	status := in.Status
-	switch status {
-	case "":
-		status = types.TaskDefinitionFamilyStatusAll // as the API reference has it
-	case types.TaskDefinitionFamilyStatusActive, types.TaskDefinitionFamilyStatusInactive, types.TaskDefinitionFamilyStatusAll:
-	default:
-		return nil, invalid("status must be ACTIVE, INACTIVE or ALL, not %q.", status)
-	}
-	prefix := aws.ToString(in.FamilyPrefix)
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListTaskDefinitionFamilies", prefix, string(status))
-	if err != nil {
-		return nil, err
-	}
-	snap, err := s.store.Fresh(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list := p.taker()
-	for name := range snap.Families(p.after) {
-		if !strings.HasPrefix(name, prefix) {
-			continue
-		}
-		if status != types.TaskDefinitionFamilyStatusAll {
-			_, _, none := s.definition(snap, name)
-			if (none == nil) != (status == types.TaskDefinitionFamilyStatusActive) {
-				continue
-			}
-		}
-		if !list.add(name, name) {
-			break
-		}
-	}
-	return &sdk.ListTaskDefinitionFamiliesOutput{Families: list.items, NextToken: list.next}, nil
 }
 
 func (s *Service) definitionOut(d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) *types.TaskDefinition {
@@ -289,6 +163,9 @@ func (s *Service) definitionOut(d *fleet.TaskDefinition, st *fleet.TaskDefinitio
 	}
 	if st != nil && !st.DeregisteredAt.IsZero() {
 		out.DeregisteredAt = aws.Time(st.DeregisteredAt)
+	}
+	if st != nil && !st.DeleteRequestedAt.IsZero() {
+		out.DeleteRequestedAt = aws.Time(st.DeleteRequestedAt)
 	}
 	return out
 }

@@ -101,6 +101,7 @@ func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 			}
 		}
 	}
+	d.Revisions = unused(snap)
 	return d
 }
 
@@ -236,6 +237,22 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 			if err != nil {
 				return err
 			}
+		}
+	}
+	for revisions := range slices.Chunk(due.Revisions, batch) {
+		err := r.Store.Update(ctx, func(tx *store.Tx) error {
+			if err := term.Guard(tx); err != nil {
+				return err
+			}
+			for _, rev := range revisions {
+				if err := bury(tx, rev); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	if len(due.Tasks)+len(due.Tokens)+len(due.Clusters)+len(due.Providers)+len(due.Instances) > 0 {

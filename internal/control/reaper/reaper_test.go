@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"go.uber.org/goleak"
 )
 
@@ -108,4 +110,79 @@ func TestReaper(t *testing.T) {
 	if s.Snapshot().Counts("c").Stopped != 11 {
 		t.Errorf("%d are kept", s.Snapshot().Counts("c").Stopped)
 	}
+}
+
+// TestRevisions: a revision that is being deleted goes when its last task has
+// stopped, one that waits for a host included, and its number stays used.
+func TestRevisions(t *testing.T) {
+	s := opened(t)
+	ctx := t.Context()
+	update := func(fn func(tx *store.Tx) error) {
+		t.Helper()
+		if err := s.Update(ctx, fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(func(tx *store.Tx) error {
+		errs := []error{store.Create(tx, store.ClusterKey("c"), &fleet.Cluster{Name: "c"}), store.Create(tx, store.FamilyKey("f"), &fleet.Family{Name: "f", Latest: 5})}
+		for n, status := range []types.TaskDefinitionStatus{"ACTIVE", "INACTIVE", "DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS"} {
+			errs = append(errs,
+				store.Create(tx, store.TaskDefinitionKey("f", n+1), &fleet.TaskDefinition{Family: "f", Revision: n + 1}),
+				store.Create(tx, store.TaskDefinitionStateKey("f", n+1), &fleet.TaskDefinitionState{Status: status}))
+		}
+		for _, n := range []int{3, 4} {
+			errs = append(errs, store.Create(tx, store.TaskKey("c", fmt.Sprint("stopped", n)), &fleet.Task{Cluster: "c", ID: fmt.Sprint("stopped", n), Instance: "i", Family: "f", Revision: n}),
+				store.Create(tx, store.TaskReportKey("c", fmt.Sprint("stopped", n)), &fleet.TaskReport{Status: fleet.TaskStopped, StoppedAt: now}))
+		}
+		errs = append(errs, store.Create(tx, store.TaskKey("c", "running"), &fleet.Task{Cluster: "c", ID: "running", Instance: "i", Family: "f", Revision: 4}),
+			store.Create(tx, store.WaitingTaskKey("c", "waiting"), &fleet.Task{Cluster: "c", ID: "waiting", Family: "f", Revision: 5}))
+		return errors.Join(errs...)
+	})
+	r := &Reaper{Store: s, Limits: Defaults, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	reap := func(want string) {
+		t.Helper()
+		lead, done := context.WithCancel(ctx)
+		err := s.Lead(lead, "reaper", "a", func(ctx context.Context, term *store.Term) error {
+			defer done()
+			return r.Reap(ctx, term)
+		})
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		var left []int
+		for d := range s.Snapshot().TaskDefinitions("f") {
+			left = append(left, d.Revision)
+			if _, st := s.Snapshot().TaskDefinition("f", d.Revision); st == nil {
+				t.Errorf("revision %d lost its status", d.Revision)
+			}
+		}
+		if got := fmt.Sprint(left); got != want {
+			t.Errorf("revisions left: %s; want %s", got, want)
+		}
+	}
+	reap("[1 2 4 5]")
+	update(func(tx *store.Tx) error { // a host for the one that waits; the other stops
+		k := store.WaitingTaskKey("c", "waiting")
+		return errors.Join(
+			store.Create(tx, store.TaskKey("c", "waiting"), &fleet.Task{Cluster: "c", ID: "waiting", Instance: "i", Family: "f", Revision: 5}),
+			drop(tx, k), store.Create(tx, store.TaskStopKey("c", "running"), &fleet.TaskStop{}))
+	})
+	reap("[1 2 4 5]") // told to stop is not stopped
+	update(func(tx *store.Tx) error {
+		return errors.Join(
+			store.Create(tx, store.TaskReportKey("c", "waiting"), &fleet.TaskReport{Status: fleet.TaskStopped, StoppedAt: now}),
+			store.Create(tx, store.TaskReportKey("c", "running"), &fleet.TaskReport{Status: fleet.TaskStopped, StoppedAt: now}))
+	})
+	reap("[1 2]")
+	if f := s.Snapshot().Family("f"); f == nil || f.Latest != 5 {
+		t.Errorf("the family counts %+v", f)
+	}
+	// What was decided on an older snapshot is decided again in the transaction.
+	update(func(tx *store.Tx) error {
+		if err := bury(tx, fleet.TaskDefinitionRef{Family: "f", Revision: 1}); err != nil {
+			return err
+		}
+		return bury(tx, fleet.TaskDefinitionRef{Family: "f", Revision: 2})
+	})
+	reap("[1 2]")
 }

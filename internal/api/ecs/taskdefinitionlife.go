@@ -1,0 +1,134 @@
+package ecs
+
+import (
+	"context"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// A revision's status only moves on: ACTIVE, INACTIVE, DELETE_IN_PROGRESS, and
+// then it is gone, once no task that has not stopped is of it; the reaper sees to
+// that.
+
+const (
+	noSuchRevision = "The specified task definition does not exist. Specify a valid account, family, revision and try again."
+	stillActive    = "The specified task definition is still in ACTIVE status. Please deregister the target and try again."
+)
+
+// revision resolves what a request calls a task definition where it must say
+// which revision.
+func (s *Service) revision(ref string) (fleet.TaskDefinitionRef, error) {
+	r, err := s.site.TaskDefinitionRef(ref)
+	if err != nil {
+		return r, client("Unable to find task definition: %v.", err)
+	}
+	if r.Revision == 0 {
+		return r, invalid("Invalid revision: %q names no revision; say which, as %s:1.", ref, r.Family)
+	}
+	return r, nil
+}
+
+// DeregisterTaskDefinition makes a revision INACTIVE: tasks that run keep
+// running, new ones are refused.
+func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.DeregisterTaskDefinitionInput) (*sdk.DeregisterTaskDefinitionOutput, error) {
+	if aws.ToString(in.TaskDefinition) == "" {
+		return nil, client("Task definition can not be blank.")
+	}
+	ref, err := s.revision(*in.TaskDefinition)
+	if err != nil {
+		return nil, err
+	}
+	var d *fleet.TaskDefinition
+	var next *fleet.TaskDefinitionState
+	err = s.store.Update(ctx, func(tx *store.Tx) error {
+		if d = store.Get(tx, store.TaskDefinitionKey(ref.Family, ref.Revision)); d == nil {
+			return client(noSuchRevision)
+		}
+		k := store.TaskDefinitionStateKey(ref.Family, ref.Revision)
+		next = &fleet.TaskDefinitionState{Status: types.TaskDefinitionStatusActive}
+		if st := store.Get(tx, k); st != nil {
+			*next = *st
+		}
+		switch next.Status {
+		case types.TaskDefinitionStatusInactive:
+			return nil // once more changes nothing
+		case types.TaskDefinitionStatusDeleteInProgress:
+			return client("The specified task definition is in DELETE_IN_PROGRESS status.")
+		}
+		next.Status, next.DeregisteredAt = types.TaskDefinitionStatusInactive, s.now()
+		return store.Put(tx, k, next)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.DeregisterTaskDefinitionOutput{TaskDefinition: s.definitionOut(d, next)}, nil
+}
+
+// DeleteTaskDefinitions makes INACTIVE revisions DELETE_IN_PROGRESS. Those that
+// can't be are its failures; the others are deleted all the same.
+func (s *Service) DeleteTaskDefinitions(ctx context.Context, in *sdk.DeleteTaskDefinitionsInput) (*sdk.DeleteTaskDefinitionsOutput, error) {
+	if n := len(in.TaskDefinitions); n < 1 || n > 10 {
+		return nil, invalid("taskDefinitions must name 1 to 10 task definitions, not %d.", n)
+	}
+	refs := make([]fleet.TaskDefinitionRef, len(in.TaskDefinitions))
+	for i, given := range in.TaskDefinitions {
+		if given == "" {
+			return nil, client("Task definition can not be blank.")
+		}
+		ref, err := s.revision(given)
+		if err != nil {
+			return nil, err
+		}
+		refs[i] = ref
+	}
+	var out *sdk.DeleteTaskDefinitionsOutput
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		out = &sdk.DeleteTaskDefinitionsOutput{TaskDefinitions: []types.TaskDefinition{}, Failures: []types.Failure{}}
+		done := map[fleet.TaskDefinitionRef]bool{}
+		for i, ref := range refs {
+			if done[ref] {
+				continue
+			}
+			done[ref] = true
+			d, st, refused, err := s.deleteRevision(tx, ref)
+			if err != nil {
+				return err
+			}
+			if refused != "" {
+				arn := in.TaskDefinitions[i]
+				if !fleet.IsARN(arn) {
+					arn = s.site.TaskDefinitionARN(ref.Family, ref.Revision)
+				}
+				out.Failures = append(out.Failures, failure(arn, refused, ""))
+				continue
+			}
+			out.TaskDefinitions = append(out.TaskDefinitions, *s.definitionOut(d, st))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (s *Service) deleteRevision(tx *store.Tx, ref fleet.TaskDefinitionRef) (d *fleet.TaskDefinition, st *fleet.TaskDefinitionState, refused string, err error) {
+	if d = store.Get(tx, store.TaskDefinitionKey(ref.Family, ref.Revision)); d == nil {
+		return nil, nil, noSuchRevision, nil
+	}
+	k := store.TaskDefinitionStateKey(ref.Family, ref.Revision)
+	st = store.Get(tx, k)
+	switch definitionStatus(st) {
+	case types.TaskDefinitionStatusActive:
+		return nil, nil, stillActive, nil
+	case types.TaskDefinitionStatusDeleteInProgress:
+		return d, st, "", nil
+	}
+	next := *st
+	next.Status, next.DeleteRequestedAt = types.TaskDefinitionStatusDeleteInProgress, s.now()
+	return d, &next, "", store.Put(tx, k, &next)
+}

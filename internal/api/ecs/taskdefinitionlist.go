@@ -1,0 +1,96 @@
+package ecs
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// ListTaskDefinitions lists the ARNs of revisions, by family and number; with
+// the sort DESC the other way round, the newest of each family first.
+// familyPrefix is the whole name of one family, as in ECS.
+func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefinitionsInput) (*sdk.ListTaskDefinitionsOutput, error) {
+	status := in.Status
+	switch status {
+	case "":
+		status = types.TaskDefinitionStatusActive
+	case types.TaskDefinitionStatusActive, types.TaskDefinitionStatusInactive, types.TaskDefinitionStatusDeleteInProgress:
+	default:
+		return nil, invalid("status must be ACTIVE, INACTIVE or DELETE_IN_PROGRESS, not %q.", status)
+	}
+	if in.Sort != "" && in.Sort != types.SortOrderAsc && in.Sort != types.SortOrderDesc {
+		return nil, invalid("sort must be ASC or DESC, not %q.", in.Sort)
+	}
+	family := aws.ToString(in.FamilyPrefix)
+	p, err := pageOf(in.MaxResults, in.NextToken, "ListTaskDefinitions", family, string(status), string(in.Sort))
+	if err != nil {
+		return nil, err
+	}
+	from, err := position(p.after)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	revisions := snap.Revisions(status, family, from)
+	if in.Sort == types.SortOrderDesc {
+		revisions = snap.RevisionsBack(status, family, from)
+	}
+	list := p.taker()
+	for r := range revisions {
+		if !list.add(r.Family+":"+strconv.Itoa(r.Revision), s.site.TaskDefinitionARN(r.Family, r.Revision)) {
+			break
+		}
+	}
+	return &sdk.ListTaskDefinitionsOutput{TaskDefinitionArns: list.items, NextToken: list.next}, nil
+}
+
+// position reads the key in a token of ListTaskDefinitions; "" is none.
+func position(key string) (fleet.TaskDefinitionRef, error) {
+	if key == "" {
+		return fleet.TaskDefinitionRef{}, nil
+	}
+	family, revision, _ := strings.Cut(key, ":")
+	n, err := strconv.Atoi(revision)
+	if err != nil || n < 1 || !fleet.ValidName(family) {
+		return fleet.TaskDefinitionRef{}, invalid("Invalid token: nextToken is not one that this operation gave for these parameters.")
+	}
+	return fleet.TaskDefinitionRef{Family: family, Revision: n}, nil
+}
+
+// ListTaskDefinitionFamilies lists families: ACTIVE ones have an ACTIVE
+// revision, INACTIVE ones others only. A family of which all revisions are gone
+// is not listed; its name keeps counting.
+func (s *Service) ListTaskDefinitionFamilies(ctx context.Context, in *sdk.ListTaskDefinitionFamiliesInput) (*sdk.ListTaskDefinitionFamiliesOutput, error) {
+	status := in.Status
+	switch status {
+	case "":
+		status = types.TaskDefinitionFamilyStatusAll // as the API reference has it
+	case types.TaskDefinitionFamilyStatusActive, types.TaskDefinitionFamilyStatusInactive, types.TaskDefinitionFamilyStatusAll:
+	default:
+		return nil, invalid("status must be ACTIVE, INACTIVE or ALL, not %q.", status)
+	}
+	prefix := aws.ToString(in.FamilyPrefix)
+	p, err := pageOf(in.MaxResults, in.NextToken, "ListTaskDefinitionFamilies", prefix, string(status))
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := p.taker()
+	for name := range snap.FamiliesOf(status, prefix, p.after) {
+		if !list.add(name, name) {
+			break
+		}
+	}
+	return &sdk.ListTaskDefinitionFamiliesOutput{Families: list.items, NextToken: list.next}, nil
+}
