@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -45,6 +46,26 @@ func FuzzARN(f *testing.F) {
 					t.Errorf("%q was read as %+v, and its ARN as %+v: %v", text, r, again, err)
 				}
 			}
+		}
+	})
+}
+
+// What is taken for a range of ports is one, and means the same when it is
+// written plainly.
+func FuzzPortRange(f *testing.F) {
+	for _, seed := range []string{"", "1-2", "80-80", "1-65535", "0-1", "2-1", "1-65536", " 1 - 2 ", "-", "1-2-3", "+1-2", "０-１"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		from, to, err := ParsePortRange(text)
+		if err != nil {
+			return
+		}
+		if from == 0 || from > to {
+			t.Errorf("%q was read as %d-%d", text, from, to)
+		}
+		if a, b, err := ParsePortRange(fmt.Sprintf("%d-%d", from, to)); err != nil || a != from || b != to {
+			t.Errorf("%q was read as %d-%d, and that as %d-%d: %v", text, from, to, a, b, err)
 		}
 	})
 }

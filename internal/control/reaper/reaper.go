@@ -1,6 +1,7 @@
 // Package reaper forgets what nobody asks for any longer: tasks that have
 // stopped, by time and by number, and client tokens and what was deleted
-// (clusters, capacity providers) or deregistered (container instances), by time.
+// (clusters, capacity providers) or deregistered (container instances), by
+// time; and deleted revisions of task definitions, once no task is of them.
 //
 // What is due is decided by a pure function of a snapshot. The leader alone
 // deletes, and each of its transactions is guarded by its term and by the
@@ -49,6 +50,8 @@ type Due struct {
 	// Instances are deregistered ones. Ended are those that became INACTIVE
 	// since the last look: their time begins.
 	Instances, Ended []Instance
+	// Revisions are of task definitions that are being deleted; see unused.
+	Revisions []fleet.TaskDefinitionRef
 }
 
 // Instance names a container instance.
