@@ -258,9 +258,9 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 			return err
 		}
 	}
-	if len(due.Tasks)+len(due.Tokens)+len(due.Clusters)+len(due.Providers)+len(due.Instances) > 0 {
+	if len(due.Tasks)+len(due.Tokens)+len(due.Clusters)+len(due.Providers)+len(due.Instances)+len(due.Revisions) > 0 {
 		r.Log.Info("reaper: forgot what is past its time", "tasks", len(due.Tasks), "tokens", len(due.Tokens),
-			"clusters", len(due.Clusters), "providers", len(due.Providers), "instances", len(due.Instances))
+			"clusters", len(due.Clusters), "providers", len(due.Providers), "instances", len(due.Instances), "revisions", len(due.Revisions))
 	}
 	return nil
 }
