@@ -101,7 +101,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.link, err = newLink(ctx, s.id, s.store, auth, cfg.Log); err != nil {
 		return err
 	}
-	s.services = newServices(s.store, sealer, cfg.Version, cfg.Log)
+	s.services = newServices(s.id, s.store, sealer, cfg.Version, cfg.Log)
 	s.door, err = frontdoor.New(frontdoor.Config{
 		Account: s.store.Site().Account, Region: s.store.Site().Region, Version: cfg.Version,
 		Keys: identity.NewKeys(s.store, sealer), Auth: auth, Log: cfg.Log,

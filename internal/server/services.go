@@ -16,9 +16,9 @@ type services struct {
 	ashore *apiashore.Service
 }
 
-func newServices(st *store.Store, sealer *seal.Sealer, version string, log *slog.Logger) services {
+func newServices(id string, st *store.Store, sealer *seal.Sealer, version string, log *slog.Logger) services {
 	return services{
-		ecs:    apiecs.New(apiecs.Config{Store: st, Log: log}),
+		ecs:    apiecs.New(apiecs.Config{Store: st, Server: id, Log: log}),
 		ashore: apiashore.New(st, sealer, version),
 	}
 }

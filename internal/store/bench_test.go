@@ -258,6 +258,26 @@ func BenchmarkSnapshot(b *testing.B) {
 			}
 		}
 	})
+	// What no index holds alone: the shorter list is gone through in vain.
+	task := s.Task("production", id)
+	b.Run("tasks of a family and an instance", func(b *testing.B) {
+		for b.Loop() {
+			n := 0
+			for range s.TasksWhere("production", TaskFilter{Desired: task.Desired(), Family: task.Family, Instance: host}, "") {
+				n++
+			}
+			if n > 100 {
+				b.Fatal(n)
+			}
+		}
+	})
+	b.Run("stopped tasks of a family", func(b *testing.B) {
+		for b.Loop() {
+			for range s.TasksWhere("production", TaskFilter{Desired: fleet.TaskStopped, Family: task.Family}, "") {
+				b.Fatal("one is stopped")
+			}
+		}
+	})
 	b.Run("all hosts with usage", func(b *testing.B) {
 		for b.Loop() {
 			n := 0

@@ -185,7 +185,11 @@ func (c *C) Run(cluster, definition string, count int, change ...func(*ecs.RunTa
 	}
 	c.StopAtEnd(cluster, arns...)
 	if len(arns) != count {
-		c.Fatalf("%d of %d tasks were placed: %+v", len(arns), count, out.Failures)
+		why := ""
+		for _, f := range out.Failures {
+			why += "; " + aws.ToString(f.Reason) + ": " + aws.ToString(f.Detail)
+		}
+		c.Fatalf("%d of %d tasks were placed%s", len(arns), count, why)
 	}
 	return arns
 }
