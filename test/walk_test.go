@@ -43,6 +43,21 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestOperations calls every served operation by the stock command line.
+func TestOperations(t *testing.T) {
+	i := newInstallation(t)
+	i.up("--no-sample")
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "operations.sh")
+	cmd.Env = i.env()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}
+
 // webPort is 8080 where it is free.
 func webPort(t *testing.T) string {
 	if p := os.Getenv("HTTP_PORT"); p != "" {
