@@ -11,6 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 eval "$("${ASHORE:-bin/ashore}" env)"
 export AWS_PAGER=
+ops=ops-$$ rack=rack-$$
 # text QUERY COMMAND…: what the answer has there
 text() {
 	local query=$1
@@ -19,22 +20,22 @@ text() {
 }
 
 step "clusters"
-is "$(text cluster.status create-cluster --cluster-name ops --settings name=containerInsights,value=enabled --tags key=team,value=a)" ACTIVE "the cluster's status"
-has "$(text clusterArns list-clusters)" cluster/ops
-is "$(text 'clusters[0].settings[0].value' describe-clusters --clusters ops --include SETTINGS STATISTICS TAGS CONFIGURATIONS)" enabled containerInsights
-is "$(text 'cluster.settings[0].value' update-cluster-settings --cluster ops --settings name=containerInsights,value=disabled)" disabled containerInsights
-is "$(text cluster.configuration.executeCommandConfiguration.logging update-cluster --cluster ops --configuration executeCommandConfiguration='{logging=NONE}')" NONE "the configuration"
+is "$(text cluster.status create-cluster --cluster-name "$ops" --settings name=containerInsights,value=enabled --tags key=team,value=a)" ACTIVE "the cluster's status"
+has "$(text clusterArns list-clusters)" "cluster/$ops"
+is "$(text 'clusters[0].settings[0].value' describe-clusters --clusters "$ops" --include SETTINGS STATISTICS TAGS CONFIGURATIONS)" enabled containerInsights
+is "$(text 'cluster.settings[0].value' update-cluster-settings --cluster "$ops" --settings name=containerInsights,value=disabled)" disabled containerInsights
+is "$(text cluster.configuration.executeCommandConfiguration.logging update-cluster --cluster "$ops" --configuration executeCommandConfiguration='{logging=NONE}')" NONE "the configuration"
 is "$(text 'failures[0].reason' describe-clusters --clusters nowhere)" MISSING "the failure"
 
 step "capacity providers"
-group=arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:0a1b2c3d-0000-0000-0000-000000000000:autoScalingGroupName/rack
-is "$(text capacityProvider.status create-capacity-provider --name rack --auto-scaling-group-provider "autoScalingGroupArn=$group,managedScaling={status=DISABLED}")" ACTIVE "the provider"
+group=arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:0a1b2c3d-0000-0000-0000-000000000000:autoScalingGroupName/$rack
+is "$(text capacityProvider.status create-capacity-provider --name "$rack" --auto-scaling-group-provider "autoScalingGroupArn=$group,managedScaling={status=DISABLED}")" ACTIVE "the provider"
 has "$(text 'capacityProviders[].name' describe-capacity-providers)" FARGATE_SPOT
-is "$(text capacityProvider.autoScalingGroupProvider.managedScaling.targetCapacity update-capacity-provider --name rack --auto-scaling-group-provider 'managedScaling={status=DISABLED,targetCapacity=90}')" 90 "the target"
-is "$(text 'cluster.capacityProviders[0]' put-cluster-capacity-providers --cluster ops --capacity-providers rack --default-capacity-provider-strategy capacityProvider=rack,weight=1)" rack "the cluster's provider"
-refused ResourceInUse aws ecs delete-capacity-provider --capacity-provider rack
-is "$(text 'length(cluster.capacityProviders)' put-cluster-capacity-providers --cluster ops --capacity-providers --default-capacity-provider-strategy)" 0 "the cluster's providers"
-text capacityProvider.status delete-capacity-provider --capacity-provider rack >"$work/said"
+is "$(text capacityProvider.autoScalingGroupProvider.managedScaling.targetCapacity update-capacity-provider --name "$rack" --auto-scaling-group-provider 'managedScaling={status=DISABLED,targetCapacity=90}')" 90 "the target"
+is "$(text 'cluster.capacityProviders[0]' put-cluster-capacity-providers --cluster "$ops" --capacity-providers "$rack" --default-capacity-provider-strategy "capacityProvider=$rack,weight=1")" "$rack" "the cluster's provider"
+is "$(text capacityProvider.updateStatus delete-capacity-provider --capacity-provider "$rack")" DELETE_FAILED "the provider in use"
+is "$(text 'length(cluster.capacityProviders)' put-cluster-capacity-providers --cluster "$ops" --capacity-providers --default-capacity-provider-strategy)" 0 "the cluster's providers"
+is "$(text capacityProvider.updateStatus delete-capacity-provider --capacity-provider "$rack")" DELETE_COMPLETE "the provider"
 
 step "account settings"
 is "$(text setting.value put-account-setting --name containerInsights --value enabled)" enabled "the setting"
@@ -83,7 +84,7 @@ has "$(text 'failures[0].reason' get-task-protection --cluster default --tasks "
 has "$(text 'failures[0].reason' update-task-protection --cluster default --tasks "$task" --protection-enabled)" TASK_NOT_VALID
 
 step "tags"
-for arn in "$task" "$instance" "$second" "$(text 'clusters[0].clusterArn' describe-clusters --clusters ops)"; do
+for arn in "$task" "$instance" "$second" "$(text 'clusters[0].clusterArn' describe-clusters --clusters "$ops")"; do
 	aws ecs tag-resource --resource-arn "$arn" --tags key=late,value=yes
 	has "$(text 'tags[].key' list-tags-for-resource --resource-arn "$arn")" late
 	aws ecs untag-resource --resource-arn "$arn" --tag-keys late
@@ -98,7 +99,7 @@ done
 aws ecs wait tasks-stopped --tasks "$task" "$started"
 is "$(text 'attributes[0].name' delete-attributes --attributes "name=rack,targetId=$instance")" rack "the attribute"
 is "$(text taskDefinition.status deregister-task-definition --task-definition "$second")" INACTIVE "the second revision"
-is "$(text cluster.status delete-cluster --cluster ops)" INACTIVE "the cluster"
+is "$(text cluster.status delete-cluster --cluster "$ops")" INACTIVE "the cluster"
 
 step "what is not served says so"
 refused "is not served by this installation yet" aws ecs list-services
