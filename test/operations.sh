@@ -57,7 +57,7 @@ has "$(text families list-task-definition-families --family-prefix op)" ops
 is "$(text taskDefinition.status deregister-task-definition --task-definition "$first")" INACTIVE "the first revision"
 refused ClientException aws ecs run-task --task-definition "$first"
 is "$(text 'taskDefinitions[0].status' delete-task-definitions --task-definitions "$first")" DELETE_IN_PROGRESS "the first revision"
-refused fargate aws ecs register-task-definition --family odd --requires-compatibilities FARGATE --network-mode awsvpc --cpu 256 --memory 9999 \
+refused Fargate aws ecs register-task-definition --family odd --requires-compatibilities FARGATE --network-mode awsvpc --cpu 256 --memory 9999 \
 	--container-definitions name=main,image=x
 
 step "attributes and container instances"
@@ -68,7 +68,7 @@ is "$(text 'containerInstanceArns[0]' list-container-instances --filter 'attribu
 refused position aws ecs list-container-instances --filter 'attribute:rack == r7 and'
 is "$(text 'containerInstances[0].status' describe-container-instances --container-instances "$instance" --include TAGS)" ACTIVE "the instance"
 is "$(text 'containerInstances[0].status' update-container-instances-state --container-instances "$instance" --status DRAINING)" DRAINING "the instance"
-has "$(text 'failures[0].reason' run-task --task-definition ops)" INACTIVE
+refused "No Container Instances were found" aws ecs run-task --task-definition ops
 is "$(text 'containerInstances[0].status' update-container-instances-state --container-instances "$instance" --status ACTIVE)" ACTIVE "the instance"
 refused Exception aws ecs update-container-agent --container-instance "$instance"
 
