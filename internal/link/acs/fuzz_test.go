@@ -17,6 +17,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte(`{"type":"PayloadMessage","message":{"tasks":[{"arn":"a","containers":[{"name":"c","environment":{"a":"b"},"cpu":1.5}],"volumes":[{"host":{}}]}]}}`))
 	f.Add([]byte(`{"type":"Other","message":[]}`))
+	f.Add([]byte(`{"type":"PayloadMessage"}`))
 	f.Add([]byte(`[[[[[[[[`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := Decode(data)

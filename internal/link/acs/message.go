@@ -45,7 +45,10 @@ func (p *PayloadMessage) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
-	p.Tasks, p.Bad = make([]Task, 0, len(wire.Tasks)), nil
+	p.Tasks, p.Bad = nil, nil
+	if wire.Tasks != nil { // none stays none, as in a frame without a message
+		p.Tasks = make([]Task, 0, len(wire.Tasks))
+	}
 	for _, raw := range wire.Tasks {
 		var t Task
 		if err := json.Unmarshal(raw, &t); err != nil {
