@@ -65,7 +65,7 @@ func (h Host) query() query.View {
 	if h.Usage != nil {
 		v.RunningTasksCount = h.Usage.Running
 	}
-	v.EC2InstanceID, _ = h.Instance.Attribute("ecs.instance-id")
+	v.EC2InstanceID = func() string { id, _ := h.Instance.Attribute("ecs.instance-id"); return id }
 	return v
 }
 

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// View is what a host shows to an expression. Attribute and Groups are asked
-// only where the expression needs them; both may be nil.
+// View is what a host shows to an expression. The functions are asked only where
+// the expression needs them; each may be nil.
 type View struct {
 	AgentConnected    bool
-	AgentVersion      string // "" if it is not known
-	EC2InstanceID     string // "" if it has none
+	AgentVersion      string        // "" if it is not known
+	EC2InstanceID     func() string // "" if it has none
 	RegisteredAt      time.Time
 	RunningTasksCount int
 	Attribute         func(name string) (value string, ok bool)
@@ -101,7 +101,11 @@ func (t *test) holds(v *View, op string) bool {
 	case "agentConnected":
 		return t.text(strconv.FormatBool(v.AgentConnected), op)
 	case "ec2InstanceId":
-		return v.EC2InstanceID != "" && t.text(v.EC2InstanceID, op)
+		if v.EC2InstanceID == nil {
+			return false
+		}
+		id := v.EC2InstanceID()
+		return id != "" && t.text(id, op)
 	case "runningTasksCount":
 		return compared(cmp.Compare(v.RunningTasksCount, t.count), op)
 	case "registeredAt":

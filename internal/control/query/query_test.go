@@ -9,7 +9,7 @@ import (
 )
 
 var host = View{
-	AgentConnected: true, AgentVersion: "1.100.2", EC2InstanceID: "i-0abc", RunningTasksCount: 3,
+	AgentConnected: true, AgentVersion: "1.100.2", EC2InstanceID: func() string { return "i-0abc" }, RunningTasksCount: 3,
 	RegisteredAt: time.Date(2026, 3, 4, 5, 6, 7, 890e6, time.UTC),
 	Attribute: func(name string) (string, bool) {
 		v, ok := map[string]string{
