@@ -73,6 +73,12 @@ type HealthCheck struct {
 	WrittenAt time.Time                      `json:"writtenAt"`
 }
 
+// EC2InstanceID is the id that the host has as a machine of EC2, or "".
+func (i *Instance) EC2InstanceID() string {
+	id, _ := i.Attribute("ecs.instance-id")
+	return id
+}
+
 // Attribute returns the value of an attribute and whether the instance has it.
 func (i *Instance) Attribute(name string) (string, bool) {
 	for k := range i.Attributes {

@@ -3,6 +3,7 @@ package ecs
 import (
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/ashore/ashore/internal/control/placement"
 	"github.com/ashore/ashore/internal/control/query"
@@ -84,3 +85,30 @@ func groupsOn(snap *store.Snapshot, i *fleet.Instance, more []string) iter.Seq[s
 		slices.Values(more)(yield)
 	}
 }
+
+// shownInstance is what an instance shows to an expression, looked up as it is
+// asked for.
+type shownInstance struct {
+	snap *store.Snapshot
+	*fleet.Instance
+}
+
+func (s *shownInstance) Agent() (version string, connected bool) {
+	c := s.snap.Session(s.Cluster, s.ID)
+	if c == nil {
+		return "", false
+	}
+	return c.AgentVersion, true
+}
+
+func (s *shownInstance) RegisteredAt() time.Time { return s.Instance.RegisteredAt }
+
+func (s *shownInstance) RunningTasks() int {
+	u := s.snap.Usage(s.Cluster, s.ID)
+	if u == nil {
+		return 0
+	}
+	return u.Running
+}
+
+func (s *shownInstance) Groups() iter.Seq[string] { return groupsOn(s.snap, s.Instance, nil) }

@@ -73,11 +73,12 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 		return nil, err
 	}
 	list := p.taker()
+	shown := &shownInstance{snap: snap} // one for all: thousands may be asked
 	for i := range snap.Instances(c.Name, p.after) {
 		if i.Status == fleet.InstanceInactive || (in.Status != "" && string(i.Status) != string(in.Status)) {
 			continue
 		}
-		if filter != nil && !hostOf(snap, i, nil).Meets(filter) {
+		if shown.Instance = i; filter != nil && !filter.Matches(shown) {
 			continue
 		}
 		if !list.add(i.ID, s.site.InstanceARN(c.Name, i.ID)) {

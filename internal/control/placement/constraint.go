@@ -2,7 +2,9 @@ package placement
 
 import (
 	"fmt"
+	"iter"
 	"slices"
+	"time"
 
 	"github.com/ashore/ashore/internal/control/query"
 )
@@ -42,7 +44,7 @@ func (c *Constraints) failing(h Host) *query.Expr {
 	if len(c.MemberOf) == 0 {
 		return nil
 	}
-	v := h.query()
+	v := shown{&h}
 	if i := slices.IndexFunc(c.MemberOf, func(e *query.Expr) bool { return !e.Matches(v) }); i >= 0 {
 		return c.MemberOf[i]
 	}
@@ -56,18 +58,18 @@ func (c *Constraints) detail(h Host, reason Reason) string {
 	return fmt.Sprintf("The container instance does not meet the expression %q.", c.failing(h))
 }
 
-// query is what the host shows to an expression.
-func (h Host) query() query.View {
-	v := query.View{
-		AgentConnected: h.Connected, AgentVersion: h.Agent, RegisteredAt: h.Instance.RegisteredAt,
-		Attribute: h.Instance.Attribute, Groups: h.Groups,
-	}
-	if h.Usage != nil {
-		v.RunningTasksCount = h.Usage.Running
-	}
-	v.EC2InstanceID = func() string { id, _ := h.Instance.Attribute("ecs.instance-id"); return id }
-	return v
-}
+// shown is what a host shows to an expression; its Instance must be set.
+type shown struct{ h *Host }
 
-// Meets says whether a host meets an expression; h.Instance must be set.
-func (h Host) Meets(e *query.Expr) bool { return e.Matches(h.query()) }
+func (s shown) Agent() (string, bool)                { return s.h.Agent, s.h.Connected }
+func (s shown) RegisteredAt() time.Time              { return s.h.Instance.RegisteredAt }
+func (s shown) Attribute(name string) (string, bool) { return s.h.Instance.Attribute(name) }
+func (s shown) EC2InstanceID() string                { return s.h.Instance.EC2InstanceID() }
+func (s shown) Groups() iter.Seq[string]             { return s.h.Groups }
+
+func (s shown) RunningTasks() int {
+	if s.h.Usage == nil {
+		return 0
+	}
+	return s.h.Usage.Running
+}

@@ -10,30 +10,29 @@ import (
 	"time"
 )
 
-// View is what a host shows to an expression. The functions are asked only where
-// the expression needs them; each may be nil.
-type View struct {
-	AgentConnected    bool
-	AgentVersion      string        // "" if it is not known
-	EC2InstanceID     func() string // "" if it has none
-	RegisteredAt      time.Time
-	RunningTasksCount int
-	Attribute         func(name string) (value string, ok bool)
-	Groups            iter.Seq[string] // of the tasks on the host
+// View is what a host shows to an expression, which asks only for what it needs.
+type View interface {
+	// Agent is the connected agent's version, "" if it is not known.
+	Agent() (version string, connected bool)
+	EC2InstanceID() string // "" if it has none
+	RegisteredAt() time.Time
+	RunningTasks() int
+	Attribute(name string) (value string, ok bool)
+	Groups() iter.Seq[string] // of the tasks on the host; may be nil
 }
 
 // Expr is an expression that was read. It is immutable.
 type Expr struct{ root node }
 
 // Matches says whether a host meets the expression.
-func (e *Expr) Matches(v View) bool { return e.root.matches(&v) }
+func (e *Expr) Matches(v View) bool { return e.root.matches(v) }
 
 // String gives the expression in one form of the many it can be written in.
 // Parse reads it as the same.
 func (e *Expr) String() string { return e.root.String() }
 
 type node interface {
-	matches(*View) bool
+	matches(View) bool
 	String() string
 }
 
@@ -43,15 +42,15 @@ type (
 	negation struct{ of node }
 )
 
-func (a anyOf) matches(v *View) bool {
+func (a anyOf) matches(v View) bool {
 	return slices.ContainsFunc(a, func(n node) bool { return n.matches(v) })
 }
 
-func (a allOf) matches(v *View) bool {
+func (a allOf) matches(v View) bool {
 	return !slices.ContainsFunc(a, func(n node) bool { return !n.matches(v) })
 }
 
-func (n negation) matches(v *View) bool { return !n.of.matches(v) }
+func (n negation) matches(v View) bool { return !n.of.matches(v) }
 
 func (a anyOf) String() string { return join(a, " or ") }
 
@@ -88,7 +87,7 @@ type test struct {
 	at      time.Time
 }
 
-func (t *test) matches(v *View) bool {
+func (t *test) matches(v View) bool {
 	if p, ok := positive[t.op]; ok {
 		return !t.holds(v, p)
 	}
@@ -96,35 +95,32 @@ func (t *test) matches(v *View) bool {
 }
 
 // holds evaluates a positive operator.
-func (t *test) holds(v *View, op string) bool {
+func (t *test) holds(v View, op string) bool {
 	switch t.subject {
 	case "agentConnected":
-		return t.text(strconv.FormatBool(v.AgentConnected), op)
+		_, connected := v.Agent()
+		return t.text(strconv.FormatBool(connected), op)
 	case "ec2InstanceId":
-		if v.EC2InstanceID == nil {
-			return false
-		}
 		id := v.EC2InstanceID()
 		return id != "" && t.text(id, op)
 	case "runningTasksCount":
-		return compared(cmp.Compare(v.RunningTasksCount, t.count), op)
+		return compared(cmp.Compare(v.RunningTasks(), t.count), op)
 	case "registeredAt":
-		return compared(v.RegisteredAt.Truncate(time.Second).Compare(t.at), op)
+		return compared(v.RegisteredAt().Truncate(time.Second).Compare(t.at), op)
 	case "agentVersion":
-		has := parseVersion(v.AgentVersion)
+		version, _ := v.Agent()
+		has := parseVersion(version)
 		return has != nil && compared(compareVersions(has, t.version), op)
 	case "task:group":
-		if v.Groups == nil {
+		groups := v.Groups()
+		if groups == nil {
 			return false
 		}
-		for g := range v.Groups {
+		for g := range groups {
 			if t.text(g, op) {
 				return true
 			}
 		}
-		return false
-	}
-	if v.Attribute == nil {
 		return false
 	}
 	s, ok := v.Attribute(t.attribute)
