@@ -41,14 +41,8 @@ func managedRefusal(def *sdk.RegisterTaskDefinitionInput) error {
 			field = "links"
 		case aws.ToBool(c.DisableNetworking):
 			field = "disableNetworking"
-		case len(c.DnsServers) > 0:
-			field = "dnsServers"
-		case len(c.DnsSearchDomains) > 0:
-			field = "dnsSearchDomains"
-		case len(c.ExtraHosts) > 0:
-			field = "extraHosts"
-		case c.Hostname != nil:
-			field = "hostname"
+		case networkNames(c) != "":
+			field = networkNames(c)
 		case len(c.DockerSecurityOptions) > 0:
 			field = "dockerSecurityOptions"
 		case l != nil && l.SharedMemorySize != nil:

@@ -18,18 +18,7 @@ var (
 func (s subject) validNetwork() error {
 	c, mode := s.c, s.def.NetworkMode
 	if mode == types.NetworkModeAwsvpc {
-		field := ""
-		switch {
-		case c.Hostname != nil:
-			field = "hostname"
-		case len(c.DnsServers) > 0:
-			field = "dnsServers"
-		case len(c.DnsSearchDomains) > 0:
-			field = "dnsSearchDomains"
-		case len(c.ExtraHosts) > 0:
-			field = "extraHosts"
-		}
-		if field != "" {
+		if field := networkNames(c); field != "" {
 			return client("%s is not supported on container when networkMode=awsvpc.", field)
 		}
 	}
@@ -67,4 +56,20 @@ func (s subject) validNetwork() error {
 		}
 	}
 	return nil
+}
+
+// networkNames is the first of the container's members that set names and
+// addresses up, or "".
+func networkNames(c *types.ContainerDefinition) string {
+	switch {
+	case c.Hostname != nil:
+		return "hostname"
+	case len(c.DnsServers) > 0:
+		return "dnsServers"
+	case len(c.DnsSearchDomains) > 0:
+		return "dnsSearchDomains"
+	case len(c.ExtraHosts) > 0:
+		return "extraHosts"
+	}
+	return ""
 }
