@@ -35,7 +35,8 @@ var fieldCases = [][]fieldCase{clusterFieldCases, definitionFieldCases, taskFiel
 func TestFields(t *testing.T) {
 	c := &C{t, aim(t).client, aim(t)}
 	if c.at.has < Fleet {
-		t.Skip("docs/coverage.md is about a control plane of ours")
+		left.Add(1)
+		return
 	}
 	w := newFieldWorld(c)
 	var cases []Case

@@ -2,7 +2,7 @@
 // through the SDK. It runs against a control plane of ours in this process, with
 // simulated hosts, or against any other endpoint of ECS, AWS's own included:
 //
-//	go test ./test/conformance -args -endpoint https://ecs.us-east-1.amazonaws.com -region us-east-1 [-hosts CLUSTER]
+//	go test ./test/conformance -args -endpoint https://ecs.us-east-1.amazonaws.com -region us-east-1 [-hosts CLUSTER] [-image IMAGE]
 //
 // with the key in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
 // -hosts names a cluster there with container instances that take tasks. Cases
@@ -34,6 +34,7 @@ var (
 	endpoint = flag.String("endpoint", "", "an endpoint of ECS; empty: one of ours, made for the run")
 	region   = flag.String("region", "us-east-1", "the region of -endpoint")
 	hosts    = flag.String("hosts", "", "a cluster at -endpoint that has container instances")
+	image    = flag.String("image", "public.ecr.aws/docker/library/busybox:latest", "an image with a sleep command that the hosts can have")
 )
 
 // Need is what a case needs besides the API.
@@ -148,7 +149,7 @@ func (c *C) Sleeper(change ...func(*ecs.RegisterTaskDefinitionInput)) string {
 	in := &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(c.Unique("conformance")), NetworkMode: types.NetworkModeBridge,
 		ContainerDefinitions: []types.ContainerDefinition{{
-			Name: aws.String("main"), Image: aws.String("public.ecr.aws/docker/library/busybox:latest"),
+			Name: aws.String("main"), Image: image,
 			Cpu: 16, Memory: aws.Int32(16), Essential: aws.Bool(true), Command: []string{"sleep", "3600"},
 		}},
 	}
