@@ -50,7 +50,7 @@ func (b *bench) runTasks(ctx context.Context) (err error) {
 		h.Start()
 		defer func() { err = errors.Join(err, h.Close()) }()
 	}
-	if err := b.connected(ctx); err != nil {
+	if err := b.connected(ctx, simCluster, simHosts); err != nil {
 		return err
 	}
 	var tasks atomic.Int64
@@ -91,17 +91,18 @@ func (b *bench) runTasks(ctx context.Context) (err error) {
 	return nil
 }
 
-// connected returns once every simulated host can be placed on.
-func (b *bench) connected(ctx context.Context) error {
+// connected returns once n hosts of a cluster, which are all that it has, can be
+// placed on.
+func (b *bench) connected(ctx context.Context, cluster string, n int) error {
 	for {
-		list, err := b.in.API.ECS.ListContainerInstances(ctx, &ecs.ListContainerInstancesInput{Cluster: aws.String(simCluster)})
+		list, err := b.in.API.ECS.ListContainerInstances(ctx, &ecs.ListContainerInstancesInput{Cluster: aws.String(cluster)})
 		if err != nil {
 			return err
 		}
 		ready := 0
-		if len(list.ContainerInstanceArns) == simHosts {
+		if len(list.ContainerInstanceArns) == n {
 			out, err := b.in.API.ECS.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{
-				Cluster: aws.String(simCluster), ContainerInstances: list.ContainerInstanceArns,
+				Cluster: aws.String(cluster), ContainerInstances: list.ContainerInstanceArns,
 				Include: []types.ContainerInstanceField{},
 			})
 			if err != nil {
@@ -113,7 +114,7 @@ func (b *bench) connected(ctx context.Context) error {
 				}
 			}
 		}
-		if ready == simHosts {
+		if ready == n {
 			return nil
 		}
 		select {
