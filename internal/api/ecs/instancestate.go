@@ -114,11 +114,12 @@ func (s *Service) SubmitAttachmentStateChanges(ctx context.Context, in *sdk.Subm
 	if _, _, err := s.clusterNow(ctx, in.Cluster); err != nil {
 		return nil, err
 	}
-	for k, a := range in.Attachments {
-		if aws.ToString(a.AttachmentArn) == "" {
-			return nil, invalid("attachments[%d].attachmentArn can not be blank.", k)
+	if len(in.Attachments) > 0 {
+		arn := aws.ToString(in.Attachments[0].AttachmentArn)
+		if arn == "" {
+			return nil, invalid("attachments[0].attachmentArn can not be blank.")
 		}
-		return nil, invalid("attachments[%d].attachmentArn: the attachment %s is not known.", k, *a.AttachmentArn)
+		return nil, invalid("attachments[0].attachmentArn: the attachment %s is not known.", arn)
 	}
 	return &sdk.SubmitAttachmentStateChangesOutput{Acknowledgment: aws.String(acknowledged)}, nil
 }

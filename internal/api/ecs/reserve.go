@@ -87,11 +87,6 @@ func hostPorts(mode types.NetworkMode, c *types.ContainerDefinition) []fleet.Por
 	return ports
 }
 
-// gpuCount is how many GPUs a container asks for.
-func gpuCount(c *types.ContainerDefinition) (int, error) {
-	return gpusIn(aws.ToString(c.Name), c.ResourceRequirements)
-}
-
 func gpusIn(container string, rs []types.ResourceRequirement) (int, error) {
 	n := 0
 	for _, r := range rs {
