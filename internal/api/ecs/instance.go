@@ -32,8 +32,6 @@ func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.Descri
 			fields.tags = true
 		case types.ContainerInstanceFieldContainerInstanceHealth:
 			fields.health = true
-		default:
-			return nil, invalid("include: %q is unknown; it must be TAGS or CONTAINER_INSTANCE_HEALTH.", f)
 		}
 	}
 	snap, c, err := s.clusterNow(ctx, in.Cluster)
@@ -60,9 +58,6 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 		if filter, err = query.Compiled(*in.Filter); err != nil {
 			return nil, invalid("filter is invalid: %s.", err)
 		}
-	}
-	if in.Status != "" && !slices.Contains(in.Status.Values(), in.Status) {
-		return nil, invalid("status must be ACTIVE, DRAINING, REGISTERING, DEREGISTERING or REGISTRATION_FAILED, not %q.", in.Status)
 	}
 	p, err := pageOf(in.MaxResults, in.NextToken, "ListContainerInstances", aws.ToString(in.Cluster), string(in.Status), aws.ToString(in.Filter))
 	if err != nil {

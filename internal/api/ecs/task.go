@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"slices"
 
 	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
@@ -19,13 +20,7 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 	if len(in.Tasks) > 100 {
 		return nil, invalid("Tasks cannot exceed 100 elements.")
 	}
-	tags := false
-	for _, f := range in.Include {
-		if f != types.TaskFieldTags {
-			return nil, invalid("include: %q is unknown; it must be TAGS.", f)
-		}
-		tags = true
-	}
+	tags := slices.Contains(in.Include, types.TaskFieldTags)
 	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
 		return nil, err

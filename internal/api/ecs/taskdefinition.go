@@ -92,11 +92,6 @@ func (s *Service) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTa
 	if aws.ToString(in.TaskDefinition) == "" {
 		return nil, client("Task definition can not be blank.")
 	}
-	for _, f := range in.Include {
-		if f != types.TaskDefinitionFieldTags {
-			return nil, invalid("include: %q is unknown; it must be TAGS.", f)
-		}
-	}
 	snap, err := s.store.Fresh(ctx)
 	if err != nil {
 		return nil, err

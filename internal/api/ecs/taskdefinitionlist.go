@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -15,17 +16,7 @@ import (
 // the sort DESC the other way round, the newest of each family first.
 // familyPrefix is the whole name of one family, as in ECS.
 func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefinitionsInput) (*sdk.ListTaskDefinitionsOutput, error) {
-	status := in.Status
-	switch status {
-	case "":
-		status = types.TaskDefinitionStatusActive
-	case types.TaskDefinitionStatusActive, types.TaskDefinitionStatusInactive, types.TaskDefinitionStatusDeleteInProgress:
-	default:
-		return nil, invalid("status must be ACTIVE, INACTIVE or DELETE_IN_PROGRESS, not %q.", status)
-	}
-	if in.Sort != "" && in.Sort != types.SortOrderAsc && in.Sort != types.SortOrderDesc {
-		return nil, invalid("sort must be ASC or DESC, not %q.", in.Sort)
-	}
+	status := cmp.Or(in.Status, types.TaskDefinitionStatusActive)
 	family := aws.ToString(in.FamilyPrefix)
 	p, err := pageOf(in.MaxResults, in.NextToken, "ListTaskDefinitions", family, string(status), string(in.Sort))
 	if err != nil {
@@ -69,14 +60,7 @@ func position(key string) (fleet.TaskDefinitionRef, error) {
 // revision, INACTIVE ones others only. A family of which all revisions are gone
 // is not listed; its name keeps counting.
 func (s *Service) ListTaskDefinitionFamilies(ctx context.Context, in *sdk.ListTaskDefinitionFamiliesInput) (*sdk.ListTaskDefinitionFamiliesOutput, error) {
-	status := in.Status
-	switch status {
-	case "":
-		status = types.TaskDefinitionFamilyStatusAll // as the API reference has it
-	case types.TaskDefinitionFamilyStatusActive, types.TaskDefinitionFamilyStatusInactive, types.TaskDefinitionFamilyStatusAll:
-	default:
-		return nil, invalid("status must be ACTIVE, INACTIVE or ALL, not %q.", status)
-	}
+	status := cmp.Or(in.Status, types.TaskDefinitionFamilyStatusAll) // as the API reference has it
 	prefix := aws.ToString(in.FamilyPrefix)
 	p, err := pageOf(in.MaxResults, in.NextToken, "ListTaskDefinitionFamilies", prefix, string(status))
 	if err != nil {
