@@ -36,6 +36,21 @@ func (s Site) TaskDefinitionARN(family string, revision int) string {
 	return s.arn("task-definition/" + family + ":" + strconv.Itoa(revision))
 }
 
+// ServiceARN names a service in ECS's long format.
+func (s Site) ServiceARN(cluster, name string) string {
+	return s.arn("service/" + cluster + "/" + name)
+}
+
+// ServiceRevisionARN names a revision of a service.
+func (s Site) ServiceRevisionARN(cluster, service, id string) string {
+	return s.arn("service-revision/" + cluster + "/" + service + "/" + id)
+}
+
+// ServiceDeploymentARN names a deployment of a service.
+func (s Site) ServiceDeploymentARN(cluster, service, id string) string {
+	return s.arn("service-deployment/" + cluster + "/" + service + "/" + id)
+}
+
 // CapacityProviderARN names a capacity provider.
 func (s Site) CapacityProviderARN(name string) string { return s.arn("capacity-provider/" + name) }
 

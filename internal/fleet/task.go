@@ -74,6 +74,9 @@ type Task struct {
 	// of who made the task. Empty: the engine decides.
 	LogMode string `json:"logMode,omitempty"`
 
+	// Serial counts the tasks of a service's deployment, from 1; 0 for others.
+	Serial int64 `json:"serial,omitzero"`
+
 	EnableExecuteCommand bool   `json:"enableExecuteCommand,omitempty"`
 	ReferenceID          string `json:"referenceId,omitempty"`
 	// Containers holds the ids (UUID form) that ECS gives to a task's
@@ -94,6 +97,8 @@ type TaskStop struct {
 	Code   types.TaskStopCode `json:"code"`
 	Reason string             `json:"reason,omitempty"`
 	At     time.Time          `json:"at"`
+	// Unhealthy says that the task ends because it failed its health checks.
+	Unhealthy bool `json:"unhealthy,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }

@@ -1,5 +1,7 @@
 package fleet
 
+import "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
 // TaskState joins the records of a task as one snapshot holds them. All but the
 // first may be nil. It is immutable.
 type TaskState struct {
@@ -7,6 +9,7 @@ type TaskState struct {
 	Stop      *TaskStop
 	Report    *TaskReport
 	Amendment *TaskAmendment
+	Health    *TaskHealth
 }
 
 // Desired returns RUNNING or STOPPED.
@@ -32,6 +35,15 @@ func (t *TaskState) Status() TaskStatus {
 // Holds says whether the task still holds its reservation: until its host has
 // reported it STOPPED.
 func (t *TaskState) Holds() bool { return t.Status() != TaskStopped }
+
+// Failed says whether a task has ended in a way that speaks against what it was
+// made from: it never ran, or it failed its health checks.
+func (t *TaskState) Failed() bool {
+	if t.Holds() {
+		return false
+	}
+	return t.Report.StopCode == types.TaskStopCodeTaskFailedToStart || t.Stop != nil && t.Stop.Unhealthy
+}
 
 // Held returns the ports that the task holds on its host: the reserved ones and
 // those that its host reports as bound.

@@ -17,6 +17,8 @@ var (
 		wireOut[types.TaskOverride](), wireOut[types.NetworkBinding](), wireOut[ecs.RegisterTaskDefinitionInput](),
 		wireOut[types.AutoScalingGroupProvider](), wireOut[types.ManagedInstancesProvider](), wireOut[types.EphemeralStorage](),
 		wireOut[types.AwsVpcConfiguration](), wireOut[types.TaskVolumeConfiguration](), wireOut[types.PlacementConstraint](),
+		wireOut[types.PlacementStrategy](), wireOut[types.DeploymentConfiguration](), wireOut[types.NetworkConfiguration](),
+		wireOut[types.ServiceVolumeConfiguration](),
 	))
 	unmarshalers = json.WithUnmarshalers(json.JoinUnmarshalers(
 		wireIn[types.ClusterSetting](), wireIn[types.ClusterConfiguration](), wireIn[types.CapacityProviderStrategyItem](),
@@ -24,6 +26,8 @@ var (
 		wireIn[types.TaskOverride](), wireIn[types.NetworkBinding](), wireIn[ecs.RegisterTaskDefinitionInput](),
 		wireIn[types.AutoScalingGroupProvider](), wireIn[types.ManagedInstancesProvider](), wireIn[types.EphemeralStorage](),
 		wireIn[types.AwsVpcConfiguration](), wireIn[types.TaskVolumeConfiguration](), wireIn[types.PlacementConstraint](),
+		wireIn[types.PlacementStrategy](), wireIn[types.DeploymentConfiguration](), wireIn[types.NetworkConfiguration](),
+		wireIn[types.ServiceVolumeConfiguration](),
 	))
 )
 

@@ -34,6 +34,7 @@ func applyWaiting(t *tables, key, path string, data []byte, mod int64) error {
 			t.count(cluster, func(c *ClusterCounts) { c.add(task, d, 0); c.Waiting += d })
 			t.refer(task, d)
 			t.countProvider(cluster, task, d)
+			t.countService(cluster, task, func(c *ServiceCounts) { c.Pending += d })
 		}
 	}
 	wait(was, -1)
@@ -115,6 +116,26 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, pa
 	}
 }
 
+// countService counts a task to its service and to its deployment.
+func (t *tables) countService(cluster string, task *fleet.Task, f func(*ServiceCounts)) {
+	if task.Service() == "" {
+		return
+	}
+	for _, of := range [...]string{task.Group, task.StartedBy} {
+		key := cluster + "/" + of
+		c, had := t.serviceTasks.Get(key)
+		f(&c)
+		switch {
+		case c == (ServiceCounts{}):
+			t.serviceTasks.Delete(key)
+		case had:
+			t.serviceTasks.Set(key, c)
+		default:
+			t.serviceTasks.Set(unique.Make(key).Value(), c)
+		}
+	}
+}
+
 // index keeps the indexes as a task's row changes. Most changes are reports of
 // tasks that stay where they are and go on.
 func (t *tables) index(was, is *taskRow) {
@@ -125,6 +146,14 @@ func (t *tables) index(was, is *taskRow) {
 	if placed(was) != placed(is) || desired(was) != desired(is) {
 		t.indexListed(was, false)
 		t.indexListed(is, true)
+	}
+	if before, now := failed(was), failed(is); before != now {
+		if before != "" {
+			t.tasksFailed.keep(false, t.private, before, was.state.ID)
+		}
+		if now != "" {
+			t.tasksFailed.keep(true, t.private, now, is.state.ID)
+		}
 	}
 	if before, now := held(was), held(is); before != now || before && was.state.Task != is.state.Task {
 		if before {
@@ -141,6 +170,14 @@ func placed(r *taskRow) *fleet.Task {
 		return nil
 	}
 	return r.state.Task
+}
+
+// failed is the place of a failed task in its index, "" for others.
+func failed(r *taskRow) string {
+	if task := placed(r); task == nil || task.Serial == 0 || !r.state.Failed() {
+		return ""
+	}
+	return r.state.Cluster + "/" + r.state.StartedBy
 }
 
 func desired(r *taskRow) fleet.TaskStatus {
@@ -161,7 +198,7 @@ func (t *tables) indexListed(r *taskRow, add bool) {
 	if task == nil {
 		return
 	}
-	f := TaskFilter{Desired: desired(r), Family: task.Family, StartedBy: task.StartedBy, LaunchType: task.LaunchType}
+	f := TaskFilter{Desired: desired(r), Family: task.Family, StartedBy: task.StartedBy, Service: task.Service(), LaunchType: task.LaunchType}
 	for key := range f.keys(task.Cluster) {
 		t.tasksListed.keep(add, t.private, key, task.ID)
 	}
@@ -185,6 +222,14 @@ func (t *tables) account(r *taskRow, sign int) {
 	}
 	t.count(task.Cluster, func(c *ClusterCounts) { c.add(task, sign*pending, sign*running) })
 	t.countProvider(task.Cluster, task, sign)
+	t.countService(task.Cluster, task, func(c *ServiceCounts) {
+		if r.state.Stop != nil {
+			c.Stopping += sign
+			return
+		}
+		c.Pending += sign * pending
+		c.Running += sign * running
+	})
 	if task.Instance != "" {
 		t.reserve(host, &r.state, sign, pending, running)
 	}

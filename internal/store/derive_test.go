@@ -20,17 +20,20 @@ type view struct {
 	Index  map[string][]string
 	// Providers are tasks by cluster and capacity provider.
 	Providers map[string]int
+	// Services are tasks by service and by deployment.
+	Services map[string]ServiceCounts
 	// Refs are tasks that have not stopped, by revision.
 	Refs map[string]int
 }
 
 func viewOf(t *tables) view {
-	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]int{}}
+	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
+	t.serviceTasks.Scan(func(k string, c ServiceCounts) bool { v.Services[k] = c; return true })
 	t.providerTasks.Scan(func(k string, n int) bool { v.Providers[k] = n; return true })
 	t.usage.Scan(func(k string, u *fleet.Usage) bool { v.Usage[k] = *u; return true })
 	t.counts.Scan(func(k string, c ClusterCounts) bool { v.Counts[k] = c; return true })
 	t.references.Scan(func(k string, n int) bool { v.Refs[k] = n; return true })
-	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "listed": &t.tasksListed,
+	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "listed": &t.tasksListed, "failed": &t.tasksFailed,
 		"revisions": &t.definitionsByStatus, "families": &t.familiesByStatus} {
 		for _, value := range index.Keys() {
 			v.Index[name+" "+value] = slices.Collect(index.of(value, ""))
@@ -41,7 +44,16 @@ func viewOf(t *tables) view {
 
 // recomputed derives the same from the records alone, the plain way.
 func recomputed(t *tables) view {
-	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]int{}}
+	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
+	serve := func(cluster string, task *fleet.Task, add ServiceCounts) {
+		if !strings.HasPrefix(task.Group, "service:") {
+			return
+		}
+		for _, key := range []string{cluster + "/" + task.Group, cluster + "/" + task.StartedBy} {
+			c := v.Services[key]
+			v.Services[key] = ServiceCounts{c.Pending + add.Pending, c.Running + add.Running, c.Stopping + add.Stopping}
+		}
+	}
 	// held counts a task that has not stopped to its launch type and provider.
 	held := func(cluster string, task *fleet.Task, c *ClusterCounts, running bool) {
 		of := &LaunchCounts{}
@@ -76,6 +88,7 @@ func recomputed(t *tables) view {
 		cluster, _, _ := strings.Cut(k, "/")
 		v.Refs[revisionID(r.value.Family, r.value.Revision)]++
 		count(cluster, func(c *ClusterCounts) { held(cluster, r.value, c, false); c.Waiting++ })
+		serve(cluster, r.value, ServiceCounts{Pending: 1})
 		return true
 	})
 	t.tasks.Scan(func(_ string, r *taskRow) bool {
@@ -97,12 +110,26 @@ func recomputed(t *tables) view {
 		if s.LaunchType != "" {
 			index("listed", listed+"/type/"+string(s.LaunchType))
 		}
+		if name, ok := strings.CutPrefix(s.Group, "service:"); ok {
+			index("listed", listed+"/service/"+name)
+		}
+		if s.Status() == fleet.TaskStopped && s.Serial > 0 && (s.Report.StopCode == types.TaskStopCodeTaskFailedToStart || s.Stop != nil && s.Stop.Unhealthy) {
+			index("failed", s.Cluster+"/"+s.StartedBy)
+		}
 		if !s.Holds() {
 			count(s.Cluster, func(c *ClusterCounts) { c.Stopped++ })
 			return true
 		}
 		v.Refs[revisionID(s.Family, s.Revision)]++
 		running := s.Status() == fleet.TaskRunning
+		switch {
+		case s.Stop != nil:
+			serve(s.Cluster, s.Task, ServiceCounts{Stopping: 1})
+		case running:
+			serve(s.Cluster, s.Task, ServiceCounts{Running: 1})
+		default:
+			serve(s.Cluster, s.Task, ServiceCounts{Pending: 1})
+		}
 		count(s.Cluster, func(c *ClusterCounts) { held(s.Cluster, s.Task, c, running) })
 		if s.Instance == "" {
 			return true
@@ -203,7 +230,8 @@ func TestDerived(t *testing.T) {
 				apply(path, &fleet.Task{Cluster: cluster, ID: id,
 					Instance: rapid.OneOf(name("i", 2), rapid.Just("")).Draw(t, "instance"), Family: name("f", 2).Draw(t, "family"), Revision: rapid.IntRange(1, 2).Draw(t, "revision"),
 					LaunchType: launch.Draw(t, "launch type"), CapacityProvider: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "provider"),
-					StartedBy: rapid.SampledFrom([]string{"", "me", "you"}).Draw(t, "startedBy"),
+					StartedBy: rapid.SampledFrom([]string{"", "me", "ecs-svc/1", "ecs-svc/2"}).Draw(t, "startedBy"), Serial: rapid.Int64Range(0, 2).Draw(t, "serial"),
+					Group: rapid.SampledFrom([]string{"family:f", "service:s", "service:r"}).Draw(t, "group"),
 					Reserve: fleet.Reservation{CPU: rapid.IntRange(0, 9).Draw(t, "cpu"), Memory: rapid.IntRange(0, 9).Draw(t, "memory"),
 						Ports: rapid.SliceOfN(port, 0, 3).Draw(t, "ports"), GPUs: rapid.SliceOfN(name("g", 2), 0, 2).Draw(t, "gpus")}})
 			},
@@ -216,11 +244,12 @@ func TestDerived(t *testing.T) {
 				}
 				apply(path+"/report", &fleet.TaskReport{
 					Status:     rapid.SampledFrom([]fleet.TaskStatus{fleet.TaskPending, fleet.TaskRunning, fleet.TaskRunning, fleet.TaskStopped}).Draw(t, "status"),
+					StopCode:   rapid.SampledFrom([]types.TaskStopCode{types.TaskStopCodeTaskFailedToStart, types.TaskStopCodeEssentialContainerExited}).Draw(t, "code"),
 					Containers: []fleet.ContainerReport{{Name: "x", NetworkBindings: bound}}})
 			},
 			"stop": func(t *rapid.T) {
 				_, _, path := taskPath(t)
-				apply(path+"/stop", &fleet.TaskStop{Reason: "why"})
+				apply(path+"/stop", &fleet.TaskStop{Reason: "why", Unhealthy: rapid.Bool().Draw(t, "unhealthy")})
 			},
 			"amend": func(t *rapid.T) {
 				_, _, path := taskPath(t)
@@ -230,7 +259,7 @@ func TestDerived(t *testing.T) {
 				cluster, id, _ := taskPath(t)
 				var waiting any
 				if rapid.Bool().Draw(t, "waits") {
-					waiting = &fleet.Task{Cluster: cluster, ID: id, Family: name("f", 2).Draw(t, "family"), Revision: rapid.IntRange(1, 2).Draw(t, "revision"), LaunchType: launch.Draw(t, "launch type"), CapacityProvider: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "provider")}
+					waiting = &fleet.Task{Cluster: cluster, ID: id, Group: "service:s", StartedBy: "ecs-svc/1", Family: name("f", 2).Draw(t, "family"), Revision: rapid.IntRange(1, 2).Draw(t, "revision"), LaunchType: launch.Draw(t, "launch type"), CapacityProvider: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "provider")}
 				}
 				apply("cluster/"+cluster+"/waiting/"+id, waiting)
 			},

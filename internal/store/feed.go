@@ -13,6 +13,7 @@ const (
 	InstanceHealthChanged
 	GuardChanged
 	TaskChanged
+	ServiceChanged          // the service, its state, revisions, deployments or events; ID is its name
 	CapacityProviderChanged // ID is its name
 	AccountSettingsChanged
 	TokenChanged

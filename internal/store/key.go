@@ -114,6 +114,17 @@ func WaitingTaskKey(cluster, id string) Key[fleet.Task] {
 // WaitingTasks is the prefix of a cluster's tasks that have no host yet.
 func WaitingTasks(cluster string) string { return "cluster/" + cluster + "/waiting/" }
 
+// TaskHealthKey names how a task's containers have last been.
+func TaskHealthKey(cluster, id string) Key[fleet.TaskHealth] {
+	return Key[fleet.TaskHealth]{"cluster/" + cluster + "/task/" + id + "/health", func(s *Snapshot) (*fleet.TaskHealth, int64) {
+		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		if !ok {
+			return nil, 0
+		}
+		return r.state.Health, r.healthMod
+	}}
+}
+
 // CapacityProviderKey names a capacity provider.
 func CapacityProviderKey(name string) Key[fleet.CapacityProvider] {
 	return Key[fleet.CapacityProvider]{"capacityprovider/" + name, func(s *Snapshot) (*fleet.CapacityProvider, int64) {

@@ -36,6 +36,9 @@ var kinds = []kind{
 	{path: path("cluster/*/task/*/amendment"), change: TaskChanged,
 		apply: applyTask(func(r *taskRow) (**fleet.TaskAmendment, *int64) { return &r.state.Amendment, &r.amendMod }),
 		rows:  taskRows(func(r *taskRow) int64 { return r.amendMod })},
+	{path: path("cluster/*/task/*/health"), change: TaskChanged,
+		apply: applyTask(func(r *taskRow) (**fleet.TaskHealth, *int64) { return &r.state.Health, &r.healthMod }),
+		rows:  taskRows(func(r *taskRow) int64 { return r.healthMod })},
 	{path: path("cluster/*/waiting/*"), change: TaskChanged,
 		apply: applyWaiting, rows: rows(func(t *tables) *table[fleet.Task] { return &t.waiting })},
 	{path: path("cluster/*/instance/*"), change: InstanceChanged,
@@ -43,6 +46,13 @@ var kinds = []kind{
 	plain("cluster/*/instance/*/guard", GuardChanged, func(t *tables) *table[Guard] { return &t.guards }),
 	plain("cluster/*/instance/*/session", SessionChanged, func(t *tables) *table[fleet.InstanceSession] { return &t.sessions }),
 	plain("cluster/*/instance/*/health", InstanceHealthChanged, func(t *tables) *table[fleet.InstanceHealth] { return &t.health }),
+	plain("cluster/*/service/*", ServiceChanged, func(t *tables) *table[fleet.Service] { return &t.services }),
+	plain("cluster/*/service/*/state", ServiceChanged, func(t *tables) *table[fleet.ServiceState] { return &t.serviceStates }),
+	plain("cluster/*/service/*/revision/*", ServiceChanged, func(t *tables) *table[fleet.ServiceRevision] { return &t.serviceRevisions }),
+	plain("cluster/*/service/*/event/*", ServiceChanged, func(t *tables) *table[fleet.ServiceEvent] { return &t.serviceEvents }),
+	plain("cluster/*/service/*/deployment/*", ServiceChanged, func(t *tables) *table[fleet.Deployment] { return &t.deployments }),
+	plain("cluster/*/service/*/deployment/*/state", ServiceChanged, func(t *tables) *table[fleet.DeploymentState] { return &t.deploymentStates }),
+	plain("cluster/*/service/*/deployment/*/stop", ServiceChanged, func(t *tables) *table[fleet.DeploymentStop] { return &t.deploymentStops }),
 	plain("cluster/*/token/*", TokenChanged, func(t *tables) *table[fleet.Token] { return &t.tokens }),
 	plain("cluster/*", ClusterChanged, func(t *tables) *table[fleet.Cluster] { return &t.clusters }),
 	named(plain("capacityprovider/*", CapacityProviderChanged, func(t *tables) *table[fleet.CapacityProvider] { return &t.providers })),
@@ -75,8 +85,8 @@ func named(k kind) kind {
 
 // locate finds the kind of the record at a path below the root, nil where a
 // newer server wrote what is not ours to read, and the names in the path.
-func locate(path string) (k *kind, names [2]string) {
-	var p [5]string
+func locate(path string) (k *kind, names [3]string) {
+	var p [7]string
 	n, rest, more := 0, path, true
 	for more {
 		if n == len(p) {
@@ -107,7 +117,7 @@ find:
 }
 
 // changed names a record of the kind.
-func (k *kind) changed(names [2]string) Change {
+func (k *kind) changed(names [3]string) Change {
 	if k.byID {
 		return Change{k.change, "", names[0]}
 	}
@@ -116,8 +126,9 @@ func (k *kind) changed(names [2]string) Change {
 
 // changedAt names the record at a table key.
 func (k *kind) changedAt(key string) Change {
-	var names [2]string
+	var names [3]string
 	names[0], names[1], _ = strings.Cut(key, "/")
+	names[1], names[2], _ = strings.Cut(names[1], "/")
 	return k.changed(names)
 }
 
@@ -129,8 +140,10 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 		return Change{Kind: UnknownChanged}, nil
 	}
 	key := names[0]
-	if names[1] != "" {
-		key += "/" + names[1]
+	for _, n := range names[1:] {
+		if n != "" {
+			key += "/" + n
+		}
 	}
 	return k.changed(names), k.apply(t, key, path, data, mod)
 }

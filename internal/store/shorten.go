@@ -20,6 +20,11 @@ func shorten(key string, record any) {
 		for i := range v.Containers {
 			same(&v.Containers[i].Name)
 		}
+	case *fleet.TaskHealth:
+		for i := range v.Containers {
+			same(&v.Containers[i].Name)
+			v.Containers[i].Status = unique.Make(v.Containers[i].Status).Value()
+		}
 	case *fleet.TaskStop:
 		same(&v.Reason)
 		v.Code = unique.Make(v.Code).Value()

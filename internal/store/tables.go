@@ -18,6 +18,13 @@ type tables struct {
 	waiting          table[fleet.Task]             // cluster/id: tasks that have no host yet
 	providers        table[fleet.CapacityProvider] // name
 	settings         table[fleet.AccountSettings]  // hash of the principal, or "default"
+	services         table[fleet.Service]          // cluster/name
+	serviceStates    table[fleet.ServiceState]     // cluster/name
+	serviceRevisions table[fleet.ServiceRevision]  // cluster/name/id
+	serviceEvents    table[fleet.ServiceEvent]     // cluster/name/padded number
+	deployments      table[fleet.Deployment]       // cluster/name/id
+	deploymentStates table[fleet.DeploymentState]  // cluster/name/id
+	deploymentStops  table[fleet.DeploymentStop]   // cluster/name/id
 	families         table[fleet.Family]           // name
 	definitions      table[fleet.TaskDefinition]   // family/revision
 	definitionStates table[fleet.TaskDefinitionState]
@@ -29,6 +36,8 @@ type tables struct {
 	tasksByInstance set // cluster/instance → task id
 	tasksListed     set // cluster/desired status, alone and with what listings filter by → task id
 
+	tasksFailed set // cluster/deployment → ids of tasks that have failed
+
 	definitionsByStatus set // status → revision's id
 	familiesByStatus    set // ACTIVE, INACTIVE, ALL → family
 
@@ -37,6 +46,7 @@ type tables struct {
 	usage         btree.Map[string, *fleet.Usage]  // cluster/instance
 	contested     btree.Set[string]                // cluster/instance with a port or GPU that several tasks hold
 	counts        btree.Map[string, ClusterCounts] // cluster
+	serviceTasks  btree.Map[string, ServiceCounts] // cluster/service:name, and cluster/ecs-svc/deployment
 	references    btree.Map[string, int]           // revision's id → its tasks that have not stopped
 
 	// private says that no snapshot has been taken yet, so that nothing inside
@@ -48,6 +58,7 @@ type tables struct {
 type taskRow struct {
 	state                                 fleet.TaskState
 	taskMod, stopMod, reportMod, amendMod int64
+	healthMod                             int64
 }
 
 // ClusterCounts are a cluster's derived numbers. Instances counts those not
@@ -57,6 +68,10 @@ type ClusterCounts struct {
 	Instances, Pending, Running, Stopped, Waiting int
 	ByLaunchType                                  [4]LaunchCounts // see Of
 }
+
+// ServiceCounts are the tasks of a service or of a deployment: Pending and
+// Running those that are to run, Stopping those that are to end and have not yet.
+type ServiceCounts struct{ Pending, Running, Stopping int }
 
 // LaunchCounts are a cluster's tasks of one launch type.
 type LaunchCounts struct{ Pending, Running int }
@@ -88,6 +103,9 @@ func (t *tables) copied() *tables {
 	return &tables{
 		clusters: t.clusters.copied(), instances: t.instances.copied(), guards: t.guards.copied(),
 		sessions: t.sessions.copied(), health: t.health.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
+		services: t.services.copied(), serviceStates: t.serviceStates.copied(), serviceRevisions: t.serviceRevisions.copied(),
+		serviceEvents: t.serviceEvents.copied(), deployments: t.deployments.copied(), deploymentStates: t.deploymentStates.copied(),
+		deploymentStops: t.deploymentStops.copied(), serviceTasks: *t.serviceTasks.Copy(), tasksFailed: t.tasksFailed.copied(),
 		waiting: t.waiting.copied(), providers: t.providers.copied(), settings: t.settings.copied(),
 		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
 		accessKeys: t.accessKeys.copied(), hosts: t.hosts.copied(), elections: t.elections.copied(),

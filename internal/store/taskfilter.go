@@ -12,13 +12,14 @@ import (
 type TaskFilter struct {
 	Desired                     fleet.TaskStatus // RUNNING or STOPPED
 	Instance, Family, StartedBy string
+	Service                     string
 	LaunchType                  types.LaunchType
 }
 
 // Selects says whether a task is selected.
 func (f *TaskFilter) Selects(t *fleet.TaskState) bool {
 	return t.Desired() == f.Desired && (f.Instance == "" || t.Instance == f.Instance) && (f.Family == "" || t.Family == f.Family) &&
-		(f.StartedBy == "" || t.StartedBy == f.StartedBy) && (f.LaunchType == "" || t.LaunchType == f.LaunchType)
+		(f.StartedBy == "" || t.StartedBy == f.StartedBy) && (f.Service == "" || t.Service() == f.Service) && (f.LaunchType == "" || t.LaunchType == f.LaunchType)
 }
 
 // keys yields the keys of the index under which tasks that the filter selects are
@@ -30,7 +31,7 @@ func (f *TaskFilter) keys(cluster string) iter.Seq[string] {
 			return
 		}
 		for _, by := range [...]struct{ name, value string }{
-			{"/family/", f.Family}, {"/starter/", f.StartedBy}, {"/type/", string(f.LaunchType)},
+			{"/family/", f.Family}, {"/starter/", f.StartedBy}, {"/type/", string(f.LaunchType)}, {"/service/", f.Service},
 		} {
 			if by.value != "" && !yield(all+by.name+by.value) {
 				return

@@ -178,9 +178,9 @@ func (r *Reaper) rest(ctx context.Context) error {
 	}
 }
 
-// batch is how many tasks go in one transaction: each is four records to
+// batch is how many tasks go in one transaction: each is five records to
 // compare, of etcd's 128.
-const batch = 30
+const batch = 24
 
 // Reap deletes what is due now.
 func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
@@ -276,6 +276,7 @@ func forget(tx *store.Tx, t Task) error {
 		store.Delete(tx, store.TaskReportKey(t.Cluster, t.ID)),
 		drop(tx, store.TaskStopKey(t.Cluster, t.ID)),
 		drop(tx, store.TaskAmendmentKey(t.Cluster, t.ID)),
+		drop(tx, store.TaskHealthKey(t.Cluster, t.ID)),
 		drop(tx, store.TaskKey(t.Cluster, t.ID)))
 }
 

@@ -1,0 +1,94 @@
+package store
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// Service returns a service, or nil.
+func (s *Snapshot) Service(cluster, name string) *fleet.Service {
+	v, _ := s.t.services.get(cluster + "/" + name)
+	return v
+}
+
+// Services yields a cluster's services by name, INACTIVE ones too, from the one
+// after `after` on.
+func (s *Snapshot) Services(cluster, after string) iter.Seq[*fleet.Service] {
+	if after != "" {
+		after = cluster + "/" + after
+	}
+	return values(s.t.services.below(cluster+"/", after))
+}
+
+// ServiceState returns what the scheduler has made of a service, or nil where it
+// has not looked at it yet.
+func (s *Snapshot) ServiceState(cluster, name string) *fleet.ServiceState {
+	v, _ := s.t.serviceStates.get(cluster + "/" + name)
+	return v
+}
+
+// ServiceRevision returns a revision of a service, or nil.
+func (s *Snapshot) ServiceRevision(cluster, service, id string) *fleet.ServiceRevision {
+	v, _ := s.t.serviceRevisions.get(cluster + "/" + service + "/" + id)
+	return v
+}
+
+// ServiceRevisions yields a service's revisions by id.
+func (s *Snapshot) ServiceRevisions(cluster, service string) iter.Seq[*fleet.ServiceRevision] {
+	return values(s.t.serviceRevisions.below(cluster+"/"+service+"/", ""))
+}
+
+// ServiceEvents yields a service's events, the oldest first.
+func (s *Snapshot) ServiceEvents(cluster, service string) iter.Seq[*fleet.ServiceEvent] {
+	return values(s.t.serviceEvents.below(cluster+"/"+service+"/", ""))
+}
+
+// Deployment is a deployment with its changing parts, which may be nil.
+type Deployment struct {
+	*fleet.Deployment
+	State *fleet.DeploymentState
+	Stop  *fleet.DeploymentStop
+}
+
+// Deployment returns a deployment of a service; its record is nil where there is
+// none.
+func (s *Snapshot) Deployment(cluster, service, id string) Deployment {
+	var d Deployment
+	key := cluster + "/" + service + "/" + id
+	d.Deployment, _ = s.t.deployments.get(key)
+	d.State, _ = s.t.deploymentStates.get(key)
+	d.Stop, _ = s.t.deploymentStops.get(key)
+	return d
+}
+
+// Deployments returns a service's deployments, the newest first.
+func (s *Snapshot) Deployments(cluster, service string) []Deployment {
+	var all []Deployment
+	for _, d := range s.t.deployments.below(cluster+"/"+service+"/", "") {
+		all = append(all, s.Deployment(cluster, service, d.ID))
+	}
+	slices.SortFunc(all, func(a, b Deployment) int { return cmp.Compare(b.Number, a.Number) })
+	return all
+}
+
+// ServiceTasks counts a service's tasks that have not stopped, those that wait
+// too.
+func (s *Snapshot) ServiceTasks(cluster, service string) ServiceCounts {
+	c, _ := s.t.serviceTasks.Get(cluster + "/" + fleet.ServiceGroup(service))
+	return c
+}
+
+// DeploymentTasks counts a deployment's tasks that have not stopped, those that
+// wait too.
+func (s *Snapshot) DeploymentTasks(cluster, deployment string) ServiceCounts {
+	c, _ := s.t.serviceTasks.Get(cluster + "/" + fleet.DeploymentStarter(deployment))
+	return c
+}
+
+// FailedTasks yields the tasks of a deployment that have failed, by id.
+func (s *Snapshot) FailedTasks(cluster, deployment string) iter.Seq[*fleet.TaskState] {
+	return s.indexed(&s.t.tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
+}
