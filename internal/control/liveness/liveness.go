@@ -8,7 +8,8 @@
 //
 //	leader begins, or was blind ──► all absences count from zero
 //	more than a third of a cluster away, and at least two, or all of it ──► its clock stands
-//	less than that ──► its clock goes on where it stood
+//	less than that ──► its clock goes on where it stood, and who is away still
+//	gets as long again as it stood, from zero
 //
 // So a loss is never declared before a leader has watched, without a gap, for
 // as long as the loss takes: an outage of the control plane replaces nothing,
@@ -17,6 +18,14 @@
 // two of two to five are away at once, nobody can tell who is cut off from whom,
 // and nothing is replaced until one is back or declared gone. Where no host is
 // left, there is nowhere to replace anything.
+//
+// Agents come back by a back-off that grows with the outage, the stock agent's to
+// over two minutes: hence the respite, without which the last third to return
+// would be lost. It is the longest one after an outage that began before the
+// leader did.
+//
+// Whoever acts on a loss guards its transaction by the absence of the host's
+// session, besides the leader's term.
 package liveness
 
 import (
@@ -29,6 +38,14 @@ import (
 // Gap is for how long a confirmation that the watched state is current holds.
 // A leader that confirms later than that was blind in between.
 const Gap = 5 * time.Second
+
+// Bounds of the respite after the clock stood. It stood for nothing where it was
+// for less than a moment, as while a leader looks at one host after the other.
+const (
+	shortRespite = 15 * time.Second
+	longRespite  = 3 * time.Minute
+	moment       = time.Second
+)
 
 // Presence is what is known of a host.
 type Presence uint8
@@ -48,6 +65,7 @@ const (
 // Tracker follows the hosts' presence for one leader, for one term. It belongs
 // to one goroutine. Times passed to it never go back.
 type Tracker struct {
+	began     time.Time // to watch, or to see again
 	confirmed time.Time
 	clusters  map[string]*cluster
 }
@@ -59,17 +77,19 @@ type cluster struct {
 	away     int
 	ran      time.Duration // what the clock showed at
 	at       time.Time
+	stood    time.Time // since when it stands; zero while it runs
 }
 
 type host struct {
 	presence Presence
 	since    time.Duration // on the cluster's clock, unless present
+	respite  time.Duration // lost no sooner than after this
 }
 
 // New returns the tracker of a leader that begins to watch now, with a current
 // state.
 func New(now time.Time) *Tracker {
-	return &Tracker{confirmed: now, clusters: map[string]*cluster{}}
+	return &Tracker{began: now, confirmed: now, clusters: map[string]*cluster{}}
 }
 
 // Confirm says that the state which is observed is etcd's own at this time: it
@@ -77,10 +97,14 @@ func New(now time.Time) *Tracker {
 // a longer silence every absence counts from now.
 func (t *Tracker) Confirm(now time.Time) {
 	if t.blind(now) {
+		t.began = now
 		for _, c := range t.clusters {
 			c.ran, c.at = 0, now
+			if c.stands() {
+				c.stood = now
+			}
 			for _, h := range c.hosts {
-				h.since = 0
+				h.since, h.respite = 0, 0
 			}
 		}
 	}
@@ -112,7 +136,11 @@ func (t *Tracker) Observe(now time.Time, clusterName, hostName string, p Presenc
 		c.count(h, -1)
 	}
 	h.presence = p
+	if p == Present {
+		h.respite = 0
+	}
 	c.count(h, +1)
+	c.turn(now, t.began)
 }
 
 // Forget drops a host that is registered no more.
@@ -124,6 +152,7 @@ func (t *Tracker) Forget(now time.Time, clusterName, hostName string) {
 	c.advance(now)
 	c.count(c.hosts[hostName], -1)
 	delete(c.hosts, hostName)
+	c.turn(now, t.began)
 	if len(c.hosts) == 0 {
 		delete(t.clusters, clusterName)
 	}
@@ -138,8 +167,8 @@ func (t *Tracker) Lost(now time.Time, clusterName, hostName string, after time.D
 
 // Due is when the host will be lost if nothing changes until then; a time that
 // has passed means that it is. There is none for a host that is present or
-// unknown, nor while the clock stands or the leader is blind. Hosts that were
-// lost before the clock stood are lost on.
+// unknown, nor while the clock stands or the leader is blind. A host that
+// was lost before the clock stood is lost meanwhile too.
 func (t *Tracker) Due(now time.Time, clusterName, hostName string, after time.Duration) (time.Time, bool) {
 	c := t.clusters[clusterName]
 	if c == nil || t.blind(now) {
@@ -149,7 +178,7 @@ func (t *Tracker) Due(now time.Time, clusterName, hostName string, after time.Du
 	if h == nil || h.presence == Present {
 		return time.Time{}, false
 	}
-	left := after - (c.show(now) - h.since)
+	left := max(after, h.respite) - (c.show(now) - h.since)
 	if left > 0 && c.stands() {
 		return time.Time{}, false
 	}
@@ -185,6 +214,29 @@ func (t *Tracker) Clock(clusterName string) (away, expected int, stands bool) {
 // nobody has replaced them.
 func (c *cluster) stands() bool {
 	return c.away >= 2 && 3*c.away > c.expected || c.away > 0 && c.away == c.expected
+}
+
+// turn follows a change of who is there: the clock may stop, or start again.
+func (c *cluster) turn(now, began time.Time) {
+	switch {
+	case c.stands() && c.stood.IsZero():
+		c.stood = now
+	case !c.stands() && !c.stood.IsZero():
+		stood := now.Sub(c.stood)
+		respite := min(max(stood, shortRespite), longRespite)
+		if c.stood.Sub(began) < moment {
+			respite = longRespite
+		}
+		c.stood = time.Time{}
+		if stood < moment {
+			return
+		}
+		for _, h := range c.hosts {
+			if h.presence == Away {
+				h.since, h.respite = c.ran, respite
+			}
+		}
+	}
 }
 
 func (c *cluster) show(now time.Time) time.Duration {

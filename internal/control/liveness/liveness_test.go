@@ -125,8 +125,8 @@ func TestAgainstCounting(t *testing.T) {
 		now := time.Unix(0, 0)
 		tr := New(now)
 		type counted struct {
-			p    Presence
-			away int // seconds
+			p             Presence
+			away, respite int // seconds
 		}
 		ref := map[string]*counted{}
 		stands := func() bool {
@@ -143,13 +143,31 @@ func TestAgainstCounting(t *testing.T) {
 			return away >= 2 && 3*away > all || away > 0 && away == all
 		}
 		n := 1 + rng.IntN(12)
-		silent := 0
+		silent, seen := 0, 0 // seconds without confirmation; since the leader began to see
+		stood, fromBegin := -1, false
+		turn := func() {
+			switch {
+			case stands() && stood < 0:
+				stood, fromBegin = 0, seen == 0
+			case !stands() && stood >= 0:
+				for _, h := range ref {
+					if h.p == Away && stood > 0 {
+						h.away, h.respite = 0, min(max(15, stood), 180)
+						if fromBegin {
+							h.respite = 180
+						}
+					}
+				}
+				stood = -1
+			}
+		}
 		for range 300 {
-			for range rng.IntN(3) {
+			for range max(0, rng.IntN(9)-6) {
 				h := fmt.Sprint(rng.IntN(n))
 				if rng.IntN(20) == 0 {
 					tr.Forget(now, "c", h)
 					delete(ref, h)
+					turn()
 					continue
 				}
 				p := Presence(rng.IntN(3))
@@ -158,19 +176,23 @@ func TestAgainstCounting(t *testing.T) {
 					ref[h] = &counted{}
 				}
 				if p == Present || ref[h].p == Present {
-					ref[h].away = 0
+					ref[h].away, ref[h].respite = 0, 0
 				}
 				ref[h].p = p
+				turn()
 			}
-			after := 1 + rng.IntN(8)
+			after := 1 + rng.IntN(30)
 			for name, h := range ref {
-				want := silent <= 5 && h.p != Present && h.away >= after
+				want := silent <= 5 && h.p != Present && h.away >= max(after, h.respite)
 				if got := tr.Lost(now, "c", name, time.Duration(after)*time.Second); got != want {
 					t.Fatalf("%s: host %s lost after %d: %v; %+v, silent for %d", now, name, after, got, *h, silent)
 				}
 			}
 			step := 1
-			if !stands() {
+			seen++
+			if stands() {
+				stood++
+			} else {
 				for _, h := range ref {
 					if h.p != Present {
 						h.away += step
@@ -188,7 +210,10 @@ func TestAgainstCounting(t *testing.T) {
 			tr.Confirm(now)
 			if silent > 5 {
 				for _, h := range ref {
-					h.away = 0
+					h.away, h.respite = 0, 0
+				}
+				if seen = 0; stood >= 0 {
+					stood, fromBegin = 0, true
 				}
 			}
 			silent = 0
