@@ -1,0 +1,156 @@
+package placement
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// explanation counts refused hosts by reason and keeps the closest.
+type explanation struct {
+	hosts  map[Reason]int
+	id     string
+	reason Reason
+	host   Host
+}
+
+// explain looks at every host once.
+func explain(v View, r *Request) explanation {
+	why := explanation{hosts: map[Reason]int{}}
+	for _, id := range v.IDs {
+		h := v.Host(id)
+		if reason := r.Fit(h); reason != "" {
+			why.add(id, h, reason)
+		}
+	}
+	return why
+}
+
+func (e *explanation) add(id string, h Host, reason Reason) {
+	e.hosts[reason]++
+	if e.id == "" || closer(reason, h, e.reason, e.host) {
+		e.id, e.reason, e.host = id, reason, h
+	}
+}
+
+func (e *explanation) nearest(r *Request) Rejection {
+	if e.id == "" {
+		return Rejection{}
+	}
+	n := Rejection{e.id, e.reason, r.detail(e.host, e.reason), r.help(e.host, e.reason)}
+	total := 0
+	for _, k := range e.hosts {
+		total += k
+	}
+	if total > 1 {
+		n.Detail += fmt.Sprintf(" This is the closest of %d container instances (%s).", total, summary(e.hosts))
+	}
+	return n
+}
+
+// closer says whether host a, refused for ra, came nearer than host b.
+func closer(ra Reason, a Host, rb Reason, b Host) bool {
+	if ra != rb {
+		return slices.Index(order, ra) > slices.Index(order, rb)
+	}
+	switch ra {
+	case Memory, CPU:
+		ac, am := a.Usage.Free(&a.Instance.Registered)
+		bc, bm := b.Usage.Free(&b.Instance.Registered)
+		if ra == Memory {
+			return am > bm
+		}
+		return ac > bc
+	}
+	return false
+}
+
+func summary(rejected map[Reason]int) string {
+	var parts []string
+	for reason, n := range rejected {
+		parts = append(parts, fmt.Sprintf("%s %d", reason, n))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+// detail names what was missing on a host.
+func (r *Request) detail(h Host, reason Reason) string {
+	switch reason {
+	case Inactive:
+		if h.Instance == nil {
+			return "The container instance is gone."
+		}
+		return fmt.Sprintf("The container instance is %s.", h.Instance.Status)
+	case Agent:
+		return "The container instance's agent is not connected."
+	case MemberOf, Distinct:
+		return r.Constraints.detail(h, reason)
+	case Attribute:
+		a := missingAttribute(h.Instance, r.Attributes)
+		if a.Value != nil {
+			return fmt.Sprintf("The task needs the attribute %s=%s, which the container instance does not have.", *a.Name, *a.Value)
+		}
+		return fmt.Sprintf("The task needs the attribute %s, which the container instance does not have.", *a.Name)
+	case GPU:
+		return fmt.Sprintf("The task needs %d GPUs; %d of the container instance's %d are free.", r.GPUs, len(freeGPUs(h)), len(h.Instance.Registered.GPUs))
+	case Memory:
+		_, free := h.Usage.Free(&h.Instance.Registered)
+		return fmt.Sprintf("The task needs %d MiB of memory; %d of the container instance's %d are free.", r.Reserve.Memory, free, h.Instance.Registered.Memory)
+	case CPU:
+		free, _ := h.Usage.Free(&h.Instance.Registered)
+		return fmt.Sprintf("The task needs %d CPU units; %d of the container instance's %d are free.", r.Reserve.CPU, free, h.Instance.Registered.CPU)
+	case Ports:
+		var held []string
+		for _, p := range r.Reserve.Ports {
+			task, taken := h.Usage.PortHolder(&h.Instance.Registered, p)
+			switch {
+			case taken && task == "":
+				held = append(held, fmt.Sprintf("host port %s is reserved by the container instance", p))
+			case taken:
+				held = append(held, fmt.Sprintf("host port %s is held by task %s", p, task))
+			}
+		}
+		s := cmp.Or(strings.Join(held, "; "), "a host port is taken")
+		return strings.ToUpper(s[:1]) + s[1:] + "."
+	}
+	return string(reason)
+}
+
+// help says what would make room on a host that can't take a task.
+func (r *Request) help(h Host, reason Reason) string {
+	switch reason {
+	case Inactive:
+		if h.Instance != nil && h.Instance.Status == fleet.InstanceDraining {
+			return "Set the container instance ACTIVE again, or add one."
+		}
+		return "Add a container instance."
+	case Agent:
+		return "Start the agent on the host and see that it can reach the server, or add a container instance."
+	case MemberOf:
+		return "Change the expression or the container instance's attributes, or add a container instance that meets it."
+	case Distinct:
+		return "Add a container instance, or run fewer tasks of the group: each needs one of its own."
+	case Attribute:
+		return "Put the attribute on the container instance where it has what it stands for, or add one that has it."
+	case GPU:
+		return fmt.Sprintf("%d more GPUs must be free: stop tasks that hold some, or add a container instance with %d.", r.GPUs-len(freeGPUs(h)), r.GPUs)
+	case Memory:
+		_, free := h.Usage.Free(&h.Instance.Registered)
+		return fmt.Sprintf("%d MiB of memory are missing: stop tasks there, lower the task's memory, or add a container instance.", r.Reserve.Memory-free)
+	case CPU:
+		free, _ := h.Usage.Free(&h.Instance.Registered)
+		return fmt.Sprintf("%d CPU units are missing: stop tasks there, lower the task's cpu, or add a container instance.", r.Reserve.CPU-free)
+	case Ports:
+		for _, p := range r.Reserve.Ports {
+			if task, held := h.Usage.PortHolder(&h.Instance.Registered, p); held && task == "" {
+				return "Give the task another host port, or host port 0 for any that is free: the container instance keeps this one for itself."
+			}
+		}
+		return "Stop the task that holds the port, add a container instance, or use host port 0, which takes any that is free."
+	}
+	return ""
+}

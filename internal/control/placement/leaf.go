@@ -1,0 +1,138 @@
+package placement
+
+import "container/heap"
+
+// leaf are hosts that no attribute tells apart.
+type leaf struct {
+	ids   []string // the caller's: never changed
+	known bool     // all were looked at: hosts and fitting count
+	hosts hosts    // those that fit, ranked
+	// fitting are those that fit where none is better than another; it only
+	// shrinks.
+	fitting []string
+
+	// The host found, if id is set.
+	id   string
+	host Host
+	rank rank
+}
+
+// settle finds the leaf's best host. It is false where none fits.
+func (l *leaf) settle(p *picker) bool {
+	if l.id != "" {
+		return true
+	}
+	if !l.known {
+		if l.probe(p) {
+			return true
+		}
+		l.look(p)
+	}
+	if len(p.plan.binpack) == 0 && p.plan.spread < 0 {
+		return l.any(p)
+	}
+	return l.first(p)
+}
+
+// probe tries a few hosts at random, where a host can be known for one of the
+// best without a look at the others. On a small fleet it leaves the work to the
+// look at all, whose choice is as random.
+func (l *leaf) probe(p *picker) bool {
+	if len(l.ids) <= probes || len(p.plan.binpack) > 0 {
+		return false
+	}
+	for range probes {
+		id := l.ids[p.rnd.IntN(len(l.ids))]
+		if p.plan.spread >= 0 && p.tasks[id] > 0 {
+			continue
+		}
+		if h := p.v.Host(id); p.r.Fit(h) == "" {
+			l.id, l.host, l.rank = id, h, rank{}
+			return true
+		}
+	}
+	return false
+}
+
+// look looks at every host once: which fit, and why the others don't.
+func (l *leaf) look(p *picker) {
+	l.known = true
+	ranked := len(p.plan.binpack) > 0 || p.plan.spread >= 0
+	for _, id := range l.ids {
+		h := p.v.Host(id)
+		if reason := p.r.Fit(h); reason != "" {
+			p.why.add(id, h, reason)
+			continue
+		}
+		if ranked {
+			l.hosts = append(l.hosts, ranking{p.plan.of(&h, p.tasks[id]), p.rnd.Uint32(), id})
+		} else {
+			l.fitting = append(l.fitting, id)
+		}
+	}
+	heap.Init(&l.hosts)
+}
+
+// any chooses at random.
+func (l *leaf) any(p *picker) bool {
+	for len(l.fitting) > 0 {
+		i := p.rnd.IntN(len(l.fitting))
+		if h := p.v.Host(l.fitting[i]); p.r.Fit(h) == "" {
+			l.id, l.host = l.fitting[i], h
+			return true
+		}
+		p.stale = true
+		last := len(l.fitting) - 1
+		l.fitting[i] = l.fitting[last]
+		l.fitting = l.fitting[:last]
+	}
+	return false
+}
+
+// first chooses the host that ranks first. Only the one chosen last can have
+// changed since it was ranked, and it has stayed in its place.
+func (l *leaf) first(p *picker) bool {
+	for len(l.hosts) > 0 {
+		f := &l.hosts[0]
+		h := p.v.Host(f.id)
+		if p.r.Fit(h) != "" {
+			p.stale = true
+			heap.Pop(&l.hosts)
+			continue
+		}
+		if now := p.plan.of(&h, p.tasks[f.id]); now != f.rank {
+			f.rank, f.chance = now, p.rnd.Uint32()
+			heap.Fix(&l.hosts, 0)
+			continue
+		}
+		l.id, l.host, l.rank = f.id, h, f.rank
+		return true
+	}
+	return false
+}
+
+// ranking is a host that fits.
+type ranking struct {
+	rank   rank
+	chance uint32 // decides between equals
+	id     string
+}
+
+// hosts is a heap, the best first.
+type hosts []ranking
+
+func (h hosts) Len() int      { return len(h) }
+func (h hosts) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h hosts) Less(i, j int) bool {
+	if d := h[i].rank.compare(&h[j].rank); d != 0 {
+		return d < 0
+	}
+	return h[i].chance < h[j].chance
+}
+func (h *hosts) Push(x any) { *h = append(*h, x.(ranking)) }
+func (h *hosts) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	*h = (*h)[:last]
+	return x
+}

@@ -1,0 +1,204 @@
+package placement
+
+import (
+	"container/heap"
+	"math/rand/v2"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// picker chooses hosts for the tasks of one request. It looks at as few hosts as
+// the strategies allow: what it needs to know is worked out where it comes to
+// matter, and a task changes nothing but its host's way up the tree.
+type picker struct {
+	v     View
+	r     *Request
+	plan  plan
+	rnd   *rand.Rand
+	tasks map[string]int // of the group, by host, with those of this request
+	root  *node
+	why   explanation // of the hosts that were looked at
+	// stale says that a host that fitted has come to fit no more: why misses it.
+	stale bool
+}
+
+func newPicker(v View, r *Request, rnd *rand.Rand) *picker {
+	p := &picker{v: v, r: r, plan: planOf(r.Strategies), rnd: rnd, why: explanation{hosts: map[Reason]int{}}}
+	p.root = p.node(-1)
+	if !p.plan.spreads() && len(p.plan.binpack) == 0 {
+		p.root.leaf = &leaf{ids: v.IDs}
+		return p
+	}
+	var parts []Part
+	if v.Parts != nil && len(p.plan.attributes) > 0 {
+		parts = v.Parts(p.plan.attributes)
+	} else {
+		parts = Divide(v.IDs, v.Host, p.plan.attributes)
+	}
+	leaves := map[string]*node{}
+	inner := map[string]*node{}
+	for _, part := range parts {
+		n := p.root
+		for i, level := range p.plan.levels {
+			key := keyOf(part.Values[:i+1])
+			kid := inner[key]
+			if kid == nil {
+				kid = p.node(level)
+				inner[key] = kid
+				n.kids = append(n.kids, kid)
+				kid.up = n
+			}
+			n = kid
+		}
+		n.leaf = &leaf{ids: part.IDs}
+		leaves[keyOf(part.Values)] = n
+	}
+	p.count(leaves)
+	p.root.order()
+	return p
+}
+
+// count finds out where the group's tasks are. Those of a host that takes no
+// tasks count nowhere: they are on their way elsewhere.
+func (p *picker) count(leaves map[string]*node) {
+	if !p.plan.spreads() || p.v.Tasks == nil {
+		return
+	}
+	p.tasks = map[string]int{}
+	for id := range p.v.Tasks {
+		p.tasks[id]++
+	}
+	if len(p.plan.levels) == 0 {
+		return
+	}
+	for id, n := range p.tasks {
+		h := p.v.Host(id)
+		if h.Instance == nil || h.Instance.Status != fleet.InstanceActive {
+			continue
+		}
+		values := valuesOf(h, p.plan.attributes)
+		leaf := leaves[keyOf(values)]
+		for m := leaf; m != nil; m = m.up {
+			m.tasks += n
+		}
+	}
+}
+
+// node is a value of an attribute, or the root.
+type node struct {
+	p     *picker
+	up    *node
+	level int // its place in rank; -1: the root
+	tasks int // of the group on its hosts
+	kids  kids
+	leaf  *leaf // nil: it has kids
+
+	// best is the rank of its best host, or, until it is settled, something that
+	// no host of it comes before.
+	best    rank
+	settled bool
+	chance  uint32 // decides between equals
+}
+
+func (p *picker) node(level int) *node { return &node{p: p, level: level, chance: p.rnd.Uint32()} }
+
+// order makes a tree of what was counted.
+func (n *node) order() {
+	n.unsettle()
+	for _, k := range n.kids {
+		k.order()
+	}
+	heap.Init(&n.kids)
+}
+
+func (n *node) unsettle() {
+	n.best, n.settled = rank{}, false
+	if n.level >= 0 {
+		n.best[n.level] = n.tasks
+	}
+}
+
+// settle finds the node's best host. It is false where none fits.
+func (n *node) settle() bool {
+	if n.settled {
+		return true
+	}
+	if n.leaf != nil {
+		if !n.leaf.settle(n.p) {
+			return false
+		}
+		n.best = n.leaf.rank
+	} else {
+		for {
+			if len(n.kids) == 0 {
+				return false
+			}
+			first := n.kids[0]
+			if first.settled {
+				n.best = first.best
+				break
+			}
+			if first.settle() {
+				heap.Fix(&n.kids, 0)
+			} else {
+				heap.Pop(&n.kids)
+			}
+		}
+	}
+	if n.level >= 0 {
+		n.best[n.level] = n.tasks
+	}
+	n.settled = true
+	return true
+}
+
+// pick returns the best host, or false where none fits.
+func (p *picker) pick() (string, Host, bool) {
+	if !p.root.settle() {
+		return "", Host{}, false
+	}
+	n := p.root
+	for n.leaf == nil {
+		n = n.kids[0]
+	}
+	return n.leaf.id, n.leaf.host, true
+}
+
+// placed takes notice of a task on the host that was picked.
+func (p *picker) placed() {
+	n := p.root
+	for n.leaf == nil {
+		n = n.kids[0]
+	}
+	if p.tasks != nil {
+		p.tasks[n.leaf.id]++
+	}
+	n.leaf.id = ""
+	for ; n != nil; n = n.up {
+		n.tasks++
+		n.chance = p.rnd.Uint32()
+		n.unsettle()
+		if n.up != nil {
+			heap.Fix(&n.up.kids, 0)
+		}
+	}
+}
+
+// kids is a heap, the best first.
+type kids []*node
+
+func (k kids) Len() int      { return len(k) }
+func (k kids) Swap(i, j int) { k[i], k[j] = k[j], k[i] }
+func (k kids) Less(i, j int) bool {
+	if d := k[i].best.compare(&k[j].best); d != 0 {
+		return d < 0
+	}
+	return k[i].chance < k[j].chance
+}
+func (k *kids) Push(x any) { *k = append(*k, x.(*node)) }
+func (k *kids) Pop() any {
+	last := len(*k) - 1
+	n := (*k)[last]
+	*k = (*k)[:last]
+	return n
+}
