@@ -10,6 +10,7 @@ type platformCommands struct {
 	Restore restoreCommand `cmd:"" help:"Put a backup into an empty installation."`
 	Server  serverCommand  `cmd:"" help:"Run the control plane alone."`
 	Agent   agentCommand   `cmd:"" help:"Run this host's agent alone."`
+	Sim     simCommand     `cmd:"" help:"Run simulated hosts."`
 	Engine  engineCommand  `cmd:"" hidden:"" help:"Say whether a container engine answers."`
 	Sample  sampleCommand  `cmd:"" hidden:"" help:"Run a tool of the sample image."`
 }

@@ -21,6 +21,7 @@ type serverCommand struct {
 	dataDir     `kong:"embed"`
 	serverFlags `kong:"embed"`
 	logFlags    `kong:"embed"`
+	pprofFlags  `kong:"embed"`
 }
 
 func (serverCommand) Example() string {
@@ -56,6 +57,11 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	defer listener.Close() // Serve has closed it, if it came to that
 
+	stopProfiles, err := s.serve()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopProfiles()) }()
 	log := s.logger(t)
 	c := server.Config{
 		Dir: l.Server(), Prefix: s.EtcdPrefix, External: s.external(log), Site: fleet.Site{Account: s.Account, Region: s.Region},

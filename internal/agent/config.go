@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -103,6 +104,12 @@ type Config struct {
 	CPU, Memory  int64
 	MetricsEvery time.Duration // 20 s
 	Parallel     int           // creations and starts at once; 0: the default
+
+	// Transport carries the calls and upgrades; nil: one of the agent's own. The
+	// agents of simulated hosts share one.
+	Transport http.RoundTripper
+	// OnConnection, if set, is told when orders begin and cease to reach the host.
+	OnConnection func(up bool)
 }
 
 // reservedTCP are ports that no task may have: SSH, Docker, ECS's agents.

@@ -8,5 +8,5 @@
 //
 // A Machine outlives its agent as a real engine does, and is the witness of how
 // often each container was started there. Latencies and failures come from a
-// seed.
+// seed. A Fleet is thousands of hosts in one process, each behind a Gate.
 package sim

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"github.com/ashore/ashore/internal/agent"
 	"github.com/ashore/ashore/internal/agent/session"
@@ -31,6 +32,13 @@ type HostConfig struct {
 	Journal bool
 	Getenv  func(string) string // the agent's environment; nil is an empty one
 	Log     *slog.Logger
+
+	// NoSocket leaves out the agent's control socket, and with it State: Dir may
+	// then be empty where there is no journal.
+	NoSocket     bool
+	Transport    http.RoundTripper // nil: one of the agent's own
+	MetricsEvery time.Duration
+	OnConnection func(up bool)
 }
 
 // Host is a machine with our agent on it. Its methods are for one goroutine.
@@ -48,6 +56,9 @@ func NewHost(cfg HostConfig) *Host {
 	}
 	if cfg.Getenv == nil {
 		cfg.Getenv = func(string) string { return "" }
+	}
+	if cfg.NoSocket {
+		return &Host{cfg: cfg}
 	}
 	sock := filepath.Join(cfg.Dir, agent.SocketFile)
 	return &Host{cfg: cfg, http: &http.Client{Transport: &http.Transport{
@@ -79,6 +90,7 @@ func (h *Host) Start() {
 		Runtime: h.cfg.Machine, Log: h.cfg.Log.With("host", h.cfg.Name), Version: "sim",
 		Getenv:    h.cfg.Getenv,
 		NoJournal: !h.cfg.Journal, MachineID: h.cfg.Name, Parallel: 16,
+		NoSocket: h.cfg.NoSocket, Transport: h.cfg.Transport, MetricsEvery: h.cfg.MetricsEvery, OnConnection: h.cfg.OnConnection,
 	}}
 	go func() { h.done <- a.Run(ctx) }()
 }

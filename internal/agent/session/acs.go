@@ -93,14 +93,8 @@ func (s *Session) serveACS(ctx context.Context, rediscover bool) (met bool, err 
 		return false, err
 	}
 	defer conn.CloseNow()
-	s.mu.Lock()
-	s.everMet, s.connected = true, true
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		s.connected = false
-		s.mu.Unlock()
-	}()
+	s.connection(true)
+	defer s.connection(false)
 	s.log.Info("connected for orders", "instance", id.InstanceArn)
 	s.outbox.kick()
 

@@ -71,9 +71,12 @@ type client struct {
 	ahead   atomic.Int64 // server's clock less ours, ns
 }
 
-func newClient(servers []string, region, version string, creds func() (Credentials, error)) *client {
-	tr := http.DefaultTransport.(*http.Transport).Clone()
-	tr.MaxIdleConnsPerHost = 16
+func newClient(servers []string, region, version string, creds func() (Credentials, error), tr http.RoundTripper) *client {
+	if tr == nil {
+		own := http.DefaultTransport.(*http.Transport).Clone()
+		own.MaxIdleConnsPerHost = 16
+		tr = own
+	}
 	c := &client{
 		region: region, creds: creds,
 		agent: "Ashore Agent - " + version, http: &http.Client{Transport: tr},

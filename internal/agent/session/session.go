@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"time"
 
@@ -36,6 +37,9 @@ type Config struct {
 	Engine      *engine.Engine
 	Journal     *journal.Journal // nil: a new instance each time
 	Log         *slog.Logger
+
+	Transport    http.RoundTripper // of calls and upgrades; nil: one of its own
+	OnConnection func(up bool)     // told when orders begin and cease to reach the host; may be nil
 
 	// Paces; zero values are the protocol's own.
 	MetricsEvery time.Duration
@@ -84,7 +88,7 @@ func New(cfg Config) (*Session, error) {
 		cfg: cfg, log: cfg.Log, creds: newCredentials(),
 		beat: make(chan struct{}, 1), moves: make(chan *move),
 	}
-	s.api = newClient(append([]string{cfg.Server}, cfg.Others...), cfg.Region, cfg.Version, cfg.Credentials)
+	s.api = newClient(append([]string{cfg.Server}, cfg.Others...), cfg.Region, cfg.Version, cfg.Credentials, cfg.Transport)
 	s.outbox = newOutbox(s)
 	if cfg.Journal == nil {
 		return s, nil
@@ -120,6 +124,16 @@ func (s *Session) Connected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.connected
+}
+
+func (s *Session) connection(up bool) {
+	s.mu.Lock()
+	s.connected = up
+	s.everMet = s.everMet || up
+	s.mu.Unlock()
+	if s.cfg.OnConnection != nil {
+		s.cfg.OnConnection(up)
+	}
 }
 
 // Cluster is the one that the host shall be in.

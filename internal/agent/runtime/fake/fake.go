@@ -54,6 +54,14 @@ type Fake struct {
 	subs       map[*subscriber]bool
 	closed     bool
 	starts     map[string]int // by container name: the witness
+	witness    Witness
+}
+
+// Witness sums what an engine has seen.
+type Witness struct {
+	Started  int // containers that were started at least once
+	Repeated int // of them those started more than once
+	Running  int // containers that run now
 }
 
 var _ runtime.Runtime = (*Fake)(nil)
@@ -96,6 +104,13 @@ func (f *Fake) Starts() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.starts)
+}
+
+// Witness is what the engine has seen so far.
+func (f *Fake) Witness() Witness {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.witness
 }
 
 // Close ends the engine and its timers.
@@ -309,7 +324,13 @@ func (f *Fake) runLocked(c *container) error {
 	for _, p := range c.Ports {
 		f.ports[strconv.Itoa(p.HostPort)+"/"+p.Protocol] = c.ID
 	}
-	f.starts[c.Name]++
+	switch f.starts[c.Name]++; f.starts[c.Name] {
+	case 1:
+		f.witness.Started++
+	case 2:
+		f.witness.Repeated++
+	}
+	f.witness.Running++
 	c.Phase, c.StartedAt, c.FinishedAt, c.ExitCode = runtime.PhaseRunning, time.Now(), time.Time{}, 0
 	c.over = make(chan struct{})
 	f.emitLocked(runtime.Event{Kind: runtime.EventStarted}, c)
@@ -345,6 +366,7 @@ func (f *Fake) exit(id string, code int, oom bool) {
 		return
 	}
 	c.stopTimers()
+	f.witness.Running--
 	for _, p := range c.Ports {
 		delete(f.ports, strconv.Itoa(p.HostPort)+"/"+p.Protocol)
 	}

@@ -1,0 +1,88 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// LoseInput is the body of POST /v1/lose, LoseOutput its answer.
+type LoseInput struct {
+	Hosts    int  `json:"hosts"`
+	Silently bool `json:"silently"` // connections stay open and bring nothing
+}
+
+// LoseOutput names the hosts.
+type LoseOutput struct {
+	Hosts []string `json:"hosts"`
+}
+
+// ReturnOutput is what POST /v1/return answers.
+type ReturnOutput struct {
+	Hosts int `json:"hosts"`
+}
+
+// ServeControl answers on a unix socket until ctx ends:
+//
+//	GET  /v1/stats    Stats
+//	POST /v1/lose     LoseInput, LoseOutput
+//	POST /v1/return   ReturnOutput
+func (f *Fleet) ServeControl(ctx context.Context, path string) error {
+	// A socket that nobody answers on is an earlier process's.
+	if c, err := net.Dial("unix", path); err == nil {
+		return errors.Join(fmt.Errorf("%s is in use", path), c.Close())
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/stats", func(w http.ResponseWriter, _ *http.Request) {
+		s, err := f.Stats()
+		if err != nil {
+			reply(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
+			return
+		}
+		reply(w, http.StatusOK, s)
+	})
+	mux.HandleFunc("POST /v1/lose", func(w http.ResponseWriter, r *http.Request) {
+		var in LoseInput
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&in); err != nil || in.Hosts < 1 {
+			reply(w, http.StatusBadRequest, map[string]string{"error": `the body must be {"hosts": N} with N at least 1`})
+			return
+		}
+		reply(w, http.StatusOK, LoseOutput{Hosts: f.Lose(in.Hosts, in.Silently)})
+	})
+	mux.HandleFunc("POST /v1/return", func(w http.ResponseWriter, _ *http.Request) {
+		reply(w, http.StatusOK, ReturnOutput{Hosts: f.Return()})
+	})
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	select {
+	case err = <-served:
+		return err
+	case <-ctx.Done():
+	}
+	err = srv.Close()
+	<-served
+	return err
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller went away
+}

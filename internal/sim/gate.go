@@ -1,0 +1,136 @@
+package sim
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// errCut is what an agent sees of a network that is gone.
+var errCut = errors.New("simulated: the network is unreachable")
+
+// Gate is one host's network: it lets calls and upgrades through a transport
+// that all hosts share, and can be shut.
+type Gate struct {
+	base http.RoundTripper
+
+	mu    sync.Mutex
+	shut  bool
+	conns map[*gated]struct{} // upgraded connections
+}
+
+// NewGate returns an open one.
+func NewGate(base http.RoundTripper) *Gate {
+	return &Gate{base: base, conns: map[*gated]struct{}{}}
+}
+
+// RoundTrip makes a call unless the gate is shut.
+func (g *Gate) RoundTrip(r *http.Request) (*http.Response, error) {
+	if g.closed() {
+		if r.Body != nil {
+			r.Body.Close()
+		}
+		return nil, errCut
+	}
+	res, err := g.base.RoundTrip(r)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		return res, err
+	}
+	conn, ok := res.Body.(io.ReadWriteCloser)
+	if !ok {
+		return res, nil
+	}
+	c := &gated{ReadWriteCloser: conn, g: g, over: make(chan struct{})}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		return nil, errors.Join(errCut, conn.Close())
+	}
+	g.conns[c] = struct{}{}
+	res.Body = c
+	return res, nil
+}
+
+// Shut cuts the host off. Its connections break at once, or, silently, bring
+// nothing any more and take what is written to nowhere: then neither side learns
+// of it but by waiting.
+func (g *Gate) Shut(silently bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = true
+	for c := range g.conns {
+		if silently {
+			c.deaf()
+		} else {
+			_ = c.ReadWriteCloser.Close() // what it was in the middle of is lost
+		}
+	}
+}
+
+// Open lets the host through again. What was silent breaks.
+func (g *Gate) Open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.shut = false
+	for c := range g.conns {
+		if c.isDeaf() {
+			_ = c.ReadWriteCloser.Close()
+			c.end()
+		}
+	}
+}
+
+func (g *Gate) closed() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.shut
+}
+
+// gated is an upgraded connection.
+type gated struct {
+	io.ReadWriteCloser
+	g    *Gate
+	mu   sync.Mutex
+	mute bool
+	once sync.Once
+	over chan struct{} // closed when a deaf connection ends
+}
+
+func (c *gated) deaf() {
+	c.mu.Lock()
+	c.mute = true
+	c.mu.Unlock()
+}
+
+func (c *gated) isDeaf() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mute
+}
+
+func (c *gated) end() { c.once.Do(func() { close(c.over) }) }
+
+func (c *gated) Read(p []byte) (int, error) {
+	n, err := c.ReadWriteCloser.Read(p)
+	if c.isDeaf() {
+		<-c.over
+		return 0, errCut
+	}
+	return n, err
+}
+
+func (c *gated) Write(p []byte) (int, error) {
+	if c.isDeaf() {
+		return len(p), nil
+	}
+	return c.ReadWriteCloser.Write(p)
+}
+
+func (c *gated) Close() error {
+	c.g.mu.Lock()
+	delete(c.g.conns, c)
+	c.g.mu.Unlock()
+	c.end()
+	return c.ReadWriteCloser.Close()
+}
