@@ -1,0 +1,106 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Bounds of the breaker's default threshold.
+const (
+	minThreshold = 3
+	maxThreshold = 200
+)
+
+// Threshold is the number of failures at which the breaker trips.
+func (b *Breaker) Threshold(desired int) int {
+	kind, value := b.Type, b.Value
+	if kind == "" {
+		kind, value = types.ThresholdTypeBoundedPercent, 50
+	}
+	switch kind {
+	case types.ThresholdTypeCount:
+		return max(value, 1)
+	case types.ThresholdTypeUnboundedPercent:
+		return max(percentUp(desired, value), 1)
+	}
+	return min(max(percentUp(desired, value), minThreshold), maxThreshold)
+}
+
+func percentUp(n, percent int) int   { return (n*percent + 99) / 100 }
+func percentDown(n, percent int) int { return n * percent / 100 }
+
+// Failures counts the tasks that count as failures of a deployment.
+func Failures(b *Breaker, d *Deployment, tasks []Task) int {
+	n := 0
+	for i := range tasks {
+		if t := &tasks[i]; t.Deployment == d.ID && t.failed() && (b.KeepCount || t.Serial > d.LastGood) {
+			n++
+		}
+	}
+	return n
+}
+
+// judge finds out whether PRIMARY has failed, and how far its failures to start
+// hold it back.
+func (s *step) judge() {
+	s.desired = s.svc.Desired
+	if s.svc.Strategy == types.SchedulingStrategyDaemon {
+		s.desired = len(s.in.Hosts)
+	}
+	s.lowest = percentUp(s.desired, s.svc.MinimumPercent)
+	s.highest = percentDown(s.desired, s.svc.MaximumPercent)
+	s.out.Threshold = s.svc.Breaker.Threshold(s.desired)
+
+	s.weigh()
+	s.throttle = s.rounds(s.primary.ID)
+	if s.state.Rollout == types.DeploymentRolloutStateInProgress {
+		switch {
+		case s.primary.Stop != "":
+			s.fail(reasonStopped, "it was stopped by StopServiceDeployment", s.primary.Stop == types.StopServiceDeploymentStopTypeRollback, reasonRollbackAsked)
+		case s.svc.Breaker.Enabled && s.failures >= s.out.Threshold:
+			s.fail(reasonTripped, "tasks failed to start", s.svc.Breaker.Rollback, reasonRollback)
+		}
+	}
+	s.hold()
+}
+
+// weigh counts PRIMARY's failures, as those that became healthy leave them.
+func (s *step) weigh() {
+	good, bad := int64(0), int64(0)
+	for i := range s.in.Tasks {
+		t := &s.in.Tasks[i]
+		if s.owner[i] != 0 {
+			continue
+		}
+		if s.marks[i].class() == healthy {
+			good = max(good, t.Serial)
+		}
+		if t.failed() {
+			bad = max(bad, t.Serial)
+			if s.svc.Breaker.KeepCount || t.Serial > s.state.LastGood {
+				s.failures++
+			}
+		}
+	}
+	if good > s.state.LastGood && s.state.Rollout == types.DeploymentRolloutStateInProgress {
+		s.state.LastGood = max(good, bad)
+		if !s.svc.Breaker.KeepCount {
+			s.failures = 0
+		}
+	}
+}
+
+// fail ends PRIMARY as FAILED. It goes back to the last completed deployment's
+// revision where that is wanted and there is one; a rollback doesn't roll back.
+func (s *step) fail(reason, why string, back bool, text func(string) string) {
+	s.state.Rollout, s.state.Reason = types.DeploymentRolloutStateFailed, reason
+	s.state.SteadySince = time.Time{}
+	s.event(failed(s.svc.Name, s.primary.ID, why))
+	c := s.svc.Completed
+	if !back || c == nil || s.primary.RollbackOf != "" {
+		return
+	}
+	s.out.Rollback = &Rollback{Of: s.primary.ID, Revision: c.Revision, Reason: text(s.in.NextID)}
+	s.event(rollingBack(s.svc.Name, s.in.NextID))
+}

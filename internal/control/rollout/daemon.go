@@ -1,0 +1,106 @@
+package rollout
+
+import "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+// slot is one host's place for a DAEMON's task.
+type slot struct {
+	own   int32 // PRIMARY's task there, +1
+	busy  bool  // some task of the service has not ended there
+	tried bool  // PRIMARY's last try there failed to start
+}
+
+// daemon keeps one task on each host: the old one ends there before the new one
+// starts.
+func (s *step) daemon() {
+	slots := make([]slot, len(s.in.Hosts))
+	at := make(map[string]int32, len(s.in.Hosts))
+	for i := range s.in.Hosts {
+		at[s.in.Hosts[i].Instance] = int32(i)
+	}
+	for i := range s.in.Tasks {
+		t, m := &s.in.Tasks[i], s.marks[i]
+		k, ok := at[t.Instance]
+		if !ok {
+			if m.counts() {
+				s.stop(i, s.off(t))
+			}
+			continue
+		}
+		sl := &slots[k]
+		sl.busy = sl.busy || !t.ended()
+		if s.owner[i] == 0 && t.failedToStart() {
+			sl.tried = true
+		}
+		if !m.counts() || !m.is(isOwn) || m.is(leaves) {
+			continue
+		}
+		if sl.own == 0 {
+			sl.own = int32(i) + 1
+			continue
+		}
+		// two of them: the better one, else the elder, stays
+		other := int(sl.own) - 1
+		if o := s.marks[other]; m.class() > o.class() || m.class() == o.class() && t.Serial < s.in.Tasks[other].Serial {
+			sl.own = int32(i) + 1
+			i = other
+		}
+		s.stop(i, reasonScaling(s.primary.ID))
+	}
+	if s.state.Rollout != types.DeploymentRolloutStateFailed && !s.throttled {
+		s.release(s.leaving, unlisted)
+	} else {
+		s.releaseUnhealthy()
+	}
+	s.fill(slots)
+	s.tell()
+}
+
+// off says why a DAEMON's task can't stay on its host.
+func (s *step) off(t *Task) string {
+	if t.Host == HostDraining {
+		return reasonDraining(s.svc.Name, t.Instance)
+	}
+	return reasonIneligible(s.svc.Name, t.Instance)
+}
+
+// releaseUnhealthy stops PRIMARY's unhealthy tasks: beside them nothing can start.
+func (s *step) releaseUnhealthy() {
+	if s.state.Rollout == types.DeploymentRolloutStateFailed {
+		return // nothing would take their place
+	}
+	for i, m := range s.marks {
+		if m.class() == unhealthy && m.is(isOwn) {
+			s.stop(i, s.reason(i, m))
+		}
+	}
+}
+
+// fill launches a task on each host that has none.
+func (s *step) fill(slots []slot) {
+	blocked := s.blocked(s.primary)
+	failed := s.state.Rollout == types.DeploymentRolloutStateFailed
+	var hosts []string
+	missing := 0
+	for k := range slots {
+		sl, h := &slots[k], &s.in.Hosts[k]
+		switch {
+		case sl.own != 0:
+			continue
+		case h.Away:
+			s.desired-- // nobody can start it
+			continue
+		}
+		missing++
+		if !sl.busy && !failed && !blocked && !(s.throttled && sl.tried) {
+			hosts = append(hosts, h.Instance)
+		}
+	}
+	s.stalled = missing > 0
+	if missing == 0 && s.primary.Unplaced != nil {
+		s.placed = true
+	}
+	if len(hosts) > 0 {
+		s.out.Launches = append(s.out.Launches, Launch{Deployment: s.primary.ID, Count: len(hosts), Instances: hosts})
+		s.live += len(hosts)
+	}
+}

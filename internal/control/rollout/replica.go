@@ -1,0 +1,139 @@
+package rollout
+
+import "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+// replica keeps the desired count.
+func (s *step) replica() {
+	keeper := unlisted
+	if s.failing() {
+		keeper = s.keeper()
+	}
+	if keeper != unlisted {
+		s.lean(keeper)
+	}
+	// one leaves for each that has become healthy in its place
+	s.release(s.leaving-max(0, s.desired-s.ownHealthy), keeper)
+	s.scaleIn()
+
+	want := 0
+	if s.state.Rollout != types.DeploymentRolloutStateFailed {
+		want = max(0, s.desired-s.own)
+	}
+	if u := s.primary.Unplaced; u != nil && want == 0 && u.Zone == "" {
+		s.placed = true
+	}
+	if want > 0 && !s.throttled {
+		short := want - max(0, s.highest-s.live)
+		if s.primary.Unplaced != nil {
+			short = want // the hosts have no room either
+		}
+		s.release(short, keeper)
+	}
+	if keeper != unlisted {
+		s.keep(keeper)
+	}
+	if want > 0 && !s.throttled && !s.blocked(s.primary) {
+		n := min(want, s.highest-s.live)
+		if s.throttle.Rounds >= impairedAfter {
+			n = min(n, probes)
+		}
+		s.launch(s.primary, n, "")
+	}
+	if s.steadyOwn() {
+		s.rebalance()
+	}
+	s.tell()
+}
+
+func (s *step) launch(d *Deployment, n int, zone string) {
+	if n <= 0 {
+		return
+	}
+	s.out.Launches = append(s.out.Launches, Launch{Deployment: d.ID, Count: n, Zone: zone})
+	s.live += n
+}
+
+// release stops up to n of the tasks that have to leave, the worst first, as far
+// as enough are left.
+func (s *step) release(n, keeper int) {
+	for class := unhealthy; class <= healthy && n > 0; class++ {
+		for i := range s.marks {
+			if n <= 0 {
+				break
+			}
+			m := s.marks[i]
+			if m.class() != class || !m.is(leaves) {
+				continue
+			}
+			if m.is(fixed) && class != unhealthy {
+				s.wake(s.in.Tasks[i].ProtectedUntil)
+				continue
+			}
+			switch {
+			case class == healthy && s.healthy <= s.lowest:
+				continue
+			case class == young && s.standing <= s.lowest:
+				continue
+			case class == pending && keeper != unlisted && int(s.owner[i]) == keeper:
+				if s.standing <= s.lowest {
+					continue
+				}
+				s.standing--
+			}
+			n--
+			s.stop(i, s.reason(i, m))
+		}
+	}
+}
+
+// reason says why a task has to leave.
+func (s *step) reason(i int, m mark) string {
+	t := &s.in.Tasks[i]
+	switch {
+	case !m.is(isOwn):
+		return reasonScaling(s.primary.ID)
+	case m.class() == unhealthy:
+		s.event(unhealthyTask(s.svc.Name, t.ID))
+		return ReasonUnhealthy
+	}
+	return reasonDraining(s.svc.Name, t.Instance)
+}
+
+// lean counts the keeper's pending tasks among those that stand: while PRIMARY
+// fails they are what the service relies on.
+func (s *step) lean(keeper int) {
+	for i, m := range s.marks {
+		if m.class() == pending && int(s.owner[i]) == keeper {
+			s.standing++
+		}
+	}
+}
+
+// keep launches tasks of the deployment before PRIMARY, up to the minimum.
+func (s *step) keep(keeper int) {
+	d := &s.in.Deployments[keeper]
+	good := s.ownHealthy
+	for i, m := range s.marks {
+		if m.is(leaves) && m.class() > unhealthy && (m.class() > pending || int(s.owner[i]) == keeper) {
+			good++
+		}
+	}
+	n := min(s.lowest-good, s.highest-s.live)
+	if n <= 0 {
+		return
+	}
+	if th := s.rounds(d.ID); s.in.Now.Before(th.NextTry) {
+		s.wake(th.NextTry)
+		return
+	}
+	if !s.blocked(d) {
+		s.launch(d, n, "")
+		s.kept[keeper] += n
+	}
+}
+
+// steadyOwn says whether all is as it should be, so that tasks may be moved.
+func (s *step) steadyOwn() bool {
+	return s.state.Rollout == types.DeploymentRolloutStateCompleted && len(s.out.Stops) == 0 && len(s.out.Launches) == 0 &&
+		s.leaving == 0 && s.own == s.desired && s.ownHealthy == s.desired && !s.throttled
+}

@@ -1,0 +1,109 @@
+package rollout
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ReasonUnhealthy is the reason of stops that count as failures of a deployment.
+const ReasonUnhealthy = "Task failed container health checks"
+
+// ReasonInProgress is the reason of a new deployment's IN_PROGRESS.
+func ReasonInProgress(deployment string) string {
+	return fmt.Sprintf("ECS deployment ecs-svc/%s in progress.", deployment)
+}
+
+func reasonCompleted(deployment string) string {
+	return fmt.Sprintf("ECS deployment ecs-svc/%s completed.", deployment)
+}
+
+func reasonRollback(deployment string) string {
+	return fmt.Sprintf("ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/%s.", deployment)
+}
+
+func reasonRollbackAsked(deployment string) string {
+	return fmt.Sprintf("ECS deployment stopped: rolling back to deploymentId ecs-svc/%s.", deployment)
+}
+
+const (
+	reasonTripped = "ECS deployment circuit breaker: tasks failed to start."
+	reasonStopped = "ECS deployment stopped by StopServiceDeployment."
+)
+
+func reasonScaling(deployment string) string {
+	return fmt.Sprintf("Scaling activity initiated by (deployment ecs-svc/%s)", deployment)
+}
+
+func reasonDraining(service, instance string) string {
+	return fmt.Sprintf("(service %s) container instance (%s) is draining", service, instance)
+}
+
+func reasonLost(service, instance string) string {
+	return fmt.Sprintf("(service %s) lost host: container instance (%s) is out of contact", service, instance)
+}
+
+func reasonIneligible(service, instance string) string {
+	return fmt.Sprintf("(service %s) container instance (%s) no longer meets the service's placement constraints", service, instance)
+}
+
+// an event names at most this many tasks, as ECS's do
+const named = 10
+
+// Started are the events of tasks that were launched.
+func Started(service string, tasks []string) []string {
+	return listed(service, "started %d tasks", tasks)
+}
+
+// Stopped are the events of tasks that a service stopped.
+func Stopped(service string, tasks []string) []string {
+	return listed(service, "stopped %d running tasks", tasks)
+}
+
+func listed(service, verb string, tasks []string) []string {
+	var out []string
+	for len(tasks) > 0 {
+		n := min(named, len(tasks))
+		var b strings.Builder
+		fmt.Fprintf(&b, "(service %s) has "+verb+":", service, n)
+		for _, t := range tasks[:n] {
+			b.WriteString(" (task ")
+			b.WriteString(t)
+			b.WriteByte(')')
+		}
+		b.WriteByte('.')
+		out = append(out, b.String())
+		tasks = tasks[n:]
+	}
+	return out
+}
+
+// Unplaceable is the event of a launch that found no host. The detail names the
+// closest match and what it lacks, as whole sentences; it may be empty.
+func Unplaceable(service, detail string) string {
+	return strings.TrimSpace(fmt.Sprintf("(service %s) was unable to place a task because no container instance met all of its requirements. %s", service, detail))
+}
+
+func steady(service string) string {
+	return fmt.Sprintf("(service %s) has reached a steady state.", service)
+}
+
+func completed(service, deployment string) string {
+	return fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment completed.", service, deployment)
+}
+
+func failed(service, deployment, why string) string {
+	return fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment failed: %s.", service, deployment, why)
+}
+
+func rollingBack(service, deployment string) string {
+	return fmt.Sprintf("(service %s) rolling back to deployment ecs-svc/%s.", service, deployment)
+}
+
+func unhealthyTask(service, task string) string {
+	return fmt.Sprintf("(service %s) (task %s) failed container health checks.", service, task)
+}
+
+func impaired(service string, next time.Time) string {
+	return fmt.Sprintf("(service %s) is unable to consistently start tasks successfully. The next try is at %s.", service, next.UTC().Format(time.RFC3339))
+}

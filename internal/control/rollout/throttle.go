@@ -1,0 +1,111 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+const (
+	// firstBackoff is the wait after a first round of failed starts; each further
+	// round doubles it.
+	firstBackoff = 2 * time.Second
+	maxBackoff   = 27 * time.Minute
+	// impairedAfter rounds people are told, and the next rounds are of few tasks.
+	impairedAfter = 3
+	probes        = 10
+	// Launches this near to each other are one round.
+	together = time.Second
+)
+
+// Backoff is the wait after a number of consecutive rounds of failed starts.
+func Backoff(rounds int) time.Duration {
+	if rounds <= 0 {
+		return 0
+	}
+	return min(firstBackoff<<min(rounds-1, 16), maxBackoff)
+}
+
+// rounds counts a deployment's failures to start since its last task that ran,
+// and the rounds in which they were launched.
+func (s *step) rounds(deployment string) Throttled {
+	var ran int64
+	for i := range s.in.Tasks {
+		if t := &s.in.Tasks[i]; t.Serial > ran && t.ran() && t.Deployment == deployment {
+			ran = t.Serial
+		}
+	}
+	var (
+		th   Throttled
+		last time.Time
+		seen [12]time.Time // more rounds than these make the longest wait
+	)
+	for i := range s.in.Tasks {
+		t := &s.in.Tasks[i]
+		if t.Serial <= ran || t.Deployment != deployment || !t.failedToStart() {
+			continue
+		}
+		th.Failures++
+		end := t.StoppedAt
+		if end.IsZero() {
+			end = t.CreatedAt
+		}
+		if end.After(last) {
+			last = end
+		}
+		known := false
+		for _, at := range seen[:th.Rounds] {
+			if t.CreatedAt.Sub(at).Abs() < together {
+				known = true
+				break
+			}
+		}
+		if !known && th.Rounds < len(seen) {
+			seen[th.Rounds] = t.CreatedAt
+			th.Rounds++
+		}
+	}
+	if th.Failures > 0 {
+		th.NextTry = last.Add(Backoff(th.Rounds))
+	}
+	return th
+}
+
+// hold keeps what failures to start mean for PRIMARY, and tells people of it.
+func (s *step) hold() {
+	if s.state.Rollout == types.DeploymentRolloutStateFailed || s.throttle.Failures == 0 {
+		s.state.NextTry, s.state.Impaired = time.Time{}, 0
+		return
+	}
+	s.state.NextTry = s.throttle.NextTry
+	if s.in.Now.Before(s.throttle.NextTry) {
+		s.throttled = true
+		s.wake(s.throttle.NextTry)
+		th := s.throttle
+		s.out.Throttled = &th
+	}
+	if s.throttle.Rounds >= impairedAfter && s.throttle.Rounds > s.state.Impaired {
+		s.state.Impaired = s.throttle.Rounds
+		s.event(impaired(s.svc.Name, s.throttle.NextTry))
+	}
+}
+
+// failing says whether nothing shows that PRIMARY can start its tasks.
+func (s *step) failing() bool {
+	return s.state.Rollout == types.DeploymentRolloutStateFailed ||
+		s.state.Rollout == types.DeploymentRolloutStateInProgress && (s.failures > 0 || s.throttle.Failures > 0)
+}
+
+// blocked says whether a launch that found no hosts is too recent to repeat.
+func (s *step) blocked(d *Deployment) bool {
+	u := d.Unplaced
+	if u == nil || u.Changed {
+		return false
+	}
+	at := u.At.Add(PlacementRetry)
+	if s.in.Now.Before(at) {
+		s.wake(at)
+		return true
+	}
+	return false
+}

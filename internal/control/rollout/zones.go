@@ -1,0 +1,79 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// rebalance launches tasks in the zones that have too few; as they become
+// healthy, scaleIn takes as many from the zones with the most.
+func (s *step) rebalance() {
+	if !s.rebalances() {
+		return
+	}
+	zones := slices.Clone(s.in.Zones)
+	slices.Sort(zones)
+	zones = slices.Compact(zones)
+	have := make([]int, len(zones))
+	elsewhere := 0 // in zones without hosts for new tasks
+	for i, m := range s.marks {
+		if !m.counts() {
+			continue
+		}
+		if at, ok := slices.BinarySearch(zones, s.in.Tasks[i].Zone); ok {
+			have[at]++
+		} else {
+			elsewhere++
+		}
+	}
+	if slices.Max(have)-slices.Min(have) < 2 {
+		if u := s.primary.Unplaced; u != nil && u.Zone != "" {
+			s.placed = true
+		}
+		return
+	}
+	if s.blocked(s.primary) {
+		return
+	}
+	first := s.primary.Unplaced == nil
+	room := s.highest - s.live
+	// the fullest zones keep one more each where it doesn't come out even
+	total := s.live - elsewhere
+	order := make([]int, len(zones))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(have[b], have[a]) })
+	for rank, z := range order {
+		fair := total / len(zones)
+		if rank < total%len(zones) {
+			fair++
+		}
+		if n := min(fair-have[z], room); n > 0 {
+			s.launch(s.primary, n, zones[z])
+			room -= n
+		}
+	}
+	if first && len(s.out.Launches) > 0 {
+		s.event(unbalanced(s.svc.Name, zones, have))
+	}
+}
+
+func unbalanced(service string, zones []string, have []int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "(service %s) is not AZ balanced with ", service)
+	for i, z := range zones {
+		switch {
+		case i == 0:
+		case i == len(zones)-1:
+			b.WriteString(" and ")
+		default:
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%d tasks in %s", have[i], z)
+	}
+	b.WriteString(". AZ Rebalancing in progress.")
+	return b.String()
+}
