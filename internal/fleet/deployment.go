@@ -53,6 +53,10 @@ type DeploymentState struct {
 	FinishedAt time.Time         `json:"finishedAt,omitzero"`
 	StoppedAt  time.Time         `json:"stoppedAt,omitzero"`
 	Unplaced   *PlacementFailure `json:"unplaced,omitempty"` // of the last try to place tasks; nil: it found room
+	// NextTry is until when nothing is launched, after tasks that failed to start;
+	// Impaired counts the rounds of them that an event has told of.
+	NextTry  time.Time `json:"nextTry,omitzero"`
+	Impaired int       `json:"impaired,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }
@@ -63,6 +67,7 @@ type PlacementFailure struct {
 	Instance string    `json:"instance,omitempty"` // the one that came closest
 	Reason   string    `json:"reason"`
 	Detail   string    `json:"detail,omitempty"`
+	Zone     string    `json:"zone,omitempty"` // the only one that would do, where tasks are rebalanced
 	// Tries counts those in vain in a row.
 	Tries int `json:"tries"`
 }

@@ -60,6 +60,7 @@ func (s *step) off(t *Task) string {
 	if t.Host == HostDraining {
 		return reasonDraining(s.svc.Name, t.Instance)
 	}
+	s.event(violated(s.svc.Name, t.ID, t.Instance))
 	return reasonIneligible(s.svc.Name, t.Instance)
 }
 

@@ -102,8 +102,8 @@ type DeploymentState struct {
 	// LastGood: failures of tasks up to this serial no longer count. It moves as
 	// tasks become healthy.
 	LastGood int64
-	// SteadySince is when the service became steady with this deployment; zero
-	// while it is not.
+	// SteadySince is when the service became steady, as events told; zero while it
+	// is not. Only PRIMARY's counts (fleet.ServiceState keeps it).
 	SteadySince time.Time
 	// NextTry is until when nothing is launched, after failures to start; zero
 	// without.
@@ -111,8 +111,8 @@ type DeploymentState struct {
 	// Impaired is the number of consecutive rounds of failed starts that people
 	// were told of.
 	Impaired int
-	// Retired: an older deployment that has nothing left to do. ECS lists it no
-	// more.
+	// Retired: an older deployment that has nothing left to do (fleet's Done). ECS
+	// lists it no more.
 	Retired bool
 }
 

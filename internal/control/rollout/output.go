@@ -14,8 +14,7 @@ type Output struct {
 	Rollback    *Rollback
 	// Inactive: a deleted service has no task left.
 	Inactive bool
-	// Events are the texts of new service events, oldest first.
-	Events []string
+	Events   []Event // of the service that are new, oldest first
 	// Wake is when to call again, even if nothing changes; zero is never.
 	Wake time.Time
 	// Throttled is set while failures to start hold launches back.
@@ -39,6 +38,14 @@ type Stop struct {
 	Task   string
 	Code   types.TaskStopCode
 	Reason string
+}
+
+// Event is a service event. Type and Name are those of the "ECS Service Action"
+// that tells the same; empty where there is none.
+type Event struct {
+	Message string
+	Type    string
+	Name    string
 }
 
 // DeploymentChange is a deployment's state as it is now.

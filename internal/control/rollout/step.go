@@ -79,7 +79,7 @@ func (s *step) wake(at time.Time) {
 	}
 }
 
-func (s *step) event(text string) { s.out.Events = append(s.out.Events, text) }
+func (s *step) event(e Event) { s.out.Events = append(s.out.Events, e) }
 
 // stop ends a task; what it counted for goes with it.
 func (s *step) stop(i int, reason string) {

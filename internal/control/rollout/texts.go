@@ -47,21 +47,28 @@ func reasonIneligible(service, instance string) string {
 	return fmt.Sprintf("(service %s) container instance (%s) no longer meets the service's placement constraints", service, instance)
 }
 
+// The types of events.
+const (
+	info    = "INFO"
+	warning = "WARN"
+	failure = "ERROR"
+)
+
 // an event names at most this many tasks, as ECS's do
 const named = 10
 
 // Started are the events of tasks that were launched.
-func Started(service string, tasks []string) []string {
-	return listed(service, "started %d tasks", tasks)
+func Started(service string, tasks []string) []Event {
+	return listed(service, "started %d tasks", tasks, Event{})
 }
 
 // Stopped are the events of tasks that a service stopped.
-func Stopped(service string, tasks []string) []string {
-	return listed(service, "stopped %d running tasks", tasks)
+func Stopped(service string, tasks []string) []Event {
+	return listed(service, "stopped %d running tasks", tasks, Event{Type: info, Name: "TASKS_STOPPED"})
 }
 
-func listed(service, verb string, tasks []string) []string {
-	var out []string
+func listed(service, verb string, tasks []string, like Event) []Event {
+	var out []Event
 	for len(tasks) > 0 {
 		n := min(named, len(tasks))
 		var b strings.Builder
@@ -72,7 +79,8 @@ func listed(service, verb string, tasks []string) []string {
 			b.WriteByte(')')
 		}
 		b.WriteByte('.')
-		out = append(out, b.String())
+		like.Message = b.String()
+		out = append(out, like)
 		tasks = tasks[n:]
 	}
 	return out
@@ -80,30 +88,34 @@ func listed(service, verb string, tasks []string) []string {
 
 // Unplaceable is the event of a launch that found no host. The detail names the
 // closest match and what it lacks, as whole sentences; it may be empty.
-func Unplaceable(service, detail string) string {
-	return strings.TrimSpace(fmt.Sprintf("(service %s) was unable to place a task because no container instance met all of its requirements. %s", service, detail))
+func Unplaceable(service, detail string) Event {
+	return Event{strings.TrimSpace(fmt.Sprintf("(service %s) was unable to place a task because no container instance met all of its requirements. %s", service, detail)), failure, "SERVICE_TASK_PLACEMENT_FAILURE"}
 }
 
-func steady(service string) string {
-	return fmt.Sprintf("(service %s) has reached a steady state.", service)
+func steady(service string) Event {
+	return Event{fmt.Sprintf("(service %s) has reached a steady state.", service), info, "SERVICE_STEADY_STATE"}
 }
 
-func completed(service, deployment string) string {
-	return fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment completed.", service, deployment)
+func completed(service, deployment string) Event {
+	return Event{fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment completed.", service, deployment), info, "SERVICE_DEPLOYMENT_COMPLETED"}
 }
 
-func failed(service, deployment, why string) string {
-	return fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment failed: %s.", service, deployment, why)
+func failed(service, deployment, why string) Event {
+	return Event{fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment failed: %s.", service, deployment, why), failure, "SERVICE_DEPLOYMENT_FAILED"}
 }
 
-func rollingBack(service, deployment string) string {
-	return fmt.Sprintf("(service %s) rolling back to deployment ecs-svc/%s.", service, deployment)
+func rollingBack(service, deployment string) Event {
+	return Event{fmt.Sprintf("(service %s) rolling back to deployment ecs-svc/%s.", service, deployment), info, "SERVICE_DEPLOYMENT_IN_PROGRESS"}
 }
 
-func unhealthyTask(service, task string) string {
-	return fmt.Sprintf("(service %s) (task %s) failed container health checks.", service, task)
+func unhealthyTask(service, task string) Event {
+	return Event{Message: fmt.Sprintf("(service %s) (task %s) failed container health checks.", service, task)}
 }
 
-func impaired(service string, next time.Time) string {
-	return fmt.Sprintf("(service %s) is unable to consistently start tasks successfully. The next try is at %s.", service, next.UTC().Format(time.RFC3339))
+func violated(service, task, instance string) Event {
+	return Event{fmt.Sprintf("(service %s) (task %s) on container instance (%s) no longer meets the service's placement constraints.", service, task, instance), failure, "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED"}
+}
+
+func impaired(service string, next time.Time) Event {
+	return Event{fmt.Sprintf("(service %s) is unable to consistently start tasks successfully. The next try is at %s.", service, next.UTC().Format(time.RFC3339)), warning, "SERVICE_TASK_START_IMPAIRED"}
 }

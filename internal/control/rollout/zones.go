@@ -61,7 +61,7 @@ func (s *step) rebalance() {
 	}
 }
 
-func unbalanced(service string, zones []string, have []int) string {
+func unbalanced(service string, zones []string, have []int) Event {
 	var b strings.Builder
 	fmt.Fprintf(&b, "(service %s) is not AZ balanced with ", service)
 	for i, z := range zones {
@@ -75,5 +75,5 @@ func unbalanced(service string, zones []string, have []int) string {
 		fmt.Fprintf(&b, "%d tasks in %s", have[i], z)
 	}
 	b.WriteString(". AZ Rebalancing in progress.")
-	return b.String()
+	return Event{b.String(), info, "SERVICE_REBALANCING_STARTED"}
 }
