@@ -99,6 +99,9 @@ type TaskStop struct {
 	At     time.Time          `json:"at"`
 	// Unhealthy says that the task ends because it failed its health checks.
 	Unhealthy bool `json:"unhealthy,omitzero"`
+	// Lost says that the task ends because its host was out of contact for too
+	// long: it was replaced elsewhere.
+	Lost bool `json:"lost,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }

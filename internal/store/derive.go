@@ -155,6 +155,14 @@ func (t *tables) index(was, is *taskRow) {
 			t.tasksFailed.keep(true, t.private, now, is.state.ID)
 		}
 	}
+	if before, now := ending(was), ending(is); before != now {
+		if before != "" {
+			t.tasksEnding.keep(false, t.private, before, was.state.ID)
+		}
+		if now != "" {
+			t.tasksEnding.keep(true, t.private, now, is.state.ID)
+		}
+	}
 	if before, now := held(was), held(is); before != now || before && was.state.Task != is.state.Task {
 		if before {
 			t.refer(was.state.Task, -1)
@@ -178,6 +186,16 @@ func failed(r *taskRow) string {
 		return ""
 	}
 	return r.state.Cluster + "/" + r.state.StartedBy
+}
+
+// ending is the place of a service's task that is to end and has not yet, "" for
+// others.
+func ending(r *taskRow) string {
+	task := placed(r)
+	if task == nil || r.state.Stop == nil || !r.state.Holds() || task.Service() == "" {
+		return ""
+	}
+	return r.state.Cluster + "/" + task.Service()
 }
 
 func desired(r *taskRow) fleet.TaskStatus {

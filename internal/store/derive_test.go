@@ -33,7 +33,7 @@ func viewOf(t *tables) view {
 	t.usage.Scan(func(k string, u *fleet.Usage) bool { v.Usage[k] = *u; return true })
 	t.counts.Scan(func(k string, c ClusterCounts) bool { v.Counts[k] = c; return true })
 	t.references.Scan(func(k string, n int) bool { v.Refs[k] = n; return true })
-	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "listed": &t.tasksListed, "failed": &t.tasksFailed,
+	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "listed": &t.tasksListed, "failed": &t.tasksFailed, "ending": &t.tasksEnding,
 		"revisions": &t.definitionsByStatus, "families": &t.familiesByStatus} {
 		for _, value := range index.Keys() {
 			v.Index[name+" "+value] = slices.Collect(index.of(value, ""))
@@ -115,6 +115,9 @@ func recomputed(t *tables) view {
 		}
 		if s.Status() == fleet.TaskStopped && s.Serial > 0 && (s.Report.StopCode == types.TaskStopCodeTaskFailedToStart || s.Stop != nil && s.Stop.Unhealthy) {
 			index("failed", s.Cluster+"/"+s.StartedBy)
+		}
+		if name, ok := strings.CutPrefix(s.Group, "service:"); ok && s.Stop != nil && s.Holds() {
+			index("ending", s.Cluster+"/"+name)
 		}
 		if !s.Holds() {
 			count(s.Cluster, func(c *ClusterCounts) { c.Stopped++ })

@@ -92,3 +92,9 @@ func (s *Snapshot) DeploymentTasks(cluster, deployment string) ServiceCounts {
 func (s *Snapshot) FailedTasks(cluster, deployment string) iter.Seq[*fleet.TaskState] {
 	return s.indexed(&s.t.tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
 }
+
+// EndingTasks yields the tasks of a service that are to end and have not yet, by
+// id.
+func (s *Snapshot) EndingTasks(cluster, service string) iter.Seq[*fleet.TaskState] {
+	return s.indexed(&s.t.tasksEnding, cluster, cluster+"/"+service, "")
+}

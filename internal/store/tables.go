@@ -37,6 +37,7 @@ type tables struct {
 	tasksListed     set // cluster/desired status, alone and with what listings filter by → task id
 
 	tasksFailed set // cluster/deployment → ids of tasks that have failed
+	tasksEnding set // cluster/service → ids of tasks that are to end and have not yet
 
 	definitionsByStatus set // status → revision's id
 	familiesByStatus    set // ACTIVE, INACTIVE, ALL → family
@@ -105,7 +106,7 @@ func (t *tables) copied() *tables {
 		sessions: t.sessions.copied(), health: t.health.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
 		services: t.services.copied(), serviceStates: t.serviceStates.copied(), serviceRevisions: t.serviceRevisions.copied(),
 		serviceEvents: t.serviceEvents.copied(), deployments: t.deployments.copied(), deploymentStates: t.deploymentStates.copied(),
-		deploymentStops: t.deploymentStops.copied(), serviceTasks: *t.serviceTasks.Copy(), tasksFailed: t.tasksFailed.copied(),
+		deploymentStops: t.deploymentStops.copied(), serviceTasks: *t.serviceTasks.Copy(), tasksFailed: t.tasksFailed.copied(), tasksEnding: t.tasksEnding.copied(),
 		waiting: t.waiting.copied(), providers: t.providers.copied(), settings: t.settings.copied(),
 		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
 		accessKeys: t.accessKeys.copied(), hosts: t.hosts.copied(), elections: t.elections.copied(),

@@ -83,7 +83,7 @@ func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.Sto
 		}
 		wish := &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()}
 		if tx.Snapshot().WaitingTask(cluster, id) != nil {
-			return stopWaiting(tx, cluster, id, wish)
+			return report.StopWaiting(tx, cluster, id, wish)
 		}
 		return report.Stop(tx, cluster, id, wish)
 	})

@@ -2,7 +2,6 @@ package ecs
 
 import (
 	"github.com/ashore/ashore/internal/control/placement"
-	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 )
@@ -89,28 +88,6 @@ func (r *round) roomFor(t *fleet.Task) (*placement.Choice, error) {
 		return nil, nil
 	}
 	return &res.Chosen[0], nil
-}
-
-// stopWaiting ends a task that waits: it never had a host that could report its
-// end.
-func stopWaiting(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
-	k := store.WaitingTaskKey(cluster, id)
-	t := store.Get(tx, k)
-	if t == nil {
-		return nil
-	}
-	d, _ := tx.Snapshot().TaskDefinition(t.Family, t.Revision)
-	end := report.Apply(&fleet.TaskState{Task: t, Stop: wish}, d, report.Statement{Status: fleet.TaskStopped}, wish.At)
-	if err := store.Delete(tx, k); err != nil {
-		return err
-	}
-	if err := store.Create(tx, store.TaskKey(cluster, id), t); err != nil {
-		return err
-	}
-	if err := store.Create(tx, store.TaskStopKey(cluster, id), wish); err != nil {
-		return err
-	}
-	return store.Create(tx, store.TaskReportKey(cluster, id), end)
 }
 
 // taskNow finds a task, also one that waits for its host; nil where there is

@@ -83,3 +83,25 @@ func Stop(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
 	}
 	return store.Put(tx, k, wish)
 }
+
+// StopWaiting ends a task that waits for a host: it never had a host that could report its
+// end.
+func StopWaiting(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
+	k := store.WaitingTaskKey(cluster, id)
+	t := store.Get(tx, k)
+	if t == nil {
+		return nil
+	}
+	d, _ := tx.Snapshot().TaskDefinition(t.Family, t.Revision)
+	end := Apply(&fleet.TaskState{Task: t, Stop: wish}, d, Statement{Status: fleet.TaskStopped}, wish.At)
+	if err := store.Delete(tx, k); err != nil {
+		return err
+	}
+	if err := store.Create(tx, store.TaskKey(cluster, id), t); err != nil {
+		return err
+	}
+	if err := store.Create(tx, store.TaskStopKey(cluster, id), wish); err != nil {
+		return err
+	}
+	return store.Create(tx, store.TaskReportKey(cluster, id), end)
+}
