@@ -12,6 +12,7 @@ import (
 // UNKNOWN.
 type TaskHealth struct {
 	Containers []ContainerHealth `json:"containers"`
+	Version    int64             `json:"version,omitzero"` // grows with each change
 
 	Extra jsontext.Value `json:",embed"`
 }

@@ -112,6 +112,7 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, pa
 		t.index(was, is)
 		t.account(was, -1)
 		t.account(is, +1)
+		t.touchHost(was, is, mod)
 		return nil
 	}
 }

@@ -148,22 +148,26 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 			continue
 		}
 		changes := make([]Change, 0, len(r.Events))
-		for _, ev := range r.Events {
+		diary := newDiary(s.Snapshot().t, s.work, s.installation.Base)
+		for i, ev := range r.Events {
 			path := strings.TrimPrefix(string(ev.Kv.Key), s.root)
-			if path == headKey {
-				continue
+			if path != headKey {
+				var data []byte
+				if ev.Type == mvccpb.Event_PUT {
+					data = ev.Kv.Value
+				}
+				c, err := s.work.apply(path, data, ev.Kv.ModRevision)
+				if err != nil {
+					return false, corruptError{err}
+				}
+				changes = append(changes, c)
+				diary.touched(path)
 			}
-			var data []byte
-			if ev.Type == mvccpb.Event_PUT {
-				data = ev.Kv.Value
+			if i == len(r.Events)-1 || r.Events[i+1].Kv.ModRevision != ev.Kv.ModRevision {
+				diary.close(ev.Kv.ModRevision)
 			}
-			c, err := s.work.apply(path, data, ev.Kv.ModRevision)
-			if err != nil {
-				return false, corruptError{err}
-			}
-			changes = append(changes, c)
 		}
-		s.publish(r.Events[len(r.Events)-1].Kv.ModRevision, changes)
+		s.publish(r.Events[len(r.Events)-1].Kv.ModRevision, changes, diary)
 	}
 	return false, ctx.Err()
 }
@@ -176,16 +180,22 @@ func (s *Store) relist(ctx context.Context) error {
 	}
 	changes := diff(s.work, fresh)
 	s.work = fresh
-	s.publish(rev, changes)
+	s.publish(rev, changes, nil)
 	return nil
 }
 
-// publish makes the tables' state the newest snapshot and wakes who waits.
-func (s *Store) publish(rev int64, changes []Change) {
+// publish makes the tables' state the newest snapshot and wakes who waits. Without
+// a diary, how the state came about is not known.
+func (s *Store) publish(rev int64, changes []Change, d *diary) {
 	next := &Snapshot{rev: rev, base: s.installation.Base, t: s.work.copied()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.snap.Store(next)
+	if d != nil {
+		s.moments.add(d.moments, next.Revision())
+	} else {
+		s.moments.forget(next.Revision())
+	}
 	s.history.add(changes)
 	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool {
 		if w.rev > rev {

@@ -145,7 +145,16 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 			key += "/" + n
 		}
 	}
-	return k.changed(names), k.apply(t, key, path, data, mod)
+	if err := k.apply(t, key, path, data, mod); err != nil {
+		return k.changed(names), err
+	}
+	switch {
+	case k.change == InstanceChanged && data == nil:
+		t.instanceMods.Delete(key)
+	case k.change == InstanceChanged, k.change == SessionChanged:
+		t.touchInstance(key, mod)
+	}
+	return k.changed(names), nil
 }
 
 func put[V any](t *table[V], key, path string, data []byte, mod int64) error {

@@ -50,6 +50,7 @@ type Store struct {
 
 	mu      sync.Mutex
 	history history  // guarded by mu
+	moments moments  // guarded by mu
 	space   Space    // guarded by mu
 	isFull  bool     // guarded by mu
 	waiters []waiter // for revisions; guarded by mu
@@ -140,6 +141,7 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	}
 	s.work = t
 	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, t: t.copied()})
+	s.moments.forget(s.Snapshot().Revision())
 	return s, nil
 }
 

@@ -45,6 +45,7 @@ type tables struct {
 	// providerTasks counts the tasks that have not stopped, those that wait too.
 	providerTasks btree.Map[string, int]           // cluster/capacity provider
 	usage         btree.Map[string, *fleet.Usage]  // cluster/instance
+	instanceMods  btree.Map[string, int64]         // cluster/instance → revision of the newest change of it, its session or its usage
 	contested     btree.Set[string]                // cluster/instance with a port or GPU that several tasks hold
 	counts        btree.Map[string, ClusterCounts] // cluster
 	serviceTasks  btree.Map[string, ServiceCounts] // cluster/service:name, and cluster/ecs-svc/deployment
@@ -112,7 +113,7 @@ func (t *tables) copied() *tables {
 		accessKeys: t.accessKeys.copied(), hosts: t.hosts.copied(), elections: t.elections.copied(),
 		tasks:           *t.tasks.Copy(),
 		tasksByInstance: t.tasksByInstance.copied(), tasksListed: t.tasksListed.copied(),
-		providerTasks: *t.providerTasks.Copy(), usage: *t.usage.Copy(), contested: *t.contested.Copy(), counts: *t.counts.Copy(),
+		providerTasks: *t.providerTasks.Copy(), usage: *t.usage.Copy(), instanceMods: *t.instanceMods.Copy(), contested: *t.contested.Copy(), counts: *t.counts.Copy(),
 		definitionsByStatus: t.definitionsByStatus.copied(), familiesByStatus: t.familiesByStatus.copied(), references: *t.references.Copy(),
 	}
 }

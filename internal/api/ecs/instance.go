@@ -3,8 +3,6 @@ package ecs
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ashore/ashore/internal/control/query"
@@ -232,73 +230,4 @@ func (s *Service) eachTask(ctx context.Context, cluster, id string, do func(*sto
 		}
 	}
 	return nil
-}
-
-// instanceFields are what a caller may ask for besides.
-type instanceFields struct{ tags, health bool }
-
-func (s *Service) instanceOut(snap *store.Snapshot, i *fleet.Instance, fields instanceFields) types.ContainerInstance {
-	u := snap.Usage(i.Cluster, i.ID)
-	out := types.ContainerInstance{
-		ContainerInstanceArn: aws.String(s.site.InstanceARN(i.Cluster, i.ID)), Status: aws.String(string(i.Status)), StatusReason: text(i.StatusReason),
-		RegisteredAt: aws.Time(i.RegisteredAt), Version: i.Version, Attributes: orEmpty(i.Attributes), Attachments: []types.Attachment{}, Tags: []types.Tag{},
-		RegisteredResources: resourcesOut(i.Resources, i.Registered.CPU, i.Registered.Memory, i.Registered.ReservedPorts),
-		VersionInfo:         &types.VersionInfo{},
-	}
-	cpu, memory := u.Free(&i.Registered)
-	ports := slices.Clone(i.Registered.ReservedPorts)
-	if u != nil {
-		out.PendingTasksCount, out.RunningTasksCount = int32(u.Pending), int32(u.Running)
-		held := len(ports)
-		for p := range u.Holders {
-			ports = append(ports, p)
-		}
-		slices.SortFunc(ports[held:], func(a, b fleet.Port) int { return int(a.Number) - int(b.Number) })
-	}
-	out.RemainingResources = resourcesOut(i.Resources, cpu, memory, ports)
-	if fields.tags {
-		out.Tags = orEmpty(i.Tags)
-	}
-	if c := snap.Session(i.Cluster, i.ID); c != nil {
-		out.AgentConnected = true
-		out.VersionInfo = &types.VersionInfo{AgentVersion: text(c.AgentVersion), AgentHash: text(c.AgentHash), DockerVersion: text(c.Docker)}
-	}
-	if fields.health {
-		out.HealthStatus = healthOut(snap, i)
-	}
-	if v, ok := i.Attribute("ecs.instance-id"); ok {
-		out.Ec2InstanceId = aws.String(v)
-	}
-	if v, ok := i.Attribute(fleet.AttributeProvider); ok {
-		if c := snap.Cluster(i.Cluster); c != nil && slices.Contains(c.CapacityProviders, v) {
-			out.CapacityProviderName = aws.String(v)
-		}
-	}
-	return out
-}
-
-// resourcesOut gives the resources in ECS's form: PORTS lists the ports in use.
-// Those that only the agent knows are passed on as it sent them.
-func resourcesOut(sent []types.Resource, cpu, memory int, ports []fleet.Port) []types.Resource {
-	integer := func(name string, v int) types.Resource {
-		return types.Resource{Name: aws.String(name), Type: aws.String("INTEGER"), IntegerValue: int32(v)}
-	}
-	set := func(name string, proto fleet.Protocol) types.Resource {
-		r := types.Resource{Name: aws.String(name), Type: aws.String("STRINGSET"), StringSetValue: []string{}}
-		for _, p := range ports {
-			if p.Protocol == proto {
-				r.StringSetValue = append(r.StringSetValue, strconv.Itoa(int(p.Number)))
-			}
-		}
-		return r
-	}
-	out := []types.Resource{integer("CPU", cpu), integer("MEMORY", memory), set("PORTS", fleet.TCP), set("PORTS_UDP", fleet.UDP)}
-	for _, r := range sent {
-		switch aws.ToString(r.Name) {
-		case "CPU", "MEMORY", "PORTS", "PORTS_UDP":
-		default:
-			out = append(out, r)
-		}
-	}
-	return out
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/control/describe"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -180,7 +181,7 @@ func validOverriddenSize(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOver
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
 		var out types.Container
-		containerSize(&out, c, containerOverride(o, aws.ToString(c.Name)))
+		describe.ContainerSize(&out, c, containerOverride(o, aws.ToString(c.Name)))
 		units, err := strconv.Atoi(aws.ToString(out.Cpu))
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-package ecs
+package describe
 
 import (
 	"strconv"
@@ -10,21 +10,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// taskOut describes a task as ECS does.
-func (s *Service) taskOut(snap *store.Snapshot, t *fleet.TaskState, tags bool) types.Task {
-	arn := s.site.TaskARN(t.Cluster, t.ID)
+// Task describes a task.
+func Task(site fleet.Site, v store.View, tags bool) types.Task {
+	t := v.Task
+	arn := site.TaskARN(t.Cluster, t.ID)
 	out := types.Task{
-		TaskArn: aws.String(arn), ClusterArn: aws.String(s.site.ClusterARN(t.Cluster)),
-		TaskDefinitionArn: aws.String(s.site.TaskDefinitionARN(t.Family, t.Revision)),
+		TaskArn: aws.String(arn), ClusterArn: aws.String(site.ClusterARN(t.Cluster)),
+		TaskDefinitionArn: aws.String(site.TaskDefinitionARN(t.Family, t.Revision)),
 		LastStatus:        aws.String(string(t.Status())), DesiredStatus: aws.String(string(t.Desired())),
 		LaunchType: t.LaunchType, CreatedAt: aws.Time(t.CreatedAt), Group: text(t.Group), StartedBy: text(t.StartedBy),
 		Cpu: aws.String(strconv.Itoa(t.Reserve.CPU)), Memory: aws.String(strconv.Itoa(t.Reserve.Memory)),
-		EnableExecuteCommand: t.EnableExecuteCommand, HealthStatus: types.HealthStatusUnknown, Version: 1,
+		EnableExecuteCommand: t.EnableExecuteCommand, HealthStatus: types.HealthStatusUnknown, Version: TaskVersion(t),
 		Attachments: []types.Attachment{}, Attributes: []types.Attribute{}, Tags: []types.Tag{},
 		InferenceAccelerators: []types.InferenceAccelerator{},
 	}
 	if t.Instance != "" {
-		out.ContainerInstanceArn = aws.String(s.site.InstanceARN(t.Cluster, t.Instance))
+		out.ContainerInstanceArn = aws.String(site.InstanceARN(t.Cluster, t.Instance))
 	}
 	out.CapacityProviderName, out.PlatformVersion, out.PlatformFamily = text(t.CapacityProvider), text(t.PlatformVersion), text(t.PlatformFamily)
 	if e := t.EphemeralStorage; e != nil {
@@ -34,22 +35,20 @@ func (s *Service) taskOut(snap *store.Snapshot, t *fleet.TaskState, tags bool) t
 	if tags {
 		out.Tags = orEmpty(t.CurrentTags())
 	}
-	if i := snap.Instance(t.Cluster, t.Instance); i != nil {
-		if v, ok := i.Attribute("ecs.cpu-architecture"); ok {
-			out.Attributes = append(out.Attributes, types.Attribute{Name: aws.String("ecs.cpu-architecture"), Value: aws.String(v)})
+	if i := v.Instance; i != nil {
+		if value, ok := i.Attribute("ecs.cpu-architecture"); ok {
+			out.Attributes = append(out.Attributes, types.Attribute{Name: aws.String("ecs.cpu-architecture"), Value: aws.String(value)})
 		}
-		if v, ok := i.Attribute("ecs.availability-zone"); ok {
-			out.AvailabilityZone = aws.String(v)
+		if value, ok := i.Attribute("ecs.availability-zone"); ok {
+			out.AvailabilityZone = aws.String(value)
 		}
 	}
 	if t.Stop != nil {
 		out.StopCode, out.StoppedReason, out.StoppingAt = t.Stop.Code, text(t.Stop.Reason), aws.Time(t.Stop.At)
-		out.Version++
 	}
 	if r := t.Report; r != nil {
-		out.Version += r.Version
 		out.Connectivity = types.ConnectivityDisconnected
-		if c := snap.Session(t.Cluster, t.Instance); c != nil {
+		if c := v.Session; c != nil {
 			out.Connectivity, out.ConnectivityAt = types.ConnectivityConnected, aws.Time(c.ConnectedAt)
 		}
 		out.PullStartedAt, out.PullStoppedAt, out.StartedAt = when(r.PullStartedAt), when(r.PullStoppedAt), when(r.StartedAt)
@@ -62,12 +61,30 @@ func (s *Service) taskOut(snap *store.Snapshot, t *fleet.TaskState, tags bool) t
 		}
 	}
 	out.Overrides = overridesOut(t.Task)
-	d, _ := snap.TaskDefinition(t.Family, t.Revision)
 	for _, tc := range t.Containers {
-		out.Containers = append(out.Containers, s.containerOut(t, d, tc, arn))
+		out.Containers = append(out.Containers, containerOut(site, t, v.Definition, tc, arn))
 	}
 	out.Containers = orEmpty(out.Containers)
 	return out
+}
+
+// TaskVersion grows with each change of what is shown of a task: it counts the
+// changes of its records.
+func TaskVersion(t *fleet.TaskState) int64 {
+	v := int64(1)
+	if t.CapacityProvider != "" && t.Instance != "" {
+		v++ // it may have been shown while it waited for a host
+	}
+	if t.Stop != nil {
+		v++
+	}
+	if t.Report != nil {
+		v += t.Report.Version
+	}
+	if t.Health != nil {
+		v += t.Health.Version
+	}
+	return v
 }
 
 // overridesOut lists every container, as ECS does, also those without overrides.
@@ -89,9 +106,9 @@ func overridesOut(t *fleet.Task) *types.TaskOverride {
 	return &out
 }
 
-func (s *Service) containerOut(t *fleet.TaskState, d *fleet.TaskDefinition, tc fleet.TaskContainer, arn string) types.Container {
+func containerOut(site fleet.Site, t *fleet.TaskState, d *fleet.TaskDefinition, tc fleet.TaskContainer, arn string) types.Container {
 	out := types.Container{
-		ContainerArn: aws.String(s.site.ContainerARN(t.Cluster, t.ID, tc.ID)), TaskArn: aws.String(arn), Name: aws.String(tc.Name),
+		ContainerArn: aws.String(site.ContainerARN(t.Cluster, t.ID, tc.ID)), TaskArn: aws.String(arn), Name: aws.String(tc.Name),
 		LastStatus: aws.String(string(fleet.TaskPending)), HealthStatus: types.HealthStatusUnknown,
 		NetworkBindings: []types.NetworkBinding{}, NetworkInterfaces: []types.NetworkInterface{}, Cpu: aws.String("0"),
 	}
@@ -102,7 +119,7 @@ func (s *Service) containerOut(t *fleet.TaskState, d *fleet.TaskDefinition, tc f
 		for i := range d.Definition.ContainerDefinitions {
 			c := &d.Definition.ContainerDefinitions[i]
 			if aws.ToString(c.Name) == tc.Name {
-				containerSize(&out, c, containerOverride(t.Overrides, tc.Name))
+				ContainerSize(&out, c, containerOverride(t.Overrides, tc.Name))
 			}
 		}
 	}
@@ -121,8 +138,8 @@ func (s *Service) containerOut(t *fleet.TaskState, d *fleet.TaskDefinition, tc f
 	return out
 }
 
-// containerSize fills in what the definition and its overrides say.
-func containerSize(out *types.Container, c *types.ContainerDefinition, o *types.ContainerOverride) {
+// ContainerSize fills in what the definition and its overrides say.
+func ContainerSize(out *types.Container, c *types.ContainerDefinition, o *types.ContainerOverride) {
 	cpu, memory, soft := c.Cpu, c.Memory, c.MemoryReservation
 	if o != nil {
 		if o.Cpu != nil {
@@ -142,6 +159,26 @@ func containerSize(out *types.Container, c *types.ContainerDefinition, o *types.
 	if soft != nil {
 		out.MemoryReservation = aws.String(strconv.Itoa(int(*soft)))
 	}
+}
+
+func containerOverride(o *types.TaskOverride, name string) *types.ContainerOverride {
+	if o == nil {
+		return nil
+	}
+	for i := range o.ContainerOverrides {
+		if aws.ToString(o.ContainerOverrides[i].Name) == name {
+			return &o.ContainerOverrides[i]
+		}
+	}
+	return nil
+}
+
+// orEmpty gives a list its empty form: ECS answers [] where it has nothing.
+func orEmpty[S ~[]E, E any](s S) S {
+	if s == nil {
+		return S{}
+	}
+	return s
 }
 
 // text is nil for an empty string: ECS leaves such members out.

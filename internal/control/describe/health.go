@@ -1,22 +1,20 @@
-package ecs
+package describe
 
 import (
-	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// healthOut is an instance's health: what its agent has last said, as far as
-// its agent is here to say otherwise.
-func healthOut(snap *store.Snapshot, i *fleet.Instance) *types.ContainerInstanceHealthStatus {
+// Health is an instance's health: what its agent has last said, as far as its
+// agent is here to say otherwise.
+func Health(v store.View) *types.ContainerInstanceHealthStatus {
 	out := &types.ContainerInstanceHealthStatus{OverallStatus: types.InstanceHealthCheckStateInsufficientData, Details: []types.InstanceHealthCheckResult{}}
-	h := snap.InstanceHealth(i.Cluster, i.ID)
-	if h == nil || snap.Session(i.Cluster, i.ID) == nil {
+	if v.Health == nil || v.Session == nil {
 		return out
 	}
 	overall := types.InstanceHealthCheckStateOk
-	for _, c := range h.Checks {
+	for _, c := range v.Health.Checks {
 		out.Details = append(out.Details, types.InstanceHealthCheckResult{
 			Type: c.Type, Status: c.Status, LastStatusChange: aws.Time(c.ChangedAt), LastUpdated: aws.Time(c.WrittenAt),
 		})

@@ -1,0 +1,82 @@
+// Package describe puts tasks and container instances into ECS's words: what the
+// API answers and what events carry is the same.
+package describe
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// InstanceFields are what a caller may ask for besides.
+type InstanceFields struct{ Tags, Health bool }
+
+// Instance describes a container instance. Its version is the revision of its
+// newest change: it grows with each change of what is shown of it.
+func Instance(site fleet.Site, v store.View, fields InstanceFields) types.ContainerInstance {
+	i, u := v.Instance, v.Usage
+	out := types.ContainerInstance{
+		ContainerInstanceArn: aws.String(site.InstanceARN(i.Cluster, i.ID)), Status: aws.String(string(i.Status)), StatusReason: text(i.StatusReason),
+		RegisteredAt: aws.Time(i.RegisteredAt), Version: v.InstanceRevision, Attributes: orEmpty(i.Attributes), Attachments: []types.Attachment{}, Tags: []types.Tag{},
+		RegisteredResources: resourcesOut(i.Resources, i.Registered.CPU, i.Registered.Memory, i.Registered.ReservedPorts),
+		VersionInfo:         &types.VersionInfo{},
+	}
+	cpu, memory := u.Free(&i.Registered)
+	ports := slices.Clone(i.Registered.ReservedPorts)
+	if u != nil {
+		out.PendingTasksCount, out.RunningTasksCount = int32(u.Pending), int32(u.Running)
+		held := len(ports)
+		for p := range u.Holders {
+			ports = append(ports, p)
+		}
+		slices.SortFunc(ports[held:], func(a, b fleet.Port) int { return int(a.Number) - int(b.Number) })
+	}
+	out.RemainingResources = resourcesOut(i.Resources, cpu, memory, ports)
+	if fields.Tags {
+		out.Tags = orEmpty(i.Tags)
+	}
+	if c := v.Session; c != nil {
+		out.AgentConnected = true
+		out.VersionInfo = &types.VersionInfo{AgentVersion: text(c.AgentVersion), AgentHash: text(c.AgentHash), DockerVersion: text(c.Docker)}
+	}
+	if fields.Health {
+		out.HealthStatus = Health(v)
+	}
+	if id := i.EC2InstanceID(); id != "" {
+		out.Ec2InstanceId = aws.String(id)
+	}
+	if name, ok := i.Attribute(fleet.AttributeProvider); ok && v.Cluster != nil && slices.Contains(v.Cluster.CapacityProviders, name) {
+		out.CapacityProviderName = aws.String(name)
+	}
+	return out
+}
+
+// resourcesOut gives the resources in ECS's form: PORTS lists the ports in use.
+// Those that only the agent knows are passed on as it sent them.
+func resourcesOut(sent []types.Resource, cpu, memory int, ports []fleet.Port) []types.Resource {
+	integer := func(name string, v int) types.Resource {
+		return types.Resource{Name: aws.String(name), Type: aws.String("INTEGER"), IntegerValue: int32(v)}
+	}
+	set := func(name string, proto fleet.Protocol) types.Resource {
+		r := types.Resource{Name: aws.String(name), Type: aws.String("STRINGSET"), StringSetValue: []string{}}
+		for _, p := range ports {
+			if p.Protocol == proto {
+				r.StringSetValue = append(r.StringSetValue, strconv.Itoa(int(p.Number)))
+			}
+		}
+		return r
+	}
+	out := []types.Resource{integer("CPU", cpu), integer("MEMORY", memory), set("PORTS", fleet.TCP), set("PORTS_UDP", fleet.UDP)}
+	for _, r := range sent {
+		switch aws.ToString(r.Name) {
+		case "CPU", "MEMORY", "PORTS", "PORTS_UDP":
+		default:
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// A Moment is one change of one thing at one revision: a task, a container
+// instance, a deployment, or an event of a service. What happens to a thing
+// within one transaction is one moment.
+type Moment struct {
+	// Change names it; of a deployment or a service's event ID is the service.
+	Change
+	Revision int64     // as Snapshot.Revision counts
+	At       time.Time // when this server saw it; others see it a little sooner or later
+	Was, Is  View
+}
+
+// A View is one thing with what is shown together with it, as one revision has
+// it. What does not concern the thing is nil.
+type View struct {
+	Cluster *fleet.Cluster
+
+	Task       *fleet.TaskState // one that waits for a host, too
+	Definition *fleet.TaskDefinition
+
+	Instance *fleet.Instance // the task's, or the thing itself
+	Session  *fleet.InstanceSession
+	Usage    *fleet.Usage
+	Health   *fleet.InstanceHealth
+	// InstanceRevision is that of the newest change of the instance, its session
+	// or its usage.
+	InstanceRevision int64
+
+	Deployment Deployment
+	Event      *fleet.ServiceEvent
+}
+
+// TaskView returns a task with what is shown of it; its Task is nil where there
+// is none.
+func (s *Snapshot) TaskView(cluster, id string) View { return s.t.taskView(cluster, id) }
+
+// InstanceView returns an instance with what is shown of it; its Instance is nil
+// where there is none.
+func (s *Snapshot) InstanceView(cluster, id string) View {
+	v := s.t.instanceView(cluster, id)
+	v.InstanceRevision += s.base
+	return v
+}
+
+func (t *tables) taskView(cluster, id string) View {
+	key := cluster + "/" + id
+	v := View{}
+	if r, ok := t.tasks.Get(key); ok && r.state.Task != nil {
+		v.Task = &r.state
+	} else if w, _ := t.waiting.get(key); w != nil {
+		v.Task = &fleet.TaskState{Task: w}
+	} else {
+		return v
+	}
+	v.Definition, _ = t.definitions.get(revisionKey(v.Task.Family, v.Task.Revision))
+	host := cluster + "/" + v.Task.Instance
+	v.Instance, _ = t.instances.get(host)
+	v.Session, _ = t.sessions.get(host)
+	return v
+}
+
+func (t *tables) instanceView(cluster, id string) View {
+	key := cluster + "/" + id
+	v := View{}
+	if v.Instance, _ = t.instances.get(key); v.Instance == nil {
+		return v
+	}
+	v.Cluster, _ = t.clusters.get(cluster)
+	v.Session, _ = t.sessions.get(key)
+	v.Usage, _ = t.usage.Get(key)
+	v.Health, _ = t.health.get(key)
+	v.InstanceRevision, _ = t.instanceMods.Get(key)
+	return v
+}
+
+// touchInstance notes the revision of a change of an instance or of what is
+// shown of it.
+func (t *tables) touchInstance(key string, mod int64) {
+	if was, _ := t.instanceMods.Get(key); mod > was {
+		t.instanceMods.Set(key, mod)
+	}
+}
+
+// touchHost notes that a task has changed what its host has left.
+func (t *tables) touchHost(was, is *taskRow, mod int64) {
+	if sameWeight(was, is) {
+		return
+	}
+	for _, r := range [...]*taskRow{was, is} {
+		if task := placed(r); task != nil && task.Instance != "" {
+			t.touchInstance(task.Cluster+"/"+task.Instance, mod)
+		}
+	}
+}
+
+// sameWeight says whether two rows of a task mean the same to its host.
+func sameWeight(a, b *taskRow) bool {
+	if !held(a) && !held(b) {
+		return true
+	}
+	if held(a) != held(b) || placed(a) != placed(b) {
+		return false
+	}
+	if (a.state.Status() == fleet.TaskRunning) != (b.state.Status() == fleet.TaskRunning) {
+		return false
+	}
+	if a.state.Report == b.state.Report {
+		return true
+	}
+	pa, pb := a.state.Held(), b.state.Held()
+	if len(pa) != len(pb) {
+		return false
+	}
+	for i := range pa {
+		if pa[i] != pb[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// A thing is what moments are of.
+type thing struct {
+	Change
+	part string // of a service: "deployment/ID" or "event/NUMBER"
+	view func(t *tables) View
+}
+
+// thingOf returns the thing that a record belongs to; ok is false for records
+// that no moment tells of.
+func thingOf(path string) (thing, bool) {
+	k, names := locate(path)
+	if k == nil {
+		return thing{}, false
+	}
+	cluster, id := names[0], names[1]
+	th := thing{Change: k.changed(names)}
+	switch k.change {
+	case TaskChanged:
+		th.view = func(t *tables) View { return t.taskView(cluster, id) }
+	case InstanceChanged, SessionChanged, InstanceHealthChanged:
+		return instanceThing(cluster, id), true
+	case ServiceChanged:
+		key := cluster + "/" + id + "/" + names[2]
+		switch {
+		case len(k.path) < 6:
+			return thing{}, false
+		case k.path[4] == "event":
+			th.part = "event/" + names[2]
+			th.view = func(t *tables) View {
+				e, _ := t.serviceEvents.get(key)
+				return View{Event: e}
+			}
+		case k.path[4] == "deployment":
+			th.part = "deployment/" + names[2]
+			th.view = func(t *tables) View {
+				d := Deployment{}
+				d.Deployment, _ = t.deployments.get(key)
+				d.State, _ = t.deploymentStates.get(key)
+				d.Stop, _ = t.deploymentStops.get(key)
+				return View{Deployment: d}
+			}
+		default:
+			return thing{}, false
+		}
+	default:
+		return thing{}, false
+	}
+	return th, true
+}
+
+func instanceThing(cluster, id string) thing {
+	return thing{Change: Change{InstanceChanged, cluster, id}, view: func(t *tables) View { return t.instanceView(cluster, id) }}
+}
+
+func (th thing) key() thingKey { return thingKey{th.Change, th.part} }
+
+type thingKey struct {
+	Change
+	part string
+}
+
+// A diary makes moments of the changes of one batch of revisions, whose state
+// before is known.
+type diary struct {
+	before  *tables // not changed any more
+	now     *tables
+	base    int64
+	at      time.Time
+	views   map[thingKey]View // the newest of things that have changed in the batch
+	changed []thing           // in the revision that is being applied
+	moments []Moment
+}
+
+func newDiary(before, now *tables, base int64) *diary {
+	return &diary{before: before, now: now, base: base, at: time.Now().UTC().Truncate(time.Millisecond), views: map[thingKey]View{}}
+}
+
+// touched notes that a record has been applied.
+func (d *diary) touched(path string) {
+	if th, ok := thingOf(path); ok {
+		d.changed = append(d.changed, th)
+	}
+}
+
+// close ends a revision.
+func (d *diary) close(mod int64) {
+	seen := make(map[thingKey]bool, len(d.changed))
+	for i := 0; i < len(d.changed); i++ { // it grows
+		th := d.changed[i]
+		if seen[th.key()] {
+			continue
+		}
+		seen[th.key()] = true
+		was, known := d.views[th.key()]
+		if !known {
+			was = th.view(d.before)
+			was.InstanceRevision += d.base
+		}
+		is := th.view(d.now)
+		is.InstanceRevision += d.base
+		d.views[th.key()] = is
+		d.moments = append(d.moments, Moment{Change: th.Change, Revision: d.base + mod, At: d.at, Was: was, Is: is})
+		for _, v := range [...]View{was, is} {
+			if th.Kind != TaskChanged || v.Task == nil || v.Task.Instance == "" {
+				continue
+			}
+			// Hosts are touched by tasks that begin, end or bind ports.
+			if at, _ := d.now.instanceMods.Get(v.Task.Cluster + "/" + v.Task.Instance); at == mod {
+				d.changed = append(d.changed, instanceThing(v.Task.Cluster, v.Task.Instance))
+			}
+		}
+	}
+	d.changed = d.changed[:0]
+}
