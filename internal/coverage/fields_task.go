@@ -23,9 +23,7 @@ var launchFields = fields(
 
 var taskFields = map[string][]Field{
 	"RunTask": slices.Concat(launchFields, fields(
-		effective("capacityProviderStrategy", "clientToken", "count", "launchType", "placementConstraints"),
-		partly("random; spread and binpack are refused, they come with services.", "placementStrategy[].type"),
-		refused("It belongs to spread and binpack, which come with services.", "placementStrategy[].field"),
+		effective("capacityProviderStrategy", "clientToken", "count", "launchType", "placementConstraints", "placementStrategy"),
 		stored("All hosts run one platform.", "platformVersion"),
 		stored("Disks are the host's own.", "overrides.ephemeralStorage"),
 	)),

@@ -68,6 +68,7 @@ type Task struct {
 	Network          *types.AwsVpcConfiguration      `json:"network,omitempty"`
 	Volumes          []types.TaskVolumeConfiguration `json:"volumes,omitempty"`
 	Constraints      []types.PlacementConstraint     `json:"constraints,omitempty"` // of a task that waits
+	Strategies       []types.PlacementStrategy       `json:"strategies,omitempty"`  // of a task that waits
 
 	// LogMode is how containers hand over their output where their log
 	// configuration doesn't say: blocking or non-blocking, by the account setting

@@ -13,6 +13,7 @@ func applyInstance(t *tables, key, path string, data []byte, mod int64) error {
 	if err := put(&t.instances, key, path, data, mod); err != nil {
 		return err
 	}
+	t.instancesMod = max(t.instancesMod, mod)
 	is, _ := t.instances.get(key)
 	if d := present(is) - present(was); d != 0 {
 		cluster, _, _ := strings.Cut(key, "/")
@@ -217,7 +218,7 @@ func (t *tables) indexListed(r *taskRow, add bool) {
 	if task == nil {
 		return
 	}
-	f := TaskFilter{Desired: desired(r), Family: task.Family, StartedBy: task.StartedBy, Service: task.Service(), LaunchType: task.LaunchType}
+	f := TaskFilter{Desired: desired(r), Family: task.Family, StartedBy: task.StartedBy, Group: task.Group, LaunchType: task.LaunchType}
 	for key := range f.keys(task.Cluster) {
 		t.tasksListed.keep(add, t.private, key, task.ID)
 	}

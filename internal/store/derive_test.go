@@ -110,8 +110,8 @@ func recomputed(t *tables) view {
 		if s.LaunchType != "" {
 			index("listed", listed+"/type/"+string(s.LaunchType))
 		}
-		if name, ok := strings.CutPrefix(s.Group, "service:"); ok {
-			index("listed", listed+"/service/"+name)
+		if s.Group != "" {
+			index("listed", listed+"/group/"+s.Group)
 		}
 		if s.Status() == fleet.TaskStopped && s.Serial > 0 && (s.Report.StopCode == types.TaskStopCodeTaskFailedToStart || s.Stop != nil && s.Stop.Unhealthy) {
 			index("failed", s.Cluster+"/"+s.StartedBy)

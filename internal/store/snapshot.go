@@ -42,6 +42,11 @@ func (s *Snapshot) Instances(cluster, after string) iter.Seq[*fleet.Instance] {
 	return values(s.t.instances.below(cluster+"/", after))
 }
 
+// InstancesRevision is the revision at which the record of any container instance
+// last changed: one that registered or was drained, an attribute. That old ones
+// were forgotten doesn't count.
+func (s *Snapshot) InstancesRevision() int64 { return s.base + s.t.instancesMod }
+
 // Session returns the record of an instance's connected agent, or nil where
 // none is.
 func (s *Snapshot) Session(cluster, id string) *fleet.InstanceSession {

@@ -51,6 +51,9 @@ type tables struct {
 	serviceTasks  btree.Map[string, ServiceCounts] // cluster/service:name, and cluster/ecs-svc/deployment
 	references    btree.Map[string, int]           // revision's id → its tasks that have not stopped
 
+	// instancesMod is the revision of the last change of any instance.
+	instancesMod int64
+
 	// private says that no snapshot has been taken yet, so that nothing inside
 	// needs to be copied before it changes.
 	private bool
@@ -103,7 +106,8 @@ func launchType(t types.LaunchType) int {
 
 func (t *tables) copied() *tables {
 	return &tables{
-		clusters: t.clusters.copied(), instances: t.instances.copied(), guards: t.guards.copied(),
+		instancesMod: t.instancesMod,
+		clusters:     t.clusters.copied(), instances: t.instances.copied(), guards: t.guards.copied(),
 		sessions: t.sessions.copied(), health: t.health.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
 		services: t.services.copied(), serviceStates: t.serviceStates.copied(), serviceRevisions: t.serviceRevisions.copied(),
 		serviceEvents: t.serviceEvents.copied(), deployments: t.deployments.copied(), deploymentStates: t.deploymentStates.copied(),

@@ -12,14 +12,22 @@ import (
 type TaskFilter struct {
 	Desired                     fleet.TaskStatus // RUNNING or STOPPED
 	Instance, Family, StartedBy string
-	Service                     string
+	Service                     string // shorthand for its Group
+	Group                       string
 	LaunchType                  types.LaunchType
 }
 
 // Selects says whether a task is selected.
 func (f *TaskFilter) Selects(t *fleet.TaskState) bool {
 	return t.Desired() == f.Desired && (f.Instance == "" || t.Instance == f.Instance) && (f.Family == "" || t.Family == f.Family) &&
-		(f.StartedBy == "" || t.StartedBy == f.StartedBy) && (f.Service == "" || t.Service() == f.Service) && (f.LaunchType == "" || t.LaunchType == f.LaunchType)
+		(f.StartedBy == "" || t.StartedBy == f.StartedBy) && (f.Service == "" || t.Service() == f.Service) && (f.Group == "" || t.Group == f.Group) && (f.LaunchType == "" || t.LaunchType == f.LaunchType)
+}
+
+func (f *TaskFilter) service() string {
+	if f.Service == "" {
+		return ""
+	}
+	return fleet.ServiceGroup(f.Service)
 }
 
 // keys yields the keys of the index under which tasks that the filter selects are
@@ -31,7 +39,7 @@ func (f *TaskFilter) keys(cluster string) iter.Seq[string] {
 			return
 		}
 		for _, by := range [...]struct{ name, value string }{
-			{"/family/", f.Family}, {"/starter/", f.StartedBy}, {"/type/", string(f.LaunchType)}, {"/service/", f.Service},
+			{"/family/", f.Family}, {"/starter/", f.StartedBy}, {"/type/", string(f.LaunchType)}, {"/group/", f.Group}, {"/group/", f.service()},
 		} {
 			if by.value != "" && !yield(all+by.name+by.value) {
 				return

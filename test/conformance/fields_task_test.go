@@ -11,7 +11,7 @@ const (
 )
 
 var taskFieldCases = []fieldCase{
-	{"RunTask: on EC2", `{` + launched + `, "count": 1, "clientToken": "$name$", "launchType": "EC2", "placementStrategy": [{"type": "random"}],
+	{"RunTask: on EC2", `{` + launched + `, "count": 1, "clientToken": "$name$", "launchType": "EC2", "placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}, {"type": "binpack", "field": "memory"}],
 		"placementConstraints": [{"type": "memberOf", "expression": "attribute:ecs.os-type == linux"}]}`, ""},
 	{"RunTask: by a provider", `{"cluster": "$cluster$", "taskDefinition": "$definition$", "capacityProviderStrategy": [{"capacityProvider": "$provider$", "base": 1, "weight": 1}]}`, ""},
 	{"RunTask: in a network of its own", `{"cluster": "$cluster$", "taskDefinition": "$fargate$", "launchType": "FARGATE", "platformVersion": "1.4.0", "overrides": {"ephemeralStorage": {"sizeInGiB": 30}},
@@ -42,6 +42,5 @@ var taskFieldCases = []fieldCase{
 	{"ListTasks: of a starter", `{"cluster": "$cluster$", "startedBy": "me"}`, ""},
 	{"ListTasks: of a service", `{"cluster": "$cluster$", "serviceName": "s"}`, "service"},
 	{"ListTasks: of a daemon", `{"cluster": "$cluster$", "daemonName": "d"}`, "daemon"},
-	{"RunTask: a strategy", `{"cluster": "$cluster$", "taskDefinition": "$definition$", "placementStrategy": [{"type": "spread", "field": "instanceId"}]}`, "placementStrategy"},
 	{"StopTask: everything", `{"cluster": "$cluster$", "task": "$task$", "reason": "enough"}`, ""},
 }

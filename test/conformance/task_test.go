@@ -49,6 +49,16 @@ func overriding(o types.ContainerOverride) func(*ecs.RunTaskInput) {
 	}
 }
 
+// strategies sets one placement strategy.
+func strategies(t types.PlacementStrategyType, field string) func(*ecs.RunTaskInput) {
+	return func(in *ecs.RunTaskInput) {
+		in.PlacementStrategy = []types.PlacementStrategy{{Type: t}}
+		if field != "" {
+			in.PlacementStrategy[0].Field = &field
+		}
+	}
+}
+
 func inAwsvpc(in *ecs.RegisterTaskDefinitionInput) { in.NetworkMode = types.NetworkModeAwsvpc }
 
 func forFargate(in *ecs.RegisterTaskDefinitionInput) {
@@ -162,6 +172,11 @@ var runRefusals = []Case{
 	refusedRun("6 placement strategies", "model: RunTaskInput.placementStrategy", parameter, func(in *ecs.RunTaskInput) {
 		in.PlacementStrategy = slices.Repeat([]types.PlacementStrategy{{Type: types.PlacementStrategyTypeRandom}}, 6)
 	}, "placementStrategy"),
+	refusedRun("binpack without a field", "model: PlacementStrategy.field", parameter, strategies(types.PlacementStrategyTypeBinpack, ""), "placementStrategy"),
+	refusedRun("binpack by a disk", "model: PlacementStrategy.field", parameter, strategies(types.PlacementStrategyTypeBinpack, "disk"), "placementStrategy"),
+	refusedRun("spread without a field", "model: PlacementStrategy.field", parameter, strategies(types.PlacementStrategyTypeSpread, ""), "placementStrategy"),
+	refusedRun("spread over CPU", "model: PlacementStrategy.field", parameter, strategies(types.PlacementStrategyTypeSpread, "cpu"), "placementStrategy"),
+	refusedRun("an unknown placement strategy", "model: PlacementStrategy.type", parameter, strategies("neat", ""), "type"),
 	refusedWith("a placement strategy on Fargate", "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement.html", parameter, forFargate, func(in *ecs.RunTaskInput) {
 		in.LaunchType, in.NetworkConfiguration = types.LaunchTypeFargate, network(1, 0, "")
 		in.PlacementStrategy = []types.PlacementStrategy{{Type: types.PlacementStrategyTypeRandom}}

@@ -1,10 +1,13 @@
 package ecs
 
 import (
+	"iter"
+	"strings"
 	"time"
 
 	"github.com/ashore/ashore/internal/control/placement"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
 )
 
 // candidates are a cluster's ACTIVE instances as of one revision. A choice is
@@ -13,9 +16,16 @@ import (
 type candidates struct {
 	ids   []string
 	pools map[pool][]string // those of ids that belong to a pool, once asked for
-	rev   int64
+	parts map[division][]placement.Part
+	rev   int64 // of the instances
 	count int
 	at    time.Time
+}
+
+// division is a pool's hosts told apart by attributes.
+type division struct {
+	pool
+	attributes string
 }
 
 const candidatesFor = time.Second
@@ -24,10 +34,10 @@ const candidatesFor = time.Second
 func (r *round) candidates(cluster string, now bool) *candidates {
 	c := r.hosts[cluster]
 	count := r.snap.Counts(cluster).Instances
-	if c != nil && c.rev == r.snap.Revision() || c != nil && !now && c.count == count && r.now.Sub(c.at) < candidatesFor {
+	if c != nil && c.rev == r.snap.InstancesRevision() || c != nil && !now && c.count == count && r.now.Sub(c.at) < candidatesFor {
 		return c
 	}
-	c = &candidates{pools: map[pool][]string{}, rev: r.snap.Revision(), count: count, at: r.now}
+	c = &candidates{pools: map[pool][]string{}, parts: map[division][]placement.Part{}, rev: r.snap.InstancesRevision(), count: count, at: r.now}
 	for i := range r.snap.Instances(cluster, "") {
 		if i.Status == fleet.InstanceActive {
 			c.ids = append(c.ids, i.ID)
@@ -55,13 +65,51 @@ func (c *candidates) of(r *round, cluster string, p pool) []string {
 	return ids
 }
 
-// view shows placement a pool's hosts.
-func (r *round) view(cluster string, c *candidates, p pool) placement.View {
-	return placement.View{IDs: c.of(r, cluster, p), Host: func(id string) placement.Host {
-		h := r.host(cluster, id)
-		if h.Instance != nil && !p.has(h.Instance) { // it was when the candidates were listed
-			return placement.Host{}
+// divided returns the candidates of a pool, told apart by attributes.
+func (c *candidates) divided(r *round, cluster string, p pool, attributes []string) []placement.Part {
+	key := division{p, strings.Join(attributes, "\x00")}
+	parts, known := c.parts[key]
+	if !known {
+		parts = placement.Divide(c.of(r, cluster, p), func(id string) placement.Host {
+			return placement.Host{Instance: r.snap.Instance(cluster, id)}
+		}, attributes)
+		c.parts[key] = parts
+	}
+	return parts
+}
+
+// view shows placement a pool's hosts, and where tasks of the group are.
+func (r *round) view(cluster string, c *candidates, p pool, group string) placement.View {
+	return placement.View{
+		IDs: c.of(r, cluster, p),
+		Host: func(id string) placement.Host {
+			h := r.host(cluster, id)
+			if h.Instance != nil && !p.has(h.Instance) { // it was when the candidates were listed
+				return placement.Host{}
+			}
+			return h
+		},
+		Tasks: r.tasksOf(cluster, group),
+		Parts: func(attributes []string) []placement.Part { return c.divided(r, cluster, p, attributes) },
+	}
+}
+
+// tasksOf yields the host of each task of a group that is to run, those that this
+// round has placed too.
+func (r *round) tasksOf(cluster, group string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for t := range r.snap.TasksWhere(cluster, store.TaskFilter{Desired: fleet.TaskRunning, Group: group}, "") {
+			if !yield(t.Instance) {
+				return
+			}
 		}
-		return h
-	}}
+		for host, groups := range r.groups {
+			id, here := strings.CutPrefix(host, cluster+"/")
+			for _, g := range groups {
+				if here && g == group && !yield(id) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -158,7 +158,7 @@ func (l *lane) fits(o *order, def *sdk.RegisterTaskDefinitionInput, t *fleet.Tas
 	if len(o.constraints) > 0 {
 		return invalid("Placement constraints are not supported with FARGATE launch type.")
 	}
-	if o.strategies {
+	if len(o.strategies) > 0 {
 		return invalid("Placement strategies are not supported with FARGATE launch type.")
 	}
 	return onFargate(o, def, t)

@@ -26,8 +26,8 @@ type launch struct {
 	launchType  types.LaunchType                     // empty: not asked for
 	strategy    []types.CapacityProviderStrategyItem // empty: not asked for
 	platform    string                               // platformVersion
-	strategies  bool                                 // placementStrategy was given
 	constraints []types.PlacementConstraint
+	strategies  []types.PlacementStrategy
 	overrides   *types.TaskOverride
 	network     *types.NetworkConfiguration
 	volumes     []types.TaskVolumeConfiguration
@@ -46,9 +46,9 @@ type launch struct {
 func runLaunch(in *sdk.RunTaskInput) (*launch, error) {
 	l := &launch{
 		cluster: in.Cluster, definition: aws.ToString(in.TaskDefinition), count: 1, launchType: in.LaunchType,
-		strategy: in.CapacityProviderStrategy, platform: aws.ToString(in.PlatformVersion), strategies: len(in.PlacementStrategy) > 0,
-		constraints: in.PlacementConstraints,
-		overrides:   in.Overrides, network: in.NetworkConfiguration, volumes: in.VolumeConfigurations,
+		strategy: in.CapacityProviderStrategy, platform: aws.ToString(in.PlatformVersion),
+		constraints: in.PlacementConstraints, strategies: in.PlacementStrategy,
+		overrides: in.Overrides, network: in.NetworkConfiguration, volumes: in.VolumeConfigurations,
 		group: aws.ToString(in.Group), startedBy: aws.ToString(in.StartedBy),
 		referenceID: aws.ToString(in.ReferenceId), tags: in.Tags, managedTags: in.EnableECSManagedTags,
 	}
@@ -62,13 +62,9 @@ func runLaunch(in *sdk.RunTaskInput) (*launch, error) {
 		return nil, invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
 	case in.LaunchType == types.LaunchTypeManagedInstances:
 		return nil, invalid("launchType MANAGED_INSTANCES can't be asked for: leave launchType out and name the capacity provider of the managed instances in capacityProviderStrategy.")
-	case len(in.PlacementStrategy) > 5:
-		return nil, invalid("placementStrategy can have at most 5 entries, not %d.", len(in.PlacementStrategy))
 	}
-	for _, p := range in.PlacementStrategy {
-		if p.Type != types.PlacementStrategyTypeRandom {
-			return nil, unsupported("placementStrategy %q is not served yet: leave it out, or use random, which is what happens without one.", p.Type)
-		}
+	if _, err := compileStrategies(l.strategies); err != nil {
+		return nil, err
 	}
 	if _, err := compileConstraints(l.constraints); err != nil {
 		return nil, err

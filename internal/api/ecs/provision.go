@@ -184,6 +184,6 @@ func (s *Service) fitsNow(snap *store.Snapshot, t *fleet.Task) bool {
 		return false
 	}
 	p := poolOf(d.Definition, t.CapacityProvider)
-	view := r.view(t.Cluster, r.candidates(t.Cluster, true), p)
+	view := r.view(t.Cluster, r.candidates(t.Cluster, true), p, t.Group)
 	return slices.ContainsFunc(view.IDs, func(id string) bool { return req.Fit(view.Host(id)) == placement.Reason("") })
 }

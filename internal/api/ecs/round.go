@@ -112,7 +112,7 @@ func (r *round) write(o *order, id string, p *placed) error {
 	if store.Get(r.tx, k) != nil {
 		return nil
 	}
-	t.Instance, t.Reserve, t.Constraints = p.on.Instance, p.on.Reserve, nil
+	t.Instance, t.Reserve, t.Constraints, t.Strategies = p.on.Instance, p.on.Reserve, nil, nil
 	return store.Put(r.tx, k, t)
 }
 
@@ -169,7 +169,7 @@ func (r *round) task(o *order, d *fleet.TaskDefinition, st *fleet.TaskDefinition
 	t := fleet.Task{
 		Cluster: o.cluster, Family: d.Family, Revision: d.Revision, CreatedAt: r.now, Group: group, StartedBy: o.startedBy,
 		Overrides: overrides, Reserve: reserve, Tags: tags, ReferenceID: o.referenceID, Volumes: o.volumes,
-		Constraints: o.constraints,
+		Constraints: o.constraints, Strategies: o.strategies,
 	}
 	if logs(def) {
 		t.LogMode = r.s.accountSetting(r.snap, o.caller, types.SettingNameDefaultLogDriverMode)
@@ -205,9 +205,15 @@ func (r *round) request(t *fleet.Task, d *fleet.TaskDefinition, count int) (plac
 	if err != nil {
 		return placement.Request{}, err
 	}
+	strategies, err := compileStrategies(t.Strategies)
+	if err != nil {
+		return placement.Request{}, err
+	}
 	reserve := t.Reserve
 	reserve.GPUs = nil
-	return placement.Request{Count: count, Reserve: reserve, GPUs: gpus, Attributes: need, Constraints: constraints}, nil
+	return placement.Request{
+		Count: count, Reserve: reserve, GPUs: gpus, Attributes: need, Strategies: strategies, Constraints: constraints,
+	}, nil
 }
 
 // containers gives a task's containers their ids, which follow from the task's.
@@ -300,16 +306,17 @@ func (r *round) runLane(o *order, l *lane, d *fleet.TaskDefinition, task fleet.T
 		t.Containers = containers(d, id)
 		out = append(out, placed{t, c})
 	}
-	hosts := r.candidates(o.cluster, false)
-	res := placement.Place(r.view(o.cluster, hosts, l.pool), req, r.rand, taken)
-	if res.Missing > 0 && hosts.rev != r.snap.Revision() {
+	// Strategies compare hosts, so none may be left out.
+	hosts := r.candidates(o.cluster, len(req.Strategies) > 0)
+	res := placement.Place(r.view(o.cluster, hosts, l.pool, task.Group), req, r.rand, taken)
+	if res.Missing > 0 && hosts.rev != r.snap.InstancesRevision() {
 		req.Count = res.Missing
 		// Those in memory may have been drained or deregistered meanwhile.
 		hosts = r.candidates(o.cluster, true)
 		if err := r.hasHosts(o.cluster, l); err != nil {
 			return out, err
 		}
-		res = placement.Place(r.view(o.cluster, hosts, l.pool), req, r.rand, taken)
+		res = placement.Place(r.view(o.cluster, hosts, l.pool, task.Group), req, r.rand, taken)
 	}
 	if l.waits {
 		for range res.Missing {

@@ -123,7 +123,7 @@ func TestRunTaskRefusals(t *testing.T) {
 			in.NetworkConfiguration = &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"s"}}}
 		}},
 		{"UnsupportedFeatureException", "enableExecuteCommand", func(in *sdk.RunTaskInput) { in.EnableExecuteCommand = true }},
-		{"UnsupportedFeatureException", "binpack", func(in *sdk.RunTaskInput) {
+		{"InvalidParameterException", "placementStrategy[0].field must be cpu or memory", func(in *sdk.RunTaskInput) {
 			in.PlacementStrategy = []types.PlacementStrategy{{Type: types.PlacementStrategyTypeBinpack}}
 		}},
 		{"InvalidParameterException", "group", func(in *sdk.RunTaskInput) { in.Group = aws.String("service:x") }},

@@ -82,7 +82,7 @@ func (r *round) roomFor(t *fleet.Task) (*placement.Choice, error) {
 	if err != nil {
 		return nil, err
 	}
-	view := r.view(t.Cluster, r.candidates(t.Cluster, true), poolOf(d.Definition, t.CapacityProvider))
+	view := r.view(t.Cluster, r.candidates(t.Cluster, true), poolOf(d.Definition, t.CapacityProvider), t.Group)
 	res := placement.Place(view, req, r.rand, func(placement.Choice) {})
 	if res.Missing > 0 {
 		return nil, nil
