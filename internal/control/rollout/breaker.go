@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -54,15 +55,20 @@ func (s *step) judge() {
 
 	s.weigh()
 	s.throttle = s.rounds(s.primary.ID)
-	if s.state.Rollout == types.DeploymentRolloutStateInProgress {
-		switch {
-		case s.primary.Stop != "":
-			s.fail(reasonStopped, "it was stopped by StopServiceDeployment", s.primary.Stop == types.StopServiceDeploymentStopTypeRollback, reasonRollbackAsked)
-		case s.svc.Breaker.Enabled && s.failures >= s.out.Threshold:
-			s.fail(reasonTripped, "tasks failed to start", s.svc.Breaker.Rollback, reasonRollback)
-		}
+	if s.state.Rollout == types.DeploymentRolloutStateInProgress && s.primary.Stop != "" {
+		s.fail(reasonStopped, "it was stopped by StopServiceDeployment", s.primary.Stop == types.StopServiceDeploymentStopTypeRollback, reasonRollbackAsked)
 	}
+	s.trip()
 	s.hold()
+}
+
+// trip ends PRIMARY where too many of its tasks have failed; it launches nothing.
+func (s *step) trip() {
+	if s.state.Rollout != types.DeploymentRolloutStateInProgress || !s.svc.Breaker.Enabled || s.failures < s.out.Threshold {
+		return
+	}
+	s.fail(reasonTripped, "tasks failed to start", s.svc.Breaker.Rollback, reasonRollback)
+	s.out.Launches = slices.DeleteFunc(s.out.Launches, func(l Launch) bool { return l.Deployment == s.primary.ID })
 }
 
 // weigh counts PRIMARY's failures, as those that became healthy leave them.

@@ -11,8 +11,12 @@ func (s *step) replica() {
 	if keeper != unlisted {
 		s.lean(keeper)
 	}
-	// one leaves for each that has become healthy in its place
-	s.release(s.leaving-max(0, s.desired-s.ownHealthy), keeper)
+	if s.state.Rollout == types.DeploymentRolloutStateFailed {
+		s.release(s.leaving, keeper) // what stands, stands; but for draining hosts
+	} else {
+		// one leaves for each that has become healthy in its place
+		s.release(s.leaving-max(0, s.desired-s.ownHealthy), keeper)
+	}
 	s.scaleIn()
 
 	want := 0
@@ -35,7 +39,7 @@ func (s *step) replica() {
 	if want > 0 && !s.throttled && !s.blocked(s.primary) {
 		n := min(want, s.highest-s.live)
 		if s.throttle.Rounds >= impairedAfter {
-			n = min(n, probes)
+			n = min(n, probes-s.starting())
 		}
 		s.launch(s.primary, n, "")
 	}
@@ -43,6 +47,17 @@ func (s *step) replica() {
 		s.rebalance()
 	}
 	s.tell()
+}
+
+// starting counts PRIMARY's tasks that don't run yet.
+func (s *step) starting() int {
+	n := 0
+	for _, m := range s.marks {
+		if m.class() == pending && m.is(isOwn) {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *step) launch(d *Deployment, n int, zone string) {
@@ -54,15 +69,16 @@ func (s *step) launch(d *Deployment, n int, zone string) {
 }
 
 // release stops up to n of the tasks that have to leave, the worst first, as far
-// as enough are left.
+// as enough are left. Once PRIMARY has FAILED only draining hosts' tasks leave.
 func (s *step) release(n, keeper int) {
+	stays := s.state.Rollout == types.DeploymentRolloutStateFailed
 	for class := unhealthy; class <= healthy && n > 0; class++ {
 		for i := range s.marks {
 			if n <= 0 {
 				break
 			}
 			m := s.marks[i]
-			if m.class() != class || !m.is(leaves) {
+			if m.class() != class || !m.is(leaves) || stays && s.in.Tasks[i].Host != HostDraining {
 				continue
 			}
 			if m.is(fixed) && class != unhealthy {
@@ -94,6 +110,9 @@ func (s *step) reason(i int, m mark) string {
 		return reasonScaling(s.primary.ID)
 	case m.class() == unhealthy:
 		s.event(unhealthyTask(s.svc.Name, t.ID))
+		if s.owner[i] == 0 {
+			s.failures++
+		}
 		return ReasonUnhealthy
 	}
 	return reasonDraining(s.svc.Name, t.Instance)
@@ -112,13 +131,7 @@ func (s *step) lean(keeper int) {
 // keep launches tasks of the deployment before PRIMARY, up to the minimum.
 func (s *step) keep(keeper int) {
 	d := &s.in.Deployments[keeper]
-	good := s.ownHealthy
-	for i, m := range s.marks {
-		if m.is(leaves) && m.class() > unhealthy && (m.class() > pending || int(s.owner[i]) == keeper) {
-			good++
-		}
-	}
-	n := min(s.lowest-good, s.highest-s.live)
+	n := min(s.lowest-s.standing, s.highest-s.live)
 	if n <= 0 {
 		return
 	}
@@ -129,6 +142,7 @@ func (s *step) keep(keeper int) {
 	if !s.blocked(d) {
 		s.launch(d, n, "")
 		s.kept[keeper] += n
+		s.standing += n
 	}
 }
 

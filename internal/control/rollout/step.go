@@ -33,6 +33,7 @@ func Step(in *Input) Output {
 		} else {
 			s.replica()
 		}
+		s.trip() // by the tasks that were just found unhealthy
 		s.settle()
 	}
 	s.finish()
@@ -130,8 +131,8 @@ func (s *step) stopLost() {
 
 // settle says whether the service is steady, and what that means for PRIMARY.
 func (s *step) settle() {
-	is := len(s.out.Stops) == 0 && s.launches() == 0 && s.state.Rollout != types.DeploymentRolloutStateFailed &&
-		s.leaving == 0 && s.own == s.desired && s.ownHealthy == s.desired && !s.stalled
+	is := s.launches() == 0 && s.state.Rollout != types.DeploymentRolloutStateFailed &&
+		s.leaving == 0 && (s.own == s.desired || s.own > s.desired && s.rebalances()) && s.ownHealthy >= s.desired && !s.stalled
 	if !is {
 		s.state.SteadySince = time.Time{}
 		return
@@ -147,8 +148,7 @@ func (s *step) settle() {
 	}
 }
 
-// launches counts what is launched, but for rebalancing: its attempts alone
-// disturb nothing.
+// launches counts what is launched, but for rebalancing, which disturbs nothing.
 func (s *step) launches() int {
 	n := 0
 	for i := range s.out.Launches {
@@ -167,7 +167,7 @@ func (s *step) finish() {
 	keeper := s.keeper()
 	for i := 1; i < len(s.in.Deployments); i++ {
 		d := &s.in.Deployments[i]
-		waits := i == keeper && s.state.Rollout != types.DeploymentRolloutStateCompleted
+		waits := i == keeper && s.lowest > 0 && s.state.Rollout != types.DeploymentRolloutStateCompleted
 		if d.Retired || s.kept[i] > 0 || waits || s.out.Rollback != nil {
 			continue
 		}
