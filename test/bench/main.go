@@ -10,9 +10,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -41,16 +43,34 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "bursts of each kind")
 	reads := flag.Bool("reads", false, "measure every list and describe operation on a store of full size instead")
 	times := flag.Int("times", 500, "how often to call each, with -reads")
-	profiles := flag.String("profiles", "", "a folder for CPU profiles of what is over the budget, with -reads")
+	profiles := flag.String("profiles", "", "a folder for CPU profiles: of what is over the budget, with -reads; of server and fleet under the burst, with -scale")
 	records := flag.String("records", "", "a folder to keep the store of full size in, or to find it, with -reads; its path must be short")
+	scale := flag.Bool("scale", false, "measure a server and a fleet of simulated hosts, as processes of their own, instead")
+	so := scaleOptions{}
+	flag.StringVar(&so.sizes, "hosts", "100,1000,5000", "numbers of hosts, with -scale")
+	flag.StringVar(&so.parts, "parts", strings.Join(scaleParts, ","), "what to measure, with -scale")
+	flag.StringVar(&so.dir, "dir", "dist/scale", "a folder on a disk for the server's data, with -scale")
+	flag.IntVar(&so.tasks, "tasks", 50_000, "tasks of the burst, with -scale")
+	flag.IntVar(&so.callers, "callers", 8, "callers of RunTask, with -scale")
+	flag.IntVar(&so.count, "count", 10, "tasks of each RunTask, with -scale")
+	flag.IntVar(&so.service, "service", 5000, "tasks of the service, with -scale")
+	flag.IntVar(&so.lose, "lose", 100, "hosts to lose, a third of all at most, with -scale")
+	flag.DurationVar(&so.churn, "churn", 10*time.Minute, "how long to start and stop tasks, with -scale")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	var r *report
+	var r interface {
+		print(io.Writer) error
+		write(path string) error
+	}
 	var err error
-	if *reads {
+	switch {
+	case *scale:
+		so.binary, so.profiles = *binary, *profiles
+		r, err = measureScale(ctx, so)
+	case *reads:
 		r, err = measureReads(ctx, *times, *profiles, *records)
-	} else {
+	default:
 		r, err = run(ctx, *binary, o)
 	}
 	if err == nil {

@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	scaleService = "scale"
+	// lossTag has the service replace tasks of lost hosts, after this many seconds.
+	lossTag, lossAfter = "ashore.replace-lost-after", "1"
+	serviceEvery       = 50 * time.Millisecond // of DescribeServices
+)
+
+// deploy makes the service, unless it is there, and waits until it is steady.
+func (m *scaleRun) deploy(ctx context.Context) (made bool, err error) {
+	out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: []string{scaleService}})
+	if err != nil {
+		return false, err
+	}
+	if len(out.Services) > 0 {
+		return false, nil
+	}
+	_, err = m.client.ECS.CreateService(ctx, &ecs.CreateServiceInput{
+		Cluster: aws.String(scaleCluster), ServiceName: aws.String(scaleService), TaskDefinition: aws.String(scaleFamily + ":1"),
+		DesiredCount: aws.Int32(int32(m.service)), Tags: []types.Tag{{Key: aws.String(lossTag), Value: aws.String(lossAfter)}},
+		DeploymentConfiguration: &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(100), MaximumPercent: aws.Int32(200)},
+	})
+	if err != nil {
+		return false, err
+	}
+	return true, m.steady(ctx)
+}
+
+// steady waits until the service has one deployment, completed, and all its
+// tasks run.
+func (m *scaleRun) steady(ctx context.Context) error {
+	for {
+		out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: []string{scaleService}})
+		if err != nil {
+			return err
+		}
+		if len(out.Services) == 0 {
+			return fmt.Errorf("the service is gone")
+		}
+		s := &out.Services[0]
+		if len(s.Deployments) == 1 && int(s.RunningCount) == m.service && s.PendingCount == 0 && s.Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted {
+			return nil
+		}
+		for _, d := range s.Deployments {
+			if d.RolloutState == types.DeploymentRolloutStateFailed {
+				return fmt.Errorf("deployment %s failed: %s", aws.ToString(d.Id), aws.ToString(d.RolloutStateReason))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(serviceEvery):
+		}
+	}
+}
+
+// rollout makes a service of many tasks and replaces all of them.
+func (m *scaleRun) rollout(ctx context.Context) error {
+	u, took, err := m.spent(func() error { _, err := m.deploy(ctx); return err })
+	if err != nil {
+		return err
+	}
+	m.out.add(result{What: fmt.Sprintf("service of %d tasks, made to steady", m.service), Unit: "s", Value: took.Seconds()})
+	m.addUsage("service made", u, m.service)
+	u, took, err = m.spent(func() error {
+		_, err := m.client.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{
+			Cluster: aws.String(scaleCluster), Service: aws.String(scaleService), TaskDefinition: aws.String(scaleFamily + ":2"),
+		})
+		if err != nil {
+			return err
+		}
+		return m.steady(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	m.out.add(result{What: fmt.Sprintf("full rolling deployment of %d tasks", m.service), Unit: "s", Value: took.Seconds()})
+	m.addUsage("rolling deployment", u, m.service)
+	return nil
+}
+
+// loss cuts hosts off and waits until the service's tasks run elsewhere.
+func (m *scaleRun) loss(ctx context.Context) error {
+	if _, err := m.deploy(ctx); err != nil {
+		return err
+	}
+	n := min(m.lose, m.hosts/3) // of more, it would be the network
+	on, err := m.hostsOfService(ctx)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := m.cutOff(ctx, n); err != nil {
+		return err
+	}
+	lost, err := m.disconnected(ctx, n)
+	if err != nil {
+		return err
+	}
+	seen := time.Since(began)
+	var concerned int
+	for arn := range lost {
+		concerned += on[arn]
+	}
+	for {
+		now, err := m.hostsOfService(ctx)
+		if err != nil {
+			return err
+		}
+		elsewhere := 0
+		for arn, tasks := range now {
+			if !lost[arn] {
+				elsewhere += tasks
+			}
+		}
+		if elsewhere >= m.service {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(serviceEvery):
+		}
+	}
+	took := time.Since(began)
+	m.out.add(result{What: fmt.Sprintf("%d hosts cut off, as DescribeContainerInstances shows it", n), Unit: "s", Value: seen.Seconds()})
+	m.out.add(result{What: fmt.Sprintf("their tasks (%d of %d) running elsewhere; hosts count as lost after %s s", concerned, m.service, lossAfter), Unit: "s",
+		Value: took.Seconds(), Budget: "loss time + 2 s", Met: met(took <= 3*time.Second)})
+	return nil
+}
+
+// hostsOfService counts the service's running tasks by host. Of a lost host they
+// run, as far as anybody knows.
+func (m *scaleRun) hostsOfService(ctx context.Context) (map[string]int, error) {
+	count := map[string]int{}
+	pages := ecs.NewListTasksPaginator(m.client.ECS, &ecs.ListTasksInput{
+		Cluster: aws.String(scaleCluster), ServiceName: aws.String(scaleService), DesiredStatus: types.DesiredStatusRunning,
+	})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(page.TaskArns) == 0 {
+			continue
+		}
+		out, err := m.client.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(scaleCluster), Tasks: page.TaskArns})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range out.Tasks {
+			if aws.ToString(t.LastStatus) == "RUNNING" {
+				count[aws.ToString(t.ContainerInstanceArn)]++
+			}
+		}
+	}
+	return count, nil
+}
+
+// disconnected waits until n hosts are shown so, and says which.
+func (m *scaleRun) disconnected(ctx context.Context, n int) (map[string]bool, error) {
+	for {
+		out := map[string]bool{}
+		pages := ecs.NewListContainerInstancesPaginator(m.client.ECS, &ecs.ListContainerInstancesInput{
+			Cluster: aws.String(scaleCluster), Filter: aws.String("agentConnected == false"),
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			for _, arn := range page.ContainerInstanceArns {
+				out[arn] = true
+			}
+		}
+		if len(out) >= n {
+			return out, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(serviceEvery):
+		}
+	}
+}
+
+// churning starts and stops tasks for a while, as many as there were before at
+// all times, and notes the size of database and memory as it goes.
+func (m *scaleRun) churning(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	began := time.Now()
+	var g errgroup.Group
+	var turned int
+	g.Go(func() error {
+		var live [][]string
+		for time.Since(began) < m.churn && ctx.Err() == nil {
+			arns, err := m.runTask(ctx, m.count)
+			if err != nil {
+				cancel()
+				return err
+			}
+			live = append(live, arns)
+			if len(live) < 200 { // so that those that are stopped have run
+				continue
+			}
+			for _, arn := range live[0] {
+				if _, err := m.client.ECS.StopTask(ctx, &ecs.StopTaskInput{Cluster: aws.String(scaleCluster), Task: aws.String(arn)}); err != nil {
+					cancel()
+					return err
+				}
+				turned++
+			}
+			live = live[1:]
+		}
+		return nil
+	})
+	var points []churnPoint
+	g.Go(func() error {
+		for every := max(m.churn/20, time.Second); ; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(every):
+			}
+			p, err := m.point(began)
+			if err != nil {
+				cancel()
+				return err
+			}
+			points = append(points, p)
+			if time.Since(began) >= m.churn {
+				return nil
+			}
+		}
+	})
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(os.Stderr, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "AFTER\tDATABASE, MB\tSERVER, MB\tFLEET, MB")
+	for _, p := range points {
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\n", p.after.Round(time.Second), p.database, p.server, p.fleet)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	m.out.add(result{What: fmt.Sprintf("churn for %s", m.churn), Unit: "tasks started and stopped", Value: float64(turned)})
+	if len(points) < 4 {
+		return nil
+	}
+	half, last := points[len(points)/2:], points[len(points)-1]
+	most := func(of func(churnPoint) float64) (v float64) {
+		for _, p := range half {
+			v = max(v, of(p))
+		}
+		return v
+	}
+	mid := points[len(points)/2]
+	m.out.add(result{What: "database, at half of the churn", Unit: "MB", Value: mid.database})
+	m.out.add(result{What: "database, at its end", Unit: "MB", Value: last.database})
+	m.out.add(result{What: "database, most in the second half", Unit: "MB", Value: most(func(p churnPoint) float64 { return p.database })})
+	m.out.add(result{What: "server, anonymous memory, at half of the churn", Unit: "MB", Value: mid.server})
+	m.out.add(result{What: "server, anonymous memory, at its end", Unit: "MB", Value: last.server})
+	m.out.add(result{What: "server, anonymous memory, most in the second half", Unit: "MB", Value: most(func(p churnPoint) float64 { return p.server })})
+	return nil
+}
+
+type churnPoint struct {
+	after                   time.Duration
+	database, server, fleet float64
+}
+
+func (m *scaleRun) point(began time.Time) (p churnPoint, err error) {
+	p.after = time.Since(began)
+	if p.database, err = m.database(); err != nil {
+		return p, err
+	}
+	server, err := m.server.memory()
+	if err != nil {
+		return p, err
+	}
+	fleet, err := m.fleet.memory()
+	p.server, p.fleet = server.anonymous, fleet.anonymous
+	return p, err
+}
