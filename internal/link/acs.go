@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/coder/websocket"
 	"github.com/google/uuid"
@@ -37,7 +38,7 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, why)
 		return
 	}
-	x := newSession(s, p, fleet.InstanceSession{
+	x := newSession(s, p, frontdoor.CallerFrom(r.Context()).Principal, fleet.InstanceSession{
 		Server:       s.cfg.ID,
 		Connection:   uuid.NewString(),
 		AgentVersion: q.Get("agentVersion"),
@@ -65,7 +66,7 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	// and before the agent knows of the connection, so that its inventory is
 	// younger than the reports in it.
 	baseline := s.store.Snapshot()
-	w.Header().Set(acs.ExtensionsHeader, acs.ExtensionsVersion)
+	w.Header()[acs.ExtensionsHeader] = []string{acs.ExtensionsVersion, acs.ReportsVersion}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		s.cfg.Log.Info("link: upgrade failed", "instance", p, "err", err)
@@ -121,6 +122,10 @@ func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
 		m, err := acs.Decode(data)
 		if err != nil {
 			x.log.Debug("link: frame ignored", "err", err)
+			continue
+		}
+		if r, ok := m.(*acs.ReportMessage); ok {
+			x.acknowledge(x.take(ctx, r))
 			continue
 		}
 		select {

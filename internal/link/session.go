@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/coder/websocket"
@@ -21,6 +22,7 @@ import (
 type session struct {
 	s      *Server
 	peer   peer
+	caller identity.Principal
 	id     string // the connection's
 	record fleet.InstanceSession
 	log    *slog.Logger
@@ -31,6 +33,7 @@ type session struct {
 
 	mu      sync.Mutex
 	changed map[string]struct{} // ids of tasks to look at again; guarded by mu
+	taken   []*acs.ReportAck    // to be sent; guarded by mu
 	closing *ending             // set before quit is closed; guarded by mu
 
 	// The rest belongs to the loop.
@@ -65,9 +68,9 @@ const closeWait = time.Second
 // errHungUp ends a session whose agent no longer answers.
 var errHungUp = errors.New("two heartbeats unacknowledged")
 
-func newSession(s *Server, p peer, record fleet.InstanceSession) *session {
+func newSession(s *Server, p peer, caller identity.Principal, record fleet.InstanceSession) *session {
 	return &session{
-		s: s, peer: p, id: record.Connection, record: record,
+		s: s, peer: p, caller: caller, id: record.Connection, record: record,
 		log:     s.cfg.Log.With("instance", p.String(), "connection", record.Connection),
 		in:      make(chan acs.Message, 16),
 		wake:    make(chan struct{}, 1),
@@ -164,6 +167,9 @@ func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
 // step does all that is due and returns when the next thing is.
 func (x *session) step(ctx context.Context) (next time.Time, err error) {
 	if err := x.beat(ctx, time.Now()); err != nil {
+		return next, err
+	}
+	if err := x.sendAcks(ctx); err != nil {
 		return next, err
 	}
 	x.work(ctx)

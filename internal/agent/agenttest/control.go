@@ -53,6 +53,9 @@ type Plane struct {
 	// RefuseUpgrade, if set, names the error that a websocket is refused with.
 	RefuseUpgrade func(path string) string
 	Extensions    bool
+	// Reports, if set, has reports come by the connection for orders, and answers
+	// them; nil is no answer.
+	Reports func(*acs.ReportMessage) *acs.ReportAck
 
 	mu         sync.Mutex
 	registered []map[string]any
@@ -165,7 +168,10 @@ func (p *Plane) acs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if p.Extensions {
-		w.Header().Set(acs.ExtensionsHeader, acs.ExtensionsVersion)
+		w.Header().Add(acs.ExtensionsHeader, acs.ExtensionsVersion)
+	}
+	if p.Reports != nil {
+		w.Header().Add(acs.ExtensionsHeader, acs.ReportsVersion)
 	}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
@@ -192,6 +198,17 @@ func (p *Plane) acs(w http.ResponseWriter, r *http.Request) {
 		}
 		p.news()
 		p.mu.Unlock()
+		if r, ok := m.(*acs.ReportMessage); ok {
+			if ack := p.Reports(r); ack != nil {
+				data, err := acs.Encode(ack)
+				if err == nil {
+					err = conn.Write(context.Background(), websocket.MessageText, data)
+				}
+				if err != nil {
+					return // the test has ended it
+				}
+			}
+		}
 	}
 }
 

@@ -359,13 +359,14 @@ func (e *Engine) Undelivered(arn string) {
 	}
 }
 
-// Delivered strikes a report off.
-func (e *Engine) Delivered(arn string, seq int64) {
+// Delivered strikes a report off, and tells whether the task has another.
+func (e *Engine) Delivered(arn string, seq int64) (more bool) {
 	h := e.held(arn)
 	if h == nil {
-		return
+		return false
 	}
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	t := h.task
 	t.sending = false
 	if len(t.Reports) > 0 && t.Reports[0].Seq == seq {
@@ -380,7 +381,7 @@ func (e *Engine) Delivered(arn string, seq int64) {
 		}
 		e.save(t)
 	}
-	h.mu.Unlock()
+	return len(t.Reports) > 0
 }
 
 // Unreported are the tasks with reports to deliver.

@@ -100,8 +100,13 @@ func (s *Session) serveACS(ctx context.Context, rediscover bool) (met bool, err 
 
 	line := &orders{Session: s, conn: conn, ctx: ctx}
 	defer line.wg.Wait()
-	if header.Get(acs.ExtensionsHeader) == acs.ExtensionsVersion {
+	extensions := header.Values(acs.ExtensionsHeader)
+	if slices.Contains(extensions, acs.ExtensionsVersion) {
 		line.inventory(id)
+	}
+	if slices.Contains(extensions, acs.ReportsVersion) {
+		s.outbox.attach(line)
+		defer s.outbox.detach(line)
 	}
 	life := hold(conn)
 	defer life.stop()
@@ -169,6 +174,8 @@ func (o *orders) handle(m acs.Message) {
 		o.taskManifest(m)
 	case *acs.TaskStopVerificationAck:
 		o.stopVerified(m)
+	case *acs.ReportAck:
+		o.outbox.landed(m.MessageID, m.Refused, false)
 	case *acs.StageUpdateMessage:
 		o.nack(m.ClusterArn, m.ContainerInstanceArn, m.MessageID)
 	case *acs.PerformUpdateMessage:

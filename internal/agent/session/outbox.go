@@ -8,18 +8,25 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
 // outbox delivers the engine's reports: each task's in their order, one at a
-// time, those of different tasks side by side.
+// time, those of different tasks side by side. A server that takes them by the
+// connection for orders gets many in one message, one message at a time: what
+// comes meanwhile makes up the next. Every other one is called for each.
 type outbox struct {
 	s *Session
 
 	mu     sync.Mutex
-	active map[string]bool // tasks with a worker
-	wanted []string        // tasks without one that need it
+	active map[string]bool // tasks with a report on its way
+	wanted []string        // tasks that have one to send
 	wake   chan struct{}
 	kicked chan struct{} // closed and replaced to end all back-offs
+
+	line    *orders  // the connection that takes reports, or nil
+	flight  *flight  // the message on its way by it, or nil
+	refused []string // active tasks whose report it did not take, to be called for
 }
 
 // parallelReports bounds the calls in flight.
@@ -33,6 +40,10 @@ func (o *outbox) notify(arn string) {
 	o.mu.Lock()
 	o.wanted = append(o.wanted, arn)
 	o.mu.Unlock()
+	o.poke()
+}
+
+func (o *outbox) poke() {
 	select {
 	case o.wake <- struct{}{}:
 	default:
@@ -56,15 +67,25 @@ func (o *outbox) run(ctx context.Context) {
 	}
 	for {
 		o.mu.Lock()
-		for _, arn := range o.wanted {
-			if o.active[arn] {
-				continue // its worker will see it
+		f := o.boardLocked()
+		if o.line == nil {
+			for _, arn := range o.wanted {
+				if o.active[arn] {
+					continue // its worker will see it
+				}
+				o.active[arn] = true
+				wg.Go(func() { o.deliver(ctx, arn, slots) })
 			}
-			o.active[arn] = true
+			o.wanted = nil
+		}
+		for _, arn := range o.refused {
 			wg.Go(func() { o.deliver(ctx, arn, slots) })
 		}
-		o.wanted = nil
+		o.refused = nil
 		o.mu.Unlock()
+		if f != nil {
+			f.line.send(f.message())
+		}
 		select {
 		case <-o.wake:
 		case <-ctx.Done():
@@ -156,6 +177,14 @@ type binding struct {
 	Protocol      string `json:"protocol"`
 }
 
+func bindingOf(p runtime.Port) binding {
+	b := binding{BindIP: p.HostIP, ContainerPort: p.ContainerPort, HostPort: p.HostPort, Protocol: p.Protocol}
+	if b.BindIP == "" {
+		b.BindIP = "0.0.0.0"
+	}
+	return b
+}
+
 // submit makes the call.
 func (s *Session) submit(ctx context.Context, r engine.Report) error {
 	in := submitInput{
@@ -167,11 +196,7 @@ func (s *Session) submit(ctx context.Context, r engine.Report) error {
 			ContainerName: c.Name, RuntimeID: c.RuntimeID, Status: c.Status, ExitCode: c.ExitCode, ImageDigest: c.Digest, Reason: c.Reason,
 		}
 		for _, p := range c.Ports {
-			b := binding{BindIP: p.HostIP, ContainerPort: p.ContainerPort, HostPort: p.HostPort, Protocol: p.Protocol}
-			if b.BindIP == "" {
-				b.BindIP = "0.0.0.0"
-			}
-			change.NetworkBindings = append(change.NetworkBindings, b)
+			change.NetworkBindings = append(change.NetworkBindings, bindingOf(p))
 		}
 		in.Containers = append(in.Containers, change)
 	}

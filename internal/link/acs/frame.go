@@ -7,7 +7,7 @@ import (
 )
 
 // ExtensionsHeader in the upgrade's response says which extensions the server
-// knows; ExtensionsVersion is its value today.
+// knows; ExtensionsVersion is its first value, ReportsVersion a further one.
 const (
 	ExtensionsHeader  = "Ashore-Extensions"
 	ExtensionsVersion = "1"
@@ -54,6 +54,8 @@ var byName = func() map[string]func() Message {
 		func() Message { return new(CloseMessage) },
 		func() Message { return new(ErrorMessage) },
 		func() Message { return new(InventoryMessage) },
+		func() Message { return new(ReportMessage) },
+		func() Message { return new(ReportAck) },
 	}
 	m := make(map[string]func() Message, len(makers))
 	for _, f := range makers {

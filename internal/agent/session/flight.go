@@ -1,0 +1,138 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// flight is a message with reports on its way to the server.
+type flight struct {
+	id      string
+	line    *orders
+	reports []engine.Report // one a task
+	late    *time.Timer
+}
+
+// flightTimeout is how long the answer may take: as long as a call.
+const flightTimeout = callTimeout
+
+// attach lets reports go by a connection.
+func (o *outbox) attach(line *orders) {
+	o.mu.Lock()
+	o.line = line
+	o.mu.Unlock()
+	o.poke()
+}
+
+// detach ends that. What is on its way may have arrived or not: it goes again,
+// which does no harm.
+func (o *outbox) detach(line *orders) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.line != line {
+		return
+	}
+	o.line = nil
+	if f := o.flight; f != nil {
+		f.late.Stop()
+		o.flight = nil
+		for i := range f.reports {
+			arn := f.reports[i].TaskArn
+			o.s.cfg.Engine.Undelivered(arn)
+			delete(o.active, arn)
+			o.wanted = append(o.wanted, arn)
+		}
+	}
+	o.poke()
+}
+
+// boardLocked makes up the next message, unless one is on its way.
+func (o *outbox) boardLocked() *flight {
+	if o.line == nil || o.flight != nil || len(o.wanted) == 0 {
+		return nil
+	}
+	f := &flight{id: uuid.NewString(), line: o.line}
+	n := 0
+	for ; n < len(o.wanted) && len(f.reports) < acs.MaxReports; n++ {
+		arn := o.wanted[n]
+		if o.active[arn] {
+			continue // who has its report on the way will see that there is more
+		}
+		if r, ok := o.s.cfg.Engine.Next(arn); ok {
+			o.active[arn] = true
+			f.reports = append(f.reports, r)
+		}
+	}
+	if o.wanted = o.wanted[n:]; len(o.wanted) == 0 {
+		o.wanted = nil
+	}
+	if len(f.reports) == 0 {
+		return nil
+	}
+	f.late = time.AfterFunc(flightTimeout, func() {
+		o.s.log.Warn("reports were not acknowledged, submitting them one by one", "reports", len(f.reports))
+		o.landed(f.id, nil, true)
+	})
+	o.flight = f
+	return f
+}
+
+// landed takes the server's answer: what it refused, or everything, is to be
+// submitted by calls.
+func (o *outbox) landed(id string, refused []string, all bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f := o.flight
+	if f == nil || f.id != id {
+		return
+	}
+	f.late.Stop()
+	o.flight = nil
+	for i := range f.reports {
+		r := &f.reports[i]
+		if all || slices.Contains(refused, r.TaskArn) {
+			o.refused = append(o.refused, r.TaskArn)
+			continue
+		}
+		// A report that comes now finds the task either still active, and is
+		// seen here, or active no more, and is seen by the next message.
+		if o.s.cfg.Engine.Delivered(r.TaskArn, r.Seq) {
+			o.wanted = append(o.wanted, r.TaskArn)
+		}
+		delete(o.active, r.TaskArn)
+	}
+	o.poke()
+}
+
+func (f *flight) message() *acs.ReportMessage {
+	id := f.line.Identity()
+	m := &acs.ReportMessage{MessageID: f.id, ClusterArn: id.Cluster, ContainerInstanceArn: id.InstanceArn, Reports: make([]acs.TaskReport, len(f.reports))}
+	for i := range f.reports {
+		r := &f.reports[i]
+		t := acs.TaskReport{
+			TaskArn: r.TaskArn, Status: r.Status, Reason: r.Reason,
+			PullStartedAt: acs.MillisOf(r.PullStartedAt), PullStoppedAt: acs.MillisOf(r.PullStoppedAt), ExecutionStoppedAt: acs.MillisOf(r.ExecutionStoppedAt),
+		}
+		for _, c := range r.Containers {
+			cr := acs.ContainerReport{ContainerName: c.Name, RuntimeID: c.RuntimeID, Status: c.Status, ImageDigest: c.Digest, Reason: c.Reason}
+			if c.ExitCode != nil {
+				code := int32(*c.ExitCode)
+				cr.ExitCode = &code
+			}
+			for _, p := range c.Ports {
+				b := bindingOf(p)
+				cr.NetworkBindings = append(cr.NetworkBindings, acs.NetworkBinding{
+					BindIP: b.BindIP, ContainerPort: int32(b.ContainerPort), HostPort: int32(b.HostPort), Protocol: b.Protocol,
+				})
+			}
+			t.Containers = append(t.Containers, cr)
+		}
+		m.Reports[i] = t
+	}
+	return m
+}

@@ -1,0 +1,158 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// reportsPerCommit keeps a transaction within etcd's default of 128 comparisons:
+// a report has three at most, an instance that ends with it two more.
+const reportsPerCommit = 30
+
+// take stores what the agent says of its tasks and returns the answer, when the
+// store has committed. It runs in the reader: an agent has one such message under
+// way. What it can't take it refuses: the agent then submits it by the call, which
+// says why, or tries for as long as it takes.
+func (x *session) take(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck {
+	ack := &acs.ReportAck{MessageID: m.MessageID}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	var all []taken
+	seen := make(map[string]bool, len(m.Reports))
+	for i := range m.Reports {
+		r := &m.Reports[i]
+		t, ok := x.statement(r)
+		if !ok || seen[t.id] || i >= acs.MaxReports {
+			ack.Refused = append(ack.Refused, r.TaskArn)
+			continue
+		}
+		seen[t.id] = true
+		all = append(all, t)
+	}
+	for len(all) > 0 {
+		n := min(len(all), reportsPerCommit)
+		err := x.commit(ctx, all[:n], now)
+		if errors.Is(err, errOneByOne) {
+			n = 1
+			err = x.commit(ctx, all[:1], now)
+		}
+		if err != nil {
+			x.log.Warn("link: reports not taken", "reports", n, "err", err)
+			for _, t := range all[:n] {
+				ack.Refused = append(ack.Refused, t.arn)
+			}
+		}
+		all = all[n:]
+	}
+	return ack
+}
+
+// taken is a report that is well formed.
+type taken struct {
+	arn, id string
+	say     report.Statement
+}
+
+// errOneByOne: of an instance that ends with its last task each end must see the
+// one before.
+var errOneByOne = errors.New("the instance is deregistering")
+
+// errNotOurs refuses a host that speaks for what is another's.
+var errNotOurs = errors.New("the task or instance is not the caller's")
+
+// commit writes some reports in one transaction. A task that is no more takes
+// none.
+func (x *session) commit(ctx context.Context, list []taken, now time.Time) error {
+	return update(ctx, x.s.store, func(tx *store.Tx) error {
+		snap := tx.Snapshot()
+		inst := snap.Instance(x.peer.cluster, x.peer.id)
+		// The upgrade was authorized by the same; what is written rests on what
+		// this transaction sees.
+		if x.caller.Kind == identity.Host && (inst == nil || inst.Principal != x.caller.ARN) {
+			return errNotOurs
+		}
+		if len(list) > 1 && inst != nil && inst.Status == fleet.InstanceDeregistering {
+			return errOneByOne
+		}
+		for i := range list {
+			t := snap.Task(x.peer.cluster, list[i].id)
+			if t == nil {
+				continue
+			}
+			if t.Instance != x.peer.id {
+				return errNotOurs
+			}
+			d, _ := snap.TaskDefinition(t.Family, t.Revision)
+			next := report.Apply(t, d, list[i].say, now)
+			if next == nil {
+				continue
+			}
+			if err := report.Put(tx, t, next); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// statement reads a report of one of this instance's tasks.
+func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
+	cluster, id, ok := taskOf(x.s.site, x.peer, r.TaskArn)
+	if !ok || cluster != x.peer.cluster || !fleet.IsID(id) {
+		return t, false // of before the host moved, say
+	}
+	status := fleet.TaskStatus(r.Status)
+	if status.Order() == 0 {
+		return t, false
+	}
+	t = taken{arn: r.TaskArn, id: id, say: report.Statement{
+		Status: status, Reason: r.Reason,
+		PullStarted: r.PullStartedAt.Time(), PullStopped: r.PullStoppedAt.Time(), ExecutionStopped: r.ExecutionStoppedAt.Time(),
+		Containers: make([]types.ContainerStateChange, len(r.Containers)),
+	}}
+	for i := range r.Containers {
+		c := &r.Containers[i]
+		change := types.ContainerStateChange{
+			ContainerName: &c.ContainerName, Status: &c.Status, RuntimeId: &c.RuntimeID, ExitCode: c.ExitCode,
+			ImageDigest: &c.ImageDigest, Reason: &c.Reason,
+		}
+		for j := range c.NetworkBindings {
+			b := &c.NetworkBindings[j]
+			change.NetworkBindings = append(change.NetworkBindings, types.NetworkBinding{
+				BindIP: aws.String(b.BindIP), ContainerPort: aws.Int32(b.ContainerPort), HostPort: aws.Int32(b.HostPort),
+				Protocol: types.TransportProtocol(b.Protocol),
+			})
+		}
+		t.say.Containers[i] = change
+	}
+	return t, true
+}
+
+// acknowledge has the loop send an answer.
+func (x *session) acknowledge(a *acs.ReportAck) {
+	x.mu.Lock()
+	x.taken = append(x.taken, a)
+	x.mu.Unlock()
+	x.mark("")
+}
+
+func (x *session) sendAcks(ctx context.Context) error {
+	x.mu.Lock()
+	list := x.taken
+	x.taken = nil
+	x.mu.Unlock()
+	for _, a := range list {
+		if err := x.send(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}

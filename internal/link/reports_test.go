@@ -1,0 +1,125 @@
+package link
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/coder/websocket"
+)
+
+func reportOf(arn string, status fleet.TaskStatus) acs.TaskReport {
+	return acs.TaskReport{TaskArn: arn, Status: string(status), Containers: []acs.ContainerReport{{ContainerName: "main", RuntimeID: "r", Status: string(status)}}}
+}
+
+// say sends reports and returns who was refused, once the server has answered.
+func (a *agent) say(id string, list ...acs.TaskReport) []string {
+	a.t.Helper()
+	a.send(&acs.ReportMessage{MessageID: id, Reports: list})
+	ack := next[*acs.ReportAck](a)
+	if ack.MessageID != id {
+		a.t.Fatalf("the answer is to %q, not to %q", ack.MessageID, id)
+	}
+	slices.Sort(ack.Refused)
+	return ack.Refused
+}
+
+// withContainer is task with a container, so that there is something to report.
+func withContainer(t testing.TB, st *store.Store, instance string) string {
+	t.Helper()
+	id := fleet.NewID()
+	put(t, st, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: instance, Family: "f", Revision: 1,
+		Containers: []fleet.TaskContainer{{Name: "main", ID: "x"}}})
+	return id
+}
+
+func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	s.caller = identity.Principal{Kind: identity.Host, ARN: "host-" + inst}
+	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceActive, Principal: s.caller.ARN})
+	a := connect(t, s, inst, manners{})
+	var list []acs.TaskReport
+	var ids []string
+	for range 2*reportsPerCommit + 5 {
+		id := withContainer(t, st, inst)
+		ids = append(ids, id)
+		list = append(list, reportOf(site.TaskARN("c", id), fleet.TaskRunning))
+	}
+	list = append(list, reportOf(site.TaskARN("c", fleet.NewID()), fleet.TaskStopped)) // no more, so done with
+	if refused := a.say("1", list...); len(refused) != 0 {
+		t.Errorf("refused: %v", refused)
+	}
+	for _, id := range ids {
+		if r := st.Snapshot().Task("c", id).Report; r == nil || r.Status != fleet.TaskRunning || r.Containers[0].RuntimeID != "r" || r.Version != 1 {
+			t.Fatalf("%s: %+v", id, r)
+		}
+	}
+	// Once more, as after a lost answer: nothing changes. Nor does what comes late.
+	first := site.TaskARN("c", ids[0])
+	a.say("2", reportOf(first, fleet.TaskStopped))
+	a.say("3", list[0])
+	if r := st.Snapshot().Task("c", ids[0]).Report; r.Status != fleet.TaskStopped {
+		t.Errorf("%+v", r)
+	}
+	if r := st.Snapshot().Task("c", ids[1]).Report; r.Version != 1 {
+		t.Errorf("%+v", r)
+	}
+
+	// What is not this host's, or not in order, is refused and not stored; the
+	// rest is.
+	other := withContainer(t, st, instance(t, st))
+	foreign, mine := site.TaskARN("c", other), site.TaskARN("c", ids[2])
+	elsewhere := site.TaskARN("d", fleet.NewID())
+	odd := acs.TaskReport{TaskArn: site.TaskARN("c", ids[3]), Status: "FLYING"}
+	want := []string{elsewhere, odd.TaskArn, mine}
+	slices.Sort(want)
+	if refused := a.say("4", reportOf(mine, fleet.TaskStopped), reportOf(mine, fleet.TaskRunning), reportOf(elsewhere, fleet.TaskRunning), odd); !slices.Equal(refused, want) {
+		t.Errorf("refused: %v, want %v", refused, want)
+	}
+	if r := st.Snapshot().Task("c", ids[2]).Report; r.Status != fleet.TaskStopped {
+		t.Errorf("%+v", r)
+	}
+	if refused := a.say("5", reportOf(foreign, fleet.TaskRunning)); !slices.Equal(refused, []string{foreign}) {
+		t.Errorf("refused: %v", refused)
+	}
+	if r := st.Snapshot().Task("c", other).Report; r != nil {
+		t.Errorf("a host has reported another's task: %+v", r)
+	}
+	// The instance becomes another principal's: the connection that is still
+	// there speaks for it no more.
+	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceActive, Principal: "somebody"})
+	last := site.TaskARN("c", ids[4])
+	if refused := a.say("6", reportOf(last, fleet.TaskStopped)); !slices.Equal(refused, []string{last}) {
+		t.Errorf("refused: %v", refused)
+	}
+}
+
+// The last reports of an instance that is deregistering come in one message.
+func TestReportsInOneMessageEndADeregistration(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	var list []acs.TaskReport
+	for range 3 {
+		id := withContainer(t, st, inst)
+		submit(t, st, id, fleet.TaskRunning)
+		stop(t, st, id)
+		list = append(list, reportOf(site.TaskARN("c", id), fleet.TaskStopped))
+	}
+	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceDeregistering})
+	a := connect(t, s, inst, manners{})
+	a.send(&acs.ReportMessage{MessageID: "1", Reports: list})
+	if err := a.ended(); websocket.CloseStatus(err) != closeRefused {
+		t.Errorf("ended with %v", err)
+	}
+	if i := st.Snapshot().Instance("c", inst); i.Status != fleet.InstanceInactive {
+		t.Errorf("the instance is %s", i.Status)
+	}
+}
