@@ -26,6 +26,7 @@ type commands struct {
 
 	Env       envCommand       `cmd:"" help:"Print what points your shell's aws at Ashore."`
 	Configure configureCommand `cmd:"" help:"Add a profile to the AWS tools' files."`
+	Events    eventsCommand    `cmd:"" help:"Print what happens, as ECS's events."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 

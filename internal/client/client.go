@@ -71,40 +71,55 @@ func (c *Client) CreateHostCredentials(ctx context.Context, name string) (HostCr
 	return out, err
 }
 
-func (c *Client) call(ctx context.Context, operation string, in, out any) error {
+// send makes a signed call by h. The answer's body, of a call that was not
+// refused, is the caller's to close.
+func (c *Client) send(ctx context.Context, h *http.Client, operation string, in any) (*http.Response, error) {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.admin.Endpoint+"/", bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", target+"."+operation)
 	sum := sha256.Sum256(body)
 	key := aws.Credentials{AccessKeyID: c.admin.AccessKeyID, SecretAccessKey: c.admin.SecretAccessKey}
 	if err := v4.NewSigner().SignHTTP(ctx, key, req, hex.EncodeToString(sum[:]), signingName, c.admin.Region, time.Now()); err != nil {
-		return err
+		return nil, err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := h.Do(req)
 	if err != nil {
-		return fmt.Errorf("%s: %w", operation, err)
+		return nil, fmt.Errorf("%s: %w", operation, err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", operation, err)
+	}
+	var e struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(answer, &e) != nil || e.Type == "" {
+		return nil, fmt.Errorf("%s: status %s: %.200s", operation, resp.Status, answer)
+	}
+	return nil, &Error{Operation: operation, Code: e.Type[strings.LastIndexByte(e.Type, '#')+1:], Message: e.Message}
+}
+
+func (c *Client) call(ctx context.Context, operation string, in, out any) error {
+	resp, err := c.send(ctx, c.http, operation, in)
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		var e struct {
-			Type    string `json:"__type"`
-			Message string `json:"message"`
-		}
-		if json.Unmarshal(answer, &e) != nil || e.Type == "" {
-			return fmt.Errorf("%s: status %s: %.200s", operation, resp.Status, answer)
-		}
-		return &Error{Operation: operation, Code: e.Type[strings.LastIndexByte(e.Type, '#')+1:], Message: e.Message}
 	}
 	return json.Unmarshal(answer, out)
 }

@@ -84,8 +84,8 @@ func isHandler(t reflect.Type) bool {
 		t.In(0) == contextT && isStructPointer(t.In(1)) && isStructPointer(t.Out(0)) && t.Out(1) == errorT
 }
 
-// run decodes body, authorizes, calls the handler and encodes its answer.
-func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) ([]byte, error) {
+// run decodes body, authorizes, calls the handler and returns its answer.
+func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) (any, error) {
 	in := reflect.New(op.in)
 	if len(body) > 0 { // nothing at all means no members
 		if err := json11.Unmarshal(body, in.Interface()); err != nil {
@@ -129,7 +129,7 @@ func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) 
 	if err, _ := res[1].Interface().(error); err != nil {
 		return nil, err
 	}
-	return json11.Marshal(res[0].Interface())
+	return res[0].Interface(), nil
 }
 
 func (s *Server) authorize(ctx context.Context, c Caller, action string, resources []string) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ashore/ashore/internal/aws/json11"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/identity"
 )
@@ -95,7 +96,14 @@ func (x *exchange) answer() error {
 	defer x.s.calls.RUnlock()
 	ctx, cancel := context.WithTimeout(WithCaller(x.r.Context(), caller), x.s.cfg.HandlerTimeout)
 	defer cancel()
-	answer, err := x.s.run(ctx, op, caller, body)
+	out, err := x.s.run(ctx, op, caller, body)
+	if err != nil {
+		return err
+	}
+	if st, ok := out.(Stream); ok {
+		return x.stream(st)
+	}
+	answer, err := json11.Marshal(out)
 	if err != nil {
 		return err
 	}

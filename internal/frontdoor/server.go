@@ -73,6 +73,11 @@ type Server struct {
 	// calls is held for reading while an operation runs, so that shutdown can
 	// wait for all of them.
 	calls sync.RWMutex
+
+	// ending ends when the server is to stop: streams end then, so that nobody
+	// waits for them.
+	ending context.Context
+	end    context.CancelFunc
 }
 
 // New checks cfg and the services' declarations.
@@ -101,6 +106,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.HandlerTimeout = time.Minute
 	}
 	s := &Server{cfg: cfg, services: map[string]*service{}, mounts: map[string]http.Handler{}}
+	s.ending, s.end = context.WithCancel(context.Background())
 	var names []string
 	var errs []error
 	for _, decl := range cfg.Services {
@@ -146,6 +152,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		return errors.Join(err, srv.Close())
 	case <-ctx.Done():
 	}
+	s.end()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	err := srv.Shutdown(grace)

@@ -1,10 +1,11 @@
 // Package ashore answers Ashore's own API, beside ECS's and outside its shapes:
-// what an installation is, and the credentials of its hosts.
+// what an installation is, the credentials of its hosts, and what happens in it.
 package ashore
 
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
@@ -25,11 +26,12 @@ type Service struct {
 	store   *store.Store
 	sealer  *seal.Sealer
 	version string
+	streams atomic.Int32 // that run
 }
 
 // New returns the API over st. version is the program's.
 func New(st *store.Store, sealer *seal.Sealer, version string) *Service {
-	return &Service{st, sealer, version}
+	return &Service{store: st, sealer: sealer, version: version}
 }
 
 // Frontdoor declares the service to the front door.
@@ -40,6 +42,9 @@ func (s *Service) Frontdoor() frontdoor.Service {
 			"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
 			"CreateHostCredentials": frontdoor.Op("ashore:CreateHostCredentials", func(_ context.Context, _ frontdoor.Caller, in *CreateHostCredentialsInput) []string {
 				return []string{identity.HostARN(s.store.Site(), in.Name)}
+			}),
+			"StreamEvents": frontdoor.Op("ashore:StreamEvents", func(_ context.Context, _ frontdoor.Caller, in *StreamEventsInput) []string {
+				return s.eventResources(in)
 			}),
 		},
 	}

@@ -1,0 +1,195 @@
+package ashore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/events"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/aws/smithy-go"
+)
+
+const (
+	// maxStreams is how many streams of events one server serves at once.
+	maxStreams = 100
+	// heartbeat is how long a stream is silent at most.
+	heartbeat = 5 * time.Second
+)
+
+// StreamEventsInput says which events are wanted. A service or a task is one of
+// the cluster's, which is default unless named. Without all three everything is
+// told.
+type StreamEventsInput struct {
+	Cluster     string   `json:"cluster"`
+	Service     string   `json:"service"`
+	Task        string   `json:"task"`
+	DetailTypes []string `json:"detailTypes"`
+	// After is the revision that the caller has heard of already. Nil means: with
+	// Follow, what happens from now on; without it, all that is still known.
+	After  *int64 `json:"after"`
+	Follow bool   `json:"follow"` // go on with what is yet to happen
+}
+
+// EventLine is a line of a stream of events. One without events, gap or end says
+// only that the stream has come as far as Revision, and that the server is there.
+type EventLine struct {
+	Revision int64          `json:"revision"`      // a stream after this revision goes on from here
+	Gap      *events.Gap    `json:"gap,omitempty"` // what the stream could not tell
+	Events   []events.Event `json:"events,omitempty"`
+	End      bool           `json:"end,omitempty"` // all is told that was asked for
+}
+
+// EventStream answers StreamEvents.
+type EventStream struct {
+	service *Service
+	events  *events.Stream
+	until   int64 // revision; 0: no end
+}
+
+// StreamEvents tells what happens.
+func (s *Service) StreamEvents(ctx context.Context, in *StreamEventsInput) (*EventStream, error) {
+	f, err := s.eventFilter(in)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var after int64
+	switch {
+	case in.After == nil && in.Follow:
+		after = snap.Revision()
+	case in.After == nil:
+		after = s.store.OldestMoment()
+	case *in.After < 0 || *in.After > snap.Revision():
+		return nil, invalid("after must be a revision of this installation, from 0 to %d, not %d.", snap.Revision(), *in.After)
+	default:
+		after = *in.After
+	}
+	out := &EventStream{service: s, events: events.Follow(s.store, after, f)}
+	if !in.Follow {
+		out.until = snap.Revision()
+	}
+	return out, nil
+}
+
+func invalid(format string, args ...any) error {
+	return &smithy.GenericAPIError{Code: "InvalidParameterException", Fault: smithy.FaultClient, Message: fmt.Sprintf(format, args...)}
+}
+
+func (s *Service) eventFilter(in *StreamEventsInput) (events.Filter, error) {
+	f := events.Filter{DetailTypes: in.DetailTypes}
+	for _, d := range in.DetailTypes {
+		if !slices.Contains(events.DetailTypes, d) {
+			return f, invalid("detailTypes: %q is none of %s.", d, strings.Join(events.DetailTypes, ", "))
+		}
+	}
+	if in.Service != "" && in.Task != "" {
+		return f, invalid("service and task can not be given together.")
+	}
+	if in.Cluster == "" && in.Service == "" && in.Task == "" {
+		return f, nil
+	}
+	var ok bool
+	if f.Cluster, ok = s.store.Site().ClusterName(in.Cluster); !ok {
+		return f, invalid("cluster: %q is no cluster of this installation.", in.Cluster)
+	}
+	if in.Service != "" {
+		if f.Service, ok = s.store.Site().MemberID("service", f.Cluster, in.Service); !ok {
+			return f, invalid("service: %q is no service of the cluster %s.", in.Service, f.Cluster)
+		}
+	}
+	if in.Task != "" {
+		if f.Task, ok = s.store.Site().MemberID("task", f.Cluster, in.Task); !ok || !fleet.IsID(f.Task) {
+			return f, invalid("task: %q is no task of the cluster %s.", in.Task, f.Cluster)
+		}
+	}
+	return f, nil
+}
+
+// eventResources are what a stream tells of: all, a cluster, or one of its
+// services or tasks.
+func (s *Service) eventResources(in *StreamEventsInput) []string {
+	f, err := s.eventFilter(in)
+	site := s.store.Site()
+	switch {
+	case err != nil || f.Cluster == "":
+		return nil
+	case f.Service != "":
+		return []string{site.ServiceARN(f.Cluster, f.Service)}
+	case f.Task != "":
+		return []string{site.TaskARN(f.Cluster, f.Task)}
+	}
+	return []string{site.ClusterARN(f.Cluster)}
+}
+
+var _ frontdoor.Stream = (*EventStream)(nil)
+
+// Stream sends an EventLine for each revision with events, and one in between
+// where nothing happens.
+func (st *EventStream) Stream(ctx context.Context, send func([]byte) error) error {
+	if st.service.streams.Add(1) > maxStreams {
+		st.service.streams.Add(-1)
+		return &smithy.GenericAPIError{Code: "LimitExceededException", Fault: smithy.FaultClient,
+			Message: fmt.Sprintf("This server serves %d streams of events already.", maxStreams)}
+	}
+	defer st.service.streams.Add(-1)
+	line := func(l EventLine) error {
+		b, err := json.Marshal(l)
+		if err != nil {
+			return err
+		}
+		return send(b)
+	}
+	// Said at once: the caller knows that it is heard, and from where on.
+	if err := line(EventLine{Revision: st.events.Position()}); err != nil {
+		return err
+	}
+	for {
+		if st.until > 0 && st.events.Position() >= st.until {
+			return line(EventLine{Revision: st.events.Position(), End: true})
+		}
+		b, err := st.next(ctx)
+		if err != nil {
+			return err
+		}
+		if b.Gap != nil {
+			if err := line(EventLine{Revision: b.Gap.Through, Gap: b.Gap}); err != nil {
+				return err
+			}
+		}
+		for _, r := range b.Revisions {
+			if st.until > 0 && r.Revision > st.until {
+				break
+			}
+			if err := line(EventLine{Revision: r.Revision, Events: r.Events}); err != nil {
+				return err
+			}
+		}
+		if err := line(EventLine{Revision: b.Through}); err != nil {
+			return err
+		}
+	}
+}
+
+// next returns an empty batch where nothing happens for a while.
+func (st *EventStream) next(ctx context.Context) (events.Batch, error) {
+	patience := heartbeat
+	if st.until > 0 {
+		patience = 0 // it is all there already
+	}
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	b, err := st.events.Next(wait)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return events.Batch{Through: st.events.Position()}, nil
+	}
+	return b, err
+}

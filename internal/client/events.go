@@ -1,0 +1,116 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// EventsInput says which events are wanted; see StreamEvents of the API.
+type EventsInput struct {
+	Cluster     string   `json:"cluster,omitempty"`
+	Service     string   `json:"service,omitempty"`
+	Task        string   `json:"task,omitempty"`
+	DetailTypes []string `json:"detailTypes,omitempty"`
+	After       *int64   `json:"after,omitempty"`
+	Follow      bool     `json:"follow,omitempty"`
+}
+
+// EventLine is a line of the answer.
+type EventLine struct {
+	Revision int64             `json:"revision"`
+	Gap      *EventGap         `json:"gap"`
+	Events   []json.RawMessage `json:"events"`
+	End      bool              `json:"end"`
+}
+
+// EventGap is what the stream could not tell: the revisions after After up to
+// Through.
+type EventGap struct{ After, Through int64 }
+
+const (
+	// silence is how long a server says nothing before it counts as gone: it says
+	// something every five seconds.
+	silence = 20 * time.Second
+	// maxBackoff is the longest time between two tries to reach a server.
+	maxBackoff = 5 * time.Second
+)
+
+// Events calls each for every line until ctx ends, or all is told where In does
+// not follow. A connection that ends is replaced by one that goes on where it
+// ended; note hears of it. A refusal ends it all.
+func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine) error, note func(error)) error {
+	wait := 100 * time.Millisecond
+	for {
+		ended, err := c.events(ctx, &in, func(l EventLine) error {
+			wait = 100 * time.Millisecond
+			if err := each(l); err != nil {
+				return &consumerError{err}
+			}
+			in.After = &l.Revision
+			return nil
+		})
+		var refused *Error
+		var consumer *consumerError
+		switch {
+		case ended:
+			return nil
+		case errors.As(err, &consumer):
+			return consumer.error
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &refused) && refused.Code != "LimitExceededException" && refused.Code != "ServerException":
+			return refused
+		case err != nil:
+			note(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+		wait = min(2*wait, maxBackoff)
+	}
+}
+
+// consumerError is an error of who listens, not of the connection.
+type consumerError struct{ error }
+
+// events reads one connection's lines.
+func (c *Client) events(ctx context.Context, in *EventsInput, each func(EventLine) error) (ended bool, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watchdog := time.AfterFunc(silence, func() { cancel(errors.New("the server has gone silent")) })
+	defer watchdog.Stop()
+	resp, err := c.send(ctx, &http.Client{Transport: c.http.Transport}, "StreamEvents", in)
+	if err != nil {
+		return false, errors.Join(err, context.Cause(ctx))
+	}
+	defer resp.Body.Close()
+	for r := bufio.NewReader(resp.Body); ; {
+		line, err := r.ReadBytes('\n')
+		switch {
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return false, nil // the server ends streams that are old
+		case err != nil:
+			if cause := context.Cause(ctx); cause != nil {
+				err = cause
+			}
+			return false, fmt.Errorf("StreamEvents: %w", err)
+		}
+		watchdog.Reset(silence)
+		var l EventLine
+		if err := json.Unmarshal(line, &l); err != nil {
+			return false, fmt.Errorf("StreamEvents: %w", err)
+		}
+		if err := each(l); err != nil || l.End {
+			return l.End, err
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package events
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// A detail is an event's detail: members by name. Its values are strings,
+// numbers, booleans, times, nil for null, and lists and structures of the SDK.
+type detail map[string]any
+
+// detailOf gives a structure of the SDK the form that events have: as the API
+// answers it, but with times as text, and members by name.
+func detailOf(v any) detail {
+	d, ok := plain(reflect.ValueOf(v)).(detail)
+	if !ok {
+		panic(fmt.Sprintf("events: %T is no structure", v))
+	}
+	return d
+}
+
+func (d detail) encode() json.RawMessage {
+	b, err := json.Marshal(plain(reflect.ValueOf(d))) // maps come in the order of their keys
+	if err != nil {
+		panic(fmt.Sprintf("events: a detail that can't be encoded: %v", err)) // only plain values are in it
+	}
+	return b
+}
+
+// timeForm is how ECS's events write times within the detail.
+const timeForm = "2006-01-02T15:04:05.000Z"
+
+var timeT = reflect.TypeFor[time.Time]()
+
+// plain returns v as a tree of details, lists and scalars; absent members are
+// left out.
+func plain(v reflect.Value) any {
+	switch {
+	case !v.IsValid():
+		return nil
+	case v.Type() == timeT:
+		return v.Interface().(time.Time).UTC().Format(timeForm)
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		return plain(v.Elem())
+	case reflect.Struct:
+		if r, ok := v.Interface().(types.Resource); ok {
+			return resource(r)
+		}
+		out := detail{}
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if name, ok := json11.Name(v.Type(), f); ok && !absent(v.Field(i)) {
+				out[name] = plain(v.Field(i))
+			}
+		}
+		return out
+	case reflect.Map:
+		out := detail{}
+		for _, k := range v.MapKeys() {
+			out[k.String()] = plain(v.MapIndex(k))
+		}
+		return out
+	case reflect.Slice:
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = plain(v.Index(i))
+		}
+		return out
+	}
+	return v.Interface()
+}
+
+// absent says whether a member is left out: where it is not set, and empty enums.
+func absent(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
+		return v.IsNil()
+	case reflect.String:
+		return v.Len() == 0 && v.Type() != reflect.TypeFor[string]()
+	}
+	return false
+}
+
+// resource has, in events, the value of its type alone.
+func resource(r types.Resource) detail {
+	d := detail{"name": aws.ToString(r.Name), "type": aws.ToString(r.Type)}
+	switch aws.ToString(r.Type) {
+	case "INTEGER":
+		d["integerValue"] = r.IntegerValue
+	case "LONG":
+		d["longValue"] = r.LongValue
+	case "DOUBLE":
+		d["doubleValue"] = r.DoubleValue
+	case "STRINGSET":
+		d["stringSetValue"] = append([]string{}, r.StringSetValue...)
+	}
+	return d
+}
+
+// without takes members away.
+func (d detail) without(names ...string) detail {
+	maps.DeleteFunc(d, func(name string, _ any) bool { return slices.Contains(names, name) })
+	return d
+}

@@ -1,0 +1,87 @@
+// Package events tells what happens in an installation in the shapes that
+// Amazon ECS sends to EventBridge: the one place where changes become events.
+//
+//	store.Moment ── Of ──► events of one change, by data alone
+//	store.Chronicle ── Stream ──► batches for a consumer, from a revision on
+//
+// An event's id, version and detail follow from the change and its revision, so
+// that every server tells the same. Its time is when the server that tells it
+// has seen the change.
+package events
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/google/uuid"
+)
+
+// The detail types of ECS's events.
+const (
+	TaskStateChange               = "ECS Task State Change"
+	ContainerInstanceStateChange  = "ECS Container Instance State Change"
+	ContainerInstanceHealthChange = "ECS Container Instance Health Change"
+	DeploymentStateChange         = "ECS Deployment State Change"
+	ServiceAction                 = "ECS Service Action"
+)
+
+// DetailTypes are all that are told.
+var DetailTypes = []string{TaskStateChange, ContainerInstanceStateChange, ContainerInstanceHealthChange, DeploymentStateChange, ServiceAction}
+
+// Event is an event in EventBridge's form.
+type Event struct {
+	Version    string          `json:"version"` // of the form: "0"
+	ID         string          `json:"id"`
+	DetailType string          `json:"detail-type"`
+	Source     string          `json:"source"`
+	Account    string          `json:"account"`
+	Time       string          `json:"time"`
+	Region     string          `json:"region"`
+	Resources  []string        `json:"resources"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// event puts a detail into its envelope. what tells events of one resource at
+// one revision apart.
+func event(site fleet.Site, m *store.Moment, detailType, resource, what string, d detail) Event {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d", detailType, resource, what, m.Revision))
+	id, err := uuid.FromBytes(sum[:16])
+	if err != nil { // 16 bytes always are one
+		panic(err)
+	}
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // version 8: our own way
+	return Event{
+		Version: "0", ID: id.String(), DetailType: detailType, Source: "aws.ecs", Account: site.Account, Region: site.Region,
+		Time: m.At.UTC().Format(time.RFC3339), Resources: []string{resource}, Detail: d.encode(),
+	}
+}
+
+// Of returns the events of one change that the filter lets through. It may be
+// none: not all that is written is told.
+func Of(site fleet.Site, m *store.Moment, f *Filter) []Event {
+	var out []Event
+	add := func(detailType string, matches bool, make func() (Event, bool)) {
+		if !matches || !f.wants(detailType) {
+			return
+		}
+		if e, ok := make(); ok {
+			out = append(out, e)
+		}
+	}
+	switch m.Kind {
+	case store.TaskChanged:
+		add(TaskStateChange, f.task(m), func() (Event, bool) { return task(site, m) })
+	case store.InstanceChanged:
+		add(ContainerInstanceStateChange, f.instance(m), func() (Event, bool) { return instance(site, m) })
+		add(ContainerInstanceHealthChange, f.instance(m), func() (Event, bool) { return health(site, m) })
+	case store.ServiceChanged:
+		add(DeploymentStateChange, f.service(m), func() (Event, bool) { return deploymentBegun(site, m) })
+		add(DeploymentStateChange, f.service(m), func() (Event, bool) { return deploymentEnded(site, m) })
+		add(ServiceAction, f.service(m), func() (Event, bool) { return action(site, m) })
+	}
+	return out
+}

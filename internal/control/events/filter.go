@@ -1,0 +1,37 @@
+package events
+
+import (
+	"slices"
+
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Filter says which events are wanted. The zero value wants all. A service or a
+// task is one of Cluster's.
+type Filter struct {
+	Cluster     string   // name
+	Service     string   // name: what happens to it, its deployments and its tasks
+	Task        string   // id
+	DetailTypes []string // empty: all
+}
+
+func (f *Filter) wants(detailType string) bool {
+	return len(f.DetailTypes) == 0 || slices.Contains(f.DetailTypes, detailType)
+}
+
+func (f *Filter) cluster(m *store.Moment) bool { return f.Cluster == "" || m.Cluster == f.Cluster }
+
+func (f *Filter) task(m *store.Moment) bool {
+	if !f.cluster(m) || f.Task != "" && m.ID != f.Task {
+		return false
+	}
+	return f.Service == "" || m.Is.Task != nil && m.Is.Task.Service() == f.Service
+}
+
+func (f *Filter) instance(m *store.Moment) bool {
+	return f.cluster(m) && f.Service == "" && f.Task == ""
+}
+
+func (f *Filter) service(m *store.Moment) bool {
+	return f.cluster(m) && f.Task == "" && (f.Service == "" || m.ID == f.Service)
+}

@@ -1,0 +1,45 @@
+package events
+
+import (
+	"slices"
+
+	"github.com/ashore/ashore/internal/control/describe"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// instance tells a change of a container instance, of what is left on it, or of
+// its agent's connection.
+func instance(site fleet.Site, m *store.Moment) (Event, bool) {
+	if m.Is.Instance == nil || m.Was.Instance != nil && m.Was.InstanceRevision == m.Is.InstanceRevision {
+		return Event{}, false
+	}
+	d := detailOf(describe.Instance(site, m.Is, describe.InstanceFields{})).without("tags")
+	d["clusterArn"] = site.ClusterARN(m.Cluster)
+	d["updatedAt"] = m.At
+	return event(site, m, ContainerInstanceStateChange, site.InstanceARN(m.Cluster, m.ID), "", d), true
+}
+
+// health tells that one of an instance's checks has another result than before,
+// or that nobody is there any more who could say.
+func health(site fleet.Site, m *store.Moment) (Event, bool) {
+	if m.Is.Instance == nil || m.Was.Health == nil && m.Is.Health == nil {
+		return Event{}, false
+	}
+	was, is := describe.Health(m.Was), describe.Health(m.Is)
+	if was.OverallStatus == is.OverallStatus && slices.EqualFunc(was.Details, is.Details, sameResult) {
+		return Event{}, false
+	}
+	i := detailOf(describe.Instance(site, m.Is, describe.InstanceFields{}))
+	d := detail{
+		"clusterArn": site.ClusterARN(m.Cluster), "containerInstanceArn": i["containerInstanceArn"],
+		"capacityProviderName": i["capacityProviderName"], "ec2InstanceId": i["ec2InstanceId"], // null where it has none
+		"overallStatus": is.OverallStatus, "healthChecks": is.Details,
+	}
+	return event(site, m, ContainerInstanceHealthChange, site.InstanceARN(m.Cluster, m.ID), "", d), true
+}
+
+func sameResult(a, b types.InstanceHealthCheckResult) bool {
+	return a.Type == b.Type && a.Status == b.Status
+}
