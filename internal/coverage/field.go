@@ -48,7 +48,7 @@ func refused(note string, paths ...string) []Field { return group(Refused, note,
 // them. The conformance suite sends each and sees that it is so.
 func Declared(operation string) []Field { return declared[operation] }
 
-var declared = merge(clusterFields, definitionFields, taskFields, instanceFields, accountFields)
+var declared = merge(clusterFields, definitionFields, taskFields, instanceFields, accountFields, serviceFieldsOf)
 
 func merge(tables ...map[string][]Field) map[string][]Field {
 	all := map[string][]Field{}

@@ -184,6 +184,11 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 	if n.Pending+n.Running > 0 {
 		return nil, &types.ClusterContainsTasksException{Message: aws.String("The Cluster cannot be deleted while Tasks are active.")}
 	}
+	for svc := range tx.Snapshot().Services(name, "") {
+		if svc.Status != fleet.ServiceInactive {
+			return nil, &types.ClusterContainsServicesException{Message: aws.String("The Cluster cannot be deleted while Services are active.")}
+		}
+	}
 	if n.Instances > 0 {
 		return nil, &types.ClusterContainsContainerInstancesException{Message: aws.String("The Cluster cannot be deleted while Container Instances are active or draining.")}
 	}

@@ -128,6 +128,22 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 			return s.members("container-instance", in.Cluster, *in.ContainerInstance)
 		}),
 
+		"CreateService": on("ecs:CreateService", func(in *sdk.CreateServiceInput) []string {
+			return s.serviceResources(in.Cluster, aws.ToString(in.ServiceName))
+		}),
+		"UpdateService": on("ecs:UpdateService", func(in *sdk.UpdateServiceInput) []string {
+			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
+		}),
+		"DeleteService": on("ecs:DeleteService", func(in *sdk.DeleteServiceInput) []string {
+			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
+		}),
+		"DescribeServices": on("ecs:DescribeServices", func(in *sdk.DescribeServicesInput) []string {
+			return s.serviceResources(in.Cluster, in.Services...)
+		}),
+		"ListServices": on("ecs:ListServices", func(in *sdk.ListServicesInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+
 		// Account settings have no ARN of their own: policies name the actions.
 		"PutAccountSetting":        frontdoor.Op[sdk.PutAccountSettingInput]("ecs:PutAccountSetting", nil),
 		"PutAccountSettingDefault": frontdoor.Op[sdk.PutAccountSettingDefaultInput]("ecs:PutAccountSettingDefault", nil),
@@ -214,6 +230,21 @@ func (s *Service) memberResource(typ string, cluster *string, ref string) string
 		return s.site.TaskARN(name, id)
 	}
 	return s.site.InstanceARN(name, id)
+}
+
+// serviceResources are the ARNs of what a request calls services, or the texts
+// themselves where they are none of ours.
+func (s *Service) serviceResources(cluster *string, refs ...string) []string {
+	out := make([]string, len(refs))
+	for i, ref := range refs {
+		out[i] = ref
+		if in, ok := s.site.ClusterName(aws.ToString(cluster)); ok {
+			if name, ok := s.serviceName(in, ref); ok {
+				out[i] = s.site.ServiceARN(in, name)
+			}
+		}
+	}
+	return out
 }
 
 // member resolves what a request calls a task or container instance: its

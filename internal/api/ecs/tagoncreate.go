@@ -30,6 +30,9 @@ func (s *Service) taggings() map[string]further {
 		"RegisterContainerInstance": tagging(s, func(in *RegisterContainerInstanceInput) (bool, string) {
 			return len(in.Tags) > 0, s.anyMember("container-instance", in.Cluster)
 		}),
+		"CreateService": tagging(s, func(in *sdk.CreateServiceInput) (bool, string) {
+			return len(in.Tags) > 0, s.serviceResources(in.Cluster, aws.ToString(in.ServiceName))[0]
+		}),
 		"RunTask": tagging(s, func(in *sdk.RunTaskInput) (bool, string) {
 			return tagsTasks(in.Tags, in.PropagateTags, in.EnableECSManagedTags), s.anyMember("task", in.Cluster)
 		}),

@@ -1,0 +1,42 @@
+package ecs
+
+import (
+	"context"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// DeleteService makes a service DRAINING: the scheduler stops the tasks that it
+// has and then makes it INACTIVE. Once more changes nothing.
+func (s *Service) DeleteService(ctx context.Context, in *sdk.DeleteServiceInput) (*sdk.DeleteServiceOutput, error) {
+	var next *fleet.Service
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		c, err := s.clusterTx(tx, in.Cluster)
+		if err != nil {
+			return err
+		}
+		was, err := s.serviceTx(tx, c.Name, in.Service)
+		if err != nil {
+			return err
+		}
+		if next = was; was.Status != fleet.ServiceActive {
+			return nil
+		}
+		if was.Scheduling != types.SchedulingStrategyDaemon && was.DesiredCount > 0 && !aws.ToBool(in.Force) {
+			return invalid("The service cannot be stopped while it is scaled above 0.")
+		}
+		svc := *was
+		svc.Status, svc.DesiredCount, svc.DeletedAt = fleet.ServiceDraining, 0, s.now()
+		next = &svc
+		return store.Put(tx, store.ServiceKey(c.Name, svc.Name), next)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := s.serviceOut(s.store.Snapshot(), next, true)
+	return &sdk.DeleteServiceOutput{Service: &out}, nil
+}

@@ -1,0 +1,80 @@
+package ecs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// maxServices is how many services one call describes.
+const maxServices = 10
+
+// DescribeServices describes a cluster's services, those that are deleted too as
+// long as they are known.
+func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServicesInput) (*sdk.DescribeServicesOutput, error) {
+	switch {
+	case len(in.Services) == 0:
+		return nil, invalid("Services cannot be empty.")
+	case len(in.Services) > maxServices:
+		return nil, invalid("Services cannot have more than %d elements.", maxServices)
+	}
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	out := &sdk.DescribeServicesOutput{Services: []types.Service{}, Failures: []types.Failure{}}
+	for _, ref := range in.Services {
+		name, ok := s.serviceName(c.Name, ref)
+		if svc := snap.Service(c.Name, name); ok && svc != nil {
+			out.Services = append(out.Services, s.serviceOut(snap, svc, slices.Contains(in.Include, types.ServiceFieldTags)))
+			continue
+		}
+		arn := ref
+		if ok {
+			arn = s.site.ServiceARN(c.Name, name)
+		}
+		out.Failures = append(out.Failures, failure(arn, missing, ""))
+	}
+	return out, nil
+}
+
+// servicesByDefault is how many services a page has where the request doesn't say.
+const servicesByDefault = 10
+
+// ListServices lists the ARNs of a cluster's services that are not deleted.
+func (s *Service) ListServices(ctx context.Context, in *sdk.ListServicesInput) (*sdk.ListServicesOutput, error) {
+	p, err := pageOf(in.MaxResults, in.NextToken, "ListServices", aws.ToString(in.Cluster), string(in.LaunchType), string(in.SchedulingStrategy),
+		string(in.ResourceManagementType))
+	if err != nil {
+		return nil, err
+	}
+	if in.MaxResults == nil {
+		p.limit = servicesByDefault
+	}
+	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	list := p.taker()
+	if in.ResourceManagementType == types.ResourceManagementTypeEcs { // express services: there are none
+		return &sdk.ListServicesOutput{ServiceArns: list.items}, nil
+	}
+	for svc := range snap.Services(c.Name, p.after) {
+		if svc.Status != fleet.ServiceActive || (in.SchedulingStrategy != "" && svc.Scheduling != in.SchedulingStrategy) {
+			continue
+		}
+		if in.LaunchType != "" {
+			if r := primaryRevision(snap, svc); r == nil || r.LaunchType != in.LaunchType {
+				continue
+			}
+		}
+		if !list.add(svc.Name, s.site.ServiceARN(c.Name, svc.Name)) {
+			break
+		}
+	}
+	return &sdk.ListServicesOutput{ServiceArns: list.items, NextToken: list.next}, nil
+}

@@ -1,0 +1,110 @@
+package ecs_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/ashore/ashore/internal/api/apitest"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// createService makes a REPLICA service in cluster c of the family sleep.
+func createService(t *testing.T, a *apitest.API, name string, desired int32) *types.Service {
+	t.Helper()
+	out, err := a.Client.CreateService(t.Context(), &ecs.CreateServiceInput{
+		Cluster: aws.String("c"), ServiceName: &name, TaskDefinition: aws.String("sleep"), DesiredCount: &desired,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Service
+}
+
+func describeService(t *testing.T, a *apitest.API, name string) *types.Service {
+	t.Helper()
+	out, err := a.Client.DescribeServices(t.Context(), &ecs.DescribeServicesInput{
+		Cluster: aws.String("c"), Services: []string{name}, Include: []types.ServiceField{types.ServiceFieldTags},
+	})
+	if err != nil || len(out.Services) != 1 {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	return &out.Services[0]
+}
+
+func TestCreateService(t *testing.T) {
+	a := apitest.Start(t)
+	ctx := t.Context()
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	made := createService(t, a, "web", 3)
+	got := describeService(t, a, "web")
+	for what, same := range map[string]bool{
+		"arn":       *got.ServiceArn == apitest.Site.ServiceARN("c", "web") && *made.ServiceArn == *got.ServiceArn,
+		"status":    *got.Status == "ACTIVE" && got.DesiredCount == 3 && got.RunningCount == 0 && got.PendingCount == 0,
+		"defaults":  got.SchedulingStrategy == "REPLICA" && got.LaunchType == "EC2" && got.PropagateTags == "NONE" && got.AvailabilityZoneRebalancing == "ENABLED",
+		"percents":  *got.DeploymentConfiguration.MinimumHealthyPercent == 100 && *got.DeploymentConfiguration.MaximumPercent == 200,
+		"primary":   len(got.Deployments) == 1 && *got.Deployments[0].Status == "PRIMARY" && got.Deployments[0].RolloutState == "IN_PROGRESS" && got.Deployments[0].DesiredCount == 3,
+		"revision":  len(got.CurrentServiceRevisions) == 1 && got.CurrentServiceDeployment != nil,
+		"taskdef":   *got.TaskDefinition == apitest.Site.TaskDefinitionARN("sleep", 1),
+		"createdBy": got.CreatedBy != nil,
+	} {
+		if !same {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	again := createService(t, a, "web", 3)
+	if *again.CreatedAt != *made.CreatedAt {
+		t.Error("the same request made another service")
+	}
+	_, err := a.Client.CreateService(ctx, &ecs.CreateServiceInput{Cluster: aws.String("c"), ServiceName: aws.String("web"), TaskDefinition: aws.String("sleep"), DesiredCount: aws.Int32(4)})
+	wantError[*types.InvalidParameterException](t, err, "Creation of service was not idempotent.")
+	for i := range 12 {
+		createService(t, a, fmt.Sprintf("s%02d", i), 0)
+	}
+	list := must[*ecs.ListServicesOutput](t)(a.Client.ListServices(ctx, &ecs.ListServicesInput{Cluster: aws.String("c")}))
+	if len(list.ServiceArns) != 10 || list.NextToken == nil {
+		t.Errorf("first page: %+v", list)
+	}
+	list = must[*ecs.ListServicesOutput](t)(a.Client.ListServices(ctx, &ecs.ListServicesInput{Cluster: aws.String("c"), NextToken: list.NextToken}))
+	if len(list.ServiceArns) != 3 || list.NextToken != nil {
+		t.Errorf("second page: %+v", list)
+	}
+}
+
+func TestUpdateAndDeleteService(t *testing.T) {
+	a := apitest.Start(t)
+	ctx := t.Context()
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	createService(t, a, "web", 2)
+	update := func(in ecs.UpdateServiceInput) *types.Service {
+		t.Helper()
+		in.Cluster, in.Service = aws.String("c"), aws.String("web")
+		return must[*ecs.UpdateServiceOutput](t)(a.Client.UpdateService(ctx, &in)).Service
+	}
+	if s := update(ecs.UpdateServiceInput{DesiredCount: aws.Int32(5), TaskDefinition: aws.String("sleep:1")}); s.DesiredCount != 5 || len(s.Deployments) != 1 {
+		t.Errorf("scaled: %+v", s)
+	}
+	registerSleep(t, a)
+	s := update(ecs.UpdateServiceInput{TaskDefinition: aws.String("sleep")})
+	if len(s.Deployments) != 2 || *s.Deployments[0].Status != "PRIMARY" || *s.Deployments[1].Status != "ACTIVE" || *s.TaskDefinition != apitest.Site.TaskDefinitionARN("sleep", 2) {
+		t.Errorf("updated: %+v", s)
+	}
+	if s := update(ecs.UpdateServiceInput{ForceNewDeployment: true}); len(s.Deployments) != 3 || len(s.CurrentServiceRevisions) != 3 {
+		t.Errorf("forced: %+v", s)
+	}
+	_, err := a.Client.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: aws.String("c"), Service: aws.String("web")})
+	wantError[*types.InvalidParameterException](t, err, "The service cannot be stopped while it is scaled above 0.")
+	_, err = a.Client.DeleteCluster(ctx, &ecs.DeleteClusterInput{Cluster: aws.String("c")})
+	wantError[*types.ClusterContainsServicesException](t, err, "The Cluster cannot be deleted while Services are active.")
+	gone := must[*ecs.DeleteServiceOutput](t)(a.Client.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: aws.String("c"), Service: s.ServiceArn, Force: aws.Bool(true)}))
+	if *gone.Service.Status != "DRAINING" || gone.Service.DesiredCount != 0 {
+		t.Errorf("deleted: %+v", gone.Service)
+	}
+	_, err = a.Client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web")})
+	wantError[*types.ServiceNotActiveException](t, err, "Service was not ACTIVE.")
+	_, err = a.Client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("none")})
+	wantError[*types.ServiceNotFoundException](t, err, "Service not found.")
+}

@@ -1,0 +1,172 @@
+package ecs
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// serviceExtras are what a request may want of a service besides its tasks.
+type serviceExtras struct {
+	controller *types.DeploymentController
+	balancers  []types.LoadBalancer
+	registries []types.ServiceRegistry
+	connect    *types.ServiceConnectConfiguration
+	lattice    []types.VpcLatticeConfiguration
+	gateways   []types.GatewayConnector
+	monitoring *types.MonitoringConfiguration
+	exec       bool
+}
+
+// check refuses what ECS has and Ashore does not serve yet.
+func (e *serviceExtras) check() error {
+	switch {
+	case e.controller != nil && e.controller.Type != types.DeploymentControllerTypeEcs:
+		return unsupported("deploymentController %s is not served yet: leave it out, or use ECS.", e.controller.Type)
+	case len(e.balancers) > 0:
+		return unsupported("loadBalancers are not served yet: this installation has no load balancer.")
+	case len(e.registries) > 0:
+		return unsupported("serviceRegistries are not served yet: this installation has no service discovery.")
+	case e.connect != nil && e.connect.Enabled:
+		return unsupported("serviceConnectConfiguration is not served yet: this installation has no Service Connect. Leave it out, or set enabled to false.")
+	case len(e.lattice) > 0:
+		return unsupported("vpcLatticeConfigurations are not served: this installation has no VPC Lattice.")
+	case len(e.gateways) > 0:
+		return unsupported("gatewayConnectors are not served yet: this installation has no gateways.")
+	case e.monitoring != nil && len(e.monitoring.MetricConfigurations) > 0:
+		return unsupported("monitoring is not served yet: this installation keeps no metrics of services.")
+	case e.exec:
+		return unsupported("enableExecuteCommand is not served yet: this installation has no ExecuteCommand.")
+	}
+	return nil
+}
+
+// Percentages by default, of desired count. The API reference says them of
+// minimumHealthyPercent and maximumPercent.
+func defaultPercents(scheduling types.SchedulingStrategy) (minimum, maximum int32) {
+	if scheduling == types.SchedulingStrategyDaemon {
+		return 0, 100
+	}
+	return 100, 200
+}
+
+// deploymentConfiguration is a service's configuration as a request makes it from
+// what it was, if it was: what the request doesn't mention stays.
+func deploymentConfiguration(scheduling types.SchedulingStrategy, was, in *types.DeploymentConfiguration) (*types.DeploymentConfiguration, error) {
+	minimum, maximum := defaultPercents(scheduling)
+	out := &types.DeploymentConfiguration{
+		MinimumHealthyPercent: &minimum, MaximumPercent: &maximum, Strategy: types.DeploymentStrategyRolling,
+		DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{}, BakeTimeInMinutes: aws.Int32(0),
+	}
+	if was != nil {
+		*out = *was
+	}
+	if in == nil {
+		return out, nil
+	}
+	if err := unservedDeployment(in); err != nil {
+		return nil, err
+	}
+	if in.MinimumHealthyPercent != nil {
+		out.MinimumHealthyPercent = in.MinimumHealthyPercent
+	}
+	if in.MaximumPercent != nil {
+		out.MaximumPercent = in.MaximumPercent
+	}
+	if b := in.DeploymentCircuitBreaker; b != nil {
+		if err := validBreaker(b); err != nil {
+			return nil, err
+		}
+		out.DeploymentCircuitBreaker = b
+	}
+	return out, validPercents(scheduling, *out.MinimumHealthyPercent, *out.MaximumPercent)
+}
+
+// unservedDeployment refuses the ways to deploy that Ashore does not have yet.
+func unservedDeployment(in *types.DeploymentConfiguration) error {
+	switch {
+	case in.Strategy != "" && in.Strategy != types.DeploymentStrategyRolling:
+		return unsupported("deploymentConfiguration.strategy %s is not served yet: leave it out, or use ROLLING.", in.Strategy)
+	case in.Alarms != nil && in.Alarms.Enable:
+		return unsupported("deploymentConfiguration.alarms are not served: this installation has no CloudWatch alarms. Leave them out, or set enable to false.")
+	case len(in.LifecycleHooks) > 0:
+		return unsupported("deploymentConfiguration.lifecycleHooks are not served yet.")
+	case in.EarlySuccessCriteria != nil && in.EarlySuccessCriteria.Enable:
+		return unsupported("deploymentConfiguration.earlySuccessCriteria is not served yet: leave it out, or set enable to false.")
+	case in.CanaryConfiguration != nil:
+		return unsupported("deploymentConfiguration.canaryConfiguration is not served yet: it is for the strategy CANARY.")
+	case in.LinearConfiguration != nil:
+		return unsupported("deploymentConfiguration.linearConfiguration is not served yet: it is for the strategy LINEAR.")
+	case aws.ToInt32(in.BakeTimeInMinutes) != 0:
+		return unsupported("deploymentConfiguration.bakeTimeInMinutes is not served yet: leave it out, or set it to 0.")
+	}
+	return nil
+}
+
+func validBreaker(b *types.DeploymentCircuitBreaker) error {
+	if b.Rollback && !b.Enable {
+		return invalid("deploymentCircuitBreaker: rollback needs the circuit breaker to be enabled.")
+	}
+	t := b.ThresholdConfiguration
+	switch {
+	case t == nil:
+	case t.Value < 1:
+		return invalid("deploymentCircuitBreaker.thresholdConfiguration.value must be at least 1, not %d.", t.Value)
+	}
+	return nil
+}
+
+func validPercents(scheduling types.SchedulingStrategy, minimum, maximum int32) error {
+	switch daemon := scheduling == types.SchedulingStrategyDaemon; {
+	case minimum < 0 || minimum > 100:
+		return invalid("minimumHealthyPercent must be between 0 and 100, not %d.", minimum)
+	case daemon && maximum != 100:
+		return invalid("maximumPercent must be 100 for the DAEMON scheduling strategy, not %d: no instance runs two tasks of a daemon.", maximum)
+	case maximum < 100:
+		return invalid("maximumPercent must be at least 100, not %d.", maximum)
+	case minimum == 100 && maximum == 100:
+		return invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
+	}
+	return nil
+}
+
+// maxStrategies is ECS's limit of a service's placement strategy.
+const maxStrategies = 5
+
+// validStrategies checks a placement strategy and gives its fields the form in
+// which ECS shows them.
+func validStrategies(in []types.PlacementStrategy) ([]types.PlacementStrategy, error) {
+	if len(in) > maxStrategies {
+		return nil, invalid("placementStrategy can have at most %d entries, not %d.", maxStrategies, len(in))
+	}
+	out := make([]types.PlacementStrategy, len(in))
+	for i, p := range in {
+		field := aws.ToString(p.Field)
+		switch p.Type {
+		case types.PlacementStrategyTypeRandom:
+			if field != "" {
+				return nil, invalid("placementStrategy[%d].field can't be given with the type random.", i)
+			}
+		case types.PlacementStrategyTypeBinpack:
+			if field = strings.ToLower(field); field != "cpu" && field != "memory" {
+				return nil, invalid("placementStrategy[%d].field must be cpu or memory with the type binpack, not %q.", i, field)
+			}
+		case types.PlacementStrategyTypeSpread:
+			name, attribute := strings.CutPrefix(field, "attribute:")
+			switch {
+			case strings.EqualFold(field, "host") || strings.EqualFold(field, "instanceId"):
+				field = "instanceId"
+			case !attribute || name == "":
+				return nil, invalid("placementStrategy[%d].field must be instanceId, host or attribute:NAME with the type spread, not %q.", i, field)
+			}
+		default:
+			return nil, invalid("placementStrategy[%d].type must be random, spread or binpack, not %q.", i, p.Type)
+		}
+		out[i] = types.PlacementStrategy{Type: p.Type}
+		if field != "" {
+			out[i].Field = &field
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,199 @@
+package ecs
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// maxEvents is how many of a service's events are shown.
+const maxEvents = 100
+
+// primaryRevision is what a service's PRIMARY deployment runs, or nil.
+func primaryRevision(snap *store.Snapshot, svc *fleet.Service) *fleet.ServiceRevision {
+	d := snap.Deployment(svc.Cluster, svc.Name, svc.Deployment)
+	if d.Deployment == nil {
+		return nil
+	}
+	return snap.ServiceRevision(svc.Cluster, svc.Name, d.Revision)
+}
+
+func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool) types.Service {
+	n := snap.ServiceTasks(svc.Cluster, svc.Name)
+	out := types.Service{
+		ServiceArn: aws.String(s.site.ServiceARN(svc.Cluster, svc.Name)), ServiceName: aws.String(svc.Name),
+		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), Status: aws.String(string(svc.Status)), CreatedAt: aws.Time(svc.CreatedAt),
+		SchedulingStrategy: svc.Scheduling, DesiredCount: s.desired(snap, svc), PendingCount: int32(n.Pending), RunningCount: int32(n.Running),
+		DeploymentConfiguration: svc.Configuration, DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
+		HealthCheckGracePeriodSeconds: svc.GracePeriod, PlacementConstraints: orEmpty(svc.Constraints), PlacementStrategy: orEmpty(svc.Strategies),
+		PropagateTags: svc.PropagateTags, EnableECSManagedTags: svc.ManagedTags, AvailabilityZoneRebalancing: svc.Rebalancing,
+		ResourceManagementType: types.ResourceManagementTypeCustomer,
+		LoadBalancers:          []types.LoadBalancer{}, ServiceRegistries: []types.ServiceRegistry{}, TaskSets: nil,
+		Events: serviceEvents(snap, svc), Deployments: []types.Deployment{},
+	}
+	if svc.CreatedBy != "" {
+		out.CreatedBy = aws.String(svc.CreatedBy)
+	}
+	if tags {
+		out.Tags = orEmpty(svc.Tags)
+	}
+	if r := primaryRevision(snap, svc); r != nil {
+		out.TaskDefinition = aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision))
+		out.LaunchType, out.CapacityProviderStrategy = r.LaunchType, r.CapacityProviders
+		out.PlatformVersion, out.PlatformFamily = optional(r.PlatformVersion), optional(r.PlatformFamily)
+		out.NetworkConfiguration, out.EnableExecuteCommand = r.Network, r.EnableExecuteCommand
+	}
+	if svc.Status == fleet.ServiceInactive {
+		return out
+	}
+	shown := shownDeployments(snap, svc)
+	for i := range shown {
+		d := &shown[i]
+		out.Deployments = append(out.Deployments, s.deploymentOut(snap, svc, d, out.DesiredCount))
+		arn := s.site.ServiceRevisionARN(svc.Cluster, svc.Name, d.Revision)
+		if slices.ContainsFunc(out.CurrentServiceRevisions, func(r types.ServiceCurrentRevisionSummary) bool { return *r.Arn == arn }) {
+			continue
+		}
+		out.CurrentServiceRevisions = append(out.CurrentServiceRevisions, types.ServiceCurrentRevisionSummary{
+			Arn: &arn, RequestedTaskCount: d.wanted(out.DesiredCount), PendingTaskCount: int32(d.tasks.Pending), RunningTaskCount: int32(d.tasks.Running),
+		})
+	}
+	if d := currentDeployment(snap, svc); d != "" {
+		out.CurrentServiceDeployment = aws.String(s.site.ServiceDeploymentARN(svc.Cluster, svc.Name, d))
+	}
+	return out
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// desired is how many tasks a service is to have: of a DAEMON, as many as it has.
+func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) int32 {
+	if svc.Scheduling != types.SchedulingStrategyDaemon || svc.Status != fleet.ServiceActive {
+		return int32(svc.DesiredCount)
+	}
+	n := snap.ServiceTasks(svc.Cluster, svc.Name)
+	return int32(n.Pending + n.Running)
+}
+
+// serviceEvents are a service's last events, the newest first. Those of an
+// earlier service of the same name are not its own.
+func serviceEvents(snap *store.Snapshot, svc *fleet.Service) []types.ServiceEvent {
+	out := []types.ServiceEvent{}
+	for e := range snap.ServiceEvents(svc.Cluster, svc.Name) {
+		if !e.At.Before(svc.CreatedAt) {
+			out = append(out, types.ServiceEvent{Id: aws.String(e.ID), CreatedAt: aws.Time(e.At), Message: aws.String(e.Message)})
+		}
+	}
+	slices.Reverse(out)
+	return out[:min(len(out), maxEvents)]
+}
+
+// shownDeployment is a deployment that has something to do, with its tasks.
+type shownDeployment struct {
+	store.Deployment
+	primary bool
+	tasks   store.ServiceCounts
+	failed  int
+}
+
+// wanted is how many tasks it is to have: an older one, those that it has.
+func (d *shownDeployment) wanted(desired int32) int32 {
+	if d.primary {
+		return desired
+	}
+	return int32(d.tasks.Pending + d.tasks.Running)
+}
+
+// shownDeployments are PRIMARY and those that it has not replaced yet. Tasks of
+// the revision that a rollback goes back to count as the rollback's own.
+func shownDeployments(snap *store.Snapshot, svc *fleet.Service) []shownDeployment {
+	var out []shownDeployment
+	for _, d := range snap.Deployments(svc.Cluster, svc.Name) {
+		one := shownDeployment{Deployment: d, primary: d.ID == svc.Deployment, tasks: snap.DeploymentTasks(svc.Cluster, d.ID)}
+		if d.ServiceID != svc.ID || !one.primary && (len(out) == 0 || d.State != nil && d.State.Done) {
+			continue
+		}
+		if len(out) > 0 {
+			if first := &out[0]; first.RollbackOf != "" && d.Revision == first.Revision && d.ID != first.RollbackOf {
+				first.tasks.Pending += one.tasks.Pending
+				first.tasks.Running += one.tasks.Running
+				continue
+			}
+		}
+		one.failed = failures(snap, d)
+		out = append(out, one)
+	}
+	return out
+}
+
+// failures counts the tasks of a deployment that have failed since the last good
+// one.
+func failures(snap *store.Snapshot, d store.Deployment) int {
+	good := int64(0)
+	if d.State != nil {
+		good = d.State.LastGood
+	}
+	n := 0
+	for t := range snap.FailedTasks(d.Cluster, d.ID) {
+		if t.Serial > good {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Service) deploymentOut(snap *store.Snapshot, svc *fleet.Service, d *shownDeployment, desired int32) types.Deployment {
+	out := types.Deployment{
+		Id: aws.String(fleet.DeploymentStarter(d.ID)), Status: aws.String("ACTIVE"), CreatedAt: aws.Time(d.CreatedAt), UpdatedAt: aws.Time(d.updatedAt()),
+		DesiredCount: d.wanted(desired), PendingCount: int32(d.tasks.Pending), RunningCount: int32(d.tasks.Running), FailedTasks: int32(d.failed),
+	}
+	if d.primary {
+		out.Status = aws.String("PRIMARY")
+	}
+	out.RolloutState, out.RolloutStateReason = rolloutOf(d.Deployment)
+	if r := snap.ServiceRevision(svc.Cluster, svc.Name, d.Revision); r != nil {
+		out.TaskDefinition = aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision))
+		out.LaunchType, out.CapacityProviderStrategy = r.LaunchType, r.CapacityProviders
+		out.PlatformVersion, out.PlatformFamily = optional(r.PlatformVersion), optional(r.PlatformFamily)
+		out.NetworkConfiguration, out.VolumeConfigurations = r.Network, r.Volumes
+	}
+	return out
+}
+
+func (d *shownDeployment) updatedAt() time.Time {
+	if d.State != nil && !d.State.UpdatedAt.IsZero() {
+		return d.State.UpdatedAt
+	}
+	return d.CreatedAt
+}
+
+// rolloutOf is a deployment's rollout state with its reason. One that the
+// scheduler has not seen yet is under way.
+func rolloutOf(d store.Deployment) (types.DeploymentRolloutState, *string) {
+	if d.State == nil || d.State.Rollout == "" {
+		return types.DeploymentRolloutStateInProgress, say("ECS deployment %s in progress.", fleet.DeploymentStarter(d.ID))
+	}
+	return d.State.Rollout, optional(d.State.Reason)
+}
+
+// currentDeployment is the id of the newest deployment that someone asked for: a
+// rollback is a part of the one that it takes back.
+func currentDeployment(snap *store.Snapshot, svc *fleet.Service) string {
+	d := snap.Deployment(svc.Cluster, svc.Name, svc.Deployment)
+	for d.Deployment != nil && d.RollbackOf != "" {
+		d = snap.Deployment(svc.Cluster, svc.Name, d.RollbackOf)
+	}
+	if d.Deployment == nil {
+		return ""
+	}
+	return d.ID
+}

@@ -1,0 +1,234 @@
+package ecs
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/ashore/ashore/internal/control/capacity"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// serviceSpec is a service as a request wants it: its record, and the revision
+// that its tasks are to be made from. Its methods check one against the other and
+// fill in what the request leaves to ECS.
+type serviceSpec struct {
+	service  *fleet.Service
+	revision *fleet.ServiceRevision
+	def      *fleet.TaskDefinition
+}
+
+// define finds the task definition, which must be ACTIVE and stay so until the
+// transaction commits.
+func (s *Service) define(tx *store.Tx, spec *serviceSpec, ref string) error {
+	d, st, err := s.definition(tx.Snapshot(), ref)
+	if err != nil {
+		return client("TaskDefinition not found.")
+	}
+	// The revision too: one that is gone has no state, as an ACTIVE one.
+	store.Get(tx, store.TaskDefinitionKey(d.Family, d.Revision))
+	store.Get(tx, store.TaskDefinitionStateKey(d.Family, d.Revision))
+	if definitionStatus(st) != types.TaskDefinitionStatusActive {
+		return client("TaskDefinition is inactive")
+	}
+	spec.def = d
+	spec.revision.Family, spec.revision.Revision = d.Family, d.Revision
+	return nil
+}
+
+// supply settles where the service's tasks go: to a launch type, or by a strategy
+// to capacity providers of the cluster. Without either the cluster's default
+// strategy is taken over as it is now.
+func (spec *serviceSpec) supply(snap *store.Snapshot, c *fleet.Cluster, launchType types.LaunchType, strategy []types.CapacityProviderStrategyItem, s *Service) error {
+	field := "capacityProviderStrategy"
+	switch {
+	case len(strategy) > 0 && launchType != "":
+		return invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
+	case launchType == types.LaunchTypeManagedInstances:
+		return invalid("launchType MANAGED_INSTANCES can't be asked for: leave launchType out and name the capacity provider of the managed instances in capacityProviderStrategy.")
+	case len(strategy) == 0 && launchType == "":
+		strategy, field = c.DefaultCapacityProviderStrategy, "defaultCapacityProviderStrategy"
+	}
+	if len(strategy) == 0 {
+		if launchType == "" {
+			launchType = types.LaunchTypeEc2
+		}
+		spec.revision.LaunchType, spec.revision.CapacityProviders = launchType, nil
+		return nil
+	}
+	named := make([]types.CapacityProviderStrategyItem, len(strategy))
+	for i, item := range strategy {
+		named[i] = item
+		if name, ok := s.site.CapacityProviderName(aws.ToString(item.CapacityProvider)); ok {
+			named[i].CapacityProvider = &name
+		}
+	}
+	err := capacity.Check(field, named, c.CapacityProviders)
+	if err == nil {
+		err = capacity.Usable(field, named)
+	}
+	if broken := (*capacity.Error)(nil); errors.As(err, &broken) {
+		return invalid("%s", broken.Message)
+	} else if err != nil {
+		return err
+	}
+	for _, item := range named {
+		p := provider(snap, *item.CapacityProvider)
+		if p == nil || p.Status != types.CapacityProviderStatusActive {
+			return invalid("%s: the capacity provider %s is not ACTIVE.", field, *item.CapacityProvider)
+		}
+	}
+	spec.revision.LaunchType, spec.revision.CapacityProviders = "", named
+	return nil
+}
+
+// lanes are those that the revision's tasks may go to.
+func (spec *serviceSpec) lanes(snap *store.Snapshot) []lane {
+	def := spec.def.Definition
+	if t := spec.revision.LaunchType; t != "" {
+		l := lane{launchType: t, pool: poolOf(def, "")}
+		if t == types.LaunchTypeFargate {
+			l.provider = fleet.ProviderFargate
+		}
+		return []lane{l}
+	}
+	var out []lane
+	for _, item := range spec.revision.CapacityProviders {
+		name := *item.CapacityProvider
+		l := lane{name: name, launchType: types.LaunchTypeFargate, pool: poolOf(def, name)}
+		if p := provider(snap, name); p != nil && !capacity.IsFargate(name) {
+			if l.launchType = types.LaunchTypeEc2; p.Managed != nil {
+				l.launchType = types.LaunchTypeManagedInstances
+			}
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// check checks that tasks of the revision can be made at all, as RunTask does of
+// its tasks.
+func (spec *serviceSpec) check(tx *store.Tx, s *Service) error {
+	r, svc, def := spec.revision, spec.service, spec.def.Definition
+	if err := validNetwork(r.Network); err != nil {
+		return err
+	}
+	if _, err := compileConstraints(svc.Constraints); err != nil {
+		return err
+	}
+	if n := len(svc.Constraints) + len(def.PlacementConstraints); n > maxConstraints {
+		return invalid("placementConstraints: a task can have at most %d constraints, not %d, the task definition's included.", maxConstraints, n)
+	}
+	o := &order{cluster: svc.Cluster, launch: &launch{
+		cluster: &svc.Cluster, platform: r.PlatformVersion, strategies: len(svc.Strategies) > 0, constraints: svc.Constraints,
+		network: r.Network, volumes: taskVolumes(r.Volumes), group: fleet.ServiceGroup(svc.Name), caller: svc.CreatedBy,
+	}}
+	task, err := newRound(s.placer, tx).task(o, spec.def, nil)
+	if err != nil {
+		return err
+	}
+	r.PlatformFamily = ""
+	for _, l := range spec.lanes(tx.Snapshot()) {
+		if svc.Scheduling == types.SchedulingStrategyDaemon && l.launchType == types.LaunchTypeFargate {
+			return invalid("The daemon scheduling strategy is not supported with FARGATE launch type.")
+		}
+		t := task
+		if err := suits(spec.def, l.launchType); err != nil {
+			return err
+		}
+		if err := l.fits(o, def, &t); err != nil {
+			return err
+		}
+		if t.PlatformFamily != "" {
+			r.PlatformFamily = t.PlatformFamily
+		}
+	}
+	return notRunnable(def, nil)
+}
+
+// taskVolumes are a service's volume configurations as those of each of its
+// tasks: the same, but that a task's also says whether the volume ends with it.
+func taskVolumes(in []types.ServiceVolumeConfiguration) []types.TaskVolumeConfiguration {
+	var out []types.TaskVolumeConfiguration
+	for _, v := range in {
+		t := types.TaskVolumeConfiguration{Name: v.Name}
+		if m := v.ManagedEBSVolume; m != nil {
+			t.ManagedEBSVolume = &types.TaskManagedEBSVolumeConfiguration{
+				RoleArn: m.RoleArn, Encrypted: m.Encrypted, FilesystemType: m.FilesystemType, Iops: m.Iops, KmsKeyId: m.KmsKeyId,
+				SizeInGiB: m.SizeInGiB, SnapshotId: m.SnapshotId, TagSpecifications: m.TagSpecifications, Throughput: m.Throughput,
+				VolumeInitializationRate: m.VolumeInitializationRate, VolumeType: m.VolumeType,
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// rebalanceable says whether a service can be rebalanced across availability
+// zones (ECS Developer Guide, "Balancing an Amazon ECS service across
+// Availability Zones").
+func (spec *serviceSpec) rebalanceable() (why string) {
+	svc := spec.service
+	zone := func(s *string) bool { return strings.Contains(aws.ToString(s), "ecs.availability-zone") }
+	switch {
+	case svc.Scheduling == types.SchedulingStrategyDaemon:
+		return "the DAEMON scheduling strategy has no place to choose"
+	case spec.revision.LaunchType == types.LaunchTypeExternal:
+		return "it is not supported with EXTERNAL launch type"
+	case aws.ToInt32(svc.Configuration.MaximumPercent) <= 100:
+		return "maximumPercent must be greater than 100"
+	case len(svc.Strategies) > 0 && (svc.Strategies[0].Type != types.PlacementStrategyTypeSpread || !zone(svc.Strategies[0].Field)):
+		return "the first placement strategy must be spread by attribute:ecs.availability-zone, or there must be none"
+	}
+	for _, c := range svc.Constraints {
+		if zone(c.Expression) {
+			return "a placement constraint names ecs.availability-zone"
+		}
+	}
+	return ""
+}
+
+// rebalance settles the setting: what is asked for must be possible; without it a
+// new service is rebalanced where it can be.
+func (spec *serviceSpec) rebalance(asked types.AvailabilityZoneRebalancing, created bool) error {
+	svc, why := spec.service, spec.rebalanceable()
+	switch {
+	case asked == "" && created && why == "":
+		svc.Rebalancing = types.AvailabilityZoneRebalancingEnabled
+	case asked == "" && created:
+		svc.Rebalancing = types.AvailabilityZoneRebalancingDisabled
+	case asked != "":
+		svc.Rebalancing = asked
+	}
+	if svc.Rebalancing == types.AvailabilityZoneRebalancingEnabled && why != "" {
+		return invalid("availabilityZoneRebalancing ENABLED is not possible for this service: %s.", why)
+	}
+	return nil
+}
+
+// checkScheduling checks what depends on the scheduling strategy.
+func (spec *serviceSpec) checkScheduling(desired *int32) error {
+	svc := spec.service
+	if svc.Scheduling != types.SchedulingStrategyDaemon {
+		if desired != nil && *desired < 0 {
+			return invalid("desiredCount must not be negative, but it is %d.", *desired)
+		}
+		return nil
+	}
+	switch {
+	case desired != nil:
+		return invalid("The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again.")
+	case len(svc.Strategies) > 0:
+		return invalid("The daemon scheduling strategy does not support placement strategies. Remove placementStrategy and try again.")
+	case len(spec.revision.Volumes) > 0:
+		return invalid("volumeConfigurations are only supported for the REPLICA scheduling strategy.")
+	}
+	for _, c := range svc.Constraints {
+		if c.Type == types.PlacementConstraintTypeDistinctInstance {
+			return invalid("The daemon scheduling strategy does not support the placement constraint distinctInstance: no instance runs two tasks of a daemon.")
+		}
+	}
+	return nil
+}

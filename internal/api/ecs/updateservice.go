@@ -1,0 +1,189 @@
+package ecs
+
+import (
+	"context"
+	"reflect"
+	"slices"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// UpdateService changes what a request mentions of a service. A change of what
+// its tasks are made from, or forceNewDeployment, makes a new deployment.
+func (s *Service) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput) (*sdk.UpdateServiceOutput, error) {
+	extras := serviceExtras{
+		controller: in.DeploymentController, balancers: in.LoadBalancers, registries: in.ServiceRegistries, connect: in.ServiceConnectConfiguration,
+		lattice: in.VpcLatticeConfigurations, gateways: in.GatewayConnectors, monitoring: in.Monitoring, exec: aws.ToBool(in.EnableExecuteCommand),
+	}
+	if err := extras.check(); err != nil {
+		return nil, err
+	}
+	if n := in.HealthCheckGracePeriodSeconds; n != nil && *n < 0 {
+		return nil, invalid("healthCheckGracePeriodSeconds must not be negative, but it is %d.", *n)
+	}
+	var next *fleet.Service
+	err := s.store.Update(ctx, func(tx *store.Tx) (err error) {
+		next, err = s.updateService(tx, in)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := s.serviceOut(s.store.Snapshot(), next, true)
+	return &sdk.UpdateServiceOutput{Service: &out}, nil
+}
+
+func (s *Service) updateService(tx *store.Tx, in *sdk.UpdateServiceInput) (*fleet.Service, error) {
+	c, err := s.clusterTx(tx, in.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	was, err := s.serviceTx(tx, c.Name, in.Service)
+	if err != nil {
+		return nil, err
+	}
+	if was.Status != fleet.ServiceActive {
+		return nil, &types.ServiceNotActiveException{Message: aws.String("Service was not ACTIVE.")}
+	}
+	snap := tx.Snapshot()
+	primary := snap.Deployment(c.Name, was.Name, was.Deployment)
+	runs := snap.ServiceRevision(c.Name, was.Name, primary.Revision)
+	svc, revision := *was, *runs
+	spec := &serviceSpec{service: &svc, revision: &revision}
+	if err := changeService(&svc, in); err != nil {
+		return nil, err
+	}
+	if err := spec.checkScheduling(in.DesiredCount); err != nil {
+		return nil, err
+	}
+	if err := s.changeRevision(tx, spec, c, in); err != nil {
+		return nil, err
+	}
+	anew := in.ForceNewDeployment || !reflect.DeepEqual(&revision, runs)
+	if anew || in.PlacementConstraints != nil || in.PlacementStrategy != nil {
+		if err := spec.check(tx, s); err != nil {
+			return nil, err
+		}
+	}
+	if err := spec.rebalance(in.AvailabilityZoneRebalancing, false); err != nil {
+		return nil, err
+	}
+	if anew {
+		if err := s.deploy(tx, spec, running(snap, was)); err != nil {
+			return nil, err
+		}
+	}
+	if svc.ClientToken == "" {
+		svc.Request = "" // the service is no longer what that made
+	}
+	return &svc, store.Put(tx, store.ServiceKey(c.Name, svc.Name), &svc)
+}
+
+// changeService takes over what changes nothing of the tasks that are there.
+func changeService(svc *fleet.Service, in *sdk.UpdateServiceInput) (err error) {
+	if in.DesiredCount != nil {
+		svc.DesiredCount = int(*in.DesiredCount)
+	}
+	if svc.Configuration, err = deploymentConfiguration(svc.Scheduling, svc.Configuration, in.DeploymentConfiguration); err != nil {
+		return err
+	}
+	if in.HealthCheckGracePeriodSeconds != nil {
+		svc.GracePeriod = in.HealthCheckGracePeriodSeconds
+	}
+	if in.PlacementConstraints != nil {
+		svc.Constraints = in.PlacementConstraints
+	}
+	if in.PlacementStrategy != nil {
+		if svc.Strategies, err = validStrategies(in.PlacementStrategy); err != nil {
+			return err
+		}
+	}
+	if in.PropagateTags != "" {
+		svc.PropagateTags = in.PropagateTags
+	}
+	if in.EnableECSManagedTags != nil {
+		svc.ManagedTags = *in.EnableECSManagedTags
+	}
+	return nil
+}
+
+// changeRevision takes over what tasks are made from.
+func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Cluster, in *sdk.UpdateServiceInput) error {
+	r := spec.revision
+	if ref := aws.ToString(in.TaskDefinition); ref != "" {
+		if err := s.define(tx, spec, ref); err != nil {
+			return err
+		}
+	} else if spec.def, _ = tx.Snapshot().TaskDefinition(r.Family, r.Revision); spec.def == nil {
+		return client("TaskDefinition not found.")
+	}
+	if in.NetworkConfiguration != nil {
+		r.Network = in.NetworkConfiguration
+	}
+	if in.PlatformVersion != nil {
+		r.PlatformVersion = *in.PlatformVersion
+	}
+	if in.VolumeConfigurations != nil {
+		r.Volumes = in.VolumeConfigurations
+	}
+	if in.CapacityProviderStrategy == nil {
+		return nil
+	}
+	was := *r
+	launchType := types.LaunchType("")
+	if len(in.CapacityProviderStrategy) == 0 { // back to a launch type, the one that suits what there was
+		if launchType = r.LaunchType; launchType == "" {
+			launchType = spec.lanes(tx.Snapshot())[0].launchType
+		}
+		if launchType == types.LaunchTypeManagedInstances {
+			return invalid("capacityProviderStrategy: a service on managed instances needs a capacity provider strategy.")
+		}
+	}
+	if err := spec.supply(tx.Snapshot(), c, launchType, in.CapacityProviderStrategy, s); err != nil {
+		return err
+	}
+	if !in.ForceNewDeployment && !reflect.DeepEqual(was, *r) {
+		return invalid("When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.")
+	}
+	return nil
+}
+
+// running are the revisions that a service's deployments run, or are to run, the
+// newest first.
+func running(snap *store.Snapshot, svc *fleet.Service) []string {
+	var out []string
+	for _, d := range snap.Deployments(svc.Cluster, svc.Name) {
+		if d.ServiceID == svc.ID && (d.State == nil || !d.State.Done) && !slices.Contains(out, d.Revision) {
+			out = append(out, d.Revision)
+		}
+	}
+	return out
+}
+
+func serviceNotFound() error {
+	return &types.ServiceNotFoundException{Message: aws.String("Service not found.")}
+}
+
+// serviceName resolves what a request calls a service of a cluster.
+func (s *Service) serviceName(cluster, ref string) (name string, ok bool) {
+	name, ok = s.site.MemberID("service", cluster, ref)
+	return name, ok && fleet.ValidName(name)
+}
+
+// serviceTx finds the service of a change. The transaction then commits only
+// while it is as it was read.
+func (s *Service) serviceTx(tx *store.Tx, cluster string, ref *string) (*fleet.Service, error) {
+	name, ok := s.serviceName(cluster, aws.ToString(ref))
+	if !ok {
+		return nil, serviceNotFound()
+	}
+	svc := store.Get(tx, store.ServiceKey(cluster, name))
+	if svc == nil {
+		return nil, serviceNotFound()
+	}
+	return svc, nil
+}
