@@ -111,4 +111,4 @@ is "$(text taskDefinition.status deregister-task-definition --task-definition "$
 is "$(text cluster.status delete-cluster --cluster "$ops")" INACTIVE "the cluster"
 
 step "what is not served says so"
-refused "is not served by this installation yet" aws ecs list-services
+refused "is not served by this installation yet" aws ecs describe-task-sets --cluster c --service s

@@ -58,7 +58,7 @@ func TestRawRefusals(t *testing.T) {
 		{"expired", list, "{}", with(func(s *sigv4.Signer) { s.Now = func() time.Time { return time.Now().Add(-time.Hour) } }), "InvalidSignatureException", []string{"expired"}},
 		{"another region", list, "{}", with(func(s *sigv4.Signer) { s.Region = "eu-west-1" }), "InvalidSignatureException", []string{admin.Region}},
 		{"unknown operation", ecsapi.TargetPrefix + ".MakeCoffee", "{}", signer.Sign, "UnknownOperationException", []string{"MakeCoffee"}},
-		{"unserved operation", ecsapi.TargetPrefix + ".CreateService", "{}", signer.Sign, "", []string{"CreateService"}},
+		{"unserved operation", ecsapi.TargetPrefix + ".CreateTaskSet", "{}", signer.Sign, "", []string{"CreateTaskSet"}},
 		{"unknown service", "DynamoDB_20120810.ListTables", "{}", with(func(s *sigv4.Signer) { s.Service = "dynamodb" }), "", []string{"dynamodb", "ListTables"}},
 		{"malformed JSON", list, `{"maxResults":`, signer.Sign, "SerializationException", nil},
 		{"wrong type", list, `{"maxResults":"many"}`, signer.Sign, "SerializationException", []string{"maxResults"}},

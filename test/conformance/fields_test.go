@@ -30,7 +30,7 @@ type fieldCase struct {
 
 // fieldCases send each declared member at least once, all that go together in
 // one request. They are about our declarations, so they run against ours only.
-var fieldCases = [][]fieldCase{clusterFieldCases, definitionFieldCases, taskFieldCases, instanceFieldCases, accountFieldCases}
+var fieldCases = [][]fieldCase{clusterFieldCases, definitionFieldCases, taskFieldCases, instanceFieldCases, accountFieldCases, serviceFieldCases}
 
 func TestFields(t *testing.T) {
 	c := &C{t, aim(t).client, aim(t)}
@@ -68,7 +68,7 @@ func TestFields(t *testing.T) {
 // pagedInputs are of listings that have more than one item.
 var pagedInputs = map[string]string{
 	"ListClusters": `{"maxResults": 1}`, "ListTaskDefinitions": `{"maxResults": 1}`, "ListTaskDefinitionFamilies": `{"maxResults": 1}`,
-	"ListTasks": `{"cluster": "$cluster$", "maxResults": 1}`, "ListContainerInstances": `{"cluster": "$cluster$", "maxResults": 1}`,
+	"ListTasks": `{"cluster": "$cluster$", "maxResults": 1}`, "ListServices": `{"cluster": "$cluster$", "maxResults": 1}`, "ListContainerInstances": `{"cluster": "$cluster$", "maxResults": 1}`,
 	"ListAttributes":      `{"cluster": "$cluster$", "targetType": "container-instance", "maxResults": 1}`,
 	"ListAccountSettings": `{"effectiveSettings": true, "maxResults": 1}`, "DescribeCapacityProviders": `{"maxResults": 1}`,
 }

@@ -133,6 +133,7 @@ func (c *C) Cluster(change ...func(*ecs.CreateClusterInput)) string {
 	_, err := c.ECS.CreateCluster(c.Ctx(), in)
 	c.OK(err)
 	c.Cleanup(func() {
+		c.endServices(*in.ClusterName)
 		_, err := c.ECS.DeleteCluster(context.Background(), &ecs.DeleteClusterInput{Cluster: in.ClusterName})
 		var gone *types.ClusterNotFoundException
 		if err != nil && !errors.As(err, &gone) {
@@ -140,6 +141,20 @@ func (c *C) Cluster(change ...func(*ecs.CreateClusterInput)) string {
 		}
 	})
 	return *in.ClusterName
+}
+
+// endServices deletes a cluster's services.
+func (c *C) endServices(cluster string) {
+	ctx := context.Background()
+	out, err := c.ECS.ListServices(ctx, &ecs.ListServicesInput{Cluster: &cluster, MaxResults: aws.Int32(100)})
+	if err != nil {
+		return // the cluster is gone
+	}
+	for _, arn := range out.ServiceArns {
+		if _, err := c.ECS.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: &cluster, Service: &arn, Force: aws.Bool(true)}); err != nil {
+			c.Errorf("cleaning up: %v", err)
+		}
+	}
 }
 
 // Sleeper is a task definition, deregistered at the end, whose one container,

@@ -30,7 +30,7 @@ var record = struct {
 // answered is where an operation's answer shows what the request said.
 var answered = map[string]string{
 	"RegisterTaskDefinition": "taskDefinition", "CreateCapacityProvider": "capacityProvider", "UpdateCapacityProvider": "capacityProvider",
-	"CreateCluster": "cluster", "UpdateCluster": "cluster", "UpdateClusterSettings": "cluster", "RunTask": "tasks[]", "StartTask": "tasks[]",
+	"CreateService": "service", "UpdateService": "service", "CreateCluster": "cluster", "UpdateCluster": "cluster", "UpdateClusterSettings": "cluster", "RunTask": "tasks[]", "StartTask": "tasks[]",
 }
 
 // recorded is a client whose requests are recorded.

@@ -185,7 +185,7 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 		return nil, &types.ClusterContainsTasksException{Message: aws.String("The Cluster cannot be deleted while Tasks are active.")}
 	}
 	for svc := range tx.Snapshot().Services(name, "") {
-		if svc.Status != fleet.ServiceInactive {
+		if svc.Status == fleet.ServiceActive {
 			return nil, &types.ClusterContainsServicesException{Message: aws.String("The Cluster cannot be deleted while Services are active.")}
 		}
 	}
