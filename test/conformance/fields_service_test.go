@@ -4,7 +4,7 @@ import "strings"
 
 const (
 	// serviceUpdated is what CreateService and UpdateService have in common.
-	serviceUpdated = `"cluster": "$cluster$", "taskDefinition": "$definition$", "desiredCount": 0, "propagateTags": "SERVICE", "enableECSManagedTags": true,
+	serviceUpdated = `"cluster": "$cluster$", "taskDefinition": "$definition$", "desiredCount": 1, "propagateTags": "SERVICE", "enableECSManagedTags": true,
 		"placementConstraints": [{"type": "memberOf", "expression": "attribute:ecs.os-type == linux"}],
 		"placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}, {"type": "binpack", "field": "memory"}],
 		"healthCheckGracePeriodSeconds": 5, "availabilityZoneRebalancing": "ENABLED", "deploymentController": {"type": "ECS"},
@@ -29,7 +29,8 @@ var unservedServiceMembers = map[string]string{
 	`"serviceRegistries": [{"registryArn": "r", "containerName": "main", "containerPort": 80, "port": 80}]`: "serviceRegistries",
 	`"vpcLatticeConfigurations": [{"portName": "p", "roleArn": "r", "targetGroupArn": "t",
 		"advancedConfiguration": {"alternateTargetGroupArn": "a", "productionListenerRule": "p", "testListenerRule": "t"}}]`: "vpcLatticeConfigurations",
-	`"gatewayConnectors": [{"portName": "p"}]`:                                                                                                 "gatewayConnectors",
+	`"gatewayConnectors": [{"portName": "p", "filters": {"accessTypes": ["PUBLIC"]}, "healthCheck": {"healthCheckIntervalSeconds": 5, "healthCheckPath": "/", "healthCheckPort": 80,
+		"healthCheckProtocol": "HTTP", "healthCheckTimeoutSeconds": 5, "healthyThresholdCount": 2, "unhealthyThresholdCount": 2, "matcher": {"grpcCode": "0", "httpCode": "200"}}}]`:                                                                                                 "gatewayConnectors",
 	`"monitoring": {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]}`:                                   "monitoring",
 	`"deploymentConfiguration": {"alarms": {"enable": true, "rollback": true, "alarmNames": ["a"]}}`:                                           "alarms",
 	`"deploymentConfiguration": {"bakeTimeInMinutes": 5}`:                                                                                      "bakeTimeInMinutes",

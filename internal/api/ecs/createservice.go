@@ -31,6 +31,7 @@ func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput)
 	made := &fleet.Service{
 		Name: name, ID: fleet.NewID(), Status: fleet.ServiceActive, CreatedBy: frontdoor.CallerFrom(ctx).Principal.ARN,
 		Scheduling: in.SchedulingStrategy, GracePeriod: in.HealthCheckGracePeriodSeconds, Constraints: in.PlacementConstraints,
+		Strategies:    normalStrategies(in.PlacementStrategy),
 		PropagateTags: in.PropagateTags, ManagedTags: in.EnableECSManagedTags, Tags: in.Tags, ClientToken: token, Request: request,
 	}
 	if made.Scheduling == "" {
@@ -39,7 +40,7 @@ func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput)
 	if made.PropagateTags == "" {
 		made.PropagateTags = types.PropagateTagsNone
 	}
-	if made.Strategies, err = validStrategies(in.PlacementStrategy); err != nil {
+	if err := validPlacement(in.PlacementConstraints, in.PlacementStrategy); err != nil {
 		return nil, err
 	}
 	if made.Configuration, err = deploymentConfiguration(made.Scheduling, nil, in.DeploymentConfiguration); err != nil {

@@ -1,8 +1,6 @@
 package ecs
 
 import (
-	"strings"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -129,44 +127,4 @@ func validPercents(scheduling types.SchedulingStrategy, minimum, maximum int32) 
 		return invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
 	}
 	return nil
-}
-
-// maxStrategies is ECS's limit of a service's placement strategy.
-const maxStrategies = 5
-
-// validStrategies checks a placement strategy and gives its fields the form in
-// which ECS shows them.
-func validStrategies(in []types.PlacementStrategy) ([]types.PlacementStrategy, error) {
-	if len(in) > maxStrategies {
-		return nil, invalid("placementStrategy can have at most %d entries, not %d.", maxStrategies, len(in))
-	}
-	out := make([]types.PlacementStrategy, len(in))
-	for i, p := range in {
-		field := aws.ToString(p.Field)
-		switch p.Type {
-		case types.PlacementStrategyTypeRandom:
-			if field != "" {
-				return nil, invalid("placementStrategy[%d].field can't be given with the type random.", i)
-			}
-		case types.PlacementStrategyTypeBinpack:
-			if field = strings.ToLower(field); field != "cpu" && field != "memory" {
-				return nil, invalid("placementStrategy[%d].field must be cpu or memory with the type binpack, not %q.", i, field)
-			}
-		case types.PlacementStrategyTypeSpread:
-			name, attribute := strings.CutPrefix(field, "attribute:")
-			switch {
-			case strings.EqualFold(field, "host") || strings.EqualFold(field, "instanceId"):
-				field = "instanceId"
-			case !attribute || name == "":
-				return nil, invalid("placementStrategy[%d].field must be instanceId, host or attribute:NAME with the type spread, not %q.", i, field)
-			}
-		default:
-			return nil, invalid("placementStrategy[%d].type must be random, spread or binpack, not %q.", i, p.Type)
-		}
-		out[i] = types.PlacementStrategy{Type: p.Type}
-		if field != "" {
-			out[i].Field = &field
-		}
-	}
-	return out, nil
 }

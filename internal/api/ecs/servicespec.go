@@ -115,14 +115,11 @@ func (spec *serviceSpec) check(tx *store.Tx, s *Service) error {
 	if err := validNetwork(r.Network); err != nil {
 		return err
 	}
-	if _, err := compileConstraints(svc.Constraints); err != nil {
-		return err
-	}
 	if n := len(svc.Constraints) + len(def.PlacementConstraints); n > maxConstraints {
 		return invalid("placementConstraints: a task can have at most %d constraints, not %d, the task definition's included.", maxConstraints, n)
 	}
 	o := &order{cluster: svc.Cluster, launch: &launch{
-		cluster: &svc.Cluster, platform: r.PlatformVersion, strategies: len(svc.Strategies) > 0, constraints: svc.Constraints,
+		cluster: &svc.Cluster, platform: r.PlatformVersion, strategies: svc.Strategies, constraints: svc.Constraints,
 		network: r.Network, volumes: taskVolumes(r.Volumes), group: fleet.ServiceGroup(svc.Name), caller: svc.CreatedBy,
 	}}
 	task, err := newRound(s.placer, tx).task(o, spec.def, nil)

@@ -25,6 +25,9 @@ func (s *Service) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput)
 	if n := in.HealthCheckGracePeriodSeconds; n != nil && *n < 0 {
 		return nil, invalid("healthCheckGracePeriodSeconds must not be negative, but it is %d.", *n)
 	}
+	if err := validPlacement(in.PlacementConstraints, in.PlacementStrategy); err != nil {
+		return nil, err
+	}
 	var next *fleet.Service
 	err := s.store.Update(ctx, func(tx *store.Tx) (err error) {
 		next, err = s.updateService(tx, in)
@@ -98,9 +101,7 @@ func changeService(svc *fleet.Service, in *sdk.UpdateServiceInput) (err error) {
 		svc.Constraints = in.PlacementConstraints
 	}
 	if in.PlacementStrategy != nil {
-		if svc.Strategies, err = validStrategies(in.PlacementStrategy); err != nil {
-			return err
-		}
+		svc.Strategies = normalStrategies(in.PlacementStrategy)
 	}
 	if in.PropagateTags != "" {
 		svc.PropagateTags = in.PropagateTags
