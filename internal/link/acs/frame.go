@@ -1,9 +1,9 @@
 package acs
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	json "github.com/go-json-experiment/json/v1"
 )
 
 // ExtensionsHeader in the upgrade's response says which extensions the server
@@ -34,7 +34,12 @@ func Encode(m Message) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("acs: encode %s: %w", m.kind(), err)
 	}
-	return json.Marshal(frame{Type: m.kind(), Message: body})
+	out := make([]byte, 0, len(body)+64)
+	out = append(out, `{"type":"`...)
+	out = append(out, m.kind()...) // a name of ours
+	out = append(out, `","message":`...)
+	out = append(out, body...)
+	return append(out, '}'), nil
 }
 
 var byName = func() map[string]func() Message {

@@ -1,6 +1,6 @@
 package acs
 
-import "encoding/json"
+import json "github.com/go-json-experiment/json/v1"
 
 // HeartbeatMessage goes from server to agent at least every 50 s: an agent
 // that sees no data message for about a minute drops the connection.

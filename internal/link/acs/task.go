@@ -1,8 +1,8 @@
 package acs
 
 import (
-	"encoding/json"
 	"fmt"
+	json "github.com/go-json-experiment/json/v1"
 	"log/slog"
 )
 
