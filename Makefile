@@ -4,11 +4,13 @@ LDFLAGS := -s -w -X github.com/ashore/ashore/internal/version.Number=$(VERSION)
 GOBUILD := CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
 # More arguments for ashore, such as make up ARGS="--cluster MyCluster".
 ARGS ?=
+# What make bench-scale shall measure; go run ./test/bench -h names the flags.
+SCALE ?=
 # How long make test lets each fuzz target run.
 FUZZTIME ?= 3s
 
 .DEFAULT_GOAL := help
-.PHONY: up down test soak bench bench-reads lint build dist help
+.PHONY: up down test soak bench bench-reads bench-scale lint build dist help
 
 up: build ## control plane, agent and a sample on this machine, in the background
 	scripts/ensure-engine.sh
@@ -37,6 +39,10 @@ bench: build ## measure, print a table, write dist/bench.json
 bench-reads: ## measure every list and describe at 100,000 tasks, print a table, write dist/reads.json
 	mkdir -p dist
 	go run ./test/bench -reads -json dist/reads.json -profiles dist/profiles
+
+bench-scale: build ## measure server and fleet as processes, 100 to 5,000 hosts, an hour; SCALE="-hosts 1000 -parts burst" for less; writes dist/scale.json
+	mkdir -p dist
+	go run ./test/bench -scale -ashore bin/ashore -json dist/scale.json $(SCALE)
 
 lint: ## staticcheck and vet, for Linux and for the other systems' client
 	go vet ./...

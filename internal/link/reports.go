@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// reportsPerCommit keeps a transaction within etcd's default of 128 comparisons:
-// a report has three at most, an instance that ends with it two more.
-const reportsPerCommit = 30
+// opsPerReport bounds the comparisons of a report, and opsPerInstance those of an
+// instance that ends with its last task and of what the store adds.
+const opsPerReport, opsPerInstance = 3, 6
 
 // take stores what the agent says of its tasks and returns the answer, when the
 // store has committed. It runs in the reader: an agent has one such message under
@@ -38,7 +38,7 @@ func (x *session) take(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck
 		all = append(all, t)
 	}
 	for len(all) > 0 {
-		n := min(len(all), reportsPerCommit)
+		n := min(len(all), (x.s.store.MaxOps()-opsPerInstance)/opsPerReport)
 		err := x.commit(ctx, all[:n], now)
 		if errors.Is(err, errOneByOne) {
 			n = 1

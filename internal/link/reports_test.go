@@ -46,7 +46,7 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 	a := connect(t, s, inst, manners{})
 	var list []acs.TaskReport
 	var ids []string
-	for range 2*reportsPerCommit + 5 {
+	for range 90 { // three transactions
 		id := withContainer(t, st, inst)
 		ids = append(ids, id)
 		list = append(list, reportOf(site.TaskARN("c", id), fleet.TaskRunning))

@@ -84,9 +84,11 @@ func (s *Server) open(ctx context.Context) (err error) {
 		}
 		s.client = s.embedded.Client
 	}
-	s.store, err = store.Open(ctx, s.client, store.Config{
-		Prefix: cfg.Prefix, Site: cfg.Site, Sole: cfg.External == nil, Maintain: cfg.Maintain, Log: cfg.Log,
-	})
+	sc := store.Config{Prefix: cfg.Prefix, Site: cfg.Site, Maintain: cfg.Maintain, Log: cfg.Log}
+	if s.embedded != nil {
+		sc.Sole, sc.MaxOps = true, store.EmbeddedOps
+	}
+	s.store, err = store.Open(ctx, s.client, sc)
 	if err != nil {
 		return err
 	}

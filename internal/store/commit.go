@@ -9,8 +9,17 @@ import (
 )
 
 // maxOps is etcd's default limit of comparisons, and of operations, in one
-// transaction. An external cluster can't be asked for its setting.
-const maxOps = 128
+// transaction. An external cluster can't be asked for its setting; EmbeddedOps is
+// what Embed sets. Few large transactions cost etcd, and those who follow it,
+// less than many small ones.
+const (
+	maxOps      = 128
+	EmbeddedOps = 1024
+)
+
+// MaxOps is how many comparisons, and how many operations, a transaction may have
+// with those that the store adds itself.
+func (s *Store) MaxOps() int { return s.cfg.MaxOps }
 
 // inFlight is how many etcd transactions one server keeps under way: while one
 // waits for the disk the next is on its way.
@@ -92,9 +101,9 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 		}
 	}
 	// One more of each is ours: the installation's record and the head.
-	if max(len(c.cmps), len(c.ops))+1 > maxOps || c.bytes > maxBytes {
+	if max(len(c.cmps), len(c.ops))+1 > s.cfg.MaxOps || c.bytes > maxBytes {
 		return nil, fmt.Errorf("%w: %d comparisons and %d writes (up to %d), %d bytes (up to %d)",
-			ErrTooLarge, len(c.cmps)+1, len(c.ops)+1, maxOps, c.bytes, maxBytes)
+			ErrTooLarge, len(c.cmps)+1, len(c.ops)+1, s.cfg.MaxOps, c.bytes, maxBytes)
 	}
 	return c, nil
 }
@@ -124,7 +133,7 @@ func (s *Store) commitLoop() {
 		case <-s.ctx.Done():
 			return
 		}
-		b := batch{touched: map[string]bool{}}
+		b := batch{limit: s.cfg.MaxOps, touched: map[string]bool{}}
 		b.add(first)
 	gather:
 		for {
@@ -150,6 +159,7 @@ func (s *Store) commitLoop() {
 type batch struct {
 	members    []*commit
 	touched    map[string]bool // key → written by a member, or only read
+	limit      int             // of cmps, and of ops
 	cmps, ops  int
 	bytes      int
 	rangeAlone bool
@@ -157,7 +167,7 @@ type batch struct {
 
 func (b *batch) add(c *commit) bool {
 	if len(b.members) > 0 {
-		if b.rangeAlone || len(c.tx.ranges) > 0 || b.cmps+len(c.cmps)+1 > maxOps || b.ops+len(c.ops)+1 > maxOps || b.bytes+c.bytes > batchBytes {
+		if b.rangeAlone || len(c.tx.ranges) > 0 || b.cmps+len(c.cmps)+1 > b.limit || b.ops+len(c.ops)+1 > b.limit || b.bytes+c.bytes > batchBytes {
 			return false
 		}
 		for path := range c.tx.reads { // holds every key that is written

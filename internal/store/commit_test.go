@@ -37,7 +37,7 @@ func TestBatch(t *testing.T) {
 		{"the second decides over a set", tx("", "d"), ranged, false},
 		{"too large together", big, func() *commit { c := tx("", "e"); c.bytes = 1; return c }(), false},
 	} {
-		b := batch{touched: map[string]bool{}}
+		b := batch{limit: maxOps, touched: map[string]bool{}}
 		if !b.add(c.first) {
 			t.Errorf("%s: the first is not taken", c.name)
 		}

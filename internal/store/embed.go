@@ -84,6 +84,7 @@ func startEmbedded(ctx context.Context, dir, run string, o embedOptions) (*Embed
 	cfg.QuotaBackendBytes = o.quota
 	// Each entry since the last snapshot, and some before it, stays in memory.
 	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = 5000, 100
+	cfg.MaxTxnOps = EmbeddedOps
 	cfg.TickMs, cfg.ElectionMs = 50, 500
 	cfg.EnableGRPCGateway = false
 	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapTo(o.log))

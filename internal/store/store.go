@@ -22,6 +22,9 @@ type Config struct {
 	// Sole says that no other process writes below the prefix, as on an
 	// embedded etcd: what this process has committed is then all there is.
 	Sole bool
+	// MaxOps is etcd's limit of comparisons, and of operations, in one transaction:
+	// its default unless set.
+	MaxOps int
 	// LeaseTTL is how long sessions outlive their server. 10 s unless set;
 	// etcd counts in whole seconds.
 	LeaseTTL time.Duration
@@ -101,6 +104,9 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxOps == 0 {
+		cfg.MaxOps = maxOps
 	}
 	cfg.Maintain = cfg.Maintain || cfg.Sole
 	if cfg.MaintainEvery == 0 {

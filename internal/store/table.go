@@ -41,21 +41,39 @@ func (t *table[V]) below(prefix, after string) iter.Seq2[string, *V] {
 // set is an index: for each value the ids that have it, in order.
 type set struct {
 	btree.Map[string, *btree.Set[string]]
+	// own are the sets of ids that no copy of the index shares yet. Of the copies
+	// nobody changes anything.
+	own map[*btree.Set[string]]struct{}
 }
 
-func (s *set) copied() set { return set{*s.Map.Copy()} }
+func (s *set) copied() set {
+	clear(s.own)
+	return set{Map: *s.Map.Copy()}
+}
 
 // keep adds an id under a value, or takes it away. Unless the tables are
-// private, as while they are being loaded, a snapshot may share the ids.
+// private, as while they are being loaded, a snapshot may share the ids: they are
+// copied once for each snapshot, not for each change.
 func (s *set) keep(add, private bool, value, id string) {
 	ids, ok := s.Get(value)
-	switch {
-	case !ok && !add:
+	if !ok && !add {
 		return
+	}
+	mine := private
+	if ok && !private {
+		_, mine = s.own[ids]
+	}
+	switch {
 	case !ok:
 		ids = new(btree.Set[string])
-	case !private:
+	case !mine:
 		ids = ids.Copy()
+	}
+	if !mine && !private {
+		if s.own == nil {
+			s.own = map[*btree.Set[string]]struct{}{}
+		}
+		s.own[ids] = struct{}{}
 	}
 	if add {
 		ids.Insert(id)
@@ -63,10 +81,11 @@ func (s *set) keep(add, private bool, value, id string) {
 		ids.Delete(id)
 	}
 	if ids.Len() == 0 {
+		delete(s.own, ids)
 		s.Delete(value)
 		return
 	}
-	if !ok || !private {
+	if !ok || !mine {
 		s.Set(unique.Make(value).Value(), ids)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// maxWeight keeps a round's transaction within etcd's default of 128
-// comparisons and operations.
-const maxWeight = 120
+// spareOps keeps a round's transaction within the store's limit of comparisons
+// and operations.
+const spareOps = 8
 
 // placer places tasks: one goroutine that takes all launches that wait and
 // places them together, in one transaction over one snapshot. Whoever runs
@@ -96,19 +96,20 @@ func (s *Service) placeOrders(ctx context.Context) error {
 			}
 		}
 		var batch []*order
-		batch, left = split(left)
+		batch, left = split(left, s.store.MaxOps()-spareOps)
 		p.round(ctx, batch)
 	}
 }
 
-// split takes orders from the front while they fit into one transaction. Of two
+// split takes orders from the front while their weight is at most that of one
+// transaction. Of two
 // with the same token the second waits, so that it sees what the first did.
-func split(all []*order) (batch, left []*order) {
+func split(all []*order, most int) (batch, left []*order) {
 	weight := 0
 	tokens := map[string]bool{}
 	for i, o := range all {
 		token := o.clientToken()
-		if (i > 0 && weight+o.weight() > maxWeight) || (token != "" && tokens[token]) {
+		if (i > 0 && weight+o.weight() > most) || (token != "" && tokens[token]) {
 			return all[:i], all[i:]
 		}
 		weight += o.weight()

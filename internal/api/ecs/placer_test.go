@@ -6,6 +6,7 @@ import (
 )
 
 func TestSplitKeepsToTheLimit(t *testing.T) {
+	const most = 120
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	var all []*order
@@ -19,7 +20,7 @@ func TestSplitKeepsToTheLimit(t *testing.T) {
 	left, total := all, 0
 	for len(left) > 0 {
 		var batch []*order
-		batch, left = split(left)
+		batch, left = split(left, most)
 		weight, same := 0, 0
 		for _, o := range batch {
 			weight += o.weight()
@@ -27,7 +28,7 @@ func TestSplitKeepsToTheLimit(t *testing.T) {
 				same++
 			}
 		}
-		if len(batch) == 0 || weight > maxWeight || same > 1 {
+		if len(batch) == 0 || weight > most || same > 1 {
 			t.Fatalf("seed %d: a batch of %d orders, weight %d, %d with one token", seed, len(batch), weight, same)
 		}
 		total += len(batch)
