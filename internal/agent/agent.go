@@ -103,11 +103,12 @@ func (a Agent) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
+	if cfg.NoSocket {
+		return sess.Run(ctx)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return sess.Run(ctx) })
-	if !cfg.NoSocket {
-		group.Go(func() error { return serveControl(ctx, cfg, eng, sess) })
-	}
+	group.Go(func() error { return serveControl(ctx, cfg, eng, sess) })
 	return group.Wait()
 }
 

@@ -31,7 +31,12 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
 		return
 	}
-	defer s.conns.Done()
+	handed := false // to a goroutine of its own
+	defer func() {
+		if !handed {
+			s.conns.Done()
+		}
+	}()
 	q := r.URL.Query()
 	p, why := s.admit(r, actionPoll, q.Get("clusterArn"), q.Get("containerInstanceArn"))
 	if why != nil {
@@ -55,12 +60,11 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		s.recorder.ended(p, x.id) // after an error of etcd it may be there all the same
 		return
 	}
-	defer s.recorder.ended(p, x.id)
 	if why := s.join(p, x); why != nil {
 		s.refuse(w, r, why)
+		s.recorder.ended(p, x.id)
 		return
 	}
-	defer s.leave(p, x)
 
 	// Taken after join, so that no change falls between it and the first mark,
 	// and before the agent knows of the connection, so that its inventory is
@@ -70,11 +74,21 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		s.cfg.Log.Info("link: upgrade failed", "instance", p, "err", err)
+		s.leave(p, x)
+		s.recorder.ended(p, x.id)
 		return // Accept has answered
 	}
 	conn.SetReadLimit(acsReadLimit)
 	s.cfg.Log.Info("link: agent connected", "instance", p, "connection", x.id, "agent", x.record.AgentVersion, "docker", x.record.Docker, "remote", r.RemoteAddr)
-	x.serve(s.ctx, conn, baseline)
+	// What the request held, and the deep stack that verified it, go with the
+	// handler: a connection lasts.
+	handed = true
+	go func() {
+		defer s.conns.Done()
+		defer s.recorder.ended(p, x.id)
+		defer s.leave(p, x)
+		x.serve(s.ctx, conn, baseline)
+	}()
 }
 
 // join makes x the instance's connection here and ends the one before. Of two

@@ -23,15 +23,16 @@ const (
 // nothing of it reaches the store but how the host itself is, where that
 // changes.
 type telemetry struct {
-	quit    chan struct{}
+	quit    context.Context // ended by end, and when the connection is over
+	leave   context.CancelFunc
 	once    sync.Once
-	closing ending // set before quit is closed
+	closing ending // set before quit ends
 }
 
 func (t *telemetry) end(code websocket.StatusCode, reason string) {
 	t.once.Do(func() {
 		t.closing = ending{code, reason}
-		close(t.quit)
+		t.leave()
 	})
 }
 
@@ -40,14 +41,20 @@ func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
 		return
 	}
-	defer s.conns.Done()
+	handed := false // to a goroutine of its own
+	defer func() {
+		if !handed {
+			s.conns.Done()
+		}
+	}()
 	q := r.URL.Query()
 	p, why := s.admit(r, actionTelemetry, q.Get("cluster"), q.Get("containerInstance"))
 	if why != nil {
 		s.refuse(w, r, why)
 		return
 	}
-	t := &telemetry{quit: make(chan struct{})}
+	t := &telemetry{}
+	t.quit, t.leave = context.WithCancel(context.Background())
 	s.mu.Lock()
 	closing := s.closing
 	if !closing {
@@ -61,35 +68,45 @@ func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
 		return
 	}
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.telemetry[p] == t {
-			delete(s.telemetry, p)
-		}
-	}()
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		s.cfg.Log.Info("link: telemetry upgrade failed", "instance", p, "err", err)
+		s.forget(p, t)
 		return // Accept has answered
 	}
 	conn.SetReadLimit(tcsReadLimit)
-	ctx, cancel := context.WithCancel(s.ctx)
-	defer cancel()
-	var closer sync.WaitGroup
-	closer.Go(func() {
-		select {
-		case <-ctx.Done():
-		case <-t.quit:
-			if err := conn.Close(t.closing.code, t.closing.reason); err != nil {
-				s.cfg.Log.Debug("link: telemetry close handshake", "instance", p, "err", err)
-			}
+	handed = true
+	go func() { // as with ACS
+		defer s.conns.Done()
+		defer s.forget(p, t)
+		s.listen(p, t, conn)
+	}()
+}
+
+// forget ends what is known of a connection.
+func (s *Server) forget(p peer, t *telemetry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.leave()
+	if s.telemetry[p] == t {
+		delete(s.telemetry, p)
+	}
+}
+
+// listen takes telemetry until either side ends the connection.
+func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) {
+	closed := make(chan struct{})
+	stop := context.AfterFunc(t.quit, func() {
+		defer close(closed)
+		if err := conn.Close(t.closing.code, t.closing.reason); err != nil {
+			s.cfg.Log.Debug("link: telemetry close handshake", "instance", p, "err", err)
 		}
 	})
-	err = s.receive(ctx, p, conn)
+	err := s.receive(s.ctx, p, conn)
 	s.cfg.Log.Debug("link: telemetry ended", "instance", p, "reason", err)
-	cancel()
-	closer.Wait()
+	if !stop() {
+		<-closed
+	}
 	_ = conn.CloseNow() // closed already, or past being told
 }
 

@@ -231,7 +231,7 @@ func (s *Session) serve(ctx context.Context) {
 	var group errgroup.Group
 	group.Go(func() error { s.runACS(ctx); return nil })
 	group.Go(func() error { s.runTCS(ctx); return nil })
-	group.Go(func() error { s.outbox.run(ctx); return nil })
+	s.outbox.run(ctx)
 	_ = group.Wait() // they return no errors
 }
 
