@@ -42,7 +42,7 @@ bench-reads: ## measure every list and describe at 100,000 tasks, print a table,
 
 bench-scale: build ## measure server and fleet as processes, 100 to 5,000 hosts, an hour; SCALE="-hosts 1000 -parts burst" for less; writes dist/scale.json
 	mkdir -p dist
-	go run ./test/bench -scale -ashore bin/ashore -json dist/scale.json $(SCALE)
+	go run ./test/bench -scale -ashore bin/ashore -json dist/scale.json -plot docs/scale.svg $(SCALE)
 
 lint: ## staticcheck and vet, for Linux and for the other systems' client
 	go vet ./...

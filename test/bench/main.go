@@ -55,6 +55,7 @@ func main() {
 	flag.IntVar(&so.count, "count", 10, "tasks of each RunTask, with -scale")
 	flag.IntVar(&so.service, "service", 5000, "tasks of the service, with -scale")
 	flag.IntVar(&so.lose, "lose", 100, "hosts to lose, a third of all at most, with -scale")
+	flag.StringVar(&so.plot, "plot", "", "draw how the costs grow into this SVG file, with -scale")
 	flag.DurationVar(&so.churn, "churn", 10*time.Minute, "how long to start and stop tasks, with -scale")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -31,6 +31,7 @@ type scaleOptions struct {
 	service  int // tasks of the service
 	lose     int // hosts
 	churn    time.Duration
+	plot     string // file
 	profiles string // folder for CPU profiles of both processes under the burst
 }
 
@@ -74,6 +75,9 @@ func measureScale(ctx context.Context, o scaleOptions) (*scaleReport, error) {
 			return nil, fmt.Errorf("%d hosts: %w", n, err)
 		}
 		r.Sizes = append(r.Sizes, s)
+	}
+	if o.plot != "" {
+		return r, r.plot(o.plot)
 	}
 	return r, nil
 }
