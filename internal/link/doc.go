@@ -5,6 +5,7 @@
 //	                              concerned and wakes them
 //	session loop ─► looks the tasks up in the newest snapshot, orders ─► agent
 //	agent ─► session reader ─► acks, inventory, stop candidates ─► session loop
+//	                        ─► reports: committed at once, answered by the loop
 //	session begins, ends, its lease is lost ─► recorder ─► session record
 //
 // Sessions are level-triggered: what is sent follows from the newest snapshot,

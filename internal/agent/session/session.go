@@ -5,7 +5,9 @@
 //
 //	Run ── register ── discover ──┬── ACS: payloads → engine, acks ←
 //	                              ├── TCS: metrics, health →
-//	                              └── outbox: engine's reports → SubmitTaskStateChange
+//	                              └── outbox: engine's reports → many in one message of
+//	                                  ACS where the server takes them so, else
+//	                                  SubmitTaskStateChange
 package session
 
 import (
