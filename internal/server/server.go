@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ashore/ashore/internal/control/reaper"
+	"github.com/ashore/ashore/internal/control/scheduler"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -144,13 +145,21 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 			}
 		})
 	}
-	// RunTask needs the placer until the last call is answered.
+	// RunTask needs the placer until the last call is answered; the scheduler ends
+	// before it.
 	placing, stopPlacing := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return s.services.ecs.Run(placing) })
 	g.Go(func() error {
 		r := &reaper.Reaper{Store: s.store, Server: s.id, Limits: s.cfg.limits(), Log: s.cfg.Log}
 		if err := r.Run(ctx); ctx.Err() == nil {
 			return fmt.Errorf("the reaper ended: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		c := &scheduler.Scheduler{Store: s.store, Server: s.id, Placer: s.services.ecs, Log: s.cfg.Log}
+		if err := c.Run(ctx); ctx.Err() == nil {
+			return fmt.Errorf("the scheduler ended: %w", err)
 		}
 		return nil
 	})

@@ -24,6 +24,7 @@ const (
 type pool struct {
 	provider        string
 	awsvpc, windows bool
+	zone            string // empty: any
 }
 
 func poolOf(def *sdk.RegisterTaskDefinitionInput, provider string) pool {
@@ -46,6 +47,11 @@ func (p pool) has(i *fleet.Instance) bool {
 
 // offers leaves out whose host it is.
 func (p pool) offers(i *fleet.Instance) bool {
+	if p.zone != "" {
+		if z, _ := i.Attribute("ecs.availability-zone"); z != p.zone {
+			return false
+		}
+	}
 	if p.awsvpc {
 		if _, ok := i.Attribute(offersAwsvpc); !ok {
 			return false
@@ -108,7 +114,7 @@ func (r *round) lanes(o *order, c *fleet.Cluster, d *fleet.TaskDefinition) ([]la
 		return nil, err
 	}
 	var out []lane
-	for _, name := range capacity.Distribute(strategy, nil, o.count) {
+	for _, name := range capacity.Distribute(strategy, o.running, o.count) {
 		i := slices.IndexFunc(out, func(l lane) bool { return l.name == name })
 		if i >= 0 {
 			out[i].count++

@@ -38,6 +38,11 @@ type launch struct {
 	propagate   bool // the definition's tags too
 	managedTags bool
 
+	// Of a service:
+	deployment string         // id
+	after      int64          // serial of the task that it launched last
+	running    map[string]int // by capacity provider, the tasks that it has
+
 	caller  string // ARN
 	token   string // hash of the clientToken; empty: none
 	request string // hash of the parameters
@@ -176,7 +181,10 @@ func (l *launch) weight() int { return 2*max(l.count, len(l.instances)) + 5 }
 // taskID is the id of the launch's n-th task: derived from the token where
 // there is one, so that a repetition collides instead of doubling.
 func (l *launch) taskID(cluster string, n int) string {
-	if l.token == "" {
+	switch {
+	case l.deployment != "":
+		return serviceTaskID(l.deployment, l.after+int64(n)+1)
+	case l.token == "":
 		return fleet.NewID()
 	}
 	return fleet.DerivedID("RunTask", cluster, l.token, l.request, strconv.Itoa(n))

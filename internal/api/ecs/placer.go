@@ -27,10 +27,12 @@ type placer struct {
 	hosts   map[string]*candidates // by cluster; the goroutine's own
 }
 
-// order is a launch on its way through the placer, or tasks that wait for hosts.
+// order is a launch on its way through the placer, or tasks that wait for hosts,
+// or a service's launch.
 type order struct {
-	*launch
-	waiting *waiting // nil: a launch
+	*launch                // of a service: once it is looked at
+	waiting *waiting       // nil: a launch
+	service *serviceLaunch // nil: not of a service
 	done    chan struct{}
 
 	cluster  string
@@ -43,15 +45,18 @@ type order struct {
 // weight bounds the comparisons and operations that the order adds to a
 // transaction.
 func (o *order) weight() int {
-	if o.waiting != nil {
+	switch {
+	case o.waiting != nil:
 		return o.waiting.weight()
+	case o.service != nil:
+		return o.service.weight()
 	}
 	return o.launch.weight()
 }
 
 // clientToken is the hash of the launch's token, if it has one.
 func (o *order) clientToken() string {
-	if o.waiting != nil {
+	if o.waiting != nil || o.service != nil {
 		return ""
 	}
 	return o.token
@@ -159,9 +164,12 @@ func (p *placer) round(ctx context.Context, batch []*order) {
 			r := newRound(p, tx)
 			for _, o := range batch {
 				o.cluster, o.chosen, o.tasks, o.failures, o.err = "", nil, nil, nil, nil
-				if o.waiting != nil {
+				switch {
+				case o.waiting != nil:
 					o.err = r.settle(o)
-				} else {
+				case o.service != nil:
+					o.err = r.employ(o)
+				default:
 					o.err = r.serve(o)
 				}
 			}

@@ -51,6 +51,12 @@ func (c *Constraints) failing(h Host) *query.Expr {
 	return nil
 }
 
+// Suits says whether a host may take tasks of the request by what it is, whatever
+// is free on it and whether or not its agent is connected.
+func (r *Request) Suits(h Host) bool {
+	return h.Instance != nil && missingAttribute(h.Instance, r.Attributes) == nil && r.failing(h) == nil
+}
+
 func (c *Constraints) detail(h Host, reason Reason) string {
 	if reason == Distinct {
 		return fmt.Sprintf("The container instance has a task of the group %s already.", c.Group)

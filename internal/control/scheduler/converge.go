@@ -1,0 +1,129 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/rollout"
+)
+
+// outcome is what a look at a service has come to.
+type outcome struct {
+	gone     bool          // there is nothing to keep any more
+	again    bool          // another look is worth it at once
+	room     bool          // room may have been made and was not tried yet
+	unplaced bool          // tasks look for room
+	hosted   bool          // it depends on what hosts there are
+	losing   bool          // it has tasks on hosts that may count as lost some time
+	wake     time.Time     // of the next look although nothing changes; zero: none
+	cost     time.Duration // of looking
+	pause    time.Duration // before the next look
+}
+
+// errStale says that a decision's grounds have changed before it was stored.
+var errStale = errors.New("the service has changed meanwhile")
+
+// maxAge is how long launches go on by one decision: a service of thousands of
+// tasks is not looked at anew for each transaction.
+const maxAge = time.Second
+
+// converge looks at a service once and does what it needs.
+func (l *leader) converge(ctx context.Context, cluster, service string, room bool) (outcome, error) {
+	began := l.Now()
+	out := outcome{room: room}
+	v, err := l.view(l.Store.Snapshot(), cluster, service, room)
+	if err != nil || v == nil {
+		return outcome{gone: v == nil && err == nil, room: room}, err
+	}
+	step := rollout.Step(&v.in)
+	out.cost = l.Now().Sub(began)
+	out.hosted, out.losing = v.hosted, v.losing
+	out.wake = earliest(step.Wake, v.wake)
+	for i := range v.in.Deployments {
+		out.unplaced = out.unplaced || v.in.Deployments[i].Unplaced != nil
+	}
+	if !out.unplaced {
+		out.room = false
+	}
+	if err := l.store(ctx, v, &step); err != nil {
+		if errors.Is(err, errStale) {
+			out.again = true
+			return out, nil
+		}
+		return out, err
+	}
+	for i := range step.Launches {
+		out.room = false
+		done, err := l.launch(ctx, v, &step.Launches[i], began)
+		out.again = out.again || !done.done
+		if done.missing > 0 {
+			out.unplaced = true
+			out.pause = vain(done.tries)
+		}
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// vain is the pause after tries in a row that found no room.
+func vain(tries int) time.Duration {
+	return min(time.Duration(tries)*10*time.Millisecond, 250*time.Millisecond)
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// launching is how far a launch has come.
+type launching struct {
+	done    bool // nothing of it is left to be done
+	missing int  // tasks that found no host
+	tries   int  // in vain
+}
+
+// launch launches tasks, as many at once as fit in a transaction, until there is
+// no more room, or the decision is out of date.
+func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, decided time.Time) (launching, error) {
+	left, instances := want.Count, want.Instances
+	for left > 0 {
+		if l.Now().Sub(decided) > maxAge {
+			return launching{}, nil
+		}
+		snap := l.Store.Snapshot()
+		d := snap.Deployment(v.service.Cluster, v.service.Name, want.Deployment)
+		if d.Deployment == nil || snap.Service(v.service.Cluster, v.service.Name) != v.service {
+			return launching{}, nil
+		}
+		order := Launch{Term: l.term, Service: v.service, Deployment: want.Deployment, Count: min(left, MaxLaunch), Zone: want.Zone}
+		if d.State != nil {
+			order.After = d.State.Launched
+		}
+		if len(instances) > 0 {
+			order.Instances = instances[:order.Count]
+			instances = instances[order.Count:]
+		}
+		got, err := l.Placer.Launch(ctx, order)
+		if err != nil || got.Stale {
+			return launching{}, err
+		}
+		left -= order.Count
+		if got.Missing > 0 {
+			tries := 1
+			d := l.Store.Snapshot().Deployment(v.service.Cluster, v.service.Name, want.Deployment)
+			if d.State != nil && d.State.Unplaced != nil {
+				tries = d.State.Unplaced.Tries
+			}
+			if len(instances) > 0 {
+				continue // each has a host of its own to find room on
+			}
+			return launching{true, got.Missing, tries}, nil
+		}
+	}
+	return launching{done: true}, nil
+}

@@ -1,0 +1,112 @@
+package scheduler
+
+import (
+	"github.com/ashore/ashore/internal/control/liveness"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// follow marks the services that an advance may concern.
+func (l *leader) follow(a store.Advance) {
+	l.snap = a.Next
+	seen := map[store.Change]bool{}
+	rooms, hosts := map[string]bool{}, map[string]bool{}
+	for _, c := range a.Changes {
+		if seen[c] {
+			continue
+		}
+		seen[c] = true
+		switch c.Kind {
+		case store.ServiceChanged:
+			l.mark(l.work(c.Cluster, c.ID))
+		case store.TaskChanged:
+			if l.task(a, c) {
+				rooms[c.Cluster] = true
+			}
+		case store.InstanceChanged, store.SessionChanged:
+			rooms[c.Cluster], hosts[c.Cluster] = true, true
+			l.observe(a.Next, c.Cluster, c.ID)
+			for t := range a.Next.TasksOn(c.Cluster, c.ID) {
+				if s := t.Service(); s != "" && t.Holds() {
+					l.mark(l.work(c.Cluster, s))
+				}
+			}
+		case store.ClusterChanged:
+			rooms[c.Cluster] = true
+			for s := range a.Next.Services(c.Cluster, "") {
+				if s.Status != fleet.ServiceInactive {
+					l.mark(l.work(c.Cluster, s.Name))
+				}
+			}
+		case store.CapacityProviderChanged:
+			for cluster := range l.unplaced {
+				rooms[cluster] = true
+			}
+		}
+	}
+	for cluster := range rooms {
+		for w := range l.unplaced[cluster] {
+			w.room = true
+			l.mark(w)
+		}
+	}
+	for cluster := range hosts {
+		for _, works := range [...]map[*work]bool{l.hosted[cluster], l.losing[cluster]} {
+			for w := range works {
+				l.mark(w)
+			}
+		}
+	}
+}
+
+// task marks the service of a task and says whether the task's end has made room.
+func (l *leader) task(a store.Advance, c store.Change) bool {
+	was, is := a.Prev.Task(c.Cluster, c.ID), a.Next.Task(c.Cluster, c.ID)
+	t := is
+	switch {
+	case t != nil:
+	case was != nil:
+		t = was
+	default:
+		w := a.Next.WaitingTask(c.Cluster, c.ID)
+		if w == nil {
+			w = a.Prev.WaitingTask(c.Cluster, c.ID)
+		}
+		if w == nil {
+			return false
+		}
+		t = &fleet.TaskState{Task: w}
+	}
+	if s := t.Service(); s != "" {
+		l.mark(l.work(c.Cluster, s))
+	}
+	if is != nil && is.Stop != nil && is.Stop.Lost {
+		l.observe(a.Next, c.Cluster, is.Instance)
+	}
+	return was != nil && was.Holds() && (is == nil || !is.Holds())
+}
+
+// observe tells the tracker of a host's presence.
+func (l *leader) observe(snap *store.Snapshot, cluster, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.Now()
+	i := snap.Instance(cluster, id)
+	if i == nil || i.Status == fleet.InstanceInactive {
+		l.tracker.Forget(now, cluster, id)
+		return
+	}
+	l.tracker.Observe(now, cluster, id, presence(snap, cluster, id))
+}
+
+func presence(snap *store.Snapshot, cluster, id string) liveness.Presence {
+	if snap.Session(cluster, id) != nil {
+		return liveness.Present
+	}
+	for t := range snap.TasksOn(cluster, id) {
+		if t.Stop != nil && t.Stop.Lost && t.Holds() {
+			return liveness.Replaced
+		}
+	}
+	return liveness.Away
+}

@@ -1,0 +1,327 @@
+package scheduler
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/rollout"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+const zoneAttribute = "ecs.availability-zone"
+
+// view is a service as one snapshot shows it, ready for a step.
+type view struct {
+	snap        *store.Snapshot
+	cluster     *fleet.Cluster
+	service     *fleet.Service
+	state       *fleet.ServiceState // nil: none, or of another service of the name
+	deployments []store.Deployment  // those not done, the newest first
+	in          rollout.Input
+
+	lost   map[string]bool // ids of tasks whose host is lost
+	hosts  map[string]hostView
+	after  time.Duration // of a host's loss
+	loses  bool          // hosts can be lost at all
+	wake   time.Time     // of the next host's loss
+	hosted bool          // it depends on what hosts there are
+	losing bool          // it has tasks on hosts that may count as lost some time
+}
+
+// hostView is what a step needs to know of a host.
+type hostView struct {
+	condition rollout.Condition
+	zone      string
+}
+
+// view prepares a service for a step. It returns nil where there is nothing to
+// keep.
+func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) (*view, error) {
+	c, s := snap.Cluster(cluster), snap.Service(cluster, service)
+	if c == nil || s == nil || s.Status == fleet.ServiceInactive {
+		return nil, nil
+	}
+	v := &view{snap: snap, cluster: c, service: s, hosts: map[string]hostView{}, lost: map[string]bool{}}
+	if st := snap.ServiceState(cluster, service); st != nil && st.Service == s.ID {
+		v.state = st
+	}
+	v.after, v.loses = s.ReplaceLostAfter(c)
+	v.in.Now = l.now()
+	v.in.NextID = fleet.DeploymentID(s.ID, s.Deployments+1)
+	v.in.Service = wish(s, c)
+	v.addDeployments(room)
+	l.addTasks(v)
+	if v.in.Service.Strategy == types.SchedulingStrategyDaemon || s.Rebalancing == types.AvailabilityZoneRebalancingEnabled {
+		v.hosted = true
+		if err := l.addHosts(v); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// now is the time as records keep it.
+func (l *leader) now() time.Time { return l.Now().UTC().Truncate(time.Millisecond) }
+
+// wish is what is wanted, with ECS's defaults.
+func wish(s *fleet.Service, c *fleet.Cluster) rollout.Service {
+	w := rollout.Service{
+		Name: s.Name, Status: rollout.Status(s.Status), Strategy: s.Scheduling, Desired: s.DesiredCount,
+		MinimumPercent: 100, MaximumPercent: 200, HealthyAfter: s.HealthyAfter(c),
+		GracePeriod: time.Duration(aws.ToInt32(s.GracePeriod)) * time.Second,
+		Rebalance:   s.Rebalancing == types.AvailabilityZoneRebalancingEnabled,
+	}
+	if w.Strategy == types.SchedulingStrategyDaemon {
+		w.MinimumPercent, w.MaximumPercent = 0, 100
+	}
+	if cfg := s.Configuration; cfg != nil {
+		if cfg.MinimumHealthyPercent != nil {
+			w.MinimumPercent = int(*cfg.MinimumHealthyPercent)
+		}
+		if cfg.MaximumPercent != nil {
+			w.MaximumPercent = int(*cfg.MaximumPercent)
+		}
+		if b := cfg.DeploymentCircuitBreaker; b != nil {
+			w.Breaker = rollout.Breaker{Enabled: b.Enable, Rollback: b.Rollback, KeepCount: b.ResetOnHealthyTask != nil && !*b.ResetOnHealthyTask}
+			if t := b.ThresholdConfiguration; t != nil {
+				w.Breaker.Type, w.Breaker.Value = t.Type, int(t.Value)
+			}
+		}
+	}
+	return w
+}
+
+func (v *view) addDeployments(room bool) {
+	primary := v.service.Deployment
+	for _, d := range v.snap.Deployments(v.service.Cluster, v.service.Name) {
+		if d.ServiceID != v.service.ID {
+			continue // of an earlier service of the name
+		}
+		if d.State != nil && d.State.Rollout == types.DeploymentRolloutStateCompleted && v.in.Service.Completed == nil && d.ID != primary {
+			v.in.Service.Completed = &rollout.Completed{Deployment: d.ID, Revision: d.Revision}
+		}
+		if d.State != nil && d.State.Done && d.ID != primary {
+			continue
+		}
+		v.deployments = append(v.deployments, d)
+		v.in.Deployments = append(v.in.Deployments, v.deployment(d, room))
+	}
+}
+
+func (v *view) deployment(d store.Deployment, room bool) rollout.Deployment {
+	out := rollout.Deployment{ID: d.ID, Revision: d.Revision, CreatedAt: d.CreatedAt, RollbackOf: d.RollbackOf, HealthChecks: v.checked(d)}
+	if d.Stop != nil {
+		out.Stop = d.Stop.Type
+	}
+	out.DeploymentState = stateOf(d)
+	if d.ID == v.service.Deployment && v.state != nil && v.state.Steady {
+		out.SteadySince = v.state.SteadyAt
+	}
+	if d.State != nil && d.State.Unplaced != nil {
+		u := d.State.Unplaced
+		out.Unplaced = &rollout.Unplaced{At: u.At, Reason: u.Reason, Zone: u.Zone, Changed: room}
+	}
+	return out
+}
+
+// stateOf is a deployment's state as the last step left it; a new one begins
+// IN_PROGRESS.
+func stateOf(d store.Deployment) rollout.DeploymentState {
+	var out rollout.DeploymentState
+	if s := d.State; s != nil {
+		out = rollout.DeploymentState{Rollout: s.Rollout, Reason: s.Reason, LastGood: s.LastGood, NextTry: s.NextTry, Impaired: s.Impaired, Retired: s.Done}
+	}
+	if out.Rollout == "" {
+		out.Rollout, out.Reason = types.DeploymentRolloutStateInProgress, d.Reason
+		if out.Reason == "" {
+			out.Reason = rollout.ReasonInProgress(d.ID)
+		}
+	}
+	return out
+}
+
+// checked says whether essential containers of a deployment's tasks have health
+// checks.
+func (v *view) checked(d store.Deployment) bool {
+	rev := v.snap.ServiceRevision(d.Cluster, d.Service, d.Revision)
+	if rev == nil {
+		return false
+	}
+	def, _ := v.snap.TaskDefinition(rev.Family, rev.Revision)
+	if def == nil {
+		return false
+	}
+	for i := range def.Definition.ContainerDefinitions {
+		if c := &def.Definition.ContainerDefinitions[i]; c.HealthCheck != nil && aws.ToBool(c.Essential) {
+			return true
+		}
+	}
+	return false
+}
+
+// addTasks adds the tasks that are to run, those that are to end and have not,
+// and those that have failed.
+func (l *leader) addTasks(v *view) {
+	cluster, service := v.service.Cluster, v.service.Name
+	for t := range v.snap.TasksWhere(cluster, store.TaskFilter{Desired: fleet.TaskRunning, Service: service}, "") {
+		l.addTask(v, t)
+	}
+	for t := range v.snap.EndingTasks(cluster, service) {
+		l.addTask(v, t)
+	}
+	for _, d := range v.deployments {
+		for t := range v.snap.FailedTasks(cluster, d.ID) {
+			l.addTask(v, t)
+		}
+	}
+	if v.snap.Counts(cluster).Waiting > 0 {
+		for t := range v.snap.WaitingTasks(cluster, "") {
+			if t.Service() == service {
+				l.addTask(v, &fleet.TaskState{Task: t})
+			}
+		}
+	}
+}
+
+func (l *leader) addTask(v *view, t *fleet.TaskState) {
+	out := rollout.Task{ID: t.ID, Deployment: t.Deployment(), Serial: t.Serial, Status: t.Status(), CreatedAt: t.CreatedAt, Instance: t.Instance}
+	if t.Stop != nil {
+		out.Stop, out.StopReason = true, t.Stop.Reason
+		if t.Stop.Unhealthy {
+			out.StopReason = rollout.ReasonUnhealthy
+		}
+	}
+	if t.Report != nil {
+		out.StopCode, out.StartedAt, out.StoppedAt = t.Report.StopCode, t.Report.StartedAt, t.Report.StoppedAt
+	}
+	if t.Health != nil {
+		out.Health = v.health(t)
+	}
+	if t.Amendment != nil {
+		out.ProtectedUntil = t.Amendment.ProtectedUntil
+	}
+	if t.Instance != "" && t.Holds() {
+		h := l.host(v, t.Instance)
+		out.Host, out.Zone = h.condition, h.zone
+		if h.condition == rollout.HostLost {
+			v.lost[t.ID] = true
+		}
+	}
+	v.in.Tasks = append(v.in.Tasks, out)
+}
+
+// health is a task's, by its essential containers that have health checks:
+// UNHEALTHY where one is, HEALTHY where all are.
+func (v *view) health(t *fleet.TaskState) types.HealthStatus {
+	def, _ := v.snap.TaskDefinition(t.Family, t.Revision)
+	if def == nil {
+		return types.HealthStatusUnknown
+	}
+	status := types.HealthStatus("")
+	for i := range def.Definition.ContainerDefinitions {
+		c := &def.Definition.ContainerDefinitions[i]
+		if c.HealthCheck == nil || !aws.ToBool(c.Essential) {
+			continue
+		}
+		is := types.HealthStatusUnknown
+		for j := range t.Health.Containers {
+			if h := &t.Health.Containers[j]; h.Name == aws.ToString(c.Name) {
+				is = h.Status
+			}
+		}
+		switch {
+		case is == types.HealthStatusUnhealthy:
+			return is
+		case status == "" || is != types.HealthStatusHealthy:
+			status = is
+		}
+	}
+	if status == "" {
+		return types.HealthStatusUnknown
+	}
+	return status
+}
+
+// host is a host's condition as the service sees it: how long it may be out of
+// contact is each service's own wish.
+func (l *leader) host(v *view, id string) hostView {
+	h, known := v.hosts[id]
+	if known {
+		return h
+	}
+	cluster := v.service.Cluster
+	i := v.snap.Instance(cluster, id)
+	if i == nil || i.Status == fleet.InstanceInactive {
+		h.condition = rollout.HostLost
+		v.hosts[id] = h
+		return h
+	}
+	if v.in.Service.Rebalance {
+		h.zone, _ = i.Attribute(zoneAttribute)
+	}
+	if v.snap.Session(cluster, id) == nil {
+		h.condition = rollout.HostAway
+		v.losing = v.losing || v.loses
+		if v.loses && l.lost(v, id) {
+			h.condition = rollout.HostLost
+		}
+	}
+	if h.condition != rollout.HostLost && i.Status != fleet.InstanceActive {
+		h.condition = rollout.HostDraining
+	}
+	v.hosts[id] = h
+	return h
+}
+
+// lost says whether a host has been away for too long, and notes when it will have
+// been.
+func (l *leader) lost(v *view, id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.Now()
+	due, ok := l.tracker.Due(now, v.service.Cluster, id, v.after)
+	switch {
+	case !ok:
+		return false
+	case !due.After(now):
+		return true
+	}
+	if v.wake.IsZero() || due.Before(v.wake) {
+		v.wake = due
+	}
+	return false
+}
+
+// addHosts adds what hosts there are: for a DAEMON those that it is to run on,
+// for a REPLICA that is rebalanced their zones.
+func (l *leader) addHosts(v *view) error {
+	if len(v.deployments) == 0 {
+		return nil
+	}
+	d := v.deployments[0]
+	rev := v.snap.ServiceRevision(d.Cluster, d.Service, d.Revision)
+	if rev == nil {
+		return fmt.Errorf("deployment %s has no service revision %s", d.ID, d.Revision)
+	}
+	ids, err := l.Placer.Eligible(v.snap, v.service, rev)
+	if err != nil {
+		return err
+	}
+	zones := map[string]bool{}
+	for _, id := range ids {
+		h := l.host(v, id)
+		if h.condition == rollout.HostLost || h.condition == rollout.HostDraining {
+			continue
+		}
+		if v.in.Service.Strategy == types.SchedulingStrategyDaemon {
+			v.in.Hosts = append(v.in.Hosts, rollout.Host{Instance: id, Away: h.condition == rollout.HostAway})
+		} else if h.condition == rollout.HostOK && !zones[h.zone] {
+			zones[h.zone] = true
+			v.in.Zones = append(v.in.Zones, h.zone)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/liveness"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	// atOnce is how many services are being looked at at once: while one waits
+	// for its transaction, others go on, and the placer places for all together.
+	atOnce = 16
+	// again is the shortest time between two looks at a service: what changes
+	// meanwhile comes as one.
+	again = 5 * time.Millisecond
+	// retryAfter is the wait after a look that ended in an error.
+	retryAfter = time.Second
+	// confirmEvery is how often the leader asks etcd whether it is up to date: a
+	// few times in what liveness takes for a gap.
+	confirmEvery = liveness.Gap / 3
+)
+
+type name struct{ cluster, service string }
+
+// leader is one term.
+type leader struct {
+	*Scheduler
+	term *store.Term
+
+	snap     *store.Snapshot // the newest that the feed has shown
+	services map[name]*work
+	queue    queue
+	running  int
+	// Services of a cluster that concern more than changes of their own tasks:
+	// those that look for room, and those that depend on what hosts there are.
+	unplaced, hosted map[string]map[*work]bool
+	// losing are those with tasks on hosts that may count as lost some time.
+	losing map[string]map[*work]bool
+
+	mu      sync.Mutex
+	tracker *liveness.Tracker // guarded by mu
+}
+
+func newLeader(s *Scheduler, term *store.Term) *leader {
+	return &leader{
+		Scheduler: s, term: term, services: map[name]*work{},
+		unplaced: map[string]map[*work]bool{}, hosted: map[string]map[*work]bool{}, losing: map[string]map[*work]bool{},
+	}
+}
+
+// look is what a look at a service has come to.
+type look struct {
+	*work
+	err error
+	outcome
+}
+
+// confirmation is a revision that etcd had at a time.
+type confirmation struct {
+	rev int64
+	at  time.Time
+}
+
+// lead keeps services until the term ends.
+func (l *leader) lead(ctx context.Context) error {
+	// The first decision rests on all that was acknowledged before the term.
+	if _, err := l.Store.Fresh(ctx); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	snap, feed := l.Store.Follow()
+	l.begin(snap)
+	advances, fresh := make(chan store.Advance), make(chan confirmation)
+	g.Go(func() error {
+		for {
+			a, err := feed.Next(ctx)
+			if err != nil {
+				return err
+			}
+			select {
+			case advances <- a:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	})
+	g.Go(func() error { return l.confirm(ctx, fresh) })
+	g.Go(func() error { return l.loop(ctx, g, advances, fresh) })
+	return g.Wait()
+}
+
+// confirm finds out which revision etcd is at, time and again.
+func (l *leader) confirm(ctx context.Context, fresh chan<- confirmation) error {
+	for {
+		asked := l.Now()
+		snap, err := l.Store.Fresh(ctx)
+		if err == nil {
+			select {
+			case fresh <- confirmation{snap.Revision(), asked}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err := pause(ctx, confirmEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// begin looks at everything there is.
+func (l *leader) begin(snap *store.Snapshot) {
+	l.snap = snap
+	l.tracker = liveness.New(l.Now())
+	for cluster := range snap.Clusters("") {
+		for i := range snap.Instances(cluster, "") {
+			l.observe(snap, cluster, i.ID)
+		}
+		for s := range snap.Services(cluster, "") {
+			if s.Status != fleet.ServiceInactive {
+				w := l.work(cluster, s.Name)
+				w.room = true
+				l.mark(w)
+			}
+		}
+	}
+}
+
+// loop is the one goroutine that decides which service is looked at when.
+func (l *leader) loop(ctx context.Context, g *errgroup.Group, advances <-chan store.Advance, fresh <-chan confirmation) error {
+	done := make(chan look, atOnce)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var confirmed confirmation
+	for {
+		now := l.Now()
+		for l.running < atOnce {
+			w := l.queue.next(now)
+			if w == nil {
+				break
+			}
+			l.running++
+			w.running, w.dirty = true, false
+			room := w.room
+			w.room = false
+			g.Go(func() error {
+				out, err := l.converge(ctx, w.cluster, w.name, room)
+				done <- look{w, err, out}
+				return nil
+			})
+		}
+		timer.Stop()
+		if l.running < atOnce && len(l.queue) > 0 {
+			timer.Reset(max(0, l.queue[0].due.Sub(now)))
+		}
+		select {
+		case a := <-advances:
+			l.follow(a)
+		case r := <-done:
+			if err := l.settle(r); err != nil {
+				return err
+			}
+		case confirmed = <-fresh:
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if confirmed.rev > 0 && l.snap.Revision() >= confirmed.rev {
+			l.current(confirmed.at)
+			confirmed = confirmation{}
+		}
+	}
+}
+
+// current tells the tracker that what it has been told was etcd's state at a time.
+func (l *leader) current(at time.Time) {
+	l.mu.Lock()
+	l.tracker.Confirm(at)
+	l.mu.Unlock()
+	for _, works := range l.losing {
+		for w := range works {
+			l.mark(w)
+		}
+	}
+}
+
+// settle takes in what a look has come to.
+func (l *leader) settle(r look) error {
+	l.running--
+	w := r.work
+	w.running = false
+	now := l.Now()
+	switch {
+	case errors.Is(r.err, store.ErrDeposed):
+		return r.err
+	case r.err != nil:
+		l.Log.Warn("scheduler: a service could not be kept", "cluster", w.cluster, "service", w.name, "err", r.err)
+		w.dirty, w.notBefore = true, now.Add(retryAfter)
+		w.room = w.room || r.outcome.room
+	case r.gone:
+		delete(l.services, name{w.cluster, w.name})
+		keep(l.unplaced, w, false)
+		keep(l.hosted, w, false)
+		keep(l.losing, w, false)
+		if w.dirty { // made anew
+			l.mark(l.work(w.cluster, w.name))
+		}
+		return nil
+	default:
+		w.dirty = w.dirty || r.again
+		w.room = w.room || r.outcome.room
+		w.wake = r.outcome.wake
+		// At most a third of the time goes into looking.
+		w.notBefore = now.Add(max(again, 2*r.cost) + r.pause)
+		keep(l.unplaced, w, r.unplaced)
+		keep(l.hosted, w, r.hosted)
+		keep(l.losing, w, r.losing)
+	}
+	l.queue.put(w)
+	return nil
+}
+
+func keep(in map[string]map[*work]bool, w *work, is bool) {
+	if !is {
+		delete(in[w.cluster], w)
+		if len(in[w.cluster]) == 0 {
+			delete(in, w.cluster)
+		}
+		return
+	}
+	if in[w.cluster] == nil {
+		in[w.cluster] = map[*work]bool{}
+	}
+	in[w.cluster][w] = true
+}
+
+func (l *leader) work(cluster, service string) *work {
+	w := l.services[name{cluster, service}]
+	if w == nil {
+		w = &work{cluster: cluster, name: service, place: -1}
+		l.services[name{cluster, service}] = w
+	}
+	return w
+}
+
+func (l *leader) mark(w *work) {
+	w.dirty = true
+	l.queue.put(w)
+}

@@ -1,0 +1,111 @@
+// Package scheduler brings services to what is wanted of them: it launches,
+// replaces and stops their tasks, moves their deployments on, and says so in
+// their events.
+//
+//	store's feed ──► queue of services that may need something ──► converge
+//	timers ─────────►   (each once, paced)                          │
+//	                                              rollout.Step over one snapshot
+//	                                                │                     │
+//	                             transactions: stops, states,       Placer: new tasks
+//	                             events, rollback
+//
+// One server leads. It works from the state, never from what a change says, so
+// whatever was lost on the way costs at most the time to the next look; at the
+// beginning of a term it looks at every service. Each of its transactions is
+// guarded by its term and by the records that the decision rested on.
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// Scheduler keeps services, on one server at a time.
+type Scheduler struct {
+	Store  *store.Store
+	Server string // name of this server
+	Placer Placer
+	Now    func() time.Time // time.Now unless set
+	Log    *slog.Logger
+}
+
+// Placer finds hosts for the tasks of services.
+type Placer interface {
+	// Launch places tasks as far as there is room, and stores them with what
+	// became of it.
+	Launch(context.Context, Launch) (Launched, error)
+	// Eligible are the hosts that tasks of a revision may run on by what they
+	// are, whatever is free on them.
+	Eligible(*store.Snapshot, *fleet.Service, *fleet.ServiceRevision) ([]string, error)
+}
+
+// Launch asks for tasks of a deployment.
+type Launch struct {
+	Term *store.Term
+	// Service is the record that the decision rests on: once it has changed,
+	// nothing is launched.
+	Service    *fleet.Service
+	Deployment string
+	// After is how many tasks the deployment had launched when it was decided:
+	// once that has changed, nothing is launched.
+	After     int64
+	Count     int
+	Instances []string // of a DAEMON: one task on each, Count of them
+	Zone      string   // the only one to place them in; empty: any
+}
+
+// MaxLaunch is how many tasks fit in one Launch.
+const MaxLaunch = 50
+
+// Launched is what became of a Launch.
+type Launched struct {
+	Tasks   int  // that exist now, with a host or waiting for one
+	Missing int  // that found no host
+	Stale   bool // the decision's grounds have changed; nothing was done
+}
+
+// rest is how long a scheduler waits that could not lead on.
+const rest = time.Second
+
+// Run keeps services until ctx or the store ends.
+func (s *Scheduler) Run(ctx context.Context) error {
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	if s.Log == nil {
+		s.Log = slog.New(slog.DiscardHandler)
+	}
+	for {
+		err := s.Store.Lead(ctx, "scheduler", s.Server, func(ctx context.Context, term *store.Term) error {
+			return newLeader(s, term).lead(ctx)
+		})
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case s.Store.Err() != nil:
+			return s.Store.Err()
+		case err != nil && !errors.Is(err, store.ErrDeposed):
+			s.Log.Warn("scheduler", "err", err)
+		}
+		if err := pause(ctx, rest/2+rand.N(rest)); err != nil {
+			return err
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,170 @@
+package scheduler
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/control/rollout"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// maxStops and maxEvents are how many stops, and events beside them, go in one
+// transaction: a stop compares three records (four where the task waits for a
+// host), an event two, of etcd's 128.
+const (
+	maxStops  = 20
+	maxEvents = 10
+)
+
+// store stores what a step asks for, but the launches. Where it takes several
+// transactions the states come last: what a broken-off one leaves behind, the
+// next step sees.
+func (l *leader) store(ctx context.Context, v *view, out *rollout.Output) error {
+	stops, events := out.Stops, out.Events
+	if n := len(events) - keptEvents; n > 0 {
+		events = events[n:] // the others would be gone at once
+	}
+	for len(stops) > maxStops || len(events) > maxEvents {
+		s, e := stops[:min(maxStops, len(stops))], events[:0]
+		stops = stops[len(s):]
+		if len(stops) == 0 && len(events) > maxEvents {
+			e = events[:maxEvents]
+			events = events[len(e):]
+		}
+		if err := l.update(ctx, v, func(tx *store.Tx) error { return l.write(tx, v, s, e, nil) }); err != nil {
+			return err
+		}
+	}
+	if len(stops) == 0 && len(events) == 0 && len(out.Deployments) == 0 && out.Rollback == nil && !out.Inactive {
+		return nil
+	}
+	return l.update(ctx, v, func(tx *store.Tx) error { return l.write(tx, v, stops, events, out) })
+}
+
+// update runs a transaction that commits only while the term lasts and the
+// service is the one that was looked at.
+func (l *leader) update(ctx context.Context, v *view, fn func(*store.Tx) error) error {
+	return l.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := l.term.Guard(tx); err != nil {
+			return err
+		}
+		if store.Get(tx, store.ServiceKey(v.service.Cluster, v.service.Name)) != v.service {
+			return errStale
+		}
+		return fn(tx)
+	})
+}
+
+func (l *leader) write(tx *store.Tx, v *view, stops []rollout.Stop, events []rollout.Event, out *rollout.Output) error {
+	for _, s := range stops {
+		if err := l.stop(tx, v, s); err != nil {
+			return err
+		}
+	}
+	state, err := StateOf(tx, v.service)
+	if err != nil {
+		return err
+	}
+	before := *state
+	if out != nil {
+		if err := l.states(tx, v, out, state); err != nil {
+			return err
+		}
+	}
+	if err := Tell(tx, v.service, state, v.in.Now, events); err != nil {
+		return err
+	}
+	if before.Events == state.Events && before.Steady == state.Steady && before.SteadyAt.Equal(state.SteadyAt) {
+		return nil
+	}
+	return store.Put(tx, store.ServiceStateKey(v.service.Cluster, v.service.Name), state)
+}
+
+// stop writes the wish that a task end; the first wish stays.
+func (l *leader) stop(tx *store.Tx, v *view, s rollout.Stop) error {
+	wish := &fleet.TaskStop{Code: s.Code, Reason: s.Reason, At: v.in.Now, Unhealthy: s.Reason == rollout.ReasonUnhealthy, Lost: v.lost[s.Task]}
+	cluster := v.service.Cluster
+	if tx.Snapshot().WaitingTask(cluster, s.Task) != nil {
+		return report.StopWaiting(tx, cluster, s.Task, wish)
+	}
+	return report.Stop(tx, cluster, s.Task, wish)
+}
+
+// states writes what a step has made of the deployments and of the service.
+func (l *leader) states(tx *store.Tx, v *view, out *rollout.Output, state *fleet.ServiceState) error {
+	for i := range out.Deployments {
+		if err := l.deployment(tx, v, out, &out.Deployments[i], state); err != nil {
+			return err
+		}
+	}
+	next := *v.service
+	switch {
+	case out.Rollback != nil:
+		r := out.Rollback
+		next.Deployments++
+		next.Deployment = v.in.NextID
+		d := &fleet.Deployment{
+			Cluster: next.Cluster, Service: next.Name, ServiceID: next.ID, ID: v.in.NextID, Number: next.Deployments, Revision: r.Revision,
+			CreatedAt: v.in.Now, Sources: v.sources(), RollbackOf: r.Of, Reason: r.Reason, Configuration: next.Configuration,
+		}
+		if err := store.Create(tx, store.DeploymentKey(next.Cluster, next.Name, d.ID), d); err != nil {
+			return err
+		}
+	case out.Inactive:
+		next.Status = fleet.ServiceInactive
+	default:
+		return nil
+	}
+	return store.Put(tx, store.ServiceKey(next.Cluster, next.Name), &next)
+}
+
+// sources are the revisions of the deployments that a rollback takes the place of.
+func (v *view) sources() []string {
+	var out []string
+	for _, d := range v.deployments {
+		if !slices.Contains(out, d.Revision) {
+			out = append(out, d.Revision)
+		}
+	}
+	return out
+}
+
+func (l *leader) deployment(tx *store.Tx, v *view, out *rollout.Output, c *rollout.DeploymentChange, state *fleet.ServiceState) error {
+	i := slices.IndexFunc(v.deployments, func(d store.Deployment) bool { return d.ID == c.ID })
+	was := v.deployments[i]
+	k := store.DeploymentStateKey(was.Cluster, was.Service, was.ID)
+	if store.Get(tx, k) != was.State {
+		return errStale
+	}
+	var next fleet.DeploymentState
+	if was.State != nil {
+		next = *was.State
+	}
+	ended := next.Rollout != c.Rollout && c.Rollout != types.DeploymentRolloutStateInProgress
+	next.Rollout, next.Reason, next.LastGood = c.Rollout, c.Reason, c.LastGood
+	next.NextTry, next.Impaired, next.Done = c.NextTry, c.Impaired, c.Retired
+	if next.StartedAt.IsZero() {
+		next.StartedAt = v.in.Now
+	}
+	next.UpdatedAt = v.in.Now
+	if ended {
+		next.FinishedAt = v.in.Now
+		switch {
+		case c.Rollout != types.DeploymentRolloutStateFailed:
+		case was.Stop != nil:
+			next.StoppedAt = v.in.Now
+		default:
+			next.Tripped = out.Failures
+		}
+	}
+	if c.Placed {
+		next.Unplaced = nil
+	}
+	if was.ID == v.service.Deployment {
+		state.Steady, state.SteadyAt = !c.SteadySince.IsZero(), c.SteadySince
+	}
+	return store.Put(tx, k, &next)
+}
