@@ -62,7 +62,6 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopProfiles()) }()
-	relaxGC()
 	log := s.logger(t)
 	c := server.Config{
 		Dir: l.Server(), Prefix: s.EtcdPrefix, External: s.external(log), Site: fleet.Site{Account: s.Account, Region: s.Region},
