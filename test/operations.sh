@@ -100,6 +100,37 @@ for arn in "$task" "$instance" "$second" "$(text 'clusters[0].clusterArn' descri
 	is "$(text "tags[?key=='late'].value" list-tags-for-resource --resource-arn "$arn")" "" "the tag"
 done
 
+step "services"
+service() { text "services[0].$1" describe-services --services "$rack" --include TAGS; }
+is "$(text service.status create-service --service-name "$rack" --task-definition ops --desired-count 0 --tags key=team,value=a \
+	--propagate-tags SERVICE --enable-ecs-managed-tags --placement-constraints 'type=memberOf,expression=attribute:rack == r7' \
+	--deployment-configuration 'minimumHealthyPercent=0,deploymentCircuitBreaker={enable=true,rollback=true}')" ACTIVE "the service"
+arn=$(service serviceArn)
+has "$(text serviceArns list-services --scheduling-strategy REPLICA --launch-type EC2)" "$arn"
+is "$(service 'tags[0].value')" a "the service's tag"
+aws ecs tag-resource --resource-arn "$arn" --tags key=late,value=yes
+has "$(text 'tags[].key' list-tags-for-resource --resource-arn "$arn")" late
+aws ecs untag-resource --resource-arn "$arn" --tag-keys late
+is "$(text 'length(taskArns)' list-tasks --service-name "$rack")" 0 "the number of its tasks"
+is "$(text service.desiredCount update-service --service "$rack" --desired-count 1 --force-new-deployment)" 1 "the desired count"
+refused "scaled above 0" aws ecs delete-service --service "$rack"
+if knows list-service-deployments; then
+	deployment=$(text 'serviceDeployments[0].serviceDeploymentArn' list-service-deployments --service "$rack")
+	is "$(text 'serviceDeployments[0].serviceArn' describe-service-deployments --service-deployment-arns "$deployment")" "$arn" "the deployment's service"
+	revision=$(text 'serviceDeployments[0].targetServiceRevision.arn' describe-service-deployments --service-deployment-arns "$deployment")
+	is "$(text 'serviceRevisions[0].taskDefinition' describe-service-revisions --service-revision-arns "$revision")" "$second" "the revision's task definition"
+	if knows stop-service-deployment; then
+		refused "not found" aws ecs stop-service-deployment --service-deployment-arn "${deployment}0"
+	fi
+	if knows continue-service-deployment; then
+		refused "not paused" aws ecs continue-service-deployment --service-deployment-arn "$deployment" --hook-id none
+	fi
+fi
+if knows list-services-by-namespace; then
+	refused NamespaceNotFoundException aws ecs list-services-by-namespace --namespace none
+fi
+is "$(text service.status delete-service --service "$rack" --force)" DRAINING "the service"
+
 step "clean up"
 started=$(text 'tasks[0].taskArn' start-task --task-definition ops --container-instances "$instance")
 for arn in "$task" "$started"; do

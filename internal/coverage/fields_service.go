@@ -43,4 +43,10 @@ var serviceFieldsOf = map[string][]Field{
 	"DeleteService":    effective("cluster", "service", "force"),
 	"DescribeServices": effective("cluster", "services", "include"),
 	"ListServices":     effective("cluster", "launchType", "schedulingStrategy", "resourceManagementType", "maxResults", "nextToken"),
+	"ListServicesByNamespace": refused(noDiscovery+" So there are no namespaces, and none is found.", "namespace", "maxResults", "nextToken"),
+	"ListServiceDeployments":     effective("cluster", "service", "createdAt", "status", "maxResults", "nextToken"),
+	"DescribeServiceDeployments": effective("serviceDeploymentArns"),
+	"DescribeServiceRevisions":   effective("serviceRevisionArns"),
+	"StopServiceDeployment":      fields(effective("serviceDeploymentArn"), partly("ROLLBACK, which the API reference has alone.", "stopType")),
+	"ContinueServiceDeployment":  refused("There are no lifecycle hooks here yet, so no deployment is ever paused at one.", "serviceDeploymentArn", "hookId", "action"),
 }

@@ -34,8 +34,7 @@ var taskFields = map[string][]Field{
 	"StopTask":      effective("cluster", "task", "reason"),
 	"DescribeTasks": effective("cluster", "tasks", "include"),
 	"ListTasks": fields(
-		effective("cluster", "containerInstance", "desiredStatus", "family", "launchType", "maxResults", "nextToken", "startedBy"),
-		refused("There are no services here yet, so none is found.", "serviceName"),
+		effective("cluster", "containerInstance", "desiredStatus", "family", "launchType", "maxResults", "nextToken", "serviceName", "startedBy"),
 		refused("There are no daemons here yet, so none is found.", "daemonName"),
 	),
 	"GetTaskProtection":    effective("cluster", "tasks"),

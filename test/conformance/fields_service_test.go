@@ -30,7 +30,7 @@ var unservedServiceMembers = map[string]string{
 	`"vpcLatticeConfigurations": [{"portName": "p", "roleArn": "r", "targetGroupArn": "t",
 		"advancedConfiguration": {"alternateTargetGroupArn": "a", "productionListenerRule": "p", "testListenerRule": "t"}}]`: "vpcLatticeConfigurations",
 	`"gatewayConnectors": [{"portName": "p", "filters": {"accessTypes": ["PUBLIC"]}, "healthCheck": {"healthCheckIntervalSeconds": 5, "healthCheckPath": "/", "healthCheckPort": 80,
-		"healthCheckProtocol": "HTTP", "healthCheckTimeoutSeconds": 5, "healthyThresholdCount": 2, "unhealthyThresholdCount": 2, "matcher": {"grpcCode": "0", "httpCode": "200"}}}]`:                                                                                                 "gatewayConnectors",
+		"healthCheckProtocol": "HTTP", "healthCheckTimeoutSeconds": 5, "healthyThresholdCount": 2, "unhealthyThresholdCount": 2, "matcher": {"grpcCode": "0", "httpCode": "200"}}}]`: "gatewayConnectors",
 	`"monitoring": {"metricConfigurations": [{"metricNames": ["CPUUtilization"], "resolutionSeconds": 20}]}`:                                   "monitoring",
 	`"deploymentConfiguration": {"alarms": {"enable": true, "rollback": true, "alarmNames": ["a"]}}`:                                           "alarms",
 	`"deploymentConfiguration": {"bakeTimeInMinutes": 5}`:                                                                                      "bakeTimeInMinutes",
@@ -58,6 +58,12 @@ func serviceCases() []fieldCase {
 		{"UpdateService: volumes of EBS", `{"cluster": "$cluster$", "service": "fields", ` + ebs + `}`, "volume"},
 		{"DescribeServices: everything", `{"cluster": "$cluster$", "services": ["fields"], "include": ["TAGS"]}`, ""},
 		{"ListServices: everything", `{"cluster": "$cluster$", "launchType": "EC2", "schedulingStrategy": "REPLICA", "resourceManagementType": "CUSTOMER", "maxResults": 1}`, ""},
+		{"ListServicesByNamespace: everything", `{"namespace": "n", "maxResults": 1, "nextToken": "x"}`, "token"},
+		{"ListServiceDeployments: everything", `{"cluster": "$cluster$", "service": "world", "status": ["PENDING", "STOPPED"], "maxResults": 1, "createdAt": {"after": 1, "before": 2}}`, ""},
+		{"DescribeServiceDeployments: everything", `{"serviceDeploymentArns": ["$deployment$"]}`, ""},
+		{"DescribeServiceRevisions: everything", `{"serviceRevisionArns": ["$revision$"]}`, ""},
+		{"StopServiceDeployment: everything", `{"serviceDeploymentArn": "$stoppable$", "stopType": "ROLLBACK"}`, ""},
+		{"ContinueServiceDeployment: everything", `{"serviceDeploymentArn": "$deployment$", "hookId": "h", "action": "CONTINUE"}`, "hook"},
 		{"DeleteService: everything", `{"cluster": "$cluster$", "service": "fields", "force": true}`, ""},
 	}
 	for member, says := range unservedServiceMembers {

@@ -40,7 +40,7 @@ var taskFieldCases = []fieldCase{
 	{"ListTasks: of an instance", `{"cluster": "$cluster$", "containerInstance": "$instance$", "desiredStatus": "RUNNING", "launchType": "EC2", "maxResults": 1}`, ""},
 	{"ListTasks: of a family", `{"cluster": "$cluster$", "family": "$family$"}`, ""},
 	{"ListTasks: of a starter", `{"cluster": "$cluster$", "startedBy": "me"}`, ""},
-	{"ListTasks: of a service", `{"cluster": "$cluster$", "serviceName": "s"}`, "service"},
+	{"ListTasks: of a service", `{"cluster": "$cluster$", "serviceName": "$service$"}`, ""},
 	{"ListTasks: of a daemon", `{"cluster": "$cluster$", "daemonName": "d"}`, "daemon"},
 	{"StopTask: everything", `{"cluster": "$cluster$", "task": "$task$", "reason": "enough"}`, ""},
 }

@@ -68,7 +68,7 @@ func TestFields(t *testing.T) {
 // pagedInputs are of listings that have more than one item.
 var pagedInputs = map[string]string{
 	"ListClusters": `{"maxResults": 1}`, "ListTaskDefinitions": `{"maxResults": 1}`, "ListTaskDefinitionFamilies": `{"maxResults": 1}`,
-	"ListTasks": `{"cluster": "$cluster$", "maxResults": 1}`, "ListServices": `{"cluster": "$cluster$", "maxResults": 1}`, "ListContainerInstances": `{"cluster": "$cluster$", "maxResults": 1}`,
+	"ListTasks": `{"cluster": "$cluster$", "maxResults": 1}`, "ListServices": `{"cluster": "$cluster$", "maxResults": 1}`, "ListServiceDeployments": `{"cluster": "$cluster$", "service": "world", "maxResults": 1}`, "ListContainerInstances": `{"cluster": "$cluster$", "maxResults": 1}`,
 	"ListAttributes":      `{"cluster": "$cluster$", "targetType": "container-instance", "maxResults": 1}`,
 	"ListAccountSettings": `{"effectiveSettings": true, "maxResults": 1}`, "DescribeCapacityProviders": `{"maxResults": 1}`,
 }
@@ -122,6 +122,17 @@ func newFieldWorld(c *C) fieldWorld {
 	})
 	w["task"] = c.Run(w["cluster"], w["definition"], 1)[0]
 	c.Run(w["cluster"], w["definition"], 2)
+	svc, err := c.ECS.CreateService(c.Ctx(), decoded[ecs.CreateServiceInput](c, w, `{"cluster": "$cluster$", "serviceName": "world", "taskDefinition": "$definition$", "desiredCount": 0}`))
+	c.OK(err)
+	w["service"], w["deployment"] = *svc.Service.ServiceArn, *svc.Service.CurrentServiceDeployment
+	w["revision"] = *svc.Service.CurrentServiceRevisions[0].Arn
+	// Nowhere to go: its deployment stays under way.
+	svc, err = c.ECS.CreateService(c.Ctx(), decoded[ecs.CreateServiceInput](c, w, `{"cluster": "$cluster$", "serviceName": "stoppable", "taskDefinition": "$definition$", "desiredCount": 1,
+		"placementConstraints": [{"type": "memberOf", "expression": "attribute:nowhere == here"}]}`))
+	c.OK(err)
+	w["stoppable"] = *svc.Service.CurrentServiceDeployment
+	_, err = c.ECS.UpdateService(c.Ctx(), decoded[ecs.UpdateServiceInput](c, w, `{"cluster": "$cluster$", "service": "world", "forceNewDeployment": true}`))
+	c.OK(err)
 	c.Cluster()
 	return w
 }

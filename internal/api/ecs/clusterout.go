@@ -22,6 +22,7 @@ func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFi
 	out := types.Cluster{
 		ClusterArn: aws.String(s.site.ClusterARN(c.Name)), ClusterName: aws.String(c.Name), Status: aws.String(string(c.Status)),
 		RegisteredContainerInstancesCount: int32(n.Instances), PendingTasksCount: int32(n.Pending), RunningTasksCount: int32(n.Running),
+		ActiveServicesCount:             int32(activeServices(snap, c.Name)),
 		CapacityProviders:               orEmpty(c.CapacityProviders),
 		DefaultCapacityProviderStrategy: orEmpty(c.DefaultCapacityProviderStrategy),
 		ServiceConnectDefaults:          c.ServiceConnectDefaults,
@@ -37,7 +38,7 @@ func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFi
 		out.Tags = orEmpty(c.Tags)
 	}
 	if f.statistics {
-		out.Statistics = clusterStatistics(n)
+		out.Statistics = clusterStatistics(n, servicesByLaunchType(snap, c.Name))
 	}
 	if f.attachments {
 		out.Attachments = s.clusterAttachments(snap, c)
@@ -61,7 +62,7 @@ var launchTypes = []struct {
 }
 
 // clusterStatistics counts tasks by launch type, under ECS's names.
-func clusterStatistics(n store.ClusterCounts) []types.KeyValuePair {
+func clusterStatistics(n store.ClusterCounts, services map[types.LaunchType]serviceCount) []types.KeyValuePair {
 	out := make([]types.KeyValuePair, 0, 4*len(launchTypes))
 	add := func(name string, n int) {
 		out = append(out, types.KeyValuePair{Name: aws.String(name), Value: aws.String(strconv.Itoa(n))})
@@ -72,8 +73,45 @@ func clusterStatistics(n store.ClusterCounts) []types.KeyValuePair {
 		add("pending"+l.name+"TasksCount", by.Pending)
 	}
 	for _, l := range launchTypes {
-		add("active"+l.name+"ServiceCount", 0)
-		add("draining"+l.name+"ServiceCount", 0)
+		add("active"+l.name+"ServiceCount", services[l.kind].active)
+		add("draining"+l.name+"ServiceCount", services[l.kind].draining)
+	}
+	return out
+}
+
+func activeServices(snap *store.Snapshot, cluster string) int {
+	n := 0
+	for svc := range snap.Services(cluster, "") {
+		if svc.Status == fleet.ServiceActive {
+			n++
+		}
+	}
+	return n
+}
+
+type serviceCount struct{ active, draining int }
+
+// servicesByLaunchType counts services. One with a capacity provider strategy
+// belongs to the launch type that its first provider has.
+func servicesByLaunchType(snap *store.Snapshot, cluster string) map[types.LaunchType]serviceCount {
+	out := map[types.LaunchType]serviceCount{}
+	for svc := range snap.Services(cluster, "") {
+		r := primaryRevision(snap, svc)
+		if r == nil {
+			continue
+		}
+		kind := r.LaunchType
+		if len(r.CapacityProviders) > 0 {
+			kind = providerLaunchType(snap, *r.CapacityProviders[0].CapacityProvider)
+		}
+		n := out[kind]
+		switch svc.Status {
+		case fleet.ServiceActive:
+			n.active++
+		case fleet.ServiceDraining:
+			n.draining++
+		}
+		out[kind] = n
 	}
 	return out
 }

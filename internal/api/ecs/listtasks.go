@@ -29,12 +29,17 @@ func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.L
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case service != "":
-		return nil, &types.ServiceNotFoundException{Message: aws.String("Service not found.")}
-	case daemon != "":
+	if daemon != "" {
 		return nil, &types.DaemonNotFoundException{Message: aws.String("Daemon not found.")}
-	case instance != "":
+	}
+	if service != "" {
+		name, ok := s.serviceName(c.Name, service)
+		if !ok || snap.Service(c.Name, name) == nil {
+			return nil, serviceNotFound()
+		}
+		f.Service = name
+	}
+	if instance != "" {
 		id, ok := s.site.MemberID("container-instance", c.Name, instance)
 		if !ok || !fleet.IsID(id) || snap.Instance(c.Name, id) == nil {
 			return nil, invalid("The specified container instance does not exist: %s", instance)

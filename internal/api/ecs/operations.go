@@ -144,6 +144,24 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
 
+		// Namespaces are no resources of ECS.
+		"ListServicesByNamespace": frontdoor.Op[sdk.ListServicesByNamespaceInput]("ecs:ListServicesByNamespace", nil),
+		"ListServiceDeployments": on("ecs:ListServiceDeployments", func(in *sdk.ListServiceDeploymentsInput) []string {
+			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
+		}),
+		"DescribeServiceDeployments": on("ecs:DescribeServiceDeployments", func(in *sdk.DescribeServiceDeploymentsInput) []string {
+			return in.ServiceDeploymentArns
+		}),
+		"DescribeServiceRevisions": on("ecs:DescribeServiceRevisions", func(in *sdk.DescribeServiceRevisionsInput) []string {
+			return in.ServiceRevisionArns
+		}),
+		"StopServiceDeployment": on("ecs:StopServiceDeployment", func(in *sdk.StopServiceDeploymentInput) []string {
+			return []string{aws.ToString(in.ServiceDeploymentArn)}
+		}),
+		"ContinueServiceDeployment": on("ecs:ContinueServiceDeployment", func(in *sdk.ContinueServiceDeploymentInput) []string {
+			return []string{aws.ToString(in.ServiceDeploymentArn)}
+		}),
+
 		// Account settings have no ARN of their own: policies name the actions.
 		"PutAccountSetting":        frontdoor.Op[sdk.PutAccountSettingInput]("ecs:PutAccountSetting", nil),
 		"PutAccountSettingDefault": frontdoor.Op[sdk.PutAccountSettingDefaultInput]("ecs:PutAccountSettingDefault", nil),

@@ -27,7 +27,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 	out := types.Service{
 		ServiceArn: aws.String(s.site.ServiceARN(svc.Cluster, svc.Name)), ServiceName: aws.String(svc.Name),
 		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), Status: aws.String(string(svc.Status)), CreatedAt: aws.Time(svc.CreatedAt),
-		SchedulingStrategy: svc.Scheduling, DesiredCount: s.desired(snap, svc), PendingCount: int32(n.Pending), RunningCount: int32(n.Running),
+		SchedulingStrategy: svc.Scheduling, DesiredCount: int32(desired(snap, svc)), PendingCount: int32(n.Pending), RunningCount: int32(n.Running),
 		DeploymentConfiguration: svc.Configuration, DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
 		HealthCheckGracePeriodSeconds: svc.GracePeriod, PlacementConstraints: orEmpty(svc.Constraints), PlacementStrategy: orEmpty(svc.Strategies),
 		PropagateTags: svc.PropagateTags, EnableECSManagedTags: svc.ManagedTags, AvailabilityZoneRebalancing: svc.Rebalancing,
@@ -76,12 +76,12 @@ func optional(s string) *string {
 }
 
 // desired is how many tasks a service is to have: of a DAEMON, as many as it has.
-func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) int32 {
+func desired(snap *store.Snapshot, svc *fleet.Service) int {
 	if svc.Scheduling != types.SchedulingStrategyDaemon || svc.Status != fleet.ServiceActive {
-		return int32(svc.DesiredCount)
+		return svc.DesiredCount
 	}
 	n := snap.ServiceTasks(svc.Cluster, svc.Name)
-	return int32(n.Pending + n.Running)
+	return n.Pending + n.Running
 }
 
 // serviceEvents are a service's last events, the newest first. Those of an
@@ -136,10 +136,10 @@ func shownDeployments(snap *store.Snapshot, svc *fleet.Service) []shownDeploymen
 }
 
 // failures counts the tasks of a deployment that have failed since the last good
-// one.
+// one, or, where the circuit breaker never resets its count, all that have.
 func failures(snap *store.Snapshot, d store.Deployment) int {
 	good := int64(0)
-	if d.State != nil {
+	if d.State != nil && !keepsCount(d.Configuration) {
 		good = d.State.LastGood
 	}
 	n := 0
@@ -149,6 +149,10 @@ func failures(snap *store.Snapshot, d store.Deployment) int {
 		}
 	}
 	return n
+}
+
+func keepsCount(c *types.DeploymentConfiguration) bool {
+	return c != nil && c.DeploymentCircuitBreaker != nil && c.DeploymentCircuitBreaker.ResetOnHealthyTask != nil && !*c.DeploymentCircuitBreaker.ResetOnHealthyTask
 }
 
 func (s *Service) deploymentOut(snap *store.Snapshot, svc *fleet.Service, d *shownDeployment, desired int32) types.Deployment {

@@ -97,15 +97,20 @@ func (spec *serviceSpec) lanes(snap *store.Snapshot) []lane {
 	var out []lane
 	for _, item := range spec.revision.CapacityProviders {
 		name := *item.CapacityProvider
-		l := lane{name: name, launchType: types.LaunchTypeFargate, pool: poolOf(def, name)}
-		if p := provider(snap, name); p != nil && !capacity.IsFargate(name) {
-			if l.launchType = types.LaunchTypeEc2; p.Managed != nil {
-				l.launchType = types.LaunchTypeManagedInstances
-			}
-		}
-		out = append(out, l)
+		out = append(out, lane{name: name, launchType: providerLaunchType(snap, name), pool: poolOf(def, name)})
 	}
 	return out
+}
+
+// providerLaunchType is the launch type of a capacity provider's tasks.
+func providerLaunchType(snap *store.Snapshot, name string) types.LaunchType {
+	switch p := provider(snap, name); {
+	case capacity.IsFargate(name):
+		return types.LaunchTypeFargate
+	case p != nil && p.Managed != nil:
+		return types.LaunchTypeManagedInstances
+	}
+	return types.LaunchTypeEc2
 }
 
 // check checks that tasks of the revision can be made at all, as RunTask does of

@@ -72,7 +72,9 @@ func (s *Service) taggable(tx *store.Tx, ref string) (taggable, error) {
 		return taggableTask(tx, cluster, id)
 	case "container-instance":
 		return taggableInstance(tx, cluster, id)
-	case "service", "task-set":
+	case "service":
+		return taggableService(tx, cluster, id)
+	case "task-set":
 		return taggable{}, notFound(strings.ReplaceAll(a.Type, "-", " "))
 	}
 	return taggable{}, invalid("resourceArn %q: capacity providers, clusters, container instances, services, task definitions and tasks can have tags, a %s can't.", ref, a.Type)
@@ -150,6 +152,22 @@ func taggableInstance(tx *store.Tx, cluster, id string) (taggable, error) {
 		next := *i
 		next.Tags = tags
 		next.Version++
+		return store.Put(tx, k, &next)
+	}}, nil
+}
+
+func taggableService(tx *store.Tx, cluster, name string) (taggable, error) {
+	k := store.ServiceKey(cluster, name)
+	svc := store.Get(tx, k)
+	if svc == nil {
+		return taggable{}, notFound("service")
+	}
+	if svc.Status == fleet.ServiceInactive {
+		return taggable{}, inactiveResource("service")
+	}
+	return taggable{svc.Tags, func(tags []types.Tag) error {
+		next := *svc
+		next.Tags = tags
 		return store.Put(tx, k, &next)
 	}}, nil
 }

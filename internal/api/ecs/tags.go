@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -37,6 +38,9 @@ func validTags(tags []types.Tag) error {
 			return invalid("tags: the value %q of %q begins with aws:, which is reserved.", v, k)
 		case seen[k]:
 			return invalid("tags: the key %q is given twice.", k)
+		}
+		if err := fleet.CheckSetting(k, v); err != nil {
+			return invalid("tags: %s.", err)
 		}
 		seen[k] = true
 	}

@@ -37,6 +37,9 @@ func empty(snap *store.Snapshot, cluster string) bool {
 	for range snap.Tokens(cluster) {
 		return false
 	}
+	for range snap.Services(cluster, "") {
+		return false
+	}
 	return true
 }
 

@@ -52,6 +52,8 @@ type Due struct {
 	Instances, Ended []Instance
 	// Revisions are of task definitions that are being deleted; see unused.
 	Revisions []fleet.TaskDefinitionRef
+	// Services have records that are past their time.
+	Services []Service
 }
 
 // Instance names a container instance.
@@ -83,6 +85,7 @@ func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 				d.Instances = append(d.Instances, Instance{cluster, i.ID})
 			}
 		}
+		d.Services = append(d.Services, l.services(snap, cluster, now)...)
 		if snap.Counts(cluster).Stopped == 0 {
 			continue
 		}
@@ -221,6 +224,11 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 	if err := r.instances(ctx, term, due, now); err != nil {
 		return err
 	}
+	for _, svc := range due.Services {
+		if err := r.tidy(ctx, term, svc, now); err != nil {
+			return err
+		}
+	}
 	for _, list := range []struct {
 		names []string
 		do    func(*store.Tx, string, time.Time) error
@@ -258,9 +266,9 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 			return err
 		}
 	}
-	if len(due.Tasks)+len(due.Tokens)+len(due.Clusters)+len(due.Providers)+len(due.Instances)+len(due.Revisions) > 0 {
+	if len(due.Tasks)+len(due.Tokens)+len(due.Clusters)+len(due.Providers)+len(due.Instances)+len(due.Revisions)+len(due.Services) > 0 {
 		r.Log.Info("reaper: forgot what is past its time", "tasks", len(due.Tasks), "tokens", len(due.Tokens),
-			"clusters", len(due.Clusters), "providers", len(due.Providers), "instances", len(due.Instances), "revisions", len(due.Revisions))
+			"clusters", len(due.Clusters), "providers", len(due.Providers), "instances", len(due.Instances), "revisions", len(due.Revisions), "services", len(due.Services))
 	}
 	return nil
 }

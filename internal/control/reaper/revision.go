@@ -12,7 +12,7 @@ import (
 // of which no task that has not stopped is.
 func unused(snap *store.Snapshot) (due []fleet.TaskDefinitionRef) {
 	for r := range snap.Revisions(types.TaskDefinitionStatusDeleteInProgress, "", fleet.TaskDefinitionRef{}) {
-		if snap.References(r.Family, r.Revision) == 0 {
+		if snap.References(r.Family, r.Revision) == 0 && !serving(snap, r) {
 			due = append(due, r)
 		}
 	}
@@ -25,7 +25,7 @@ func unused(snap *store.Snapshot) (due []fleet.TaskDefinitionRef) {
 // there will ever be.
 func bury(tx *store.Tx, r fleet.TaskDefinitionRef) error {
 	st := store.Get(tx, store.TaskDefinitionStateKey(r.Family, r.Revision))
-	if st == nil || st.Status != types.TaskDefinitionStatusDeleteInProgress || tx.Snapshot().References(r.Family, r.Revision) > 0 {
+	if st == nil || st.Status != types.TaskDefinitionStatusDeleteInProgress || tx.Snapshot().References(r.Family, r.Revision) > 0 || serving(tx.Snapshot(), r) {
 		return nil
 	}
 	return errors.Join(

@@ -1,0 +1,118 @@
+package reaper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// keptDeployments is how many deployments that have ended a service keeps.
+const keptDeployments = 100
+
+// Service names a service.
+type Service struct{ Cluster, Name string }
+
+// services are those of which something is past its time: all of a deleted one,
+// or old deployments with the revisions that nothing refers to any more.
+func (l Limits) services(snap *store.Snapshot, cluster string, now time.Time) []Service {
+	var due []Service
+	for svc := range snap.Services(cluster, "") {
+		if len(l.outdated(snap, svc, now)) > 0 {
+			due = append(due, Service{cluster, svc.Name})
+		}
+	}
+	return due
+}
+
+// outdated are the deletions of a service's records that are due, its own last.
+func (l Limits) outdated(snap *store.Snapshot, svc *fleet.Service, now time.Time) (all []func(*store.Tx) error) {
+	c, name := svc.Cluster, svc.Name
+	gone := svc.Status == fleet.ServiceInactive && now.Sub(svc.DeletedAt) > l.DeletedAge
+	used := map[string]bool{}
+	ended, completed := 0, false
+	for _, d := range snap.Deployments(c, name) { // the newest first
+		over := gone || d.ServiceID != svc.ID
+		if !over && d.ID != svc.Deployment && d.State != nil && d.State.Done {
+			ended++
+			// The newest that was completed may be gone back to.
+			good := d.State.Rollout == types.DeploymentRolloutStateCompleted && !completed
+			over = ended > keptDeployments && !good
+		}
+		if d.State != nil && d.State.Rollout == types.DeploymentRolloutStateCompleted {
+			completed = true
+		}
+		if !over {
+			used[d.Revision] = true
+			continue
+		}
+		all = append(all, func(tx *store.Tx) error {
+			return errors.Join(drop(tx, store.DeploymentStopKey(c, name, d.ID)), drop(tx, store.DeploymentStateKey(c, name, d.ID)), drop(tx, store.DeploymentKey(c, name, d.ID)))
+		})
+	}
+	for r := range snap.ServiceRevisions(c, name) {
+		if !used[r.ID] {
+			all = append(all, func(tx *store.Tx) error { return drop(tx, store.ServiceRevisionKey(c, name, r.ID)) })
+		}
+	}
+	if !gone {
+		return all
+	}
+	for e := range snap.ServiceEvents(c, name) {
+		all = append(all, func(tx *store.Tx) error { return drop(tx, store.ServiceEventKey(c, name, e.Number)) })
+	}
+	return append(all, func(tx *store.Tx) error {
+		return errors.Join(drop(tx, store.ServiceStateKey(c, name)), drop(tx, store.ServiceKey(c, name)))
+	})
+}
+
+// tidy deletes what is past its time of a service, in as many transactions as it
+// takes. Whoever makes a deployment writes the service's record, so none of the
+// revisions that go can come to be used meanwhile.
+func (r *Reaper) tidy(ctx context.Context, term *store.Term, of Service, now time.Time) error {
+	for left := true; left; {
+		err := r.Store.Update(ctx, func(tx *store.Tx) error {
+			left = false
+			if err := term.Guard(tx); err != nil {
+				return err
+			}
+			svc := store.Get(tx, store.ServiceKey(of.Cluster, of.Name))
+			if svc == nil {
+				return nil
+			}
+			due := r.Limits.outdated(tx.Snapshot(), svc, now)
+			left = len(due) > batch
+			for _, forget := range due[:min(len(due), batch)] {
+				if err := forget(tx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serving says whether a service that isn't deleted has a revision of a task
+// definition.
+func serving(snap *store.Snapshot, of fleet.TaskDefinitionRef) bool {
+	for cluster := range snap.Clusters("") {
+		for svc := range snap.Services(cluster, "") {
+			if svc.Status == fleet.ServiceInactive {
+				continue
+			}
+			for r := range snap.ServiceRevisions(cluster, svc.Name) {
+				if r.Family == of.Family && r.Revision == of.Revision {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
