@@ -310,7 +310,7 @@ var createServiceCases = []Case{
 			c.Errorf("%d, %v", d.ActiveServicesCount, stats)
 		}
 	}},
-	{Name: "DeleteCluster: refused while it has services", Cite: "model: ClusterContainsServicesException", Run: func(c *C) {
+	{Name: "DeleteCluster: refused while it has services", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCluster.html#API_DeleteCluster_Errors", Run: func(c *C) {
 		s := c.Service()
 		_, err := c.ECS.DeleteCluster(c.Ctx(), &ecs.DeleteClusterInput{Cluster: s.ClusterArn})
 		c.Refused(err, "ClusterContainsServicesException", "services")

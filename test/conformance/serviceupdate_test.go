@@ -37,15 +37,15 @@ func (c *C) newDeployment(s *types.Service, change func(*ecs.UpdateServiceInput)
 }
 
 var updateServiceCases = []Case{
-	{Name: "UpdateService: a service that isn't there", Cite: "model: ServiceNotFoundException", Run: func(c *C) {
+	{Name: "UpdateService: a service that isn't there", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html#API_UpdateService_Errors", Run: func(c *C) {
 		_, err := c.ECS.UpdateService(c.Ctx(), &ecs.UpdateServiceInput{Cluster: aws.String(c.Cluster()), Service: aws.String("none")})
 		c.Refused(err, "ServiceNotFoundException")
 	}},
-	{Name: "UpdateService: in no cluster", Cite: "model: ClusterNotFoundException", Run: func(c *C) {
+	{Name: "UpdateService: in no cluster", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html#API_UpdateService_Errors", Run: func(c *C) {
 		_, err := c.ECS.UpdateService(c.Ctx(), &ecs.UpdateServiceInput{Cluster: aws.String(c.Unique("none")), Service: aws.String("web")})
 		c.Refused(err, "ClusterNotFoundException")
 	}},
-	{Name: "UpdateService: a deleted service", Cite: "model: ServiceNotActiveException", Run: func(c *C) {
+	{Name: "UpdateService: a deleted service", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html#API_UpdateService_Errors", Run: func(c *C) {
 		s := c.Service()
 		_, err := c.ECS.DeleteService(c.Ctx(), &ecs.DeleteServiceInput{Cluster: s.ClusterArn, Service: s.ServiceName})
 		c.OK(err)
@@ -240,7 +240,7 @@ var otherServiceCases = []Case{
 			c.Errorf("%v", out.ServiceArns)
 		}
 	}},
-	{Name: "ListServicesByNamespace: a namespace that isn't there", Cite: "model: NamespaceNotFoundException", Run: func(c *C) {
+	{Name: "ListServicesByNamespace: a namespace that isn't there", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServicesByNamespace.html#API_ListServicesByNamespace_Errors", Run: func(c *C) {
 		_, err := c.ECS.ListServicesByNamespace(c.Ctx(), &ecs.ListServicesByNamespaceInput{Namespace: aws.String(c.Unique("none"))})
 		c.Refused(err, "NamespaceNotFoundException")
 	}},
@@ -262,7 +262,7 @@ var otherServiceCases = []Case{
 		_, err := c.ECS.DeleteService(c.Ctx(), &ecs.DeleteServiceInput{Cluster: s.ClusterArn, Service: s.ServiceName})
 		c.OK(err)
 	}},
-	{Name: "DeleteService: a service that isn't there", Cite: "model: ServiceNotFoundException", Run: func(c *C) {
+	{Name: "DeleteService: a service that isn't there", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html#API_DeleteService_Errors", Run: func(c *C) {
 		_, err := c.ECS.DeleteService(c.Ctx(), &ecs.DeleteServiceInput{Cluster: aws.String(c.Cluster()), Service: aws.String("none")})
 		c.Refused(err, "ServiceNotFoundException")
 	}},
@@ -294,7 +294,7 @@ var otherServiceCases = []Case{
 			c.Errorf("%+v", d)
 		}
 	}},
-	{Name: "ListServiceDeployments: of a service that isn't there", Cite: "model: ServiceNotFoundException", Run: func(c *C) {
+	{Name: "ListServiceDeployments: of a service that isn't there", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html#API_ListServiceDeployments_Errors", Run: func(c *C) {
 		_, err := c.ECS.ListServiceDeployments(c.Ctx(), &ecs.ListServiceDeploymentsInput{Cluster: aws.String(c.Cluster()), Service: aws.String("none")})
 		c.Refused(err, "ServiceNotFoundException")
 	}},
@@ -336,7 +336,7 @@ var otherServiceCases = []Case{
 			c.Errorf("%+v", out)
 		}
 	}},
-	{Name: "StopServiceDeployment: one that isn't there", Cite: "model: ServiceDeploymentNotFoundException", Run: func(c *C) {
+	{Name: "StopServiceDeployment: one that isn't there", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html#API_StopServiceDeployment_Errors", Run: func(c *C) {
 		s := c.Service()
 		_, err := c.ECS.StopServiceDeployment(c.Ctx(), &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: aws.String(*s.CurrentServiceDeployment + "0")})
 		c.Refused(err, "ServiceDeploymentNotFoundException")
