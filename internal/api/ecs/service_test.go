@@ -108,3 +108,58 @@ func TestUpdateAndDeleteService(t *testing.T) {
 	_, err = a.Client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("none")})
 	wantError[*types.ServiceNotFoundException](t, err, "Service not found.")
 }
+
+// Settings of ours are checked wherever their tags are given, and every member of
+// a service can be tagged.
+func TestServiceSettings(t *testing.T) {
+	a := apitest.Start(t)
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	s := createService(t, a, "web", 0)
+	for key, value := range map[string]string{"ashore.replace-lost-after": "0", "ashore.healthy-after": "soon"} {
+		_, err := a.Client.TagResource(t.Context(), &ecs.TagResourceInput{ResourceArn: s.ServiceArn, Tags: []types.Tag{tag(key, value)}})
+		wantError[*types.InvalidParameterException](t, err, key)
+		_, err = a.Client.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("d"), Tags: []types.Tag{tag(key, value)}})
+		wantError[*types.InvalidParameterException](t, err, key)
+	}
+	if _, err := a.Client.TagResource(t.Context(), &ecs.TagResourceInput{ResourceArn: s.ServiceArn, Tags: []types.Tag{tag("ashore.replace-lost-after", "60")}}); err != nil {
+		t.Error(err)
+	}
+	if got := tagsOf(t, a.Client, *s.ServiceArn); got != "ashore.replace-lost-after=60" {
+		t.Error(got)
+	}
+}
+
+// Of many that create one service at once, one makes it, and all with the same
+// request get it.
+func TestCreateServiceAtOnce(t *testing.T) {
+	a := apitest.Start(t)
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	const n = 8
+	ids, errs := make(chan string, n), make(chan error, n)
+	for range n {
+		go func() {
+			out, err := a.Client.CreateService(t.Context(), &ecs.CreateServiceInput{
+				Cluster: aws.String("c"), ServiceName: aws.String("web"), TaskDefinition: aws.String("sleep"), DesiredCount: aws.Int32(1), ClientToken: aws.String("t"),
+			})
+			if err != nil {
+				errs <- err
+				return
+			}
+			ids <- *out.Service.Deployments[0].Id
+		}()
+	}
+	seen := map[string]bool{}
+	for range n {
+		select {
+		case err := <-errs:
+			t.Error(err)
+		case id := <-ids:
+			seen[id] = true
+		}
+	}
+	if all := a.Store.Snapshot().Deployments("c", "web"); len(seen) != 1 || len(all) != 1 {
+		t.Errorf("%v, %d deployments", seen, len(all))
+	}
+}
