@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -53,8 +54,10 @@ func (s *Service) updateService(tx *store.Tx, in *sdk.UpdateServiceInput) (*flee
 		return nil, &types.ServiceNotActiveException{Message: aws.String("Service was not ACTIVE.")}
 	}
 	snap := tx.Snapshot()
-	primary := snap.Deployment(c.Name, was.Name, was.Deployment)
-	runs := snap.ServiceRevision(c.Name, was.Name, primary.Revision)
+	runs := primaryRevision(snap, was)
+	if runs == nil {
+		return nil, fmt.Errorf("service %s of cluster %s has no revision of its deployment %s", was.Name, c.Name, was.Deployment)
+	}
 	svc, revision := *was, *runs
 	spec := &serviceSpec{service: &svc, revision: &revision}
 	if err := changeService(&svc, in); err != nil {
