@@ -100,7 +100,7 @@ func conformReopen(t *testing.T, client *clientv3.Client, cfg Config) {
 		}
 	}
 	again := opened(t, client, cfg)
-	if d := diff(s.Snapshot().t, again.Snapshot().t); len(d) != 0 {
+	if d := diff(tab(s.Snapshot()), tab(again.Snapshot())); len(d) != 0 {
 		t.Errorf("opened again, %d records differ", len(d))
 	}
 	if got := again.Snapshot().Counts("c").Pending; got != page+300 {
@@ -208,7 +208,7 @@ func conformCompaction(t *testing.T, client *clientv3.Client, cfg Config) {
 	if len(seen) != 2 || !seen[Change{ClusterChanged, "gone", ""}] || !seen[Change{ClusterChanged, "new", ""}] {
 		t.Errorf("the feed says %v", seen)
 	}
-	if d := diff(s.Snapshot().t, other.Snapshot().t); len(d) != 0 {
+	if d := diff(tab(s.Snapshot()), tab(other.Snapshot())); len(d) != 0 {
 		t.Errorf("these differ: %v", d)
 	}
 }

@@ -78,17 +78,17 @@ func recomputed(t *tables) view {
 		f(&c)
 		v.Counts[cluster] = c
 	}
-	t.instances.Scan(func(k string, r row[fleet.Instance]) bool {
-		if cluster, _, _ := strings.Cut(k, "/"); r.value.Status != fleet.InstanceInactive {
+	t.instances.scan(func(k string, rec *fleet.Instance, _ int64) bool {
+		if cluster, _, _ := strings.Cut(k, "/"); rec.Status != fleet.InstanceInactive {
 			count(cluster, func(c *ClusterCounts) { c.Instances++ })
 		}
 		return true
 	})
-	t.waiting.Scan(func(k string, r row[fleet.Task]) bool {
+	t.waiting.scan(func(k string, rec *fleet.Task, _ int64) bool {
 		cluster, _, _ := strings.Cut(k, "/")
-		v.Refs[revisionID(r.value.Family, r.value.Revision)]++
-		count(cluster, func(c *ClusterCounts) { held(cluster, r.value, c, false); c.Waiting++ })
-		serve(cluster, r.value, ServiceCounts{Pending: 1})
+		v.Refs[revisionID(rec.Family, rec.Revision)]++
+		count(cluster, func(c *ClusterCounts) { held(cluster, rec, c, false); c.Waiting++ })
+		serve(cluster, rec, ServiceCounts{Pending: 1})
 		return true
 	})
 	t.tasks.Scan(func(_ string, r *taskRow) bool {
@@ -170,17 +170,17 @@ func recomputed(t *tables) view {
 
 func recomputedFamilies(t *tables, v view) {
 	statuses := map[string]map[types.TaskDefinitionStatus]bool{}
-	t.definitions.Scan(func(k string, r row[fleet.TaskDefinition]) bool {
+	t.definitions.scan(func(k string, rec *fleet.TaskDefinition, _ int64) bool {
 		status := types.TaskDefinitionStatusActive
 		if st, _ := t.definitionStates.get(k); st != nil {
 			status = st.Status
 		}
-		if statuses[r.value.Family] == nil {
-			statuses[r.value.Family] = map[types.TaskDefinitionStatus]bool{}
+		if statuses[rec.Family] == nil {
+			statuses[rec.Family] = map[types.TaskDefinitionStatus]bool{}
 		}
-		statuses[r.value.Family][status] = true
+		statuses[rec.Family][status] = true
 		key := "revisions " + string(status)
-		v.Index[key] = append(v.Index[key], revisionID(r.value.Family, r.value.Revision))
+		v.Index[key] = append(v.Index[key], revisionID(rec.Family, rec.Revision))
 		slices.Sort(v.Index[key])
 		return true
 	})
@@ -334,12 +334,12 @@ func TestDerived(t *testing.T) {
 			}
 			all[path] = func(t *tables) error { _, err := t.apply(path, data, 1); return err }
 		}
-		tab.definitions.Scan(func(k string, r row[fleet.TaskDefinition]) bool {
-			record("family/"+strings.Replace(k, "/", "/revision/", 1), r.value)
+		tab.definitions.scan(func(k string, rec *fleet.TaskDefinition, _ int64) bool {
+			record("family/"+strings.Replace(k, "/", "/revision/", 1), rec)
 			return true
 		})
-		tab.definitionStates.Scan(func(k string, r row[fleet.TaskDefinitionState]) bool {
-			record("family/"+strings.Replace(k, "/", "/revision/", 1)+"/state", r.value)
+		tab.definitionStates.scan(func(k string, rec *fleet.TaskDefinitionState, _ int64) bool {
+			record("family/"+strings.Replace(k, "/", "/revision/", 1)+"/state", rec)
 			return true
 		})
 		paths = rapid.Permutation(slices.Sorted(maps.Keys(all))).Draw(t, "order")

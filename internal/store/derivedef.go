@@ -104,7 +104,7 @@ func (s *Snapshot) Revisions(status types.TaskDefinitionStatus, family string, a
 	if after.Family != "" {
 		from = max(from, revisionID(after.Family, after.Revision))
 	}
-	return refs(s.t.definitionsByStatus.of(string(status), from), prefix)
+	return refs(tab(s).definitionsByStatus.of(string(status), from), prefix)
 }
 
 // RevisionsBack is Revisions in the other direction: from the last one, or the
@@ -119,7 +119,7 @@ func (s *Snapshot) RevisionsBack(status types.TaskDefinitionStatus, family strin
 			from = id
 		}
 	}
-	return refs(s.t.definitionsByStatus.back(string(status), from), prefix)
+	return refs(tab(s).definitionsByStatus.back(string(status), from), prefix)
 }
 
 func refs(ids iter.Seq[string], prefix string) iter.Seq[fleet.TaskDefinitionRef] {
@@ -146,10 +146,10 @@ func (s *Snapshot) LatestRevision(family string) (*fleet.TaskDefinition, *fleet.
 // ones others only.
 func (s *Snapshot) FamiliesOf(status types.TaskDefinitionFamilyStatus, prefix, after string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		if s.t.familiesByStatus.has(string(status), prefix) && after < prefix && !yield(prefix) {
+		if tab(s).familiesByStatus.has(string(status), prefix) && after < prefix && !yield(prefix) {
 			return
 		}
-		for name := range s.t.familiesByStatus.of(string(status), max(prefix, after)) {
+		for name := range tab(s).familiesByStatus.of(string(status), max(prefix, after)) {
 			if !strings.HasPrefix(name, prefix) || !yield(name) {
 				return
 			}
@@ -160,6 +160,6 @@ func (s *Snapshot) FamiliesOf(status types.TaskDefinitionFamilyStatus, prefix, a
 // References counts the tasks of a revision that have not stopped, those without
 // a host included.
 func (s *Snapshot) References(family string, revision int) int {
-	n, _ := s.t.references.Get(revisionID(family, revision))
+	n, _ := tab(s).references.Get(revisionID(family, revision))
 	return n
 }

@@ -109,7 +109,7 @@ func (f *Feed) Next(ctx context.Context) (Advance, error) {
 	f.at = h.next()
 	f.s.mu.Unlock()
 	if behind {
-		a.Changes = diff(a.Prev.t, a.Next.t)
+		a.Changes = diff(tab(a.Prev), tab(a.Next))
 	}
 	f.last = a.Next
 	return a, nil

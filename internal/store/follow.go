@@ -18,9 +18,9 @@ import (
 // acknowledged write.
 const headKey = "head"
 
-// load reads every record at one revision into new tables. A compaction that
+// fresh reads every record at one revision into new tables. A compaction that
 // overtakes the reading starts it again.
-func (s *Store) load(ctx context.Context) (*tables, int64, error) {
+func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 	for {
 		t := &tables{private: true}
 		rev, err := list(ctx, s.client, s.root, func(_ int64, kvs []*mvccpb.KeyValue) error {
@@ -148,7 +148,7 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 			continue
 		}
 		changes := make([]Change, 0, len(r.Events))
-		diary := newDiary(s.Snapshot().t, s.work, s.installation.Base)
+		diary := newDiary(tab(s.Snapshot()), s.work.(*tables), s.installation.Base)
 		for i, ev := range r.Events {
 			path := strings.TrimPrefix(string(ev.Kv.Key), s.root)
 			if path != headKey {
@@ -156,7 +156,7 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 				if ev.Type == mvccpb.Event_PUT {
 					data = ev.Kv.Value
 				}
-				c, err := s.work.apply(path, data, ev.Kv.ModRevision)
+				c, err := s.work.(*tables).apply(path, data, ev.Kv.ModRevision)
 				if err != nil {
 					return false, corruptError{err}
 				}
@@ -167,27 +167,27 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 				diary.close(ev.Kv.ModRevision)
 			}
 		}
-		s.publish(r.Events[len(r.Events)-1].Kv.ModRevision, changes, diary)
+		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, diary)
 	}
 	return false, ctx.Err()
 }
 
 // relist reads everything again and applies the difference, deletions included.
 func (s *Store) relist(ctx context.Context) error {
-	fresh, rev, err := s.load(ctx)
+	is, rev, err := fresh(ctx, s)
 	if err != nil {
 		return err
 	}
-	changes := diff(s.work, fresh)
-	s.work = fresh
-	s.publish(rev, changes, nil)
+	changes := diff(s.work.(*tables), is)
+	s.work = is
+	publish(s, rev, changes, nil)
 	return nil
 }
 
 // publish makes the tables' state the newest snapshot and wakes who waits. Without
 // a diary, how the state came about is not known.
-func (s *Store) publish(rev int64, changes []Change, d *diary) {
-	next := &Snapshot{rev: rev, base: s.installation.Base, t: s.work.copied()}
+func publish(s *Store, rev int64, changes []Change, d *diary) {
+	next := &Snapshot{rev: rev, base: s.installation.Base, held: s.work.(*tables).copied()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.snap.Store(next)

@@ -23,7 +23,7 @@ type Guard struct{}
 // ClusterKey names a cluster.
 func ClusterKey(name string) Key[fleet.Cluster] {
 	return Key[fleet.Cluster]{"cluster/" + name, func(s *Snapshot) (*fleet.Cluster, int64) {
-		return s.t.clusters.get(name)
+		return tab(s).clusters.get(name)
 	}}
 }
 
@@ -33,7 +33,7 @@ func ClusterMembers(name string) string { return "cluster/" + name + "/" }
 // InstanceKey names a container instance.
 func InstanceKey(cluster, id string) Key[fleet.Instance] {
 	return Key[fleet.Instance]{"cluster/" + cluster + "/instance/" + id, func(s *Snapshot) (*fleet.Instance, int64) {
-		return s.t.instances.get(cluster + "/" + id)
+		return tab(s).instances.get(cluster + "/" + id)
 	}}
 }
 
@@ -41,28 +41,28 @@ func InstanceKey(cluster, id string) Key[fleet.Instance] {
 // compares and rewrites it.
 func HostGuard(cluster, id string) Key[Guard] {
 	return Key[Guard]{"cluster/" + cluster + "/instance/" + id + "/guard", func(s *Snapshot) (*Guard, int64) {
-		return s.t.guards.get(cluster + "/" + id)
+		return tab(s).guards.get(cluster + "/" + id)
 	}}
 }
 
 // SessionKey names the record of an instance's connected agent.
 func SessionKey(cluster, id string) Key[fleet.InstanceSession] {
 	return Key[fleet.InstanceSession]{"cluster/" + cluster + "/instance/" + id + "/session", func(s *Snapshot) (*fleet.InstanceSession, int64) {
-		return s.t.sessions.get(cluster + "/" + id)
+		return tab(s).sessions.get(cluster + "/" + id)
 	}}
 }
 
 // InstanceHealthKey names how an instance has last said it is.
 func InstanceHealthKey(cluster, id string) Key[fleet.InstanceHealth] {
 	return Key[fleet.InstanceHealth]{"cluster/" + cluster + "/instance/" + id + "/health", func(s *Snapshot) (*fleet.InstanceHealth, int64) {
-		return s.t.health.get(cluster + "/" + id)
+		return tab(s).health.get(cluster + "/" + id)
 	}}
 }
 
 // TaskKey names a task's immutable record.
 func TaskKey(cluster, id string) Key[fleet.Task] {
 	return Key[fleet.Task]{"cluster/" + cluster + "/task/" + id, func(s *Snapshot) (*fleet.Task, int64) {
-		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		r, ok := tab(s).tasks.Get(cluster + "/" + id)
 		if !ok {
 			return nil, 0
 		}
@@ -73,7 +73,7 @@ func TaskKey(cluster, id string) Key[fleet.Task] {
 // TaskStopKey names the wish that a task end.
 func TaskStopKey(cluster, id string) Key[fleet.TaskStop] {
 	return Key[fleet.TaskStop]{"cluster/" + cluster + "/task/" + id + "/stop", func(s *Snapshot) (*fleet.TaskStop, int64) {
-		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		r, ok := tab(s).tasks.Get(cluster + "/" + id)
 		if !ok {
 			return nil, 0
 		}
@@ -84,7 +84,7 @@ func TaskStopKey(cluster, id string) Key[fleet.TaskStop] {
 // TaskReportKey names what a task's host has said of it.
 func TaskReportKey(cluster, id string) Key[fleet.TaskReport] {
 	return Key[fleet.TaskReport]{"cluster/" + cluster + "/task/" + id + "/report", func(s *Snapshot) (*fleet.TaskReport, int64) {
-		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		r, ok := tab(s).tasks.Get(cluster + "/" + id)
 		if !ok {
 			return nil, 0
 		}
@@ -95,7 +95,7 @@ func TaskReportKey(cluster, id string) Key[fleet.TaskReport] {
 // TaskAmendmentKey names what was changed of a task since it was placed.
 func TaskAmendmentKey(cluster, id string) Key[fleet.TaskAmendment] {
 	return Key[fleet.TaskAmendment]{"cluster/" + cluster + "/task/" + id + "/amendment", func(s *Snapshot) (*fleet.TaskAmendment, int64) {
-		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		r, ok := tab(s).tasks.Get(cluster + "/" + id)
 		if !ok {
 			return nil, 0
 		}
@@ -107,7 +107,7 @@ func TaskAmendmentKey(cluster, id string) Key[fleet.TaskAmendment] {
 // TaskKey of the same id, in the transaction that deletes this record.
 func WaitingTaskKey(cluster, id string) Key[fleet.Task] {
 	return Key[fleet.Task]{"cluster/" + cluster + "/waiting/" + id, func(s *Snapshot) (*fleet.Task, int64) {
-		return s.t.waiting.get(cluster + "/" + id)
+		return tab(s).waiting.get(cluster + "/" + id)
 	}}
 }
 
@@ -117,7 +117,7 @@ func WaitingTasks(cluster string) string { return "cluster/" + cluster + "/waiti
 // TaskHealthKey names how a task's containers have last been.
 func TaskHealthKey(cluster, id string) Key[fleet.TaskHealth] {
 	return Key[fleet.TaskHealth]{"cluster/" + cluster + "/task/" + id + "/health", func(s *Snapshot) (*fleet.TaskHealth, int64) {
-		r, ok := s.t.tasks.Get(cluster + "/" + id)
+		r, ok := tab(s).tasks.Get(cluster + "/" + id)
 		if !ok {
 			return nil, 0
 		}
@@ -128,7 +128,7 @@ func TaskHealthKey(cluster, id string) Key[fleet.TaskHealth] {
 // CapacityProviderKey names a capacity provider.
 func CapacityProviderKey(name string) Key[fleet.CapacityProvider] {
 	return Key[fleet.CapacityProvider]{"capacityprovider/" + name, func(s *Snapshot) (*fleet.CapacityProvider, int64) {
-		return s.t.providers.get(name)
+		return tab(s).providers.get(name)
 	}}
 }
 
@@ -137,7 +137,7 @@ func CapacityProviderKey(name string) Key[fleet.CapacityProvider] {
 func AccountSettingsKey(principal string) Key[fleet.AccountSettings] {
 	name := settingsName(principal)
 	return Key[fleet.AccountSettings]{"accountsettings/" + name, func(s *Snapshot) (*fleet.AccountSettings, int64) {
-		return s.t.settings.get(name)
+		return tab(s).settings.get(name)
 	}}
 }
 
@@ -154,14 +154,14 @@ func settingsName(principal string) string {
 // text may be anything.
 func TokenKey(cluster, hash string) Key[fleet.Token] {
 	return Key[fleet.Token]{"cluster/" + cluster + "/token/" + hash, func(s *Snapshot) (*fleet.Token, int64) {
-		return s.t.tokens.get(cluster + "/" + hash)
+		return tab(s).tokens.get(cluster + "/" + hash)
 	}}
 }
 
 // FamilyKey names a task definition's family.
 func FamilyKey(name string) Key[fleet.Family] {
 	return Key[fleet.Family]{"family/" + name, func(s *Snapshot) (*fleet.Family, int64) {
-		return s.t.families.get(name)
+		return tab(s).families.get(name)
 	}}
 }
 
@@ -169,7 +169,7 @@ func FamilyKey(name string) Key[fleet.Family] {
 func TaskDefinitionKey(family string, revision int) Key[fleet.TaskDefinition] {
 	rev := revisionKey(family, revision)
 	return Key[fleet.TaskDefinition]{"family/" + strings.Replace(rev, "/", "/revision/", 1), func(s *Snapshot) (*fleet.TaskDefinition, int64) {
-		return s.t.definitions.get(rev)
+		return tab(s).definitions.get(rev)
 	}}
 }
 
@@ -177,28 +177,28 @@ func TaskDefinitionKey(family string, revision int) Key[fleet.TaskDefinition] {
 func TaskDefinitionStateKey(family string, revision int) Key[fleet.TaskDefinitionState] {
 	rev := revisionKey(family, revision)
 	return Key[fleet.TaskDefinitionState]{"family/" + strings.Replace(rev, "/", "/revision/", 1) + "/state", func(s *Snapshot) (*fleet.TaskDefinitionState, int64) {
-		return s.t.definitionStates.get(rev)
+		return tab(s).definitionStates.get(rev)
 	}}
 }
 
 // AccessKeyKey names an access key by its id.
 func AccessKeyKey(id string) Key[fleet.AccessKey] {
 	return Key[fleet.AccessKey]{"accesskey/" + id, func(s *Snapshot) (*fleet.AccessKey, int64) {
-		return s.t.accessKeys.get(id)
+		return tab(s).accessKeys.get(id)
 	}}
 }
 
 // HostKey names a host's principal.
 func HostKey(name string) Key[fleet.Host] {
 	return Key[fleet.Host]{"host/" + name, func(s *Snapshot) (*fleet.Host, int64) {
-		return s.t.hosts.get(name)
+		return tab(s).hosts.get(name)
 	}}
 }
 
 // electionKey names the record of who leads.
 func electionKey(name string) Key[Election] {
 	return Key[Election]{"election/" + name, func(s *Snapshot) (*Election, int64) {
-		return s.t.elections.get(name)
+		return tab(s).elections.get(name)
 	}}
 }
 

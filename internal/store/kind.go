@@ -159,14 +159,14 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 
 func put[V any](t *table[V], key, path string, data []byte, mod int64) error {
 	if data == nil {
-		t.Delete(key)
+		t.rows.Delete(key)
 		return nil
 	}
 	v, err := decode[V](path, data)
 	if err != nil {
 		return err
 	}
-	t.Set(key, row[V]{v, mod})
+	t.set(key, v, mod)
 	return nil
 }
 
@@ -181,7 +181,7 @@ func decode[V any](path string, data []byte) (*V, error) {
 func rows[V any](of func(*tables) *table[V]) func(*tables) iter.Seq2[string, int64] {
 	return func(t *tables) iter.Seq2[string, int64] {
 		return func(yield func(string, int64) bool) {
-			of(t).Scan(func(k string, r row[V]) bool { return yield(k, r.mod) })
+			of(t).rows.Scan(func(k string, r row) bool { return yield(k, r.mod) })
 		}
 	}
 }

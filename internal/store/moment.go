@@ -39,12 +39,12 @@ type View struct {
 
 // TaskView returns a task with what is shown of it; its Task is nil where there
 // is none.
-func (s *Snapshot) TaskView(cluster, id string) View { return s.t.taskView(cluster, id) }
+func (s *Snapshot) TaskView(cluster, id string) View { return tab(s).taskView(cluster, id) }
 
 // InstanceView returns an instance with what is shown of it; its Instance is nil
 // where there is none.
 func (s *Snapshot) InstanceView(cluster, id string) View {
-	v := s.t.instanceView(cluster, id)
+	v := tab(s).instanceView(cluster, id)
 	v.InstanceRevision += s.base
 	return v
 }

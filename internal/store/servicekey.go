@@ -12,21 +12,21 @@ func Services(cluster string) string { return "cluster/" + cluster + "/service/"
 // ServiceKey names a service.
 func ServiceKey(cluster, name string) Key[fleet.Service] {
 	return Key[fleet.Service]{Services(cluster) + name, func(s *Snapshot) (*fleet.Service, int64) {
-		return s.t.services.get(cluster + "/" + name)
+		return tab(s).services.get(cluster + "/" + name)
 	}}
 }
 
 // ServiceStateKey names what the scheduler has made of a service.
 func ServiceStateKey(cluster, name string) Key[fleet.ServiceState] {
 	return Key[fleet.ServiceState]{Services(cluster) + name + "/state", func(s *Snapshot) (*fleet.ServiceState, int64) {
-		return s.t.serviceStates.get(cluster + "/" + name)
+		return tab(s).serviceStates.get(cluster + "/" + name)
 	}}
 }
 
 // ServiceRevisionKey names a revision of a service.
 func ServiceRevisionKey(cluster, service, id string) Key[fleet.ServiceRevision] {
 	return Key[fleet.ServiceRevision]{Services(cluster) + service + "/revision/" + id, func(s *Snapshot) (*fleet.ServiceRevision, int64) {
-		return s.t.serviceRevisions.get(cluster + "/" + service + "/" + id)
+		return tab(s).serviceRevisions.get(cluster + "/" + service + "/" + id)
 	}}
 }
 
@@ -34,27 +34,27 @@ func ServiceRevisionKey(cluster, service, id string) Key[fleet.ServiceRevision] 
 func ServiceEventKey(cluster, service string, number int64) Key[fleet.ServiceEvent] {
 	n := fmt.Sprintf("%012d", number) // text order is number order
 	return Key[fleet.ServiceEvent]{Services(cluster) + service + "/event/" + n, func(s *Snapshot) (*fleet.ServiceEvent, int64) {
-		return s.t.serviceEvents.get(cluster + "/" + service + "/" + n)
+		return tab(s).serviceEvents.get(cluster + "/" + service + "/" + n)
 	}}
 }
 
 // DeploymentKey names a deployment of a service.
 func DeploymentKey(cluster, service, id string) Key[fleet.Deployment] {
 	return Key[fleet.Deployment]{Services(cluster) + service + "/deployment/" + id, func(s *Snapshot) (*fleet.Deployment, int64) {
-		return s.t.deployments.get(cluster + "/" + service + "/" + id)
+		return tab(s).deployments.get(cluster + "/" + service + "/" + id)
 	}}
 }
 
 // DeploymentStateKey names what the scheduler has made of a deployment.
 func DeploymentStateKey(cluster, service, id string) Key[fleet.DeploymentState] {
 	return Key[fleet.DeploymentState]{Services(cluster) + service + "/deployment/" + id + "/state", func(s *Snapshot) (*fleet.DeploymentState, int64) {
-		return s.t.deploymentStates.get(cluster + "/" + service + "/" + id)
+		return tab(s).deploymentStates.get(cluster + "/" + service + "/" + id)
 	}}
 }
 
 // DeploymentStopKey names the wish that a deployment end.
 func DeploymentStopKey(cluster, service, id string) Key[fleet.DeploymentStop] {
 	return Key[fleet.DeploymentStop]{Services(cluster) + service + "/deployment/" + id + "/stop", func(s *Snapshot) (*fleet.DeploymentStop, int64) {
-		return s.t.deploymentStops.get(cluster + "/" + service + "/" + id)
+		return tab(s).deploymentStops.get(cluster + "/" + service + "/" + id)
 	}}
 }

@@ -10,7 +10,7 @@ import (
 
 // Service returns a service, or nil.
 func (s *Snapshot) Service(cluster, name string) *fleet.Service {
-	v, _ := s.t.services.get(cluster + "/" + name)
+	v, _ := tab(s).services.get(cluster + "/" + name)
 	return v
 }
 
@@ -20,30 +20,30 @@ func (s *Snapshot) Services(cluster, after string) iter.Seq[*fleet.Service] {
 	if after != "" {
 		after = cluster + "/" + after
 	}
-	return values(s.t.services.below(cluster+"/", after))
+	return values(tab(s).services.below(cluster+"/", after))
 }
 
 // ServiceState returns what the scheduler has made of a service, or nil where it
 // has not looked at it yet.
 func (s *Snapshot) ServiceState(cluster, name string) *fleet.ServiceState {
-	v, _ := s.t.serviceStates.get(cluster + "/" + name)
+	v, _ := tab(s).serviceStates.get(cluster + "/" + name)
 	return v
 }
 
 // ServiceRevision returns a revision of a service, or nil.
 func (s *Snapshot) ServiceRevision(cluster, service, id string) *fleet.ServiceRevision {
-	v, _ := s.t.serviceRevisions.get(cluster + "/" + service + "/" + id)
+	v, _ := tab(s).serviceRevisions.get(cluster + "/" + service + "/" + id)
 	return v
 }
 
 // ServiceRevisions yields a service's revisions by id.
 func (s *Snapshot) ServiceRevisions(cluster, service string) iter.Seq[*fleet.ServiceRevision] {
-	return values(s.t.serviceRevisions.below(cluster+"/"+service+"/", ""))
+	return values(tab(s).serviceRevisions.below(cluster+"/"+service+"/", ""))
 }
 
 // ServiceEvents yields a service's events, the oldest first.
 func (s *Snapshot) ServiceEvents(cluster, service string) iter.Seq[*fleet.ServiceEvent] {
-	return values(s.t.serviceEvents.below(cluster+"/"+service+"/", ""))
+	return values(tab(s).serviceEvents.below(cluster+"/"+service+"/", ""))
 }
 
 // Deployment is a deployment with its changing parts, which may be nil.
@@ -58,16 +58,16 @@ type Deployment struct {
 func (s *Snapshot) Deployment(cluster, service, id string) Deployment {
 	var d Deployment
 	key := cluster + "/" + service + "/" + id
-	d.Deployment, _ = s.t.deployments.get(key)
-	d.State, _ = s.t.deploymentStates.get(key)
-	d.Stop, _ = s.t.deploymentStops.get(key)
+	d.Deployment, _ = tab(s).deployments.get(key)
+	d.State, _ = tab(s).deploymentStates.get(key)
+	d.Stop, _ = tab(s).deploymentStops.get(key)
 	return d
 }
 
 // Deployments returns a service's deployments, the newest first.
 func (s *Snapshot) Deployments(cluster, service string) []Deployment {
 	var all []Deployment
-	for _, d := range s.t.deployments.below(cluster+"/"+service+"/", "") {
+	for _, d := range tab(s).deployments.below(cluster+"/"+service+"/", "") {
 		all = append(all, s.Deployment(cluster, service, d.ID))
 	}
 	slices.SortFunc(all, func(a, b Deployment) int { return cmp.Compare(b.Number, a.Number) })
@@ -77,24 +77,24 @@ func (s *Snapshot) Deployments(cluster, service string) []Deployment {
 // ServiceTasks counts a service's tasks that have not stopped, those that wait
 // too.
 func (s *Snapshot) ServiceTasks(cluster, service string) ServiceCounts {
-	c, _ := s.t.serviceTasks.Get(cluster + "/" + fleet.ServiceGroup(service))
+	c, _ := tab(s).serviceTasks.Get(cluster + "/" + fleet.ServiceGroup(service))
 	return c
 }
 
 // DeploymentTasks counts a deployment's tasks that have not stopped, those that
 // wait too.
 func (s *Snapshot) DeploymentTasks(cluster, deployment string) ServiceCounts {
-	c, _ := s.t.serviceTasks.Get(cluster + "/" + fleet.DeploymentStarter(deployment))
+	c, _ := tab(s).serviceTasks.Get(cluster + "/" + fleet.DeploymentStarter(deployment))
 	return c
 }
 
 // FailedTasks yields the tasks of a deployment that have failed, by id.
 func (s *Snapshot) FailedTasks(cluster, deployment string) iter.Seq[*fleet.TaskState] {
-	return s.indexed(&s.t.tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
+	return indexed(s, &tab(s).tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
 }
 
 // EndingTasks yields the tasks of a service that are to end and have not yet, by
 // id.
 func (s *Snapshot) EndingTasks(cluster, service string) iter.Seq[*fleet.TaskState] {
-	return s.indexed(&s.t.tasksEnding, cluster, cluster+"/"+service, "")
+	return indexed(s, &tab(s).tasksEnding, cluster, cluster+"/"+service, "")
 }

@@ -58,7 +58,7 @@ type Store struct {
 	isFull  bool     // guarded by mu
 	waiters []waiter // for revisions; guarded by mu
 
-	work    *tables // owned by the watch goroutine after Open
+	work    any // *tables, hidden as in Snapshot; owned by the watch goroutine after Open
 	commits chan *commit
 	heads   chan chan headResult
 	refused chan struct{} // etcd has refused a write for want of space
@@ -140,13 +140,13 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 			return nil, err
 		}
 	}
-	t, rev, err := s.load(ctx)
+	t, rev, err := fresh(ctx, s)
 	if err != nil {
 		s.cancel(err)
 		return nil, err
 	}
 	s.work = t
-	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, t: t.copied()})
+	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, held: t.copied()})
 	s.moments.forget(s.Snapshot().Revision())
 	return s, nil
 }

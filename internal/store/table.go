@@ -8,32 +8,43 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// row is a record with the revision of its last change.
-type row[V any] struct {
-	value *V
+// row is a record with the revision of its last change. The record's type is its
+// table's: one type of row for all keeps the tree from being compiled for each.
+type row struct {
+	value any
 	mod   int64
 }
 
-// table is an ordered map of records. Its copy shares everything until either
+// table is an ordered map of records, *V. Its copy shares everything until either
 // changes.
-type table[V any] struct{ btree.Map[string, row[V]] }
+type table[V any] struct{ rows btree.Map[string, row] }
 
 func (t *table[V]) get(key string) (*V, int64) {
-	r, _ := t.Get(key)
-	return r.value, r.mod
+	r, ok := t.rows.Get(key)
+	if !ok {
+		return nil, 0
+	}
+	return r.value.(*V), r.mod
 }
 
-func (t *table[V]) copied() table[V] { return table[V]{*t.Map.Copy()} }
+func (t *table[V]) set(key string, v *V, mod int64) { t.rows.Set(key, row{v, mod}) }
+
+func (t *table[V]) copied() table[V] { return table[V]{*t.rows.Copy()} }
+
+// scan yields all records in order.
+func (t *table[V]) scan(yield func(key string, v *V, mod int64) bool) {
+	t.rows.Scan(func(k string, r row) bool { return yield(k, r.value.(*V), r.mod) })
+}
 
 // below yields the records whose key starts with prefix, from the key after
 // `after` on, in order.
 func (t *table[V]) below(prefix, after string) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
-		t.Ascend(max(prefix, after), func(k string, r row[V]) bool {
+		t.rows.Ascend(max(prefix, after), func(k string, r row) bool {
 			if k == after && after != "" {
 				return true
 			}
-			return strings.HasPrefix(k, prefix) && yield(k, r.value)
+			return strings.HasPrefix(k, prefix) && yield(k, r.value.(*V))
 		})
 	}
 }

@@ -54,7 +54,7 @@ func (s *Snapshot) TasksWhere(cluster string, f TaskFilter, after string) iter.S
 	return func(yield func(*fleet.TaskState) bool) {
 		var shortest *btree.Set[string]
 		for key := range f.keys(cluster) {
-			ids, ok := s.t.tasksListed.Get(key)
+			ids, ok := tab(s).tasksListed.Get(key)
 			if !ok {
 				return
 			}
@@ -63,7 +63,7 @@ func (s *Snapshot) TasksWhere(cluster string, f TaskFilter, after string) iter.S
 			}
 		}
 		if f.Instance != "" {
-			ids, ok := s.t.tasksByInstance.Get(cluster + "/" + f.Instance)
+			ids, ok := tab(s).tasksByInstance.Get(cluster + "/" + f.Instance)
 			if !ok {
 				return
 			}
