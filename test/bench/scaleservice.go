@@ -17,7 +17,10 @@ const (
 	scaleService = "scale"
 	// lossTag has the service replace tasks of lost hosts, after this many seconds.
 	lossTag, lossAfter = "ashore.replace-lost-after", "1"
-	serviceEvery       = 50 * time.Millisecond // of DescribeServices
+	// healthyTag has tasks without a health check count as healthy after a second
+	// of running, not after ECS's forty: what is measured is not the wait.
+	healthyTag, healthyAfter = "ashore.healthy-after", "1"
+	serviceEvery             = 50 * time.Millisecond // of DescribeServices
 )
 
 // deploy makes the service, unless it is there, and waits until it is steady.
@@ -31,7 +34,9 @@ func (m *scaleRun) deploy(ctx context.Context) (made bool, err error) {
 	}
 	_, err = m.client.ECS.CreateService(ctx, &ecs.CreateServiceInput{
 		Cluster: aws.String(scaleCluster), ServiceName: aws.String(scaleService), TaskDefinition: aws.String(scaleFamily + ":1"),
-		DesiredCount: aws.Int32(int32(m.service)), Tags: []types.Tag{{Key: aws.String(lossTag), Value: aws.String(lossAfter)}},
+		DesiredCount: aws.Int32(int32(m.service)), Tags: []types.Tag{
+			{Key: aws.String(lossTag), Value: aws.String(lossAfter)}, {Key: aws.String(healthyTag), Value: aws.String(healthyAfter)},
+		},
 		DeploymentConfiguration: &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(100), MaximumPercent: aws.Int32(200)},
 	})
 	if err != nil {
