@@ -53,8 +53,8 @@ func (s *step) judge() {
 	s.highest = percentDown(s.desired, s.svc.MaximumPercent)
 	s.out.Threshold = s.svc.Breaker.Threshold(s.desired)
 
-	s.weigh()
-	s.throttle = s.rounds(s.primary.ID)
+	s.forgive()
+	s.throttle = s.rounds(0, s.ran)
 	if s.state.Rollout == types.DeploymentRolloutStateInProgress && s.primary.Stop != "" {
 		s.fail(reasonStopped, "it was stopped by StopServiceDeployment", s.primary.Stop == types.StopServiceDeploymentStopTypeRollback, reasonRollbackAsked)
 	}
@@ -62,38 +62,31 @@ func (s *step) judge() {
 	s.hold()
 }
 
-// trip ends PRIMARY where too many of its tasks have failed; it launches nothing.
-func (s *step) trip() {
+// trip ends PRIMARY where too many of its tasks have failed, and returns whether
+// it did; it launches nothing.
+func (s *step) trip() bool {
 	if s.state.Rollout != types.DeploymentRolloutStateInProgress || !s.svc.Breaker.Enabled || s.failures < s.out.Threshold {
-		return
+		return false
 	}
 	s.fail(reasonTripped, "tasks failed to start", s.svc.Breaker.Rollback, reasonRollback)
-	s.out.Launches = slices.DeleteFunc(s.out.Launches, func(l Launch) bool { return l.Deployment == s.primary.ID })
+	s.out.Launches = slices.DeleteFunc(s.out.Launches, func(l Launch) bool {
+		if l.Deployment != s.primary.ID {
+			return false
+		}
+		s.live -= l.Count
+		return true
+	})
+	return true
 }
 
-// weigh counts PRIMARY's failures, as those that became healthy leave them.
-func (s *step) weigh() {
-	good, bad := int64(0), int64(0)
-	for i := range s.in.Tasks {
-		t := &s.in.Tasks[i]
-		if s.owner[i] != 0 {
-			continue
-		}
-		if s.marks[i].class() == healthy {
-			good = max(good, t.Serial)
-		}
-		if t.failed() {
-			bad = max(bad, t.Serial)
-			if s.svc.Breaker.KeepCount || t.Serial > s.state.LastGood {
-				s.failures++
-			}
-		}
+// forgive moves LastGood as tasks become healthy: earlier failures don't count.
+func (s *step) forgive() {
+	if s.good <= s.state.LastGood || s.state.Rollout != types.DeploymentRolloutStateInProgress {
+		return
 	}
-	if good > s.state.LastGood && s.state.Rollout == types.DeploymentRolloutStateInProgress {
-		s.state.LastGood = max(good, bad)
-		if !s.svc.Breaker.KeepCount {
-			s.failures = 0
-		}
+	s.state.LastGood = max(s.good, s.bad)
+	if !s.svc.Breaker.KeepCount {
+		s.failures = 0
 	}
 }
 
@@ -101,7 +94,8 @@ func (s *step) weigh() {
 // revision where that is wanted and there is one; a rollback doesn't roll back.
 func (s *step) fail(reason, why string, back bool, text func(string) string) {
 	s.state.Rollout, s.state.Reason = types.DeploymentRolloutStateFailed, reason
-	s.state.SteadySince = time.Time{}
+	s.state.SteadySince, s.state.NextTry, s.state.Impaired = time.Time{}, time.Time{}, 0
+	s.out.Throttled = nil
 	s.event(failed(s.svc.Name, s.primary.ID, why))
 	c := s.svc.Completed
 	if !back || c == nil || s.primary.RollbackOf != "" {

@@ -8,16 +8,13 @@ func (s *step) replica() {
 	if s.failing() {
 		keeper = s.keeper()
 	}
-	if keeper != unlisted {
+	if keeper != unlisted && !s.leans {
+		s.leans = true
 		s.lean(keeper)
 	}
-	if s.state.Rollout == types.DeploymentRolloutStateFailed {
-		s.release(s.leaving, keeper) // what stands, stands; but for draining hosts
-	} else {
-		// one leaves for each that has become healthy in its place
-		s.release(s.leaving-max(0, s.desired-s.ownHealthy), keeper)
-	}
+	s.retire(keeper)
 	s.scaleIn()
+	s.keep(keeper)
 
 	want := 0
 	if s.state.Rollout != types.DeploymentRolloutStateFailed {
@@ -27,14 +24,11 @@ func (s *step) replica() {
 		s.placed = true
 	}
 	if want > 0 && !s.throttled {
-		short := want - max(0, s.highest-s.live)
+		short := want - (s.highest - s.live)
 		if s.primary.Unplaced != nil {
-			short = want // the hosts have no room either
+			short = max(short, want) // the hosts have no room either
 		}
 		s.release(short, keeper)
-	}
-	if keeper != unlisted {
-		s.keep(keeper)
 	}
 	if want > 0 && !s.throttled && !s.blocked(s.primary) {
 		n := min(want, s.highest-s.live)
@@ -43,10 +37,18 @@ func (s *step) replica() {
 		}
 		s.launch(s.primary, n, "")
 	}
-	if s.steadyOwn() {
-		s.rebalance()
-	}
+	s.keep(keeper) // in the room that PRIMARY has left
 	s.tell()
+}
+
+// retire lets one task leave for each that has become healthy in its place. Once
+// PRIMARY has FAILED what stands, stands, but for draining hosts.
+func (s *step) retire(keeper int) {
+	n := s.leaving
+	if s.state.Rollout != types.DeploymentRolloutStateFailed {
+		n -= max(0, s.desired-s.ownHealthy)
+	}
+	s.release(n, keeper)
 }
 
 // starting counts PRIMARY's tasks that don't run yet.
@@ -64,8 +66,12 @@ func (s *step) launch(d *Deployment, n int, zone string) {
 	if n <= 0 {
 		return
 	}
-	s.out.Launches = append(s.out.Launches, Launch{Deployment: d.ID, Count: n, Zone: zone})
 	s.live += n
+	if k := len(s.out.Launches) - 1; k >= 0 && s.out.Launches[k].Deployment == d.ID && zone == "" {
+		s.out.Launches[k].Count += n
+		return
+	}
+	s.out.Launches = append(s.out.Launches, Launch{Deployment: d.ID, Count: n, Zone: zone})
 }
 
 // release stops up to n of the tasks that have to leave, the worst first, as far
@@ -128,26 +134,23 @@ func (s *step) lean(keeper int) {
 	}
 }
 
-// keep launches tasks of the deployment before PRIMARY, up to the minimum.
+// keep launches tasks of the deployment before PRIMARY, up to the minimum, in place
+// of worse ones.
 func (s *step) keep(keeper int) {
-	d := &s.in.Deployments[keeper]
-	n := min(s.lowest-s.standing, s.highest-s.live)
-	if n <= 0 {
-		return
-	}
-	if th := s.rounds(d.ID); s.in.Now.Before(th.NextTry) {
-		s.wake(th.NextTry)
-		return
-	}
-	if !s.blocked(d) {
+	for keeper != unlisted {
+		d := &s.in.Deployments[keeper]
+		n := min(s.lowest-s.standing, s.highest-s.live)
+		if n <= 0 || s.blocked(d) {
+			return
+		}
+		if th := s.rounds(keeper, s.lastRan(keeper)); s.in.Now.Before(th.NextTry) {
+			s.wake(th.NextTry)
+			return
+		}
 		s.launch(d, n, "")
 		s.kept[keeper] += n
 		s.standing += n
+		s.leaving += n
+		s.retire(keeper)
 	}
-}
-
-// steadyOwn says whether all is as it should be, so that tasks may be moved.
-func (s *step) steadyOwn() bool {
-	return s.state.Rollout == types.DeploymentRolloutStateCompleted && len(s.out.Stops) == 0 && len(s.out.Launches) == 0 &&
-		s.leaving == 0 && s.own == s.desired && s.ownHealthy == s.desired && !s.throttled
 }

@@ -19,81 +19,120 @@ func (s *step) scaleIn() {
 	if s.rebalances() {
 		// a new task in its better place stays, and the surplus one elsewhere until
 		// that is healthy
-		for _, i := range s.surplus(unhealthy, healthy, n) {
-			if s.marks[i].class() == healthy && s.ownHealthy <= s.desired {
-				return
+		for before := 0; s.own != before; {
+			before = s.own
+			for _, i := range s.surplus(unhealthy, healthy, s.own-s.desired) {
+				if s.marks[i].class() == healthy && (s.ownHealthy <= s.desired || s.healthy <= s.lowest) {
+					break
+				}
+				s.stop(int(i), reason)
 			}
-			s.stop(int(i), reason)
 		}
 		return
 	}
 	for class := pending; class <= healthy && n > 0; class++ {
 		for _, i := range s.surplus(class, class, n) {
+			if class == healthy && s.healthy <= s.lowest {
+				return // the surplus is protected, and not healthy yet
+			}
 			s.stop(int(i), reason)
 			n--
 		}
 	}
 }
 
+// candidate is a task that may go, as small as it sorts fast.
+type candidate struct {
+	task           int32
+	zone, instance int32 // numbers
+	away           int32 // 1 on a host out of contact: ECS scales nothing in there while others can go
+	// The task goes when its instance, and its zone, has come down to as many tasks
+	// as these say: the higher, the earlier.
+	onInstance, inZone int32
+	created, serial    int64
+}
+
+func newest(a, b *candidate) int {
+	return cmp.Or(cmp.Compare(b.created, a.created), cmp.Compare(b.serial, a.serial), cmp.Compare(a.task, b.task))
+}
+
 // surplus picks up to n of PRIMARY's tasks of some classes to go, in order.
 func (s *step) surplus(from, to mark, n int) []int32 {
-	var pick []int32
+	var (
+		picks           []candidate
+		zones, hosts    numbers
+		inZone, onHosts []int32 // tasks, by number
+	)
 	for i, m := range s.marks {
-		if c := m.class(); !m.is(isOwn) || m.is(leaves) || c < from || c > to {
+		if !m.is(isOwn) || m.is(leaves) || !m.counts() {
 			continue
 		}
-		if s.marks[i].is(fixed) {
-			s.wake(s.in.Tasks[i].ProtectedUntil)
+		t := &s.in.Tasks[i]
+		zone, host := zones.of(t.Zone), hosts.of(t.Instance)
+		inZone, onHosts = increment(inZone, zone), increment(onHosts, host)
+		if c := m.class(); c < from || c > to {
 			continue
 		}
-		pick = append(pick, int32(i))
-	}
-	if len(pick) <= n && from == to {
-		return pick
-	}
-	zones, instances := map[string]int{}, map[string]int{}
-	for i, m := range s.marks {
-		if m.is(isOwn) && !m.is(leaves) && m.counts() {
-			zones[s.in.Tasks[i].Zone]++
-			instances[s.in.Tasks[i].Instance]++
+		if m.is(fixed) {
+			s.wake(t.ProtectedUntil)
+			continue
 		}
-	}
-	newest := func(a, b int32) int {
-		x, y := &s.in.Tasks[a], &s.in.Tasks[b]
-		return cmp.Or(y.CreatedAt.Compare(x.CreatedAt), cmp.Compare(y.Serial, x.Serial), cmp.Compare(x.ID, y.ID))
-	}
-	// A task goes when its instance, and its zone, has come down to as many tasks
-	// as these say: the higher, the earlier.
-	onInstance, inZone := make([]int32, len(s.marks)), make([]int32, len(s.marks))
-	slices.SortFunc(pick, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(s.in.Tasks[a].Instance, s.in.Tasks[b].Instance), newest(a, b))
-	})
-	for _, i := range pick {
-		at := s.in.Tasks[i].Instance
-		onInstance[i] = int32(instances[at])
-		instances[at]--
-	}
-	slices.SortFunc(pick, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(s.in.Tasks[a].Zone, s.in.Tasks[b].Zone), cmp.Compare(onInstance[b], onInstance[a]), newest(a, b))
-	})
-	for _, i := range pick {
-		at := s.in.Tasks[i].Zone
-		inZone[i] = int32(zones[at])
-		zones[at]--
-	}
-	away := func(i int32) int {
-		if s.in.Tasks[i].Host == HostAway {
-			return 1 // ECS scales nothing in there while others can go
+		c := candidate{task: int32(i), zone: zone, instance: host, created: t.CreatedAt.UnixNano(), serial: t.Serial}
+		if t.Host == HostAway {
+			c.away = 1
 		}
-		return 0
+		picks = append(picks, c)
 	}
-	slices.SortFunc(pick, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(away(a), away(b)), cmp.Compare(inZone[b], inZone[a]), cmp.Compare(onInstance[b], onInstance[a]), newest(a, b))
+	slices.SortFunc(picks, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.instance, b.instance), newest(&a, &b))
 	})
-	return pick[:min(n, len(pick))]
+	for i := range picks {
+		p := &picks[i]
+		p.onInstance = onHosts[p.instance]
+		onHosts[p.instance]--
+	}
+	slices.SortFunc(picks, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.zone, b.zone), cmp.Compare(a.away, b.away), cmp.Compare(b.onInstance, a.onInstance), newest(&a, &b))
+	})
+	for i := range picks {
+		p := &picks[i]
+		p.inZone = inZone[p.zone]
+		inZone[p.zone]--
+	}
+	slices.SortFunc(picks, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(a.away, b.away), cmp.Compare(b.inZone, a.inZone), cmp.Compare(b.onInstance, a.onInstance), newest(&a, &b))
+	})
+	out := make([]int32, min(n, len(picks)))
+	for i := range out {
+		out[i] = picks[i].task
+	}
+	return out
+}
+
+// numbers gives each name a number, from 0 on.
+type numbers map[string]int32
+
+func (n *numbers) of(name string) int32 {
+	if *n == nil {
+		*n = numbers{}
+	}
+	k, ok := (*n)[name]
+	if !ok {
+		k = int32(len(*n))
+		(*n)[name] = k
+	}
+	return k
+}
+
+func increment(counts []int32, k int32) []int32 {
+	if int(k) == len(counts) {
+		return append(counts, 1)
+	}
+	counts[k]++
+	return counts
 }
 
 // rebalances says whether the service keeps its zones even.
 func (s *step) rebalances() bool {
-	return s.svc.Rebalance && len(s.in.Zones) > 1 && s.state.Rollout == types.DeploymentRolloutStateCompleted
+	return s.svc.Rebalance && s.svc.Strategy != types.SchedulingStrategyDaemon && len(s.in.Zones) > 1 && s.state.Rollout == types.DeploymentRolloutStateCompleted
 }

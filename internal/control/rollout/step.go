@@ -28,13 +28,18 @@ func Step(in *Input) Output {
 	s.stopLost()
 	s.judge()
 	if s.out.Rollback == nil {
-		if s.svc.Strategy == types.SchedulingStrategyDaemon {
+		daemon := s.svc.Strategy == types.SchedulingStrategyDaemon
+		if daemon {
 			s.daemon()
 		} else {
 			s.replica()
 		}
-		s.trip() // by the tasks that were just found unhealthy
+		// what was just found unhealthy may be one too many
+		if s.trip() && s.out.Rollback == nil && !daemon {
+			s.replica()
+		}
 		s.settle()
+		s.rebalance()
 	}
 	s.finish()
 	return s.out
@@ -56,12 +61,15 @@ type step struct {
 	desired, lowest, highest                          int
 	live, leaving, healthy, standing, own, ownHealthy int
 
-	failures  int // that count for the breaker
-	throttle  Throttled
-	throttled bool // now
-	stalled   bool // DAEMON: hosts are without what they should have
+	ran, good, bad int64 // PRIMARY's last that ran, is healthy, failed: serials
+	failures       int   // that count for the breaker
+	throttle       Throttled
+	throttled      bool // now
+	stalled        bool // DAEMON: hosts are without what they should have
 
-	lost, stopped []string // ids of tasks, for the events
+	leans bool // the keeper's pending tasks are in standing
+
+	stopped []string // ids of tasks, for the events
 }
 
 const unlisted = -1
@@ -118,6 +126,7 @@ func (s *step) end() {
 // tell makes the events of what was stopped.
 func (s *step) tell() {
 	s.out.Events = append(s.out.Events, Stopped(s.svc.Name, s.stopped)...)
+	s.stopped = s.stopped[:0]
 }
 
 // stopLost stops the tasks of lost hosts; they have stopped counting.
@@ -182,7 +191,8 @@ func (s *step) finish() {
 // while PRIMARY fails, or unlisted.
 func (s *step) keeper() int {
 	for i := 1; i < len(s.in.Deployments); i++ {
-		if s.in.Deployments[i].Rollout == types.DeploymentRolloutStateCompleted {
+		d := &s.in.Deployments[i]
+		if d.Rollout == types.DeploymentRolloutStateCompleted && !Adopts(s.primary, d) {
 			return i
 		}
 	}

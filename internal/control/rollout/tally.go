@@ -20,6 +20,7 @@ const (
 	isOwn   mark = 0x10 // PRIMARY's, or taken over by it
 	leaves  mark = 0x20 // has to leave
 	fixed   mark = 0x40 // protected from scale-in and deployments
+	unrun   mark = 0x80 // PRIMARY's, and failed to start
 )
 
 func (m mark) class() mark       { return m & classes }
@@ -75,10 +76,35 @@ func (s *step) tally() {
 				m |= leaves
 			}
 		}
+		if last == 0 {
+			m |= s.weigh(t, m)
+		}
 		s.marks[i] = m
 		s.count(i, 1)
 		last = max(last, 0)
 	}
+}
+
+// weigh notes what one of PRIMARY's tasks says of it.
+func (s *step) weigh(t *Task, m mark) mark {
+	if t.ran() {
+		s.ran = max(s.ran, t.Serial)
+	}
+	if m.class() == healthy {
+		s.good = max(s.good, t.Serial)
+		return 0
+	}
+	if !t.failed() {
+		return 0
+	}
+	s.bad = max(s.bad, t.Serial)
+	if s.svc.Breaker.KeepCount || t.Serial > s.state.LastGood {
+		s.failures++
+	}
+	if t.failedToStart() {
+		return unrun
+	}
+	return 0
 }
 
 // find returns the index of a deployment, or unlisted.
@@ -93,8 +119,10 @@ func (s *step) find(id string) int {
 
 func (s *step) classify(t *Task, owner int) mark {
 	switch {
-	case t.Stop || t.Status.Order() > fleet.TaskRunning.Order():
+	case t.Stop || t.ended():
 		return gone
+	case t.Status != fleet.TaskRunning && t.Status.Order() > fleet.TaskRunning.Order():
+		return gone // it ends by itself
 	case t.Host == HostLost:
 		return lost
 	case t.Status != fleet.TaskRunning:

@@ -26,23 +26,31 @@ func Backoff(rounds int) time.Duration {
 	return min(firstBackoff<<min(rounds-1, 16), maxBackoff)
 }
 
-// rounds counts a deployment's failures to start since its last task that ran,
-// and the rounds in which they were launched.
-func (s *step) rounds(deployment string) Throttled {
+// lastRan is the serial of a deployment's newest task that ever ran.
+func (s *step) lastRan(owner int) int64 {
 	var ran int64
 	for i := range s.in.Tasks {
-		if t := &s.in.Tasks[i]; t.Serial > ran && t.ran() && t.Deployment == deployment {
-			ran = t.Serial
+		if t := &s.in.Tasks[i]; int(s.owner[i]) == owner && t.ran() {
+			ran = max(ran, t.Serial)
 		}
 	}
+	return ran
+}
+
+// rounds counts a deployment's failures to start since its last task that ran,
+// and the rounds in which they were launched.
+func (s *step) rounds(owner int, ran int64) Throttled {
 	var (
 		th   Throttled
 		last time.Time
 		seen [12]time.Time // more rounds than these make the longest wait
 	)
-	for i := range s.in.Tasks {
+	for i, m := range s.marks {
+		if int(s.owner[i]) != owner || owner == 0 && !m.is(unrun) {
+			continue
+		}
 		t := &s.in.Tasks[i]
-		if t.Serial <= ran || t.Deployment != deployment || !t.failedToStart() {
+		if t.Serial <= ran || !t.failedToStart() {
 			continue
 		}
 		th.Failures++

@@ -7,23 +7,28 @@ import (
 	"strings"
 )
 
-// rebalance launches tasks in the zones that have too few; as they become
-// healthy, scaleIn takes as many from the zones with the most.
+// rebalance, where all is steady, launches tasks in the zones that have too few;
+// as they become healthy, scaleIn takes as many from the zones with the most.
 func (s *step) rebalance() {
-	if !s.rebalances() {
+	if !s.rebalances() || s.state.SteadySince.IsZero() || s.own != s.desired || s.throttled {
 		return
 	}
 	zones := slices.Clone(s.in.Zones)
 	slices.Sort(zones)
 	zones = slices.Compact(zones)
-	have := make([]int, len(zones))
-	elsewhere := 0 // in zones without hosts for new tasks
+	have, free := make([]int, len(zones)), make([]int, len(zones)) // free to go, of those it has
+	elsewhere := 0                                                 // in zones without hosts for new tasks
 	for i, m := range s.marks {
 		if !m.counts() {
 			continue
 		}
 		if at, ok := slices.BinarySearch(zones, s.in.Tasks[i].Zone); ok {
 			have[at]++
+			if m.is(fixed) {
+				s.wake(s.in.Tasks[i].ProtectedUntil)
+			} else if s.in.Tasks[i].Host != HostAway { // nobody could tell it to go
+				free[at]++
+			}
 		} else {
 			elsewhere++
 		}
@@ -34,10 +39,10 @@ func (s *step) rebalance() {
 		}
 		return
 	}
-	if s.blocked(s.primary) {
+	if !s.placed && s.blocked(s.primary) {
 		return
 	}
-	first := s.primary.Unplaced == nil
+	first := s.primary.Unplaced == nil || s.placed
 	room := s.highest - s.live
 	// the fullest zones keep one more each where it doesn't come out even
 	total := s.live - elsewhere
@@ -46,12 +51,19 @@ func (s *step) rebalance() {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(have[b], have[a]) })
-	for rank, z := range order {
-		fair := total / len(zones)
+	fair := func(rank int) int {
 		if rank < total%len(zones) {
-			fair++
+			return total/len(zones) + 1
 		}
-		if n := min(fair-have[z], room); n > 0 {
+		return total / len(zones)
+	}
+	movable := 0
+	for rank, z := range order {
+		movable += max(0, min(have[z]-fair(rank), free[z]))
+	}
+	room = min(room, movable)
+	for rank, z := range order {
+		if n := min(fair(rank)-have[z], room); n > 0 {
 			s.launch(s.primary, n, zones[z])
 			room -= n
 		}
