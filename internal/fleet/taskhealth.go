@@ -23,3 +23,41 @@ type ContainerHealth struct {
 	Status types.HealthStatus `json:"status"`
 	Since  time.Time          `json:"since"`
 }
+
+// Of returns how one of the containers is.
+func (h *TaskHealth) Of(container string) types.HealthStatus {
+	if h != nil {
+		for i := range h.Containers {
+			if h.Containers[i].Name == container {
+				return h.Containers[i].Status
+			}
+		}
+	}
+	return types.HealthStatusUnknown
+}
+
+// HealthStatus is a task's by its essential containers that have health checks:
+// UNHEALTHY where one of them is, HEALTHY where all are, else UNKNOWN.
+func (t *TaskState) HealthStatus(d *TaskDefinition) types.HealthStatus {
+	if t.Health == nil || d == nil || !t.Holds() {
+		return types.HealthStatusUnknown
+	}
+	checks, healthy := 0, 0
+	for i := range d.Definition.ContainerDefinitions {
+		c := &d.Definition.ContainerDefinitions[i]
+		if c.HealthCheck == nil || c.Name == nil || c.Essential != nil && !*c.Essential {
+			continue
+		}
+		checks++
+		switch t.Health.Of(*c.Name) {
+		case types.HealthStatusUnhealthy:
+			return types.HealthStatusUnhealthy
+		case types.HealthStatusHealthy:
+			healthy++
+		}
+	}
+	if checks > 0 && healthy == checks {
+		return types.HealthStatusHealthy
+	}
+	return types.HealthStatusUnknown
+}

@@ -11,25 +11,16 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
-	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/coder/websocket"
 )
 
-// A HealthSink is told what agents say of their containers' health. Nothing of
-// it is ever stored. It is called from many goroutines and must not
-// block.
-type HealthSink interface {
-	Health(cluster, instance string, m *tcs.PublishHealthRequest)
-}
-
 // Config is what a Server needs. Store, Auth and ID must be set.
 type Config struct {
-	Store  *store.Store
-	Auth   frontdoor.Authorizer
-	ID     string     // names this server's process in session records
-	Health HealthSink // may be nil
-	Log    *slog.Logger
+	Store *store.Store
+	Auth  frontdoor.Authorizer
+	ID    string // names this server's process in session records
+	Log   *slog.Logger
 	// Heartbeat is the mean time between two heartbeats: 30 s unless set. An
 	// agent that sees no message for a minute hangs up.
 	Heartbeat time.Duration

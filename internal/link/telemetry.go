@@ -20,8 +20,8 @@ const (
 )
 
 // telemetry is one agent's TCS connection. Whatever comes is acknowledged;
-// nothing of it reaches the store but how the host itself is, where that
-// changes.
+// nothing of it reaches the store but how the host itself and its tasks'
+// containers are, where that changes.
 type telemetry struct {
 	quit    context.Context // ended by end, and when the connection is over
 	leave   context.CancelFunc
@@ -154,8 +154,8 @@ func (s *Server) observe(ctx context.Context, p peer, data []byte) (tcs.Message,
 	case *tcs.PublishMetricsRequest:
 		return &tcs.AckPublishMetric{}, nil
 	case *tcs.PublishHealthRequest:
-		if s.cfg.Health != nil {
-			s.cfg.Health.Health(p.cluster, p.id, m)
+		if err := s.keepTaskHealth(ctx, p, m); err != nil {
+			s.cfg.Log.Warn("link: tasks' health lags behind", "instance", p, "err", err)
 		}
 		return &tcs.AckPublishHealth{}, nil
 	case *tcs.PublishInstanceStatusRequest:

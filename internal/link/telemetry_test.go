@@ -20,16 +20,11 @@ func dialTCS(ctx context.Context, s *server, cluster, instance string) (*websock
 	return websocket.Dial(ctx, strings.Replace(s.http.URL, "http", "ws", 1)+"/tcs/ws?"+q.Encode(), nil)
 }
 
-type sink chan *tcs.PublishHealthRequest
-
-func (s sink) Health(_, _ string, m *tcs.PublishHealthRequest) { s <- m }
-
 func TestTelemetryIsAcknowledgedAndNotStored(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
 	seed(t, st)
-	health := make(sink, 1)
-	s, inst := w.server("s1", st, func(c *Config) { c.Health = health }), instance(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
 	conn, _, err := dialTCS(t.Context(), s, "c", inst)
 	if err != nil {
 		t.Fatal(err)
@@ -65,14 +60,6 @@ func TestTelemetryIsAcknowledgedAndNotStored(t *testing.T) {
 		if err != nil || tcs.TypeOf(m) != c.want {
 			t.Errorf("answer %s (%v), want %s", data, err, c.want)
 		}
-	}
-	select {
-	case m := <-health:
-		if len(m.Tasks) != 1 || m.Tasks[0].TaskArn != "a" {
-			t.Errorf("health %+v", m)
-		}
-	case <-time.After(patience):
-		t.Error("health was not handed on")
 	}
 	if now := st.Snapshot().Revision(); now != rev {
 		t.Errorf("telemetry wrote to the store: revision %d, was %d", now, rev)
@@ -127,5 +114,83 @@ func TestInstanceHealthIsWrittenOnChange(t *testing.T) {
 	}
 	if say(check(tcs.StatusImpaired)) == first || is() != types.InstanceHealthCheckStateImpaired {
 		t.Error("a change was not written")
+	}
+}
+
+// How containers are gets written when it changes, of the host's own tasks that
+// have not ended, and not when it is said again.
+func TestTaskHealthIsWrittenOnChange(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	other := instance(t, st)
+	mine, stopped, foreign := fleet.NewID(), fleet.NewID(), fleet.NewID()
+	for id, on := range map[string]string{mine: inst, stopped: inst, foreign: other} {
+		put(t, st, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: on, Family: "f", Revision: 1, Containers: []fleet.TaskContainer{{Name: "main"}, {Name: "side"}}})
+	}
+	submit(t, st, stopped, fleet.TaskStopped)
+	conn, _, err := dialTCS(t.Context(), s, "c", inst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	say := func(id string, containers ...string) (rev int64) {
+		t.Helper()
+		th := tcs.TaskHealth{TaskArn: "arn:aws:ecs:us-east-1:000000000000:task/c/" + id}
+		for _, c := range containers {
+			name, status, _ := strings.Cut(c, "=")
+			th.Containers = append(th.Containers, tcs.ContainerHealth{ContainerName: name, HealthStatus: status, StatusSince: tcs.Time{Time: time.Unix(1e9, 0)}})
+		}
+		body, err := tcs.Encode(&tcs.PublishHealthRequest{Tasks: []tcs.TaskHealth{th, th}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Write(t.Context(), websocket.MessageText, tcs.WithHeader(http.Header{"A": {"b"}}, body)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := conn.Read(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return st.Snapshot().Revision()
+	}
+	is := func(id string) string {
+		h := st.Snapshot().Task("c", id).Health
+		if h == nil {
+			return ""
+		}
+		var out []string
+		for _, c := range h.Containers {
+			if c.Since.Unix() != 1e9 {
+				t.Errorf("since %s", c.Since)
+			}
+			out = append(out, c.Name+"="+string(c.Status))
+		}
+		return strings.Join(out, " ")
+	}
+	rev := st.Snapshot().Revision()
+	for _, c := range []struct {
+		task string
+		says []string
+	}{
+		{mine, nil}, {mine, []string{"main=UNKNOWN"}}, {mine, []string{"main=NONSENSE"}}, {mine, []string{"nobody=HEALTHY"}},
+		{stopped, []string{"main=HEALTHY"}}, {foreign, []string{"main=HEALTHY"}}, {"", []string{"main=HEALTHY"}}, {fleet.NewID(), []string{"main=HEALTHY"}},
+	} {
+		if now := say(c.task, c.says...); now != rev {
+			t.Errorf("%s wrote of %s: %s", c.says, c.task, is(c.task))
+		}
+	}
+	first := say(mine, "main=HEALTHY", "side=UNKNOWN")
+	if first == rev || is(mine) != "main=HEALTHY" {
+		t.Errorf("not written: %s", is(mine))
+	}
+	if say(mine, "main=HEALTHY") != first {
+		t.Error("what says nothing new was written")
+	}
+	if say(mine, "main=UNHEALTHY", "side=HEALTHY") == first || is(mine) != "main=UNHEALTHY side=HEALTHY" {
+		t.Errorf("a change was not written: %s", is(mine))
+	}
+	if v := st.Snapshot().Task("c", mine).Health.Version; v != 2 {
+		t.Errorf("version %d", v)
 	}
 }

@@ -20,7 +20,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 		LastStatus:        aws.String(string(t.Status())), DesiredStatus: aws.String(string(t.Desired())),
 		LaunchType: t.LaunchType, CreatedAt: aws.Time(t.CreatedAt), Group: text(t.Group), StartedBy: text(t.StartedBy),
 		Cpu: aws.String(strconv.Itoa(t.Reserve.CPU)), Memory: aws.String(strconv.Itoa(t.Reserve.Memory)),
-		EnableExecuteCommand: t.EnableExecuteCommand, HealthStatus: types.HealthStatusUnknown, Version: TaskVersion(t),
+		EnableExecuteCommand: t.EnableExecuteCommand, HealthStatus: t.HealthStatus(v.Definition), Version: TaskVersion(t),
 		Attachments: []types.Attachment{}, Attributes: []types.Attribute{}, Tags: []types.Tag{},
 		InferenceAccelerators: []types.InferenceAccelerator{},
 	}
@@ -114,6 +114,8 @@ func containerOut(site fleet.Site, t *fleet.TaskState, d *fleet.TaskDefinition, 
 	}
 	if t.Status() == fleet.TaskStopped {
 		out.LastStatus = aws.String(string(fleet.TaskStopped))
+	} else {
+		out.HealthStatus = t.Health.Of(tc.Name)
 	}
 	if d != nil {
 		for i := range d.Definition.ContainerDefinitions {

@@ -1,0 +1,97 @@
+package link
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// keepTaskHealth writes what an agent says of its tasks' containers where it says
+// something new. What fails is said again.
+func (s *Server) keepTaskHealth(ctx context.Context, p peer, m *tcs.PublishHealthRequest) error {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	// no more in one transaction than a message of the stock agent holds
+	for part := range slices.Chunk(m.Tasks, tcs.MaxTasksPerMessage) {
+		snap := s.store.Snapshot()
+		if !slices.ContainsFunc(part, func(said tcs.TaskHealth) bool {
+			t := p.task(snap, said.TaskArn)
+			return t != nil && nextHealth(t, t.Health, &said, now) != nil
+		}) {
+			continue
+		}
+		if err := update(ctx, s.store, func(tx *store.Tx) error { return putHealth(tx, p, part, now) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putHealth(tx *store.Tx, p peer, said []tcs.TaskHealth, now time.Time) error {
+	done := map[string]bool{}
+	for i := range said {
+		t := p.task(tx.Snapshot(), said[i].TaskArn)
+		if t == nil || done[t.ID] {
+			continue
+		}
+		done[t.ID] = true
+		k := store.TaskHealthKey(t.Cluster, t.ID)
+		old := store.Get(tx, k)
+		if store.Get(tx, store.TaskKey(t.Cluster, t.ID)) == nil {
+			continue
+		}
+		if next := nextHealth(t, old, &said[i], now); next != nil {
+			if err := store.Put(tx, k, next); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// task finds the task that the agent means, if that runs on its host.
+func (p peer) task(snap *store.Snapshot, arn string) *fleet.TaskState {
+	t := snap.Task(p.cluster, arn[strings.LastIndexByte(arn, '/')+1:])
+	if t == nil || t.Instance != p.id || !t.Holds() {
+		return nil
+	}
+	return t
+}
+
+// nextHealth joins what is known and what an agent says; nil if that is nothing
+// new. What the API has no name for, and containers that the task doesn't have,
+// are left out.
+func nextHealth(t *fleet.TaskState, old *fleet.TaskHealth, said *tcs.TaskHealth, now time.Time) *fleet.TaskHealth {
+	next := &fleet.TaskHealth{Version: 1}
+	if old != nil {
+		next.Containers, next.Version, next.Extra = slices.Clone(old.Containers), old.Version+1, old.Extra
+	}
+	changed := false
+	for _, c := range said.Containers {
+		is := fleet.ContainerHealth{Name: c.ContainerName, Status: types.HealthStatus(c.HealthStatus), Since: c.StatusSince.UTC().Truncate(time.Millisecond)}
+		has := slices.ContainsFunc(t.Containers, func(tc fleet.TaskContainer) bool { return tc.Name == is.Name })
+		if !has || !slices.Contains(is.Status.Values(), is.Status) {
+			continue
+		}
+		if is.Since.IsZero() || is.Since.After(now) { // hosts' clocks may be wrong
+			is.Since = now
+		}
+		i := slices.IndexFunc(next.Containers, func(o fleet.ContainerHealth) bool { return o.Name == is.Name })
+		switch {
+		case i < 0 && is.Status == types.HealthStatusUnknown: // that is what its absence says
+		case i < 0:
+			next.Containers, changed = append(next.Containers, is), true
+		case next.Containers[i].Status != is.Status:
+			next.Containers[i], changed = is, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return next
+}
