@@ -84,7 +84,7 @@ func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service,
 		ServiceDeploymentArn: aws.String(s.site.ServiceDeploymentARN(svc.Cluster, svc.Name, d.ID)), ServiceArn: aws.String(s.site.ServiceARN(svc.Cluster, svc.Name)),
 		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), CreatedAt: aws.Time(d.CreatedAt), UpdatedAt: aws.Time(d.CreatedAt),
 		Status: d.status(svc), StatusReason: optional(d.reason(svc)), DeploymentConfiguration: d.Configuration,
-		DeploymentCircuitBreaker: breakerOut(snap, svc, d.Deployment), SourceServiceRevisions: []types.ServiceRevisionSummary{},
+		DeploymentCircuitBreaker: s.breakerOut(snap, svc, d.Deployment), SourceServiceRevisions: []types.ServiceRevisionSummary{},
 		TargetServiceRevision: s.revisionSummary(snap, svc, d.Revision),
 	}
 	for _, id := range d.Sources {
@@ -116,7 +116,7 @@ func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service,
 }
 
 // breakerOut is the circuit breaker as a deployment has it.
-func breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.Deployment) *types.ServiceDeploymentCircuitBreaker {
+func (s *Service) breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.Deployment) *types.ServiceDeploymentCircuitBreaker {
 	var b types.DeploymentCircuitBreaker
 	if d.Configuration != nil && d.Configuration.DeploymentCircuitBreaker != nil {
 		b = *d.Configuration.DeploymentCircuitBreaker
@@ -126,7 +126,7 @@ func breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.Deployment) *t
 		rule.Type, rule.Value = t.Type, int(t.Value)
 	}
 	out := &types.ServiceDeploymentCircuitBreaker{
-		Status: types.ServiceDeploymentRollbackMonitorsStatusMonitoring, FailureCount: int32(failures(snap, d)), Threshold: int32(rule.Threshold(desired(snap, svc))),
+		Status: types.ServiceDeploymentRollbackMonitorsStatusMonitoring, FailureCount: int32(failures(snap, d)), Threshold: int32(rule.Threshold(s.desired(snap, svc))),
 	}
 	if d.State != nil && d.State.Tripped > 0 {
 		out.FailureCount = int32(d.State.Tripped)
@@ -156,7 +156,7 @@ func (s *Service) revisionSummary(snap *store.Snapshot, svc *fleet.Service, revi
 		primary = primary || d.ID == svc.Deployment
 	}
 	if out.RequestedTaskCount = out.PendingTaskCount + out.RunningTaskCount; primary {
-		out.RequestedTaskCount = int32(desired(snap, svc))
+		out.RequestedTaskCount = int32(s.desired(snap, svc))
 	}
 	return out
 }

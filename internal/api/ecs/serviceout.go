@@ -27,7 +27,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 	out := types.Service{
 		ServiceArn: aws.String(s.site.ServiceARN(svc.Cluster, svc.Name)), ServiceName: aws.String(svc.Name),
 		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), Status: aws.String(string(svc.Status)), CreatedAt: aws.Time(svc.CreatedAt),
-		SchedulingStrategy: svc.Scheduling, DesiredCount: int32(desired(snap, svc)), PendingCount: int32(n.Pending), RunningCount: int32(n.Running),
+		SchedulingStrategy: svc.Scheduling, DesiredCount: int32(s.desired(snap, svc)), PendingCount: int32(n.Pending), RunningCount: int32(n.Running),
 		DeploymentConfiguration: svc.Configuration, DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
 		HealthCheckGracePeriodSeconds: svc.GracePeriod, PlacementConstraints: orEmpty(svc.Constraints), PlacementStrategy: orEmpty(svc.Strategies),
 		PropagateTags: svc.PropagateTags, EnableECSManagedTags: svc.ManagedTags, AvailabilityZoneRebalancing: svc.Rebalancing,
@@ -75,12 +75,18 @@ func optional(s string) *string {
 	return &s
 }
 
-// desired is how many tasks a service is to have: of a DAEMON, as many as it has.
-func desired(snap *store.Snapshot, svc *fleet.Service) int {
+// desired is how many tasks a service is to have: of a DAEMON, one on each host
+// that it is for.
+func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) int {
 	if svc.Scheduling != types.SchedulingStrategyDaemon || svc.Status != fleet.ServiceActive {
 		return svc.DesiredCount
 	}
-	n := snap.ServiceTasks(svc.Cluster, svc.Name)
+	if r := primaryRevision(snap, svc); r != nil {
+		if hosts, err := s.Eligible(snap, svc, r); err == nil {
+			return len(hosts)
+		}
+	}
+	n := snap.ServiceTasks(svc.Cluster, svc.Name) // its constraints say nothing that can be asked
 	return n.Pending + n.Running
 }
 

@@ -1,0 +1,227 @@
+package conformance
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+const (
+	servicesGuide = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html"
+	rollingGuide  = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html"
+	daemonGuide   = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html#service_scheduler_daemon"
+	eventsGuide   = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"
+	taggingGuide  = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html"
+)
+
+// serving makes a service on hosts of its own and waits until it is stable. The
+// tag, a setting of ours, spares the 40 seconds after which a task without health
+// check counts as healthy.
+func (c *C) serving(hosts int, change ...func(*ecs.CreateServiceInput)) *types.Service {
+	c.Helper()
+	cluster, _ := c.Fleet(make([]Spec, hosts)...)
+	c.Connected(cluster, hosts)
+	in := &ecs.CreateServiceInput{
+		Cluster: &cluster, ServiceName: aws.String("web"), TaskDefinition: aws.String(c.Sleeper()), DesiredCount: aws.Int32(3),
+		Tags: []types.Tag{{Key: aws.String("ashore.healthy-after"), Value: aws.String("0")}},
+	}
+	for _, f := range change {
+		f(in)
+	}
+	out, err := c.ECS.CreateService(c.Ctx(), in)
+	c.OK(err)
+	c.Cleanup(func() { c.end(out.Service) })
+	c.stable(out.Service)
+	return c.describeService(out.Service)
+}
+
+func (c *C) stable(s *types.Service) {
+	c.Helper()
+	w := ecs.NewServicesStableWaiter(c.ECS, func(o *ecs.ServicesStableWaiterOptions) { o.MinDelay, o.MaxDelay = 20*time.Millisecond, time.Second })
+	if err := w.Wait(c.Ctx(), &ecs.DescribeServicesInput{Cluster: s.ClusterArn, Services: []string{*s.ServiceArn}}, patience); err != nil {
+		c.Fatalf("%v: %+v", err, c.describeService(s))
+	}
+}
+
+// end deletes a service and waits until it is INACTIVE.
+func (c *C) end(s *types.Service) {
+	c.Helper()
+	ctx := context.Background()
+	if _, err := c.ECS.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: s.ClusterArn, Service: s.ServiceArn, Force: aws.Bool(true)}); err != nil {
+		c.Errorf("deleting: %v", err)
+		return
+	}
+	w := ecs.NewServicesInactiveWaiter(c.ECS, func(o *ecs.ServicesInactiveWaiterOptions) { o.MinDelay, o.MaxDelay = 20*time.Millisecond, time.Second })
+	if err := w.Wait(ctx, &ecs.DescribeServicesInput{Cluster: s.ClusterArn, Services: []string{*s.ServiceArn}}, patience); err != nil {
+		c.Errorf("waiting until it is INACTIVE: %v", err)
+	}
+	c.Eventually("its tasks have stopped", func() bool {
+		out, err := c.ECS.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{*s.ClusterArn}})
+		return err != nil || len(out.Clusters) == 0 || out.Clusters[0].RunningTasksCount+out.Clusters[0].PendingTasksCount == 0
+	})
+}
+
+func (c *C) tasksOf(s *types.Service) []types.Task {
+	c.Helper()
+	list, err := c.ECS.ListTasks(c.Ctx(), &ecs.ListTasksInput{Cluster: s.ClusterArn, ServiceName: s.ServiceName})
+	c.OK(err)
+	if len(list.TaskArns) == 0 {
+		return nil
+	}
+	out, err := c.ECS.DescribeTasks(c.Ctx(), &ecs.DescribeTasksInput{Cluster: s.ClusterArn, Tasks: list.TaskArns, Include: []types.TaskField{types.TaskFieldTags}})
+	c.OK(err)
+	return out.Tasks
+}
+
+// told says whether one of a service's events says all the words.
+func told(s *types.Service, words ...string) bool {
+	for _, e := range s.Events {
+		all := true
+		for _, w := range words {
+			all = all && strings.Contains(*e.Message, w)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+var serviceRunCases = []Case{
+	{Name: "A service runs its tasks and becomes stable", Cite: servicesGuide, Needs: Fleet, Run: func(c *C) {
+		s := c.serving(2)
+		if s.RunningCount != 3 || s.PendingCount != 0 || len(s.Deployments) != 1 || s.Deployments[0].RunningCount != 3 {
+			c.Errorf("%+v", s)
+		}
+		for _, t := range c.tasksOf(s) {
+			if *t.Group != "service:web" || *t.StartedBy != primary(s) || *t.TaskDefinitionArn != *s.TaskDefinition || *t.LastStatus != "RUNNING" {
+				c.Errorf("%+v", t)
+			}
+		}
+		c.Eventually("it says that it is steady", func() bool { return told(c.describeService(s), "(service web) has reached a steady state.") })
+		if !told(c.describeService(s), "(service web) has started 3 tasks:") {
+			c.Errorf("%+v", c.describeService(s).Events)
+		}
+	}},
+	{Name: "A deployment completes", Cite: "model: Deployment.rolloutState", Needs: Fleet, Run: func(c *C) {
+		s := c.serving(1)
+		c.Eventually("its deployment is COMPLETED", func() bool { return c.describeService(s).Deployments[0].RolloutState == "COMPLETED" })
+		out, err := c.ECS.DescribeServiceDeployments(c.Ctx(), &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*s.CurrentServiceDeployment}})
+		c.OK(err)
+		if d := out.ServiceDeployments[0]; d.Status != "SUCCESSFUL" || d.FinishedAt == nil || d.TargetServiceRevision.RunningTaskCount != 3 {
+			c.Errorf("%+v", d)
+		}
+		_, err = c.ECS.StopServiceDeployment(c.Ctx(), &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: s.CurrentServiceDeployment})
+		c.Refused(err, "ConflictException")
+	}},
+	{Name: "A service replaces a task that was stopped", Cite: servicesGuide, Needs: Fleet, Run: func(c *C) {
+		s := c.serving(1)
+		gone := *c.tasksOf(s)[0].TaskArn
+		_, err := c.ECS.StopTask(c.Ctx(), &ecs.StopTaskInput{Cluster: s.ClusterArn, Task: &gone})
+		c.OK(err)
+		c.stable(s)
+		tasks := c.tasksOf(s)
+		for _, t := range tasks {
+			if *t.TaskArn == gone {
+				c.Error("the task is still there")
+			}
+		}
+		if len(tasks) != 3 {
+			c.Errorf("%d tasks", len(tasks))
+		}
+	}},
+	{Name: "A service is scaled out, in and to nothing", Cite: "model: UpdateServiceInput.desiredCount", Needs: Fleet, Run: func(c *C) {
+		s := c.serving(2)
+		for _, n := range []int32{5, 1, 0, 2} {
+			c.updated(s, func(in *ecs.UpdateServiceInput) { in.DesiredCount = &n })
+			c.stable(s)
+			if got := c.describeService(s); got.RunningCount != n {
+				c.Errorf("%d, want %d", got.RunningCount, n)
+			}
+		}
+	}},
+	{Name: "A rolling update replaces all tasks", Cite: rollingGuide, Needs: Fleet, Run: func(c *C) {
+		s := c.serving(2)
+		definition := c.Sleeper()
+		c.updated(s, func(in *ecs.UpdateServiceInput) { in.TaskDefinition = &definition })
+		c.stable(s)
+		for _, t := range c.tasksOf(s) {
+			if !strings.HasSuffix(*t.TaskDefinitionArn, definition) {
+				c.Errorf("%+v", t)
+			}
+		}
+	}},
+	{Name: "A daemon runs one task on each instance", Cite: daemonGuide, Needs: Fleet, Run: func(c *C) {
+		s := c.serving(3, daemon)
+		on := map[string]bool{}
+		for _, t := range c.tasksOf(s) {
+			on[*t.ContainerInstanceArn] = true
+		}
+		if len(on) != 3 || s.DesiredCount != 3 || s.RunningCount != 3 {
+			c.Errorf("%v, %d of %d", on, s.RunningCount, s.DesiredCount)
+		}
+	}},
+	{Name: "Tasks get the service's tags", Cite: taggingGuide, Needs: Fleet, Run: func(c *C) {
+		s := c.serving(1, func(in *ecs.CreateServiceInput) {
+			in.PropagateTags, in.EnableECSManagedTags = "SERVICE", true
+			in.Tags = append(in.Tags, types.Tag{Key: aws.String("team"), Value: aws.String("a")})
+		})
+		got := map[string]string{}
+		for _, t := range c.tasksOf(s)[0].Tags {
+			got[*t.Key] = *t.Value
+		}
+		_, cluster, _ := strings.Cut(*s.ClusterArn, "/")
+		if got["team"] != "a" || got["aws:ecs:serviceName"] != "web" || got["aws:ecs:clusterName"] != cluster {
+			c.Errorf("%v", got)
+		}
+	}},
+	{Name: "A service without room says why", Cite: eventsGuide, Needs: Fleet, Run: func(c *C) {
+		cluster, _ := c.Fleet(Spec{})
+		c.Connected(cluster, 1)
+		out, err := c.ECS.CreateService(c.Ctx(), &ecs.CreateServiceInput{
+			Cluster: &cluster, ServiceName: aws.String("web"), TaskDefinition: aws.String(c.Sleeper()), DesiredCount: aws.Int32(1), PlacementConstraints: memberOf("attribute:nowhere == here"),
+		})
+		c.OK(err)
+		c.Eventually("an event says so", func() bool {
+			return told(c.describeService(out.Service), "(service web) was unable to place a task because no container instance met all of its requirements.")
+		})
+	}},
+	{Name: "A deleted service becomes INACTIVE, and its name is free", Cite: deleteServiceAPI, Needs: Fleet, Run: func(c *C) {
+		s := c.serving(1)
+		c.end(s)
+		if got := c.describeService(s); *got.Status != "INACTIVE" || len(got.Deployments) != 0 || got.RunningCount != 0 {
+			c.Errorf("%+v", got)
+		}
+		out, err := c.ECS.CreateService(c.Ctx(), &ecs.CreateServiceInput{Cluster: s.ClusterArn, ServiceName: s.ServiceName, TaskDefinition: s.TaskDefinition, DesiredCount: aws.Int32(1)})
+		c.OK(err)
+		if primary(out.Service) == primary(s) || len(out.Service.Events) != 0 {
+			c.Errorf("%+v", out.Service)
+		}
+	}},
+	{Name: "StopServiceDeployment goes back to the last completed", Cite: stopGuide, Needs: Fleet, Run: func(c *C) {
+		s := c.serving(1)
+		c.Eventually("its deployment is COMPLETED", func() bool { return c.describeService(s).Deployments[0].RolloutState == "COMPLETED" })
+		huge := c.Sleeper(func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Memory = aws.Int32(1 << 24) })
+		next := c.updated(s, func(in *ecs.UpdateServiceInput) { in.TaskDefinition = &huge })
+		_, err := c.ECS.StopServiceDeployment(c.Ctx(), &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: next.CurrentServiceDeployment, StopType: "ROLLBACK"})
+		c.OK(err)
+		var d types.ServiceDeployment
+		c.Eventually("it is rolled back", func() bool {
+			out, err := c.ECS.DescribeServiceDeployments(c.Ctx(), &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*next.CurrentServiceDeployment}})
+			c.OK(err)
+			d = out.ServiceDeployments[0]
+			return d.Status == "ROLLBACK_SUCCESSFUL"
+		})
+		got := c.describeService(s)
+		if *got.TaskDefinition != *s.TaskDefinition || d.Rollback == nil || *d.Rollback.ServiceRevisionArn != *s.CurrentServiceRevisions[0].Arn || *got.CurrentServiceDeployment != *next.CurrentServiceDeployment {
+			c.Errorf("%+v, %+v", got, d)
+		}
+	}},
+}
+
+func TestServiceRun(t *testing.T) { run(t, serviceRunCases) }
