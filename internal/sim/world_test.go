@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -33,6 +34,8 @@ type world struct {
 	servers []*Server
 	clients []*client.Client
 	hosts   []*Host
+	etcd    *etcdtest.Etcd
+	log     *slog.Logger
 }
 
 type size struct {
@@ -60,8 +63,8 @@ func newWorld(t *testing.T, n size) *world {
 		level = slog.LevelInfo
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level}))
-	etcd := etcdtest.Start(t, etcdtest.Options{})
-	plane := &Plane{Etcd: []string{etcd.Endpoint()}, Dir: dir, Log: log}
+	w.etcd, w.log = etcdtest.Start(t, etcdtest.Options{}), log
+	plane := &Plane{Etcd: []string{w.etcd.Endpoint()}, Dir: dir, Log: log}
 	for i := range n.servers {
 		s, err := plane.Start(t.Context())
 		if err != nil {
@@ -166,12 +169,13 @@ type need struct {
 	cpu, memory int32
 	port        int32 // fixed; 0: none
 	command     []string
+	image       string // sim unless set
 }
 
 func (w *world) family(name string, n need) {
 	w.t.Helper()
 	c := types.ContainerDefinition{
-		Name: aws.String("main"), Image: aws.String("sim"), Essential: aws.Bool(true), Cpu: n.cpu, Memory: aws.Int32(n.memory), Command: n.command,
+		Name: aws.String("main"), Image: aws.String(cmp.Or(n.image, "sim")), Essential: aws.Bool(true), Cpu: n.cpu, Memory: aws.Int32(n.memory), Command: n.command,
 	}
 	if n.port > 0 {
 		c.PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(n.port), HostPort: aws.Int32(n.port)}}

@@ -25,8 +25,8 @@ type serviceLaunch struct {
 
 // weight counts what the launch compares or writes beside its tasks: the term,
 // the cluster, the service with its state and the deployment's, the definition
-// with its state, and up to seven events, each of which may drop an old one.
-func (l *serviceLaunch) weight() int { return 2*l.Count + 20 }
+// with its state, and the events, each of which may drop an old one.
+func (l *serviceLaunch) weight() int { return 2*l.Count + 2*(l.Count/10+2) + 8 }
 
 // Launch places tasks of a service, as far as there is room.
 func (s *Service) Launch(ctx context.Context, l scheduler.Launch) (scheduler.Launched, error) {
@@ -222,7 +222,7 @@ func serviceTask(svc *fleet.Service, rev *fleet.ServiceRevision, deployment stri
 	out := &launch{
 		cluster: &svc.Cluster, definition: fmt.Sprintf("%s:%d", rev.Family, rev.Revision), count: l.Count,
 		launchType: rev.LaunchType, strategy: rev.CapacityProviders, platform: rev.PlatformVersion, constraints: svc.Constraints, strategies: svc.Strategies,
-		network: rev.Network, group: fleet.ServiceGroup(svc.Name), startedBy: fleet.DeploymentStarter(deployment),
+		network: rev.Network, volumes: taskVolumes(rev.Volumes), group: fleet.ServiceGroup(svc.Name), startedBy: fleet.DeploymentStarter(deployment),
 		propagate: svc.PropagateTags == types.PropagateTagsTaskDefinition, managedTags: svc.ManagedTags, caller: svc.CreatedBy,
 		deployment: deployment, after: l.After,
 	}
@@ -235,22 +235,7 @@ func serviceTask(svc *fleet.Service, rev *fleet.ServiceRevision, deployment stri
 	if svc.ManagedTags {
 		out.tags = mergeTags([]types.Tag{{Key: aws.String("aws:ecs:serviceName"), Value: aws.String(svc.Name)}}, out.tags)
 	}
-	for _, v := range rev.Volumes {
-		out.volumes = append(out.volumes, types.TaskVolumeConfiguration{Name: v.Name, ManagedEBSVolume: taskEBS(v.ManagedEBSVolume)})
-	}
 	return out
-}
-
-// taskEBS is a service's EBS volume as that of each of its tasks.
-func taskEBS(v *types.ServiceManagedEBSVolumeConfiguration) *types.TaskManagedEBSVolumeConfiguration {
-	if v == nil {
-		return nil
-	}
-	return &types.TaskManagedEBSVolumeConfiguration{
-		RoleArn: v.RoleArn, Encrypted: v.Encrypted, FilesystemType: v.FilesystemType, Iops: v.Iops, KmsKeyId: v.KmsKeyId, SizeInGiB: v.SizeInGiB,
-		SnapshotId: v.SnapshotId, TagSpecifications: v.TagSpecifications, Throughput: v.Throughput,
-		VolumeInitializationRate: v.VolumeInitializationRate, VolumeType: v.VolumeType,
-	}
 }
 
 // unplaceable says in ECS's words which host came closest and what it lacks, and

@@ -100,7 +100,7 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 		if d.Deployment == nil || snap.Service(v.service.Cluster, v.service.Name) != v.service {
 			return launching{}, nil
 		}
-		order := Launch{Term: l.term, Service: v.service, Deployment: want.Deployment, Count: min(left, MaxLaunch), Zone: want.Zone}
+		order := Launch{Term: l.term, Service: v.service, Deployment: want.Deployment, Count: min(left, l.perLaunch()), Zone: want.Zone}
 		if d.State != nil {
 			order.After = d.State.Launched
 		}

@@ -22,7 +22,7 @@ type view struct {
 	deployments []store.Deployment  // those not done, the newest first
 	in          rollout.Input
 
-	lost   map[string]bool // ids of tasks whose host is lost
+	lost   map[string]string // ids of tasks whose host is lost, and the host
 	hosts  map[string]hostView
 	after  time.Duration // of a host's loss
 	loses  bool          // hosts can be lost at all
@@ -44,7 +44,7 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 	if c == nil || s == nil || s.Status == fleet.ServiceInactive {
 		return nil, nil
 	}
-	v := &view{snap: snap, cluster: c, service: s, hosts: map[string]hostView{}, lost: map[string]bool{}}
+	v := &view{snap: snap, cluster: c, service: s, hosts: map[string]hostView{}, lost: map[string]string{}}
 	if st := snap.ServiceState(cluster, service); st != nil && st.Service == s.ID {
 		v.state = st
 	}
@@ -207,7 +207,7 @@ func (l *leader) addTask(v *view, t *fleet.TaskState) {
 		h := l.host(v, t.Instance)
 		out.Host, out.Zone = h.condition, h.zone
 		if h.condition == rollout.HostLost {
-			v.lost[t.ID] = true
+			v.lost[t.ID] = t.Instance
 		}
 	}
 	v.in.Tasks = append(v.in.Tasks, out)

@@ -60,8 +60,18 @@ type Launch struct {
 	Zone      string   // the only one to place them in; empty: any
 }
 
-// MaxLaunch is how many tasks fit in one Launch.
-const MaxLaunch = 50
+// What a transaction compares and writes beside a launch's tasks (each is a task
+// and its host's guard, and a tenth of an event): the term, the cluster, the
+// service and its state, the deployment's state, the definition and its state,
+// an event of what found no room; and what else the placer's round needs.
+const besideLaunch = 28
+
+// mostTasks bounds what is launched in one transaction where etcd would take
+// more: others wait for the placer meanwhile.
+const mostTasks = 250
+
+// perLaunch is how many tasks go in one Launch.
+func (s *Scheduler) perLaunch() int { return min((s.Store.MaxOps()-besideLaunch)*10/22, mostTasks) }
 
 // Launched is what became of a Launch.
 type Launched struct {

@@ -11,37 +11,51 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// maxStops and maxEvents are how many stops, and events beside them, go in one
-// transaction: a stop compares three records (four where the task waits for a
-// host), an event two, of etcd's 128.
+// maxEvents and maxStates are how many events and states of deployments go in one
+// transaction.
 const (
-	maxStops  = 20
 	maxEvents = 10
+	maxStates = 8
 )
+
+// maxStops is how many stops go in one transaction: a stop compares three
+// records (four where the task waits for a host or its host is lost), an event
+// two.
+func (l *leader) maxStops() int {
+	return min((l.Store.MaxOps()-2*maxEvents-maxStates-8)/4, mostTasks)
+}
 
 // store stores what a step asks for, but the launches. Where it takes several
 // transactions the states come last: what a broken-off one leaves behind, the
 // next step sees.
 func (l *leader) store(ctx context.Context, v *view, out *rollout.Output) error {
-	stops, events := out.Stops, out.Events
+	stops, events, states := out.Stops, out.Events, out.Deployments
 	if n := len(events) - keptEvents; n > 0 {
 		events = events[n:] // the others would be gone at once
 	}
-	for len(stops) > maxStops || len(events) > maxEvents {
-		s, e := stops[:min(maxStops, len(stops))], events[:0]
+	maxStops := l.maxStops()
+	for len(stops) > maxStops || len(events) > maxEvents || len(states) > maxStates {
+		s, e, d := stops[:min(maxStops, len(stops))], events[:0], states[:0]
 		stops = stops[len(s):]
 		if len(stops) == 0 && len(events) > maxEvents {
 			e = events[:maxEvents]
 			events = events[len(e):]
 		}
-		if err := l.update(ctx, v, func(tx *store.Tx) error { return l.write(tx, v, s, e, nil) }); err != nil {
+		if len(states) > maxStates { // the last ones are the oldest deployments'
+			d = states[len(states)-maxStates:]
+			states = states[:len(states)-maxStates]
+		}
+		some := &rollout.Output{Deployments: d}
+		if err := l.update(ctx, v, func(tx *store.Tx) error { return l.write(tx, v, s, e, some) }); err != nil {
 			return err
 		}
 	}
-	if len(stops) == 0 && len(events) == 0 && len(out.Deployments) == 0 && out.Rollback == nil && !out.Inactive {
+	if len(stops) == 0 && len(events) == 0 && len(states) == 0 && out.Rollback == nil && !out.Inactive {
 		return nil
 	}
-	return l.update(ctx, v, func(tx *store.Tx) error { return l.write(tx, v, stops, events, out) })
+	last := *out
+	last.Deployments = states
+	return l.update(ctx, v, func(tx *store.Tx) error { return l.write(tx, v, stops, events, &last) })
 }
 
 // update runs a transaction that commits only while the term lasts and the
@@ -69,10 +83,8 @@ func (l *leader) write(tx *store.Tx, v *view, stops []rollout.Stop, events []rol
 		return err
 	}
 	before := *state
-	if out != nil {
-		if err := l.states(tx, v, out, state); err != nil {
-			return err
-		}
+	if err := l.states(tx, v, out, state); err != nil {
+		return err
 	}
 	if err := Tell(tx, v.service, state, v.in.Now, events); err != nil {
 		return err
@@ -85,8 +97,15 @@ func (l *leader) write(tx *store.Tx, v *view, stops []rollout.Stop, events []rol
 
 // stop writes the wish that a task end; the first wish stays.
 func (l *leader) stop(tx *store.Tx, v *view, s rollout.Stop) error {
-	wish := &fleet.TaskStop{Code: s.Code, Reason: s.Reason, At: v.in.Now, Unhealthy: s.Reason == rollout.ReasonUnhealthy, Lost: v.lost[s.Task]}
+	wish := &fleet.TaskStop{Code: s.Code, Reason: s.Reason, At: v.in.Now, Unhealthy: s.Reason == rollout.ReasonUnhealthy}
 	cluster := v.service.Cluster
+	if id, lost := v.lost[s.Task]; lost {
+		wish.Lost = true
+		// It may have come back meanwhile.
+		if store.Get(tx, store.SessionKey(cluster, id)) != nil {
+			return errStale
+		}
+	}
 	if tx.Snapshot().WaitingTask(cluster, s.Task) != nil {
 		return report.StopWaiting(tx, cluster, s.Task, wish)
 	}
