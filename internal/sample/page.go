@@ -45,6 +45,10 @@ func serve(ctx context.Context, stdout io.Writer) error {
 		return err
 	case <-ctx.Done():
 	}
+	// Who sends requests here may hear of the stop later than we do.
+	if late, err := time.ParseDuration(os.Getenv("DRAIN")); err == nil {
+		time.Sleep(late)
+	}
 	// Requests in flight have a moment; what stops a task waits no longer.
 	end, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

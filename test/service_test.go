@@ -1,0 +1,516 @@
+package test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/ashore/ashore/internal/sample"
+)
+
+// TestServiceWalk is the README's section about services, as it stands there,
+// and what else a newcomer does with a service, by the stock command line.
+func TestServiceWalk(t *testing.T) {
+	t.Parallel()
+	i := newInstallation(t)
+	i.up("--no-sample")
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "services.sh")
+	cmd.Env = append(i.env(), "ASHORE_INSTALLATION="+i.admin().InstallationID)
+	begun := time.Now()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v after %s\n%s", err, time.Since(begun), out)
+	}
+	t.Logf("%s\n%s", time.Since(begun), out)
+}
+
+// TestServices runs services in real containers on one host.
+func TestServices(t *testing.T) {
+	t.Parallel()
+	in := newInstallation(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	defer cancel()
+	if err := in.Up(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		test func(*fleet)
+	}{
+		{"no request fails while a deployment rolls", rollUnderLoad},
+		{"a broken image is rolled back", brokenImage},
+		{"a fixed port", fixedPort},
+		{"nobody is replaced for the control plane's absence", absence},
+	} {
+		if !t.Run(c.name, func(t *testing.T) { c.test(&fleet{t, in, ctx}) }) {
+			return
+		}
+	}
+}
+
+// fleet is an installation in one test.
+type fleet struct {
+	*testing.T
+	in  *installation
+	ctx context.Context
+}
+
+func (f *fleet) api() *ecs.Client { return f.in.API.ECS }
+
+// define registers a revision of a page on a container's port 80.
+func (f *fleet) define(family string, hostPort int32, command ...string) string {
+	f.Helper()
+	out, err := f.api().RegisterTaskDefinition(f.ctx, &ecs.RegisterTaskDefinitionInput{
+		Family: &family, ContainerDefinitions: []types.ContainerDefinition{{
+			Name: aws.String("page"), Image: aws.String("localhost/ashore/sample:latest"), Cpu: 10, Memory: aws.Int32(32), Command: command,
+			// A page that goes on for a moment after SIGTERM: whoever sends requests
+			// hears of the stop a little later.
+			Environment:  []types.KeyValuePair{{Name: aws.String("PORT"), Value: aws.String("80")}, {Name: aws.String("DRAIN"), Value: aws.String("2s")}},
+			PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(80), HostPort: aws.Int32(hostPort)}},
+		}},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return *out.TaskDefinition.TaskDefinitionArn
+}
+
+func (f *fleet) create(name, definition string, desired int32, config *types.DeploymentConfiguration) {
+	f.Helper()
+	if _, err := f.api().CreateService(f.ctx, &ecs.CreateServiceInput{
+		ServiceName: &name, TaskDefinition: &definition, DesiredCount: &desired, DeploymentConfiguration: config,
+		Tags: []types.Tag{{Key: aws.String("ashore.healthy-after"), Value: aws.String("1")}},
+	}); err != nil {
+		f.Fatal(err)
+	}
+	f.stable(name)
+	f.Cleanup(func() {
+		if f.Failed() {
+			f.Logf("events of %s:\n%s", name, strings.Join(f.messages(name), "\n"))
+		}
+	})
+}
+
+func (f *fleet) update(in *ecs.UpdateServiceInput) {
+	f.Helper()
+	if _, err := f.api().UpdateService(f.ctx, in); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// stable waits by the SDK's own waiter, and then for the deployment's completion:
+// tasks that run are not yet known to be healthy, and a deployment that has not
+// completed is nothing to roll back to.
+func (f *fleet) stable(name string) {
+	f.Helper()
+	w := ecs.NewServicesStableWaiter(f.api(), func(o *ecs.ServicesStableWaiterOptions) { o.MinDelay, o.MaxDelay = 200*time.Millisecond, time.Second })
+	if err := w.Wait(f.ctx, &ecs.DescribeServicesInput{Services: []string{name}}, 2*time.Minute); err != nil {
+		f.Fatalf("%s: %v\n%s", name, err, strings.Join(f.messages(name), "\n"))
+	}
+	f.until("the deployment's completion", func() bool {
+		return f.service(name).Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted
+	})
+}
+
+func (f *fleet) service(name string) types.Service {
+	f.Helper()
+	out, err := f.api().DescribeServices(f.ctx, &ecs.DescribeServicesInput{Services: []string{name}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if len(out.Services) != 1 {
+		f.Fatalf("%s: %+v", name, out.Failures)
+	}
+	return out.Services[0]
+}
+
+// messages are a service's events, the oldest first.
+func (f *fleet) messages(name string) []string {
+	f.Helper()
+	var all []string
+	for _, e := range slices.Backward(f.service(name).Events) {
+		all = append(all, e.CreatedAt.Format("15:04:05.000 ")+*e.Message)
+	}
+	return all
+}
+
+// until waits for a condition.
+func (f *fleet) until(what string, ok func() bool) {
+	f.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(90 * time.Second); !ok(); {
+		select {
+		case <-tick.C:
+		case <-limit:
+			f.Fatalf("not within 90 s: %s", what)
+		case <-f.ctx.Done():
+			f.Fatal(what, f.ctx.Err())
+		}
+	}
+}
+
+// tasks are the tasks of a service that are to run.
+func (f *fleet) tasks(name string) []types.Task {
+	f.Helper()
+	all, err := tasksOf(f.ctx, f.api(), name)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return all
+}
+
+func tasksOf(ctx context.Context, api *ecs.Client, service string) ([]types.Task, error) {
+	l, err := api.ListTasks(ctx, &ecs.ListTasksInput{ServiceName: &service})
+	if err != nil || len(l.TaskArns) == 0 {
+		return nil, err
+	}
+	d, err := api.DescribeTasks(ctx, &ecs.DescribeTasksInput{Tasks: l.TaskArns})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(d.Tasks, func(t types.Task) bool { return *t.DesiredStatus != "RUNNING" }), nil
+}
+
+func arns(tasks []types.Task) []string {
+	var out []string
+	for _, t := range tasks {
+		out = append(out, *t.TaskArn)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (f *fleet) delete(name string) {
+	f.Helper()
+	if _, err := f.api().DeleteService(f.ctx, &ecs.DeleteServiceInput{Service: &name, Force: aws.Bool(true)}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// A balancer sends requests to a service's tasks as a load balancer does: it
+// finds their ports by DescribeTasks, tries a new one before it counts, and sends
+// nothing more to a task that is to stop.
+type balancer struct {
+	api     *ecs.Client
+	service string
+	targets atomic.Pointer[[]string]
+	sent    atomic.Int64
+	fewest  int // targets at a time
+
+	mu       sync.Mutex
+	answered map[string]int // by container
+	failed   []string
+}
+
+func (b *balancer) watch(ctx context.Context) error {
+	known := map[string]bool{}
+	for tick := time.NewTicker(100 * time.Millisecond); ; {
+		tasks, err := tasksOf(ctx, b.api, b.service)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		var targets []string
+		for _, t := range tasks {
+			for _, n := range t.Containers[0].NetworkBindings {
+				target := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(aws.ToInt32(n.HostPort))))
+				if aws.ToString(t.LastStatus) != "RUNNING" || slices.Contains(targets, target) {
+					continue
+				}
+				key := *t.TaskArn + target
+				if !known[key] {
+					_, err := get(ctx, target)
+					known[key] = err == nil
+				}
+				if known[key] {
+					targets = append(targets, target)
+				}
+			}
+		}
+		if b.targets.Load() != nil {
+			b.fewest = min(b.fewest, len(targets))
+		}
+		b.targets.Store(&targets)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		}
+	}
+}
+
+func (b *balancer) send(ctx context.Context, worker int) {
+	for n := worker; ctx.Err() == nil; n++ {
+		targets := b.targets.Load()
+		if targets == nil || len(*targets) == 0 {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		target := (*targets)[n%len(*targets)]
+		by, err := get(context.WithoutCancel(ctx), target)
+		b.sent.Add(1)
+		b.mu.Lock()
+		if err != nil {
+			b.failed = append(b.failed, fmt.Sprintf("%s %s: %v", time.Now().UTC().Format("15:04:05.000"), target, err))
+		} else {
+			b.answered[by]++
+		}
+		b.mu.Unlock()
+	}
+}
+
+// alone makes a connection of its own for each request.
+var alone = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+var containerName = regexp.MustCompile(`container ([0-9a-f]+)`)
+
+// get fetches the page and returns which container answered.
+func get(ctx context.Context, target string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+"/", nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := alone.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	m := containerName.FindSubmatch(body)
+	switch {
+	case err != nil:
+		return "", err
+	case res.StatusCode != 200 || m == nil || !strings.Contains(string(body), sample.PageMark):
+		return "", fmt.Errorf("%s: %.100s", res.Status, body)
+	}
+	return string(m[1]), nil
+}
+
+func rollUnderLoad(f *fleet) {
+	const name, desired = "rolling", 3
+	f.create(name, f.define(name, 0), desired, &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(100), MaximumPercent: aws.Int32(200)})
+	old := f.tasks(name)
+	b := &balancer{api: f.api(), service: name, fewest: desired, answered: map[string]int{}}
+	ctx, stop := context.WithCancel(f.ctx)
+	var wg sync.WaitGroup
+	watched := make(chan error, 1)
+	wg.Go(func() { watched <- b.watch(ctx) })
+	for w := range 4 {
+		wg.Go(func() { b.send(ctx, w) })
+	}
+	f.until("300 requests", func() bool { return b.sent.Load() > 300 })
+	begun := time.Now()
+	f.update(&ecs.UpdateServiceInput{Service: aws.String(name), TaskDefinition: aws.String(f.define(name, 0))})
+	f.stable(name)
+	took := time.Since(begun)
+	sent := b.sent.Load()
+	f.until("300 more requests", func() bool { return b.sent.Load() > sent+300 })
+	f.until("the old tasks' end", func() bool {
+		out, err := f.api().DescribeTasks(f.ctx, &ecs.DescribeTasksInput{Tasks: arns(old)})
+		if err != nil {
+			f.Fatal(err)
+		}
+		return !slices.ContainsFunc(out.Tasks, func(t types.Task) bool { return *t.LastStatus != "STOPPED" })
+	})
+	stop()
+	wg.Wait()
+	f.Logf("%d requests, %d failed; deployment of %d tasks in %s; at least %d tasks took requests; answers by container: %v",
+		b.sent.Load(), len(b.failed), desired, took.Round(time.Millisecond), b.fewest, slices.Sorted(maps.Values(b.answered)))
+	f.Logf("events:\n%s", strings.Join(f.messages(name), "\n"))
+	if err := <-watched; err != nil {
+		f.Error(err)
+	}
+	if len(b.failed) > 0 {
+		f.Errorf("%d requests failed, first: %s", len(b.failed), b.failed[0])
+	}
+	if len(b.answered) != 2*desired || b.fewest < desired {
+		f.Errorf("%d containers answered, want %d; %d tasks at the fewest", len(b.answered), 2*desired, b.fewest)
+	}
+	if slices.ContainsFunc(arns(f.tasks(name)), func(a string) bool { return slices.Contains(arns(old), a) }) {
+		f.Error("an old task is still there")
+	}
+	f.delete(name)
+}
+
+func brokenImage(f *fleet) {
+	const name, desired = "broken", 3
+	good := f.define(name, 0)
+	f.create(name, good, desired, &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true}})
+	old := arns(f.tasks(name))
+	f.update(&ecs.UpdateServiceInput{Service: aws.String(name), TaskDefinition: aws.String(f.define(name, 0, "/no/such/program"))})
+	failed := *f.service(name).Deployments[0].Id
+	f.until("the rollback", func() bool {
+		d := f.service(name).Deployments[0]
+		return *d.Id != failed && *d.TaskDefinition == good && d.RolloutState == types.DeploymentRolloutStateCompleted
+	})
+	f.stable(name)
+	if got := arns(f.tasks(name)); !slices.Equal(got, old) {
+		f.Errorf("the good tasks did not stay: %q, were %q", got, old)
+	}
+	messages := strings.Join(f.messages(name), "\n")
+	f.Logf("events of the service:\n%s", messages)
+	for _, want := range []string{"(deployment " + failed + ") deployment failed: tasks failed to start.", "rolling back to deployment ecs-svc/", "has reached a steady state."} {
+		if !strings.Contains(messages, want) {
+			f.Errorf("no event says %q", want)
+		}
+	}
+	l, err := f.api().ListTasks(f.ctx, &ecs.ListTasksInput{StartedBy: &failed, DesiredStatus: types.DesiredStatusStopped})
+	if err != nil {
+		f.Fatal(err)
+	}
+	never := 0
+	if len(l.TaskArns) > 0 {
+		out, err := f.api().DescribeTasks(f.ctx, &ecs.DescribeTasksInput{Tasks: l.TaskArns})
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, t := range out.Tasks {
+			if t.StopCode == types.TaskStopCodeTaskFailedToStart {
+				never++
+			}
+			f.Logf("a task of the failed deployment: %s: %s; %s", t.StopCode, aws.ToString(t.StoppedReason), aws.ToString(t.Containers[0].Reason))
+		}
+	}
+	// ECS's threshold for three tasks is three; those launched with the third may
+	// have failed as well.
+	if never < 3 || never > 3+desired {
+		f.Errorf("%d tasks failed to start before the circuit breaker tripped, want 3", never)
+	}
+	out := f.in.run("events", "--service", name, "--detail-type", "deployment")
+	f.Logf("ashore events:\n%s", out)
+	for _, want := range []string{"SERVICE_DEPLOYMENT_FAILED", "ECS deployment circuit breaker: tasks failed to start.", "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/", "SERVICE_DEPLOYMENT_COMPLETED"} {
+		if !strings.Contains(out, want) {
+			f.Errorf("ashore events does not say %q", want)
+		}
+	}
+	f.delete(name)
+}
+
+func fixedPort(f *fleet) {
+	const name = "fixed"
+	_, text, err := net.SplitHostPort(freeAddress(f.T))
+	if err != nil {
+		f.Fatal(err)
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.create(name, f.define(name, int32(port)), 1, &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(100), MaximumPercent: aws.Int32(200)})
+	old := f.tasks(name)[0]
+	id := (*old.TaskArn)[strings.LastIndexByte(*old.TaskArn, '/')+1:]
+	next := f.define(name, int32(port))
+	f.update(&ecs.UpdateServiceInput{Service: aws.String(name), TaskDefinition: &next})
+	said := ""
+	f.until("an event that names the port and its holder", func() bool {
+		for _, m := range f.messages(name) {
+			if strings.Contains(m, "was unable to place a task") && strings.Contains(m, text) && strings.Contains(m, id) {
+				said = m
+			}
+		}
+		return said != ""
+	})
+	f.Logf("with minimum 100: %s", said)
+	if got := arns(f.tasks(name)); !slices.Equal(got, []string{*old.TaskArn}) {
+		f.Errorf("the old task did not stay: %q", got)
+	}
+	if _, err := get(f.ctx, "127.0.0.1:"+text); err != nil {
+		f.Errorf("the old task does not answer: %v", err)
+	}
+	f.update(&ecs.UpdateServiceInput{Service: aws.String(name), DeploymentConfiguration: &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(0), MaximumPercent: aws.Int32(200)}})
+	f.until("the new task", func() bool {
+		t := f.tasks(name)
+		return len(t) == 1 && *t[0].TaskDefinitionArn == next && *t[0].LastStatus == "RUNNING"
+	})
+	f.stable(name)
+	f.until("its page", func() bool { _, err := get(f.ctx, "127.0.0.1:"+text); return err == nil })
+	f.Logf("with minimum 0:\n%s", strings.Join(f.messages(name), "\n"))
+	f.delete(name)
+}
+
+// absence takes the control plane away for longer than the loss time, and
+// restarts the host's agent at once.
+func absence(f *fleet) {
+	const name, lost, away = "steady", 5 * time.Second, 12 * time.Second
+	cluster, err := f.api().DescribeClusters(f.ctx, &ecs.DescribeClustersInput{Clusters: []string{"default"}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := f.api().TagResource(f.ctx, &ecs.TagResourceInput{ResourceArn: cluster.Clusters[0].ClusterArn,
+		Tags: []types.Tag{{Key: aws.String("ashore.replace-lost-after"), Value: aws.String(strconv.Itoa(int(lost.Seconds())))}}}); err != nil {
+		f.Fatal(err)
+	}
+	f.create(name, f.define(name, 0), 3, nil)
+	f.until("the end of the other services' containers", func() bool { return len(f.running()) == 3 })
+	before := f.running()
+	tasks := arns(f.tasks(name))
+	begun := time.Now()
+	if err := errors.Join(f.in.Kill(f.ctx, "server"), f.in.Kill(f.ctx, "agent")); err != nil {
+		f.Fatal(err)
+	}
+	select {
+	case <-time.After(away):
+	case <-f.ctx.Done():
+		f.Fatal(f.ctx.Err())
+	}
+	if err := f.in.Up(f.ctx); err != nil {
+		f.Fatal(err)
+	}
+	back := time.Since(begun)
+	f.until("the agent's connection", func() bool {
+		l, err := f.api().ListContainerInstances(f.ctx, &ecs.ListContainerInstancesInput{Filter: aws.String("agentConnected == true")})
+		return err == nil && len(l.ContainerInstanceArns) == 1
+	})
+	// As long again as a loss takes, in which nothing may happen.
+	for end := time.Now().Add(lost + 3*time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		if got := f.running(); !maps.Equal(got, before) {
+			f.Fatalf("containers were %v, are %v", before, got)
+		}
+	}
+	f.stable(name)
+	if got := arns(f.tasks(name)); !slices.Equal(got, tasks) {
+		f.Errorf("tasks were %q, are %q", tasks, got)
+	}
+	f.Logf("the control plane was away for %s, with a loss time of %s: %d containers before and after, 0 replaced", back.Round(time.Second), lost, len(before))
+}
+
+// running are the installation's containers by id, with when each was made: the
+// engine's own word.
+func (f *fleet) running() map[string]int64 {
+	f.Helper()
+	all, err := f.in.Containers(f.ctx)
+	if err != nil {
+		f.Fatal(err)
+	}
+	out := map[string]int64{}
+	for _, c := range all {
+		if cmp.Or(string(c.State), "running") == "running" {
+			out[c.ID] = c.Created
+		}
+	}
+	return out
+}
