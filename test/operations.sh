@@ -102,17 +102,25 @@ done
 
 step "services"
 service() { text "services[0].$1" describe-services --services "$rack" --include TAGS; }
-is "$(text service.status create-service --service-name "$rack" --task-definition ops --desired-count 0 --tags key=team,value=a \
+is "$(text service.status create-service --service-name "$rack" --task-definition ops --desired-count 0 \
+	--tags key=team,value=a key=ashore.healthy-after,value=1 \
 	--propagate-tags SERVICE --enable-ecs-managed-tags --placement-constraints 'type=memberOf,expression=attribute:rack == r7' \
 	--deployment-configuration 'minimumHealthyPercent=0,deploymentCircuitBreaker={enable=true,rollback=true}')" ACTIVE "the service"
+aws ecs wait services-stable --services "$rack"
 arn=$(service serviceArn)
 has "$(text serviceArns list-services --scheduling-strategy REPLICA --launch-type EC2)" "$arn"
-is "$(service 'tags[0].value')" a "the service's tag"
+is "$(service "tags[?key=='team'].value")" a "the service's tag"
 aws ecs tag-resource --resource-arn "$arn" --tags key=late,value=yes
 has "$(text 'tags[].key' list-tags-for-resource --resource-arn "$arn")" late
 aws ecs untag-resource --resource-arn "$arn" --tag-keys late
 is "$(text 'length(taskArns)' list-tasks --service-name "$rack")" 0 "the number of its tasks"
 is "$(text service.desiredCount update-service --service "$rack" --desired-count 1 --force-new-deployment)" 1 "the desired count"
+aws ecs wait services-stable --services "$rack"
+is "$(service '[runningCount,length(deployments)]' | tr '\t' ' ')" "1 1" "the service's tasks and deployments"
+worker=$(text taskArns list-tasks --service-name "$rack")
+is "$(text 'tasks[0].[group,lastStatus]' describe-tasks --tasks "$worker" | tr '\t' ' ')" "service:$rack RUNNING" "the service's task"
+is "$(text 'protectedTasks[0].protectionEnabled' update-task-protection --cluster default --tasks "$worker" --protection-enabled --expires-in-minutes 5)" True "the protection"
+is "$(text 'protectedTasks[0].protectionEnabled' get-task-protection --cluster default --tasks "$worker")" True "the protection, read"
 refused "scaled above 0" aws ecs delete-service --service "$rack"
 if knows list-service-deployments; then
 	deployment=$(text 'serviceDeployments[0].serviceDeploymentArn' list-service-deployments --service "$rack")
@@ -129,7 +137,10 @@ fi
 if knows list-services-by-namespace; then
 	refused NamespaceNotFoundException aws ecs list-services-by-namespace --namespace none
 fi
-is "$(text service.status delete-service --service "$rack" --force)" DRAINING "the service"
+is "$(text service.status delete-service --service "$rack" --force)" DRAINING "the deleted service"
+aws ecs wait services-inactive --services "$rack"
+is "$(service '[status,runningCount,pendingCount]' | tr '\t' ' ')" "INACTIVE 0 0" "the service that is gone"
+aws ecs wait tasks-stopped --tasks "$worker"
 
 step "clean up"
 started=$(text 'tasks[0].taskArn' start-task --task-definition ops --container-instances "$instance")
