@@ -24,6 +24,7 @@ import (
 type commands struct {
 	platformCommands `kong:"embed"`
 
+	Explain   explainCommand   `cmd:"" help:"Say why a task or a service is as it is."`
 	Env       envCommand       `cmd:"" help:"Print what points your shell's aws at Ashore."`
 	Configure configureCommand `cmd:"" help:"Add a profile to the AWS tools' files."`
 	Events    eventsCommand    `cmd:"" help:"Print what happens, as ECS's events."`

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"github.com/ashore/ashore/internal/control/explain"
 	"github.com/ashore/ashore/internal/local"
 )
 
@@ -69,6 +70,20 @@ func (c *Client) CreateHostCredentials(ctx context.Context, name string) (HostCr
 	var out HostCredentials
 	err := c.call(ctx, "CreateHostCredentials", map[string]string{"name": name}, &out)
 	return out, err
+}
+
+// Explain says why a task or a service is as it is, or what would become of a task
+// of a definition. Without a cluster it is the default one, or that of an ARN.
+func (c *Client) Explain(ctx context.Context, cluster, what string) (*explain.Explanation, error) {
+	in := map[string]string{"resource": what}
+	if cluster != "" {
+		in["cluster"] = cluster
+	}
+	var out explain.Explanation
+	if err := c.call(ctx, "Explain", in, &out); err != nil {
+		return nil, err
+	}
+	return &out, nil
 }
 
 // send makes a signed call by h. The answer's body, of a call that was not

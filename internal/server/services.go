@@ -17,10 +17,8 @@ type services struct {
 }
 
 func newServices(id string, st *store.Store, sealer *seal.Sealer, version string, log *slog.Logger) services {
-	return services{
-		ecs:    apiecs.New(apiecs.Config{Store: st, Server: id, Log: log}),
-		ashore: apiashore.New(st, sealer, version),
-	}
+	ecs := apiecs.New(apiecs.Config{Store: st, Server: id, Log: log})
+	return services{ecs: ecs, ashore: apiashore.New(st, sealer, version, ecs)}
 }
 
 func (s services) declared() []frontdoor.Service {

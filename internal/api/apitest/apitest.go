@@ -105,7 +105,7 @@ func (a *API) serve(ctx context.Context, cancel func(), still bool) {
 	api := ecsapi.New(ecsapi.Config{Store: a.Store, Log: a.Log})
 	door, err := frontdoor.New(frontdoor.Config{
 		Account: Site.Account, Region: Site.Region, Keys: identity.NewKeys(a.Store, a.Sealer), Auth: identity.NewAuthorizer(a.Store),
-		Services: []frontdoor.Service{api.Frontdoor(), ashore.New(a.Store, a.Sealer, "test").Frontdoor()}, Log: a.Log,
+		Services: []frontdoor.Service{api.Frontdoor(), ashore.New(a.Store, a.Sealer, "test", api).Frontdoor()}, Log: a.Log,
 	})
 	if err != nil {
 		t.Fatal(err)

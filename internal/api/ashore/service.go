@@ -1,5 +1,6 @@
 // Package ashore answers Ashore's own API, beside ECS's and outside its shapes:
-// what an installation is, the credentials of its hosts, and what happens in it.
+// what an installation is, the credentials of its hosts, what happens in it, and
+// why things are as they are.
 package ashore
 
 import (
@@ -27,11 +28,12 @@ type Service struct {
 	sealer  *seal.Sealer
 	version string
 	streams atomic.Int32 // that run
+	explain Explainer
 }
 
 // New returns the API over st. version is the program's.
-func New(st *store.Store, sealer *seal.Sealer, version string) *Service {
-	return &Service{store: st, sealer: sealer, version: version}
+func New(st *store.Store, sealer *seal.Sealer, version string, explain Explainer) *Service {
+	return &Service{store: st, sealer: sealer, version: version, explain: explain}
 }
 
 // Frontdoor declares the service to the front door.
@@ -40,6 +42,7 @@ func (s *Service) Frontdoor() frontdoor.Service {
 		Name: "ashore", SigningName: SigningName, TargetPrefix: TargetPrefix, Impl: s,
 		Operations: map[string]frontdoor.Operation{
 			"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
+			"Explain":         frontdoor.Op("ashore:Explain", s.explained),
 			"CreateHostCredentials": frontdoor.Op("ashore:CreateHostCredentials", func(_ context.Context, _ frontdoor.Caller, in *CreateHostCredentialsInput) []string {
 				return []string{identity.HostARN(s.store.Site(), in.Name)}
 			}),

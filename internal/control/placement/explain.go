@@ -17,6 +17,27 @@ type explanation struct {
 	host   Host
 }
 
+// Survey is what all hosts say to one task.
+type Survey struct {
+	Room     int // hosts that could take it
+	Rejected map[Reason]int
+	Nearest  Rejection // of those that could not
+}
+
+// Look asks every host whether it could take a task of r.
+func Look(v View, r Request) Survey {
+	why := explain(v, &r)
+	out := Survey{Room: len(v.IDs), Rejected: why.hosts, Nearest: why.nearest(&r)}
+	for _, n := range why.hosts {
+		out.Room -= n
+	}
+	return out
+}
+
+// Reasons are all that a host can give, from the one that says most against it
+// to the one that says least.
+func Reasons() []Reason { return slices.Clone(order) }
+
 // explain looks at every host once.
 func explain(v View, r *Request) explanation {
 	why := explanation{hosts: map[Reason]int{}}

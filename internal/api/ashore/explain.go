@@ -1,0 +1,44 @@
+package ashore
+
+import (
+	"context"
+
+	"github.com/ashore/ashore/internal/control/explain"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+)
+
+// Explainer says why things of ECS are as they are.
+type Explainer interface {
+	Explain(ctx context.Context, cluster *string, what string) (*explain.Explanation, error)
+}
+
+// ExplainInput names a task (id or ARN), a service (name or ARN) or a task
+// definition (family, family:revision or ARN).
+type ExplainInput struct {
+	Cluster  *string `json:"cluster"`
+	Resource string  `json:"resource"`
+}
+
+// Explain says why a task or a service is as it is, what keeps it from being
+// otherwise and what would help. It writes nothing.
+func (s *Service) Explain(ctx context.Context, in *ExplainInput) (*explain.Explanation, error) {
+	return s.explain.Explain(ctx, in.Cluster, in.Resource)
+}
+
+// explained is what a caller must be allowed to see.
+func (s *Service) explained(_ context.Context, _ frontdoor.Caller, in *ExplainInput) []string {
+	if fleet.IsARN(in.Resource) {
+		return []string{in.Resource}
+	}
+	site := s.store.Site()
+	ref := ""
+	if in.Cluster != nil {
+		ref = *in.Cluster
+	}
+	name, ok := site.ClusterName(ref)
+	if !ok {
+		return []string{ref}
+	}
+	return []string{site.ClusterARN(name)}
+}

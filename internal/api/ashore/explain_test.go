@@ -1,0 +1,222 @@
+package ashore_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/api/apitest"
+	"github.com/ashore/ashore/internal/client"
+	"github.com/ashore/ashore/internal/control/explain"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// installation is a running API and the client of its own service.
+type installation struct {
+	*apitest.API
+	client *client.Client
+}
+
+func startInstallation(t *testing.T) *installation {
+	a := apitest.Start(t)
+	admin, err := identity.EnsureAdmin(t.Context(), a.Store, a.Sealer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := client.New(local.Admin{Endpoint: a.URL, Region: apitest.Site.Region, AccessKeyID: admin.AccessKeyID, SecretAccessKey: admin.SecretAccessKey})
+	t.Cleanup(c.Close)
+	for _, name := range []string{"default", "c"} {
+		if _, err := a.Client.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: &name}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &installation{a, c}
+}
+
+// define registers a definition whose container keeps a host port, if any.
+func (i *installation) define(t *testing.T, family string, port int32) {
+	t.Helper()
+	main := types.ContainerDefinition{Name: aws.String("main"), Image: aws.String("image"), Memory: aws.Int32(512), Cpu: 128}
+	if port > 0 {
+		main.PortMappings = []types.PortMapping{{ContainerPort: &port, HostPort: &port}}
+	}
+	if _, err := i.Client.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: &family, ContainerDefinitions: []types.ContainerDefinition{main}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// says asks for an explanation and looks for texts in what a terminal would show.
+func (i *installation) says(t *testing.T, cluster, what string, texts ...string) *explain.Explanation {
+	t.Helper()
+	e, err := i.client.Explain(t.Context(), cluster, what)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := strings.Join(e.Lines(), "\n")
+	for _, text := range texts {
+		if !strings.Contains(shown, text) {
+			t.Errorf("%s: no %q in\n%s", what, text, shown)
+		}
+	}
+	return e
+}
+
+func TestExplainDefinition(t *testing.T) {
+	i := startInstallation(t)
+	i.define(t, "web", 8080)
+	i.says(t, "c", "web", "task definition arn:", "web:1: ACTIVE", "refused: No Container Instances were found in your cluster.")
+	host, _ := i.Register("h", "c")
+	i.says(t, "c", "web:1", "a task of it now: there is room on 1 of 1 container instances")
+	out, err := i.Client.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("web")})
+	if err != nil || len(out.Tasks) != 1 {
+		t.Fatal(err, out)
+	}
+	id := (*out.Tasks[0].TaskArn)[strings.LastIndexByte(*out.Tasks[0].TaskArn, '/')+1:]
+	before := i.Store.Snapshot().Revision()
+	i.says(t, "c", "web", "there is no room on any of 1 container instances", "1 refused: RESOURCE:PORTS", "closest: "+host,
+		"Host port 8080/tcp is held by task "+id, "→ Stop the task that holds the port, add a container instance, or use host port 0")
+	if after := i.Store.Snapshot().Revision(); after != before {
+		t.Errorf("explaining wrote something: revision %d, then %d", before, after)
+	}
+	if _, err := i.Client.UpdateContainerInstancesState(t.Context(), &ecs.UpdateContainerInstancesStateInput{
+		Cluster: aws.String("c"), ContainerInstances: []string{host}, Status: types.ContainerInstanceStatusDraining,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	i.says(t, "c", "web", "1 refused: INACTIVE", "The container instance is DRAINING.", "→ Set the container instance ACTIVE again")
+}
+
+func TestExplainTask(t *testing.T) {
+	i := startInstallation(t)
+	i.define(t, "web", 0)
+	host, agent := i.Register("h", "c")
+	out, err := i.Client.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("web")})
+	if err != nil || len(out.Tasks) != 1 {
+		t.Fatal(err, out)
+	}
+	arn := *out.Tasks[0].TaskArn
+	id := arn[strings.LastIndexByte(arn, '/')+1:]
+	i.says(t, "c", id, "task "+arn+": PENDING", host+", whose agent is connected", "has reported nothing yet")
+	i.Connect(host, false)
+	i.says(t, "", arn, "is not connected", "→ Start the agent on the host") // the ARN says which cluster
+	i.Connect(host, true)
+	submit := func(status, reason string) {
+		t.Helper()
+		if _, err := agent.SubmitTaskStateChange(t.Context(), &ecs.SubmitTaskStateChangeInput{
+			Cluster: aws.String("c"), Task: &arn, Status: &status, Reason: &reason,
+			Containers: []types.ContainerStateChange{{ContainerName: aws.String("main"), Status: &status, ExitCode: aws.Int32(3), Reason: &reason}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	submit("RUNNING", "")
+	i.says(t, "c", id, ": RUNNING", "It runs since ", "Container main: RUNNING")
+	if _, err := i.Client.StopTask(t.Context(), &ecs.StopTaskInput{Cluster: aws.String("c"), Task: &arn, Reason: aws.String("enough")}); err != nil {
+		t.Fatal(err)
+	}
+	i.says(t, "c", id, "It is to stop since ", "enough (UserInitiated)")
+	submit("STOPPED", "it broke")
+	i.says(t, "c", id, ": STOPPED", "enough (UserInitiated)", "It had run since", "Container main: STOPPED, exit code 3")
+}
+
+// A task that waits for a host says what keeps it.
+func TestExplainWaitingTask(t *testing.T) {
+	i := startInstallation(t)
+	i.define(t, "web", 0)
+	ctx := t.Context()
+	if _, err := i.Client.CreateCapacityProvider(ctx, &ecs.CreateCapacityProviderInput{Name: aws.String("p"), AutoScalingGroupProvider: &types.AutoScalingGroupProvider{
+		AutoScalingGroupArn: aws.String("arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:uuid:autoScalingGroupName/g"),
+		ManagedScaling:      &types.ManagedScaling{Status: types.ManagedScalingStatusEnabled},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Client.PutClusterCapacityProviders(ctx, &ecs.PutClusterCapacityProvidersInput{
+		Cluster: aws.String("c"), CapacityProviders: []string{"p"}, DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := i.Client.RunTask(ctx, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("web"),
+		CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("p"), Weight: 1}}})
+	if err != nil || len(out.Tasks) != 1 {
+		t.Fatal(err, out)
+	}
+	i.says(t, "", *out.Tasks[0].TaskArn, ": PROVISIONING", "It waits for a host since ", "the capacity provider p", "by the capacity provider p: refused: No Container Instances were found")
+}
+
+func TestExplainService(t *testing.T) {
+	i := startInstallation(t)
+	i.define(t, "web", 8080)
+	host, _ := i.Register("h", "c")
+	now := time.Now().UTC()
+	svc := &fleet.Service{
+		Cluster: "c", Name: "web", ID: "1", Status: fleet.ServiceActive, CreatedAt: now, Scheduling: types.SchedulingStrategyReplica, DesiredCount: 2, Deployment: "7", Deployments: 1,
+		Strategies: []types.PlacementStrategy{{Type: types.PlacementStrategyTypeSpread, Field: aws.String("instanceId")}},
+	}
+	err := i.Store.Update(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(
+			put(tx, store.ServiceKey("c", "web"), svc),
+			put(tx, store.ServiceRevisionKey("c", "web", "r"), &fleet.ServiceRevision{Cluster: "c", Service: "web", ID: "r", Family: "web", Revision: 1, LaunchType: types.LaunchTypeEc2}),
+			put(tx, store.DeploymentKey("c", "web", "7"), &fleet.Deployment{Cluster: "c", Service: "web", ServiceID: "1", ID: "7", Number: 1, Revision: "r", CreatedAt: now}),
+			put(tx, store.DeploymentStateKey("c", "web", "7"), &fleet.DeploymentState{
+				Launched: 1, Rollout: types.DeploymentRolloutStateInProgress, Reason: "in progress", NextTry: now.Add(time.Hour),
+				Unplaced: &fleet.PlacementFailure{At: now, Reason: "RESOURCE:PORTS", Detail: "Host port 8080/tcp is held by task 0.", Tries: 4},
+			}),
+			put(tx, store.TaskKey("c", strings.Repeat("0", 32)), &fleet.Task{
+				Cluster: "c", ID: strings.Repeat("0", 32), Instance: host[strings.LastIndexByte(host, '/')+1:], Family: "web", Revision: 1, LaunchType: types.LaunchTypeEc2,
+				CreatedAt: now, Group: "service:web", StartedBy: "ecs-svc/7", Serial: 1,
+				Reserve: fleet.Reservation{Memory: 512, Ports: []fleet.Port{{Number: 8080, Protocol: fleet.TCP}}},
+			}),
+		)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := i.says(t, "c", "web",
+		"service arn:aws:ecs:us-east-1:000000000000:service/c/web: ACTIVE", "It wants 2 tasks. 0 of its tasks run, 1 are pending, 0 are stopping.",
+		"Deployment ecs-svc/7, PRIMARY, of web:1: 0 tasks run, 1 are pending, 0 are stopping; IN_PROGRESS: in progress",
+		"4 times in a row by then: RESOURCE:PORTS: Host port 8080/tcp is held by task 0.",
+		"the next is tried at "+now.Add(time.Hour).Format(time.RFC3339),
+		"one more task now: there is no room on any of 1 container instances", "closest: "+host, "Host port 8080/tcp is held by task "+strings.Repeat("0", 32))
+	if e.Kind != explain.KindService || len(e.Placement) != 1 || e.Placement[0].Nearest == nil || e.Placement[0].Nearest.Instance != host {
+		t.Errorf("%+v", e)
+	}
+	i.says(t, "", e.ARN, "service "+e.ARN)
+}
+
+func put[V any](tx *store.Tx, k store.Key[V], v *V) error {
+	store.Get(tx, k)
+	return store.Put(tx, k, v)
+}
+
+func TestExplainRefusals(t *testing.T) {
+	i := startInstallation(t)
+	for _, tt := range []struct{ cluster, what, code, text string }{
+		{"c", "none", "InvalidParameterException", "neither the id of a task, nor the name of a service of the cluster c, nor a task definition"},
+		{"c", strings.Repeat("0", 32), "InvalidParameterException", "There is no task " + strings.Repeat("0", 32)},
+		{"c", "", "InvalidParameterException", ""},
+		{"moon", "web", "ClusterNotFoundException", ""},
+		{"", "arn:aws:ecs:us-east-1:000000000000:service/c/none", "ServiceNotFoundException", ""},
+		{"", "arn:aws:ecs:us-east-1:000000000000:task-definition/none:1", "ClientException", "TaskDefinition not found."},
+		{"", "arn:aws:ecs:us-east-1:000000000000:cluster/c", "InvalidParameterException", ""},
+		{"", "arn:aws:ecs:eu-west-1:000000000000:service/c/web", "InvalidParameterException", ""},
+	} {
+		_, err := i.client.Explain(t.Context(), tt.cluster, tt.what)
+		if err == nil || !strings.Contains(err.Error(), tt.code) || !strings.Contains(err.Error(), tt.text) {
+			t.Errorf("%s in %s: %v; want %s %s", tt.what, tt.cluster, err, tt.code, tt.text)
+		}
+	}
+	host, err := identity.CreateHost(t.Context(), i.Store, i.Sealer, "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out := call(t, i.API, host, "Explain", map[string]string{"resource": "web"}); code != 400 || out["__type"] != "AccessDeniedException" {
+		t.Errorf("a host was told: %d %v", code, out)
+	}
+}

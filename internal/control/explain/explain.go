@@ -1,0 +1,127 @@
+// Package explain says in sentences why a task or a service is as it is, and what
+// would help. It is pure: records go in, an explanation comes out.
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/placement"
+)
+
+// The kinds of things that are explained.
+const (
+	KindTask           = "task"
+	KindService        = "service"
+	KindTaskDefinition = "task-definition"
+)
+
+// Explanation is what is known of a thing, the most telling first.
+type Explanation struct {
+	Kind      string      `json:"kind"`
+	ARN       string      `json:"arn"`
+	Status    string      `json:"status,omitempty"`
+	Findings  []Finding   `json:"findings,omitempty"`
+	Placement []Placement `json:"placement,omitempty"`
+}
+
+// Finding is one thing, and what would help where something is amiss.
+type Finding struct {
+	Text string `json:"text"`
+	Help string `json:"help,omitempty"`
+}
+
+// Placement is what would become of one more task now. Hosts were looked at, and
+// Room of them have room for it.
+type Placement struct {
+	CapacityProvider string     `json:"capacityProvider,omitempty"`
+	Hosts            int        `json:"hosts"`
+	Room             int        `json:"room"`
+	Rejected         []Rejected `json:"rejected,omitempty"`
+	Nearest          *Nearest   `json:"nearest,omitempty"`
+	// Refused says why no host was looked at.
+	Refused string `json:"refused,omitempty"`
+}
+
+// Rejected is how many hosts are refused for a reason.
+type Rejected struct {
+	Reason string `json:"reason"`
+	Hosts  int    `json:"hosts"`
+}
+
+// Nearest is the host that comes closest where none has room.
+type Nearest struct {
+	Instance string `json:"instance"` // ARN
+	Reason   string `json:"reason"`
+	Detail   string `json:"detail"`
+	Help     string `json:"help,omitempty"`
+}
+
+// Room looks at all of a view's hosts for one task.
+func Room(v placement.View, r placement.Request, arn func(instance string) string) Placement {
+	res := placement.Look(v, r)
+	out := Placement{Hosts: len(v.IDs), Room: res.Room}
+	for _, reason := range placement.Reasons() {
+		if n := res.Rejected[reason]; n > 0 {
+			out.Rejected = append(out.Rejected, Rejected{string(reason), n})
+		}
+	}
+	if n := res.Nearest; res.Room == 0 && n.Instance != "" {
+		out.Nearest = &Nearest{arn(n.Instance), string(n.Reason), n.Detail, n.Help}
+	}
+	return out
+}
+
+func (e *Explanation) say(text, help string) {
+	e.Findings = append(e.Findings, Finding{text, help})
+}
+
+// Lines are the explanation as a terminal shows it.
+func (e *Explanation) Lines() []string {
+	head := strings.ReplaceAll(e.Kind, "-", " ") + " " + e.ARN
+	if e.Status != "" {
+		head += ": " + e.Status
+	}
+	out := []string{head}
+	add := func(text, help string) {
+		out = append(out, "  "+text)
+		if help != "" {
+			out = append(out, "    → "+help)
+		}
+	}
+	for _, f := range e.Findings {
+		add(f.Text, f.Help)
+	}
+	for i := range e.Placement {
+		p := &e.Placement[i]
+		what := "one more task now"
+		if e.Kind == KindTaskDefinition {
+			what = "a task of it now"
+		}
+		if p.CapacityProvider != "" {
+			what += ", by the capacity provider " + p.CapacityProvider
+		}
+		switch {
+		case p.Refused != "":
+			add(what+": refused: "+p.Refused, "")
+			continue
+		case p.Room > 0:
+			add(fmt.Sprintf("%s: there is room on %d of %d container instances", what, p.Room, p.Hosts), "")
+		default:
+			add(fmt.Sprintf("%s: there is no room on any of %d container instances", what, p.Hosts), "")
+		}
+		for _, r := range p.Rejected {
+			out = append(out, fmt.Sprintf("    %d refused: %s", r.Hosts, r.Reason))
+		}
+		if p.Nearest != nil {
+			out = append(out, "    closest: "+p.Nearest.Instance, "      "+p.Nearest.Detail)
+			if p.Nearest.Help != "" {
+				out = append(out, "      → "+p.Nearest.Help)
+			}
+		}
+	}
+	return out
+}
+
+func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,93 @@
+package explain
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Service is what an explanation of a service rests on.
+type Service struct {
+	*fleet.Service
+	State                      *fleet.ServiceState
+	Running, Pending, Stopping int
+	Deployments                []Deployment // those under way, the newest first
+	Now                        time.Time
+}
+
+// Deployment is one of a service's deployments with its tasks. Revision is nil
+// where it is gone, and Failed the task that failed last, if any did.
+type Deployment struct {
+	*fleet.Deployment
+	State                      *fleet.DeploymentState
+	Revision                   *fleet.ServiceRevision
+	Running, Pending, Stopping int
+	Failed                     *fleet.TaskState
+}
+
+// Of explains a service.
+func Of(arn string, s *Service) *Explanation {
+	e := &Explanation{Kind: KindService, ARN: arn, Status: string(s.Status)}
+	count := fmt.Sprintf("%d of its tasks run, %d are pending, %d are stopping.", s.Running, s.Pending, s.Stopping)
+	switch {
+	case s.Status == fleet.ServiceInactive:
+		e.say(fmt.Sprintf("It was deleted at %s.", at(s.DeletedAt)), "")
+		return e
+	case s.Status == fleet.ServiceDraining:
+		e.say("It was deleted, and becomes INACTIVE when its tasks have stopped. "+count, "")
+	case s.Scheduling == types.SchedulingStrategyDaemon:
+		e.say("It wants one task on each container instance that suits it. "+count, "")
+	default:
+		e.say(fmt.Sprintf("It wants %d tasks. %s", s.DesiredCount, count), "")
+	}
+	if s.State != nil && s.State.Service == s.ID && s.State.Steady {
+		e.say(fmt.Sprintf("It is in its steady state since %s.", at(s.State.SteadyAt)), "")
+	}
+	for i := range s.Deployments {
+		e.deployment(s, &s.Deployments[i])
+	}
+	return e
+}
+
+func (e *Explanation) deployment(s *Service, d *Deployment) {
+	role := "ACTIVE"
+	if d.ID == s.Service.Deployment {
+		role = "PRIMARY"
+	}
+	text := fmt.Sprintf("Deployment ecs-svc/%s, %s", d.ID, role)
+	if d.Revision != nil {
+		text += fmt.Sprintf(", of %s:%d", d.Revision.Family, d.Revision.Revision)
+	}
+	text += fmt.Sprintf(": %d tasks run, %d are pending, %d are stopping", d.Running, d.Pending, d.Stopping)
+	st := d.State
+	if st == nil {
+		e.say(text+"; nothing has been done for it yet.", "")
+		return
+	}
+	if st.Rollout != "" {
+		text += fmt.Sprintf("; %s", st.Rollout)
+		if st.Reason != "" {
+			text += ": " + st.Reason
+		}
+	}
+	e.say(text, "")
+	if u := st.Unplaced; u != nil {
+		text := fmt.Sprintf("At %s a task found no host, %d times in a row by then: %s", at(u.At), u.Tries, u.Reason)
+		if u.Detail != "" {
+			text += ": " + u.Detail
+		}
+		if u.Zone != "" {
+			text += fmt.Sprintf(" (in the zone %s, where it would even the tasks out)", u.Zone)
+		}
+		e.say(text, "It is tried again when something changes that it waits for.")
+	}
+	if d.Failed != nil {
+		e.say(fmt.Sprintf("Its task %s failed at %s: %s", d.Failed.ID, at(d.Failed.Report.StoppedAt), d.Failed.Report.Reason), "")
+	}
+	if wait := st.NextTry.Sub(s.Now); wait > 0 {
+		e.say(fmt.Sprintf("Its tasks keep failing to start: the next is tried at %s, in %s.", at(st.NextTry), wait.Round(time.Second)),
+			"Mend what the reason names. An update of the service to another task definition, or with forceNewDeployment, is tried at once.")
+	}
+}

@@ -1,0 +1,126 @@
+package explain
+
+import (
+	"fmt"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Host is what is known of a task's host: a nil Instance is one that is gone.
+type Host struct {
+	ARN       string
+	Instance  *fleet.Instance
+	Connected bool
+}
+
+// Task explains a task by its records and its host.
+func Task(arn string, t *fleet.TaskState, host Host) *Explanation {
+	e := &Explanation{Kind: KindTask, ARN: arn, Status: string(t.Status())}
+	switch status := t.Status(); {
+	case status == fleet.TaskStopped:
+		e.stopped(t)
+		return e
+	case t.Instance == "":
+		e.say(fmt.Sprintf("It waits for a host since %s: none had room when it was last tried.", at(t.CreatedAt)),
+			fmt.Sprintf("It is placed as soon as a container instance of the capacity provider %s has room.", t.CapacityProvider))
+		return e
+	}
+	e.host(t, host)
+	if t.Stop != nil {
+		e.say(fmt.Sprintf("It is to stop since %s: %s (%s). What it holds is free when its host has reported it STOPPED.", at(t.Stop.At), t.Stop.Reason, t.Stop.Code), "")
+	}
+	e.underWay(t, host.Connected)
+	e.containers(t)
+	return e
+}
+
+// host says what the host's state means for the task.
+func (e *Explanation) host(t *fleet.TaskState, h Host) {
+	switch {
+	case h.Instance == nil || h.Instance.Status == fleet.InstanceInactive:
+		e.say(fmt.Sprintf("Its container instance %s is gone.", h.ARN), "")
+	case !h.Connected:
+		e.say(fmt.Sprintf("The agent of its container instance %s is not connected: what has become of the task since is not known here, and it keeps what it holds.", h.ARN),
+			"Start the agent on the host and see that it can reach the server. The host goes on by itself then.")
+	case h.Instance.Status == fleet.InstanceDraining:
+		help := "Set the container instance ACTIVE again to leave the task there."
+		if t.Service() == "" {
+			help = "A task that belongs to no service stays until it ends or is stopped."
+		}
+		e.say(fmt.Sprintf("It is on the container instance %s, which is DRAINING.", h.ARN), help)
+	default:
+		e.say(fmt.Sprintf("It is on the container instance %s, whose agent is connected.", h.ARN), "")
+	}
+}
+
+// underWay says how far a task has come that has not stopped.
+func (e *Explanation) underWay(t *fleet.TaskState, connected bool) {
+	switch r := t.Report; {
+	case r == nil && connected:
+		e.say(fmt.Sprintf("It was placed at %s; its host has the order, or gets it now, and has reported nothing yet.", at(t.CreatedAt)), "")
+	case r == nil:
+		e.say(fmt.Sprintf("It was placed at %s and its host has reported nothing yet.", at(t.CreatedAt)), "")
+	case !r.StartedAt.IsZero():
+		e.say(fmt.Sprintf("It runs since %s.", at(r.StartedAt)), "")
+	case !r.PullStartedAt.IsZero() && r.PullStoppedAt.IsZero():
+		e.say(fmt.Sprintf("Its host pulls images since %s.", at(r.PullStartedAt)), "")
+	case r.Status == fleet.TaskPending:
+		e.say("Its containers are being started; one may wait for another that it depends on.", "")
+	}
+}
+
+// containers says of each container how it is.
+func (e *Explanation) containers(t *fleet.TaskState) {
+	if t.Report == nil {
+		return
+	}
+	for i := range t.Report.Containers {
+		c := &t.Report.Containers[i]
+		text := fmt.Sprintf("Container %s: %s", c.Name, c.Status)
+		if c.ExitCode != nil {
+			text += fmt.Sprintf(", exit code %d", *c.ExitCode)
+		}
+		if c.Reason != "" {
+			text += ": " + c.Reason
+		}
+		var help string
+		if health := healthOf(t, c.Name); health != "" && health != types.HealthStatusUnknown && t.Holds() {
+			text += fmt.Sprintf(" (%s)", health)
+			if health == types.HealthStatusUnhealthy {
+				help = "Its health check fails: see the container's output on its host."
+			}
+		}
+		e.say(text, help)
+	}
+}
+
+func healthOf(t *fleet.TaskState, container string) types.HealthStatus {
+	if t.Health == nil {
+		return ""
+	}
+	for _, h := range t.Health.Containers {
+		if h.Name == container {
+			return h.Status
+		}
+	}
+	return ""
+}
+
+// stopped says why a task has ended.
+func (e *Explanation) stopped(t *fleet.TaskState) {
+	r := t.Report
+	reason := r.Reason
+	if reason == "" {
+		reason = "no reason was given"
+	}
+	help := ""
+	if r.StopCode == types.TaskStopCodeTaskFailedToStart {
+		help = "It never ran: mend what the reason names, and run it again."
+	}
+	e.say(fmt.Sprintf("It stopped at %s: %s (%s).", at(r.StoppedAt), reason, r.StopCode), help)
+	if !r.StartedAt.IsZero() {
+		e.say(fmt.Sprintf("It had run since %s.", at(r.StartedAt)), "")
+	}
+	e.containers(t)
+}
