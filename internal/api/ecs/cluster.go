@@ -184,6 +184,8 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 	if n.Pending+n.Running > 0 {
 		return nil, &types.ClusterContainsTasksException{Message: aws.String("The Cluster cannot be deleted while Tasks are active.")}
 	}
+	// DRAINING ones have nothing but their tasks: with ECS too they are still
+	// described when their cluster is gone.
 	for svc := range tx.Snapshot().Services(name, "") {
 		if svc.Status == fleet.ServiceActive {
 			return nil, &types.ClusterContainsServicesException{Message: aws.String("The Cluster cannot be deleted while Services are active.")}

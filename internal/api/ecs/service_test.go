@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/ashore/ashore/internal/api/apitest"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -107,6 +109,19 @@ func TestUpdateAndDeleteService(t *testing.T) {
 	wantError[*types.ServiceNotActiveException](t, err, "Service was not ACTIVE.")
 	_, err = a.Client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("none")})
 	wantError[*types.ServiceNotFoundException](t, err, "Service not found.")
+	// A deleted service holds its cluster by the tasks that it still has, and by
+	// nothing else.
+	id := fleet.NewID()
+	write(t, a, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: "i", Family: "sleep", Revision: 1, Group: "service:web"})
+	_, err = a.Client.DeleteCluster(ctx, &ecs.DeleteClusterInput{Cluster: aws.String("c")})
+	wantError[*types.ClusterContainsTasksException](t, err, "The Cluster cannot be deleted while Tasks are active.")
+	write(t, a, store.TaskReportKey("c", id), &fleet.TaskReport{Status: fleet.TaskStopped})
+	if _, err = a.Client.DeleteCluster(ctx, &ecs.DeleteClusterInput{Cluster: aws.String("c")}); err != nil {
+		t.Error(err)
+	}
+	if got := a.Store.Snapshot().Service("c", "web").Status; got != fleet.ServiceDraining {
+		t.Error(got)
+	}
 }
 
 // Settings of ours are checked wherever their tags are given, and every member of
