@@ -2,10 +2,13 @@ package conformance
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -16,6 +19,7 @@ const (
 	rollingGuide  = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html"
 	daemonGuide   = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services.html#service_scheduler_daemon"
 	eventsGuide   = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html"
+	breakerGuide  = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html"
 	taggingGuide  = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html"
 )
 
@@ -25,7 +29,12 @@ const (
 func (c *C) serving(hosts int, change ...func(*ecs.CreateServiceInput)) *types.Service {
 	c.Helper()
 	cluster, _ := c.Fleet(make([]Spec, hosts)...)
-	c.Connected(cluster, hosts)
+	return c.servingIn(cluster, change...)
+}
+
+// servingIn makes a service in a cluster that has hosts.
+func (c *C) servingIn(cluster string, change ...func(*ecs.CreateServiceInput)) *types.Service {
+	c.Helper()
 	in := &ecs.CreateServiceInput{
 		Cluster: &cluster, ServiceName: aws.String("web"), TaskDefinition: aws.String(c.Sleeper()), DesiredCount: aws.Int32(3),
 		Tags: []types.Tag{{Key: aws.String("ashore.healthy-after"), Value: aws.String("0")}},
@@ -76,6 +85,15 @@ func (c *C) tasksOf(s *types.Service) []types.Task {
 	out, err := c.ECS.DescribeTasks(c.Ctx(), &ecs.DescribeTasksInput{Cluster: s.ClusterArn, Tasks: list.TaskArns, Include: []types.TaskField{types.TaskFieldTags}})
 	c.OK(err)
 	return out.Tasks
+}
+
+func taskARNs(tasks []types.Task) []string {
+	var arns []string
+	for _, t := range tasks {
+		arns = append(arns, *t.TaskArn)
+	}
+	slices.Sort(arns)
+	return arns
 }
 
 // told says whether one of a service's events says all the words.
@@ -166,6 +184,23 @@ var serviceRunCases = []Case{
 			c.Errorf("%v, %d of %d", on, s.RunningCount, s.DesiredCount)
 		}
 	}},
+	{Name: "A daemon is stable without the instances that are out of contact", Cite: daemonGuide, Needs: Fleet, Run: func(c *C) {
+		cluster, hosts := c.Fleet(Spec{}, Spec{})
+		c.OK(hosts[0].Stop())
+		c.Eventually("it is out of contact", func() bool {
+			return len(c.instancesIn(cluster, func(in *ecs.ListContainerInstancesInput) { in.Filter = aws.String("agentConnected == true") })) == 1
+		})
+		s := c.servingIn(cluster, daemon)
+		if s.DesiredCount != 1 || s.RunningCount != 1 {
+			c.Errorf("%d of %d", s.RunningCount, s.DesiredCount)
+		}
+		hosts[0].Start()
+		c.Connected(cluster, 2)
+		c.stable(s)
+		if s := c.describeService(s); s.DesiredCount != 2 || s.RunningCount != 2 {
+			c.Errorf("%d of %d", s.RunningCount, s.DesiredCount)
+		}
+	}},
 	{Name: "Tasks get the service's tags", Cite: taggingGuide, Needs: Fleet, Run: func(c *C) {
 		s := c.serving(1, func(in *ecs.CreateServiceInput) {
 			in.PropagateTags, in.EnableECSManagedTags = "SERVICE", true
@@ -202,6 +237,35 @@ var serviceRunCases = []Case{
 		if primary(out.Service) == primary(s) || len(out.Service.Events) != 0 {
 			c.Errorf("%+v", out.Service)
 		}
+	}},
+	{Name: "The circuit breaker goes back to the last completed deployment, and the service is stable", Cite: breakerGuide, Needs: Fleet, Run: func(c *C) {
+		cluster, hosts := c.Fleet(Spec{}, Spec{})
+		for _, h := range hosts {
+			h.Machine().Set(func(f *fake.Config) { f.Images = map[string]runtime.Image{*image: {ID: "sha256:1"}} })
+		}
+		s := c.servingIn(cluster, func(in *ecs.CreateServiceInput) {
+			in.DeploymentConfiguration = &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true}}
+		})
+		c.Eventually("its deployment is COMPLETED", func() bool { return c.describeService(s).Deployments[0].RolloutState == "COMPLETED" })
+		was := c.tasksOf(s)
+		// The second time it goes back from what was a rollback itself.
+		for range 2 {
+			broken := c.Sleeper(func(in *ecs.RegisterTaskDefinitionInput) {
+				in.ContainerDefinitions[0].Image = aws.String("nowhere.invalid/none:1")
+			})
+			next := c.updated(s, func(in *ecs.UpdateServiceInput) { in.TaskDefinition = &broken })
+			c.stable(s)
+			got := c.describeService(s)
+			if *got.TaskDefinition != *s.TaskDefinition || got.RunningCount != 3 || got.Deployments[0].RunningCount != 3 || got.Deployments[0].DesiredCount != 3 || primary(got) == primary(next) {
+				c.Errorf("%+v", got)
+			}
+			c.Eventually("the deployment is rolled back", func() bool {
+				out, err := c.ECS.DescribeServiceDeployments(c.Ctx(), &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*next.CurrentServiceDeployment}})
+				c.OK(err)
+				return out.ServiceDeployments[0].Status == "ROLLBACK_SUCCESSFUL"
+			})
+		}
+		c.same("its tasks", taskARNs(c.tasksOf(s)), taskARNs(was))
 	}},
 	{Name: "StopServiceDeployment goes back to the last completed", Cite: stopGuide, Needs: Fleet, Run: func(c *C) {
 		s := c.serving(1)

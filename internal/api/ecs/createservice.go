@@ -55,7 +55,10 @@ func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput)
 	if err != nil {
 		return nil, err
 	}
-	out := s.serviceOut(s.store.Snapshot(), is, true)
+	out, err := s.serviceOut(s.store.Snapshot(), is, true)
+	if err != nil {
+		return nil, err
+	}
 	return &sdk.CreateServiceOutput{Service: &out}, nil
 }
 

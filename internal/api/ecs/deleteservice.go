@@ -37,6 +37,9 @@ func (s *Service) DeleteService(ctx context.Context, in *sdk.DeleteServiceInput)
 	if err != nil {
 		return nil, err
 	}
-	out := s.serviceOut(s.store.Snapshot(), next, true)
+	out, err := s.serviceOut(s.store.Snapshot(), next, true)
+	if err != nil {
+		return nil, err
+	}
 	return &sdk.DeleteServiceOutput{Service: &out}, nil
 }

@@ -30,7 +30,11 @@ func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServices
 	for _, ref := range in.Services {
 		name, ok := s.serviceName(c.Name, ref)
 		if svc := snap.Service(c.Name, name); ok && svc != nil {
-			out.Services = append(out.Services, s.serviceOut(snap, svc, slices.Contains(in.Include, types.ServiceFieldTags)))
+			one, err := s.serviceOut(snap, svc, slices.Contains(in.Include, types.ServiceFieldTags))
+			if err != nil {
+				return nil, err
+			}
+			out.Services = append(out.Services, one)
 			continue
 		}
 		arn := ref

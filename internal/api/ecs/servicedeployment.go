@@ -76,7 +76,10 @@ func (s *Service) ListServiceDeployments(ctx context.Context, in *sdk.ListServic
 	out := &sdk.ListServiceDeploymentsOutput{ServiceDeployments: []types.ServiceDeploymentBrief{}}
 	last := int64(0)
 	for _, d := range askedDeployments(snap, svc) {
-		full := s.serviceDeploymentOut(snap, svc, d)
+		full, err := s.serviceDeploymentOut(snap, svc, d)
+		if err != nil {
+			return nil, err
+		}
 		if from > 0 && d.Number >= from || !within(in.CreatedAt, d.Deployment.Deployment) || len(in.Status) > 0 && !slices.Contains(in.Status, full.Status) {
 			continue
 		}
@@ -118,7 +121,11 @@ func (s *Service) DescribeServiceDeployments(ctx context.Context, in *sdk.Descri
 	out := &sdk.DescribeServiceDeploymentsOutput{ServiceDeployments: []types.ServiceDeployment{}, Failures: []types.Failure{}}
 	for _, arn := range in.ServiceDeploymentArns {
 		if svc, d, ok := s.askedDeployment(snap, arn); ok {
-			out.ServiceDeployments = append(out.ServiceDeployments, s.serviceDeploymentOut(snap, svc, d))
+			full, err := s.serviceDeploymentOut(snap, svc, d)
+			if err != nil {
+				return nil, err
+			}
+			out.ServiceDeployments = append(out.ServiceDeployments, full)
 			continue
 		}
 		out.Failures = append(out.Failures, failure(arn, missing, ""))

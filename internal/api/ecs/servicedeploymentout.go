@@ -79,16 +79,20 @@ func (d *serviceDeployment) reason(svc *fleet.Service) string {
 	return ""
 }
 
-func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service, d serviceDeployment) types.ServiceDeployment {
+func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service, d serviceDeployment) (types.ServiceDeployment, error) {
+	desired, err := s.desired(snap, svc)
+	if err != nil {
+		return types.ServiceDeployment{}, err
+	}
 	out := types.ServiceDeployment{
 		ServiceDeploymentArn: aws.String(s.site.ServiceDeploymentARN(svc.Cluster, svc.Name, d.ID)), ServiceArn: aws.String(s.site.ServiceARN(svc.Cluster, svc.Name)),
 		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), CreatedAt: aws.Time(d.CreatedAt), UpdatedAt: aws.Time(d.CreatedAt),
 		Status: d.status(svc), StatusReason: optional(d.reason(svc)), DeploymentConfiguration: d.Configuration,
-		DeploymentCircuitBreaker: s.breakerOut(snap, svc, d.Deployment), SourceServiceRevisions: []types.ServiceRevisionSummary{},
-		TargetServiceRevision: s.revisionSummary(snap, svc, d.Revision),
+		DeploymentCircuitBreaker: breakerOut(snap, svc, d.Deployment, desired), SourceServiceRevisions: []types.ServiceRevisionSummary{},
+		TargetServiceRevision: s.revisionSummary(snap, svc, d.Revision, desired),
 	}
 	for _, id := range d.Sources {
-		out.SourceServiceRevisions = append(out.SourceServiceRevisions, *s.revisionSummary(snap, svc, id))
+		out.SourceServiceRevisions = append(out.SourceServiceRevisions, *s.revisionSummary(snap, svc, id, desired))
 	}
 	if st := d.State; st != nil {
 		if !st.UpdatedAt.IsZero() {
@@ -112,11 +116,11 @@ func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service,
 			out.FinishedAt, out.UpdatedAt = aws.Time(r.State.FinishedAt), aws.Time(r.State.FinishedAt)
 		}
 	}
-	return out
+	return out, nil
 }
 
 // breakerOut is the circuit breaker as a deployment has it.
-func (s *Service) breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.Deployment) *types.ServiceDeploymentCircuitBreaker {
+func breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.Deployment, desired int) *types.ServiceDeploymentCircuitBreaker {
 	var b types.DeploymentCircuitBreaker
 	if d.Configuration != nil && d.Configuration.DeploymentCircuitBreaker != nil {
 		b = *d.Configuration.DeploymentCircuitBreaker
@@ -126,7 +130,7 @@ func (s *Service) breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.D
 		rule.Type, rule.Value = t.Type, int(t.Value)
 	}
 	out := &types.ServiceDeploymentCircuitBreaker{
-		Status: types.ServiceDeploymentRollbackMonitorsStatusMonitoring, FailureCount: int32(failures(snap, d)), Threshold: int32(rule.Threshold(s.desired(snap, svc))),
+		Status: types.ServiceDeploymentRollbackMonitorsStatusMonitoring, FailureCount: int32(failures(snap, d)), Threshold: int32(rule.Threshold(desired)),
 	}
 	if d.State != nil && d.State.Tripped > 0 {
 		out.FailureCount = int32(d.State.Tripped)
@@ -143,7 +147,7 @@ func (s *Service) breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.D
 }
 
 // revisionSummary counts the tasks of a revision, of whichever deployments.
-func (s *Service) revisionSummary(snap *store.Snapshot, svc *fleet.Service, revision string) *types.ServiceRevisionSummary {
+func (s *Service) revisionSummary(snap *store.Snapshot, svc *fleet.Service, revision string, desired int) *types.ServiceRevisionSummary {
 	out := &types.ServiceRevisionSummary{Arn: aws.String(s.site.ServiceRevisionARN(svc.Cluster, svc.Name, revision))}
 	primary := false
 	for _, d := range snap.Deployments(svc.Cluster, svc.Name) {
@@ -156,7 +160,7 @@ func (s *Service) revisionSummary(snap *store.Snapshot, svc *fleet.Service, revi
 		primary = primary || d.ID == svc.Deployment
 	}
 	if out.RequestedTaskCount = out.PendingTaskCount + out.RunningTaskCount; primary {
-		out.RequestedTaskCount = int32(s.desired(snap, svc))
+		out.RequestedTaskCount = int32(desired)
 	}
 	return out
 }

@@ -272,7 +272,7 @@ func unplaceable(f *fleet.PlacementFailure) string {
 func (s *Service) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.ServiceRevision) ([]string, error) {
 	d, _ := snap.TaskDefinition(rev.Family, rev.Revision)
 	if d == nil {
-		return nil, nil
+		return nil, fmt.Errorf("the task definition %s:%d is gone", rev.Family, rev.Revision)
 	}
 	provider := ""
 	switch {

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,12 +23,16 @@ func primaryRevision(snap *store.Snapshot, svc *fleet.Service) *fleet.ServiceRev
 	return snap.ServiceRevision(svc.Cluster, svc.Name, d.Revision)
 }
 
-func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool) types.Service {
+func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool) (types.Service, error) {
 	n := snap.ServiceTasks(svc.Cluster, svc.Name)
+	desired, err := s.desired(snap, svc)
+	if err != nil {
+		return types.Service{}, err
+	}
 	out := types.Service{
 		ServiceArn: aws.String(s.site.ServiceARN(svc.Cluster, svc.Name)), ServiceName: aws.String(svc.Name),
 		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), Status: aws.String(string(svc.Status)), CreatedAt: aws.Time(svc.CreatedAt),
-		SchedulingStrategy: svc.Scheduling, DesiredCount: int32(s.desired(snap, svc)), PendingCount: int32(n.Pending), RunningCount: int32(n.Running),
+		SchedulingStrategy: svc.Scheduling, DesiredCount: int32(desired), PendingCount: int32(n.Pending), RunningCount: int32(n.Running),
 		DeploymentConfiguration: svc.Configuration, DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
 		HealthCheckGracePeriodSeconds: svc.GracePeriod, PlacementConstraints: orEmpty(svc.Constraints), PlacementStrategy: orEmpty(svc.Strategies),
 		PropagateTags: svc.PropagateTags, EnableECSManagedTags: svc.ManagedTags, AvailabilityZoneRebalancing: svc.Rebalancing,
@@ -48,7 +53,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 		out.NetworkConfiguration, out.EnableExecuteCommand = r.Network, r.EnableExecuteCommand
 	}
 	if svc.Status == fleet.ServiceInactive {
-		return out
+		return out, nil
 	}
 	shown := shownDeployments(snap, svc)
 	for i := range shown {
@@ -65,7 +70,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 	if d := currentDeployment(snap, svc); d != "" {
 		out.CurrentServiceDeployment = aws.String(s.site.ServiceDeploymentARN(svc.Cluster, svc.Name, d))
 	}
-	return out
+	return out, nil
 }
 
 func optional(s string) *string {
@@ -76,18 +81,37 @@ func optional(s string) *string {
 }
 
 // desired is how many tasks a service is to have: of a DAEMON, one on each host
-// that it is for.
-func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) int {
+// that it is for. A host out of contact counts as long as it keeps a task: on no
+// other could one start, and the service would never be stable.
+func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) (int, error) {
 	if svc.Scheduling != types.SchedulingStrategyDaemon || svc.Status != fleet.ServiceActive {
-		return svc.DesiredCount
+		return svc.DesiredCount, nil
 	}
-	if r := primaryRevision(snap, svc); r != nil {
-		if hosts, err := s.Eligible(snap, svc, r); err == nil {
-			return len(hosts)
+	r := primaryRevision(snap, svc)
+	if r == nil {
+		return 0, fmt.Errorf("deployment %s of the daemon %s in cluster %s has no revision", svc.Deployment, svc.Name, svc.Cluster)
+	}
+	hosts, err := s.Eligible(snap, svc, r)
+	if err != nil {
+		return 0, fmt.Errorf("the hosts of the daemon %s in cluster %s: %w", svc.Name, svc.Cluster, err)
+	}
+	n := 0
+	for _, id := range hosts {
+		if snap.Session(svc.Cluster, id) != nil || keeps(snap, svc, id) {
+			n++
 		}
 	}
-	n := snap.ServiceTasks(svc.Cluster, svc.Name) // its constraints say nothing that can be asked
-	return n.Pending + n.Running
+	return n, nil
+}
+
+// keeps says whether a host has a task of a service that is to run.
+func keeps(snap *store.Snapshot, svc *fleet.Service, host string) bool {
+	for t := range snap.TasksOn(svc.Cluster, host) {
+		if t.Desired() == fleet.TaskRunning && t.Service() == svc.Name {
+			return true
+		}
+	}
+	return false
 }
 
 // serviceEvents are a service's last events, the newest first. Those of an

@@ -37,7 +37,10 @@ func (s *Service) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput)
 	if err != nil {
 		return nil, err
 	}
-	out := s.serviceOut(s.store.Snapshot(), next, true)
+	out, err := s.serviceOut(s.store.Snapshot(), next, true)
+	if err != nil {
+		return nil, err
+	}
 	return &sdk.UpdateServiceOutput{Service: &out}, nil
 }
 

@@ -54,7 +54,8 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 	v.in.Service = wish(s, c)
 	v.addDeployments(room)
 	l.addTasks(v)
-	if v.in.Service.Strategy == types.SchedulingStrategyDaemon || s.Rebalancing == types.AvailabilityZoneRebalancingEnabled {
+	// What a deleted service has left is stopped wherever it is.
+	if s.Status == fleet.ServiceActive && (v.in.Service.Strategy == types.SchedulingStrategyDaemon || s.Rebalancing == types.AvailabilityZoneRebalancingEnabled) {
 		v.hosted = true
 		if err := l.addHosts(v); err != nil {
 			return nil, err
