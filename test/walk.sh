@@ -38,7 +38,7 @@ export AWS_PAGER=
 
 step "a cluster"
 is "$(aws ecs create-cluster --cluster-name MyCluster --query cluster.status --output text)" ACTIVE "the cluster's status"
-sed -n '/^{/,/^}/p' README.md >"$work/sleep360.json"
+sed -n '/^{/,/^}/p; /^}/q' README.md >"$work/sleep360.json"
 definition=$(aws ecs register-task-definition --cli-input-json "file://$work/sleep360.json" \
 	--query taskDefinition.taskDefinitionArn --output text)
 revision=${definition##*:}
