@@ -1,0 +1,289 @@
+//go:build linux
+
+// Package lan is a network of its own on this machine, for tests: a bridge in a
+// network namespace, and places, each a namespace with an address, that hear
+// each other only through it. Any two can be cut apart: their packets then
+// vanish without a word, in the bridge.
+//
+//	this namespace ──┐           ┌── place "server0"
+//	  addresses of   ├── bridge ─┼── place "etcd0"
+//	  its own        ┘   (hub)   └── …
+//
+// It is made by `ip` and `nft` and needs root. Namespaces carry the name of the
+// process that made them: what a killed one has left is removed by the next.
+package lan
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+const prefix = "ashorelan-"
+
+// Lan is a network. Its methods are for one goroutine, but Cut, Mend and Heal,
+// which may be called from any.
+type Lan struct {
+	name   string // of its namespaces, before the place's
+	link   string // of the interface in this namespace
+	net    netip.Prefix
+	next   netip.Addr
+	places []*Place
+
+	mu   sync.Mutex
+	cuts map[[2]netip.Addr]bool // guarded by mu; the lower address first
+}
+
+// Place is a namespace in the network.
+type Place struct {
+	Name string
+	Addr netip.Addr
+	ns   string
+}
+
+// New makes a network without places. It says what is missing where it can't.
+func New(ctx context.Context) (_ *Lan, err error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("network namespaces need root: run it again by sudo, or inside a container with --privileged")
+	}
+	for tool, packet := range map[string]string{"ip": "iproute2", "nft": "nftables"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return nil, fmt.Errorf("%w: install the package %s, such as by scripts/ensure-test-tools.sh", err, packet)
+		}
+	}
+	if err := sweep(ctx); err != nil {
+		return nil, err
+	}
+	pid := os.Getpid()
+	l := &Lan{
+		name: fmt.Sprintf("%s%d-%d-", prefix, pid, rand.N(1000)), link: fmt.Sprintf("al%d", pid),
+		cuts: map[[2]netip.Addr]bool{},
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}()
+	if l.net, err = free(ctx); err != nil {
+		return nil, err
+	}
+	l.next = l.net.Addr().Next()
+	hub := l.name + "hub"
+	if err := ip(ctx, "netns", "add", hub); err != nil {
+		return nil, fmt.Errorf("%w: network namespaces can't be made here: a container needs --privileged", err)
+	}
+	for _, args := range [][]string{
+		{"-n", hub, "link", "add", "br0", "type", "bridge"},
+		{"-n", hub, "link", "set", "br0", "up"},
+		{"link", "add", l.link, "type", "veth", "peer", "name", "root", "netns", hub},
+		{"-n", hub, "link", "set", "root", "master", "br0", "up"},
+		{"link", "set", l.link, "up"},
+	} {
+		if err := ip(ctx, args...); err != nil {
+			return nil, err
+		}
+	}
+	return l, l.rule(ctx)
+}
+
+// free finds a network of 254 addresses that this machine does not use.
+func free(ctx context.Context) (netip.Prefix, error) {
+	used, err := run(ctx, "", "ip", "-4", "route", "show")
+	if err != nil {
+		return netip.Prefix{}, err
+	}
+	for range 100 {
+		p := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(200 + rand.N(55)), byte(rand.N(256)), 0}), 24)
+		if !strings.Contains(used, p.String()) {
+			return p, nil
+		}
+	}
+	return netip.Prefix{}, fmt.Errorf("no free network in 10.200.0.0/13 among:\n%s", used)
+}
+
+func (l *Lan) addr() netip.Addr {
+	a := l.next
+	l.next = a.Next()
+	return a
+}
+
+// Here gives this process's own namespace one more address in the network.
+func (l *Lan) Here(ctx context.Context) (netip.Addr, error) {
+	a := l.addr()
+	return a, ip(ctx, "addr", "add", netip.PrefixFrom(a, 24).String(), "dev", l.link)
+}
+
+// Add makes a place.
+func (l *Lan) Add(ctx context.Context, name string) (*Place, error) {
+	p := &Place{Name: name, Addr: l.addr(), ns: l.name + name}
+	if err := ip(ctx, "netns", "add", p.ns); err != nil {
+		return nil, err
+	}
+	l.places = append(l.places, p)
+	hub := l.name + "hub"
+	for _, args := range [][]string{
+		{"-n", hub, "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", p.ns},
+		{"-n", hub, "link", "set", name, "master", "br0", "up"},
+		{"-n", p.ns, "link", "set", "lo", "up"},
+		{"-n", p.ns, "addr", "add", netip.PrefixFrom(p.Addr, 24).String(), "dev", "eth0"},
+		{"-n", p.ns, "link", "set", "eth0", "up"},
+	} {
+		if err := ip(ctx, args...); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// Command runs a program at the place. It is the process itself, not a child of
+// a helper.
+func (p *Place) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", p.ns, name}, args...)...)
+}
+
+// Lead makes a port of the place's address lead to the same port of its
+// loopback: a server that listens nowhere else is so reached by the network.
+func (p *Place) Lead(ctx context.Context, port int) error {
+	if _, err := run(ctx, "1", "ip", "netns", "exec", p.ns, "tee", "/proc/sys/net/ipv4/conf/eth0/route_localnet"); err != nil {
+		return err
+	}
+	_, err := run(ctx, fmt.Sprintf("table ip lead { chain in { type nat hook prerouting priority dstnat; tcp dport %d dnat to 127.0.0.1; }; }", port),
+		"ip", "netns", "exec", p.ns, "nft", "-f", "-")
+	return err
+}
+
+// Cut keeps all packets between two addresses from now on.
+func (l *Lan) Cut(ctx context.Context, a, b netip.Addr) error {
+	return l.change(ctx, func() { l.cuts[pair(a, b)] = true })
+}
+
+// Mend lets them through again.
+func (l *Lan) Mend(ctx context.Context, a, b netip.Addr) error {
+	return l.change(ctx, func() { delete(l.cuts, pair(a, b)) })
+}
+
+// Heal mends all.
+func (l *Lan) Heal(ctx context.Context) error {
+	return l.change(ctx, func() { clear(l.cuts) })
+}
+
+func pair(a, b netip.Addr) [2]netip.Addr {
+	if b.Less(a) {
+		a, b = b, a
+	}
+	return [2]netip.Addr{a, b}
+}
+
+func (l *Lan) change(ctx context.Context, f func()) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+	return l.rule(ctx)
+}
+
+// rule gives the bridge its rules, all at once.
+func (l *Lan) rule(ctx context.Context) error {
+	var pairs []string
+	for c := range l.cuts {
+		pairs = append(pairs, fmt.Sprintf("%s . %s, %s . %s", c[0], c[1], c[1], c[0]))
+	}
+	slices.Sort(pairs)
+	drop := ""
+	if len(pairs) > 0 {
+		drop = "ip saddr . ip daddr { " + strings.Join(pairs, ", ") + " } drop;"
+	}
+	_, err := run(ctx, "flush ruleset\ntable bridge cut { chain forward { type filter hook forward priority 0; "+drop+" }; }\n",
+		"ip", "netns", "exec", l.name+"hub", "nft", "-f", "-")
+	return err
+}
+
+// Close kills what runs at the places and removes all of it.
+func (l *Lan) Close() error {
+	// The hub takes it along, but some time after it is told to go.
+	_, missing := net.InterfaceByName(l.link)
+	var err error
+	if missing == nil {
+		err = ip(context.Background(), "link", "del", l.link)
+	}
+	return errors.Join(purge(context.Background(), l.name), err)
+}
+
+// sweep removes the networks of processes that are no more.
+func sweep(ctx context.Context) error {
+	names, err := namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, ns := range names {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(ns, prefix), "-")
+		if n, err := strconv.Atoi(pid); err == nil && errors.Is(syscall.Kill(n, 0), syscall.ESRCH) {
+			errs = append(errs, purge(ctx, ns))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// purge removes the namespaces whose name begins so, and their processes. The
+// links vanish with the hub.
+func purge(ctx context.Context, begin string) error {
+	names, err := namespaces(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, ns := range names {
+		if !strings.HasPrefix(ns, begin) {
+			continue
+		}
+		pids, err := run(ctx, "", "ip", "netns", "pids", ns)
+		errs = append(errs, err)
+		for _, f := range strings.Fields(pids) {
+			if pid, err := strconv.Atoi(f); err == nil {
+				if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+					errs = append(errs, err)
+				}
+			}
+		}
+		errs = append(errs, ip(ctx, "netns", "del", ns))
+	}
+	return errors.Join(errs...)
+}
+
+func namespaces(ctx context.Context) (out []string, err error) {
+	text, err := run(ctx, "", "ip", "netns", "list")
+	for line := range strings.Lines(text) {
+		if name, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, prefix) {
+			out = append(out, name)
+		}
+	}
+	return out, err
+}
+
+func ip(ctx context.Context, args ...string) error {
+	_, err := run(ctx, "", "ip", args...)
+	return err
+}
+
+func run(ctx context.Context, stdin, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, strings.TrimSpace(errs.String()))
+	}
+	return string(out), nil
+}
