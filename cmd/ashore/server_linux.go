@@ -91,7 +91,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err := claim.Say(local.Process{Version: version.Number, Ready: true, Endpoint: admin.Endpoint}); err != nil {
 		return err
 	}
-	log.Info("serving", "endpoint", admin.Endpoint, "installation", in.ID, "account", in.Account, "region", in.Region, "version", version.Number)
+	log.Info("serving", "endpoint", admin.Endpoint, "server", srv.ID(), "installation", in.ID, "account", in.Account, "region", in.Region, "version", version.Number)
 	err = srv.Serve(ctx, listener)
 	log.Info("stopped", "cause", context.Cause(ctx))
 	return err

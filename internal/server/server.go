@@ -120,6 +120,10 @@ func (s *Server) open(ctx context.Context) (err error) {
 // Installation is the record that the first start made.
 func (s *Server) Installation() store.Installation { return s.store.Installation() }
 
+// ID names this process among the installation's servers, as in elections and
+// session records.
+func (s *Server) ID() string { return s.id }
+
 // Admin is the administrator's key.
 func (s *Server) Admin() identity.Credentials { return s.admin }
 

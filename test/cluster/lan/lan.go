@@ -148,8 +148,8 @@ func (l *Lan) Add(ctx context.Context, name string) (*Place, error) {
 
 // Command runs a program at the place. It is the process itself, not a child of
 // a helper.
-func (p *Place) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "ip", append([]string{"netns", "exec", p.ns, name}, args...)...)
+func (p *Place) Command(name string, args ...string) *exec.Cmd {
+	return exec.Command("ip", append([]string{"netns", "exec", p.ns, name}, args...)...)
 }
 
 // Lead makes a port of the place's address lead to the same port of its

@@ -45,7 +45,7 @@ func TestLan(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A listener at the place's loopback: an echo is all that it takes.
-	cmd := p.Command(ctx, os.Args[0])
+	cmd := p.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), echoEnv+"=127.0.0.1:4700")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,78 @@
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/smithy-go"
+)
+
+// attempt is how long a caller waits for one answer. Nobody is patient for ever;
+// the stock command line waits for a minute.
+const attempt = 10 * time.Second
+
+// caller is a client with an address of its own. It retries once, on another
+// server; the SDK does not retry at all.
+type caller struct {
+	addr    netip.Addr
+	apis    []*ecs.Client
+	turn    atomic.Int64
+	retried atomic.Int64
+	slowest atomic.Int64 // ns, of calls with their retry
+}
+
+func newCaller(w *world) (*caller, error) {
+	addr, err := w.lan.Here(w.ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &caller{addr: addr}
+	for i := range servers {
+		d := net.Dialer{Timeout: 3 * time.Second, LocalAddr: &net.TCPAddr{IP: addr.AsSlice()}}
+		c.apis = append(c.apis, ecs.New(ecs.Options{
+			Region: w.admin.Region, BaseEndpoint: aws.String(w.url(i)), Retryer: aws.NopRetryer{},
+			HTTPClient:  &http.Client{Timeout: attempt, Transport: &http.Transport{DialContext: d.DialContext}},
+			Credentials: credentials.NewStaticCredentialsProvider(w.admin.AccessKeyID, w.admin.SecretAccessKey, ""),
+		}))
+	}
+	return c, nil
+}
+
+// call makes one call, and once more on the next server where the first did
+// not answer or could not do it.
+func call[In, Out any](ctx context.Context, c *caller, name string, f func(*ecs.Client, context.Context, *In, ...func(*ecs.Options)) (*Out, error), in *In) (*Out, error) {
+	began := time.Now()
+	turn := int(c.turn.Add(1))
+	out, err := f(c.apis[turn%servers], ctx, in)
+	if temporary(err) {
+		c.retried.Add(1)
+		first, firstTook := err, time.Since(began)
+		out, err = f(c.apis[(turn+1)%servers], ctx, in)
+		if temporary(err) {
+			err = fmt.Errorf("%s failed at server%d after %s (%v) and at server%d after %s: %w", name, turn%servers, firstTook.Round(time.Millisecond), first,
+				(turn+1)%servers, (time.Since(began) - firstTook).Round(time.Millisecond), err)
+		}
+	}
+	if took := int64(time.Since(began)); took > c.slowest.Load() {
+		c.slowest.Store(took)
+	}
+	return out, err
+}
+
+// temporary tells an error that a client retries: no answer, or the server's
+// own fault.
+func temporary(err error) bool {
+	var api smithy.APIError
+	return err != nil && (!errors.As(err, &api) || api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "ServerException" || api.ErrorCode() == "ServiceUnavailableException")
+}

@@ -1,0 +1,114 @@
+//go:build linux
+
+package cluster
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"github.com/ashore/ashore/test/cluster/lan"
+)
+
+// fault is something that goes wrong for a while, with one process or between
+// one and others.
+type fault struct {
+	name string
+	// leaves is the server that can't lead meanwhile, empty where there is none.
+	leaves string
+	begin  func() error
+	end    func() error
+}
+
+// faults are all that can happen in a world, by kind.
+func (w *world) faults() (kinds [][]fault) {
+	var kills, agents, members, pauses, stores, peers, sessions, callers []fault
+	for _, s := range w.servers {
+		kills = append(kills, w.killing(s, s.name))
+		pauses = append(pauses, fault{
+			name: "pause " + s.name, leaves: s.name,
+			begin: func() error { return s.signal(syscall.SIGSTOP) },
+			end:   func() error { return s.signal(syscall.SIGCONT) },
+		})
+		stores = append(stores, w.cutting(s.place, "all etcd members", s.name, w.membersBut(nil)))
+		sessions = append(sessions, w.cutting(s.place, "all hosts", "", func() (out []netip.Addr) {
+			for _, h := range w.hosts {
+				out = append(out, h.place.Addr)
+			}
+			return out
+		}))
+		for i, c := range w.clients {
+			callers = append(callers, w.cutting(s.place, fmt.Sprintf("client %d", i), "", func() []netip.Addr { return []netip.Addr{c.addr} }))
+		}
+	}
+	for _, m := range w.members {
+		members = append(members, w.killing(m, ""))
+		peers = append(peers, w.cutting(m.place, "the other members", "", w.membersBut(m)),
+			w.cutting(m.place, "members and servers", "", func() []netip.Addr {
+				out := w.membersBut(m)()
+				for _, s := range w.servers {
+					out = append(out, s.place.Addr)
+				}
+				return out
+			}))
+	}
+	for _, h := range w.hosts {
+		agents = append(agents, w.killing(h.agent, ""))
+	}
+	return [][]fault{kills, members, agents, pauses, stores, peers, sessions, callers}
+}
+
+func (w *world) membersBut(m *process) func() []netip.Addr {
+	return func() (out []netip.Addr) {
+		for _, other := range w.members {
+			if other != m {
+				out = append(out, other.place.Addr)
+			}
+		}
+		return out
+	}
+}
+
+// killing ends a process without warning; at the end it is started again.
+func (w *world) killing(p *process, leaves string) fault {
+	return fault{
+		name: "kill " + p.name, leaves: leaves,
+		begin: func() error { p.kill(); return nil },
+		end:   p.start,
+	}
+}
+
+// cutting keeps all packets between a place and others.
+func (w *world) cutting(p *lan.Place, from, leaves string, others func() []netip.Addr) fault {
+	return fault{
+		name: fmt.Sprintf("cut %s off from %s", p.Name, from), leaves: leaves,
+		begin: func() error {
+			for _, a := range others() {
+				if err := w.lan.Cut(w.ctx, p.Addr, a); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		end: func() error { return w.lan.Heal(w.ctx) },
+	}
+}
+
+// turn is one fault of a schedule.
+type turn struct {
+	fault fault
+	lasts time.Duration
+}
+
+// schedule draws faults: each kind in turn, in an order of its own each round.
+func schedule(rng *rand.Rand, kinds [][]fault, n int) (out []turn) {
+	for len(out) < n {
+		for _, k := range rng.Perm(len(kinds)) {
+			f := kinds[k][rng.IntN(len(kinds[k]))]
+			out = append(out, turn{f, 3*time.Second + time.Duration(rng.IntN(5000))*time.Millisecond})
+		}
+	}
+	return out[:n]
+}

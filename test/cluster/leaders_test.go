@@ -1,0 +1,95 @@
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/ashore/ashore/internal/store"
+)
+
+// serverIDs finds the ids that a server process has had, in its log.
+var serverIDs = regexp.MustCompile(`msg=serving .*\bserver=(\w+)`)
+
+// leads tells who leads: what → server's name in this world. It reads etcd
+// itself.
+func (w *world) leads(ctx context.Context) (map[string]string, error) {
+	names := map[string]string{}
+	for _, s := range w.servers {
+		log, err := os.ReadFile(s.log)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range serverIDs.FindAllSubmatch(log, -1) {
+			names[string(m[1])] = s.name
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	r, err := w.etcd.Get(ctx, store.DefaultPrefix+"/", clientv3.WithPrefix())
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, kv := range r.Kvs {
+		_, what, ok := strings.Cut(string(kv.Key), "/election/")
+		if !ok {
+			continue
+		}
+		var e store.Election
+		if err := json.Unmarshal(kv.Value, &e); err != nil {
+			return nil, err
+		}
+		if names[e.Server] == "" {
+			return nil, fmt.Errorf("%s is led by %s, which no server's log names", what, e.Server)
+		}
+		out[what] = names[e.Server]
+	}
+	return out, nil
+}
+
+// settled waits until everything has a leader, and says which.
+func (w *world) settled() map[string]string {
+	w.t.Helper()
+	var out map[string]string
+	w.eventually("all controllers have a leader", func() (err error) {
+		if out, err = w.leads(w.ctx); err == nil && len(out) < controllers {
+			err = fmt.Errorf("only %v", out)
+		}
+		return err
+	})
+	return out
+}
+
+// moveLimit is how soon another server leads.
+const moveLimit = 5 * time.Second
+
+// moved waits until nothing that a server led is led by it any more, and by
+// somebody else instead. It returns how long that took.
+func (w *world) moved(from string, led map[string]string, since time.Time) (time.Duration, error) {
+	for {
+		now, err := w.leads(w.ctx)
+		left := ""
+		for what, who := range led {
+			if who == from && (now[what] == "" || now[what] == from) {
+				left = what
+			}
+		}
+		took := time.Since(since)
+		if err == nil && left == "" {
+			return took, nil
+		}
+		if took > 4*moveLimit {
+			return took, fmt.Errorf("%s: still with %s, which is gone: %v (%v)", left, from, now, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

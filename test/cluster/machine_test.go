@@ -1,0 +1,108 @@
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
+)
+
+// ledger counts the starts of each task on all machines, outside of Ashore, and
+// holds what went wrong.
+type ledger struct {
+	mu     sync.Mutex
+	starts map[string][]string // task → machines that started it
+	wrong  []string
+}
+
+func (l *ledger) started(task, machine string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.starts[task] = append(l.starts[task], machine)
+}
+
+func (l *ledger) note(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
+}
+
+// machine is a host's engine. It lives in the test's process, so it outlives its
+// agent, and at each start it adds up what runs on it.
+type machine struct {
+	*fake.Fake
+	name   string
+	cpu    int64 // units
+	memory int64 // bytes
+	ledger *ledger
+
+	mu    sync.Mutex
+	specs map[string]runtime.Spec // of created containers, by id
+}
+
+// pace is how long an engine takes for each step: long enough to be cut in.
+const pace = 20 * time.Millisecond
+
+func newMachine(name string, cpus int, mib int64, l *ledger) *machine {
+	return &machine{
+		Fake: fake.New(fake.Config{CPUs: cpus, Memory: mib << 20, CreateDelay: pace, StartDelay: pace, StopDelay: pace}),
+		name: name, cpu: int64(cpus) * 1024, memory: mib << 20, ledger: l, specs: map[string]runtime.Spec{},
+	}
+}
+
+func (m *machine) Create(ctx context.Context, s runtime.Spec) (runtime.Created, error) {
+	c, err := m.Fake.Create(ctx, s)
+	if err == nil {
+		m.mu.Lock()
+		m.specs[c.ID] = s
+		m.mu.Unlock()
+	}
+	return c, err
+}
+
+// Start is the witness of what was started, and of what runs beside it.
+func (m *machine) Start(ctx context.Context, id string) error {
+	err := m.Fake.Start(ctx, id)
+	m.mu.Lock()
+	spec, known := m.specs[id]
+	m.mu.Unlock()
+	if errors.Is(err, runtime.ErrPortTaken) {
+		m.ledger.note("%s: a host port of %s is taken: %v", m.name, spec.Labels[engine.LabelTask], err)
+	}
+	if err != nil || !known {
+		return err
+	}
+	m.ledger.started(spec.Labels[engine.LabelTask], m.name)
+	return m.audit(ctx)
+}
+
+// audit adds up what runs.
+func (m *machine) audit(ctx context.Context) error {
+	all, err := m.List(ctx, nil)
+	if err != nil {
+		return err
+	}
+	var cpu, memory int64
+	var who []string
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range all {
+		if c.Phase == runtime.PhaseRunning {
+			s := m.specs[c.ID]
+			cpu += s.CPUShares
+			memory += s.Memory
+			who = append(who, s.Labels[engine.LabelTask])
+		}
+	}
+	if cpu > m.cpu || memory > m.memory {
+		m.ledger.note("%s: containers of %d CPU units and %d MiB run on %d and %d: %v", m.name, cpu, memory>>20, m.cpu, m.memory>>20, who)
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+//go:build linux
+
+// Package cluster kills and cuts apart three servers and three etcd members,
+// processes in network namespaces, under load, and counts by witnesses outside
+// of Ashore what becomes of the tasks.
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+)
+
+// roleEnv makes this test binary something else: an etcd member or an agent.
+const roleEnv = "ASHORE_TEST_CLUSTER"
+
+// role is what a process of the test binary is to be.
+type role struct {
+	Member *memberSpec `json:",omitempty"`
+	Agent  *agentSpec  `json:",omitempty"`
+}
+
+func TestMain(m *testing.M) {
+	text, ok := os.LookupEnv(roleEnv)
+	if !ok {
+		os.Exit(m.Run())
+	}
+	var r role
+	err := json.Unmarshal([]byte(text), &r)
+	switch {
+	case err != nil:
+	case r.Member != nil:
+		err = r.Member.run()
+	case r.Agent != nil:
+		err = r.Agent.run()
+	}
+	fmt.Fprintln(os.Stderr, "ended:", err)
+	os.Exit(1)
+}

@@ -1,0 +1,93 @@
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"flag"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+var (
+	seedFlag = flag.Uint64("cluster.seed", 0, "draw the same faults again")
+	forFlag  = flag.Duration("cluster.for", 0, "how long faults go on, instead of one of each kind")
+)
+
+// controllers is how many things are led: provisioner, reaper.
+const controllers = 2
+
+// Whatever one process dies or is cut off from whom, under load: no call fails
+// that is tried once more, nothing is started twice or where it has no room,
+// controllers move on.
+func TestKillsAndPartitions(t *testing.T) {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("seed %d: again by -args -cluster.seed %d", seed, seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	w := newWorld(t, size{hosts: 6, clients: 3, cpus: 1, memory: 1000})
+	for name, n := range needs {
+		w.family(name, n)
+	}
+	kinds := w.faults()
+	turns := schedule(rng, kinds, len(kinds))
+	l := &load{w: w}
+	ctx, stop := context.WithCancel(t.Context())
+	wait := l.start(ctx, seed, 36)
+	defer func() { stop(); wait() }()
+	began := time.Now()
+	for i := 0; !t.Failed() && (i < len(turns) || time.Since(began) < *forFlag); i++ {
+		if i == len(turns) {
+			turns = append(turns, schedule(rng, kinds, len(kinds))...)
+		}
+		w.strike(turns[i])
+		t.Log(l.summary())
+		l.mu.Lock()
+		for _, err := range l.errs {
+			t.Error(err)
+		}
+		l.errs = nil
+		l.mu.Unlock()
+	}
+	stop()
+	wait()
+	l.check(t)
+	t.Log(l.summary())
+}
+
+// strike lets one fault happen, and waits until all is well again.
+func (w *world) strike(x turn) {
+	t := w.t
+	t.Helper()
+	led := w.settled()
+	t.Logf("%s for %s; %v", x.fault.name, x.lasts, led)
+	began := time.Now()
+	if err := x.fault.begin(); err != nil {
+		t.Fatal(err)
+	}
+	if x.fault.leaves != "" {
+		took, err := w.moved(x.fault.leaves, led, began)
+		switch {
+		case err != nil:
+			t.Error(err)
+		case took > moveLimit:
+			t.Errorf("what %s led moved after %s", x.fault.leaves, took)
+		}
+		t.Logf("moved after %s", took.Round(10*time.Millisecond))
+	}
+	time.Sleep(time.Until(began.Add(x.lasts))) // how long it lasts is what is drawn
+	if err := x.fault.end(); err != nil {
+		t.Fatal(err)
+	}
+	began = time.Now()
+	for i := range w.servers {
+		w.ready(i)
+	}
+	for i := range w.servers {
+		w.connected(i, len(w.hosts))
+	}
+	t.Logf("all well %s after its end", time.Since(began).Round(10*time.Millisecond))
+}
