@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -215,12 +217,18 @@ func (s *Store) send(members []*commit) {
 	}
 }
 
+// txn sends one transaction. Where the answer does not come it is sent again, by
+// another member where there is one: it compares all that it writes, so that it
+// can take effect only once, and its id tells whether it has.
 func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
+	id := s.expect()
+	defer s.unexpect(id)
 	head, seen := s.root+headKey, s.Snapshot().rev
 	same := clientv3.Compare(clientv3.ModRevision(s.formatKey), "=", s.formatMod)
-	r, err := s.client.Txn(s.ctx).If(append(cmps[:len(cmps):len(cmps)], same)...).
-		Then(append(ops[:len(ops):len(ops)], clientv3.OpPut(head, ""))...).
-		Else(clientv3.OpGet(head), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())).Commit()
+	txn := clientv3.OpTxn(append(cmps[:len(cmps):len(cmps)], same),
+		append(ops[:len(ops):len(ops)], clientv3.OpPut(head, id)),
+		[]clientv3.Op{clientv3.OpGet(head), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())})
+	r, again, err := s.insist(txn)
 	if err != nil {
 		err = writeError(err)
 		if errors.Is(err, ErrFull) {
@@ -232,7 +240,54 @@ func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
 		return outcome{rev: r.Header.Revision, ok: true}
 	}
 	rev, err := s.check(seen, r)
-	return outcome{rev: rev, err: err}
+	if err != nil || !again {
+		return outcome{rev: rev, err: err}
+	}
+	// It lost against another, or against itself.
+	ctx, cancel := context.WithTimeout(s.ctx, insistFor)
+	defer cancel()
+	if err := s.wait(ctx, rev); err != nil {
+		return outcome{err: unknown(err)}
+	}
+	switch at, known := s.found(id); {
+	case !known:
+		return outcome{err: unknown(errForgotten)}
+	case at > 0:
+		return outcome{rev: at, ok: true}
+	}
+	return outcome{rev: rev}
+}
+
+// A try that is not answered in tryFor, ten times what a busy etcd takes, is
+// made again until insistFor has passed. An etcd of our own has no other member
+// to ask, and is waited for.
+const (
+	tryFor    = 2 * time.Second
+	insistFor = 5 * time.Second
+)
+
+// insist carries out a transaction that may be sent twice, and tells whether it
+// was: an earlier try may have taken effect.
+func (s *Store) insist(op clientv3.Op) (r *clientv3.TxnResponse, again bool, err error) {
+	limit := time.Now().Add(insistFor)
+	for ; ; again = true {
+		ctx, cancel := s.ctx, context.CancelFunc(func() {})
+		if !s.cfg.Sole {
+			ctx, cancel = context.WithTimeout(s.ctx, min(tryFor, time.Until(limit)))
+		}
+		answer, err := s.client.Do(ctx, op)
+		cancel()
+		if err == nil {
+			return answer.Txn(), again, nil
+		}
+		if !errors.Is(writeError(err), ErrUnknown) || s.ctx.Err() != nil || time.Now().After(limit) {
+			return nil, again, err
+		}
+		s.log.Debug("store: etcd has not answered, asking again", "err", err)
+		if err := pause(s.ctx, 20*time.Millisecond+rand.N(50*time.Millisecond)); err != nil {
+			return nil, again, err
+		}
+	}
 }
 
 // check reads the head's revision out of an answer that holds it and the
@@ -299,7 +354,7 @@ func (s *Store) headLoop() {
 			}
 		}
 		seen := s.Snapshot().rev
-		r, err := s.client.Txn(s.ctx).Then(clientv3.OpGet(s.root+headKey), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())).Commit()
+		r, _, err := s.insist(clientv3.OpTxn(nil, []clientv3.Op{clientv3.OpGet(s.root + headKey), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())}, nil))
 		var h headResult
 		if err != nil {
 			h.err = fmt.Errorf("etcd: %w", err)

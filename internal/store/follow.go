@@ -15,8 +15,13 @@ import (
 )
 
 // headKey is written by every transaction. Its revision is that of the newest
-// acknowledged write.
+// acknowledged write, its value the transaction's id, see applied.
 const headKey = "head"
+
+// stallTime is how long who waits for a revision of etcd's lets the watch bring
+// nothing at all before it is begun anew: a member that is cut off from us does
+// not say so.
+const stallTime = time.Second
 
 // fresh reads every record at one revision into new tables. A compaction that
 // overtakes the reading starts it again.
@@ -137,7 +142,23 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	from := s.Snapshot().rev + 1
-	for r := range s.client.Watch(ctx, s.root, clientv3.WithPrefix(), clientv3.WithRev(from)) {
+	answers := s.client.Watch(ctx, s.root, clientv3.WithPrefix(), clientv3.WithRev(from))
+	heard := time.Now()
+	for {
+		var r clientv3.WatchResponse
+		var more bool
+		select {
+		case r, more = <-answers:
+		case <-s.stalled:
+			if time.Since(heard) < stallTime {
+				continue
+			}
+			return false, errStalled
+		}
+		if !more {
+			return false, ctx.Err()
+		}
+		heard = time.Now()
 		if r.CompactRevision > 0 {
 			return true, nil
 		}
@@ -162,6 +183,8 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 				}
 				changes = append(changes, c)
 				diary.touched(path)
+			} else {
+				s.note(string(ev.Kv.Value), ev.Kv.ModRevision)
 			}
 			if i == len(r.Events)-1 || r.Events[i+1].Kv.ModRevision != ev.Kv.ModRevision {
 				diary.close(ev.Kv.ModRevision)
@@ -169,8 +192,9 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 		}
 		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, diary)
 	}
-	return false, ctx.Err()
 }
+
+var errStalled = errors.New("etcd is ahead and the watch brings nothing")
 
 // relist reads everything again and applies the difference, deletions included.
 func (s *Store) relist(ctx context.Context) error {
@@ -178,6 +202,7 @@ func (s *Store) relist(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.forget()
 	changes := diff(s.work.(*tables), is)
 	s.work = is
 	publish(s, rev, changes, nil)

@@ -25,8 +25,9 @@ type Config struct {
 	// MaxOps is etcd's limit of comparisons, and of operations, in one transaction:
 	// its default unless set.
 	MaxOps int
-	// LeaseTTL is how long sessions outlive their server. 10 s unless set;
-	// etcd counts in whole seconds.
+	// LeaseTTL is how long sessions and elections outlive their server, etcd
+	// counts in whole seconds. Unless set 3 s, so that others take over within 5;
+	// where it is Sole there are no others, and 10 s.
 	LeaseTTL time.Duration
 	// Maintain has this store compact and defragment etcd. It always does where
 	// it is Sole; on an external etcd only when told so, since a compaction
@@ -54,12 +55,14 @@ type Store struct {
 	mu      sync.Mutex
 	history history  // guarded by mu
 	moments moments  // guarded by mu
+	applied applied  // guarded by mu
 	space   Space    // guarded by mu
 	isFull  bool     // guarded by mu
 	waiters []waiter // for revisions; guarded by mu
 
 	work    any // *tables, hidden as in Snapshot; owned by the watch goroutine after Open
 	commits chan *commit
+	stalled chan struct{} // somebody waits for what the watch does not bring
 	heads   chan chan headResult
 	refused chan struct{} // etcd has refused a write for want of space
 
@@ -100,7 +103,10 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 		cfg.Prefix = DefaultPrefix
 	}
 	if cfg.LeaseTTL == 0 {
-		cfg.LeaseTTL = 10 * time.Second
+		cfg.LeaseTTL = 3 * time.Second
+		if cfg.Sole {
+			cfg.LeaseTTL = 10 * time.Second
+		}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -130,6 +136,7 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 		log:          cfg.Log,
 		history:      history{more: make(chan struct{})},
 		commits:      make(chan *commit, 1024),
+		stalled:      make(chan struct{}, 1),
 		heads:        make(chan chan headResult, 1024),
 		refused:      make(chan struct{}, 1),
 	}
@@ -275,12 +282,21 @@ func (s *Store) wait(ctx context.Context, rev int64) error {
 	w := waiter{rev, make(chan struct{})}
 	s.waiters = append(s.waiters, w)
 	s.mu.Unlock()
-	select {
-	case <-w.done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.ctx.Done():
-		return s.Err()
+	late := time.NewTicker(stallTime)
+	defer late.Stop()
+	for {
+		select {
+		case <-w.done:
+			return nil
+		case <-late.C:
+			select {
+			case s.stalled <- struct{}{}:
+			default:
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.ctx.Done():
+			return s.Err()
+		}
 	}
 }

@@ -1,0 +1,66 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// applied tells which of this store's own transactions have taken effect: each
+// writes an id into the head, and the watch brings them all, in etcd's order. So
+// the fate of one whose answer was lost is known once the watch has come as far
+// as a later answer.
+type applied struct {
+	expected map[string]int64 // id → revision, 0 while it has not been seen
+}
+
+// errForgotten says that the watch has missed the ids of some revisions.
+var errForgotten = errors.New("the answer was lost, and the history in between was compacted")
+
+// expect makes an id and begins to look for it.
+func (s *Store) expect() string {
+	id := fleet.NewID()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.applied.expected == nil {
+		s.applied.expected = map[string]int64{}
+	}
+	s.applied.expected[id] = 0
+	return id
+}
+
+func (s *Store) unexpect(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.applied.expected, id)
+}
+
+// note is told of each head that the watch brings.
+func (s *Store) note(id string, rev int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ours := s.applied.expected[id]; ours {
+		s.applied.expected[id] = rev
+	}
+}
+
+// forget is told that the watch has missed some: nothing is known of those that
+// were not seen yet.
+func (s *Store) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, rev := range s.applied.expected {
+		if rev == 0 {
+			delete(s.applied.expected, id)
+		}
+	}
+}
+
+// found returns the revision at which one has taken effect, 0 if it has not, as
+// far as the snapshot goes.
+func (s *Store) found(id string) (rev int64, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rev, known = s.applied.expected[id]
+	return rev, known
+}
