@@ -72,10 +72,14 @@ func (r *recorder) run() {
 			r.all()
 			all = true
 		}
-		err := r.pass(r.s.ctx)
+		err := r.write(all)
 		switch {
 		case r.s.ctx.Err() != nil:
 			return
+		case err != nil && all && !r.s.store.Sole():
+			r.s.cfg.Log.Warn("link: the state is out of reach, agents are sent to other servers", "err", err)
+			r.s.dismiss()
+			r.poke()
 		case err != nil:
 			r.s.cfg.Log.Warn("link: session records lag behind", "err", err, "retry_in", delay)
 			if !r.pause(delay) {
@@ -94,6 +98,21 @@ func (r *recorder) run() {
 			delay = first
 		}
 	}
+}
+
+// rejoin is how long a server that has lost its lease tries to get another. Where
+// it can't, its agents are better off with a server that can: the lease was lost
+// because etcd had not been reached for its whole time.
+const rejoin = 2 * time.Second
+
+func (r *recorder) write(all bool) error {
+	ctx := r.s.ctx
+	if all {
+		short, cancel := context.WithTimeout(ctx, rejoin)
+		defer cancel()
+		ctx = short
+	}
+	return r.pass(ctx)
 }
 
 // pause waits about d and tells whether the server still serves.

@@ -113,6 +113,18 @@ func (s *Server) Close(ctx context.Context) error {
 	return s.recorder.pass(ctx)
 }
 
+// dismiss ends every session, as Close does; agents may come back.
+func (s *Server) dismiss() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, x := range s.sessions {
+		x.end(websocket.StatusGoingAway, "this server can't reach its state")
+	}
+	for _, t := range s.telemetry {
+		t.end(websocket.StatusGoingAway, "this server can't reach its state")
+	}
+}
+
 // enter counts an upgrade in, unless the server is closing.
 func (s *Server) enter() bool {
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package local
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,12 +13,13 @@ import (
 	"syscall"
 
 	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/wire"
 )
 
 // Listen listens on addr. Where the port is taken, the error names who has it
 // and the flag that chooses another.
 func Listen(addr, flag string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := wire.ListenConfig().Listen(context.Background(), "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		_, port, _ := net.SplitHostPort(addr)
 		who := "another process (of another user, or in another network namespace)"

@@ -96,18 +96,23 @@ func (w *world) cutting(p *lan.Place, from, leaves string, others func() []netip
 	}
 }
 
-// turn is one fault of a schedule.
+// turn is one fault of a schedule. Of those that befall servers most befall the
+// leader, whoever that is by then.
 type turn struct {
-	fault fault
-	lasts time.Duration
+	fault  fault
+	kind   []fault
+	leader bool
+	lasts  time.Duration
 }
 
 // schedule draws faults: each kind in turn, in an order of its own each round.
 func schedule(rng *rand.Rand, kinds [][]fault, n int) (out []turn) {
 	for len(out) < n {
 		for _, k := range rng.Perm(len(kinds)) {
-			f := kinds[k][rng.IntN(len(kinds[k]))]
-			out = append(out, turn{f, 3*time.Second + time.Duration(rng.IntN(5000))*time.Millisecond})
+			out = append(out, turn{
+				fault: kinds[k][rng.IntN(len(kinds[k]))], kind: kinds[k], leader: rng.IntN(4) > 0,
+				lasts: 3*time.Second + time.Duration(rng.IntN(5000))*time.Millisecond,
+			})
 		}
 	}
 	return out[:n]

@@ -63,6 +63,13 @@ func (w *world) strike(x turn) {
 	t := w.t
 	t.Helper()
 	led := w.settled()
+	if x.fault.leaves != "" && x.leader {
+		for _, f := range x.kind {
+			if f.leaves == led["reaper"] {
+				x.fault = f
+			}
+		}
+	}
 	t.Logf("%s for %s; %v", x.fault.name, x.lasts, led)
 	began := time.Now()
 	if err := x.fault.begin(); err != nil {

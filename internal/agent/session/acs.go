@@ -20,12 +20,13 @@ import (
 const (
 	inactiveMin = 10 * time.Second
 	inactiveMax = 10 * time.Minute
-	stable      = time.Minute // a connection this old resets the back-off
+	backoffMax  = 20 * time.Second // the stock agent's is 2 minutes: hosts that are back late count as lost
+	stable      = time.Minute      // a connection this old resets the back-off
 )
 
 // runACS keeps the socket for orders up.
 func (s *Session) runACS(ctx context.Context) {
-	wait := backoff{min: 250 * time.Millisecond, max: 2 * time.Minute, factor: 1.5}
+	wait := backoff{min: 250 * time.Millisecond, max: backoffMax, factor: 1.5}
 	inactive := backoff{min: inactiveMin, max: inactiveMax, factor: 2}
 	failures := 0
 	for ctx.Err() == nil {

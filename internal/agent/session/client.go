@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/aws/sigv4"
+	"github.com/ashore/ashore/internal/wire"
 )
 
 // Credentials of the host's own principal. They redact themselves.
@@ -52,12 +53,15 @@ func code(err error) string {
 }
 
 const (
-	callTimeout  = 42 * time.Second
+	callTimeout  = 15 * time.Second
 	maxResponse  = 4 << 20
 	targetPrefix = "AmazonEC2ContainerServiceV20141113."
 	// The server's Date has whole seconds: a smaller difference tells nothing.
 	skewThreshold = 2 * time.Second
 )
+
+// dialer gives up soon on a server that is cut off: there may be others.
+var dialer = wire.Dialer(5 * time.Second)
 
 // client makes signed calls of the API. Constant but for the clock and the
 // server in use.

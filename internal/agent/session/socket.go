@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	handshakeTimeout = 30 * time.Second
+	handshakeTimeout = 10 * time.Second
 	writeTimeout     = 30 * time.Second
 	maxFrame         = 32 << 20
 	// quiet is how long a socket may bring no message before it is given up,
