@@ -29,6 +29,7 @@ test: build ## everything, with real containers; installs what it needs
 
 soak: ## the tests that kill servers and etcd, and the fuzz targets, for minutes instead of seconds
 	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store
+	go test -count=1 -timeout 60m -v -run KillsAndPartitions ./test/cluster -args -cluster.for 20m
 	FUZZTIME=60s scripts/fuzz.sh
 
 bench: build ## measure, print a table, write dist/bench.json

@@ -28,6 +28,8 @@ need gcc "gcc libc6-dev" "gcc glibc-devel" "gcc musl-dev" gcc gcc
 need curl "curl ca-certificates" curl curl curl curl
 need bash bash bash bash bash bash
 need dash dash dash dash dash dash
+need ip iproute2 iproute iproute2 iproute2 iproute2
+need nft nftables nftables nftables nftables nftables
 need aws awscli awscli2 aws-cli aws-cli aws-cli
 if ! command -v docker >/dev/null; then
 	# Newer Debians have the command line apart from the engine.

@@ -28,6 +28,8 @@ type caller struct {
 	addr    netip.Addr
 	apis    []*ecs.Client
 	turn    atomic.Int64
+	begun   atomic.Int64 // calls
+	done    atomic.Int64
 	retried atomic.Int64
 	slowest atomic.Int64 // ns, of calls with their retry
 }
@@ -52,6 +54,8 @@ func newCaller(w *world) (*caller, error) {
 // call makes one call, and once more on the next server where the first did
 // not answer or could not do it.
 func call[In, Out any](ctx context.Context, c *caller, name string, f func(*ecs.Client, context.Context, *In, ...func(*ecs.Options)) (*Out, error), in *In) (*Out, error) {
+	c.begun.Add(1)
+	defer c.done.Add(1)
 	began := time.Now()
 	turn := int(c.turn.Add(1))
 	out, err := f(c.apis[turn%servers], ctx, in)

@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -28,7 +29,7 @@ func TestKillsAndPartitions(t *testing.T) {
 	}
 	t.Logf("seed %d: again by -args -cluster.seed %d", seed, seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	w := newWorld(t, size{hosts: 6, clients: 3, cpus: 1, memory: 1000})
+	w := newWorld(t, size{hosts: 6, clients: 6, cpus: 1, memory: 1000})
 	for name, n := range needs {
 		w.family(name, n)
 	}
@@ -36,7 +37,8 @@ func TestKillsAndPartitions(t *testing.T) {
 	turns := schedule(rng, kinds, len(kinds))
 	l := &load{w: w}
 	ctx, stop := context.WithCancel(t.Context())
-	wait := l.start(ctx, seed, 36)
+	calls, audits := l.start(ctx, seed, 36), w.accounts(ctx)
+	wait := func() { calls(); audits() }
 	defer func() { stop(); wait() }()
 	began := time.Now()
 	for i := 0; !t.Failed() && (i < len(turns) || time.Since(began) < *forFlag); i++ {
@@ -95,6 +97,17 @@ func (w *world) strike(x turn) {
 	}
 	for i := range w.servers {
 		w.connected(i, len(w.hosts))
+	}
+	// A call that began before the end may still wait for what the fault has
+	// swallowed, and is to meet no other.
+	for i, c := range w.clients {
+		before := c.begun.Load()
+		w.eventually(fmt.Sprintf("client %d has its answers", i), func() error {
+			if done := c.done.Load(); done < before {
+				return fmt.Errorf("%d calls of %d", done, before)
+			}
+			return nil
+		})
 	}
 	t.Logf("all well %s after its end", time.Since(began).Round(10*time.Millisecond))
 }

@@ -149,7 +149,9 @@ func (r *Reaper) Run(ctx context.Context) error {
 			return ctx.Err()
 		case r.Store.Err() != nil:
 			return r.Store.Err()
-		case err != nil && !errors.Is(err, store.ErrDeposed):
+		case errors.Is(err, store.ErrDeposed):
+			continue // to wait for the next vacancy, with the others
+		case err != nil:
 			r.Log.Warn("reaper", "err", err)
 		}
 		if err := r.rest(ctx); err != nil {

@@ -1,0 +1,91 @@
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// accounts asks every agent, over and over, for the tasks that it was given and
+// that have not ended, and adds up what they take: an agent lets wait what does
+// not fit, so its machine alone would not show that a host was given too much.
+// The returned function waits for the end.
+func (w *world) accounts(ctx context.Context) (wait func()) {
+	var g sync.WaitGroup
+	for _, h := range w.hosts {
+		socket := filepath.Join(w.dir, h.name, agent.SocketFile)
+		client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				var d net.Dialer
+				return d.DialContext(ctx, "unix", socket)
+			},
+		}}
+		g.Go(func() {
+			for ctx.Err() == nil {
+				if err := h.account(ctx, client); err != nil && ctx.Err() == nil && !away(err) {
+					w.ledger.note("%s: %v", h.name, err)
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(30 * time.Millisecond):
+				}
+			}
+		})
+	}
+	return g.Wait
+}
+
+// away tells the errors of an agent that was killed.
+func away(err error) bool {
+	var n net.Error
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, fs.ErrNotExist) || errors.As(err, &n)
+}
+
+func (h *host) account(ctx context.Context, client *http.Client) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/v1/state", nil)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	var s agent.State
+	if err := json.NewDecoder(res.Body).Decode(&s); err != nil {
+		return &net.OpError{Op: "read", Err: err} // cut off in the middle
+	}
+	var cpu, memory int64
+	ports := map[int32]string{}
+	for _, t := range s.Tasks {
+		if t.Status == acs.StatusStopped {
+			continue
+		}
+		n := needs[t.Family]
+		cpu += int64(n.cpu)
+		memory += int64(n.memory) << 20
+		if n.port > 0 {
+			if other := ports[n.port]; other != "" {
+				h.machine.ledger.note("%s: port %d was given to %s and %s", h.name, n.port, other, t.Arn)
+			}
+			ports[n.port] = t.Arn
+		}
+	}
+	if cpu > h.machine.cpu || memory > h.machine.memory {
+		h.machine.ledger.note("%s was given tasks of %d CPU units and %d MiB and has %d and %d", h.name, cpu, memory>>20, h.machine.cpu, h.machine.memory>>20)
+	}
+	return nil
+}
