@@ -20,6 +20,8 @@ aws ecs create-cluster --cluster-name MyCluster >"$work/out"
 step "the README's blocks"
 sed -n '/^## A service$/,/^## /p' "$readme" | sed -n '/^```sh$/,/^```$/p' | sed '/^```/d' >"$work/blocks.sh"
 [ -s "$work/blocks.sh" ] || die "the README has no section about services"
+# For an old aws, ashore env defines a function; the blocks' shell needs it too.
+if declare -F aws >/dev/null; then export -f aws; fi
 mkdir "$work/bin"
 ln -s "$ashore" "$work/bin/ashore"
 (cd "$work" && bash -euo pipefail -x blocks.sh) || die "a block of the README"
