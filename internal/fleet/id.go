@@ -29,6 +29,11 @@ func DerivedID(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))[:IDLength]
 }
 
+// UUID gives an id the form of a UUID, which containers' and events' ids have.
+func UUID(id string) string {
+	return id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:]
+}
+
 // IsID says whether s has the form of a task's or container instance's id.
 func IsID(s string) bool {
 	return len(s) == IDLength && strings.Trim(s, "0123456789abcdef") == ""

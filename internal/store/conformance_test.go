@@ -84,6 +84,7 @@ func TestConformance(t *testing.T) {
 		{"compaction", conformCompaction},
 		{"backup", conformBackup},
 		{"election", conformElection},
+		{"campaign", conformCampaign},
 	}
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -77,6 +78,43 @@ func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Co
 			return err
 		}
 		snap = a.Next
+	}
+}
+
+// Between two terms of a Campaign: after a deposition it stands again at once,
+// after a failure it waits, longer from one to the next.
+const (
+	standAgain = 20 * time.Millisecond
+	firstRest  = time.Second
+	longRest   = time.Minute
+)
+
+// Campaign leads under a name whenever it can, until ctx or the store ends: it
+// returns why. Where f fails its error is logged and another server may lead.
+func (s *Store) Campaign(ctx context.Context, name, server string, f func(context.Context, *Term) error) error {
+	failed := firstRest
+	for {
+		var began time.Time
+		err := s.Lead(ctx, name, server, func(ctx context.Context, t *Term) error {
+			began = time.Now()
+			return f(ctx, t)
+		})
+		rest := standAgain
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case s.ctx.Err() != nil:
+			return s.Err()
+		case err != nil && !errors.Is(err, ErrDeposed):
+			if time.Since(began) > longRest {
+				failed = firstRest
+			}
+			s.log.Warn("store: a leader has failed", "name", name, "err", err, "retry_in", failed)
+			rest, failed = failed, min(2*failed, longRest)
+		}
+		if err := pause(ctx, rest/2+rand.N(rest)); err != nil {
+			return err
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package ecs
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,20 +21,10 @@ import (
 
 // provision leads, or waits to, until ctx or the store ends.
 func (s *Service) provision(ctx context.Context) error {
-	for {
-		err := s.store.Lead(ctx, "provisioner", s.server, s.watchForRoom)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case s.store.Err() != nil:
-			return s.store.Err()
-		case err != nil && !errors.Is(err, store.ErrDeposed):
-			s.log.Warn("provisioner", "err", err)
-		}
-		if pause(ctx, time.Second) != nil {
-			return nil
-		}
+	if err := s.store.Campaign(ctx, "provisioner", s.server, s.watchForRoom); ctx.Err() == nil {
+		return err
 	}
+	return nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

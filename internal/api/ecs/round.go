@@ -221,7 +221,7 @@ func containers(d *fleet.TaskDefinition, task string) []fleet.TaskContainer {
 	var out []fleet.TaskContainer
 	for i := range d.Definition.ContainerDefinitions {
 		name := aws.ToString(d.Definition.ContainerDefinitions[i].Name)
-		out = append(out, fleet.TaskContainer{Name: name, ID: uuid(fleet.DerivedID(task, name))})
+		out = append(out, fleet.TaskContainer{Name: name, ID: fleet.UUID(fleet.DerivedID(task, name))})
 	}
 	return out
 }
@@ -469,9 +469,4 @@ func (r *round) release(o *order, taken []placed) {
 		}
 	}
 	o.chosen, o.failures = nil, nil
-}
-
-// uuid gives 32 hex digits the form of a UUID, which containers' ids have.
-func uuid(hex string) string {
-	return hex[:8] + "-" + hex[8:12] + "-" + hex[12:16] + "-" + hex[16:20] + "-" + hex[20:]
 }

@@ -142,22 +142,7 @@ func (r *Reaper) Run(ctx context.Context) error {
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
 	}
-	for {
-		err := r.Store.Lead(ctx, "reaper", r.Server, r.lead)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case r.Store.Err() != nil:
-			return r.Store.Err()
-		case errors.Is(err, store.ErrDeposed):
-			continue // to wait for the next vacancy, with the others
-		case err != nil:
-			r.Log.Warn("reaper", "err", err)
-		}
-		if err := r.rest(ctx); err != nil {
-			return err
-		}
-	}
+	return r.Store.Campaign(ctx, "reaper", r.Server, r.lead)
 }
 
 func (r *Reaper) lead(ctx context.Context, term *store.Term) error {

@@ -35,7 +35,7 @@ func Tell(tx *store.Tx, s *fleet.Service, state *fleet.ServiceState, now time.Ti
 		n := state.Events
 		id := fleet.DerivedID("event", s.Cluster, s.Name, s.ID, fmt.Sprint(n))
 		err := store.Create(tx, store.ServiceEventKey(s.Cluster, s.Name, n), &fleet.ServiceEvent{
-			Number: n, ID: uuid(id), At: now, Message: e.Message, Type: e.Type, Name: e.Name,
+			Number: n, ID: fleet.UUID(id), At: now, Message: e.Message, Type: e.Type, Name: e.Name,
 		})
 		if err != nil {
 			return err
@@ -50,9 +50,4 @@ func Tell(tx *store.Tx, s *fleet.Service, state *fleet.ServiceState, now time.Ti
 		}
 	}
 	return nil
-}
-
-// uuid gives 32 hex digits the form of a UUID.
-func uuid(hex string) string {
-	return hex[:8] + "-" + hex[8:12] + "-" + hex[12:16] + "-" + hex[16:20] + "-" + hex[20:]
 }

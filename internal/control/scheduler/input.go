@@ -199,7 +199,8 @@ func (l *leader) addTask(v *view, t *fleet.TaskState) {
 		out.StopCode, out.StartedAt, out.StoppedAt = t.Report.StopCode, t.Report.StartedAt, t.Report.StoppedAt
 	}
 	if t.Health != nil {
-		out.Health = v.health(t)
+		def, _ := v.snap.TaskDefinition(t.Family, t.Revision)
+		out.Health = t.HealthStatus(def)
 	}
 	if t.Amendment != nil {
 		out.ProtectedUntil = t.Amendment.ProtectedUntil
@@ -212,38 +213,6 @@ func (l *leader) addTask(v *view, t *fleet.TaskState) {
 		}
 	}
 	v.in.Tasks = append(v.in.Tasks, out)
-}
-
-// health is a task's, by its essential containers that have health checks:
-// UNHEALTHY where one is, HEALTHY where all are.
-func (v *view) health(t *fleet.TaskState) types.HealthStatus {
-	def, _ := v.snap.TaskDefinition(t.Family, t.Revision)
-	if def == nil {
-		return types.HealthStatusUnknown
-	}
-	status := types.HealthStatus("")
-	for i := range def.Definition.ContainerDefinitions {
-		c := &def.Definition.ContainerDefinitions[i]
-		if c.HealthCheck == nil || !aws.ToBool(c.Essential) {
-			continue
-		}
-		is := types.HealthStatusUnknown
-		for j := range t.Health.Containers {
-			if h := &t.Health.Containers[j]; h.Name == aws.ToString(c.Name) {
-				is = h.Status
-			}
-		}
-		switch {
-		case is == types.HealthStatusUnhealthy:
-			return is
-		case status == "" || is != types.HealthStatusHealthy:
-			status = is
-		}
-	}
-	if status == "" {
-		return types.HealthStatusUnknown
-	}
-	return status
 }
 
 // host is a host's condition as the service sees it: how long it may be out of

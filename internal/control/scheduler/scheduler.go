@@ -17,9 +17,7 @@ package scheduler
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
@@ -80,9 +78,6 @@ type Launched struct {
 	Stale   bool // the decision's grounds have changed; nothing was done
 }
 
-// rest is how long a scheduler waits that could not lead on.
-const rest = time.Second
-
 // Run keeps services until ctx or the store ends.
 func (s *Scheduler) Run(ctx context.Context) error {
 	if s.Now == nil {
@@ -91,22 +86,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	if s.Log == nil {
 		s.Log = slog.New(slog.DiscardHandler)
 	}
-	for {
-		err := s.Store.Lead(ctx, "scheduler", s.Server, func(ctx context.Context, term *store.Term) error {
-			return newLeader(s, term).lead(ctx)
-		})
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case s.Store.Err() != nil:
-			return s.Store.Err()
-		case err != nil && !errors.Is(err, store.ErrDeposed):
-			s.Log.Warn("scheduler", "err", err)
-		}
-		if err := pause(ctx, rest/2+rand.N(rest)); err != nil {
-			return err
-		}
-	}
+	return s.Store.Campaign(ctx, "scheduler", s.Server, func(ctx context.Context, term *store.Term) error {
+		return newLeader(s, term).lead(ctx)
+	})
 }
 
 func pause(ctx context.Context, d time.Duration) error {
