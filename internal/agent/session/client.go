@@ -78,6 +78,7 @@ type client struct {
 func newClient(servers []string, region, version string, creds func() (Credentials, error), tr http.RoundTripper) *client {
 	if tr == nil {
 		own := http.DefaultTransport.(*http.Transport).Clone()
+		own.DialContext = dialer.DialContext
 		own.MaxIdleConnsPerHost = 16
 		tr = own
 	}

@@ -26,14 +26,6 @@ func (s *Service) instanceOut(snap *store.Snapshot, i *fleet.Instance, fields in
 	return describe.Instance(s.site, v, describe.InstanceFields{Tags: fields.tags, Health: fields.health})
 }
 
-// text is nil for an empty string: ECS leaves such members out.
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
 func when(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -20,7 +20,6 @@ type world struct {
 	start time.Time
 	// retired deployments stay here, for their revisions
 	serial  map[string]int64
-	rounds  int
 	out     io.Writer
 	checked func(before *Input, out *Output) // of each step, before it is kept
 }
@@ -29,7 +28,6 @@ type machine struct {
 	name, zone string
 	slots      int // tasks that it holds
 	condition  Condition
-	gone       bool // from the cluster, once lost
 }
 
 func newWorld(out io.Writer) *world {
