@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/ashore/ashore/internal/awsprofile"
-	"github.com/ashore/ashore/internal/local"
 	"github.com/ashore/ashore/internal/shellenv"
 )
 
@@ -20,11 +19,7 @@ func (configureCommand) Example() string {
 }
 
 func (c *configureCommand) Run(ctx context.Context, t *terminal) error {
-	l, err := c.layout()
-	if err != nil {
-		return err
-	}
-	a, err := local.ReadAdmin(l)
+	a, err := c.admin()
 	if err != nil {
 		return err
 	}

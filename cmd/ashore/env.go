@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/ashore/ashore/internal/local"
 	"github.com/ashore/ashore/internal/shellenv"
 )
 
@@ -27,11 +26,7 @@ func (e *envCommand) Run(ctx context.Context, t *terminal) error {
 		t.printf("%s", text)
 		return nil
 	}
-	l, err := e.layout()
-	if err != nil {
-		return err
-	}
-	a, err := local.ReadAdmin(l)
+	a, err := e.admin()
 	if err != nil {
 		return err
 	}

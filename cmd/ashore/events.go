@@ -12,7 +12,6 @@ import (
 
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/hint"
-	"github.com/ashore/ashore/internal/local"
 )
 
 // eventsCommand prints events: a line each for people, or EventBridge's JSON.
@@ -38,11 +37,7 @@ var detailTypes = map[string]string{
 }
 
 func (e *eventsCommand) Run(ctx context.Context, t *terminal) error {
-	l, err := e.layout()
-	if err != nil {
-		return err
-	}
-	a, err := local.ReadAdmin(l)
+	a, err := e.admin()
 	if err != nil {
 		return err
 	}

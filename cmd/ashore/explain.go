@@ -7,7 +7,6 @@ import (
 
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/hint"
-	"github.com/ashore/ashore/internal/local"
 )
 
 type explainCommand struct {
@@ -25,11 +24,7 @@ func (explainCommand) Example() string {
 }
 
 func (e *explainCommand) Run(ctx context.Context, t *terminal) error {
-	l, err := e.layout()
-	if err != nil {
-		return err
-	}
-	a, err := local.ReadAdmin(l)
+	a, err := e.admin()
 	if err != nil {
 		return err
 	}

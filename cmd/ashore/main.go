@@ -54,6 +54,15 @@ func (d dataDir) layout() (local.Layout, error) {
 	return local.NewLayout(e, d.DataDir)
 }
 
+// admin is the key of the installation's administrator, with where it serves.
+func (d dataDir) admin() (local.Admin, error) {
+	l, err := d.layout()
+	if err != nil {
+		return local.Admin{}, err
+	}
+	return local.ReadAdmin(l)
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
