@@ -210,6 +210,9 @@ func TestLostHost(t *testing.T) {
 	}
 	lost := w.hosts[0]
 	here := lost.Machine().Running()
+	if here != 4 {
+		t.Errorf("%d containers run on the first host, not 2 of each service", here)
+	}
 	if err := lost.Stop(); err != nil {
 		t.Fatal(err)
 	}

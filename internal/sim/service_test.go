@@ -163,12 +163,17 @@ func TestServiceLife(t *testing.T) {
 		t.Errorf("events:\n%s", story(&s))
 	}
 	w.startedOnce(20)
+	for _, h := range w.hosts {
+		if got := h.Machine().Running(); got != 5 {
+			t.Errorf("%s has %d of 20 tasks, not a fourth: a service without strategies spreads", h.cfg.Name, got)
+		}
+	}
 	for range 3 {
 		if !w.hosts[0].Machine().kill(t) {
 			t.Fatal("nothing runs on the first host")
 		}
 	}
-	w.until("s", "what died is replaced", func(s *types.Service) bool { return steady(s) && len(w.tasksOf("s")) == 20 })
+	w.until("s", "what died is replaced", func(s *types.Service) bool { return w.starts() == 23 && steady(s) && len(w.tasksOf("s")) == 20 })
 	w.startedOnce(23)
 	w.update("s", desired(30))
 	w.steady("s")

@@ -282,6 +282,15 @@ func (w *world) startedOnce(want int) {
 	}
 }
 
+// starts counts the containers that were started.
+func (w *world) starts() int {
+	n := 0
+	for _, h := range w.hosts {
+		n += len(h.Machine().Starts())
+	}
+	return n
+}
+
 // account compares an agent's own account of its tasks with what its machine
 // has. Every task that the agent holds and that has not ended counts: the server
 // may give away what an ended one had only once the agent has said so.

@@ -73,10 +73,13 @@ func normalStrategies(in []types.PlacementStrategy) []types.PlacementStrategy {
 	return out
 }
 
-// defaultStrategies are those of a service that names none: ECS spreads it over
-// the availability zones. Hosts without one count as a zone together.
+// defaultStrategies are those of a service that names none: ECS's scheduler
+// prefers the zone with the fewest of its tasks, and there the container instance
+// with the fewest (API reference, UpdateService). Hosts without a zone count as
+// one together.
 var defaultStrategies = []types.PlacementStrategy{
 	{Type: types.PlacementStrategyTypeSpread, Field: aws.String(attributePrefix + "ecs.availability-zone")},
+	{Type: types.PlacementStrategyTypeSpread, Field: aws.String("instanceId")},
 }
 
 // validPlacement checks the placement constraints and strategies of a service.
