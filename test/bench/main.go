@@ -43,7 +43,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "bursts of each kind")
 	reads := flag.Bool("reads", false, "measure every list and describe operation on a store of full size instead")
 	times := flag.Int("times", 500, "how often to call each, with -reads")
-	profiles := flag.String("profiles", "", "a folder for CPU profiles: of what is over the budget, with -reads; of server and fleet under the burst, with -scale")
+	profiles := flag.String("profiles", "", "a folder for CPU profiles: of what is over the budget, with -reads; of server and fleet under the burst and the rollout, with -scale")
 	records := flag.String("records", "", "a folder to keep the store of full size in, or to find it, with -reads; its path must be short")
 	scale := flag.Bool("scale", false, "measure a server and a fleet of simulated hosts, as processes of their own, instead")
 	so := scaleOptions{}

@@ -32,7 +32,7 @@ type scaleOptions struct {
 	lose     int // hosts
 	churn    time.Duration
 	plot     string // file
-	profiles string // folder for CPU profiles of both processes under the burst
+	profiles string // folder for CPU profiles of both processes under the burst and the rollout
 }
 
 // scaleParts are what can be measured, in their order.

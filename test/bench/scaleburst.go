@@ -33,20 +33,13 @@ func (m *scaleRun) burst(ctx context.Context) error {
 	watcher := client.New(admin)
 	defer watcher.Close()
 	probes, stopProbes := m.probe(ctx, watcher)
-	var profiling errgroup.Group
-	if m.profiles != "" {
-		if err := os.MkdirAll(m.profiles, 0o755); err != nil {
-			return err
-		}
-		for name, p := range map[string]*process{"server": m.server, "fleet": m.fleet} {
-			profiling.Go(func() error {
-				return p.profile(ctx, filepath.Join(m.profiles, fmt.Sprintf("%s-%d.pprof", name, m.hosts)), 5)
-			})
-		}
+	profiled, err := m.profiling(ctx, "burst", 5)
+	if err != nil {
+		return err
 	}
 	u, took, err := m.spent(func() error { return m.runAndSee(ctx, watcher.ECS, m.tasks) })
 	calls := stopProbes()
-	if err := errors.Join(err, profiling.Wait(), probes.Wait()); err != nil {
+	if err := errors.Join(err, profiled(), probes.Wait()); err != nil {
 		return err
 	}
 	rate := float64(m.tasks) / took.Seconds()
@@ -58,6 +51,24 @@ func (m *scaleRun) burst(ctx context.Context) error {
 		m.out.add(result{What: c.name + " meanwhile, p99", Unit: "ms", Value: ms(c.took.at(99)), Budget: "under 20 ms", Met: met(c.took.at(99) < 20*time.Millisecond)})
 	}
 	return m.memories(ctx, fmt.Sprintf("%d tasks", m.tasks))
+}
+
+// profiling takes CPU profiles of both processes for some seconds, where they are
+// wanted, until done.
+func (m *scaleRun) profiling(ctx context.Context, part string, seconds int) (done func() error, err error) {
+	if m.profiles == "" {
+		return func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(m.profiles, 0o755); err != nil {
+		return nil, err
+	}
+	var g errgroup.Group
+	for name, p := range map[string]*process{"server": m.server, "fleet": m.fleet} {
+		g.Go(func() error {
+			return p.profile(ctx, filepath.Join(m.profiles, fmt.Sprintf("%s-%s-%d.pprof", name, part, m.hosts)), seconds)
+		})
+	}
+	return g.Wait, nil
 }
 
 // runAndSee starts tasks and returns when every one was seen RUNNING.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"text/tabwriter"
@@ -74,7 +75,12 @@ func (m *scaleRun) steady(ctx context.Context) error {
 }
 
 // rollout makes a service of many tasks and replaces all of them.
-func (m *scaleRun) rollout(ctx context.Context) error {
+func (m *scaleRun) rollout(ctx context.Context) (err error) {
+	profiled, err := m.profiling(ctx, "rollout", 7)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, profiled()) }()
 	u, took, err := m.spent(func() error { _, err := m.deploy(ctx); return err })
 	if err != nil {
 		return err
