@@ -11,6 +11,7 @@ import (
 	"github.com/ashore/ashore/internal/agent"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/version"
 )
 
@@ -66,7 +67,7 @@ func sayWhenConnected(ctx context.Context, l local.Layout, claim *local.Claim) e
 		if s, err := agentState(ctx, l); err == nil && s.Connected {
 			return claim.Say(local.Process{Version: version.Number, Ready: true, Endpoint: s.Server})
 		}
-		if sleep(ctx, wait) != nil {
+		if pace.Sleep(ctx, wait) != nil {
 			return nil // ended before it was ever connected; Run says why
 		}
 	}

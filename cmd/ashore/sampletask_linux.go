@@ -15,6 +15,7 @@ import (
 
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/sample"
 	"github.com/ashore/ashore/internal/sample/image"
 )
@@ -166,20 +167,9 @@ func awaitRunning(ctx context.Context, api *client.Client, cluster, arn string) 
 			}
 			return task, fmt.Errorf("the sample task stopped: %s", reason)
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return task, err
+		if pace.Sleep(ctx, wait) != nil {
+			return task, context.Cause(ctx)
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
@@ -205,7 +195,7 @@ func fetchPage(ctx context.Context, url string) (string, error) {
 		if err == nil {
 			return page, nil
 		}
-		if sleep(ctx, 20*time.Millisecond) != nil {
+		if pace.Sleep(ctx, 20*time.Millisecond) != nil {
 			return "", fmt.Errorf("the sample's page: %w", err)
 		}
 	}
@@ -248,8 +238,8 @@ func stopTasks(ctx context.Context, api *client.Client, cluster string, arns []s
 			if aws.ToString(task.LastStatus) == "STOPPED" {
 				break
 			}
-			if err := sleep(ctx, wait); err != nil {
-				return fmt.Errorf("the task %s is still %s: %w", lastPart(arn), aws.ToString(task.LastStatus), err)
+			if pace.Sleep(ctx, wait) != nil {
+				return fmt.Errorf("the task %s is still %s: %w", lastPart(arn), aws.ToString(task.LastStatus), context.Cause(ctx))
 			}
 		}
 	}

@@ -35,6 +35,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/agent/runtime/docker"
 	"github.com/ashore/ashore/internal/agent/session"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // Agent is one host's agent.
@@ -120,10 +121,8 @@ func reach(ctx context.Context, rt runtime.Runtime, log *slog.Logger) (runtime.I
 			return info, ctx.Err()
 		}
 		log.Warn("container engine does not answer, waiting for it", "err", err)
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
-			return info, ctx.Err()
+		if err := pace.Sleep(ctx, delay); err != nil {
+			return info, err
 		}
 	}
 }

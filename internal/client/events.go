@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"time"
+
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // EventsInput says which events are wanted; see StreamEvents of the API.
@@ -46,10 +47,10 @@ const (
 // not follow. A connection that ends is replaced by one that goes on where it
 // ended; note hears of it. A refusal ends it all.
 func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine) error, note func(error)) error {
-	wait := 100 * time.Millisecond
+	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
 	for {
 		ended, err := c.events(ctx, &in, func(l EventLine) error {
-			wait = 100 * time.Millisecond
+			wait.Reset()
 			if err := each(l); err != nil {
 				return &consumerError{err}
 			}
@@ -70,12 +71,9 @@ func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine
 		case err != nil:
 			note(err)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(wait/2 + rand.N(wait)):
+		if err := pace.Sleep(ctx, pace.About(wait.Next())); err != nil {
+			return err
 		}
-		wait = min(2*wait, maxBackoff)
 	}
 }
 

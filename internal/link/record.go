@@ -2,12 +2,12 @@ package link
 
 import (
 	"context"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
 	"golang.org/x/sync/errgroup"
 )
@@ -82,7 +82,7 @@ func (r *recorder) run() {
 			r.poke()
 		case err != nil:
 			r.s.cfg.Log.Warn("link: session records lag behind", "err", err, "retry_in", delay)
-			if !r.pause(delay) {
+			if pace.Sleep(r.s.ctx, pace.About(delay)) != nil {
 				return
 			}
 			delay = min(2*delay, most)
@@ -91,7 +91,7 @@ func (r *recorder) run() {
 			delay = first
 			// Where no record could be written, as for instances that are no
 			// more, there is no new lease either and the old one stays lost.
-			if !r.pause(first) {
+			if pace.Sleep(r.s.ctx, pace.About(first)) != nil {
 				return
 			}
 		default:
@@ -113,18 +113,6 @@ func (r *recorder) write(all bool) error {
 		ctx = short
 	}
 	return r.pass(ctx)
-}
-
-// pause waits about d and tells whether the server still serves.
-func (r *recorder) pause(d time.Duration) bool {
-	t := time.NewTimer(d/2 + rand.N(d))
-	defer t.Stop()
-	select {
-	case <-r.s.ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // all marks the record of every session to be written again.

@@ -12,6 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/coder/websocket"
 	"github.com/google/uuid"
@@ -261,7 +262,7 @@ func (x *session) work(ctx context.Context) {
 		}
 		if err := c.do(ctx); err != nil {
 			x.log.Warn("link: not done yet", "what", c.what, "err", err, "retry_in", c.wait)
-			c.due = time.Now().Add(c.wait/2 + rand.N(c.wait))
+			c.due = time.Now().Add(pace.About(c.wait))
 			c.wait = min(2*c.wait, time.Minute)
 			left = append(left, c)
 		}

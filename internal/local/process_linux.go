@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // Process is what a running server or agent says of itself in its pid file.
@@ -110,8 +112,8 @@ func AwaitReady(ctx context.Context, path string, limit time.Duration) (Process,
 		case p.Ready:
 			return p, nil
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			return p, err
+		if pace.Sleep(ctx, 20*time.Millisecond) != nil {
+			return p, context.Cause(ctx)
 		}
 	}
 }
@@ -141,8 +143,8 @@ func Stop(ctx context.Context, path string, grace time.Duration) (stopped bool, 
 		if time.Now().After(deadline.Add(10 * time.Second)) {
 			return stopped, fmt.Errorf("process %d still holds %s", p.PID, path)
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
-			return stopped, err
+		if pace.Sleep(ctx, 20*time.Millisecond) != nil {
+			return stopped, context.Cause(ctx)
 		}
 	}
 }
@@ -167,15 +169,4 @@ func holds(pid int, path string) bool {
 		}
 	}
 	return false
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/ashore/ashore/internal/pace"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -284,7 +285,7 @@ func (s *Store) insist(op clientv3.Op) (r *clientv3.TxnResponse, again bool, err
 			return nil, again, err
 		}
 		s.log.Debug("store: etcd has not answered, asking again", "err", err)
-		if err := pause(s.ctx, 20*time.Millisecond+rand.N(50*time.Millisecond)); err != nil {
+		if err := pace.Sleep(s.ctx, 20*time.Millisecond+rand.N(50*time.Millisecond)); err != nil {
 			return nil, again, err
 		}
 	}

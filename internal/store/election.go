@@ -3,11 +3,11 @@ package store
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -66,7 +66,7 @@ func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Co
 				return s.Err()
 			default:
 				s.log.Warn("store: election", "name", name, "err", err)
-				if err := pause(ctx, s.cfg.LeaseTTL/4); err != nil {
+				if err := pace.Sleep(ctx, s.cfg.LeaseTTL/4); err != nil {
 					return err
 				}
 				snap = s.Snapshot()
@@ -112,7 +112,7 @@ func (s *Store) Campaign(ctx context.Context, name, server string, f func(contex
 			s.log.Warn("store: a leader has failed", "name", name, "err", err, "retry_in", failed)
 			rest, failed = failed, min(2*failed, longRest)
 		}
-		if err := pause(ctx, rest/2+rand.N(rest)); err != nil {
+		if err := pace.Sleep(ctx, pace.About(rest)); err != nil {
 			return err
 		}
 	}

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ashore/ashore/internal/pace"
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -127,7 +127,7 @@ func (s *Store) follow() {
 		if time.Since(began) > time.Minute {
 			delay = 10 * time.Millisecond
 		}
-		if pause(s.ctx, delay/2+rand.N(delay)) != nil {
+		if pace.Sleep(s.ctx, pace.About(delay)) != nil {
 			return
 		}
 		delay = min(2*delay, 2*time.Second)

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
+	"github.com/ashore/ashore/internal/pace"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -67,13 +67,13 @@ func (s *Store) maintain() {
 			s.log.Warn("store: looking after etcd", "err", err)
 		}
 		last = now
-		t := time.NewTimer(s.cfg.MaintainEvery/2 + rand.N(s.cfg.MaintainEvery))
+		t := time.NewTimer(pace.About(s.cfg.MaintainEvery))
 		select {
 		case <-t.C:
 		case <-s.refused:
 			t.Stop()
 			// Not in a loop where what frees space does not help.
-			if pause(s.ctx, min(time.Second, s.cfg.MaintainEvery)) != nil {
+			if pace.Sleep(s.ctx, min(time.Second, s.cfg.MaintainEvery)) != nil {
 				return
 			}
 		case <-s.ctx.Done():

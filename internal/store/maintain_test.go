@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // TestQuota fills an embedded etcd up with history: writes are refused with a
@@ -41,13 +42,13 @@ func TestQuota(t *testing.T) {
 		if !errors.Is(err, ErrFull) {
 			t.Fatal(err)
 		}
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := pace.Sleep(ctx, 20*time.Millisecond); err != nil {
 			t.Fatal("it did not recover: ", err)
 		}
 		err = write(n)
 	}
 	for sp := s.Space(); len(s.Warnings()) > 0 || sp.Quota != 16<<20 || sp.File > 4<<20; sp = s.Space() {
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if err := pace.Sleep(ctx, 10*time.Millisecond); err != nil {
 			t.Fatalf("recovered, but %+v, %v", sp, s.Warnings())
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/pace"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -249,24 +250,13 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		// Where the snapshot hasn't moved, the conflict is with what the watch
 		// has yet to show.
 		if try > 2 || s.Snapshot().rev == snap.rev {
-			d := time.Millisecond + time.Duration(rand.Int64N(int64(min(try+1, 20))*int64(time.Millisecond)))
-			if err := pause(ctx, d); err != nil {
+			d := time.Millisecond + rand.N(time.Duration(min(try+1, 20))*time.Millisecond)
+			if err := pace.Sleep(ctx, d); err != nil {
 				return err
 			}
 		}
 	}
 	return ErrConflict
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // wait returns once the snapshot shows revision rev.

@@ -429,16 +429,6 @@ func (e *Engine) Close() {
 	e.lateCancel()
 }
 
-// sleep waits, and tells whether the engine still works then.
-func (e *Engine) sleep(d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-e.ctx.Done():
-		return false
-	}
-}
-
 func (e *Engine) closing() bool { return e.ctx.Err() != nil }
 
 func failure(name string, err error) *Failure {

@@ -3,13 +3,13 @@ package engine
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/cgroup"
 	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // perform sets an action off.
@@ -215,7 +215,7 @@ func (e *Engine) stop(h *held, name string) {
 			return
 		}
 		e.log.Error("container could not be stopped, trying again", "task", h.task.Payload.Arn, "container", name, "err", failure(CannotStop, errOr(err, "it still runs")))
-		if !e.sleep(delay) {
+		if pace.Sleep(e.ctx, delay) != nil {
 			return
 		}
 	}
@@ -232,7 +232,7 @@ func errOr(err error, text string) error {
 func (e *Engine) ensureStopped(id string) {
 	for delay := time.Second; ; delay = min(2*delay, time.Minute) {
 		err := e.cfg.Runtime.Stop(e.ctx, id, e.cfg.StopTimeout)
-		if err == nil || errors.Is(err, runtime.ErrNotFound) || !e.sleep(delay) {
+		if err == nil || errors.Is(err, runtime.ErrNotFound) || pace.Sleep(e.ctx, delay) != nil {
 			return
 		}
 	}
@@ -260,7 +260,7 @@ func (e *Engine) call(limit time.Duration, class int, state string, fn func(cont
 			return err
 		}
 		e.log.Warn("engine unreachable, trying again", "err", err)
-		if !e.sleep(time.Duration(float64(delay) * (0.8 + 0.4*rand.Float64()))) {
+		if pace.Sleep(e.ctx, pace.Nearly(delay)) != nil {
 			return err
 		}
 	}

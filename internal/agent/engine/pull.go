@@ -9,6 +9,7 @@ import (
 
 	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // PullBehavior is ECS_IMAGE_PULL_BEHAVIOR.
@@ -106,9 +107,7 @@ func (e *Engine) pull(ctx context.Context, ref string, limit time.Duration, once
 		if once || try == pullTries || ctx.Err() != nil || final(err) {
 			return err
 		}
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
+		if pace.Sleep(ctx, delay) != nil {
 			return err
 		}
 		delay = min(2*delay, pullDelayMax)

@@ -2,11 +2,11 @@ package engine
 
 import (
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // feed lets a goroutine follow one container's events.
@@ -116,7 +116,7 @@ func (e *Engine) follow() {
 			delay = 50 * time.Millisecond
 		}
 		e.log.Warn("engine's events lost, subscribing again", "err", err)
-		if !e.sleep(time.Duration(float64(delay) * (0.8 + 0.4*rand.Float64()))) {
+		if pace.Sleep(e.ctx, pace.Nearly(delay)) != nil {
 			return
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // Waits after the server said that the instance is deregistered. The host may be
@@ -26,8 +27,8 @@ const (
 
 // runACS keeps the socket for orders up.
 func (s *Session) runACS(ctx context.Context) {
-	wait := backoff{min: 250 * time.Millisecond, max: backoffMax, factor: 1.5}
-	inactive := backoff{min: inactiveMin, max: inactiveMax, factor: 2}
+	wait := pace.Backoff{Min: 250 * time.Millisecond, Max: backoffMax, Factor: 1.5}
+	inactive := pace.Backoff{Min: inactiveMin, Max: inactiveMax}
 	failures := 0
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -39,9 +40,9 @@ func (s *Session) runACS(ctx context.Context) {
 		lived := time.Since(began)
 		if met {
 			failures = 0
-			inactive.reset()
+			inactive.Reset()
 			if lived >= stable {
-				wait.reset()
+				wait.Reset()
 			}
 		} else {
 			failures++
@@ -52,14 +53,14 @@ func (s *Session) runACS(ctx context.Context) {
 		var d time.Duration
 		switch {
 		case errors.Is(err, errInactive) || strings.Contains(errText(err), acs.InactiveInstanceException):
-			d = inactive.delay()
+			d = pace.Nearly(inactive.Next())
 		case met && atOnce(err, lived):
-			wait.reset()
+			wait.Reset()
 		default:
-			d = wait.delay()
+			d = pace.Nearly(wait.Next())
 		}
 		s.log.Warn("connection for orders lost", "err", err, "again", d.Round(time.Millisecond))
-		if !sleep(ctx, d) {
+		if pace.Sleep(ctx, d) != nil {
 			return
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -200,36 +199,6 @@ func (c *client) once(ctx context.Context, operation string, body []byte, out an
 		return fmt.Errorf("%s: answer: %w", operation, err)
 	}
 	return nil
-}
-
-// backoff grows from min by factor to max, with a jitter of a fifth.
-type backoff struct {
-	min, max time.Duration
-	factor   float64
-	next     time.Duration
-}
-
-func (b *backoff) reset() { b.next = 0 }
-
-func (b *backoff) delay() time.Duration {
-	if b.next == 0 {
-		b.next = b.min
-	}
-	d := b.next
-	b.next = min(time.Duration(float64(b.next)*b.factor), b.max)
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
-}
-
-// sleep waits, and tells whether the context still holds.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // seconds is a time as the API takes it: seconds with milliseconds.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // outbox delivers the engine's reports: each task's in their order, one at a
@@ -96,8 +97,8 @@ func (o *outbox) run(ctx context.Context) {
 
 // deliver empties one task's queue.
 func (o *outbox) deliver(ctx context.Context, arn string, slots chan struct{}) {
-	server := backoff{min: 50 * time.Millisecond, max: 30 * time.Second, factor: 2}
-	refused := backoff{min: time.Second, max: 30 * time.Second, factor: 1.3}
+	server := pace.Backoff{Min: 50 * time.Millisecond, Max: 30 * time.Second}
+	refused := pace.Backoff{Min: time.Second, Max: 30 * time.Second, Factor: 1.3}
 	for {
 		// The end of the queue and of the worker are seen together, so that
 		// no notice falls between.
@@ -123,8 +124,8 @@ func (o *outbox) deliver(ctx context.Context, arn string, slots chan struct{}) {
 		var api *APIError
 		switch {
 		case err == nil:
-			server.reset()
-			refused.reset()
+			server.Reset()
+			refused.Reset()
 			o.s.cfg.Engine.Delivered(arn, r.Seq)
 			continue
 		case ctx.Err() != nil:
@@ -134,9 +135,9 @@ func (o *outbox) deliver(ctx context.Context, arn string, slots chan struct{}) {
 			o.s.cfg.Engine.Delivered(arn, r.Seq)
 			continue
 		}
-		d := server.delay()
+		d := pace.Nearly(server.Next())
 		if api != nil && !api.retryable() {
-			d = refused.delay()
+			d = pace.Nearly(refused.Next())
 		}
 		o.s.log.Warn("report not delivered, trying again", "task", arn, "status", r.Status, "err", err, "in", d.Round(time.Millisecond))
 		timer := time.NewTimer(d)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/google/uuid"
 )
 
@@ -139,7 +140,7 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 	for k, v := range s.cfg.Host.Tags {
 		in.Tags = append(in.Tags, tag{k, v})
 	}
-	wait := backoff{min: 100 * time.Millisecond, max: 15 * time.Second, factor: 1.5}
+	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: 15 * time.Second, Factor: 1.5}
 	for {
 		var out struct {
 			ContainerInstance struct {
@@ -174,7 +175,7 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 				in.ContainerInstanceArn, in.ClientToken, in.Attributes = "", uuid.NewString(), s.cfg.Host.attributes(true)
 				continue
 			}
-			wait.max = time.Minute
+			wait.Max = time.Minute
 			if refused.Code == "ClusterNotFoundException" && clusterName(cluster) == "default" {
 				// As the stock agent does: the cluster of that name is made on demand.
 				if err := s.api.call(ctx, "CreateCluster", map[string]string{"clusterName": "default"}, nil); err != nil {
@@ -182,9 +183,9 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 				}
 			}
 		}
-		d := wait.delay()
+		d := pace.Nearly(wait.Next())
 		s.log.Warn("cannot register, trying again", "err", err, "in", d.Round(time.Millisecond))
-		if !sleep(ctx, d) {
+		if pace.Sleep(ctx, d) != nil {
 			return ctx.Err()
 		}
 	}

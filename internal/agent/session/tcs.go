@@ -15,12 +15,13 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // runTCS keeps the socket for telemetry up.
 func (s *Session) runTCS(ctx context.Context) {
-	wait := backoff{min: time.Second, max: time.Minute, factor: 2}
-	inactive := backoff{min: inactiveMin, max: inactiveMax, factor: 2}
+	wait := pace.Backoff{Min: time.Second, Max: time.Minute}
+	inactive := pace.Backoff{Min: inactiveMin, Max: inactiveMax}
 	t := &telemetry{s: s, last: map[string]sample{}, status: tcs.StatusInitializing, changed: time.Now()}
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -30,18 +31,18 @@ func (s *Session) runTCS(ctx context.Context) {
 		}
 		lived := time.Since(began)
 		if lived >= stable {
-			wait.reset()
+			wait.Reset()
 		}
 		var d time.Duration
 		switch {
 		case errors.Is(err, errInactive):
-			d = inactive.delay()
+			d = pace.Nearly(inactive.Next())
 		case met && atOnce(err, lived) && websocket.CloseStatus(err) == websocket.StatusNormalClosure:
 		default:
-			d = wait.delay()
+			d = pace.Nearly(wait.Next())
 		}
 		s.log.Debug("connection for telemetry lost", "err", err, "again", d.Round(time.Millisecond))
-		if !sleep(ctx, d) {
+		if pace.Sleep(ctx, d) != nil {
 			return
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/json11"
 	"github.com/ashore/ashore/internal/control/placement"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
@@ -25,17 +26,6 @@ func (s *Service) provision(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // watchForRoom is the leader's loop. It looks at the state, never at what the
@@ -60,7 +50,7 @@ func (s *Service) watchForRoom(ctx context.Context, term *store.Term) error {
 		// At most half of the time goes into looking in vain, however busy the
 		// cluster; what changes meanwhile comes as one.
 		if looked {
-			if err := pause(ctx, max(5*time.Millisecond, time.Since(start))); err != nil {
+			if err := pace.Sleep(ctx, max(5*time.Millisecond, time.Since(start))); err != nil {
 				return err
 			}
 		}

@@ -13,11 +13,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
 )
 
@@ -150,21 +150,9 @@ func (r *Reaper) lead(ctx context.Context, term *store.Term) error {
 		if err := r.Reap(ctx, term); err != nil {
 			return err
 		}
-		if err := r.rest(ctx); err != nil {
+		if err := pace.Sleep(ctx, pace.About(r.Every)); err != nil {
 			return err
 		}
-	}
-}
-
-// rest waits about as long as between two rounds.
-func (r *Reaper) rest(ctx context.Context) error {
-	t := time.NewTimer(r.Every/2 + rand.N(r.Every))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

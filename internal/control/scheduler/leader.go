@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashore/ashore/internal/control/liveness"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
 	"golang.org/x/sync/errgroup"
 )
@@ -107,7 +108,7 @@ func (l *leader) confirm(ctx context.Context, fresh chan<- confirmation) error {
 				return ctx.Err()
 			}
 		}
-		if err := pause(ctx, confirmEvery); err != nil {
+		if err := pace.Sleep(ctx, confirmEvery); err != nil {
 			return err
 		}
 	}

@@ -90,14 +90,3 @@ func (s *Scheduler) Run(ctx context.Context) error {
 		return newLeader(s, term).lead(ctx)
 	})
 }
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
