@@ -200,7 +200,7 @@ func TestASlowAgentDelaysNobody(t *testing.T) {
 			Name: aws.String("main"), Image: aws.String("i"), Command: []string{strings.Repeat("x", 1<<20)},
 		}},
 	}})
-	s := w.server("s1", st, func(c *Config) { c.WriteWait = 5 * time.Second })
+	s := w.server("s1", st, func(c *Config) { c.WriteWait = 15 * time.Second })
 	slow, quick := instance(t, st), instance(t, st)
 	connect(t, s, slow, manners{deaf: true})
 	b := connect(t, s, quick, manners{})

@@ -81,7 +81,7 @@ func TestRollingUpdateKeepsTheMinimum(t *testing.T) {
 	for i := range 2 {
 		w.family("f", need{cpu: 16, memory: 16})
 		w.update("s", revision(i+2))
-		w.until("s", "the rollout is under way", func(s *types.Service) bool { return len(s.Deployments) > 1 && s.Deployments[0].RunningCount > 0 })
+		w.until("s", "the rollout is under way", begun(i+2))
 		if err := w.servers[i].Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -296,7 +296,7 @@ func TestDeleteByForceAndCreateAgain(t *testing.T) {
 	w.create("s", "f:1", 10)
 	w.steady("s")
 	w.update("s", revision(2))
-	w.until("s", "the rollout is under way", func(s *types.Service) bool { return len(s.Deployments) > 1 && s.Deployments[0].RunningCount > 0 })
+	w.until("s", "the rollout is under way", begun(2))
 	if _, err := w.ecs(0).DeleteService(t.Context(), &ecs.DeleteServiceInput{Cluster: aws.String(cluster), Service: aws.String("s"), Force: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}

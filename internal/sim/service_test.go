@@ -98,6 +98,15 @@ func (w *world) steady(name string) types.Service {
 	return w.until(name, "the service is steady", steady)
 }
 
+// begun says whether the first task of a revision runs; it holds from then on, so
+// that who looks late sees it too.
+func begun(revision int) func(*types.Service) bool {
+	return func(s *types.Service) bool {
+		d := &s.Deployments[0]
+		return strings.HasSuffix(aws.ToString(d.TaskDefinition), fmt.Sprint("/f:", revision)) && d.RunningCount > 0
+	}
+}
+
 func (w *world) tasksOf(service string) []types.Task {
 	w.t.Helper()
 	var arns []string
