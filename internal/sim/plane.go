@@ -78,11 +78,17 @@ func (s *Server) start(ctx context.Context) error {
 
 // Restart ends the server in good order and starts it anew at the same address.
 func (s *Server) Restart(ctx context.Context) error {
-	if err := s.end(); err != nil {
+	if err := s.Stop(); err != nil {
 		return err
 	}
-	return s.start(ctx)
+	return s.Resume(ctx)
 }
+
+// Stop ends the server in good order, until Resume.
+func (s *Server) Stop() error { return s.end() }
+
+// Resume starts a stopped server anew at the same address.
+func (s *Server) Resume(ctx context.Context) error { return s.start(ctx) }
 
 func (s *Server) end() error {
 	if s.srv == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -34,6 +35,7 @@ type world struct {
 	servers []*Server
 	clients []*client.Client
 	hosts   []*Host
+	gates   []*Gate // of the hosts, where there are gates
 	etcd    *etcdtest.Etcd
 	log     *slog.Logger
 }
@@ -43,6 +45,7 @@ type size struct {
 	cpus           int
 	memory         int64 // MiB
 	journal        bool
+	gates          bool // before each host
 	faults         Faults
 }
 
@@ -91,6 +94,14 @@ func newWorld(t *testing.T, n size) *world {
 
 func (w *world) host(i int, n size, log *slog.Logger) *Host {
 	w.t.Helper()
+	h := w.hostIn(cluster, i, n, log)
+	w.hosts = append(w.hosts, h)
+	return h
+}
+
+// hostIn starts a host of some cluster. It is none of w.hosts.
+func (w *world) hostIn(cluster string, i int, n size, log *slog.Logger) *Host {
+	w.t.Helper()
 	name := fmt.Sprintf("sim-%04d", i)
 	key, err := w.clients[i%len(w.clients)].CreateHostCredentials(w.t.Context(), name)
 	if err != nil {
@@ -102,17 +113,23 @@ func (w *world) host(i int, n size, log *slog.Logger) *Host {
 	}
 	f := n.faults
 	f.Seed = w.seed + uint64(i)
-	h := NewHost(HostConfig{
+	cfg := HostConfig{
 		Name: name, Dir: dir, Servers: URLs(i, w.servers...), Installation: w.servers[0].Installation(),
 		Credentials: key, Cluster: cluster, Machine: NewMachine(n.cpus, n.memory, f), Journal: n.journal, Log: log,
-	})
+	}
+	if n.gates {
+		base := http.DefaultTransport.(*http.Transport).Clone()
+		w.t.Cleanup(base.CloseIdleConnections)
+		g := NewGate(base)
+		cfg.Transport, w.gates = g, append(w.gates, g)
+	}
+	h := NewHost(cfg)
 	h.Start()
 	w.t.Cleanup(func() {
 		if err := h.Close(); err != nil {
 			w.t.Errorf("%s: %v", name, err)
 		}
 	})
-	w.hosts = append(w.hosts, h)
 	return h
 }
 
