@@ -2,15 +2,16 @@ package store
 
 import (
 	"errors"
-
-	"github.com/ashore/ashore/internal/fleet"
+	"strconv"
 )
 
 // applied tells which of this store's own transactions have taken effect: each
 // writes an id into the head, and the watch brings them all, in etcd's order. So
 // the fate of one whose answer was lost is known once the watch has come as far
-// as a later answer.
+// as a later answer. The id begins with the store's own: etcd's history tells of
+// every write who has made it.
 type applied struct {
+	sent     int64
 	expected map[string]int64 // id → revision, 0 while it has not been seen
 }
 
@@ -19,9 +20,10 @@ var errForgotten = errors.New("the answer was lost, and the history in between w
 
 // expect makes an id and begins to look for it.
 func (s *Store) expect() string {
-	id := fleet.NewID()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.applied.sent++
+	id := s.self + "." + strconv.FormatInt(s.applied.sent, 10)
 	if s.applied.expected == nil {
 		s.applied.expected = map[string]int64{}
 	}

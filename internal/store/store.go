@@ -45,6 +45,7 @@ type Store struct {
 	client *clientv3.Client // constant
 	cfg    Config           // constant
 	root   string           // constant: prefix of this site's records, with a slash
+	self   string           // constant: unique for each opened store
 	log    *slog.Logger
 
 	installation Installation // constant
@@ -134,6 +135,7 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 		client:       client,
 		cfg:          cfg,
 		root:         rootOf(cfg.Prefix, cfg.Site),
+		self:         fleet.NewID(),
 		log:          cfg.Log,
 		history:      history{more: make(chan struct{})},
 		commits:      make(chan *commit, 1024),

@@ -30,7 +30,10 @@ type caller struct {
 	turn    atomic.Int64
 	begun   atomic.Int64 // calls
 	done    atomic.Int64
+	told    int64 // of done, by tally
 	retried atomic.Int64
+	failed  atomic.Int64 // with their retry
+	silent  atomic.Int64 // first tries that were not answered, and may be carried out yet
 	slowest atomic.Int64 // ns, of calls with their retry
 }
 
@@ -61,9 +64,13 @@ func call[In, Out any](ctx context.Context, c *caller, name string, f func(*ecs.
 	out, err := f(c.apis[turn%servers], ctx, in)
 	if temporary(err) {
 		c.retried.Add(1)
+		if unanswered(err) {
+			c.silent.Add(1)
+		}
 		first, firstTook := err, time.Since(began)
 		out, err = f(c.apis[(turn+1)%servers], ctx, in)
 		if temporary(err) {
+			c.failed.Add(1)
 			err = fmt.Errorf("%s failed at server%d after %s (%v) and at server%d after %s: %w", name, turn%servers, firstTook.Round(time.Millisecond), first,
 				(turn+1)%servers, (time.Since(began) - firstTook).Round(time.Millisecond), err)
 		}
@@ -79,4 +86,28 @@ func call[In, Out any](ctx context.Context, c *caller, name string, f func(*ecs.
 func temporary(err error) bool {
 	var api smithy.APIError
 	return err != nil && (!errors.As(err, &api) || api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "ServerException" || api.ErrorCode() == "ServiceUnavailableException")
+}
+
+// unanswered tells an error after which the request may lie with a server that
+// is cut off or does not move, and may be carried out when it does.
+func unanswered(err error) bool {
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return false
+	}
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+// tally sums up what clients have met, and begins anew.
+func tally(clients []*caller) string {
+	var done, retried, failed, slowest int64
+	for _, c := range clients {
+		now := c.done.Load()
+		done, c.told = done+now-c.told, now
+		retried += c.retried.Swap(0)
+		failed += c.failed.Swap(0)
+		slowest = max(slowest, c.slowest.Swap(0))
+	}
+	return fmt.Sprintf("%d calls, %d of them tried twice, %d failed, slowest %s", done, retried, failed, time.Duration(slowest).Round(time.Millisecond))
 }

@@ -19,13 +19,17 @@ import (
 type ledger struct {
 	mu     sync.Mutex
 	starts map[string][]string // task → machines that started it
+	kept   map[string]bool     // tasks of services
 	wrong  []string
 }
 
-func (l *ledger) started(task, machine string) {
+func (l *ledger) started(task, family, machine string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.starts[task] = append(l.starts[task], machine)
+	if needs[family].service {
+		l.kept[task] = true
+	}
 }
 
 func (l *ledger) note(format string, args ...any) {
@@ -79,7 +83,7 @@ func (m *machine) Start(ctx context.Context, id string) error {
 	if err != nil || !known {
 		return err
 	}
-	m.ledger.started(spec.Labels[engine.LabelTask], m.name)
+	m.ledger.started(spec.Labels[engine.LabelTask], spec.Labels[engine.LabelFamily], m.name)
 	return m.audit(ctx)
 }
 

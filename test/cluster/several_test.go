@@ -16,12 +16,16 @@ var (
 	forFlag  = flag.Duration("cluster.for", 0, "how long faults go on, instead of one of each kind")
 )
 
-// controllers is how many things are led: provisioner, reaper.
-const controllers = 2
+// controllers is how many things are led: provisioner, reaper, scheduler.
+const controllers = 3
+
+// callers is how many clients run tasks; more look after services.
+const callers = 6
 
 // Whatever one process dies or is cut off from whom, under load: no call fails
 // that is tried once more, nothing is started twice or where it has no room,
-// controllers move on.
+// controllers move on and write nothing after their term, and services become
+// what they were last said to be.
 func TestKillsAndPartitions(t *testing.T) {
 	seed := *seedFlag
 	if seed == 0 {
@@ -29,24 +33,35 @@ func TestKillsAndPartitions(t *testing.T) {
 	}
 	t.Logf("seed %d: again by -args -cluster.seed %d", seed, seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	w := newWorld(t, size{hosts: 6, clients: 6, cpus: 1, memory: 1000})
+	w := newWorld(t, size{hosts: 6, clients: callers + len(kept), cpus: 1, memory: 1000})
 	for name, n := range needs {
 		w.family(name, n)
 	}
 	kinds := w.faults()
 	turns := schedule(rng, kinds, len(kinds))
-	l := &load{w: w}
+	l, past := &load{w: w, clients: w.clients[:callers]}, &history{ledger: w.ledger}
+	keepers := newKeepers(w, w.clients[callers:], seed)
+	w.starve(t)
 	ctx, stop := context.WithCancel(t.Context())
-	calls, audits := l.start(ctx, seed, 36), w.accounts(ctx)
-	wait := func() { calls(); audits() }
-	defer func() { stop(); wait() }()
+	look, close := context.WithCancel(t.Context())
+	calls, looks := []func(){l.start(ctx, seed, 36)}, []func(){w.accounts(look), past.read(look, w.etcd)}
+	for _, k := range keepers {
+		calls = append(calls, k.start(ctx))
+	}
+	wait := func(all []func()) {
+		for _, f := range all {
+			f()
+		}
+	}
+	defer func() { stop(); close(); wait(calls); wait(looks) }()
 	began := time.Now()
 	for i := 0; !t.Failed() && (i < len(turns) || time.Since(began) < *forFlag); i++ {
 		if i == len(turns) {
 			turns = append(turns, schedule(rng, kinds, len(kinds))...)
 		}
 		w.strike(turns[i])
-		t.Log(l.summary())
+		w.converged(keepers)
+		t.Log(tally(w.clients))
 		l.mu.Lock()
 		for _, err := range l.errs {
 			t.Error(err)
@@ -55,9 +70,18 @@ func TestKillsAndPartitions(t *testing.T) {
 		l.mu.Unlock()
 	}
 	stop()
-	wait()
+	wait(calls)
+	w.converged(keepers)
+	past.check(w)
+	close()
+	wait(looks)
 	l.check(t)
+	changes := 0
+	for _, k := range keepers {
+		changes += k.changes
+	}
 	t.Log(l.summary())
+	t.Logf("%d changes of services, %d launches, %d writes of the scheduler's in %d terms of all leaders", changes, past.launches, past.ruled, past.terms)
 }
 
 // strike lets one fault happen, and waits until all is well again.

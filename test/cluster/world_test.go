@@ -64,7 +64,7 @@ func newWorld(t *testing.T, n size) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, ctx: context.WithoutCancel(t.Context()), dir: dir, ledger: &ledger{starts: map[string][]string{}}}
+	w := &world{t: t, ctx: context.WithoutCancel(t.Context()), dir: dir, ledger: &ledger{starts: map[string][]string{}, kept: map[string]bool{}}}
 	t.Cleanup(w.close)
 	if w.lan, err = lan.New(w.ctx); err != nil {
 		t.Fatal(err)
@@ -258,20 +258,24 @@ func (w *world) agents(server int) (out []string, err error) {
 type need struct {
 	cpu, memory int32
 	port        int32 // fixed; 0: none
+	service     bool  // of services, not of RunTask
 }
 
-func (w *world) family(name string, n need) {
-	w.t.Helper()
+func definition(name string, n need) *ecs.RegisterTaskDefinitionInput {
 	c := types.ContainerDefinition{
 		Name: aws.String("main"), Image: aws.String("sim"), Essential: aws.Bool(true), Cpu: n.cpu, Memory: aws.Int32(n.memory),
 	}
 	if n.port > 0 {
 		c.PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(n.port), HostPort: aws.Int32(n.port)}}
 	}
-	_, err := w.api(0).RegisterTaskDefinition(w.ctx, &ecs.RegisterTaskDefinitionInput{
+	return &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(name), ContainerDefinitions: []types.ContainerDefinition{c}, NetworkMode: types.NetworkModeBridge,
-	})
-	if err != nil {
+	}
+}
+
+func (w *world) family(name string, n need) {
+	w.t.Helper()
+	if _, err := w.api(0).RegisterTaskDefinition(w.ctx, definition(name, n)); err != nil {
 		w.t.Fatal(err)
 	}
 }
