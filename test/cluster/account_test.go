@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,17 +26,9 @@ import (
 func (w *world) accounts(ctx context.Context) (wait func()) {
 	var g sync.WaitGroup
 	for _, h := range w.hosts {
-		socket := filepath.Join(w.dir, h.name, agent.SocketFile)
-		client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				var d net.Dialer
-				return d.DialContext(ctx, "unix", socket)
-			},
-		}}
 		g.Go(func() {
 			for ctx.Err() == nil {
-				if err := h.account(ctx, client); err != nil && ctx.Err() == nil && !away(err) {
+				if err := h.account(ctx); err != nil && ctx.Err() == nil && !away(err) {
 					w.ledger.note("%s: %v", h.name, err)
 				}
 				select {
@@ -54,19 +47,44 @@ func away(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, fs.ErrNotExist) || errors.As(err, &n)
 }
 
-func (h *host) account(ctx context.Context, client *http.Client) error {
+// state asks the agent how things stand.
+func (h *host) state(ctx context.Context) (*agent.State, error) {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", filepath.Join(h.dir, agent.SocketFile))
+		},
+	}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/v1/state", nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
-	var s agent.State
-	if err := json.NewDecoder(res.Body).Decode(&s); err != nil {
-		return &net.OpError{Op: "read", Err: err} // cut off in the middle
+	s := new(agent.State)
+	if err := json.NewDecoder(res.Body).Decode(s); err != nil {
+		return nil, &net.OpError{Op: "read", Err: err} // cut off in the middle
+	}
+	return s, nil
+}
+
+// id is the host's as a container instance.
+func (h *host) id(ctx context.Context) (string, error) {
+	s, err := h.state(ctx)
+	if err != nil {
+		return "", err
+	}
+	return s.InstanceArn[strings.LastIndexByte(s.InstanceArn, '/')+1:], nil
+}
+
+func (h *host) account(ctx context.Context) error {
+	s, err := h.state(ctx)
+	if err != nil {
+		return err
 	}
 	var cpu, memory int64
 	ports := map[int32]string{}

@@ -3,9 +3,12 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,7 +27,7 @@ type fault struct {
 
 // faults are all that can happen in a world, by kind.
 func (w *world) faults() (kinds [][]fault) {
-	var kills, agents, members, pauses, stores, peers, sessions, callers []fault
+	var kills, agents, moves, members, pauses, stores, peers, sessions, callers []fault
 	for _, s := range w.servers {
 		kills = append(kills, w.killing(s, s.name))
 		pauses = append(pauses, fault{
@@ -56,8 +59,19 @@ func (w *world) faults() (kinds [][]fault) {
 	}
 	for _, h := range w.hosts {
 		agents = append(agents, w.killing(h.agent, ""))
+		moves = append(moves, w.moving(h))
 	}
-	return [][]fault{kills, members, agents, pauses, stores, peers, sessions, callers}
+	return [][]fault{kills, members, agents, moves, pauses, stores, peers, sessions, callers}
+}
+
+// named are those kinds whose faults have a text in their names.
+func named(kinds [][]fault, text string) (out [][]fault) {
+	for _, k := range kinds {
+		if k = slices.DeleteFunc(k, func(f fault) bool { return !strings.Contains(f.name, text) }); len(k) > 0 {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 func (w *world) membersBut(m *process) func() []netip.Addr {
@@ -77,6 +91,38 @@ func (w *world) killing(p *process, leaves string) fault {
 		name: "kill " + p.name, leaves: leaves,
 		begin: func() error { p.kill(); return nil },
 		end:   p.start,
+	}
+}
+
+// moving cuts a host off from the server that it is connected to and starts its
+// agent anew, which goes over to another: its old server finds out late that its
+// connection has ended, and must not end the new one.
+func (w *world) moving(h *host) fault {
+	was := ""
+	return fault{
+		name: "move " + h.name,
+		begin: func() (err error) {
+			if was, err = w.serves(w.ctx, h); err != nil {
+				return err
+			}
+			for _, s := range w.servers {
+				if s.name == was {
+					err = w.lan.Cut(w.ctx, h.place.Addr, s.place.Addr)
+				}
+			}
+			h.agent.kill()
+			return errors.Join(err, h.agent.start())
+		},
+		end: func() error {
+			w.eventually(h.name+" is connected to another server than "+was, func() error {
+				is, err := w.serves(w.ctx, h)
+				if err == nil && is == was {
+					err = errors.New("it is not")
+				}
+				return err
+			})
+			return w.lan.Heal(w.ctx)
+		},
 	}
 }
 
@@ -111,7 +157,7 @@ func schedule(rng *rand.Rand, kinds [][]fault, n int) (out []turn) {
 		for _, k := range rng.Perm(len(kinds)) {
 			out = append(out, turn{
 				fault: kinds[k][rng.IntN(len(kinds[k]))], kind: kinds[k], leader: rng.IntN(4) > 0,
-				lasts: 3*time.Second + time.Duration(rng.IntN(5000))*time.Millisecond,
+				lasts: 1500*time.Millisecond + time.Duration(rng.IntN(3000))*time.Millisecond,
 			})
 		}
 	}

@@ -25,8 +25,8 @@ import (
 //
 //   - what only the leader may write and another has written;
 //   - a launch of a service that makes more tasks than its maximum percent;
-//   - a session's record that was removed, or replaced by one that it had itself
-//     replaced, by another server.
+//   - a session's record that another server has removed, or replaced by one that
+//     it had itself replaced, or that comes back after it was removed.
 type history struct {
 	ledger   *ledger
 	leads    map[string]string // what → writer
@@ -37,6 +37,7 @@ type history struct {
 	live     map[string]map[string]*fleet.Task // service → tasks that are to run
 	sessions map[string]*sessionRecord         // instance → its newest
 	old      map[string]bool                   // connections that a newer one has replaced
+	ended    map[string]bool                   // connections whose record was removed
 
 	mu  sync.Mutex
 	rev int64 // guarded by mu; how far it has come
@@ -48,7 +49,7 @@ type sessionRecord struct{ connection, writer string }
 // until the context has ended.
 func (h *history) read(ctx context.Context, etcd *clientv3.Client) (wait func()) {
 	h.leads, h.services, h.live = map[string]string{}, map[string]*fleet.Service{}, map[string]map[string]*fleet.Task{}
-	h.sessions, h.old = map[string]*sessionRecord{}, map[string]bool{}
+	h.sessions, h.old, h.ended = map[string]*sessionRecord{}, map[string]bool{}, map[string]bool{}
 	var g sync.WaitGroup
 	g.Go(func() {
 		for ctx.Err() == nil { // a watch ends with its member's leader too
@@ -215,7 +216,11 @@ func (h *history) session(rev int64, instance, writer string, e *clientv3.Event)
 	was := h.sessions[instance]
 	if e.Type == mvccpb.Event_DELETE {
 		delete(h.sessions, instance)
-		if writer != "" && was != nil && was.writer != writer {
+		if writer == "" || was == nil {
+			return nil
+		}
+		h.ended[was.connection] = true
+		if was.writer != writer {
 			h.ledger.note("revision %d: %.8s has removed the record of %s's connection %.8s, which %.8s holds", rev, writer, instance, was.connection, was.writer)
 		}
 		return nil
@@ -223,6 +228,9 @@ func (h *history) session(rev int64, instance, writer string, e *clientv3.Event)
 	var s fleet.InstanceSession
 	if err := json.Unmarshal(e.Kv.Value, &s); err != nil {
 		return err
+	}
+	if h.ended[s.Connection] {
+		h.ledger.note("revision %d: %.8s has put %s's connection %.8s, whose record had been removed", rev, writer, instance, s.Connection)
 	}
 	if was != nil && was.connection != s.Connection {
 		h.old[was.connection] = true

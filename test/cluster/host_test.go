@@ -39,6 +39,7 @@ func (a *agentSpec) run() error {
 // host is a machine here and its agent at a place.
 type host struct {
 	name    string
+	dir     string
 	place   *lan.Place
 	machine *machine
 	engine  *socket.Server
@@ -58,5 +59,5 @@ func newHost(dir string, place *lan.Place, m *machine, s agent.Settings, key cli
 	if err != nil {
 		return nil, err
 	}
-	return &host{m.name, place, m, engine, p}, p.start()
+	return &host{m.name, dir, place, m, engine, p}, p.start()
 }

@@ -13,15 +13,15 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 )
 
 // serverIDs finds the ids that a server process has had, in its log.
 var serverIDs = regexp.MustCompile(`msg=serving .*\bserver=(\w+)`)
 
-// leads tells who leads: what → server's name in this world. It reads etcd
-// itself.
-func (w *world) leads(ctx context.Context) (map[string]string, error) {
+// names are the servers' names in this world, by the ids that they have had.
+func (w *world) names() (map[string]string, error) {
 	names := map[string]string{}
 	for _, s := range w.servers {
 		log, err := os.ReadFile(s.log)
@@ -31,6 +31,44 @@ func (w *world) leads(ctx context.Context) (map[string]string, error) {
 		for _, m := range serverIDs.FindAllSubmatch(log, -1) {
 			names[string(m[1])] = s.name
 		}
+	}
+	return names, nil
+}
+
+// serves tells which server a host is connected to. It reads etcd itself.
+func (w *world) serves(ctx context.Context, h *host) (string, error) {
+	names, err := w.names()
+	if err != nil {
+		return "", err
+	}
+	id, err := h.id(ctx)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	r, err := w.etcd.Get(ctx, store.DefaultPrefix+"/", clientv3.WithPrefix())
+	if err != nil {
+		return "", err
+	}
+	for _, kv := range r.Kvs {
+		if strings.HasSuffix(string(kv.Key), "/instance/"+id+"/session") {
+			var s fleet.InstanceSession
+			if err := json.Unmarshal(kv.Value, &s); err != nil {
+				return "", err
+			}
+			return names[s.Server], nil
+		}
+	}
+	return "", fmt.Errorf("%s is not connected", h.name)
+}
+
+// leads tells who leads: what → server's name in this world. It reads etcd
+// itself.
+func (w *world) leads(ctx context.Context) (map[string]string, error) {
+	names, err := w.names()
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()

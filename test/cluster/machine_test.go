@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/engine"
@@ -36,6 +37,21 @@ func (l *ledger) note(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
+}
+
+// tell fails a test by what went wrong since it was last told.
+func (l *ledger) tell(t *testing.T) {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, wrong := range l.wrong {
+		if i == 5 {
+			t.Errorf("and %d more", len(l.wrong)-i)
+			break
+		}
+		t.Error(wrong)
+	}
+	l.wrong = nil
 }
 
 // machine is a host's engine. It lives in the test's process, so it outlives its

@@ -31,7 +31,7 @@ type serviceSpec struct {
 
 // Each keeper looks after some.
 var kept = [][]serviceSpec{
-	{{name: "plain", family: "plain", most: 8, minimum: 100, maximum: 200}, {name: "tight", family: "plain", most: 4, minimum: 50, maximum: 100}},
+	{{name: "plain", family: "plain", most: 8, minimum: 100, maximum: 200}, {name: "tight", family: "plain", most: 4, maximum: 100}},
 	{{name: "fixed", family: "fixed", most: 4, maximum: 150}, {name: "daemon", family: "plain", daemon: true}},
 }
 
@@ -231,28 +231,27 @@ func (w *world) is(x *wish, api *ecs.Client) error {
 	if x.spec.daemon {
 		want = int32(len(w.hosts))
 	}
-	if !x.exists {
-		want = 0
+	if !x.exists { // and then has no tasks
 		if len(out.Services) > 0 && aws.ToString(out.Services[0].Status) != "INACTIVE" {
 			return fmt.Errorf("it is %s", *out.Services[0].Status)
 		}
-	} else {
-		if len(out.Services) != 1 {
-			return fmt.Errorf("there are %d", len(out.Services))
-		}
-		s := &out.Services[0]
-		last := ""
-		if len(s.Events) > 0 {
-			last = aws.ToString(s.Events[0].Message)
-		}
-		switch {
-		case aws.ToString(s.Status) != "ACTIVE" || len(s.Deployments) != 1 || s.Deployments[0].RolloutState != types.DeploymentRolloutStateCompleted:
-			return fmt.Errorf("it is %s, with deployments %s: %s", aws.ToString(s.Status), deployments(s.Deployments), last)
-		case s.DesiredCount != want || s.RunningCount != want || s.PendingCount != 0:
-			return fmt.Errorf("of %d tasks %d run and %d are to, and %d are wanted: %s", s.DesiredCount, s.RunningCount, s.PendingCount, want, last)
-		case aws.ToString(s.TaskDefinition) != x.definition || aws.ToString(s.Deployments[0].TaskDefinition) != x.definition:
-			return fmt.Errorf("it runs %s (%s), wanted is %s", aws.ToString(s.TaskDefinition), aws.ToString(s.Deployments[0].TaskDefinition), x.definition)
-		}
+		return nil
+	}
+	if len(out.Services) != 1 {
+		return fmt.Errorf("there are %d", len(out.Services))
+	}
+	s := &out.Services[0]
+	last := ""
+	if len(s.Events) > 0 {
+		last = aws.ToString(s.Events[0].Message)
+	}
+	switch {
+	case aws.ToString(s.Status) != "ACTIVE" || len(s.Deployments) != 1 || s.Deployments[0].RolloutState != types.DeploymentRolloutStateCompleted:
+		return fmt.Errorf("it is %s, with deployments %s: %s", aws.ToString(s.Status), deployments(s.Deployments), last)
+	case s.DesiredCount != want || s.RunningCount != want || s.PendingCount != 0:
+		return fmt.Errorf("of %d tasks %d run and %d are to, and %d are wanted: %s", s.DesiredCount, s.RunningCount, s.PendingCount, want, last)
+	case aws.ToString(s.TaskDefinition) != x.definition || aws.ToString(s.Deployments[0].TaskDefinition) != x.definition:
+		return fmt.Errorf("it runs %s (%s), wanted is %s", aws.ToString(s.TaskDefinition), aws.ToString(s.Deployments[0].TaskDefinition), x.definition)
 	}
 	list, err := api.ListTasks(w.ctx, &ecs.ListTasksInput{Cluster: aws.String(clusterName), ServiceName: &x.spec.name})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 var (
 	seedFlag = flag.Uint64("cluster.seed", 0, "draw the same faults again")
+	onlyFlag = flag.String("cluster.only", "", "draw only faults whose name has this in it, such as pause")
 	forFlag  = flag.Duration("cluster.for", 0, "how long faults go on, instead of one of each kind")
 )
 
@@ -37,7 +38,7 @@ func TestKillsAndPartitions(t *testing.T) {
 	for name, n := range needs {
 		w.family(name, n)
 	}
-	kinds := w.faults()
+	kinds := named(w.faults(), *onlyFlag)
 	turns := schedule(rng, kinds, len(kinds))
 	l, past := &load{w: w, clients: w.clients[:callers]}, &history{ledger: w.ledger}
 	keepers := newKeepers(w, w.clients[callers:], seed)
@@ -62,6 +63,7 @@ func TestKillsAndPartitions(t *testing.T) {
 		w.strike(turns[i])
 		w.converged(keepers)
 		t.Log(tally(w.clients))
+		w.ledger.tell(t)
 		l.mu.Lock()
 		for _, err := range l.errs {
 			t.Error(err)

@@ -289,6 +289,7 @@ func (w *world) eventually(what string, f func() error) {
 			return
 		}
 		if time.Now().After(deadline) {
+			w.ledger.tell(w.t)
 			w.t.Fatalf("never: %s: %v", what, err)
 		}
 	}
