@@ -190,6 +190,44 @@ func TestExplainService(t *testing.T) {
 	i.says(t, "", e.ARN, "service "+e.ARN)
 }
 
+// The next task of a service with several capacity providers goes where the
+// placer would put it, by those that it has.
+func TestExplainServiceOfSeveralProviders(t *testing.T) {
+	i := startInstallation(t)
+	i.define(t, "web", 0)
+	ctx := t.Context()
+	for _, name := range []string{"p", "q"} {
+		if _, err := i.Client.CreateCapacityProvider(ctx, &ecs.CreateCapacityProviderInput{
+			Name: &name, AutoScalingGroupProvider: &types.AutoScalingGroupProvider{AutoScalingGroupArn: aws.String("group-" + name)},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := i.Client.PutClusterCapacityProviders(ctx, &ecs.PutClusterCapacityProvidersInput{
+		Cluster: aws.String("c"), CapacityProviders: []string{"p", "q"}, DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Client.CreateService(ctx, &ecs.CreateServiceInput{
+		Cluster: aws.String("c"), ServiceName: aws.String("web"), TaskDefinition: aws.String("web"), DesiredCount: aws.Int32(2),
+		CapacityProviderStrategy: []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("p"), Base: 1}, {CapacityProvider: aws.String("q"), Weight: 1}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	i.says(t, "c", "web", "by the capacity provider p: refused: No Container Instances were found")
+	svc := i.Store.Snapshot().Service("c", "web")
+	err := i.Store.Update(ctx, func(tx *store.Tx) error {
+		return put(tx, store.TaskKey("c", strings.Repeat("0", 32)), &fleet.Task{
+			Cluster: "c", ID: strings.Repeat("0", 32), Instance: strings.Repeat("1", 32), Family: "web", Revision: 1, LaunchType: types.LaunchTypeEc2, CapacityProvider: "p",
+			Group: fleet.ServiceGroup("web"), StartedBy: fleet.DeploymentStarter(svc.Deployment), Serial: 1,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.says(t, "c", "web", "by the capacity provider q: refused: No Container Instances were found")
+}
+
 func put[V any](tx *store.Tx, k store.Key[V], v *V) error {
 	store.Get(tx, k)
 	return store.Put(tx, k, v)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashore/ashore/internal/control/explain"
 	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/control/scheduler"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -180,10 +181,9 @@ func (s *Service) explainService(snap *store.Snapshot, c *fleet.Cluster, svc *fl
 		e.Placement = []explain.Placement{{Refused: "TaskDefinition not found."}}
 		return e
 	}
-	e.Placement = s.next(snap, c, d, &launch{
-		count: 1, group: fleet.ServiceGroup(svc.Name), launchType: rev.LaunchType, strategy: rev.CapacityProviders,
-		constraints: svc.Constraints, strategies: svc.Strategies,
-	})
+	l := serviceTask(svc, rev, svc.Deployment, &serviceLaunch{Launch: scheduler.Launch{Count: 1}})
+	l.running = shares(snap, c.Name, l)
+	e.Placement = s.next(snap, c, d, l)
 	return e
 }
 

@@ -162,17 +162,7 @@ func (r *round) hosted(o *order, svc *fleet.Service, d *store.Deployment) ([]pla
 	}
 	st := store.Get(r.tx, store.TaskDefinitionStateKey(rev.Family, rev.Revision))
 	o.launch = serviceTask(svc, rev, d.ID, o.service)
-	if len(rev.CapacityProviders) > 1 {
-		o.running = map[string]int{}
-		for t := range r.snap.TasksWhere(svc.Cluster, store.TaskFilter{Desired: fleet.TaskRunning, StartedBy: o.startedBy}, "") {
-			o.running[t.CapacityProvider]++
-		}
-		for t := range r.snap.WaitingTasks(svc.Cluster, "") {
-			if t.StartedBy == o.startedBy {
-				o.running[t.CapacityProvider]++
-			}
-		}
-	}
+	o.running = shares(r.snap, svc.Cluster, o.launch)
 	lanes, err := r.lanes(o, c, def)
 	if err != nil {
 		return nil, err
@@ -189,6 +179,24 @@ func (r *round) hosted(o *order, svc *fleet.Service, d *store.Deployment) ([]pla
 		return r.station(o, &lanes[0], def, task)
 	}
 	return r.run(o, lanes, def, task)
+}
+
+// shares are how many tasks of a service's deployment each of its capacity
+// providers has, where there are several.
+func shares(snap *store.Snapshot, cluster string, l *launch) map[string]int {
+	if len(l.strategy) < 2 {
+		return nil
+	}
+	out := map[string]int{}
+	for t := range snap.TasksWhere(cluster, store.TaskFilter{Desired: fleet.TaskRunning, StartedBy: l.startedBy}, "") {
+		out[t.CapacityProvider]++
+	}
+	for t := range snap.WaitingTasks(cluster, "") {
+		if t.StartedBy == l.startedBy {
+			out[t.CapacityProvider]++
+		}
+	}
+	return out
 }
 
 // station places a DAEMON's tasks, one on each of some hosts.
