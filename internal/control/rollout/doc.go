@@ -36,7 +36,8 @@
 // soon be.
 //
 // While PRIMARY fails to start its tasks, or has FAILED, the newest COMPLETED
-// deployment before it keeps the service at its minimum.
+// deployment before it keeps the service at its minimum. Where it has FAILED that
+// deployment also replaces what is on draining hosts, as minimum and maximum allow.
 //
 // # Rollbacks
 //

@@ -94,7 +94,7 @@ func (s *step) release(n, keeper int) {
 			switch {
 			case class == healthy && s.healthy <= s.lowest:
 				continue
-			case class == young && s.standing <= s.lowest:
+			case class == young && (s.standing <= s.lowest || stays && s.running() <= s.lowest):
 				continue
 			case class == pending && keeper != unlisted && int(s.owner[i]) == keeper:
 				if s.standing <= s.lowest {
@@ -111,7 +111,10 @@ func (s *step) release(n, keeper int) {
 // reason says why a task has to leave.
 func (s *step) reason(i int, m mark) string {
 	t := &s.in.Tasks[i]
+	failed := s.state.Rollout == types.DeploymentRolloutStateFailed
 	switch {
+	case failed && t.Host == HostDraining && m.class() != unhealthy:
+		return reasonDraining(s.svc.Name, t.Instance)
 	case !m.is(isOwn):
 		return reasonScaling(s.primary.ID)
 	case m.class() == unhealthy:
@@ -134,12 +137,41 @@ func (s *step) lean(keeper int) {
 	}
 }
 
+// running counts the tasks that run and are not known to be unhealthy.
+func (s *step) running() int {
+	n := 0
+	for _, m := range s.marks {
+		if c := m.class(); c == young || c == healthy {
+			n++
+		}
+	}
+	return n
+}
+
+// replaced counts those that stand and, on draining hosts, have to leave although
+// PRIMARY, which has FAILED, launches nothing in their place.
+func (s *step) replaced(keeper int) int {
+	n := 0
+	if s.state.Rollout != types.DeploymentRolloutStateFailed {
+		return n
+	}
+	for i, m := range s.marks {
+		if s.in.Tasks[i].Host != HostDraining || !m.is(leaves) || m.is(fixed) {
+			continue
+		}
+		if c := m.class(); c > pending || c == pending && int(s.owner[i]) == keeper {
+			n++
+		}
+	}
+	return n
+}
+
 // keep launches tasks of the deployment before PRIMARY, up to the minimum, in place
-// of worse ones.
+// of worse ones and of those on draining hosts.
 func (s *step) keep(keeper int) {
 	for keeper != unlisted {
 		d := &s.in.Deployments[keeper]
-		n := min(s.lowest-s.standing, s.highest-s.live)
+		n := min(s.lowest-s.standing+s.replaced(keeper), s.highest-s.live)
 		if n <= 0 || s.blocked(d) {
 			return
 		}
