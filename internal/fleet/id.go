@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"strconv"
 	"strings"
 )
 
@@ -27,6 +28,11 @@ func DerivedID(parts ...string) string {
 		h.Write([]byte{0})
 	}
 	return hex.EncodeToString(h.Sum(nil))[:IDLength]
+}
+
+// ServiceTaskID is the id of the n-th task that a service's deployment launches.
+func ServiceTaskID(deployment string, serial int64) string {
+	return DerivedID("service", deployment, strconv.FormatInt(serial, 10))
 }
 
 // UUID gives an id the form of a UUID, which containers' and events' ids have.

@@ -183,7 +183,7 @@ func (l *launch) weight() int { return 2*max(l.count, len(l.instances)) + 5 }
 func (l *launch) taskID(cluster string, n int) string {
 	switch {
 	case l.deployment != "":
-		return serviceTaskID(l.deployment, l.after+int64(n)+1)
+		return fleet.ServiceTaskID(l.deployment, l.after+int64(n)+1)
 	case l.token == "":
 		return fleet.NewID()
 	}

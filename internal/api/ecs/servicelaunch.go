@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/ashore/ashore/internal/control/placement"
 	"github.com/ashore/ashore/internal/control/rollout"
@@ -303,9 +302,4 @@ func (s *Service) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.
 		}
 	}
 	return out, nil
-}
-
-// serviceTaskID is the id of the n-th task that a deployment launches.
-func serviceTaskID(deployment string, serial int64) string {
-	return fleet.DerivedID("service", deployment, strconv.FormatInt(serial, 10))
 }

@@ -164,7 +164,7 @@ func (v *view) checked(d store.Deployment) bool {
 }
 
 // addTasks adds the tasks that are to run, those that are to end and have not,
-// and those that have failed.
+// those that have failed, and the last that ran after one of these.
 func (l *leader) addTasks(v *view) {
 	cluster, service := v.service.Cluster, v.service.Name
 	for t := range v.snap.TasksWhere(cluster, store.TaskFilter{Desired: fleet.TaskRunning, Service: service}, "") {
@@ -174,8 +174,15 @@ func (l *leader) addTasks(v *view) {
 		l.addTask(v, t)
 	}
 	for _, d := range v.deployments {
+		first := int64(0) // of those that failed
 		for t := range v.snap.FailedTasks(cluster, d.ID) {
 			l.addTask(v, t)
+			if first == 0 || t.Serial < first {
+				first = t.Serial
+			}
+		}
+		if first > 0 {
+			l.addLastRun(v, &d, first)
 		}
 	}
 	if v.snap.Counts(cluster).Waiting > 0 {
@@ -184,6 +191,24 @@ func (l *leader) addTasks(v *view) {
 				l.addTask(v, &fleet.TaskState{Task: t})
 			}
 		}
+	}
+}
+
+// addLastRun adds the newest task after the first failure that ran and has ended:
+// failures to start that come before it no longer count.
+func (l *leader) addLastRun(v *view, d *store.Deployment, first int64) {
+	if d.State == nil {
+		return
+	}
+	for serial := d.State.Launched; serial > first; serial-- {
+		t := v.snap.Task(d.Cluster, fleet.ServiceTaskID(d.ID, serial))
+		if t == nil || t.Report == nil || t.Report.StartedAt.IsZero() {
+			continue
+		}
+		if !t.Holds() && !t.Failed() { // the others have been added
+			l.addTask(v, t)
+		}
+		return
 	}
 }
 
