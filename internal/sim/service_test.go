@@ -3,6 +3,7 @@ package sim
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,6 +208,41 @@ func TestServiceLife(t *testing.T) {
 	w.until("s", "it is INACTIVE", func(s *types.Service) bool { return aws.ToString(s.Status) == "INACTIVE" })
 	w.eventually("nothing runs on", func() bool { return w.containers() == 0 })
 	w.startedOnce(41)
+}
+
+// Scaling in goes by the strategies: what packs empties the host with the most to
+// spare, what spreads stays even.
+func TestScaleInByStrategy(t *testing.T) {
+	w := newWorld(t, size{servers: 1, hosts: 3, cpus: 4, memory: 100})
+	on := func() []int {
+		var out []int
+		for _, h := range w.hosts {
+			out = append(out, h.Machine().Running())
+		}
+		slices.Sort(out)
+		return out
+	}
+	w.family("f", need{cpu: 16, memory: 30})
+	w.create("packs", "f", 7, func(in *ecs.CreateServiceInput) {
+		in.PlacementStrategy = []types.PlacementStrategy{{Type: types.PlacementStrategyTypeBinpack, Field: aws.String("memory")}}
+	})
+	w.steady("packs")
+	w.update("packs", desired(6))
+	w.steady("packs")
+	w.eventually("the surplus has ended", func() bool { return w.containers() == 6 })
+	if got := on(); !slices.Equal(got, []int{0, 3, 3}) {
+		t.Errorf("what packs has %v tasks on its hosts", got)
+	}
+	w.update("packs", desired(0))
+	w.eventually("all have ended", func() bool { return w.containers() == 0 })
+	w.create("spreads", "f", 7)
+	w.steady("spreads")
+	w.update("spreads", desired(4))
+	w.steady("spreads")
+	w.eventually("the surplus has ended", func() bool { return w.containers() == 4 })
+	if got := on(); !slices.Equal(got, []int{1, 1, 2}) {
+		t.Errorf("what spreads has %v tasks on its hosts", got)
+	}
 }
 
 // containers counts those that run on all machines.

@@ -43,6 +43,8 @@ type Service struct {
 	// overlooked.
 	GracePeriod time.Duration
 	Rebalance   bool // across availability zones
+	// Packs: scaling in empties the hosts with the most left first.
+	Packs bool
 	// Completed is the last deployment that came to COMPLETED, retired or not;
 	// nil if none has.
 	Completed *Completed
@@ -145,6 +147,7 @@ type Task struct {
 	Instance       string // id; "" while it waits for a host
 	Zone           string
 	Host           Condition
+	Spare          int // of CPU or memory on its host, whichever the service packs
 }
 
 // Condition is that of a task's host.

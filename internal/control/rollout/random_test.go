@@ -81,6 +81,7 @@ func (w *world) wish(r *rand.Rand) {
 	s.MinimumPercent, s.MaximumPercent = b[0], b[1]
 	s.Breaker = Breaker{Enabled: r.IntN(2) == 0, Rollback: r.IntN(2) == 0, KeepCount: r.IntN(3) == 0}
 	s.Rebalance = r.IntN(2) == 0 && b[1] > 100
+	s.Packs = r.IntN(3) == 0
 	s.GracePeriod = time.Duration(r.IntN(2)*20) * time.Second
 }
 

@@ -119,7 +119,7 @@ func (s *step) reason(i int, m mark) string {
 		return reasonScaling(s.primary.ID)
 	case m.class() == unhealthy:
 		s.event(unhealthyTask(s.svc.Name, t.ID))
-		if s.owner[i] == 0 {
+		if s.owner[i] == 0 && s.blames(t) {
 			s.failures++
 		}
 		return ReasonUnhealthy

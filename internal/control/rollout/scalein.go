@@ -8,8 +8,8 @@ import (
 )
 
 // scaleIn stops what PRIMARY has beyond the desired count: pending tasks first,
-// then from the zone with the most, there from the instance with the most, there
-// the newest.
+// then from the zone with the most, there from the instance with the most, or for
+// a service that packs from the one with the most to spare, there the newest.
 func (s *step) scaleIn() {
 	n := s.own - s.desired
 	if n <= 0 {
@@ -47,7 +47,8 @@ type candidate struct {
 	zone, instance int32 // numbers
 	away           int32 // 1 on a host out of contact: ECS scales nothing in there while others can go
 	// The task goes when its instance, and its zone, has come down to as many tasks
-	// as these say: the higher, the earlier.
+	// as these say: the higher, the earlier. Of a service that packs the first is
+	// what its instance has to spare, the same for all its tasks.
 	onInstance, inZone int32
 	created, serial    int64
 }
@@ -86,13 +87,23 @@ func (s *step) surplus(from, to mark, n int) []int32 {
 	slices.SortFunc(picks, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.instance, b.instance), newest(&a, &b))
 	})
+	byHost := func(a, b *candidate) int { return cmp.Or(cmp.Compare(b.onInstance, a.onInstance), newest(a, b)) }
+	if s.svc.Packs {
+		byHost = func(a, b *candidate) int {
+			return cmp.Or(cmp.Compare(b.onInstance, a.onInstance), cmp.Compare(a.instance, b.instance), newest(a, b))
+		}
+	}
 	for i := range picks {
 		p := &picks[i]
+		if s.svc.Packs {
+			p.onInstance = int32(s.in.Tasks[p.task].Spare)
+			continue
+		}
 		p.onInstance = onHosts[p.instance]
 		onHosts[p.instance]--
 	}
 	slices.SortFunc(picks, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.zone, b.zone), cmp.Compare(a.away, b.away), cmp.Compare(b.onInstance, a.onInstance), newest(&a, &b))
+		return cmp.Or(cmp.Compare(a.zone, b.zone), cmp.Compare(a.away, b.away), byHost(&a, &b))
 	})
 	for i := range picks {
 		p := &picks[i]
@@ -100,7 +111,7 @@ func (s *step) surplus(from, to mark, n int) []int32 {
 		inZone[p.zone]--
 	}
 	slices.SortFunc(picks, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.away, b.away), cmp.Compare(b.inZone, a.inZone), cmp.Compare(b.onInstance, a.onInstance), newest(&a, &b))
+		return cmp.Or(cmp.Compare(a.away, b.away), cmp.Compare(b.inZone, a.inZone), byHost(&a, &b))
 	})
 	out := make([]int32, min(n, len(picks)))
 	for i := range out {

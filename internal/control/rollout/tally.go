@@ -98,7 +98,7 @@ func (s *step) weigh(t *Task, m mark) mark {
 		return 0
 	}
 	s.bad = max(s.bad, t.Serial)
-	if s.svc.Breaker.KeepCount || t.Serial > s.state.LastGood {
+	if s.blames(t) {
 		s.failures++
 	}
 	if t.failedToStart() {

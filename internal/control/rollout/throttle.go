@@ -98,10 +98,31 @@ func (s *step) hold() {
 	}
 }
 
-// failing says whether nothing shows that PRIMARY can start its tasks.
+// failing says whether nothing shows that PRIMARY can start its tasks. An
+// unhealthy one shows it before it is stopped: what follows from its stop is
+// decided together with it.
 func (s *step) failing() bool {
-	return s.state.Rollout == types.DeploymentRolloutStateFailed ||
-		s.state.Rollout == types.DeploymentRolloutStateInProgress && (s.failures > 0 || s.throttle.Failures > 0)
+	switch s.state.Rollout {
+	case types.DeploymentRolloutStateFailed:
+		return true
+	case types.DeploymentRolloutStateInProgress:
+	default:
+		return false
+	}
+	if s.failures > 0 || s.throttle.Failures > 0 {
+		return true
+	}
+	for i, m := range s.marks {
+		if m.class() == unhealthy && s.owner[i] == 0 && s.blames(&s.in.Tasks[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// blames says whether a failure of one of PRIMARY's tasks counts.
+func (s *step) blames(t *Task) bool {
+	return s.svc.Breaker.KeepCount || t.Serial > s.state.LastGood
 }
 
 // blocked says whether a launch that found no hosts is too recent to repeat.

@@ -16,7 +16,7 @@ import (
 // TestTranscripts plays the stories of testdata. Their commands:
 //
 //	hosts a=zone:slots …        hosts, and how many tasks each holds
-//	service desired=4 min=50 … daemon breaker rollback keep-count rebalance
+//	service desired=4 min=50 … daemon breaker rollback keep-count rebalance packs
 //	deploy [checks]             a new revision
 //	step                        one step; then another must find nothing to do
 //	settle                      steps, while hosts do as they are told and time passes
@@ -155,7 +155,7 @@ func (w *world) settle() error {
 
 func (w *world) configure(args []string) error {
 	s := &w.in.Service
-	s.Rebalance, s.Breaker = false, Breaker{}
+	s.Rebalance, s.Packs, s.Breaker = false, false, Breaker{}
 	for _, a := range args {
 		k, v, _ := strings.Cut(a, "=")
 		n, err := strconv.Atoi(v)
@@ -182,6 +182,8 @@ func (w *world) configure(args []string) error {
 			s.Breaker.Value, err = strconv.Atoi(value)
 		case "rebalance":
 			s.Rebalance, err = true, nil
+		case "packs":
+			s.Packs, err = true, nil
 		default:
 			err = fmt.Errorf("unknown: %s", a)
 		}

@@ -75,7 +75,8 @@ func (w *world) look() *Input {
 	for i := range w.in.Tasks {
 		t := &w.in.Tasks[i]
 		if h := w.host(t.Instance); h != nil {
-			t.Host, t.Zone = h.condition, h.zone
+			_, _, held := w.counts(h)
+			t.Host, t.Zone, t.Spare = h.condition, h.zone, h.slots-held
 		}
 	}
 	w.in.NextID = fmt.Sprint(len(w.serial) + 1)

@@ -28,6 +28,8 @@ type view struct {
 	loses  bool          // hosts can be lost at all
 	wake   time.Time     // of the next host's loss
 	hosted bool          // it depends on what hosts there are
+	zoned  bool          // it matters which zones its tasks are in
+	packs  string        // what it packs, CPU or MEMORY, where that matters
 	losing bool          // it has tasks on hosts that may count as lost some time
 }
 
@@ -35,6 +37,7 @@ type view struct {
 type hostView struct {
 	condition rollout.Condition
 	zone      string
+	spare     int
 }
 
 // view prepares a service for a step. It returns nil where there is nothing to
@@ -52,6 +55,7 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 	v.in.Now = l.now()
 	v.in.NextID = fleet.DeploymentID(s.ID, s.Deployments+1)
 	v.in.Service = wish(s, c)
+	v.surplus()
 	v.addDeployments(room)
 	l.addTasks(v)
 	// What a deleted service has left is stopped wherever it is.
@@ -232,7 +236,7 @@ func (l *leader) addTask(v *view, t *fleet.TaskState) {
 	}
 	if t.Instance != "" && t.Holds() {
 		h := l.host(v, t.Instance)
-		out.Host, out.Zone = h.condition, h.zone
+		out.Host, out.Zone, out.Spare = h.condition, h.zone, h.spare
 		if h.condition == rollout.HostLost {
 			v.lost[t.ID] = t.Instance
 		}
@@ -254,8 +258,14 @@ func (l *leader) host(v *view, id string) hostView {
 		v.hosts[id] = h
 		return h
 	}
-	if v.in.Service.Rebalance {
+	if v.zoned {
 		h.zone, _ = i.Attribute(zoneAttribute)
+	}
+	if v.in.Service.Packs {
+		cpu, memory := v.snap.Usage(cluster, id).Free(&i.Registered)
+		if h.spare = cpu; v.packs == "MEMORY" {
+			h.spare = memory
+		}
 	}
 	if v.snap.Session(cluster, id) == nil {
 		h.condition = rollout.HostAway

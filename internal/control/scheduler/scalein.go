@@ -1,0 +1,35 @@
+package scheduler
+
+import (
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// surplus says by what the service's surplus is chosen, if there may be one: by
+// zones, unless its strategies pack without regard to them; a service that packs
+// empties the hosts with the most to spare first (ECS's developer guide, task
+// placement strategies).
+func (v *view) surplus() {
+	s := v.service
+	v.zoned = v.in.Service.Rebalance
+	n := v.snap.ServiceTasks(s.Cluster, s.Name)
+	if s.Scheduling == types.SchedulingStrategyDaemon || n.Pending+n.Running <= s.DesiredCount {
+		return
+	}
+	zoned := false
+	for i := range s.Strategies {
+		field := aws.ToString(s.Strategies[i].Field)
+		switch s.Strategies[i].Type {
+		case types.PlacementStrategyTypeSpread:
+			zoned = zoned || strings.HasSuffix(field, ":"+zoneAttribute)
+		case types.PlacementStrategyTypeBinpack:
+			if v.packs == "" {
+				v.packs = strings.ToUpper(field)
+			}
+		}
+	}
+	v.in.Service.Packs = v.packs != ""
+	v.zoned = v.zoned || zoned || !v.in.Service.Packs
+}
