@@ -75,7 +75,8 @@ func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name 
 		key := store.HostKey(name)
 		h := store.Get(tx, key)
 		arn := HostARN(st.Site(), name)
-		if h == nil {
+		fresh := h == nil // and has no key: those come with it, and it is never removed
+		if fresh {
 			h = &fleet.Host{Name: name, Principal: arn, CreatedAt: now()}
 		} else if h.Instance != "" && store.Get(tx, store.SessionKey(h.Cluster, h.Instance)) != nil {
 			return fmt.Errorf("%w: %q is container instance %s", ErrHostConnected, name, h.Instance)
@@ -85,13 +86,9 @@ func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name 
 		if err := store.Put(tx, key, h); err != nil {
 			return err
 		}
-		for k := range tx.Snapshot().AccessKeys() {
-			if k.Principal == arn {
-				old := store.AccessKeyKey(k.ID)
-				store.Get(tx, old)
-				if err := store.Delete(tx, old); err != nil {
-					return err
-				}
+		if !fresh {
+			if err := endKeys(tx, arn); err != nil {
+				return err
 			}
 		}
 		var err error
@@ -99,6 +96,20 @@ func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name 
 		return err
 	})
 	return made, err
+}
+
+// endKeys ends every key of a principal.
+func endKeys(tx *store.Tx, arn string) error {
+	for k := range tx.Snapshot().AccessKeys() {
+		if k.Principal == arn {
+			old := store.AccessKeyKey(k.ID)
+			store.Get(tx, old)
+			if err := store.Delete(tx, old); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func newKey(tx *store.Tx, sealer *seal.Sealer, kind fleet.PrincipalKind, arn string) (Credentials, error) {

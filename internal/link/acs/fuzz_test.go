@@ -3,9 +3,14 @@ package acs
 import (
 	"bytes"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-// What decodes survives the wire.
+// Errors that say the same.
+var sameText = cmp.Comparer(func(a, b BadTask) bool { return a.Arn == b.Arn && a.Err.Error() == b.Err.Error() })
+
+// What decodes survives the wire, and reads the same in each way of decoding it.
 func FuzzDecode(f *testing.F) {
 	for name, make := range byName {
 		f.Add([]byte(`{"type":"` + name + `","message":{}}`))
@@ -16,11 +21,26 @@ func FuzzDecode(f *testing.F) {
 		f.Add(b)
 	}
 	f.Add([]byte(`{"type":"PayloadMessage","message":{"tasks":[{"arn":"a","containers":[{"name":"c","environment":{"a":"b"},"cpu":1.5}],"volumes":[{"host":{}}]}]}}`))
+	f.Add([]byte(`{"tasks":[{"arn":"a","desiredStatus":"RUNNING","containers":[{"name":"c","overrides":"{\"command\":[]}"}]}],"seqNum":3}`))
+	f.Add([]byte(`{"type":"PayloadMessage","message":{"tasks":[{"arn":"a","desiredStatus":"STOPPED"}]}}`))
 	f.Add([]byte(`{"type":"Other","message":[]}`))
 	f.Add([]byte(`{"type":"PayloadMessage"}`))
 	f.Add([]byte(`[[[[[[[[`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := Decode(data)
+		if _, quick := decodeOwn(data); quick {
+			careful, err := decodeAny(data)
+			if d := cmp.Diff(careful, m, sameText); err != nil || d != "" {
+				t.Fatalf("%s: %v; with care and at once:\n%s", data, err, d)
+			}
+		}
+		var whole, each PayloadMessage
+		if whole.decodeWhole(data) {
+			err := each.decodeEach(data)
+			if d := cmp.Diff(each, whole, sameText); err != nil || d != "" {
+				t.Fatalf("%s: %v; task by task and at once:\n%s", data, err, d)
+			}
+		}
 		if err != nil {
 			if m != nil {
 				t.Errorf("%v, and %+v", err, m)

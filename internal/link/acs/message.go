@@ -35,18 +35,54 @@ type BadTask struct {
 	Err error
 }
 
-// UnmarshalJSON decodes task by task, so that one bad task costs only itself.
+// UnmarshalJSON decodes all at once, and where that fails task by task, so that
+// one bad task costs only itself.
 func (p *PayloadMessage) UnmarshalJSON(data []byte) error {
-	type plain PayloadMessage
+	if p.decodeWhole(data) {
+		return nil
+	}
+	return p.decodeEach(data)
+}
+
+// plainPayload has no UnmarshalJSON.
+type plainPayload PayloadMessage
+
+// decodeWhole decodes a message in which every task is good. It changes nothing
+// otherwise.
+func (p *PayloadMessage) decodeWhole(data []byte) bool {
+	type unchecked Task // without its UnmarshalJSON
+	var wire struct {
+		plainPayload
+		Tasks []unchecked `json:"tasks"`
+	}
+	if json.Unmarshal(data, &wire) != nil {
+		return false
+	}
+	var tasks []Task
+	if wire.Tasks != nil { // none stays none, as in a frame without a message
+		tasks = make([]Task, len(wire.Tasks))
+	}
+	for i := range tasks {
+		tasks[i] = Task(wire.Tasks[i])
+		if tasks[i].check() != nil {
+			return false
+		}
+	}
+	*p = PayloadMessage(wire.plainPayload)
+	p.Tasks = tasks
+	return true
+}
+
+func (p *PayloadMessage) decodeEach(data []byte) error {
 	wire := struct {
-		*plain
+		*plainPayload
 		Tasks []json.RawMessage `json:"tasks"`
-	}{plain: (*plain)(p)}
+	}{plainPayload: (*plainPayload)(p)}
 	if err := json.Unmarshal(data, &wire); err != nil {
 		return err
 	}
 	p.Tasks, p.Bad = nil, nil
-	if wire.Tasks != nil { // none stays none, as in a frame without a message
+	if wire.Tasks != nil {
 		p.Tasks = make([]Task, 0, len(wire.Tasks))
 	}
 	for _, raw := range wire.Tasks {

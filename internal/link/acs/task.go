@@ -43,12 +43,16 @@ func (t *Task) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, (*plain)(t)); err != nil {
 		return err
 	}
+	return t.check()
+}
+
+func (t *Task) check() error {
 	switch t.DesiredStatus {
 	case StatusRunning, StatusStopped:
+		return nil
 	default:
 		return fmt.Errorf("unknown desired status %q", t.DesiredStatus)
 	}
-	return nil
 }
 
 // Container is a container of a Task.
