@@ -9,11 +9,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
 	"github.com/google/uuid"
 
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/wire/line"
 )
 
 // Waits after the server said that the instance is deregistered. The host may be
@@ -73,11 +73,23 @@ func errText(err error) string {
 	return err.Error()
 }
 
-// serveACS is one connection's life. met tells that it came about.
+// serveACS is one connection's life. met tells that it came about. It holds
+// little on its stack while it waits for messages, which is most of the time.
 func (s *Session) serveACS(ctx context.Context, rediscover bool) (met bool, err error) {
-	base, _, err := s.discover(ctx, rediscover)
+	o, err := s.openACS(ctx, rediscover)
 	if err != nil {
 		return false, err
+	}
+	defer o.close()
+	o.begin()
+	return true, o.conn.Each(o.receive)
+}
+
+// openACS connects.
+func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error) {
+	base, _, err := s.discover(ctx, rediscover)
+	if err != nil {
+		return nil, err
 	}
 	s.mu.Lock()
 	id, first := s.id, !s.everMet
@@ -92,58 +104,90 @@ func (s *Session) serveACS(ctx context.Context, rediscover bool) (met bool, err 
 	}
 	conn, header, err := s.dial(ctx, base+"ws?"+q.Encode())
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer conn.CloseNow()
-	s.connection(true)
-	defer s.connection(false)
-	s.log.Info("connected for orders", "instance", id.InstanceArn)
-	s.outbox.kick()
-
-	line := &orders{Session: s, conn: conn, ctx: ctx}
-	defer line.wg.Wait()
 	extensions := header.Values(acs.ExtensionsHeader)
-	if slices.Contains(extensions, acs.ExtensionsVersion) {
-		line.inventory(id)
-	}
-	if slices.Contains(extensions, acs.ReportsVersion) {
-		s.outbox.attach(line)
-		defer s.outbox.detach(line)
-	}
-	life := hold(conn)
-	defer life.stop()
-	for {
-		_, data, err := conn.Read(ctx)
-		if err != nil {
-			return true, err
-		}
-		m, err := acs.Decode(data)
-		if errors.Is(err, acs.ErrUnknownType) {
-			s.log.Warn("message not understood", "err", err)
-			continue
-		}
-		if err != nil {
-			s.log.Error("message cannot be read", "err", err)
-			continue
-		}
-		life.touch()
-		line.handle(m)
-	}
+	return &orders{
+		Session: s, conn: conn, ctx: ctx, id: id,
+		inventories: slices.Contains(extensions, acs.ExtensionsVersion),
+		reports:     slices.Contains(extensions, acs.ReportsVersion),
+	}, nil
 }
 
 // orders is one connection as its messages' handlers see it.
 type orders struct {
 	*Session
-	conn *websocket.Conn
-	ctx  context.Context
-	wg   sync.WaitGroup // acknowledgements that wait for the journal
+	conn                 *line.Conn
+	ctx                  context.Context
+	id                   Identity
+	inventories, reports bool           // the server takes these
+	life                 *lifeline      // from begin on
+	unbind               func() bool    // of the connection from the context
+	wg                   sync.WaitGroup // acknowledgements that wait for the journal
+}
+
+// begin tells who wants to know, and the server what is here.
+func (o *orders) begin() {
+	o.unbind = context.AfterFunc(o.ctx, o.conn.CloseNow)
+	o.connection(true)
+	o.log.Info("connected for orders", "instance", o.id.InstanceArn)
+	o.outbox.kick()
+	if o.inventories {
+		o.inventory(o.id)
+	}
+	if o.reports {
+		o.outbox.attach(o)
+	}
+	o.life = hold(o.conn)
+}
+
+func (o *orders) close() {
+	o.life.stop()
+	if o.reports {
+		o.outbox.detach(o)
+	}
+	o.wg.Wait()
+	o.connection(false)
+	o.unbind()
+	o.conn.CloseNow()
+}
+
+// receive takes a frame.
+func (o *orders) receive(data []byte) {
+	m, err := acs.Decode(data)
+	switch {
+	case errors.Is(err, acs.ErrUnknownType):
+		o.log.Warn("message not understood", "err", err)
+	case err != nil:
+		o.log.Error("message cannot be read", "err", err)
+	default:
+		o.life.touch()
+		o.handle(m)
+	}
 }
 
 func (o *orders) send(m acs.Message) {
 	data, err := acs.Encode(m)
 	if err == nil {
-		err = write(o.ctx, o.conn, data)
+		err = o.conn.Write(data)
 	}
+	o.sent(m, err)
+}
+
+// ackDelay is how long an acknowledgement waits for company: the first report of
+// a task that starts quickly. The server only repeats what is not acknowledged
+// for a minute.
+const ackDelay = 5 * time.Millisecond
+
+func (o *orders) sendSoon(m acs.Message) {
+	data, err := acs.Encode(m)
+	if err == nil {
+		err = o.conn.WriteSoon(data, ackDelay)
+	}
+	o.sent(m, err)
+}
+
+func (o *orders) sent(m acs.Message, err error) {
 	if err != nil && o.ctx.Err() == nil {
 		o.log.Warn("message could not be sent", "type", acs.TypeOf(m), "err", err)
 	}
@@ -164,10 +208,7 @@ func (o *orders) handle(m acs.Message) {
 	switch m := m.(type) {
 	case *acs.HeartbeatMessage:
 		o.send(&acs.HeartbeatAckRequest{MessageID: m.MessageID})
-		select { // TCS tells of the instance's health
-		case o.beat <- struct{}{}:
-		default:
-		}
+		o.beat.Store(true) // TCS tells of the instance's health
 	case *acs.PayloadMessage:
 		o.payload(m)
 	case *acs.IAMRoleCredentialsMessage:
@@ -234,7 +275,7 @@ func (o *orders) payload(m *acs.PayloadMessage) {
 			o.send(&acs.IAMRoleCredentialsAckRequest{MessageID: m.MessageID, CredentialsID: c.CredentialsID, Expiration: c.Expiration})
 		}
 		if ok {
-			o.send(&acs.AckRequest{Cluster: m.ClusterArn, ContainerInstance: m.ContainerInstanceArn, MessageID: m.MessageID})
+			o.sendSoon(&acs.AckRequest{Cluster: m.ClusterArn, ContainerInstance: m.ContainerInstanceArn, MessageID: m.MessageID})
 		}
 	})
 }

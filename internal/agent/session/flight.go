@@ -24,9 +24,9 @@ const flightTimeout = callTimeout
 // attach lets reports go by a connection.
 func (o *outbox) attach(line *orders) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.line = line
-	o.mu.Unlock()
-	o.poke()
+	o.sendLocked()
 }
 
 // detach ends that. What is on its way may have arrived or not: it goes again,
@@ -48,7 +48,18 @@ func (o *outbox) detach(line *orders) {
 			o.wanted = append(o.wanted, arn)
 		}
 	}
-	o.poke()
+	o.sendLocked()
+}
+
+// depart sends the next message, with all that has come by now.
+func (o *outbox) depart() {
+	o.mu.Lock()
+	o.boarding = false
+	f := o.boardLocked()
+	o.mu.Unlock()
+	if f != nil {
+		f.line.send(f.message())
+	}
 }
 
 // boardLocked makes up the next message, unless one is on its way.
@@ -106,7 +117,7 @@ func (o *outbox) landed(id string, refused []string, all bool) {
 		}
 		delete(o.active, r.TaskArn)
 	}
-	o.poke()
+	o.sendLocked()
 }
 
 func (f *flight) message() *acs.ReportMessage {

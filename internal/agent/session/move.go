@@ -24,11 +24,12 @@ func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: %d of them", ErrBusy, n)
 	}
 	m := &move{cluster: cluster, gone: ctx, done: make(chan error, 1)}
-	select {
-	case s.moves <- m:
-	case <-ctx.Done():
-		return Identity{}, ctx.Err()
+	s.mu.Lock()
+	s.moves = append(s.moves, m)
+	if s.interrupt != nil {
+		s.interrupt()
 	}
+	s.mu.Unlock()
 	select {
 	case err := <-m.done:
 		if err != nil {
@@ -38,6 +39,20 @@ func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
 	case <-ctx.Done():
 		return Identity{}, ctx.Err()
 	}
+}
+
+// nextMove is the first that someone still waits for, or nil.
+func (s *Session) nextMove() *move {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.moves) > 0 {
+		m := s.moves[0]
+		s.moves = s.moves[1:]
+		if m.gone.Err() == nil {
+			return m
+		}
+	}
+	return nil
 }
 
 // registerAnew carries a move out, for as long as someone waits for it.

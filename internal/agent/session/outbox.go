@@ -15,40 +15,56 @@ import (
 // outbox delivers the engine's reports: each task's in their order, one at a
 // time, those of different tasks side by side. A server that takes them by the
 // connection for orders gets many in one message, one message at a time: what
-// comes meanwhile makes up the next. Every other one is called for each.
+// comes meanwhile makes up the next. Every other one is called for each. While
+// there is nothing to send, nothing of it runs.
 type outbox struct {
-	s *Session
+	s     *Session
+	slots chan struct{}  // bounds the calls in flight
+	wg    sync.WaitGroup // goroutines that send; begun under mu while ctx is set
 
 	mu     sync.Mutex
+	ctx    context.Context // nil while it is closed
 	active map[string]bool // tasks with a report on its way
 	wanted []string        // tasks that have one to send
-	wake   chan struct{}
-	kicked chan struct{} // closed and replaced to end all back-offs
+	kicked chan struct{}   // closed and replaced to end all back-offs
 
-	line    *orders  // the connection that takes reports, or nil
-	flight  *flight  // the message on its way by it, or nil
-	refused []string // active tasks whose report it did not take, to be called for
+	line     *orders  // the connection that takes reports, or nil
+	flight   *flight  // the message on its way by it, or nil
+	boarding bool     // depart runs
+	refused  []string // active tasks whose report it did not take, to be called for
 }
 
 // parallelReports bounds the calls in flight.
 const parallelReports = 10
 
 func newOutbox(s *Session) *outbox {
-	return &outbox{s: s, active: map[string]bool{}, wake: make(chan struct{}, 1), kicked: make(chan struct{})}
+	return &outbox{s: s, slots: make(chan struct{}, parallelReports), active: map[string]bool{}, kicked: make(chan struct{})}
+}
+
+// open lets reports go until the context ends, those first that an earlier
+// registration has left.
+func (o *outbox) open(ctx context.Context) {
+	o.mu.Lock()
+	o.ctx = ctx
+	o.mu.Unlock()
+	for _, arn := range o.s.cfg.Engine.Unreported() {
+		o.notify(arn)
+	}
+}
+
+// close waits for what was being sent. The context has ended.
+func (o *outbox) close() {
+	o.mu.Lock()
+	o.ctx = nil
+	o.mu.Unlock()
+	o.wg.Wait()
 }
 
 func (o *outbox) notify(arn string) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.wanted = append(o.wanted, arn)
-	o.mu.Unlock()
-	o.poke()
-}
-
-func (o *outbox) poke() {
-	select {
-	case o.wake <- struct{}{}:
-	default:
-	}
+	o.sendLocked()
 }
 
 // kick tries at once what waits: the server was just reached.
@@ -59,44 +75,34 @@ func (o *outbox) kick() {
 	o.kicked = make(chan struct{})
 }
 
-func (o *outbox) run(ctx context.Context) {
-	slots := make(chan struct{}, parallelReports)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for _, arn := range o.s.cfg.Engine.Unreported() { // those of before this registration
-		o.notify(arn)
+// sendLocked sets off what can go now.
+func (o *outbox) sendLocked() {
+	ctx := o.ctx
+	if ctx == nil || ctx.Err() != nil {
+		return
 	}
-	for {
-		o.mu.Lock()
-		f := o.boardLocked()
-		if o.line == nil {
-			for _, arn := range o.wanted {
-				if o.active[arn] {
-					continue // its worker will see it
-				}
-				o.active[arn] = true
-				wg.Go(func() { o.deliver(ctx, arn, slots) })
+	if o.line != nil && o.flight == nil && len(o.wanted) > 0 && !o.boarding {
+		o.boarding = true
+		o.wg.Go(o.depart)
+	}
+	if o.line == nil {
+		for _, arn := range o.wanted {
+			if o.active[arn] {
+				continue // its worker will see it
 			}
-			o.wanted = nil
+			o.active[arn] = true
+			o.wg.Go(func() { o.deliver(ctx, arn) })
 		}
-		for _, arn := range o.refused {
-			wg.Go(func() { o.deliver(ctx, arn, slots) })
-		}
-		o.refused = nil
-		o.mu.Unlock()
-		if f != nil {
-			f.line.send(f.message())
-		}
-		select {
-		case <-o.wake:
-		case <-ctx.Done():
-			return
-		}
+		o.wanted = nil
 	}
+	for _, arn := range o.refused {
+		o.wg.Go(func() { o.deliver(ctx, arn) })
+	}
+	o.refused = nil
 }
 
 // deliver empties one task's queue.
-func (o *outbox) deliver(ctx context.Context, arn string, slots chan struct{}) {
+func (o *outbox) deliver(ctx context.Context, arn string) {
 	server := pace.Backoff{Min: 50 * time.Millisecond, Max: 30 * time.Second}
 	refused := pace.Backoff{Min: time.Second, Max: 30 * time.Second, Factor: 1.3}
 	for {
@@ -115,12 +121,12 @@ func (o *outbox) deliver(ctx context.Context, arn string, slots chan struct{}) {
 		kicked := o.kicked
 		o.mu.Unlock()
 		select {
-		case slots <- struct{}{}:
+		case o.slots <- struct{}{}:
 		case <-ctx.Done():
 			continue
 		}
 		err := o.s.submit(ctx, r)
-		<-slots
+		<-o.slots
 		var api *APIError
 		switch {
 		case err == nil:

@@ -13,13 +13,13 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/journal"
@@ -61,7 +61,7 @@ type Session struct {
 	outbox *outbox
 	creds  *credentials
 
-	moves chan *move
+	beat atomic.Bool // a heartbeat has come that TCS has not yet answered
 
 	mu        sync.Mutex
 	id        Identity
@@ -69,8 +69,9 @@ type Session struct {
 	manifest  string
 	connected bool // ACS
 	everMet   bool // ACS was up once in this process
-	beat      chan struct{}
 	endpoints *endpoints
+	moves     []*move            // wished for, in turn
+	interrupt context.CancelFunc // of what Run does now; nil when it does nothing
 }
 
 const (
@@ -88,7 +89,6 @@ func New(cfg Config) (*Session, error) {
 	}
 	s := &Session{
 		cfg: cfg, log: cfg.Log, creds: newCredentials(),
-		beat: make(chan struct{}, 1), moves: make(chan *move),
 	}
 	s.api = newClient(append([]string{cfg.Server}, cfg.Others...), cfg.Region, cfg.Version, cfg.Credentials, cfg.Transport)
 	s.outbox = newOutbox(s)
@@ -185,44 +185,39 @@ func (s *Session) Report(taskArn string) { s.outbox.notify(taskArn) }
 func (s *Session) Run(ctx context.Context) error {
 	registered := false
 	for ctx.Err() == nil {
-		m, err := s.stay(ctx, registered)
-		if err != nil || m == nil {
+		var err error
+		registered, err = s.stay(ctx, registered)
+		switch m := s.nextMove(); {
+		case m != nil:
+			err = s.registerAnew(ctx, m)
+			registered = err == nil
+			m.done <- err
+		case ctx.Err() == nil && err != nil && !errors.Is(err, context.Canceled):
 			return err
 		}
-		err = s.registerAnew(ctx, m)
-		registered = err == nil
-		m.done <- err
 	}
 	return nil
 }
 
 // stay registers, unless that is done, and serves, until a move is asked for or
 // the context ends.
-func (s *Session) stay(ctx context.Context, registered bool) (*move, error) {
+func (s *Session) stay(ctx context.Context, registered bool) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	served := make(chan error, 1)
-	go func() {
-		var err error
-		if !registered {
-			err = s.register(ctx, s.Cluster(), s.Identity(), false)
-		}
-		if err == nil {
-			s.serve(ctx)
-		}
-		served <- err
-	}()
-	select {
-	case m := <-s.moves:
-		cancel()
-		<-served
-		return m, nil
-	case err := <-served:
-		if ctx.Err() != nil {
-			return nil, nil
-		}
-		return nil, err
+	s.mu.Lock()
+	s.interrupt = cancel
+	asked := len(s.moves) > 0
+	s.mu.Unlock()
+	if asked {
+		return registered, nil
 	}
+	if !registered {
+		if err := s.register(ctx, s.Cluster(), s.Identity(), false); err != nil {
+			return false, err
+		}
+	}
+	s.serve(ctx)
+	return true, nil
 }
 
 // serve keeps everything up under one registration, until the context ends.
@@ -230,11 +225,12 @@ func (s *Session) serve(ctx context.Context) {
 	s.mu.Lock()
 	s.endpoints = &endpoints{}
 	s.mu.Unlock()
-	var group errgroup.Group
-	group.Go(func() error { s.runACS(ctx); return nil })
-	group.Go(func() error { s.runTCS(ctx); return nil })
-	s.outbox.run(ctx)
-	_ = group.Wait() // they return no errors
+	s.outbox.open(ctx)
+	defer s.outbox.close()
+	var telemetry sync.WaitGroup
+	defer telemetry.Wait()
+	telemetry.Go(func() { s.runTCS(ctx) })
+	s.runACS(ctx)
 }
 
 // forgetCredentials drops credentials of tasks that are gone.

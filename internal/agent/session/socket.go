@@ -7,17 +7,18 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
 
 	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/line"
 )
 
 const (
 	handshakeTimeout = 10 * time.Second
-	writeTimeout     = 30 * time.Second
 	maxFrame         = 32 << 20
 	// quiet is how long a socket may bring no message before it is given up,
 	// and age how long it may live; both plus as much as a jitter.
@@ -33,7 +34,7 @@ var errInactive = errors.New("the container instance is deregistered")
 func spread(d, jitter time.Duration) time.Duration { return d + rand.N(jitter) }
 
 // dial opens a signed websocket. url is http or https.
-func (s *Session) dial(ctx context.Context, url string) (*websocket.Conn, http.Header, error) {
+func (s *Session) dial(ctx context.Context, url string) (*line.Conn, http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -43,28 +44,21 @@ func (s *Session) dial(ctx context.Context, url string) (*websocket.Conn, http.H
 	if err := s.api.sign(req, nil); err != nil {
 		return nil, nil, err
 	}
-	conn, res, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: s.api.http, HTTPHeader: req.Header})
+	conn, res, err := line.Dial(s.api.http, req, maxFrame)
 	if res != nil {
 		s.api.learn(res.Header)
 	}
-	if err != nil {
-		if res != nil && res.Body != nil {
-			body, readErr := io.ReadAll(io.LimitReader(res.Body, 4096))
-			if readErr == nil && strings.Contains(string(body), acs.InactiveInstanceException) {
-				return nil, nil, fmt.Errorf("%w: %s", errInactive, body)
-			}
-			err = fmt.Errorf("%w: %s", err, body)
-		}
+	switch {
+	case err == nil:
+		return conn, res.Header, nil
+	case res == nil:
 		return nil, nil, err
 	}
-	conn.SetReadLimit(maxFrame)
-	return conn, res.Header, nil
-}
-
-func write(ctx context.Context, conn *websocket.Conn, data []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
-	defer cancel()
-	return conn.Write(ctx, websocket.MessageText, data)
+	body, readErr := io.ReadAll(res.Body)
+	if readErr == nil && strings.Contains(string(body), acs.InactiveInstanceException) {
+		return nil, nil, fmt.Errorf("%w: %s", errInactive, body)
+	}
+	return nil, nil, fmt.Errorf("%w: %s", err, body)
 }
 
 // lifeline ends a connection that brings nothing or has become old. The
@@ -73,8 +67,8 @@ type lifeline struct {
 	quiet, old *time.Timer
 }
 
-func hold(conn *websocket.Conn) *lifeline {
-	expire := func() { conn.Close(websocket.StatusNormalClosure, "ConnectionExpired: Reconnect to continue") }
+func hold(conn *line.Conn) *lifeline {
+	expire := func() { conn.Close(ws.StatusNormalClosure, "ConnectionExpired: Reconnect to continue") }
 	return &lifeline{
 		quiet: time.AfterFunc(spread(quiet, quietJitter), expire),
 		old:   time.AfterFunc(spread(age, ageJitter), expire),
@@ -90,12 +84,15 @@ func atOnce(err error, lived time.Duration) bool {
 	if lived < time.Second {
 		return false
 	}
-	switch websocket.CloseStatus(err) {
-	case websocket.StatusNormalClosure, websocket.StatusGoingAway, websocket.StatusInternalError:
-		return true
-	case -1: // no close frame at all
-		return true
-	default:
-		return false
+	var closed *line.ClosedError
+	if !errors.As(err, &closed) {
+		return true // no close frame at all
 	}
+	return closedWith(err, ws.StatusNormalClosure, ws.StatusGoingAway, ws.StatusInternalServerError)
+}
+
+// closedWith tells whether a close frame with one of some codes ended it.
+func closedWith(err error, codes ...ws.StatusCode) bool {
+	var closed *line.ClosedError
+	return errors.As(err, &closed) && slices.Contains(codes, closed.Code)
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
 	"github.com/google/uuid"
 
 	"github.com/ashore/ashore/internal/agent/engine"
@@ -16,6 +16,7 @@ import (
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/wire/line"
 )
 
 // runTCS keeps the socket for telemetry up.
@@ -37,7 +38,7 @@ func (s *Session) runTCS(ctx context.Context) {
 		switch {
 		case errors.Is(err, errInactive):
 			d = pace.Nearly(inactive.Next())
-		case met && atOnce(err, lived) && websocket.CloseStatus(err) == websocket.StatusNormalClosure:
+		case met && atOnce(err, lived) && closedWith(err, ws.StatusNormalClosure):
 		default:
 			d = pace.Nearly(wait.Next())
 		}
@@ -48,7 +49,7 @@ func (s *Session) runTCS(ctx context.Context) {
 	}
 }
 
-// telemetry gathers and sends. Only its own goroutine touches it.
+// telemetry gathers. Only one pulse at a time touches it.
 type telemetry struct {
 	s       *Session
 	last    map[string]sample // by container id
@@ -62,10 +63,27 @@ type sample struct {
 	restarts int
 }
 
+// serve is one connection's life. Between messages it is but a reader.
 func (t *telemetry) serve(ctx context.Context) (met bool, err error) {
-	_, base, err := t.s.discover(ctx, false)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p, err := t.open(ctx)
 	if err != nil {
 		return false, err
+	}
+	defer context.AfterFunc(ctx, p.conn.CloseNow)()
+	p.life = hold(p.conn)
+	defer p.life.stop()
+	p.begin()
+	err = p.conn.Each(p.receive)
+	cancel()
+	return true, p.end(err)
+}
+
+func (t *telemetry) open(ctx context.Context) (*pulse, error) {
+	_, base, err := t.s.discover(ctx, false)
+	if err != nil {
+		return nil, err
 	}
 	id := t.s.Identity()
 	q := url.Values{
@@ -75,66 +93,80 @@ func (t *telemetry) serve(ctx context.Context) (met bool, err error) {
 	address := base + "ws?" + q.Encode()
 	conn, _, err := t.s.dial(ctx, address)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer conn.CloseNow()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	life := hold(conn)
-	defer life.stop()
-	broke := make(chan error, 1)
-	wg.Go(func() {
-		for {
-			_, data, err := conn.Read(ctx)
-			if err != nil {
-				broke <- err
-				return
-			}
-			if _, err := tcs.Decode(data); err == nil {
-				life.touch()
-			}
-		}
-	})
-	defer conn.CloseNow() // ends the reader before it is awaited
-	tick := time.NewTicker(t.s.cfg.MetricsEvery)
-	defer tick.Stop()
-	beat := false
-	for {
-		for _, m := range t.messages(ctx, id, beat) {
-			if err := t.send(ctx, conn, address, m); err != nil {
-				return true, err
-			}
-		}
-		beat = false
-	wait:
-		for {
-			select {
-			case <-tick.C:
-				break wait
-			case <-t.s.beat:
-				beat = true
-			case err := <-broke:
-				return true, err
-			case <-ctx.Done():
-				return true, ctx.Err()
-			}
-		}
+	return &pulse{t: t, ctx: ctx, conn: conn, id: id, address: address}, nil
+}
+
+// pulse sends everything there is to tell, again and again, by one connection.
+type pulse struct {
+	t       *telemetry
+	ctx     context.Context
+	conn    *line.Conn
+	id      Identity
+	address string // of the upgrade; frames are signed for it
+	life    *lifeline
+
+	mu    sync.Mutex // held while it sends
+	due   time.Time
+	timer *time.Timer
+	over  bool
+	err   error // why it broke the connection off
+}
+
+func (p *pulse) begin() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.due = time.Now()
+	p.timer = time.AfterFunc(0, p.beat)
+}
+
+// end waits until nothing is being sent. It returns why the connection ended.
+func (p *pulse) end(err error) error {
+	p.conn.CloseNow()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	p.timer.Stop()
+	if p.err != nil {
+		return p.err
+	}
+	return err
+}
+
+func (p *pulse) receive(data []byte) {
+	if _, err := tcs.Decode(data); err == nil {
+		p.life.touch()
 	}
 }
 
+func (p *pulse) beat() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
+	for _, m := range p.t.messages(p.ctx, p.id, p.t.s.beat.Swap(false)) {
+		if p.err = p.send(m); p.err != nil {
+			p.conn.CloseNow()
+			return
+		}
+	}
+	p.due = p.due.Add(p.t.s.cfg.MetricsEvery)
+	p.timer.Reset(time.Until(p.due))
+}
+
 // send signs a frame: as a GET of the upgrade's URL with the frame as its body.
-func (t *telemetry) send(ctx context.Context, conn *websocket.Conn, address string, m tcs.Message) error {
+func (p *pulse) send(m tcs.Message) error {
 	body, err := tcs.Encode(m)
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(p.ctx, http.MethodGet, p.address, nil)
 	if err != nil {
 		return err
 	}
-	if err := t.s.api.sign(req, body); err != nil {
+	if err := p.t.s.api.sign(req, body); err != nil {
 		return err
 	}
 	h := http.Header{"Host": {req.Host}}
@@ -143,7 +175,7 @@ func (t *telemetry) send(ctx context.Context, conn *websocket.Conn, address stri
 			h.Set(k, v)
 		}
 	}
-	return write(ctx, conn, tcs.WithHeader(h, body))
+	return p.conn.Write(tcs.WithHeader(h, body))
 }
 
 // messages is everything to be told now.

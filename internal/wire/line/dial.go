@@ -1,0 +1,62 @@
+package line
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// maxRefusal bounds what is read of the body of a refusal.
+const maxRefusal = 4096
+
+// Dial opens a websocket by a GET request, whose context may end afterwards. A
+// message from the other end may have as many bytes as limit. The response is
+// returned with every answer; the body of a refusal has been read and stays
+// readable.
+func Dial(client *http.Client, req *http.Request, limit int64) (*Conn, *http.Response, error) {
+	nonce := make([]byte, 16)
+	rand.Read(nonce)
+	key := base64.StdEncoding.EncodeToString(nonce)
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "websocket")
+	req.Header.Set("Sec-WebSocket-Version", "13")
+	req.Header.Set("Sec-WebSocket-Key", key)
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		body, err := io.ReadAll(io.LimitReader(res.Body, maxRefusal))
+		err = errors.Join(fmt.Errorf("the upgrade was answered with %s", res.Status), err, res.Body.Close())
+		res.Body = io.NopCloser(bytes.NewReader(body))
+		return nil, res, err
+	}
+	rwc, err := upgraded(res, key)
+	if err != nil {
+		err = errors.Join(err, res.Body.Close())
+		res.Body = http.NoBody
+		return nil, res, err
+	}
+	return newConn(rwc, limit), res, nil
+}
+
+// upgraded checks the other end's consent.
+func upgraded(res *http.Response, key string) (io.ReadWriteCloser, error) {
+	rwc, ok := res.Body.(io.ReadWriteCloser)
+	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") || res.Header.Get("Sec-WebSocket-Accept") != accept(key) {
+		return nil, errors.New("the upgrade was answered, but not as a websocket's")
+	}
+	return rwc, nil
+}
+
+// accept is what shows that the other end has understood the key.
+func accept(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

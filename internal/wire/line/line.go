@@ -1,0 +1,282 @@
+// Package line is the client's end of websockets that last and are quiet most of
+// the time, of which a process may have many: one holds a kilobyte while nobody
+// speaks, and what is to be said at about the same time goes in one write.
+package line
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+const (
+	readBuffer = 1 << 10
+	// keptBuffer bounds the buffers that are used again.
+	keptBuffer = 64 << 10
+	// writeTimeout is how long the other end may take nothing.
+	writeTimeout = 30 * time.Second
+	// closeWait is how long it may take to answer a close frame.
+	closeWait = 5 * time.Second
+)
+
+// errClosing is what becomes of messages after the close frame.
+var errClosing = errors.New("the websocket is closing")
+
+// ClosedError is the other end's close frame.
+type ClosedError struct {
+	Code   ws.StatusCode
+	Reason string
+}
+
+func (e *ClosedError) Error() string { return fmt.Sprintf("closed with %d: %s", e.Code, e.Reason) }
+
+// Conn is one. Read is for one goroutine, all else for any.
+type Conn struct {
+	rwc   io.ReadWriteCloser // constant
+	limit int64              // of a message; constant
+
+	// The reader's.
+	in   *bufio.Reader
+	head [ws.MaxHeaderSize]byte
+
+	mu      sync.Mutex
+	queue   *bytes.Buffer // frames that wait; nil if none do
+	writing bool          // a goroutine writes, and takes along what is queued
+	err     error         // why nothing is written any more
+	late    *time.Timer   // ends what takes too long
+	linger  *time.Timer   // writes what has waited for company long enough; nil until needed
+	waits   bool          // linger runs
+}
+
+// buffers hold frames on their way out and messages that are being handled.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func giveBack(b *bytes.Buffer) {
+	if b.Cap() <= keptBuffer {
+		b.Reset()
+		buffers.Put(b)
+	}
+}
+
+func newConn(rwc io.ReadWriteCloser, limit int64) *Conn {
+	return &Conn{rwc: rwc, limit: limit, in: bufio.NewReaderSize(rwc, readBuffer)}
+}
+
+// Each hands every message to fn, until the connection ends; its error says how.
+// A message is fn's only until it returns.
+func (c *Conn) Each(fn func(data []byte)) error {
+	for {
+		b, err := c.next()
+		if err != nil {
+			return err
+		}
+		fn(b.Bytes())
+		giveBack(b)
+	}
+}
+
+// next reads one message.
+func (c *Conn) next() (*bytes.Buffer, error) {
+	h, err := c.header(false)
+	if err != nil {
+		return nil, err
+	}
+	b := buffers.Get().(*bytes.Buffer)
+	for {
+		if err := c.payload(b, h); err != nil {
+			return nil, err
+		}
+		if h.Fin {
+			return b, nil
+		}
+		if h, err = c.header(true); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// header reads the header of the next frame of a message. Control frames before
+// it are answered.
+func (c *Conn) header(within bool) (ws.Header, error) {
+	for {
+		h, err := ws.ReadHeaderBuffer(c.in, c.head[:])
+		if err != nil {
+			return h, err
+		}
+		state := ws.StateClientSide
+		if within {
+			state = state.Set(ws.StateFragmented)
+		}
+		if err := ws.CheckHeader(h, state); err != nil {
+			c.Close(ws.StatusProtocolError, err.Error())
+			return h, err
+		}
+		if h.OpCode.IsData() || h.OpCode == ws.OpContinuation {
+			return h, nil
+		}
+		if err := c.control(h); err != nil {
+			return h, err
+		}
+	}
+}
+
+func (c *Conn) payload(b *bytes.Buffer, h ws.Header) error {
+	if h.Length > c.limit-int64(b.Len()) {
+		err := fmt.Errorf("a message of more than %d bytes", c.limit)
+		c.Close(ws.StatusMessageTooBig, err.Error())
+		return err
+	}
+	if h.Length <= keptBuffer {
+		b.Grow(int(h.Length))
+		into := b.AvailableBuffer()[:h.Length]
+		if _, err := io.ReadFull(c.in, into); err != nil {
+			return err
+		}
+		b.Write(into)
+		return nil
+	}
+	_, err := io.CopyN(b, c.in, h.Length) // grows as it comes
+	return err
+}
+
+// control answers a control frame. A close frame is an error.
+func (c *Conn) control(h ws.Header) error {
+	data := make([]byte, h.Length)
+	if _, err := io.ReadFull(c.in, data); err != nil {
+		return err
+	}
+	switch h.OpCode {
+	case ws.OpPing:
+		return c.push(ws.OpPong, data, 0)
+	case ws.OpClose:
+		e := &ClosedError{Code: ws.StatusNoStatusRcvd}
+		if len(data) >= 2 {
+			e.Code, e.Reason = ws.ParseCloseFrameData(data)
+		}
+		_ = c.end(data[:min(2, len(data))]) // the answer; the connection is over either way
+		return e
+	}
+	return nil
+}
+
+// Write sends a message. It goes at once, with all that waits; only while another
+// goroutine writes it is left to that one, and its failure not told here.
+func (c *Conn) Write(data []byte) error { return c.push(ws.OpText, data, 0) }
+
+// WriteSoon sends a message with the next one, or when it has waited for as long
+// as this.
+func (c *Conn) WriteSoon(data []byte, wait time.Duration) error {
+	return c.push(ws.OpText, data, wait)
+}
+
+// Close tells the other end why no more comes, and lets it end the connection.
+func (c *Conn) Close(code ws.StatusCode, reason string) {
+	_ = c.end(ws.NewCloseFrameBody(code, reason)) // what does not get through breaks
+	time.AfterFunc(closeWait, c.CloseNow)
+}
+
+func (c *Conn) end(body []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	c.frameLocked(ws.OpClose, body)
+	err := c.flushLocked()
+	if c.err == nil {
+		c.err = errClosing
+	}
+	return err
+}
+
+// CloseNow ends the connection. Reader and writers return.
+func (c *Conn) CloseNow() {
+	_ = c.rwc.Close() // it may be closed already
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = io.ErrClosedPipe
+	}
+	if c.linger != nil {
+		c.linger.Stop()
+	}
+}
+
+func (c *Conn) push(op ws.OpCode, data []byte, wait time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	c.frameLocked(op, data)
+	if wait == 0 {
+		return c.flushLocked()
+	}
+	if c.waits || c.writing {
+		return nil
+	}
+	c.waits = true
+	if c.linger == nil {
+		c.linger = time.AfterFunc(wait, c.flush)
+	} else {
+		c.linger.Reset(wait)
+	}
+	return nil
+}
+
+func (c *Conn) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits = false
+	_ = c.flushLocked() // the reader learns of a broken connection, too
+}
+
+// frameLocked queues a masked frame.
+func (c *Conn) frameLocked(op ws.OpCode, data []byte) {
+	if c.queue == nil {
+		c.queue = buffers.Get().(*bytes.Buffer)
+	}
+	h := ws.Header{Fin: true, OpCode: op, Masked: true, Mask: ws.NewMask(), Length: int64(len(data))}
+	_ = ws.WriteHeader(c.queue, h) // a buffer takes everything
+	n := c.queue.Len()
+	c.queue.Write(data)
+	ws.Cipher(c.queue.Bytes()[n:], h.Mask, 0)
+}
+
+// flushLocked writes until nothing waits, unless another goroutine does so.
+func (c *Conn) flushLocked() error {
+	if c.writing {
+		return nil
+	}
+	if c.waits {
+		c.waits = false
+		c.linger.Stop()
+	}
+	c.writing = true
+	for c.queue != nil {
+		out := c.queue
+		c.queue = nil
+		if c.late == nil {
+			c.late = time.AfterFunc(writeTimeout, func() { _ = c.rwc.Close() })
+		} else {
+			c.late.Reset(writeTimeout)
+		}
+		c.mu.Unlock()
+		_, err := c.rwc.Write(out.Bytes())
+		giveBack(out)
+		c.mu.Lock()
+		c.late.Stop()
+		if err != nil {
+			_ = c.rwc.Close() // ends the reader
+			c.queue, c.err = nil, err
+		}
+	}
+	c.writing = false
+	return c.err
+}
