@@ -44,8 +44,51 @@ type Agent struct{ Config Config }
 // Run works until the context ends, which is no error; containers go on. It
 // fails at once where it could never work: unreadable settings, or a journal
 // that another agent holds.
-func (a Agent) Run(ctx context.Context) (err error) {
+func (a Agent) Run(ctx context.Context) error {
+	w, err := a.prepare(ctx)
+	if err == nil && w.session != nil {
+		err = w.run(ctx)
+	}
+	return errors.Join(err, w.close())
+}
+
+// works is an agent that is ready to run, or as much of it as came about.
+type works struct {
+	cfg     *Config // complete
+	journal *journal.Journal
+	docker  *docker.Docker // its own
+	engine  *engine.Engine
+	session *session.Session // the last to come
+}
+
+func (w *works) run(ctx context.Context) error {
+	if w.cfg.NoSocket {
+		return w.session.Run(ctx)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return w.session.Run(ctx) })
+	group.Go(func() error { return serveControl(ctx, *w.cfg, w.engine, w.session) })
+	return group.Wait()
+}
+
+func (w *works) close() (err error) {
+	if w.engine != nil {
+		w.engine.Close()
+	}
+	if w.docker != nil {
+		w.docker.Close()
+	}
+	if w.journal != nil {
+		err = w.journal.Close()
+	}
+	return err
+}
+
+// prepare goes as far as it can, and without an error no session if the context
+// ended meanwhile. What it needs on the stack does not stay there.
+func (a Agent) prepare(ctx context.Context) (*works, error) {
 	cfg := a.Config
+	w := &works{cfg: &cfg}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -61,56 +104,46 @@ func (a Agent) Run(ctx context.Context) (err error) {
 	if cfg.Settings == nil {
 		s, err := ReadSettings(cfg.Dir)
 		if err != nil {
-			return err
+			return w, err
 		}
 		cfg.Settings = &s
 	}
 	if cfg.Settings.InstallationID == "" || cfg.Settings.Server == "" {
-		return fmt.Errorf("agent: %s lacks server or installationId", SettingsFile)
+		return w, fmt.Errorf("agent: %s lacks server or installationId", SettingsFile)
 	}
 	opts, err := readOptions(cfg.Getenv)
 	if err != nil {
-		return fmt.Errorf("agent: %w", err)
+		return w, fmt.Errorf("agent: %w", err)
 	}
-	var j *journal.Journal
 	if !cfg.NoJournal {
-		if j, err = journal.Open(filepath.Join(cfg.Dir, JournalFile), cfg.Log); err != nil {
-			return err
+		if w.journal, err = journal.Open(filepath.Join(cfg.Dir, JournalFile), cfg.Log); err != nil {
+			return w, err
 		}
-		defer func() { err = errors.Join(err, j.Close()) }()
 	}
 	rt := cfg.Runtime
 	if rt == nil {
-		d, err := docker.New("")
-		if err != nil {
-			return err
+		if w.docker, err = docker.New(""); err != nil {
+			return w, err
 		}
-		defer d.Close()
-		rt = d
+		rt = w.docker
 	}
 	info, err := reach(ctx, rt, cfg.Log)
 	if err != nil {
-		return nil // the context ended while the engine was away
+		return w, nil // the context ended while the engine was away
 	}
-	host := describe(cfg, opts, info)
-	eng, sess, err := build(cfg, opts, info, host, rt, j)
+	eng, sess, err := build(cfg, opts, info, describe(cfg, opts, info), rt, w.journal)
 	if err != nil {
-		return err
+		return w, err
 	}
-	defer eng.Close()
-	if err := a.resume(ctx, cfg, j, eng, sess); err != nil {
+	w.engine = eng
+	if err := a.resume(ctx, cfg, w.journal, eng, sess); err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return w, nil
 		}
-		return err
+		return w, err
 	}
-	if cfg.NoSocket {
-		return sess.Run(ctx)
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return sess.Run(ctx) })
-	group.Go(func() error { return serveControl(ctx, cfg, eng, sess) })
-	return group.Wait()
+	w.session = sess
+	return w, nil
 }
 
 // reach waits for the container engine.

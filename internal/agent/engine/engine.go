@@ -215,17 +215,19 @@ func (e *Engine) Reject(arn string, cause error) {
 
 // again is an order for a known task.
 func (e *Engine) again(h *held, p acs.Task) func() error {
+	// The server asks about a task whose end it was told: tell it once more. An
+	// end that this very order brings is told in any case.
+	h.mu.Lock()
+	notify := h.task.Sent == acs.StatusStopped && len(h.task.Reports) == 0
+	h.mu.Unlock()
 	if p.DesiredStatus == acs.StatusStopped {
 		e.dispatch(h, Order{Desired: acs.StatusStopped})
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	// The server asks about a task whose end it was told: tell it once more.
-	notify := false
-	if h.task.Sent == acs.StatusStopped && len(h.task.Reports) == 0 {
+	if notify {
 		h.task.Sent = acs.StatusRunning
 		h.task.queue(acs.StatusStopped)
-		notify = true
 	}
 	commit := e.save(h.task)
 	return func() error {

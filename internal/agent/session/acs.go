@@ -27,43 +27,53 @@ const (
 
 // runACS keeps the socket for orders up.
 func (s *Session) runACS(ctx context.Context) {
-	wait := pace.Backoff{Min: 250 * time.Millisecond, Max: backoffMax, Factor: 1.5}
-	inactive := pace.Backoff{Min: inactiveMin, Max: inactiveMax}
-	failures := 0
+	b := &comeback{
+		wait:     pace.Backoff{Min: 250 * time.Millisecond, Max: backoffMax, Factor: 1.5},
+		inactive: pace.Backoff{Min: inactiveMin, Max: inactiveMax},
+	}
 	for ctx.Err() == nil {
-		began := time.Now()
+		b.began = time.Now()
 		_, turn := s.api.server()
-		met, err := s.serveACS(ctx, failures >= 3)
-		if ctx.Err() != nil {
-			return
-		}
-		lived := time.Since(began)
-		if met {
-			failures = 0
-			inactive.Reset()
-			if lived >= stable {
-				wait.Reset()
-			}
-		} else {
-			failures++
-			if !errors.Is(err, errInactive) && s.api.another(turn) {
-				s.log.Info("going over to another server")
-			}
-		}
-		var d time.Duration
-		switch {
-		case errors.Is(err, errInactive) || strings.Contains(errText(err), acs.InactiveInstanceException):
-			d = pace.Nearly(inactive.Next())
-		case met && atOnce(err, lived):
-			wait.Reset()
-		default:
-			d = pace.Nearly(wait.Next())
-		}
-		s.log.Warn("connection for orders lost", "err", err, "again", d.Round(time.Millisecond))
-		if pace.Sleep(ctx, d) != nil {
+		met, err := s.serveACS(ctx, b.failures >= 3)
+		if ctx.Err() != nil || !s.again(ctx, b, turn, met, err) {
 			return
 		}
 	}
+}
+
+// comeback is what decides when the connection for orders is opened again.
+type comeback struct {
+	wait, inactive pace.Backoff
+	began          time.Time
+	failures       int // in a row
+}
+
+// again waits after a lost connection, and tells whether the context still holds.
+func (s *Session) again(ctx context.Context, b *comeback, turn int64, met bool, err error) bool {
+	lived := time.Since(b.began)
+	if met {
+		b.failures = 0
+		b.inactive.Reset()
+		if lived >= stable {
+			b.wait.Reset()
+		}
+	} else {
+		b.failures++
+		if !errors.Is(err, errInactive) && s.api.another(turn) {
+			s.log.Info("going over to another server")
+		}
+	}
+	var d time.Duration
+	switch {
+	case errors.Is(err, errInactive) || strings.Contains(errText(err), acs.InactiveInstanceException):
+		d = pace.Nearly(b.inactive.Next())
+	case met && atOnce(err, lived):
+		b.wait.Reset()
+	default:
+		d = pace.Nearly(b.wait.Next())
+	}
+	s.log.Warn("connection for orders lost", "err", err, "again", d.Round(time.Millisecond))
+	return pace.Sleep(ctx, d) == nil
 }
 
 func errText(err error) string {

@@ -21,32 +21,36 @@ import (
 
 // runTCS keeps the socket for telemetry up.
 func (s *Session) runTCS(ctx context.Context) {
-	wait := pace.Backoff{Min: time.Second, Max: time.Minute}
-	inactive := pace.Backoff{Min: inactiveMin, Max: inactiveMax}
-	t := &telemetry{s: s, last: map[string]sample{}, status: tcs.StatusInitializing, changed: time.Now()}
+	t := &telemetry{
+		s: s, last: map[string]sample{}, status: tcs.StatusInitializing, changed: time.Now(),
+		wait:     pace.Backoff{Min: time.Second, Max: time.Minute},
+		inactive: pace.Backoff{Min: inactiveMin, Max: inactiveMax},
+	}
 	for ctx.Err() == nil {
-		began := time.Now()
+		t.began = time.Now()
 		met, err := t.serve(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		lived := time.Since(began)
-		if lived >= stable {
-			wait.Reset()
-		}
-		var d time.Duration
-		switch {
-		case errors.Is(err, errInactive):
-			d = pace.Nearly(inactive.Next())
-		case met && atOnce(err, lived) && closedWith(err, ws.StatusNormalClosure):
-		default:
-			d = pace.Nearly(wait.Next())
-		}
-		s.log.Debug("connection for telemetry lost", "err", err, "again", d.Round(time.Millisecond))
-		if pace.Sleep(ctx, d) != nil {
+		if ctx.Err() != nil || !t.again(ctx, met, err) {
 			return
 		}
 	}
+}
+
+// again waits after a lost connection, and tells whether the context still holds.
+func (t *telemetry) again(ctx context.Context, met bool, err error) bool {
+	lived := time.Since(t.began)
+	if lived >= stable {
+		t.wait.Reset()
+	}
+	var d time.Duration
+	switch {
+	case errors.Is(err, errInactive):
+		d = pace.Nearly(t.inactive.Next())
+	case met && atOnce(err, lived) && closedWith(err, ws.StatusNormalClosure):
+	default:
+		d = pace.Nearly(t.wait.Next())
+	}
+	t.s.log.Debug("connection for telemetry lost", "err", err, "again", d.Round(time.Millisecond))
+	return pace.Sleep(ctx, d) == nil
 }
 
 // telemetry gathers. Only one pulse at a time touches it.
@@ -55,6 +59,9 @@ type telemetry struct {
 	last    map[string]sample // by container id
 	status  string
 	changed time.Time
+
+	wait, inactive pace.Backoff // of connections
+	began          time.Time
 }
 
 // sample is what was last told of a container.
