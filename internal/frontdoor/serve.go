@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -103,14 +104,24 @@ func (x *exchange) answer() error {
 	if st, ok := out.(Stream); ok {
 		return x.stream(st)
 	}
-	answer, err := json11.Marshal(out)
-	if err != nil {
-		return err
+	buffer := answers.Get().(*[]byte)
+	answer, err := json11.Append((*buffer)[:0], out)
+	if err == nil {
+		x.w.Header().Set("Content-Type", x.target.protocol.contentType())
+		respond(x.w, http.StatusOK, answer)
 	}
-	x.w.Header().Set("Content-Type", x.target.protocol.contentType())
-	respond(x.w, http.StatusOK, answer)
-	return nil
+	if cap(answer) <= keepAnswer {
+		*buffer = answer
+	}
+	answers.Put(buffer)
+	return err
 }
+
+// answers are buffers for encoded answers, to be used again. One that had to grow
+// beyond keepAnswer is let go.
+var answers = sync.Pool{New: func() any { return new([]byte) }}
+
+const keepAnswer = 256 << 10
 
 // find returns the operation that t asks for, or why it isn't served.
 func (s *Server) find(t target, r *http.Request) (*operation, error) {

@@ -2,33 +2,51 @@ package store
 
 import (
 	"context"
-	"slices"
 	"sort"
 )
 
 // maxMoments is how many moments the store keeps at least for those who read
-// them; it lets twice as many gather.
+// them; it lets about twice as many gather.
 const maxMoments = 1 << 13
 
 // moments are what changed lately, one by one.
 type moments struct {
-	all   []Moment
-	after int64 // every moment of a later revision is in all
-	tip   int64 // the newest revision
+	batches [][]Moment // as they came, each of whole revisions; none is empty
+	size    int        // moments in batches
+	after   int64      // every moment of a later revision is in batches
+	tip     int64      // the newest revision
 }
 
-// add takes a batch up to a revision.
+// add takes a batch up to a revision over.
 func (m *moments) add(batch []Moment, tip int64) {
 	m.tip = tip
-	m.all = append(m.all, batch...)
-	if len(m.all) > 2*maxMoments {
-		n := len(m.all) - maxMoments
-		m.after = m.all[n-1].Revision
-		for n < len(m.all) && m.all[n].Revision == m.after { // a revision is kept whole
-			n++
-		}
-		m.all = slices.Clone(m.all[n:]) // passages may still be read from the old ones
+	if len(batch) == 0 {
+		return
 	}
+	m.batches = append(m.batches, batch)
+	m.size += len(batch)
+	for m.size > 2*maxMoments && m.size-len(m.batches[0]) >= maxMoments {
+		oldest := m.batches[0]
+		m.after = oldest[len(oldest)-1].Revision
+		m.size -= len(oldest)
+		m.batches[0] = nil
+		m.batches = m.batches[1:]
+	}
+}
+
+// since returns the moments after a revision that came in one batch, and whether
+// there are later ones.
+func (m *moments) since(rev int64) (some []Moment, more bool) {
+	i := sort.Search(len(m.batches), func(i int) bool {
+		b := m.batches[i]
+		return b[len(b)-1].Revision > rev
+	})
+	if i == len(m.batches) {
+		return nil, false
+	}
+	b := m.batches[i]
+	from := sort.Search(len(b), func(i int) bool { return b[i].Revision > rev })
+	return b[from:], i < len(m.batches)-1
 }
 
 // forget begins anew at a revision, where what led to it is not known.
@@ -63,7 +81,7 @@ type Passage struct {
 	Through                    int64    // everything up to this revision is told
 }
 
-// passage is about how many moments come at once.
+// passage is about how many moments come at once at most.
 const passage = 256
 
 // Position is the revision up to which all has been told.
@@ -80,15 +98,15 @@ func (c *Chronicle) Next(ctx context.Context) (Passage, error) {
 		if c.at < m.after {
 			p = Passage{Missed: true, MissedAfter: c.at, MissedThrough: m.after, Through: m.after}
 		}
-		from := sort.Search(len(m.all), func(i int) bool { return m.all[i].Revision > p.Through })
-		to := min(from+passage, len(m.all))
-		for to < len(m.all) && m.all[to].Revision == m.all[to-1].Revision {
+		some, later := m.since(p.Through)
+		to := min(passage, len(some))
+		for to > 0 && to < len(some) && some[to].Revision == some[to-1].Revision {
 			to++
 		}
-		p.Moments = m.all[from:to:to]
+		p.Moments = some[:to:to]
 		switch {
-		case to < len(m.all):
-			p.Through = m.all[to-1].Revision
+		case to < len(some) || later:
+			p.Through = some[to-1].Revision
 		default:
 			p.Through = max(p.Through, m.tip)
 		}

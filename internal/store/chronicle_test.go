@@ -22,7 +22,7 @@ func TestChronicleForgets(t *testing.T) {
 			read(t, early, 10, last)
 		}
 	}
-	if n := len(s.moments.all); n > 2*maxMoments || n < maxMoments {
+	if n := s.moments.size; n > 2*maxMoments || n < maxMoments {
 		t.Errorf("%d are kept", n)
 	}
 	p, err := late.Next(t.Context())

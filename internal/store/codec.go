@@ -33,7 +33,7 @@ var (
 
 func wireOut[T any]() *json.Marshalers {
 	return json.MarshalToFunc(func(e *jsontext.Encoder, v *T) error {
-		b, err := json11.Marshal(v)
+		b, err := json11.Append(e.AvailableBuffer(), v)
 		if err != nil {
 			return err
 		}

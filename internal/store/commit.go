@@ -24,9 +24,15 @@ const (
 // with those that the store adds itself.
 func (s *Store) MaxOps() int { return s.cfg.MaxOps }
 
-// inFlight is how many etcd transactions one server keeps under way: while one
-// waits for the disk the next is on its way.
-const inFlight = 4
+// inFlight is how many etcd transactions one server keeps under way at most. One
+// goes at once when none is; another goes beside it only when it is a good part
+// (fullPart) of what a transaction can hold. So under load few large ones form by
+// themselves while one waits for the disk, and what comes meanwhile waits for no
+// longer than that.
+const (
+	inFlight = 4
+	fullPart = 4
+)
 
 // maxBytes bounds what one etcd transaction writes: etcd takes 1.5 MiB a request
 // by default, framing included. batchBytes is where we stop joining.
@@ -75,7 +81,10 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (rev int64, ok bool, err err
 }
 
 func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
-	c := &commit{tx: tx, done: make(chan outcome, 1)}
+	c := &commit{
+		tx: tx, done: make(chan outcome, 1),
+		cmps: make([]clientv3.Cmp, 0, len(tx.reads)+len(tx.ranges)+1), ops: make([]clientv3.Op, 0, len(tx.order)+1),
+	}
 	for path, mod := range tx.reads {
 		c.cmps = append(c.cmps, clientv3.Compare(clientv3.ModRevision(s.root+path), "=", mod))
 	}
@@ -114,46 +123,48 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 // commitLoop joins transactions that don't touch the same records into one
 // etcd transaction. It waits for what it has under way before it returns.
 func (s *Store) commitLoop() {
-	slots := make(chan struct{}, inFlight)
+	ended := make(chan struct{})
+	under := 0 // transactions under way
 	defer func() {
-		for range inFlight {
-			slots <- struct{}{}
+		for ; under > 0; under-- {
+			<-ended
 		}
 	}()
-	var left *commit // did not fit into the last batch
+	b := newBatch(s.cfg.MaxOps)
+	var left *commit // did not fit into the batch
 	for {
-		first := left
-		left = nil
-		if first == nil {
-			select {
-			case first = <-s.commits:
-			case <-s.ctx.Done():
-				return
+		for left == nil && len(s.commits) > 0 {
+			if c := <-s.commits; !b.add(c) {
+				left = c
 			}
 		}
+		if len(b.members) > 0 && (under == 0 || under < inFlight && (left != nil || b.large())) {
+			under++
+			go func(members []*commit) {
+				s.send(members)
+				ended <- struct{}{}
+			}(b.members)
+			b = newBatch(s.cfg.MaxOps)
+			if left != nil {
+				b.add(left)
+				left = nil
+			}
+			continue
+		}
+		more := s.commits
+		if left != nil {
+			more = nil
+		}
 		select {
-		case slots <- struct{}{}:
+		case c := <-more:
+			if !b.add(c) {
+				left = c
+			}
+		case <-ended:
+			under--
 		case <-s.ctx.Done():
 			return
 		}
-		b := batch{limit: s.cfg.MaxOps, touched: map[string]bool{}}
-		b.add(first)
-	gather:
-		for {
-			select {
-			case c := <-s.commits:
-				if !b.add(c) {
-					left = c
-					break gather
-				}
-			default:
-				break gather
-			}
-		}
-		go func() {
-			defer func() { <-slots }()
-			s.send(b.members)
-		}()
 	}
 }
 
@@ -166,6 +177,13 @@ type batch struct {
 	cmps, ops  int
 	bytes      int
 	rangeAlone bool
+}
+
+func newBatch(limit int) *batch { return &batch{limit: limit, touched: map[string]bool{}} }
+
+// large says that a batch is worth a transaction of its own.
+func (b *batch) large() bool {
+	return max(b.cmps, b.ops) > b.limit/fullPart || b.bytes > batchBytes/fullPart
 }
 
 func (b *batch) add(c *commit) bool {
@@ -196,8 +214,12 @@ func (b *batch) add(c *commit) bool {
 // for itself.
 func (s *Store) send(members []*commit) {
 	if len(members) > 1 {
-		var cmps []clientv3.Cmp
-		var ops []clientv3.Op
+		nc, no := 1, 1
+		for _, c := range members {
+			nc += len(c.cmps)
+			no += len(c.ops)
+		}
+		cmps, ops := make([]clientv3.Cmp, 0, nc), make([]clientv3.Op, 0, no)
 		for _, c := range members {
 			cmps = append(cmps, c.cmps...)
 			ops = append(ops, c.ops...)
@@ -218,7 +240,8 @@ func (s *Store) send(members []*commit) {
 	}
 }
 
-// txn sends one transaction. Where the answer does not come it is sent again, by
+// txn sends one transaction; the slices have room for one more of each, which it
+// takes. Where the answer does not come it is sent again, by
 // another member where there is one: it compares all that it writes, so that it
 // can take effect only once, and its id tells whether it has.
 func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
@@ -226,8 +249,7 @@ func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
 	defer s.unexpect(id)
 	head, seen := s.root+headKey, s.Snapshot().rev
 	same := clientv3.Compare(clientv3.ModRevision(s.formatKey), "=", s.formatMod)
-	txn := clientv3.OpTxn(append(cmps[:len(cmps):len(cmps)], same),
-		append(ops[:len(ops):len(ops)], clientv3.OpPut(head, id)),
+	txn := clientv3.OpTxn(append(cmps, same), append(ops, clientv3.OpPut(head, id)),
 		[]clientv3.Op{clientv3.OpGet(head), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())})
 	r, again, err := s.insist(txn)
 	if err != nil {

@@ -144,6 +144,7 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 	from := s.Snapshot().rev + 1
 	answers := s.client.Watch(ctx, s.root, clientv3.WithPrefix(), clientv3.WithRev(from))
 	heard := time.Now()
+	var diary diary
 	for {
 		var r clientv3.WatchResponse
 		var more bool
@@ -169,28 +170,30 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 			continue
 		}
 		changes := make([]Change, 0, len(r.Events))
-		diary := newDiary(tab(s.Snapshot()), s.work.(*tables), s.installation.Base)
+		now := s.work.(*tables)
+		diary.begin(tab(s.Snapshot()), now, s.installation.Base)
 		for i, ev := range r.Events {
-			path := strings.TrimPrefix(string(ev.Kv.Key), s.root)
-			if path != headKey {
+			path, mod := strings.TrimPrefix(string(ev.Kv.Key), s.root), ev.Kv.ModRevision
+			if path == headKey {
+				s.note(string(ev.Kv.Value), mod)
+			} else if k, names := locate(path); k == nil {
+				changes = append(changes, Change{Kind: UnknownChanged})
+			} else {
 				var data []byte
 				if ev.Type == mvccpb.Event_PUT {
 					data = ev.Kv.Value
 				}
-				c, err := s.work.(*tables).apply(path, data, ev.Kv.ModRevision)
-				if err != nil {
+				if err := now.take(k, names, path, data, mod); err != nil {
 					return false, corruptError{err}
 				}
-				changes = append(changes, c)
-				diary.touched(path)
-			} else {
-				s.note(string(ev.Kv.Value), ev.Kv.ModRevision)
+				changes = append(changes, k.changed(names))
+				diary.touched(k, names)
 			}
-			if i == len(r.Events)-1 || r.Events[i+1].Kv.ModRevision != ev.Kv.ModRevision {
-				diary.close(ev.Kv.ModRevision)
+			if i == len(r.Events)-1 || r.Events[i+1].Kv.ModRevision != mod {
+				diary.close(mod)
 			}
 		}
-		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, diary)
+		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, &diary)
 	}
 }
 
@@ -217,7 +220,7 @@ func publish(s *Store, rev int64, changes []Change, d *diary) {
 	defer s.mu.Unlock()
 	s.snap.Store(next)
 	if d != nil {
-		s.moments.add(d.moments, next.Revision())
+		s.moments.add(slices.Clone(d.moments), next.Revision())
 	} else {
 		s.moments.forget(next.Revision())
 	}

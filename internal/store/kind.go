@@ -139,6 +139,11 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 	if k == nil {
 		return Change{Kind: UnknownChanged}, nil
 	}
+	return k.changed(names), t.take(k, names, path, data, mod)
+}
+
+// take is apply for a record that is located.
+func (t *tables) take(k *kind, names [3]string, path string, data []byte, mod int64) error {
 	key := names[0]
 	for _, n := range names[1:] {
 		if n != "" {
@@ -146,7 +151,7 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 		}
 	}
 	if err := k.apply(t, key, path, data, mod); err != nil {
-		return k.changed(names), err
+		return err
 	}
 	switch {
 	case k.change == InstanceChanged && data == nil:
@@ -154,7 +159,7 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 	case k.change == InstanceChanged, k.change == SessionChanged:
 		t.touchInstance(key, mod)
 	}
-	return k.changed(names), nil
+	return nil
 }
 
 func put[V any](t *table[V], key, path string, data []byte, mod int64) error {

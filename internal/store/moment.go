@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
@@ -130,46 +131,21 @@ func sameWeight(a, b *taskRow) bool {
 type thing struct {
 	Change
 	part string // of a service: "deployment/ID" or "event/NUMBER"
-	view func(t *tables) View
 }
 
 // thingOf returns the thing that a record belongs to; ok is false for records
 // that no moment tells of.
-func thingOf(path string) (thing, bool) {
-	k, names := locate(path)
-	if k == nil {
-		return thing{}, false
-	}
-	cluster, id := names[0], names[1]
+func thingOf(k *kind, names [3]string) (thing, bool) {
 	th := thing{Change: k.changed(names)}
 	switch k.change {
 	case TaskChanged:
-		th.view = func(t *tables) View { return t.taskView(cluster, id) }
 	case InstanceChanged, SessionChanged, InstanceHealthChanged:
-		return instanceThing(cluster, id), true
+		return instanceThing(names[0], names[1]), true
 	case ServiceChanged:
-		key := cluster + "/" + id + "/" + names[2]
-		switch {
-		case len(k.path) < 6:
-			return thing{}, false
-		case k.path[4] == "event":
-			th.part = "event/" + names[2]
-			th.view = func(t *tables) View {
-				e, _ := t.serviceEvents.get(key)
-				return View{Event: e}
-			}
-		case k.path[4] == "deployment":
-			th.part = "deployment/" + names[2]
-			th.view = func(t *tables) View {
-				d := Deployment{}
-				d.Deployment, _ = t.deployments.get(key)
-				d.State, _ = t.deploymentStates.get(key)
-				d.Stop, _ = t.deploymentStops.get(key)
-				return View{Deployment: d}
-			}
-		default:
+		if len(k.path) < 6 || k.path[4] != "event" && k.path[4] != "deployment" {
 			return thing{}, false
 		}
+		th.part = k.path[4] + "/" + names[2]
 	default:
 		return thing{}, false
 	}
@@ -177,64 +153,92 @@ func thingOf(path string) (thing, bool) {
 }
 
 func instanceThing(cluster, id string) thing {
-	return thing{Change: Change{InstanceChanged, cluster, id}, view: func(t *tables) View { return t.instanceView(cluster, id) }}
+	return thing{Change: Change{InstanceChanged, cluster, id}}
 }
 
-func (th thing) key() thingKey { return thingKey{th.Change, th.part} }
-
-type thingKey struct {
-	Change
-	part string
+// view is the thing as the tables have it.
+func (th *thing) view(t *tables) View {
+	switch th.Kind {
+	case TaskChanged:
+		return t.taskView(th.Cluster, th.ID)
+	case InstanceChanged:
+		return t.instanceView(th.Cluster, th.ID)
+	}
+	what, name, _ := strings.Cut(th.part, "/")
+	key := th.Cluster + "/" + th.ID + "/" + name
+	if what == "event" {
+		e, _ := t.serviceEvents.get(key)
+		return View{Event: e}
+	}
+	d := Deployment{}
+	d.Deployment, _ = t.deployments.get(key)
+	d.State, _ = t.deploymentStates.get(key)
+	d.Stop, _ = t.deploymentStops.get(key)
+	return View{Deployment: d}
 }
 
-// A diary makes moments of the changes of one batch of revisions, whose state
-// before is known.
+// A diary makes moments of the changes of one batch of revisions after the other,
+// whose state before is known.
 type diary struct {
 	before  *tables // not changed any more
 	now     *tables
 	base    int64
 	at      time.Time
-	views   map[thingKey]View // the newest of things that have changed in the batch
-	changed []thing           // in the revision that is being applied
+	last    map[thing]seen // the things that have changed in the batch
+	changed []thing        // in the revision that is being applied
 	moments []Moment
 }
 
-func newDiary(before, now *tables, base int64) *diary {
-	return &diary{before: before, now: now, base: base, at: time.Now().UTC().Truncate(time.Millisecond), views: map[thingKey]View{}}
+// seen is a thing as its newest change has left it.
+type seen struct {
+	view View
+	mod  int64
+}
+
+// begin begins a batch.
+func (d *diary) begin(before, now *tables, base int64) {
+	d.before, d.now, d.base, d.at = before, now, base, time.Now().UTC().Truncate(time.Millisecond)
+	if d.last == nil {
+		d.last = map[thing]seen{}
+	}
+	clear(d.last)
+	clear(d.moments) // they hold what may be forgotten since
+	d.changed, d.moments = d.changed[:0], d.moments[:0]
 }
 
 // touched notes that a record has been applied.
-func (d *diary) touched(path string) {
-	if th, ok := thingOf(path); ok {
+func (d *diary) touched(k *kind, names [3]string) {
+	if th, ok := thingOf(k, names); ok {
 		d.changed = append(d.changed, th)
 	}
 }
 
 // close ends a revision.
 func (d *diary) close(mod int64) {
-	seen := make(map[thingKey]bool, len(d.changed))
 	for i := 0; i < len(d.changed); i++ { // it grows
 		th := d.changed[i]
-		if seen[th.key()] {
+		was, known := d.last[th]
+		if known && was.mod == mod {
 			continue
 		}
-		seen[th.key()] = true
-		was, known := d.views[th.key()]
 		if !known {
-			was = th.view(d.before)
-			was.InstanceRevision += d.base
+			was.view = th.view(d.before)
+			was.view.InstanceRevision += d.base
 		}
 		is := th.view(d.now)
 		is.InstanceRevision += d.base
-		d.views[th.key()] = is
-		d.moments = append(d.moments, Moment{Change: th.Change, Revision: d.base + mod, At: d.at, Was: was, Is: is})
-		for _, v := range [...]View{was, is} {
-			if th.Kind != TaskChanged || v.Task == nil || v.Task.Instance == "" {
+		d.last[th] = seen{is, mod}
+		d.moments = append(d.moments, Moment{Change: th.Change, Revision: d.base + mod, At: d.at, Was: was.view, Is: is})
+		if th.Kind != TaskChanged {
+			continue
+		}
+		for _, task := range [...]*fleet.TaskState{was.view.Task, is.Task} {
+			if task == nil || task.Instance == "" {
 				continue
 			}
 			// Hosts are touched by tasks that begin, end or bind ports.
-			if at, _ := d.now.instanceMods.Get(v.Task.Cluster + "/" + v.Task.Instance); at == mod {
-				d.changed = append(d.changed, instanceThing(v.Task.Cluster, v.Task.Instance))
+			if at, _ := d.now.instanceMods.Get(task.Cluster + "/" + task.Instance); at == mod {
+				d.changed = append(d.changed, instanceThing(task.Cluster, task.Instance))
 			}
 		}
 	}
