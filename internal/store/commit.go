@@ -24,13 +24,14 @@ const (
 // with those that the store adds itself.
 func (s *Store) MaxOps() int { return s.cfg.MaxOps }
 
-// inFlight is how many etcd transactions one server keeps under way at most. One
-// goes at once when none is; another goes beside it only when it is a good part
-// (fullPart) of what a transaction can hold. So under load few large ones form by
-// themselves while one waits for the disk, and what comes meanwhile waits for no
-// longer than that.
+// inFlight is how many etcd transactions one server keeps under way at most: while
+// one waits for the disk the next is on its way. Up to always go at once; beyond
+// that only one that is a good part (fullPart) of what a transaction can hold. So
+// under load few large ones form by themselves, and cost etcd, its followers and
+// the disk less than many small ones.
 const (
 	inFlight = 4
+	always   = 2
 	fullPart = 4
 )
 
@@ -138,7 +139,7 @@ func (s *Store) commitLoop() {
 				left = c
 			}
 		}
-		if len(b.members) > 0 && (under == 0 || under < inFlight && (left != nil || b.large())) {
+		if len(b.members) > 0 && (under < always || under < inFlight && (left != nil || b.large())) {
 			under++
 			go func(members []*commit) {
 				s.send(members)
