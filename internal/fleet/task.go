@@ -69,6 +69,9 @@ type Task struct {
 	Volumes          []types.TaskVolumeConfiguration `json:"volumes,omitempty"`
 	Constraints      []types.PlacementConstraint     `json:"constraints,omitempty"` // of a task that waits
 	Strategies       []types.PlacementStrategy       `json:"strategies,omitempty"`  // of a task that waits
+	// Queued is the state's revision when a task that waits began to: the order of
+	// those who wait.
+	Queued int64 `json:"queued,omitzero"`
 
 	// LogMode is how containers hand over their output where their log
 	// configuration doesn't say: blocking or non-blocking, by the account setting

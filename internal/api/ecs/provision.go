@@ -119,7 +119,7 @@ func alike(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 		all = append(all, t)
 	}
 	slices.SortStableFunc(all, func(a, b *fleet.Task) int {
-		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.Queued, b.Queued), cmp.Compare(a.ID, b.ID))
 	})
 	var out [][]*fleet.Task
 	at := map[string]int{}
@@ -136,7 +136,8 @@ func alike(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 	return out
 }
 
-// needs is equal for tasks that fit on the same hosts.
+// needs is equal for tasks that fit on the same hosts: strategies only choose among
+// these.
 func needs(t *fleet.Task) string {
 	overrides, err := json11.Marshal(t.Overrides)
 	if err != nil {

@@ -103,6 +103,7 @@ func (r *round) write(o *order, id string, p *placed) error {
 	t.ID = id
 	o.tasks = append(o.tasks, id)
 	if p.on.Instance == "" {
+		t.Queued = r.snap.Revision()
 		return store.Create(r.tx, store.WaitingTaskKey(t.Cluster, id), t)
 	}
 	if err := r.tx.Claim(store.HostGuard(t.Cluster, p.on.Instance)); err != nil {
@@ -112,7 +113,7 @@ func (r *round) write(o *order, id string, p *placed) error {
 	if store.Get(r.tx, k) != nil {
 		return nil
 	}
-	t.Instance, t.Reserve, t.Constraints, t.Strategies = p.on.Instance, p.on.Reserve, nil, nil
+	t.Instance, t.Reserve, t.Constraints, t.Strategies, t.Queued = p.on.Instance, p.on.Reserve, nil, nil, 0
 	return store.Put(r.tx, k, t)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -206,6 +207,70 @@ func TestWaitingTaskIsPlacedOnce(t *testing.T) {
 			t.Errorf("one server placed %v, then the other %v: the task is on %+v, after it was on %s", theirs, mine, got.Task, two)
 		}
 	})
+}
+
+// A task that waits is placed by the strategies that it was asked for with.
+func TestWaitingTasksKeepTheirStrategies(t *testing.T) {
+	a := apitest.Start(t, apitest.Still)
+	createCluster(t, a, "c")
+	define(t, a, "f", func(*sdk.RegisterTaskDefinitionInput) {})
+	provider(t, a, "p", types.ManagedScalingStatusEnabled)
+	wait := func(count int32, group string, strategies ...types.PlacementStrategy) []string {
+		t.Helper()
+		in := runOn(count)
+		in.TaskDefinition, in.Group, in.PlacementStrategy = aws.String("f"), &group, strategies
+		err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := ecsapi.RunTx(ecsapi.New(ecsapi.Config{Store: a.Store}), tx, in)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for w := range a.Store.Snapshot().WaitingTasks("c", "") {
+			if w.Group == group {
+				ids = append(ids, w.ID)
+			}
+		}
+		if len(ids) != int(count) {
+			t.Fatalf("%d tasks wait", len(ids))
+		}
+		return ids
+	}
+	packed, even := wait(6, "packed", packMemory), wait(6, "even", spreadHost)
+	if s := a.Store.Snapshot(); s.WaitingTask("c", packed[0]).Queued >= s.WaitingTask("c", even[0]).Queued {
+		t.Error("who came later does not wait behind")
+	}
+	for _, name := range []string{"h1", "h2", "h3"} {
+		a.Register(name, "c", member("p"))
+	}
+	byHost := func(ids []string) (n []int) {
+		t.Helper()
+		hosts := map[string]int{}
+		lead(t, a.Store, func(term *store.Term) {
+			err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
+				_, err := ecsapi.SettleTx(ecsapi.New(ecsapi.Config{Store: a.Store}), tx, term, "c", ids...)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+		for _, id := range ids {
+			task := a.Store.Snapshot().Task("c", id)
+			if task == nil {
+				t.Fatalf("%s still waits", id)
+			}
+			hosts[task.Instance]++
+		}
+		return slices.Sorted(maps.Values(hosts))
+	}
+	if got := byHost(packed); !slices.Equal(got, []int{6}) {
+		t.Errorf("packed: %v", got)
+	}
+	if got := byHost(even); !slices.Equal(got, []int{2, 2, 2}) {
+		t.Errorf("spread: %v", got)
+	}
 }
 
 // A task that is stopped while a host is chosen for it gets none.

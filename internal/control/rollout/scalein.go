@@ -50,11 +50,12 @@ type candidate struct {
 	// as these say: the higher, the earlier. Of a service that packs the first is
 	// what its instance has to spare, the same for all its tasks.
 	onInstance, inZone int32
-	created, serial    int64
+	deployment         uint8 // its index: a newer one's is lower, the oldest are unlisted, as the highest
+	serial             int64
 }
 
 func newest(a, b *candidate) int {
-	return cmp.Or(cmp.Compare(b.created, a.created), cmp.Compare(b.serial, a.serial), cmp.Compare(a.task, b.task))
+	return cmp.Or(cmp.Compare(a.deployment, b.deployment), cmp.Compare(b.serial, a.serial), cmp.Compare(a.task, b.task))
 }
 
 // surplus picks up to n of PRIMARY's tasks of some classes to go, in order.
@@ -78,7 +79,7 @@ func (s *step) surplus(from, to mark, n int) []int32 {
 			s.wake(t.ProtectedUntil)
 			continue
 		}
-		c := candidate{task: int32(i), zone: zone, instance: host, created: t.CreatedAt.UnixNano(), serial: t.Serial}
+		c := candidate{task: int32(i), zone: zone, instance: host, deployment: uint8(s.owner[i]), serial: t.Serial}
 		if t.Host == HostAway {
 			c.away = 1
 		}
