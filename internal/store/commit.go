@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/ashore/ashore/internal/pace"
@@ -282,23 +281,29 @@ func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
 	return outcome{rev: rev}
 }
 
-// A try that is not answered in tryFor, ten times what a busy etcd takes, is
-// made again until insistFor has passed. An etcd of our own has no other member
-// to ask, and is waited for.
+// A try that is not answered in firstTry, several times what a busy etcd takes,
+// is made again with twice the time, until insistFor has passed: by another
+// member, mostly. An etcd of our own has no other to ask, and is waited for.
 const (
-	tryFor    = 2 * time.Second
+	firstTry  = 500 * time.Millisecond
+	tryAgain  = 40 * time.Millisecond // after about
 	insistFor = 5 * time.Second
 )
+
+// try bounds one try. A member that has lost the others says so at once.
+func (s *Store) try(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
+	if s.cfg.Sole {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(clientv3.WithRequireLeader(ctx), wait)
+}
 
 // insist carries out a transaction that may be sent twice, and tells whether it
 // was: an earlier try may have taken effect.
 func (s *Store) insist(op clientv3.Op) (r *clientv3.TxnResponse, again bool, err error) {
 	limit := time.Now().Add(insistFor)
-	for ; ; again = true {
-		ctx, cancel := s.ctx, context.CancelFunc(func() {})
-		if !s.cfg.Sole {
-			ctx, cancel = context.WithTimeout(s.ctx, min(tryFor, time.Until(limit)))
-		}
+	for wait := firstTry; ; again, wait = true, 2*wait {
+		ctx, cancel := s.try(s.ctx, min(wait, time.Until(limit)))
 		answer, err := s.client.Do(ctx, op)
 		cancel()
 		if err == nil {
@@ -308,7 +313,7 @@ func (s *Store) insist(op clientv3.Op) (r *clientv3.TxnResponse, again bool, err
 			return nil, again, err
 		}
 		s.log.Debug("store: etcd has not answered, asking again", "err", err)
-		if err := pace.Sleep(s.ctx, 20*time.Millisecond+rand.N(50*time.Millisecond)); err != nil {
+		if err := pace.Sleep(s.ctx, pace.About(tryAgain)); err != nil {
 			return nil, again, err
 		}
 	}

@@ -40,10 +40,10 @@ func Connect(ctx context.Context, c ConnectConfig) (*clientv3.Client, error) {
 	cfg := clientv3.Config{
 		Endpoints: c.Endpoints, Username: c.User, Password: c.Password,
 		DialTimeout: c.Timeout,
-		// A broken connection shows within 13 s, also to a watch that has nothing
-		// to receive; within 3 s where something was sent, which round robin sees
+		// A broken connection shows within 12 s, also to a watch that has nothing
+		// to receive; within 2 s where something was sent, which round robin sees
 		// to under load.
-		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 3 * time.Second,
+		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second,
 		PermitWithoutStream: true,
 		Logger:              zapTo(c.Log),
 		// A member that comes back is found again at once: gRPC alone would wait up

@@ -9,6 +9,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // lease is the one etcd lease that a server's sessions live under.
@@ -38,10 +40,8 @@ func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 			return s.lease.id, nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
-	defer cancel()
-	defer context.AfterFunc(s.ctx, cancel)()
-	g, err := s.client.Grant(ctx, max(int64(s.cfg.LeaseTTL/time.Second), 1))
+	asked := time.Now()
+	g, err := s.grant(ctx)
 	if err != nil {
 		if errors.Is(err, rpctypes.ErrNoSpace) {
 			s.full()
@@ -50,20 +50,58 @@ func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 		return 0, fmt.Errorf("etcd lease: %w", err)
 	}
 	life, end := context.WithCancel(s.ctx)
-	alive, err := s.client.KeepAlive(life, g.ID)
-	if err != nil {
-		end()
-		return 0, fmt.Errorf("etcd lease: %w", err)
-	}
 	lost := make(chan struct{})
 	s.lease.id, s.lease.lost, s.lease.end = g.ID, lost, end
 	s.wg.Go(func() {
 		defer end()
 		defer close(lost)
-		for range alive { // ends when the lease does or we let go of it
-		}
+		s.keep(life, g.ID, time.Duration(g.TTL)*time.Second, asked)
 	})
 	return g.ID, nil
+}
+
+// grant makes a lease. One whose answer got lost ends by itself.
+func (s *Store) grant(ctx context.Context) (*clientv3.LeaseGrantResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
+	for wait := firstTry; ; wait *= 2 {
+		try, end := s.try(ctx, wait)
+		g, err := s.client.Grant(try, max(int64(s.cfg.LeaseTTL/time.Second), 1))
+		end()
+		if err == nil || ctx.Err() != nil || !errors.Is(writeError(err), ErrUnknown) {
+			return g, err
+		}
+		if pace.Sleep(ctx, pace.About(tryAgain)) != nil {
+			return nil, err
+		}
+	}
+}
+
+// keep keeps a lease alive until it has ended, or has not been renewed for its
+// time. Each try is short, and may meet another member: one that is cut off from
+// us does not say so. The time counts from when the renewal was sent, so that
+// the lease is given up here before others see its end.
+func (s *Store) keep(ctx context.Context, id clientv3.LeaseID, ttl time.Duration, renewed time.Time) {
+	for {
+		rest := ttl / 3
+		sent := time.Now()
+		try, end := context.WithTimeout(clientv3.WithRequireLeader(ctx), min(ttl/4, time.Until(renewed.Add(ttl))))
+		_, err := s.client.KeepAliveOnce(try, id)
+		end()
+		switch {
+		case err == nil:
+			renewed = sent
+		case errors.Is(err, rpctypes.ErrLeaseNotFound), ctx.Err() != nil:
+			return
+		default:
+			s.log.Debug("store: the lease is not renewed yet", "err", err)
+			rest = pace.About(tryAgain)
+		}
+		if pace.Sleep(ctx, min(rest, time.Until(renewed.Add(ttl)))) != nil || time.Since(renewed) >= ttl {
+			return
+		}
+	}
 }
 
 // dropLease lets go of a lease that etcd says has ended.

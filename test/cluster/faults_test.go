@@ -27,7 +27,7 @@ type fault struct {
 
 // faults are all that can happen in a world, by kind.
 func (w *world) faults() (kinds [][]fault) {
-	var kills, agents, moves, members, pauses, stores, peers, sessions, callers []fault
+	var kills, agents, moves, members, pauses, freezes, stores, peers, sessions, callers []fault
 	for _, s := range w.servers {
 		kills = append(kills, w.killing(s, s.name))
 		pauses = append(pauses, fault{
@@ -35,6 +35,7 @@ func (w *world) faults() (kinds [][]fault) {
 			begin: func() error { return s.signal(syscall.SIGSTOP) },
 			end:   func() error { return s.signal(syscall.SIGCONT) },
 		})
+		freezes = append(freezes, w.freezing(s))
 		stores = append(stores, w.cutting(s.place, "all etcd members", s.name, w.membersBut(nil)))
 		sessions = append(sessions, w.cutting(s.place, "all hosts", "", func() (out []netip.Addr) {
 			for _, h := range w.hosts {
@@ -61,7 +62,11 @@ func (w *world) faults() (kinds [][]fault) {
 		agents = append(agents, w.killing(h.agent, ""))
 		moves = append(moves, w.moving(h))
 	}
-	return [][]fault{kills, members, agents, moves, pauses, stores, peers, sessions, callers}
+	kinds = [][]fault{kills, members, agents, moves, pauses, stores, peers, sessions, callers}
+	if *forFlag > 0 {
+		kinds = append(kinds, freezes) // each takes half a minute
+	}
+	return kinds
 }
 
 // named are those kinds whose faults have a text in their names.
@@ -91,6 +96,31 @@ func (w *world) killing(p *process, leaves string) fault {
 		name: "kill " + p.name, leaves: leaves,
 		begin: func() error { p.kill(); return nil },
 		end:   p.start,
+	}
+}
+
+// freezing pauses a server until every host has gone over to another: it wakes up
+// with connections and with a lease that are no more.
+func (w *world) freezing(p *process) fault {
+	var began time.Time
+	return fault{
+		name: "freeze " + p.name, leaves: p.name,
+		begin: func() error {
+			began = time.Now()
+			return p.signal(syscall.SIGSTOP)
+		},
+		end: func() error {
+			w.eventually("every host has left "+p.name, func() error {
+				for _, h := range w.hosts {
+					if is, err := w.serves(w.ctx, h); err != nil || is == p.name {
+						return errors.Join(err, fmt.Errorf("%s is connected to %q", h.name, is))
+					}
+				}
+				return nil
+			})
+			w.t.Logf("every host had left %s after %s", p.name, time.Since(began).Round(100*time.Millisecond))
+			return p.signal(syscall.SIGCONT)
+		},
 	}
 }
 

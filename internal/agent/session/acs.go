@@ -102,7 +102,7 @@ func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error)
 		return nil, err
 	}
 	s.mu.Lock()
-	id, first := s.id, !s.everMet
+	id, first, turn := s.id, !s.everMet, s.endpoints.turn
 	s.mu.Unlock()
 	q := url.Values{
 		"agentHash": {"ashore"}, "agentVersion": {s.cfg.Version}, "clusterArn": {id.Cluster},
@@ -118,7 +118,7 @@ func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error)
 	}
 	extensions := header.Values(acs.ExtensionsHeader)
 	return &orders{
-		Session: s, conn: conn, ctx: ctx, id: id,
+		Session: s, conn: conn, ctx: ctx, id: id, turn: turn,
 		inventories: slices.Contains(extensions, acs.ExtensionsVersion),
 		reports:     slices.Contains(extensions, acs.ReportsVersion),
 	}, nil
@@ -130,8 +130,10 @@ type orders struct {
 	conn                 *line.Conn
 	ctx                  context.Context
 	id                   Identity
+	turn                 int64          // of the server
 	inventories, reports bool           // the server takes these
 	life                 *lifeline      // from begin on
+	probe                *probe         // from begin on; nil where nothing is asked
 	unbind               func() bool    // of the connection from the context
 	wg                   sync.WaitGroup // acknowledgements that wait for the journal
 }
@@ -149,10 +151,14 @@ func (o *orders) begin() {
 		o.outbox.attach(o)
 	}
 	o.life = hold(o.conn)
+	if o.inventories {
+		o.probe = o.ask(o.conn, o.turn)
+	}
 }
 
 func (o *orders) close() {
 	o.life.stop()
+	o.probe.stop()
 	if o.reports {
 		o.outbox.detach(o)
 	}

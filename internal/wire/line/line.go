@@ -44,6 +44,7 @@ type Conn struct {
 	// The reader's.
 	in   *bufio.Reader
 	head [ws.MaxHeaderSize]byte
+	pong func() // told of answers to Ping; may be nil
 
 	mu      sync.Mutex
 	queue   *bytes.Buffer // frames that wait; nil if none do
@@ -158,6 +159,10 @@ func (c *Conn) control(h ws.Header) error {
 	switch h.OpCode {
 	case ws.OpPing:
 		return c.push(ws.OpPong, data, 0)
+	case ws.OpPong:
+		if c.pong != nil {
+			c.pong()
+		}
 	case ws.OpClose:
 		e := &ClosedError{Code: ws.StatusNoStatusRcvd}
 		if len(data) >= 2 {
@@ -178,6 +183,13 @@ func (c *Conn) Write(data []byte) error { return c.push(ws.OpText, data, 0) }
 func (c *Conn) WriteSoon(data []byte, wait time.Duration) error {
 	return c.push(ws.OpText, data, wait)
 }
+
+// OnPong has fn called, by the reader, whenever a Ping is answered. It is to be
+// called before Each.
+func (c *Conn) OnPong(fn func()) { c.pong = fn }
+
+// Ping asks the other end for an answer.
+func (c *Conn) Ping() error { return c.push(ws.OpPing, nil, 0) }
 
 // Close tells the other end why no more comes, and lets it end the connection.
 func (c *Conn) Close(code ws.StatusCode, reason string) {

@@ -1,0 +1,97 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ashore/ashore/internal/wire/line"
+)
+
+// pipes is a network without sockets: what one side dials the other accepts.
+type pipes struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { close(p.done); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	p.conns <- theirs
+	return ours, nil
+}
+
+// A server that does not move is left for another within 20 s or so; one that
+// answers, and the only one there is, never.
+func TestProbe(t *testing.T) {
+	for name, c := range map[string]struct {
+		servers []string
+		answers bool
+		leaves  bool
+	}{
+		"silent":           {[]string{"http://a", "http://b"}, false, true},
+		"answers":          {[]string{"http://a", "http://b"}, true, false},
+		"silent and alone": {[]string{"http://a"}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, end := context.WithCancel(t.Context())
+				defer end()
+				net := &pipes{make(chan net.Conn), make(chan struct{})}
+				server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					conn, err := websocket.Accept(w, r, nil)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer conn.CloseNow()
+					if c.answers {
+						_, _, _ = conn.Read(ctx) // answers pings until the end
+					}
+					<-ctx.Done()
+				})}
+				go server.Serve(net)
+				defer server.Close()
+				req, err := http.NewRequest(http.MethodGet, "http://a", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				conn, _, err := line.Dial(&http.Client{Transport: &http.Transport{DialContext: net.dial}}, req, maxFrame)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.CloseNow()
+				s := &Session{log: slog.New(slog.DiscardHandler), api: newClient(c.servers, "", "", nil, nil)}
+				began := time.Now()
+				p := s.ask(conn, 0)
+				patience := time.AfterFunc(time.Hour, conn.CloseNow)
+				err = conn.Each(func([]byte) {})
+				left, took := patience.Stop(), time.Since(began)
+				p.stop()
+				if left != c.leaves || left != (s.api.turn.Load() == 1) {
+					t.Errorf("after %s: %v, turn %d", took, err, s.api.turn.Load())
+				}
+				if left && (took < probeFor || took > probeEvery*12/10+probeFor) {
+					t.Errorf("left after %s", took)
+				}
+			})
+		})
+	}
+}
