@@ -48,8 +48,13 @@ func (f *TaskFilter) keys(cluster string) iter.Seq[string] {
 	}
 }
 
+// A list that holds at least one in dense of a cluster's tasks is not gone
+// through: looking each of its tasks up costs more than to pass the others by.
+const dense = 16
+
 // TasksWhere yields a cluster's tasks that a filter selects by id, from the one
-// after id `after` on. It goes through the shortest list that holds them all.
+// after id `after` on. It goes through the shortest list that holds them all, or,
+// where that is no small part of them, through the cluster's tasks.
 func (s *Snapshot) TasksWhere(cluster string, f TaskFilter, after string) iter.Seq[*fleet.TaskState] {
 	return func(yield func(*fleet.TaskState) bool) {
 		var shortest *btree.Set[string]
@@ -70,6 +75,15 @@ func (s *Snapshot) TasksWhere(cluster string, f TaskFilter, after string) iter.S
 			if ids.Len() < shortest.Len() {
 				shortest = ids
 			}
+		}
+		c := s.Counts(cluster)
+		if all := c.Pending - c.Waiting + c.Running + c.Stopped; shortest.Len()*dense >= all {
+			for t := range s.Tasks(cluster, after) {
+				if f.Selects(t) && !yield(t) {
+					return
+				}
+			}
+			return
 		}
 		shortest.Ascend(after, func(id string) bool {
 			t := s.Task(cluster, id)
