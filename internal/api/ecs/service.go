@@ -39,6 +39,7 @@ type Service struct {
 	log      *slog.Logger
 	clock    func() time.Time
 	placer   *placer
+	eligible eligible
 }
 
 // New returns the API over cfg.Store.

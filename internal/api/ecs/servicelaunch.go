@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/ashore/ashore/internal/control/placement"
 	"github.com/ashore/ashore/internal/control/rollout"
@@ -288,18 +289,56 @@ func (s *Service) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.
 	case rev.LaunchType == types.LaunchTypeFargate:
 		provider = fleet.ProviderFargate
 	}
-	r := &round{placer: &placer{s: s, hosts: map[string]*candidates{}}, snap: snap, now: s.now()}
+	r := s.reader(snap)
 	t := &fleet.Task{Cluster: svc.Cluster, Group: fleet.ServiceGroup(svc.Name), Constraints: svc.Constraints}
 	req, err := r.request(t, d, 1)
 	if err != nil {
 		return nil, err
 	}
 	req.Constraints.Distinct = false // of its own tasks
-	var out []string
-	for _, id := range r.candidates(svc.Cluster, true).of(r, svc.Cluster, poolOf(d.Definition, provider)) {
-		if req.Suits(r.host(svc.Cluster, id)) {
-			out = append(out, id)
+	find := func() (out []string) {
+		for _, id := range r.candidates(svc.Cluster, true).of(r, svc.Cluster, poolOf(d.Definition, provider)) {
+			if req.Suits(r.host(svc.Cluster, id)) {
+				out = append(out, id)
+			}
 		}
+		return out
 	}
-	return out, nil
+	if len(req.MemberOf) > 0 { // it may ask what runs there
+		return find(), nil
+	}
+	return s.eligible.get(snap.InstancesRevision(), suited{svc.Cluster, rev.Family, rev.Revision, provider}, find), nil
+}
+
+// eligible remembers the hosts that suit definitions by what the hosts' records
+// say alone, until one of these changes.
+type eligible struct {
+	mu  sync.Mutex
+	rev int64 // of the hosts; guarded by mu
+	ids map[suited][]string
+}
+
+type suited struct {
+	cluster, family string
+	revision        int
+	provider        string
+}
+
+func (e *eligible) get(rev int64, k suited, find func() []string) []string {
+	e.mu.Lock()
+	if e.rev != rev || e.ids == nil {
+		e.rev, e.ids = rev, map[suited][]string{}
+	}
+	ids, known := e.ids[k]
+	e.mu.Unlock()
+	if known {
+		return ids
+	}
+	ids = find()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.rev == rev {
+		e.ids[k] = ids
+	}
+	return ids
 }

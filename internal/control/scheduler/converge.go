@@ -36,6 +36,7 @@ func (l *leader) converge(ctx context.Context, cluster, service string, room boo
 	if err != nil || v == nil {
 		return outcome{gone: v == nil && err == nil, room: room}, err
 	}
+	defer v.done()
 	step := rollout.Step(&v.in)
 	out.cost = l.Now().Sub(began)
 	out.hosted, out.losing = v.hosted, v.losing

@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/ashore/ashore/internal/control/rollout"
@@ -21,6 +23,7 @@ type view struct {
 	state       *fleet.ServiceState // nil: none, or of another service of the name
 	deployments []store.Deployment  // those not done, the newest first
 	in          rollout.Input
+	tasks       *[]rollout.Task // what in.Tasks lies in
 
 	lost   map[string]string // ids of tasks whose host is lost, and the host
 	hosts  map[string]hostView
@@ -31,6 +34,18 @@ type view struct {
 	zoned  bool          // it matters which zones its tasks are in
 	packs  string        // what it packs, CPU or MEMORY, where that matters
 	losing bool          // it has tasks on hosts that may count as lost some time
+}
+
+// tasks are the lists of views that are done with: thousands of tasks each time
+// would keep the collector busy.
+var tasks = sync.Pool{New: func() any { return new([]rollout.Task) }}
+
+// done gives back what the view has taken. Nothing of it may be used any more.
+func (v *view) done() {
+	clear(v.in.Tasks)
+	*v.tasks = v.in.Tasks[:0]
+	v.in.Tasks = nil
+	tasks.Put(v.tasks)
 }
 
 // hostView is what a step needs to know of a host.
@@ -47,7 +62,7 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 	if c == nil || s == nil || s.Status == fleet.ServiceInactive {
 		return nil, nil
 	}
-	v := &view{snap: snap, cluster: c, service: s, hosts: map[string]hostView{}, lost: map[string]string{}}
+	v := &view{snap: snap, cluster: c, service: s, tasks: tasks.Get().(*[]rollout.Task), hosts: map[string]hostView{}, lost: map[string]string{}}
 	if st := snap.ServiceState(cluster, service); st != nil && st.Service == s.ID {
 		v.state = st
 	}
@@ -59,9 +74,10 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 	v.addDeployments(room)
 	l.addTasks(v)
 	// What a deleted service has left is stopped wherever it is.
-	if s.Status == fleet.ServiceActive && (v.in.Service.Strategy == types.SchedulingStrategyDaemon || s.Rebalancing == types.AvailabilityZoneRebalancingEnabled) {
+	if s.Status == fleet.ServiceActive && (v.in.Service.Strategy == types.SchedulingStrategyDaemon || v.rebalanced()) {
 		v.hosted = true
 		if err := l.addHosts(v); err != nil {
+			v.done()
 			return nil, err
 		}
 	}
@@ -171,6 +187,8 @@ func (v *view) checked(d store.Deployment) bool {
 // those that have failed, and the last that ran after one of these.
 func (l *leader) addTasks(v *view) {
 	cluster, service := v.service.Cluster, v.service.Name
+	n := v.snap.ServiceTasks(cluster, service)
+	v.in.Tasks = slices.Grow(*v.tasks, n.Pending+n.Running+n.Stopping)
 	for t := range v.snap.TasksWhere(cluster, store.TaskFilter{Desired: fleet.TaskRunning, Service: service}, "") {
 		l.addTask(v, t)
 	}
@@ -298,6 +316,12 @@ func (l *leader) lost(v *view, id string) bool {
 		v.wake = due
 	}
 	return false
+}
+
+// rebalanced says whether zones are to be kept even: not before the deployment is
+// COMPLETED, which brings about another look.
+func (v *view) rebalanced() bool {
+	return v.in.Service.Rebalance && len(v.in.Deployments) > 0 && v.in.Deployments[0].Rollout == types.DeploymentRolloutStateCompleted
 }
 
 // addHosts adds what hosts there are: for a DAEMON those that it is to run on,

@@ -20,6 +20,10 @@ const (
 	// again is the shortest time between two looks at a service: what changes
 	// meanwhile comes as one.
 	again = 5 * time.Millisecond
+	// costs is how many times as long as a look took the next one is away, as far
+	// as rest (but twice as long at least): looking at a service of thousands of
+	// tasks after each of their reports would take what the reports need.
+	costs, rest = 10, 100 * time.Millisecond
 	// retryAfter is the wait after a look that ended in an error.
 	retryAfter = time.Second
 	// confirmEvery is how often the leader asks etcd whether it is up to date: a
@@ -216,8 +220,7 @@ func (l *leader) settle(r look) error {
 		w.dirty = w.dirty || r.again
 		w.room = w.room || r.outcome.room
 		w.wake = r.outcome.wake
-		// At most a third of the time goes into looking.
-		w.notBefore = now.Add(max(again, 2*r.cost) + r.pause)
+		w.notBefore = now.Add(max(again, 2*r.cost, min(costs*r.cost, rest)) + r.pause)
 		keep(l.unplaced, w, r.unplaced)
 		keep(l.hosted, w, r.hosted)
 		keep(l.losing, w, r.losing)
