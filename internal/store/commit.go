@@ -282,13 +282,17 @@ func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
 }
 
 // A try that is not answered in firstTry, several times what a busy etcd takes,
-// is made again with twice the time, until insistFor has passed: by another
-// member, mostly. An etcd of our own has no other to ask, and is waited for.
+// is made again with more time, until insistFor has passed: by another member,
+// mostly. None lasts long, for what is asked before etcd has a new leader is not
+// answered. An etcd of our own has no other to ask, and is waited for.
 const (
 	firstTry  = 500 * time.Millisecond
+	longTry   = time.Second
 	tryAgain  = 40 * time.Millisecond // after about
 	insistFor = 5 * time.Second
 )
+
+func longer(wait time.Duration) time.Duration { return min(wait*3/2, longTry) }
 
 // try bounds one try. A member that has lost the others says so at once.
 func (s *Store) try(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
@@ -302,7 +306,7 @@ func (s *Store) try(ctx context.Context, wait time.Duration) (context.Context, c
 // was: an earlier try may have taken effect.
 func (s *Store) insist(op clientv3.Op) (r *clientv3.TxnResponse, again bool, err error) {
 	limit := time.Now().Add(insistFor)
-	for wait := firstTry; ; again, wait = true, 2*wait {
+	for wait := firstTry; ; again, wait = true, longer(wait) {
 		ctx, cancel := s.try(s.ctx, min(wait, time.Until(limit)))
 		answer, err := s.client.Do(ctx, op)
 		cancel()

@@ -65,7 +65,7 @@ func (s *Store) grant(ctx context.Context) (*clientv3.LeaseGrantResponse, error)
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
-	for wait := firstTry; ; wait *= 2 {
+	for wait := firstTry; ; wait = longer(wait) {
 		try, end := s.try(ctx, wait)
 		g, err := s.client.Grant(try, max(int64(s.cfg.LeaseTTL/time.Second), 1))
 		end()
