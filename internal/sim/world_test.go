@@ -47,6 +47,7 @@ type size struct {
 	journal        bool
 	gates          bool // before each host
 	faults         Faults
+	telemetry      time.Duration // between two reports of it; 0: the agent's own
 }
 
 // newWorld starts all of it and waits until every agent is connected. Of two
@@ -116,6 +117,7 @@ func (w *world) hostIn(cluster string, i int, n size, log *slog.Logger) *Host {
 	cfg := HostConfig{
 		Name: name, Dir: dir, Servers: URLs(i, w.servers...), Installation: w.servers[0].Installation(),
 		Credentials: key, Cluster: cluster, Machine: NewMachine(n.cpus, n.memory, f), Journal: n.journal, Log: log,
+		MetricsEvery: n.telemetry,
 	}
 	if n.gates {
 		base := http.DefaultTransport.(*http.Transport).Clone()
@@ -187,6 +189,7 @@ type need struct {
 	port        int32 // fixed; 0: none
 	command     []string
 	image       string // sim unless set
+	check       bool   // it has a health check
 }
 
 func (w *world) family(name string, n need) {
@@ -196,6 +199,9 @@ func (w *world) family(name string, n need) {
 	}
 	if n.port > 0 {
 		c.PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(n.port), HostPort: aws.Int32(n.port)}}
+	}
+	if n.check {
+		c.HealthCheck = &types.HealthCheck{Command: []string{"CMD", "true"}} // the command says how it turns out
 	}
 	_, err := w.ecs(0).RegisterTaskDefinition(w.t.Context(), &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(name), ContainerDefinitions: []types.ContainerDefinition{c}, NetworkMode: types.NetworkModeBridge,
