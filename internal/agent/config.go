@@ -168,7 +168,6 @@ func readOptions(getenv func(string) string) (options, error) {
 		o.reservedMiB, err = strconv.ParseInt(v, 10, 64)
 		note("ECS_RESERVED_MEMORY", err)
 	}
-	o.low, o.high = engine.KernelPorts()
 	if v := getenv("ECS_DYNAMIC_HOST_PORT_RANGE"); v != "" {
 		a, b, _ := strings.Cut(v, "-")
 		lo, err1 := strconv.Atoi(a)
@@ -177,6 +176,8 @@ func readOptions(getenv func(string) string) (options, error) {
 			note("ECS_DYNAMIC_HOST_PORT_RANGE", fmt.Errorf("%q is not of the form first-last", v))
 		}
 		o.low, o.high = lo, hi
+	} else {
+		o.low, o.high = engine.KernelPorts()
 	}
 	return o, errors.Join(errs...)
 }

@@ -161,6 +161,9 @@ func (f *Fleet) servers(i int) []string {
 // nobody looks at it.
 const endedKept = "10s"
 
+// hostPorts spares each simulated host a look at the kernel's.
+const hostPorts = "32768-60999"
+
 func (f *Fleet) environment(i int) func(string) string {
 	attributes := ""
 	if f.cfg.Zones > 0 {
@@ -172,6 +175,8 @@ func (f *Fleet) environment(i int) func(string) string {
 			return attributes
 		case "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION":
 			return endedKept
+		case "ECS_DYNAMIC_HOST_PORT_RANGE":
+			return hostPorts
 		}
 		return ""
 	}

@@ -77,9 +77,9 @@ type Engine struct {
 type held struct {
 	mu          sync.Mutex
 	task        *Task
-	parent      string // cgroup
-	cancelPulls map[string]context.CancelFunc
-	gone        bool // removed; outcomes that still come are of no interest
+	parent      string                        // cgroup
+	cancelPulls map[string]context.CancelFunc // of the pulls under way; nil if none is
+	gone        bool                          // removed; outcomes that still come are of no interest
 }
 
 const (
@@ -177,7 +177,7 @@ func (e *Engine) Accept(p acs.Task) func() error {
 			t = NewTask(p, now)
 		}
 	}
-	h := &held{task: t, cancelPulls: map[string]context.CancelFunc{}}
+	h := &held{task: t}
 	e.tasks[p.Arn] = h
 	e.mu.Unlock()
 

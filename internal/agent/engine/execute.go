@@ -36,11 +36,15 @@ func (e *Engine) perform(h *held, a Action) {
 	case Pull:
 		ctx, cancel := context.WithCancel(e.ctx)
 		h.mu.Lock()
+		if h.cancelPulls == nil {
+			h.cancelPulls = map[string]context.CancelFunc{}
+		}
 		h.cancelPulls[a.Container] = cancel
 		h.mu.Unlock()
 		e.spawn(func() {
-			defer cancel()
-			e.outcome(h, e.image(ctx, a.Container, h.task.definition(a.Container).Image))
+			done := e.image(ctx, a.Container, h.task.definition(a.Container).Image)
+			h.pulled(a.Container)
+			e.outcome(h, done)
 		})
 	case Create:
 		e.spawn(func() { e.create(h, a.Container) })
@@ -52,6 +56,16 @@ func (e *Engine) perform(h *held, a Action) {
 		e.spawn(func() { e.start(h, a.Container) })
 	case Stop:
 		e.spawn(func() { e.stop(h, a.Container) })
+	}
+}
+
+// pulled ends the context of a pull.
+func (h *held) pulled(container string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cancelPulls[container]()
+	if delete(h.cancelPulls, container); len(h.cancelPulls) == 0 {
+		h.cancelPulls = nil // for good, most often
 	}
 }
 

@@ -45,7 +45,7 @@ func (e *Engine) Load() error {
 				c.doing = Recovering
 			}
 		}
-		e.tasks[arn] = &held{task: &t, cancelPulls: map[string]context.CancelFunc{}}
+		e.tasks[arn] = &held{task: &t}
 		return nil
 	})
 }
@@ -164,7 +164,7 @@ func (e *Engine) rebuild(arn string, cs []runtime.Container) {
 		t.Reason = "the agent's journal was lost before all containers of the task had started"
 	}
 	e.mu.Lock()
-	e.tasks[arn] = &held{task: t, cancelPulls: map[string]context.CancelFunc{}}
+	e.tasks[arn] = &held{task: t}
 	e.mu.Unlock()
 }
 

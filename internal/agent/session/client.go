@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/wire"
@@ -71,6 +72,7 @@ type client struct {
 	agent   string
 	creds   func() (Credentials, error)
 	http    *http.Client
+	keys    sigv4.Keys
 	ahead   atomic.Int64 // server's clock less ours, ns
 }
 
@@ -124,7 +126,7 @@ func (c *client) sign(r *http.Request, body []byte) error {
 	if err != nil {
 		return fmt.Errorf("credentials: %w", err)
 	}
-	sigv4.Signer{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, Region: c.region, Service: "ecs", Now: c.now}.Sign(r, body)
+	sigv4.Signer{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, Region: c.region, Service: "ecs", Now: c.now, Keys: &c.keys}.Sign(r, body)
 	return nil
 }
 

@@ -203,8 +203,11 @@ type endpoints struct {
 
 const endpointsLife = 12 * time.Hour
 
-// discover finds them. After a failure the old answer is used on.
+// discover finds them. After a failure the old answer is used on. Both websockets
+// need them at the same time: one asks.
 func (s *Session) discover(ctx context.Context, again bool) (acsURL, tcsURL string, err error) {
+	s.discovering.Lock()
+	defer s.discovering.Unlock()
 	s.mu.Lock()
 	ep, id := *s.endpoints, s.id
 	s.mu.Unlock()

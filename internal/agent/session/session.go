@@ -61,6 +61,8 @@ type Session struct {
 	outbox *outbox
 	creds  *credentials
 
+	discovering sync.Mutex
+
 	beat atomic.Bool // a heartbeat has come that TCS has not yet answered
 
 	mu        sync.Mutex

@@ -17,6 +17,8 @@ type Signer struct {
 	// Now is the time to sign with, corrected by the server's where it is
 	// known to differ; nil means time.Now.
 	Now func() time.Time
+	// Keys spares deriving the signing key for each request; nil is none.
+	Keys *Keys
 }
 
 // Sign sets X-Amz-Date and Authorization of r, whose body is body. It covers
@@ -45,7 +47,13 @@ func (s Signer) Sign(r *http.Request, body []byte) {
 	}
 	slices.Sort(can.headers)
 	sc := scope{at.Format(dateFormat), s.Region, s.Service}
-	sig := signature(s.SecretAccessKey, at, sc, can.text(uris(r.URL, s.Service)[0], signingHost(r)))
+	var key []byte
+	if s.Keys != nil {
+		key = s.Keys.of(s.SecretAccessKey, sc)
+	} else {
+		key = signingKey(s.SecretAccessKey, sc)
+	}
+	sig := signature(key, at, sc, can.text(uris(r.URL, s.Service)[0], signingHost(r)))
 	r.Header.Set("Authorization", algorithm+" Credential="+s.AccessKeyID+"/"+sc.String()+
 		", SignedHeaders="+strings.Join(can.headers, ";")+", Signature="+sig)
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"sync"
 	"time"
 )
 
@@ -38,13 +39,34 @@ func mac(key []byte, s string) []byte {
 	return h.Sum(nil)
 }
 
-// signature is the hexadecimal signature of a canonical request.
-func signature(secret string, at time.Time, s scope, canonical string) string {
-	sum := sha256.Sum256([]byte(canonical))
+// signingKey derives what signs for a secret in a scope.
+func signingKey(secret string, s scope) []byte {
 	key := mac([]byte("AWS4"+secret), s.date)
 	key = mac(key, s.region)
 	key = mac(key, s.service)
-	key = mac(key, terminator)
+	return mac(key, terminator)
+}
+
+// Keys remembers the last signing key: it serves for a day.
+type Keys struct {
+	mu     sync.Mutex
+	secret string
+	scope  scope
+	key    []byte
+}
+
+func (k *Keys) of(secret string, s scope) []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.key == nil || k.secret != secret || k.scope != s {
+		k.secret, k.scope, k.key = secret, s, signingKey(secret, s)
+	}
+	return k.key
+}
+
+// signature is the hexadecimal signature of a canonical request.
+func signature(key []byte, at time.Time, s scope, canonical string) string {
+	sum := sha256.Sum256([]byte(canonical))
 	return hex.EncodeToString(mac(key, algorithm+"\n"+at.Format(timeFormat)+"\n"+s.String()+"\n"+hex.EncodeToString(sum[:])))
 }
 

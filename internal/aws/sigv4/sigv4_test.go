@@ -422,7 +422,7 @@ func TestDateHeader(t *testing.T) {
 	}}
 	sc := scope{"20150830", testRegion, "ecs"}
 	r.Header.Set("Authorization", algorithm+" Credential="+testKey+"/"+sc.String()+",SignedHeaders="+strings.Join(can.headers, ";")+
-		",Signature="+signature(testSecret, now, sc, can.text("/", r.URL.Host)))
+		",Signature="+signature(signingKey(testSecret, sc), now, sc, can.text("/", r.URL.Host)))
 	got, body := received(t, r)
 	if _, err := verifier().Verify(got, body, Options{Service: "ecs"}); err != nil {
 		t.Error(err)

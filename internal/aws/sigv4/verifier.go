@@ -84,10 +84,10 @@ func match(r *http.Request, c *claim, secret, payload string) bool {
 	for _, h := range c.headers {
 		can.values[h] = headerValue(r, h)
 	}
-	ok := 0
+	ok, key := 0, signingKey(secret, c.scope)
 	for _, uri := range uris(r.URL, c.scope.service) {
 		for _, host := range hosts(r) {
-			want := signature(secret, c.at, c.scope, can.text(uri, host))
+			want := signature(key, c.at, c.scope, can.text(uri, host))
 			ok |= subtle.ConstantTimeCompare([]byte(want), []byte(c.signature))
 		}
 	}

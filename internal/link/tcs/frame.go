@@ -2,7 +2,6 @@ package tcs
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	json "github.com/go-json-experiment/json/v1"
 )
 
 // ErrUnknownType is what Decode answers for a frame whose type has no struct
@@ -36,8 +37,18 @@ func Encode(m Message) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tcs: encode %s: %w", m.kind(), err)
 	}
-	return json.Marshal(frame{Type: m.kind(), Message: body})
+	out := make([]byte, 0, len(body)+64)
+	out = append(out, frameHead...)
+	out = append(out, m.kind()...) // a name of ours
+	out = append(out, frameBody...)
+	out = append(out, body...)
+	return append(out, '}'), nil
 }
+
+const (
+	frameHead = `{"type":"`
+	frameBody = `","message":`
+)
 
 // WithHeader puts the signing header lines in front of a frame's JSON.
 func WithHeader(h http.Header, body []byte) []byte {
@@ -75,27 +86,38 @@ func Split(data []byte) (http.Header, []byte, error) {
 
 // Decode reads a frame's JSON, the part after the header block.
 func Decode(body []byte) (Message, error) {
+	if m, ok := decodeOwn(body); ok {
+		return m, nil
+	}
+	return decodeAny(body)
+}
+
+// decodeOwn reads a frame laid out as Encode does it, with one look at its body.
+// What it takes for the body is that if it is one JSON value; in every other case
+// it tells nothing, and the frame is read with care.
+func decodeOwn(data []byte) (Message, bool) {
+	rest, ok := bytes.CutPrefix(data, []byte(frameHead))
+	if !ok {
+		return nil, false
+	}
+	name, body, ok := bytes.Cut(rest, []byte(frameBody))
+	if !ok || len(body) == 0 || body[len(body)-1] != '}' {
+		return nil, false
+	}
+	m := newMessage(string(name))
+	if m == nil {
+		return nil, false
+	}
+	return m, json.Unmarshal(body[:len(body)-1], m) == nil
+}
+
+func decodeAny(body []byte) (Message, error) {
 	var f frame
 	if err := json.Unmarshal(body, &f); err != nil {
 		return nil, fmt.Errorf("tcs: frame: %w", err)
 	}
-	var m Message
-	switch f.Type {
-	case "PublishMetricsRequest":
-		m = new(PublishMetricsRequest)
-	case "PublishHealthRequest":
-		m = new(PublishHealthRequest)
-	case "PublishInstanceStatusRequest":
-		m = new(PublishInstanceStatusRequest)
-	case "AckPublishMetric":
-		m = new(AckPublishMetric)
-	case "AckPublishHealth":
-		m = new(AckPublishHealth)
-	case "AckPublishInstanceStatus":
-		m = new(AckPublishInstanceStatus)
-	case "HeartbeatMessage":
-		m = new(HeartbeatMessage)
-	default:
+	m := newMessage(f.Type)
+	if m == nil {
 		return nil, fmt.Errorf("%w: %q", ErrUnknownType, f.Type)
 	}
 	if len(f.Message) == 0 {
@@ -105,6 +127,27 @@ func Decode(body []byte) (Message, error) {
 		return nil, fmt.Errorf("tcs: %s: %w", f.Type, err)
 	}
 	return m, nil
+}
+
+// newMessage is an empty message of a type, nil for an unknown one.
+func newMessage(kind string) Message {
+	switch kind {
+	case "PublishMetricsRequest":
+		return new(PublishMetricsRequest)
+	case "PublishHealthRequest":
+		return new(PublishHealthRequest)
+	case "PublishInstanceStatusRequest":
+		return new(PublishInstanceStatusRequest)
+	case "AckPublishMetric":
+		return new(AckPublishMetric)
+	case "AckPublishHealth":
+		return new(AckPublishHealth)
+	case "AckPublishInstanceStatus":
+		return new(AckPublishInstanceStatus)
+	case "HeartbeatMessage":
+		return new(HeartbeatMessage)
+	}
+	return nil
 }
 
 // Time travels as epoch seconds with a fraction.

@@ -7,7 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is split and decoded survives the wire.
+// What is split and decoded survives the wire, and reads the same in each way of
+// decoding it.
 func FuzzFrame(f *testing.F) {
 	for _, m := range []Message{
 		&PublishMetricsRequest{}, &PublishHealthRequest{}, &PublishInstanceStatusRequest{}, &AckPublishMetric{}, &AckPublishHealth{}, &AckPublishInstanceStatus{}, &HeartbeatMessage{},
@@ -38,6 +39,12 @@ func FuzzFrame(f *testing.F) {
 			}
 		}
 		m, err := Decode(body)
+		if _, quick := decodeOwn(body); quick {
+			careful, err := decodeAny(body)
+			if d := cmp.Diff(careful, m); err != nil || d != "" {
+				t.Fatalf("%s: %v; with care and at once:\n%s", body, err, d)
+			}
+		}
 		if err != nil {
 			return
 		}

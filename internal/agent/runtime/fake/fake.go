@@ -68,11 +68,11 @@ var _ runtime.Runtime = (*Fake)(nil)
 
 type container struct {
 	runtime.Container
-	spec    runtime.Spec
+	checked bool // has a health check
 	program Program
 	end     *time.Timer
 	health  *time.Timer
-	over    chan struct{} // closed at the end
+	over    chan struct{} // closed at the end; nil before the start
 }
 
 // New makes one.
@@ -269,8 +269,8 @@ func (f *Fake) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, 
 		ports = nil
 	}
 	f.containers[id] = &container{
-		Container: runtime.Container{ID: id, Name: spec.Name, Image: spec.Image, Labels: maps.Clone(spec.Labels), Phase: runtime.PhaseCreated, Ports: ports},
-		spec:      spec, program: f.cfg.Program(spec), over: make(chan struct{}),
+		Container: runtime.Container{ID: id, Name: spec.Name, Image: spec.Image, Labels: spec.Labels, Phase: runtime.PhaseCreated, Ports: ports},
+		checked:   spec.NeedHealthCheck, program: f.cfg.Program(spec),
 	}
 	f.names[spec.Name] = id
 	f.mu.Unlock()
@@ -337,7 +337,7 @@ func (f *Fake) runLocked(c *container) error {
 	if c.program.HasEnd {
 		c.end = time.AfterFunc(c.program.After, func() { f.exit(c.ID, c.program.Code, c.program.OOM) })
 	}
-	if c.spec.NeedHealthCheck {
+	if c.checked {
 		c.Health = runtime.Starting
 		if c.program.Health != "" {
 			c.health = time.AfterFunc(c.program.HealthAfter, func() { f.sick(c.ID, c.program.Health) })
