@@ -16,7 +16,7 @@ import (
 type candidates struct {
 	ids   []string
 	pools map[pool][]string // those of ids that belong to a pool, once asked for
-	parts map[division][]placement.Part
+	parts map[division]*placement.Division
 	rev   int64 // of the instances
 	count int
 	at    time.Time
@@ -37,7 +37,7 @@ func (r *round) candidates(cluster string, now bool) *candidates {
 	if c != nil && c.rev == r.snap.InstancesRevision() || c != nil && !now && c.count == count && r.now.Sub(c.at) < candidatesFor {
 		return c
 	}
-	c = &candidates{pools: map[pool][]string{}, parts: map[division][]placement.Part{}, rev: r.snap.InstancesRevision(), count: count, at: r.now}
+	c = &candidates{pools: map[pool][]string{}, parts: map[division]*placement.Division{}, rev: r.snap.InstancesRevision(), count: count, at: r.now}
 	for i := range r.snap.Instances(cluster, "") {
 		if i.Status == fleet.InstanceActive {
 			c.ids = append(c.ids, i.ID)
@@ -66,7 +66,7 @@ func (c *candidates) of(r *round, cluster string, p pool) []string {
 }
 
 // divided returns the candidates of a pool, told apart by attributes.
-func (c *candidates) divided(r *round, cluster string, p pool, attributes []string) []placement.Part {
+func (c *candidates) divided(r *round, cluster string, p pool, attributes []string) *placement.Division {
 	key := division{p, strings.Join(attributes, "\x00")}
 	parts, known := c.parts[key]
 	if !known {
@@ -90,7 +90,7 @@ func (r *round) view(cluster string, c *candidates, p pool, group string) placem
 			return h
 		},
 		Tasks: r.tasksOf(cluster, group),
-		Parts: func(attributes []string) []placement.Part { return c.divided(r, cluster, p, attributes) },
+		Parts: func(attributes []string) *placement.Division { return c.divided(r, cluster, p, attributes) },
 	}
 }
 

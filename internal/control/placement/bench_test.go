@@ -50,8 +50,8 @@ func benchmarkStrategies(b *testing.B, strategies ...Strategy) {
 					on = append(on, v.IDs[rnd.IntN(len(v.IDs))])
 				}
 				v.Tasks = slices.Values(on)
-				parts := map[string][]Part{}
-				v.Parts = func(attributes []string) []Part { // as the placer keeps them
+				parts := map[string]*Division{}
+				v.Parts = func(attributes []string) *Division { // as the placer keeps them
 					key := keyOf(attributes)
 					if parts[key] == nil {
 						parts[key] = Divide(v.IDs, v.Host, attributes)

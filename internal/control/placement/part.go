@@ -1,6 +1,10 @@
 package placement
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
 
 // Part are the hosts that have the same values of some attributes.
 type Part struct {
@@ -8,25 +12,35 @@ type Part struct {
 	IDs    []string
 }
 
+// Division is hosts in parts.
+type Division struct {
+	Parts []Part
+	of    map[string]int32 // of an ACTIVE host: its part
+}
+
 // Divide sorts hosts into parts, in the order in which they come.
-func Divide(ids []string, host func(string) Host, attributes []string) []Part {
+func Divide(ids []string, host func(string) Host, attributes []string) *Division {
 	if len(attributes) == 0 {
-		return []Part{{IDs: ids}}
+		return &Division{Parts: []Part{{IDs: ids}}}
 	}
-	var out []Part
+	d := &Division{of: make(map[string]int32, len(ids))}
 	at := map[string]int{}
 	for _, id := range ids {
-		values := valuesOf(host(id), attributes)
+		h := host(id)
+		values := valuesOf(h, attributes)
 		key := keyOf(values)
 		i, known := at[key]
 		if !known {
-			i = len(out)
+			i = len(d.Parts)
 			at[key] = i
-			out = append(out, Part{Values: values})
+			d.Parts = append(d.Parts, Part{Values: values})
 		}
-		out[i].IDs = append(out[i].IDs, id)
+		d.Parts[i].IDs = append(d.Parts[i].IDs, id)
+		if h.Instance != nil && h.Instance.Status == fleet.InstanceActive {
+			d.of[id] = int32(i)
+		}
 	}
-	return out
+	return d
 }
 
 func valuesOf(h Host, attributes []string) []string {

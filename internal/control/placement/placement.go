@@ -40,7 +40,7 @@ type View struct {
 	Tasks iter.Seq[string]
 	// Parts returns Divide(IDs, Host, attributes), from memory perhaps: it costs
 	// most where many requests see the same hosts. Nil: it is worked out.
-	Parts func(attributes []string) []Part
+	Parts func(attributes []string) *Division
 }
 
 // Request is what one task needs. All tasks of a request need the same.

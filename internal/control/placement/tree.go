@@ -29,15 +29,15 @@ func newPicker(v View, r *Request, rnd *rand.Rand) *picker {
 		p.root.leaf = &leaf{ids: v.IDs}
 		return p
 	}
-	var parts []Part
+	var parts *Division
 	if v.Parts != nil && len(p.plan.attributes) > 0 {
 		parts = v.Parts(p.plan.attributes)
 	} else {
 		parts = Divide(v.IDs, v.Host, p.plan.attributes)
 	}
-	leaves := map[string]*node{}
+	leaves := make([]*node, len(parts.Parts))
 	inner := map[string]*node{}
-	for _, part := range parts {
+	for k, part := range parts.Parts {
 		n := p.root
 		for i, level := range p.plan.levels {
 			key := keyOf(part.Values[:i+1])
@@ -51,16 +51,16 @@ func newPicker(v View, r *Request, rnd *rand.Rand) *picker {
 			n = kid
 		}
 		n.leaf = &leaf{ids: part.IDs}
-		leaves[keyOf(part.Values)] = n
+		leaves[k] = n
 	}
-	p.count(leaves)
+	p.count(parts, leaves, inner)
 	p.root.order()
 	return p
 }
 
 // count finds out where the group's tasks are. Those of a host that takes no
 // tasks count nowhere: they are on their way elsewhere.
-func (p *picker) count(leaves map[string]*node) {
+func (p *picker) count(parts *Division, leaves []*node, inner map[string]*node) {
 	if !p.plan.spreads() || p.v.Tasks == nil {
 		return
 	}
@@ -72,14 +72,19 @@ func (p *picker) count(leaves map[string]*node) {
 		return
 	}
 	for id, n := range p.tasks {
-		h := p.v.Host(id)
-		if h.Instance == nil || h.Instance.Status != fleet.InstanceActive {
-			continue
+		var at *node
+		if k, known := parts.of[id]; known {
+			at = leaves[k]
+		} else if h := p.v.Host(id); h.Instance != nil && h.Instance.Status == fleet.InstanceActive {
+			// It takes none of this request's tasks, but counts as far as it has
+			// the values of hosts that do.
+			values := valuesOf(h, p.plan.attributes)
+			for k := len(values); k > 0 && at == nil; k-- {
+				at = inner[keyOf(values[:k])]
+			}
 		}
-		values := valuesOf(h, p.plan.attributes)
-		leaf := leaves[keyOf(values)]
-		for m := leaf; m != nil; m = m.up {
-			m.tasks += n
+		for ; at != nil; at = at.up {
+			at.tasks += n
 		}
 	}
 }
