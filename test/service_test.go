@@ -1,29 +1,21 @@
 package test
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"maps"
 	"net"
-	"net/http"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
-	"github.com/ashore/ashore/internal/sample"
 )
 
 // TestServiceWalk is the README's section about services, as it stands there,
@@ -66,248 +58,6 @@ func TestServices(t *testing.T) {
 			return
 		}
 	}
-}
-
-// fleet is an installation in one test.
-type fleet struct {
-	*testing.T
-	in  *installation
-	ctx context.Context
-}
-
-func (f *fleet) api() *ecs.Client { return f.in.API.ECS }
-
-// define registers a revision of a page on a container's port 80.
-func (f *fleet) define(family string, hostPort int32, command ...string) string {
-	f.Helper()
-	out, err := f.api().RegisterTaskDefinition(f.ctx, &ecs.RegisterTaskDefinitionInput{
-		Family: &family, ContainerDefinitions: []types.ContainerDefinition{{
-			Name: aws.String("page"), Image: aws.String("localhost/ashore/sample:latest"), Cpu: 10, Memory: aws.Int32(32), Command: command,
-			// A page that goes on for a moment after SIGTERM: whoever sends requests
-			// hears of the stop a little later.
-			Environment:  []types.KeyValuePair{{Name: aws.String("PORT"), Value: aws.String("80")}, {Name: aws.String("DRAIN"), Value: aws.String("2s")}},
-			PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(80), HostPort: aws.Int32(hostPort)}},
-		}},
-	})
-	if err != nil {
-		f.Fatal(err)
-	}
-	return *out.TaskDefinition.TaskDefinitionArn
-}
-
-func (f *fleet) create(name, definition string, desired int32, config *types.DeploymentConfiguration) {
-	f.Helper()
-	if _, err := f.api().CreateService(f.ctx, &ecs.CreateServiceInput{
-		ServiceName: &name, TaskDefinition: &definition, DesiredCount: &desired, DeploymentConfiguration: config,
-		Tags: []types.Tag{{Key: aws.String("ashore.healthy-after"), Value: aws.String("1")}},
-	}); err != nil {
-		f.Fatal(err)
-	}
-	f.stable(name)
-	f.Cleanup(func() {
-		if f.Failed() {
-			f.Logf("events of %s:\n%s", name, strings.Join(f.messages(name), "\n"))
-		}
-	})
-}
-
-func (f *fleet) update(in *ecs.UpdateServiceInput) {
-	f.Helper()
-	if _, err := f.api().UpdateService(f.ctx, in); err != nil {
-		f.Fatal(err)
-	}
-}
-
-// stable waits by the SDK's own waiter, and then for the deployment's completion:
-// tasks that run are not yet known to be healthy, and a deployment that has not
-// completed is nothing to roll back to.
-func (f *fleet) stable(name string) {
-	f.Helper()
-	w := ecs.NewServicesStableWaiter(f.api(), func(o *ecs.ServicesStableWaiterOptions) { o.MinDelay, o.MaxDelay = 200*time.Millisecond, time.Second })
-	if err := w.Wait(f.ctx, &ecs.DescribeServicesInput{Services: []string{name}}, 2*time.Minute); err != nil {
-		f.Fatalf("%s: %v\n%s", name, err, strings.Join(f.messages(name), "\n"))
-	}
-	f.until("the deployment's completion", func() bool {
-		return f.service(name).Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted
-	})
-}
-
-func (f *fleet) service(name string) types.Service {
-	f.Helper()
-	out, err := f.api().DescribeServices(f.ctx, &ecs.DescribeServicesInput{Services: []string{name}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	if len(out.Services) != 1 {
-		f.Fatalf("%s: %+v", name, out.Failures)
-	}
-	return out.Services[0]
-}
-
-// messages are a service's events, the oldest first.
-func (f *fleet) messages(name string) []string {
-	f.Helper()
-	var all []string
-	for _, e := range slices.Backward(f.service(name).Events) {
-		all = append(all, e.CreatedAt.Format("15:04:05.000 ")+*e.Message)
-	}
-	return all
-}
-
-// until waits for a condition.
-func (f *fleet) until(what string, ok func() bool) {
-	f.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for limit := time.After(90 * time.Second); !ok(); {
-		select {
-		case <-tick.C:
-		case <-limit:
-			f.Fatalf("not within 90 s: %s", what)
-		case <-f.ctx.Done():
-			f.Fatal(what, f.ctx.Err())
-		}
-	}
-}
-
-// tasks are the tasks of a service that are to run.
-func (f *fleet) tasks(name string) []types.Task {
-	f.Helper()
-	all, err := tasksOf(f.ctx, f.api(), name)
-	if err != nil {
-		f.Fatal(err)
-	}
-	return all
-}
-
-func tasksOf(ctx context.Context, api *ecs.Client, service string) ([]types.Task, error) {
-	l, err := api.ListTasks(ctx, &ecs.ListTasksInput{ServiceName: &service})
-	if err != nil || len(l.TaskArns) == 0 {
-		return nil, err
-	}
-	d, err := api.DescribeTasks(ctx, &ecs.DescribeTasksInput{Tasks: l.TaskArns})
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(d.Tasks, func(t types.Task) bool { return *t.DesiredStatus != "RUNNING" }), nil
-}
-
-func arns(tasks []types.Task) []string {
-	var out []string
-	for _, t := range tasks {
-		out = append(out, *t.TaskArn)
-	}
-	slices.Sort(out)
-	return out
-}
-
-func (f *fleet) delete(name string) {
-	f.Helper()
-	if _, err := f.api().DeleteService(f.ctx, &ecs.DeleteServiceInput{Service: &name, Force: aws.Bool(true)}); err != nil {
-		f.Fatal(err)
-	}
-}
-
-// A balancer sends requests to a service's tasks as a load balancer does: it
-// finds their ports by DescribeTasks, tries a new one before it counts, and sends
-// nothing more to a task that is to stop.
-type balancer struct {
-	api     *ecs.Client
-	service string
-	targets atomic.Pointer[[]string]
-	sent    atomic.Int64
-	fewest  int // targets at a time
-
-	mu       sync.Mutex
-	answered map[string]int // by container
-	failed   []string
-}
-
-func (b *balancer) watch(ctx context.Context) error {
-	known := map[string]bool{}
-	for tick := time.NewTicker(100 * time.Millisecond); ; {
-		tasks, err := tasksOf(ctx, b.api, b.service)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		}
-		var targets []string
-		for _, t := range tasks {
-			for _, n := range t.Containers[0].NetworkBindings {
-				target := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(aws.ToInt32(n.HostPort))))
-				if aws.ToString(t.LastStatus) != "RUNNING" || slices.Contains(targets, target) {
-					continue
-				}
-				key := *t.TaskArn + target
-				if !known[key] {
-					_, err := get(ctx, target)
-					known[key] = err == nil
-				}
-				if known[key] {
-					targets = append(targets, target)
-				}
-			}
-		}
-		if b.targets.Load() != nil {
-			b.fewest = min(b.fewest, len(targets))
-		}
-		b.targets.Store(&targets)
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			tick.Stop()
-			return nil
-		}
-	}
-}
-
-func (b *balancer) send(ctx context.Context, worker int) {
-	for n := worker; ctx.Err() == nil; n++ {
-		targets := b.targets.Load()
-		if targets == nil || len(*targets) == 0 {
-			time.Sleep(time.Millisecond)
-			continue
-		}
-		target := (*targets)[n%len(*targets)]
-		by, err := get(context.WithoutCancel(ctx), target)
-		b.sent.Add(1)
-		b.mu.Lock()
-		if err != nil {
-			b.failed = append(b.failed, fmt.Sprintf("%s %s: %v", time.Now().UTC().Format("15:04:05.000"), target, err))
-		} else {
-			b.answered[by]++
-		}
-		b.mu.Unlock()
-	}
-}
-
-// alone makes a connection of its own for each request.
-var alone = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-
-var containerName = regexp.MustCompile(`container ([0-9a-f]+)`)
-
-// get fetches the page and returns which container answered.
-func get(ctx context.Context, target string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+"/", nil)
-	if err != nil {
-		return "", err
-	}
-	res, err := alone.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	m := containerName.FindSubmatch(body)
-	switch {
-	case err != nil:
-		return "", err
-	case res.StatusCode != 200 || m == nil || !strings.Contains(string(body), sample.PageMark):
-		return "", fmt.Errorf("%s: %.100s", res.Status, body)
-	}
-	return string(m[1]), nil
 }
 
 func rollUnderLoad(f *fleet) {
@@ -496,21 +246,4 @@ func absence(f *fleet) {
 		f.Errorf("tasks were %q, are %q", tasks, got)
 	}
 	f.Logf("the control plane was away for %s, with a loss time of %s: %d containers before and after, 0 replaced", back.Round(time.Second), lost, len(before))
-}
-
-// running are the installation's containers by id, with when each was made: the
-// engine's own word.
-func (f *fleet) running() map[string]int64 {
-	f.Helper()
-	all, err := f.in.Containers(f.ctx)
-	if err != nil {
-		f.Fatal(err)
-	}
-	out := map[string]int64{}
-	for _, c := range all {
-		if cmp.Or(string(c.State), "running") == "running" {
-			out[c.ID] = c.Created
-		}
-	}
-	return out
 }
