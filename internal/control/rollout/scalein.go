@@ -52,10 +52,42 @@ type candidate struct {
 	onInstance, inZone int32
 	deployment         uint8 // its index: a newer one's is lower, the oldest are unlisted, as the highest
 	serial             int64
+	rank               int32 // in the order so far
 }
 
+// The orders of candidates. They are compared ten thousands of times: pointers to
+// them stay on the stack, and what decides first is looked at first.
+
 func newest(a, b *candidate) int {
-	return cmp.Or(cmp.Compare(a.deployment, b.deployment), cmp.Compare(b.serial, a.serial), cmp.Compare(a.task, b.task))
+	switch {
+	case a.deployment != b.deployment:
+		return cmp.Compare(a.deployment, b.deployment)
+	case a.serial != b.serial:
+		return cmp.Compare(b.serial, a.serial)
+	}
+	return cmp.Compare(a.task, b.task)
+}
+
+func fullest(a, b *candidate, packs bool) int {
+	switch {
+	case a.away != b.away:
+		return cmp.Compare(a.away, b.away)
+	case a.onInstance != b.onInstance:
+		return cmp.Compare(b.onInstance, a.onInstance)
+	case packs && a.instance != b.instance:
+		return cmp.Compare(a.instance, b.instance)
+	}
+	return cmp.Compare(a.rank, b.rank)
+}
+
+func first(a, b *candidate) int {
+	switch {
+	case a.away != b.away:
+		return cmp.Compare(a.away, b.away)
+	case a.inZone != b.inZone:
+		return cmp.Compare(b.inZone, a.inZone)
+	}
+	return cmp.Compare(a.rank, b.rank)
 }
 
 // surplus picks up to n of PRIMARY's tasks of some classes to go, in order.
@@ -85,35 +117,26 @@ func (s *step) surplus(from, to mark, n int) []int32 {
 		}
 		picks = append(picks, c)
 	}
-	slices.SortFunc(picks, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.instance, b.instance), newest(&a, &b))
-	})
-	byHost := func(a, b *candidate) int { return cmp.Or(cmp.Compare(b.onInstance, a.onInstance), newest(a, b)) }
-	if s.svc.Packs {
-		byHost = func(a, b *candidate) int {
-			return cmp.Or(cmp.Compare(b.onInstance, a.onInstance), cmp.Compare(a.instance, b.instance), newest(a, b))
-		}
-	}
+	packs := s.svc.Packs
+	slices.SortFunc(picks, func(a, b candidate) int { return newest(&a, &b) })
 	for i := range picks {
 		p := &picks[i]
-		if s.svc.Packs {
+		p.rank = int32(i)
+		if packs {
 			p.onInstance = int32(s.in.Tasks[p.task].Spare)
 			continue
 		}
 		p.onInstance = onHosts[p.instance]
 		onHosts[p.instance]--
 	}
-	slices.SortFunc(picks, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.zone, b.zone), cmp.Compare(a.away, b.away), byHost(&a, &b))
-	})
+	slices.SortFunc(picks, func(a, b candidate) int { return fullest(&a, &b, packs) })
 	for i := range picks {
 		p := &picks[i]
+		p.rank = int32(i)
 		p.inZone = inZone[p.zone]
 		inZone[p.zone]--
 	}
-	slices.SortFunc(picks, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.away, b.away), cmp.Compare(b.inZone, a.inZone), byHost(&a, &b))
-	})
+	slices.SortFunc(picks, func(a, b candidate) int { return first(&a, &b) })
 	out := make([]int32, min(n, len(picks)))
 	for i := range out {
 		out[i] = picks[i].task
