@@ -1,0 +1,262 @@
+package fake
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+type container struct {
+	runtime.Container
+	checked bool // has a health check
+	program Program
+	end     *time.Timer
+	health  *time.Timer
+	over    chan struct{} // closed at the end; nil before the start
+}
+
+func (c *container) stopTimers() {
+	if c.end != nil {
+		c.end.Stop()
+	}
+	if c.health != nil {
+		c.health.Stop()
+	}
+}
+
+// Create makes a container.
+func (f *Fake) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, error) {
+	if err := f.begin(ctx, "create", spec.Name, f.delay(func(c Config) time.Duration { return c.CreateDelay })); err != nil {
+		return runtime.Created{}, err
+	}
+	if _, err := f.Image(ctx, spec.Image); err != nil {
+		return runtime.Created{}, err
+	}
+	f.mu.Lock()
+	if id, taken := f.names[spec.Name]; taken {
+		f.mu.Unlock()
+		return runtime.Created{}, &runtime.Error{
+			Kind: runtime.ErrNameTaken,
+			Err:  fmt.Errorf("Error response from daemon: Conflict. The container name %q is already in use by container %q", "/"+spec.Name, id), //nolint:staticcheck // an engine's words
+		}
+	}
+	b := make([]byte, 32)
+	rand.Read(b)
+	id := hex.EncodeToString(b)
+	ports := spec.Ports
+	if spec.Network == "host" || spec.Network == "none" {
+		ports = nil
+	}
+	f.containers[id] = &container{
+		Container: runtime.Container{ID: id, Name: spec.Name, Image: spec.Image, Labels: spec.Labels, Phase: runtime.PhaseCreated, Ports: ports},
+		checked:   spec.NeedHealthCheck, program: f.cfg.Program(spec),
+	}
+	f.names[spec.Name] = id
+	f.mu.Unlock()
+	return runtime.Created{ID: id, Ports: ports}, f.finish("create", spec.Name)
+}
+
+// find resolves an id or a name. The caller holds the lock.
+func (f *Fake) find(id string) (*container, error) {
+	if c, ok := f.containers[id]; ok {
+		return c, nil
+	}
+	if c, ok := f.containers[f.names[id]]; ok {
+		return c, nil
+	}
+	return nil, notFound("container", id)
+}
+
+// Start runs a container's program.
+func (f *Fake) Start(ctx context.Context, id string) error {
+	if err := f.begin(ctx, "start", id, f.delay(func(c Config) time.Duration { return c.StartDelay })); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	c, err := f.find(id)
+	if err == nil && c.Phase != runtime.PhaseRunning {
+		err = f.runLocked(c)
+	}
+	f.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return f.finish("start", id)
+}
+
+func (f *Fake) runLocked(c *container) error {
+	for _, p := range c.Ports {
+		key := strconv.Itoa(p.HostPort) + "/" + p.Protocol
+		if owner := f.ports[key]; owner != "" && owner != c.ID && p.HostPort != 0 {
+			return &runtime.Error{
+				Kind: runtime.ErrPortTaken,
+				Err:  fmt.Errorf("Error response from daemon: driver failed programming external connectivity: Bind for 0.0.0.0:%d failed: port is already allocated", p.HostPort), //nolint:staticcheck // an engine's words
+			}
+		}
+	}
+	for _, p := range c.Ports {
+		f.ports[strconv.Itoa(p.HostPort)+"/"+p.Protocol] = c.ID
+	}
+	switch f.starts[c.Name]++; f.starts[c.Name] {
+	case 1:
+		f.witness.Started++
+	case 2:
+		f.witness.Repeated++
+	}
+	f.witness.Running++
+	c.Phase, c.StartedAt, c.FinishedAt, c.ExitCode = runtime.PhaseRunning, time.Now(), time.Time{}, 0
+	c.over = make(chan struct{})
+	f.emitLocked(runtime.Event{Kind: runtime.EventStarted}, c)
+	if c.program.HasEnd {
+		c.end = time.AfterFunc(c.program.After, func() { f.exit(c.ID, c.program.Code, c.program.OOM) })
+	}
+	if c.checked {
+		c.Health = runtime.Starting
+		if c.program.Health != "" {
+			c.health = time.AfterFunc(c.program.HealthAfter, func() { f.sick(c.ID, c.program.Health) })
+		}
+	}
+	return nil
+}
+
+func (f *Fake) sick(id, health string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.containers[id]; c != nil && c.Phase == runtime.PhaseRunning && !f.closed {
+		c.Health = health
+		f.emitLocked(runtime.Event{Kind: runtime.EventHealth, Health: health}, c)
+	}
+}
+
+// Exit ends a running container from outside, as a crash would.
+func (f *Fake) Exit(id string, code int) { f.exit(id, code, false) }
+
+func (f *Fake) exit(id string, code int, oom bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.find(id)
+	if err != nil || c.Phase != runtime.PhaseRunning || f.closed {
+		return
+	}
+	c.stopTimers()
+	f.witness.Running--
+	for _, p := range c.Ports {
+		delete(f.ports, strconv.Itoa(p.HostPort)+"/"+p.Protocol)
+	}
+	c.Phase, c.FinishedAt, c.ExitCode, c.OOMKilled = runtime.PhaseExited, time.Now(), code, oom
+	close(c.over)
+	if oom {
+		f.emitLocked(runtime.Event{Kind: runtime.EventOOM}, c)
+	}
+	f.emitLocked(runtime.Event{Kind: runtime.EventExited, ExitCode: code}, c)
+}
+
+// Stop ends a container, at once if its program heeds the signal.
+func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error {
+	if err := f.begin(ctx, "stop", id, f.delay(func(c Config) time.Duration { return c.StopDelay })); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	c, err := f.find(id)
+	if err != nil || c.Phase != runtime.PhaseRunning {
+		f.mu.Unlock()
+		return err
+	}
+	deaf, over := c.program.Deaf, c.over
+	f.mu.Unlock()
+	if !deaf {
+		f.exit(id, 143, false)
+		return f.finish("stop", id)
+	}
+	t := time.NewTimer(timeout)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		f.exit(id, 137, false)
+	case <-over:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return f.finish("stop", id)
+}
+
+// Remove forgets a container.
+func (f *Fake) Remove(ctx context.Context, id string, force bool) error {
+	if err := f.begin(ctx, "remove", id, 0); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	c, err := f.find(id)
+	if err != nil {
+		f.mu.Unlock()
+		return nil
+	}
+	if c.Phase == runtime.PhaseRunning {
+		f.mu.Unlock()
+		if !force {
+			return &runtime.Error{Kind: runtime.ErrRunning, Err: fmt.Errorf("Error response from daemon: You cannot remove a running container %s", id)} //nolint:staticcheck // an engine's words
+		}
+		f.exit(id, 137, false)
+		f.mu.Lock()
+	}
+	delete(f.containers, c.ID)
+	delete(f.names, c.Name)
+	f.emitLocked(runtime.Event{Kind: runtime.EventRemoved}, c)
+	f.mu.Unlock()
+	return f.finish("remove", id)
+}
+
+// Inspect looks one up.
+func (f *Fake) Inspect(ctx context.Context, id string) (runtime.Container, error) {
+	if err := f.begin(ctx, "inspect", id, 0); err != nil {
+		return runtime.Container{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.find(id)
+	if err != nil {
+		return runtime.Container{}, err
+	}
+	return c.Container, nil
+}
+
+// List finds containers by label.
+func (f *Fake) List(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
+	if err := f.begin(ctx, "list", "", 0); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var out []runtime.Container
+	for _, c := range f.containers {
+		if carries(c.Labels, labels) {
+			out = append(out, runtime.Container{ID: c.ID, Name: c.Name, Image: c.Image, Labels: c.Labels, Phase: c.Phase})
+		}
+	}
+	return out, nil
+}
+
+func carries(have, want map[string]string) bool {
+	for k, v := range want {
+		if have[k] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Stats are those of a container that does nothing.
+func (f *Fake) Stats(ctx context.Context, id string) (runtime.Stats, error) {
+	if err := f.begin(ctx, "stats", id, 0); err != nil {
+		return runtime.Stats{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, err := f.find(id)
+	return runtime.Stats{At: time.Now(), CPUs: f.cfg.CPUs}, err
+}

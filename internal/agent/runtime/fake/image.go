@@ -1,0 +1,73 @@
+package fake
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// Image looks one up.
+func (f *Fake) Image(ctx context.Context, ref string) (runtime.Image, error) {
+	if err := f.begin(ctx, "image", ref, 0); err != nil {
+		return runtime.Image{}, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cfg.Images == nil {
+		return runtime.Image{ID: "sha256:" + ref}, nil
+	}
+	if img, ok := f.cfg.Images[ref]; ok {
+		return img, nil
+	}
+	return runtime.Image{}, notFound("image", ref)
+}
+
+// Pull gets one from Registry.
+func (f *Fake) Pull(ctx context.Context, ref string) error {
+	f.mu.Lock()
+	down, delay := f.cfg.RegistryDown, f.cfg.PullDelay
+	f.mu.Unlock()
+	if down {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err := f.begin(ctx, "pull", ref, delay); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	img, ok := f.cfg.Registry[ref]
+	if !ok {
+		return &runtime.Error{Err: fmt.Errorf("manifest for %s not found: manifest unknown", ref)}
+	}
+	if f.cfg.Images != nil {
+		f.cfg.Images[ref] = img
+	}
+	return nil
+}
+
+// Load takes any archive for one image named by its content.
+func (f *Fake) Load(ctx context.Context, archive io.Reader) ([]string, error) {
+	data, err := io.ReadAll(archive)
+	if err != nil {
+		return nil, err
+	}
+	ref := "loaded-" + hex.EncodeToString(data[:min(6, len(data))]) + ":latest"
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.cfg.Images != nil {
+		f.cfg.Images[ref] = runtime.Image{ID: "sha256:" + ref}
+	}
+	return []string{ref}, ctx.Err()
+}
+
+// RemoveImage forgets one.
+func (f *Fake) RemoveImage(_ context.Context, ref string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.cfg.Images, ref)
+	return nil
+}

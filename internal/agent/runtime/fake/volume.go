@@ -1,0 +1,38 @@
+package fake
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// CreateVolume makes a volume.
+func (f *Fake) CreateVolume(ctx context.Context, v runtime.Volume) error {
+	if err := f.begin(ctx, "volume", v.Name, 0); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if v.Driver != "" && v.Driver != "local" {
+		return &runtime.Error{Err: fmt.Errorf("Error response from daemon: create %s: error looking up volume plugin %s: plugin %q not found", v.Name, v.Driver, v.Driver)} //nolint:staticcheck // an engine's words
+	}
+	f.volumes[v.Name] = v
+	return nil
+}
+
+// VolumeExists looks one up.
+func (f *Fake) VolumeExists(_ context.Context, name string) (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.volumes[name]
+	return ok, nil
+}
+
+// RemoveVolume removes one.
+func (f *Fake) RemoveVolume(_ context.Context, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.volumes, name)
+	return nil
+}
