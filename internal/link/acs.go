@@ -126,14 +126,16 @@ func (s *Server) leave(p peer, x *session) {
 // read passes the agent's messages on until the connection ends.
 func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
 	for {
-		typ, data, err := conn.Read(ctx)
+		typ, b, err := readMessage(ctx, conn)
 		if err != nil {
 			return err
 		}
 		if typ != websocket.MessageText {
+			release(b)
 			continue
 		}
-		m, err := acs.Decode(data)
+		m, err := acs.Decode(b.Bytes())
+		release(b)
 		if err != nil {
 			x.log.Debug("link: frame ignored", "err", err)
 			continue

@@ -141,7 +141,7 @@ func (x *session) acknowledge(a *acs.ReportAck) {
 	x.mu.Lock()
 	x.taken = append(x.taken, a)
 	x.mu.Unlock()
-	x.mark("")
+	x.rouse()
 }
 
 func (x *session) sendAcks(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type session struct {
 
 	mu      sync.Mutex
 	changed map[string]struct{} // ids of tasks to look at again; guarded by mu
+	moved   bool                // the instance is to be looked at again; guarded by mu
 	taken   []*acs.ReportAck    // to be sent; guarded by mu
 	closing *ending             // set before quit is closed; guarded by mu
 
@@ -47,6 +49,7 @@ type session struct {
 	beatAt   time.Time
 	chores   []*chore
 	seq      int64
+	settled  bool      // the instance is registered, as of its last change
 	leaveAt  time.Time // when the session of a deregistered instance ends at the latest
 }
 
@@ -83,11 +86,18 @@ func newSession(s *Server, p peer, caller identity.Principal, record fleet.Insta
 
 // mark notes that a task, or with "" the instance, has changed. It never blocks.
 func (x *session) mark(task string) {
+	x.mu.Lock()
 	if task != "" {
-		x.mu.Lock()
 		x.changed[task] = struct{}{}
-		x.mu.Unlock()
+	} else {
+		x.moved = true
 	}
+	x.mu.Unlock()
+	x.rouse()
+}
+
+// rouse has the loop look for what there is to do.
+func (x *session) rouse() {
 	select {
 	case x.wake <- struct{}{}:
 	default:
@@ -206,6 +216,9 @@ func (x *session) look() *store.Snapshot {
 	if len(x.changed) > 0 {
 		changed, x.changed = x.changed, map[string]struct{}{}
 	}
+	if x.moved {
+		x.moved, x.settled = false, false
+	}
 	x.mu.Unlock()
 	snap, now := x.s.store.Snapshot(), time.Now()
 	for id := range changed {
@@ -217,7 +230,11 @@ func (x *session) look() *store.Snapshot {
 // farewell ends the session of a deregistered instance once it has nothing more
 // to stop, or has had its time for it.
 func (x *session) farewell(snap *store.Snapshot) bool {
+	if x.settled {
+		return false
+	}
 	if inst := snap.Instance(x.peer.cluster, x.peer.id); inst != nil && inst.Status != fleet.InstanceInactive {
+		x.settled = true
 		return false
 	}
 	now := time.Now()
@@ -308,13 +325,14 @@ func (x *session) handle(m acs.Message) {
 
 // send writes one message. An agent that doesn't read loses its connection.
 func (x *session) send(ctx context.Context, m acs.Message) error {
-	data, err := acs.Encode(m)
-	if err != nil {
+	b := buffers.Get().(*bytes.Buffer)
+	defer release(b)
+	if err := acs.EncodeTo(b, m); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, x.s.cfg.WriteWait)
 	defer cancel()
-	if err := x.conn.Write(ctx, websocket.MessageText, data); err != nil {
+	if err := x.conn.Write(ctx, websocket.MessageText, b.Bytes()); err != nil {
 		return fmt.Errorf("send %s: %w", acs.TypeOf(m), err)
 	}
 	return nil

@@ -113,12 +113,13 @@ func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) {
 func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) error {
 	for {
 		read, cancel := context.WithTimeout(ctx, tcsSilence)
-		_, data, err := conn.Read(read)
+		_, b, err := readMessage(read, conn)
 		cancel()
 		if err != nil {
 			return err
 		}
-		answer, err := s.observe(ctx, p, data)
+		answer, err := s.observe(ctx, p, b.Bytes())
+		release(b)
 		if err != nil {
 			s.cfg.Log.Debug("link: telemetry frame ignored", "instance", p, "err", err)
 			continue

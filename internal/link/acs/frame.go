@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"sync"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	json "github.com/go-json-experiment/json/v1"
 )
 
@@ -30,18 +32,32 @@ type frame struct {
 	Message json.RawMessage `json:"message"`
 }
 
+// A frame as Encode writes it is its type between opening and middle, its message,
+// and a brace.
+const opening, middle = `{"type":"`, `","message":`
+
 // Encode writes a message as one text frame.
 func Encode(m Message) ([]byte, error) {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("acs: encode %s: %w", m.kind(), err)
+	b := encoding.Get().(*bytes.Buffer)
+	b.Reset()
+	defer encoding.Put(b)
+	if err := EncodeTo(b, m); err != nil {
+		return nil, err
 	}
-	out := make([]byte, 0, len(body)+64)
-	out = append(out, frameHead...)
-	out = append(out, m.kind()...) // a name of ours
-	out = append(out, frameBody...)
-	out = append(out, body...)
-	return append(out, '}'), nil
+	return bytes.Clone(b.Bytes()), nil
+}
+
+var encoding = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// EncodeTo is Encode onto the end of a buffer.
+func EncodeTo(b *bytes.Buffer, m Message) error {
+	b.WriteString(opening)
+	b.WriteString(m.kind()) // a name of ours
+	b.WriteString(middle)
+	if err := jsonv2.MarshalWrite(b, m, json.DefaultOptionsV1()); err != nil {
+		return fmt.Errorf("acs: encode %s: %w", m.kind(), err)
+	}
+	return b.WriteByte('}')
 }
 
 var byName = func() map[string]func() Message {
@@ -122,6 +138,29 @@ func decodeOwn(data []byte) (Message, bool) {
 	}
 	m := make()
 	return m, json.Unmarshal(body[:len(body)-1], m) == nil
+}
+
+// decodeOurs reads a frame that is put together as Encode does, without looking
+// for its parts first; nil where it is anything else.
+func decodeOurs(data []byte) Message {
+	rest, ok := bytes.CutPrefix(data, []byte(opening))
+	if !ok {
+		return nil
+	}
+	name, body, ok := bytes.Cut(rest, []byte(middle))
+	if !ok {
+		return nil
+	}
+	make := byName[string(name)]
+	body, ok = bytes.CutSuffix(body, []byte("}"))
+	if make == nil || !ok {
+		return nil
+	}
+	m := make()
+	if json.Unmarshal(body, m) != nil {
+		return nil // Decode says why
+	}
+	return m
 }
 
 // Names of the errors that a refused upgrade may carry. An agent waits an hour
