@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 
 	"github.com/ashore/ashore/internal/control/reaper"
 	"github.com/ashore/ashore/internal/fleet"
@@ -74,6 +75,11 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 			return l.SealKey(installation)
 		},
 	}
+	following, unfollow := context.WithCancel(ctx)
+	var collector sync.WaitGroup
+	collector.Go(func() { followGC(following) })
+	defer collector.Wait()
+	defer unfollow()
 	srv, err := server.Open(ctx, c)
 	if err != nil {
 		return advise(err)
