@@ -32,7 +32,7 @@ const (
 	members     = 3
 	serverPort  = 4700
 	// patience is how long a test waits for what must come.
-	patience = time.Minute
+	patience = 3 * time.Minute
 )
 
 // size is how large a world is.
@@ -54,6 +54,7 @@ type world struct {
 	clients []*caller
 	admin   local.Admin
 	ledger  *ledger
+	apis    [servers]*ecs.Client
 	etcd    *clientv3.Client // an onlooker's, never cut off
 }
 
@@ -193,11 +194,15 @@ func (w *world) ready(i int) {
 	})
 }
 
-// api calls one server, from an address that is never cut off.
+// api calls one server, from an address that is never cut off. To make a client
+// takes longer than to use it.
 func (w *world) api(i int) *ecs.Client {
-	a := w.admin
-	a.Endpoint = w.url(i)
-	return client.New(a).ECS
+	if w.apis[i] == nil {
+		a := w.admin
+		a.Endpoint = w.url(i)
+		w.apis[i] = client.New(a).ECS
+	}
+	return w.apis[i]
 }
 
 func (w *world) addHost(i int, n size) {
