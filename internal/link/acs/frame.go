@@ -115,20 +115,15 @@ func decodeAny(data []byte) (Message, error) {
 	return m, nil
 }
 
-const (
-	frameHead = `{"type":"`
-	frameBody = `","message":`
-)
-
 // decodeOwn reads a frame laid out as Encode does it, with one look at its body.
 // What it takes for the body is that if it is one JSON value; in every other case
 // it tells nothing, and the frame is read with care.
 func decodeOwn(data []byte) (Message, bool) {
-	rest, ok := bytes.CutPrefix(data, []byte(frameHead))
+	rest, ok := bytes.CutPrefix(data, []byte(opening))
 	if !ok {
 		return nil, false
 	}
-	name, body, ok := bytes.Cut(rest, []byte(frameBody))
+	name, body, ok := bytes.Cut(rest, []byte(middle))
 	if !ok || len(body) == 0 || body[len(body)-1] != '}' {
 		return nil, false
 	}
@@ -138,29 +133,6 @@ func decodeOwn(data []byte) (Message, bool) {
 	}
 	m := make()
 	return m, json.Unmarshal(body[:len(body)-1], m) == nil
-}
-
-// decodeOurs reads a frame that is put together as Encode does, without looking
-// for its parts first; nil where it is anything else.
-func decodeOurs(data []byte) Message {
-	rest, ok := bytes.CutPrefix(data, []byte(opening))
-	if !ok {
-		return nil
-	}
-	name, body, ok := bytes.Cut(rest, []byte(middle))
-	if !ok {
-		return nil
-	}
-	make := byName[string(name)]
-	body, ok = bytes.CutSuffix(body, []byte("}"))
-	if make == nil || !ok {
-		return nil
-	}
-	m := make()
-	if json.Unmarshal(body, m) != nil {
-		return nil // Decode says why
-	}
-	return m
 }
 
 // Names of the errors that a refused upgrade may carry. An agent waits an hour
