@@ -125,6 +125,10 @@ func (m *scaleRun) loss(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	told, err := m.told(ctx)
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := m.cutOff(ctx, n); err != nil {
 		return err
@@ -140,11 +144,16 @@ func (m *scaleRun) loss(ctx context.Context) error {
 			concerned++
 		}
 	}
-	// Nothing is replaced before the loss time is over.
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(time.Until(began.Add(lossAfter * time.Second))):
+	// Until the service has told of something new, what is away counts as running.
+	for last := told; last == told; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(serviceEvery):
+		}
+		if last, err = m.told(ctx); err != nil {
+			return err
+		}
 	}
 	r, err := m.replaced(ctx, before, lost, concerned)
 	if err != nil {
@@ -162,6 +171,15 @@ func (m *scaleRun) loss(ctx context.Context) error {
 	m.out.add(result{What: "all replacements RUNNING, as DescribeTasks shows it", Unit: "s",
 		Value: took.Seconds(), Budget: "loss time + 2 s", Met: met(took <= 3*time.Second)})
 	return nil
+}
+
+// told is the id of the service's newest event, or "".
+func (m *scaleRun) told(ctx context.Context) (string, error) {
+	out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: []string{scaleService}})
+	if err != nil || len(out.Services) == 0 || len(out.Services[0].Events) == 0 {
+		return "", err
+	}
+	return aws.ToString(out.Services[0].Events[0].Id), nil
 }
 
 // tasksOfService lists the service's tasks that are to run.
@@ -225,14 +243,11 @@ func (m *scaleRun) hostsOf(ctx context.Context, tasks map[string]bool) (map[stri
 type replacement struct{ created, placed, started time.Time }
 
 // replaced waits until as many tasks that weren't there before run on hosts that
-// are not lost. Listing thousands of tasks takes from the servers what they need,
-// so it comes only once the service says that all run again.
+// are not lost. Whether the service is steady doesn't tell: it may be evening out
+// its zones again.
 func (m *scaleRun) replaced(ctx context.Context, before, lost map[string]bool, n int) (r replacement, err error) {
 	running := map[string]bool{}
 	for {
-		if err := m.steady(ctx); err != nil {
-			return r, err
-		}
 		now, err := m.tasksOfService(ctx)
 		if err != nil {
 			return r, err
