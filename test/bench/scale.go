@@ -28,7 +28,8 @@ type scaleOptions struct {
 	tasks    int // of the burst
 	callers  int
 	count    int // of each RunTask
-	service  int // tasks of the service
+	service  int // tasks of a service
+	services int // how many, for the part services
 	lose     int // hosts
 	churn    time.Duration
 	plot     string // file
@@ -36,7 +37,7 @@ type scaleOptions struct {
 }
 
 // scaleParts are what can be measured, in their order.
-var scaleParts = []string{"burst", "rollout", "loss", "churn"}
+var scaleParts = []string{"services", "burst", "rollout", "loss", "churn"}
 
 // size is what one run on a number of hosts has found.
 type size struct {
@@ -111,7 +112,7 @@ func (o scaleOptions) measure(ctx context.Context, r *size) (err error) {
 	if err := m.memories(ctx, "idle"); err != nil {
 		return err
 	}
-	steps := map[string]func(context.Context) error{"burst": m.burst, "rollout": m.rollout, "loss": m.loss, "churn": m.churning}
+	steps := map[string]func(context.Context) error{"services": m.many, "burst": m.burst, "rollout": m.rollout, "loss": m.loss, "churn": m.churning}
 	for _, part := range scaleParts {
 		if !slices.Contains(strings.Split(o.parts, ","), part) {
 			continue

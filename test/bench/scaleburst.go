@@ -46,11 +46,15 @@ func (m *scaleRun) burst(ctx context.Context) error {
 	m.out.add(result{What: fmt.Sprintf("%d tasks to RUNNING, as another client sees it", m.tasks), Unit: "tasks/s", Value: rate,
 		Budget: "5,000/s", Met: met(rate >= 5000)})
 	m.addUsage("burst", u, m.tasks)
-	for _, c := range calls {
-		m.out.add(result{What: c.name + " meanwhile, p50", Unit: "ms", Value: ms(c.took.median())})
-		m.out.add(result{What: c.name + " meanwhile, p99", Unit: "ms", Value: ms(c.took.at(99)), Budget: "under 20 ms", Met: met(c.took.at(99) < 20*time.Millisecond)})
-	}
+	m.addCalls("burst", calls)
 	return m.memories(ctx, fmt.Sprintf("%d tasks", m.tasks))
+}
+
+func (m *scaleRun) addCalls(during string, calls []*timedCalls) {
+	for _, c := range calls {
+		m.out.add(result{What: c.name + " during the " + during + ", p50", Unit: "ms", Value: ms(c.took.median())})
+		m.out.add(result{What: c.name + " during the " + during + ", p99", Unit: "ms", Value: ms(c.took.at(99)), Budget: "under 20 ms", Met: met(c.took.at(99) < 20*time.Millisecond)})
+	}
 }
 
 // profiling takes CPU profiles of both processes for some seconds, where they are

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -36,38 +35,41 @@ func (m *scaleRun) deploy(ctx context.Context) (made bool, err error) {
 	if len(out.Services) > 0 {
 		return false, nil
 	}
-	_, err = m.client.ECS.CreateService(ctx, &ecs.CreateServiceInput{
-		Cluster: aws.String(scaleCluster), ServiceName: aws.String(scaleService), TaskDefinition: aws.String(scaleFamily + ":1"),
-		DesiredCount: aws.Int32(int32(m.service)), Tags: []types.Tag{
-			{Key: aws.String(lossTag), Value: aws.String(strconv.Itoa(lossAfter))}, {Key: aws.String(healthyTag), Value: aws.String(strconv.Itoa(healthyAfter))},
-		},
-		DeploymentConfiguration: &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(100), MaximumPercent: aws.Int32(200)},
-	})
-	if err != nil {
+	if err := m.create(ctx, scaleService); err != nil {
 		return false, err
 	}
-	return true, m.steady(ctx)
+	return true, m.steady(ctx, scaleService)
 }
 
-// steady waits until the service has one deployment, completed, and all its
+// steady waits until services have one deployment each, completed, and all their
 // tasks run.
-func (m *scaleRun) steady(ctx context.Context) error {
+func (m *scaleRun) steady(ctx context.Context, names ...string) error {
 	for {
-		out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: []string{scaleService}})
+		page := names[:min(10, len(names))] // DescribeServices takes no more
+		out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: page})
 		if err != nil {
 			return err
 		}
-		if len(out.Services) == 0 {
-			return fmt.Errorf("the service is gone")
+		if len(out.Services) < len(page) {
+			return fmt.Errorf("of %d services %d are gone", len(page), len(page)-len(out.Services))
 		}
-		s := &out.Services[0]
-		if len(s.Deployments) == 1 && int(s.RunningCount) == m.service && s.PendingCount == 0 && s.Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted {
-			return nil
-		}
-		for _, d := range s.Deployments {
-			if d.RolloutState == types.DeploymentRolloutStateFailed {
-				return fmt.Errorf("deployment %s failed: %s", aws.ToString(d.Id), aws.ToString(d.RolloutStateReason))
+		left := len(page)
+		for i := range out.Services {
+			s := &out.Services[i]
+			if len(s.Deployments) == 1 && int(s.RunningCount) == m.service && s.PendingCount == 0 && s.Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted {
+				left--
 			}
+			for _, d := range s.Deployments {
+				if d.RolloutState == types.DeploymentRolloutStateFailed {
+					return fmt.Errorf("deployment %s failed: %s", aws.ToString(d.Id), aws.ToString(d.RolloutStateReason))
+				}
+			}
+		}
+		if left == 0 {
+			if names = names[len(page):]; len(names) == 0 {
+				return nil
+			}
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -84,12 +86,15 @@ func (m *scaleRun) rollout(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, profiled()) }()
-	u, took, err := m.spent(func() error { _, err := m.deploy(ctx); return err })
+	made := false
+	u, took, err := m.spent(func() (err error) { made, err = m.deploy(ctx); return err })
 	if err != nil {
 		return err
 	}
-	m.out.add(result{What: fmt.Sprintf("service of %d tasks, made to steady", m.service), Unit: "s", Value: took.Seconds()})
-	m.addUsage("service made", u, m.service)
+	if made {
+		m.out.add(result{What: fmt.Sprintf("service of %d tasks, made to steady", m.service), Unit: "s", Value: took.Seconds()})
+		m.addUsage("service made", u, m.service)
+	}
 	u, took, err = m.spent(func() error {
 		_, err := m.client.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{
 			Cluster: aws.String(scaleCluster), Service: aws.String(scaleService), TaskDefinition: aws.String(scaleFamily + ":2"),
@@ -97,7 +102,7 @@ func (m *scaleRun) rollout(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		return m.steady(ctx)
+		return m.steady(ctx, scaleService)
 	})
 	if err != nil {
 		return err
@@ -182,11 +187,11 @@ func (m *scaleRun) told(ctx context.Context) (string, error) {
 	return aws.ToString(out.Services[0].Events[0].Id), nil
 }
 
-// tasksOfService lists the service's tasks that are to run.
-func (m *scaleRun) tasksOfService(ctx context.Context) (map[string]bool, error) {
+// tasksOfService lists a service's tasks that are to run.
+func (m *scaleRun) tasksOfService(ctx context.Context, name string) (map[string]bool, error) {
 	arns := map[string]bool{}
 	pages := ecs.NewListTasksPaginator(m.client.ECS, &ecs.ListTasksInput{
-		Cluster: aws.String(scaleCluster), ServiceName: aws.String(scaleService), DesiredStatus: types.DesiredStatusRunning,
+		Cluster: aws.String(scaleCluster), ServiceName: &name, DesiredStatus: types.DesiredStatusRunning,
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -204,7 +209,7 @@ func (m *scaleRun) tasksOfService(ctx context.Context) (map[string]bool, error) 
 // evened out, in rounds of as long as a task takes to be healthy.
 func (m *scaleRun) settled(ctx context.Context) (map[string]bool, error) {
 	for last := map[string]bool(nil); ; {
-		now, err := m.tasksOfService(ctx)
+		now, err := m.tasksOfService(ctx, scaleService)
 		if err != nil || len(now) == m.service && maps.Equal(last, now) {
 			return now, err
 		}
@@ -218,9 +223,9 @@ func (m *scaleRun) settled(ctx context.Context) (map[string]bool, error) {
 }
 
 // describe shows tasks, a page of them at a time.
-func (m *scaleRun) describe(ctx context.Context, arns []string, each func(*types.Task)) error {
+func describe(ctx context.Context, api *ecs.Client, arns []string, each func(*types.Task)) error {
 	for page := range slices.Chunk(arns, 100) {
-		out, err := m.client.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(scaleCluster), Tasks: page})
+		out, err := api.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(scaleCluster), Tasks: page})
 		if err != nil {
 			return err
 		}
@@ -234,7 +239,7 @@ func (m *scaleRun) describe(ctx context.Context, arns []string, each func(*types
 // hostsOf is where tasks are.
 func (m *scaleRun) hostsOf(ctx context.Context, tasks map[string]bool) (map[string]string, error) {
 	on := map[string]string{}
-	err := m.describe(ctx, slices.Collect(maps.Keys(tasks)), func(t *types.Task) { on[*t.TaskArn] = aws.ToString(t.ContainerInstanceArn) })
+	err := describe(ctx, m.client.ECS, slices.Collect(maps.Keys(tasks)), func(t *types.Task) { on[*t.TaskArn] = aws.ToString(t.ContainerInstanceArn) })
 	return on, err
 }
 
@@ -248,7 +253,7 @@ type replacement struct{ created, placed, started time.Time }
 func (m *scaleRun) replaced(ctx context.Context, before, lost map[string]bool, n int) (r replacement, err error) {
 	running := map[string]bool{}
 	for {
-		now, err := m.tasksOfService(ctx)
+		now, err := m.tasksOfService(ctx, scaleService)
 		if err != nil {
 			return r, err
 		}
@@ -258,7 +263,7 @@ func (m *scaleRun) replaced(ctx context.Context, before, lost map[string]bool, n
 				others = append(others, arn)
 			}
 		}
-		err = m.describe(ctx, others, func(t *types.Task) {
+		err = describe(ctx, m.client.ECS, others, func(t *types.Task) {
 			if aws.ToString(t.LastStatus) != "RUNNING" || lost[aws.ToString(t.ContainerInstanceArn)] {
 				return
 			}
