@@ -15,7 +15,7 @@ type outcome struct {
 	room     bool          // room may have been made and was not tried yet
 	unplaced bool          // tasks look for room
 	hosted   bool          // it depends on what hosts there are
-	losing   bool          // it has tasks on hosts that may count as lost some time
+	losing   bool          // it has tasks on hosts of which nobody can tell yet when they count as lost
 	wake     time.Time     // of the next look although nothing changes; zero: none
 	cost     time.Duration // of looking
 	pause    time.Duration // before the next look

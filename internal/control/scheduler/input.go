@@ -33,7 +33,7 @@ type view struct {
 	hosted bool          // it depends on what hosts there are
 	zoned  bool          // it matters which zones its tasks are in
 	packs  string        // what it packs, CPU or MEMORY, where that matters
-	losing bool          // it has tasks on hosts that may count as lost some time
+	losing bool          // it has tasks on hosts of which nobody can tell yet when they count as lost
 }
 
 // tasks are the lists of views that are done with: thousands of tasks each time
@@ -287,7 +287,6 @@ func (l *leader) host(v *view, id string) hostView {
 	}
 	if v.snap.Session(cluster, id) == nil {
 		h.condition = rollout.HostAway
-		v.losing = v.losing || v.loses
 		if v.loses && l.lost(v, id) {
 			h.condition = rollout.HostLost
 		}
@@ -300,7 +299,7 @@ func (l *leader) host(v *view, id string) hostView {
 }
 
 // lost says whether a host has been away for too long, and notes when it will have
-// been.
+// been, or that nobody can tell yet.
 func (l *leader) lost(v *view, id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -308,6 +307,7 @@ func (l *leader) lost(v *view, id string) bool {
 	due, ok := l.tracker.Due(now, v.service.Cluster, id, v.after)
 	switch {
 	case !ok:
+		v.losing = true
 		return false
 	case !due.After(now):
 		return true

@@ -45,7 +45,8 @@ type leader struct {
 	// Services of a cluster that concern more than changes of their own tasks:
 	// those that look for room, and those that depend on what hosts there are.
 	unplaced, hosted map[string]map[*work]bool
-	// losing are those with tasks on hosts that may count as lost some time.
+	// losing are those with tasks on hosts that may count as lost some time, and
+	// nobody can tell when: each confirmation may.
 	losing map[string]map[*work]bool
 
 	mu      sync.Mutex
