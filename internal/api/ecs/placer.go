@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
@@ -101,14 +102,32 @@ func (s *Service) placeOrders(ctx context.Context) error {
 			}
 		}
 		var batch []*order
-		batch, left = split(left, s.store.MaxOps()-spareOps)
+		batch, left = split(fair(left), s.store.MaxOps()-spareOps)
 		p.round(ctx, batch)
 	}
 }
 
+// fair puts the launches that a caller waits for before what controllers order:
+// services of thousands of tasks keep nobody waiting. The controllers' oldest
+// order goes first all the same, so that callers can't keep them waiting either.
+func fair(all []*order) []*order {
+	var first, launches, rest []*order
+	for _, o := range all {
+		switch {
+		case o.waiting == nil && o.service == nil:
+			launches = append(launches, o)
+		case first == nil:
+			first = []*order{o}
+		default:
+			rest = append(rest, o)
+		}
+	}
+	return slices.Concat(first, launches, rest)
+}
+
 // split takes orders from the front while their weight is at most that of one
-// transaction. Of two
-// with the same token the second waits, so that it sees what the first did.
+// transaction. Of two with the same token the second waits, so that it sees what
+// the first did.
 func split(all []*order, most int) (batch, left []*order) {
 	weight := 0
 	tokens := map[string]bool{}

@@ -2,7 +2,10 @@ package ecs
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/ashore/ashore/internal/control/scheduler"
 )
 
 func TestSplitKeepsToTheLimit(t *testing.T) {
@@ -35,5 +38,38 @@ func TestSplitKeepsToTheLimit(t *testing.T) {
 	}
 	if total != len(all) {
 		t.Fatalf("seed %d: %d of %d orders", seed, total, len(all))
+	}
+}
+
+// Callers and controllers both keep sending: neither waits for more than its turn.
+func TestCallersAndControllersTakeTurns(t *testing.T) {
+	const most = 1000
+	called := func() *order { return &order{launch: &launch{count: 1}} }
+	large := func() *order { return &order{service: &serviceLaunch{Launch: scheduler.Launch{Count: 250}}} }
+	var left []*order
+	for range 16 {
+		left = append(left, large())
+	}
+	oldest := left[0]
+	for round := range 20 {
+		caller := called()
+		left = append(left, caller)
+		var batch []*order
+		batch, left = split(fair(left), most)
+		if !slices.Contains(batch, caller) {
+			t.Fatalf("round %d: a caller waits for services", round)
+		}
+		if batch[0] != oldest {
+			t.Fatalf("round %d: not the oldest of the services' orders", round)
+		}
+		left = append(left, large())
+		oldest = left[slices.IndexFunc(left, func(o *order) bool { return o.service != nil })]
+	}
+	for range 500 {
+		left = append(left, called())
+	}
+	batch, _ := split(fair(left), most)
+	if batch[0] != oldest || batch[len(batch)-1].service != nil {
+		t.Error("many callers keep the services waiting, or the other way round")
 	}
 }
