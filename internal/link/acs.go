@@ -10,6 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/buffer"
 	"github.com/coder/websocket"
 	"github.com/google/uuid"
 )
@@ -131,11 +132,11 @@ func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
 			return err
 		}
 		if typ != websocket.MessageText {
-			release(b)
+			buffer.Put(b)
 			continue
 		}
 		m, err := acs.Decode(b.Bytes())
-		release(b)
+		buffer.Put(b)
 		if err != nil {
 			x.log.Debug("link: frame ignored", "err", err)
 			continue

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/buffer"
 	"github.com/coder/websocket"
 	"github.com/google/uuid"
 )
@@ -325,8 +325,8 @@ func (x *session) handle(m acs.Message) {
 
 // send writes one message. An agent that doesn't read loses its connection.
 func (x *session) send(ctx context.Context, m acs.Message) error {
-	b := buffers.Get().(*bytes.Buffer)
-	defer release(b)
+	b := buffer.Get()
+	defer buffer.Put(b)
 	if err := acs.EncodeTo(b, m); err != nil {
 		return err
 	}

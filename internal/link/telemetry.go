@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/wire/buffer"
 	"github.com/coder/websocket"
 )
 
@@ -119,7 +120,7 @@ func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) erro
 			return err
 		}
 		answer, err := s.observe(ctx, p, b.Bytes())
-		release(b)
+		buffer.Put(b)
 		if err != nil {
 			s.cfg.Log.Debug("link: telemetry frame ignored", "instance", p, "err", err)
 			continue

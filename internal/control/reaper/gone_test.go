@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -25,7 +26,7 @@ func put[V any](t *testing.T, s *store.Store, k store.Key[V], v *V) {
 // Deleted clusters and capacity providers are forgotten after a time, but not
 // before what is below a cluster.
 func TestDeleted(t *testing.T) {
-	s := opened(t)
+	s := storetest.Open(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	deleted := func(name string, ago time.Duration) {
@@ -76,7 +77,7 @@ func TestDeleted(t *testing.T) {
 // What is made anew while it is looked at stays. Without the second look in
 // dissolve and retire it goes (seen).
 func TestDeletedRacesRevival(t *testing.T) {
-	s := opened(t)
+	s := storetest.Open(t)
 	put(t, s, store.ClusterKey("c"), &fleet.Cluster{Name: "c", Status: fleet.ClusterInactive, DeletedAt: now.Add(-99 * time.Hour)})
 	put(t, s, store.CapacityProviderKey("p"), &fleet.CapacityProvider{Name: "p", Status: types.CapacityProviderStatusInactive, DeletedAt: now.Add(-99 * time.Hour)})
 	again := false

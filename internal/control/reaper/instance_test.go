@@ -8,11 +8,12 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 )
 
 // An INACTIVE instance goes once its time is over; the others stay.
 func TestInactiveInstances(t *testing.T) {
-	s := opened(t)
+	s := storetest.Open(t)
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
 		return errors.Join(
 			store.Create(tx, store.ClusterKey("c"), &fleet.Cluster{Name: "c"}),
@@ -56,7 +57,7 @@ func TestInactiveInstances(t *testing.T) {
 
 // One that is no longer INACTIVE when its turn comes stays.
 func TestInactiveInstanceIsLookedAtAgain(t *testing.T) {
-	s := opened(t)
+	s := storetest.Open(t)
 	k := store.InstanceKey("c", "i")
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
 		return store.Create(tx, k, &fleet.Instance{Cluster: "c", ID: "i", Status: fleet.InstanceActive})

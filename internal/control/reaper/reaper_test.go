@@ -10,29 +10,12 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func opened(t *testing.T) *store.Store {
-	t.Helper()
-	e, err := store.Embed(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), e.Client, store.Config{Sole: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(s.Close(), e.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
@@ -55,7 +38,7 @@ func stopped(t *testing.T, s *store.Store, cluster, name string, n int, ago time
 }
 
 func TestReaper(t *testing.T) {
-	s := opened(t)
+	s := storetest.Open(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	err := s.Update(ctx, func(tx *store.Tx) error {
@@ -115,7 +98,7 @@ func TestReaper(t *testing.T) {
 // TestRevisions: a revision that is being deleted goes when its last task has
 // stopped, one that waits for a host included, and its number stays used.
 func TestRevisions(t *testing.T) {
-	s := opened(t)
+	s := storetest.Open(t)
 	ctx := t.Context()
 	update := func(fn func(tx *store.Tx) error) {
 		t.Helper()

@@ -10,13 +10,14 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // TestServices: of a service that is there the last deployments stay that have
 // ended, with the newest one to go back to; of a deleted one nothing, after a day.
 func TestServices(t *testing.T) {
-	s := opened(t)
+	s := storetest.Open(t)
 	ctx := t.Context()
 	update := func(fn func(tx *store.Tx) error) {
 		t.Helper()

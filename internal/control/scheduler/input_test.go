@@ -8,25 +8,14 @@ import (
 	"github.com/ashore/ashore/internal/control/rollout"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // The throttle counts consecutive failures to start: one that ran comes between
 // them, also if it ended at once and nobody saw it run.
 func TestOneThatRanEndsTheThrottle(t *testing.T) {
-	e, err := store.Embed(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), e.Client, store.Config{Sole: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(s.Close(), e.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	s := storetest.Open(t)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	svc := &fleet.Service{Cluster: "c", Name: "s", ID: "i", Status: fleet.ServiceActive, DesiredCount: 1,
 		Scheduling: types.SchedulingStrategyReplica, Deployment: "1", Deployments: 1}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"go.uber.org/goleak"
 )
@@ -28,22 +29,10 @@ func (n nobody) Eligible(*store.Snapshot, *fleet.Service, *fleet.ServiceRevision
 
 // A leader that has not noticed the end of its term can't write.
 func TestStaleLeaderCantWrite(t *testing.T) {
-	e, err := store.Embed(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), e.Client, store.Config{Sole: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(s.Close(), e.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	s := storetest.Open(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err = s.Update(ctx, func(tx *store.Tx) error {
+	err := s.Update(ctx, func(tx *store.Tx) error {
 		return errors.Join(
 			store.Create(tx, store.ClusterKey("c"), &fleet.Cluster{Name: "c", Status: fleet.ClusterActive}),
 			// Wanted 0, and never looked at: its deployment has to be completed.

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"sync"
 
 	jsonv2 "github.com/go-json-experiment/json"
 	json "github.com/go-json-experiment/json/v1"
+
+	"github.com/ashore/ashore/internal/wire/buffer"
 )
 
 // ExtensionsHeader in the upgrade's response says which extensions the server
@@ -38,16 +39,13 @@ const opening, middle = `{"type":"`, `","message":`
 
 // Encode writes a message as one text frame.
 func Encode(m Message) ([]byte, error) {
-	b := encoding.Get().(*bytes.Buffer)
-	b.Reset()
-	defer encoding.Put(b)
+	b := buffer.Get()
+	defer buffer.Put(b)
 	if err := EncodeTo(b, m); err != nil {
 		return nil, err
 	}
 	return bytes.Clone(b.Bytes()), nil
 }
-
-var encoding = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // EncodeTo is Encode onto the end of a buffer.
 func EncodeTo(b *bytes.Buffer, m Message) error {

@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/ashore/ashore/internal/wire/buffer"
 )
 
 const (
 	readBuffer = 1 << 10
-	// keptBuffer bounds the buffers that are used again.
-	keptBuffer = 64 << 10
 	// writeTimeout is how long the other end may take nothing.
 	writeTimeout = 30 * time.Second
 	// closeWait is how long it may take to answer a close frame.
@@ -55,16 +55,6 @@ type Conn struct {
 	waits   bool          // linger runs
 }
 
-// buffers hold frames on their way out and messages that are being handled.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-func giveBack(b *bytes.Buffer) {
-	if b.Cap() <= keptBuffer {
-		b.Reset()
-		buffers.Put(b)
-	}
-}
-
 func newConn(rwc io.ReadWriteCloser, limit int64) *Conn {
 	return &Conn{rwc: rwc, limit: limit, in: bufio.NewReaderSize(rwc, readBuffer)}
 }
@@ -82,7 +72,7 @@ func (c *Conn) Each(fn func(data []byte)) error {
 			return err
 		}
 		fn(b.Bytes())
-		giveBack(b)
+		buffer.Put(b)
 	}
 }
 
@@ -92,7 +82,7 @@ func (c *Conn) next() (*bytes.Buffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := buffers.Get().(*bytes.Buffer)
+	b := buffer.Get()
 	for {
 		if err := c.payload(b, h); err != nil {
 			return nil, err
@@ -137,7 +127,7 @@ func (c *Conn) payload(b *bytes.Buffer, h ws.Header) error {
 		c.Close(ws.StatusMessageTooBig, err.Error())
 		return err
 	}
-	if h.Length <= keptBuffer {
+	if h.Length <= buffer.Kept {
 		b.Grow(int(h.Length))
 		into := b.AvailableBuffer()[:h.Length]
 		if _, err := io.ReadFull(c.in, into); err != nil {
@@ -256,7 +246,7 @@ func (c *Conn) flush() {
 // frameLocked queues a masked frame.
 func (c *Conn) frameLocked(op ws.OpCode, data []byte) {
 	if c.queue == nil {
-		c.queue = buffers.Get().(*bytes.Buffer)
+		c.queue = buffer.Get()
 	}
 	h := ws.Header{Fin: true, OpCode: op, Masked: true, Mask: ws.NewMask(), Length: int64(len(data))}
 	_ = ws.WriteHeader(c.queue, h) // a buffer takes everything
@@ -285,7 +275,7 @@ func (c *Conn) flushLocked() error {
 		}
 		c.mu.Unlock()
 		_, err := c.rwc.Write(out.Bytes())
-		giveBack(out)
+		buffer.Put(out)
 		c.mu.Lock()
 		c.late.Stop()
 		if err != nil {
