@@ -195,12 +195,20 @@ func TestUpRefusesAnotherAccount(t *testing.T) {
 	if a := i.admin(); a.Account != "123456789012" || a.Region != "eu-north-1" {
 		t.Errorf("%+v", a)
 	}
-	i.run("down")
-	out, err := i.try("up", "--detach", "--no-sample", "--listen", i.Address, "--region", "us-west-2")
-	if err == nil || !strings.Contains(out, "eu-north-1") || !strings.Contains(out, "hint: ") {
-		t.Errorf("%v\n%s", err, out)
+	for _, state := range []string{"runs", "stopped"} {
+		out, err := i.try("up", "--detach", "--no-sample", "--listen", i.Address, "--region", "us-west-2")
+		if err == nil || !strings.Contains(out, "eu-north-1") || !strings.Contains(out, "hint: ") {
+			t.Errorf("%s: %v\n%s", state, err, out)
+		}
+		if runs := i.runs("server") && i.runs("agent"); runs != (state == "runs") {
+			t.Errorf("%s: afterwards server and agent run: %v", state, runs)
+		}
+		i.run("down")
 	}
-	i.up("--no-sample")
+	i.up("--no-sample", "--account", "123456789012")
+	if out := i.run("up", "--detach", "--no-sample", "--listen", "127.0.0.1:1"); !strings.Contains(out, "not on 127.0.0.1:1;") {
+		t.Errorf("another address:\n%s", out)
+	}
 }
 
 // TestUpInTheForeground stays until Ctrl-C, and leaves the containers.

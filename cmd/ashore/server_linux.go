@@ -34,7 +34,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := onlyLoopback(s.Listen); err != nil {
+	if err := onlyLoopback(s.listen()); err != nil {
 		return err
 	}
 	if err := l.Make(); err != nil {
@@ -52,7 +52,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err := claim.Say(local.Process{Version: version.Number}); err != nil {
 		return err
 	}
-	listener, err := local.Listen(s.Listen, "--listen")
+	listener, err := local.Listen(s.listen(), "--listen")
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"log/slog"
 	"os"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 
 // serverFlags are what `ashore server` can be told, by `ashore up` too.
 type serverFlags struct {
-	Listen           string        `default:"127.0.0.1:4700" placeholder:"ADDR" help:"Where to serve the API and the agents (default: 127.0.0.1:4700)."`
+	Listen           string        `placeholder:"ADDR" help:"Where to serve the API and the agents (default: 127.0.0.1:4700)."`
 	Account          string        `placeholder:"ID" help:"The account, 12 digits; set at the first start (default: 000000000000)."`
 	Region           string        `placeholder:"NAME" help:"The region; set at the first start (default: us-east-1)."`
 	SealKey          string        `env:"ASHORE_SEAL_KEY" placeholder:"FILE" help:"The key that seals secrets at rest. Default: a file outside the data folder."`
@@ -22,9 +23,11 @@ type serverFlags struct {
 	etcdFlags        `kong:"embed"`
 }
 
+func (f serverFlags) listen() string { return cmp.Or(f.Listen, "127.0.0.1:4700") }
+
 // args are the flags as `ashore up` hands them to `ashore server`.
 func (f serverFlags) args() []string {
-	args := []string{"--listen", f.Listen, "--keep-stopped", f.KeepStopped.String(), "--keep-stopped-tasks", strconv.Itoa(f.KeepStoppedTasks)}
+	args := []string{"--listen", f.listen(), "--keep-stopped", f.KeepStopped.String(), "--keep-stopped-tasks", strconv.Itoa(f.KeepStoppedTasks)}
 	if f.EtcdMaintain {
 		args = append(args, "--etcd-maintain")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -129,6 +130,9 @@ func (r *raising) raise(ctx context.Context) error {
 		return err
 	}
 	r.printf("control plane  %s, process %d, %s\n", server.Endpoint, server.PID, note)
+	if err := r.sameServer(); err != nil {
+		return err
+	}
 
 	api := client.New(r.admin)
 	defer api.Close()
@@ -192,6 +196,21 @@ func (r *raising) process(ctx context.Context, s local.Start) (p local.Process, 
 	}
 	r.started = append(r.started, s.Process)
 	return p, "ready in " + seconds(time.Since(begun)), nil
+}
+
+// sameServer compares what this run was told with the control plane that
+// serves, which an earlier run may have started and told otherwise.
+func (r *raising) sameServer() error {
+	is, want := r.admin, cmp.Or(r.Account, r.admin.Account)
+	if region := cmp.Or(r.Region, is.Region); want != is.Account || region != is.Region {
+		return hint.With(fmt.Errorf("the installation in %s is account %s in %s, and can't become account %s in %s: an installation's account and region are set at its first start",
+			r.layout.Data, is.Account, is.Region, want, region),
+			"leave out --account and --region, or make another installation by --data-dir and --listen")
+	}
+	if r.Listen != "" && is.Endpoint != "http://"+r.Listen {
+		r.note("note: it listens where it was told at its start, not on %s; `%s down` and up again moves it", r.Listen, commandName(r.self))
+	}
+	return nil
 }
 
 func (r *raising) loadImage(ctx context.Context) error {
