@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/pace"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -44,8 +45,8 @@ const (
 // commit is one transaction on its way through the committer.
 type commit struct {
 	tx    *Tx
-	cmps  []clientv3.Cmp
-	ops   []clientv3.Op
+	cmps  []*pb.Compare
+	ops   []*pb.RequestOp
 	bytes int
 	done  chan outcome
 }
@@ -83,14 +84,13 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (rev int64, ok bool, err err
 func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 	c := &commit{
 		tx: tx, done: make(chan outcome, 1),
-		cmps: make([]clientv3.Cmp, 0, len(tx.reads)+len(tx.ranges)+1), ops: make([]clientv3.Op, 0, len(tx.order)+1),
+		cmps: make([]*pb.Compare, 0, len(tx.reads)+len(tx.ranges)+1), ops: make([]*pb.RequestOp, 0, len(tx.order)+1),
 	}
 	for path, mod := range tx.reads {
-		c.cmps = append(c.cmps, clientv3.Compare(clientv3.ModRevision(s.root+path), "=", mod))
+		c.cmps = append(c.cmps, atRevision(s.root+path, mod))
 	}
 	for _, prefix := range tx.ranges {
-		cmp := clientv3.Compare(clientv3.ModRevision(s.root+prefix), "<", tx.snap.rev+1)
-		c.cmps = append(c.cmps, cmp.WithPrefix())
+		c.cmps = append(c.cmps, olderBelow(s.root+prefix, tx.snap.rev+1))
 	}
 	var lease clientv3.LeaseID
 	if len(tx.leased) > 0 {
@@ -105,11 +105,11 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 		c.bytes += len(key) + len(data)
 		switch {
 		case data == nil:
-			c.ops = append(c.ops, clientv3.OpDelete(key))
+			c.ops = append(c.ops, opDelete(key))
 		case tx.leased[path]:
-			c.ops = append(c.ops, clientv3.OpPut(key, string(data), clientv3.WithLease(lease)))
+			c.ops = append(c.ops, opPut(key, data, lease))
 		default:
-			c.ops = append(c.ops, clientv3.OpPut(key, string(data)))
+			c.ops = append(c.ops, opPut(key, data, clientv3.NoLease))
 		}
 	}
 	// One more of each is ours: the installation's record and the head.
@@ -219,7 +219,7 @@ func (s *Store) send(members []*commit) {
 			nc += len(c.cmps)
 			no += len(c.ops)
 		}
-		cmps, ops := make([]clientv3.Cmp, 0, nc), make([]clientv3.Op, 0, no)
+		cmps, ops := make([]*pb.Compare, 0, nc), make([]*pb.RequestOp, 0, no)
 		for _, c := range members {
 			cmps = append(cmps, c.cmps...)
 			ops = append(ops, c.ops...)
@@ -244,14 +244,15 @@ func (s *Store) send(members []*commit) {
 // takes. Where the answer does not come it is sent again, by
 // another member where there is one: it compares all that it writes, so that it
 // can take effect only once, and its id tells whether it has.
-func (s *Store) txn(cmps []clientv3.Cmp, ops []clientv3.Op) outcome {
+func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 	id := s.expect()
 	defer s.unexpect(id)
 	head, seen := s.root+headKey, s.Snapshot().rev
-	same := clientv3.Compare(clientv3.ModRevision(s.formatKey), "=", s.formatMod)
-	txn := clientv3.OpTxn(append(cmps, same), append(ops, clientv3.OpPut(head, id)),
-		[]clientv3.Op{clientv3.OpGet(head), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())})
-	r, again, err := s.insist(txn)
+	r, again, err := s.insist(&pb.TxnRequest{
+		Compare: append(cmps, atRevision(s.formatKey, s.formatMod)),
+		Success: append(ops, opPut(head, []byte(id), clientv3.NoLease)),
+		Failure: s.opsHead(),
+	})
 	if err != nil {
 		err = writeError(err)
 		if errors.Is(err, ErrFull) {
@@ -304,14 +305,15 @@ func (s *Store) try(ctx context.Context, wait time.Duration) (context.Context, c
 
 // insist carries out a transaction that may be sent twice, and tells whether it
 // was: an earlier try may have taken effect.
-func (s *Store) insist(op clientv3.Op) (r *clientv3.TxnResponse, again bool, err error) {
+func (s *Store) insist(txn *pb.TxnRequest) (r *pb.TxnResponse, again bool, err error) {
 	limit := time.Now().Add(insistFor)
 	for wait := firstTry; ; again, wait = true, longer(wait) {
 		ctx, cancel := s.try(s.ctx, min(wait, time.Until(limit)))
-		answer, err := s.client.Do(ctx, op)
+		answer, err := s.kv.Txn(ctx, txn)
+		err = clientv3.ContextError(ctx, err)
 		cancel()
 		if err == nil {
-			return answer.Txn(), again, nil
+			return answer, again, nil
 		}
 		if !errors.Is(writeError(err), ErrUnknown) || s.ctx.Err() != nil || time.Now().After(limit) {
 			return nil, again, err
@@ -323,10 +325,14 @@ func (s *Store) insist(op clientv3.Op) (r *clientv3.TxnResponse, again bool, err
 	}
 }
 
-// check reads the head's revision out of an answer that holds it and the
-// installation's record. It ends the store where that is another's or where
+// opsHead asks for the head and for the installation's record.
+func (s *Store) opsHead() []*pb.RequestOp {
+	return []*pb.RequestOp{opGet(s.root+headKey, false), opGet(s.formatKey, true)}
+}
+
+// check reads the head's revision out of the answer to opsHead. It ends the store where that is another's or where
 // etcd has gone back behind what was seen before the question.
-func (s *Store) check(seen int64, r *clientv3.TxnResponse) (head int64, err error) {
+func (s *Store) check(seen int64, r *pb.TxnResponse) (head int64, err error) {
 	if kvs := r.Responses[1].GetResponseRange().Kvs; len(kvs) != 1 || kvs[0].ModRevision != s.formatMod {
 		err = ErrReplaced
 	} else if r.Header.Revision < seen {
@@ -387,7 +393,7 @@ func (s *Store) headLoop() {
 			}
 		}
 		seen := s.Snapshot().rev
-		r, _, err := s.insist(clientv3.OpTxn(nil, []clientv3.Op{clientv3.OpGet(s.root + headKey), clientv3.OpGet(s.formatKey, clientv3.WithKeysOnly())}, nil))
+		r, _, err := s.insist(&pb.TxnRequest{Success: s.opsHead()})
 		var h headResult
 		if err != nil {
 			h.err = fmt.Errorf("etcd: %w", err)

@@ -13,6 +13,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
+	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
 	"go.uber.org/zap"
 )
 
@@ -114,6 +116,9 @@ func startEmbedded(ctx context.Context, dir, run string, o embedOptions) (*Embed
 		return nil, err
 	}
 	e := &Embedded{etcd: etcd, Client: v3client.New(etcd.Server), socket: socket}
+	// For transactions the store goes past the client, see txnrequest.
+	kv := adapter.KvServerToKvClient(v3rpc.NewQuotaKVServer(etcd.Server))
+	e.Client.KV = inProcess{clientv3.NewKVFromKVClient(kv, e.Client), kv}
 	// The in-process Maintenance panics in Defragment (etcd 3.7.3: it is made
 	// without a health notifier).
 	e.Client.Maintenance = &socketMaintenance{clientv3.NewMaintenance(socket), client.String()}

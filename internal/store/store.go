@@ -11,6 +11,7 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/pace"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -43,6 +44,7 @@ type Config struct {
 // goroutine.
 type Store struct {
 	client *clientv3.Client // constant
+	kv     pb.KVClient      // constant: the client's, for transactions
 	cfg    Config           // constant
 	root   string           // constant: prefix of this site's records, with a slash
 	self   string           // constant: unique for each opened store
@@ -133,6 +135,7 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 		formatKey:    formatKey(cfg.Prefix),
 		formatMod:    mod,
 		client:       client,
+		kv:           kvClient(client),
 		cfg:          cfg,
 		root:         rootOf(cfg.Prefix, cfg.Site),
 		self:         fleet.NewID(),
