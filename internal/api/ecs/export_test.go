@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 
+	"github.com/ashore/ashore/internal/control/scheduler"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
@@ -74,4 +75,11 @@ func SettleTx(s *Service, tx *store.Tx, term *store.Term, cluster string, ids ..
 	o := &order{waiting: &waiting{term: term, cluster: cluster, ids: ids}}
 	err := newRound(s.placer, tx).settle(o)
 	return o.tasks, err
+}
+
+// LaunchTx launches a service's tasks as the scheduler's placer does.
+func LaunchTx(s *Service, tx *store.Tx, l scheduler.Launch) (scheduler.Launched, error) {
+	o := &order{service: &serviceLaunch{Launch: l}}
+	err := newRound(s.placer, tx).employ(o)
+	return o.service.launched, err
 }

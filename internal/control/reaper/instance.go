@@ -18,10 +18,7 @@ func (r *Reaper) instances(ctx context.Context, term *store.Term, due Due, now t
 		do        func(*store.Tx, Instance, time.Time) error
 	}{{due.Ended, stamp}, {due.Instances, drops}} {
 		for some := range slices.Chunk(list.instances, batch) {
-			err := r.Store.Update(ctx, func(tx *store.Tx) error {
-				if err := term.Guard(tx); err != nil {
-					return err
-				}
+			err := r.update(ctx, term, func(tx *store.Tx) error {
 				for _, i := range some {
 					if err := list.do(tx, i, now); err != nil {
 						return err

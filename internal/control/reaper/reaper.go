@@ -164,10 +164,7 @@ const batch = 24
 func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 	due := r.Limits.Find(r.Store.Snapshot(), r.Now())
 	for tasks := range slices.Chunk(due.Tasks, batch) {
-		err := r.Store.Update(ctx, func(tx *store.Tx) error {
-			if err := term.Guard(tx); err != nil {
-				return err
-			}
+		err := r.update(ctx, term, func(tx *store.Tx) error {
 			for _, t := range tasks {
 				if err := forget(tx, t); err != nil {
 					return err
@@ -180,10 +177,7 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 		}
 	}
 	for tokens := range slices.Chunk(due.Tokens, batch) {
-		err := r.Store.Update(ctx, func(tx *store.Tx) error {
-			if err := term.Guard(tx); err != nil {
-				return err
-			}
+		err := r.update(ctx, term, func(tx *store.Tx) error {
 			for _, t := range tokens {
 				if err := drop(tx, store.TokenKey(t.Cluster, t.Hash)); err != nil {
 					return err
@@ -209,10 +203,7 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 		do    func(*store.Tx, string, time.Time) error
 	}{{due.Clusters, r.Limits.dissolve}, {due.Providers, r.Limits.retire}} {
 		for names := range slices.Chunk(list.names, batch) {
-			err := r.Store.Update(ctx, func(tx *store.Tx) error {
-				if err := term.Guard(tx); err != nil {
-					return err
-				}
+			err := r.update(ctx, term, func(tx *store.Tx) error {
 				for _, name := range names {
 					if err := list.do(tx, name, now); err != nil {
 						return err
@@ -226,10 +217,7 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 		}
 	}
 	for revisions := range slices.Chunk(due.Revisions, batch) {
-		err := r.Store.Update(ctx, func(tx *store.Tx) error {
-			if err := term.Guard(tx); err != nil {
-				return err
-			}
+		err := r.update(ctx, term, func(tx *store.Tx) error {
 			for _, rev := range revisions {
 				if err := bury(tx, rev); err != nil {
 					return err
@@ -246,6 +234,16 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 			"clusters", len(due.Clusters), "providers", len(due.Providers), "instances", len(due.Instances), "revisions", len(due.Revisions), "services", len(due.Services))
 	}
 	return nil
+}
+
+// update is a transaction of a leader: it commits only while its term lasts.
+func (r *Reaper) update(ctx context.Context, term *store.Term, fn func(*store.Tx) error) error {
+	return r.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := term.Guard(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
 
 // forget deletes a task's records, unless it is not stopped: a status

@@ -74,11 +74,8 @@ func (l Limits) outdated(snap *store.Snapshot, svc *fleet.Service, now time.Time
 // revisions that go can come to be used meanwhile.
 func (r *Reaper) tidy(ctx context.Context, term *store.Term, of Service, now time.Time) error {
 	for left := true; left; {
-		err := r.Store.Update(ctx, func(tx *store.Tx) error {
+		err := r.update(ctx, term, func(tx *store.Tx) error {
 			left = false
-			if err := term.Guard(tx); err != nil {
-				return err
-			}
 			svc := store.Get(tx, store.ServiceKey(of.Cluster, of.Name))
 			if svc == nil {
 				return nil

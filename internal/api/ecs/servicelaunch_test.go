@@ -1,0 +1,117 @@
+package ecs_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/ashore/ashore/internal/api/apitest"
+	ecsapi "github.com/ashore/ashore/internal/api/ecs"
+	"github.com/ashore/ashore/internal/control/scheduler"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+)
+
+// TestLaunchRaces: tasks of a service are launched only while the term lasts and
+// the records that the decision rests on are as they were.
+func TestLaunchRaces(t *testing.T) {
+	a := apitest.Start(t, apitest.Still)
+	ctx := t.Context()
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	for _, host := range []string{"h1", "h2", "h3"} {
+		a.Register(host, "c")
+	}
+	createService(t, a, "web", 2)
+	s := ecsapi.New(ecsapi.Config{Store: a.Store})
+	launch := func(term *store.Term, after int64) scheduler.Launch {
+		svc := a.Store.Snapshot().Service("c", "web")
+		return scheduler.Launch{Term: term, Service: svc, Deployment: svc.Deployment, After: after, Count: 1}
+	}
+	// run launches, and lets meanwhile happen between decision and commit.
+	run := func(l scheduler.Launch, meanwhile func()) (scheduler.Launched, error) {
+		var out scheduler.Launched
+		err := between(t, a.Store, func(tx *store.Tx) (err error) {
+			out, err = ecsapi.LaunchTx(s, tx, l)
+			return err
+		}, meanwhile)
+		return out, err
+	}
+	nothing := func() {}
+	tasks := func(want int) {
+		t.Helper()
+		if n := a.Store.Snapshot().Counts("c").Pending; n != want {
+			t.Errorf("%d tasks, want %d", n, want)
+		}
+	}
+	lead := func(f func(*store.Term)) {
+		t.Helper()
+		if err := a.Store.Lead(ctx, "scheduler", "test", func(_ context.Context, term *store.Term) error { f(term); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// A leader that was deposed launches nothing. Without the guard of its term in
+	// employ it does (seen).
+	var old *store.Term
+	lead(func(term *store.Term) { old = term })
+	if _, err := run(launch(old, 0), nothing); !errors.Is(err, store.ErrDeposed) {
+		t.Errorf("a deposed leader: %v", err)
+	}
+	tasks(0)
+	lead(func(term *store.Term) {
+		// Of two launches that rest on the same count one takes place. Without the
+		// comparison of the count in employ both do (seen).
+		first := launch(term, 0)
+		out, err := run(first, func() {
+			if got, err := run(first, nothing); err != nil || got.Tasks != 1 {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+		if err != nil || !out.Stale {
+			t.Errorf("the second launch after none: %+v, %v", out, err)
+		}
+		tasks(1)
+		// Not for a service that was scaled in or deleted meanwhile. Without the
+		// comparison of its record in employ it is (seen).
+		out, err = run(launch(term, 1), func() {
+			must[*sdk.UpdateServiceOutput](t)(a.Client.UpdateService(ctx, &sdk.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), DesiredCount: aws.Int32(1)}))
+		})
+		if err != nil || !out.Stale {
+			t.Errorf("scaled in meanwhile: %+v, %v", out, err)
+		}
+		out, err = run(launch(term, 1), func() {
+			must[*sdk.DeleteServiceOutput](t)(a.Client.DeleteService(ctx, &sdk.DeleteServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), Force: aws.Bool(true)}))
+		})
+		if err != nil || !out.Stale {
+			t.Errorf("deleted meanwhile: %+v, %v", out, err)
+		}
+		tasks(1)
+	})
+}
+
+// What two servers let wait at once stays within the quota. Without Unchanged in
+// queue it does not (seen).
+func TestWaitingQuotaOfTwoServers(t *testing.T) {
+	a := apitest.Start(t, apitest.Still)
+	waiter(t, a, 1)
+	for range 498 {
+		id := fleet.NewID()
+		write(t, a, store.WaitingTaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Family: "sleep", Revision: 1})
+	}
+	s := ecsapi.New(ecsapi.Config{Store: a.Store})
+	one := func(tx *store.Tx) error {
+		_, err := ecsapi.RunTx(s, tx, runOn(1))
+		return err
+	}
+	err := between(t, a.Store, one, func() {
+		if err := a.Store.Update(t.Context(), one); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n := a.Store.Snapshot().Counts("c").Waiting; n != 500 || err == nil {
+		t.Errorf("%d tasks wait (%v)", n, err)
+	}
+}
