@@ -252,13 +252,19 @@ func (e *Engine) ensureStopped(id string) {
 	}
 }
 
+// How soon, and how seldom, an engine that is away is asked again.
+const (
+	awayDelay    = 100 * time.Millisecond
+	awayDelayMax = 5 * time.Second
+)
+
 // call asks the engine for something under the limiter. A broken connection is
 // tried again as long as the time allows: the second time collides with or
 // repeats the first, and neither does harm.
 func (e *Engine) call(limit time.Duration, class int, state string, fn func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(e.late, limit)
 	defer cancel()
-	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
+	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
 		// Waiting for a turn ends with the engine; a call under way does not.
 		if err := e.limit.acquire(e.ctx, class); err != nil {
 			return err
@@ -273,7 +279,9 @@ func (e *Engine) call(limit time.Duration, class int, state string, fn func(cont
 		case !errors.Is(err, runtime.ErrUnreachable) || class == startClass:
 			return err
 		}
-		e.log.Warn("engine unreachable, trying again", "err", err)
+		if delay == awayDelay {
+			e.log.Warn("engine unreachable, trying again", "err", err)
+		}
 		if pace.Sleep(e.ctx, pace.Nearly(delay)) != nil {
 			return err
 		}
@@ -380,7 +388,11 @@ func (e *Engine) volume(t *acs.Task, v *acs.Volume) error {
 		}
 		if d.Scope == "shared" {
 			delete(made.Labels, LabelTask) // it outlives the task
-			there, err := e.cfg.Runtime.VolumeExists(e.late, v.Name)
+			there := false
+			err := e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {
+				there, err = e.cfg.Runtime.VolumeExists(ctx, v.Name)
+				return err
+			})
 			if err != nil || there {
 				return err
 			}
@@ -389,7 +401,9 @@ func (e *Engine) volume(t *acs.Task, v *acs.Volume) error {
 			}
 		}
 	}
-	return e.cfg.Runtime.CreateVolume(e.late, made)
+	return e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) error {
+		return e.cfg.Runtime.CreateVolume(ctx, made)
+	})
 }
 
 // release gives back the host's resources of a task that has ended, and makes

@@ -35,14 +35,40 @@ func ParsePullBehavior(s string) (PullBehavior, error) {
 	}
 }
 
-// image makes sure of an image and reports how.
+// image makes sure of an image and reports how. An engine that is away, while it
+// is restarted or upgraded, fails no task as long as a create would wait for it.
 func (e *Engine) image(ctx context.Context, container, ref string) PullDone {
-	done := PullDone{Container: container}
+	end := time.Now().Add(e.cfg.CreateTimeout)
+	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
+		done, err := e.obtain(ctx, ref)
+		done.Container = container
+		if err == nil {
+			return done
+		}
+		done.Err = failure(CannotPull, err)
+		if !errors.Is(err, runtime.ErrUnreachable) || time.Now().After(end) {
+			return done
+		}
+		if delay == awayDelay {
+			e.log.Warn("engine unreachable, trying again", "image", ref, "err", err)
+		}
+		if pace.Sleep(ctx, pace.Nearly(delay)) != nil {
+			return done
+		}
+	}
+}
+
+// obtain takes an image from here or from its registry, as the pull behaviour
+// says.
+func (e *Engine) obtain(ctx context.Context, ref string) (done PullDone, err error) {
 	img, err := e.cfg.Runtime.Image(ctx, ref)
+	if errors.Is(err, runtime.ErrUnreachable) {
+		return done, err
+	}
 	local := err == nil
-	use := func(img runtime.Image) PullDone {
+	use := func(img runtime.Image) (PullDone, error) {
 		done.Digest, done.SetsRegion = img.Digest, setsRegion(img.Env)
-		return done
+		return done, nil
 	}
 	limit := e.cfg.PullTimeout
 	switch e.cfg.PullBehavior {
@@ -68,7 +94,7 @@ func (e *Engine) image(ctx context.Context, container, ref string) PullDone {
 	done.Started = time.Now()
 	err = e.pull(ctx, ref, limit, local && e.cfg.PullBehavior == PullDefault)
 	done.Stopped = time.Now()
-	if err != nil && local && e.cfg.PullBehavior == PullDefault && ctx.Err() == nil {
+	if err != nil && local && e.cfg.PullBehavior == PullDefault && ctx.Err() == nil && !errors.Is(err, runtime.ErrUnreachable) {
 		e.rest(ref)
 		done.Started = time.Time{}
 		done.Note = CannotPull + ": " + err.Error()
@@ -78,8 +104,7 @@ func (e *Engine) image(ctx context.Context, container, ref string) PullDone {
 		img, err = e.cfg.Runtime.Image(ctx, ref)
 	}
 	if err != nil {
-		done.Err = failure(CannotPull, err)
-		return done
+		return done, err
 	}
 	e.notePulled(ref)
 	return use(img)
@@ -104,7 +129,7 @@ func (e *Engine) pull(ctx context.Context, ref string, limit time.Duration, once
 		if errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("the registry did not answer within %s", limit)
 		}
-		if once || try == pullTries || ctx.Err() != nil || final(err) {
+		if once || try == pullTries || ctx.Err() != nil || errors.Is(err, runtime.ErrUnreachable) || final(err) {
 			return err
 		}
 		if pace.Sleep(ctx, delay) != nil {

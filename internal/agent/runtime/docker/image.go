@@ -11,6 +11,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
+	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
@@ -62,7 +63,11 @@ func (d *Docker) Pull(ctx context.Context, ref string) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return &runtime.Error{Kind: nil, Err: err}
+		kind := runtime.ErrUnreachable // the connection broke on the way
+		if told := new(jsonstream.Error); errors.As(err, &told) {
+			kind = nil
+		}
+		return &runtime.Error{Kind: kind, Err: err}
 	}
 	return nil
 }

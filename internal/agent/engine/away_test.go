@@ -1,0 +1,75 @@
+package engine_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// away is an engine that answers nothing, but for its events, until a time.
+func away(until time.Time) func(op, subject string) error {
+	return func(op, _ string) error {
+		if op != "events" && time.Now().Before(until) {
+			return &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("Cannot connect to the Docker daemon")} //nolint:staticcheck // an engine's words
+		}
+		return nil
+	}
+}
+
+// TestAnEngineThatIsAwayFailsNoTask: a restart of the engine takes seconds, and
+// what is ordered meanwhile waits.
+func TestAnEngineThatIsAwayFailsNoTask(t *testing.T) {
+	for name, behaviour := range map[string]engine.PullBehavior{"default": engine.PullDefault, "always": engine.PullAlways, "prefer-cached": engine.PullPreferCached} {
+		t.Run(name, func(t *testing.T) {
+			registry := map[string]runtime.Image{"img": {Digest: "sha256:new"}}
+			inBubble(t, engine.Config{PullBehavior: behaviour}, fake.Config{Images: map[string]runtime.Image{}, Registry: registry}, func(r *rig) {
+				back := time.Now().Add(time.Minute)
+				r.fake.Set(func(c *fake.Config) { c.Fail = away(back) })
+				withVolume := run("v", box("a", true, "sleep 600"))
+				withVolume.Volumes = []acs.Volume{{Name: "data", Type: "docker", Docker: &acs.DockerVolume{Scope: "task"}}}
+				r.accept(run("t", box("a", true, "sleep 600")), withVolume)
+				time.Sleep(time.Until(back) - time.Second)
+				r.expect("t", "")
+				time.Sleep(10 * time.Second)
+				for _, task := range []string{"t", "v"} {
+					if got := r.story(task); !strings.HasSuffix(got, "RUNNING a=RUNNING\n") || strings.Contains(got, "STOPPED") {
+						t.Errorf("%s: %q", task, got)
+					}
+				}
+				for name, n := range r.fake.Starts() {
+					if n != 1 {
+						t.Errorf("%s started %d times", name, n)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestTheWaitForAnEngineEnds by its limit, and by an order to stop.
+func TestTheWaitForAnEngineEnds(t *testing.T) {
+	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
+		r.fake.Set(func(c *fake.Config) { c.Fail = away(time.Now().Add(time.Hour)) })
+		r.accept(run("given up", box("a", true, "sleep 600")), run("stopped", box("a", true, "sleep 600")))
+		time.Sleep(10 * time.Second)
+		r.expect("stopped", "")
+		r.accept(stopOf("stopped"))
+		if got := r.story("stopped"); !strings.HasPrefix(got, "STOPPED") {
+			t.Errorf("10 s later: %q", got)
+		}
+		r.expect("given up", "")
+		time.Sleep(4 * time.Minute)
+		if got := r.story("given up"); !strings.HasPrefix(got, "STOPPED") || !strings.Contains(got, "CannotPullContainerError: Cannot connect to the Docker daemon") {
+			t.Errorf("after 4 minutes: %q", got)
+		}
+		if n := len(r.fake.Starts()); n != 0 {
+			t.Errorf("%d containers started", n)
+		}
+	})
+}
