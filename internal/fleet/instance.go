@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -63,6 +64,14 @@ type InstanceHealth struct {
 	Checks []HealthCheck `json:"checks"`
 
 	Extra jsontext.Value `json:",embed"`
+}
+
+// EngineAway says whether the instance's agent is known not to reach its
+// container engine: nothing can be started there meanwhile.
+func (h *InstanceHealth) EngineAway() bool {
+	return h != nil && slices.ContainsFunc(h.Checks, func(c HealthCheck) bool {
+		return c.Type == types.InstanceHealthCheckTypeContainerRuntime && c.Status == types.InstanceHealthCheckStateImpaired
+	})
 }
 
 // HealthCheck is one check's result.

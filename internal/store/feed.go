@@ -38,6 +38,18 @@ type Advance struct {
 	Changes    []Change
 }
 
+// MayMakeRoom says whether a change concerns what placement sees of a host,
+// besides its tasks.
+func (a *Advance) MayMakeRoom(c Change) bool {
+	switch c.Kind {
+	case InstanceChanged, SessionChanged:
+		return true
+	case InstanceHealthChanged:
+		return a.Prev.InstanceHealth(c.Cluster, c.ID).EngineAway() != a.Next.InstanceHealth(c.Cluster, c.ID).EngineAway()
+	}
+	return false
+}
+
 // maxHistory is how many changes the store keeps for feeds. One that has
 // fallen further behind compares its snapshot with the newest instead.
 const maxHistory = 1 << 15

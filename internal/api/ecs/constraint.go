@@ -69,6 +69,7 @@ func hostOf(snap *store.Snapshot, i *fleet.Instance, groups []string) placement.
 	h := placement.Host{Instance: i, Usage: snap.Usage(i.Cluster, i.ID), Groups: groupsOn(snap, i, groups)}
 	if c := snap.Session(i.Cluster, i.ID); c != nil {
 		h.Connected, h.Agent = true, c.AgentVersion
+		h.EngineAway = snap.InstanceHealth(i.Cluster, i.ID).EngineAway()
 	}
 	return h
 }

@@ -68,6 +68,7 @@ func (s *Service) explainTask(snap *store.Snapshot, t *fleet.TaskState) *explain
 	if t.Instance != "" {
 		host = explain.Host{
 			ARN: s.site.InstanceARN(t.Cluster, t.Instance), Instance: snap.Instance(t.Cluster, t.Instance), Connected: snap.Session(t.Cluster, t.Instance) != nil,
+			EngineAway: snap.InstanceHealth(t.Cluster, t.Instance).EngineAway(),
 		}
 	}
 	e := explain.Task(s.site.TaskARN(t.Cluster, t.ID), t, host)

@@ -70,10 +70,10 @@ func roomFor(a store.Advance) map[string]bool {
 		if due[c.Cluster] || a.Next.Counts(c.Cluster).Waiting == 0 {
 			continue
 		}
-		switch c.Kind {
-		case store.InstanceChanged, store.SessionChanged:
+		switch {
+		case a.MayMakeRoom(c):
 			due[c.Cluster] = true
-		case store.TaskChanged:
+		case c.Kind == store.TaskChanged:
 			was, is := a.Prev.Task(c.Cluster, c.ID), a.Next.Task(c.Cluster, c.ID)
 			ended := was != nil && was.Holds() && (is == nil || !is.Holds())
 			// A task that waits since now was refused on an older state.

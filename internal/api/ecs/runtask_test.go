@@ -74,6 +74,14 @@ func TestRunTaskFailures(t *testing.T) {
 	if p := d.ContainerInstances[0].RemainingResources[2]; *p.Name != "PORTS" || strings.Join(p.StringSetValue, " ") != "22 2375 8080" {
 		t.Errorf("ports in use: %+v", p)
 	}
+	engineIs(t, a, instance, types.InstanceHealthCheckStateImpaired)
+	if f := run("plain", 1).Failures; len(f) != 1 || *f[0].Reason != "AGENT" || !strings.Contains(*f[0].Detail, "engine does not answer") {
+		t.Errorf("engine away: %+v", f)
+	}
+	engineIs(t, a, instance, types.InstanceHealthCheckStateOk)
+	if out := run("plain", 1); len(out.Failures) != 0 || len(out.Tasks) != 1 {
+		t.Errorf("engine back: %+v", out.Failures)
+	}
 	a.Connect(instance, false)
 	if f := run("plain", 1).Failures; len(f) != 1 || *f[0].Reason != "AGENT" {
 		t.Errorf("agent away: %+v", f)

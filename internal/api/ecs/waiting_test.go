@@ -122,6 +122,38 @@ func TestTasksWaitForRoom(t *testing.T) {
 	}
 }
 
+// engineIs writes what the agent of a container instance of cluster c says of its
+// container engine.
+func engineIs(t *testing.T, a *apitest.API, instance string, status types.InstanceHealthCheckState) {
+	t.Helper()
+	err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
+		k := store.InstanceHealthKey("c", id(instance))
+		store.Get(tx, k)
+		return store.Put(tx, k, &fleet.InstanceHealth{Checks: []fleet.HealthCheck{
+			{Type: types.InstanceHealthCheckTypeContainerRuntime, Status: status},
+		}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A host whose container engine is away takes nothing until it is back.
+func TestTasksWaitForAnEngine(t *testing.T) {
+	a := apitest.Start(t)
+	ctx, c := t.Context(), a.Client
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	provider(t, a, "p", types.ManagedScalingStatusEnabled)
+	host, _ := a.Register("h1", "c", member("p"))
+	engineIs(t, a, host, types.InstanceHealthCheckStateImpaired)
+	if x := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, runOn(1))).Tasks[0]; *x.LastStatus != "PROVISIONING" {
+		t.Fatalf("placed on a host without engine: %+v", x)
+	}
+	engineIs(t, a, host, types.InstanceHealthCheckStateOk)
+	until(t, a.Store, "the task has a host", func(s *store.Snapshot) bool { return s.Counts("c").Waiting == 0 })
+}
+
 func id(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
 // No more than 500 tasks of a cluster wait, and what is refused takes nothing.

@@ -12,6 +12,8 @@ type Host struct {
 	ARN       string
 	Instance  *fleet.Instance
 	Connected bool
+	// EngineAway: its agent does not reach its container engine.
+	EngineAway bool
 }
 
 // Task explains a task by its records and its host.
@@ -43,6 +45,9 @@ func (e *Explanation) host(t *fleet.TaskState, h Host) {
 	case !h.Connected:
 		e.say(fmt.Sprintf("The agent of its container instance %s is not connected: what has become of the task since is not known here, and it keeps what it holds.", h.ARN),
 			"Start the agent on the host and see that it can reach the server. The host goes on by itself then.")
+	case h.EngineAway:
+		e.say(fmt.Sprintf("The container engine of its container instance %s does not answer the agent there: what has become of the task since is not known.", h.ARN),
+			"Start the container engine on the host. The agent goes on by itself then.")
 	case h.Instance.Status == fleet.InstanceDraining:
 		help := "Set the container instance ACTIVE again to leave the task there."
 		if t.Service() == "" {

@@ -107,6 +107,9 @@ func (r *Request) detail(h Host, reason Reason) string {
 		}
 		return fmt.Sprintf("The container instance is %s.", h.Instance.Status)
 	case Agent:
+		if h.Connected {
+			return "The container instance's agent is connected, and its container engine does not answer it."
+		}
 		return "The container instance's agent is not connected."
 	case MemberOf, Distinct:
 		return r.Constraints.detail(h, reason)
@@ -150,6 +153,9 @@ func (r *Request) help(h Host, reason Reason) string {
 		}
 		return "Add a container instance."
 	case Agent:
+		if h.Connected {
+			return "Start the container engine on the host, or add a container instance."
+		}
 		return "Start the agent on the host and see that it can reach the server, or add a container instance."
 	case MemberOf:
 		return "Change the expression or the container instance's attributes, or add a container instance that meets it."

@@ -25,6 +25,8 @@ type Host struct {
 	Usage     *fleet.Usage
 	Connected bool
 	Agent     string // its version
+	// EngineAway: its agent does not reach its container engine.
+	EngineAway bool
 	// Groups are those of the tasks that are to run there. It is asked only
 	// where a constraint needs it; nil is none.
 	Groups iter.Seq[string]
@@ -134,7 +136,7 @@ func (r *Request) Fit(h Host) Reason {
 	if h.Instance == nil || h.Instance.Status != fleet.InstanceActive {
 		return Inactive
 	}
-	if !h.Connected {
+	if !h.Connected || h.EngineAway {
 		return Agent
 	}
 	cpu, memory := h.Usage.Free(&h.Instance.Registered)

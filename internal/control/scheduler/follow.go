@@ -31,6 +31,10 @@ func (l *leader) follow(a store.Advance) {
 					l.mark(l.work(c.Cluster, s))
 				}
 			}
+		case store.InstanceHealthChanged:
+			if a.MayMakeRoom(c) {
+				rooms[c.Cluster] = true
+			}
 		case store.ClusterChanged:
 			rooms[c.Cluster] = true
 			for s := range a.Next.Services(c.Cluster, "") {
