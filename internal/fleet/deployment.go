@@ -57,6 +57,8 @@ type DeploymentState struct {
 	// Impaired counts the rounds of them that an event has told of.
 	NextTry  time.Time `json:"nextTry,omitzero"`
 	Impaired int       `json:"impaired,omitzero"`
+	// Looping says that an event has told of tasks that keep ending early.
+	Looping bool `json:"looping,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }

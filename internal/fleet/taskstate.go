@@ -1,6 +1,10 @@
 package fleet
 
-import "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+import (
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
 
 // TaskState joins the records of a task as one snapshot holds them. All but the
 // first may be nil. It is immutable.
@@ -43,6 +47,34 @@ func (t *TaskState) Failed() bool {
 		return false
 	}
 	return t.Report.StopCode == types.TaskStopCodeTaskFailedToStart || t.Stop != nil && t.Stop.Unhealthy
+}
+
+// EarlyEnd is how soon after its start a task has ended early.
+const EarlyEnd = 10 * time.Second
+
+// EndedEarly says whether a task of a service has ended by itself soon after its
+// start.
+func (t *TaskState) EndedEarly() bool {
+	if t.Holds() || t.Stop != nil {
+		return false
+	}
+	ran, ok := t.Ran()
+	return ok && ran < EarlyEnd && t.Report.StopCode == types.TaskStopCodeEssentialContainerExited
+}
+
+// Ran is how long a task ran that has ended, if it ever did.
+func (t *TaskState) Ran() (time.Duration, bool) {
+	r := t.Report
+	if r == nil || r.StartedAt.IsZero() || r.Status != TaskStopped {
+		return 0, false
+	}
+	// Its other containers may have taken their time to stop. When the first one
+	// ended is by its host's clock, which may be behind.
+	end := r.StoppingAt
+	if end.Before(r.StartedAt) {
+		end = r.StoppedAt
+	}
+	return max(0, end.Sub(r.StartedAt)), true
 }
 
 // Held returns the ports that the task holds on its host: the reserved ones and

@@ -234,6 +234,9 @@ func (t *tables) account(r *taskRow, sign int) {
 	host := task.Cluster + "/" + task.Instance
 	if !r.state.Holds() {
 		t.count(task.Cluster, func(c *ClusterCounts) { c.Stopped += sign })
+		if r.state.EndedEarly() {
+			t.countService(task.Cluster, task, func(c *ServiceCounts) { c.EndedEarly += sign })
+		}
 		return
 	}
 	pending, running := 1, 0

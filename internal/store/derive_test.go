@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -51,7 +52,7 @@ func recomputed(t *tables) view {
 		}
 		for _, key := range []string{cluster + "/" + task.Group, cluster + "/" + task.StartedBy} {
 			c := v.Services[key]
-			v.Services[key] = ServiceCounts{c.Pending + add.Pending, c.Running + add.Running, c.Stopping + add.Stopping}
+			v.Services[key] = ServiceCounts{c.Pending + add.Pending, c.Running + add.Running, c.Stopping + add.Stopping, c.EndedEarly + add.EndedEarly}
 		}
 	}
 	// held counts a task that has not stopped to its launch type and provider.
@@ -121,6 +122,9 @@ func recomputed(t *tables) view {
 		}
 		if !s.Holds() {
 			count(s.Cluster, func(c *ClusterCounts) { c.Stopped++ })
+			if r := s.Report; s.Stop == nil && !r.StartedAt.IsZero() && r.StopCode == types.TaskStopCodeEssentialContainerExited && r.StoppingAt.Before(r.StartedAt.Add(10*time.Second)) {
+				serve(s.Cluster, s.Task, ServiceCounts{EndedEarly: 1})
+			}
 			return true
 		}
 		v.Refs[revisionID(s.Family, s.Revision)]++
@@ -245,7 +249,13 @@ func TestDerived(t *testing.T) {
 					n := int32(p.Number)
 					bound = append(bound, types.NetworkBinding{HostPort: &n, Protocol: types.TransportProtocol(p.Protocol)})
 				}
+				began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+				ended := began.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "ran")) * time.Second)
+				if rapid.IntRange(0, 3).Draw(t, "never ran") == 0 {
+					began = time.Time{}
+				}
 				apply(path+"/report", &fleet.TaskReport{
+					StartedAt: began, StoppingAt: ended, StoppedAt: ended,
 					Status:     rapid.SampledFrom([]fleet.TaskStatus{fleet.TaskPending, fleet.TaskRunning, fleet.TaskRunning, fleet.TaskStopped}).Draw(t, "status"),
 					StopCode:   rapid.SampledFrom([]types.TaskStopCode{types.TaskStopCodeTaskFailedToStart, types.TaskStopCodeEssentialContainerExited}).Draw(t, "code"),
 					Containers: []fleet.ContainerReport{{Name: "x", NetworkBindings: bound}}})

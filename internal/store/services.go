@@ -74,15 +74,13 @@ func (s *Snapshot) Deployments(cluster, service string) []Deployment {
 	return all
 }
 
-// ServiceTasks counts a service's tasks that have not stopped, those that wait
-// too.
+// ServiceTasks counts a service's tasks, those that wait too.
 func (s *Snapshot) ServiceTasks(cluster, service string) ServiceCounts {
 	c, _ := tab(s).serviceTasks.Get(cluster + "/" + fleet.ServiceGroup(service))
 	return c
 }
 
-// DeploymentTasks counts a deployment's tasks that have not stopped, those that
-// wait too.
+// DeploymentTasks counts a deployment's tasks, those that wait too.
 func (s *Snapshot) DeploymentTasks(cluster, deployment string) ServiceCounts {
 	c, _ := tab(s).serviceTasks.Get(cluster + "/" + fleet.DeploymentStarter(deployment))
 	return c

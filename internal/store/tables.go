@@ -75,8 +75,9 @@ type ClusterCounts struct {
 }
 
 // ServiceCounts are the tasks of a service or of a deployment: Pending and
-// Running those that are to run, Stopping those that are to end and have not yet.
-type ServiceCounts struct{ Pending, Running, Stopping int }
+// Running those that are to run, Stopping those that are to end and have not yet,
+// EndedEarly those that have, by themselves (see fleet.TaskState).
+type ServiceCounts struct{ Pending, Running, Stopping, EndedEarly int }
 
 // LaunchCounts are a cluster's tasks of one launch type.
 type LaunchCounts struct{ Pending, Running int }

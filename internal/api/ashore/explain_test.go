@@ -190,6 +190,37 @@ func TestExplainService(t *testing.T) {
 	i.says(t, "", e.ARN, "service "+e.ARN)
 }
 
+// Of tasks that keep ending the replacements wait: explain says until when and why.
+func TestExplainCrashLoop(t *testing.T) {
+	i := startInstallation(t)
+	i.define(t, "web", 0)
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	const launched = 9 // one a half minute, the last one ends now
+	ended := func(tx *store.Tx, serial int64) error {
+		id, end := fleet.ServiceTaskID("7", serial), now.Add(time.Duration(serial-launched)*30*time.Second)
+		return errors.Join(
+			put(tx, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: strings.Repeat("1", 32), Family: "web", Revision: 1,
+				CreatedAt: end.Add(-time.Second), Group: "service:web", StartedBy: "ecs-svc/7", Serial: serial}),
+			put(tx, store.TaskReportKey("c", id), &fleet.TaskReport{Status: fleet.TaskStopped, StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited",
+				StartedAt: end, StoppingAt: end, StoppedAt: end, Containers: []fleet.ContainerReport{{Name: "x", ExitCode: aws.Int32(3)}}}))
+	}
+	err := i.Store.Update(t.Context(), func(tx *store.Tx) error {
+		return errors.Join(
+			put(tx, store.ServiceKey("c", "web"), &fleet.Service{Cluster: "c", Name: "web", ID: "1", Status: fleet.ServiceActive, CreatedAt: now,
+				Scheduling: types.SchedulingStrategyReplica, DesiredCount: 1, Deployment: "7", Deployments: 1}),
+			put(tx, store.ServiceRevisionKey("c", "web", "r"), &fleet.ServiceRevision{Cluster: "c", Service: "web", ID: "r", Family: "web", Revision: 1, LaunchType: types.LaunchTypeEc2}),
+			put(tx, store.DeploymentKey("c", "web", "7"), &fleet.Deployment{Cluster: "c", Service: "web", ServiceID: "1", ID: "7", Number: 1, Revision: "r", CreatedAt: now}),
+			put(tx, store.DeploymentStateKey("c", "web", "7"), &fleet.DeploymentState{Launched: launched, Rollout: types.DeploymentRolloutStateCompleted}),
+			ended(tx, 1), ended(tx, 2), ended(tx, 3), ended(tx, 4), ended(tx, 5), ended(tx, 6), ended(tx, 7), ended(tx, 8), ended(tx, 9))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.says(t, "c", "web", "Its tasks keep ending by themselves within 10 seconds of their start",
+		"1 of them not yet, the next at "+now.Add(30*time.Second).Format(time.RFC3339)+", in ",
+		"Its task "+fleet.ServiceTaskID("7", launched)+" ended at "+now.Format(time.RFC3339)+": Essential container in task exited; container x: exit code 3")
+}
+
 // The next task of a service with several capacity providers goes where the
 // placer would put it, by those that it has.
 func TestExplainServiceOfSeveralProviders(t *testing.T) {

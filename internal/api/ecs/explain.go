@@ -164,7 +164,9 @@ func (s *Service) explainService(snap *store.Snapshot, c *fleet.Cluster, svc *fl
 			continue
 		}
 		n := snap.DeploymentTasks(c.Name, d.ID)
+		crashes := scheduler.Crashes(snap, d, in.Now)
 		in.Deployments = append(in.Deployments, explain.Deployment{
+			Crashes: crashes, Crashed: snap.Task(c.Name, crashes.Last()),
 			Deployment: d.Deployment, State: d.State, Revision: snap.ServiceRevision(c.Name, svc.Name, d.Revision),
 			Running: n.Running, Pending: n.Pending, Stopping: n.Stopping, Failed: lastFailed(snap, c.Name, &d),
 		})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ashore/ashore/internal/control/rollout"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -25,6 +26,10 @@ type Deployment struct {
 	Revision                   *fleet.ServiceRevision
 	Running, Pending, Stopping int
 	Failed                     *fleet.TaskState
+	// Crashes are what its newest tasks have come to, Crashed the last one that
+	// ended early, if it is known.
+	Crashes rollout.Crashes
+	Crashed *fleet.TaskState
 }
 
 // Of explains a service.
@@ -89,5 +94,27 @@ func (e *Explanation) deployment(s *Service, d *Deployment) {
 	if wait := st.NextTry.Sub(s.Now); wait > 0 {
 		e.say(fmt.Sprintf("Its tasks keep failing to start: the next is tried at %s, in %s.", at(st.NextTry), wait.Round(time.Second)),
 			"Mend what the reason names. An update of the service to another task definition, or with forceNewDeployment, is tried at once.")
+	}
+	e.crashes(s, d)
+}
+
+// crashes says of tasks that keep ending early what becomes of their replacements.
+func (e *Explanation) crashes(s *Service, d *Deployment) {
+	c := &d.Crashes
+	waiting, next := c.Held(s.Now)
+	if waiting == 0 {
+		return
+	}
+	e.say(fmt.Sprintf("Its tasks keep ending by themselves within %d seconds of their start. They are replaced more and more slowly: %d of them not yet, the next at %s, in %s.",
+		int(fleet.EarlyEnd.Seconds()), waiting, at(next), next.Sub(s.Now).Round(time.Second)),
+		"Mend what ends them. An update of the service to another task definition, or with forceNewDeployment, is carried out at once.")
+	if t := d.Crashed; t != nil {
+		text := fmt.Sprintf("Its task %s ended at %s: %s", t.ID, at(t.Report.StoppedAt), t.Report.Reason)
+		for i := range t.Report.Containers {
+			if k := &t.Report.Containers[i]; k.ExitCode != nil {
+				text += fmt.Sprintf("; container %s: exit code %d", k.Name, *k.ExitCode)
+			}
+		}
+		e.say(text, "See what it printed, on its host.")
 	}
 }

@@ -7,6 +7,7 @@ type slot struct {
 	own   int32 // PRIMARY's task there, +1
 	busy  bool  // some task of the service has not ended there
 	tried bool  // PRIMARY's last try there failed to start
+	held  bool  // the replacement of one that ended early waits
 }
 
 // daemon keeps one task on each host: the old one ends there before the new one
@@ -45,6 +46,12 @@ func (s *step) daemon() {
 			i = other
 		}
 		s.stop(i, reasonScaling(s.primary.ID))
+	}
+	for i := range s.primary.Crashes.ends {
+		e := &s.primary.Crashes.ends[i]
+		if k, ok := at[e.instance]; ok && s.held > 0 && s.in.Now.Before(e.until) {
+			slots[k].held = true
+		}
 	}
 	if s.state.Rollout != types.DeploymentRolloutStateFailed && !s.throttled {
 		s.release(s.leaving, unlisted)
@@ -92,6 +99,10 @@ func (s *step) fill(slots []slot) {
 			continue
 		}
 		missing++
+		if sl.held {
+			s.holdBack()
+			continue
+		}
 		if !sl.busy && !failed && !blocked && !(s.throttled && sl.tried) {
 			hosts = append(hosts, h.Instance)
 		}

@@ -39,6 +39,11 @@
 // deployment before it keeps the service at its minimum. Where it has FAILED that
 // deployment also replaces what is on draining hosts, as minimum and maximum allow.
 //
+// # Tasks that end early
+//
+// What runs and ends by itself at once is replaced more and more slowly (see
+// [Crashes]); failures to start have a throttle of their own, which is ECS's.
+//
 // # Rollbacks
 //
 // A rollback is a deployment with RollbackOf set, and takes over the tasks of all

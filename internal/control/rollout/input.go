@@ -92,6 +92,8 @@ type Deployment struct {
 	// Unplaced is the last launch, if not all of it found hosts. The caller writes
 	// it with each failed placement, and clears it with one that places all.
 	Unplaced *Unplaced
+	// Crashes are what its newest tasks have come to.
+	Crashes Crashes
 
 	DeploymentState
 }
@@ -113,6 +115,8 @@ type DeploymentState struct {
 	// Impaired is the number of consecutive rounds of failed starts that people
 	// were told of.
 	Impaired int
+	// Looping: people were told that replacements of tasks that end early wait.
+	Looping bool
 	// Retired: an older deployment that has nothing left to do (fleet's Done). ECS
 	// lists it no more.
 	Retired bool

@@ -99,7 +99,7 @@ func (w *world) chance(r *rand.Rand) {
 		h := w.host(t.Instance)
 		return h.condition == HostOK || h.condition == HostDraining
 	}
-	switch r.IntN(16) {
+	switch r.IntN(17) {
 	case 0, 1, 2:
 		some(func(t *Task) {
 			if reached(t) && !t.Stop {
@@ -146,6 +146,10 @@ func (w *world) chance(r *rand.Rand) {
 	case 12:
 		if r.IntN(4) == 0 {
 			w.in.Deployments[0].Stop = types.StopServiceDeploymentStopType([]string{"ABORT", "ROLLBACK"}[r.IntN(2)])
+		}
+	case 13: // the reaper
+		if r.IntN(4) == 0 {
+			w.forget(r.IntN(10))
 		}
 	default:
 		w.in.Now = w.in.Now.Add(time.Duration(r.IntN(30000)) * time.Millisecond)

@@ -23,6 +23,7 @@ func (s *step) replica() {
 	if u := s.primary.Unplaced; u != nil && want == 0 && u.Zone == "" {
 		s.placed = true
 	}
+	want = s.paced(want)
 	if want > 0 && !s.throttled {
 		short := want - (s.highest - s.live)
 		if s.primary.Unplaced != nil {
@@ -171,7 +172,12 @@ func (s *step) replaced(keeper int) int {
 func (s *step) keep(keeper int) {
 	for keeper != unlisted {
 		d := &s.in.Deployments[keeper]
-		n := min(s.lowest-s.standing+s.replaced(keeper), s.highest-s.live)
+		n := s.lowest - s.standing + s.replaced(keeper)
+		if held, until := d.Crashes.Held(s.in.Now); n > 0 && held > 0 {
+			s.wake(until)
+			n -= held
+		}
+		n = min(n, s.highest-s.live)
 		if n <= 0 || s.blocked(d) {
 			return
 		}

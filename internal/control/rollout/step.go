@@ -65,6 +65,8 @@ type step struct {
 	failures       int   // that count for the breaker
 	throttle       Throttled
 	throttled      bool // now
+	held           int  // replacements of PRIMARY's that wait
+	heldUntil      time.Time
 	stalled        bool // DAEMON: hosts are without what they should have
 
 	leans bool // the keeper's pending tasks are in standing

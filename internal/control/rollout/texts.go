@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
 )
 
 // ReasonUnhealthy is the reason of stops that count as failures of a deployment.
@@ -114,6 +116,11 @@ func unhealthyTask(service, task string) Event {
 
 func violated(service, task, instance string) Event {
 	return Event{fmt.Sprintf("(service %s) (task %s) on container instance (%s) no longer meets the service's placement constraints.", service, task, instance), failure, "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED"}
+}
+
+func looping(service string, next time.Time) Event {
+	return Event{Message: fmt.Sprintf("(service %s) has tasks that end by themselves within %d seconds of their start. They are replaced more and more slowly, the next one at %s.",
+		service, int(fleet.EarlyEnd.Seconds()), next.UTC().Format(time.RFC3339))}
 }
 
 func impaired(service string, next time.Time) Event {

@@ -72,15 +72,61 @@ func (w *world) look() *Input {
 			w.in.Zones = append(w.in.Zones, h.zone)
 		}
 	}
+	held := map[string]int{}
+	for i := range w.in.Tasks {
+		if t := &w.in.Tasks[i]; !t.ended() {
+			held[t.Instance]++
+		}
+	}
 	for i := range w.in.Tasks {
 		t := &w.in.Tasks[i]
 		if h := w.host(t.Instance); h != nil {
-			_, _, held := w.counts(h)
-			t.Host, t.Zone, t.Spare = h.condition, h.zone, h.slots-held
+			t.Host, t.Zone, t.Spare = h.condition, h.zone, h.slots-held[h.name]
 		}
+	}
+	for i := range w.in.Deployments {
+		w.in.Deployments[i].Crashes = w.crashes(w.in.Deployments[i].ID)
 	}
 	w.in.NextID = fmt.Sprint(len(w.serial) + 1)
 	return &w.in
+}
+
+// crashes looks at a deployment's tasks as far as they are known.
+func (w *world) crashes(deployment string) Crashes {
+	known := map[int64]*Task{}
+	for i := range w.in.Tasks {
+		if t := &w.in.Tasks[i]; t.Deployment == deployment {
+			known[t.Serial] = t
+		}
+	}
+	return CrashesOf(func(yield func(Past) bool) {
+		for n := w.serial[deployment]; n > 0; n-- {
+			p := Past{Fate: Forgotten}
+			if t := known[n]; t != nil {
+				p = Past{ID: t.ID, CreatedAt: t.CreatedAt, StoppedAt: t.StoppedAt, Instance: t.Instance, Fate: fate(t, w.in.Now)}
+			}
+			if !yield(p) {
+				return
+			}
+		}
+	}, w.in.Now)
+}
+
+// fate says the rule anew.
+func fate(t *Task, now time.Time) Fate {
+	end := now
+	if t.ended() {
+		end = t.StoppedAt
+	}
+	switch ran := end.Sub(t.StartedAt); {
+	case !t.ran():
+		return Open
+	case ran >= 10*time.Second:
+		return Lived
+	case t.ended() && t.StopCode == types.TaskStopCodeEssentialContainerExited:
+		return Early
+	}
+	return Open
 }
 
 func (w *world) host(name string) *machine {

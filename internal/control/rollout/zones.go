@@ -13,6 +13,10 @@ func (s *step) rebalance() {
 	if !s.rebalances() || s.state.SteadySince.IsZero() || s.own != s.desired || s.throttled {
 		return
 	}
+	if s.held > 0 { // a new one in its better place has ended early
+		s.wake(s.heldUntil)
+		return
+	}
 	zones := slices.Clone(s.in.Zones)
 	slices.Sort(zones)
 	zones = slices.Compact(zones)

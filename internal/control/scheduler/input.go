@@ -138,6 +138,7 @@ func (v *view) deployment(d store.Deployment, room bool) rollout.Deployment {
 		out.Stop = d.Stop.Type
 	}
 	out.DeploymentState = stateOf(d)
+	out.Crashes = Crashes(v.snap, d, v.in.Now)
 	if d.ID == v.service.Deployment && v.state != nil && v.state.Steady {
 		out.SteadySince = v.state.SteadyAt
 	}
@@ -153,7 +154,7 @@ func (v *view) deployment(d store.Deployment, room bool) rollout.Deployment {
 func stateOf(d store.Deployment) rollout.DeploymentState {
 	var out rollout.DeploymentState
 	if s := d.State; s != nil {
-		out = rollout.DeploymentState{Rollout: s.Rollout, Reason: s.Reason, LastGood: s.LastGood, NextTry: s.NextTry, Impaired: s.Impaired, Retired: s.Done}
+		out = rollout.DeploymentState{Rollout: s.Rollout, Reason: s.Reason, LastGood: s.LastGood, NextTry: s.NextTry, Impaired: s.Impaired, Looping: s.Looping, Retired: s.Done}
 	}
 	if out.Rollout == "" {
 		out.Rollout, out.Reason = types.DeploymentRolloutStateInProgress, d.Reason
