@@ -5,7 +5,7 @@ package main
 type platformCommands struct {
 	Up      upCommand      `cmd:"" help:"Start control plane, agent and a sample on this machine."`
 	Down    downCommand    `cmd:"" help:"Stop control plane and agent."`
-	Host    hostCommand    `cmd:"" help:"This machine as a container instance."`
+	Host    hostCommand    `cmd:"" help:"Machines as container instances."`
 	Backup  backupCommand  `cmd:"" help:"Save the state to a file."`
 	Restore restoreCommand `cmd:"" help:"Put a backup into an empty installation."`
 	Server  serverCommand  `cmd:"" help:"Run the control plane alone."`

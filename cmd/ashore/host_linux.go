@@ -16,8 +16,9 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// hostCommand is about this machine as a container instance.
+// hostCommand is about machines as container instances.
 type hostCommand struct {
+	Add  hostAddCommand  `cmd:"" help:"Make a host's credentials, for a stock ECS agent."`
 	Move hostMoveCommand `cmd:"" help:"Register this host, idle, in another cluster."`
 }
 

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/ashore/ashore/internal/client"
+	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/local"
+)
+
+// hostAddCommand makes the credentials of one more host, for an agent that is
+// not started by `ashore up`: the stock amazon-ecs-agent.
+type hostAddCommand struct {
+	dataDir  `kong:"embed"`
+	Name     string `arg:"" help:"The host's name, one of its own for each machine."`
+	File     string `arg:"" help:"The file to write: variables for the agent's environment, the host's key among them."`
+	Cluster  string `default:"default" placeholder:"NAME" help:"The cluster that the host registers in (default: default)."`
+	Endpoint string `placeholder:"URL" help:"Where the host reaches the server, if by another way than this machine."`
+}
+
+func (hostAddCommand) Example() string {
+	return "ashore host add shop-1 ecs.config --cluster MyCluster"
+}
+
+func (h *hostAddCommand) Run(ctx context.Context, t *terminal) error {
+	a, err := h.admin()
+	if err != nil {
+		return err
+	}
+	api := client.New(a)
+	defer api.Close()
+	if err := h.clusterIs(ctx, api); err != nil {
+		return err
+	}
+	k, err := api.CreateHostCredentials(ctx, h.Name)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Code == "ConflictException" {
+		return hint.With(fmt.Errorf("a host named %s is connected", h.Name), "stop its agent first, or give this host another name")
+	}
+	if err != nil {
+		return err
+	}
+	if h.Endpoint != "" {
+		a.Endpoint = strings.TrimRight(h.Endpoint, "/")
+	}
+	if err := local.WriteSecret(h.File, agentEnvironment(a, h.Cluster, k)); err != nil {
+		return hint.With(err, "its key is lost with it; the same command again makes a new one")
+	}
+	t.printf("%s is what the agent of host %s needs in its environment\n", h.File, h.Name)
+	t.note("note: the agent knows its tasks after a restart only where ECS_DATADIR names a folder for it")
+	return nil
+}
+
+// clusterIs refuses a cluster that the agent could not register in. It makes
+// default by itself.
+func (h *hostAddCommand) clusterIs(ctx context.Context, api *client.Client) error {
+	if h.Cluster == "default" {
+		return nil
+	}
+	out, err := api.ECS.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{h.Cluster}})
+	if err != nil {
+		return err
+	}
+	for _, c := range out.Clusters {
+		if *c.Status == "ACTIVE" {
+			return nil
+		}
+	}
+	return hint.With(fmt.Errorf("there is no cluster %s", h.Cluster), "make it by `aws ecs create-cluster --cluster-name %s`", h.Cluster)
+}
+
+// agentEnvironment is a file that a shell, systemd and Docker's --env-file read
+// alike: no value has a character that one of them gives a meaning to.
+func agentEnvironment(a local.Admin, cluster string, k client.HostCredentials) []byte {
+	var b strings.Builder
+	for _, v := range [][2]string{
+		{"ECS_EXTERNAL", "true"},
+		{"ECS_BACKEND_HOST", a.Endpoint},
+		{"ECS_CLUSTER", cluster},
+		{"AWS_DEFAULT_REGION", a.Region},
+		{"AWS_ACCESS_KEY_ID", k.AccessKeyID},
+		{"AWS_SECRET_ACCESS_KEY", k.SecretAccessKey},
+	} {
+		fmt.Fprintf(&b, "%s=%s\n", v[0], v[1])
+	}
+	return []byte(b.String())
+}
