@@ -31,7 +31,7 @@ func Run(site fleet.Site, t *fleet.Task, d *fleet.TaskDefinition) (acs.Task, err
 	out := acs.Task{
 		Arn: site.TaskARN(t.Cluster, t.ID), DesiredStatus: acs.StatusRunning, TaskClusterArn: site.ClusterARN(t.Cluster),
 		Family: t.Family, Version: strconv.Itoa(t.Revision), NetworkMode: string(networkMode(def)),
-		PIDMode: string(def.PidMode), IPCMode: string(def.IpcMode), LaunchType: string(t.LaunchType), Group: t.Group,
+		PIDMode: string(def.PidMode), IPCMode: string(def.IpcMode), LaunchType: string(t.LaunchType), Group: t.Group, ServiceName: t.Service(),
 	}
 	if err := taskSize(&out, def, t.Overrides); err != nil {
 		return acs.Task{}, err

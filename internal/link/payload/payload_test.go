@@ -106,3 +106,17 @@ func TestStop(t *testing.T) {
 		t.Errorf("Stop = %+v", got)
 	}
 }
+
+// An agent tells a task's containers which service they belong to.
+func TestATaskOfAServiceNamesIt(t *testing.T) {
+	def := &fleet.TaskDefinition{Definition: &sdk.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("a"), Image: aws.String("i")}}}}
+	for group, want := range map[string]string{fleet.ServiceGroup("web"): "web", "family:f": "", "": ""} {
+		order, err := Run(site, &fleet.Task{Cluster: "c", ID: "t", Group: group}, def)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if order.ServiceName != want || order.Group != group {
+			t.Errorf("group %q: service %q of group %q, want %q", group, order.ServiceName, order.Group, want)
+		}
+	}
+}
