@@ -139,6 +139,8 @@ func TestAuthorize(t *testing.T) {
 	put(t, st, store.TaskKey("c", "t-mine"), &fleet.Task{Cluster: "c", ID: "t-mine", Instance: "mine"})
 	put(t, st, store.TaskKey("c", "t-other"), &fleet.Task{Cluster: "c", ID: "t-other", Instance: "other"})
 
+	put(t, st, store.WaitingTaskKey("c", "t-waits"), &fleet.Task{Cluster: "c", ID: "t-waits"})
+
 	instance, task, cluster := site.InstanceARN, site.TaskARN, site.ClusterARN
 	tests := []struct {
 		action    string
@@ -162,6 +164,7 @@ func TestAuthorize(t *testing.T) {
 		{"ecs:SubmitTaskStateChange", []string{task("c", "t-other")}, false},
 		{"ecs:SubmitTaskStateChange", []string{task("c", "t-mine"), task("c", "t-other")}, false},
 		{"ecs:SubmitTaskStateChange", []string{"arn:aws:ecs:eu-west-1:000000000000:task/c/t-mine"}, false},
+		{"ecs:SubmitTaskStateChange", []string{task("c", "t-waits")}, false},
 		{"ecs:SubmitContainerStateChange", []string{task("c", "t-other")}, false},
 		{"ecs:ListTagsForResource", []string{task("c", "t-mine")}, true},
 		{"ecs:ListTagsForResource", []string{instance("c", "other")}, false},

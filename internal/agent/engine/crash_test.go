@@ -28,6 +28,7 @@ import (
 type mortal struct {
 	runtime.Runtime
 	dead atomic.Bool
+	slow func() time.Duration // how long a question is on its way
 }
 
 var errDead = errors.New("dead")
@@ -56,7 +57,18 @@ func (m *mortal) Stop(ctx context.Context, id string, d time.Duration) error {
 	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Stop(ctx, id, d) })
 }
 
+// What was asked for in an earlier life may take effect before each of these, and
+// before its answer is here.
+
+func (m *mortal) Inspect(ctx context.Context, id string) (runtime.Container, error) {
+	time.Sleep(m.slow())
+	c, err := m.Runtime.Inspect(ctx, id)
+	time.Sleep(m.slow())
+	return c, err
+}
+
 func (m *mortal) Remove(ctx context.Context, id string, force bool) error {
+	time.Sleep(m.slow())
 	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Remove(ctx, id, force) })
 }
 
@@ -74,7 +86,7 @@ func (m *mortal) Events(ctx context.Context, l map[string]string, up func(), on 
 // TestKilledAtAnyMomentEachContainerStartsOnce kills the agent again and again,
 // at random moments, while tasks start and end, and counts starts at the engine.
 func TestKilledAtAnyMomentEachContainerStartsOnce(t *testing.T) {
-	for range 20 {
+	for range 8 {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			dir := t.TempDir()
@@ -84,9 +96,9 @@ func TestKilledAtAnyMomentEachContainerStartsOnce(t *testing.T) {
 }
 
 func manyLives(t *testing.T, dir string, rng *rand.Rand) {
-	eng := fake.New(fake.Config{CreateDelay: 30 * time.Millisecond, StartDelay: 50 * time.Millisecond})
+	eng := fake.New(fake.Config{CreateDelay: 20 * time.Millisecond, StartDelay: 150 * time.Millisecond})
 	defer eng.Close()
-	const tasks, lives = 12, 8
+	const tasks, lives = 40, 12
 	var mu sync.Mutex
 	told := map[string]string{}
 	status := func(arn string) string {
@@ -101,10 +113,14 @@ func manyLives(t *testing.T, dir string, rng *rand.Rand) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := &mortal{Runtime: eng}
+		m := &mortal{Runtime: eng, slow: func() time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return time.Duration(rng.IntN(int(40 * time.Millisecond)))
+		}}
 		var e *engine.Engine
 		e = engine.New(engine.Config{
-			Runtime: m, Journal: j, InstallationID: "inst", Total: engine.Resources{CPU: 4096, Memory: 4096}, Parallel: 4,
+			Runtime: m, Journal: j, InstallationID: "inst", Total: engine.Resources{CPU: 4096, Memory: 4096}, Parallel: 6,
 			OnReport: func(arn string) {
 				for {
 					r, ok := e.Next(arn)
@@ -131,7 +147,7 @@ func manyLives(t *testing.T, dir string, rng *rand.Rand) {
 		for n := range tasks {
 			arn := fmt.Sprint("task/", n)
 			if status(arn) == "" && !e.Knows(arn) { // not acknowledged yet: ordered again
-				cs := []acs.Container{box("a", true, "sleep 1000000"), box("b", false, "sleep 0.02")}
+				cs := []acs.Container{box("a", true, "sleep 1000000"), box("b", false, "sleep 0.01")}
 				if n%3 == 0 {
 					cs = []acs.Container{box("a", true, "sleep 0.1 exit 4")}
 				}
@@ -143,7 +159,10 @@ func manyLives(t *testing.T, dir string, rng *rand.Rand) {
 		if life == lives-1 {
 			time.Sleep(time.Minute)
 		} else {
-			time.Sleep(time.Duration(rng.IntN(int(500 * time.Millisecond))))
+			mu.Lock()
+			d := time.Duration(rng.IntN(int(250 * time.Millisecond)))
+			mu.Unlock()
+			time.Sleep(d)
 		}
 		synctest.Wait()
 		if life == lives-1 {
@@ -161,6 +180,11 @@ func manyLives(t *testing.T, dir string, rng *rand.Rand) {
 		copyFile(t, path, filepath.Join(dir, fmt.Sprint(life+1, ".db")))
 		m.dead.Store(true)
 		undo = append(undo, func() { e.Close(); j.Close() })
+		// Dead for a while, half of the times.
+		mu.Lock()
+		d := max(0, time.Duration(rng.IntN(int(400*time.Millisecond)))-200*time.Millisecond)
+		mu.Unlock()
+		time.Sleep(d)
 	}
 	for name, n := range eng.Starts() {
 		if n != 1 {

@@ -1,0 +1,98 @@
+package identity
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/seal"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// servers are the stores of n servers on one etcd.
+func servers(t *testing.T, n int) ([]*store.Store, *seal.Sealer) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "id") // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := store.Embed(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(e.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	var all []*store.Store
+	for range n {
+		st, err := store.Open(t.Context(), e.Client, store.Config{Site: site})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := st.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		all = append(all, st)
+	}
+	sealer, err := seal.Open(filepath.Join(t.TempDir(), "seal.key"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all, sealer
+}
+
+// Servers that start at once on an empty etcd make one administrator. Without
+// Unchanged in EnsureAdmin they make several (seen).
+func TestServersShareOneAdmin(t *testing.T) {
+	all, sealer := servers(t, 4)
+	keys := make([]Credentials, len(all))
+	var wg sync.WaitGroup
+	begin := make(chan struct{})
+	for i, st := range all {
+		wg.Go(func() {
+			<-begin
+			var err error
+			if keys[i], err = EnsureAdmin(t.Context(), st, sealer); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	close(begin)
+	wg.Wait()
+	for _, k := range keys {
+		if k != keys[0] {
+			t.Errorf("%v and %v", k, keys[0])
+		}
+	}
+}
+
+// What one server has made another knows at once: a host's key, and its instance.
+// Without the fresh reads in Key and settle it refuses them, most times (seen).
+func TestAnotherServersHost(t *testing.T) {
+	all, sealer := servers(t, 2)
+	ctx := t.Context()
+	keys, auth := NewKeys(all[1], sealer), NewAuthorizer(all[1])
+	for n := range 30 {
+		name := fmt.Sprint("h", n)
+		c, err := CreateHost(ctx, all[0], sealer, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, p, err := keys.Key(ctx, c.AccessKeyID)
+		if err != nil || p.Name != name {
+			t.Fatalf("%s: %v, %v", name, p, err)
+		}
+		put(t, all[0], store.InstanceKey("c", name), &fleet.Instance{Cluster: "c", ID: name, Principal: p.ARN})
+		if err := auth.Authorize(ctx, p, "ecs:Poll", []string{site.InstanceARN("c", name)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
