@@ -197,6 +197,7 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 	}
 	if info.Engine == "docker" {
 		ec.ProbePort = engine.ProbePort
+		ec.Boot = bootID()
 		root := cgroup.Root{Mount: "/sys/fs/cgroup", Name: "ecs", Version: info.CgroupVersion}
 		if o.taskLimits && os.Geteuid() == 0 && info.CgroupParents == runtime.CgroupPath && root.Usable() {
 			ec.Cgroups = &root
@@ -214,6 +215,15 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 		eng.Close()
 	}
 	return eng, sess, err
+}
+
+// bootID tells this run of the machine from those before and after it.
+func bootID() string {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
 }
 
 func clusterOr(c string) string {

@@ -24,6 +24,7 @@ type Config struct {
 
 	InstallationID string
 	Region         string
+	Boot           string    // tells this run of the machine from others; empty: unknown
 	Total          Resources // what the host offers
 	Reserved       Resources // ports that no task may have
 	PortLow        int       // dynamic host ports

@@ -81,6 +81,15 @@ type Unstarted struct {
 	ID        string
 }
 
+// Forgotten: the machine went down since the container may have been started,
+// and what the engine tells of now, which may be nothing, has not run. An engine
+// writes a start down after it, so it may have run all the same.
+type Forgotten struct {
+	Container string
+	ID        string // empty if the engine has none
+	At        time.Time
+}
+
 // HealthSeen is a health check's result.
 type HealthSeen struct {
 	Container string
@@ -99,6 +108,7 @@ func (Exited) event()      {}
 func (Gone) event()        {}
 func (Found) event()       {}
 func (Unstarted) event()   {}
+func (Forgotten) event()   {}
 func (HealthSeen) event()  {}
 
 // Action is something to be done for a task.

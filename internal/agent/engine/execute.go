@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/cgroup"
@@ -114,10 +115,15 @@ func (e *Engine) create(h *held, name string) {
 		return
 	}
 	var created runtime.Created
+	durable := func() error { return nil }
 	callErr := e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {
+		durable = e.mayStart(h, name) // synced while the engine creates
 		created, err = e.cfg.Runtime.Create(ctx, s)
 		return err
 	})
+	if err := durable(); err != nil {
+		callErr = fmt.Errorf("%w: %w", errNotJournaled, err)
+	}
 	switch {
 	case callErr == nil:
 		e.outcome(h, CreateDone{Container: name, ID: created.ID, Ports: created.Ports})
@@ -128,6 +134,21 @@ func (e *Engine) create(h *held, name string) {
 	default:
 		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, callErr)})
 	}
+}
+
+var errNotJournaled = errors.New("its start can't be journaled")
+
+// mayStart journals that a container may start in this run of the machine. A
+// process that is killed leaves the engine, which tells what was started; after
+// a power cut the journal alone knows.
+func (e *Engine) mayStart(h *held, name string) (durable func() error) {
+	if e.cfg.Boot == "" {
+		return func() error { return nil }
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.task.container(name).Boot = e.cfg.Boot
+	return e.save(h.task)
 }
 
 // adopt takes over the container that holds our name: an earlier create whose

@@ -180,8 +180,10 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 	}
 	live, admitted := t.StoppedAt.IsZero(), t.Admitted
 	status := map[string]Status{}
+	before := map[string]bool{} // it may have been started before the machine went down
 	for _, c := range t.Containers {
 		status[c.Name] = c.Status
+		before[c.Name] = c.Boot != e.cfg.Boot && c.Boot != ""
 		for _, p := range c.Ports {
 			if live {
 				e.ledger.hold(arn, p.Protocol, p.HostPort)
@@ -213,16 +215,22 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 			e.log.Warn("container runs though its end was reported, stopping it", "task", arn, "container", name)
 			e.spawn(func() { e.ensureStopped(c.ID) })
 		case known == Stopped:
+		case c.Phase == runtime.PhaseCreated && (before[name] || known == Running):
+			e.dispatch(h, Forgotten{Container: name, ID: c.ID, At: time.Now()})
 		case c.Phase == runtime.PhaseCreated:
 			e.dispatch(h, Unstarted{Container: name, ID: c.ID})
 		default:
 			e.found(h, name, c)
 		}
 	}
-	var gone []string
+	var gone, forgotten []string
 	h.mu.Lock()
 	for _, c := range t.Containers {
 		if seen[c.Name] || c.Status == Stopped {
+			continue
+		}
+		if before[c.Name] && c.Status < Running {
+			forgotten = append(forgotten, c.Name)
 			continue
 		}
 		if c.Removing { // on the way from the old one to the new
@@ -238,6 +246,9 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 	h.mu.Unlock()
 	for _, name := range gone {
 		e.dispatch(h, Gone{Container: name, At: time.Now()})
+	}
+	for _, name := range forgotten {
+		e.dispatch(h, Forgotten{Container: name, At: time.Now()})
 	}
 	if wanted && !admitted {
 		e.admit(arn, h)

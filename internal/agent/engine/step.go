@@ -120,6 +120,18 @@ func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 			c.RuntimeID, c.Status, c.doing, c.Removing = ev.ID, Created, Replacing, true
 			return []Action{Replace{c.Name}}
 		}
+	case Forgotten:
+		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
+			if ev.ID != "" {
+				c.RuntimeID = ev.ID
+			}
+			why := failf(Vanished, "the engine no longer knows that the container ran")
+			if c.Status < Running {
+				why = failf(CannotStart, "the machine went down when the container was about to start; whether it had can't be told, so it is not started again")
+			}
+			c.doing, c.Removing, c.Reason = Idle, false, why.Error()
+			t.ended(c, ev.At)
+		}
 	case HealthSeen:
 		if c := t.container(ev.Container); c != nil && c.Health != ev.Health {
 			c.Health, c.HealthAt = ev.Health, ev.At

@@ -92,6 +92,9 @@ type Container struct {
 	// Removing: it is being replaced, so its absence from the engine tells only
 	// that the agent was interrupted at that.
 	Removing bool `json:"removing,omitempty"`
+	// Boot is the run of the machine in which it may have been started. It is
+	// durable before the start is asked for.
+	Boot string `json:"boot,omitempty"`
 	// ImageSetsRegion: the image's environment names a region itself.
 	ImageSetsRegion bool `json:"imageSetsRegion,omitempty"`
 	// Reported is the highest wire status in a report.
