@@ -12,12 +12,8 @@ import (
 	"strings"
 	"time"
 
-	json "github.com/go-json-experiment/json/v1"
+	"github.com/ashore/ashore/internal/link/frame"
 )
-
-// ErrUnknownType is what Decode answers for a frame whose type has no struct
-// here. Both sides log and ignore such frames.
-var ErrUnknownType = errors.New("tcs: unknown message type")
 
 // Message is one of this package's message structs, by pointer.
 type Message interface{ kind() string }
@@ -25,30 +21,19 @@ type Message interface{ kind() string }
 // TypeOf is the name a message has on the wire.
 func TypeOf(m Message) string { return m.kind() }
 
-type frame struct {
-	Type    string          `json:"type"`
-	Message json.RawMessage `json:"message"`
-}
+var protocol = frame.New("tcs", Message.kind,
+	func() Message { return new(PublishMetricsRequest) },
+	func() Message { return new(PublishHealthRequest) },
+	func() Message { return new(PublishInstanceStatusRequest) },
+	func() Message { return new(AckPublishMetric) },
+	func() Message { return new(AckPublishHealth) },
+	func() Message { return new(AckPublishInstanceStatus) },
+	func() Message { return new(HeartbeatMessage) },
+)
 
 // Encode writes a message's JSON. Towards the server it still needs its header:
 // see WithHeader.
-func Encode(m Message) ([]byte, error) {
-	body, err := json.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("tcs: encode %s: %w", m.kind(), err)
-	}
-	out := make([]byte, 0, len(body)+64)
-	out = append(out, frameHead...)
-	out = append(out, m.kind()...) // a name of ours
-	out = append(out, frameBody...)
-	out = append(out, body...)
-	return append(out, '}'), nil
-}
-
-const (
-	frameHead = `{"type":"`
-	frameBody = `","message":`
-)
+func Encode(m Message) ([]byte, error) { return protocol.Encode(m) }
 
 // WithHeader puts the signing header lines in front of a frame's JSON.
 func WithHeader(h http.Header, body []byte) []byte {
@@ -85,70 +70,7 @@ func Split(data []byte) (http.Header, []byte, error) {
 }
 
 // Decode reads a frame's JSON, the part after the header block.
-func Decode(body []byte) (Message, error) {
-	if m, ok := decodeOwn(body); ok {
-		return m, nil
-	}
-	return decodeAny(body)
-}
-
-// decodeOwn reads a frame laid out as Encode does it, with one look at its body.
-// What it takes for the body is that if it is one JSON value; in every other case
-// it tells nothing, and the frame is read with care.
-func decodeOwn(data []byte) (Message, bool) {
-	rest, ok := bytes.CutPrefix(data, []byte(frameHead))
-	if !ok {
-		return nil, false
-	}
-	name, body, ok := bytes.Cut(rest, []byte(frameBody))
-	if !ok || len(body) == 0 || body[len(body)-1] != '}' {
-		return nil, false
-	}
-	m := newMessage(string(name))
-	if m == nil {
-		return nil, false
-	}
-	return m, json.Unmarshal(body[:len(body)-1], m) == nil
-}
-
-func decodeAny(body []byte) (Message, error) {
-	var f frame
-	if err := json.Unmarshal(body, &f); err != nil {
-		return nil, fmt.Errorf("tcs: frame: %w", err)
-	}
-	m := newMessage(f.Type)
-	if m == nil {
-		return nil, fmt.Errorf("%w: %q", ErrUnknownType, f.Type)
-	}
-	if len(f.Message) == 0 {
-		return m, nil
-	}
-	if err := json.Unmarshal(f.Message, m); err != nil {
-		return nil, fmt.Errorf("tcs: %s: %w", f.Type, err)
-	}
-	return m, nil
-}
-
-// newMessage is an empty message of a type, nil for an unknown one.
-func newMessage(kind string) Message {
-	switch kind {
-	case "PublishMetricsRequest":
-		return new(PublishMetricsRequest)
-	case "PublishHealthRequest":
-		return new(PublishHealthRequest)
-	case "PublishInstanceStatusRequest":
-		return new(PublishInstanceStatusRequest)
-	case "AckPublishMetric":
-		return new(AckPublishMetric)
-	case "AckPublishHealth":
-		return new(AckPublishHealth)
-	case "AckPublishInstanceStatus":
-		return new(AckPublishInstanceStatus)
-	case "HeartbeatMessage":
-		return new(HeartbeatMessage)
-	}
-	return nil
-}
+func Decode(body []byte) (Message, error) { return protocol.Decode(body) }
 
 // Time travels as epoch seconds with a fraction.
 type Time struct{ time.Time }

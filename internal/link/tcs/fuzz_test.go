@@ -10,9 +10,7 @@ import (
 // What is split and decoded survives the wire, and reads the same in each way of
 // decoding it.
 func FuzzFrame(f *testing.F) {
-	for _, m := range []Message{
-		&PublishMetricsRequest{}, &PublishHealthRequest{}, &PublishInstanceStatusRequest{}, &AckPublishMetric{}, &AckPublishHealth{}, &AckPublishInstanceStatus{}, &HeartbeatMessage{},
-	} {
+	for _, m := range protocol.Empty() {
 		b, err := Encode(m)
 		if err != nil {
 			f.Fatal(err)
@@ -39,8 +37,8 @@ func FuzzFrame(f *testing.F) {
 			}
 		}
 		m, err := Decode(body)
-		if _, quick := decodeOwn(body); quick {
-			careful, err := decodeAny(body)
+		if _, quick := protocol.DecodeOwn(body); quick {
+			careful, err := protocol.DecodeAny(body)
 			if d := cmp.Diff(careful, m); err != nil || d != "" {
 				t.Fatalf("%s: %v; with care and at once:\n%s", body, err, d)
 			}

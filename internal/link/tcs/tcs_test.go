@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ashore/ashore/internal/link/frame"
 )
 
 func TestEveryMessageSurvivesTheWire(t *testing.T) {
@@ -51,7 +53,7 @@ func TestBadFrames(t *testing.T) {
 			t.Errorf("%q was split", s)
 		}
 	}
-	if _, err := Decode([]byte(`{"type":"Nope"}`)); !errors.Is(err, ErrUnknownType) {
+	if _, err := Decode([]byte(`{"type":"Nope"}`)); !errors.Is(err, frame.ErrUnknownType) {
 		t.Error(err)
 	}
 }
