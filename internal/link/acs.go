@@ -71,7 +71,7 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	// and before the agent knows of the connection, so that its inventory is
 	// younger than the reports in it.
 	baseline := s.store.Snapshot()
-	w.Header()[acs.ExtensionsHeader] = []string{acs.ExtensionsVersion, acs.ReportsVersion}
+	w.Header()[acs.ExtensionsHeader] = []string{acs.ExtensionsVersion, acs.ReportsVersion, acs.AcksVersion}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		s.cfg.Log.Info("link: upgrade failed", "instance", p, "err", err)
@@ -142,6 +142,7 @@ func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
 			continue
 		}
 		if r, ok := m.(*acs.ReportMessage); ok {
+			x.acknowledged(r.Acks)
 			x.acknowledge(x.take(ctx, r))
 			continue
 		}

@@ -10,7 +10,6 @@ import (
 	"github.com/ashore/ashore/internal/link/payload"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	"github.com/google/uuid"
 )
 
 // tasksPerMessage bounds a payload: it is acknowledged as a whole.
@@ -91,7 +90,7 @@ func (x *session) run(snap *store.Snapshot, t *fleet.TaskState) (acs.Task, error
 
 func (x *session) newPayload(snap *store.Snapshot) *acs.PayloadMessage {
 	return &acs.PayloadMessage{
-		MessageID: uuid.NewString(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
+		MessageID: x.messageID(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
 		GeneratedAt: time.Now().UnixMilli(), SeqNum: x.number(snap),
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
-	"github.com/google/uuid"
 )
 
 var errNoDefinition = errors.New("its task definition is not stored")
@@ -19,7 +18,7 @@ var errNoDefinition = errors.New("its task definition is not stored")
 // what it runs beyond that.
 func (x *session) sendManifest(ctx context.Context, snap *store.Snapshot) error {
 	m := &acs.TaskManifestMessage{
-		MessageID: uuid.NewString(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
+		MessageID: x.messageID(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
 		GeneratedAt: time.Now().UnixMilli(), Timeline: x.number(snap), Tasks: []acs.ManifestTask{},
 	}
 	for t := range snap.TasksOn(x.peer.cluster, x.peer.id) {

@@ -136,6 +136,30 @@ func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
 	return t, true
 }
 
+// acknowledged notes what a message acknowledges beside its reports. That alone
+// is nothing to wake the loop for: it ends repetitions, and whatever the loop does
+// next begins with it.
+func (x *session) acknowledged(ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.acked = append(x.acked, ids...)
+}
+
+// takeAcks ends the repetition of what was acknowledged.
+func (x *session) takeAcks() {
+	x.mu.Lock()
+	ids := x.acked
+	x.acked = nil
+	x.mu.Unlock()
+	for _, id := range ids {
+		x.orders.acknowledged(id)
+		x.strays.settled(id)
+	}
+}
+
 // acknowledge has the loop send an answer.
 func (x *session) acknowledge(a *acs.ReportAck) {
 	x.mu.Lock()

@@ -3,6 +3,7 @@ package link
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
@@ -121,5 +122,34 @@ func TestReportsInOneMessageEndADeregistration(t *testing.T) {
 	}
 	if i := st.Snapshot().Instance("c", inst); i.Status != fleet.InstanceInactive {
 		t.Errorf("the instance is %s", i.Status)
+	}
+}
+
+// What an agent acknowledges beside its reports is not repeated, as what it
+// acknowledges by itself.
+func TestAcknowledgementsWithReports(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	x := newSession(s.Server, peer{"c", inst}, s.caller, fleet.InstanceSession{Connection: "x"})
+	now := time.Now()
+	for _, id := range []string{"a", "b"} {
+		x.orders.want(id, acs.StatusRunning, now)
+		x.orders.sent("message of "+id, []*order{x.orders.byTask[id]}, now)
+		x.strays.want("stray "+id, acs.StatusStopped, now)
+		x.strays.sent("stop of "+id, []*order{x.strays.byTask["stray "+id]}, now)
+	}
+	x.acknowledged([]string{"message of a", "stop of b", "of nobody"})
+	if len(x.wake) != 0 {
+		t.Error("the loop is woken for an acknowledgement alone")
+	}
+	x.takeAcks()
+	late := now.Add(2 * ackWait)
+	if due := x.orders.due(late); len(due) != 1 || due[0].task != "b" {
+		t.Errorf("repeated: %+v", due)
+	}
+	if due := x.strays.due(late); len(due) != 1 || due[0].task != "stray a" {
+		t.Errorf("repeated: %+v", due)
 	}
 }

@@ -164,10 +164,12 @@ func (s *Server) dispatch(feed *store.Feed) {
 					t = a.Prev.Task(c.Cluster, c.ID)
 				}
 				if t != nil {
-					s.wake(peer{c.Cluster, t.Instance}, t.ID)
+					if x := s.session(peer{c.Cluster, t.Instance}); x != nil {
+						x.mark(t.ID, wanted(t, t.Instance))
+					}
 				}
 			case store.InstanceChanged:
-				s.wake(peer{c.Cluster, c.ID}, "")
+				s.moved(peer{c.Cluster, c.ID})
 			case store.SessionChanged:
 				p := peer{c.Cluster, c.ID}
 				if x := s.session(p); x != nil {
@@ -186,16 +188,15 @@ func (s *Server) session(p peer) *session {
 	return s.sessions[p]
 }
 
-// wake tells the instance's connections, if there are any, that a task (or, with
-// "", the instance) has changed.
-func (s *Server) wake(p peer, task string) {
+// moved tells the instance's connections, if there are any, that it has changed.
+func (s *Server) moved(p peer) {
 	s.mu.Lock()
 	x, t := s.sessions[p], s.telemetry[p]
 	s.mu.Unlock()
 	if x != nil {
-		x.mark(task)
+		x.move()
 	}
-	if t != nil && task == "" {
+	if t != nil {
 		if inst := s.store.Snapshot().Instance(p.cluster, p.id); inst == nil || inst.Status == fleet.InstanceInactive {
 			t.end(closeRefused, inactive(p).Error())
 		}

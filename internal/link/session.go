@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -16,7 +17,6 @@ import (
 	"github.com/ashore/ashore/internal/store"
 	"github.com/ashore/ashore/internal/wire/buffer"
 	"github.com/coder/websocket"
-	"github.com/google/uuid"
 )
 
 // session is one agent's ACS connection. One goroutine reads, one (loop) decides
@@ -36,7 +36,9 @@ type session struct {
 	mu      sync.Mutex
 	changed map[string]struct{} // ids of tasks to look at again; guarded by mu
 	moved   bool                // the instance is to be looked at again; guarded by mu
+	leaving bool                // farewell waits for the end of orders; guarded by mu
 	taken   []*acs.ReportAck    // to be sent; guarded by mu
+	acked   []string            // ids of messages that came with reports; guarded by mu
 	closing *ending             // set before quit is closed; guarded by mu
 
 	// The rest belongs to the loop.
@@ -49,6 +51,7 @@ type session struct {
 	beatAt   time.Time
 	chores   []*chore
 	seq      int64
+	messages int64
 	settled  bool      // the instance is registered, as of its last change
 	leaveAt  time.Time // when the session of a deregistered instance ends at the latest
 }
@@ -84,14 +87,23 @@ func newSession(s *Server, p peer, caller identity.Principal, record fleet.Insta
 	}
 }
 
-// mark notes that a task, or with "" the instance, has changed. It never blocks.
-func (x *session) mark(task string) {
+// mark notes that a task has changed. It never blocks. Where the agent is to be
+// told nothing of it the loop is not roused: what it does next begins with a look
+// at what has changed, and only a farewell waits for the end of orders.
+func (x *session) mark(task, wanted string) {
 	x.mu.Lock()
-	if task != "" {
-		x.changed[task] = struct{}{}
-	} else {
-		x.moved = true
+	x.changed[task] = struct{}{}
+	rest := wanted == "" && !x.leaving
+	x.mu.Unlock()
+	if !rest {
+		x.rouse()
 	}
+}
+
+// move notes that the instance has changed.
+func (x *session) move() {
+	x.mu.Lock()
+	x.moved = true
 	x.mu.Unlock()
 	x.rouse()
 }
@@ -180,6 +192,7 @@ func (x *session) step(ctx context.Context) (next time.Time, err error) {
 	if err := x.beat(ctx, time.Now()); err != nil {
 		return next, err
 	}
+	x.takeAcks()
 	if err := x.sendAcks(ctx); err != nil {
 		return next, err
 	}
@@ -240,6 +253,10 @@ func (x *session) farewell(snap *store.Snapshot) bool {
 	now := time.Now()
 	if x.leaveAt.IsZero() {
 		x.leaveAt = now.Add(x.s.cfg.Linger)
+		x.mu.Lock()
+		x.leaving = true
+		x.mu.Unlock()
+		x.rouse() // for what came after this look and before that
 	}
 	if len(x.orders.byTask) > 0 && now.Before(x.leaveAt) {
 		return false
@@ -257,7 +274,7 @@ func (x *session) beat(ctx context.Context, now time.Time) error {
 	if len(x.beats) >= 2 {
 		return errHungUp
 	}
-	m := &acs.HeartbeatMessage{MessageID: uuid.NewString(), Healthy: true}
+	m := &acs.HeartbeatMessage{MessageID: x.messageID(), Healthy: true}
 	x.beats = append(x.beats, m.MessageID)
 	x.beatAt = now.Add(x.untilBeat())
 	return x.send(ctx, m)
@@ -302,8 +319,7 @@ func (x *session) later(what string, do func(context.Context) error) {
 func (x *session) handle(m acs.Message) {
 	switch m := m.(type) {
 	case *acs.AckRequest:
-		x.orders.acknowledged(m.MessageID)
-		x.strays.settled(m.MessageID)
+		x.acknowledged([]string{m.MessageID})
 	case *acs.HeartbeatAckRequest:
 		x.beats = nil // whichever it answers, the agent is there
 	case *acs.NackRequest:
@@ -343,6 +359,12 @@ func (x *session) send(ctx context.Context, m acs.Message) error {
 func (x *session) number(snap *store.Snapshot) int64 {
 	x.seq = max(x.seq, snap.Revision())
 	return x.seq
+}
+
+// messageID makes one that no other message of any connection has.
+func (x *session) messageID() string {
+	x.messages++
+	return x.id + "/" + strconv.FormatInt(x.messages, 10)
 }
 
 func (x *session) clusterARN() string  { return x.s.site.ClusterARN(x.peer.cluster) }

@@ -445,3 +445,42 @@ func TestIdleSessionsSleep(t *testing.T) {
 		}
 	}
 }
+
+// Nor does one for a change that its agent is told nothing of; unless it waits
+// for just that to say farewell.
+func TestSessionsSleepThroughReports(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	x := newSession(s.Server, peer{"c", inst}, s.caller, fleet.InstanceSession{Connection: "x"})
+	woken := func() bool {
+		select {
+		case <-x.wake:
+			return true
+		default:
+			return false
+		}
+	}
+	if x.mark("a", acs.StatusRunning); !woken() {
+		t.Error("an order rests")
+	}
+	if x.mark("a", ""); woken() {
+		t.Error("woken to do nothing")
+	}
+	x.orders.want("a", acs.StatusRunning, time.Now())
+	if x.look(); len(x.orders.byTask) != 0 {
+		t.Error("what has changed is not looked at")
+	}
+	id := task(t, st, inst)
+	stop(t, st, id)
+	x.mark(id, acs.StatusStopped)
+	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceInactive})
+	woken()
+	if x.farewell(x.look()) || !woken() {
+		t.Error("not looked at again by who leaves")
+	}
+	if x.mark("b", ""); !woken() {
+		t.Error("who leaves is not woken")
+	}
+}

@@ -121,6 +121,7 @@ func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error)
 		Session: s, conn: conn, ctx: ctx, id: id, turn: turn,
 		inventories: slices.Contains(extensions, acs.ExtensionsVersion),
 		reports:     slices.Contains(extensions, acs.ReportsVersion),
+		acks:        slices.Contains(extensions, acs.ReportsVersion) && slices.Contains(extensions, acs.AcksVersion),
 	}, nil
 }
 
@@ -132,6 +133,7 @@ type orders struct {
 	id                   Identity
 	turn                 int64          // of the server
 	inventories, reports bool           // the server takes these
+	acks                 bool           // and acknowledgements beside reports
 	life                 *lifeline      // from begin on
 	probe                *probe         // from begin on; nil where nothing is asked
 	unbind               func() bool    // of the connection from the context
@@ -187,25 +189,17 @@ func (o *orders) send(m acs.Message) {
 	if err == nil {
 		err = o.conn.Write(data)
 	}
-	o.sent(m, err)
-}
-
-// ackDelay is how long an acknowledgement waits for company: the first report of
-// a task that starts quickly. The server only repeats what is not acknowledged
-// for a minute.
-const ackDelay = 5 * time.Millisecond
-
-func (o *orders) sendSoon(m acs.Message) {
-	data, err := acs.Encode(m)
-	if err == nil {
-		err = o.conn.WriteSoon(data, ackDelay)
-	}
-	o.sent(m, err)
-}
-
-func (o *orders) sent(m acs.Message, err error) {
 	if err != nil && o.ctx.Err() == nil {
 		o.log.Warn("message could not be sent", "type", acs.TypeOf(m), "err", err)
+	}
+}
+
+// acknowledge says that a payload is journaled, with the next reports where the
+// server takes that.
+func (o *orders) acknowledge(cluster, instance, message string) {
+	ack := &acs.AckRequest{Cluster: cluster, ContainerInstance: instance, MessageID: message}
+	if !o.acks || !o.outbox.takeAlong(o, ack) {
+		o.send(ack)
 	}
 }
 
@@ -291,7 +285,7 @@ func (o *orders) payload(m *acs.PayloadMessage) {
 			o.send(&acs.IAMRoleCredentialsAckRequest{MessageID: m.MessageID, CredentialsID: c.CredentialsID, Expiration: c.Expiration})
 		}
 		if ok {
-			o.sendSoon(&acs.AckRequest{Cluster: m.ClusterArn, ContainerInstance: m.ContainerInstanceArn, MessageID: m.MessageID})
+			o.acknowledge(m.ClusterArn, m.ContainerInstanceArn, m.MessageID)
 		}
 	})
 }

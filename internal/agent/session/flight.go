@@ -2,9 +2,8 @@ package session
 
 import (
 	"slices"
+	"strconv"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/link/acs"
@@ -15,6 +14,7 @@ type flight struct {
 	id      string
 	line    *orders
 	reports []engine.Report // one a task
+	acks    []string        // messages of the server that it acknowledges
 	late    *time.Timer
 }
 
@@ -38,6 +38,7 @@ func (o *outbox) detach(line *orders) {
 		return
 	}
 	o.line = nil
+	o.waitingAcksLocked() // a new connection gets its orders anew
 	if f := o.flight; f != nil {
 		f.late.Stop()
 		o.flight = nil
@@ -67,7 +68,8 @@ func (o *outbox) boardLocked() *flight {
 	if o.line == nil || o.flight != nil || len(o.wanted) == 0 {
 		return nil
 	}
-	f := &flight{id: uuid.NewString(), line: o.line}
+	o.flights++
+	f := &flight{id: strconv.FormatInt(o.flights, 10), line: o.line}
 	n := 0
 	for ; n < len(o.wanted) && len(f.reports) < acs.MaxReports; n++ {
 		arn := o.wanted[n]
@@ -84,6 +86,9 @@ func (o *outbox) boardLocked() *flight {
 	}
 	if len(f.reports) == 0 {
 		return nil
+	}
+	for _, ack := range o.waitingAcksLocked() {
+		f.acks = append(f.acks, ack.MessageID)
 	}
 	f.late = time.AfterFunc(flightTimeout, func() {
 		o.s.log.Warn("reports were not acknowledged, submitting them one by one", "reports", len(f.reports))
@@ -122,7 +127,7 @@ func (o *outbox) landed(id string, refused []string, all bool) {
 
 func (f *flight) message() *acs.ReportMessage {
 	id := f.line.Identity()
-	m := &acs.ReportMessage{MessageID: f.id, ClusterArn: id.Cluster, ContainerInstanceArn: id.InstanceArn, Reports: make([]acs.TaskReport, len(f.reports))}
+	m := &acs.ReportMessage{MessageID: f.id, ClusterArn: id.Cluster, ContainerInstanceArn: id.InstanceArn, Reports: make([]acs.TaskReport, len(f.reports)), Acks: f.acks}
 	for i := range f.reports {
 		r := &f.reports[i]
 		t := acs.TaskReport{

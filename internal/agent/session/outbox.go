@@ -30,6 +30,8 @@ type outbox struct {
 
 	line     *orders  // the connection that takes reports, or nil
 	flight   *flight  // the message on its way by it, or nil
+	flights  int64    // so far
+	acks     acks     // to go by it with the reports
 	boarding bool     // depart runs
 	refused  []string // active tasks whose report it did not take, to be called for
 }

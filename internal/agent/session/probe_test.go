@@ -38,6 +38,33 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return ours, nil
 }
 
+// connect opens a websocket to a server, for as long as the test runs.
+func connect(t *testing.T, serve func(*websocket.Conn)) *line.Conn {
+	t.Helper()
+	net := &pipes{make(chan net.Conn), make(chan struct{})}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.CloseNow()
+		serve(conn)
+	})}
+	go server.Serve(net)
+	t.Cleanup(func() { server.Close() })
+	req, err := http.NewRequest(http.MethodGet, "http://a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, _, err := line.Dial(&http.Client{Transport: &http.Transport{DialContext: net.dial}}, req, maxFrame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.CloseNow)
+	return conn
+}
+
 // A server that does not move is left for another within 20 s or so; one that
 // answers, and the only one there is, never.
 func TestProbe(t *testing.T) {
@@ -54,35 +81,17 @@ func TestProbe(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, end := context.WithCancel(t.Context())
 				defer end()
-				net := &pipes{make(chan net.Conn), make(chan struct{})}
-				server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					conn, err := websocket.Accept(w, r, nil)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					defer conn.CloseNow()
+				conn := connect(t, func(conn *websocket.Conn) {
 					if c.answers {
 						_, _, _ = conn.Read(ctx) // answers pings until the end
 					}
 					<-ctx.Done()
-				})}
-				go server.Serve(net)
-				defer server.Close()
-				req, err := http.NewRequest(http.MethodGet, "http://a", nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				conn, _, err := line.Dial(&http.Client{Transport: &http.Transport{DialContext: net.dial}}, req, maxFrame)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer conn.CloseNow()
+				})
 				s := &Session{log: slog.New(slog.DiscardHandler), api: newClient(c.servers, "", "", nil, nil)}
 				began := time.Now()
 				p := s.ask(conn, 0)
 				patience := time.AfterFunc(time.Hour, conn.CloseNow)
-				err = conn.Each(func([]byte) {})
+				err := conn.Each(func([]byte) {})
 				left, took := patience.Stop(), time.Since(began)
 				p.stop()
 				if left != c.leaves || left != (s.api.turn.Load() == 1) {

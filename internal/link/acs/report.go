@@ -6,6 +6,9 @@ import "time"
 // ReportMessages.
 const ReportsVersion = "reports-1"
 
+// AcksVersion is one more: the server takes a ReportMessage's Acks.
+const AcksVersion = "acks-1"
+
 // MaxReports bounds the reports of one message.
 const MaxReports = 100
 
@@ -18,6 +21,11 @@ type ReportMessage struct {
 	ClusterArn           string       `json:"clusterArn"`
 	ContainerInstanceArn string       `json:"containerInstanceArn"`
 	Reports              []TaskReport `json:"reports"`
+
+	// Acks are the ids of messages that an AckRequest would acknowledge. They
+	// count when the message comes, whatever becomes of the reports. Only a server
+	// that announced AcksVersion knows them.
+	Acks []string `json:"acks,omitempty"`
 }
 
 // TaskReport is one task's part of it.

@@ -1,6 +1,6 @@
 // Package line is the client's end of websockets that last and are quiet most of
 // the time, of which a process may have many: one holds a kilobyte while nobody
-// speaks, and what is to be said at about the same time goes in one write.
+// speaks, and what is said while a write is under way goes in the next one.
 package line
 
 import (
@@ -51,8 +51,6 @@ type Conn struct {
 	writing bool          // a goroutine writes, and takes along what is queued
 	err     error         // why nothing is written any more
 	late    *time.Timer   // ends what takes too long
-	linger  *time.Timer   // writes what has waited for company long enough; nil until needed
-	waits   bool          // linger runs
 }
 
 func newConn(rwc io.ReadWriteCloser, limit int64) *Conn {
@@ -148,7 +146,7 @@ func (c *Conn) control(h ws.Header) error {
 	}
 	switch h.OpCode {
 	case ws.OpPing:
-		return c.push(ws.OpPong, data, 0)
+		return c.push(ws.OpPong, data)
 	case ws.OpPong:
 		if c.pong != nil {
 			c.pong()
@@ -164,22 +162,16 @@ func (c *Conn) control(h ws.Header) error {
 	return nil
 }
 
-// Write sends a message. It goes at once, with all that waits; only while another
-// goroutine writes it is left to that one, and its failure not told here.
-func (c *Conn) Write(data []byte) error { return c.push(ws.OpText, data, 0) }
-
-// WriteSoon sends a message with the next one, or when it has waited for as long
-// as this.
-func (c *Conn) WriteSoon(data []byte, wait time.Duration) error {
-	return c.push(ws.OpText, data, wait)
-}
+// Write sends a message. It goes at once; only while another goroutine writes it is
+// left to that one, with all that waits, and its failure not told here.
+func (c *Conn) Write(data []byte) error { return c.push(ws.OpText, data) }
 
 // OnPong has fn called, by the reader, whenever a Ping is answered. It is to be
 // called before Each.
 func (c *Conn) OnPong(fn func()) { c.pong = fn }
 
 // Ping asks the other end for an answer.
-func (c *Conn) Ping() error { return c.push(ws.OpPing, nil, 0) }
+func (c *Conn) Ping() error { return c.push(ws.OpPing, nil) }
 
 // Close tells the other end why no more comes, and lets it end the connection.
 func (c *Conn) Close(code ws.StatusCode, reason string) {
@@ -209,38 +201,16 @@ func (c *Conn) CloseNow() {
 	if c.err == nil {
 		c.err = io.ErrClosedPipe
 	}
-	if c.linger != nil {
-		c.linger.Stop()
-	}
 }
 
-func (c *Conn) push(op ws.OpCode, data []byte, wait time.Duration) error {
+func (c *Conn) push(op ws.OpCode, data []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return c.err
 	}
 	c.frameLocked(op, data)
-	if wait == 0 {
-		return c.flushLocked()
-	}
-	if c.waits || c.writing {
-		return nil
-	}
-	c.waits = true
-	if c.linger == nil {
-		c.linger = time.AfterFunc(wait, c.flush)
-	} else {
-		c.linger.Reset(wait)
-	}
-	return nil
-}
-
-func (c *Conn) flush() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waits = false
-	_ = c.flushLocked() // the reader learns of a broken connection, too
+	return c.flushLocked()
 }
 
 // frameLocked queues a masked frame.
@@ -259,10 +229,6 @@ func (c *Conn) frameLocked(op ws.OpCode, data []byte) {
 func (c *Conn) flushLocked() error {
 	if c.writing {
 		return nil
-	}
-	if c.waits {
-		c.waits = false
-		c.linger.Stop()
 	}
 	c.writing = true
 	for c.queue != nil {

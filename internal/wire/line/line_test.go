@@ -86,11 +86,7 @@ func TestEcho(t *testing.T) {
 			for n, length := range lengths {
 				text := fmt.Sprintf("%d %d ", i, n)
 				text += strings.Repeat("x", max(0, length-len(text)))
-				write := c.Write
-				if n%3 == 0 {
-					write = func(b []byte) error { return c.WriteSoon(b, time.Millisecond) }
-				}
-				if err := write([]byte(text)); err != nil {
+				if err := c.Write([]byte(text)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -209,12 +205,16 @@ type recorder struct {
 	closed chan struct{}
 	once   sync.Once
 	stuck  bool
+	pause  chan struct{} // if not nil, writes go on once it is closed
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
 	if r.stuck {
 		<-r.closed
 		return 0, io.ErrClosedPipe
+	}
+	if r.pause != nil {
+		<-r.pause
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -240,33 +240,31 @@ func (r *recorder) frames(t *testing.T, n int) (out []string) {
 	return out
 }
 
-// What can wait goes with what can't, or by itself when its time has come.
+// What is said while a write is under way goes in the next one.
 func TestCompany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &recorder{closed: make(chan struct{})}
+		r := &recorder{closed: make(chan struct{}), pause: make(chan struct{})}
 		c := newConn(r, limit)
 		defer c.CloseNow()
-		check := func(err error) {
-			t.Helper()
-			if err != nil {
+		var first sync.WaitGroup
+		first.Go(func() {
+			if err := c.Write([]byte("a")); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait() // it writes
+		for _, text := range []string{"b", "c"} {
+			if err := c.Write([]byte(text)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		check(c.WriteSoon([]byte("a"), time.Second))
-		check(c.WriteSoon([]byte("b"), time.Second))
-		synctest.Wait()
-		if len(r.writes) != 0 {
-			t.Fatalf("%d writes at once", len(r.writes))
+		close(r.pause)
+		first.Wait()
+		if len(r.writes) != 2 {
+			t.Fatalf("%d writes", len(r.writes))
 		}
-		check(c.Write([]byte("c")))
-		if got := r.frames(t, 0); fmt.Sprint(got) != "[a b c]" {
-			t.Errorf("first write: %q", got)
-		}
-		check(c.WriteSoon([]byte("d"), time.Second))
-		time.Sleep(time.Second)
-		synctest.Wait()
-		if got := r.frames(t, 1); fmt.Sprint(got) != "[d]" || len(r.writes) != 2 {
-			t.Errorf("second of %d writes: %q", len(r.writes), got)
+		if got := append(r.frames(t, 0), r.frames(t, 1)...); fmt.Sprint(got) != "[a b c]" {
+			t.Errorf("%q", got)
 		}
 	})
 }

@@ -1,0 +1,128 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// peerOf is a server's end of a connection for orders, and ours.
+type peerOf struct {
+	*orders
+	began time.Time
+
+	mu  sync.Mutex
+	got []string // what came, and when; guarded by mu
+}
+
+// newPeer connects an agent to a server that answers reports.
+func newPeer(t *testing.T, acks bool) *peerOf {
+	t.Helper()
+	p := &peerOf{began: time.Now()}
+	s := &Session{log: slog.New(slog.DiscardHandler)}
+	s.cfg.Engine = engine.New(engine.Config{Runtime: fake.New(fake.Config{}), OnReport: func(arn string) { s.Report(arn) }})
+	t.Cleanup(s.cfg.Engine.Close)
+	s.outbox = newOutbox(s)
+	conn := connect(t, func(conn *websocket.Conn) {
+		for {
+			_, data, err := conn.Read(t.Context())
+			if err != nil {
+				return
+			}
+			m, err := acs.Decode(data)
+			if err != nil {
+				t.Error(err)
+			}
+			switch m := m.(type) {
+			case *acs.AckRequest:
+				p.note("%s from %s of %s", m.MessageID, m.ContainerInstance, m.Cluster)
+			case *acs.ReportMessage:
+				p.note("%s %s with %v", m.Reports[0].TaskArn, m.Reports[0].Status, m.Acks)
+				answer, err := acs.Encode(&acs.ReportAck{MessageID: m.MessageID})
+				if err == nil {
+					err = conn.Write(t.Context(), websocket.MessageText, answer)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	p.orders = &orders{Session: s, conn: conn, ctx: t.Context(), reports: true, acks: acks, life: hold(conn)}
+	t.Cleanup(p.life.stop)
+	s.outbox.open(t.Context())
+	s.outbox.attach(p.orders)
+	go conn.Each(p.receive) // ends with the connection
+	return p
+}
+
+func (p *peerOf) note(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got = append(p.got, fmt.Sprintf("%s: ", time.Since(p.began))+fmt.Sprintf(format, args...))
+}
+
+// said checks what has come by now, and forgets it.
+func (p *peerOf) said(t *testing.T, want ...string) {
+	t.Helper()
+	synctest.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if fmt.Sprintf("%q", p.got) != fmt.Sprintf("%q", want) {
+		t.Errorf("after %s:\n%q, not\n%q", time.Since(p.began), p.got, want)
+	}
+	p.got = nil
+}
+
+// An acknowledgement goes with the next reports, but waits no longer than a
+// second for them.
+func TestAcknowledgementsTravelWithReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(t, true)
+		p.acknowledge("c", "i", "1")
+		p.acknowledge("c", "i", "2")
+		time.Sleep(ackDelay / 2)
+		p.said(t)
+		p.cfg.Engine.Reject("a", errors.New("unreadable")) // which it reports
+		p.said(t, "500ms: a STOPPED with [1 2]")
+		time.Sleep(ackDelay / 2) // the timer of the first was for those
+		p.acknowledge("c", "i", "3")
+		time.Sleep(ackDelay / 2)
+		p.acknowledge("c", "i", "4")
+		time.Sleep(ackDelay/2 - 1)
+		p.said(t)
+		time.Sleep(1)
+		p.said(t, "2s: 3 from i of c", "2s: 4 from i of c")
+		p.cfg.Engine.Reject("b", errors.New("unreadable"))
+		p.said(t, "2s: b STOPPED with []")
+
+		// On the next connection the server begins anew.
+		p.acknowledge("c", "i", "5")
+		p.outbox.detach(p.orders)
+		time.Sleep(2 * ackDelay)
+		p.said(t)
+		p.outbox.attach(p.orders)
+		p.cfg.Engine.Reject("c", errors.New("unreadable"))
+		p.said(t, "4s: c STOPPED with []")
+	})
+}
+
+// A server that doesn't know of this gets each acknowledgement at once.
+func TestAcknowledgementsByThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPeer(t, false)
+		p.acknowledge("c", "i", "1")
+		p.cfg.Engine.Reject("a", errors.New("unreadable"))
+		p.said(t, "0s: 1 from i of c", "0s: a STOPPED with []")
+	})
+}
