@@ -56,7 +56,7 @@ func (b *bench) describeTasks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.running(ctx, arns); err != nil {
+	if _, err := b.running(ctx, arns, pollEvery); err != nil {
 		return err
 	}
 	s, took, err := load(ctx, func(ctx context.Context) error {
@@ -70,7 +70,7 @@ func (b *bench) describeTasks(ctx context.Context) error {
 		return err
 	}
 	b.addLoad("DescribeTasks of 10", s, took)
-	return b.stop(ctx, arns)
+	return b.stop(ctx, arns, pollEvery)
 }
 
 // startToReady times a server's start on an empty data directory, and its
