@@ -5,7 +5,8 @@
 //	                              concerned and wakes them
 //	session loop ─► looks the tasks up in the newest snapshot, orders ─► agent
 //	agent ─► session reader ─► acks, inventory, stop candidates ─► session loop
-//	                        ─► reports: committed at once, answered by the loop
+//	                        ─► reports: committed at once, answered by the loop; the
+//	                           acknowledgements that came along wait for its next step
 //	session begins, ends, its lease is lost ─► recorder ─► session record
 //
 // Sessions are level-triggered: what is sent follows from the newest snapshot,
