@@ -298,6 +298,13 @@ func TestBadCalls(t *testing.T) {
 		{"not served yet", send("POST", `{}`, "CreateService"), 400, `"UnsupportedOperationException","message":"The operation CreateService of ecs is not served by this installation yet.`},
 		{"unknown operation", send("POST", `{}`, "Nonsense"), 400, `"UnknownOperationException","message":"The service ecs has no operation \"Nonsense\" here."`},
 		{"no operation", send("POST", `{}`, ""), 400, `"UnknownOperationException"`},
+		{"compressed", func(t *testing.T) *http.Request {
+			return d.signed(t, "ecs", "POST", "/", "\x1f\x8b", append(call("ListTasks"), "Content-Encoding", "gzip")...)
+		}, 400, `"SerializationException","message":"The Content-Encoding \"gzip\" is not accepted: send the body as it is."`},
+		{"no target", func(t *testing.T) *http.Request {
+			return d.signed(t, "ecs", "POST", "/", "{}", "Content-Type", "application/x-amz-json-1.1")
+		}, 400, `"UnknownOperationException","message":"The request names no operation of ecs, but \"\": its X-Amz-Target must be`},
+		{"long", send("POST", `{"maxResults":`+strings.Repeat("9", 100_000)+`}`, "ListTasks"), 400, `99999… (100030 bytes in all)"`},
 		{"method", send("PUT", `{}`, "ListTasks"), 400, `ListTasks of ecs must be a POST, not a PUT.`},
 		{"unsigned and malformed", func(t *testing.T) *http.Request {
 			return d.unsigned(t, "POST", "/", "{", call("Nonsense")...)

@@ -47,7 +47,7 @@ func TestNotServed(t *testing.T) {
 		{"cbor", "cloudwatch", "POST", "/service/GraniteServiceVersion20100801/operation/PutMetricData", "\xa0", []string{"Smithy-Protocol", "rpc-v2-cbor", "Content-Type", "application/cbor"},
 			"application/cbor", 400, 400, "The service cloudwatch is not served by this installation (operation: PutMetricData)", "MissingAuthenticationTokenException"},
 		{"ecs by another name", "ecs", "POST", "/", "{}", []string{"Content-Type", "application/x-amz-json-1.1", "X-Amz-Target", "Other.ListTasks"},
-			"application/x-amz-json-1.1", 400, 400, `The service ecs is not served by this installation (operation: ListTasks)`, `"__type":"MissingAuthenticationTokenException"`},
+			"application/x-amz-json-1.1", 400, 400, `"UnknownOperationException","message":"The request names no operation of ecs, but \"ListTasks\": its X-Amz-Target must be \"AmazonEC2ContainerServiceV20141113.\" and the operation's name."`, `"__type":"MissingAuthenticationTokenException"`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			res, body := d.do(t, d.signed(t, tc.service, tc.method, tc.path, tc.body, tc.headers...))

@@ -92,6 +92,9 @@ func (x *exchange) answer() error {
 	if err != nil {
 		return err
 	}
+	if coding := x.r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return clientError("SerializationException", fmt.Sprintf("The Content-Encoding %q is not accepted: send the body as it is.", coding))
+	}
 	caller.Service, caller.Operation = x.target.service, op.name
 	x.s.calls.RLock()
 	defer x.s.calls.RUnlock()
@@ -125,6 +128,11 @@ const keepAnswer = 256 << 10
 
 // find returns the operation that t asks for, or why it isn't served.
 func (s *Server) find(t target, r *http.Request) (*operation, error) {
+	if svc := s.named(t.service); t.svc == nil && svc != nil {
+		return nil, clientError("UnknownOperationException", fmt.Sprintf(
+			"The request names no operation of %s, but %q: its X-Amz-Target must be %q and the operation's name.",
+			svc.Name, t.operation, svc.TargetPrefix+"."))
+	}
 	if t.svc == nil {
 		service := first(t.service, "that you asked for")
 		return nil, clientError("UnsupportedOperationException", fmt.Sprintf(
@@ -139,6 +147,16 @@ func (s *Server) find(t target, r *http.Request) (*operation, error) {
 		return nil, clientError("UnknownOperationException", fmt.Sprintf("%s of %s must be a POST, not a %s.", op.name, t.service, r.Method))
 	}
 	return op, nil
+}
+
+// named returns the service that is served under a name.
+func (s *Server) named(name string) *service {
+	for _, svc := range s.services {
+		if svc.Name == name {
+			return svc
+		}
+	}
+	return nil
 }
 
 func (x *exchange) verify(body []byte, opt sigv4.Options) (Caller, error) {
@@ -223,6 +241,9 @@ func (x *exchange) fail(err error) {
 	default:
 		f = faultOf(err)
 	}
+	if len(f.message) > maxMessage {
+		f.message, f.members = bounded(f.message), nil // they hold the message, too
+	}
 	if f.status >= 500 {
 		if x.r.Context().Err() != nil { // the client is gone, so its call was cut short
 			x.s.cfg.Log.Debug("call abandoned by its client", "operation", x.target.operation, "request", x.id, "err", err)
@@ -234,6 +255,18 @@ func (x *exchange) fail(err error) {
 	if !x.w.written() {
 		x.target.protocol.writeFault(x.w, x.id, f)
 	}
+}
+
+// maxMessage bounds an error's message: most of them quote what was sent. Of a
+// longer one the beginning is answered.
+const (
+	maxMessage  = 4 << 10
+	keepMessage = 512
+)
+
+// bounded shortens a message that is too long for anybody to read.
+func bounded(message string) string {
+	return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(message[:keepMessage], ""), len(message))
 }
 
 // recover turns a panic of a handler into an answer; its stack goes to the log.

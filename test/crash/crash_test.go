@@ -319,14 +319,11 @@ func (s *scene) checkStarts(t *testing.T, ctx context.Context, tasks []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testified, err := s.witness.Testified()
-	if err != nil {
-		t.Fatal(err)
-	}
 	events, err := s.witness.Started()
 	if err != nil {
 		t.Fatal(err)
 	}
+	testified := s.testimony(t, ctx, events)
 	starts := map[string]int{} // by task
 	for _, c := range all {
 		task := c.Labels[labelTask]
@@ -347,6 +344,30 @@ func (s *scene) checkStarts(t *testing.T, ctx context.Context, tasks []string) {
 	}
 	for task, n := range starts {
 		t.Errorf("%s, which nobody was promised, was started %d times", short(task), n)
+	}
+}
+
+// testimony is what the containers say of their starts, once each has had its
+// say: the engine tells of a start before the program in it has come to write.
+func (s *scene) testimony(t *testing.T, ctx context.Context, events map[string]int) map[string]int {
+	t.Helper()
+	for {
+		testified, err := s.witness.Testified()
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent := false
+		for id, n := range events {
+			silent = silent || testified[id[:12]] < n
+		}
+		if !silent {
+			return testified
+		}
+		select {
+		case <-ctx.Done():
+			return testified // the comparison says who is missing
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 }
 
