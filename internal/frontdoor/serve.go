@@ -175,14 +175,20 @@ func (x *exchange) verify(body []byte, opt sigv4.Options) (Caller, error) {
 		return Caller{}, err
 	}
 	x.key = verified.AccessKeyID
-	scheme := "http://"
-	if x.r.TLS != nil {
-		scheme = "https://"
-	}
 	return Caller{
 		Principal: principal, AccessKeyID: verified.AccessKeyID, RequestID: x.id,
-		Endpoint: scheme + x.r.Host, RemoteAddr: x.r.RemoteAddr, UserAgent: x.r.UserAgent(),
+		Endpoint: scheme(x.r) + "://" + x.r.Host, RemoteAddr: x.r.RemoteAddr, UserAgent: x.r.UserAgent(),
 	}, nil
+}
+
+// scheme is what the client spoke, to us or to a proxy before us that has TLS.
+// A client that lies about it misleads itself only.
+func scheme(r *http.Request) string {
+	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	if r.TLS != nil || strings.EqualFold(strings.TrimSpace(first), "https") {
+		return "https"
+	}
+	return "http"
 }
 
 // drainLimit is how much of a body that is too large is read all the same: a
