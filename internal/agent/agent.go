@@ -193,7 +193,7 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 		Total:    engine.Resources{CPU: host.CPU, Memory: host.Memory},
 		Reserved: engine.Resources{TCP: host.ReservedTCP, UDP: host.ReservedUDP},
 		PortLow:  o.low, PortHigh: o.high, PullBehavior: o.pull, StopTimeout: o.stop, CleanupWait: o.clean, Parallel: cfg.Parallel,
-		OnReport: func(arn string) { sess.Report(arn) },
+		OnReport: func(arn string) { sess.Report(arn) }, OnHealth: func(arn string) { sess.Health(arn) },
 	}
 	if info.Engine == "docker" {
 		ec.ProbePort = engine.ProbePort

@@ -10,7 +10,7 @@ import (
 // What a container's health check says reaches whoever describes its task, on
 // each server; a service replaces who is ill, and says so.
 func TestHealth(t *testing.T) {
-	w := newWorld(t, size{servers: 2, hosts: 2, cpus: 4, memory: 4000, telemetry: 500 * time.Millisecond})
+	w := newWorld(t, size{servers: 2, hosts: 2, cpus: 4, memory: 4000, telemetry: time.Hour}) // health does not wait for the rest
 	w.family("well", need{cpu: 16, memory: 16, check: true, command: []string{"healthy", "0.1"}})
 	w.family("ill", need{cpu: 16, memory: 16, check: true, command: []string{"unhealthy", "0.1"}})
 	w.family("unchecked", need{cpu: 16, memory: 16})

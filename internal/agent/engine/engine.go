@@ -44,6 +44,9 @@ type Config struct {
 
 	// OnReport is called when a task has a report to deliver. It must not block.
 	OnReport func(taskArn string)
+	// OnHealth is called when the health of a running task's container is another,
+	// or was known before the task ran. It must not block.
+	OnHealth func(taskArn string)
 }
 
 // DefaultParallel is what Docker Engine gains by; more only makes each slower.
@@ -112,6 +115,9 @@ func New(cfg Config) *Engine {
 	}
 	if cfg.OnReport == nil {
 		cfg.OnReport = func(string) {}
+	}
+	if cfg.OnHealth == nil {
+		cfg.OnHealth = func(string) {}
 	}
 	e := &Engine{
 		cfg: cfg, log: cfg.Log,
@@ -307,13 +313,17 @@ func (e *Engine) dispatch(h *held, ev Event) {
 		h.mu.Unlock()
 		return
 	}
-	before := h.task.Status()
+	before, health := h.task.Status(), h.task.healthOf(ev)
 	acts := Step(h.task, time.Now(), ev)
 	if _, tick := ev.(Tick); !tick || len(acts) > 0 {
 		e.save(h.task) // durable soon; what is lost of it the engine's own state tells again
 	}
 	after := h.task.Status()
+	news := after == Running && (h.task.healthOf(ev) != health || before != after && h.task.checked())
 	h.mu.Unlock()
+	if news {
+		e.cfg.OnHealth(h.task.Payload.Arn)
+	}
 	if before != after {
 		e.log.Debug("task", "task", h.task.Payload.Arn, "status", after.Wire())
 	}

@@ -40,28 +40,41 @@ type ContainerView struct {
 // Tasks are all tasks that the engine still holds, the ended ones too.
 func (e *Engine) Tasks() []TaskView {
 	var out []TaskView
-	for arn, h := range e.all() {
-		h.mu.Lock()
-		t := h.task
-		v := TaskView{
-			Arn: arn, Family: t.Payload.Family, Version: t.Payload.Version, NetworkMode: t.Payload.NetworkMode,
-			Desired: t.Desired, Status: t.Status().Wire(), Unreported: len(t.Reports),
-		}
-		if !t.StoppedAt.IsZero() {
-			v.Status = acs.StatusStopped
-		}
-		for _, c := range t.Containers {
-			d := t.definition(c.Name)
-			v.Containers = append(v.Containers, ContainerView{
-				Name: c.Name, RuntimeID: c.RuntimeID, Status: c.Status.Wire(), ExitCode: c.ExitCode, Ports: c.Ports,
-				Health: c.Health, HealthAt: c.HealthAt, Restarts: c.Restarts, StartedAt: c.StartedAt,
-				HasCheck: d.HealthCheckType == acs.HealthCheckDocker, HasRestart: d.RestartPolicy != nil && d.RestartPolicy.Enabled,
-			})
-		}
-		h.mu.Unlock()
-		out = append(out, v)
+	for _, h := range e.all() {
+		out = append(out, h.view())
 	}
 	return out
+}
+
+// Task is a task that the engine still holds.
+func (e *Engine) Task(arn string) (TaskView, bool) {
+	h := e.held(arn)
+	if h == nil {
+		return TaskView{}, false
+	}
+	return h.view(), true
+}
+
+func (h *held) view() TaskView {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.task
+	v := TaskView{
+		Arn: t.Payload.Arn, Family: t.Payload.Family, Version: t.Payload.Version, NetworkMode: t.Payload.NetworkMode,
+		Desired: t.Desired, Status: t.Status().Wire(), Unreported: len(t.Reports),
+	}
+	if !t.StoppedAt.IsZero() {
+		v.Status = acs.StatusStopped
+	}
+	for _, c := range t.Containers {
+		d := t.definition(c.Name)
+		v.Containers = append(v.Containers, ContainerView{
+			Name: c.Name, RuntimeID: c.RuntimeID, Status: c.Status.Wire(), ExitCode: c.ExitCode, Ports: c.Ports,
+			Health: c.Health, HealthAt: c.HealthAt, Restarts: c.Restarts, StartedAt: c.StartedAt,
+			HasCheck: d.HealthCheckType == acs.HealthCheckDocker, HasRestart: d.RestartPolicy != nil && d.RestartPolicy.Enabled,
+		})
+	}
+	return v
 }
 
 // Inventory is all that the engine knows, for the server to compare.

@@ -63,6 +63,8 @@ type Session struct {
 
 	discovering sync.Mutex
 
+	health healthNews
+
 	beat atomic.Bool // a heartbeat has come that TCS has not yet answered
 
 	mu        sync.Mutex

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,6 +127,7 @@ func (p *pulse) begin() {
 	defer p.mu.Unlock()
 	p.due = time.Now()
 	p.timer = time.AfterFunc(0, p.beat)
+	p.t.s.health.connect(p.news)
 }
 
 // end waits until nothing is being sent. It returns why the connection ended.
@@ -135,6 +137,7 @@ func (p *pulse) end(err error) error {
 	defer p.mu.Unlock()
 	p.over = true
 	p.timer.Stop()
+	p.t.s.health.connect(nil)
 	if p.err != nil {
 		return p.err
 	}
@@ -153,11 +156,9 @@ func (p *pulse) beat() {
 	if p.over {
 		return
 	}
-	for _, m := range p.t.messages(p.ctx, p.id, p.t.s.beat.Swap(false)) {
-		if p.err = p.send(m); p.err != nil {
-			p.conn.CloseNow()
-			return
-		}
+	p.t.s.health.take()
+	if !p.sendAll(p.t.messages(p.ctx, p.id, p.t.s.beat.Swap(false))) {
+		return
 	}
 	p.due = nextBeat(p.due, time.Now(), p.t.s.cfg.MetricsEvery)
 	p.timer.Reset(time.Until(p.due))
@@ -172,6 +173,33 @@ func nextBeat(due, now time.Time, every time.Duration) time.Time {
 		due = due.Add(late.Truncate(every) + every)
 	}
 	return due
+}
+
+// news tells how the containers are that have become healthy or unhealthy.
+func (p *pulse) news() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
+	var tasks []engine.TaskView
+	for arn := range p.t.s.health.take() {
+		if v, ok := p.t.s.cfg.Engine.Task(arn); ok && v.Status == acs.StatusRunning {
+			tasks = append(tasks, v)
+		}
+	}
+	p.sendAll(health(p.id, tasks, tcs.Time{Time: p.t.s.api.now()}))
+}
+
+// sendAll sends messages, and ends a connection that takes no more.
+func (p *pulse) sendAll(messages []tcs.Message) bool {
+	for _, m := range messages {
+		if p.err = p.send(m); p.err != nil {
+			p.conn.CloseNow()
+			return false
+		}
+	}
+	return true
 }
 
 // send signs a frame: as a GET of the upgrade's URL with the frame as its body.
@@ -205,33 +233,39 @@ func (t *telemetry) messages(ctx context.Context, id Identity, beat bool) []tcs.
 			running = append(running, v)
 		}
 	}
-	meta := func() tcs.Metadata {
-		return tcs.Metadata{Cluster: id.Cluster, ContainerInstance: id.InstanceArn, MessageID: uuid.NewString()}
-	}
 	var out []tcs.Message
 	metrics := t.metrics(ctx, running)
 	if len(metrics) == 0 {
-		m := meta()
+		m := heading(id)
 		m.Fin, m.Idle = true, true
 		out = append(out, &tcs.PublishMetricsRequest{Metadata: m, Timestamp: now})
 	}
 	for len(metrics) > 0 {
 		n := min(len(metrics), tcs.MaxTasksPerMessage)
-		m := meta()
+		m := heading(id)
 		m.Fin = n == len(metrics)
 		out = append(out, &tcs.PublishMetricsRequest{Metadata: m, TaskMetrics: metrics[:n], Timestamp: now})
 		metrics = metrics[n:]
 	}
-	health := healthOf(running)
-	for len(health) > 0 {
-		n := min(len(health), tcs.MaxTasksPerMessage)
-		m := meta()
-		m.Fin = n == len(health)
-		out = append(out, &tcs.PublishHealthRequest{Metadata: m, Tasks: health[:n], Timestamp: now})
-		health = health[n:]
-	}
+	out = append(out, health(id, running, now)...)
 	if beat {
 		out = append(out, t.instanceStatus(ctx, id, now))
+	}
+	return out
+}
+
+func heading(id Identity) tcs.Metadata {
+	return tcs.Metadata{Cluster: id.Cluster, ContainerInstance: id.InstanceArn, MessageID: uuid.NewString()}
+}
+
+// health is what there is to tell of running tasks' health.
+func health(id Identity, running []engine.TaskView, now tcs.Time) []tcs.Message {
+	var out []tcs.Message
+	for tasks := range slices.Chunk(healthOf(running), tcs.MaxTasksPerMessage) {
+		out = append(out, &tcs.PublishHealthRequest{Metadata: heading(id), Tasks: tasks, Timestamp: now})
+	}
+	if n := len(out); n > 0 {
+		out[n-1].(*tcs.PublishHealthRequest).Metadata.Fin = true
 	}
 	return out
 }
