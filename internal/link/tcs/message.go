@@ -85,7 +85,8 @@ type RestartStatsSet struct {
 	RestartCount int64 `json:"restartCount"`
 }
 
-// PublishHealthRequest is the only way health reaches the server.
+// PublishHealthRequest is the only way health reaches the server. The stock agent
+// sends it with the metrics, ours also as soon as something has changed.
 type PublishHealthRequest struct {
 	Metadata  Metadata     `json:"metadata"`
 	Tasks     []TaskHealth `json:"tasks"`
