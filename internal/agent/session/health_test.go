@@ -1,6 +1,7 @@
 package session
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,9 +16,14 @@ func TestHealthNews(t *testing.T) {
 			begun = time.Now()
 			told  []time.Duration
 			last  map[string]struct{}
+			mu    sync.Mutex // of both
 		)
 		n.add("before there is a connection")
-		n.connect(func() { told, last = append(told, time.Since(begun)), n.take() })
+		n.connect(func() {
+			mu.Lock()
+			defer mu.Unlock()
+			told, last = append(told, time.Since(begun)), n.take()
+		})
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if len(told) > 0 {
