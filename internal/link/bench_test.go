@@ -58,3 +58,26 @@ func cpu(b *testing.B) time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// BenchmarkTask measures a task on its connection: the order, the report that
+// acknowledges it, its commit and the answer. What the task's own commit and end
+// cost is in it, too.
+func BenchmarkTask(b *testing.B) {
+	w := newWorld(b)
+	st := w.store(store.Config{Sole: true})
+	seed(b, st)
+	s := w.server("s1", st, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) })
+	inst := instance(b, st)
+	a := connect(b, s, inst, manners{noAcks: true})
+	b.ReportAllocs()
+	before := cpu(b)
+	n := 0
+	for b.Loop() {
+		id := withContainer(b, st, inst)
+		p := next[*acs.PayloadMessage](a)
+		a.send(&acs.ReportMessage{MessageID: "r", Reports: []acs.TaskReport{reportOf(site.TaskARN("c", id), fleet.TaskStopped)}, Acks: []string{p.MessageID}})
+		next[*acs.ReportAck](a)
+		n++
+	}
+	b.ReportMetric(float64((cpu(b)-before).Microseconds())/float64(n), "CPU-us/op")
+}

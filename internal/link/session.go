@@ -43,6 +43,7 @@ type session struct {
 
 	// The rest belongs to the loop.
 	conn     *websocket.Conn
+	late     *time.Timer // ends the connection when a write takes too long; nil until the first
 	orders   *orders
 	strays   *orders             // tasks by ARN that run there and must not
 	reported map[string]struct{} // ids of tasks whose host had reported before it connected
@@ -346,9 +347,14 @@ func (x *session) send(ctx context.Context, m acs.Message) error {
 	if err := acs.EncodeTo(b, m); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, x.s.cfg.WriteWait)
-	defer cancel()
-	if err := x.conn.Write(ctx, websocket.MessageText, b.Bytes()); err != nil {
+	// One timer for all of them costs less than a context for each.
+	if x.late == nil {
+		x.late = time.AfterFunc(x.s.cfg.WriteWait, func() { _ = x.conn.CloseNow() }) // Write tells
+	} else {
+		x.late.Reset(x.s.cfg.WriteWait)
+	}
+	defer x.late.Stop()
+	if err := x.conn.Write(context.WithoutCancel(ctx), websocket.MessageText, b.Bytes()); err != nil {
 		return fmt.Errorf("send %s: %w", acs.TypeOf(m), err)
 	}
 	return nil
