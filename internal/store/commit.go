@@ -260,6 +260,10 @@ func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 		}
 		return outcome{err: err}
 	}
+	if r.Succeeded && r.Header.Revision <= seen { // each write's revision is a new one
+		s.cancel(ErrWentBack)
+		return outcome{err: unknown(ErrWentBack)}
+	}
 	if r.Succeeded {
 		return outcome{rev: r.Header.Revision, ok: true}
 	}

@@ -96,3 +96,15 @@ func TestDamagedFileIsPutAside(t *testing.T) {
 		t.Errorf("set aside: %v", m)
 	}
 }
+
+// What Wait says is durable has been synced: bbolt does so unless told not to.
+func TestCommitsAreSynced(t *testing.T) {
+	j, err := Open(filepath.Join(t.TempDir(), "j.db"), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if j.db.NoSync || j.db.NoGrowSync {
+		t.Error("the journal's file is not synced")
+	}
+}

@@ -66,6 +66,9 @@ func Start(t testing.TB, opts Options) *Etcd {
 // Endpoint is where clients find it.
 func (e *Etcd) Endpoint() string { return e.endpoint }
 
+// Dir is where its data lies.
+func (e *Etcd) Dir() string { return e.dir }
+
 // PID is that of its process.
 func (e *Etcd) PID() int { return e.process.PID() }
 
