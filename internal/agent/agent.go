@@ -198,10 +198,9 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 	if info.Engine == "docker" {
 		ec.ProbePort = engine.ProbePort
 		ec.Boot = bootID()
-		root := cgroup.Root{Mount: "/sys/fs/cgroup", Name: "ecs", Version: info.CgroupVersion}
-		if o.taskLimits && os.Geteuid() == 0 && info.CgroupParents == runtime.CgroupPath && root.Usable() {
-			ec.Cgroups = &root
-			host.TaskLimits = true
+		if o.taskLimits && os.Geteuid() == 0 {
+			ec.Cgroups = cgroups(info)
+			host.TaskLimits = ec.Cgroups != nil
 		}
 	}
 	eng := engine.New(ec)
@@ -224,6 +223,20 @@ func bootID() string {
 		return ""
 	}
 	return strings.TrimSpace(string(b))
+}
+
+// cgroups for tasks' own limits, as the engine's containers can have them; nil
+// where they can't.
+func cgroups(info runtime.Info) engine.Cgroups {
+	root := cgroup.Root{Mount: "/sys/fs/cgroup", Name: "ecs", Version: info.CgroupVersion}
+	slices := cgroup.Slices{Version: info.CgroupVersion}
+	switch {
+	case info.CgroupParents == runtime.CgroupPath && root.Usable():
+		return root
+	case info.CgroupParents == runtime.CgroupSlice && slices.Usable():
+		return slices
+	}
+	return nil
 }
 
 func clusterOr(c string) string {

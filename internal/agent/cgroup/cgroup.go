@@ -1,5 +1,6 @@
 // Package cgroup holds a task's own limits: one cgroup for each task, parent of
-// its containers', made by writing to the host's cgroup file system.
+// its containers', made by writing to the host's cgroup file system (Root) or,
+// where that is systemd's to write, by asking systemd for a slice (Slices).
 package cgroup
 
 import (
@@ -105,11 +106,13 @@ func (r Root) create2(parent string, l Limits) error {
 		return os.WriteFile(filepath.Join(r.Mount, parent, "cpu.max"), fmt.Appendf(nil, "%d %d", int64(l.CPU*period), period), 0o644)
 	}
 	if l.Shares > 0 {
-		weight := 1 + (max(l.Shares, 2)-2)*9999/262142 // as the engines convert shares
-		return r.write(filepath.Join(parent, "cpu.weight"), weight)
+		return r.write(filepath.Join(parent, "cpu.weight"), weight(l.Shares))
 	}
 	return nil
 }
+
+// weight converts version 1's CPU shares to version 2's weight as the engines do.
+func weight(shares int64) int64 { return 1 + (max(shares, 2)-2)*9999/262142 }
 
 func (r Root) write(path string, v int64) error {
 	return os.WriteFile(filepath.Join(r.Mount, path), strconv.AppendInt(nil, v, 10), 0o644)

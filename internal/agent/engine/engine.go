@@ -30,7 +30,7 @@ type Config struct {
 	PortLow        int       // dynamic host ports
 	PortHigh       int
 	ProbePort      func(protocol string, port int) bool // whether a port can be had; nil: unknown
-	Cgroups        *cgroup.Root                         // nil: no task-level limits
+	Cgroups        Cgroups                              // nil: no task-level limits
 
 	PullBehavior PullBehavior
 	PullTimeout  time.Duration // 2 h
@@ -47,6 +47,12 @@ type Config struct {
 	// OnHealth is called when the health of a running task's container is another,
 	// or was known before the task ran. It must not block.
 	OnHealth func(taskArn string)
+}
+
+// Cgroups holds tasks' own limits, as cgroup.Root and cgroup.Slices do.
+type Cgroups interface {
+	Create(task string, l cgroup.Limits) (parent string, err error)
+	Remove(task string) error
 }
 
 // DefaultParallel is what Docker Engine gains by; more only makes each slower.

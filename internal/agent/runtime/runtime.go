@@ -88,15 +88,18 @@ type Info struct {
 	LogDrivers    []string
 	VolumeDrivers []string
 	// CgroupParents says how a task's cgroup may be given: by path
-	// (CgroupPath), or not at all (empty).
+	// (CgroupPath), as a slice (CgroupSlice), or not at all (empty).
 	CgroupParents string
 	CgroupVersion int
 	Rootless      bool
 }
 
-// CgroupPath means that a container's cgroup parent is an absolute path in the
-// cgroup hierarchy of the host.
-const CgroupPath = "path"
+// Kinds of cgroup parents: an absolute path in the cgroup hierarchy of the host,
+// or the name of a slice of systemd's.
+const (
+	CgroupPath  = "path"
+	CgroupSlice = "slice"
+)
 
 // Image is a local image.
 type Image struct {

@@ -97,8 +97,12 @@ func (d *Docker) Info(ctx context.Context) (runtime.Info, error) {
 		out.CgroupVersion = 1 // engines before 20.10 leave it out and know only v1
 	}
 	out.Rootless = slices.ContainsFunc(in.SecurityOptions, func(s string) bool { return strings.Contains(s, "name=rootless") })
-	if in.CgroupDriver == "cgroupfs" && !out.Rootless {
+	switch {
+	case out.Rootless: // its cgroups are below its user's
+	case in.CgroupDriver == "cgroupfs":
 		out.CgroupParents = runtime.CgroupPath
+	case in.CgroupDriver == "systemd":
+		out.CgroupParents = runtime.CgroupSlice
 	}
 	return out, nil
 }
