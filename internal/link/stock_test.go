@@ -222,10 +222,10 @@ func TestAStockAgentsHeartbeats(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
 	seed(t, st)
-	s, inst := w.server("s1", st, func(c *Config) { c.Heartbeat = 500 * time.Millisecond }), instance(t, st)
+	s, inst := w.server("s1", st, func(c *Config) { c.Heartbeat = time.Second }), instance(t, st)
 	a := stockAgent(t, s, "c", inst)
 	a.tasks("TaskManifestMessage")
-	for range 5 {
+	for range 3 {
 		if kind, m := a.hear(); kind != "HeartbeatMessage" || m["healthy"] != true {
 			t.Fatalf("%s %v", kind, m)
 		}
