@@ -14,10 +14,11 @@ func applyInstance(t *tables, key, path string, data []byte, mod int64) error {
 		return err
 	}
 	t.instancesMod = max(t.instancesMod, mod)
-	is, _ := t.instances.get(key)
+	is, at := t.instances.get(key)
+	m := memberOf(key)
+	t.host(m, func(r *hostRow) { r.instance, r.instanceMod = is, at })
 	if d := present(is) - present(was); d != 0 {
-		cluster, _, _ := strings.Cut(key, "/")
-		t.count(cluster, func(c *ClusterCounts) { c.Instances += d })
+		t.count(m.cluster, func(c *ClusterCounts) { c.Instances += d })
 	}
 	return nil
 }
@@ -231,7 +232,6 @@ func (t *tables) account(r *taskRow, sign int) {
 		return
 	}
 	task := r.state.Task
-	host := task.Cluster + "/" + task.Instance
 	if !r.state.Holds() {
 		t.count(task.Cluster, func(c *ClusterCounts) { c.Stopped += sign })
 		if r.state.EndedEarly() {
@@ -254,55 +254,50 @@ func (t *tables) account(r *taskRow, sign int) {
 		c.Running += sign * running
 	})
 	if task.Instance != "" {
-		t.reserve(host, &r.state, sign, pending, running)
+		t.reserve(member{task.Cluster, task.Instance}, &r.state, sign, pending, running)
 	}
 }
 
 // reserve adds what a task holds to its host's usage, or takes it away.
-func (t *tables) reserve(host string, s *fleet.TaskState, sign, pending, running int) {
-	old, _ := t.usage.Get(host)
-	u := &fleet.Usage{}
-	if old != nil {
-		*u = *old
-	}
-	u.CPU += sign * s.Reserve.CPU
-	u.Memory += sign * s.Reserve.Memory
-	u.Pending += sign * pending
-	u.Running += sign * running
-	ports := s.Held()
-	var double bool
-	if sign > 0 {
-		var p, g bool
-		u.Holders, p = hold(u.Holders, ports, s.ID)
-		u.GPUs, g = hold(u.GPUs, s.Reserve.GPUs, s.ID)
-		double = p || g
-	} else if !t.contested.Contains(host) {
-		u.Holders = release(u.Holders, ports, s.ID)
-		u.GPUs = release(u.GPUs, s.Reserve.GPUs, s.ID)
-	}
-	if u.Pending+u.Running == 0 {
-		t.usage.Delete(host)
-		t.contested.Delete(host)
-		return
-	}
-	t.usage.Set(host, u)
-	if double {
-		t.contested.Insert(host)
-	} else if sign < 0 && t.contested.Contains(host) {
-		t.settle(host, u, s.ID)
-	}
+func (t *tables) reserve(host member, s *fleet.TaskState, sign, pending, running int) {
+	t.host(host, func(r *hostRow) {
+		u := &fleet.Usage{}
+		if r.usage != nil {
+			*u = *r.usage
+		}
+		u.CPU += sign * s.Reserve.CPU
+		u.Memory += sign * s.Reserve.Memory
+		u.Pending += sign * pending
+		u.Running += sign * running
+		ports := s.Held()
+		if sign > 0 {
+			var p, g bool
+			u.Holders, p = hold(u.Holders, ports, s.ID)
+			u.GPUs, g = hold(u.GPUs, s.Reserve.GPUs, s.ID)
+			r.contested = r.contested || p || g
+		} else if !r.contested {
+			u.Holders = release(u.Holders, ports, s.ID)
+			u.GPUs = release(u.GPUs, s.Reserve.GPUs, s.ID)
+		}
+		if u.Pending+u.Running == 0 {
+			r.usage, r.contested = nil, false
+			return
+		}
+		r.usage = u
+		if sign < 0 && r.contested {
+			r.contested = t.settle(host, u, s.ID)
+		}
+	})
 }
 
 // settle finds the holders on a host anew: where several tasks held one port,
 // as only hosts' reports can bring about, taking one away lets another one
 // come to light. It leaves out the task that is being taken away, which the
 // tables may hold already as it will be.
-func (t *tables) settle(host string, u *fleet.Usage, without string) {
+func (t *tables) settle(host member, u *fleet.Usage, without string) (contested bool) {
 	u.Holders, u.GPUs = nil, nil
-	contested := false
-	cluster, _, _ := strings.Cut(host, "/")
-	for id := range t.tasksByInstance.of(host, "") {
-		r, ok := t.tasks.Get(cluster + "/" + id)
+	for id := range t.tasksByInstance.of(host.String(), "") {
+		r, ok := t.tasks.Get(host.cluster + "/" + id)
 		if !ok || id == without || r.state.Task == nil || !r.state.Holds() {
 			continue
 		}
@@ -311,9 +306,7 @@ func (t *tables) settle(host string, u *fleet.Usage, without string) {
 		u.GPUs, g = hold(u.GPUs, r.state.Reserve.GPUs, id)
 		contested = contested || p || g
 	}
-	if !contested {
-		t.contested.Delete(host)
-	}
+	return contested
 }
 
 // hold enters a task as the holder of keys, in a copy. Of several holders the

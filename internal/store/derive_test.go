@@ -31,7 +31,11 @@ func viewOf(t *tables) view {
 	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
 	t.serviceTasks.Scan(func(k string, c ServiceCounts) bool { v.Services[k] = c; return true })
 	t.providerTasks.Scan(func(k string, n int) bool { v.Providers[k] = n; return true })
-	t.usage.Scan(func(k string, u *fleet.Usage) bool { v.Usage[k] = *u; return true })
+	for k, r := range t.hosts.all() {
+		if r.usage != nil {
+			v.Usage[k.String()] = *r.usage
+		}
+	}
 	t.counts.Scan(func(k string, c ClusterCounts) bool { v.Counts[k] = c; return true })
 	t.references.Scan(func(k string, n int) bool { v.Refs[k] = n; return true })
 	for name, index := range map[string]*set{"instance": &t.tasksByInstance, "listed": &t.tasksListed, "failed": &t.tasksFailed, "ending": &t.tasksEnding,
@@ -206,6 +210,14 @@ func TestDerived(t *testing.T) {
 		tab := &tables{private: rapid.Bool().Draw(t, "loading")}
 		var old *tables
 		var oldView view
+		var oldHosts map[member]hostRow
+		hostsOf := func(t *tables) map[member]hostRow {
+			all := map[member]hostRow{}
+			for k, r := range t.hosts.all() {
+				all[k] = *r
+			}
+			return all
+		}
 		port := rapid.Custom(func(t *rapid.T) fleet.Port {
 			return fleet.Port{Number: uint16(rapid.IntRange(1, 4).Draw(t, "port")), Protocol: rapid.SampledFrom([]fleet.Protocol{fleet.TCP, fleet.UDP}).Draw(t, "protocol")}
 		})
@@ -290,6 +302,16 @@ func TestDerived(t *testing.T) {
 				apply(path, &fleet.Instance{Cluster: cluster, ID: id,
 					Status: rapid.SampledFrom([]fleet.InstanceStatus{fleet.InstanceActive, fleet.InstanceDraining, fleet.InstanceInactive}).Draw(t, "status")})
 			},
+			"host": func(t *rapid.T) {
+				path := "cluster/" + name("c", 2).Draw(t, "cluster") + "/instance/" + name("i", 3).Draw(t, "instance")
+				part := rapid.SampledFrom([]string{"/guard", "/session", "/health"}).Draw(t, "part")
+				records := map[string]any{"/guard": &Guard{}, "/session": &fleet.InstanceSession{Connection: "x"}, "/health": &fleet.InstanceHealth{}}
+				if rapid.Bool().Draw(t, "delete") {
+					apply(path+part, nil)
+					return
+				}
+				apply(path+part, records[part])
+			},
 			"revision": func(t *rapid.T) {
 				family, revision := rapid.SampledFrom([]string{"f", "f-", "fa"}).Draw(t, "family"), rapid.IntRange(1, 3).Draw(t, "revision")
 				path := fmt.Sprintf("family/%s/revision/%08d", family, revision)
@@ -307,7 +329,7 @@ func TestDerived(t *testing.T) {
 			"snapshot": func(*rapid.T) {
 				tab.private = false
 				old = tab.copied()
-				oldView = viewOf(old)
+				oldView, oldHosts = viewOf(old), hostsOf(old)
 			},
 			"": func(t *rapid.T) {
 				if d := cmp.Diff(recomputed(tab), viewOf(tab)); d != "" {
@@ -317,6 +339,18 @@ func TestDerived(t *testing.T) {
 					if d := cmp.Diff(oldView, viewOf(old)); d != "" {
 						t.Fatalf("a snapshot has changed:\n%s", d)
 					}
+					if !maps.Equal(oldHosts, hostsOf(old)) {
+						t.Fatalf("a snapshot's hosts have changed: %v, were %v", hostsOf(old), oldHosts)
+					}
+				}
+				hosts := map[string]int64{}
+				for k, r := range tab.hosts.all() {
+					if r.instance != nil {
+						hosts[k.String()] = r.instanceMod
+					}
+				}
+				if listed := maps.Collect(rows(func(t *tables) *table[fleet.Instance] { return &t.instances })(tab)); !maps.Equal(hosts, listed) {
+					t.Fatalf("instances are %v by host and %v in order", hosts, listed)
 				}
 			},
 		})

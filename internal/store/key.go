@@ -33,7 +33,8 @@ func ClusterMembers(name string) string { return "cluster/" + name + "/" }
 // InstanceKey names a container instance.
 func InstanceKey(cluster, id string) Key[fleet.Instance] {
 	return Key[fleet.Instance]{"cluster/" + cluster + "/instance/" + id, func(s *Snapshot) (*fleet.Instance, int64) {
-		return tab(s).instances.get(cluster + "/" + id)
+		r := tab(s).hostAt(cluster, id)
+		return r.instance, r.instanceMod
 	}}
 }
 
@@ -41,21 +42,24 @@ func InstanceKey(cluster, id string) Key[fleet.Instance] {
 // compares and rewrites it.
 func HostGuard(cluster, id string) Key[Guard] {
 	return Key[Guard]{"cluster/" + cluster + "/instance/" + id + "/guard", func(s *Snapshot) (*Guard, int64) {
-		return tab(s).guards.get(cluster + "/" + id)
+		r := tab(s).hostAt(cluster, id)
+		return r.guard, r.guardMod
 	}}
 }
 
 // SessionKey names the record of an instance's connected agent.
 func SessionKey(cluster, id string) Key[fleet.InstanceSession] {
 	return Key[fleet.InstanceSession]{"cluster/" + cluster + "/instance/" + id + "/session", func(s *Snapshot) (*fleet.InstanceSession, int64) {
-		return tab(s).sessions.get(cluster + "/" + id)
+		r := tab(s).hostAt(cluster, id)
+		return r.session, r.sessionMod
 	}}
 }
 
 // InstanceHealthKey names how an instance has last said it is.
 func InstanceHealthKey(cluster, id string) Key[fleet.InstanceHealth] {
 	return Key[fleet.InstanceHealth]{"cluster/" + cluster + "/instance/" + id + "/health", func(s *Snapshot) (*fleet.InstanceHealth, int64) {
-		return tab(s).health.get(cluster + "/" + id)
+		r := tab(s).hostAt(cluster, id)
+		return r.health, r.healthMod
 	}}
 }
 
@@ -191,7 +195,7 @@ func AccessKeyKey(id string) Key[fleet.AccessKey] {
 // HostKey names a host's principal.
 func HostKey(name string) Key[fleet.Host] {
 	return Key[fleet.Host]{"host/" + name, func(s *Snapshot) (*fleet.Host, int64) {
-		return tab(s).hosts.get(name)
+		return tab(s).principals.get(name)
 	}}
 }
 

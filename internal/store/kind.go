@@ -43,9 +43,15 @@ var kinds = []kind{
 		apply: applyWaiting, rows: rows(func(t *tables) *table[fleet.Task] { return &t.waiting })},
 	{path: path("cluster/*/instance/*"), change: InstanceChanged,
 		apply: applyInstance, rows: rows(func(t *tables) *table[fleet.Instance] { return &t.instances })},
-	plain("cluster/*/instance/*/guard", GuardChanged, func(t *tables) *table[Guard] { return &t.guards }),
-	plain("cluster/*/instance/*/session", SessionChanged, func(t *tables) *table[fleet.InstanceSession] { return &t.sessions }),
-	plain("cluster/*/instance/*/health", InstanceHealthChanged, func(t *tables) *table[fleet.InstanceHealth] { return &t.health }),
+	{path: path("cluster/*/instance/*/guard"), change: GuardChanged,
+		apply: applyHost(func(r *hostRow) (**Guard, *int64) { return &r.guard, &r.guardMod }),
+		rows:  hostRows(func(r *hostRow) int64 { return r.guardMod })},
+	{path: path("cluster/*/instance/*/session"), change: SessionChanged,
+		apply: applyHost(func(r *hostRow) (**fleet.InstanceSession, *int64) { return &r.session, &r.sessionMod }),
+		rows:  hostRows(func(r *hostRow) int64 { return r.sessionMod })},
+	{path: path("cluster/*/instance/*/health"), change: InstanceHealthChanged,
+		apply: applyHost(func(r *hostRow) (**fleet.InstanceHealth, *int64) { return &r.health, &r.healthMod }),
+		rows:  hostRows(func(r *hostRow) int64 { return r.healthMod })},
 	plain("cluster/*/service/*", ServiceChanged, func(t *tables) *table[fleet.Service] { return &t.services }),
 	plain("cluster/*/service/*/state", ServiceChanged, func(t *tables) *table[fleet.ServiceState] { return &t.serviceStates }),
 	plain("cluster/*/service/*/revision/*", ServiceChanged, func(t *tables) *table[fleet.ServiceRevision] { return &t.serviceRevisions }),
@@ -65,7 +71,7 @@ var kinds = []kind{
 		apply: applyRevision(func(t *tables) *table[fleet.TaskDefinitionState] { return &t.definitionStates }),
 		rows:  rows(func(t *tables) *table[fleet.TaskDefinitionState] { return &t.definitionStates })},
 	named(plain("accesskey/*", AccessKeyChanged, func(t *tables) *table[fleet.AccessKey] { return &t.accessKeys })),
-	named(plain("host/*", HostChanged, func(t *tables) *table[fleet.Host] { return &t.hosts })),
+	named(plain("host/*", HostChanged, func(t *tables) *table[fleet.Host] { return &t.principals })),
 	named(plain("election/*", ElectionChanged, func(t *tables) *table[Election] { return &t.elections })),
 }
 
@@ -155,9 +161,9 @@ func (t *tables) take(k *kind, names [3]string, path string, data []byte, mod in
 	}
 	switch {
 	case k.change == InstanceChanged && data == nil:
-		t.instanceMods.Delete(key)
+		t.host(memberOf(key), func(r *hostRow) { r.changed = 0 })
 	case k.change == InstanceChanged, k.change == SessionChanged:
-		t.touchInstance(key, mod)
+		t.touchInstance(memberOf(key), mod)
 	}
 	return nil
 }

@@ -61,32 +61,25 @@ func (t *tables) taskView(cluster, id string) View {
 		return v
 	}
 	v.Definition, _ = t.definitions.get(revisionKey(v.Task.Family, v.Task.Revision))
-	host := cluster + "/" + v.Task.Instance
-	v.Instance, _ = t.instances.get(host)
-	v.Session, _ = t.sessions.get(host)
+	host := t.hostAt(cluster, v.Task.Instance)
+	v.Instance, v.Session = host.instance, host.session
 	return v
 }
 
 func (t *tables) instanceView(cluster, id string) View {
-	key := cluster + "/" + id
-	v := View{}
-	if v.Instance, _ = t.instances.get(key); v.Instance == nil {
-		return v
+	r := t.hostAt(cluster, id)
+	if r.instance == nil {
+		return View{}
 	}
+	v := View{Instance: r.instance, Session: r.session, Usage: r.usage, Health: r.health, InstanceRevision: r.changed}
 	v.Cluster, _ = t.clusters.get(cluster)
-	v.Session, _ = t.sessions.get(key)
-	v.Usage, _ = t.usage.Get(key)
-	v.Health, _ = t.health.get(key)
-	v.InstanceRevision, _ = t.instanceMods.Get(key)
 	return v
 }
 
 // touchInstance notes the revision of a change of an instance or of what is
 // shown of it.
-func (t *tables) touchInstance(key string, mod int64) {
-	if was, _ := t.instanceMods.Get(key); mod > was {
-		t.instanceMods.Set(key, mod)
-	}
+func (t *tables) touchInstance(key member, mod int64) {
+	t.host(key, func(r *hostRow) { r.changed = max(r.changed, mod) })
 }
 
 // touchHost notes that a task has changed what its host has left.
@@ -96,7 +89,7 @@ func (t *tables) touchHost(was, is *taskRow, mod int64) {
 	}
 	for _, r := range [...]*taskRow{was, is} {
 		if task := placed(r); task != nil && task.Instance != "" {
-			t.touchInstance(task.Cluster+"/"+task.Instance, mod)
+			t.touchInstance(member{task.Cluster, task.Instance}, mod)
 		}
 	}
 }
@@ -237,7 +230,7 @@ func (d *diary) close(mod int64) {
 				continue
 			}
 			// Hosts are touched by tasks that begin, end or bind ports.
-			if at, _ := d.now.instanceMods.Get(task.Cluster + "/" + task.Instance); at == mod {
+			if d.now.hostAt(task.Cluster, task.Instance).changed == mod {
 				d.changed = append(d.changed, instanceThing(task.Cluster, task.Instance))
 			}
 		}

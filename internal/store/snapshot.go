@@ -36,8 +36,7 @@ func (s *Snapshot) Counts(cluster string) ClusterCounts { c, _ := tab(s).counts.
 
 // Instance returns a container instance, or nil.
 func (s *Snapshot) Instance(cluster, id string) *fleet.Instance {
-	v, _ := tab(s).instances.get(cluster + "/" + id)
-	return v
+	return tab(s).hostAt(cluster, id).instance
 }
 
 // Instances yields a cluster's container instances by id, INACTIVE ones too,
@@ -57,25 +56,28 @@ func (s *Snapshot) InstancesRevision() int64 { return s.base + tab(s).instancesM
 // Session returns the record of an instance's connected agent, or nil where
 // none is.
 func (s *Snapshot) Session(cluster, id string) *fleet.InstanceSession {
-	v, _ := tab(s).sessions.get(cluster + "/" + id)
-	return v
+	return tab(s).hostAt(cluster, id).session
 }
 
 // InstanceHealth returns how an instance has last said it is, or nil.
 func (s *Snapshot) InstanceHealth(cluster, id string) *fleet.InstanceHealth {
-	v, _ := tab(s).health.get(cluster + "/" + id)
-	return v
+	return tab(s).hostAt(cluster, id).health
 }
 
-// Sessions yields every session by "cluster/instance".
+// Sessions yields every session by "cluster/instance", in no order.
 func (s *Snapshot) Sessions() iter.Seq2[string, *fleet.InstanceSession] {
-	return tab(s).sessions.below("", "")
+	return func(yield func(string, *fleet.InstanceSession) bool) {
+		for key, r := range tab(s).hosts.all() {
+			if r.session != nil && !yield(key.String(), r.session) {
+				return
+			}
+		}
+	}
 }
 
 // Usage sums what is reserved on an instance; nil is an idle one.
 func (s *Snapshot) Usage(cluster, instance string) *fleet.Usage {
-	u, _ := tab(s).usage.Get(cluster + "/" + instance)
-	return u
+	return tab(s).hostAt(cluster, instance).usage
 }
 
 // Task returns a task, or nil.
@@ -223,7 +225,7 @@ func (s *Snapshot) AccessKeys() iter.Seq[*fleet.AccessKey] {
 }
 
 // Host returns a host's principal, or nil.
-func (s *Snapshot) Host(name string) *fleet.Host { v, _ := tab(s).hosts.get(name); return v }
+func (s *Snapshot) Host(name string) *fleet.Host { v, _ := tab(s).principals.get(name); return v }
 
 // Election returns who leads under a name, or nil.
 func (s *Snapshot) Election(name string) *Election { v, _ := tab(s).elections.get(name); return v }

@@ -11,9 +11,6 @@ import (
 type tables struct {
 	clusters         table[fleet.Cluster]          // name
 	instances        table[fleet.Instance]         // cluster/id
-	guards           table[Guard]                  // cluster/instance
-	sessions         table[fleet.InstanceSession]  // cluster/instance
-	health           table[fleet.InstanceHealth]   // cluster/instance
 	tokens           table[fleet.Token]            // cluster/hash
 	waiting          table[fleet.Task]             // cluster/id: tasks that have no host yet
 	providers        table[fleet.CapacityProvider] // name
@@ -29,9 +26,10 @@ type tables struct {
 	definitions      table[fleet.TaskDefinition]   // family/revision
 	definitionStates table[fleet.TaskDefinitionState]
 	accessKeys       table[fleet.AccessKey] // id
-	hosts            table[fleet.Host]      // name
+	principals       table[fleet.Host]      // name
 	elections        table[Election]        // name
 	tasks            btree.Map[string, *taskRow]
+	hosts            hashed[*hostRow]
 
 	tasksByInstance set // cluster/instance → task id
 	tasksListed     set // cluster/desired status, alone and with what listings filter by → task id
@@ -44,9 +42,6 @@ type tables struct {
 
 	// providerTasks counts the tasks that have not stopped, those that wait too.
 	providerTasks btree.Map[string, int]           // cluster/capacity provider
-	usage         btree.Map[string, *fleet.Usage]  // cluster/instance
-	instanceMods  btree.Map[string, int64]         // cluster/instance → revision of the newest change of it, its session or its usage
-	contested     btree.Set[string]                // cluster/instance with a port or GPU that several tasks hold
 	counts        btree.Map[string, ClusterCounts] // cluster
 	serviceTasks  btree.Map[string, ServiceCounts] // cluster/service:name, and cluster/ecs-svc/deployment
 	references    btree.Map[string, int]           // revision's id → its tasks that have not stopped
@@ -108,17 +103,17 @@ func launchType(t types.LaunchType) int {
 func (t *tables) copied() *tables {
 	return &tables{
 		instancesMod: t.instancesMod,
-		clusters:     t.clusters.copied(), instances: t.instances.copied(), guards: t.guards.copied(),
-		sessions: t.sessions.copied(), health: t.health.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
+		clusters:     t.clusters.copied(), instances: t.instances.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
 		services: t.services.copied(), serviceStates: t.serviceStates.copied(), serviceRevisions: t.serviceRevisions.copied(),
 		serviceEvents: t.serviceEvents.copied(), deployments: t.deployments.copied(), deploymentStates: t.deploymentStates.copied(),
 		deploymentStops: t.deploymentStops.copied(), serviceTasks: *t.serviceTasks.Copy(), tasksFailed: t.tasksFailed.copied(), tasksEnding: t.tasksEnding.copied(),
 		waiting: t.waiting.copied(), providers: t.providers.copied(), settings: t.settings.copied(),
 		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
-		accessKeys: t.accessKeys.copied(), hosts: t.hosts.copied(), elections: t.elections.copied(),
+		accessKeys: t.accessKeys.copied(), principals: t.principals.copied(), elections: t.elections.copied(),
 		tasks:           *t.tasks.Copy(),
+		hosts:           t.hosts.copied(),
 		tasksByInstance: t.tasksByInstance.copied(), tasksListed: t.tasksListed.copied(),
-		providerTasks: *t.providerTasks.Copy(), usage: *t.usage.Copy(), instanceMods: *t.instanceMods.Copy(), contested: *t.contested.Copy(), counts: *t.counts.Copy(),
+		providerTasks: *t.providerTasks.Copy(), counts: *t.counts.Copy(),
 		definitionsByStatus: t.definitionsByStatus.copied(), familiesByStatus: t.familiesByStatus.copied(), references: *t.references.Copy(),
 	}
 }
