@@ -194,6 +194,7 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 		Reserved: engine.Resources{TCP: host.ReservedTCP, UDP: host.ReservedUDP},
 		PortLow:  o.low, PortHigh: o.high, PullBehavior: o.pull, StopTimeout: o.stop, CleanupWait: o.clean, Parallel: cfg.Parallel,
 		OnReport: func(arn string) { sess.Report(arn) }, OnHealth: func(arn string) { sess.Health(arn) },
+		OnEngine: func() { sess.HostHealth() }, EngineAway: cfg.EngineAway,
 	}
 	if info.Engine == "docker" {
 		ec.ProbePort = engine.ProbePort

@@ -103,6 +103,7 @@ type Config struct {
 	// CPU and Memory (units, MiB) stand in for the engine's own; for simulated hosts.
 	CPU, Memory  int64
 	MetricsEvery time.Duration // 20 s
+	EngineAway   time.Duration // until the container engine's absence is told; 15 s
 	Parallel     int           // creations and starts at once; 0: the default
 
 	// Transport carries the calls and upgrades; nil: one of the agent's own. The

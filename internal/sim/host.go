@@ -38,6 +38,7 @@ type HostConfig struct {
 	NoSocket     bool
 	Transport    http.RoundTripper // nil: one of the agent's own
 	MetricsEvery time.Duration
+	EngineAway   time.Duration
 	OnConnection func(up bool)
 }
 
@@ -90,7 +91,7 @@ func (h *Host) Start() {
 		Runtime: h.cfg.Machine, Log: h.cfg.Log.With("host", h.cfg.Name), Version: "sim",
 		Getenv:    h.cfg.Getenv,
 		NoJournal: !h.cfg.Journal, MachineID: h.cfg.Name, Parallel: 16,
-		NoSocket: h.cfg.NoSocket, Transport: h.cfg.Transport, MetricsEvery: h.cfg.MetricsEvery, OnConnection: h.cfg.OnConnection,
+		NoSocket: h.cfg.NoSocket, Transport: h.cfg.Transport, MetricsEvery: h.cfg.MetricsEvery, EngineAway: h.cfg.EngineAway, OnConnection: h.cfg.OnConnection,
 	}}
 	go func() { h.done <- a.Run(ctx) }()
 }

@@ -48,6 +48,7 @@ type size struct {
 	gates          bool // before each host
 	faults         Faults
 	telemetry      time.Duration // between two reports of it; 0: the agent's own
+	away           time.Duration // until a container engine's absence is told
 }
 
 // newWorld starts all of it and waits until every agent is connected. Of two
@@ -117,7 +118,7 @@ func (w *world) hostIn(cluster string, i int, n size, log *slog.Logger) *Host {
 	cfg := HostConfig{
 		Name: name, Dir: dir, Servers: URLs(i, w.servers...), Installation: w.servers[0].Installation(),
 		Credentials: key, Cluster: cluster, Machine: NewMachine(n.cpus, n.memory, f), Journal: n.journal, Log: log,
-		MetricsEvery: n.telemetry,
+		MetricsEvery: n.telemetry, EngineAway: n.away,
 	}
 	if n.gates {
 		base := http.DefaultTransport.(*http.Transport).Clone()
@@ -174,6 +175,7 @@ func (w *world) instances(server int) []types.ContainerInstance {
 		}
 		d, err := w.ecs(server).DescribeContainerInstances(w.t.Context(), &ecs.DescribeContainerInstancesInput{
 			Cluster: aws.String(cluster), ContainerInstances: page.ContainerInstanceArns,
+			Include: []types.ContainerInstanceField{types.ContainerInstanceFieldContainerInstanceHealth},
 		})
 		if err != nil {
 			w.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/engine"
@@ -70,6 +71,42 @@ func TestTheWaitForAnEngineEnds(t *testing.T) {
 		}
 		if n := len(r.fake.Starts()); n != 0 {
 			t.Errorf("%d containers started", n)
+		}
+	})
+}
+
+// TestAnAbsenceIsToldOnce, and the engine's return, unless it was short.
+func TestAnAbsenceIsToldOnce(t *testing.T) {
+	var told []time.Time
+	inBubble(t, engine.Config{OnEngine: func() { told = append(told, time.Now()) }}, fake.Config{}, func(r *rig) {
+		absent := func(d time.Duration) (began time.Time) {
+			began = time.Now()
+			back := began.Add(d)
+			r.fake.Set(func(c *fake.Config) {
+				c.Fail = func(string, string) error {
+					if time.Now().Before(back) {
+						return &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("gone")}
+					}
+					return nil
+				}
+			})
+			r.fake.CutEvents()
+			time.Sleep(d + time.Minute)
+			synctest.Wait()
+			return began
+		}
+		absent(10 * time.Second)
+		if len(told) != 0 {
+			t.Errorf("a short absence was told: %v", told)
+		}
+		began := absent(10 * time.Minute)
+		if len(told) != 2 {
+			t.Fatalf("told %d times, not when it was away and when it was back: %v", len(told), told)
+		}
+		for i, at := range []time.Duration{15 * time.Second, 10 * time.Minute} {
+			if d := told[i].Sub(began) - at; d < 0 || d > 10*time.Second {
+				t.Errorf("told %s after %s", d, at)
+			}
 		}
 	})
 }

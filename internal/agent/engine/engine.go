@@ -47,6 +47,12 @@ type Config struct {
 	// OnHealth is called when the health of a running task's container is another,
 	// or was known before the task ran. It must not block.
 	OnHealth func(taskArn string)
+	// OnEngine is called when the container engine has been away for EngineAway,
+	// and when it is back. It must not block.
+	OnEngine func()
+	// EngineAway is 15 s: what is placed here while the engine is restarted or
+	// upgraded waits for it.
+	EngineAway time.Duration
 }
 
 // Cgroups holds tasks' own limits, as cgroup.Root and cgroup.Slices do.
@@ -106,6 +112,7 @@ func New(cfg Config) *Engine {
 	}
 	def(&cfg.PullTimeout, 2*time.Hour)
 	def(&cfg.LocalPullTimeout, 2*time.Second)
+	def(&cfg.EngineAway, 15*time.Second)
 	def(&cfg.CreateTimeout, 4*time.Minute)
 	def(&cfg.StartTimeout, 3*time.Minute)
 	def(&cfg.StopTimeout, 30*time.Second)
@@ -118,6 +125,9 @@ func New(cfg Config) *Engine {
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.OnEngine == nil {
+		cfg.OnEngine = func() {}
 	}
 	if cfg.OnReport == nil {
 		cfg.OnReport = func(string) {}

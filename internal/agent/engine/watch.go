@@ -98,16 +98,22 @@ func (f *feed) see(ev runtime.Event) {
 // gap all that runs is looked at, for what the gap hid.
 func (e *Engine) follow() {
 	labels := map[string]string{LabelInstallation: e.cfg.InstallationID}
-	first := true
+	var lost time.Time // the stream, since when; zero while it is up
+	told := false      // that it is lost
 	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 		began := time.Now()
 		err := e.cfg.Runtime.Events(e.ctx, labels, func() {
 			e.feed.subscribed()
-			if !first {
-				e.spawn(e.resync)
+			if lost.IsZero() {
+				return
+			}
+			e.log.Info("engine's events are back", "after", time.Since(lost).Round(time.Millisecond))
+			e.spawn(e.resync)
+			if lost = (time.Time{}); told {
+				told = false
+				e.cfg.OnEngine()
 			}
 		}, e.observe)
-		first = false
 		e.feed.broke()
 		if e.closing() {
 			return
@@ -115,7 +121,15 @@ func (e *Engine) follow() {
 		if time.Since(began) > time.Minute {
 			delay = 50 * time.Millisecond
 		}
-		e.log.Warn("engine's events lost, subscribing again", "err", err)
+		switch now := time.Now(); {
+		case lost.IsZero():
+			lost = now
+			e.log.Warn("engine's events lost, subscribing again", "err", err)
+		case !told && now.Sub(lost) >= e.cfg.EngineAway:
+			told = true
+			e.log.Error("container engine does not answer", "since", lost, "err", err)
+			e.cfg.OnEngine()
+		}
 		if pace.Sleep(e.ctx, pace.Nearly(delay)) != nil {
 			return
 		}

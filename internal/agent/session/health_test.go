@@ -15,7 +15,7 @@ func TestHealthNews(t *testing.T) {
 			n     healthNews
 			begun = time.Now()
 			told  []time.Duration
-			last  map[string]struct{}
+			last  news
 			mu    sync.Mutex // of both
 		)
 		n.add("before there is a connection")
@@ -38,7 +38,7 @@ func TestHealthNews(t *testing.T) {
 		n.add("b")
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if _, ok := last["b"]; !ok {
+		if _, ok := last.tasks["b"]; !ok {
 			t.Error("the last change was not told")
 		}
 		if len(told) < 10 || len(told) > 12 || told[0] != gather {

@@ -175,7 +175,8 @@ func nextBeat(due, now time.Time, every time.Duration) time.Time {
 	return due
 }
 
-// news tells how the containers are that have become healthy or unhealthy.
+// news tells how the containers are that have become healthy or unhealthy, and
+// the host where that has changed.
 func (p *pulse) news() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -183,12 +184,18 @@ func (p *pulse) news() {
 		return
 	}
 	var tasks []engine.TaskView
-	for arn := range p.t.s.health.take() {
+	changed, now := p.t.s.health.take(), tcs.Time{Time: p.t.s.api.now()}
+	for arn := range changed.tasks {
 		if v, ok := p.t.s.cfg.Engine.Task(arn); ok && v.Status == acs.StatusRunning {
 			tasks = append(tasks, v)
 		}
 	}
-	p.sendAll(health(p.id, tasks, tcs.Time{Time: p.t.s.api.now()}))
+	messages := health(p.id, tasks, now)
+	if changed.host {
+		p.t.s.beat.Store(false)
+		messages = append(messages, p.t.instanceStatus(p.ctx, p.id, now))
+	}
+	p.sendAll(messages)
 }
 
 // sendAll sends messages, and ends a connection that takes no more.
