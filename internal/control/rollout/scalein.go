@@ -15,7 +15,6 @@ func (s *step) scaleIn() {
 	if n <= 0 {
 		return
 	}
-	reason := reasonScaling(s.primary.ID)
 	if s.rebalances() {
 		// a new task in its better place stays, and the surplus one elsewhere until
 		// that is healthy
@@ -25,7 +24,7 @@ func (s *step) scaleIn() {
 				if s.marks[i].class() == healthy && (s.ownHealthy <= s.desired || s.healthy <= s.lowest) {
 					break
 				}
-				s.stop(int(i), reason)
+				s.drop(int(i))
 			}
 		}
 		return
@@ -35,11 +34,25 @@ func (s *step) scaleIn() {
 			if class == healthy && s.healthy <= s.lowest {
 				return // the surplus is protected, and not healthy yet
 			}
-			s.stop(int(i), reason)
+			s.drop(int(i))
 			n--
 		}
 	}
 }
+
+// drop stops a task that is beyond the desired count.
+func (s *step) drop(i int) {
+	s.stop(i, reasonScaling(s.primary.ID))
+	s.scaling = s.scaling || s.owner[i] == 0 && reachable(&s.in.Tasks[i])
+}
+
+// scaledIn says whether a task of PRIMARY's was beyond the desired count and has
+// not ended yet. One on a host that is away may not for long.
+func (s *step) scaledIn(t *Task) bool {
+	return t.Stop && !t.ended() && reachable(t) && t.StopReason == reasonScaling(s.primary.ID)
+}
+
+func reachable(t *Task) bool { return t.Host == HostOK || t.Host == HostDraining }
 
 // candidate is a task that may go, as small as it sorts fast.
 type candidate struct {

@@ -69,6 +69,8 @@ type step struct {
 	heldUntil      time.Time
 	stalled        bool // DAEMON: hosts are without what they should have
 
+	scaling bool // PRIMARY's tasks end that were beyond the desired count
+
 	leans bool // the keeper's pending tasks are in standing
 
 	stopped []string // ids of tasks, for the events
@@ -152,6 +154,10 @@ func (s *step) settle() {
 		s.state.Rollout = types.DeploymentRolloutStateCompleted
 		s.state.Reason = reasonCompleted(s.primary.ID)
 		s.event(completed(s.svc.Name, s.primary.ID))
+	}
+	if s.scaling {
+		s.state.SteadySince = time.Time{} // it reaches its steady state once they have ended
+		return
 	}
 	if s.state.SteadySince.IsZero() {
 		s.state.SteadySince = s.in.Now

@@ -78,6 +78,7 @@ func (s *step) tally() {
 		}
 		if last == 0 {
 			m |= s.weigh(t, m)
+			s.scaling = s.scaling || s.scaledIn(t)
 		}
 		s.marks[i] = m
 		s.count(i, 1)
