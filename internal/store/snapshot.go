@@ -183,6 +183,15 @@ func (s *Snapshot) Token(cluster, hash string) *fleet.Token {
 	return v
 }
 
+// TokenWritten is the revision at which that was written, 0 for none.
+func (s *Snapshot) TokenWritten(cluster, hash string) int64 {
+	v, mod := tab(s).tokens.get(cluster + "/" + hash)
+	if v == nil {
+		return 0
+	}
+	return s.base + mod
+}
+
 // Tokens yields a cluster's tokens by hash.
 func (s *Snapshot) Tokens(cluster string) iter.Seq2[string, *fleet.Token] {
 	return func(yield func(string, *fleet.Token) bool) {

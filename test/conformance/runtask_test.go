@@ -312,6 +312,31 @@ var runCases = []Case{
 			c.Errorf("resourceIds %v", conflict.ResourceIds)
 		}
 	}},
+	// A token belongs to tasks: the conflict names "the existing task ARNs which are
+	// already associated with the clientToken" (model: ConflictException.resourceIds),
+	// and it is kept no longer than these and an hour.
+	{Name: "A clientToken whose call placed nothing may be tried again", Cite: idempotency, Needs: Fleet, Run: func(c *C) {
+		cluster, _ := c.Fleet(Spec{})
+		def := c.Sleeper()
+		in := &ecs.RunTaskInput{Cluster: &cluster, TaskDefinition: &def, ClientToken: aws.String(c.Unique("token"))}
+		constrained("attribute:later exists")(in)
+		for range 2 {
+			out, err := c.ECS.RunTask(c.Ctx(), in)
+			c.OK(err)
+			if len(out.Tasks) != 0 || len(out.Failures) == 0 {
+				c.Errorf("%+v", out)
+			}
+		}
+		_, err := c.putAttributes(cluster, of(c.instancesIn(cluster)[0], "later"))
+		c.OK(err)
+		out, err := c.ECS.RunTask(c.Ctx(), in)
+		c.OK(err)
+		if len(out.Tasks) != 1 {
+			c.Errorf("%+v", out)
+			return
+		}
+		c.StopAtEnd(cluster, *out.Tasks[0].TaskArn)
+	}},
 	{Name: "What has no room comes back as a failure", Cite: failureList, Needs: Hosts, Run: func(c *C) {
 		cluster := c.Room()
 		def := c.Sleeper(func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Memory = aws.Int32(4 << 20) })

@@ -31,13 +31,20 @@ func DeregisterTx(s *Service, tx *store.Tx, cluster, id string) error {
 	return s.deregister(tx, cluster, id)
 }
 
-// RunTx places as the placer does.
+// RunTx places as the placer does what a call asks for that begins now.
 func RunTx(s *Service, tx *store.Tx, in *sdk.RunTaskInput) (placed int, err error) {
+	return RunSinceTx(s, tx, in, tx.Snapshot().Revision())
+}
+
+// RunSinceTx places as the placer does what a call asks for that began when the
+// state had a revision.
+func RunSinceTx(s *Service, tx *store.Tx, in *sdk.RunTaskInput, since int64) (placed int, err error) {
 	l, err := runLaunch(in)
 	if err != nil {
 		return 0, err
 	}
 	o := &order{launch: l}
+	l.since = since
 	err = newRound(s.placer, tx).serve(o)
 	return len(o.tasks), err
 }

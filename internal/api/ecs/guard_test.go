@@ -247,3 +247,40 @@ func TestTokenAndFailures(t *testing.T) {
 		t.Errorf("not placed on a host that has come: %+v", out)
 	}
 }
+
+// A call that comes from a server that has slept is not carried out any more once
+// another one with its token was answered that nothing was placed: its caller may
+// have given up. Without the record of the empty outcome it places two tasks (seen).
+func TestTokenOfASleeper(t *testing.T) {
+	a := apitest.Start(t)
+	ctx, c := t.Context(), a.Client
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	a.Register("h1", "c")
+	in := &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep"), Count: aws.Int32(2), ClientToken: aws.String("token-1")}
+	s := ecsapi.New(ecsapi.Config{Store: a.Store})
+	began := a.Store.Snapshot().Revision()
+	placed := -1
+	err := between(t, a.Store, func(tx *store.Tx) (err error) {
+		placed, err = ecsapi.RunSinceTx(s, tx, in, began)
+		return err
+	}, func() {
+		if placed != 2 {
+			t.Fatalf("%d placed at first", placed)
+		}
+		must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep"), Count: aws.Int32(2)}))
+		if out := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, in)); len(out.Tasks) != 0 || len(out.Failures) != 2 {
+			t.Fatalf("the repetition: %+v", out)
+		}
+		a.Register("h2", "c")
+	})
+	if err != nil || placed != 0 {
+		t.Errorf("%d placed by a call whose repetition was told that there was no room; %v", placed, err)
+	}
+	if n := a.Store.Snapshot().Counts("c"); n.Pending != 2 {
+		t.Errorf("%d tasks are there", n.Pending)
+	}
+	if out := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, in)); len(out.Tasks) != 2 {
+		t.Errorf("a later call: %+v", out)
+	}
+}

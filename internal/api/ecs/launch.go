@@ -46,6 +46,7 @@ type launch struct {
 	caller  string // ARN
 	token   string // hash of the clientToken; empty: none
 	request string // hash of the parameters
+	since   int64  // a revision that there was when the call began
 }
 
 func runLaunch(in *sdk.RunTaskInput) (*launch, error) {

@@ -144,6 +144,7 @@ func split(all []*order, most int) (batch, left []*order) {
 
 // place hands a launch to the placer and waits for its outcome.
 func (s *Service) place(ctx context.Context, l *launch) (*order, error) {
+	l.since = s.store.Snapshot().Revision()
 	return s.ordered(ctx, &order{launch: l})
 }
 

@@ -81,7 +81,7 @@ func (r *round) serve(o *order) error {
 			return err
 		}
 	}
-	if o.token != "" && len(o.tasks) > 0 {
+	if o.token != "" {
 		return store.Put(r.tx, store.TokenKey(c.Name, o.token), &fleet.Token{
 			Operation: "RunTask", Request: o.request, Tasks: o.tasks, Failures: o.failures, CreatedAt: r.now,
 		})
@@ -117,10 +117,13 @@ func (r *round) write(o *order, id string, p *placed) error {
 	return store.Put(r.tx, k, t)
 }
 
-// repeated answers an order whose token was used before.
+// repeated answers an order whose token was used before. A token belongs to the
+// tasks that it has brought about. Where there are none another call may try
+// again, but not one that had begun when its caller was told that nothing was
+// placed: it may have come from a server that slept meanwhile.
 func (r *round) repeated(o *order) (bool, error) {
 	t := store.Get(r.tx, store.TokenKey(o.cluster, o.token))
-	if t == nil {
+	if t == nil || len(t.Tasks) == 0 && r.snap.TokenWritten(o.cluster, o.token) <= o.since {
 		return false, nil
 	}
 	if t.Request != o.request {

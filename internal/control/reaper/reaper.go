@@ -32,6 +32,10 @@ type Limits struct {
 // Defaults are the limits unless set.
 var Defaults = Limits{StoppedAge: 24 * time.Hour, Stopped: 20_000, TokenAge: 24 * time.Hour, DeletedAge: 24 * time.Hour}
 
+// emptyTokenAge is how long a token is kept that has brought about nothing: it only
+// keeps calls from being carried out that had begun before.
+const emptyTokenAge = time.Hour
+
 func (l Limits) orDefaults() Limits {
 	return Limits{
 		StoppedAge: cmp.Or(l.StoppedAge, Defaults.StoppedAge),
@@ -72,7 +76,11 @@ func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 	d := Due{Clusters: l.clusters(snap, now), Providers: l.providers(snap, now)}
 	for cluster := range snap.Clusters("") {
 		for hash, t := range snap.Tokens(cluster) {
-			if now.Sub(t.CreatedAt) > l.TokenAge {
+			age := l.TokenAge
+			if len(t.Tasks) == 0 {
+				age = min(age, emptyTokenAge)
+			}
+			if now.Sub(t.CreatedAt) > age {
 				d.Tokens = append(d.Tokens, Token{cluster, hash})
 			}
 		}

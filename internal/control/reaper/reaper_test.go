@@ -51,8 +51,9 @@ func TestReaper(t *testing.T) {
 			store.Create(tx, store.TaskKey("c", "running"), &fleet.Task{Cluster: "c", ID: "running", CreatedAt: now.Add(-99 * time.Hour)}),
 			store.Create(tx, store.TaskReportKey("c", "running"), &fleet.TaskReport{Status: fleet.TaskRunning}),
 			store.Create(tx, store.TaskKey("c", "pending"), &fleet.Task{Cluster: "c", ID: "pending", CreatedAt: now.Add(-99 * time.Hour)}),
-			store.Create(tx, store.TokenKey("c", "old"), &fleet.Token{CreatedAt: now.Add(-25 * time.Hour)}),
-			store.Create(tx, store.TokenKey("c", "new"), &fleet.Token{CreatedAt: now.Add(-23 * time.Hour)}))
+			store.Create(tx, store.TokenKey("c", "old"), &fleet.Token{Tasks: []string{"old0"}, CreatedAt: now.Add(-25 * time.Hour)}),
+			store.Create(tx, store.TokenKey("c", "empty"), &fleet.Token{CreatedAt: now.Add(-2 * time.Hour)}),
+			store.Create(tx, store.TokenKey("c", "new"), &fleet.Token{Tasks: []string{"running"}, CreatedAt: now.Add(-23 * time.Hour)}))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func TestReaper(t *testing.T) {
 	done := make(chan error, 1)
 	snap, feed := s.Follow()
 	go func() { done <- r.Run(run) }()
-	for snap.Counts("c").Stopped > 11 || snap.Counts("d").Stopped > 0 || snap.Token("c", "old") != nil {
+	for snap.Counts("c").Stopped > 11 || snap.Counts("d").Stopped > 0 || snap.Token("c", "old") != nil || snap.Token("c", "empty") != nil {
 		a, err := feed.Next(ctx)
 		if err != nil {
 			t.Fatal(err)
