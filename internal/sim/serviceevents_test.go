@@ -39,12 +39,16 @@ func TestServiceEventsTexts(t *testing.T) {
 	})
 	w.steady("s")
 	w.update("s", desired(1))
-	s := w.until("s", "one has gone", func(s *types.Service) bool { return steady(s) && told(s, "has stopped") })
+	s := w.until("s", "one has gone, and its state is steady again", func(s *types.Service) bool {
+		all := messages(s)
+		return told(s, "has stopped") && strings.HasSuffix(all[len(all)-1], "has reached a steady state.")
+	})
 	want := []string{
 		"(service s) has started 2 tasks: (task ID) (task ID).",
 		"(service s) (deployment ecs-svc/ID) deployment completed.",
 		"(service s) has reached a steady state.",
 		"(service s) has stopped 1 running tasks: (task ID).",
+		"(service s) has reached a steady state.",
 	}
 	if got := messages(&s); !slices.Equal(got, want) {
 		t.Errorf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
