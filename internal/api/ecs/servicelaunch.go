@@ -264,8 +264,6 @@ func unplaceable(f *fleet.PlacementFailure) string {
 		lacks = "has insufficient GPU resource available"
 	case placement.Attribute:
 		lacks = "is missing an attribute required by your task"
-	case placement.Agent:
-		lacks = "has its agent disconnected"
 	case placement.Inactive:
 		lacks = "is not ACTIVE"
 	default:
