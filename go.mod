@@ -15,6 +15,7 @@ require (
 	github.com/containerd/errdefs v1.0.0
 	github.com/distribution/reference v0.6.0
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3
+	github.com/godbus/dbus/v5 v5.2.2
 	github.com/google/go-cmp v0.7.0
 	github.com/google/uuid v1.6.0
 	github.com/moby/moby/api v1.56.1
@@ -33,8 +34,6 @@ require (
 	google.golang.org/grpc v1.83.2
 	pgregory.net/rapid v1.3.0
 )
-
-require github.com/godbus/dbus/v5 v5.2.2
 
 require (
 	github.com/Microsoft/go-winio v0.6.2 // indirect
