@@ -334,8 +334,9 @@ func (s *Store) opsHead() []*pb.RequestOp {
 	return []*pb.RequestOp{opGet(s.root+headKey, false), opGet(s.formatKey, true)}
 }
 
-// check reads the head's revision out of the answer to opsHead. It ends the store where that is another's or where
-// etcd has gone back behind what was seen before the question.
+// check reads the head's revision out of the answer to opsHead. It ends the store
+// where the record is another's or where etcd has gone back behind what was seen
+// before the question.
 func (s *Store) check(seen int64, r *pb.TxnResponse) (head int64, err error) {
 	if kvs := r.Responses[1].GetResponseRange().Kvs; len(kvs) != 1 || kvs[0].ModRevision != s.formatMod {
 		err = ErrReplaced
