@@ -34,7 +34,7 @@ func (a *agentCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err := l.Make(); err != nil {
 		return hint.With(err, "use a folder that you may write, by --data-dir")
 	}
-	claim, err := local.TakeClaim(l.PID("agent"))
+	claim, err := local.TakeClaim(ctx, l.PID("agent"))
 	if errors.Is(err, local.ErrRunning) {
 		p, _, _ := local.Running(l.PID("agent"))
 		return hint.With(fmt.Errorf("an agent runs on %s already (process %d)", l.Data, p.PID), "stop it by `ashore down`, or use another folder by --data-dir")

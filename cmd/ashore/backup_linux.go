@@ -54,7 +54,7 @@ func (r *restoreCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err := l.Make(); err != nil {
 		return err
 	}
-	claim, err := local.TakeClaim(l.PID("server"))
+	claim, err := local.TakeClaim(ctx, l.PID("server"))
 	if errors.Is(err, local.ErrRunning) {
 		return hint.With(fmt.Errorf("a server runs on %s", l.Data), "restore into another folder, by --data-dir")
 	}

@@ -40,7 +40,7 @@ func (d *downCommand) Run(ctx context.Context, t *terminal) error {
 		t.printf("nothing runs: there is no installation in %s\n", l.Data)
 		return nil
 	}
-	lock, err := takeUpLock(l)
+	lock, err := takeUpLock(ctx, l)
 	if err != nil {
 		return err
 	}

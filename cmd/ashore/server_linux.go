@@ -40,7 +40,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err := l.Make(); err != nil {
 		return hint.With(err, "use a folder that you may write, by --data-dir")
 	}
-	claim, err := local.TakeClaim(l.PID("server"))
+	claim, err := local.TakeClaim(ctx, l.PID("server"))
 	if errors.Is(err, local.ErrRunning) {
 		p, _, _ := local.Running(l.PID("server"))
 		return hint.With(fmt.Errorf("a server runs on %s already (process %d)", l.Data, p.PID), "stop it by `ashore down`, or use another folder by --data-dir")

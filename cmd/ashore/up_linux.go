@@ -55,7 +55,7 @@ func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err := l.Make(); err != nil {
 		return hint.With(err, "use a folder that you may write, by --data-dir")
 	}
-	lock, err := takeUpLock(l)
+	lock, err := takeUpLock(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -78,8 +78,8 @@ func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 	return errors.Join(err, r.undo())
 }
 
-func takeUpLock(l local.Layout) (*local.Claim, error) {
-	lock, err := local.TakeClaim(l.UpLock())
+func takeUpLock(ctx context.Context, l local.Layout) (*local.Claim, error) {
+	lock, err := local.TakeClaim(ctx, l.UpLock())
 	if errors.Is(err, local.ErrRunning) {
 		p, _, _ := local.Running(l.UpLock())
 		return nil, hint.With(fmt.Errorf("another `ashore up` or `ashore down` is at work on %s (process %d)", l.Data, p.PID), "wait for it, and try again")

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -36,7 +37,7 @@ func child(how, pidFile string) int {
 		fmt.Println("panic: oh no")
 		return 2
 	}
-	c, err := TakeClaim(pidFile)
+	c, err := TakeClaim(ctx, pidFile)
 	if err == nil && how != "be-slow" {
 		err = c.Say(Process{Ready: true, Endpoint: "http://here", Version: "v1"})
 	}
@@ -110,16 +111,48 @@ func TestSecretsAreTheOwnersUnderAnyUmask(t *testing.T) {
 	}
 }
 
+// Looking whether a process runs takes the file for a moment, and keeps no other
+// from starting.
+func TestAClaimBesideGlances(t *testing.T) {
+	l := testLayout(t)
+	ctx, stop := context.WithCancel(t.Context())
+	var lookers sync.WaitGroup
+	for range 4 {
+		lookers.Go(func() {
+			for ctx.Err() == nil {
+				if _, _, err := Running(l.PID("server")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 300 {
+		c, err := TakeClaim(t.Context(), l.PID("server"))
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if _, err := TakeClaim(t.Context(), l.PID("server")); !errors.Is(err, ErrRunning) {
+			t.Error("claimed twice:", err)
+		}
+		if err := c.Release(); err != nil {
+			t.Error(err)
+		}
+	}
+	stop()
+	lookers.Wait()
+}
+
 func TestAClaimIsOneProcess(t *testing.T) {
 	l := testLayout(t)
 	if _, running, err := Running(l.PID("server")); running || err != nil {
 		t.Fatal("runs before it was started", err)
 	}
-	c, err := TakeClaim(l.PID("server"))
+	c, err := TakeClaim(t.Context(), l.PID("server"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := TakeClaim(l.PID("server")); !errors.Is(err, ErrRunning) {
+	if _, err := TakeClaim(t.Context(), l.PID("server")); !errors.Is(err, ErrRunning) {
 		t.Error("claimed twice:", err)
 	}
 	if err := c.Say(Process{Ready: true}); err != nil {

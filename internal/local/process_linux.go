@@ -31,7 +31,7 @@ var ErrRunning = errors.New("already running")
 type Claim struct{ f *os.File }
 
 // TakeClaim holds the pid file for this process.
-func TakeClaim(path string) (*Claim, error) {
+func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
@@ -39,17 +39,43 @@ func TakeClaim(path string) (*Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w", path, ErrRunning)
-		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+	if err := alone(ctx, f); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	if err := f.Truncate(0); err != nil { // what a killed process said
 		return nil, errors.Join(err, f.Close())
 	}
 	return &Claim{f: f}, nil
+}
+
+// glances is how long alone lets others look at the file, each of which takes
+// microseconds.
+const glances = 10 * time.Second
+
+// alone locks a file that nobody else holds. Whoever looks whether it is held
+// shares it for a moment: only one that can't be shared either is held.
+func alone(ctx context.Context, f *os.File) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, glances, errors.New("is being looked at all the time"))
+	defer cancel()
+	fd := int(f.Fd())
+	for {
+		err := syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil || !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		switch err := syscall.Flock(fd, syscall.LOCK_SH|syscall.LOCK_NB); {
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return ErrRunning
+		case err != nil:
+			return err
+		}
+		if err := syscall.Flock(fd, syscall.LOCK_UN); err != nil {
+			return err
+		}
+		if pace.Sleep(ctx, pace.About(time.Millisecond)) != nil {
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // Say writes the process's state into its file.
