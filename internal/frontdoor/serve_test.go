@@ -12,6 +12,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/ashore/ashore/internal/aws/sigv4"
+	"github.com/ashore/ashore/internal/client"
 )
 
 // A socket is a mounted handler that echoes, and whose owner closes it.
@@ -84,7 +85,7 @@ func TestMountAndShutdown(t *testing.T) {
 			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}, nil
 			}),
-			HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+			HTTPClient: client.Whole{Client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}},
 		}).ListTasks(t.Context(), &ecs.ListTasksInput{})
 		if err == nil && out.TaskArns[0] != "finished" {
 			err = errors.New(out.TaskArns[0])

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ashore/ashore/internal/aws/sigv4"
+	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/identity"
 )
 
@@ -160,7 +161,7 @@ func open(t *testing.T, change ...func(*Config, *door)) *door {
 
 func (d *door) client(options ...func(*ecs.Options)) *ecs.Client {
 	return ecs.New(ecs.Options{
-		BaseEndpoint: &d.URL, Region: "us-east-1", HTTPClient: d.Client(), Retryer: aws.NopRetryer{},
+		BaseEndpoint: &d.URL, Region: "us-east-1", HTTPClient: client.Whole{Client: d.Client()}, Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider(key, secret, ""),
 	}, options...)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"go.uber.org/goleak"
 
+	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 )
@@ -70,7 +71,7 @@ func start(t *testing.T, cfg Config) (s *Server, api *ecs.Client, stop func()) {
 	}
 	t.Cleanup(stop)
 	return s, ecs.New(ecs.Options{
-		Region: s.Installation().Region, BaseEndpoint: aws.String("http://" + l.Addr().String()), HTTPClient: h,
+		Region: s.Installation().Region, BaseEndpoint: aws.String("http://" + l.Addr().String()), HTTPClient: client.Whole{Client: h},
 		Credentials: credentials.NewStaticCredentialsProvider(s.Admin().AccessKeyID, s.Admin().SecretAccessKey, ""),
 	}), stop
 }

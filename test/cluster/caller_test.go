@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/smithy-go"
+
+	"github.com/ashore/ashore/internal/client"
 )
 
 // attempt is how long a caller waits for one answer. Nobody is patient for ever;
@@ -47,7 +49,7 @@ func newCaller(w *world) (*caller, error) {
 		d := net.Dialer{Timeout: 3 * time.Second, LocalAddr: &net.TCPAddr{IP: addr.AsSlice()}}
 		c.apis = append(c.apis, ecs.New(ecs.Options{
 			Region: w.admin.Region, BaseEndpoint: aws.String(w.url(i)), Retryer: aws.NopRetryer{},
-			HTTPClient:  &http.Client{Timeout: attempt, Transport: &http.Transport{DialContext: d.DialContext}},
+			HTTPClient:  client.Whole{Client: &http.Client{Timeout: attempt, Transport: &http.Transport{DialContext: d.DialContext}}},
 			Credentials: credentials.NewStaticCredentialsProvider(w.admin.AccessKeyID, w.admin.SecretAccessKey, ""),
 		}))
 	}

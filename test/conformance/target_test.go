@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -60,7 +61,7 @@ func abroad() *target {
 		at.has = Hosts
 	}
 	at.client = ecs.New(ecs.Options{
-		Region: *region, BaseEndpoint: endpoint,
+		Region: *region, BaseEndpoint: endpoint, HTTPClient: client.Whole{Client: http.DefaultClient},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{
 				AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/ashore/ashore/internal/api/ashore"
 	ecsapi "github.com/ashore/ashore/internal/api/ecs"
+	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -39,6 +41,7 @@ type API struct {
 	URL    string
 	Log    *slog.Logger
 	etcd   *store.Embedded
+	http   *http.Client
 }
 
 // Option is a way in which an API of a test differs from a real one.
@@ -127,13 +130,13 @@ func (a *API) serve(ctx context.Context, cancel func(), still bool) {
 			t.Error(err)
 		}
 	})
-	a.URL = web.URL
+	a.URL, a.http = web.URL, web.Client()
 }
 
 // As returns a client that signs with c.
 func (a *API) As(c identity.Credentials) *ecs.Client {
 	return ecs.New(ecs.Options{
-		Region: Site.Region, BaseEndpoint: aws.String(a.URL), RetryMaxAttempts: 1,
+		Region: Site.Region, BaseEndpoint: aws.String(a.URL), RetryMaxAttempts: 1, HTTPClient: client.Whole{Client: a.http},
 		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, ""),
 	})
 }
