@@ -18,7 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
 
 	"github.com/ashore/ashore/internal/local"
 )
@@ -34,7 +35,15 @@ func (i *installation) containers() []string {
 	}
 	var names []string
 	for _, c := range all {
-		if c.State == container.StateRunning {
+		// A list shows one that has just ended as running for a while.
+		is, err := i.Docker.ContainerInspect(i.Context(), c.ID, client.ContainerInspectOptions{})
+		if errdefs.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			i.Fatal(err)
+		}
+		if is.Container.State.Running {
 			names = append(names, c.Names[0])
 		}
 	}
