@@ -101,7 +101,7 @@ func TestAcknowledgementsTravelWithReports(t *testing.T) {
 		p.acknowledge("c", "i", "4")
 		time.Sleep(ackDelay/2 - 1)
 		p.said(t)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		p.said(t, "2s: 3 from i of c", "2s: 4 from i of c")
 		p.cfg.Engine.Reject("b", errors.New("unreadable"))
 		p.said(t, "2s: b STOPPED with []")
