@@ -75,9 +75,32 @@ var stockHandles = []string{"HeartbeatMessage", "PayloadMessage", "TaskManifestM
 // agent does it.
 func (a *stock) hear() (kind string, m map[string]any) {
 	a.t.Helper()
+	kind, m = a.read(a.acs)
+	if !slices.Contains(stockHandles, kind) {
+		a.t.Fatalf("the stock agent has no handler for %s: %v", kind, m)
+	}
+	switch kind {
+	case "HeartbeatMessage":
+		a.say(a.acs, `{"type":"HeartbeatAckRequest","message":{"messageId":%q}}`, m["messageId"])
+	case "PayloadMessage", "TaskManifestMessage":
+		// Without these the agent logs an error, and answers nothing.
+		for _, k := range []string{"messageId", "clusterArn", "containerInstanceArn"} {
+			if s, _ := m[k].(string); s == "" {
+				a.t.Fatalf("no %s in %v", k, m)
+			}
+		}
+		a.say(a.acs, `{"type":"AckRequest","message":{"cluster":%q,"containerInstance":%q,"messageId":%q}}`,
+			m["clusterArn"], m["containerInstanceArn"], m["messageId"])
+	}
+	return kind, m
+}
+
+// read returns the next message on a socket.
+func (a *stock) read(conn *websocket.Conn) (kind string, m map[string]any) {
+	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
 	defer cancel()
-	_, data, err := a.acs.Read(ctx)
+	_, data, err := conn.Read(ctx)
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -87,22 +110,6 @@ func (a *stock) hear() (kind string, m map[string]any) {
 	}
 	if err := json.Unmarshal(data, &frame); err != nil {
 		a.t.Fatalf("%s: %v", data, err)
-	}
-	if !slices.Contains(stockHandles, frame.Type) {
-		a.t.Fatalf("the stock agent has no handler for %s", data)
-	}
-	switch frame.Type {
-	case "HeartbeatMessage":
-		a.say(a.acs, `{"type":"HeartbeatAckRequest","message":{"messageId":%q}}`, frame.Message["messageId"])
-	case "PayloadMessage", "TaskManifestMessage":
-		// Without these the agent logs an error, and answers nothing.
-		for _, k := range []string{"messageId", "clusterArn", "containerInstanceArn"} {
-			if s, _ := frame.Message[k].(string); s == "" {
-				a.t.Fatalf("no %s in %s", k, data)
-			}
-		}
-		a.say(a.acs, `{"type":"AckRequest","message":{"cluster":%q,"containerInstance":%q,"messageId":%q}}`,
-			frame.Message["clusterArn"], frame.Message["containerInstanceArn"], frame.Message["messageId"])
 	}
 	return frame.Type, frame.Message
 }
@@ -128,20 +135,8 @@ func (a *stock) tasks(kind string) (list map[string]string, m map[string]any) {
 
 func (a *stock) acknowledged() string {
 	a.t.Helper()
-	ctx, cancel := context.WithTimeout(a.t.Context(), patience)
-	defer cancel()
-	_, data, err := a.tcs.Read(ctx)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	var frame struct {
-		Type    string         `json:"type"`
-		Message map[string]any `json:"message"`
-	}
-	if err := json.Unmarshal(data, &frame); err != nil {
-		a.t.Fatalf("%s: %v", data, err)
-	}
-	return frame.Type
+	kind, _ := a.read(a.tcs)
+	return kind
 }
 
 // A stock agent's day: orders, stops, health, and a restart during which a task
