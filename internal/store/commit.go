@@ -272,7 +272,7 @@ func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 		return outcome{rev: rev, err: err}
 	}
 	// It lost against another, or against itself.
-	ctx, cancel := context.WithTimeout(s.ctx, insistFor)
+	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.insistFor)
 	defer cancel()
 	if err := s.wait(ctx, rev); err != nil {
 		return outcome{err: unknown(err)}
@@ -310,7 +310,7 @@ func (s *Store) try(ctx context.Context, wait time.Duration) (context.Context, c
 // insist carries out a transaction that may be sent twice, and tells whether it
 // was: an earlier try may have taken effect.
 func (s *Store) insist(txn *pb.TxnRequest) (r *pb.TxnResponse, again bool, err error) {
-	limit := time.Now().Add(insistFor)
+	limit := time.Now().Add(s.cfg.insistFor)
 	for wait := firstTry; ; again, wait = true, longer(wait) {
 		ctx, cancel := s.try(s.ctx, min(wait, time.Until(limit)))
 		answer, err := s.kv.Txn(ctx, txn)

@@ -3,8 +3,14 @@ package store
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store/etcdtest"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
@@ -43,4 +49,134 @@ func conformCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
 	}
+}
+
+// lossyStore opens a store whose transactions l decides about, and which gives a
+// transaction up soon.
+func lossyStore(t *testing.T, client *clientv3.Client, cfg Config, l *etcdtest.Lossy) *Store {
+	t.Helper()
+	cfg.insistFor = 300 * time.Millisecond
+	s, err := load(t.Context(), client, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.kv = l.KV(s.kv)
+	s.start()
+	t.Cleanup(func() {
+		l.Set(nil)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// ofElection says whether a transaction writes the record of who leads, or
+// deletes it.
+func ofElection(txn *pb.TxnRequest) (puts, deletes bool) {
+	for _, op := range txn.Success {
+		puts = puts || strings.Contains(string(op.GetRequestPut().GetKey()), "/election/")
+		deletes = deletes || strings.Contains(string(op.GetRequestDeleteRange().GetKey()), "/election/")
+	}
+	return puts, deletes
+}
+
+// Who campaigns leads although nobody knows whether the record of it was written,
+// or whether that of its last term was deleted: answers get lost for longer than
+// a transaction is tried.
+func conformUncertainCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
+	none := etcdtest.Fate{}
+	for name, fate := range map[string]struct{ put, del etcdtest.Fate }{
+		"the election takes effect":         {put: etcdtest.LostAfter},
+		"the election takes effect late":    {put: etcdtest.LostLate},
+		"the election takes no effect":      {put: etcdtest.LostBefore},
+		"the resignation takes effect":      {del: etcdtest.LostAfter},
+		"the resignation takes effect late": {del: etcdtest.LostLate},
+		"the resignation takes no effect":   {del: etcdtest.LostBefore},
+		"both take effect":                  {put: etcdtest.LostAfter, del: etcdtest.LostAfter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &etcdtest.Lossy{}
+			cfg := cfg
+			cfg.Prefix += "/" + strings.ReplaceAll(name, " ", "-")
+			warned := make(chan struct{}, 100)
+			cfg.Log = slog.New(warnings{slog.DiscardHandler, warned})
+			s := lossyStore(t, client, cfg, l)
+			l.Set(func(txn *pb.TxnRequest) etcdtest.Fate {
+				switch puts, deletes := ofElection(txn); {
+				case puts:
+					return fate.put
+				case deletes:
+					return fate.del
+				}
+				return none
+			})
+			ctx, cancel := context.WithCancel(within(t))
+			defer cancel()
+			led := make(chan *Term)
+			ended := make(chan error, 1)
+			resigns := fate.del != none // after its first term
+			go func() {
+				ended <- s.Campaign(ctx, "job", "a", func(ctx context.Context, term *Term) error {
+					select {
+					case led <- term:
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+					if resigns {
+						resigns = false
+						return nil
+					}
+					<-ctx.Done()
+					return ctx.Err()
+				})
+			}()
+			next := func() *Term {
+				select {
+				case term := <-led:
+					return term
+				case <-ctx.Done():
+					t.Fatal("nobody leads")
+					return nil
+				}
+			}
+			if resigns {
+				next()
+			}
+			if fate.put.Stays || fate.del.Stays {
+				<-warned // that it is not known
+				l.Set(nil)
+				l.Release(ctx, t)
+			}
+			term := next()
+			if err := s.Update(ctx, func(tx *Tx) error {
+				if err := term.Guard(tx); err != nil {
+					return err
+				}
+				return Create(tx, ClusterKey("mine"), &fleet.Cluster{Name: "mine"})
+			}); err != nil {
+				t.Errorf("the leader's write: %v", err)
+			}
+			cancel()
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("it ended with %v", err)
+			}
+		})
+	}
+}
+
+// warnings says that something was logged as a warning.
+type warnings struct {
+	slog.Handler
+	seen chan<- struct{}
+}
+
+func (w warnings) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+
+func (w warnings) Handle(context.Context, slog.Record) error {
+	select {
+	case w.seen <- struct{}{}:
+	default:
+	}
+	return nil
 }

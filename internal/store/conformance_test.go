@@ -85,6 +85,7 @@ func TestConformance(t *testing.T) {
 		{"backup", conformBackup},
 		{"election", conformElection},
 		{"campaign", conformCampaign},
+		{"uncertain campaign", conformUncertainCampaign},
 	}
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {

@@ -3,10 +3,11 @@ package store
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -43,19 +44,12 @@ func (t *Term) Guard(tx *Tx) error {
 // leads, and f's context ends with the term. Lead returns when f does, or when
 // ctx or the store ends, and resigns first.
 func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Context, *Term) error) error {
-	t := &Term{electionKey(name), fleet.NewID()}
+	t := &Term{electionKey(name), s.stand()}
+	defer s.over(t.term)
 	snap, feed := s.Follow()
 	for {
-		if snap.Election(name) == nil {
-			err := s.Update(ctx, func(tx *Tx) error {
-				if e := Get(tx, t.key); e != nil {
-					if e.Term == t.term { // an earlier try that was not known to have worked
-						return nil
-					}
-					return ErrDeposed
-				}
-				return PutLeased(tx, t.key, &Election{Term: t.term, Server: server, Since: time.Now().UTC()})
-			})
+		if s.vacant(snap.Election(name), t) {
+			err := s.elect(ctx, t, server)
 			switch {
 			case err == nil:
 				return s.serve(ctx, name, t, feed, f)
@@ -79,6 +73,55 @@ func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Co
 		}
 		snap = a.Next
 	}
+}
+
+// elect writes the record that t leads, unless another leads.
+func (s *Store) elect(ctx context.Context, t *Term, server string) error {
+	return s.Update(ctx, func(tx *Tx) error {
+		e := Get(tx, t.key)
+		switch {
+		case !s.vacant(e, t):
+			return ErrDeposed
+		case e != nil && e.Term == t.term: // an earlier try that was not known to have worked
+			return nil
+		}
+		return PutLeased(tx, t.key, &Election{Term: t.term, Server: server, Since: time.Now().UTC()})
+	})
+}
+
+// stand makes the id of a term of this store: it may come to lead by it until the
+// term is over.
+func (s *Store) stand() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stood++
+	term := s.self + "." + strconv.FormatInt(s.stood, 10)
+	if s.terms == nil {
+		s.terms = map[string]bool{}
+	}
+	s.terms[term] = true
+	return term
+}
+
+// over ends a term: whatever record of it is there counts no more.
+func (s *Store) over(term string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.terms, term)
+}
+
+// vacant says whether t may lead while e is the record of who leads. The record
+// may be t's own, by a write whose outcome was unknown. It may also be left by an
+// earlier term of this store, which could not resign, or whose election took
+// effect when nobody waited for it any more: the store's lease keeps such a record
+// alive, so that nobody else ever leads.
+func (s *Store) vacant(e *Election, t *Term) bool {
+	if e == nil || e.Term == t.term {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.HasPrefix(e.Term, s.self+".") && !s.terms[e.Term]
 }
 
 // Between two terms of a Campaign: after a deposition it stands again at once,
@@ -158,7 +201,7 @@ func (s *Store) serve(ctx context.Context, name string, t *Term, feed *Feed, f f
 		}
 		return Delete(tx, t.key)
 	}); rerr != nil && s.ctx.Err() == nil {
-		s.log.Warn("store: not resigned, the lease ends by itself", "name", name, "err", rerr)
+		s.log.Warn("store: not resigned: a later term of this server takes over, or the record ends with the lease", "name", name, "err", rerr)
 	}
 	return err
 }

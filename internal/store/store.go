@@ -37,6 +37,7 @@ type Config struct {
 	Maintain      bool
 	MaintainEvery time.Duration // 30 s unless set
 	defragFrom    int64
+	insistFor     time.Duration // insistFor unless set
 	Log           *slog.Logger
 }
 
@@ -63,6 +64,9 @@ type Store struct {
 	space   Space    // guarded by mu
 	isFull  bool     // guarded by mu
 	waiters []waiter // for revisions; guarded by mu
+
+	stood int64           // terms so far; guarded by mu
+	terms map[string]bool // those that this store stands for, or leads by; guarded by mu
 
 	work    any // *tables, hidden as in Snapshot; owned by the watch goroutine after Open
 	commits chan *commit
@@ -124,6 +128,9 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	}
 	if cfg.defragFrom == 0 {
 		cfg.defragFrom = defragFrom
+	}
+	if cfg.insistFor == 0 {
+		cfg.insistFor = insistFor
 	}
 	installation, mod, err := install(ctx, client, cfg.Prefix, cfg.Site, Format, migrations)
 	if err != nil {
