@@ -96,6 +96,7 @@ type held struct {
 	parent      string                        // cgroup
 	cancelPulls map[string]context.CancelFunc // of the pulls under way; nil if none is
 	gone        bool                          // removed; outcomes that still come are of no interest
+	begun       bool                          // its order is journaled and acted upon
 }
 
 const (
@@ -205,18 +206,30 @@ func (e *Engine) Accept(p acs.Task) func() error {
 	e.mu.Unlock()
 
 	h.mu.Lock()
-	commit, begin := e.save(t), t.Desired == acs.StatusRunning
+	commit := e.save(t)
 	h.mu.Unlock()
 	return func() error {
 		if err := commit(); err != nil {
 			return fmt.Errorf("task %s: %w", p.Arn, err)
 		}
-		if begin {
-			e.admit(p.Arn, h)
-		} else {
-			e.dispatch(h, Tick{})
-		}
+		e.begin(p.Arn, h)
 		return nil
+	}
+}
+
+// begin acts upon a task's order, once. Whichever order of a task is the first to
+// be journaled begins it: those before it may have failed.
+func (e *Engine) begin(arn string, h *held) {
+	h.mu.Lock()
+	begun, run := h.begun, h.task.Desired == acs.StatusRunning
+	h.begun = true
+	h.mu.Unlock()
+	switch {
+	case begun:
+	case run:
+		e.admit(arn, h)
+	default:
+		e.dispatch(h, Tick{})
 	}
 }
 
@@ -233,7 +246,7 @@ func (e *Engine) Reject(arn string, cause error) {
 	h := &held{task: t}
 	e.tasks[arn] = h
 	e.mu.Unlock()
-	e.dispatch(h, Tick{})
+	e.begin(arn, h)
 }
 
 // again is an order for a known task.
@@ -254,11 +267,17 @@ func (e *Engine) again(h *held, p acs.Task) func() error {
 	}
 	commit := e.save(h.task)
 	return func() error {
-		err := commit()
-		if err == nil && notify {
+		if err := commit(); err != nil {
+			return fmt.Errorf("task %s: %w", p.Arn, err)
+		}
+		e.begin(p.Arn, h)
+		h.mu.Lock()
+		unsent := len(h.task.Reports) > 0 // queued here, or for an order that could not be journaled
+		h.mu.Unlock()
+		if unsent {
 			e.cfg.OnReport(p.Arn)
 		}
-		return err
+		return nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 	"github.com/ashore/ashore/internal/link/acs"
@@ -22,7 +24,8 @@ import (
 type rig struct {
 	t *testing.T
 	*engine.Engine
-	fake *fake.Fake
+	fake    *fake.Fake
+	journal *journal.Journal // nil where none was asked for
 
 	mu      sync.Mutex
 	reports []engine.Report
@@ -30,8 +33,27 @@ type rig struct {
 
 func inBubble(t *testing.T, cfg engine.Config, fcfg fake.Config, test func(r *rig)) {
 	t.Helper()
+	rigged(t, "", cfg, fcfg, test)
+}
+
+// journaled is inBubble with a journal.
+func journaled(t *testing.T, cfg engine.Config, fcfg fake.Config, test func(r *rig)) {
+	t.Helper()
+	rigged(t, filepath.Join(t.TempDir(), "journal.db"), cfg, fcfg, test)
+}
+
+func rigged(t *testing.T, path string, cfg engine.Config, fcfg fake.Config, test func(r *rig)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, fake: fake.New(fcfg)}
+		if path != "" {
+			j, err := journal.Open(path, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer j.Close()
+			r.journal, cfg.Journal = j, j
+		}
 		cfg.Runtime, cfg.InstallationID, cfg.Region = r.fake, "inst", "eu-west-1"
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 		if cfg.Total.CPU == 0 {
@@ -41,6 +63,9 @@ func inBubble(t *testing.T, cfg engine.Config, fcfg fake.Config, test func(r *ri
 		cfg.OnReport = r.take
 		r.Engine = engine.New(cfg)
 		r.SetInstance("instance", "default")
+		if err := r.Load(); err != nil {
+			t.Fatal(err)
+		}
 		if err := r.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -250,6 +250,9 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 	for _, name := range forgotten {
 		e.dispatch(h, Forgotten{Container: name, At: time.Now()})
 	}
+	h.mu.Lock()
+	h.begun = true
+	h.mu.Unlock()
 	if wanted && !admitted {
 		e.admit(arn, h)
 	}

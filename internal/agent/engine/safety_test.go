@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,46 @@ func TestNothingIsDoneBeforeItIsJournaled(t *testing.T) {
 		synctest.Wait()
 		if list, err := host.List(t.Context(), nil); err != nil || len(list) != 0 {
 			t.Errorf("containers %v, %v", list, err)
+		}
+	})
+}
+
+// An order whose journal write failed is not acknowledged; sent again it is, and
+// then it is carried out, whichever order it is: one to run, one that this host
+// refuses, one to stop. So is the end of a task that is asked for once more.
+func TestAnOrderSentAgainAfterAFailedWrite(t *testing.T) {
+	journaled(t, engine.Config{}, fake.Config{}, func(r *rig) {
+		ended := run("ended", box("a", true, "exit 0"))
+		r.accept(ended)
+		time.Sleep(time.Minute)
+		story := "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n"
+		r.expect("ended", story)
+		orders := map[string]struct {
+			task acs.Task
+			want string
+		}{
+			"run":    {run("run", box("a", true, "sleep 600")), "RUNNING a=RUNNING\n"},
+			"refuse": {run("refuse", box("a", true, "", port(80, 22))), "STOPPED (resource cannot be initialized for task refuse: host port 22/tcp is reserved on the container instance)\n"},
+			"stop":   {stopOf("stop"), "STOPPED (TaskStateError: Agent could not progress task's state to stopped)\n"},
+			"ended":  {ended, story + "STOPPED a=STOPPED/0\n"},
+		}
+		full := errors.New("no space left on device")
+		r.journal.FailWrites(func() error { return full })
+		for arn, o := range orders {
+			if err := r.Accept(o.task)(); !errors.Is(err, full) {
+				t.Errorf("%s: taken over without a journal: %v", arn, err)
+			}
+		}
+		r.journal.FailWrites(nil)
+		for arn, o := range orders {
+			r.accept(o.task)
+			time.Sleep(time.Second)
+			r.expect(arn, o.want)
+		}
+		for name, n := range r.fake.Starts() {
+			if n != 1 {
+				t.Errorf("%s started %d times", name, n)
+			}
 		}
 	})
 }

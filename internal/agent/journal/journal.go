@@ -68,6 +68,7 @@ type Journal struct {
 	pending map[key][]byte // nil: delete
 	next    *Commit        // of everything in pending; nil if nothing is
 	closed  bool
+	fail    func() error // see FailWrites
 }
 
 const (
@@ -217,7 +218,23 @@ func (j *Journal) poke() {
 	}
 }
 
+// FailWrites lets tests have writes fail, as on a full disk: fn is asked before
+// each, and its error is the write's. nil ends that.
+func (j *Journal) FailWrites(fn func() error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.fail = fn
+}
+
 func (j *Journal) commit(batch map[key][]byte) error {
+	j.mu.Lock()
+	fail := j.fail
+	j.mu.Unlock()
+	if fail != nil {
+		if err := fail(); err != nil {
+			return err
+		}
+	}
 	return j.db.Update(func(tx *bbolt.Tx) error {
 		for k, v := range batch {
 			b := tx.Bucket([]byte(k.bucket))
