@@ -45,7 +45,7 @@ func (t *TaskState) HealthStatus(d *TaskDefinition) types.HealthStatus {
 	checks, healthy := 0, 0
 	for i := range d.Definition.ContainerDefinitions {
 		c := &d.Definition.ContainerDefinitions[i]
-		if c.HealthCheck == nil || c.Name == nil || c.Essential != nil && !*c.Essential {
+		if !HasHealthCheck(c) || c.Name == nil || c.Essential != nil && !*c.Essential {
 			continue
 		}
 		checks++
@@ -60,4 +60,28 @@ func (t *TaskState) HealthStatus(d *TaskDefinition) types.HealthStatus {
 		return types.HealthStatusHealthy
 	}
 	return types.HealthStatusUnknown
+}
+
+// HasHealthCheck says whether the container has a health check that is run.
+// Engines run what starts with CMD or CMD-SHELL. NONE turns the image's own check
+// off, and any other word they take without running it: then the container's
+// health stays UNKNOWN, as on ECS.
+func HasHealthCheck(c *types.ContainerDefinition) bool {
+	if c.HealthCheck == nil || len(c.HealthCheck.Command) == 0 {
+		return false
+	}
+	first := c.HealthCheck.Command[0]
+	return first == "CMD" || first == "CMD-SHELL"
+}
+
+// HealthChecked says whether an essential container of a definition has a health
+// check that is run.
+func (d *TaskDefinition) HealthChecked() bool {
+	for i := range d.Definition.ContainerDefinitions {
+		c := &d.Definition.ContainerDefinitions[i]
+		if HasHealthCheck(c) && (c.Essential == nil || *c.Essential) {
+			return true
+		}
+	}
+	return false
 }

@@ -54,3 +54,24 @@ func TestTaskHealthStatus(t *testing.T) {
 		t.Errorf("without a definition: %s", is)
 	}
 }
+
+// A check that no engine runs is none: what depends on its result would wait for
+// ever.
+func TestHasHealthCheck(t *testing.T) {
+	for command, want := range map[string]bool{
+		"CMD true": true, "CMD-SHELL exit 0": true, "NONE": false, "/healthcheck": false, "curl -f http://localhost": false, "cmd true": false, "": false,
+	} {
+		c := types.ContainerDefinition{Name: aws.String("a"), HealthCheck: &types.HealthCheck{Command: strings.Fields(command)}}
+		if got := HasHealthCheck(&c); got != want {
+			t.Errorf("%q: %v; want %v", command, got, want)
+		}
+		d := &TaskDefinition{Definition: &ecs.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{c}}}
+		said := &TaskState{Task: &Task{}, Health: &TaskHealth{Containers: []ContainerHealth{{Name: "a", Status: types.HealthStatusHealthy}}}}
+		if is := said.HealthStatus(d); (is == types.HealthStatusHealthy) != want || d.HealthChecked() != want {
+			t.Errorf("%q makes %s; the definition is checked: %v", command, is, d.HealthChecked())
+		}
+	}
+	if HasHealthCheck(&types.ContainerDefinition{}) {
+		t.Error("a container without a healthCheck has one")
+	}
+}

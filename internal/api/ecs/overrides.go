@@ -187,19 +187,21 @@ func validOverriddenSize(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOver
 			return err
 		}
 		cpus += units
-		reserved := 0
 		for _, m := range []*string{out.Memory, out.MemoryReservation} {
 			if m == nil {
 				continue
 			}
-			if reserved, err = strconv.Atoi(*m); err != nil {
+			mib, err := strconv.Atoi(*m)
+			if err != nil {
 				return err
 			}
-			if memory > 0 && reserved > memory {
-				return invalid("overrides: the memory of container %s (%d MiB) is greater than the task's (%d MiB).", *c.Name, reserved, memory)
+			if memory > 0 && mib > memory {
+				return invalid("overrides: the memory of container %s (%d MiB) is greater than the task's (%d MiB).", *c.Name, mib, memory)
+			}
+			if m == out.MemoryReservation {
+				sum += mib
 			}
 		}
-		sum += reserved
 	}
 	switch {
 	case cpu > 0 && cpus > cpu:

@@ -116,7 +116,7 @@ func TestTaskDefinitionRules(t *testing.T) {
 		"At least one of 'memory' or 'memoryReservation' must be specified.": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[1].Memory = nil
 		},
-		"must be greater than 'memoryReservation'": func(in *sdk.RegisterTaskDefinitionInput) {
+		"must not be less than 'memoryReservation'": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].MemoryReservation = aws.Int32(32)
 		},
 		"must be unique": func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[1].Name = aws.String("a") },
@@ -145,8 +145,8 @@ func TestTaskDefinitionRules(t *testing.T) {
 		"Unknown volume 'v'": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].MountPoints = []types.MountPoint{{SourceVolume: aws.String("v"), ContainerPath: aws.String("/v")}}
 		},
-		"is greater than the task's (8 MiB)": func(in *sdk.RegisterTaskDefinitionInput) { in.Memory = aws.String("8") },
-		"'cpu' setting for task":             func(in *sdk.RegisterTaskDefinitionInput) { in.Cpu = aws.String("lots") },
+		"The 'memory' setting for container 'a' is greater than for the task.": func(in *sdk.RegisterTaskDefinitionInput) { in.Memory = aws.String("8") },
+		"'cpu' setting for task": func(in *sdk.RegisterTaskDefinitionInput) { in.Cpu = aws.String("lots") },
 		"Fargate only supports network mode ‘awsvpc’.": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.RequiresCompatibilities = []types.Compatibility{"FARGATE"}
 		},

@@ -55,8 +55,8 @@ func (s subject) validLimits() error {
 		return s.wrong("'memory' must be at least 4 MiB, not %d.", memory)
 	case s.c.MemoryReservation != nil && soft < 4:
 		return s.wrong("'memoryReservation' must be at least 4 MiB, not %d.", soft)
-	case s.c.Memory != nil && s.c.MemoryReservation != nil && memory <= soft:
-		return s.wrong("'memory' (%d) must be greater than 'memoryReservation' (%d).", memory, soft)
+	case s.c.Memory != nil && s.c.MemoryReservation != nil && memory < soft:
+		return s.wrong("'memory' (%d) must not be less than 'memoryReservation' (%d).", memory, soft)
 	case s.c.Cpu < 0:
 		return s.wrong("'cpu' must not be negative.")
 	}

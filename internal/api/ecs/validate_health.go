@@ -1,5 +1,7 @@
 package ecs
 
+import "github.com/ashore/ashore/internal/fleet"
+
 func (s subject) validHealth() error {
 	h := s.c.HealthCheck
 	if h == nil {
@@ -16,12 +18,12 @@ func (s subject) validHealth() error {
 			return err
 		}
 	}
+	// What starts otherwise is taken, as by ECS: see fleet.HasHealthCheck. But not
+	// one of these words alone: a Docker Engine of 20.10 ends at it.
 	switch {
 	case len(h.Command) == 0:
 		return s.wrong("'healthCheck.command' should not be empty.")
-	case h.Command[0] != "CMD" && h.Command[0] != "CMD-SHELL":
-		return s.wrong("'healthCheck.command' must start with CMD or CMD-SHELL, not %q.", h.Command[0])
-	case len(h.Command) == 1 || h.Command[1] == "":
+	case fleet.HasHealthCheck(s.c) && (len(h.Command) == 1 || h.Command[1] == ""):
 		return s.wrong("'healthCheck.command' must have a command after %s.", h.Command[0])
 	}
 	return nil

@@ -94,7 +94,7 @@ func validAwslogs(options map[string]string) error {
 			return client("Log driver awslogs disallows options: %s", name)
 		}
 	}
-	if v, ok := options["awslogs-create-group"]; ok && v != "true" {
+	if v, ok := options["awslogs-create-group"]; ok && !strings.EqualFold(v, "true") {
 		return client("Log driver awslogs option 'awslogs-create-group' should only be set to 'true', else omit option.")
 	}
 	_, date := options["awslogs-datetime-format"]

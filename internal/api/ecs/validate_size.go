@@ -5,7 +5,9 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// validTaskSize checks cpu and memory of the task against its containers'.
+// validTaskSize checks cpu and memory of the task against its containers'. Hard
+// limits may be more than the task's together: only what containers reserve is
+// summed, as on ECS.
 func validTaskSize(def *sdk.RegisterTaskDefinitionInput) error {
 	cpu, err := cpuUnits(aws.ToString(def.Cpu))
 	if err != nil {
@@ -27,15 +29,12 @@ func validTaskSize(def *sdk.RegisterTaskDefinitionInput) error {
 		cpus += int(c.Cpu)
 		m := int(aws.ToInt32(c.Memory))
 		if memory > 0 && m > memory {
-			return client("Invalid setting for container '%s'. The container's 'memory' (%d MiB) is greater than the task's (%d MiB).", aws.ToString(c.Name), m, memory)
+			return client("The 'memory' setting for container '%s' is greater than for the task.", aws.ToString(c.Name))
 		}
 		sum += int(aws.ToInt32(c.MemoryReservation))
-		if c.MemoryReservation == nil {
-			sum += m
-		}
 	}
 	if memory > 0 && sum > memory {
-		return client("The task's 'memory' (%d MiB) is less than the sum that its containers reserve (%d MiB).", memory, sum)
+		return client("The sum of all container 'memoryReservation' values cannot be greater than the value of the task 'memory'.")
 	}
 	if cpu > 0 && cpus > cpu {
 		return client("The sum of all container 'cpu' values cannot be greater than the value of the task 'cpu'.")

@@ -67,8 +67,8 @@ func validVolume(v *types.Volume, wrong func(string, ...any) error) error {
 		if err := validEnum("volume '"+*v.Name+"' scope", d.Scope, types.ScopeTask, types.ScopeShared); err != nil {
 			return err
 		}
-		if d.Autoprovision != nil && d.Scope != types.ScopeShared {
-			return wrong("'autoprovision' can be set only when 'scope' is shared.")
+		if d.Scope == types.ScopeTask && d.Autoprovision != nil && !*d.Autoprovision {
+			return client("When 'scope' parameter is 'task', 'autoprovision' must either not be specified or set to 'True'.")
 		}
 	}
 	if e := v.EfsVolumeConfiguration; e != nil {

@@ -173,15 +173,7 @@ func (v *view) checked(d store.Deployment) bool {
 		return false
 	}
 	def, _ := v.snap.TaskDefinition(rev.Family, rev.Revision)
-	if def == nil {
-		return false
-	}
-	for i := range def.Definition.ContainerDefinitions {
-		if c := &def.Definition.ContainerDefinitions[i]; c.HealthCheck != nil && aws.ToBool(c.Essential) {
-			return true
-		}
-	}
-	return false
+	return def != nil && def.HealthChecked()
 }
 
 // addTasks adds the tasks that are to run, those that are to end and have not,

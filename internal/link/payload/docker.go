@@ -44,22 +44,11 @@ func engineConfig(c *types.ContainerDefinition) config {
 	if h := c.HealthCheck; h != nil {
 		seconds := func(p *int32) time.Duration { return time.Duration(aws.ToInt32(p)) * time.Second }
 		out.Healthcheck = &healthcheck{
-			Test: healthTest(h.Command), Interval: seconds(h.Interval), Timeout: seconds(h.Timeout),
+			Test: h.Command, Interval: seconds(h.Interval), Timeout: seconds(h.Timeout),
 			StartPeriod: seconds(h.StartPeriod), Retries: aws.ToInt32(h.Retries),
 		}
 	}
 	return out
-}
-
-// healthTest gives a check the first word that Docker wants.
-func healthTest(command []string) []string {
-	switch {
-	case len(command) == 0 || command[0] == "CMD" || command[0] == "CMD-SHELL" || command[0] == "NONE":
-		return command
-	case len(command) == 1:
-		return append([]string{"CMD-SHELL"}, command...)
-	}
-	return append([]string{"CMD"}, command...)
 }
 
 // host is Docker's HostConfig, by the same rule.
@@ -162,13 +151,17 @@ func linuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
 	}
 }
 
-// logOptions translates awslogs-stream-prefix, which only ECS knows, and adds
-// the task's mode where the definition has none.
+// logOptions translates awslogs-stream-prefix, which only ECS knows, writes what
+// ECS reads in any case as engines read it, and adds the task's mode where the
+// definition has none.
 func logOptions(t *fleet.Task, c *types.ContainerDefinition) map[string]string {
 	options := make(map[string]string, len(c.LogConfiguration.Options))
 	for k, v := range c.LogConfiguration.Options {
-		if k == "awslogs-stream-prefix" && c.LogConfiguration.LogDriver == types.LogDriverAwslogs {
+		switch awslogs := c.LogConfiguration.LogDriver == types.LogDriverAwslogs; {
+		case awslogs && k == "awslogs-stream-prefix":
 			k, v = "awslogs-stream", v+"/"+aws.ToString(c.Name)+"/"+t.ID
+		case awslogs && k == "awslogs-create-group":
+			v = strings.ToLower(v)
 		}
 		options[k] = v
 	}

@@ -156,7 +156,7 @@ func container(site fleet.Site, t *fleet.Task, def *sdk.RegisterTaskDefinitionIn
 	for _, d := range c.DependsOn {
 		out.DependsOn = append(out.DependsOn, acs.Dependency{ContainerName: aws.ToString(d.ContainerName), Condition: string(d.Condition)})
 	}
-	if c.HealthCheck != nil {
+	if fleet.HasHealthCheck(c) {
 		out.HealthCheckType = acs.HealthCheckDocker
 	}
 	if p := c.RestartPolicy; p != nil && aws.ToBool(p.Enabled) {

@@ -6,12 +6,14 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ashore/ashore/internal/aws/json11"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -97,6 +99,46 @@ func TestOnlySetKeysTravel(t *testing.T) {
 	d := order.Containers[0].DockerConfig
 	if d.Config != `{}` || d.HostConfig != `{"NetworkMode":"bridge"}` {
 		t.Errorf("config %s, hostConfig %s", d.Config, d.HostConfig)
+	}
+}
+
+// A check goes to the engine word by word, as ECS sends it. Agents watch only
+// over one that engines run.
+func TestHealthChecksAsEnginesTakeThem(t *testing.T) {
+	for command, watched := range map[string]bool{"CMD true": true, "CMD-SHELL exit": true, "NONE": false, "/healthcheck": false, "curl -f http://localhost": false} {
+		words := strings.Fields(command)
+		def := &sdk.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{{
+			Name: aws.String("a"), Image: aws.String("i"), HealthCheck: &types.HealthCheck{Command: words},
+		}}}
+		order, err := Run(site, &fleet.Task{Cluster: "c", ID: "t"}, &fleet.TaskDefinition{Definition: def})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var config struct{ Healthcheck struct{ Test []string } }
+		if err := json.Unmarshal([]byte(order.Containers[0].DockerConfig.Config), &config); err != nil {
+			t.Fatal(err)
+		}
+		if got := config.Healthcheck.Test; !slices.Equal(got, words) || (order.Containers[0].HealthCheckType == acs.HealthCheckDocker) != watched {
+			t.Errorf("%q: the engine gets %q, the agent %q", command, got, order.Containers[0].HealthCheckType)
+		}
+	}
+}
+
+// Engines read the option as Go reads a boolean, definitions have it in any case.
+func TestAwslogsCreateGroupAsEnginesReadIt(t *testing.T) {
+	for _, given := range []string{"true", "True", "tRuE"} {
+		def := &sdk.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{{
+			Name: aws.String("a"), Image: aws.String("i"), LogConfiguration: &types.LogConfiguration{
+				LogDriver: types.LogDriverAwslogs, Options: map[string]string{"awslogs-create-group": given},
+			},
+		}}}
+		order, err := Run(site, &fleet.Task{Cluster: "c", ID: "t"}, &fleet.TaskDefinition{Definition: def})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := order.Containers[0].DockerConfig.HostConfig; !strings.Contains(got, `"awslogs-create-group":"true"`) {
+			t.Errorf("%s: %s", given, got)
+		}
 	}
 }
 
