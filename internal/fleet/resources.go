@@ -50,9 +50,10 @@ type Reservation struct {
 type Usage struct {
 	CPU, Memory      int
 	Pending, Running int
-	// Holders maps a held port to the id of the task that holds it. Maps are
-	// copied before each change: a Usage in a snapshot never changes.
-	Holders map[Port]string
+	// Holders are the held ports. GPUs maps a held GPU to the id of the task that
+	// holds it; the map is copied before each change: a Usage in a snapshot never
+	// changes.
+	Holders PortHolders
 	GPUs    map[string]string
 }
 
@@ -73,8 +74,7 @@ func (u *Usage) PortHolder(c *Capacity, p Port) (task string, ok bool) {
 	if u == nil {
 		return "", false
 	}
-	task, ok = u.Holders[p]
-	return task, ok
+	return u.Holders.Of(p)
 }
 
 // ParsePortRange parses "a-b" into its bounds.

@@ -79,37 +79,49 @@ func (t *TaskState) Ran() (time.Duration, bool) {
 
 // Held returns the ports that the task holds on its host: the reserved ones and
 // those that its host reports as bound.
-func (t *TaskState) Held() []Port {
+func (t *TaskState) Held() TaskPorts {
 	if !t.Holds() {
-		return nil
+		return TaskPorts{}
 	}
-	held := t.Reserve.Ports
+	held := t.Reserve.Held()
 	if t.Report == nil {
 		return held
 	}
-	cut := len(held)
+	n := 0
+	for i := range t.Report.Containers {
+		n += len(t.Report.Containers[i].NetworkBindings)
+	}
+	if n == 0 {
+		return held
+	}
+	held.Chosen = make([]PortSpan, 0, n)
 	for i := range t.Report.Containers {
 		for j := range t.Report.Containers[i].NetworkBindings {
-			b := &t.Report.Containers[i].NetworkBindings[j]
-			proto := TCP
-			if b.Protocol == "udp" {
-				proto = UDP
-			}
-			if b.HostPort != nil && *b.HostPort > 0 && *b.HostPort <= 65535 {
-				held = append(held[:cut:cut], Port{uint16(*b.HostPort), proto})
-				cut = len(held)
-			}
-			if b.HostPortRange != nil {
-				from, to, err := ParsePortRange(*b.HostPortRange)
-				if err != nil {
-					continue // a malformed report of the host reserves nothing
-				}
-				for p := int(from); p <= int(to); p++ {
-					held = append(held[:cut:cut], Port{uint16(p), proto})
-					cut = len(held)
-				}
+			if s, ok := BoundPorts(&t.Report.Containers[i].NetworkBindings[j]); ok {
+				held.Chosen = append(held.Chosen, s)
 			}
 		}
 	}
+	held.Chosen = JoinSpans(held.Chosen)
 	return held
+}
+
+// HeldBy is Held with the task's id, as part of its host's ports.
+func (t *TaskState) HeldBy() PortHolders { return t.Held().by(t.ID) }
+
+// BoundPorts are the ports of the host that a binding takes. A malformed one takes
+// none.
+func BoundPorts(b *types.NetworkBinding) (PortSpan, bool) {
+	proto := TCP
+	if b.Protocol == types.TransportProtocolUdp {
+		proto = UDP
+	}
+	if b.HostPortRange != nil {
+		first, last, err := ParsePortRange(*b.HostPortRange)
+		return PortSpan{first, last, proto}, err == nil
+	}
+	if b.HostPort == nil || *b.HostPort < 1 || *b.HostPort > 65535 {
+		return PortSpan{}, false
+	}
+	return Port{uint16(*b.HostPort), proto}.Span(), true
 }

@@ -47,9 +47,9 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	x := newSession(s, p, frontdoor.CallerFrom(r.Context()).Principal, fleet.InstanceSession{
 		Server:       s.cfg.ID,
 		Connection:   uuid.NewString(),
-		AgentVersion: q.Get("agentVersion"),
-		AgentHash:    q.Get("agentHash"),
-		Docker:       strings.TrimPrefix(q.Get("dockerVersion"), "DockerVersion: "),
+		AgentVersion: fleet.ClipBytes(q.Get("agentVersion"), fleet.MaxVersion),
+		AgentHash:    fleet.ClipBytes(q.Get("agentHash"), fleet.MaxVersion),
+		Docker:       fleet.ClipBytes(strings.TrimPrefix(q.Get("dockerVersion"), "DockerVersion: "), fleet.MaxVersion),
 		ConnectedAt:  time.Now().UTC(),
 	})
 	if err := writeRecord(r.Context(), s.store, p, &x.record); err != nil {
@@ -71,7 +71,7 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	// and before the agent knows of the connection, so that its inventory is
 	// younger than the reports in it.
 	baseline := s.store.Snapshot()
-	w.Header()[acs.ExtensionsHeader] = []string{acs.ExtensionsVersion, acs.ReportsVersion, acs.AcksVersion}
+	w.Header()[acs.ExtensionsHeader] = []string{acs.ExtensionsVersion, acs.ReportsVersion, acs.AcksVersion, acs.RangesVersion}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		s.cfg.Log.Info("link: upgrade failed", "instance", p, "err", err)

@@ -128,6 +128,7 @@ func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
 			b := &c.NetworkBindings[j]
 			change.NetworkBindings = append(change.NetworkBindings, types.NetworkBinding{
 				BindIP: aws.String(b.BindIP), ContainerPort: aws.Int32(b.ContainerPort), HostPort: aws.Int32(b.HostPort),
+				ContainerPortRange: &b.ContainerPortRange, HostPortRange: &b.HostPortRange,
 				Protocol: types.TransportProtocol(b.Protocol),
 			})
 		}

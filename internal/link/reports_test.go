@@ -153,3 +153,31 @@ func TestAcknowledgementsWithReports(t *testing.T) {
 		t.Errorf("repeated: %+v", due)
 	}
 }
+
+// A range comes as a range, and takes its ports on the host.
+func TestReportsCarryPortRanges(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	a := connect(t, s, inst, manners{})
+	id := withContainer(t, st, inst)
+	r := reportOf(site.TaskARN("c", id), fleet.TaskRunning)
+	r.Containers[0].NetworkBindings = []acs.NetworkBinding{
+		{BindIP: "0.0.0.0", ContainerPortRange: "1-20000", HostPortRange: "40001-60000", Protocol: "udp"},
+		{BindIP: "0.0.0.0", ContainerPort: 80, HostPort: 8080, Protocol: "tcp"},
+	}
+	if refused := a.say("1", r); len(refused) != 0 {
+		t.Fatalf("refused: %v", refused)
+	}
+	got := st.Snapshot().Task("c", id).Report.Containers[0].NetworkBindings
+	if len(got) != 2 || *got[0].HostPortRange != "40001-60000" || got[0].HostPort != nil || *got[1].HostPort != 8080 || got[1].HostPortRange != nil {
+		t.Errorf("stored are %+v", got)
+	}
+	holders := st.Snapshot().Usage("c", inst).Holders
+	for _, p := range []fleet.Port{{Number: 40001, Protocol: fleet.UDP}, {Number: 60000, Protocol: fleet.UDP}, {Number: 8080, Protocol: fleet.TCP}} {
+		if task, _ := holders.Of(p); task != id {
+			t.Errorf("%v is held by %q", p, task)
+		}
+	}
+}

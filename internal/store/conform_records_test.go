@@ -106,8 +106,10 @@ func conformGuards(t *testing.T, client *clientv3.Client, cfg Config) {
 	})
 	t.Run("a set claimed", func(t *testing.T) {
 		place := func(tx *Tx, id string) error {
-			if u := tx.Snapshot().Usage("c", "host"); u != nil && u.Holders[fleet.Port{Number: 80, Protocol: fleet.TCP}] != "" {
-				return errors.New("port taken")
+			if u := tx.Snapshot().Usage("c", "host"); u != nil {
+				if _, held := u.Holders.Of(fleet.Port{Number: 80, Protocol: fleet.TCP}); held {
+					return errors.New("port taken")
+				}
 			}
 			if err := tx.Claim(HostGuard("c", "host")); err != nil {
 				return err

@@ -269,14 +269,13 @@ func (t *tables) reserve(host member, s *fleet.TaskState, sign, pending, running
 		u.Memory += sign * s.Reserve.Memory
 		u.Pending += sign * pending
 		u.Running += sign * running
-		ports := s.Held()
 		if sign > 0 {
 			var p, g bool
-			u.Holders, p = hold(u.Holders, ports, s.ID)
+			u.Holders, p = u.Holders.With(s.Held(), s.ID)
 			u.GPUs, g = hold(u.GPUs, s.Reserve.GPUs, s.ID)
 			r.contested = r.contested || p || g
 		} else if !r.contested {
-			u.Holders = release(u.Holders, ports, s.ID)
+			u.Holders = u.Holders.Without(s.ID)
 			u.GPUs = release(u.GPUs, s.Reserve.GPUs, s.ID)
 		}
 		if u.Pending+u.Running == 0 {
@@ -295,28 +294,33 @@ func (t *tables) reserve(host member, s *fleet.TaskState, sign, pending, running
 // come to light. It leaves out the task that is being taken away, which the
 // tables may hold already as it will be.
 func (t *tables) settle(host member, u *fleet.Usage, without string) (contested bool) {
-	u.Holders, u.GPUs = nil, nil
+	u.GPUs = nil
+	var ports []fleet.PortHolders
 	for id := range t.tasksByInstance.of(host.String(), "") {
 		r, ok := t.tasks.Get(host.cluster + "/" + id)
 		if !ok || id == without || r.state.Task == nil || !r.state.Holds() {
 			continue
 		}
-		var p, g bool
-		u.Holders, p = hold(u.Holders, r.state.Held(), id)
+		if held := r.state.HeldBy(); len(held) > 0 {
+			ports = append(ports, held)
+		}
+		var g bool
 		u.GPUs, g = hold(u.GPUs, r.state.Reserve.GPUs, id)
-		contested = contested || p || g
+		contested = contested || g
 	}
-	return contested
+	var p bool
+	u.Holders, p = fleet.JoinHolders(ports)
+	return contested || p
 }
 
-// hold enters a task as the holder of keys, in a copy. Of several holders the
+// hold enters a task as the holder of GPUs, in a copy. Of several holders the
 // one with the lowest id is shown, whatever the order they came in.
-func hold[K comparable](old map[K]string, keys []K, task string) (m map[K]string, double bool) {
+func hold(old map[string]string, keys []string, task string) (m map[string]string, double bool) {
 	if len(keys) == 0 {
 		return old, false
 	}
 	if m = maps.Clone(old); m == nil {
-		m = make(map[K]string, len(keys))
+		m = make(map[string]string, len(keys))
 	}
 	for _, k := range keys {
 		if holder, held := m[k]; held && holder != task {
@@ -329,7 +333,7 @@ func hold[K comparable](old map[K]string, keys []K, task string) (m map[K]string
 	return m, double
 }
 
-func release[K comparable](old map[K]string, keys []K, task string) map[K]string {
+func release(old map[string]string, keys []string, task string) map[string]string {
 	if len(keys) == 0 {
 		return old
 	}

@@ -16,7 +16,8 @@ import (
 
 // view is everything that is derived, in a form to compare.
 type view struct {
-	Usage  map[string]fleet.Usage
+	Usage  map[string]fleet.Usage // without Holders
+	Ports  map[string]map[fleet.Port]string
 	Counts map[string]ClusterCounts
 	Index  map[string][]string
 	// Providers are tasks by cluster and capacity provider.
@@ -28,12 +29,22 @@ type view struct {
 }
 
 func viewOf(t *tables) view {
-	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
+	v := view{map[string]fleet.Usage{}, map[string]map[fleet.Port]string{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
 	t.serviceTasks.Scan(func(k string, c ServiceCounts) bool { v.Services[k] = c; return true })
 	t.providerTasks.Scan(func(k string, n int) bool { v.Providers[k] = n; return true })
 	for k, r := range t.hosts.all() {
 		if r.usage != nil {
-			v.Usage[k.String()] = *r.usage
+			u := *r.usage
+			for _, h := range u.Holders {
+				if v.Ports[k.String()] == nil {
+					v.Ports[k.String()] = map[fleet.Port]string{}
+				}
+				for n := int(h.First); n <= int(h.Last); n++ {
+					v.Ports[k.String()][fleet.Port{Number: uint16(n), Protocol: h.Protocol}] = h.Task
+				}
+			}
+			u.Holders = nil
+			v.Usage[k.String()] = u
 		}
 	}
 	t.counts.Scan(func(k string, c ClusterCounts) bool { v.Counts[k] = c; return true })
@@ -49,7 +60,7 @@ func viewOf(t *tables) view {
 
 // recomputed derives the same from the records alone, the plain way.
 func recomputed(t *tables) view {
-	v := view{map[string]fleet.Usage{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
+	v := view{map[string]fleet.Usage{}, map[string]map[fleet.Port]string{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
 	serve := func(cluster string, task *fleet.Task, add ServiceCounts) {
 		if !strings.HasPrefix(task.Group, "service:") {
 			return
@@ -153,12 +164,31 @@ func recomputed(t *tables) view {
 		} else {
 			u.Pending++
 		}
-		for _, p := range s.Held() {
-			if u.Holders == nil {
-				u.Holders = map[fleet.Port]string{}
+		hold := func(number int, proto string) {
+			if v.Ports[host] == nil {
+				v.Ports[host] = map[fleet.Port]string{}
 			}
-			if h, held := u.Holders[p]; !held || s.ID < h {
-				u.Holders[p] = s.ID
+			p := fleet.Port{Number: uint16(number), Protocol: fleet.Protocol(proto)}
+			if h, held := v.Ports[host][p]; !held || s.ID < h {
+				v.Ports[host][p] = s.ID
+			}
+		}
+		for _, p := range s.Reserve.Ports {
+			hold(int(p.Number), string(p.Protocol))
+		}
+		if s.Report != nil {
+			for _, b := range s.Report.Containers[0].NetworkBindings {
+				if b.HostPort != nil {
+					hold(int(*b.HostPort), string(b.Protocol))
+					continue
+				}
+				var from, to int
+				if n, err := fmt.Sscanf(*b.HostPortRange, "%d-%d", &from, &to); n != 2 {
+					panic(err)
+				}
+				for ; from <= to; from++ {
+					hold(from, string(b.Protocol))
+				}
 			}
 		}
 		for _, g := range s.Reserve.GPUs {
@@ -259,7 +289,12 @@ func TestDerived(t *testing.T) {
 				var bound []types.NetworkBinding
 				for _, p := range rapid.SliceOfN(port, 0, 2).Draw(t, "bound") {
 					n := int32(p.Number)
-					bound = append(bound, types.NetworkBinding{HostPort: &n, Protocol: types.TransportProtocol(p.Protocol)})
+					b := types.NetworkBinding{HostPort: &n, Protocol: types.TransportProtocol(p.Protocol)}
+					if more := rapid.IntRange(0, 3).Draw(t, "more ports"); more > 0 {
+						wide := fmt.Sprintf("%d-%d", n, n+int32(more))
+						b.HostPort, b.HostPortRange = nil, &wide
+					}
+					bound = append(bound, b)
 				}
 				began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 				ended := began.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "ran")) * time.Second)
@@ -395,6 +430,9 @@ func TestDerived(t *testing.T) {
 		}
 		want, got := viewOf(tab), viewOf(again)
 		if d := cmp.Diff(want.Usage, got.Usage); d != "" {
+			t.Fatalf("in another order:\n%s", d)
+		}
+		if d := cmp.Diff(want.Ports, got.Ports); d != "" {
 			t.Fatalf("in another order:\n%s", d)
 		}
 		if d := cmp.Diff(want.Index, got.Index); d != "" {

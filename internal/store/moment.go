@@ -108,16 +108,7 @@ func sameWeight(a, b *taskRow) bool {
 	if a.state.Report == b.state.Report {
 		return true
 	}
-	pa, pb := a.state.Held(), b.state.Held()
-	if len(pa) != len(pb) {
-		return false
-	}
-	for i := range pa {
-		if pa[i] != pb[i] {
-			return false
-		}
-	}
-	return true
+	return a.state.Held().Equal(b.state.Held())
 }
 
 // A thing is what moments are of.

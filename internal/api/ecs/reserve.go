@@ -61,7 +61,8 @@ func containerOverride(o *types.TaskOverride, name string) *types.ContainerOverr
 	return nil
 }
 
-// hostPorts lists the ports of the host that a container's mappings fix.
+// hostPorts lists the ports of the host that a container's mappings fix. Ranges fix
+// none: with a bridge the host chooses, and on its own network there can be none.
 func hostPorts(mode types.NetworkMode, c *types.ContainerDefinition) []fleet.Port {
 	if mode == types.NetworkModeAwsvpc || mode == types.NetworkModeNone {
 		return nil
@@ -75,13 +76,6 @@ func hostPorts(mode types.NetworkMode, c *types.ContainerDefinition) []fleet.Por
 		}
 		if h := aws.ToInt32(m.HostPort); h > 0 {
 			ports = append(ports, fleet.Port{Number: uint16(h), Protocol: proto})
-		}
-		if m.ContainerPortRange != nil && mode == types.NetworkModeHost {
-			if from, to, err := fleet.ParsePortRange(*m.ContainerPortRange); err == nil { // checked at registration
-				for p := int(from); p <= int(to); p++ {
-					ports = append(ports, fleet.Port{Number: uint16(p), Protocol: proto})
-				}
-			}
 		}
 	}
 	return ports

@@ -433,20 +433,15 @@ func (r *round) reserve(cluster, task, group string, c placement.Choice) {
 		u = &fleet.Usage{}
 		if old := r.snap.Usage(cluster, c.Instance); old != nil {
 			*u = *old
-			u.Holders, u.GPUs = maps.Clone(old.Holders), maps.Clone(old.GPUs)
+			u.GPUs = maps.Clone(old.GPUs)
 		}
 		r.usage[key] = u
 	}
 	u.CPU += c.Reserve.CPU
 	u.Memory += c.Reserve.Memory
-	if u.Holders == nil {
-		u.Holders = map[fleet.Port]string{}
-	}
+	u.Holders, _ = u.Holders.With(c.Reserve.Held(), task)
 	if u.GPUs == nil {
 		u.GPUs = map[string]string{}
-	}
-	for _, p := range c.Reserve.Ports {
-		u.Holders[p] = task
 	}
 	for _, g := range c.Reserve.GPUs {
 		u.GPUs[g] = task
@@ -465,9 +460,7 @@ func (r *round) release(o *order, taken []placed) {
 		u := r.usage[key]
 		u.CPU -= c.Reserve.CPU
 		u.Memory -= c.Reserve.Memory
-		for _, p := range c.Reserve.Ports {
-			delete(u.Holders, p)
-		}
+		u.Holders = u.Holders.Without(o.chosen[i])
 		for _, g := range c.Reserve.GPUs {
 			delete(u.GPUs, g)
 		}

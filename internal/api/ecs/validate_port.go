@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,36 +13,47 @@ import (
 // portName is what a port mapping may be called: it becomes part of a host name.
 var portName = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]{0,63}$`)
 
-// span is a range of a container's ports.
+// span is a mapping's ports of the container.
 type span struct {
-	from, to uint16
-	ranged   bool
+	fleet.PortSpan
+	ranged bool
 }
 
 func (s subject) validPortMappings() error {
-	mode := s.def.NetworkMode
-	used := map[types.TransportProtocol][]span{}
 	ranges := 0
+	var used []span
 	for i := range s.c.PortMappings {
-		p := &s.c.PortMappings[i]
-		ports, err := s.validPort(p)
+		ports, err := s.validPort(&s.c.PortMappings[i])
 		if err != nil {
 			return err
 		}
 		if ports.ranged {
 			ranges++
 		}
-		for _, other := range used[p.Protocol] {
-			// With a bridge, one port can be reached through several of the host's.
-			shared := mode != types.NetworkModeHost && mode != types.NetworkModeAwsvpc && !ports.ranged && !other.ranged
-			if !shared && ports.from <= other.to && other.from <= ports.to {
-				return s.wrong("'portMappings' must not include a container port more than once: %d-%d/%s overlaps with %d-%d.", ports.from, ports.to, p.Protocol, other.from, other.to)
-			}
-		}
-		used[p.Protocol] = append(used[p.Protocol], ports)
+		used = append(used, ports)
 	}
 	if ranges > 100 {
 		return s.wrong("'portMappings' can have at most 100 ranges, not %d.", ranges)
+	}
+	return s.validOverlaps(used)
+}
+
+// validOverlaps refuses a port of the container that two mappings have.
+func (s subject) validOverlaps(used []span) error {
+	mode := s.def.NetworkMode
+	slices.SortFunc(used, func(a, b span) int { return a.Compare(b.PortSpan) })
+	var far span // of those before, the one that ends last
+	for i, p := range used {
+		if i > 0 {
+			// With a bridge, one port can be reached through several of the host's.
+			shared := mode != types.NetworkModeHost && mode != types.NetworkModeAwsvpc && !p.ranged && !far.ranged
+			if _, both := p.Common(far.PortSpan); both && !shared {
+				return s.wrong("'portMappings' must not include a container port more than once: %d-%d/%s overlaps with %d-%d.", p.First, p.Last, p.Protocol, far.First, far.Last)
+			}
+		}
+		if far.Protocol != p.Protocol || far.Last < p.Last {
+			far = p
+		}
 	}
 	return nil
 }
@@ -68,7 +80,7 @@ func (s subject) validPort(p *types.PortMapping) (span, error) {
 	if err := validEnum("container '"+*s.c.Name+"' portMappings.appProtocol", p.AppProtocol, types.ApplicationProtocolHttp, types.ApplicationProtocolHttp2, types.ApplicationProtocolGrpc); err != nil {
 		return span{}, err
 	}
-	return span{from: uint16(c), to: uint16(c)}, nil
+	return span{PortSpan: fleet.Port{Number: uint16(c), Protocol: fleet.Protocol(p.Protocol)}.Span()}, nil
 }
 
 func (s subject) validRange(p *types.PortMapping) (span, error) {
@@ -85,25 +97,18 @@ func (s subject) validRange(p *types.PortMapping) (span, error) {
 	if from == to {
 		return span{}, s.wrong("'portMappings.containerPortRange': the first port of %q must be less than the last.", *p.ContainerPortRange)
 	}
-	return span{from, to, true}, nil
+	return span{fleet.PortSpan{First: from, Last: to, Protocol: fleet.Protocol(p.Protocol)}, true}, nil
 }
 
 // validPorts refuses what two mappings of the task want: a host port, a port of
 // the network interface that its containers share, or a name.
 func validPorts(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
-	holder := map[fleet.Port]string{}
+	var wanted []want
 	named := map[string]string{}
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
-		ports, place := hostPorts(def.NetworkMode, c), "host"
-		if def.NetworkMode == types.NetworkModeAwsvpc {
-			ports, place = hostPorts(types.NetworkModeHost, c), "container"
-		}
-		for _, p := range ports {
-			if other, taken := holder[p]; taken {
-				return client("The %s port %s is wanted by the containers '%s' and '%s'.", place, p, other, *c.Name)
-			}
-			holder[p] = *c.Name
+		for _, s := range wantedPorts(def.NetworkMode, c) {
+			wanted = append(wanted, want{s, *c.Name})
 		}
 		for _, m := range c.PortMappings {
 			if m.Name == nil {
@@ -115,5 +120,45 @@ func validPorts(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 			named[*m.Name] = *c.Name
 		}
 	}
+	slices.SortStableFunc(wanted, func(a, b want) int { return a.Compare(b.PortSpan) })
+	for i := 1; i < len(wanted); i++ {
+		a, b := wanted[i-1], wanted[i]
+		if both, overlap := a.Common(b.PortSpan); overlap {
+			place := "host"
+			if def.NetworkMode == types.NetworkModeAwsvpc {
+				place = "container"
+			}
+			return client("The %s port %s is wanted by the containers '%s' and '%s'.", place, both, a.container, b.container)
+		}
+	}
 	return nil
+}
+
+// want is what a container wants of ports that only one can have.
+type want struct {
+	fleet.PortSpan
+	container string
+}
+
+// wantedPorts are the host's ports that a container's mappings fix, or in awsvpc
+// mode its ports on the network interface that it shares with the others.
+func wantedPorts(mode types.NetworkMode, c *types.ContainerDefinition) []fleet.PortSpan {
+	shared := mode == types.NetworkModeAwsvpc
+	if shared {
+		mode = types.NetworkModeHost
+	}
+	var out []fleet.PortSpan
+	for _, p := range hostPorts(mode, c) {
+		out = append(out, p.Span())
+	}
+	for i := range c.PortMappings {
+		m := &c.PortMappings[i]
+		if m.ContainerPortRange == nil || !shared {
+			continue
+		}
+		if s, ok := fleet.BoundPorts(&types.NetworkBinding{HostPortRange: m.ContainerPortRange, Protocol: m.Protocol}); ok {
+			out = append(out, s)
+		}
+	}
+	return out
 }

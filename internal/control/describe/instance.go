@@ -29,11 +29,7 @@ func Instance(site fleet.Site, v store.View, fields InstanceFields) types.Contai
 	ports := slices.Clone(i.Registered.ReservedPorts)
 	if u != nil {
 		out.PendingTasksCount, out.RunningTasksCount = int32(u.Pending), int32(u.Running)
-		held := len(ports)
-		for p := range u.Holders {
-			ports = append(ports, p)
-		}
-		slices.SortFunc(ports[held:], func(a, b fleet.Port) int { return int(a.Number) - int(b.Number) })
+		ports = append(ports, u.Holders.Fixed()...)
 	}
 	out.RemainingResources = resourcesOut(i.Resources, cpu, memory, ports)
 	if fields.Tags {
@@ -55,7 +51,9 @@ func Instance(site fleet.Site, v store.View, fields InstanceFields) types.Contai
 	return out
 }
 
-// resourcesOut gives the resources in ECS's form: PORTS lists the ports in use.
+// resourcesOut gives the resources in ECS's form: PORTS lists the ports in use that
+// somebody has named, the agent or a task definition. Those that the host chose
+// itself are none of them.
 // Those that only the agent knows are passed on as it sent them.
 func resourcesOut(sent []types.Resource, cpu, memory int, ports []fleet.Port) []types.Resource {
 	integer := func(name string, v int) types.Resource {

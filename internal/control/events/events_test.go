@@ -168,7 +168,7 @@ func TestInstanceLife(t *testing.T) {
 	tell(func(v *store.View) { v.Session = connected }, ContainerInstanceStateChange)
 	contains(t, s.events[1], "agentConnected", "attributes", "clusterArn", "containerInstanceArn", "registeredResources", "remainingResources", "status", "version", "versionInfo", "updatedAt")
 	tell(func(v *store.View) {
-		v.Usage = &fleet.Usage{CPU: 256, Memory: 512, Pending: 1, Holders: map[fleet.Port]string{{Number: 8080, Protocol: fleet.TCP}: "t"}}
+		v.Usage = &fleet.Usage{CPU: 256, Memory: 512, Pending: 1, Holders: fleet.PortHolders{{PortSpan: fleet.PortSpan{First: 8080, Last: 8080, Protocol: fleet.TCP}, Task: "t", Fixed: true}}}
 	}, ContainerInstanceStateChange)
 	check := func(status types.InstanceHealthCheckState) *fleet.InstanceHealth {
 		return &fleet.InstanceHealth{Checks: []fleet.HealthCheck{{Type: types.InstanceHealthCheckTypeContainerRuntime, Status: status, ChangedAt: at(30), WrittenAt: at(31)}}}

@@ -32,16 +32,14 @@ func (w world) view() View {
 func (w world) take(task string) func(Choice) {
 	return func(c Choice) {
 		h := w[c.Instance]
-		u := fleet.Usage{Holders: map[fleet.Port]string{}, GPUs: map[string]string{}}
+		u := fleet.Usage{GPUs: map[string]string{}}
 		if h.Usage != nil {
 			u = *h.Usage
-			u.Holders, u.GPUs = maps.Clone(u.Holders), maps.Clone(u.GPUs)
+			u.GPUs = maps.Clone(u.GPUs)
 		}
 		u.CPU += c.Reserve.CPU
 		u.Memory += c.Reserve.Memory
-		for _, p := range c.Reserve.Ports {
-			u.Holders[p] = task
-		}
+		u.Holders, _ = u.Holders.With(c.Reserve.Held(), task)
 		for _, g := range c.Reserve.GPUs {
 			u.GPUs[g] = task
 		}
@@ -102,8 +100,8 @@ func fitsSlowly(h *Host, r Request) bool {
 		used.Memory+r.Reserve.Memory <= h.Instance.Registered.Memory &&
 		len(used.GPUs)+r.GPUs <= len(h.Instance.Registered.GPUs)
 	for _, p := range r.Reserve.Ports {
-		if _, held := used.Holders[p]; held {
-			ok = false
+		for _, h := range used.Holders {
+			ok = ok && (h.Protocol != p.Protocol || p.Number < h.First || h.Last < p.Number)
 		}
 		for _, q := range h.Instance.Registered.ReservedPorts {
 			ok = ok && p != q

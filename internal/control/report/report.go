@@ -25,7 +25,8 @@ type Statement struct {
 
 // Apply returns the task's report after a statement, or nil where the statement
 // says nothing new. It is pure. Statuses only move forward; containers are taken
-// in the statement's order, and one may come twice.
+// in the statement's order, and one may come twice. What it stores is bounded,
+// whatever a host says.
 func Apply(t *fleet.TaskState, d *fleet.TaskDefinition, in Statement, now time.Time) *fleet.TaskReport {
 	next := &fleet.TaskReport{Status: fleet.TaskPending}
 	if t.Report != nil {
@@ -62,7 +63,7 @@ func Apply(t *fleet.TaskState, d *fleet.TaskDefinition, in Statement, now time.T
 		}
 	}
 	if next.Status == fleet.TaskStopped {
-		settle(next, t, d, in.Reason, now)
+		settle(next, t, d, fleet.Clip(in.Reason, fleet.MaxReason), now)
 	}
 	if !changed {
 		return nil
@@ -101,21 +102,21 @@ func applyContainer(r *fleet.TaskReport, t *fleet.Task, d *fleet.TaskDefinition,
 		c.Status = s
 		changed = true
 	}
-	set := func(to *string, v *string) {
-		if v != nil && *v != "" && *v != *to {
-			*to = *v
+	set := func(to *string, v string) {
+		if v != "" && v != *to {
+			*to = v
 			changed = true
 		}
 	}
-	set(&c.Reason, in.Reason)
-	set(&c.RuntimeID, in.RuntimeId)
-	set(&c.ImageDigest, in.ImageDigest)
+	set(&c.Reason, fleet.Clip(aws.ToString(in.Reason), fleet.MaxReason))
+	set(&c.RuntimeID, fleet.ClipBytes(aws.ToString(in.RuntimeId), fleet.MaxRuntime))
+	set(&c.ImageDigest, fleet.ClipBytes(aws.ToString(in.ImageDigest), fleet.MaxDigest))
 	if in.ExitCode != nil && (c.ExitCode == nil || *c.ExitCode != *in.ExitCode) {
 		c.ExitCode = in.ExitCode
 		changed = true
 	}
-	if len(in.NetworkBindings) > 0 && !slices.EqualFunc(c.NetworkBindings, in.NetworkBindings, sameBinding) {
-		c.NetworkBindings = in.NetworkBindings
+	if bound := bindingsOf(d, name, in.NetworkBindings); len(bound) > 0 && !slices.EqualFunc(c.NetworkBindings, bound, sameBinding) {
+		c.NetworkBindings = bound
 		changed = true
 	}
 	return changed

@@ -9,6 +9,9 @@ const ReportsVersion = "reports-1"
 // AcksVersion is one more: the server takes a ReportMessage's Acks.
 const AcksVersion = "acks-1"
 
+// RangesVersion is one more: the server takes ranges in a ReportMessage's bindings.
+const RangesVersion = "ranges-1"
+
 // MaxReports bounds the reports of one message.
 const MaxReports = 100
 
@@ -50,12 +53,16 @@ type ContainerReport struct {
 	NetworkBindings []NetworkBinding `json:"networkBindings,omitempty"`
 }
 
-// NetworkBinding is a port of a container on its host.
+// NetworkBinding is a port of a container on its host, or a range of them: then
+// ContainerPort and HostPort are 0. Only a server that announced RangesVersion
+// knows ranges.
 type NetworkBinding struct {
-	BindIP        string `json:"bindIP,omitempty"`
-	ContainerPort int32  `json:"containerPort"`
-	HostPort      int32  `json:"hostPort"`
-	Protocol      string `json:"protocol,omitempty"`
+	BindIP             string `json:"bindIP,omitempty"`
+	ContainerPort      int32  `json:"containerPort"`
+	HostPort           int32  `json:"hostPort"`
+	ContainerPortRange string `json:"containerPortRange,omitempty"` // "8000-8005"
+	HostPortRange      string `json:"hostPortRange,omitempty"`
+	Protocol           string `json:"protocol,omitempty"`
 }
 
 // ReportAck answers a ReportMessage once its reports are committed. Those of the

@@ -1,0 +1,94 @@
+package report
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// bindingsOf returns what is kept of a container's bindings as its host says them,
+// in their order: those that are well formed, and of these no more than what its
+// definition asks for can give.
+func bindingsOf(d *fleet.TaskDefinition, container string, said []types.NetworkBinding) []types.NetworkBinding {
+	var kept []types.NetworkBinding
+	most := mostBindings(d, container)
+	for i := range said {
+		if len(kept) == most {
+			break
+		}
+		if b, ok := wellFormed(&said[i]); ok {
+			kept = append(kept, b)
+		}
+	}
+	return kept
+}
+
+// spareBindings are kept of what no definition has asked for: an engine may bind
+// more by its own settings.
+const spareBindings = 8
+
+// mostBindings bounds a container's bindings: each mapping is bound for IPv4 and
+// for IPv6, and a range perhaps port by port.
+func mostBindings(d *fleet.TaskDefinition, container string) int {
+	if d == nil {
+		return fleet.MaxSinglePorts
+	}
+	for i := range d.Definition.ContainerDefinitions {
+		c := &d.Definition.ContainerDefinitions[i]
+		if aws.ToString(c.Name) != container {
+			continue
+		}
+		inRanges := 0
+		for _, m := range c.PortMappings {
+			if first, last, err := fleet.ParsePortRange(aws.ToString(m.ContainerPortRange)); err == nil {
+				inRanges += int(last) - int(first) + 1
+			}
+		}
+		return spareBindings + 2*len(c.PortMappings) + min(2*inRanges, fleet.MaxSinglePorts)
+	}
+	return spareBindings
+}
+
+// wellFormed returns a binding with what is in it and makes sense.
+func wellFormed(said *types.NetworkBinding) (b types.NetworkBinding, ok bool) {
+	b.Protocol = said.Protocol
+	switch b.Protocol {
+	case "", types.TransportProtocolTcp, types.TransportProtocolUdp:
+	default:
+		return b, false
+	}
+	if ip := aws.ToString(said.BindIP); ip != "" {
+		if _, err := netip.ParseAddr(ip); err != nil {
+			return b, false
+		}
+		b.BindIP = said.BindIP
+	}
+	for _, r := range []struct {
+		from *string
+		put  **string
+	}{{said.ContainerPortRange, &b.ContainerPortRange}, {said.HostPortRange, &b.HostPortRange}} {
+		if aws.ToString(r.from) == "" {
+			continue
+		}
+		first, last, err := fleet.ParsePortRange(*r.from)
+		if err != nil {
+			return b, false
+		}
+		*r.put = aws.String(fmt.Sprintf("%d-%d", first, last))
+	}
+	for _, p := range []struct {
+		from *int32
+		put  **int32
+	}{{said.ContainerPort, &b.ContainerPort}, {said.HostPort, &b.HostPort}} {
+		switch n := aws.ToInt32(p.from); {
+		case n < 0 || n > 65535:
+			return b, false
+		case n > 0 || p.from != nil && b.ContainerPortRange == nil: // beside a range 0 is none
+			*p.put = p.from
+		}
+	}
+	return b, true
+}

@@ -1,0 +1,258 @@
+package fleet
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// PortSpan is a run of neighbouring ports of a host, both ends included.
+type PortSpan struct {
+	First, Last uint16
+	Protocol    Protocol
+}
+
+// Span is the port as a run of one.
+func (p Port) Span() PortSpan { return PortSpan{p.Number, p.Number, p.Protocol} }
+
+func (s PortSpan) String() string {
+	if s.First == s.Last {
+		return Port{s.First, s.Protocol}.String()
+	}
+	return strconv.Itoa(int(s.First)) + "-" + strconv.Itoa(int(s.Last)) + "/" + string(s.Protocol)
+}
+
+// Compare orders spans by protocol, then by their first port.
+func (s PortSpan) Compare(o PortSpan) int {
+	return cmp.Or(cmp.Compare(s.Protocol, o.Protocol), cmp.Compare(s.First, o.First))
+}
+
+// before says whether s ends before o begins.
+func (s PortSpan) before(o PortSpan) bool {
+	if s.Protocol != o.Protocol {
+		return s.Protocol < o.Protocol
+	}
+	return s.Last < o.First
+}
+
+// Common returns the ports that both have, if there are any.
+func (s PortSpan) Common(o PortSpan) (both PortSpan, ok bool) {
+	if s.before(o) || o.before(s) {
+		return both, false
+	}
+	return PortSpan{max(s.First, o.First), min(s.Last, o.Last), s.Protocol}, true
+}
+
+// JoinSpans orders spans and joins those that overlap or touch, in place.
+func JoinSpans(spans []PortSpan) []PortSpan {
+	slices.SortFunc(spans, PortSpan.Compare)
+	out := spans[:0]
+	for _, s := range spans {
+		if n := len(out); n > 0 && out[n-1].Protocol == s.Protocol && int(s.First) <= int(out[n-1].Last)+1 {
+			out[n-1].Last = max(out[n-1].Last, s.Last)
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// PortHold is a run of ports and the id of the task that holds it. A run is fixed
+// where the task's definition names its ports: the others were chosen on the host.
+type PortHold struct {
+	PortSpan
+	Task  string
+	Fixed bool
+}
+
+// PortHolders says which tasks hold which ports of a host: in order, no port
+// twice. It is immutable: what changes it returns another one. Its costs grow with
+// the runs, not with the ports.
+type PortHolders []PortHold
+
+// Of returns the task that holds a port.
+func (h PortHolders) Of(p Port) (task string, ok bool) {
+	i, found := slices.BinarySearchFunc(h, p.Span(), func(x PortHold, s PortSpan) int {
+		switch {
+		case x.before(s):
+			return -1
+		case s.before(x.PortSpan):
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return "", false
+	}
+	return h[i].Task, true
+}
+
+// With enters a task as the holder of what it holds. Of several holders of a port
+// the one with the lowest id is shown, whatever the order they came in; double
+// says that there are several.
+func (h PortHolders) With(held TaskPorts, task string) (next PortHolders, double bool) {
+	if held.None() {
+		return h, false
+	}
+	return h.merge(held.by(task))
+}
+
+// JoinHolders is With of many tasks at once: list has the ports of one task each.
+func JoinHolders(list []PortHolders) (all PortHolders, double bool) {
+	switch len(list) {
+	case 0:
+		return nil, false
+	case 1:
+		return list[0], false
+	}
+	// By halves, so that each run is copied as often as the list can be halved.
+	a, d1 := JoinHolders(list[:len(list)/2])
+	b, d2 := JoinHolders(list[len(list)/2:])
+	all, d3 := a.merge(b)
+	return all, d1 || d2 || d3
+}
+
+// merge joins two lists into a new one. It walks over both at once.
+func (h PortHolders) merge(o PortHolders) (out PortHolders, double bool) {
+	if len(h) == 0 {
+		return o, false
+	}
+	if len(o) == 0 {
+		return h, false
+	}
+	out = make(PortHolders, 0, len(h)+len(o))
+	a, b := h[0], o[0] // what is left of the first runs
+	h, o = h[1:], o[1:]
+	moreA, moreB := true, true
+	next := func(x *PortHold, list *PortHolders) bool {
+		if len(*list) == 0 {
+			return false
+		}
+		*x, *list = (*list)[0], (*list)[1:]
+		return true
+	}
+	for moreA && moreB {
+		switch {
+		case a.before(b.PortSpan):
+			out = out.push(a)
+			moreA = next(&a, &h)
+			continue
+		case b.before(a.PortSpan):
+			out = out.push(b)
+			moreB = next(&b, &o)
+			continue
+		case a.First < b.First:
+			out = out.push(a.upTo(b.First - 1))
+			a.First = b.First
+		case b.First < a.First:
+			out = out.push(b.upTo(a.First - 1))
+			b.First = a.First
+		}
+		last := min(a.Last, b.Last)
+		double = double || a.Task != b.Task
+		out = out.push(shown(a, b).upTo(last))
+		if a.First = last + 1; a.Last == last {
+			moreA = next(&a, &h)
+		}
+		if b.First = last + 1; b.Last == last {
+			moreB = next(&b, &o)
+		}
+	}
+	for ; moreA; moreA = next(&a, &h) {
+		out = out.push(a)
+	}
+	for ; moreB; moreB = next(&b, &o) {
+		out = out.push(b)
+	}
+	return out, double
+}
+
+// shown is the one of two holds of the same ports that is shown.
+func shown(a, b PortHold) PortHold {
+	if a.Task == b.Task {
+		a.Fixed = a.Fixed || b.Fixed
+		return a
+	}
+	if a.Task < b.Task {
+		return a
+	}
+	return b
+}
+
+func (x PortHold) upTo(last uint16) PortHold {
+	x.Last = last
+	return x
+}
+
+// push appends a run and joins it with the one before where it goes on with that.
+func (h PortHolders) push(x PortHold) PortHolders {
+	if n := len(h); n > 0 {
+		if l := &h[n-1]; l.Protocol == x.Protocol && l.Task == x.Task && l.Fixed == x.Fixed && int(x.First) == int(l.Last)+1 {
+			l.Last = x.Last
+			return h
+		}
+	}
+	return append(h, x)
+}
+
+// Without takes away all that a task is shown to hold.
+func (h PortHolders) Without(task string) PortHolders {
+	if !slices.ContainsFunc(h, func(x PortHold) bool { return x.Task == task }) {
+		return h
+	}
+	var next PortHolders
+	for _, x := range h {
+		if x.Task != task {
+			next = append(next, x)
+		}
+	}
+	return next
+}
+
+// TaskPorts are the ports that a task holds on its host: those that its definition
+// names and those that its host reports, each in order and joined.
+type TaskPorts struct{ Fixed, Chosen []PortSpan }
+
+// None says whether there are none.
+func (p TaskPorts) None() bool { return len(p.Fixed)+len(p.Chosen) == 0 }
+
+// Equal says whether both are the same ports.
+func (p TaskPorts) Equal(o TaskPorts) bool {
+	return slices.Equal(p.Fixed, o.Fixed) && slices.Equal(p.Chosen, o.Chosen)
+}
+
+// by are the ports as held by a task.
+func (p TaskPorts) by(task string) PortHolders {
+	holds := func(spans []PortSpan, fixed bool) PortHolders {
+		out := make(PortHolders, len(spans))
+		for i, s := range spans {
+			out[i] = PortHold{s, task, fixed}
+		}
+		return out
+	}
+	all, _ := holds(p.Chosen, false).merge(holds(p.Fixed, true))
+	return all
+}
+
+// Held are the reserved ports.
+func (r *Reservation) Held() TaskPorts {
+	if len(r.Ports) == 0 {
+		return TaskPorts{}
+	}
+	fixed := make([]PortSpan, len(r.Ports))
+	for i, p := range r.Ports {
+		fixed[i] = p.Span()
+	}
+	return TaskPorts{Fixed: JoinSpans(fixed)}
+}
+
+// Fixed lists the ports that task definitions name, by protocol and number.
+func (h PortHolders) Fixed() []Port {
+	var out []Port
+	for _, x := range h {
+		for n := int(x.First); x.Fixed && n <= int(x.Last); n++ {
+			out = append(out, Port{uint16(n), x.Protocol})
+		}
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"runtime"
+	"strconv"
+	"testing"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// portReport is a report of a task whose container has bound these.
+func portReport(t testing.TB, status fleet.TaskStatus, bindings ...types.NetworkBinding) []byte {
+	data, err := marshal(&fleet.TaskReport{Status: status, Containers: []fleet.ContainerReport{{Name: "c", NetworkBindings: bindings}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func portRange(n int) types.NetworkBinding {
+	return types.NetworkBinding{HostPortRange: aws.String("1-" + strconv.Itoa(n)), Protocol: "udp"}
+}
+
+// onePerPort is how older agents report a range.
+func onePerPort(n int) []types.NetworkBinding {
+	var out []types.NetworkBinding
+	for p := 1; p <= n; p++ {
+		out = append(out, types.NetworkBinding{HostPort: aws.Int32(int32(p)), ContainerPort: aws.Int32(int32(p)), Protocol: "udp"})
+	}
+	return out
+}
+
+// portTables are the tables with two tasks on one host.
+func portTables(t testing.TB) *tables {
+	tab := &tables{}
+	for _, id := range []string{"a", "b"} {
+		data, err := marshal(&fleet.Task{Cluster: "c", ID: id, Instance: "i", Family: "f", Revision: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		applyPorts(t, tab, id, data, "")
+	}
+	return tab
+}
+
+func applyPorts(t testing.TB, tab *tables, id string, data []byte, part string) {
+	if _, err := tab.apply("cluster/c/task/"+id+part, data, 1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// allocated counts the bytes that f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// A report of a range costs what it is, however many ports that is, and so do the
+// reports of other tasks on the host.
+func TestWideRangesCostNoMore(t *testing.T) {
+	cost := func(ports int) (own, others uint64) {
+		tab := portTables(t)
+		wide, small := portReport(t, fleet.TaskPending, portRange(ports)), portReport(t, fleet.TaskRunning)
+		own = allocated(func() { applyPorts(t, tab, "a", wide, "/report") })
+		others = allocated(func() { applyPorts(t, tab, "b", small, "/report") })
+		if h := tab.hostAt("c", "i").usage.Holders; len(h) != 1 || h[0].Task != "a" || int(h[0].Last) != ports {
+			t.Errorf("a range of %d ports is held as %v", ports, h)
+		}
+		return own, others
+	}
+	own, others := cost(2)
+	wide, beside := cost(65535)
+	if wide > 4*own || beside > 4*others {
+		t.Errorf("a range of 65535 ports allocates %d bytes and %d with another task's report; one of 2 ports %d and %d", wide, beside, own, others)
+	}
+}
+
+// Many ports that are told one by one cost in proportion.
+func TestManyPortsCostInProportion(t *testing.T) {
+	cost := func(ports int) uint64 {
+		tab := portTables(t)
+		data := portReport(t, fleet.TaskPending, onePerPort(ports)...)
+		return allocated(func() { applyPorts(t, tab, "a", data, "/report") })
+	}
+	few, many := cost(1<<9), cost(1<<13)
+	if many > 2*16*few {
+		t.Errorf("16 times the ports allocate %d bytes, not %d", many, few)
+	}
+}
+
+func BenchmarkPortsOfAHost(b *testing.B) {
+	for name, bindings := range map[string][]types.NetworkBinding{
+		"one range of 65535": {portRange(65535)}, "65535 ports": onePerPort(65535), "1000 ports": onePerPort(1000), "no port": nil,
+	} {
+		// A report with these ports, then one of another task on the host.
+		b.Run(name, func(b *testing.B) {
+			tab := portTables(b)
+			data, small := portReport(b, fleet.TaskPending, bindings...), portReport(b, fleet.TaskRunning)
+			b.ReportAllocs()
+			for range b.N {
+				applyPorts(b, tab, "a", data, "/report")
+				applyPorts(b, tab, "b", small, "/report")
+			}
+		})
+	}
+}
