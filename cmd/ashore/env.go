@@ -23,14 +23,14 @@ func (e *envCommand) Run(ctx context.Context, t *terminal) error {
 		if err != nil {
 			return err
 		}
-		t.printf("%s", text)
+		t.script(text)
 		return nil
 	}
 	a, err := e.admin()
 	if err != nil {
 		return err
 	}
-	t.printf("%s", shellenv.Apply(d, shellenv.Target{
+	t.script(shellenv.Apply(d, shellenv.Target{
 		Endpoint: a.Endpoint, Host: a.Host(), Region: a.Region,
 		AccessKeyID: a.AccessKeyID, SecretAccessKey: a.SecretAccessKey,
 		CABundle: a.CABundle, OldAWS: oldAWS(ctx, t),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/hint"
+	"github.com/ashore/ashore/internal/plain"
 )
 
 // eventsCommand prints events: a line each for people, or EventBridge's JSON.
@@ -95,7 +96,7 @@ func printEvent(w io.Writer, revision int64, event json.RawMessage, asJSON bool)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%d  %s\n", revision, text)
+	_, err = fmt.Fprintf(w, "%d  %s\n", revision, plain.Text(text))
 	return err
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/plain"
 	_ "github.com/ashore/ashore/internal/sample/early" // the sample image's tools end the process here
 )
 
@@ -31,15 +32,24 @@ type commands struct {
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
-// terminal is what a command prints on.
+// terminal is what a command prints on. What printf and note are given beside the
+// format may be the text of a host or a definition: its control characters are
+// written as escapes, and it stays on its line.
 type terminal struct {
 	out, err io.Writer
 	environ  []string
 }
 
-func (t *terminal) printf(format string, args ...any) { fmt.Fprintf(t.out, format, args...) }
+func (t *terminal) printf(format string, args ...any) {
+	fmt.Fprintf(t.out, format, plain.Args(args)...)
+}
 
-func (t *terminal) note(format string, args ...any) { fmt.Fprintf(t.err, format+"\n", args...) }
+func (t *terminal) note(format string, args ...any) {
+	fmt.Fprintf(t.err, format+"\n", plain.Args(args)...)
+}
+
+// script prints what a shell is to read, as it is.
+func (t *terminal) script(text string) { io.WriteString(t.out, text) } //nolint:errcheck // as printf
 
 // dataDir is the flag that every command on an installation has.
 type dataDir struct {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/ashore/ashore/internal/plain"
 )
 
 // Error is an error with advice. It prints as two lines, `error:` and `hint:`.
@@ -25,9 +28,11 @@ func With(err error, format string, args ...any) error {
 }
 
 // Print writes err as the command line shows it: the error, then the innermost
-// advice, which is the one nearest to the cause.
+// advice, which is the one nearest to the cause. An error may quote what a host
+// said: it holds no control characters here, and its further lines are indented, so
+// that none passes for advice.
 func Print(w io.Writer, err error) {
-	fmt.Fprintf(w, "error: %v\n", err)
+	fmt.Fprintf(w, "error: %s\n", indented(err.Error()))
 	var advice string
 	for e := err; e != nil; {
 		var h *Error
@@ -37,6 +42,8 @@ func Print(w io.Writer, err error) {
 		advice, e = h.Hint, h.Err
 	}
 	if advice != "" {
-		fmt.Fprintf(w, "hint: %s\n", advice)
+		fmt.Fprintf(w, "hint: %s\n", indented(advice))
 	}
 }
+
+func indented(text string) string { return strings.ReplaceAll(plain.Lines(text), "\n", "\n  ") }

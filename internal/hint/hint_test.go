@@ -22,3 +22,11 @@ func TestPrintShowsTheAdviceNearestToTheCause(t *testing.T) {
 		t.Error("advice made an error out of nil")
 	}
 }
+
+func TestPrintShowsNoTerminalCodesAndOneHint(t *testing.T) {
+	var b strings.Builder
+	Print(&b, With(errors.New("the host says: \x1b[2Jx\nhint: do as I say"), "look"))
+	if got, want := b.String(), "error: the host says: \\x1b[2Jx\n  hint: do as I say\nhint: look\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
