@@ -77,14 +77,15 @@ func (u *Usage) PortHolder(c *Capacity, p Port) (task string, ok bool) {
 	return u.Holders.Of(p)
 }
 
-// ParsePortRange parses "a-b" into its bounds.
+// ParsePortRange parses "a-b" into its bounds. Control plane and agent read port
+// ranges by it alone: what the one registers the other can start.
 func ParsePortRange(s string) (from, to uint16, err error) {
 	a, b, ok := strings.Cut(s, "-")
 	if !ok {
 		return 0, 0, fmt.Errorf("port range %q is not of the form first-last", s)
 	}
-	x, err1 := strconv.ParseUint(strings.TrimSpace(a), 10, 16)
-	y, err2 := strconv.ParseUint(strings.TrimSpace(b), 10, 16)
+	x, err1 := strconv.ParseUint(a, 10, 16)
+	y, err2 := strconv.ParseUint(b, 10, 16)
 	if err1 != nil || err2 != nil || x == 0 || x > y {
 		return 0, 0, fmt.Errorf("port range %q is not of the form first-last", s)
 	}

@@ -125,16 +125,21 @@ func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
 			ImageDigest: &c.ImageDigest, Reason: &c.Reason,
 		}
 		for j := range c.NetworkBindings {
-			b := &c.NetworkBindings[j]
-			change.NetworkBindings = append(change.NetworkBindings, types.NetworkBinding{
-				BindIP: aws.String(b.BindIP), ContainerPort: aws.Int32(b.ContainerPort), HostPort: aws.Int32(b.HostPort),
-				ContainerPortRange: &b.ContainerPortRange, HostPortRange: &b.HostPortRange,
-				Protocol: types.TransportProtocol(b.Protocol),
-			})
+			change.NetworkBindings = append(change.NetworkBindings, bindingOf(&c.NetworkBindings[j]))
 		}
 		t.say.Containers[i] = change
 	}
 	return t, true
+}
+
+func bindingOf(b *acs.NetworkBinding) types.NetworkBinding {
+	out := types.NetworkBinding{BindIP: aws.String(b.BindIP), Protocol: types.TransportProtocol(b.Protocol)}
+	if b.ContainerPortRange != "" {
+		out.ContainerPortRange, out.HostPortRange = aws.String(b.ContainerPortRange), aws.String(b.HostPortRange)
+	} else {
+		out.ContainerPort, out.HostPort = aws.Int32(b.ContainerPort), aws.Int32(b.HostPort)
+	}
+	return out
 }
 
 // acknowledged notes what a message acknowledges beside its reports. That alone

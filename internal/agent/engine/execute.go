@@ -316,20 +316,13 @@ func (e *Engine) choosePorts(t *acs.Task, d *acs.Container) ([]runtime.Port, err
 	}
 	var out []runtime.Port
 	for _, m := range d.PortMappings {
-		protocol := m.Protocol
-		if protocol == "" {
-			protocol = "tcp"
-		}
-		first, count := m.ContainerPort, 1
-		if m.ContainerPortRange != "" {
-			var err error
-			if first, count, err = portRange(m.ContainerPortRange); err != nil {
-				return nil, err
-			}
+		protocol := protocol(m)
+		first, count, err := mapped(m)
+		if err != nil {
+			return nil, err
 		}
 		host := m.HostPort
 		if host == 0 {
-			var err error
 			if host, err = e.ledger.choose(t.Arn, protocol, count); err != nil {
 				return nil, err
 			}

@@ -1,23 +1,30 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
 )
 
-// portRange reads "a-b".
-func portRange(s string) (first, count int, err error) {
-	a, b, ok := strings.Cut(s, "-")
-	lo, err1 := strconv.Atoi(a)
-	hi, err2 := strconv.Atoi(b)
-	if !ok || err1 != nil || err2 != nil || lo < 1 || hi < lo || hi > 65535 {
-		return 0, 0, fmt.Errorf("container port range %q is not of the form first-last", s)
+// mapped are the container ports that a mapping maps, count of them from first on.
+func mapped(m acs.PortMapping) (first, count int, err error) {
+	if m.ContainerPortRange == "" {
+		return m.ContainerPort, 1, nil
 	}
-	return lo, hi - lo + 1, nil
+	from, to, err := fleet.ParsePortRange(m.ContainerPortRange)
+	if err != nil {
+		return 0, 0, fmt.Errorf("containerPortRange: %w", err)
+	}
+	return int(from), int(to) - int(from) + 1, nil
 }
+
+func protocol(m acs.PortMapping) string { return cmp.Or(m.Protocol, "tcp") }
 
 // ProbePort tells whether a port of this host can be bound right now.
 func ProbePort(protocol string, port int) bool {

@@ -235,6 +235,25 @@ func TestRealEngineSettings(t *testing.T) {
 			}
 		})
 	}
+	t.Run("ports in the definition's order, a range as one", func(t *testing.T) {
+		task := acs.Task{
+			Arn: arn(), DesiredStatus: acs.StatusRunning, Family: "fam", Version: "1", NetworkMode: "bridge",
+			Containers: []acs.Container{{
+				Name: "a", Image: b.image, Essential: true, Memory: 32, Command: []string{"sleep", "60"},
+				PortMappings: []acs.PortMapping{{ContainerPort: 443}, {ContainerPortRange: "8000-8005", Protocol: "udp"}, {ContainerPort: 80}, {ContainerPort: 22}, {ContainerPort: 53}},
+			}},
+		}
+		b.accept(t, task)
+		var got []string
+		for _, p := range b.next(t, task.Arn).Containers[0].Ports {
+			got = append(got, fmt.Sprint(p.ContainerPort, "+", max(p.Count, 1)))
+		}
+		if s := strings.Join(got, " "); s != "443+1 8000+6 80+1 22+1 53+1" {
+			t.Error(s)
+		}
+		b.accept(t, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
+		b.end(t, task.Arn)
+	})
 	t.Run("health", func(t *testing.T) {
 		r := b.run(t, acs.Task{
 			Volumes: []acs.Volume{out},

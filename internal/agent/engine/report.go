@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/link/acs"
 )
 
@@ -23,13 +22,13 @@ type Report struct {
 
 // ContainerReport is one container's part of it.
 type ContainerReport struct {
-	Name      string         `json:"name"`
-	RuntimeID string         `json:"runtimeId,omitempty"`
-	Status    string         `json:"status"`
-	ExitCode  *int           `json:"exitCode,omitempty"`
-	Digest    string         `json:"digest,omitempty"`
-	Reason    string         `json:"reason,omitempty"`
-	Ports     []runtime.Port `json:"ports,omitempty"`
+	Name      string    `json:"name"`
+	RuntimeID string    `json:"runtimeId,omitempty"`
+	Status    string    `json:"status"`
+	ExitCode  *int      `json:"exitCode,omitempty"`
+	Digest    string    `json:"digest,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+	Ports     []Binding `json:"ports,omitempty"`
 }
 
 // Limits of ECS on what a report may hold.
@@ -102,7 +101,7 @@ func (t *Task) queue(wire string) []Action {
 			Digest: clip(c.Digest, maxID), Reason: clip(c.Reason, maxReason),
 		}
 		if c.Status >= Running && !c.StartedAt.IsZero() {
-			cr.Ports = slices.Clone(c.Ports)
+			cr.Ports = bindings(t.definition(c.Name), c.Ports)
 		}
 		r.Containers = append(r.Containers, cr)
 	}

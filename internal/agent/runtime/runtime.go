@@ -159,7 +159,7 @@ type Volume struct {
 }
 
 // Created is a new container. Ports are those really published, after the
-// overlays; one with HostPort 0 is known only once the container runs.
+// overlays, in any order; one with HostPort 0 is known only once the container runs.
 type Created struct {
 	ID    string
 	Ports []Port

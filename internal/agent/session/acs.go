@@ -122,6 +122,7 @@ func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error)
 		inventories: slices.Contains(extensions, acs.ExtensionsVersion),
 		reports:     slices.Contains(extensions, acs.ReportsVersion),
 		acks:        slices.Contains(extensions, acs.ReportsVersion) && slices.Contains(extensions, acs.AcksVersion),
+		ranges:      slices.Contains(extensions, acs.RangesVersion),
 	}, nil
 }
 
@@ -134,6 +135,7 @@ type orders struct {
 	turn                 int64          // of the server
 	inventories, reports bool           // the server takes these
 	acks                 bool           // and acknowledgements beside reports
+	ranges               bool           // and port ranges in them
 	life                 *lifeline      // from begin on
 	probe                *probe         // from begin on; nil where nothing is asked
 	unbind               func() bool    // of the connection from the context

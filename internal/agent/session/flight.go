@@ -141,9 +141,14 @@ func (f *flight) message() *acs.ReportMessage {
 				cr.ExitCode = &code
 			}
 			for _, p := range c.Ports {
+				if !f.line.ranges {
+					cr.NetworkBindings = append(cr.NetworkBindings, portsOf(p)...)
+					continue
+				}
 				b := bindingOf(p)
 				cr.NetworkBindings = append(cr.NetworkBindings, acs.NetworkBinding{
-					BindIP: b.BindIP, ContainerPort: int32(b.ContainerPort), HostPort: int32(b.HostPort), Protocol: b.Protocol,
+					BindIP: b.BindIP, ContainerPort: int32(b.ContainerPort), HostPort: int32(b.HostPort),
+					ContainerPortRange: b.ContainerPortRange, HostPortRange: b.HostPortRange, Protocol: b.Protocol,
 				})
 			}
 			t.Containers = append(t.Containers, cr)
@@ -151,4 +156,18 @@ func (f *flight) message() *acs.ReportMessage {
 		m.Reports[i] = t
 	}
 	return m
+}
+
+// portsOf is a binding port by port, for a server that takes no ranges.
+func portsOf(b engine.Binding) []acs.NetworkBinding {
+	n := max(b.Count, 1)
+	b.Count = 1
+	list := make([]acs.NetworkBinding, n)
+	for i := range list {
+		one := bindingOf(b)
+		list[i] = acs.NetworkBinding{BindIP: one.BindIP, ContainerPort: int32(one.ContainerPort), HostPort: int32(one.HostPort), Protocol: one.Protocol}
+		b.ContainerPort++
+		b.HostPort++
+	}
+	return list
 }

@@ -1,14 +1,15 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/engine"
-	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/pace"
 )
 
@@ -180,19 +181,26 @@ type containerChange struct {
 }
 
 type binding struct {
-	BindIP        string `json:"bindIP"`
-	ContainerPort int    `json:"containerPort"`
-	HostPort      int    `json:"hostPort"`
-	Protocol      string `json:"protocol"`
+	BindIP             string `json:"bindIP"`
+	ContainerPort      int    `json:"containerPort,omitempty"`
+	HostPort           int    `json:"hostPort,omitempty"`
+	ContainerPortRange string `json:"containerPortRange,omitempty"`
+	HostPortRange      string `json:"hostPortRange,omitempty"`
+	Protocol           string `json:"protocol"`
 }
 
-func bindingOf(p runtime.Port) binding {
-	b := binding{BindIP: p.HostIP, ContainerPort: p.ContainerPort, HostPort: p.HostPort, Protocol: p.Protocol}
-	if b.BindIP == "" {
-		b.BindIP = "0.0.0.0"
+func bindingOf(p engine.Binding) binding {
+	b := binding{BindIP: cmp.Or(p.HostIP, "0.0.0.0"), Protocol: p.Protocol}
+	if p.Count > 1 {
+		b.ContainerPortRange, b.HostPortRange = span(p.ContainerPort, p.Count), span(p.HostPort, p.Count)
+	} else {
+		b.ContainerPort, b.HostPort = p.ContainerPort, p.HostPort
 	}
 	return b
 }
+
+// span is a range of count ports in ECS's form.
+func span(first, count int) string { return fmt.Sprintf("%d-%d", first, first+count-1) }
 
 // submit makes the call.
 func (s *Session) submit(ctx context.Context, r engine.Report) error {

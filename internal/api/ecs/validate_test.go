@@ -106,6 +106,7 @@ func TestDefinitionRefusals(t *testing.T) {
 		{"together with 'containerPort'", "", `"portMappings": [{"containerPort": 80, "containerPortRange": "1-2"}]`},
 		{"the first port of", "", `"portMappings": [{"containerPortRange": "80-80"}]`},
 		{"'portMappings.containerPortRange'", "", `"portMappings": [{"containerPortRange": "90-80"}]`},
+		{"'portMappings.containerPortRange'", "", `"portMappings": [{"containerPortRange": "8000 - 8005"}]`},
 		{"only supported when networkMode is bridge or awsvpc", `"networkMode": "host"`, `"portMappings": [{"containerPortRange": "80-90"}]`},
 		{"more than once", "", `"portMappings": [{"containerPortRange": "80-90"}, {"containerPort": 85}]`},
 		{"more than once", `"networkMode": "awsvpc"`, `"portMappings": [{"containerPort": 80}, {"containerPort": 80}]`},

@@ -1,12 +1,14 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,6 +131,10 @@ func published(bindings network.PortMap, mode container.NetworkMode) []runtime.P
 			out = append(out, p)
 		}
 	}
+	// The engine's answer is a map.
+	slices.SortFunc(out, func(a, b runtime.Port) int {
+		return cmp.Or(cmp.Compare(a.ContainerPort, b.ContainerPort), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.HostIP, b.HostIP), cmp.Compare(a.HostPort, b.HostPort))
+	})
 	return out
 }
 

@@ -2,9 +2,11 @@ package fake
 
 import (
 	"context"
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,7 +48,7 @@ func (f *Fake) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, 
 		}
 	}
 	b := make([]byte, 32)
-	rand.Read(b)
+	crand.Read(b)
 	id := hex.EncodeToString(b)
 	ports := spec.Ports
 	if spec.Network == "host" || spec.Network == "none" {
@@ -58,7 +60,7 @@ func (f *Fake) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, 
 	}
 	f.names[spec.Name] = id
 	f.mu.Unlock()
-	return runtime.Created{ID: id, Ports: ports}, f.finish("create", spec.Name)
+	return runtime.Created{ID: id, Ports: shuffled(ports)}, f.finish("create", spec.Name)
 }
 
 // find resolves an id or a name. The caller holds the lock.
@@ -222,7 +224,16 @@ func (f *Fake) Inspect(ctx context.Context, id string) (runtime.Container, error
 	if err != nil {
 		return runtime.Container{}, err
 	}
-	return c.Container, nil
+	out := c.Container
+	out.Ports = shuffled(out.Ports)
+	return out, nil
+}
+
+// shuffled is a list of ports in the order in which an engine has them: any.
+func shuffled(ports []runtime.Port) []runtime.Port {
+	out := slices.Clone(ports)
+	rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
 }
 
 // List finds containers by label.

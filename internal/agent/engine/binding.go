@@ -1,0 +1,87 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// Binding is a run of a container's ports on its host: Count ports, of which Port
+// is the first.
+type Binding struct {
+	runtime.Port
+	Count int `json:"count,omitempty"` // 0: one port
+}
+
+// bindings are a container's ports in the order of its definition's mappings, as
+// ECS reports them. A mapped range is one binding, or several where its ports are
+// not side by side on the host. Ports of no mapping come last.
+func bindings(d *acs.Container, ports []runtime.Port) []Binding {
+	if len(ports) == 0 {
+		return nil
+	}
+	ports = slices.Clone(ports)
+	slices.SortFunc(ports, func(a, b runtime.Port) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.HostIP, b.HostIP),
+			cmp.Compare(a.ContainerPort, b.ContainerPort), cmp.Compare(a.HostPort, b.HostPort))
+	})
+	m := mappingsOf(d)
+	runs := make([][]Binding, len(m)+1)
+	for _, p := range ports {
+		i := m.find(p)
+		of := runs[i]
+		if n := len(of); n > 0 && i < len(m) && m[i].count > 1 && of[n-1].precedes(p) {
+			of[n-1].Count = max(of[n-1].Count, 1) + 1
+			continue
+		}
+		runs[i] = append(of, Binding{Port: p})
+	}
+	return slices.Concat(runs...)
+}
+
+// precedes says whether p is the next port after the run's, on both sides.
+func (b Binding) precedes(p runtime.Port) bool {
+	n := max(b.Count, 1)
+	return b.Protocol == p.Protocol && b.HostIP == p.HostIP && b.ContainerPort+n == p.ContainerPort && b.HostPort+n == p.HostPort
+}
+
+// mappings finds out which of a container's mappings a port comes from.
+type mappings []struct {
+	protocol     string
+	first, count int // container ports
+	host         int // of a mapping that names one
+	found        int // the host port that a mapping of one port was found with; 0: none yet
+}
+
+func mappingsOf(d *acs.Container) mappings {
+	m := make(mappings, len(d.PortMappings))
+	for i, of := range d.PortMappings {
+		m[i].protocol, m[i].host = protocol(of), of.HostPort
+		m[i].first, m[i].count, _ = mapped(of) // what can't be read maps nothing, and no port comes from it
+	}
+	return m
+}
+
+// find returns the mapping's index, or their number where the port comes from none.
+// A mapping that names the host port goes first.
+func (m mappings) find(p runtime.Port) int {
+	chosen := len(m)
+	for i := range m {
+		of := &m[i]
+		if of.protocol != p.Protocol || p.ContainerPort < of.first || p.ContainerPort >= of.first+of.count {
+			continue
+		}
+		if of.host != 0 && of.host == p.HostPort {
+			return i
+		}
+		if of.host == 0 && chosen == len(m) && (of.count > 1 || of.found == 0 || of.found == p.HostPort) {
+			chosen = i
+		}
+	}
+	if chosen < len(m) {
+		m[chosen].found = p.HostPort
+	}
+	return chosen
+}
