@@ -98,7 +98,7 @@ func TestBindingsAreReadWithCare(t *testing.T) {
 			t.Errorf("with %s that makes no sense: %+v", name, got)
 		}
 	}
-	b := ranged(" 8000 - 8005 ", "9000-9005")
+	b := ranged("08000-8005", "9000-9005")
 	b.ContainerPort, b.HostPort = aws.Int32(0), aws.Int32(0)
 	got := bindingsOf(d, "web", []types.NetworkBinding{b})
 	if len(got) != 1 || *got[0].ContainerPortRange != "8000-8005" || got[0].ContainerPort != nil || got[0].HostPort != nil {
