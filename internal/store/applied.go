@@ -18,6 +18,10 @@ type applied struct {
 // errForgotten says that the watch has missed the ids of some revisions.
 var errForgotten = errors.New("the answer was lost, and the history in between was compacted")
 
+// errMayYet says that a transaction may take effect although a later try of it
+// has failed.
+var errMayYet = errors.New("the answer was lost, and the transaction may be on its way still")
+
 // expect makes an id and begins to look for it.
 func (s *Store) expect() string {
 	s.mu.Lock()
@@ -65,4 +69,10 @@ func (s *Store) found(id string) (rev int64, known bool) {
 	defer s.mu.Unlock()
 	rev, known = s.applied.expected[id]
 	return rev, known
+}
+
+// tookEffect says whether the watch has shown that one has taken effect.
+func (s *Store) tookEffect(id string) bool {
+	at, _ := s.found(id)
+	return at > 0
 }

@@ -1,68 +1,51 @@
 package store
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store/etcdtest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
+
+// drawn draws the fate of each try from some, the zero Fate as often as half of
+// the others together.
+func drawn(seed uint64, some ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fate {
+	var mu sync.Mutex
+	rng := rand.New(rand.NewPCG(seed, 0))
+	return func(*pb.TxnRequest) etcdtest.Fate {
+		mu.Lock()
+		defer mu.Unlock()
+		if n := rng.IntN(len(some) * 3 / 2); n < len(some) {
+			return some[n]
+		}
+		return etcdtest.Fate{}
+	}
+}
 
 // Answers of transactions get lost, after they took effect or before: every
 // write is carried out once and every caller is told so.
 func TestAnswersGetLost(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	var mu sync.Mutex
-	rng := rand.New(rand.NewPCG(seed, 0))
-	lost := 0
-	lose := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-		mu.Lock()
-		before, after := rng.IntN(5) == 0, rng.IntN(3) == 0
-		mu.Unlock()
-		if method != "/etcdserverpb.KV/Txn" {
-			return invoke(ctx, method, req, reply, cc, opts...)
-		}
-		if !before {
-			if err := invoke(ctx, method, req, reply, cc, opts...); err != nil {
-				return err
-			}
-		}
-		if before || after {
-			mu.Lock()
-			lost++
-			mu.Unlock()
-			return status.Error(codes.Unavailable, "lost")
-		}
-		return nil
-	}
+	l := &etcdtest.Lossy{}
 	etcd := etcdtest.Start(t, etcdtest.Options{})
-	open := func() *Store {
-		client, err := clientv3.New(clientv3.Config{
-			Endpoints: []string{etcd.Endpoint()}, Logger: zap.NewNop(),
-			DialOptions: []grpc.DialOption{grpc.WithChainUnaryInterceptor(lose)},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = client.Close() }) // says only that its context has ended
-		return opened(t, client, Config{})
-	}
 	stores := []*Store{opened(t, etcd.Client(t), Config{})}
+	putCluster(t, stores[0], "counter")
 	for range 2 {
-		stores = append(stores, open())
+		stores = append(stores, opened(t, etcd.LossyClient(t, l), Config{}))
 	}
+	l.Set(drawn(seed, etcdtest.LostBefore, etcdtest.LostAfter))
 	const each = 40
 	var g errgroup.Group
 	for i, s := range stores {
@@ -81,10 +64,7 @@ func TestAnswersGetLost(t *testing.T) {
 	for i := range each {
 		g.Go(func() error {
 			return stores[i%3].Update(t.Context(), func(tx *Tx) error {
-				c := fleet.Cluster{Name: "counter"}
-				if old := Get(tx, counter); old != nil {
-					c.Tags = old.Tags
-				}
+				c := *Get(tx, counter)
 				c.Tags = append(c.Tags[:len(c.Tags):len(c.Tags)], types.Tag{Key: aws.String(fmt.Sprint(i))})
 				return Put(tx, counter, &c)
 			})
@@ -97,12 +77,207 @@ func TestAnswersGetLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := snap.Cluster("counter")
-	if c == nil || len(c.Tags) != each {
+	if c := snap.Cluster("counter"); len(c.Tags) != each {
 		t.Errorf("the counter was raised %d times to %d: %+v", each, len(c.Tags), c)
 	}
-	if lost == 0 {
+	if l.Met(etcdtest.LostBefore)+l.Met(etcdtest.LostAfter) == 0 {
 		t.Error("nothing was lost")
 	}
-	t.Logf("%d answers were lost", lost)
+}
+
+// Of a transaction whose answers get lost, are late or are refusals, in any
+// order, what Update says is true: nil, and it was carried out once; that nothing
+// is known, and it was carried out at most once; another error, and it was not,
+// and never will be. Each run of a function makes a record of its own, as RunTask
+// without a token does, so that what was carried out twice shows.
+func TestSecondAnswers(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	l := &etcdtest.Lossy{}
+	etcd := etcdtest.Start(t, etcdtest.Options{})
+	calm := opened(t, etcd.Client(t), Config{})
+	putCluster(t, calm, "c")
+	var stores []*Store
+	for range 2 {
+		stores = append(stores, opened(t, etcd.LossyClient(t, l), Config{insistFor: time.Second}))
+	}
+	fates := []etcdtest.Fate{etcdtest.LostBefore, etcdtest.LostAfter, etcdtest.LostAfter, etcdtest.LostLate,
+		etcdtest.Refused(rpctypes.ErrGRPCRequestTooManyRequests), etcdtest.Refused(rpctypes.ErrGRPCNoSpace)}
+	l.Set(drawn(seed, fates...))
+	const operations, hosts = 150, 7
+	said := make([]error, operations)
+	var wg sync.WaitGroup
+	for i := range operations {
+		wg.Go(func() {
+			run := 0
+			said[i] = stores[i%2].Update(t.Context(), func(tx *Tx) error {
+				run++
+				if err := tx.Claim(HostGuard("c", fmt.Sprint("h", i%hosts))); err != nil {
+					return err
+				}
+				id := fmt.Sprintf("%d-%d", i, run)
+				return Create(tx, TaskKey("c", id), task("c", id, "", "f"))
+			})
+		})
+	}
+	wg.Wait()
+	l.Set(nil)
+	l.Release(t.Context(), t)
+	snap, err := calm.Fresh(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := map[string]int{}
+	for task := range snap.Tasks("c", "") {
+		of, _, _ := strings.Cut(task.ID, "-")
+		made[of]++
+	}
+	known, unknown := 0, 0
+	for i, err := range said {
+		n := made[fmt.Sprint(i)]
+		switch {
+		case err == nil && n == 1:
+			known++
+		case errors.Is(err, ErrUnknown) && n <= 1:
+			unknown++
+		case err != nil && !errors.Is(err, ErrUnknown) && n == 0:
+			known++
+		default:
+			t.Errorf("operation %d was carried out %d times and answered %v", i, n, err)
+		}
+	}
+	for _, f := range fates {
+		if l.Met(f) == 0 {
+			t.Errorf("no try has met %+v", f)
+		}
+	}
+	t.Logf("%d outcomes are known, %d unknown", known, unknown)
+	if known == 0 {
+		t.Error("no outcome is known")
+	}
+}
+
+// inTurn lets the tries of a transaction that writes below a prefix meet one fate
+// after the other.
+func inTurn(prefix string, fates ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fate {
+	n := 0
+	return func(txn *pb.TxnRequest) etcdtest.Fate {
+		for _, op := range txn.Success {
+			if strings.Contains(string(op.GetRequestPut().GetKey()), prefix) && n < len(fates) {
+				n++
+				return fates[n-1]
+			}
+		}
+		return etcdtest.Fate{}
+	}
+}
+
+// A refusal of a later try says nothing about the first, whose answer was lost: it
+// may have taken effect, or takes effect after the refusal.
+func TestRefusedAfterLost(t *testing.T) {
+	etcd := etcdtest.Start(t, etcdtest.Options{})
+	for name, refusal := range map[string]error{
+		"too many requests": rpctypes.ErrGRPCRequestTooManyRequests,
+		"no space":          rpctypes.ErrGRPCNoSpace,
+		"not permitted":     rpctypes.ErrGRPCPermissionDenied,
+	} {
+		for when, first := range map[string]etcdtest.Fate{"at once": etcdtest.LostAfter, "late": etcdtest.LostLate} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				l := &etcdtest.Lossy{}
+				s := opened(t, etcd.LossyClient(t, l), Config{Prefix: "/" + strings.ReplaceAll(name+when, " ", "-")})
+				refused := make(chan struct{}, 100)
+				turn := inTurn("/cluster/", first)
+				l.Set(func(txn *pb.TxnRequest) etcdtest.Fate {
+					f := turn(txn)
+					if f == (etcdtest.Fate{}) && len(txn.Success) > 0 && len(txn.Compare) > 1 {
+						f = etcdtest.Refused(refusal)
+						refused <- struct{}{}
+					}
+					return f
+				})
+				var wg sync.WaitGroup
+				if first.Late {
+					wg.Go(func() {
+						<-refused
+						l.Release(t.Context(), t)
+					})
+				}
+				runs := 0
+				err := s.Update(within(t), func(tx *Tx) error {
+					runs++
+					return Create(tx, ClusterKey("c"), &fleet.Cluster{Name: "c"})
+				})
+				if first.Late && err != nil {
+					refused <- struct{}{}
+				}
+				wg.Wait()
+				if err != nil || runs != 1 || s.Snapshot().Cluster("c") == nil {
+					t.Errorf("after %d runs: %v", runs, err)
+				}
+			})
+		}
+	}
+}
+
+// A first try can be on its way longer than the second, which finds that a record
+// is there: once that is deleted, the first takes effect after all. So only a
+// comparison that can't come true again makes a conflict certain.
+func TestLateAfterConflict(t *testing.T) {
+	etcd := etcdtest.Start(t, etcdtest.Options{})
+	for _, c := range []struct {
+		name    string
+		guarded bool // by a record that the other transaction changes
+	}{{"only an absence is compared", false}, {"a record is compared too", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			l := &etcdtest.Lossy{}
+			cfg := Config{Prefix: "/" + strings.ReplaceAll(c.name, " ", "-")}
+			other := opened(t, etcd.Client(t), cfg)
+			s := opened(t, etcd.LossyClient(t, l), cfg)
+			guard := HostGuard("c", "h")
+			if err := other.Update(t.Context(), func(tx *Tx) error { return tx.Claim(guard) }); err != nil {
+				t.Fatal(err)
+			}
+			until(t, s, func(s *Snapshot) bool { return s.rev == other.Snapshot().rev })
+			create := func(by string) func(*Tx) error {
+				return func(tx *Tx) error {
+					if c.guarded {
+						if err := tx.Claim(guard); err != nil {
+							return err
+						}
+					}
+					return Create(tx, ClusterKey("c"), &fleet.Cluster{Name: by})
+				}
+			}
+			late := inTurn("/cluster/c", etcdtest.LostLate)
+			l.Set(func(txn *pb.TxnRequest) etcdtest.Fate {
+				f := late(txn)
+				if f.Late {
+					if err := other.Update(t.Context(), create("other")); err != nil {
+						t.Error(err)
+					}
+				}
+				return f
+			})
+			err := s.Update(within(t), create("late"))
+			l.Set(nil)
+			if err := other.Update(t.Context(), func(tx *Tx) error {
+				Get(tx, ClusterKey("c"))
+				return Delete(tx, ClusterKey("c"))
+			}); err != nil {
+				t.Fatal(err)
+			}
+			l.Release(t.Context(), t)
+			snap, ferr := other.Fresh(t.Context())
+			if ferr != nil {
+				t.Fatal(ferr)
+			}
+			is := snap.Cluster("c")
+			switch {
+			case c.guarded && (is != nil || !errors.Is(err, ErrExists)):
+				t.Errorf("it is %+v, and Update said %v", is, err)
+			case !c.guarded && (is == nil || !errors.Is(err, ErrUnknown)):
+				t.Errorf("it is %+v, and Update said %v", is, err)
+			}
+		})
+	}
 }

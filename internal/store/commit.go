@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"github.com/ashore/ashore/internal/pace"
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -252,81 +250,20 @@ func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 		Compare: append(cmps, atRevision(s.formatKey, s.formatMod)),
 		Success: append(ops, opPut(head, []byte(id), clientv3.NoLease)),
 		Failure: s.opsHead(),
-	})
-	if err != nil {
-		err = writeError(err)
-		if errors.Is(err, ErrFull) {
-			s.full()
-		}
-		return outcome{err: err}
-	}
-	if r.Succeeded && r.Header.Revision <= seen { // each write's revision is a new one
+	}, func() bool { return s.tookEffect(id) })
+	switch {
+	case err == nil && r.Succeeded && r.Header.Revision <= seen: // each write's revision is a new one
 		s.cancel(ErrWentBack)
 		return outcome{err: unknown(ErrWentBack)}
-	}
-	if r.Succeeded {
+	case err == nil && r.Succeeded:
 		return outcome{rev: r.Header.Revision, ok: true}
+	case again:
+		return s.fate(id, cmps, err)
+	case err != nil:
+		return outcome{err: writeError(err)}
 	}
 	rev, err := s.check(seen, r)
-	if err != nil || !again {
-		return outcome{rev: rev, err: err}
-	}
-	// It lost against another, or against itself.
-	ctx, cancel := context.WithTimeout(s.ctx, s.cfg.insistFor)
-	defer cancel()
-	if err := s.wait(ctx, rev); err != nil {
-		return outcome{err: unknown(err)}
-	}
-	switch at, known := s.found(id); {
-	case !known:
-		return outcome{err: unknown(errForgotten)}
-	case at > 0:
-		return outcome{rev: at, ok: true}
-	}
-	return outcome{rev: rev}
-}
-
-// A try that is not answered in firstTry, several times what a busy etcd takes,
-// is made again with more time, until insistFor has passed: by another member,
-// mostly. None lasts long, for what is asked before etcd has a new leader is not
-// answered. An etcd of our own has no other to ask, and is waited for.
-const (
-	firstTry  = 500 * time.Millisecond
-	longTry   = time.Second
-	tryAgain  = 40 * time.Millisecond // after about
-	insistFor = 5 * time.Second
-)
-
-func longer(wait time.Duration) time.Duration { return min(wait*3/2, longTry) }
-
-// try bounds one try. A member that has lost the others says so at once.
-func (s *Store) try(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
-	if s.cfg.Sole {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(clientv3.WithRequireLeader(ctx), wait)
-}
-
-// insist carries out a transaction that may be sent twice, and tells whether it
-// was: an earlier try may have taken effect.
-func (s *Store) insist(txn *pb.TxnRequest) (r *pb.TxnResponse, again bool, err error) {
-	limit := time.Now().Add(s.cfg.insistFor)
-	for wait := firstTry; ; again, wait = true, longer(wait) {
-		ctx, cancel := s.try(s.ctx, min(wait, time.Until(limit)))
-		answer, err := s.kv.Txn(ctx, txn)
-		err = clientv3.ContextError(ctx, err)
-		cancel()
-		if err == nil {
-			return answer, again, nil
-		}
-		if !errors.Is(writeError(err), ErrUnknown) || s.ctx.Err() != nil || time.Now().After(limit) {
-			return nil, again, err
-		}
-		s.log.Debug("store: etcd has not answered, asking again", "err", err)
-		if err := pace.Sleep(s.ctx, pace.About(tryAgain)); err != nil {
-			return nil, again, err
-		}
-	}
+	return outcome{rev: rev, err: err}
 }
 
 // opsHead asks for the head and for the installation's record.
@@ -398,7 +335,7 @@ func (s *Store) headLoop() {
 			}
 		}
 		seen := s.Snapshot().rev
-		r, _, err := s.insist(&pb.TxnRequest{Success: s.opsHead()})
+		r, _, err := s.insist(&pb.TxnRequest{Success: s.opsHead()}, nil)
 		var h headResult
 		if err != nil {
 			h.err = fmt.Errorf("etcd: %w", err)

@@ -20,6 +20,12 @@
 // Tx.Snapshot is not guarded: use it to search, then Get what the decision rests
 // on.
 //
+// A transaction whose answer is lost is sent again. Its id in the head key tells
+// whether it took effect. A comparison that fails shows that it never will, if the
+// comparison can't come true again: one of a record's revision can't, one of a
+// record's absence can. Where neither is shown, and a refusal of a later try shows
+// neither, Update says that nothing is known (ErrUnknown).
+//
 // Fresh returns a snapshot that holds every write acknowledged before the call,
 // on whichever server it was made: each transaction writes a head key, whose
 // revision a fresh read waits for. On an embedded etcd this process makes all the
