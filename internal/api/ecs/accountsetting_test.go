@@ -162,7 +162,7 @@ func TestDefaultLogDriverMode(t *testing.T) {
 	createCluster(t, a, "c")
 	const capability = "com.amazonaws.ecs.capability."
 	a.Register("h", "c", types.Attribute{Name: aws.String(capability + "logging-driver.json-file")},
-		types.Attribute{Name: aws.String(capability + "docker-remote-api.1.18")})
+		types.Attribute{Name: aws.String(capability + "docker-remote-api.1.18")}, types.Attribute{Name: aws.String(capability + "docker-remote-api.1.28")})
 	for family, l := range map[string]*types.LogConfiguration{
 		"unsaid": {LogDriver: types.LogDriverJsonFile}, "silent": nil,
 		"said": {LogDriver: types.LogDriverJsonFile, Options: map[string]string{"mode": "blocking"}},

@@ -43,6 +43,10 @@ func externalRefusal(def *sdk.RegisterTaskDefinitionInput) error {
 		if slices.ContainsFunc(c.ResourceRequirements, func(r types.ResourceRequirement) bool { return r.SharingStrategy != nil }) {
 			return client("External does not support GPU sharing: 'resourceRequirements.sharingStrategy' of container '%s'.", aws.ToString(c.Name))
 		}
+		// It is for Service Connect.
+		if slices.ContainsFunc(c.PortMappings, func(p types.PortMapping) bool { return p.AppProtocol != "" }) {
+			return client("External does not support Service Connect: 'portMappings.appProtocol' of container '%s'.", aws.ToString(c.Name))
+		}
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (s *Service) roomNow(snap *store.Snapshot, d *fleet.TaskDefinition, t *flee
 		}
 	}
 	if len(v.IDs) == 0 {
-		if err := r.hasHosts(t.Cluster, &lane{pool: p}); err != nil {
+		if err := r.hasHosts(t.Cluster, &lane{pool: p}, d); err != nil {
 			return explain.Placement{CapacityProvider: p.provider, Refused: wording(err)}
 		}
 	}
@@ -133,12 +133,15 @@ func (s *Service) explainDefinition(snap *store.Snapshot, c *fleet.Cluster, d *f
 // next says what would become of the next task of a launch.
 func (s *Service) next(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition, l *launch) []explain.Placement {
 	refused := func(err error) []explain.Placement { return []explain.Placement{{Refused: wording(err)}} }
-	lanes, err := s.reader(snap).lanes(&order{launch: l, cluster: c.Name}, c, d)
+	r := s.reader(snap)
+	lanes, err := r.lanes(&order{launch: l, cluster: c.Name}, c, d)
 	if err != nil {
 		return refused(err)
 	}
-	if err := notRunnable(d.Definition, l.overrides); err != nil {
-		return refused(err)
+	for i := range lanes {
+		if lacks := r.obstacles(c.Name, d, l.overrides, lanes[i].pool); len(lacks) > 0 {
+			return []explain.Placement{explain.Obstacles(c.Name, lacks)}
+		}
 	}
 	reserve, err := reservation(d.Definition, l.overrides)
 	if err != nil {

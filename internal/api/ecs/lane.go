@@ -65,18 +65,6 @@ func (p pool) offers(i *fleet.Instance) bool {
 	return true
 }
 
-// special says what the pool's hosts must offer that not every host does.
-func (p pool) special() string {
-	var out []string
-	if p.awsvpc {
-		out = append(out, "networkMode awsvpc (the attribute "+offersAwsvpc+")")
-	}
-	if p.windows {
-		out = append(out, "Windows (the attribute "+osType+"=windows)")
-	}
-	return strings.Join(out, " and ")
-}
-
 // lane is where a part of a launch goes: with one launch type to the hosts of
 // one pool.
 type lane struct {

@@ -198,13 +198,6 @@ func (r *round) request(t *fleet.Task, d *fleet.TaskDefinition, count int) (plac
 	if err != nil {
 		return placement.Request{}, err
 	}
-	need := d.RequiresAttributes
-	if d.Definition.NetworkMode == types.NetworkModeAwsvpc {
-		// What the stock agent says of itself is not enough: who attaches the
-		// interface is our own agent's matter.
-		need = slices.DeleteFunc(slices.Clone(need), func(a types.Attribute) bool { return *a.Name == capability+"task-eni" })
-		need = append(need, types.Attribute{Name: aws.String(offersAwsvpc)})
-	}
 	constraints, err := placementConstraints(t, d.Definition)
 	if err != nil {
 		return placement.Request{}, err
@@ -216,7 +209,7 @@ func (r *round) request(t *fleet.Task, d *fleet.TaskDefinition, count int) (plac
 	reserve := t.Reserve
 	reserve.GPUs = nil
 	return placement.Request{
-		Count: count, Reserve: reserve, GPUs: gpus, Attributes: need, Strategies: strategies, Constraints: constraints,
+		Count: count, Reserve: reserve, GPUs: gpus, Needs: hostNeeds(d.Definition), Strategies: strategies, Constraints: constraints,
 	}, nil
 }
 
@@ -238,11 +231,13 @@ func (r *round) run(o *order, lanes []lane, d *fleet.TaskDefinition, task fleet.
 			return nil, err
 		}
 	}
-	if err := notRunnable(d.Definition, task.Overrides); err != nil {
-		return nil, err
+	for i := range lanes {
+		if err := r.unservable(o.cluster, d, task.Overrides, lanes[i].pool); err != nil {
+			return nil, err
+		}
 	}
 	for i := range lanes {
-		if err := r.hasHosts(o.cluster, &lanes[i]); err != nil {
+		if err := r.hasHosts(o.cluster, &lanes[i], d); err != nil {
 			return nil, err
 		}
 	}
@@ -263,7 +258,7 @@ func (r *round) run(o *order, lanes []lane, d *fleet.TaskDefinition, task fleet.
 }
 
 // hasHosts refuses a lane that leads to no host at all.
-func (r *round) hasHosts(cluster string, l *lane) error {
+func (r *round) hasHosts(cluster string, l *lane, d *fleet.TaskDefinition) error {
 	if len(r.candidates(cluster, false).of(r, cluster, l.pool)) > 0 {
 		return nil
 	}
@@ -271,7 +266,7 @@ func (r *round) hasHosts(cluster string, l *lane) error {
 	if len(hosts.of(r, cluster, l.pool)) > 0 {
 		return nil
 	}
-	if err := r.offered(cluster, l.pool); err != nil {
+	if err := r.unservable(cluster, d, nil, l.pool); err != nil {
 		return err
 	}
 	switch {
@@ -282,19 +277,6 @@ func (r *round) hasHosts(cluster string, l *lane) error {
 	}
 	return invalid("No Container Instances were found in your capacity provider. (%s) A container instance belongs to it by the attribute %s=%s.",
 		l.provider, fleet.AttributeProvider, l.provider)
-}
-
-// offered refuses what no host of the cluster offers, whosever it is.
-func (r *round) offered(cluster string, p pool) error {
-	what := p.special()
-	if what == "" {
-		return nil
-	}
-	p.provider = ""
-	if len(r.candidates(cluster, true).of(r, cluster, p)) > 0 {
-		return nil
-	}
-	return unsupported("The task needs %s, which no container instance of the cluster %s offers.", what, cluster)
 }
 
 // runLane chooses hosts for a lane's tasks.
@@ -317,7 +299,7 @@ func (r *round) runLane(o *order, l *lane, d *fleet.TaskDefinition, task fleet.T
 		req.Count = res.Missing
 		// Those in memory may have been drained or deregistered meanwhile.
 		hosts = r.candidates(o.cluster, true)
-		if err := r.hasHosts(o.cluster, l); err != nil {
+		if err := r.hasHosts(o.cluster, l, d); err != nil {
 			return out, err
 		}
 		res = placement.Place(r.view(o.cluster, hosts, l.pool, task.Group), req, r.rand, taken)
@@ -338,7 +320,7 @@ func (r *round) runLane(o *order, l *lane, d *fleet.TaskDefinition, task fleet.T
 }
 
 func (r *round) failure(cluster string, n placement.Rejection) fleet.Failure {
-	f := fleet.Failure{Reason: string(n.Reason), Detail: n.Detail}
+	f := fleet.Failure{Reason: string(n.Reason), Detail: n.Text()}
 	if n.Instance != "" {
 		f.ARN = r.s.site.InstanceARN(cluster, n.Instance)
 	}
@@ -351,10 +333,7 @@ func (r *round) start(o *order, d *fleet.TaskDefinition, task fleet.Task) ([]pla
 	if err := l.fits(o, d.Definition, &task); err != nil {
 		return nil, err
 	}
-	if err := notRunnable(d.Definition, task.Overrides); err != nil {
-		return nil, err
-	}
-	if err := r.offered(o.cluster, l.pool); err != nil {
+	if err := r.unservable(o.cluster, d, task.Overrides, l.pool); err != nil {
 		return nil, err
 	}
 	req, err := r.request(&task, d, 1)

@@ -119,7 +119,7 @@ func TestRunTaskRefusals(t *testing.T) {
 			in.TaskDefinition = aws.String("vpc")
 			in.NetworkConfiguration = &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{Subnets: []string{"s"}}}
 		}},
-		{"UnsupportedFeatureException", "secrets (container 'a')", func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("secret") }},
+		{"UnsupportedFeatureException", "secrets of the container a, not served by Ashore yet. Give the values by environment.", func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("secret") }},
 		{"UnsupportedFeatureException", "taskRoleArn", func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("role") }},
 		{"InvalidParameterException", "Task definition does not support launch_type EXTERNAL.", func(in *sdk.RunTaskInput) {
 			in.TaskDefinition, in.LaunchType = aws.String("vpc"), types.LaunchTypeExternal

@@ -204,7 +204,7 @@ func (r *round) station(o *order, l *lane, d *fleet.TaskDefinition, task fleet.T
 	if err := l.fits(o, d.Definition, &task); err != nil {
 		return nil, err
 	}
-	if err := notRunnable(d.Definition, task.Overrides); err != nil {
+	if err := r.unservable(o.cluster, d, task.Overrides, l.pool); err != nil {
 		return nil, err
 	}
 	req, err := r.request(&task, d, 1)

@@ -127,7 +127,8 @@ func (spec *serviceSpec) check(tx *store.Tx, s *Service) error {
 		cluster: &svc.Cluster, platform: r.PlatformVersion, strategies: svc.Strategies, constraints: svc.Constraints,
 		network: r.Network, volumes: taskVolumes(r.Volumes), group: fleet.ServiceGroup(svc.Name), caller: svc.CreatedBy,
 	}}
-	task, err := newRound(s.placer, tx).task(o, spec.def, nil)
+	round := newRound(s.placer, tx)
+	task, err := round.task(o, spec.def, nil)
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,8 @@ func (spec *serviceSpec) check(tx *store.Tx, s *Service) error {
 			r.PlatformFamily = t.PlatformFamily
 		}
 	}
-	return notRunnable(def, nil)
+	// Hosts that offer what it needs may come later.
+	return round.unservable(svc.Cluster, spec.def, nil, pool{})
 }
 
 // taskVolumes are a service's volume configurations as those of each of its

@@ -150,7 +150,7 @@ func (s *Service) definitionOut(d *fleet.TaskDefinition, st *fleet.TaskDefinitio
 		IpcMode: in.IpcMode, PidMode: in.PidMode, NetworkMode: in.NetworkMode,
 		PlacementConstraints: orEmpty(in.PlacementConstraints), ProxyConfiguration: in.ProxyConfiguration,
 		RequiresCompatibilities: in.RequiresCompatibilities, RuntimePlatform: in.RuntimePlatform, Volumes: orEmpty(in.Volumes),
-		Compatibilities: d.Compatibilities, RequiresAttributes: orEmpty(d.RequiresAttributes),
+		Compatibilities: d.Compatibilities, RequiresAttributes: d.RequiresAttributes, // absent where there are none
 		RegisteredAt: aws.Time(d.RegisteredAt),
 	}
 	if d.RegisteredBy != "" {

@@ -291,6 +291,8 @@ func TestDefinitionsTaken(t *testing.T) {
 		{"[EXTERNAL EC2]", "", ""},
 		{"[EXTERNAL EC2]", `"taskRoleArn": "", "executionRoleArn": "", "cpu": "", "memory": ""`, ""},
 		{"[EXTERNAL EC2]", `"taskRoleArn": "role", "executionRoleArn": "arn:aws-cn:iam::000000000000:role/a/b/c"`, ""},
+		{"[EC2]", "", `"portMappings": [{"containerPort": 80, "name": "web", "appProtocol": "http"}]`},
+		{"[EXTERNAL EC2]", "", `"portMappings": [{"containerPort": 80, "name": "web"}]`},
 		{"[EXTERNAL EC2]", "", `"portMappings": [{"containerPort": 80, "hostPort": 8080}, {"containerPort": 80, "hostPort": 8081}, {"containerPort": 53}, {"containerPort": 53, "protocol": "udp"}]`},
 		{"[EXTERNAL EC2]", "", `"healthCheck": {"command": ["CMD-SHELL", "exit 0"]}, "stopTimeout": 3600`},
 		{"[EXTERNAL EC2]", "", `"healthCheck": {"command": ["NONE"]}`},

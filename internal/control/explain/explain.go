@@ -40,8 +40,9 @@ type Placement struct {
 	Room             int        `json:"room"`
 	Rejected         []Rejected `json:"rejected,omitempty"`
 	Nearest          *Nearest   `json:"nearest,omitempty"`
-	// Refused says why no host was looked at.
-	Refused string `json:"refused,omitempty"`
+	// Refused says why no host was looked at, and Lacks what would be needed.
+	Refused string    `json:"refused,omitempty"`
+	Lacks   []Finding `json:"lacks,omitempty"`
 }
 
 // Rejected is how many hosts are refused for a reason.
@@ -56,6 +57,8 @@ type Nearest struct {
 	Reason   string `json:"reason"`
 	Detail   string `json:"detail"`
 	Help     string `json:"help,omitempty"`
+	// Lacks are the things that it lacks, where they are several.
+	Lacks []Finding `json:"lacks,omitempty"`
 }
 
 // Room looks at all of a view's hosts for one task.
@@ -68,7 +71,20 @@ func Room(v placement.View, r placement.Request, arn func(instance string) strin
 		}
 	}
 	if n := res.Nearest; res.Room == 0 && n.Instance != "" {
-		out.Nearest = &Nearest{arn(n.Instance), string(n.Reason), n.Detail, n.Help}
+		out.Nearest = &Nearest{arn(n.Instance), string(n.Reason), n.Detail, n.Help, findings(n.Lacks)}
+	}
+	return out
+}
+
+// Obstacles is the placement of what no host of a cluster can be given.
+func Obstacles(cluster string, lacks []placement.Lack) Placement {
+	return Placement{Refused: "the task needs what it can't get in the cluster " + cluster + ".", Lacks: findings(lacks)}
+}
+
+func findings(lacks []placement.Lack) []Finding {
+	var out []Finding
+	for _, l := range lacks {
+		out = append(out, Finding{l.What, l.Help})
 	}
 	return out
 }
@@ -84,12 +100,13 @@ func (e *Explanation) Lines() []string {
 		head += ": " + e.Status
 	}
 	out := []string{head}
-	add := func(text, help string) {
-		out = append(out, "  "+text)
+	under := func(indent, text, help string) {
+		out = append(out, indent+text)
 		if help != "" {
-			out = append(out, "    → "+help)
+			out = append(out, indent+"  → "+help)
 		}
 	}
+	add := func(text, help string) { under("  ", text, help) }
 	for _, f := range e.Findings {
 		add(f.Text, f.Help)
 	}
@@ -105,6 +122,9 @@ func (e *Explanation) Lines() []string {
 		switch {
 		case p.Refused != "":
 			add(what+": refused: "+p.Refused, "")
+			for _, l := range p.Lacks {
+				under("    ", l.Text, l.Help)
+			}
 			continue
 		case p.Room > 0:
 			add(fmt.Sprintf("%s: there is room on %d of %d container instances", what, p.Room, p.Hosts), "")
@@ -115,9 +135,10 @@ func (e *Explanation) Lines() []string {
 			out = append(out, fmt.Sprintf("    %d refused: %s", r.Hosts, r.Reason))
 		}
 		if p.Nearest != nil {
-			out = append(out, "    closest: "+p.Nearest.Instance, "      "+p.Nearest.Detail)
-			if p.Nearest.Help != "" {
-				out = append(out, "      → "+p.Nearest.Help)
+			out = append(out, "    closest: "+p.Nearest.Instance)
+			under("      ", p.Nearest.Detail, p.Nearest.Help)
+			for _, l := range p.Nearest.Lacks {
+				under("        ", l.Text, l.Help)
 			}
 		}
 	}

@@ -58,8 +58,8 @@ func benchmarkStrategies(b *testing.B, strategies ...Strategy) {
 					}
 					return parts[key]
 				}
-				need := []types.Attribute{{Name: aws.String("ecs.capability.number-46")}, {Name: aws.String("ecs.capability.number-47")}}
-				r := Request{Count: tasks, Reserve: fleet.Reservation{CPU: 10, Memory: 64}, Attributes: need, Strategies: strategies}
+				need := []Need{{Name: "ecs.capability.number-46"}, {Name: "ecs.capability.number-47"}}
+				r := Request{Count: tasks, Reserve: fleet.Reservation{CPU: 10, Memory: 64}, Needs: need, Strategies: strategies}
 				before := maps.Clone(w)
 				for b.Loop() {
 					var taken []string

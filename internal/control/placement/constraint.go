@@ -54,7 +54,7 @@ func (c *Constraints) failing(h Host) *query.Expr {
 // Suits says whether a host may take tasks of the request by what it is, whatever
 // is free on it and whether or not its agent is connected.
 func (r *Request) Suits(h Host) bool {
-	return h.Instance != nil && missingAttribute(h.Instance, r.Attributes) == nil && r.failing(h) == nil
+	return h.Instance != nil && offers(h.Instance, r.Needs) && r.failing(h) == nil
 }
 
 func (c *Constraints) detail(h Host, reason Reason) string {

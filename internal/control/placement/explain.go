@@ -11,10 +11,12 @@ import (
 
 // explanation counts refused hosts by reason and keeps the closest.
 type explanation struct {
+	r      *Request
 	hosts  map[Reason]int
 	id     string
 	reason Reason
 	host   Host
+	lacks  int // of the closest, where it lacks attributes
 }
 
 // Survey is what all hosts say to one task.
@@ -40,7 +42,7 @@ func Reasons() []Reason { return slices.Clone(order) }
 
 // explain looks at every host once.
 func explain(v View, r *Request) explanation {
-	why := explanation{hosts: map[Reason]int{}}
+	why := explanation{r: r, hosts: map[Reason]int{}}
 	for _, id := range v.IDs {
 		h := v.Host(id)
 		if reason := r.Fit(h); reason != "" {
@@ -52,8 +54,12 @@ func explain(v View, r *Request) explanation {
 
 func (e *explanation) add(id string, h Host, reason Reason) {
 	e.hosts[reason]++
-	if e.id == "" || closer(reason, h, e.reason, e.host) {
-		e.id, e.reason, e.host = id, reason, h
+	lacks := 0
+	if reason == Attribute {
+		lacks = len(Lacks(e.r.Needs, h.Instance))
+	}
+	if e.id == "" || closer(reason, h, e.reason, e.host) || reason == Attribute && e.reason == Attribute && lacks < e.lacks {
+		e.id, e.reason, e.host, e.lacks = id, reason, h, lacks
 	}
 }
 
@@ -61,13 +67,32 @@ func (e *explanation) nearest(r *Request) Rejection {
 	if e.id == "" {
 		return Rejection{}
 	}
-	n := Rejection{e.id, e.reason, r.detail(e.host, e.reason), r.help(e.host, e.reason)}
+	n := r.rejection(e.id, e.host, e.reason)
 	total := 0
 	for _, k := range e.hosts {
 		total += k
 	}
 	if total > 1 {
 		n.Detail += fmt.Sprintf(" This is the closest of %d container instances (%s).", total, summary(e.hosts))
+	}
+	return n
+}
+
+// rejection says all that keeps a task off a host.
+func (r *Request) rejection(id string, h Host, reason Reason) Rejection {
+	n := Rejection{Instance: id, Reason: reason, Detail: r.detail(h, reason), Help: r.help(h, reason)}
+	reasons := []Reason{reason}
+	if h.Instance != nil {
+		reasons = append(reasons, r.also(h, reason)...)
+	}
+	for _, also := range reasons[1:] {
+		n.Detail += " " + r.detail(h, also)
+		n.Help = strings.TrimSpace(n.Help + " " + r.help(h, also))
+	}
+	if slices.Contains(reasons, Attribute) {
+		if lacks := Lacks(r.Needs, h.Instance); len(lacks) > 1 {
+			n.Lacks = lacks
+		}
 	}
 	return n
 }
@@ -114,11 +139,11 @@ func (r *Request) detail(h Host, reason Reason) string {
 	case MemberOf, Distinct:
 		return r.Constraints.detail(h, reason)
 	case Attribute:
-		a := missingAttribute(h.Instance, r.Attributes)
-		if a.Value != nil {
-			return fmt.Sprintf("The task needs the attribute %s=%s, which the container instance does not have.", *a.Name, *a.Value)
+		lacks := Lacks(r.Needs, h.Instance)
+		if len(lacks) == 1 {
+			return fmt.Sprintf("The task needs %s, which the container instance does not offer.", lacks[0].What)
 		}
-		return fmt.Sprintf("The task needs the attribute %s, which the container instance does not have.", *a.Name)
+		return fmt.Sprintf("The task needs %d things that the container instance does not offer.", len(lacks))
 	case GPU:
 		return fmt.Sprintf("The task needs %d GPUs; %d of the container instance's %d are free.", r.GPUs, len(freeGPUs(h)), len(h.Instance.Registered.GPUs))
 	case Memory:
@@ -162,7 +187,10 @@ func (r *Request) help(h Host, reason Reason) string {
 	case Distinct:
 		return "Add a container instance, or run fewer tasks of the group: each needs one of its own."
 	case Attribute:
-		return "Put the attribute on the container instance where it has what it stands for, or add one that has it."
+		if lacks := Lacks(r.Needs, h.Instance); len(lacks) == 1 {
+			return lacks[0].Help
+		}
+		return "" // each has its own
 	case GPU:
 		return fmt.Sprintf("%d more GPUs must be free: stop tasks that hold some, or add a container instance with %d.", r.GPUs-len(freeGPUs(h)), r.GPUs)
 	case Memory:

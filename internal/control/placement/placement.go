@@ -13,9 +13,10 @@ package placement
 import (
 	"iter"
 	"math/rand/v2"
+	"slices"
+	"strings"
 
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // Host is one candidate. Usage counts what was placed there, in the same round
@@ -50,7 +51,7 @@ type Request struct {
 	Count      int
 	Reserve    fleet.Reservation // its GPUs are chosen here, by number
 	GPUs       int
-	Attributes []types.Attribute
+	Needs      []Need
 	Strategies []Strategy // up to five; none is Random
 	Constraints
 }
@@ -87,12 +88,19 @@ type Result struct {
 	Nearest  Rejection
 }
 
-// Rejection is why one host can't take a task, and what would help.
+// Rejection is why one host can't take a task, and what would help. Reason is
+// the first that was found; the rest says all.
 type Rejection struct {
 	Instance string
 	Reason   Reason
 	Detail   string
 	Help     string
+	Lacks    []Lack // where it lacks more than one thing
+}
+
+// Text is all of it as one text.
+func (n *Rejection) Text() string {
+	return strings.TrimSpace(strings.Join(slices.DeleteFunc([]string{n.Detail, Told(n.Lacks), n.Help}, func(s string) bool { return s == "" }), " "))
 }
 
 // probes bounds how many hosts are tried at random before all are looked at.
@@ -126,12 +134,14 @@ func Place(v View, r Request, rnd *rand.Rand, taken func(Choice)) Result {
 // On decides about one named host: StartTask.
 func On(id string, h Host, r Request) (Choice, *Rejection) {
 	if reason := r.Fit(h); reason != "" {
-		return Choice{}, &Rejection{id, reason, r.detail(h, reason), r.help(h, reason)}
+		n := r.rejection(id, h, reason)
+		return Choice{}, &n
 	}
 	return Choice{id, r.reserve(h)}, nil
 }
 
-// Fit returns why a host can't take a task, or "" where it can.
+// Fit returns why a host can't take a task, or "" where it can: the first of all
+// reasons, in their order.
 func (r *Request) Fit(h Host) Reason {
 	if h.Instance == nil || h.Instance.Status != fleet.InstanceActive {
 		return Inactive
@@ -139,35 +149,62 @@ func (r *Request) Fit(h Host) Reason {
 	if !h.Connected || h.EngineAway {
 		return Agent
 	}
-	cpu, memory := h.Usage.Free(&h.Instance.Registered)
-	switch {
-	case r.GPUs > 0 && r.GPUs > len(freeGPUs(h)):
-		return GPU
-	case r.Reserve.Memory > memory:
-		return Memory
-	case r.Reserve.CPU > cpu:
-		return CPU
-	}
-	for _, p := range r.Reserve.Ports {
-		if _, held := h.Usage.PortHolder(&h.Instance.Registered, p); held {
-			return Ports
-		}
+	if reason := r.short(h); reason != "" {
+		return reason
 	}
 	// Last, because it costs most: agents have dozens of attributes.
-	if missingAttribute(h.Instance, r.Attributes) != nil {
+	if !offers(h.Instance, r.Needs) {
 		return Attribute
 	}
 	return r.unmet(h)
 }
 
-func missingAttribute(i *fleet.Instance, need []types.Attribute) *types.Attribute {
-	for k := range need {
-		v, has := i.Attribute(*need[k].Name)
-		if !has || (need[k].Value != nil && *need[k].Value != v) {
-			return &need[k]
+// short is the first resource of which a host has too little, or "".
+func (r *Request) short(h Host) Reason {
+	for _, resource := range []Reason{GPU, Memory, CPU, Ports} {
+		if r.tooMuch(h, resource) {
+			return resource
 		}
 	}
-	return nil
+	return ""
+}
+
+// tooMuch says whether a task needs more of a resource than is free on a host.
+func (r *Request) tooMuch(h Host, resource Reason) bool {
+	switch resource {
+	case GPU:
+		return r.GPUs > 0 && r.GPUs > len(freeGPUs(h))
+	case Memory:
+		_, memory := h.Usage.Free(&h.Instance.Registered)
+		return r.Reserve.Memory > memory
+	case CPU:
+		cpu, _ := h.Usage.Free(&h.Instance.Registered)
+		return r.Reserve.CPU > cpu
+	case Ports:
+		for _, p := range r.Reserve.Ports {
+			if _, held := h.Usage.PortHolder(&h.Instance.Registered, p); held {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// also are the further reasons against a host that is refused for one.
+func (r *Request) also(h Host, reason Reason) []Reason {
+	var out []Reason
+	for _, other := range []Reason{GPU, Memory, CPU, Ports} {
+		if other != reason && r.tooMuch(h, other) {
+			out = append(out, other)
+		}
+	}
+	if reason != Attribute && !offers(h.Instance, r.Needs) {
+		out = append(out, Attribute)
+	}
+	if other := r.unmet(h); other != "" && reason != MemberOf && reason != Distinct {
+		out = append(out, other)
+	}
+	return out
 }
 
 func freeGPUs(h Host) []string {

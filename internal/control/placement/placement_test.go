@@ -82,9 +82,9 @@ func genRequest(t *rapid.T) Request {
 	}
 	switch rapid.IntRange(0, 4).Draw(t, "needs") {
 	case 0:
-		r.Attributes = []types.Attribute{{Name: aws.String("a")}}
+		r.Needs = []Need{{Name: "a", For: "an a", Help: "Get one."}}
 	case 1:
-		r.Attributes = []types.Attribute{{Name: aws.String("a"), Value: aws.String("x")}}
+		r.Needs = []Need{{Name: "a", Value: "x", For: "an x", Help: "Get one."}}
 	}
 	return r
 }
@@ -107,10 +107,10 @@ func fitsSlowly(h *Host, r Request) bool {
 			ok = ok && p != q
 		}
 	}
-	for _, need := range r.Attributes {
+	for _, need := range r.Needs {
 		met := false
 		for _, a := range h.Instance.Attributes {
-			met = met || (*a.Name == *need.Name && (need.Value == nil || *need.Value == *a.Value))
+			met = met || (*a.Name == need.Name && (need.Value == "" || need.Value == *a.Value))
 		}
 		ok = ok && met
 	}
@@ -229,7 +229,7 @@ func TestExplain(t *testing.T) {
 		{Request{Count: 1, Reserve: fleet.Reservation{Memory: 4096}}, "h2", Memory, "The task needs 4096 MiB of memory; 2047 of the container instance's 2048 are free. This is the closest of 3 container instances (RESOURCE:MEMORY 3)."},
 		{Request{Count: 1, Reserve: fleet.Reservation{CPU: 2048}}, "h1", CPU, "2048 CPU units; 1024 of"},
 		{Request{Count: 1, Reserve: fleet.Reservation{Memory: 1024, Ports: []fleet.Port{port}}}, "h2", Ports, "Host port 8080/tcp is held by task 0123."},
-		{Request{Count: 1, Attributes: []types.Attribute{{Name: aws.String("ecs.capability.efs")}}}, "h", Attribute, "ecs.capability.efs"},
+		{Request{Count: 1, Needs: []Need{{Name: "ecs.capability.efs", For: "the EFS volume v"}}}, "h", Attribute, "The task needs the EFS volume v (attribute ecs.capability.efs), which the container instance does not offer."},
 		{Request{Count: 1, GPUs: 1}, "h", GPU, "needs 1 GPUs; 0 of the container instance's 0"},
 	}
 	for _, tt := range tests {
@@ -258,7 +258,7 @@ func benchmark(b *testing.B, full float64) {
 		w[fmt.Sprint("h", i)] = h
 	}
 	v := w.view()
-	r := Request{Count: 1, Reserve: fleet.Reservation{CPU: 1, Memory: 1}, Attributes: attributes[46:]}
+	r := Request{Count: 1, Reserve: fleet.Reservation{CPU: 1, Memory: 1}, Needs: []Need{{Name: "ecs.capability.number-46"}, {Name: "ecs.capability.number-47"}}}
 	for b.Loop() {
 		Place(v, r, rnd, func(Choice) {})
 	}

@@ -23,7 +23,7 @@ type picker struct {
 }
 
 func newPicker(v View, r *Request, rnd *rand.Rand) *picker {
-	p := &picker{v: v, r: r, plan: planOf(r.Strategies), rnd: rnd, why: explanation{hosts: map[Reason]int{}}}
+	p := &picker{v: v, r: r, plan: planOf(r.Strategies), rnd: rnd, why: explanation{r: r, hosts: map[Reason]int{}}}
 	p.root = p.node(-1)
 	if !p.plan.spreads() && len(p.plan.binpack) == 0 {
 		p.root.leaf = &leaf{ids: v.IDs}

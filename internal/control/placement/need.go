@@ -1,0 +1,89 @@
+package placement
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// Need is what a host must offer for a task: an attribute, with a value where one
+// is given.
+type Need struct {
+	Name, Value string
+	// For is what asks for it, as a person knows it, such as "the log driver
+	// awslogs of the container web". Help is what they can do about it.
+	For, Help string
+}
+
+// met says whether a host offers what is needed.
+func (n *Need) met(i *fleet.Instance) bool {
+	v, has := i.Attribute(n.Name)
+	return has && (n.Value == "" || n.Value == v)
+}
+
+func (n *Need) attribute() string {
+	if n.Value != "" {
+		return n.Name + "=" + n.Value
+	}
+	return n.Name
+}
+
+// offers says whether a host offers all that is needed.
+func offers(i *fleet.Instance, needs []Need) bool {
+	for k := range needs {
+		if !needs[k].met(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// Lack is something that a task needs and does not get, and what would help.
+type Lack struct {
+	What string // a noun, such as "the log driver awslogs of the container web"
+	Help string // sentences
+}
+
+// Lacks are those of the needs that none of the hosts offers, told by what asks
+// for them.
+func Lacks(needs []Need, hosts ...*fleet.Instance) []Lack {
+	var out []Lack
+	attributes := map[string][]string{}
+	for k := range needs {
+		n := &needs[k]
+		if slices.ContainsFunc(hosts, n.met) {
+			continue
+		}
+		if len(attributes[n.For]) == 0 {
+			out = append(out, Lack{n.For, n.Help})
+		}
+		if a := n.attribute(); !slices.Contains(attributes[n.For], a) {
+			attributes[n.For] = append(attributes[n.For], a)
+		}
+	}
+	for i := range out {
+		names := attributes[out[i].What]
+		word := "attribute"
+		if len(names) > 1 {
+			word = "attributes"
+		}
+		out[i].What += fmt.Sprintf(" (%s %s)", word, strings.Join(names, ", "))
+	}
+	return out
+}
+
+// Told is a list of lacks as one text: each with what would help, and numbered
+// where there are several.
+func Told(lacks []Lack) string {
+	var out []string
+	for i, l := range lacks {
+		number := ""
+		if len(lacks) > 1 {
+			number = fmt.Sprintf("%d. ", i+1)
+		}
+		out = append(out, strings.TrimSpace(number+l.What+". "+l.Help))
+	}
+	return strings.Join(out, " ")
+}
