@@ -73,7 +73,7 @@ func (s *Service) submit(ctx context.Context, cluster *string, task string, in r
 			return &types.AccessDeniedException{Message: aws.String("The task " + id + " is not placed on the container instance of " + caller.ARN + ".")}
 		}
 		d, _ := tx.Snapshot().TaskDefinition(t.Family, t.Revision)
-		next := report.Apply(t, d, in, now)
+		next := report.Apply(t, d, explainPulls(d, in), now)
 		if next == nil {
 			return nil
 		}

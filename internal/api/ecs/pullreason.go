@@ -1,0 +1,37 @@
+package ecs
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// withoutCredentials is added to the reason of a pull that may have failed for want
+// of credentials: the registry's own words seldom say so.
+const withoutCredentials = " (Ashore serves hosts no credentials of registries yet: an image that needs some must be on the host already.)"
+
+// explainPulls completes what a host says of images that it could not pull, where
+// the definition would have them pulled with credentials.
+func explainPulls(d *fleet.TaskDefinition, in report.Statement) report.Statement {
+	if d == nil {
+		return in
+	}
+	in.Containers = slices.Clone(in.Containers)
+	for i := range in.Containers {
+		c := &in.Containers[i]
+		def := containerNamed(d.Definition, aws.ToString(c.ContainerName))
+		reason := aws.ToString(c.Reason)
+		if def == nil || aws.ToString(c.Status) != string(fleet.TaskStopped) || !strings.HasPrefix(reason, "CannotPull") ||
+			def.RepositoryCredentials == nil && !ecrImage(aws.ToString(def.Image)) {
+			continue
+		}
+		c.Reason = aws.String(reason + withoutCredentials)
+		if in.Reason == reason {
+			in.Reason = *c.Reason
+		}
+	}
+	return in
+}
