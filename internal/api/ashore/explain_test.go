@@ -93,6 +93,35 @@ func TestExplainDefinition(t *testing.T) {
 	i.says(t, "c", "web", "1 refused: INACTIVE", "The container instance is DRAINING.", "→ Set the container instance ACTIVE again")
 }
 
+// All that a definition needs and does not get is told, thing by thing.
+func TestExplainWhatADefinitionLacks(t *testing.T) {
+	i := startInstallation(t)
+	host, _ := i.Register("h", "c")
+	register := func(family string, role *string) {
+		t.Helper()
+		_, err := i.Client.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: &family, TaskRoleArn: role, ContainerDefinitions: []types.ContainerDefinition{{
+			Name: aws.String("main"), Image: aws.String("image"), Memory: aws.Int32(512), Privileged: aws.Bool(true), DockerSecurityOptions: []string{"apparmor:x"},
+		}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	register("secured", nil)
+	e := i.says(t, "c", "secured", "1 refused: ATTRIBUTE", "closest: "+host, "      The task needs 2 things that the container instance does not offer.",
+		"        dockerSecurityOptions apparmor of the container main (attribute com.amazonaws.ecs.capability.apparmor)\n          → ",
+		"        privileged of the container main (attribute com.amazonaws.ecs.capability.privileged-container)\n          → ")
+	if len(e.Placement) != 1 || len(e.Placement[0].Nearest.Lacks) != 2 {
+		t.Errorf("%+v", e.Placement)
+	}
+	register("trusted", aws.String("role"))
+	e = i.says(t, "c", "trusted", "a task of it now: refused: the task needs what it can't get in the cluster c.",
+		"    taskRoleArn, whose credentials tasks get, not served by Ashore yet\n      → ",
+		"    privileged of the container main (attribute com.amazonaws.ecs.capability.privileged-container), which no container instance of the cluster c offers\n      → ")
+	if len(e.Placement) != 1 || len(e.Placement[0].Lacks) != 3 {
+		t.Errorf("%+v", e.Placement)
+	}
+}
+
 func TestExplainTask(t *testing.T) {
 	i := startInstallation(t)
 	i.define(t, "web", 0)

@@ -92,6 +92,33 @@ func TestLaunchRaces(t *testing.T) {
 	})
 }
 
+// A service whose tasks find no host is told by one event all that the closest
+// one lacks.
+func TestAnEventTellsAllThatAHostLacks(t *testing.T) {
+	a := apitest.Start(t, apitest.Still)
+	ctx := t.Context()
+	createCluster(t, a, "c")
+	define(t, a, "sleep", five)
+	a.Register("h", "c")
+	createService(t, a, "web", 1)
+	s := ecsapi.New(ecsapi.Config{Store: a.Store})
+	err := a.Store.Lead(ctx, "scheduler", "test", func(_ context.Context, term *store.Term) error {
+		svc := a.Store.Snapshot().Service("c", "web")
+		return a.Store.Update(ctx, func(tx *store.Tx) error {
+			_, err := ecsapi.LaunchTx(s, tx, scheduler.Launch{Term: term, Service: svc, Deployment: svc.Deployment, Count: 1})
+			return err
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := must[*sdk.DescribeServicesOutput](t)(a.Client.DescribeServices(ctx, &sdk.DescribeServicesInput{Cluster: aws.String("c"), Services: []string{"web"}})).Services[0].Events
+	if len(events) == 0 {
+		t.Fatal("no event")
+	}
+	lacksWords(t, "the event", *events[0].Message, append(toldOfFive, "is missing an attribute required by your task."))
+}
+
 // What two servers let wait at once stays within the quota. Without Unchanged in
 // queue it does not (seen).
 func TestWaitingQuotaOfTwoServers(t *testing.T) {
