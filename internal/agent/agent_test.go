@@ -405,3 +405,40 @@ func TestRefusedInstanceOfAnIdleHostIsGivenUp(t *testing.T) {
 		t.Errorf("registered as %s again", again)
 	}
 }
+
+// A cluster that is not there says nothing of the instance: the agent keeps to it,
+// and asks for the cluster default, which is made on demand. ECS answers a
+// registration so by another type than other calls.
+func TestClusterIsMissingAtRegistration(t *testing.T) {
+	for _, refusal := range []string{"ClientException: Cluster not found.", "ClusterNotFoundException: Cluster not found."} {
+		h := newHost(t)
+		stop := h.start()
+		first := h.plane.Instance(1)
+		h.plane.Connected()
+		stop()
+		made := make(chan struct{})
+		var gone, anew bool
+		h.plane.Set(func() {
+			h.plane.Refuse = func(op string, body []byte) string {
+				switch {
+				case op == "CreateCluster" && !gone:
+					gone = true
+					close(made)
+				case op == "RegisterContainerInstance" && !gone:
+					anew = anew || !bytes.Contains(body, []byte(first))
+					return refusal
+				}
+				return ""
+			}
+		})
+		h.start()
+		select {
+		case <-made:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%s: the cluster is not asked for", refusal)
+		}
+		if again := h.plane.Instance(2); again != first || anew {
+			t.Errorf("%s: registered as %s, before that as %s; as another instead: %v", refusal, again, first, anew)
+		}
+	}
+}

@@ -41,6 +41,10 @@ func (s Site) ServiceARN(cluster, name string) string {
 	return s.arn("service/" + cluster + "/" + name)
 }
 
+// ServiceShortARN names a service in the old format, without its cluster: ECS
+// answers so of a name that it doesn't find.
+func (s Site) ServiceShortARN(name string) string { return s.arn("service/" + name) }
+
 // ServiceRevisionARN names a revision of a service.
 func (s Site) ServiceRevisionARN(cluster, service, id string) string {
 	return s.arn("service-revision/" + cluster + "/" + service + "/" + id)
@@ -146,7 +150,14 @@ type TaskDefinitionRef struct {
 	Revision int
 }
 
-// TaskDefinitionRef parses what a request calls a task definition.
+// RevisionError is a task definition's revision that is no number.
+type RevisionError struct{ Number string }
+
+// Error is ECS's text.
+func (e *RevisionError) Error() string { return "Invalid revision number. Number: " + e.Number }
+
+// TaskDefinitionRef parses what a request calls a task definition. It fails by a
+// *RevisionError where only the revision is wrong.
 func (s Site) TaskDefinitionRef(ref string) (TaskDefinitionRef, error) {
 	name := ref
 	if IsARN(ref) {
@@ -165,7 +176,7 @@ func (s Site) TaskDefinitionRef(ref string) (TaskDefinitionRef, error) {
 	}
 	n, err := strconv.Atoi(rev)
 	if err != nil || n < 1 {
-		return TaskDefinitionRef{}, fmt.Errorf("%q is not a task definition's revision", rev)
+		return TaskDefinitionRef{}, &RevisionError{rev}
 	}
 	return TaskDefinitionRef{Family: family, Revision: n}, nil
 }

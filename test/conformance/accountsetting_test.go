@@ -172,7 +172,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "PutAccountSetting unknown name", Cite: "model: PutAccountSettingInput.name",
 		Run: func(c *C) {
-			c.refusesSetting(&ecs.PutAccountSettingInput{Name: "noSuchSetting", Value: aws.String("enabled")}, "name")
+			c.refusesSetting(&ecs.PutAccountSettingInput{Name: "noSuchSetting", Value: aws.String("enabled")}, "noSuchSetting should be one of [serviceLongArnFormat,")
 		},
 	},
 	{
@@ -240,7 +240,7 @@ var otherAccountSettingCases = []Case{
 		Name: "PutAccountSettingDefault unknown name", Cite: "model: PutAccountSettingDefaultInput.name",
 		Run: func(c *C) {
 			_, err := c.ECS.PutAccountSettingDefault(c.Ctx(), &ecs.PutAccountSettingDefaultInput{Name: "noSuchSetting", Value: aws.String("on")})
-			c.Refused(err, "InvalidParameterException", "name")
+			c.Refused(err, "InvalidParameterException", "noSuchSetting should be one of [serviceLongArnFormat,")
 		},
 	},
 	{
@@ -295,7 +295,7 @@ var otherAccountSettingCases = []Case{
 		Name: "DeleteAccountSetting unknown name", Cite: "model: DeleteAccountSettingInput.name",
 		Run: func(c *C) {
 			_, err := c.ECS.DeleteAccountSetting(c.Ctx(), &ecs.DeleteAccountSettingInput{Name: "noSuchSetting"})
-			c.Refused(err, "InvalidParameterException", "name")
+			c.Refused(err, "InvalidParameterException", "noSuchSetting should be one of [serviceLongArnFormat,")
 		},
 	},
 	{
@@ -423,7 +423,7 @@ var otherAccountSettingCases = []Case{
 		Name: "ListAccountSettings unknown name", Cite: "model: ListAccountSettingsInput.name",
 		Run: func(c *C) {
 			_, err := c.ECS.ListAccountSettings(c.Ctx(), &ecs.ListAccountSettingsInput{Name: "noSuchSetting"})
-			c.Refused(err, "InvalidParameterException", "name")
+			c.Refused(err, "InvalidParameterException", "noSuchSetting should be one of [serviceLongArnFormat,")
 		},
 	},
 	{

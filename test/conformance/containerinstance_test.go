@@ -119,7 +119,7 @@ var containerInstanceCases = slices.Concat([]Case{
 	}},
 	{Name: "DescribeContainerInstances refuses none", Cite: "model: DescribeContainerInstancesInput.containerInstances", Run: func(c *C) {
 		_, err := c.ECS.DescribeContainerInstances(c.Ctx(), &ecs.DescribeContainerInstancesInput{Cluster: aws.String(c.Cluster()), ContainerInstances: []string{}})
-		c.Refused(err, "InvalidParameterException", "instances")
+		c.Refused(err, clientError, "Container Instances cannot be empty.")
 	}},
 	{Name: "DescribeContainerInstances refuses 101", Cite: "model: DescribeContainerInstancesInput.containerInstances", Run: func(c *C) {
 		_, err := c.ECS.DescribeContainerInstances(c.Ctx(), &ecs.DescribeContainerInstancesInput{Cluster: aws.String(c.Cluster()), ContainerInstances: slices.Repeat([]string{unknownInstance}, 101)})

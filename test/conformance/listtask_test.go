@@ -57,7 +57,7 @@ var listTaskCases = []Case{
 		c.lists(cluster, ecs.ListTasksInput{Family: &family, LaunchType: types.LaunchTypeFargate})
 	}},
 	{Name: "ListTasks filters by startedBy", Cite: "model: ListTasksInput.startedBy", Needs: Hosts, Run: func(c *C) {
-		cluster, by := c.Room(), c.Unique("by")
+		cluster, by := c.Room(), "ECS Deploy "+c.Unique("by")
 		arns := c.Run(cluster, c.Sleeper(), 2, func(in *ecs.RunTaskInput) { in.StartedBy = &by })
 		c.Run(cluster, c.Sleeper(), 1)
 		c.lists(cluster, ecs.ListTasksInput{StartedBy: &by}, arns...)
@@ -109,7 +109,7 @@ var listTaskCases = []Case{
 	refusedList("a service that is not there", "model: ListTasksInput.serviceName", ecs.ListTasksInput{ServiceName: aws.String("conformance-none")}, "ServiceNotFoundException"),
 	refusedList("an instance that is not there", "model: ListTasksInput.containerInstance", ecs.ListTasksInput{ContainerInstance: aws.String(someID)}, parameter, "container instance"),
 	refusedList("an unknown desired status", "model: ListTasksInput.desiredStatus", ecs.ListTasksInput{DesiredStatus: "DONE"}, parameter, "desiredStatus"),
-	refusedList("an unknown launch type", "model: ListTasksInput.launchType", ecs.ListTasksInput{LaunchType: "MOON"}, parameter, "launchType"),
+	refusedList("an unknown launch type", "model: ListTasksInput.launchType", ecs.ListTasksInput{LaunchType: "MOON"}, parameter, "launch type should be one of [EC2,FARGATE,EXTERNAL"),
 	refusedList("0 results", "model: ListTasksInput.maxResults", ecs.ListTasksInput{MaxResults: aws.Int32(0)}, parameter, "maxResults"),
 	refusedList("101 results", "model: ListTasksInput.maxResults", ecs.ListTasksInput{MaxResults: aws.Int32(101)}, parameter, "maxResults"),
 	refusedList("a token that is none", "model: ListTasksInput.nextToken", ecs.ListTasksInput{NextToken: aws.String("zzzz")}, parameter, "token"),

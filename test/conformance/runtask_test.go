@@ -75,11 +75,12 @@ var runRefusals = []Case{
 	refusedRun("a cluster that is not there", "model: RunTaskInput.cluster", "ClusterNotFoundException", func(in *ecs.RunTaskInput) { in.Cluster = aws.String("conformance-none") }, "cluster not found"),
 	refusedRun("a definition that is not there", "model: RunTaskInput.taskDefinition", clientError, func(in *ecs.RunTaskInput) { in.TaskDefinition = aws.String("conformance-none") }, "TaskDefinition not found"),
 	refusedRun("a revision that is not there", "model: RunTaskInput.taskDefinition", clientError, func(in *ecs.RunTaskInput) { *in.TaskDefinition += "9" }, "TaskDefinition not found"),
+	refusedRun("a revision that is no number", "https://github.com/hashicorp/terraform/issues/17746", parameter, func(in *ecs.RunTaskInput) { *in.TaskDefinition += "x" }, "Invalid revision number. Number: 1x"),
 	refusedRun("an empty definition", "model: RunTaskInput.taskDefinition", parameter, func(in *ecs.RunTaskInput) { in.TaskDefinition = aws.String("") }, "TaskDefinition"),
 	refusedRun("a count of 0", "model: RunTaskInput.count", parameter, func(in *ecs.RunTaskInput) { in.Count = aws.Int32(0) }, "count"),
 	refusedRun("a count of 11", "model: RunTaskInput.count", parameter, func(in *ecs.RunTaskInput) { in.Count = aws.Int32(11) }, "count"),
 	refusedRun("a negative count", "model: RunTaskInput.count", parameter, func(in *ecs.RunTaskInput) { in.Count = aws.Int32(-1) }, "count"),
-	refusedRun("an unknown launch type", "model: RunTaskInput.launchType", parameter, func(in *ecs.RunTaskInput) { in.LaunchType = "MOON" }, "launchType"),
+	refusedRun("an unknown launch type", "model: RunTaskInput.launchType", parameter, func(in *ecs.RunTaskInput) { in.LaunchType = "MOON" }, "launch type should be one of [EC2,FARGATE,EXTERNAL"),
 	refusedRun("a launch type with a strategy", "model: RunTaskInput.capacityProviderStrategy", parameter, func(in *ecs.RunTaskInput) {
 		in.LaunchType = types.LaunchTypeEc2
 		in.CapacityProviderStrategy = []types.CapacityProviderStrategyItem{{CapacityProvider: aws.String("FARGATE"), Weight: 1}}
@@ -144,8 +145,7 @@ var runRefusals = []Case{
 	refusedRun("a role that is none", "model: TaskOverride.executionRoleArn", parameter, func(in *ecs.RunTaskInput) {
 		in.Overrides = &types.TaskOverride{ExecutionRoleArn: aws.String("arn:aws:s3:::bucket")}
 	}, "executionRoleArn"),
-	refusedRun("a startedBy of 129 characters", "model: RunTaskInput.startedBy", parameter, func(in *ecs.RunTaskInput) { in.StartedBy = aws.String(strings.Repeat("x", 129)) }, "startedBy"),
-	refusedRun("a startedBy with a space", "model: RunTaskInput.startedBy", parameter, func(in *ecs.RunTaskInput) { in.StartedBy = aws.String("a b") }, "startedBy"),
+	refusedRun("a startedBy of 129 characters", "model: RunTaskInput.startedBy", parameter, func(in *ecs.RunTaskInput) { in.StartedBy = aws.String(strings.Repeat("x", 129)) }, "startedBy longer than"),
 	refusedRun("the group of a service", "model: RunTaskInput.group", parameter, func(in *ecs.RunTaskInput) { in.Group = aws.String("service:web") }, "group"),
 	refusedRun("a clientToken of 65 characters", idempotency, parameter, func(in *ecs.RunTaskInput) { in.ClientToken = aws.String(strings.Repeat("x", 65)) }, "clientToken"),
 	refusedRun("a clientToken with a space", idempotency, parameter, func(in *ecs.RunTaskInput) { in.ClientToken = aws.String("a b") }, "clientToken"),

@@ -298,6 +298,13 @@ var createServiceCases = []Case{
 			c.Errorf("%+v, %+v", got.Tags, out.Services[0].Tags)
 		}
 	}},
+	{Name: "DescribeServices: a name that is not there fails without its cluster", Cite: "https://github.com/aws-actions/amazon-ecs-deploy-task-definition/issues/312", Run: func(c *C) {
+		out, err := c.ECS.DescribeServices(c.Ctx(), &ecs.DescribeServicesInput{Cluster: aws.String(c.Cluster()), Services: []string{"nosuch"}})
+		c.OK(err)
+		if len(out.Failures) != 1 || *out.Failures[0].Reason != "MISSING" || !strings.HasSuffix(*out.Failures[0].Arn, ":service/nosuch") {
+			c.Errorf("%+v", out.Failures)
+		}
+	}},
 	{Name: "CreateService: counts in its cluster", Cite: "model: Cluster.activeServicesCount", Run: func(c *C) {
 		s := c.Service()
 		_, cluster, _ := strings.Cut(*s.ClusterArn, "/")

@@ -72,7 +72,7 @@ var startCases = []Case{
 			c.Errorf("%+v", out)
 		}
 	}},
-	refusedStart("no instances", "model: StartTaskInput.containerInstances", func(in *ecs.StartTaskInput) { in.ContainerInstances = []string{} }, parameter, "instances"),
+	refusedStart("no instances", "model: StartTaskInput.containerInstances", func(in *ecs.StartTaskInput) { in.ContainerInstances = []string{} }, clientError, "Container Instances cannot be empty."),
 	refusedStart("11 instances", "model: StartTaskInput.containerInstances", func(in *ecs.StartTaskInput) { in.ContainerInstances = slices.Repeat([]string{someID}, 11) }, parameter, "instances"),
 	refusedStart("a cluster that is not there", "model: StartTaskInput.cluster", func(in *ecs.StartTaskInput) { in.Cluster = aws.String("conformance-none") }, "ClusterNotFoundException"),
 	refusedStart("a definition that is not there", "model: StartTaskInput.taskDefinition", func(in *ecs.StartTaskInput) { in.TaskDefinition = aws.String("conformance-none") }, clientError, "TaskDefinition"),

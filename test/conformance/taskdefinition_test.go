@@ -366,6 +366,18 @@ func TestTaskDefinition(t *testing.T) {
 			_, err := c.ECS.DeregisterTaskDefinition(c.Ctx(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(c.Unique("conformance") + ":1")})
 			c.Refused(err, "ClientException", "task definition")
 		}},
+		{Name: "deregistering a family", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html", Run: func(c *C) {
+			_, err := c.ECS.DeregisterTaskDefinition(c.Ctx(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(c.Unique("conformance"))})
+			c.Refused(err, "ClientException", "Revision is missing.")
+		}},
+		{Name: "a family and what is not there are not deleted, without an error", Cite: "https://github.com/getmoto/moto/pull/8989", Run: func(c *C) {
+			family := c.Unique("conformance")
+			out, err := c.ECS.DeleteTaskDefinitions(c.Ctx(), &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: []string{family, family + ":1"}})
+			c.OK(err)
+			if len(out.Failures) != 2 || *out.Failures[0].Arn != family || *out.Failures[1].Arn != family+":1" {
+				c.Errorf("%+v", out)
+			}
+		}},
 		{Name: "an ACTIVE revision is not deleted", Cite: deletePage, Run: func(c *C) {
 			d := registered(c, definitionOf(c, c.Unique("conformance"), nil))
 			out, err := c.ECS.DeleteTaskDefinitions(c.Ctx(), &ecs.DeleteTaskDefinitionsInput{TaskDefinitions: []string{*d.TaskDefinitionArn}})

@@ -48,7 +48,8 @@ type Plane struct {
 	*httptest.Server
 	t testing.TB
 
-	// Refuse, if set, answers an operation with an error: its code, or "".
+	// Refuse, if set, answers an operation with an error: "", its code, or its code
+	// and its message as "Code: message".
 	Refuse func(operation string, body []byte) string
 	// RefuseUpgrade, if set, names the error that a websocket is refused with.
 	RefuseUpgrade func(path string) string
@@ -107,7 +108,11 @@ func (p *Plane) api(w http.ResponseWriter, r *http.Request) {
 				status = http.StatusInternalServerError
 			}
 			w.WriteHeader(status)
-			fmt.Fprintf(w, `{"__type":%q,"message":"refused by the test"}`, code)
+			code, message, said := strings.Cut(code, ": ")
+			if !said {
+				message = "refused by the test"
+			}
+			fmt.Fprintf(w, `{"__type":%q,"message":%q}`, code, message)
 			return
 		}
 	}

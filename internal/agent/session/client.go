@@ -44,6 +44,12 @@ func (e *APIError) retryable() bool {
 		strings.Contains(e.Code, "Throttl") || e.Code == "LimitExceededException" || e.Code == "ServerException"
 }
 
+// noCluster: the cluster is not there. To a registration ECS says so by a
+// ClientException.
+func (e *APIError) noCluster() bool {
+	return e.Code == "ClusterNotFoundException" || e.Code == "ClientException" && e.Message == "Cluster not found."
+}
+
 func code(err error) string {
 	var e *APIError
 	if errors.As(err, &e) {

@@ -166,7 +166,7 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 			if mover {
 				return err
 			}
-			if in.ContainerInstanceArn != "" && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.Live() == 0 {
+			if in.ContainerInstanceArn != "" && !refused.noCluster() && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.Live() == 0 {
 				// The server knows this host by another name, or not at all:
 				// an agent killed in the middle of a move comes back so. With
 				// no task here there is nothing to hold on to.
@@ -176,7 +176,7 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 				continue
 			}
 			wait.Max = time.Minute
-			if refused.Code == "ClusterNotFoundException" && clusterName(cluster) == "default" {
+			if refused.noCluster() && clusterName(cluster) == "default" {
 				// As the stock agent does: the cluster of that name is made on demand.
 				if err := s.api.call(ctx, "CreateCluster", map[string]string{"clusterName": "default"}, nil); err != nil {
 					s.log.Warn("cluster default cannot be created", "err", err)

@@ -80,7 +80,7 @@ func settingRuleOf(name types.SettingName) (settingRule, error) {
 		for _, n := range settingNames() {
 			known = append(known, string(n))
 		}
-		return r, invalid("Invalid setting 'name': it must be %s, not %q.", oneOf(known), name)
+		return r, invalid("%s should be one of [%s]", name, strings.Join(known, ","))
 	}
 	return r, nil
 }

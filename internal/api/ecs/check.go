@@ -1,9 +1,13 @@
 package ecs
 
 import (
+	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/ashore/ashore/internal/aws/shape"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // fromAgents are the operations by which agents register and report. What they
@@ -43,8 +47,42 @@ func checkOf(operation string) func(in any) error {
 			if v.Missing && slices.Contains(own, v.Member()) {
 				continue
 			}
+			if text := enumText(operation, v); text != "" {
+				return refuse("%s", text)
+			}
 			return refuse("%s", v)
 		}
 		return nil
 	}
+}
+
+// enumText is ECS's own text for a value that an enum doesn't know, or "" where
+// that is not known.
+func enumText(operation string, v shape.Violation) string {
+	switch v.Enum {
+	case reflect.TypeFor[types.LaunchType]():
+		return "launch type should be one of " + list(types.LaunchType("").Values())
+	case reflect.TypeFor[types.SchedulingStrategy]():
+		return "Scheduling strategy should be one of " + list(types.SchedulingStrategy("").Values())
+	case reflect.TypeFor[types.SettingName]():
+		return v.Value + " should be one of " + list(types.SettingName("").Values())
+	case reflect.TypeFor[types.PidMode]():
+		return fmt.Sprintf("%s is not a valid value for pidMode. The value must be one of [task,host]", v.Value)
+	case reflect.TypeFor[types.IpcMode]():
+		return fmt.Sprintf("%s is not a valid value for ipcMode. The value must be one of %s", v.Value, list(types.IpcMode("").Values()))
+	case reflect.TypeFor[types.ContainerInstanceStatus]():
+		if operation == "UpdateContainerInstancesState" {
+			return stateText
+		}
+	}
+	return ""
+}
+
+// list writes values as ECS's texts do.
+func list[E ~string](values []E) string {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = string(v)
+	}
+	return "[" + strings.Join(names, ",") + "]"
 }

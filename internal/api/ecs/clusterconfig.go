@@ -18,7 +18,7 @@ func clusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) 
 			return nil, invalid("settings[%d].name: containerInsights is given twice.", i)
 		}
 		if v := aws.ToString(c.Value); v != "enabled" && v != "disabled" && v != "enhanced" {
-			return nil, invalid("settings[%d].value: the value of containerInsights must be enhanced, enabled or disabled, not %q.", i, v)
+			return nil, invalid("Invalid setting 'value': settings[%d].value: the value of containerInsights must be enhanced, enabled or disabled, not %q.", i, v)
 		}
 	}
 	return in, nil

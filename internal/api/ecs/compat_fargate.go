@@ -53,7 +53,7 @@ func fargateRefusal(def *sdk.RegisterTaskDefinitionInput) error {
 	case def.IpcMode != "":
 		return client("Tasks using the Fargate launch type do not support ipcMode.")
 	case def.PidMode == types.PidModeHost:
-		return client("Tasks using the Fargate launch type do not support pidMode 'host': the only valid value is task.")
+		return client("Tasks using the Fargate launch type do not support pidMode 'host'. The supported value for pidMode is 'task'.")
 	}
 	for i := range def.Volumes {
 		v := &def.Volumes[i]

@@ -38,8 +38,8 @@ func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServices
 			continue
 		}
 		arn := ref
-		if ok {
-			arn = s.site.ServiceARN(c.Name, name)
+		if !fleet.IsARN(ref) {
+			arn = s.site.ServiceShortARN(ref)
 		}
 		out.Failures = append(out.Failures, failure(arn, missing, ""))
 	}

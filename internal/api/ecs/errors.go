@@ -1,8 +1,10 @@
 package ecs
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -20,6 +22,15 @@ func client(format string, args ...any) error {
 // unsupported refuses what ECS has and Ashore does not serve yet.
 func unsupported(format string, args ...any) error {
 	return &types.UnsupportedFeatureException{Message: aws.String(fmt.Sprintf(format, args...))}
+}
+
+// noDefinition refuses a call whose task definition can't be resolved: ECS tells
+// a revision that is no number from one that is not there.
+func noDefinition(err error, text string) error {
+	if wrong := (*fleet.RevisionError)(nil); errors.As(err, &wrong) {
+		return invalid("%s", wrong)
+	}
+	return client("%s", text)
 }
 
 func clusterNotFound() error {

@@ -53,7 +53,7 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 		if typ == "" {
 			return nil, invalid("%q is neither the id of a task, nor the name of a service of the cluster %s, nor a task definition.", what, c.Name)
 		}
-		return nil, client("TaskDefinition not found.")
+		return nil, noDefinition(err, "TaskDefinition not found.")
 	}
 	return nil, invalid("%q is not the ARN of a task, a service or a task definition.", what)
 }

@@ -18,7 +18,7 @@ import (
 // DescribeContainerInstances describes up to 100 container instances.
 func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.DescribeContainerInstancesInput) (*sdk.DescribeContainerInstancesOutput, error) {
 	if len(in.ContainerInstances) == 0 {
-		return nil, invalid("Container instances cannot be empty.")
+		return nil, noInstances()
 	}
 	if len(in.ContainerInstances) > 100 {
 		return nil, invalid("Container instances cannot exceed 100 elements.")

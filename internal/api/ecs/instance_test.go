@@ -70,7 +70,7 @@ func TestRegister(t *testing.T) {
 	_, err = s.RegisterContainerInstance(asHost(t, a, "thief2"), &ecsapi.RegisterContainerInstanceInput{ContainerInstanceArn: first.ContainerInstanceArn})
 	wantError[*types.InvalidParameterException](t, err, "belongs to another host")
 	_, err = s.RegisterContainerInstance(ctx, &ecsapi.RegisterContainerInstanceInput{Cluster: aws.String("none")})
-	wantError[*types.ClusterNotFoundException](t, err, "Cluster not found.")
+	wantError[*types.ClientException](t, err, "Cluster not found.")
 }
 
 // A machine that registers anew supersedes its old instance, whose tasks are

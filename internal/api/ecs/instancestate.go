@@ -10,18 +10,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-const instanceNotFound = "The referenced container instance was not found."
+func noInstances() error { return client("Container Instances cannot be empty.") }
+
+const (
+	instanceNotFound = "The referenced container instance was not found."
+	stateText        = "Container instance status should be one of [ACTIVE,DRAINING]"
+)
 
 // UpdateContainerInstancesState drains up to ten container instances or makes
 // them ACTIVE again. What runs on a draining one goes on; nothing new comes.
 func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.UpdateContainerInstancesStateInput) (*sdk.UpdateContainerInstancesStateOutput, error) {
 	switch {
 	case len(in.ContainerInstances) == 0:
-		return nil, invalid("Container instances cannot be empty.")
+		return nil, noInstances()
 	case len(in.ContainerInstances) > 10:
 		return nil, invalid("Container instances cannot exceed 10 elements.")
 	case in.Status != types.ContainerInstanceStatusActive && in.Status != types.ContainerInstanceStatusDraining:
-		return nil, invalid("status must be ACTIVE or DRAINING, not %q.", in.Status)
+		return nil, invalid(stateText)
 	}
 	want := fleet.InstanceStatus(in.Status)
 	var changed []*fleet.Instance

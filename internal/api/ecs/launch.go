@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ashore/ashore/internal/aws/json11"
 	"github.com/ashore/ashore/internal/fleet"
@@ -103,12 +104,16 @@ func startLaunch(in *sdk.StartTaskInput) (*launch, error) {
 	}
 	switch {
 	case len(l.instances) == 0:
-		return nil, invalid("Container instances cannot be empty.")
+		return nil, noInstances()
 	case len(l.instances) > 10:
 		return nil, invalid("containerInstances must have at most 10 entries, not %d.", len(l.instances))
 	}
 	return l, l.check(in.PropagateTags, in.EnableExecuteCommand)
 }
+
+// maxStartedBy is in characters. The API reference allows letters, digits, hyphens,
+// underscores and slashes; ECS takes any, and deployers send spaces.
+const maxStartedBy = 128
 
 // check is what RunTask and StartTask have in common.
 func (l *launch) check(propagate types.PropagateTags, exec bool) error {
@@ -126,10 +131,8 @@ func (l *launch) check(propagate types.PropagateTags, exec bool) error {
 		return invalid("TaskDefinition can not be blank.")
 	case exec:
 		return unsupported("enableExecuteCommand is not served yet: this installation has no ExecuteCommand.")
-	case len(l.startedBy) > 128:
-		return invalid("startedBy can have at most 128 characters, not %d.", len(l.startedBy))
-	case strings.ContainsFunc(l.startedBy, func(r rune) bool { return !isWord(r) && r != '/' }):
-		return invalid("startedBy %q is invalid: letters (uppercase and lowercase), numbers, hyphens (-), forward slashes (/), and underscores (_) are allowed.", l.startedBy)
+	case utf8.RuneCountInString(l.startedBy) > maxStartedBy:
+		return invalid("startedBy longer than %d.", maxStartedBy)
 	case strings.HasPrefix(l.startedBy, "ecs-svc/"):
 		return invalid("startedBy %q: the prefix ecs-svc/ is for tasks that services start.", l.startedBy)
 	case len(l.group) > 255:
@@ -143,12 +146,6 @@ func (l *launch) check(propagate types.PropagateTags, exec bool) error {
 		return err
 	}
 	return validTags(l.tags)
-}
-
-// isWord says whether a name may have the character: a letter, a digit, a hyphen
-// or an underscore.
-func isWord(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
 // validNetwork checks a network configuration as far as it goes without the

@@ -149,7 +149,7 @@ func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) 
 		return invalid("The container instance %s belongs to another host.", s.site.InstanceARN(old.Cluster, old.ID))
 	}
 	if old.Status == fleet.InstanceInactive {
-		return invalid("The container instance %s is INACTIVE: it was deregistered. Register this host as a new one, without the old ARN.", s.site.InstanceARN(old.Cluster, old.ID))
+		return client("Container instance %s is inactive. Register this host as a new one, without the old ARN.", old.ID)
 	}
 	next.Status, next.StatusReason, next.RegisteredAt = old.Status, old.StatusReason, old.RegisteredAt
 	next.Version, next.Extra = old.Version+1, old.Extra
@@ -172,6 +172,10 @@ func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) 
 	return nil
 }
 
+// noClusterToJoin has another type than other operations' refusals: agents look
+// for it.
+func noClusterToJoin() error { return client("Cluster not found.") }
+
 // registrationCluster finds the cluster; the default one is made where a host
 // wants to join it first.
 func (s *Service) registrationCluster(tx *store.Tx, r *registration) (string, error) {
@@ -180,6 +184,9 @@ func (s *Service) registrationCluster(tx *store.Tx, r *registration) (string, er
 		return c.Name, nil
 	}
 	name, ok := s.site.ClusterName(aws.ToString(r.in.Cluster))
+	if missing := (*types.ClusterNotFoundException)(nil); errors.As(err, &missing) && (!ok || name != fleet.DefaultCluster) {
+		return "", noClusterToJoin()
+	}
 	if !ok || name != fleet.DefaultCluster {
 		return "", err
 	}
@@ -231,11 +238,11 @@ func (s *Service) supersede(ctx context.Context, r *registration) error {
 	}
 	name, ok := s.site.ClusterName(aws.ToString(r.in.Cluster))
 	if !ok {
-		return clusterNotFound()
+		return noClusterToJoin()
 	}
 	// Nothing is taken down for a registration that will be refused.
 	if c := snap.Cluster(name); (c == nil || c.Status != fleet.ClusterActive) && name != fleet.DefaultCluster {
-		return clusterNotFound()
+		return noClusterToJoin()
 	}
 	id, named, err := s.registrationID(r, name)
 	if err != nil {

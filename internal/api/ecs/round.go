@@ -45,7 +45,7 @@ func (r *round) serve(o *order) error {
 	}
 	d, st, err := r.s.definition(r.snap, o.definition)
 	if err != nil {
-		return client("TaskDefinition not found.")
+		return noDefinition(err, "TaskDefinition not found.")
 	}
 	// The revision too: one that is gone has no state, as an ACTIVE one.
 	store.Get(r.tx, store.TaskDefinitionKey(d.Family, d.Revision))

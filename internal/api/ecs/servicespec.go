@@ -25,7 +25,7 @@ type serviceSpec struct {
 func (s *Service) define(tx *store.Tx, spec *serviceSpec, ref string) error {
 	d, st, err := s.definition(tx.Snapshot(), ref)
 	if err != nil {
-		return client("TaskDefinition not found.")
+		return noDefinition(err, "TaskDefinition not found.")
 	}
 	// The revision too: one that is gone has no state, as an ACTIVE one.
 	store.Get(tx, store.TaskDefinitionKey(d.Family, d.Revision))

@@ -98,7 +98,7 @@ func (s *Service) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTa
 	}
 	d, st, err := s.definition(snap, *in.TaskDefinition)
 	if err != nil {
-		return nil, client("Unable to describe task definition.")
+		return nil, noDefinition(err, "Unable to describe task definition.")
 	}
 	out := &sdk.DescribeTaskDefinitionOutput{TaskDefinition: s.definitionOut(d, st)}
 	if len(in.Include) > 0 {

@@ -89,7 +89,7 @@ func TestTaskDefinitions(t *testing.T) {
 			t.Errorf("families %s: %s; want %s", status, got, want)
 		}
 	}
-	for _, ref := range []string{"none", "web:9", "web:x", "arn:aws:ecs:eu-west-1:1:task-definition/web:1"} {
+	for _, ref := range []string{"none", "web:9", "a b:1", "arn:aws:ecs:eu-west-1:1:task-definition/web:1"} {
 		_, err := c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(ref)})
 		wantError[*types.ClientException](t, err, "Unable to describe task definition.")
 	}

@@ -2,6 +2,8 @@ package ecs
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
@@ -16,18 +18,22 @@ import (
 
 const (
 	noSuchRevision = "The specified task definition does not exist. Specify a valid account, family, revision and try again."
+	notIdentifier  = "The specified task definition identifier is invalid. Specify a valid name or ARN and try again."
 	stillActive    = "The specified task definition is still in ACTIVE status. Please deregister the target and try again."
 )
+
+// maxDeletes is how many revisions one call deletes.
+const maxDeletes = 10
 
 // revision resolves what a request calls a task definition where it must say
 // which revision.
 func (s *Service) revision(ref string) (fleet.TaskDefinitionRef, error) {
 	r, err := s.site.TaskDefinitionRef(ref)
 	if err != nil {
-		return r, client("Unable to find task definition: %v.", err)
+		return r, noDefinition(err, fmt.Sprintf("Unable to find task definition: %v.", err))
 	}
 	if r.Revision == 0 {
-		return r, invalid("Invalid revision: %q names no revision; say which, as %s:1.", ref, r.Family)
+		return r, client("Revision is missing.")
 	}
 	return r, nil
 }
@@ -71,39 +77,28 @@ func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.Deregist
 // DeleteTaskDefinitions makes INACTIVE revisions DELETE_IN_PROGRESS. Those that
 // can't be are its failures; the others are deleted all the same.
 func (s *Service) DeleteTaskDefinitions(ctx context.Context, in *sdk.DeleteTaskDefinitionsInput) (*sdk.DeleteTaskDefinitionsOutput, error) {
-	if n := len(in.TaskDefinitions); n < 1 || n > 10 {
-		return nil, invalid("taskDefinitions must name 1 to 10 task definitions, not %d.", n)
-	}
-	refs := make([]fleet.TaskDefinitionRef, len(in.TaskDefinitions))
-	for i, given := range in.TaskDefinitions {
-		if given == "" {
-			return nil, client("Task definition can not be blank.")
-		}
-		ref, err := s.revision(given)
-		if err != nil {
-			return nil, err
-		}
-		refs[i] = ref
+	switch n := len(in.TaskDefinitions); {
+	case n == 0:
+		return nil, invalid("size of TaskDefinition references list must be greater than 0")
+	case n > maxDeletes:
+		return nil, invalid("Size of TaskDefinition references list cannot exceed %d", maxDeletes)
 	}
 	var out *sdk.DeleteTaskDefinitionsOutput
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		out = &sdk.DeleteTaskDefinitionsOutput{TaskDefinitions: []types.TaskDefinition{}, Failures: []types.Failure{}}
-		done := map[fleet.TaskDefinitionRef]bool{}
-		for i, ref := range refs {
-			if done[ref] {
+		done := map[string]bool{}
+		for _, given := range in.TaskDefinitions {
+			key := s.definitionKey(given)
+			if done[key] {
 				continue
 			}
-			done[ref] = true
-			d, st, refused, err := s.deleteRevision(tx, ref)
+			done[key] = true
+			d, st, refused, err := s.deleteRevision(tx, given)
 			if err != nil {
 				return err
 			}
 			if refused != "" {
-				arn := in.TaskDefinitions[i]
-				if !fleet.IsARN(arn) {
-					arn = s.site.TaskDefinitionARN(ref.Family, ref.Revision)
-				}
-				out.Failures = append(out.Failures, failure(arn, refused, ""))
+				out.Failures = append(out.Failures, failure(given, refused, ""))
 				continue
 			}
 			out.TaskDefinitions = append(out.TaskDefinitions, *s.definitionOut(d, st))
@@ -116,7 +111,25 @@ func (s *Service) DeleteTaskDefinitions(ctx context.Context, in *sdk.DeleteTaskD
 	return out, nil
 }
 
-func (s *Service) deleteRevision(tx *store.Tx, ref fleet.TaskDefinitionRef) (d *fleet.TaskDefinition, st *fleet.TaskDefinitionState, refused string, err error) {
+// definitionKey is the same for all that a request calls one revision.
+func (s *Service) definitionKey(given string) string {
+	ref, err := s.site.TaskDefinitionRef(given)
+	if err != nil || ref.Revision == 0 {
+		return given
+	}
+	return s.site.TaskDefinitionARN(ref.Family, ref.Revision)
+}
+
+// deleteRevision is for one of those that a request names. refused says why it
+// can't be deleted.
+func (s *Service) deleteRevision(tx *store.Tx, given string) (d *fleet.TaskDefinition, st *fleet.TaskDefinitionState, refused string, err error) {
+	ref, err := s.site.TaskDefinitionRef(given)
+	switch {
+	case err != nil && fleet.IsARN(given) && !errors.As(err, new(*fleet.RevisionError)):
+		return nil, nil, noSuchRevision, nil // another account's, or region's
+	case err != nil || ref.Revision == 0:
+		return nil, nil, notIdentifier, nil
+	}
 	if d = store.Get(tx, store.TaskDefinitionKey(ref.Family, ref.Revision)); d == nil {
 		return nil, nil, noSuchRevision, nil
 	}

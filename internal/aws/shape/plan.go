@@ -89,7 +89,7 @@ func enum(t reflect.Type) func(*walk, reflect.Value) bool {
 	allowed := either(names)
 	return func(w *walk, v reflect.Value) bool {
 		if s := v.String(); s != "" && !known[s] {
-			return w.report(fmt.Sprintf("must be %s, not %q", allowed, s), false)
+			return w.report(Violation{Rule: fmt.Sprintf("must be %s, not %q", allowed, s), Enum: t, Value: s})
 		}
 		return true
 	}
@@ -134,7 +134,7 @@ func (b builder) structure(t reflect.Type) func(*walk, reflect.Value) bool {
 			m, f := &members[i], v.Field(members[i].index)
 			w.path[depth].name = m.name
 			if m.required && missing(f) {
-				if !w.report("is required", true) {
+				if !w.report(Violation{Rule: "is required", Missing: true}) {
 					return false
 				}
 				continue

@@ -18,6 +18,10 @@ type Violation struct {
 	Rule string // "is required", "must be tcp or udp, not \"icmp\""
 	// Missing says that the member is required and not there.
 	Missing bool
+	// Enum is the type of an enum that doesn't know Value; nil where that is not
+	// what is wrong.
+	Enum  reflect.Type
+	Value string
 }
 
 // String is the violation as a sentence.
@@ -67,7 +71,8 @@ type step struct {
 	key   string
 }
 
-func (w *walk) report(rule string, missing bool) bool {
+// report yields a violation, whose path is where the walk is.
+func (w *walk) report(v Violation) bool {
 	var b strings.Builder
 	for _, s := range w.path {
 		switch {
@@ -82,5 +87,6 @@ func (w *walk) report(rule string, missing bool) bool {
 			fmt.Fprintf(&b, "[%d]", s.index)
 		}
 	}
-	return w.yield(Violation{Path: b.String(), Rule: rule, Missing: missing})
+	v.Path = b.String()
+	return w.yield(v)
 }
