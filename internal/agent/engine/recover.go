@@ -34,9 +34,13 @@ func (e *Engine) Load() error {
 	}
 	e.pruneTombstones()
 	return e.cfg.Journal.Each(journal.Tasks, func(arn string, v []byte) error {
-		var t Task
-		if err := json.Unmarshal(v, &t); err != nil {
-			return fmt.Errorf("journal: task %s: %w", arn, err)
+		t, err := readTask(arn, v)
+		if err != nil {
+			// One record must not keep all other tasks from being taken up. Its
+			// containers, if it has any, tell again what it said.
+			e.log.Error("journal: a task's record cannot be read and is dropped", "task", arn, "bytes", len(v), "err", err)
+			e.cfg.Journal.Delete(journal.Tasks, arn)
+			return nil
 		}
 		// What was under way is not known: nothing may be done to a container
 		// until the engine was asked about it.
@@ -45,9 +49,23 @@ func (e *Engine) Load() error {
 				c.doing = Recovering
 			}
 		}
-		e.tasks[arn] = &held{task: &t}
+		e.tasks[arn] = &held{task: t}
 		return nil
 	})
+}
+
+func readTask(arn string, record []byte) (*Task, error) {
+	t := new(Task)
+	if err := json.Unmarshal(record, t); err != nil {
+		return nil, err
+	}
+	if t.Payload.Arn != arn {
+		return nil, fmt.Errorf("it is one of task %q", t.Payload.Arn)
+	}
+	if slices.Contains(t.Containers, nil) {
+		return nil, errors.New("a container is missing")
+	}
+	return t, nil
 }
 
 func (e *Engine) pruneTombstones() {

@@ -13,7 +13,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -77,28 +79,39 @@ const (
 	retryMax = 5 * time.Second
 )
 
-// Open opens or creates the journal at path. A file that cannot be read is put
-// aside under another name, and a new one begun: what matters of it can be
-// rebuilt from the engine.
+// Open opens or creates the journal at path. A damaged file is put aside under
+// another name, and a new one begun: what matters of it can be rebuilt from the
+// engine. Where the file can't be opened for another reason, it stays.
 func Open(path string, log *slog.Logger) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	_, statErr := os.Stat(path)
-	fresh := errors.Is(statErr, os.ErrNotExist)
-	db, err := open(path)
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
-	}
-	if err != nil && !fresh {
-		aside := path + ".damaged-" + time.Now().UTC().Format("20060102T150405")
-		log.Error("journal cannot be read, beginning a new one", "path", path, "aside", aside, "err", err)
-		if renameErr := os.Rename(path, aside); renameErr != nil {
-			return nil, fmt.Errorf("journal: %w", errors.Join(err, renameErr))
-		}
+	fresh := false
+	switch st, err := os.Stat(path); {
+	case errors.Is(err, os.ErrNotExist):
 		fresh = true
-		db, err = open(path)
+	case err != nil:
+		return nil, fmt.Errorf("journal: %w", err)
+	case st.Size() == 0:
+		log.Warn("journal is empty, beginning a new one", "path", path)
+		fresh = true
 	}
+	var damage error
+	if !fresh {
+		err := check(path)
+		if damage = err; err != nil && !errors.Is(err, errDamaged) {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+	}
+	if damage != nil {
+		aside, err := putAside(path)
+		if err != nil {
+			return nil, fmt.Errorf("journal: %w", errors.Join(damage, err))
+		}
+		log.Error("journal is damaged and put aside, beginning a new one; tasks are rebuilt from the container engine", "path", path, "aside", aside, "err", damage)
+		fresh = true
+	}
+	db, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
@@ -110,24 +123,63 @@ func Open(path string, log *slog.Logger) (*Journal, error) {
 	return j, nil
 }
 
-func open(path string) (db *bbolt.DB, err error) {
-	defer func() { // bbolt panics on some damage
+// check looks at an existing file while nobody can write to it. Opened to be read
+// only, bbolt reads no more of it than the meta pages.
+func check(path string) (err error) {
+	db, err := bolt(path, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return inspect(path)
+}
+
+// bolt opens the file and tells damage from other errors, which are the
+// operating system's.
+func bolt(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
+	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("damaged: %v", p)
+			err = damaged("%v", p)
 		}
 	}()
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
+	db, err = bbolt.Open(path, 0o600, o)
+	var system syscall.Errno
+	switch {
+	case err == nil:
+		return db, nil
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+	case errors.As(err, &system):
+		return nil, err
+	default:
+		return nil, damaged("%v", err)
+	}
+}
+
+// open opens a file that is whole, or none. It writes only what is missing: on a
+// full disk a journal can still be read.
+func open(path string) (*bbolt.DB, error) {
+	db, err := bolt(path, &bbolt.Options{Timeout: lockWait, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return nil, err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
+	complete := true
+	err = db.View(func(tx *bbolt.Tx) error {
 		for _, b := range buckets {
-			if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
-				return err
-			}
+			complete = complete && tx.Bucket([]byte(b)) != nil
 		}
 		return nil
 	})
+	if err == nil && !complete {
+		err = db.Update(func(tx *bbolt.Tx) error {
+			for _, b := range buckets {
+				if _, err := tx.CreateBucketIfNotExists([]byte(b)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	if err == nil {
 		err = os.Chmod(path, 0o600)
 	}
@@ -135,6 +187,31 @@ func open(path string) (db *bbolt.DB, err error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// maxAside bounds how many damaged files are kept, the newest.
+const maxAside = 5
+
+// putAside gives a damaged file another name, and returns it.
+func putAside(path string) (aside string, err error) {
+	prefix := path + ".damaged-"
+	entries, err := os.ReadDir(filepath.Dir(path)) // in the order of names
+	if err != nil {
+		return "", err
+	}
+	var before []string
+	for _, e := range entries {
+		if name := filepath.Join(filepath.Dir(path), e.Name()); strings.HasPrefix(name, prefix) {
+			before = append(before, name)
+		}
+	}
+	for ; len(before) >= maxAside; before = before[1:] {
+		if err := os.Remove(before[0]); err != nil {
+			return "", err
+		}
+	}
+	aside = prefix + time.Now().UTC().Format("20060102T150405.000000000")
+	return aside, os.Rename(path, aside)
 }
 
 // Fresh tells that there was no readable journal before.

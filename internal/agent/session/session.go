@@ -99,20 +99,32 @@ func New(cfg Config) (*Session, error) {
 	if cfg.Journal == nil {
 		return s, nil
 	}
-	data, err := cfg.Journal.Get(journal.Meta, identityKey)
-	if err == nil && data != nil {
-		err = json.Unmarshal(data, &s.id)
+	var err error
+	if s.id, err = remembered[Identity](s, identityKey); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("journal: identity: %w", err)
-	}
-	if data, err = cfg.Journal.Get(journal.Meta, sequenceKey); err == nil && data != nil {
-		err = json.Unmarshal(data, &s.latest)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("journal: sequence: %w", err)
+	if s.latest, err = remembered[int64](s, sequenceKey); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// remembered reads a value of the journal. One that can't be read counts as lost,
+// as it would with the whole journal.
+func remembered[T any](s *Session, key string) (T, error) {
+	var v, none T
+	data, err := s.cfg.Journal.Get(journal.Meta, key)
+	if err != nil {
+		return none, fmt.Errorf("journal: %s: %w", key, err)
+	}
+	if data == nil {
+		return none, nil
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		s.log.Error("journal: a record cannot be read and counts as lost", "record", key, "err", err)
+		return none, nil
+	}
+	return v, nil
 }
 
 // Identity is who the host is registered as, or last was.

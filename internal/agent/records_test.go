@@ -1,0 +1,57 @@
+package agent_test
+
+import (
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"testing"
+
+	"github.com/ashore/ashore/internal/agent"
+	"github.com/ashore/ashore/internal/agent/agenttest"
+	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
+	"github.com/ashore/ashore/internal/link/acs"
+)
+
+// Records of the journal that can't be read count as lost, each by itself: the
+// agent starts, is the instance that it was, and goes on with what runs.
+func TestRecordsThatCannotBeRead(t *testing.T) {
+	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
+	host := h.cfg.Runtime.(*fake.Fake)
+	stop := h.start()
+	instance := h.plane.Instance(1)
+	h.plane.Order(instance, simulatedTask("sound"), simulatedTask("torn"))
+	h.plane.Reported("sound", acs.StatusRunning)
+	h.plane.Reported("torn", acs.StatusRunning)
+	stop()
+	h.plane.Gone()
+
+	j, err := journal.Open(filepath.Join(h.cfg.Dir, agent.JournalFile), slog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Put(journal.Tasks, "torn", []byte(`{"payload":{"arn":"torn"`))
+	j.Put(journal.Tasks, "another's", []byte(`{"payload":{"arn":"sound"},"containers":[{"name":"main"}]}`))
+	j.Put(journal.Tasks, "holed", []byte(`{"payload":{"arn":"holed"},"containers":[null]}`))
+	j.Put(journal.Meta, "identity", []byte(`{"instanceArn":"arn:aws:ecs:us-east-1:000000000000:container-instance/default/other","cluster":7}`))
+	j.Put(journal.Meta, "sequence", []byte("\x00\x00"))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	h.start()
+	if again := h.plane.Instance(2); again != instance {
+		t.Errorf("registered as %s, was %s", again, instance)
+	}
+	inv := agenttest.Received(h.plane, func(m *acs.InventoryMessage) bool { return len(m.Tasks) > 0 })
+	got := map[string]string{}
+	for _, task := range inv.Tasks {
+		got[task.TaskArn] = task.Status
+	}
+	if want := map[string]string{"sound": acs.StatusRunning, "torn": acs.StatusRunning}; !maps.Equal(got, want) {
+		t.Errorf("tasks: %v", got)
+	}
+	if w := host.Witness(); w.Repeated != 0 || w.Running != 2 || w.Started != 2 {
+		t.Errorf("%+v", w)
+	}
+}
