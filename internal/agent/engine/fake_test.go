@@ -151,6 +151,8 @@ func after(name, condition string) func(*acs.Container) {
 	}
 }
 
+func image(ref string) func(*acs.Container) { return func(c *acs.Container) { c.Image = ref } }
+
 func checked(c *acs.Container) { c.HealthCheckType = acs.HealthCheckDocker }
 
 func port(container, host int) func(*acs.Container) {
@@ -225,6 +227,40 @@ func TestLifeOfTasks(t *testing.T) {
 		"after completion, whatever the code": {
 			run("t", box("init", false, "sleep 10 exit 2"), box("a", true, "sleep 600", after("init", "COMPLETE"))), time.Minute, false, `
 			RUNNING init=STOPPED/2 a=RUNNING
+			`,
+		},
+		"after one that never began": {
+			run("t", box("init", false, "", image("absent")), box("a", true, "sleep 600", after("init", "COMPLETE"))), time.Minute, false, `
+			STOPPED init=STOPPED [CannotPullContainerError: manifest for absent not found: manifest unknown] a=STOPPED [CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [init:COMPLETE] as dependency will never start.]
+			`,
+		},
+		"beside one that never began": {
+			run("t", box("side", false, "", image("absent")), box("a", true, "sleep 600", after("side", "START"))), time.Minute, false, `
+			STOPPED side=STOPPED [CannotPullContainerError: manifest for absent not found: manifest unknown] a=STOPPED [CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [side:START] as dependency will never start.]
+			`,
+		},
+		"beside one that has ended already": {
+			run("t", box("side", false, "sleep 1 exit 4"), box("slow", false, "sleep 5"), box("a", true, "sleep 600", after("side", "START"), after("slow", "COMPLETE"))), time.Minute, false, `
+			RUNNING side=STOPPED/4 slow=STOPPED/0 a=RUNNING
+			`,
+		},
+		"with the volumes of one that was never created": {
+			run("t", box("data", false, "", image("absent")), box("a", true, "sleep 600", func(c *acs.Container) {
+				c.VolumesFrom = []acs.VolumeFrom{{SourceContainer: "data"}}
+			})), time.Minute, false, `
+			STOPPED data=STOPPED [CannotPullContainerError: manifest for absent not found: manifest unknown] a=STOPPED [CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [data:CREATE] as dependency will never start.]
+			`,
+		},
+		"with the volumes of one that has ended": {
+			run("t", box("data", false, "exit 1"), box("a", true, "sleep 600", after("data", "COMPLETE"), func(c *acs.Container) {
+				c.VolumesFrom = []acs.VolumeFrom{{SourceContainer: "data"}}
+			})), time.Minute, false, `
+			RUNNING data=STOPPED/1 a=RUNNING
+			`,
+		},
+		"linked to one that was never created": {
+			run("t", box("db", false, "", image("absent")), box("a", true, "sleep 600", func(c *acs.Container) { c.Links = []string{"db:database"} })), time.Minute, false, `
+			STOPPED db=STOPPED [CannotPullContainerError: manifest for absent not found: manifest unknown] a=STOPPED [CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [db:START] as dependency will never start.]
 			`,
 		},
 		"after health": {

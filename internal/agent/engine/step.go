@@ -363,15 +363,23 @@ func orderFailure(dep acs.Dependency, what string) *Failure {
 	return failf(CannotStart, "dependency graph: failed to resolve container ordering dependency [%s:%s] as dependency %s.", dep.ContainerName, dep.Condition, what)
 }
 
-// condition tells whether a dependency is met, or why it never will be.
+// condition tells whether a dependency is met, or why it never will be. One that
+// ended without having come as far as the condition asks meets it never.
 func condition(o *Container, cond string) (met bool, never string) {
+	const neverStarts = "will never start"
+	ended := func(met bool) (bool, string) {
+		if met || o.Status < Stopped {
+			return met, ""
+		}
+		return false, neverStarts
+	}
 	switch cond {
 	case acs.ConditionCreate:
-		return o.Status >= Created, ""
+		return ended(o.Status >= Created && o.RuntimeID != "")
 	case acs.ConditionStart:
-		return o.Status >= Running, ""
+		return ended(o.Status >= Running && !o.StartedAt.IsZero())
 	case acs.ConditionComplete:
-		return o.Status == Stopped, ""
+		return ended(o.Status == Stopped && o.ExitCode != nil)
 	case acs.ConditionSuccess:
 		if o.Status != Stopped {
 			return false, ""

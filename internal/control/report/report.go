@@ -63,7 +63,7 @@ func Apply(t *fleet.TaskState, d *fleet.TaskDefinition, in Statement, now time.T
 		}
 	}
 	if next.Status == fleet.TaskStopped {
-		settle(next, t, d, fleet.Clip(in.Reason, fleet.MaxReason), now)
+		finish(next, t, d, fleet.Clip(in.Reason, fleet.MaxReason), now)
 	}
 	if !changed {
 		return nil
@@ -161,89 +161,4 @@ func bindHostPorts(r *fleet.TaskReport, t *fleet.Task, d *fleet.TaskDefinition) 
 			r.Containers[j].NetworkBindings = bindings
 		}
 	}
-}
-
-// settle completes the report of a task that has ended: every container is
-// STOPPED, and the stop code and reason say why in ECS's words.
-func settle(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition, reason string, now time.Time) {
-	for _, c := range t.Containers {
-		i := slices.IndexFunc(r.Containers, func(x fleet.ContainerReport) bool { return x.Name == c.Name })
-		if i < 0 {
-			r.Containers = append(r.Containers, fleet.ContainerReport{Name: c.Name, Status: fleet.TaskStopped})
-			continue
-		}
-		r.Containers[i].Status = fleet.TaskStopped
-	}
-	r.StoppedAt = now
-	ran := !r.StartedAt.IsZero()
-	var cause string // of an essential container
-	for i := range r.Containers {
-		c := &r.Containers[i]
-		if essential(d, c.Name) && hasRun(c) {
-			ran = true
-		}
-		if isError(c.Reason) && (cause == "" || essential(d, c.Name)) {
-			cause = c.Reason
-		}
-	}
-	if ran && r.StartedAt.IsZero() {
-		// It ran so briefly that its host never said so.
-		r.StartedAt = latest(t.CreatedAt, r.PullStoppedAt)
-	}
-	switch {
-	case t.Stop != nil:
-		r.StopCode, r.Reason = t.Stop.Code, t.Stop.Reason
-		r.StoppingAt = t.Stop.At
-	case !ran:
-		r.StopCode = types.TaskStopCodeTaskFailedToStart
-		if r.Reason = reason; r.Reason == "" {
-			r.Reason = cause
-		}
-		if r.Reason == "" {
-			r.Reason = "Task failed to start"
-		}
-	default:
-		r.StopCode = types.TaskStopCodeEssentialContainerExited
-		if r.Reason = reason; r.Reason == "" {
-			r.Reason = "Essential container in task exited"
-		}
-	}
-	if r.StoppingAt.IsZero() {
-		if r.StoppingAt = r.ExecutionStoppedAt; r.StoppingAt.IsZero() {
-			r.StoppingAt = now
-		}
-	}
-}
-
-// hasRun says whether a container that has ended ever ran. Its reason alone does
-// not tell: agents also give one to a container that ran from the image they had
-// although the registry did not answer.
-func hasRun(c *fleet.ContainerReport) bool {
-	return c.RuntimeID != "" && c.ExitCode != nil && !strings.HasPrefix(c.Reason, "CannotStartContainerError")
-}
-
-// isError says whether a container's reason has the form of an agent's errors,
-// "CannotPullContainerError: …".
-func isError(reason string) bool {
-	name, _, ok := strings.Cut(reason, ":")
-	return ok && strings.HasSuffix(name, "Error")
-}
-
-func essential(d *fleet.TaskDefinition, name string) bool {
-	if d == nil {
-		return true
-	}
-	for i := range d.Definition.ContainerDefinitions {
-		if c := &d.Definition.ContainerDefinitions[i]; aws.ToString(c.Name) == name {
-			return aws.ToBool(c.Essential)
-		}
-	}
-	return false
-}
-
-func latest(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -73,6 +74,39 @@ func TestHowTasksEnd(t *testing.T) {
 		{"the registry was away, the image was there", nil, []Statement{end("", change("web", "STOPPED", runtime("r"), exit(0), reason("CannotPullImageManifestError: no route")))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
 		{"the image can't be pulled", nil, []Statement{end("", change("side", "STOPPED", exit(143)), change("web", "STOPPED", reason("CannotPullContainerError: not found")))}, types.TaskStopCodeTaskFailedToStart, "CannotPullContainerError: not found"},
 		{"the container can't be started", nil, []Statement{end("", change("web", "STOPPED", runtime("r"), exit(128), reason("CannotStartContainerError: port is already allocated")))}, types.TaskStopCodeTaskFailedToStart, "CannotStartContainerError: port is already allocated"},
+		{"one ran, the other's image can't be pulled", nil, []Statement{
+			{Status: fleet.TaskPending, Containers: []types.ContainerStateChange{change("web", "RUNNING", runtime("r"))}},
+			end("", change("web", "STOPPED", exit(143)), change("db", "STOPPED", reason("CannotPullContainerError: not found"))),
+		}, types.TaskStopCodeTaskFailedToStart, "CannotPullContainerError: not found"},
+		{"one ran and ended before the other could begin", nil, []Statement{
+			end("", change("web", "STOPPED", runtime("r"), exit(1)), change("db", "STOPPED")),
+		}, types.TaskStopCodeTaskFailedToStart, "Task failed to start"},
+		{"one was killed for its memory before the other could begin", nil, []Statement{
+			end("", change("web", "STOPPED", runtime("r"), exit(137), reason("OutOfMemoryError: Container killed due to memory usage")),
+				change("db", "STOPPED", reason("TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: t"))),
+		}, types.TaskStopCodeTaskFailedToStart, "OutOfMemoryError: Container killed due to memory usage"},
+		{"one ran from the image that was there, the other can't start", nil, []Statement{
+			end("", change("db", "STOPPED", runtime("d"), reason("CannotStartContainerError: no such file")),
+				change("web", "STOPPED", runtime("r"), exit(143), reason("CannotPullImageManifestError: no route"))),
+		}, types.TaskStopCodeTaskFailedToStart, "CannotStartContainerError: no such file"},
+		{"both ran, briefly", nil, []Statement{
+			end("", change("web", "STOPPED", runtime("r"), exit(0)), change("db", "STOPPED", runtime("d"), exit(143)), change("side", "STOPPED", runtime("s"), exit(143))),
+		}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"all ran that must, briefly", nil, []Statement{
+			end("", change("web", "STOPPED", runtime("r"), exit(0)), change("db", "STOPPED", runtime("d"), exit(143)), change("side", "STOPPED", reason("CannotPullContainerError: not found"))),
+		}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
+		{"the source of the volumes can't be pulled", nil, []Statement{
+			end("", change("side", "STOPPED", reason("CannotPullContainerError: not found")),
+				change("web", "STOPPED", reason("CannotCreateContainerError: Error response from daemon: No such container: ecs-f-1-side-0102"))),
+		}, types.TaskStopCodeTaskFailedToStart, "CannotPullContainerError: not found"},
+		{"what it depends on can't be pulled", nil, []Statement{
+			end("", change("web", "STOPPED", reason("CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [side:SUCCESS] as dependency did not exit successfully.")),
+				change("side", "STOPPED", reason("CannotPullContainerError: not found"))),
+		}, types.TaskStopCodeTaskFailedToStart, "CannotPullContainerError: not found"},
+		{"what it depends on failed", nil, []Statement{
+			end("", change("web", "STOPPED", reason("CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [side:SUCCESS] as dependency did not exit successfully.")),
+				change("side", "STOPPED", runtime("s"), exit(3))),
+		}, types.TaskStopCodeTaskFailedToStart, "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [side:SUCCESS] as dependency did not exit successfully."},
 		{"the agent refuses it", nil, []Statement{end("UnrecogniedTaskError: Error loading task - bad")}, types.TaskStopCodeTaskFailedToStart, "UnrecogniedTaskError: Error loading task - bad"},
 		{"no word why", nil, []Statement{end("")}, types.TaskStopCodeTaskFailedToStart, "Task failed to start"},
 		{"out of memory", nil, []Statement{running, end("", change("web", "STOPPED", exit(137), reason("OutOfMemoryError: Container killed due to memory usage")))}, types.TaskStopCodeEssentialContainerExited, "Essential container in task exited"},
@@ -82,7 +116,15 @@ func TestHowTasksEnd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			task := webTask()
 			task.Stop = tt.stop
-			r := tell(task, webDefinition(""), tt.tell...)
+			definition := webDefinition("")
+			if mentions(tt.tell, "db") {
+				task.Containers = append(task.Containers, fleet.TaskContainer{Name: "db"})
+				definition.Definition.ContainerDefinitions = append(definition.Definition.ContainerDefinitions, types.ContainerDefinition{Name: aws.String("db"), Essential: aws.Bool(true)})
+			}
+			r := tell(task, definition, tt.tell...)
+			if ran := r.StopCode == types.TaskStopCodeEssentialContainerExited; tt.stop == nil && ran == r.StartedAt.IsZero() {
+				t.Errorf("%s, started at %v", r.StopCode, r.StartedAt)
+			}
 			if r.StopCode != tt.code || r.Reason != tt.reason {
 				t.Errorf("%s %q; want %s %q", r.StopCode, r.Reason, tt.code, tt.reason)
 			}
@@ -91,7 +133,7 @@ func TestHowTasksEnd(t *testing.T) {
 					t.Errorf("container %s is %s in a task that has ended", c.Name, c.Status)
 				}
 			}
-			if r.StoppedAt.IsZero() || r.StoppingAt.IsZero() || len(r.Containers) != 2 {
+			if r.StoppedAt.IsZero() || r.StoppingAt.IsZero() || len(r.Containers) != len(task.Containers) {
 				t.Errorf("incomplete: %+v", r)
 			}
 			if again := Apply(task, webDefinition(""), running, created.Add(time.Hour)); again != nil {
@@ -99,6 +141,12 @@ func TestHowTasksEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+func mentions(all []Statement, container string) bool {
+	return slices.ContainsFunc(all, func(st Statement) bool {
+		return slices.ContainsFunc(st.Containers, func(c types.ContainerStateChange) bool { return *c.ContainerName == container })
+	})
 }
 
 func TestRepetitionsSayNothingNew(t *testing.T) {

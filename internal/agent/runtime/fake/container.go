@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
@@ -40,6 +41,13 @@ func (f *Fake) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, 
 		return runtime.Created{}, err
 	}
 	f.mu.Lock()
+	for _, other := range slices.Concat(spec.VolumesFrom, spec.Links) {
+		name, _, _ := strings.Cut(other, ":")
+		if _, there := f.names[name]; !there {
+			f.mu.Unlock()
+			return runtime.Created{}, notFound("container", name)
+		}
+	}
 	if id, taken := f.names[spec.Name]; taken {
 		f.mu.Unlock()
 		return runtime.Created{}, &runtime.Error{
