@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // Site is the account and region of every API here.
@@ -40,7 +41,7 @@ type API struct {
 	Client *ecs.Client // the administrator's
 	URL    string
 	Log    *slog.Logger
-	etcd   *store.Embedded
+	etcd   *clientv3.Client
 	http   *http.Client
 }
 
@@ -51,25 +52,36 @@ type Option int
 // what waits goes on waiting. The test does by itself what it looks at.
 const Still Option = iota
 
-// Start runs an API until the test ends.
+// Start runs an API on an etcd of its own until the test ends.
 func Start(t testing.TB, options ...Option) *API {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "api") // short: a socket's path has a limit
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	e, err := store.Embed(ctx, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Not alone: Another may open a second store.
-	st, err := store.Open(ctx, e.Client, store.Config{Site: Site})
+	e, err := store.Embed(context.Background(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(st.Close(), e.Close(), os.RemoveAll(dir)); err != nil {
+		if err := errors.Join(e.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	return StartOn(t, e.Client, options...)
+}
+
+// StartOn runs an API on an etcd until the test ends.
+func StartOn(t testing.TB, etcd *clientv3.Client, options ...Option) *API {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	// Not alone: Another may open a second store.
+	st, err := store.Open(ctx, etcd, store.Config{Site: Site})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -81,7 +93,7 @@ func Start(t testing.TB, options ...Option) *API {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &API{T: t, Store: st, Sealer: sealer, etcd: e, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	a := &API{T: t, Store: st, Sealer: sealer, etcd: etcd, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	a.serve(ctx, cancel, slices.Contains(options, Still))
 	a.Client = a.As(admin)
 	return a
@@ -90,7 +102,7 @@ func Start(t testing.TB, options ...Option) *API {
 // Another opens a second store on the same state, as a second server has it.
 func (a *API) Another() *store.Store {
 	a.T.Helper()
-	st, err := store.Open(context.Background(), a.etcd.Client, store.Config{Site: Site})
+	st, err := store.Open(context.Background(), a.etcd, store.Config{Site: Site})
 	if err != nil {
 		a.T.Fatal(err)
 	}
