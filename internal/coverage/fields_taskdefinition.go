@@ -10,7 +10,7 @@ var definitionFields = map[string][]Field{
 			"containerDefinitions[].firelensConfiguration", "containerDefinitions[].credentialSpecs",
 			"containerDefinitions[].logConfiguration.secretOptions", "containerDefinitions[].resourceRequirements[].sharingStrategy",
 			"volumes[].efsVolumeConfiguration", "volumes[].fsxWindowsFileServerVolumeConfiguration", "volumes[].s3filesVolumeConfiguration", "volumes[].configuredAtLaunch"),
-		stored("Hosts pull images with their own credentials.", "executionRoleArn"),
+		stored("Hosts pull images and write logs with credentials of their own.", "executionRoleArn"),
 		stored("An image that is on the host runs. Where it must be pulled, the task's failure says that credentials of registries are not served yet.", "containerDefinitions[].repositoryCredentials"),
 		stored("Each host resolves an image's tag by itself.", "containerDefinitions[].versionConsistency"),
 		stored(noConnect, "containerDefinitions[].portMappings[].appProtocol", "containerDefinitions[].portMappings[].name"),

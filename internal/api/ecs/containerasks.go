@@ -71,7 +71,8 @@ func (a *asks) log(def *sdk.RegisterTaskDefinitionInput, l *types.LogConfigurati
 	}
 	if l.LogDriver == types.LogDriverAwslogs {
 		if def.ExecutionRoleArn != nil {
-			a.add(u, thing, logToHost, capability+"execution-role-awslogs")
+			// Here a host's engine writes logs with credentials of its own.
+			a.add(listed, thing, "", capability+"execution-role-awslogs")
 		}
 		if _, ok := l.Options["awslogs-create-group"]; ok {
 			a.add(listed|needed, "the log option awslogs-create-group", updateEngine, remoteAPI+"1.29")
