@@ -351,8 +351,8 @@ func TestSlowBody(t *testing.T) {
 		err  error
 		code int
 	}{{os.ErrDeadlineExceeded, 408}, {io.ErrUnexpectedEOF, 400}} {
-		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader("{"), errReader{tc.err}))
-		r.Header.Set("X-Amz-Target", prefix+".ListTasks")
+		r := d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...)
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), errReader{tc.err}))
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
 		if w.Code != tc.code || w.Header().Get("Connection") != "close" {

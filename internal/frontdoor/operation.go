@@ -11,6 +11,7 @@ import (
 
 	"github.com/ashore/ashore/internal/aws/json11"
 	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
 // A service is a Service with its operations found.
@@ -84,16 +85,13 @@ func isHandler(t reflect.Type) bool {
 		t.In(0) == contextT && isStructPointer(t.In(1)) && isStructPointer(t.Out(0)) && t.Out(1) == errorT
 }
 
-// run decodes body, authorizes, calls the handler and returns its answer.
-func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) (any, error) {
+// run decodes body, authorizes, calls the handler and returns its answer. What the
+// body is decoded into counts for the loan.
+func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte, loan *inflight.Loan) (any, error) {
 	in := reflect.New(op.in)
 	if len(body) > 0 { // nothing at all means no members
-		if err := json11.Unmarshal(body, in.Interface()); err != nil {
-			var e *json11.Error
-			if !errors.As(err, &e) {
-				return nil, err
-			}
-			return nil, clientError("SerializationException", e.Error())
+		if err := decode(ctx, body, in.Interface(), loan); err != nil {
+			return nil, err
 		}
 	}
 	resources := []string{"*"}
@@ -130,6 +128,24 @@ func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte) 
 		return nil, err
 	}
 	return res[0].Interface(), nil
+}
+
+func decode(ctx context.Context, body []byte, in any, loan *inflight.Loan) error {
+	before := loan.Held()
+	err := json11.UnmarshalWithin(body, in, json11.Within{Memory: documentMemory, Hold: func(bytes int) error {
+		return loan.Hold(ctx, before+int64(bytes))
+	}})
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if refused := busy(err); refused != err {
+		return refused
+	}
+	var e *json11.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return clientError("SerializationException", e.Error())
 }
 
 func (s *Server) authorize(ctx context.Context, c Caller, action string, resources []string) error {

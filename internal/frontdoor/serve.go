@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/json11"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
 // serve is one request, from its id to its line in the log.
@@ -57,28 +57,39 @@ type exchange struct {
 	target target
 	key    string // the access key, once verified
 	err    error  // what went wrong, for the log
+
+	principal identity.Principal // whose key the head claims
+	arriving  *inflight.Loan     // of a large body, until it is verified
+	running   *inflight.Loan     // of a verified call
 }
 
 func (x *exchange) answer() error {
 	x.target = x.s.targetOf(x.r, nil) // by its headers, in case there is no more
 	mounted, isMounted := x.s.mounts[x.r.URL.Path]
+	opt := sigv4.Options{Service: "ecs"}
 	if isMounted {
 		x.target = target{protocol: json11Protocol, service: "ecs", operation: x.r.URL.Path}
-	}
-	body, err := x.s.readBody(x.w, x.r)
-	if err != nil {
-		return err
-	}
-	opt := sigv4.Options{Service: "ecs"}
-	if !isMounted {
-		x.target = x.s.targetOf(x.r, body)
+	} else {
 		opt.Service = ""
 		opt.UnsignedPayload = x.target.protocol == s3Protocol
 		if x.target.svc != nil {
 			opt.Service = x.target.svc.SigningName
 		}
 	}
-	caller, err := x.verify(body, opt)
+	// Nothing is read, and no memory taken, for a call whose head is not in order.
+	head, err := x.head(opt)
+	if err != nil {
+		return err
+	}
+	defer x.release()
+	body, err := x.readBody(head.AccessKeyID())
+	if err != nil {
+		return err
+	}
+	if !isMounted {
+		x.target = x.s.targetOf(x.r, body)
+	}
+	caller, err := x.verify(head, body)
 	if err != nil {
 		return err
 	}
@@ -100,7 +111,7 @@ func (x *exchange) answer() error {
 	defer x.s.calls.RUnlock()
 	ctx, cancel := context.WithTimeout(WithCaller(x.r.Context(), caller), x.s.cfg.HandlerTimeout)
 	defer cancel()
-	out, err := x.s.run(ctx, op, caller, body)
+	out, err := x.s.run(ctx, op, caller, body, x.running)
 	if err != nil {
 		return err
 	}
@@ -159,26 +170,61 @@ func (s *Server) named(name string) *service {
 	return nil
 }
 
-func (x *exchange) verify(body []byte, opt sigv4.Options) (Caller, error) {
-	var principal identity.Principal
+// head checks what can be told before the body is there.
+func (x *exchange) head(opt sigv4.Options) (*sigv4.Head, error) {
 	v := sigv4.Verifier{
 		Region: x.s.cfg.Region,
 		Now:    x.s.cfg.Now,
 		Secret: func(ctx context.Context, id string) (secret string, err error) {
-			secret, principal, err = x.s.cfg.Keys.Key(ctx, id)
+			secret, x.principal, err = x.s.cfg.Keys.Key(ctx, id)
 			return secret, err
 		},
 		IsUnknown: func(err error) bool { return errors.Is(err, identity.ErrUnknownKey) },
 	}
-	verified, err := v.Verify(x.r, body, opt)
+	head, err := v.Head(x.r, opt)
+	if err == nil {
+		return head, nil
+	}
+	// One that is too large as well learns that first: no key mends it.
+	if x.r.ContentLength > x.s.cfg.BodyLimit {
+		return nil, x.tooLarge()
+	}
+	x.peek()
+	x.decline()
+	return nil, err
+}
+
+// verify checks the signature, and that its caller may call now. What the body
+// holds of memory is the caller's from here on.
+func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
+	verified, err := head.Verify(body)
 	if err != nil {
 		return Caller{}, err
 	}
 	x.key = verified.AccessKeyID
+	x.s.conns.verified(x.r.Context(), x.principal)
+	if err := x.s.rates.take(x.principal, time.Now()); err != nil {
+		return Caller{}, err
+	}
+	if x.running, err = x.s.memory.run(x.r.Context(), x.principal, cap(body)); err != nil {
+		return Caller{}, err
+	}
+	if x.arriving != nil {
+		x.arriving.Return()
+	}
 	return Caller{
-		Principal: principal, AccessKeyID: verified.AccessKeyID, RequestID: x.id,
+		Principal: x.principal, AccessKeyID: verified.AccessKeyID, RequestID: x.id,
 		Endpoint: scheme(x.r) + "://" + x.r.Host, RemoteAddr: x.r.RemoteAddr, UserAgent: x.r.UserAgent(),
 	}, nil
+}
+
+// release gives back what the call has held.
+func (x *exchange) release() {
+	for _, l := range []*inflight.Loan{x.arriving, x.running} {
+		if l != nil {
+			l.Return()
+		}
+	}
 }
 
 // scheme is what the client spoke, to us or to a proxy before us that has TLS.
@@ -189,43 +235,6 @@ func scheme(r *http.Request) string {
 		return "https"
 	}
 	return "http"
-}
-
-// drainLimit is how much of a body that is too large is read all the same: a
-// client hears an answer only once it has sent what it wants to send.
-const drainLimit = 16 << 20
-
-// readBody reads all of a body that is small enough.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	tooLarge := &faultError{fault{
-		status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
-		message: fmt.Sprintf("The request's body is larger than the %d bytes allowed.", s.cfg.BodyLimit),
-	}}
-	if r.ContentLength > s.cfg.BodyLimit {
-		if !strings.EqualFold(r.Header.Get("Expect"), "100-continue") { // else it waits for our word
-			_, _ = io.CopyN(io.Discard, r.Body, drainLimit)
-		}
-		w.Header().Set("Connection", "close")
-		return nil, tooLarge
-	}
-	var b bytes.Buffer
-	if r.ContentLength > 0 {
-		b.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	_, err := b.ReadFrom(io.LimitReader(r.Body, s.cfg.BodyLimit+1))
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		w.Header().Set("Connection", "close")
-		return nil, &faultError{fault{status: http.StatusRequestTimeout, code: "RequestTimeoutException", message: "The request's body didn't arrive in time.", detail: err}}
-	case err != nil:
-		w.Header().Set("Connection", "close")
-		return nil, &faultError{fault{status: http.StatusBadRequest, code: "IncompleteBody", message: "The request's body ended early or is malformed.", detail: err}}
-	case int64(b.Len()) > s.cfg.BodyLimit:
-		_, _ = io.CopyN(io.Discard, r.Body, drainLimit)
-		w.Header().Set("Connection", "close")
-		return nil, tooLarge
-	}
-	return b.Bytes(), nil
 }
 
 // faultError is a fault on its way up.
@@ -250,7 +259,7 @@ func (x *exchange) fail(err error) {
 	if len(f.message) > maxMessage {
 		f.message, f.members = bounded(f.message), nil // they hold the message, too
 	}
-	if f.status >= 500 {
+	if f.status >= 500 && f.status != http.StatusServiceUnavailable { // which is nobody's fault, and may come a thousand times a second
 		if x.r.Context().Err() != nil { // the client is gone, so its call was cut short
 			x.s.cfg.Log.Debug("call abandoned by its client", "operation", x.target.operation, "request", x.id, "err", err)
 		} else {

@@ -3,11 +3,17 @@
 // whether the caller may, runs the handler, and answers in the protocol that
 // the client speaks, also where the answer is no.
 //
-//	request ─ limits ─ which protocol, service, operation ─ signature
+//	request ─ which protocol, service, operation ─ head in order, key known
 //	                                                            │
-//	  a mounted path: its handler ◄─────────────────────────────┤
-//	  not served: 400 in the client's protocol ◄────────────────┤
-//	  decode ─ authorize ─ handler ─ encode ◄───────────────────┘
+//	  body within limits ─ signature ─ rate, memory ◄───────────┘
+//	                                     │
+//	  a mounted path: its handler ◄──────┤
+//	  not served: 400 in the client's protocol
+//	  decode ─ authorize ─ handler ─ encode
+//
+// Nothing is read and no memory taken for a request whose head is not in order.
+// What bodies, and what they are decoded into, may hold is bounded in all and for
+// each caller; so are the connections that are open without a signed call.
 package frontdoor
 
 import (
@@ -20,6 +26,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/ashore/ashore/internal/identity"
 )
@@ -57,7 +65,7 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 30 * time.Second // header and body
 	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
+	maxHeaderBytes    = 16 << 10
 	// shutdownTimeout is how long calls may still take once the server stops.
 	shutdownTimeout = 10 * time.Second
 )
@@ -69,6 +77,11 @@ type Server struct {
 	services map[string]*service // by target prefix
 	served   string              // their names, for messages
 	mounts   map[string]http.Handler
+
+	memory memory
+	rates  rates
+	conns  *conns
+	drains chan struct{} // refused callers that are heard out
 
 	// calls is held for reading while an operation runs, so that shutdown can
 	// wait for all of them.
@@ -105,7 +118,10 @@ func New(cfg Config) (*Server, error) {
 	if cfg.HandlerTimeout == 0 {
 		cfg.HandlerTimeout = time.Minute
 	}
-	s := &Server{cfg: cfg, services: map[string]*service{}, mounts: map[string]http.Handler{}}
+	s := &Server{
+		cfg: cfg, services: map[string]*service{}, mounts: map[string]http.Handler{},
+		memory: newMemory(), rates: rates{hosts: map[string]*rate.Limiter{}}, conns: newConns(cfg.Log), drains: make(chan struct{}, drains),
+	}
 	s.ending, s.end = context.WithCancel(context.Background())
 	var names []string
 	var errs []error
@@ -142,6 +158,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+		ConnState:         s.conns.state,
+		ConnContext:       s.conns.context,
 		// Not ctx: it ends when calls are still to finish.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}

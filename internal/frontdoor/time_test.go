@@ -79,6 +79,27 @@ func answer(t *testing.T, c net.Conn) (*http.Response, string) {
 	return res, string(b)
 }
 
+// signedHead is the head of a call with a body of so many bytes, which its signature
+// does not fit.
+func signedHead(t *testing.T, length int64, headers ...string) string {
+	t.Helper()
+	r, err := http.NewRequest("POST", "http://x/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Amz-Target", prefix+".ListTasks")
+	sigv4.Signer{AccessKeyID: key, SecretAccessKey: secret, Region: "us-east-1", Service: "ecs"}.Sign(r, []byte("{"))
+	var b strings.Builder
+	fmt.Fprintf(&b, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n", length)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	if err := r.Header.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String() + "\r\n"
+}
+
 // Who is slow doesn't hold a connection for ever.
 func TestSlowClients(t *testing.T) {
 	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
@@ -94,7 +115,7 @@ func TestSlowClients(t *testing.T) {
 		}
 		began = time.Now()
 		c = p.dial()
-		fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: %s.ListTasks\r\nContent-Length: 10\r\n\r\n{", prefix)
+		fmt.Fprint(c, signedHead(t, 10)+"{")
 		res, body := answer(t, c)
 		if res.StatusCode != http.StatusRequestTimeout || !strings.Contains(body, "didn't arrive in time") {
 			t.Errorf("%d %s", res.StatusCode, body)

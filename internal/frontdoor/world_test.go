@@ -28,6 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	key    = "AKIATEST"
+	hosts  = "AKIAHOST" // a host's key, with the same secret
 	secret = "a-secret-that-must-not-be-logged"
 	prefix = "AmazonEC2ContainerServiceV20141113"
 )
@@ -71,6 +72,8 @@ func (f *fakeIdentity) Key(_ context.Context, id string) (string, identity.Princ
 	switch id {
 	case key:
 		return secret, identity.Principal{Kind: identity.Admin, ARN: "arn:aws:iam::000000000000:user/admin"}, nil
+	case hosts:
+		return secret, identity.Principal{Kind: identity.Host, ARN: "arn:aws:iam::000000000000:user/host/h"}, nil
 	case "BROKEN":
 		return "", identity.Principal{}, errors.New("the store is down")
 	}
@@ -87,6 +90,7 @@ func (f *fakeIdentity) Authorize(_ context.Context, p identity.Principal, action
 // A door is a running front door and what a test needs to reach into it.
 type door struct {
 	*httptest.Server
+	front *Server
 	ecs *fakeECS
 	id  *fakeIdentity
 	log *syncBuffer
@@ -147,7 +151,9 @@ func open(t *testing.T, change ...func(*Config, *door)) *door {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Server = httptest.NewServer(s.Handler())
+	d.front, d.Server = s, httptest.NewUnstartedServer(s.Handler())
+	d.Config.ConnState, d.Config.ConnContext = s.conns.state, s.conns.context
+	d.Start()
 	t.Cleanup(func() {
 		d.Close()
 		for _, secret := range []string{secret, "Signature="} {
@@ -168,6 +174,11 @@ func (d *door) client(options ...func(*ecs.Options)) *ecs.Client {
 
 // signed is a signed request for service.
 func (d *door) signed(t *testing.T, service, method, path, body string, headers ...string) *http.Request {
+	t.Helper()
+	return d.signedBy(t, key, service, method, path, body, headers...)
+}
+
+func (d *door) signedBy(t *testing.T, key, service, method, path, body string, headers ...string) *http.Request {
 	t.Helper()
 	r := d.unsigned(t, method, path, body, headers...)
 	sigv4.Signer{AccessKeyID: key, SecretAccessKey: secret, Region: "us-east-1", Service: service}.Sign(r, []byte(body))
@@ -205,4 +216,18 @@ func (d *door) do(t *testing.T, r *http.Request) (*http.Response, string) {
 
 func call(op string) []string {
 	return []string{"Content-Type", "application/x-amz-json-1.1", "X-Amz-Target", prefix + "." + op}
+}
+
+// hostPrincipal is whose key hosts is.
+func (d *door) hostPrincipal(t *testing.T) identity.Principal {
+	t.Helper()
+	_, p, err := d.id.Key(t.Context(), hosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func signBody(r *http.Request, body string) {
+	sigv4.Signer{AccessKeyID: key, SecretAccessKey: secret, Region: "us-east-1", Service: "ecs"}.Sign(r, []byte(body))
 }

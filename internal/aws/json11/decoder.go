@@ -10,15 +10,22 @@ import (
 type decoder struct {
 	jsontext.Decoder
 	src    bytes.Buffer
-	memory int // what may still be allocated
+	memory int // what may be allocated in all
+	spent  int // what has been
+	held   int // what hold was asked for; spent is less
+	hold   func(int) error
 }
 
 // spend counts n bytes of memory against the document.
 func (d *decoder) spend(n int) error {
-	if d.memory -= n; d.memory < 0 {
+	if d.spent += n; d.spent > d.memory {
 		return errorf("the document has too many elements")
 	}
-	return nil
+	if d.hold == nil || d.spent <= d.held {
+		return nil
+	}
+	d.held = (d.spent/holdStep + 1) * holdStep
+	return d.hold(d.held)
 }
 
 // open reads the delimiter that begins an object or a list.

@@ -17,6 +17,7 @@ package json11
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -99,7 +100,21 @@ var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 // Unmarshal decodes b into what v points to. Every error that b causes is an
 // *Error.
-func Unmarshal(b []byte, v any) error {
+func Unmarshal(b []byte, v any) error { return UnmarshalWithin(b, v, Within{}) }
+
+// Within bounds the memory that a document may grow to.
+type Within struct {
+	Memory int // bytes of lists, maps and structures; 0: 64 MiB
+	// Hold, if not nil, is asked before the document occupies so many bytes in all.
+	// It is asked in steps, so seldom, and its error ends the decoding.
+	Hold func(bytes int) error
+}
+
+// holdStep is how many bytes Hold is asked for at once.
+const holdStep = 64 << 10
+
+// UnmarshalWithin is Unmarshal within limits of the caller.
+func UnmarshalWithin(b []byte, v any, within Within) error {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {
 		return fmt.Errorf("json11: Unmarshal into %T, not a pointer to something", v)
@@ -114,14 +129,14 @@ func Unmarshal(b []byte, v any) error {
 	}
 	d := decoders.Get().(*decoder)
 	defer func() {
-		d.src = bytes.Buffer{} // or the pool would keep b alive
+		d.src, d.hold = bytes.Buffer{}, nil // or the pool would keep b alive
 		d.Reset(&d.src)
 		decoders.Put(d)
 	}()
 	d.src = *bytes.NewBuffer(b)
 	// The duplicate check costs a set for each object; as AWS does, the last wins.
 	d.Reset(&d.src, jsontext.AllowDuplicateNames(true))
-	d.memory = maxMemory
+	d.memory, d.spent, d.held, d.hold = cmp.Or(within.Memory, maxMemory), 0, 0, within.Hold
 	if d.PeekKind() == 'n' {
 		return errorf("null where %s is expected", p.name)
 	}

@@ -24,6 +24,7 @@ type claim struct {
 	atText      string
 	expires     time.Duration // of a signed query string
 	query       bool
+	unsigned    bool // the signature doesn't cover the body
 	headers     []string
 	signature   string
 	token       string

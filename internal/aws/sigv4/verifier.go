@@ -1,6 +1,7 @@
 package sigv4
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"net/http"
@@ -41,36 +42,65 @@ type Verified struct {
 // Verify checks that r, with body, was signed by a known key for this region,
 // not long ago. Refusals are of type *Error.
 func (v *Verifier) Verify(r *http.Request, body []byte, opt Options) (Verified, error) {
+	h, err := v.Head(r, opt)
+	if err != nil {
+		return Verified{}, err
+	}
+	return h.Verify(body)
+}
+
+// Head is what can be told of a signed request before its body is there: it is
+// signed in due form, for this region, now, in the name of a known key.
+type Head struct {
+	r      *http.Request
+	claim  *claim
+	secret string
+}
+
+// Head checks that much, in the words of Verify.
+func (v *Verifier) Head(r *http.Request, opt Options) (*Head, error) {
 	c, err := parse(r)
 	if err != nil {
-		return Verified{}, err
+		return nil, err
 	}
 	if err := v.checkScope(c, opt.Service); err != nil {
-		return Verified{}, err
+		return nil, err
 	}
 	if err := checkHeaders(r, c); err != nil {
-		return Verified{}, err
+		return nil, err
 	}
-	payload, err := checkPayload(r, body, c, opt.UnsignedPayload)
-	if err != nil {
-		return Verified{}, err
+	if err := checkPayloadHeader(r, c, opt.UnsignedPayload); err != nil {
+		return nil, err
 	}
 	if c.token != "" {
 		// None are issued here, so it can't be ours.
-		return Verified{}, refuse(UnrecognizedClient, UnknownToken+
+		return nil, refuse(UnrecognizedClient, UnknownToken+
 			" (It came with X-Amz-Security-Token, and this installation has issued no session token: unset AWS_SESSION_TOKEN.)")
 	}
 	if err := v.checkTime(c); err != nil {
-		return Verified{}, err
+		return nil, err
 	}
 	secret, err := v.Secret(r.Context(), c.accessKeyID)
 	if err != nil {
 		if v.IsUnknown(err) {
-			return Verified{}, refuse(UnrecognizedClient, UnknownToken)
+			return nil, refuse(UnrecognizedClient, UnknownToken)
 		}
+		return nil, err
+	}
+	return &Head{r, c, secret}, nil
+}
+
+// AccessKeyID is the key that the request claims to be signed by.
+func (h *Head) AccessKeyID() string { return h.claim.accessKeyID }
+
+// Verify checks the signature of the request with its body.
+func (h *Head) Verify(body []byte) (Verified, error) {
+	c := h.claim
+	payload, err := payloadOf(h.r, body, c)
+	if err != nil {
 		return Verified{}, err
 	}
-	if !match(r, c, secret, payload) {
+	if !match(h.r, c, h.secret, payload) {
 		return Verified{}, refuse(InvalidSignature, mismatch)
 	}
 	return Verified{AccessKeyID: c.accessKeyID, Service: c.scope.service, At: c.at, Query: c.query}, nil
@@ -137,29 +167,33 @@ func checkHeaders(r *http.Request, c *claim) error {
 	return nil
 }
 
-// checkPayload returns the payload's hash as the signature has it.
-func checkPayload(r *http.Request, body []byte, c *claim, unsigned bool) (string, error) {
+// checkPayloadHeader looks at what the head says of the payload.
+func checkPayloadHeader(r *http.Request, c *claim, unsigned bool) error {
 	sent := r.Header.Values("X-Amz-Content-Sha256")
 	if len(sent) > 1 {
-		return "", refuse(InvalidSignature, "The request has more than one X-Amz-Content-Sha256 header.")
+		return refuse(InvalidSignature, "The request has more than one X-Amz-Content-Sha256 header.")
 	}
-	if len(sent) == 0 {
-		if c.query && unsigned {
-			return unsignedPayload, nil
-		}
-		return payloadHash(body), nil
-	}
-	switch h := sent[0]; {
-	case h == unsignedPayload || strings.HasPrefix(h, "STREAMING-"):
+	c.unsigned = len(sent) == 0 && c.query && unsigned
+	if len(sent) == 1 && (sent[0] == unsignedPayload || strings.HasPrefix(sent[0], "STREAMING-")) {
 		if !unsigned {
-			return "", refuse(InvalidSignature, "The request's payload must be signed: X-Amz-Content-Sha256 '%.40s' is not accepted.", h)
+			return refuse(InvalidSignature, "The request's payload must be signed: X-Amz-Content-Sha256 '%.40s' is not accepted.", sent[0])
 		}
-		return h, nil
-	case h != payloadHash(body):
-		return "", refuse(InvalidSignature, "The provided X-Amz-Content-Sha256 header does not match what was computed of the payload.")
-	default:
-		return h, nil
+		c.unsigned = true
 	}
+	return nil
+}
+
+// payloadOf returns the payload's hash as the signature has it.
+func payloadOf(r *http.Request, body []byte, c *claim) (string, error) {
+	sent := r.Header.Get("X-Amz-Content-Sha256")
+	if c.unsigned {
+		return cmp.Or(sent, unsignedPayload), nil
+	}
+	hash := payloadHash(body)
+	if sent != "" && sent != hash {
+		return "", refuse(InvalidSignature, "The provided X-Amz-Content-Sha256 header does not match what was computed of the payload.")
+	}
+	return hash, nil
 }
 
 func (v *Verifier) checkTime(c *claim) error {

@@ -1,0 +1,150 @@
+package frontdoor
+
+import (
+	"container/list"
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/identity"
+)
+
+// How many connections there may be.
+const (
+	// strangers are open without a verified call. Beyond so many the oldest is
+	// closed, if it has had strangerTime; beyond strangersMost in any case.
+	strangers     = 1024
+	strangersMost = 4096
+	strangerTime  = 2 * time.Second
+	// hostConns is how many idle ones a host may keep.
+	hostConns = 64
+)
+
+// conns keeps account of the open connections that no mounted handler has taken
+// over.
+type conns struct {
+	log *slog.Logger // constant
+
+	mu      sync.Mutex
+	all     map[net.Conn]*conn    // guarded by mu, as are the lists in it
+	strange *list.List            // of *conn: without a verified call, the oldest first
+	hosts   map[string]*list.List // of *conn: by the host whose call was verified first, the oldest first
+	warned  time.Time
+}
+
+// conn is one of them.
+type conn struct {
+	net   net.Conn
+	since time.Time
+	idle  bool
+	host  string // ARN; empty for a stranger's and everybody else's
+	list  *list.List
+	place *list.Element
+}
+
+type connKey struct{}
+
+func newConns(log *slog.Logger) *conns {
+	return &conns{log: log, all: map[net.Conn]*conn{}, strange: list.New(), hosts: map[string]*list.List{}}
+}
+
+// context adds the connection to the context of its requests. It comes before the
+// connection's first state.
+func (c *conns) context(ctx context.Context, n net.Conn) context.Context {
+	x := &conn{net: n, since: time.Now()}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all[n] = x
+	return context.WithValue(ctx, connKey{}, x)
+}
+
+// state follows a connection's life.
+func (c *conns) state(n net.Conn, s http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch s {
+	case http.StateNew:
+		c.put(c.all[n], c.strange)
+		c.makeRoom()
+	case http.StateActive, http.StateIdle:
+		if x := c.all[n]; x != nil {
+			x.idle = s == http.StateIdle
+		}
+	case http.StateClosed, http.StateHijacked:
+		if x := c.all[n]; x != nil {
+			c.drop(x)
+			delete(c.all, n)
+		}
+	}
+}
+
+// makeRoom closes the stranger that has been there longest, where they are too
+// many: a caller's first call is verified in no time.
+func (c *conns) makeRoom() {
+	n := c.strange.Len()
+	if n <= strangers {
+		return
+	}
+	oldest := c.strange.Front().Value.(*conn)
+	now := time.Now()
+	if n <= strangersMost && now.Sub(oldest.since) < strangerTime {
+		return
+	}
+	if now.Sub(c.warned) > time.Minute {
+		c.warned = now
+		c.log.Warn("too many connections without a signed call: the oldest are closed", "open", n, "from", oldest.net.RemoteAddr())
+	}
+	c.drop(oldest)
+	_ = oldest.net.Close() // its goroutine says so to net/http
+}
+
+// verified notes that a call over the connection was.
+func (c *conns) verified(ctx context.Context, p identity.Principal) {
+	x, _ := ctx.Value(connKey{}).(*conn)
+	if x == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if x.list != c.strange { // known already, or closed
+		return
+	}
+	c.drop(x)
+	if p.Kind != identity.Host {
+		return
+	}
+	l := c.hosts[p.ARN]
+	if l == nil {
+		l = list.New()
+		c.hosts[p.ARN] = l
+	}
+	x.host = p.ARN
+	c.put(x, l)
+	if l.Len() <= hostConns {
+		return
+	}
+	for e := l.Front(); e != nil; e = e.Next() {
+		if old := e.Value.(*conn); old.idle {
+			c.drop(old)
+			_ = old.net.Close()
+			return
+		}
+	}
+}
+
+func (c *conns) put(x *conn, l *list.List) { x.list, x.place = l, l.PushBack(x) }
+
+// drop takes a connection out of its list.
+func (c *conns) drop(x *conn) {
+	if x.list == nil {
+		return
+	}
+	x.list.Remove(x.place)
+	if x.host != "" && x.list.Len() == 0 {
+		delete(c.hosts, x.host)
+	}
+	x.list, x.place = nil, nil
+}

@@ -1,0 +1,108 @@
+package frontdoor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/wire/inflight"
+)
+
+// What calls may hold in memory while they are under way. Those whose signature is
+// still to be verified have memory of their own: nobody takes that of callers by
+// their keys' names alone.
+const (
+	arrivingAll  = 32 << 20 // bodies that are larger than most
+	arrivingEach = 16 << 20 // in the name of one key
+	runningAll   = 64 << 20
+	runningAdmin = 32 << 20
+	runningHost  = 8 << 20
+	// callMemory is what every call counts for, beside its body and what that is
+	// decoded into.
+	callMemory = 64 << 10
+	// documentMemory bounds what one body may be decoded into.
+	documentMemory = 16 << 20
+	// memoryWait is how long a call waits for memory before it is refused.
+	memoryWait = 2 * time.Second
+)
+
+// A host's calls: as many at once as its memory allows, and this many a second,
+// which is what ECS lets a whole account's agents do.
+const (
+	hostCalls      = 120
+	hostCallsBurst = 600
+)
+
+type memory struct{ arriving, running *inflight.Pool }
+
+func newMemory() memory {
+	return memory{inflight.New(arrivingAll, memoryWait), inflight.New(runningAll, memoryWait)}
+}
+
+// run lends what a verified call holds.
+func (m *memory) run(ctx context.Context, p identity.Principal, body int) (*inflight.Loan, error) {
+	most := int64(runningHost)
+	if p.Kind == identity.Admin {
+		most = runningAdmin
+	}
+	l := m.running.Lend(p.ARN, most)
+	if err := l.Hold(ctx, callMemory+int64(body)); err != nil {
+		l.Return()
+		return nil, busy(err)
+	}
+	return l, nil
+}
+
+// busy is how a call is refused for which there is no memory: SDKs repeat both.
+func busy(err error) error {
+	switch {
+	case errors.Is(err, inflight.ErrShare):
+		return throttled("Rate exceeded: too many calls of this caller are under way.")
+	case errors.Is(err, inflight.ErrFull):
+		return &faultError{fault{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: "The server has too many calls under way. Try again in a moment.", detail: err}}
+	}
+	return err
+}
+
+func throttled(message string) error {
+	return &faultError{fault{status: http.StatusBadRequest, code: "ThrottlingException", message: message}}
+}
+
+// rates count each host's calls.
+type rates struct {
+	mu    sync.Mutex
+	hosts map[string]*rate.Limiter // by ARN; guarded by mu
+}
+
+// maxRates is at how many hosts those that have been quiet are forgotten.
+const maxRates = 10_000
+
+// take counts a call, or refuses it.
+func (r *rates) take(p identity.Principal, now time.Time) error {
+	if p.Kind != identity.Host {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.hosts[p.ARN]
+	if l == nil {
+		if len(r.hosts) >= maxRates {
+			for arn, l := range r.hosts {
+				if l.TokensAt(now) >= hostCallsBurst {
+					delete(r.hosts, arn)
+				}
+			}
+		}
+		l = rate.NewLimiter(hostCalls, hostCallsBurst)
+		r.hosts[p.ARN] = l
+	}
+	if !l.AllowN(now, 1) {
+		return throttled("Rate exceeded")
+	}
+	return nil
+}
