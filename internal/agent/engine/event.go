@@ -55,7 +55,13 @@ type StartDone struct {
 type Exited struct {
 	Container string
 	Code      int
-	OOM       bool
+	OOM       bool // the engine says that a process in it was killed for its memory, at some time
+	At        time.Time
+}
+
+// OutOfMemory: a process in a container was killed for its memory.
+type OutOfMemory struct {
+	Container string
 	At        time.Time
 }
 
@@ -105,6 +111,7 @@ func (PullDone) event()    {}
 func (CreateDone) event()  {}
 func (StartDone) event()   {}
 func (Exited) event()      {}
+func (OutOfMemory) event() {}
 func (Gone) event()        {}
 func (Found) event()       {}
 func (Unstarted) event()   {}

@@ -217,6 +217,31 @@ func TestRealEngineSettings(t *testing.T) {
 			t.Errorf("%+v", c)
 		}
 	})
+	t.Run("a child out of memory", func(t *testing.T) {
+		r := b.run(t, acs.Task{Containers: []acs.Container{{Name: "a", Essential: true, Memory: 16, Command: []string{"feed", "200", "exit", "1"}}}})
+		if c := r.Containers[0]; c.ExitCode == nil || *c.ExitCode != 1 || c.Reason != "OutOfMemoryError: Container killed due to memory usage" {
+			t.Errorf("%+v", c)
+		}
+	})
+	t.Run("a child out of memory, then a stop", func(t *testing.T) {
+		task := acs.Task{Arn: arn(), DesiredStatus: acs.StatusRunning, Family: "fam", Version: "1", Volumes: []acs.Volume{out},
+			Containers: []acs.Container{{Name: "a", Image: b.image, Essential: true, Memory: 16, StopTimeout: 1, MountPoints: mount,
+				Command: []string{"feed", "200", "append", "/out/fed", "x", "deaf", "sleep", "60"}}}}
+		b.accept(t, task)
+		b.next(t, task.Arn)
+		for waited := 0; ; waited++ {
+			if _, err := os.Stat(filepath.Join(dir, "fed")); err == nil {
+				break
+			} else if waited > 600 {
+				t.Fatal(err)
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		b.accept(t, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
+		if c := b.end(t, task.Arn).Containers[0]; c.ExitCode == nil || *c.ExitCode != 137 || c.Reason != "" {
+			t.Errorf("%+v", c)
+		}
+	})
 	for name, c := range map[string]struct {
 		box    acs.Container
 		prefix string

@@ -138,7 +138,7 @@ const (
 	CannotStart     = "CannotStartContainerError"
 	CannotStop      = "CannotStopContainerError"
 	CannotInspect   = "CannotInspectContainerError"
-	OutOfMemory     = "OutOfMemoryError"
+	OOMError        = "OutOfMemoryError"
 	HostConfig      = "HostConfigError"
 	ClientConfig    = "DockerClientConfigError"
 	TimedOut        = "DockerTimeoutError"

@@ -132,6 +132,10 @@ func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 			c.doing, c.Removing, c.Reason = Idle, false, why.Error()
 			t.ended(c, ev.At)
 		}
+	case OutOfMemory:
+		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
+			c.OOMAt = ev.At
+		}
 	case HealthSeen:
 		if c := t.container(ev.Container); c != nil && c.Health != ev.Health {
 			c.Health, c.HealthAt = ev.Health, ev.At
@@ -196,15 +200,15 @@ func (t *Task) exited(now time.Time, ev Exited) []Action {
 	d := t.definition(c.Name)
 	if d != nil && t.Desired == acs.StatusRunning && c.doing != Stopping && restarts(d.RestartPolicy, ev.Code, ev.At.Sub(c.LastStart)) {
 		c.Restarts++
-		c.doing = Starting
+		c.doing, c.OOMAt = Starting, time.Time{}
 		return []Action{Restart{c.Name}}
 	}
-	c.doing = Idle
 	code := ev.Code
 	c.ExitCode = &code
-	if ev.OOM {
-		c.Reason = OutOfMemory + ": " + oomText
+	if c.endedForMemory(ev) {
+		c.Reason = OOMError + ": " + oomText
 	}
+	c.doing = Idle
 	t.ended(c, ev.At)
 	return nil
 }
@@ -298,7 +302,7 @@ func (t *Task) wind(now time.Time) []Action {
 			}
 			c.Status, c.FinishedAt = Stopped, now
 		case !t.neededBy(c):
-			c.doing = Stopping
+			c.doing, c.stopAt = Stopping, now
 			acts = append(acts, Stop{c.Name})
 		}
 	}

@@ -86,6 +86,7 @@ type Container struct {
 	FinishedAt time.Time      `json:"finishedAt,omitzero"`
 	LastStart  time.Time      `json:"lastStart,omitzero"` // first start or last restart
 	Restarts   int            `json:"restarts,omitempty"`
+	OOMAt      time.Time      `json:"oomAt,omitzero"` // when a process in it was last killed for its memory, since LastStart
 	Health     string         `json:"health,omitempty"`
 	HealthAt   time.Time      `json:"healthAt,omitzero"`
 	PortTries  int            `json:"portTries,omitempty"`
@@ -101,6 +102,7 @@ type Container struct {
 	Reported string `json:"reported,omitempty"`
 
 	doing   Op
+	stopAt  time.Time // when Stopping began
 	early   *Exited   // an exit seen before the start's own answer
 	timeout time.Time // when waiting for this one's start condition ends
 }

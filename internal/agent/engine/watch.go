@@ -158,6 +158,8 @@ func (e *Engine) observe(ev runtime.Event) {
 			return
 		}
 		e.dispatch(h, Exited{Container: name, Code: ev.ExitCode, At: ev.At})
+	case runtime.EventOOM:
+		e.dispatch(h, OutOfMemory{Container: name, At: ev.At})
 	case runtime.EventHealth:
 		e.dispatch(h, HealthSeen{Container: name, Health: ev.Health, At: ev.At})
 	case runtime.EventRemoved:

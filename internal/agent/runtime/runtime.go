@@ -192,7 +192,7 @@ type Container struct {
 	StartedAt  time.Time // zero if it never started
 	FinishedAt time.Time
 	ExitCode   int
-	OOMKilled  bool
+	OOMKilled  bool   // a process in it was killed for its memory since the last start
 	Error      string // why it could not start
 	Health     string
 	Ports      []Port
@@ -205,7 +205,7 @@ type EventKind string
 const (
 	EventStarted EventKind = "started"
 	EventExited  EventKind = "exited"
-	EventOOM     EventKind = "oom"
+	EventOOM     EventKind = "oom" // a process in it was killed for its memory
 	EventHealth  EventKind = "health"
 	EventRemoved EventKind = "removed"
 )

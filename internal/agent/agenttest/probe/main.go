@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -14,7 +15,9 @@ import (
 
 // main runs its arguments as commands in turn:
 //
-//	sleep SECONDS | exit CODE | http PORT | append FILE LINE | deaf | env | eat MIB
+//	sleep SECONDS | exit CODE | http PORT | append FILE LINE | deaf | env | eat MIB | feed MIB
+//
+// feed lets a child eat, and goes on when the child has ended, however it did.
 func main() {
 	args := os.Args[1:]
 	next := func() string {
@@ -73,6 +76,9 @@ func main() {
 			for i := 0; i < len(b); i += 4096 {
 				b[i] = 1
 			}
+		case "feed":
+			err := exec.Command(os.Args[0], "eat", next()).Run()
+			fmt.Println("the child has ended:", err)
 		case "alive": // a health check: healthy once the file is there
 			_, err := os.Stat(next())
 			check(err)

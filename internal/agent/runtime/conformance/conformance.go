@@ -31,7 +31,7 @@ const patience = 30 * time.Second
 func Run(t *testing.T, open func(t *testing.T) Target) {
 	for name, test := range map[string]func(*testing.T, Target){
 		"life": life, "exit codes": exitCodes, "names": names, "killing": killing, "removal": removal,
-		"listing": listing, "ports": ports, "absences": absences, "volumes": volumes, "events of others": others,
+		"memory": memory, "listing": listing, "ports": ports, "absences": absences, "volumes": volumes, "events of others": others,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -135,6 +135,30 @@ func life(t *testing.T, x Target) {
 		}
 	}
 	expect(t, events, runtime.EventRemoved, id)
+}
+
+// memory: a child that is killed for its memory is told as an event of its
+// container before that ends, and is remembered until the next start.
+func memory(t *testing.T, x Target) {
+	events := x.follow(t, map[string]string{Label: x.Installation})
+	s := x.spec("memory", "feed", "200", "exit", "1")
+	s.Memory = 16 << 20
+	id := x.create(t, s)
+	if err := x.Runtime.Start(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if e := expect(t, events, runtime.EventOOM, id); time.Since(e.At).Abs() > time.Minute {
+		t.Errorf("%+v", e)
+	}
+	if e := expect(t, events, runtime.EventExited, id); e.ExitCode != 1 {
+		t.Errorf("%+v", e)
+	}
+	if c := x.phase(t, id); !c.OOMKilled || c.ExitCode != 1 {
+		t.Errorf("%+v", c)
+	}
+	if err := x.Runtime.Remove(t.Context(), id, false); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func exitCodes(t *testing.T, x Target) {

@@ -20,6 +20,8 @@ type container struct {
 	program Program
 	end     *time.Timer
 	health  *time.Timer
+	fed     *time.Timer
+	hungry  bool          // its child is still to be killed for its memory
 	over    chan struct{} // closed at the end; nil before the start
 }
 
@@ -29,6 +31,9 @@ func (c *container) stopTimers() {
 	}
 	if c.health != nil {
 		c.health.Stop()
+	}
+	if c.fed != nil {
+		c.fed.Stop()
 	}
 }
 
@@ -122,6 +127,10 @@ func (f *Fake) runLocked(c *container) error {
 	c.Phase, c.StartedAt, c.FinishedAt, c.ExitCode = runtime.PhaseRunning, time.Now(), time.Time{}, 0
 	c.over = make(chan struct{})
 	f.emitLocked(runtime.Event{Kind: runtime.EventStarted}, c)
+	c.OOMKilled = false // as engines have it: since the last start
+	if c.hungry = c.program.Feeds; c.hungry {
+		c.fed = time.AfterFunc(c.program.FeedsAfter, func() { f.feed(c.ID) })
+	}
 	if c.program.HasEnd {
 		c.end = time.AfterFunc(c.program.After, func() { f.exit(c.ID, c.program.Code, c.program.OOM) })
 	}
@@ -143,6 +152,20 @@ func (f *Fake) sick(id, health string) {
 	}
 }
 
+// feed kills a child of a container for its memory.
+func (f *Fake) feed(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if c := f.containers[id]; c != nil && c.hungry && c.Phase == runtime.PhaseRunning && !f.closed {
+		f.feedLocked(c)
+	}
+}
+
+func (f *Fake) feedLocked(c *container) {
+	c.OOMKilled, c.hungry = true, false
+	f.emitLocked(runtime.Event{Kind: runtime.EventOOM}, c)
+}
+
 // Exit ends a running container from outside, as a crash would.
 func (f *Fake) Exit(id string, code int) { f.exit(id, code, false) }
 
@@ -153,12 +176,15 @@ func (f *Fake) exit(id string, code int, oom bool) {
 	if err != nil || c.Phase != runtime.PhaseRunning || f.closed {
 		return
 	}
+	if c.hungry && time.Since(c.StartedAt) >= c.program.FeedsAfter {
+		f.feedLocked(c) // both at the same moment
+	}
 	c.stopTimers()
 	f.witness.Running--
 	for _, p := range c.Ports {
 		delete(f.ports, strconv.Itoa(p.HostPort)+"/"+p.Protocol)
 	}
-	c.Phase, c.FinishedAt, c.ExitCode, c.OOMKilled = runtime.PhaseExited, time.Now(), code, oom
+	c.Phase, c.FinishedAt, c.ExitCode, c.OOMKilled = runtime.PhaseExited, time.Now(), code, oom || c.OOMKilled
 	close(c.over)
 	if oom {
 		f.emitLocked(runtime.Event{Kind: runtime.EventOOM}, c)

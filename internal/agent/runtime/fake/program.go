@@ -14,13 +14,15 @@ type Program struct {
 	After       time.Duration // until it ends by itself
 	Code        int
 	OOM         bool
-	Deaf        bool // to the stop signal
+	Feeds       bool          // a child of it is killed for its memory, and it goes on
+	FeedsAfter  time.Duration // from the start
+	Deaf        bool          // to the stop signal
 	Health      string
 	HealthAfter time.Duration
 }
 
 // ParseProgram reads the commands `sleep SECONDS`, `exit CODE`, `deaf`,
-// `healthy SECONDS`, `unhealthy SECONDS`, `oom`, in turn; `http PORT`, `append
+// `healthy SECONDS`, `unhealthy SECONDS`, `oom`, `feed MIB`, in turn; `http PORT`, `append
 // FILE LINE` and `env` take no time. What it does not know runs for ever.
 func ParseProgram(command []string) Program {
 	var p Program
@@ -55,6 +57,9 @@ func ParseProgram(command []string) Program {
 		case "oom":
 			p.OOM, p.Code, p.HasEnd = true, 137, true
 			return p
+		case "feed":
+			number()
+			p.Feeds, p.FeedsAfter = true, p.After
 		case "http":
 			number()
 		case "append":
