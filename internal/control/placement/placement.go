@@ -149,8 +149,8 @@ func (r *Request) Fit(h Host) Reason {
 	if !h.Connected || h.EngineAway {
 		return Agent
 	}
-	if reason := r.short(h); reason != "" {
-		return reason
+	for resource := range r.shortages(h) {
+		return resource
 	}
 	// Last, because it costs most: agents have dozens of attributes.
 	if !offers(h.Instance, r.Needs) {
@@ -159,42 +159,30 @@ func (r *Request) Fit(h Host) Reason {
 	return r.unmet(h)
 }
 
-// short is the first resource of which a host has too little, or "".
-func (r *Request) short(h Host) Reason {
-	for _, resource := range []Reason{GPU, Memory, CPU, Ports} {
-		if r.tooMuch(h, resource) {
-			return resource
+// shortages yields the resources of which a host has too little.
+func (r *Request) shortages(h Host) iter.Seq[Reason] {
+	return func(yield func(Reason) bool) {
+		cpu, memory := h.Usage.Free(&h.Instance.Registered)
+		switch {
+		case r.GPUs > 0 && r.GPUs > len(freeGPUs(h)) && !yield(GPU),
+			r.Reserve.Memory > memory && !yield(Memory),
+			r.Reserve.CPU > cpu && !yield(CPU):
+			return
 		}
-	}
-	return ""
-}
-
-// tooMuch says whether a task needs more of a resource than is free on a host.
-func (r *Request) tooMuch(h Host, resource Reason) bool {
-	switch resource {
-	case GPU:
-		return r.GPUs > 0 && r.GPUs > len(freeGPUs(h))
-	case Memory:
-		_, memory := h.Usage.Free(&h.Instance.Registered)
-		return r.Reserve.Memory > memory
-	case CPU:
-		cpu, _ := h.Usage.Free(&h.Instance.Registered)
-		return r.Reserve.CPU > cpu
-	case Ports:
 		for _, p := range r.Reserve.Ports {
 			if _, held := h.Usage.PortHolder(&h.Instance.Registered, p); held {
-				return true
+				yield(Ports)
+				return
 			}
 		}
 	}
-	return false
 }
 
 // also are the further reasons against a host that is refused for one.
 func (r *Request) also(h Host, reason Reason) []Reason {
 	var out []Reason
-	for _, other := range []Reason{GPU, Memory, CPU, Ports} {
-		if other != reason && r.tooMuch(h, other) {
+	for other := range r.shortages(h) {
+		if other != reason {
 			out = append(out, other)
 		}
 	}
