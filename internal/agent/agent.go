@@ -36,6 +36,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/docker"
 	"github.com/ashore/ashore/internal/agent/session"
 	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/version"
 )
 
 // Agent is one host's agent.
@@ -207,7 +208,7 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 	eng := engine.New(ec)
 	sess, err := session.New(session.Config{
 		Server: cfg.Settings.Server, Others: cfg.Settings.Others, Region: cfg.Settings.Region, Cluster: clusterOr(cfg.Settings.Cluster),
-		Credentials: cfg.Credentials, Version: cfg.Version, EngineName: info.Version, Host: host,
+		Credentials: cfg.Credentials, Version: version.Semantic(cfg.Version), EngineName: info.Version, Host: host,
 		Engine: eng, Journal: j, Log: cfg.Log.With("part", "session"), MetricsEvery: cfg.MetricsEvery,
 		Transport: cfg.Transport, OnConnection: cfg.OnConnection,
 	})

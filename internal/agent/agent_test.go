@@ -442,3 +442,16 @@ func TestClusterIsMissingAtRegistration(t *testing.T) {
 		}
 	}
 }
+
+// Also a build that is no release says a version that can be compared.
+func TestAgentsVersionIsOne(t *testing.T) {
+	h := newHost(t)
+	h.cfg.Version = "e8239a0"
+	h.start()
+	h.plane.Connected()
+	for _, q := range h.plane.Queries() {
+		if !strings.Contains(q, "agentVersion=0.0.0-e8239a0&") {
+			t.Errorf("it connects with %s", q)
+		}
+	}
+}
