@@ -3,8 +3,9 @@ package coverage
 var instanceFields = map[string][]Field{
 	"RegisterContainerInstance": fields(
 		effective("attributes", "cluster", "containerInstanceArn", "tags", "totalResources", "platformDevices"),
-		stored("Shown as sent.", "versionInfo"),
-		stored("A host is known by its own key, not by a document of EC2; not even kept.", "instanceIdentityDocument", "instanceIdentityDocumentSignature"),
+		stored("Shown as sent, until the agent says another by its connection.", "versionInfo"),
+		stored("Shown as ec2InstanceId. A host is known by its own key, not by a document of EC2, and the signature is not looked at.",
+			"instanceIdentityDocument", "instanceIdentityDocumentSignature"),
 	),
 	"DeregisterContainerInstance":   effective("cluster", "containerInstance", "force"),
 	"DescribeContainerInstances":    effective("cluster", "containerInstances", "include"),

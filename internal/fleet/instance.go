@@ -35,6 +35,11 @@ type Instance struct {
 	// Principal is the ARN of the host's own principal; it alone may report
 	// for this instance.
 	Principal string `json:"principal,omitempty"`
+	// Machine is the id of the instance's machine, once it is settled; see
+	// EC2InstanceID.
+	Machine string `json:"machine,omitempty"`
+	// Versions is what ran there when its agent connected last.
+	Versions VersionInfo `json:"versions,omitzero"`
 	// Version is what ECS calls the instance's version: it grows with each
 	// change of the record.
 	Version int64 `json:"version"`
@@ -54,8 +59,19 @@ type InstanceSession struct {
 	AgentHash    string    `json:"agentHash,omitempty"`
 	Docker       string    `json:"dockerVersion,omitempty"`
 	ConnectedAt  time.Time `json:"connectedAt"`
+	// Since is when the agent came, where it has renewed its connection since
+	// then without staying away; zero: ConnectedAt.
+	Since time.Time `json:"since,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
+}
+
+// ConnectedSince is since when the agent has been connected.
+func (s *InstanceSession) ConnectedSince() time.Time {
+	if s.Since.IsZero() {
+		return s.ConnectedAt
+	}
+	return s.Since
 }
 
 // InstanceHealth is how an instance has last said it is. It is written when
@@ -80,12 +96,6 @@ type HealthCheck struct {
 	Status    types.InstanceHealthCheckState `json:"status"`
 	ChangedAt time.Time                      `json:"changedAt"` // by the host's clock
 	WrittenAt time.Time                      `json:"writtenAt"`
-}
-
-// EC2InstanceID is the id that the host has as a machine of EC2, or "".
-func (i *Instance) EC2InstanceID() string {
-	id, _ := i.Attribute("ecs.instance-id")
-	return id
 }
 
 // Attribute returns the value of an attribute and whether the instance has it.

@@ -52,7 +52,7 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		Docker:       fleet.ClipBytes(strings.TrimPrefix(q.Get("dockerVersion"), "DockerVersion: "), fleet.MaxVersion),
 		ConnectedAt:  time.Now().UTC(),
 	})
-	if err := writeRecord(r.Context(), s.store, p, &x.record); err != nil {
+	if err := s.writeRecord(r.Context(), p, &x.record); err != nil {
 		if !errors.As(err, &why) {
 			s.cfg.Log.Warn("link: session not recorded", "instance", p, "err", err)
 			why = refusef(http.StatusServiceUnavailable, acs.ServerException, "the session can't be recorded at the moment")
@@ -121,6 +121,7 @@ func (s *Server) leave(p peer, x *session) {
 	defer s.mu.Unlock()
 	if s.sessions[p] == x {
 		delete(s.sessions, p)
+		s.renewals.left(p, &x.record, time.Now())
 	}
 }
 

@@ -181,15 +181,25 @@ func (r *recorder) renew(ctx context.Context, p peer, force bool) error {
 	return err
 }
 
-// writeRecord makes connection rec the instance's newest. It refuses for an
-// instance that may not connect.
-func writeRecord(ctx context.Context, st *store.Store, p peer, rec *fleet.InstanceSession) error {
-	return update(ctx, st, func(tx *store.Tx) error {
-		inst := store.Get(tx, store.InstanceKey(p.cluster, p.id))
+// writeRecord makes connection rec the instance's newest, and keeps what runs
+// there for the time after it. It refuses for an instance that may not connect.
+func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSession) error {
+	return update(ctx, s.store, func(tx *store.Tx) error {
+		k := store.InstanceKey(p.cluster, p.id)
+		inst := store.Get(tx, k)
 		if inst == nil || inst.Status == fleet.InstanceInactive {
 			return inactive(p)
 		}
-		store.Get(tx, store.SessionKey(p.cluster, p.id))
+		old := store.Get(tx, store.SessionKey(p.cluster, p.id))
+		rec.Since = s.renewals.since(p, old, rec.ConnectedAt)
+		if v := rec.VersionInfo(); v != inst.Versions {
+			next := *inst
+			next.Versions = v
+			next.Version++
+			if err := store.Put(tx, k, &next); err != nil {
+				return err
+			}
+		}
 		return store.PutLeased(tx, store.SessionKey(p.cluster, p.id), rec)
 	})
 }

@@ -39,6 +39,7 @@ type Server struct {
 	site  fleet.Site   // constant
 
 	recorder *recorder
+	renewals renewals
 
 	mu        sync.Mutex
 	closing   bool                // guarded by mu
@@ -172,6 +173,9 @@ func (s *Server) dispatch(feed *store.Feed) {
 				s.moved(peer{c.Cluster, c.ID})
 			case store.SessionChanged:
 				p := peer{c.Cluster, c.ID}
+				if was := a.Prev.Session(p.cluster, p.id); was != nil && a.Next.Session(p.cluster, p.id) == nil {
+					s.renewals.left(p, was, time.Now())
+				}
 				if x := s.session(p); x != nil {
 					if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
 						s.recorder.check(p)

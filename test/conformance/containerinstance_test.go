@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -132,6 +133,14 @@ var containerInstanceCases = slices.Concat([]Case{
 	{Name: "DescribeContainerInstances refuses an unknown cluster", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html#API_DescribeContainerInstances_Errors", Run: func(c *C) {
 		_, err := c.ECS.DescribeContainerInstances(c.Ctx(), &ecs.DescribeContainerInstancesInput{Cluster: aws.String(c.Unique("none")), ContainerInstances: []string{unknownInstance}})
 		c.Refused(err, "ClusterNotFoundException")
+	}},
+	{Name: "An instance has the id of its machine", Cite: "model: ContainerInstance.ec2InstanceId", Needs: Fleet, Run: func(c *C) {
+		cluster, _ := c.Fleet(Spec{})
+		for _, arn := range c.Connected(cluster, 1) {
+			if i := c.instance(cluster, arn); !regexp.MustCompile("^m?i-[0-9a-f]{17}$").MatchString(aws.ToString(i.Ec2InstanceId)) {
+				c.Errorf("it is %q", aws.ToString(i.Ec2InstanceId))
+			}
+		}
 	}},
 	{Name: "Tags are included when asked for", Cite: "model: DescribeContainerInstancesInput.include", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()

@@ -66,9 +66,9 @@ func placementConstraints(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput) (
 // hostOf is a host as a decision sees it. groups are of tasks that the snapshot
 // doesn't show yet.
 func hostOf(snap *store.Snapshot, i *fleet.Instance, groups []string) placement.Host {
-	h := placement.Host{Instance: i, Usage: snap.Usage(i.Cluster, i.ID), Groups: groupsOn(snap, i, groups)}
+	h := placement.Host{Instance: i, Agent: i.Runs(snap.Session(i.Cluster, i.ID)).Agent, Usage: snap.Usage(i.Cluster, i.ID), Groups: groupsOn(snap, i, groups)}
 	if c := snap.Session(i.Cluster, i.ID); c != nil {
-		h.Connected, h.Agent = true, c.AgentVersion
+		h.Connected = true
 		h.EngineAway = snap.InstanceHealth(i.Cluster, i.ID).EngineAway()
 	}
 	return h
@@ -96,10 +96,7 @@ type shownInstance struct {
 
 func (s *shownInstance) Agent() (version string, connected bool) {
 	c := s.snap.Session(s.Cluster, s.ID)
-	if c == nil {
-		return "", false
-	}
-	return c.AgentVersion, true
+	return s.Runs(c).Agent, c != nil
 }
 
 func (s *shownInstance) RegisteredAt() time.Time { return s.Instance.RegisteredAt }

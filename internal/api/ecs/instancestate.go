@@ -106,11 +106,11 @@ func (s *Service) UpdateContainerAgent(ctx context.Context, in *sdk.UpdateContai
 	if !ok || i == nil || i.Status == fleet.InstanceInactive {
 		return nil, invalid(instanceNotFound)
 	}
-	x := snap.Session(c.Name, id)
-	if x == nil || x.AgentVersion == "" {
-		return nil, &types.MissingVersionException{Message: say("The version of the agent on the container instance %s is not known: the agent is not connected, or it doesn't tell.", s.site.InstanceARN(c.Name, id))}
+	runs := i.Runs(snap.Session(c.Name, id))
+	if runs.Agent == "" {
+		return nil, &types.MissingVersionException{Message: say("The version of the agent on the container instance %s is not known: the agent has not connected yet, or it doesn't tell.", s.site.InstanceARN(c.Name, id))}
 	}
-	return nil, &types.NoUpdateAvailableException{Message: say("There is no update available for your container agent. It has version %s; to update it, install another ashore on its host and start it again: its tasks go on.", x.AgentVersion)}
+	return nil, &types.NoUpdateAvailableException{Message: say("There is no update available for your container agent. It has version %s; to update it, install another ashore on its host and start it again: its tasks go on.", runs.Agent)}
 }
 
 // SubmitAttachmentStateChanges knows no attachment: no task of this

@@ -121,6 +121,7 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 		Cluster: name, ID: id, Status: fleet.InstanceActive, RegisteredAt: s.now(), Registered: r.capacity,
 		Resources: r.in.TotalResources, Attributes: slices.Clone(r.in.Attributes), Tags: r.in.Tags,
 		ClientToken: aws.ToString(r.in.ClientToken), Version: 1,
+		Machine: fleet.MachineOf(aws.ToString(r.in.InstanceIdentityDocument)), Versions: fleet.VersionInfoOf(r.in.VersionInfo),
 	}
 	if r.isHost() {
 		next.Principal = r.caller.ARN
@@ -130,6 +131,7 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 			return nil, err
 		}
 	}
+	next.Machine = next.EC2InstanceID()
 	// What is free on a host changes with its capacity and status: whoever
 	// places there must not decide over the old ones.
 	if err := tx.Claim(store.HostGuard(name, id)); err != nil {
@@ -158,6 +160,12 @@ func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) 
 	}
 	if named {
 		next.ClientToken = old.ClientToken
+	}
+	if next.Machine == "" {
+		next.Machine = old.EC2InstanceID()
+	}
+	if next.Versions == (fleet.VersionInfo{}) {
+		next.Versions = old.Versions
 	}
 	if next.Tags == nil {
 		next.Tags = old.Tags

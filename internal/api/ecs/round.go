@@ -367,7 +367,7 @@ func (r *round) start(o *order, d *fleet.TaskDefinition, task fleet.Task) ([]pla
 // launchTypeOn is the launch type of a task that StartTask put on a host, which
 // has none to ask for: the host's own, where the definition suits it.
 func (r *round) launchTypeOn(cluster, instance string, d *fleet.TaskDefinition) types.LaunchType {
-	_, external := r.snap.Instance(cluster, instance).Attribute("ecs.capability.external")
+	_, external := r.snap.Instance(cluster, instance).Attribute(fleet.AttributeExternal)
 	if external && slices.Contains(d.Compatibilities, types.CompatibilityExternal) {
 		return types.LaunchTypeExternal
 	}

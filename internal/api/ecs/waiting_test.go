@@ -66,7 +66,7 @@ func TestTasksWaitForRoom(t *testing.T) {
 		t.Fatalf("%d tasks, failures %v", len(run.Tasks), run.Failures)
 	}
 	for _, x := range run.Tasks {
-		if *x.LastStatus != "PROVISIONING" || *x.DesiredStatus != "RUNNING" || x.ContainerInstanceArn != nil || *x.CapacityProviderName != "p" || len(x.Containers) != 1 || *x.Containers[0].LastStatus != "PENDING" {
+		if *x.LastStatus != "PROVISIONING" || *x.DesiredStatus != "RUNNING" || x.ContainerInstanceArn != nil || *x.CapacityProviderName != "p" || len(x.Containers) != 0 || x.Containers == nil || len(x.Overrides.ContainerOverrides) != 0 {
 			t.Errorf("%+v", x)
 		}
 	}
@@ -105,7 +105,7 @@ func TestTasksWaitForRoom(t *testing.T) {
 	second, _ := a.Register("h2", "c", member("p"))
 	until(t, a.Store, "all tasks have a host", func(s *store.Snapshot) bool { return s.Counts("c").Waiting == 0 })
 	d := must[*sdk.DescribeTasksOutput](t)(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: arns[1:]}))
-	if n := on(d.Tasks); n[first] != 2 || n[second] != 2 || *d.Tasks[0].LastStatus != "PENDING" {
+	if n := on(d.Tasks); n[first] != 2 || n[second] != 2 || *d.Tasks[0].LastStatus != "PENDING" || len(d.Tasks[0].Containers) != 1 || len(d.Tasks[0].Overrides.ContainerOverrides) != 1 {
 		t.Errorf("on %v: %+v", n, d.Failures)
 	}
 

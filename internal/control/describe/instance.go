@@ -23,7 +23,8 @@ func Instance(site fleet.Site, v store.View, fields InstanceFields) types.Contai
 		ContainerInstanceArn: aws.String(site.InstanceARN(i.Cluster, i.ID)), Status: aws.String(string(i.Status)), StatusReason: text(i.StatusReason),
 		RegisteredAt: aws.Time(i.RegisteredAt), Version: v.InstanceRevision, Attributes: orEmpty(i.Attributes), Attachments: []types.Attachment{}, Tags: []types.Tag{},
 		RegisteredResources: resourcesOut(i.Resources, i.Registered.CPU, i.Registered.Memory, i.Registered.ReservedPorts),
-		VersionInfo:         &types.VersionInfo{},
+		VersionInfo:         versionInfo(i.Runs(v.Session)), AgentConnected: v.Session != nil,
+		Ec2InstanceId: aws.String(i.EC2InstanceID()),
 	}
 	cpu, memory := u.Free(&i.Registered)
 	ports := slices.Clone(i.Registered.ReservedPorts)
@@ -35,20 +36,17 @@ func Instance(site fleet.Site, v store.View, fields InstanceFields) types.Contai
 	if fields.Tags {
 		out.Tags = orEmpty(i.Tags)
 	}
-	if c := v.Session; c != nil {
-		out.AgentConnected = true
-		out.VersionInfo = &types.VersionInfo{AgentVersion: text(c.AgentVersion), AgentHash: text(c.AgentHash), DockerVersion: text(c.Docker)}
-	}
 	if fields.Health {
 		out.HealthStatus = Health(v)
-	}
-	if id := i.EC2InstanceID(); id != "" {
-		out.Ec2InstanceId = aws.String(id)
 	}
 	if name, ok := i.Attribute(fleet.AttributeProvider); ok && v.Cluster != nil && slices.Contains(v.Cluster.CapacityProviders, name) {
 		out.CapacityProviderName = aws.String(name)
 	}
 	return out
+}
+
+func versionInfo(v fleet.VersionInfo) *types.VersionInfo {
+	return &types.VersionInfo{AgentVersion: text(v.Agent), AgentHash: text(v.Hash), DockerVersion: text(v.Docker)}
 }
 
 // resourcesOut gives the resources in ECS's form: PORTS lists the ports in use that

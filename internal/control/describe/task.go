@@ -49,7 +49,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 	if r := t.Report; r != nil {
 		out.Connectivity = types.ConnectivityDisconnected
 		if c := v.Session; c != nil {
-			out.Connectivity, out.ConnectivityAt = types.ConnectivityConnected, aws.Time(c.ConnectedAt)
+			out.Connectivity, out.ConnectivityAt = types.ConnectivityConnected, aws.Time(latest(t.CreatedAt, c.ConnectedSince()))
 		}
 		out.PullStartedAt, out.PullStoppedAt, out.StartedAt = when(r.PullStartedAt), when(r.PullStoppedAt), when(r.StartedAt)
 		out.ExecutionStoppedAt, out.StoppedAt = when(r.ExecutionStoppedAt), when(r.StoppedAt)
@@ -60,12 +60,24 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 			out.StopCode, out.StoppedReason = r.StopCode, text(r.Reason)
 		}
 	}
-	out.Overrides = overridesOut(t.Task)
-	for _, tc := range t.Containers {
+	containers := t.Containers
+	if t.Instance == "" && t.Report == nil {
+		containers = nil // it waits, and has them with its host
+	}
+	out.Overrides = overridesOut(t.Task, containers)
+	for _, tc := range containers {
 		out.Containers = append(out.Containers, containerOut(site, t, v.Definition, tc, arn))
 	}
 	out.Containers = orEmpty(out.Containers)
 	return out
+}
+
+// latest of two times: a task was not connected before it was there.
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // TaskVersion grows with each change of what is shown of a task: it counts the
@@ -87,15 +99,20 @@ func TaskVersion(t *fleet.TaskState) int64 {
 	return v
 }
 
-// overridesOut lists every container, as ECS does, also those without overrides.
-func overridesOut(t *fleet.Task) *types.TaskOverride {
+// overridesOut lists every container that the task has by now, as ECS does, also
+// those without overrides.
+func overridesOut(t *fleet.Task, containers []fleet.TaskContainer) *types.TaskOverride {
 	out := types.TaskOverride{}
 	if t.Overrides != nil {
 		out = *t.Overrides
 	}
 	out.InferenceAcceleratorOverrides = orEmpty(out.InferenceAcceleratorOverrides)
+	if len(containers) == 0 {
+		out.ContainerOverrides = orEmpty(out.ContainerOverrides)
+		return &out
+	}
 	out.ContainerOverrides = nil
-	for _, c := range t.Containers {
+	for _, c := range containers {
 		if o := containerOverride(t.Overrides, c.Name); o != nil {
 			out.ContainerOverrides = append(out.ContainerOverrides, *o)
 		} else {

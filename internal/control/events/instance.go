@@ -34,8 +34,9 @@ func health(site fleet.Site, m *store.Moment) (Event, bool) {
 	i := detailOf(describe.Instance(site, m.Is, describe.InstanceFields{}))
 	d := detail{
 		"clusterArn": site.ClusterARN(m.Cluster), "containerInstanceArn": i["containerInstanceArn"],
-		"capacityProviderName": i["capacityProviderName"], "ec2InstanceId": i["ec2InstanceId"], // null where it has none
-		"overallStatus": is.OverallStatus, "healthChecks": is.Details,
+		"capacityProviderName": i["capacityProviderName"], // null where it has none
+		"ec2InstanceId":        i["ec2InstanceId"],
+		"overallStatus":        is.OverallStatus, "healthChecks": is.Details,
 	}
 	return event(site, m, ContainerInstanceHealthChange, site.InstanceARN(m.Cluster, m.ID), "", d), true
 }

@@ -1,0 +1,54 @@
+package link
+
+import (
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// A stock agent renews its connection every half hour: it ends the old one, and
+// comes back. Whoever is back within renewalLimit has never been away.
+const renewalLimit = time.Minute
+
+// renewals remember since when the agents had been connected that have gone
+// lately, to this server or to another.
+type renewals struct {
+	mu    sync.Mutex
+	gone  map[peer]departure // guarded by mu
+	sweep time.Time          // when to look for those that are too old; guarded by mu
+}
+
+type departure struct{ since, at time.Time }
+
+// left notes that a session has ended.
+func (r *renewals) left(p peer, s *fleet.InstanceSession, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone == nil {
+		r.gone = map[peer]departure{}
+	}
+	if now.After(r.sweep) {
+		for q, d := range r.gone {
+			if now.Sub(d.at) > renewalLimit {
+				delete(r.gone, q)
+			}
+		}
+		r.sweep = now.Add(renewalLimit)
+	}
+	r.gone[p] = departure{s.ConnectedSince(), now}
+}
+
+// since is since when the agent has been connected that connects now; old is the
+// record of a session that has not ended yet, or nil.
+func (r *renewals) since(p peer, old *fleet.InstanceSession, now time.Time) time.Time {
+	if old != nil {
+		return old.ConnectedSince()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d, ok := r.gone[p]; ok && now.Sub(d.at) <= renewalLimit {
+		return d.since
+	}
+	return now
+}

@@ -1,0 +1,79 @@
+package link
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// An agent that renews its connection has been connected all the time: also where
+// it comes back after the old one has ended, or to another server. What runs there
+// stays known while it is away.
+func TestRenewedSessions(t *testing.T) {
+	w := newWorld(t)
+	st1, st2 := w.store(store.Config{}), w.store(store.Config{})
+	seed(t, st1)
+	s1, s2 := w.server("s1", st1), w.server("s2", st2)
+	inst := instance(t, st1)
+	a := connect(t, s1, inst, manners{})
+	next[*acs.TaskManifestMessage](a)
+	first := st1.Snapshot().Session("c", inst).ConnectedSince()
+	for i, s := range []*server{s1, s2, s2, s1} {
+		a.drop()
+		eventually(t, "both servers know that the agent has gone", func() bool {
+			return st1.Snapshot().Session("c", inst) == nil && st2.Snapshot().Session("c", inst) == nil
+		})
+		away := st1.Snapshot().Instance("c", inst)
+		if v := away.Runs(nil); v.Agent != "1.2.3" || v.Hash != "abc" || v.Docker != "20.10.24" {
+			t.Errorf("%d: while the agent is away: %+v", i, v)
+		}
+		eventually(t, "the server has looked at that", func() bool {
+			s.renewals.mu.Lock()
+			defer s.renewals.mu.Unlock()
+			_, ok := s.renewals.gone[peer{"c", inst}]
+			return ok
+		})
+		a = connect(t, s, inst, manners{})
+		next[*acs.TaskManifestMessage](a)
+		rec := s.st.Snapshot().Session("c", inst)
+		if !rec.ConnectedSince().Equal(first) || !rec.ConnectedAt.After(first) {
+			t.Errorf("%d: connected since %s, at first %s", i, rec.ConnectedSince(), first)
+		}
+		if i == 0 {
+			b := connect(t, s2, inst, manners{}) // before the old one has ended
+			next[*acs.TaskManifestMessage](b)
+			if rec := st2.Snapshot().Session("c", inst); !rec.ConnectedSince().Equal(first) {
+				t.Errorf("beside the old one: since %s, at first %s", rec.ConnectedSince(), first)
+			}
+			a = b
+		}
+	}
+	if v := st1.Snapshot().Instance("c", inst).Version; v != 1 {
+		t.Errorf("the record was written %d times", v)
+	}
+}
+
+func TestRenewals(t *testing.T) {
+	var r renewals
+	p, q := peer{"c", "1"}, peer{"c", "2"}
+	at := func(s int) time.Time { return time.Date(2026, 1, 1, 0, 0, s, 0, time.UTC) }
+	if got := r.since(p, nil, at(5)); !got.Equal(at(5)) {
+		t.Errorf("an unknown one: %s", got)
+	}
+	r.left(p, &fleet.InstanceSession{ConnectedAt: at(5)}, at(10))
+	for _, tt := range []struct{ now, want int }{{10, 5}, {70, 5}, {71, 71}} {
+		if got := r.since(p, nil, at(tt.now)); !got.Equal(at(tt.want)) {
+			t.Errorf("back at %d: since %s", tt.now, got)
+		}
+	}
+	if got := r.since(p, &fleet.InstanceSession{ConnectedAt: at(8), Since: at(3)}, at(20)); !got.Equal(at(3)) {
+		t.Errorf("beside an older session: since %s", got)
+	}
+	r.left(q, &fleet.InstanceSession{ConnectedAt: at(90), Since: at(20)}, at(100))
+	if _, old := r.gone[p]; old || len(r.gone) != 1 {
+		t.Errorf("kept: %v", r.gone)
+	}
+}
