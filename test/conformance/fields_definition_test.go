@@ -21,7 +21,7 @@ var definitionFieldCases = []fieldCase{
 			 "linuxParameters": {"capabilities": {"add": ["SYS_PTRACE"], "drop": ["MKNOD"]}, "devices": [{"hostPath": "/dev/null", "containerPath": "/dev/n", "permissions": ["read"]}],
 				"initProcessEnabled": true, "maxSwap": 10, "swappiness": 10, "sharedMemorySize": 64, "tmpfs": [{"containerPath": "/t", "size": 10, "mountOptions": ["noexec"]}]},
 			 "logConfiguration": {"logDriver": "splunk", "options": {"splunk-url": "https://example"}, "secretOptions": [{"name": "splunk-token", "valueFrom": "token"}]},
-			 "mountPoints": [{"sourceVolume": "host", "containerPath": "/h", "readOnly": true}],
+			 "mountPoints": [{"sourceVolume": "host", "containerPath": "/h", "readOnly": true}, {"sourceVolume": "launch", "containerPath": "/l"}],
 			 "portMappings": [{"name": "web", "appProtocol": "http", "containerPort": 80, "hostPort": 8080, "protocol": "tcp"}, {"containerPortRange": "9000-9010"}],
 			 "privileged": true, "pseudoTerminal": true, "readonlyRootFilesystem": true, "repositoryCredentials": {"credentialsParameter": "registry"},
 			 "resourceRequirements": [{"type": "GPU", "value": "1"}],

@@ -173,6 +173,7 @@ var runRefusals = []Case{
 	}, "volume"),
 	refusedWith("a volume left open", "model: RunTaskInput.volumeConfigurations", parameter, func(in *ecs.RegisterTaskDefinitionInput) {
 		in.Volumes = []types.Volume{{Name: aws.String("data"), ConfiguredAtLaunch: aws.Bool(true)}}
+		in.ContainerDefinitions[0].MountPoints = []types.MountPoint{{SourceVolume: aws.String("data"), ContainerPath: aws.String("/data")}}
 	}, func(*ecs.RunTaskInput) {}, "volume"),
 	{Name: "RunTask refuses a definition that is INACTIVE", Cite: "model: RunTaskInput.taskDefinition", Run: func(c *C) {
 		cluster, def := c.Cluster(), c.Sleeper()

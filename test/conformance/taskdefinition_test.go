@@ -123,7 +123,7 @@ func TestTaskDefinitionRefused(t *testing.T) {
 		{"a hostname with awsvpc", "https://github.com/labd/ecs-deplojo/issues/26", "hostname is not supported on container when networkMode=awsvpc", func(in *registration, m *types.ContainerDefinition) {
 			in.NetworkMode, m.Hostname = types.NetworkModeAwsvpc, aws.String("h")
 		}},
-		{"extra hosts with awsvpc", "model: ContainerDefinition.extraHosts", "extraHosts", func(in *registration, m *types.ContainerDefinition) {
+		{"extra hosts with awsvpc", "model: ContainerDefinition.extraHosts", "hosts", func(in *registration, m *types.ContainerDefinition) {
 			in.NetworkMode, m.ExtraHosts = types.NetworkModeAwsvpc, []types.HostEntry{{Hostname: aws.String("x"), IpAddress: aws.String("10.0.0.1")}}
 		}},
 		{"a dependency on nothing", "model: ContainerDependency.containerName", "", func(in *registration, m *types.ContainerDefinition) {

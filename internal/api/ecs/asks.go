@@ -172,7 +172,7 @@ func asksOf(def *sdk.RegisterTaskDefinitionInput) []ask {
 		c := &def.ContainerDefinitions[i]
 		a.container = aws.ToString(c.Name)
 		a.ofContainer(def, c)
-		a.ofEngine(c)
+		a.ofEngine(def.NetworkMode, c)
 	}
 	return a.list
 }

@@ -56,6 +56,7 @@ func TestRequiredAttributes(t *testing.T) {
 		{roles, ecr + `, "linuxParameters": {"capabilities": {"add": ["MKNOD"], "drop": ["ALL"]}, "tmpfs": [{"containerPath": "/run", "size": 50}]}, "dockerSecurityOptions": ["label:seccomp:unconfined"]`,
 			pulled + " old:task-iam-role old:selinux api:1.22"},
 		{`"networkMode": "host", "pidMode": "host", "ipcMode": "host"`, `"privileged": true, "readonlyRootFilesystem": false`, "old:privileged-container new:pid-ipc-namespace-sharing api:1.17 api:1.18"},
+		{`"networkMode": "host"`, `"extraHosts": [{"hostname": "x", "ipAddress": "10.0.0.1"}]`, "api:1.17 api:1.24"},
 		{roles, ecr + `, "workingDirectory": "/app", "links": ["b"]`, pulled + " old:task-iam-role api:1.17"},
 		{roles, ecr + `, "hostname": "app", ` + check + `}, ` + logs + `, "mode": "non-blocking"}}`, pulled + " " + byRole + " old:task-iam-role api:1.17 api:1.28 new:container-health-check api:1.24"},
 		{both + `, "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"}`,

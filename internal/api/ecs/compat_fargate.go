@@ -47,11 +47,11 @@ func fargateRefusal(def *sdk.RegisterTaskDefinitionInput) error {
 	}
 	switch {
 	case len(def.PlacementConstraints) > 0:
-		return client("Tasks using the Fargate launch type do not support placementConstraints.")
+		return notOnFargate("constraints")
 	case len(def.InferenceAccelerators) > 0:
-		return client("Tasks using the Fargate launch type do not support inferenceAccelerators.")
+		return notOnFargate("inferenceAccelerators")
 	case def.IpcMode != "":
-		return client("Tasks using the Fargate launch type do not support ipcMode.")
+		return notOnFargate("ipcMode")
 	case def.PidMode == types.PidModeHost:
 		return client("Tasks using the Fargate launch type do not support pidMode 'host'. The supported value for pidMode is 'task'.")
 	}
@@ -59,11 +59,11 @@ func fargateRefusal(def *sdk.RegisterTaskDefinitionInput) error {
 		v := &def.Volumes[i]
 		switch {
 		case v.Host != nil && v.Host.SourcePath != nil:
-			return client("host.sourcePath should not be set for volumes in Fargate. (volume '%s')", *v.Name)
+			return notOnFargate("sourcePath. (volume '" + *v.Name + "')")
 		case v.DockerVolumeConfiguration != nil:
-			return client("dockerVolumeConfiguration should not be set for volumes in Fargate. (volume '%s')", *v.Name)
+			return notOnFargate("dockerVolumeConfiguration. (volume '" + *v.Name + "')")
 		case v.FsxWindowsFileServerVolumeConfiguration != nil:
-			return client("fsxWindowsFileServerVolumeConfiguration should not be set for volumes in Fargate. (volume '%s')", *v.Name)
+			return notOnFargate("fsxWindowsFileServerVolumeConfiguration. (volume '" + *v.Name + "')")
 		}
 	}
 	for i := range def.ContainerDefinitions {
@@ -106,38 +106,44 @@ func fargateSize(def *sdk.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
+// notOnFargate refuses a member in ECS's words.
+func notOnFargate(what string) error {
+	return client("Fargate compatible task definitions do not support %s", what)
+}
+
 func fargateContainer(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition) error {
 	field := ""
 	switch l := c.LinuxParameters; {
 	case aws.ToBool(c.Privileged):
-		field = "privileged"
+		return client("Fargate requires that the 'privileged' setting be 'false'. (container '%s')", *c.Name)
 	case len(c.Links) > 0:
 		field = "links"
 	case requiresOf(c, types.ResourceTypeGpu):
 		return client("Tasks using the Fargate launch type do not support GPU resource requirements. (container '%s')", *c.Name)
 	case len(c.ResourceRequirements) > 0:
 		field = "resourceRequirements"
-	case aws.ToBool(c.DisableNetworking):
-		field = "disableNetworking"
-	case networkNames(c) != "":
-		field = networkNames(c)
 	case len(c.DockerSecurityOptions) > 0:
 		field = "dockerSecurityOptions"
 	case l != nil && len(l.Devices) > 0:
-		field = "linuxParameters.devices"
+		field = "devices"
 	case l != nil && l.SharedMemorySize != nil:
-		field = "linuxParameters.sharedMemorySize"
+		field = "sharedMemorySize"
 	case l != nil && l.MaxSwap != nil:
-		field = "linuxParameters.maxSwap"
+		field = "maxSwap"
 	case l != nil && l.Swappiness != nil:
-		field = "linuxParameters.swappiness"
-	case l != nil && l.Capabilities != nil && slices.ContainsFunc(l.Capabilities.Add, func(n string) bool { return n != "SYS_PTRACE" }):
-		field = "linuxParameters.capabilities.add other than SYS_PTRACE"
+		field = "swappiness"
 	case c.FirelensConfiguration != nil && c.FirelensConfiguration.Options["config-file-type"] == "s3":
 		field = "firelensConfiguration.options config-file-type s3"
 	}
 	if field != "" {
-		return client("Tasks using the Fargate launch type do not support %s. (container '%s')", field, *c.Name)
+		return notOnFargate(field + ". (container '" + *c.Name + "')")
+	}
+	if l := c.LinuxParameters; l != nil && l.Capabilities != nil {
+		for _, n := range l.Capabilities.Add {
+			if n != "SYS_PTRACE" {
+				return client("%s is not allowed on Fargate. (container '%s')", n, *c.Name)
+			}
+		}
 	}
 	switch {
 	case aws.ToInt32(c.StopTimeout) > 120:

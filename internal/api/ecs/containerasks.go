@@ -113,7 +113,7 @@ func (a *asks) security(c *types.ContainerDefinition) {
 
 // ofEngine is what a container asks of the engine's API. ECS asks for some of it
 // also where a list is given and empty.
-func (a *asks) ofEngine(c *types.ContainerDefinition) {
+func (a *asks) ofEngine(mode types.NetworkMode, c *types.ContainerDefinition) {
 	api := func(version, thing string, asked bool) {
 		if asked {
 			a.add(listed|needed, thing, updateEngine, remoteAPI+version)
@@ -124,6 +124,7 @@ func (a *asks) ofEngine(c *types.ContainerDefinition) {
 	api("1.17", "dnsServers", c.DnsServers != nil)
 	api("1.17", "dnsSearchDomains", c.DnsSearchDomains != nil)
 	api("1.17", "extraHosts", c.ExtraHosts != nil)
+	api("1.24", "extraHosts", len(c.ExtraHosts) > 0 && mode == types.NetworkModeHost)
 	api("1.17", "dockerLabels", len(c.DockerLabels) > 0)
 	api("1.18", "dockerLabels", len(c.DockerLabels) > 0)
 	api("1.18", "ulimits", c.Ulimits != nil)

@@ -20,6 +20,7 @@ func normalize(def *sdk.RegisterTaskDefinitionInput) {
 	def.ContainerDefinitions = slices.Clone(def.ContainerDefinitions)
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
+		c.User, c.Hostname, c.WorkingDirectory = orAbsent(c.User), orAbsent(c.Hostname), orAbsent(c.WorkingDirectory)
 		if c.Essential == nil {
 			c.Essential = aws.Bool(true)
 		}

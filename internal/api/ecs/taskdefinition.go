@@ -78,7 +78,7 @@ func define(in *sdk.RegisterTaskDefinitionInput) (*sdk.RegisterTaskDefinitionInp
 		return nil, nil, err
 	}
 	if len(size) > maxDefinition {
-		return nil, nil, client("The task definition has %d bytes; its size can't exceed %d.", len(size), maxDefinition)
+		return nil, nil, client("Actual length: '%d'. Max allowed length is '%d' bytes.", len(size), maxDefinition)
 	}
 	compatible, err := compatibilities(&def)
 	if err != nil {

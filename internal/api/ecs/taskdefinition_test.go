@@ -115,11 +115,11 @@ func TestTaskDefinitionRules(t *testing.T) {
 		"At least one of 'memory' or 'memoryReservation' must be specified.": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[1].Memory = nil
 		},
-		"must not be less than 'memoryReservation'": func(in *sdk.RegisterTaskDefinitionInput) {
+		"'memory' must be greater than or equal to 'memoryReservation'": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].MemoryReservation = aws.Int32(32)
 		},
-		"must be unique": func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[1].Name = aws.String("a") },
-		"at least one essential": func(in *sdk.RegisterTaskDefinitionInput) {
+		"Container names must be unique within a task definition": func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[1].Name = aws.String("a") },
+		"Task definition doesn't have any essential container": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].Essential, in.ContainerDefinitions[1].Essential = aws.Bool(false), aws.Bool(false)
 		},
 		"When networkMode=host, the host ports and container ports in port mappings must match.": func(in *sdk.RegisterTaskDefinitionInput) {
@@ -138,7 +138,7 @@ func TestTaskDefinitionRules(t *testing.T) {
 			in.ContainerDefinitions[0].DependsOn = []types.ContainerDependency{{ContainerName: aws.String("b"), Condition: "START"}}
 			in.ContainerDefinitions[1].DependsOn = []types.ContainerDependency{{ContainerName: aws.String("a"), Condition: "START"}}
 		},
-		"has no 'healthCheck'": func(in *sdk.RegisterTaskDefinitionInput) {
+		"A dependency container with HEALTHY condition must have health check configured": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].DependsOn = []types.ContainerDependency{{ContainerName: aws.String("b"), Condition: "HEALTHY"}}
 		},
 		"Unknown volume 'v'": func(in *sdk.RegisterTaskDefinitionInput) {
@@ -152,7 +152,7 @@ func TestTaskDefinitionRules(t *testing.T) {
 		"External does not support network mode 'awsvpc'": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.NetworkMode, in.RequiresCompatibilities = "awsvpc", []types.Compatibility{"EXTERNAL"}
 		},
-		"can't exceed 65536": func(in *sdk.RegisterTaskDefinitionInput) {
+		"Max allowed length is '65536' bytes.": func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions[0].Command = []string{strings.Repeat("x", 70000)}
 		},
 	} {

@@ -108,8 +108,16 @@ func validConstraints(def *sdk.RegisterTaskDefinitionInput) error {
 }
 
 func validStorage(def *sdk.RegisterTaskDefinitionInput) error {
-	if s := def.EphemeralStorage; s != nil && (s.SizeInGiB < 21 || s.SizeInGiB > 200) {
-		return client("ephemeralStorage.sizeInGiB must be between 21 and 200, not %d.", s.SizeInGiB)
+	s := def.EphemeralStorage
+	switch {
+	case s == nil:
+		return nil
+	case s.SizeInGiB < 21:
+		return client("EphemeralStorage size should be at least 21.")
+	case s.SizeInGiB > 200:
+		return client("EphemeralStorage size should be at most 200.")
+	case len(def.RequiresCompatibilities) > 0 && !slices.Contains(def.RequiresCompatibilities, types.CompatibilityFargate):
+		return client("Tasks using the EC2 launch type do not support EphemeralStorage.")
 	}
 	return nil
 }
@@ -128,13 +136,13 @@ func validNames(def *sdk.RegisterTaskDefinitionInput) (map[string]int, error) {
 			return nil, client("Container.name contains invalid characters: %q. Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
 		}
 		if _, twice := names[name]; twice {
-			return nil, client("Container names must be unique in a task definition: %q is given twice.", name)
+			return nil, client("Container names must be unique within a task definition: %q is given twice.", name)
 		}
 		names[name] = i
 		essential = essential || aws.ToBool(c.Essential)
 	}
 	if !essential {
-		return nil, client("Task definition must have at least one essential container.")
+		return nil, client("Task definition doesn't have any essential container.")
 	}
 	return names, nil
 }

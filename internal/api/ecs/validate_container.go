@@ -56,7 +56,7 @@ func (s subject) validLimits() error {
 	case s.c.MemoryReservation != nil && soft < 4:
 		return s.wrong("'memoryReservation' must be at least 4 MiB, not %d.", soft)
 	case s.c.Memory != nil && s.c.MemoryReservation != nil && memory < soft:
-		return s.wrong("'memory' (%d) must not be less than 'memoryReservation' (%d).", memory, soft)
+		return s.wrong("'memory' must be greater than or equal to 'memoryReservation'.")
 	case s.c.Cpu < 0:
 		return s.wrong("'cpu' must not be negative.")
 	}
@@ -174,5 +174,8 @@ func (s subject) validRestart() error {
 	case len(p.IgnoredExitCodes) > 50:
 		return s.wrong("'restartPolicy.ignoredExitCodes' can have at most 50 exit codes, not %d.", len(p.IgnoredExitCodes))
 	}
-	return s.between("restartPolicy.restartAttemptPeriod", p.RestartAttemptPeriod, 60, 1800)
+	if t := p.RestartAttemptPeriod; t != nil && (*t < 60 || *t > 1800) {
+		return client("The 'restartAttemptPeriod' setting for container '%s' must be between 60 and 1800.", *s.c.Name)
+	}
+	return nil
 }

@@ -28,7 +28,7 @@ func validDependencies(def *sdk.RegisterTaskDefinitionInput, names map[string]in
 				}
 			case types.ContainerConditionHealthy:
 				if on.HealthCheck == nil {
-					return client("Invalid setting for container '%s'. It depends on '%s' to be HEALTHY, which has no 'healthCheck'.", *c.Name, *d.ContainerName)
+					return client("A dependency container with HEALTHY condition must have health check configured. (container '%s' of '%s')", *d.ContainerName, *c.Name)
 				}
 			default:
 				return client("Invalid setting for container '%s'. 'dependsOn.condition' must be START, COMPLETE, SUCCESS or HEALTHY, not %q.", *c.Name, d.Condition)

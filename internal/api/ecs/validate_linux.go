@@ -108,7 +108,7 @@ func (s subject) validUlimits() error {
 		case u.SoftLimit < -1 || u.HardLimit < -1:
 			return s.wrong("'ulimits' %s must not be negative, but for -1, which is unlimited.", u.Name)
 		case u.HardLimit != -1 && (u.SoftLimit > u.HardLimit || u.SoftLimit == -1):
-			return s.wrong("'ulimits' %s: 'softLimit' (%d) must not be greater than 'hardLimit' (%d).", u.Name, u.SoftLimit, u.HardLimit)
+			return client("Soft limit exceeds hard limit for ulimit %s. (container '%s')", u.Name, *s.c.Name)
 		}
 		seen[u.Name] = true
 	}

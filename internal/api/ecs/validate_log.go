@@ -23,7 +23,7 @@ var (
 		"awslogs-multiline-pattern", "awslogs-format", "awslogs-force-flush-interval-seconds", "awslogs-max-buffered-events", "awslogs-endpoint",
 		"awslogs-stream", "tag", "mode", "max-buffer-size",
 	}
-	bufferSize = regexp.MustCompile(`^[0-9]+[bkmgBKMG]?$`)
+	bufferSize = regexp.MustCompile(`^[0-9]+ ?([kKmMgG]i?)?[bB]?$`) // as engines read it
 )
 
 func (s subject) validLog() error {
@@ -140,7 +140,7 @@ func (s subject) validRouter(f *types.FirelensConfiguration) error {
 		v := f.Options[name]
 		switch name {
 		case "enable-ecs-log-metadata":
-			if v != "true" && v != "false" {
+			if !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false") {
 				return s.wrong("'firelensConfiguration.options' enable-ecs-log-metadata must be true or false, not %q.", v)
 			}
 		case "config-file-type":

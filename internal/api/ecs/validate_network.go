@@ -18,8 +18,8 @@ var (
 func (s subject) validNetwork() error {
 	c, mode := s.c, s.def.NetworkMode
 	if mode == types.NetworkModeAwsvpc {
-		if field := networkNames(c); field != "" {
-			return client("%s is not supported on container when networkMode=awsvpc.", field)
+		if what := inTaskNetwork(c); what != "" {
+			return client("%s supported on container when networkMode=awsvpc.", what)
 		}
 	}
 	if len(c.Links) > 0 && mode != "" && mode != types.NetworkModeBridge {
@@ -56,6 +56,24 @@ func (s subject) validNetwork() error {
 		}
 	}
 	return nil
+}
+
+// inTaskNetwork says in ECS's words what of the container is the network
+// interface's own where the task has one, or "".
+func inTaskNetwork(c *types.ContainerDefinition) string {
+	switch {
+	case c.Hostname != nil:
+		return "hostname is not"
+	case len(c.DnsServers) > 0:
+		return "DNS servers are not"
+	case len(c.DnsSearchDomains) > 0:
+		return "DNS search domains are not"
+	case len(c.ExtraHosts) > 0:
+		return "Extra hosts are not"
+	case aws.ToBool(c.DisableNetworking):
+		return "Disable Networking is not"
+	}
+	return ""
 }
 
 // networkNames is the first of the container's members that set names and

@@ -20,10 +20,10 @@ func validProxy(def *sdk.RegisterTaskDefinitionInput, names map[string]int) erro
 	}
 	container := aws.ToString(p.ContainerName)
 	if _, ok := names[container]; !ok {
-		return client("proxyConfiguration.containerName names the unknown container '%s'.", container)
+		return client("Proxy container [%s] does not exist.", container)
 	}
 	if def.NetworkMode != types.NetworkModeAwsvpc {
-		return client("proxyConfiguration is only supported when networkMode=awsvpc.")
+		return client("APPMESH proxy configuration is only supported in networkMode=awsvpc.")
 	}
 	given := map[string]string{}
 	for _, e := range p.Properties {

@@ -22,7 +22,7 @@ func (s subject) validEnvironment() error {
 		plain[n] = true
 	}
 	if len(s.c.EnvironmentFiles) > 10 {
-		return s.wrong("'environmentFiles' can have at most 10 files, not %d.", len(s.c.EnvironmentFiles))
+		return client("The maximum number of environment files was exceeded. Specify ten or less and try again. (container '%s')", *s.c.Name)
 	}
 	for _, f := range s.c.EnvironmentFiles {
 		if f.Type != types.EnvironmentFileTypeS3 {

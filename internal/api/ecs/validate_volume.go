@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,12 +46,22 @@ func validVolumes(def *sdk.RegisterTaskDefinitionInput) (map[string]bool, error)
 				return nil, client("Only one volume of a task definition can be configuredAtLaunch: '%s' and '%s' are.", atLaunch, name)
 			}
 			atLaunch = name
+			if !mounted(def, name) {
+				return nil, client("Volumes [%s] are not referenced by any of the containers.", name)
+			}
 		}
 		if err := validVolume(v, volumeRefusal(name)); err != nil {
 			return nil, err
 		}
 	}
 	return volumes, nil
+}
+
+// mounted says whether a container mounts the volume.
+func mounted(def *sdk.RegisterTaskDefinitionInput, volume string) bool {
+	return slices.ContainsFunc(def.ContainerDefinitions, func(c types.ContainerDefinition) bool {
+		return slices.ContainsFunc(c.MountPoints, func(m types.MountPoint) bool { return aws.ToString(m.SourceVolume) == volume })
+	})
 }
 
 func volumeRefusal(name string) func(string, ...any) error {
@@ -61,7 +72,7 @@ func volumeRefusal(name string) func(string, ...any) error {
 
 func validVolume(v *types.Volume, wrong func(string, ...any) error) error {
 	if v.Host != nil && v.Host.SourcePath != nil && *v.Host.SourcePath == "" {
-		return wrong("'host.sourcePath' should not be empty: leave it out, and a path is assigned.")
+		return client("host.sourcePath should not be blank. (volume '%s')", *v.Name)
 	}
 	if d := v.DockerVolumeConfiguration; d != nil {
 		if err := validEnum("volume '"+*v.Name+"' scope", d.Scope, types.ScopeTask, types.ScopeShared); err != nil {
@@ -91,6 +102,8 @@ func validEFS(e *types.EFSVolumeConfiguration, wrong func(string, ...any) error)
 		return wrong("'efsVolumeConfiguration.fileSystemId' %q is not the id of an EFS file system.", aws.ToString(e.FileSystemId))
 	case root != "" && root[0] != '/':
 		return wrong("'efsVolumeConfiguration.rootDirectory' must be an absolute path, not %q.", root)
+	case e.TransitEncryptionPort != nil && !encrypted:
+		return client("TransitEncryptionPort requires that TransitEncryption is enabled.")
 	case e.TransitEncryptionPort != nil && (*e.TransitEncryptionPort < 1 || *e.TransitEncryptionPort > 65535):
 		return wrong("'efsVolumeConfiguration.transitEncryptionPort' must be between 1 and 65535, not %d.", *e.TransitEncryptionPort)
 	}
@@ -107,13 +120,13 @@ func validEFS(e *types.EFSVolumeConfiguration, wrong func(string, ...any) error)
 	point := aws.ToString(a.AccessPointId)
 	switch {
 	case a.Iam == types.EFSAuthorizationConfigIAMEnabled && !encrypted:
-		return wrong("'efsVolumeConfiguration.transitEncryption' must be ENABLED when 'authorizationConfig.iam' is.")
+		return client("EFS IAM authorization requires TransitEncryption to be enabled.")
 	case point != "" && !accessPointID.MatchString(point):
 		return wrong("'efsVolumeConfiguration.authorizationConfig.accessPointId' %q is not the id of an EFS access point.", point)
 	case point != "" && !encrypted:
 		return wrong("'efsVolumeConfiguration.transitEncryption' must be ENABLED when an access point is used.")
 	case point != "" && root != "" && root != "/":
-		return wrong("'efsVolumeConfiguration.rootDirectory' must be left out or set to / when an access point is used, not %q.", root)
+		return client("When using an EFS access point, the root directory must either be set to \"/\" or be omitted.")
 	}
 	return nil
 }
@@ -170,7 +183,7 @@ func (s subject) validMounts() error {
 	}
 	for _, v := range s.c.VolumesFrom {
 		if _, ok := s.names[aws.ToString(v.SourceContainer)]; !ok {
-			return s.wrong("'volumesFrom' names the unknown container '%s'.", aws.ToString(v.SourceContainer))
+			return client("Invalid 'volumesFrom' setting. Unknown container: '%s'.", aws.ToString(v.SourceContainer))
 		}
 	}
 	return nil
