@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/wire/inflight"
@@ -73,35 +70,9 @@ func throttled(message string) error {
 	return &faultError{fault{status: http.StatusBadRequest, code: "ThrottlingException", message: message}}
 }
 
-// rates count each host's calls.
-type rates struct {
-	mu    sync.Mutex
-	hosts map[string]*rate.Limiter // by ARN; guarded by mu
-}
-
-// maxRates is at how many hosts those that have been quiet are forgotten.
-const maxRates = 10_000
-
-// take counts a call, or refuses it.
-func (r *rates) take(p identity.Principal, now time.Time) error {
-	if p.Kind != identity.Host {
-		return nil
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	l := r.hosts[p.ARN]
-	if l == nil {
-		if len(r.hosts) >= maxRates {
-			for arn, l := range r.hosts {
-				if l.TokensAt(now) >= hostCallsBurst {
-					delete(r.hosts, arn)
-				}
-			}
-		}
-		l = rate.NewLimiter(hostCalls, hostCallsBurst)
-		r.hosts[p.ARN] = l
-	}
-	if !l.AllowN(now, 1) {
+// counted counts a host's call, or refuses it.
+func (s *Server) counted(p identity.Principal) error {
+	if p.Kind == identity.Host && !s.rates.Take(p.ARN, 1) {
 		return throttled("Rate exceeded")
 	}
 	return nil

@@ -177,7 +177,7 @@ func TestHostsCallsAreCounted(t *testing.T) {
 		return served, refused
 	}
 	for range hostCallsBurst {
-		if err := d.front.rates.take(d.hostPrincipal(t), time.Now()); err != nil {
+		if err := d.front.counted(d.hostPrincipal(t)); err != nil {
 			t.Fatal(err)
 		}
 	}

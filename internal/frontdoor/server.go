@@ -27,9 +27,8 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
 // A KeySource finds the secret and owner of an access key. It answers
@@ -79,7 +78,7 @@ type Server struct {
 	mounts   map[string]http.Handler
 
 	memory memory
-	rates  rates
+	rates  *inflight.Rates // of hosts' calls
 	conns  *conns
 	drains chan struct{} // refused callers that are heard out
 
@@ -120,7 +119,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, services: map[string]*service{}, mounts: map[string]http.Handler{},
-		memory: newMemory(), rates: rates{hosts: map[string]*rate.Limiter{}}, conns: newConns(cfg.Log), drains: make(chan struct{}, drains),
+		memory: newMemory(), rates: inflight.NewRates(hostCalls, hostCallsBurst), conns: newConns(cfg.Log), drains: make(chan struct{}, drains),
 	}
 	s.ending, s.end = context.WithCancel(context.Background())
 	var names []string

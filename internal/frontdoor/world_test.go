@@ -91,9 +91,9 @@ func (f *fakeIdentity) Authorize(_ context.Context, p identity.Principal, action
 type door struct {
 	*httptest.Server
 	front *Server
-	ecs *fakeECS
-	id  *fakeIdentity
-	log *syncBuffer
+	ecs   *fakeECS
+	id    *fakeIdentity
+	log   *syncBuffer
 }
 
 type syncBuffer struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/link/acs"
-	"github.com/ashore/ashore/internal/wire/buffer"
+	"github.com/ashore/ashore/internal/wire/inflight"
 	"github.com/coder/websocket"
 	"github.com/google/uuid"
 )
@@ -125,32 +125,67 @@ func (s *Server) leave(p peer, x *session) {
 	}
 }
 
+// parcel is a decoded message with what it holds.
+type parcel struct {
+	acs.Message
+	loan *inflight.Loan // nil for all but large ones
+}
+
+// done gives back what it held.
+func (p parcel) done() {
+	if p.loan != nil {
+		p.loan.Return()
+	}
+}
+
 // read passes the agent's messages on until the connection ends.
 func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
 	for {
-		typ, b, err := readMessage(ctx, conn)
+		raw, err := x.s.read(ctx, x.peer, conn)
+		if err == nil {
+			err = x.receive(ctx, raw)
+		}
+		if errors.Is(err, errBusy) {
+			x.end(websocket.StatusTryAgainLater, err.Error())
+		}
 		if err != nil {
 			return err
 		}
-		if typ != websocket.MessageText {
-			buffer.Put(b)
-			continue
+	}
+}
+
+// receive passes one message on. Its error ends the connection.
+func (x *session) receive(ctx context.Context, raw *message) error {
+	defer raw.release()
+	if raw.typ != websocket.MessageText {
+		return nil
+	}
+	err := raw.weigh(ctx, raw.b.Bytes())
+	if errors.Is(err, errBusy) || ctx.Err() != nil {
+		return err
+	}
+	var m acs.Message
+	if err == nil {
+		m, err = acs.Decode(raw.b.Bytes())
+	}
+	if err != nil {
+		x.log.Debug("link: frame ignored", "err", err)
+		return nil
+	}
+	if r, ok := m.(*acs.ReportMessage); ok {
+		if err := x.s.rates.Wait(ctx, x.peer.String(), len(r.Reports)); err != nil {
+			return err
 		}
-		m, err := acs.Decode(b.Bytes())
-		buffer.Put(b)
-		if err != nil {
-			x.log.Debug("link: frame ignored", "err", err)
-			continue
-		}
-		if r, ok := m.(*acs.ReportMessage); ok {
-			x.acknowledged(r.Acks)
-			x.acknowledge(x.take(ctx, r))
-			continue
-		}
-		select {
-		case x.in <- m:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		x.acknowledged(r.Acks)
+		x.acknowledge(x.take(ctx, r))
+		return nil
+	}
+	p := parcel{m, raw.keep()}
+	select {
+	case x.in <- p:
+		return nil
+	case <-ctx.Done():
+		p.done()
+		return ctx.Err()
 	}
 }

@@ -64,7 +64,7 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 		if err != nil {
 			x.log.Error("link: task can't be sent", "task", o.task, "err", err)
 			x.orders.postpone([]*order{o}, time.Now().Add(ackWait))
-			x.later("stop a task that can't be sent", func(ctx context.Context) error {
+			x.later("stop a task that can't be sent", parcel{}, func(ctx context.Context) error {
 				return stopUnsendable(ctx, x.s.store, x.peer.cluster, o.task, err)
 			})
 			continue

@@ -3,22 +3,119 @@ package link
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
 
 	"github.com/coder/websocket"
 
+	"github.com/ashore/ashore/internal/link/frame"
 	"github.com/ashore/ashore/internal/wire/buffer"
+	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
-// readMessage reads the next message into a buffer that is lent once it comes.
-func readMessage(ctx context.Context, conn *websocket.Conn) (typ websocket.MessageType, b *bytes.Buffer, err error) {
+const (
+	// smallMessage is how large a message is that is read without asking for memory:
+	// all but a large host's inventory are smaller.
+	smallMessage = buffer.Kept
+	// messagesAll and messagesEach bound what larger ones hold, while they are read
+	// and until they are done with: of all agents, and of one.
+	messagesAll, messagesEach = 96 << 20, 64 << 20
+	// messageWait is how long such a message waits for memory, and messageTime how
+	// long it may take to come.
+	messageWait, messageTime = 10 * time.Second, 30 * time.Second
+
+	// An agent's messages are counted by weight: one for each, for each report in it,
+	// and for each weightBytes. Who sends more than this waits.
+	weightPerSecond, weightBurst = 250, 4000
+	weightBytes                  = 4 << 10
+)
+
+// message is what an agent has sent, in a buffer that is lent. It must be given
+// back, once nobody uses its bytes any more.
+type message struct {
+	typ  websocket.MessageType
+	b    *bytes.Buffer
+	loan *inflight.Loan // of a large one
+}
+
+func (m *message) release() {
+	if m.b != nil {
+		buffer.Put(m.b)
+		m.b = nil
+	}
+	if m.loan != nil {
+		m.loan.Return()
+		m.loan = nil
+	}
+}
+
+// keep gives the bytes back and hands over what the decoded message holds.
+func (m *message) keep() *inflight.Loan {
+	loan := m.loan
+	m.loan = nil
+	m.release()
+	return loan
+}
+
+// read reads the next message. Its memory follows what arrives.
+func (s *Server) read(ctx context.Context, p peer, conn *websocket.Conn) (*message, error) {
 	typ, r, err := conn.Reader(ctx)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
 	}
-	b = buffer.Get()
-	if _, err := b.ReadFrom(r); err != nil {
-		buffer.Put(b)
-		return 0, nil, err
+	m := &message{typ: typ, b: buffer.Get()}
+	if err := s.readInto(ctx, m, p, conn, r); err != nil {
+		m.release()
+		return nil, err
 	}
-	return typ, b, nil
+	if err := s.rates.Wait(ctx, p.String(), 1+m.b.Len()/weightBytes); err != nil {
+		m.release()
+		return nil, err
+	}
+	return m, nil
+}
+
+func (s *Server) readInto(ctx context.Context, m *message, p peer, conn *websocket.Conn, r io.Reader) error {
+	if n, err := m.b.ReadFrom(io.LimitReader(r, smallMessage)); err != nil || n < smallMessage {
+		return err
+	}
+	late := time.AfterFunc(messageTime, func() { _ = conn.CloseNow() }) // the read says so
+	defer late.Stop()
+	m.loan = s.frames.Lend(p.String(), messagesEach)
+	for size := int64(2 * smallMessage); ; size *= 2 {
+		// What has come is copied once more when the buffer grows.
+		if err := m.loan.Hold(ctx, size+size/2); err != nil {
+			return busy(err)
+		}
+		n, err := m.b.ReadFrom(io.LimitReader(r, size/2))
+		if err != nil || n < size/2 {
+			return err
+		}
+	}
+}
+
+// weigh looks at a message before it is decoded, and asks for the memory that this
+// takes.
+func (m *message) weigh(ctx context.Context, body []byte) error {
+	bytes, err := frame.Weigh(body)
+	if err != nil || m.loan == nil {
+		return err
+	}
+	if err := m.loan.Hold(ctx, m.loan.Held()+bytes); err != nil {
+		return busy(err)
+	}
+	return nil
+}
+
+// errBusy ends a connection for whose message there is no memory, with
+// StatusTryAgainLater: the agent comes back after a while.
+var errBusy = errors.New("too much is under way")
+
+func busy(err error) error {
+	if errors.Is(err, inflight.ErrShare) || errors.Is(err, inflight.ErrFull) {
+		return fmt.Errorf("%w: %w", errBusy, err)
+	}
+	return err
 }

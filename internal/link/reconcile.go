@@ -39,7 +39,7 @@ func (x *session) verify(ctx context.Context, m *acs.TaskStopVerificationMessage
 	}
 	var stop []acs.ManifestTask
 	for _, c := range m.StopCandidates {
-		if mustStop(x.s.site, snap, x.peer, c.TaskArn) {
+		if len(c.TaskArn) <= maxARN && mustStop(x.s.site, snap, x.peer, c.TaskArn) {
 			stop = append(stop, acs.ManifestTask{TaskArn: c.TaskArn, TaskClusterArn: c.TaskClusterArn, DesiredStatus: acs.StatusStopped})
 		}
 	}
@@ -98,7 +98,7 @@ func judge(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMess
 		if cluster, id, ok := taskOf(site, p, t.TaskArn); ok && cluster == p.cluster {
 			held[id] = t
 		}
-		if t.DesiredStatus != acs.StatusStopped && t.Status != acs.StatusStopped && mustStop(site, snap, p, t.TaskArn) {
+		if len(t.TaskArn) <= maxARN && t.DesiredStatus != acs.StatusStopped && t.Status != acs.StatusStopped && mustStop(site, snap, p, t.TaskArn) {
 			j.strays = append(j.strays, t.TaskArn)
 		}
 	}
@@ -125,6 +125,14 @@ func judge(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMess
 	return j
 }
 
+const (
+	// maxStrays is how many tasks an agent is told to stop at once that it should not
+	// run, and namedStrays how many of them are named in the log.
+	maxStrays, namedStrays = 10_000, 20
+	// maxARN is over the length of every task's ARN.
+	maxARN = 1024
+)
+
 // reconcile acts on the agent's inventory.
 func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) error {
 	snap, err := x.fresh(ctx)
@@ -133,8 +141,14 @@ func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) erro
 	}
 	j := judge(x.s.site, snap, x.peer, inv, x.reported)
 	now := time.Now()
-	for _, arn := range j.strays {
-		x.log.Warn("link: host runs a task that is not wanted there", "task", arn)
+	for i, arn := range j.strays {
+		if len(x.strays.byTask) >= maxStrays {
+			x.log.Warn("link: host runs more tasks that are not wanted there than it is told at once", "left", len(j.strays)-i)
+			break // it tells of the others again
+		}
+		if i < namedStrays {
+			x.log.Warn("link: host runs a task that is not wanted there", "task", fleet.ClipBytes(arn, maxARN))
+		}
 		x.strays.want(arn, acs.StatusStopped, now)
 	}
 	for id, reason := range j.lost {

@@ -12,6 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/inflight"
 	"github.com/coder/websocket"
 )
 
@@ -40,6 +41,8 @@ type Server struct {
 
 	recorder *recorder
 	renewals renewals
+	frames   *inflight.Pool  // what large messages hold
+	rates    *inflight.Rates // of agents' messages, by weight
 
 	mu        sync.Mutex
 	closing   bool                // guarded by mu
@@ -73,6 +76,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, store: cfg.Store, site: cfg.Store.Site(),
 		sessions: map[peer]*session{}, telemetry: map[peer]*telemetry{},
+		frames: inflight.New(messagesAll, messageWait), rates: inflight.NewRates(weightPerSecond, weightBurst),
 	}
 	if s.store.Sole() {
 		if err := removeStale(ctx, s.store); err != nil {

@@ -29,7 +29,7 @@ type session struct {
 	record fleet.InstanceSession
 	log    *slog.Logger
 
-	in   chan acs.Message // from the reader, in order
+	in   chan parcel // from the reader, in order
 	wake chan struct{}
 	quit chan struct{}
 
@@ -68,6 +68,7 @@ type chore struct {
 	due  time.Time
 	wait time.Duration
 	do   func(context.Context) error
+	of   parcel // the message that it is about
 }
 
 // closeWait bounds the wait for an agent's answer to a close frame.
@@ -80,7 +81,7 @@ func newSession(s *Server, p peer, caller identity.Principal, record fleet.Insta
 	return &session{
 		s: s, peer: p, caller: caller, id: record.Connection, record: record,
 		log:     s.cfg.Log.With("instance", p.String(), "connection", record.Connection),
-		in:      make(chan acs.Message, 16),
+		in:      make(chan parcel, 16),
 		wake:    make(chan struct{}, 1),
 		quit:    make(chan struct{}),
 		changed: map[string]struct{}{},
@@ -153,6 +154,7 @@ func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *sto
 	cancel(err)
 	_ = conn.CloseNow() // closed already, or past being told
 	reader.Wait()
+	x.giveUp()
 }
 
 func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
@@ -182,8 +184,8 @@ func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
 			return nil
 		case <-x.wake:
 		case <-timer.C:
-		case m := <-x.in:
-			x.handle(m)
+		case p := <-x.in:
+			x.handle(p)
 		}
 	}
 }
@@ -300,7 +302,9 @@ func (x *session) work(ctx context.Context) {
 			c.due = time.Now().Add(pace.About(c.wait))
 			c.wait = min(2*c.wait, time.Minute)
 			left = append(left, c)
+			continue
 		}
+		c.of.done()
 	}
 	x.chores = left
 }
@@ -308,36 +312,67 @@ func (x *session) work(ctx context.Context) {
 // maxChores bounds what one agent can make its session remember.
 const maxChores = 16
 
-func (x *session) later(what string, do func(context.Context) error) {
+// later has something done that needs etcd. What is the same as a chore that waits
+// takes its place: the agent knows better now.
+func (x *session) later(what string, of parcel, do func(context.Context) error) {
+	c := &chore{what: what, wait: time.Second, do: do, of: of}
+	if of.Message != nil {
+		for i, old := range x.chores {
+			if old.what == what {
+				old.of.done()
+				x.chores[i] = c
+				return
+			}
+		}
+	}
 	if len(x.chores) >= maxChores {
 		x.log.Warn("link: agent asks for too much at once", "what", what)
+		of.done()
 		return
 	}
-	x.chores = append(x.chores, &chore{what: what, wait: time.Second, do: do})
+	x.chores = append(x.chores, c)
+}
+
+// giveUp gives back what messages hold that nobody will look at any more.
+func (x *session) giveUp() {
+	for _, c := range x.chores {
+		c.of.done()
+	}
+	for {
+		select {
+		case p := <-x.in:
+			p.done()
+		default:
+			return
+		}
+	}
 }
 
 // handle takes one message of the agent.
-func (x *session) handle(m acs.Message) {
-	switch m := m.(type) {
+func (x *session) handle(p parcel) {
+	switch m := p.Message.(type) {
 	case *acs.AckRequest:
 		x.acknowledged([]string{m.MessageID})
 	case *acs.HeartbeatAckRequest:
 		x.beats = nil // whichever it answers, the agent is there
 	case *acs.NackRequest:
-		x.log.Warn("link: agent refused a message", "message", m.MessageID, "reason", m.Reason)
+		x.log.Warn("link: agent refused a message", "message", m.MessageID, "reason", fleet.Clip(m.Reason, fleet.MaxReason))
 	case *acs.TaskStopVerificationMessage:
 		if m.MessageID != x.manifest {
-			return // counts once, and for the latest manifest
+			break // counts once, and for the latest manifest
 		}
 		x.manifest = ""
-		x.later("verify stops", func(ctx context.Context) error { return x.verify(ctx, m) })
+		x.later("verify stops", p, func(ctx context.Context) error { return x.verify(ctx, m) })
+		return
 	case *acs.InventoryMessage:
-		x.later("compare the inventory", func(ctx context.Context) error { return x.reconcile(ctx, m) })
+		x.later("compare the inventory", p, func(ctx context.Context) error { return x.reconcile(ctx, m) })
+		return
 	case *acs.IAMRoleCredentialsAckRequest:
 		// No credentials are sent yet.
 	default:
 		x.log.Debug("link: message ignored", "type", acs.TypeOf(m))
 	}
+	p.done()
 }
 
 // send writes one message. An agent that doesn't read loses its connection.

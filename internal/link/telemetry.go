@@ -2,19 +2,19 @@ package link
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/tcs"
-	"github.com/ashore/ashore/internal/wire/buffer"
 	"github.com/coder/websocket"
 )
 
 const (
-	// tcsReadLimit is well over what agents send: a MiB at most.
-	tcsReadLimit = 4 << 20
+	// tcsReadLimit is over what agents send: a MiB at most.
+	tcsReadLimit = 2 << 20
 	// tcsSilence is after how long without a message (one comes every 20 s) a
 	// telemetry connection is given up.
 	tcsSilence = 3 * time.Minute
@@ -104,6 +104,9 @@ func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) {
 		}
 	})
 	err := s.receive(s.ctx, p, conn)
+	if errors.Is(err, errBusy) {
+		t.end(websocket.StatusTryAgainLater, err.Error())
+	}
 	s.cfg.Log.Debug("link: telemetry ended", "instance", p, "reason", err)
 	if !stop() {
 		<-closed
@@ -114,13 +117,16 @@ func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) {
 func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) error {
 	for {
 		read, cancel := context.WithTimeout(ctx, tcsSilence)
-		_, b, err := readMessage(read, conn)
+		m, err := s.read(read, p, conn)
 		cancel()
 		if err != nil {
 			return err
 		}
-		answer, err := s.observe(ctx, p, b.Bytes())
-		buffer.Put(b)
+		answer, err := s.observe(ctx, p, m)
+		m.release()
+		if errors.Is(err, errBusy) {
+			return err
+		}
 		if err != nil {
 			s.cfg.Log.Debug("link: telemetry frame ignored", "instance", p, "err", err)
 			continue
@@ -143,9 +149,12 @@ func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) erro
 
 // observe takes one frame and returns its acknowledgement. The signature in its
 // header is not looked at: the connection's upgrade was verified.
-func (s *Server) observe(ctx context.Context, p peer, data []byte) (tcs.Message, error) {
-	_, body, err := tcs.Split(data)
+func (s *Server) observe(ctx context.Context, p peer, raw *message) (tcs.Message, error) {
+	_, body, err := tcs.Split(raw.b.Bytes())
 	if err != nil {
+		return nil, err
+	}
+	if err := raw.weigh(ctx, body); err != nil {
 		return nil, err
 	}
 	m, err := tcs.Decode(body)

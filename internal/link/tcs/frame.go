@@ -48,6 +48,9 @@ func WithHeader(h http.Header, body []byte) []byte {
 	return b.Bytes()
 }
 
+// maxHead bounds a frame's header lines, in bytes.
+const maxHead = 16 << 10
+
 // Split parts a frame into its header lines and its JSON at the first blank
 // line. A frame without header block yields a nil header.
 func Split(data []byte) (http.Header, []byte, error) {
@@ -57,6 +60,9 @@ func Split(data []byte) (http.Header, []byte, error) {
 	head, body, ok := bytes.Cut(data, []byte("\r\n\r\n"))
 	if !ok {
 		return nil, nil, errors.New("tcs: frame without end of header")
+	}
+	if len(head) > maxHead {
+		return nil, nil, fmt.Errorf("tcs: header of %d bytes", len(head))
 	}
 	h := http.Header{}
 	for line := range strings.SplitSeq(string(head), "\r\n") {

@@ -1,0 +1,161 @@
+package link
+
+import (
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/inflight"
+	"github.com/coder/websocket"
+)
+
+// hostileFrames are as large as may be, and far larger in memory.
+func hostileFrames() map[string]string {
+	fill := func(begin, unit, end string) string {
+		return begin + strings.Repeat(unit, (acsReadLimit-len(begin)-len(end))/len(unit)-1) + strings.TrimSuffix(unit, ",") + end
+	}
+	return map[string]string{
+		"empty tasks":      fill(`{"type":"InventoryMessage","message":{"tasks":[`, "{},", `]}}`),
+		"empty tombstones": fill(`{"type":"InventoryMessage","message":{"tombstones":[`, "{},", `]}}`),
+		"empty reports":    fill(`{"type":"ReportMessage","message":{"messageId":"x","reports":[`, "{},", `]}}`),
+		"empty acks":       fill(`{"type":"ReportMessage","message":{"messageId":"x","acks":[`, `"",`, `]}}`),
+		"another layout":   fill(` {"message":{"stopCandidates":[`, "{},", `]},"type":"TaskStopVerificationMessage"}`),
+		"depth":            strings.Repeat(`{"message":`, 100_000),
+	}
+}
+
+// A frame may cost a few times its bytes, and is passed over where it would cost
+// more. The connection goes on.
+func TestHostileFramesCostLittle(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	s.rates = inflight.NewRates(1<<40, 1<<40) // as fast as they come
+	a := connect(t, s, inst, manners{})
+	for name, text := range hostileFrames() {
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		// In one piece, as it is: what the client allocates is its own matter.
+		if err := a.conn.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		// It has been looked at when the next one is answered.
+		if refused := a.say(name); len(refused) != 0 {
+			t.Fatal(refused)
+		}
+		runtime.ReadMemStats(&after)
+		if spent := after.TotalAlloc - before.TotalAlloc; spent > 10*acsReadLimit {
+			t.Errorf("%s: %d MiB for a frame of %d", name, spent>>20, len(text)>>20)
+		}
+	}
+	if held := s.frames.Lend("all", messagesAll); held.Hold(t.Context(), messagesAll) != nil {
+		t.Error("memory of frames is still lent")
+	}
+}
+
+// An agent whose large message there is no memory for comes back later; small ones
+// need none.
+func TestLargeMessagesWaitForMemory(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	s.frames = inflight.New(messagesAll, 10*time.Millisecond)
+	a := connect(t, s, inst, manners{})
+	taken := s.frames.Lend("others", messagesAll)
+	if err := taken.Hold(t.Context(), messagesAll); err != nil {
+		t.Fatal(err)
+	}
+	a.say("small")
+	large := &acs.InventoryMessage{MessageID: strings.Repeat("x", 1<<20)}
+	a.send(large)
+	if err := a.ended(); websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
+		t.Errorf("without memory: %v", err)
+	}
+	taken.Return()
+	b := connect(t, s, inst, manners{})
+	b.send(large)
+	b.say("afterwards")
+	eventually(t, "the memory is given back", func() bool {
+		l := s.frames.Lend("all", messagesAll)
+		defer l.Return()
+		return l.Hold(t.Context(), messagesAll) == nil
+	})
+}
+
+// What waits in a session that ends is given back, too.
+func TestSessionsGiveMemoryBack(t *testing.T) {
+	s := &Server{cfg: Config{Log: slog.New(slog.DiscardHandler)}, frames: inflight.New(100, time.Millisecond)}
+	x := newSession(s, peer{"c", "i"}, identity.Principal{}, fleet.InstanceSession{})
+	parcelOf := func(m acs.Message) parcel {
+		l := s.frames.Lend("i", 100)
+		if err := l.Hold(t.Context(), 25); err != nil {
+			t.Fatal(err)
+		}
+		return parcel{m, l}
+	}
+	x.handle(parcelOf(&acs.InventoryMessage{MessageID: "1"}))
+	x.handle(parcelOf(&acs.InventoryMessage{MessageID: "2"})) // in the place of the first
+	x.handle(parcelOf(&acs.AckRequest{}))                     // done with
+	x.in <- parcelOf(&acs.NackRequest{})
+	if len(x.chores) != 1 {
+		t.Errorf("%d chores", len(x.chores))
+	}
+	x.giveUp()
+	if l := s.frames.Lend("all", 100); l.Hold(t.Context(), 100) != nil {
+		t.Error("memory is still lent")
+	}
+}
+
+// An agent that sends without end is read at its pace.
+func TestMessagesAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := inflight.NewRates(weightPerSecond, weightBurst)
+		began := time.Now()
+		for range weightBurst + 10*weightPerSecond {
+			if err := r.Wait(t.Context(), "c/i", 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began).Round(time.Second); took != 10*time.Second {
+			t.Errorf("%d messages are read in %v", weightBurst+10*weightPerSecond, took)
+		}
+		if err := r.Wait(t.Context(), "c/j", 1); err != nil || time.Since(began).Round(time.Second) != 10*time.Second {
+			t.Error("another agent waits, too")
+		}
+	})
+}
+
+// Of many tasks that a host must not run it is told of some at a time.
+func TestStraysAreBounded(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	a := connect(t, s, inst, manners{noAcks: true})
+	inv := &acs.InventoryMessage{MessageID: "m"}
+	for range maxStrays + 500 {
+		inv.Tasks = append(inv.Tasks, acs.InventoryTask{TaskArn: site.TaskARN("c", fleet.NewID()), DesiredStatus: acs.StatusRunning, Status: acs.StatusRunning})
+	}
+	inv.Tasks[0].TaskArn += strings.Repeat("x", maxARN)
+	a.send(inv)
+	told := map[string]bool{}
+	for len(told) < maxStrays {
+		for _, task := range next[*acs.PayloadMessage](a).Tasks {
+			told[task.Arn] = true
+		}
+	}
+	a.nothing(st, inst)
+	if told[inv.Tasks[0].TaskArn] || len(told) != maxStrays {
+		t.Errorf("it is told of %d", len(told))
+	}
+}
