@@ -53,7 +53,7 @@ func TestExplain(t *testing.T) {
 	for _, want := range []string{
 		"task definition arn:aws:ecs:us-east-1:000000000000:task-definition/big:1: ACTIVE\n",
 		"  a task of it now: there is no room on any of 1 container instances\n    1 refused: RESOURCE:MEMORY\n",
-		"The task needs 5000 MiB of memory; 4096 of the container instance's 4096 are free.\n      → 904 MiB of memory are missing",
+		"The task needs 5000 MiB of memory; 4096 of the container instance's 4096 are free.\n        → 904 MiB of memory are missing",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
