@@ -3,20 +3,14 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-	"github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
-	dockerclient "github.com/moby/moby/client"
 
 	"github.com/ashore/ashore/internal/client"
-	"github.com/ashore/ashore/internal/dockerhost"
 	"github.com/ashore/ashore/internal/local"
-	"github.com/ashore/ashore/internal/sample/image"
 )
 
 // downCommand stops control plane and agent. Containers outlive both, unless
@@ -140,57 +134,5 @@ func stopHostTasks(ctx context.Context, t *terminal, l local.Layout) error {
 	// A task may have two minutes to stop, and a few of them share the engine.
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, errors.New("tasks did not stop within 5 minutes"))
 	defer cancel()
-	return stopTasks(ctx, api, host.Cluster, arns)
-}
-
-// engineContainers finds the installation's containers, running or not.
-func engineContainers(ctx context.Context, engine *dockerclient.Client, installation string) ([]container.Summary, error) {
-	r, err := engine.ContainerList(ctx, dockerclient.ContainerListOptions{All: true,
-		Filters: make(dockerclient.Filters).Add("label", image.LabelInstallation+"="+installation)})
-	if err != nil {
-		return nil, fmt.Errorf("list containers: %w", err)
-	}
-	return r.Items, nil
-}
-
-func removeContainers(ctx context.Context, t *terminal, l local.Layout) error {
-	admin, err := local.ReadAdmin(l)
-	if err != nil {
-		return err
-	}
-	engine, _, _, err := dockerhost.Connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer engine.Close()
-	all, err := engineContainers(ctx, engine, admin.InstallationID)
-	if err != nil {
-		return err
-	}
-	return removeAll(ctx, t, engine, all)
-}
-
-func removeAll(ctx context.Context, t *terminal, engine *dockerclient.Client, all []container.Summary) error {
-	for _, c := range all {
-		if c.State == container.StateRunning {
-			if _, err := engine.ContainerStop(ctx, c.ID, dockerclient.ContainerStopOptions{}); err != nil && !errdefs.IsNotFound(err) {
-				return fmt.Errorf("stop the container %s: %w", containerName(c), err)
-			}
-		}
-		_, err := engine.ContainerRemove(ctx, c.ID, dockerclient.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		if err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("remove the container %s: %w", containerName(c), err)
-		}
-	}
-	if len(all) > 0 {
-		t.printf("removed %d containers\n", len(all))
-	}
-	return nil
-}
-
-func containerName(c container.Summary) string {
-	if len(c.Names) > 0 {
-		return c.Names[0][1:]
-	}
-	return c.ID
+	return stopTasks(ctx, api, host.Cluster, arns, func(stopped int) { t.printf("  %d of %d have stopped\n", stopped, len(arns)) })
 }

@@ -123,6 +123,12 @@ func (p *purge) carryOut(ctx context.Context, t *terminal) error {
 		if err := removeAll(ctx, t, p.engine, all); err != nil {
 			return err
 		}
+		tasks, err := journaledTasks(p.layout)
+		if err != nil {
+			t.note("note: the agent's journal can't be read, some tasks' cgroups may be left: %v", err)
+		}
+		removeCgroups(ctx, t, append(tasks, tasksOf(all)...))
+		removeEmptyCgroups(ctx, t)
 		kept, err := image.Remove(ctx, p.engine, p.installation)
 		if err != nil {
 			return err
@@ -141,15 +147,34 @@ func (p *purge) carryOut(ctx context.Context, t *terminal) error {
 		}
 	}
 	for i := len(p.files) - 1; i >= 0; i-- {
-		if err := os.RemoveAll(p.files[i]); err != nil {
+		if err := removeFiles(t, p.files[i]); err != nil {
 			return hint.With(err, "remove it by hand, then run this again")
 		}
 	}
 	// The folder itself goes if nobody keeps anything else in it.
-	if err := os.Remove(p.layout.Data); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch err := os.Remove(p.layout.Data); {
+	case errors.Is(err, unix.EBUSY):
+		t.note("note: the folder %s is kept, it is a mount point", p.layout.Data)
+	case errors.Is(err, unix.ENOTEMPTY):
 		t.note("note: %s is kept, it is not empty", p.layout.Data)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		t.note("note: %s is kept: %v", p.layout.Data, err)
 	}
 	t.printf("all removed\n")
+	return nil
+}
+
+// removeFiles removes a file, or a folder with all that is in it. Of a folder that is
+// a mount point the folder stays.
+func removeFiles(t *terminal, path string) error {
+	err := os.RemoveAll(path)
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	if left, e := os.ReadDir(path); e != nil || len(left) > 0 {
+		return err // something below it is one
+	}
+	t.note("note: the folder %s is kept, it is a mount point", path)
 	return nil
 }
 

@@ -222,14 +222,15 @@ func fetchOnce(ctx context.Context, h *http.Client, url string) (string, error) 
 }
 
 // stopTasks stops tasks and waits until they have stopped.
-func stopTasks(ctx context.Context, api *client.Client, cluster string, arns []string) error {
+func stopTasks(ctx context.Context, api *client.Client, cluster string, arns []string, progress func(stopped int)) error {
 	for _, arn := range arns {
 		_, err := api.ECS.StopTask(ctx, &ecs.StopTaskInput{Cluster: &cluster, Task: &arn, Reason: aws.String("ashore down")})
 		if err != nil {
 			return fmt.Errorf("stop the task %s: %w", lastPart(arn), err)
 		}
 	}
-	for _, arn := range arns {
+	said := time.Now()
+	for i, arn := range arns {
 		for wait := 20 * time.Millisecond; ; wait = min(wait*3/2, time.Second) {
 			task, err := describeTask(ctx, api, cluster, arn)
 			if err != nil {
@@ -237,6 +238,10 @@ func stopTasks(ctx context.Context, api *client.Client, cluster string, arns []s
 			}
 			if aws.ToString(task.LastStatus) == "STOPPED" {
 				break
+			}
+			if time.Since(said) >= progressEvery {
+				said = time.Now()
+				progress(i)
 			}
 			if pace.Sleep(ctx, wait) != nil {
 				return fmt.Errorf("the task %s is still %s: %w", lastPart(arn), aws.ToString(task.LastStatus), context.Cause(ctx))

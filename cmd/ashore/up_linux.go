@@ -293,7 +293,7 @@ func (r *raising) undo() error {
 	if len(r.samples) > 0 && r.admin.Endpoint != "" {
 		api := client.New(r.admin)
 		defer api.Close()
-		errs = append(errs, stopTasks(ctx, api, r.host.Cluster, r.samples))
+		errs = append(errs, stopTasks(ctx, api, r.host.Cluster, r.samples, func(int) {}))
 	}
 	for i := len(r.started) - 1; i >= 0; i-- {
 		stopped, err := local.Stop(ctx, r.layout.PID(r.started[i]), stopGrace)

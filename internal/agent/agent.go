@@ -230,13 +230,27 @@ func bootID() string {
 // cgroups for tasks' own limits, as the engine's containers can have them; nil
 // where they can't.
 func cgroups(info runtime.Info) engine.Cgroups {
-	root := cgroup.Root{Mount: "/sys/fs/cgroup", Name: "ecs", Version: info.CgroupVersion}
-	slices := cgroup.Slices{Version: info.CgroupVersion}
-	switch {
-	case info.CgroupParents == runtime.CgroupPath && root.Usable():
-		return root
-	case info.CgroupParents == runtime.CgroupSlice && slices.Usable():
-		return slices
+	switch c := Cgroups(info).(type) {
+	case cgroup.Root:
+		if c.Usable() {
+			return c
+		}
+	case cgroup.Slices:
+		if c.Usable() {
+			return c
+		}
+	}
+	return nil
+}
+
+// Cgroups are where tasks' own limits are on a host with this engine, whether or not
+// this process may make them; nil where the engine's containers can't have them.
+func Cgroups(info runtime.Info) engine.Cgroups {
+	switch info.CgroupParents {
+	case runtime.CgroupPath:
+		return cgroup.Root{Mount: "/sys/fs/cgroup", Name: "ecs", Version: info.CgroupVersion}
+	case runtime.CgroupSlice:
+		return cgroup.Slices{Version: info.CgroupVersion}
 	}
 	return nil
 }

@@ -46,11 +46,13 @@ type Limits struct {
 // Doing it again changes the limits.
 func (r Root) Create(task string, l Limits) (string, error) {
 	parent := "/" + filepath.Join(r.Name, task)
-	var err error
+	create := r.create2
 	if r.Version == 1 {
-		err = r.create1(parent, l)
-	} else {
-		err = r.create2(parent, l)
+		create = r.create1
+	}
+	err := create(parent, l)
+	if errors.Is(err, fs.ErrNotExist) { // RemoveEmpty of another installation came between
+		err = create(parent, l)
 	}
 	if err != nil {
 		return "", fmt.Errorf("cgroup %s: %w", parent, err)
@@ -121,18 +123,49 @@ func (r Root) write(path string, v int64) error {
 // Remove removes a task's cgroup; one that is not there is no error. It fails
 // while a container is in it.
 func (r Root) Remove(task string) error {
-	dirs := []string{filepath.Join(r.Mount, r.Name, task)}
-	if r.Version == 1 {
-		dirs = nil
-		for _, c := range controllers {
-			dirs = append(dirs, filepath.Join(r.Mount, c, r.Name, task))
+	dirs, err := r.folders(task)
+	for _, d := range dirs {
+		err = errors.Join(err, rmdir(d))
+	}
+	return err
+}
+
+// RemoveEmpty removes the folder of all tasks' cgroups, where no task is in it any
+// more, of this installation or another.
+func (r Root) RemoveEmpty() error {
+	dirs, err := r.folders("")
+	for _, d := range dirs {
+		if e := rmdir(d); !errors.Is(e, syscall.EBUSY) && !errors.Is(e, syscall.ENOTEMPTY) {
+			err = errors.Join(err, e)
 		}
 	}
-	for _, d := range dirs {
-		// A plain rmdir: the files in a cgroup's folder are the kernel's own.
-		if err := syscall.Rmdir(d); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return &fs.PathError{Op: "rmdir", Path: d, Err: err}
+	return err
+}
+
+// folders of a task. In version 1 each hierarchy may have one: the engine makes a
+// container's parent in all of them.
+func (r Root) folders(task string) ([]string, error) {
+	if r.Version != 1 {
+		return []string{filepath.Join(r.Mount, r.Name, task)}, nil
+	}
+	hierarchies, err := os.ReadDir(r.Mount)
+	if err != nil {
+		return nil, err
+	}
+	var dirs []string
+	for _, h := range hierarchies {
+		if h.IsDir() { // the rest are other names of some
+			dirs = append(dirs, filepath.Join(r.Mount, h.Name(), r.Name, task))
 		}
+	}
+	return dirs, nil
+}
+
+// rmdir removes a cgroup's folder. A plain rmdir does: the files in it are the
+// kernel's own.
+func rmdir(dir string) error {
+	if err := syscall.Rmdir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &fs.PathError{Op: "rmdir", Path: dir, Err: err}
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func New(cfg Config) *Engine {
 	def(&cfg.EngineAway, 15*time.Second)
 	def(&cfg.CreateTimeout, 4*time.Minute)
 	def(&cfg.StartTimeout, 3*time.Minute)
-	def(&cfg.StopTimeout, 30*time.Second)
+	def(&cfg.StopTimeout, DefaultStopTimeout)
 	def(&cfg.CleanupWait, 3*time.Hour)
 	if cfg.Parallel == 0 {
 		cfg.Parallel = DefaultParallel

@@ -114,6 +114,9 @@ func (e *Engine) create(h *held, name string) {
 		e.outcome(h, CreateDone{Container: name, Err: fail})
 		return
 	}
+	if s.StopTimeout == 0 && e.cfg.StopTimeout != DefaultStopTimeout {
+		s.StopTimeout = e.cfg.StopTimeout
+	}
 	var created runtime.Created
 	durable := func() error { return nil }
 	callErr := e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/link/acs"
@@ -126,6 +127,7 @@ func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, cgroupPa
 	if c.Overrides.Command != nil {
 		s.Command = c.Overrides.Command
 	}
+	s.StopTimeout = time.Duration(c.StopTimeout) * time.Second
 	if c.Memory > 0 {
 		s.Memory = max(c.Memory, 4) << 20 // fewer than 4 MiB is raised, as in ECS
 	}

@@ -127,6 +127,9 @@ type Spec struct {
 	VolumesFrom  []string // container name, or name:ro
 	Links        []string // container name:alias
 	CgroupParent string
+	// StopTimeout is how long Stop of someone else's lets it have who names no time:
+	// the engine itself when it shuts down, or a person. 0: the engine's default.
+	StopTimeout time.Duration
 	// ConfigOverlay and HostOverlay are JSON documents in the format of Docker
 	// Engine's API, as ECS's protocol carries them. They are decoded on top of
 	// all the above but Labels and CgroupParent: a key that is present wins.

@@ -51,6 +51,10 @@ func settings(spec runtime.Spec) (*container.Config, *container.HostConfig, erro
 		VolumesFrom: spec.VolumesFrom,
 		Links:       spec.Links,
 	}
+	if spec.StopTimeout > 0 {
+		seconds := int(math.Ceil(spec.StopTimeout.Seconds()))
+		cfg.StopTimeout = &seconds
+	}
 	host.CPUShares = min(max(spec.CPUShares, minimumShares), maximumShares)
 	host.Memory = spec.Memory
 	for _, m := range spec.Mounts {
