@@ -24,7 +24,8 @@ type fault struct {
 }
 
 // faultOf maps a handler's error: client faults are answered as they are, and
-// of everything else only that it happened.
+// of everything else only that it happened, unless the error has a text for its
+// caller.
 func faultOf(err error) fault {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorFault() != smithy.FaultServer {
@@ -41,7 +42,11 @@ func faultOf(err error) fault {
 		status: http.StatusInternalServerError, code: "ServerException", detail: err,
 		message: "The request could not be processed because of an internal error.",
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	var told interface{ Public() string }
+	switch {
+	case errors.As(err, &told):
+		f.message = told.Public()
+	case errors.Is(err, context.DeadlineExceeded):
 		f.message = "The request could not be processed in time."
 	}
 	return f

@@ -165,6 +165,7 @@ func TestHandlerErrors(t *testing.T) {
 		{"unmodelled", &smithy.GenericAPIError{Code: "ThrottlingException", Message: "slow"}, 400, "ThrottlingException", "slow", ""},
 		{"server's", &types.ServerException{Message: aws.String("etcd said no")}, 500, "ServerException", "internal error", ""},
 		{"any other", errors.New("etcd said no"), 500, "ServerException", "internal error", ""},
+		{"one with a text for the caller", fmt.Errorf("run: %w", toldError{}), 500, "ServerException", "mend the record", ""},
 		{"late", context.DeadlineExceeded, 500, "ServerException", "not be processed in time", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -364,3 +365,9 @@ func TestSlowBody(t *testing.T) {
 type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// toldError has a text for the caller.
+type toldError struct{}
+
+func (toldError) Error() string  { return "secret" }
+func (toldError) Public() string { return "mend the record" }

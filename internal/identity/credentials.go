@@ -42,7 +42,7 @@ func Sealed(s *store.Snapshot) bool {
 	for range s.AccessKeys() {
 		return true
 	}
-	return false
+	return s.AllReadable(store.AccessKeys) != nil // one that can't be read is sealed too
 }
 
 // EnsureAdmin returns the administrator's key and makes it at the first start.

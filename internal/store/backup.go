@@ -35,7 +35,9 @@ type backupHeader struct {
 
 type backupRecord struct {
 	Key   string         `json:"key"` // below the prefix
-	Value jsontext.Value `json:"value"`
+	Value jsontext.Value `json:"value,omitzero"`
+	// Raw is the value of a record that is no JSON.
+	Raw []byte `json:"raw,omitzero"`
 }
 
 type backupTrailer struct {
@@ -87,8 +89,10 @@ func Backup(ctx context.Context, client *clientv3.Client, prefix string, w io.Wr
 			if kv.Lease != 0 || key == head || key == "format" {
 				continue
 			}
-			if err := line(out, backupRecord{key, jsontext.Value(kv.Value)}); err != nil {
-				return fmt.Errorf("stored record %s: %w", kv.Key, err)
+			if err := line(out, backupRecord{Key: key, Value: jsontext.Value(kv.Value)}); err != nil {
+				if err := line(out, backupRecord{Key: key, Raw: kv.Value}); err != nil {
+					return fmt.Errorf("stored record %s: %w", kv.Key, err)
+				}
 			}
 			info.Records++
 		}
@@ -150,6 +154,9 @@ func readBackup(r io.Reader, each func(backupRecord) error) (BackupInfo, error) 
 			var rec backupRecord
 			if err := json.Unmarshal(text, &rec); err != nil || rec.Key == "" {
 				return info, fmt.Errorf("%w: line %d is no record", ErrDamaged, n+1)
+			}
+			if rec.Raw != nil {
+				rec.Value, rec.Raw = jsontext.Value(rec.Raw), nil
 			}
 			info.Records++
 			if each != nil {

@@ -86,6 +86,8 @@ func TestConformance(t *testing.T) {
 		{"election", conformElection},
 		{"campaign", conformCampaign},
 		{"uncertain campaign", conformUncertainCampaign},
+		{"unreadable", conformUnreadable},
+		{"torn", conformTorn},
 	}
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {

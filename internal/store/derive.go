@@ -8,9 +8,9 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-func applyInstance(t *tables, key, path string, data []byte, mod int64) error {
+func applyInstance(t *tables, key string, data []byte, mod int64) error {
 	was, _ := t.instances.get(key)
-	if err := put(&t.instances, key, path, data, mod); err != nil {
+	if err := put(&t.instances, key, data, mod); err != nil {
 		return err
 	}
 	t.instancesMod = max(t.instancesMod, mod)
@@ -24,9 +24,9 @@ func applyInstance(t *tables, key, path string, data []byte, mod int64) error {
 }
 
 // applyWaiting takes over a task that has no host: it counts as pending.
-func applyWaiting(t *tables, key, path string, data []byte, mod int64) error {
+func applyWaiting(t *tables, key string, data []byte, mod int64) error {
 	was, _ := t.waiting.get(key)
-	if err := put(&t.waiting, key, path, data, mod); err != nil {
+	if err := put(&t.waiting, key, data, mod); err != nil {
 		return err
 	}
 	is, _ := t.waiting.get(key)
@@ -89,8 +89,8 @@ func (t *tables) count(cluster string, f func(*ClusterCounts)) {
 }
 
 // applyTask takes over one of a task's records, which part points out.
-func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, path string, data []byte, mod int64) error {
-	return func(t *tables, key, path string, data []byte, mod int64) error {
+func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key string, data []byte, mod int64) error {
+	return func(t *tables, key string, data []byte, mod int64) error {
 		was, _ := t.tasks.Get(key)
 		is := &taskRow{}
 		if was != nil {
@@ -99,7 +99,7 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key, pa
 		value, at := part(is)
 		*value, *at = nil, 0
 		if data != nil {
-			v, err := decode[V](path, data)
+			v, err := decode[V](data)
 			if err != nil {
 				return err
 			}

@@ -26,10 +26,10 @@ func revisionOf(id string) fleet.TaskDefinitionRef {
 }
 
 // applyRevision takes over one of a revision's two records.
-func applyRevision[V any](of func(*tables) *table[V]) func(t *tables, key, path string, data []byte, mod int64) error {
-	return func(t *tables, key, path string, data []byte, mod int64) error {
+func applyRevision[V any](of func(*tables) *table[V]) func(t *tables, key string, data []byte, mod int64) error {
+	return func(t *tables, key string, data []byte, mod int64) error {
 		was := t.revisionStatus(key)
-		if err := put(of(t), key, path, data, mod); err != nil {
+		if err := put(of(t), key, data, mod); err != nil {
 			return err
 		}
 		is := t.revisionStatus(key)

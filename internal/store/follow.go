@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -24,24 +25,39 @@ const headKey = "head"
 const stallTime = time.Second
 
 // fresh reads every record at one revision into new tables. A compaction that
-// overtakes the reading starts it again.
+// overtakes the reading starts it again, and so does a record whose application
+// panics.
 func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 	for {
-		t := &tables{private: true}
+		t := &tables{private: true, torn: s.torn}
 		rev, err := list(ctx, s.client, s.root, func(_ int64, kvs []*mvccpb.KeyValue) error {
-			for _, kv := range kvs {
-				if _, err := t.apply(strings.TrimPrefix(string(kv.Key), s.root), kv.Value, kv.ModRevision); err != nil {
-					return corruptError{err}
+			var at *mvccpb.KeyValue
+			return s.applying(&at, func() {
+				for _, at = range kvs {
+					_, _ = t.apply(strings.TrimPrefix(string(at.Key), s.root), valueOf(at), at.ModRevision) // set aside
 				}
-			}
-			return nil
+			})
 		})
-		if errors.Is(err, rpctypes.ErrCompacted) {
-			continue
+		torn := (*tornError)(nil)
+		switch {
+		case errors.Is(err, rpctypes.ErrCompacted):
+		case errors.As(err, &torn):
+			if err := s.mend(torn); err != nil {
+				return nil, 0, err
+			}
+		default:
+			t.private = false
+			return t, rev, err
 		}
-		t.private = false
-		return t, rev, err
 	}
+}
+
+// valueOf is a record's value. It is not nil where it is empty: nil is a deletion's.
+func valueOf(kv *mvccpb.KeyValue) []byte {
+	if kv.Value == nil {
+		return []byte{}
+	}
+	return kv.Value
 }
 
 // page is how many records the first read of a listing asks for, and
@@ -104,23 +120,31 @@ func list(ctx context.Context, client *clientv3.Client, prefix string, each func
 }
 
 // follow keeps the tables current until the store is closed. A watch that
-// breaks is taken up where it broke; one whose revision was compacted away is
-// replaced by a listing.
+// breaks is taken up where it broke. One whose revision was compacted away is
+// replaced by a listing, and so are tables that were left changed in part.
 func (s *Store) follow() {
 	delay := 10 * time.Millisecond
+	lost := false // a listing has to replace the tables
 	for s.ctx.Err() == nil {
 		began := time.Now()
-		compacted, err := s.watch(s.ctx)
-		if compacted {
+		var err error
+		if !lost {
+			lost, err = s.watch(s.ctx)
+		}
+		if torn := (*tornError)(nil); errors.As(err, &torn) {
+			lost, err = true, s.mend(torn)
+		}
+		if lost && err == nil {
 			err = s.relist(s.ctx)
+			lost = err != nil
 		}
 		if s.ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			s.log.Warn("store: watch interrupted", "err", err, "retry_in", delay)
-			if broken := (corruptError{}); errors.As(err, &broken) {
-				s.cancel(broken)
+			if errors.Is(err, errTooTorn) {
+				s.cancel(err)
 				return
 			}
 		}
@@ -133,10 +157,6 @@ func (s *Store) follow() {
 		delay = min(2*delay, 2*time.Second)
 	}
 }
-
-// corruptError is a record that can't be read: going on would show a state that
-// never was.
-type corruptError struct{ error }
 
 func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
@@ -169,10 +189,32 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 		if len(r.Events) == 0 {
 			continue
 		}
-		changes := make([]Change, 0, len(r.Events))
-		now := s.work.(*tables)
-		diary.begin(tab(s.Snapshot()), now, s.installation.Base)
-		for i, ev := range r.Events {
+		before := tab(s.Snapshot())
+		changes, aside, err := s.takeIn(r.Events, &diary)
+		if err != nil {
+			return false, err
+		}
+		known := &diary
+		if diary.lost {
+			known = nil
+		}
+		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, known)
+		if aside {
+			s.tell(before, s.Snapshot())
+		}
+	}
+}
+
+// takeIn applies what the watch has brought, and says whether records of it were
+// set aside. After an error the tables are changed in part.
+func (s *Store) takeIn(events []*clientv3.Event, diary *diary) (changes []Change, aside bool, err error) {
+	changes = make([]Change, 0, len(events))
+	now := s.work.(*tables)
+	diary.begin(tab(s.Snapshot()), now, s.installation.Base)
+	var at *mvccpb.KeyValue
+	err = s.applying(&at, func() {
+		for i, ev := range events {
+			at = ev.Kv
 			path, mod := strings.TrimPrefix(string(ev.Kv.Key), s.root), ev.Kv.ModRevision
 			if path == headKey {
 				s.note(string(ev.Kv.Value), mod)
@@ -181,23 +223,38 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 			} else {
 				var data []byte
 				if ev.Type == mvccpb.Event_PUT {
-					data = ev.Kv.Value
+					data = valueOf(ev.Kv)
 				}
-				if err := now.take(k, names, path, data, mod); err != nil {
-					return false, corruptError{err}
+				if now.take(k, names, path, data, mod) != nil {
+					aside = true
 				}
 				changes = append(changes, k.changed(names))
 				diary.touched(k, names)
 			}
-			if i == len(r.Events)-1 || r.Events[i+1].Kv.ModRevision != mod {
-				diary.close(mod)
+			if i == len(events)-1 || events[i+1].Kv.ModRevision != mod {
+				s.enter(diary, mod)
 			}
 		}
-		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, &diary)
-	}
+	})
+	return changes, aside, err
 }
 
 var errStalled = errors.New("etcd is ahead and the watch brings nothing")
+
+// enter closes a revision of a diary. Where that panics the batch's moments are
+// lost: the tables are whole.
+func (s *Store) enter(d *diary, mod int64) {
+	if d.lost {
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			d.lost = true
+			s.log.Error("store: telling what has changed panicked", "revision", mod, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	d.close(mod)
+}
 
 // relist reads everything again and applies the difference, deletions included.
 func (s *Store) relist(ctx context.Context) error {
@@ -206,9 +263,11 @@ func (s *Store) relist(ctx context.Context) error {
 		return err
 	}
 	s.forget()
-	changes := diff(s.work.(*tables), is)
+	was := tab(s.Snapshot())
+	changes := diff(was, is)
 	s.work = is
 	publish(s, rev, changes, nil)
+	s.tell(was, s.Snapshot())
 	return nil
 }
 

@@ -56,13 +56,13 @@ func (t *tables) host(key member, change func(*hostRow)) {
 }
 
 // applyHost takes over one of a host's records, which part points out.
-func applyHost[V any](part func(*hostRow) (**V, *int64)) func(t *tables, key, path string, data []byte, mod int64) error {
-	return func(t *tables, key, path string, data []byte, mod int64) error {
+func applyHost[V any](part func(*hostRow) (**V, *int64)) func(t *tables, key string, data []byte, mod int64) error {
+	return func(t *tables, key string, data []byte, mod int64) error {
 		var v *V
 		at := int64(0)
 		if data != nil {
 			var err error
-			if v, err = decode[V](path, data); err != nil {
+			if v, err = decode[V](data); err != nil {
 				return err
 			}
 			at = mod

@@ -169,6 +169,9 @@ func FamilyKey(name string) Key[fleet.Family] {
 	}}
 }
 
+// FamilyMembers is the prefix of a family's revisions.
+func FamilyMembers(name string) string { return "family/" + name + "/" }
+
 // TaskDefinitionKey names one revision's immutable record.
 func TaskDefinitionKey(family string, revision int) Key[fleet.TaskDefinition] {
 	rev := revisionKey(family, revision)

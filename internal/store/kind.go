@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"iter"
 	"strings"
 
@@ -15,8 +14,8 @@ type kind struct {
 	change ChangeKind
 	byID   bool // a single name is Change's ID, not its Cluster
 	// apply takes over the value at the table key, or its deletion where data is
-	// nil. path is for errors.
-	apply func(t *tables, key, path string, data []byte, mod int64) error
+	// nil. It changes nothing where it returns an error: the value can't be decoded.
+	apply func(t *tables, key string, data []byte, mod int64) error
 	// rows yields table keys and revisions in order of keys.
 	rows func(t *tables) iter.Seq2[string, int64]
 }
@@ -79,8 +78,8 @@ func path(s string) []string { return strings.Split(s, "/") }
 
 func plain[V any](p string, c ChangeKind, of func(*tables) *table[V]) kind {
 	return kind{path: path(p), change: c, rows: rows(of),
-		apply: func(t *tables, key, path string, data []byte, mod int64) error {
-			return put(of(t), key, path, data, mod)
+		apply: func(t *tables, key string, data []byte, mod int64) error {
+			return put(of(t), key, data, mod)
 		}}
 }
 
@@ -139,7 +138,7 @@ func (k *kind) changedAt(key string) Change {
 }
 
 // apply takes over one record's new value, or its deletion where data is nil.
-// path is the key below the site's root.
+// path is the key below the site's root. The error is take's.
 func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 	k, names := locate(path)
 	if k == nil {
@@ -148,16 +147,30 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 	return k.changed(names), t.take(k, names, path, data, mod)
 }
 
-// take is apply for a record that is located.
-func (t *tables) take(k *kind, names [3]string, path string, data []byte, mod int64) error {
+// take is apply for a record that is located. The error says that the record can't
+// be read: it is set aside, and the tables have nothing of it.
+func (t *tables) take(k *kind, names [3]string, path string, data []byte, mod int64) (broken error) {
 	key := names[0]
 	for _, n := range names[1:] {
 		if n != "" {
 			key += "/" + n
 		}
 	}
-	if err := k.apply(t, key, path, data, mod); err != nil {
-		return err
+	if broken = t.torn.of(path, mod); broken == nil {
+		broken = k.apply(t, key, data, mod)
+	}
+	switch {
+	case broken != nil:
+		// Its former value is no more.
+		if err := k.apply(t, key, nil, mod); err != nil {
+			return err // a deletion decodes nothing
+		}
+		data = nil
+		u := unreadable(path, mod, broken.Error())
+		t.unreadable.Set(u.Key, u)
+		broken = &u
+	case t.unreadable.Len() > 0:
+		t.unreadable.Delete(path)
 	}
 	switch {
 	case k.change == InstanceChanged && data == nil:
@@ -165,15 +178,15 @@ func (t *tables) take(k *kind, names [3]string, path string, data []byte, mod in
 	case k.change == InstanceChanged, k.change == SessionChanged:
 		t.touchInstance(memberOf(key), mod)
 	}
-	return nil
+	return broken
 }
 
-func put[V any](t *table[V], key, path string, data []byte, mod int64) error {
+func put[V any](t *table[V], key string, data []byte, mod int64) error {
 	if data == nil {
 		t.rows.Delete(key)
 		return nil
 	}
-	v, err := decode[V](path, data)
+	v, err := decode[V](data)
 	if err != nil {
 		return err
 	}
@@ -181,10 +194,10 @@ func put[V any](t *table[V], key, path string, data []byte, mod int64) error {
 	return nil
 }
 
-func decode[V any](path string, data []byte) (*V, error) {
+func decode[V any](data []byte) (*V, error) {
 	v := new(V)
 	if err := unmarshal(data, v); err != nil {
-		return nil, fmt.Errorf("stored record %s: %w", path, err)
+		return nil, err
 	}
 	return v, nil
 }
@@ -233,5 +246,16 @@ func diff(was, is *tables) []Change {
 		stopOld()
 		stopNew()
 	}
+	differ := func(one, other *tables) {
+		one.unreadable.Scan(func(path string, u Unreadable) bool {
+			if o, known := other.unreadable.Get(path); !known || o.mod > u.mod {
+				k, names := locate(path)
+				changes = append(changes, k.changed(names))
+			}
+			return true
+		})
+	}
+	differ(was, is)
+	differ(is, was)
 	return changes
 }

@@ -33,17 +33,20 @@ func (s *Store) Space() Space {
 }
 
 // Warnings returns what an operator must know about the store.
-func (s *Store) Warnings() []Warning {
+func (s *Store) Warnings() (all []Warning) {
+	if w, is := s.unreadableWarning(); is {
+		all = append(all, w)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch sp := s.space; {
 	case s.isFull:
-		return []Warning{{"store-full", "critical", ErrFull.Error()}}
+		all = append(all, Warning{"store-full", "critical", ErrFull.Error()})
 	case sp.Quota > 0 && sp.File*10 >= sp.Quota*6:
-		return []Warning{{"store-filling", "warning", fmt.Sprintf("etcd's file takes %d MiB of its quota of %d MiB (%d MiB in use): at the quota it takes no more writes",
-			sp.File>>20, sp.Quota>>20, sp.Used>>20)}}
+		all = append(all, Warning{"store-filling", "warning", fmt.Sprintf("etcd's file takes %d MiB of its quota of %d MiB (%d MiB in use): at the quota it takes no more writes",
+			sp.File>>20, sp.Quota>>20, sp.Used>>20)})
 	}
-	return nil
+	return all
 }
 
 // full notes that etcd refuses writes for want of space and has it looked after

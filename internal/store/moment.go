@@ -171,6 +171,7 @@ type diary struct {
 	last    map[thing]seen // the things that have changed in the batch
 	changed []thing        // in the revision that is being applied
 	moments []Moment
+	lost    bool // what has changed in the batch can't be told
 }
 
 // seen is a thing as its newest change has left it.
@@ -187,7 +188,7 @@ func (d *diary) begin(before, now *tables, base int64) {
 	}
 	clear(d.last)
 	clear(d.moments) // they hold what may be forgotten since
-	d.changed, d.moments = d.changed[:0], d.moments[:0]
+	d.changed, d.moments, d.lost = d.changed[:0], d.moments[:0], false
 }
 
 // touched notes that a record has been applied.

@@ -68,7 +68,8 @@ type Store struct {
 	stood int64           // terms so far; guarded by mu
 	terms map[string]bool // those that this store stands for, or leads by; guarded by mu
 
-	work    any // *tables, hidden as in Snapshot; owned by the watch goroutine after Open
+	work    any  // *tables, hidden as in Snapshot; owned by the watch goroutine after Open
+	torn    torn // owned by the watch goroutine after Open
 	commits chan *commit
 	stalled chan struct{} // somebody waits for what the watch does not bring
 	heads   chan chan headResult
@@ -167,6 +168,7 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	}
 	s.work = t
 	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, held: t.copied()})
+	s.tell(&tables{}, s.Snapshot())
 	s.moments.forget(s.Snapshot().Revision())
 	return s, nil
 }
@@ -221,7 +223,8 @@ const maxTries = 64
 // conflict fn runs again, so it must set its results anew each time. An error
 // of fn is returned as it is and nothing is written. Both an error and a result
 // without writes rest on the fresh state, also where another server has just
-// changed it. When Update returns nil, Snapshot shows the writes. After an error
+// changed it. Where fn has read a record that can't be read, Update returns an
+// UnreadableError and writes nothing. When Update returns nil, Snapshot shows the writes. After an error
 // that is ErrUnknown the writes may have taken effect; after another one they
 // have not.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
@@ -229,7 +232,11 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	for try := range maxTries {
 		snap := s.Snapshot()
 		tx := newTx(snap)
-		if err := fn(tx); err != nil || len(tx.order) == 0 {
+		err := fn(tx)
+		if broken := tx.Err(); broken != nil {
+			err = broken
+		}
+		if err != nil || len(tx.order) == 0 {
 			if fresh {
 				return err
 			}

@@ -46,6 +46,11 @@ type tables struct {
 	serviceTasks  btree.Map[string, ServiceCounts] // cluster/service:name, and cluster/ecs-svc/deployment
 	references    btree.Map[string, int]           // revision's id → its tasks that have not stopped
 
+	// unreadable are the records that can't be read, by path; torn are those among
+	// them whose application has panicked.
+	unreadable btree.Map[string, Unreadable]
+	torn       torn
+
 	// instancesMod is the revision of the last change of any instance.
 	instancesMod int64
 
@@ -103,7 +108,8 @@ func launchType(t types.LaunchType) int {
 func (t *tables) copied() *tables {
 	return &tables{
 		instancesMod: t.instancesMod,
-		clusters:     t.clusters.copied(), instances: t.instances.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
+		unreadable:   *t.unreadable.Copy(), torn: t.torn,
+		clusters: t.clusters.copied(), instances: t.instances.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
 		services: t.services.copied(), serviceStates: t.serviceStates.copied(), serviceRevisions: t.serviceRevisions.copied(),
 		serviceEvents: t.serviceEvents.copied(), deployments: t.deployments.copied(), deploymentStates: t.deploymentStates.copied(),
 		deploymentStops: t.deploymentStops.copied(), serviceTasks: *t.serviceTasks.Copy(), tasksFailed: t.tasksFailed.copied(), tasksEnding: t.tasksEnding.copied(),

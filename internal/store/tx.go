@@ -17,6 +17,7 @@ type Tx struct {
 	writes map[string][]byte
 	order  []string // keys of writes in the order of their first write
 	leased map[string]bool
+	broken error // why it can't be committed: an UnreadableError
 }
 
 func newTx(s *Snapshot) *Tx {
@@ -29,12 +30,20 @@ func (tx *Tx) Snapshot() *Snapshot { return tx.snap }
 
 // Get reads a record, nil where there is none, and guards it: the transaction
 // only commits while the record is as it was read. The record is the
-// snapshot's: copy it before changing anything.
+// snapshot's: copy it before changing anything. Of a record that can't be read it
+// returns nil, and the transaction is refused whatever it comes to: see Err.
 func Get[V any](tx *Tx, k Key[V]) *V {
 	v, mod := k.row(tx.snap)
 	tx.reads[k.path] = mod
+	if v == nil && tx.broken == nil {
+		tx.broken = readable(tx.snap, k.path)
+	}
 	return v
 }
+
+// Err returns an UnreadableError once the transaction has read a record that is
+// there and can't be read. Update returns it in place of its function's error.
+func (tx *Tx) Err() error { return tx.broken }
 
 // Create writes a record that must not exist.
 func Create[V any](tx *Tx, k Key[V], v *V) error {

@@ -23,6 +23,7 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/seal"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -112,6 +113,12 @@ func (a *API) Another() *store.Store {
 		}
 	})
 	return st
+}
+
+// Spoil makes a stored record unreadable and returns what mends it.
+func (a *API) Spoil(key string) (mend func()) {
+	a.T.Helper()
+	return storetest.Spoil(a.T, a.etcd, a.Store, key)
 }
 
 // serve puts the API on a port until the test ends.

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"reflect"
 	"slices"
@@ -122,7 +123,7 @@ func (s *Service) DescribeClusters(ctx context.Context, in *sdk.DescribeClusters
 			out.Clusters = append(out.Clusters, s.clusterOut(snap, c, fields))
 			continue
 		}
-		out.Failures = append(out.Failures, failure(s.clusterResource(&ref), missing, ""))
+		out.Failures = append(out.Failures, failure(s.clusterResource(&ref), missing, unread(snap, store.ClusterKey(name))))
 	}
 	return out, nil
 }
@@ -180,6 +181,9 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 	// nothing below it may have appeared since this snapshot: the two can't both
 	// commit.
 	tx.Unchanged(store.ClusterMembers(name))
+	if err := tx.Snapshot().AllReadable(store.ClusterMembers(name)); err != nil {
+		return nil, err
+	}
 	n := tx.Snapshot().Counts(name)
 	if n.Pending+n.Running > 0 {
 		return nil, &types.ClusterContainsTasksException{Message: aws.String("The Cluster cannot be deleted while Tasks are active.")}
@@ -210,8 +214,12 @@ func (s *Service) clusterNow(ctx context.Context, ref *string) (*store.Snapshot,
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := s.activeCluster(snap.Cluster, ref)
-	return snap, c, err
+	var broken error
+	c, err := s.activeCluster(func(name string) *fleet.Cluster {
+		broken = store.Readable(snap, store.ClusterKey(name))
+		return snap.Cluster(name)
+	}, ref)
+	return snap, c, cmp.Or(broken, err)
 }
 
 // activeCluster finds the cluster that a request means; it must be ACTIVE.

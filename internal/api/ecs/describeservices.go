@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -41,7 +42,7 @@ func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServices
 		if !fleet.IsARN(ref) {
 			arn = s.site.ServiceShortARN(ref)
 		}
-		out.Failures = append(out.Failures, failure(arn, missing, ""))
+		out.Failures = append(out.Failures, failure(arn, missing, unread(snap, store.ServiceKey(c.Name, name))))
 	}
 	return out, nil
 }

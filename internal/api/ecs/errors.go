@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -30,7 +31,19 @@ func noDefinition(err error, text string) error {
 	if wrong := (*fleet.RevisionError)(nil); errors.As(err, &wrong) {
 		return invalid("%s", wrong)
 	}
+	if errors.Is(err, store.ErrUnreadable) {
+		return err
+	}
 	return client("%s", text)
+}
+
+// unread is the detail of a failure MISSING: that the record is there and can't be
+// read, or nothing.
+func unread[V any](snap *store.Snapshot, k store.Key[V]) string {
+	if refused := (*store.UnreadableError)(nil); errors.As(store.Readable(snap, k), &refused) {
+		return refused.Public()
+	}
+	return ""
 }
 
 func clusterNotFound() error {

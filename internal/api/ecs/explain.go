@@ -36,13 +36,22 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 	}
 	switch {
 	case typ == "task" || typ == "" && fleet.IsID(name):
+		arn := s.site.TaskARN(c.Name, name)
+		kept := keptApart(snap, explain.KindTask, arn, store.TaskKey(c.Name, name).String(), store.WaitingTaskKey(c.Name, name).String())
 		if t := taskNow(snap, c.Name, name); t != nil {
-			return s.explainTask(snap, t), nil
+			return kept.Before(s.explainTask(snap, t)), nil
+		}
+		if kept != nil {
+			return kept, nil
 		}
 		return nil, invalid("There is no task %s in the cluster %s.", name, c.Name)
-	case typ == "service" || typ == "" && snap.Service(c.Name, name) != nil:
+	case typ == "service" || typ == "" && (snap.Service(c.Name, name) != nil || store.Readable(snap, store.ServiceKey(c.Name, name)) != nil):
+		kept := keptApart(snap, explain.KindService, s.site.ServiceARN(c.Name, name), store.ServiceKey(c.Name, name).String())
 		if svc := snap.Service(c.Name, name); svc != nil {
-			return s.explainService(snap, c, svc), nil
+			return kept.Before(s.explainService(snap, c, svc)), nil
+		}
+		if kept != nil {
+			return kept, nil
 		}
 		return nil, serviceNotFound()
 	case typ == "task-definition" || typ == "":
@@ -50,12 +59,30 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 		if err == nil {
 			return s.explainDefinition(snap, c, d, st), nil
 		}
-		if typ == "" {
+		if typ == "" && !errors.Is(err, store.ErrUnreadable) {
 			return nil, invalid("%q is neither the id of a task, nor the name of a service of the cluster %s, nor a task definition.", what, c.Name)
 		}
 		return nil, noDefinition(err, "TaskDefinition not found.")
 	}
 	return nil, invalid("%q is not the ARN of a task, a service or a task definition.", what)
+}
+
+// keptApart explains what can't be read of the records of a thing: those at the
+// keys and below. It is nil where all can.
+func keptApart(snap *store.Snapshot, kind, arn string, keys ...string) *explain.Explanation {
+	var e *explain.Explanation
+	for _, key := range keys {
+		for u := range snap.Unreadable(key) {
+			if u.Key != key && !strings.HasPrefix(u.Key, key+"/") {
+				continue
+			}
+			if e == nil {
+				e = &explain.Explanation{Kind: kind, ARN: arn}
+			}
+			e.Unreadable(u.Key, u.Reason)
+		}
+	}
+	return e
 }
 
 // reader is a round over a snapshot that places nothing.

@@ -43,7 +43,7 @@ func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.Descri
 			out.ContainerInstances = append(out.ContainerInstances, s.instanceOut(snap, i, fields))
 			continue
 		}
-		out.Failures = append(out.Failures, failure(s.instanceARN(c.Name, ref), missing, ""))
+		out.Failures = append(out.Failures, failure(s.instanceARN(c.Name, ref), missing, unread(snap, store.InstanceKey(c.Name, id))))
 	}
 	return out, nil
 }

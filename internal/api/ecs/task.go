@@ -39,7 +39,7 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 		if !fleet.IsARN(ref) {
 			arn = s.site.TaskARN(c.Name, ref)
 		}
-		out.Failures = append(out.Failures, failure(arn, missing, ""))
+		out.Failures = append(out.Failures, failure(arn, missing, unread(snap, store.TaskKey(c.Name, id))))
 	}
 	return out, nil
 }

@@ -119,9 +119,16 @@ func (s *Service) definition(snap *store.Snapshot, ref string) (*fleet.TaskDefin
 	if r.Revision > 0 {
 		d, st := snap.TaskDefinition(r.Family, r.Revision)
 		if d == nil {
+			if err := store.Readable(snap, store.TaskDefinitionKey(r.Family, r.Revision)); err != nil {
+				return nil, nil, err
+			}
 			return nil, nil, fmt.Errorf("task definition %s:%d does not exist", r.Family, r.Revision)
 		}
 		return d, st, nil
+	}
+	// The latest may be one that can't be read.
+	if err := snap.AllReadable(store.FamilyMembers(r.Family)); err != nil {
+		return nil, nil, err
 	}
 	if d, st := snap.LatestRevision(r.Family); d != nil {
 		return d, st, nil

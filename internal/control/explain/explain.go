@@ -93,6 +93,20 @@ func (e *Explanation) say(text, help string) {
 	e.Findings = append(e.Findings, Finding{text, help})
 }
 
+// Unreadable says that a record of the thing can't be read.
+func (e *Explanation) Unreadable(key, reason string) {
+	e.say(fmt.Sprintf("The stored record %s can't be read: %s. Nothing that needs it is done.", key, reason),
+		"Mend the record in etcd, or delete it: what it belongs to goes on by itself then. The server's log names it in full.")
+}
+
+// Before puts the findings of e, which may be nil, before those of another.
+func (e *Explanation) Before(other *Explanation) *Explanation {
+	if e != nil {
+		other.Findings = append(e.Findings, other.Findings...)
+	}
+	return other
+}
+
 // Lines are the explanation as a terminal shows it.
 func (e *Explanation) Lines() []string {
 	head := strings.ReplaceAll(e.Kind, "-", " ") + " " + e.ARN

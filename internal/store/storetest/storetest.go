@@ -2,10 +2,14 @@
 package storetest
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/ashore/ashore/internal/store"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // Open opens a store on an etcd of its own, until the test ends.
@@ -25,4 +29,44 @@ func Open(t testing.TB) *store.Store {
 		}
 	})
 	return s
+}
+
+// Spoil overwrites a record of a store below the default prefix with what can't be
+// read, and returns what puts its old value back, or deletes it where there was
+// none. Either has been seen by the store when it returns.
+func Spoil(t testing.TB, etcd *clientv3.Client, st *store.Store, key string) (mend func()) {
+	t.Helper()
+	path := fmt.Sprintf("%s/v1/%s/%s/%s", store.DefaultPrefix, st.Site().Account, st.Site().Region, key)
+	was, err := etcd.Get(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := func(unreadable bool) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for snap, feed := st.Follow(); (snap.AllReadable(key) != nil) != unreadable; {
+			a, err := feed.Next(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			snap = a.Next
+		}
+	}
+	if _, err := etcd.Put(t.Context(), path, "spoilt"); err != nil {
+		t.Fatal(err)
+	}
+	seen(true)
+	return func() {
+		t.Helper()
+		if len(was.Kvs) == 0 {
+			_, err = etcd.Delete(t.Context(), path)
+		} else {
+			_, err = etcd.Put(t.Context(), path, string(was.Kvs[0].Value))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen(false)
+	}
 }
