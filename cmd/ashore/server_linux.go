@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
+	"time"
 
 	"github.com/ashore/ashore/internal/control/reaper"
 	"github.com/ashore/ashore/internal/fleet"
@@ -29,7 +32,36 @@ func (serverCommand) Example() string {
 	return "ashore server --data-dir ./data --listen 127.0.0.1:4701"
 }
 
-func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
+// restartGrace is how long what is open may take to close before the process
+// becomes a new one. What was acknowledged is on disk.
+const restartGrace = 10 * time.Second
+
+func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
+	restart := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() { ended <- s.once(ctx, t, restart) }()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, server.ErrRestart) {
+			return advise(err)
+		}
+	case <-restart:
+		limit := time.NewTimer(restartGrace)
+		defer limit.Stop()
+		select {
+		case <-ended:
+		case <-limit.C:
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return local.Again()
+}
+
+// once is one server, from its start to its end. It closes restart where the
+// process should be started anew, before it closes what is open.
+func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- struct{}) (err error) {
 	l, err := s.layout()
 	if err != nil {
 		return err
@@ -58,15 +90,18 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	defer listener.Close() // Serve has closed it, if it came to that
 
-	stopProfiles, err := s.serve()
+	stopProfiles, err := s.pprofFlags.serve()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stopProfiles()) }()
 	log := s.logger(t)
+	if err := sameState(l, len(s.EtcdEndpoints) > 0); err != nil {
+		return err
+	}
 	c := server.Config{
 		Dir: l.Server(), Prefix: s.EtcdPrefix, External: s.external(log), Site: fleet.Site{Account: s.Account, Region: s.Region},
-		Version: version.Number, Log: log, Maintain: s.EtcdMaintain,
+		Version: version.Number, Log: log, Maintain: s.EtcdMaintain, DiskReserve: s.DiskReserve << 20,
 		Limits: reaper.Limits{StoppedAge: s.KeepStopped, Stopped: s.KeepStoppedTasks},
 		SealKey: func(installation string) string {
 			if s.SealKey != "" {
@@ -82,7 +117,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	defer unfollow()
 	srv, err := server.Open(ctx, c)
 	if err != nil {
-		return advise(err)
+		return err
 	}
 	defer func() { err = errors.Join(err, srv.Close()) }()
 
@@ -99,8 +134,29 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	log.Info("serving", "endpoint", admin.Endpoint, "server", srv.ID(), "installation", in.ID, "account", in.Account, "region", in.Region, "version", version.Number)
 	err = srv.Serve(ctx, listener)
+	if errors.Is(err, server.ErrRestart) {
+		close(restart)
+		return err
+	}
 	log.Info("stopped", "cause", context.Cause(ctx))
 	return err
+}
+
+// sameState refuses to begin a new installation where there was one: its state has
+// gone, and its hosts would be another's.
+func sameState(l local.Layout, external bool) error {
+	if external || store.Exists(l.Server()) {
+		return nil
+	}
+	admin, err := local.ReadAdmin(l)
+	if _, gone := os.Stat(l.Admin()); errors.Is(gone, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return hint.With(fmt.Errorf("the state of installation %s is gone from %s: %s was written when it was there", admin.InstallationID, l.Server(), l.Admin()),
+		"a backup brings it back: `ashore restore FILE` with the same --data-dir; `ashore down --purge` removes the rest of it, for another to begin")
 }
 
 // onlyLoopback refuses an address that other machines reach: calls are signed
@@ -115,19 +171,6 @@ func onlyLoopback(addr string) error {
 	}
 	return hint.With(fmt.Errorf("--listen %s is reachable from other machines, and there is no TLS yet", addr),
 		"listen on a loopback address, and let an ssh tunnel or a proxy with TLS lead to it")
-}
-
-// advise adds what to do about the store's own errors.
-func advise(err error) error {
-	var site *store.SiteError
-	var held *store.HeldError
-	switch {
-	case errors.As(err, &site):
-		return hint.With(err, "leave --account and --region out, or start another installation by --data-dir")
-	case errors.As(err, &held):
-		return hint.With(err, "stop it by `ashore down`, or use another folder by --data-dir")
-	}
-	return err
 }
 
 // logFlags say how much a process logs.

@@ -19,6 +19,7 @@ type serverFlags struct {
 	SealKey          string        `env:"ASHORE_SEAL_KEY" placeholder:"FILE" help:"The key that seals secrets at rest. Default: a file outside the data folder."`
 	KeepStopped      time.Duration `default:"24h" placeholder:"TIME" help:"How long stopped tasks are kept (default: 24h)."`
 	KeepStoppedTasks int           `default:"20000" placeholder:"N" help:"How many stopped tasks of a cluster are kept (default: 20000)."`
+	DiskReserve      int64         `default:"128" placeholder:"MIB" help:"With less room than this on the data folder's disk changes are refused (default: 128)."`
 	EtcdMaintain     bool          `help:"Compact and defragment an external etcd too."`
 	etcdFlags        `kong:"embed"`
 }
@@ -27,7 +28,8 @@ func (f serverFlags) listen() string { return cmp.Or(f.Listen, "127.0.0.1:4700")
 
 // args are the flags as `ashore up` hands them to `ashore server`.
 func (f serverFlags) args() []string {
-	args := []string{"--listen", f.listen(), "--keep-stopped", f.KeepStopped.String(), "--keep-stopped-tasks", strconv.Itoa(f.KeepStoppedTasks)}
+	args := []string{"--listen", f.listen(), "--keep-stopped", f.KeepStopped.String(), "--keep-stopped-tasks", strconv.Itoa(f.KeepStoppedTasks),
+		"--disk-reserve", strconv.FormatInt(f.DiskReserve, 10)}
 	if f.EtcdMaintain {
 		args = append(args, "--etcd-maintain")
 	}

@@ -21,11 +21,14 @@ type fault struct {
 	members []byte // a modelled error's own members, as a JSON object
 	// detail is for the log alone.
 	detail error
+	// told: the message says all that there is to say. It is no line in the log,
+	// and may come a thousand times a second.
+	told bool
 }
 
-// faultOf maps a handler's error: client faults are answered as they are, and
-// of everything else only that it happened, unless the error has a text for its
-// caller.
+// faultOf maps a handler's error: client faults are answered as they are, an error
+// that has a text for its caller by that text, and of everything else only that it
+// happened.
 func faultOf(err error) fault {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorFault() != smithy.FaultServer {
@@ -45,7 +48,7 @@ func faultOf(err error) fault {
 	var told interface{ Public() string }
 	switch {
 	case errors.As(err, &told):
-		f.message = told.Public()
+		f.message, f.told = told.Public(), true
 	case errors.Is(err, context.DeadlineExceeded):
 		f.message = "The request could not be processed in time."
 	}

@@ -165,7 +165,8 @@ func TestHandlerErrors(t *testing.T) {
 		{"unmodelled", &smithy.GenericAPIError{Code: "ThrottlingException", Message: "slow"}, 400, "ThrottlingException", "slow", ""},
 		{"server's", &types.ServerException{Message: aws.String("etcd said no")}, 500, "ServerException", "internal error", ""},
 		{"any other", errors.New("etcd said no"), 500, "ServerException", "internal error", ""},
-		{"one with a text for the caller", fmt.Errorf("run: %w", toldError{}), 500, "ServerException", "mend the record", ""},
+		{"one with a text for the caller", fmt.Errorf("run: %w", toldError{}), 500, "ServerException", "mend the record",
+			`{"__type":"ServerException","message":"mend the record"}`}, // and nothing of it in the log
 		{"late", context.DeadlineExceeded, 500, "ServerException", "not be processed in time", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -180,7 +181,11 @@ func TestHandlerErrors(t *testing.T) {
 			if res.StatusCode != tc.status || tc.body != "" && body != tc.body {
 				t.Errorf("%d %s", res.StatusCode, body)
 			}
-			if tc.status == 500 {
+			if told := (toldError{}); errors.As(tc.err, &told) {
+				if strings.Contains(d.log.String(), "level=ERROR") {
+					t.Errorf("log: %s", d.log)
+				}
+			} else if tc.status == 500 {
 				if strings.Contains(body, "etcd") || !strings.Contains(body, res.Header.Get("X-Amzn-Requestid")) {
 					t.Errorf("body: %s", body)
 				}

@@ -61,7 +61,7 @@ func busy(err error) error {
 	case errors.Is(err, inflight.ErrShare):
 		return throttled("Rate exceeded: too many calls of this caller are under way.")
 	case errors.Is(err, inflight.ErrFull):
-		return &faultError{fault{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: "The server has too many calls under way. Try again in a moment.", detail: err}}
+		return &faultError{fault{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: "The server has too many calls under way. Try again in a moment.", detail: err, told: true}}
 	}
 	return err
 }

@@ -259,7 +259,7 @@ func (x *exchange) fail(err error) {
 	if len(f.message) > maxMessage {
 		f.message, f.members = bounded(f.message), nil // they hold the message, too
 	}
-	if f.status >= 500 && f.status != http.StatusServiceUnavailable { // which is nobody's fault, and may come a thousand times a second
+	if f.status >= 500 && !f.told {
 		if x.r.Context().Err() != nil { // the client is gone, so its call was cut short
 			x.s.cfg.Log.Debug("call abandoned by its client", "operation", x.target.operation, "request", x.id, "err", err)
 		} else {

@@ -79,7 +79,12 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		frames: inflight.New(messagesAll, messageWait), rates: inflight.NewRates(weightPerSecond, weightBurst),
 	}
 	if s.store.Sole() {
-		if err := removeStale(ctx, s.store); err != nil {
+		err := removeStale(ctx, s.store)
+		if errors.Is(err, store.ErrDisk) {
+			cfg.Log.Warn("link: sessions of an earlier process are left to end with its lease", "err", err)
+			err = nil
+		}
+		if err != nil {
 			return nil, fmt.Errorf("link: remove the sessions of an earlier process: %w", err)
 		}
 	}
@@ -116,7 +121,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.cancel()
 	s.loops.Wait()
 	err := s.recorder.pass(ctx)
-	if err != nil && ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil || errors.Is(err, store.ErrDisk) {
 		s.cfg.Log.Warn("link: session records are left to end with the lease", "err", err)
 		return nil
 	}

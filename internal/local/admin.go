@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,13 +48,18 @@ func ReadAdmin(l Layout) (Admin, error) {
 	return a, nil
 }
 
-// Write puts admin.json in place.
+// Write puts admin.json in place, unless it says the same already: a disk may be
+// full.
 func (a Admin) Write(l Layout) error {
 	b, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
 		return err
 	}
-	return WriteSecret(l.Admin(), append(b, '\n'))
+	b = append(b, '\n')
+	if is, err := os.ReadFile(l.Admin()); err == nil && bytes.Equal(is, b) {
+		return nil
+	}
+	return WriteSecret(l.Admin(), b)
 }
 
 // Host is the endpoint's host without the port, as NO_PROXY wants it.

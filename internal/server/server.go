@@ -33,7 +33,9 @@ type Config struct {
 	// Dir is the folder of the embedded etcd, used unless External is set.
 	Dir      string
 	External *store.ConnectConfig
-	Prefix   string // of every key in an external etcd
+	// DiskReserve is how many bytes the embedded etcd leaves free on its disk.
+	DiskReserve int64
+	Prefix      string // of every key in an external etcd
 
 	Site    fleet.Site // empty members mean what is stored, or the default
 	SealKey func(installation string) string
@@ -80,14 +82,15 @@ func (s *Server) open(ctx context.Context) (err error) {
 			return err
 		}
 	} else {
-		if s.embedded, err = store.Embed(ctx, cfg.Dir, store.WithLog(slog.New(etcdLog{cfg.Log.Handler(), &s.serving}))); err != nil {
+		if s.embedded, err = store.Embed(ctx, cfg.Dir, store.WithReserve(cfg.DiskReserve),
+			store.WithLog(slog.New(etcdLog{cfg.Log.Handler(), &s.serving}))); err != nil {
 			return err
 		}
 		s.client = s.embedded.Client
 	}
 	sc := store.Config{Prefix: cfg.Prefix, Site: cfg.Site, Maintain: cfg.Maintain, Log: cfg.Log}
 	if s.embedded != nil {
-		sc.Sole, sc.MaxOps = true, store.EmbeddedOps
+		sc.Sole, sc.MaxOps, sc.Room = true, store.EmbeddedOps, s.embedded.Room
 	}
 	s.store, err = store.Open(ctx, s.client, sc)
 	if err != nil {
@@ -127,6 +130,10 @@ func (s *Server) ID() string { return s.id }
 // Admin is the administrator's key.
 func (s *Server) Admin() identity.Credentials { return s.admin }
 
+// ErrRestart is Serve's error where the server should be started anew, in a new
+// process: it could not write, and can now.
+var ErrRestart = errors.New("the server must be started anew")
+
 // Serve answers on l until ctx ends or the state can't be kept any longer; that
 // is an error.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
@@ -140,14 +147,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		}
 	})
 	if s.embedded != nil {
-		g.Go(func() error {
-			select {
-			case <-ctx.Done():
-				return nil
-			case err := <-s.embedded.Err():
-				return fmt.Errorf("the embedded etcd ended: %w", err)
-			}
-		})
+		g.Go(func() error { return s.awaitEtcd(ctx) })
 	}
 	// RunTask needs the placer until the last call is answered; the scheduler ends
 	// before it.
@@ -172,6 +172,28 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return s.door.Serve(ctx, l)
 	})
 	return g.Wait()
+}
+
+// awaitEtcd returns when the embedded etcd has ended. Where its disk is the cause,
+// reads are answered until that can be written again.
+func (s *Server) awaitEtcd(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.embedded.Err():
+		return fmt.Errorf("the embedded etcd ended: %w", err)
+	case <-s.embedded.Stuck():
+	}
+	s.cfg.Log.Error("the embedded etcd can't write", "err", s.embedded.Room(0))
+	err := s.embedded.Mended(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return fmt.Errorf("the embedded etcd ended: %w", err)
+	}
+	s.cfg.Log.Warn("the disk can be written again: the server starts anew")
+	return ErrRestart
 }
 
 func (c Config) limits() reaper.Limits {

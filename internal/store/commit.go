@@ -243,6 +243,9 @@ func (s *Store) send(members []*commit) {
 // another member where there is one: it compares all that it writes, so that it
 // can take effect only once, and its id tells whether it has.
 func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
+	if err := s.cfg.Room(0); err != nil {
+		return outcome{err: err}
+	}
 	id := s.expect()
 	defer s.unexpect(id)
 	head, seen := s.root+headKey, s.Snapshot().rev

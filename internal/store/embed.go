@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/ashore/ashore/internal/pace"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
+	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.uber.org/zap"
 )
 
@@ -25,31 +27,44 @@ const DefaultQuota = 8 << 30
 type EmbedOption func(*embedOptions)
 
 type embedOptions struct {
-	quota int64
-	log   *slog.Logger
+	quota   int64
+	reserve int64
+	log     *slog.Logger
 }
 
 // WithQuota bounds the size of etcd's file in bytes.
 func WithQuota(bytes int64) EmbedOption { return func(o *embedOptions) { o.quota = bytes } }
+
+// WithReserve sets how many bytes of the disk are left free: DefaultReserve
+// unless set.
+func WithReserve(bytes int64) EmbedOption { return func(o *embedOptions) { o.reserve = bytes } }
 
 // WithLog takes etcd's warnings and errors.
 func WithLog(log *slog.Logger) EmbedOption { return func(o *embedOptions) { o.log = log } }
 
 // Embedded is an etcd of one member in this process. It listens on unix
 // sockets in a folder of its own only, never on a port.
+//
+// Where it fails it does not end the process: Stuck says so, see etcdEnd.
 type Embedded struct {
 	etcd   *embed.Etcd
 	Client *clientv3.Client
 	socket *clientv3.Client // for what the in-process client can't do
 	lock   *dirLock
+	end    *etcdEnd
+	disk   *disk
 }
 
 // Embed starts etcd on the given data directory and waits until it serves. One
-// process at a time may hold a directory.
+// process at a time may hold a directory. After an error of Embed parts of etcd
+// may still run, and hold the directory until the process ends.
 func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, error) {
-	o := embedOptions{quota: DefaultQuota, log: slog.New(slog.DiscardHandler)}
+	o := embedOptions{quota: DefaultQuota, reserve: DefaultReserve, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
 		opt(&o)
+	}
+	if err := enoughFiles(); err != nil {
+		return nil, err
 	}
 	run := filepath.Join(dir, "run")
 	for _, d := range []string{dir, run, filepath.Join(dir, "etcd")} {
@@ -66,20 +81,91 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 	if err != nil {
 		return nil, err
 	}
-	e, err := startEmbedded(ctx, dir, lock.reach(run), o)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the embedded etcd in %s: %w", dir, err), lock.Close())
+	e := &Embedded{lock: lock, disk: newDisk(dir, o.reserve, o.log)}
+	e.end = newEtcdEnd(func() { dropSegment(dir) })
+	if err := e.prepare(dir); err != nil {
+		return nil, errors.Join(err, lock.Close())
 	}
-	e.lock = lock
+	if err := e.start(ctx, dir, lock.reach(run), o); err != nil {
+		err = fmt.Errorf("start the embedded etcd in %s: %w", dir, err)
+		if left := (leftError{}); errors.As(err, &left) {
+			return nil, err // it may still write
+		}
+		return nil, errors.Join(err, lock.Close())
+	}
+	e.disk.keepBallast()
 	return e, nil
 }
 
-// startEmbedded runs etcd with its sockets in the folder that run names.
-func startEmbedded(ctx context.Context, dir, run string, o embedOptions) (*Embedded, error) {
+// prepare looks for what etcd would end at, or never be ready for.
+func (e *Embedded) prepare(dir string) error {
+	switch _, err := os.Stat(memberDir(dir)); {
+	case err == nil:
+		if e.disk.check(0) != nil {
+			e.disk.giveBallast()
+		}
+		return examine(dir)
+	case !errors.Is(err, os.ErrNotExist):
+		return err
+	}
+	// It writes two segments of its log at once.
+	if r, err := e.disk.look(dir); err == nil && r.bytes < e.disk.reserve+2*wal.SegmentSizeBytes {
+		return fmt.Errorf("a new installation in %s needs %s of free room on its disk (mounted at %s), and there are %s: %w",
+			dir, mebibytes(e.disk.reserve+2*wal.SegmentSizeBytes), mountOf(dir), mebibytes(r.bytes), ErrDisk)
+	}
+	return nil
+}
+
+// dropSegment gives the room back that the file system has left with a segment of
+// etcd's log for which there was not enough.
+func dropSegment(dir string) {
+	left, _ := filepath.Glob(filepath.Join(memberDir(dir), "wal", "*.tmp"))
+	for _, f := range left {
+		_ = os.Remove(f) // etcd has said what is wrong
+	}
+}
+
+// How long etcd may take to start, and to end.
+const (
+	startLimit = 5 * time.Minute
+	readyLimit = time.Minute
+	endLimit   = 20 * time.Second
+)
+
+// leftError is an error after which parts of etcd may still run.
+type leftError struct{ error }
+
+func (e leftError) Unwrap() error { return e.error }
+
+// start runs etcd with its sockets in the folder that run names.
+func (e *Embedded) start(ctx context.Context, dir, run string, o embedOptions) error {
+	client, peer := unixURL(filepath.Join(run, socketName)), unixURL(filepath.Join(run, "peer.sock"))
+	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it was not ready within %s", startLimit))
+	defer cancel()
+	var err error
+	if e.etcd, err = e.open(ctx, etcdConfig(dir, client, peer, e.end, o)); err != nil {
+		return err
+	}
+	if err := e.ready(ctx); err != nil {
+		return e.abandon(err)
+	}
+	if e.socket, err = clientv3.New(clientv3.Config{Endpoints: []string{client.String()}, Logger: zap.NewNop()}); err != nil {
+		return e.abandon(err)
+	}
+	e.Client = v3client.New(e.etcd.Server)
+	// For transactions the store goes past the client, see txnrequest.
+	kv := adapter.KvServerToKvClient(v3rpc.NewQuotaKVServer(e.etcd.Server))
+	e.Client.KV = inProcess{clientv3.NewKVFromKVClient(kv, e.Client), kv}
+	// The in-process Maintenance panics in Defragment (etcd 3.7.3: it is made
+	// without a health notifier).
+	e.Client.Maintenance = &socketMaintenance{clientv3.NewMaintenance(e.socket), client.String()}
+	return nil
+}
+
+func etcdConfig(dir string, client, peer url.URL, end *etcdEnd, o embedOptions) *embed.Config {
 	cfg := embed.NewConfig()
 	cfg.Name = "ashore"
 	cfg.Dir = filepath.Join(dir, "etcd")
-	client, peer := unixURL(filepath.Join(run, socketName)), unixURL(filepath.Join(run, "peer.sock"))
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.Name + "=" + peer.String()
@@ -89,49 +175,135 @@ func startEmbedded(ctx context.Context, dir, run string, o embedOptions) (*Embed
 	cfg.MaxTxnOps = EmbeddedOps
 	cfg.TickMs, cfg.ElectionMs = 50, 500
 	cfg.EnableGRPCGateway = false
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zapTo(o.log))
-	etcd, err := embed.StartEtcd(cfg)
-	if err != nil {
-		return nil, err
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(end.logger(zapTo(o.log)))
+	return cfg
+}
+
+// open starts etcd in a goroutine of its own: etcd can't be told to give up.
+func (e *Embedded) open(ctx context.Context, cfg *embed.Config) (*embed.Etcd, error) {
+	type opened struct {
+		etcd *embed.Etcd
+		err  error
 	}
-	timeout := time.NewTimer(time.Minute)
-	defer timeout.Stop()
+	result := make(chan opened, 1)
+	go func() {
+		var o opened
+		defer func() {
+			if p := recover(); p != nil {
+				o = opened{err: &EtcdError{Message: fmt.Sprint(p)}}
+			}
+			result <- o
+		}()
+		o.etcd, o.err = embed.StartEtcd(cfg)
+	}()
 	select {
-	case <-etcd.Server.ReadyNotify():
-	case err = <-etcd.Err():
-	case <-etcd.Server.StopNotify():
-		err = errors.New("it stopped by itself")
+	case o := <-result:
+		return o.etcd, o.err
+	case <-e.end.done:
+		return nil, leftError{e.end.ended()}
 	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timeout.C:
-		err = errors.New("it was not ready within a minute")
+		return nil, leftError{context.Cause(ctx)}
 	}
-	if err != nil {
-		etcd.Close()
-		return nil, err
+}
+
+// ready returns when etcd serves.
+func (e *Embedded) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, fmt.Errorf("it was not ready %s after its start", readyLimit))
+	defer cancel()
+	select {
+	case <-e.etcd.Server.ReadyNotify():
+		return nil
+	case err := <-e.etcd.Err():
+		return err
+	case <-e.etcd.Server.StopNotify():
+		return errors.New("it stopped by itself")
+	case <-e.end.done:
+		return e.end.ended()
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	socket, err := clientv3.New(clientv3.Config{Endpoints: []string{client.String()}, Logger: zap.NewNop()})
-	if err != nil {
-		etcd.Close()
-		return nil, err
+}
+
+// abandon stops an etcd whose start has failed, and says why it has.
+func (e *Embedded) abandon(why error) error {
+	if e.end.ended() != nil {
+		return leftError{why}
 	}
-	e := &Embedded{etcd: etcd, Client: v3client.New(etcd.Server), socket: socket}
-	// For transactions the store goes past the client, see txnrequest.
-	kv := adapter.KvServerToKvClient(v3rpc.NewQuotaKVServer(etcd.Server))
-	e.Client.KV = inProcess{clientv3.NewKVFromKVClient(kv, e.Client), kv}
-	// The in-process Maintenance panics in Defragment (etcd 3.7.3: it is made
-	// without a health notifier).
-	e.Client.Maintenance = &socketMaintenance{clientv3.NewMaintenance(socket), client.String()}
-	return e, nil
+	if err := e.stop(); err != nil {
+		return leftError{errors.Join(why, err)}
+	}
+	return why
+}
+
+// stop ends etcd.
+func (e *Embedded) stop() error {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		e.etcd.Close()
+	}()
+	limit := time.NewTimer(endLimit)
+	defer limit.Stop()
+	select {
+	case <-closed:
+		return nil
+	case <-e.end.done:
+		return fmt.Errorf("end the embedded etcd: %w", e.end.ended())
+	case <-limit.C:
+		return fmt.Errorf("the embedded etcd did not end within %s", endLimit)
+	}
 }
 
 // Err delivers what ends etcd against our will.
 func (e *Embedded) Err() <-chan error { return e.etcd.Err() }
 
-// Close stops etcd and waits for it.
+// Stuck is closed when etcd has failed, or will at a later write: it must be
+// started in a new process. Until then what is known can be read, and Room refuses
+// writes.
+func (e *Embedded) Stuck() <-chan struct{} { return e.end.stuck }
+
+// Room returns a DiskError where nothing, or not so many bytes, may be written at
+// the moment.
+func (e *Embedded) Room(bytes int64) error {
+	select {
+	case <-e.end.stuck:
+		if err := e.end.ended(); err != nil {
+			return e.disk.failed(err)
+		}
+		return e.disk.failed(errNoSegment)
+	default:
+		return e.disk.check(bytes)
+	}
+}
+
+var errNoSegment = errors.New("there was no room for etcd's log; it is started anew once there is")
+
+// Mended returns nil once a new process has a chance to start a stuck etcd: when
+// its disk can be written again. Where the disk is not the cause, it returns
+// etcd's error at once.
+func (e *Embedded) Mended(ctx context.Context) error {
+	if err := e.end.ended(); err != nil && !isDisk(err) && e.disk.check(0) == nil {
+		return err
+	}
+	wait := pace.Backoff{Min: 250 * time.Millisecond, Max: 2 * time.Second}
+	for e.disk.probe() != nil {
+		if err := pace.Sleep(ctx, pace.About(wait.Next())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close stops etcd and waits for it. One that has failed is left to the end of the
+// process, as is its directory.
 func (e *Embedded) Close() error {
 	err := errors.Join(ended(e.Client.Close()), ended(e.socket.Close()))
-	e.etcd.Close()
+	if e.end.ended() != nil {
+		return err
+	}
+	if stopped := e.stop(); stopped != nil {
+		return errors.Join(err, stopped)
+	}
 	return errors.Join(err, e.lock.Close())
 }
 

@@ -18,9 +18,15 @@ var ErrConflict = errors.New("too many conflicting writes")
 // effect, or may yet: the connection broke, or the caller stopped waiting.
 var ErrUnknown = errors.New("it is not known whether the write took effect")
 
+// unable is an error that tells whoever called why nothing can be done for now.
+type unable string
+
+func (e unable) Error() string  { return string(e) }
+func (e unable) Public() string { return string(e) }
+
 // ErrFull says that etcd has reached its quota: nothing can be written until
 // space is freed. On an embedded etcd that begins by itself at once.
-var ErrFull = errors.New("etcd has reached its space quota and takes no writes until space is freed: compact and defragment it and disarm its NOSPACE alarm, or raise its quota")
+var ErrFull error = unable("etcd has reached its space quota and takes no writes until space is freed: compact and defragment it and disarm its NOSPACE alarm, or raise its quota")
 
 // ErrTooLarge says that a transaction is over etcd's limits.
 var ErrTooLarge = errors.New("the transaction is too large for etcd")

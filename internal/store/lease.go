@@ -40,6 +40,9 @@ func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 			return s.lease.id, nil
 		}
 	}
+	if err := s.cfg.Room(0); err != nil {
+		return 0, err
+	}
 	asked := time.Now()
 	g, err := s.grant(ctx)
 	if err != nil {
@@ -129,13 +132,13 @@ func (s *Store) LeaseLost() <-chan struct{} {
 }
 
 // revokeLease gives the lease back, so that sessions end at once on an orderly
-// shutdown. Where etcd can't be reached the lease ends by itself.
+// shutdown. Where etcd can't be reached, or can't write, the lease ends by itself.
 func (s *Store) revokeLease() {
 	s.lease.mu.Lock()
 	id := s.lease.id
 	s.lease.id, s.lease.closed = 0, true
 	s.lease.mu.Unlock()
-	if id == 0 {
+	if id == 0 || s.cfg.Room(0) != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 2*time.Second)

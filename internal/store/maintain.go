@@ -37,6 +37,9 @@ func (s *Store) Warnings() (all []Warning) {
 	if w, is := s.unreadableWarning(); is {
 		all = append(all, w)
 	}
+	if err := s.cfg.Room(0); err != nil {
+		return append(all, Warning{"disk-full", "critical", err.Error()})
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch sp := s.space; {
@@ -87,8 +90,12 @@ func (s *Store) maintain() {
 }
 
 // lookAfter measures etcd, and where that is ours to do it discards the history
-// before a revision, gives back free space and lets a full etcd write again.
+// before a revision, gives back free space and lets a full etcd write again. All of
+// that writes.
 func (s *Store) lookAfter(ctx context.Context, before int64) error {
+	if err := s.cfg.Room(0); err != nil {
+		return err
+	}
 	endpoints := s.client.Endpoints()
 	if len(endpoints) == 0 {
 		endpoints = []string{""} // the embedded one
@@ -179,6 +186,9 @@ func (s *Store) defragment(ctx context.Context, endpoints []string, sp Space, fu
 			return sp, err
 		}
 		if full || st.DbSize >= s.cfg.defragFrom && st.DbSizeInUse*2 <= st.DbSize {
+			if err := s.cfg.Room(st.DbSizeInUse); err != nil { // for the copy
+				return sp, err
+			}
 			began := time.Now()
 			if _, err := s.client.Defragment(ctx, e); err != nil {
 				return sp, fmt.Errorf("defragment: %w", err)

@@ -24,6 +24,9 @@ type Config struct {
 	// Sole says that no other process writes below the prefix, as on an
 	// embedded etcd: what this process has committed is then all there is.
 	Sole bool
+	// Room is asked before each write, by how many bytes where they are many. Its
+	// error is the write's, and nothing is written. An embedded etcd has one.
+	Room func(bytes int64) error
 	// MaxOps is etcd's limit of comparisons, and of operations, in one transaction:
 	// its default unless set.
 	MaxOps int
@@ -122,6 +125,9 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	}
 	if cfg.MaxOps == 0 {
 		cfg.MaxOps = maxOps
+	}
+	if cfg.Room == nil {
+		cfg.Room = func(int64) error { return nil }
 	}
 	cfg.Maintain = cfg.Maintain || cfg.Sole
 	if cfg.MaintainEvery == 0 {

@@ -113,6 +113,12 @@ func (t Target) join(ctx context.Context) (*clientv3.Client, func() error, error
 	return c, func() error { return errors.Join(ended(c.Close()), done()) }, nil
 }
 
+// Exists says whether there is a state in a data directory.
+func Exists(dir string) bool {
+	_, err := os.Stat(memberDir(dir))
+	return !errors.Is(err, os.ErrNotExist)
+}
+
 func memberDir(dir string) string { return filepath.Join(dir, "etcd", "member") }
 
 // RestoreFile restores a backup into a target that is empty. A data directory

@@ -1,0 +1,173 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+const size = 640 << 20
+
+// clusters are what was made and acknowledged, and what else may be there.
+type clusters struct {
+	c       *control
+	made    []string
+	unknown []string
+}
+
+// make makes one more, once: without the client's own tries.
+func (l *clusters) make() error {
+	name := fmt.Sprintf("c%d", len(l.made)+len(l.unknown))
+	_, err := l.c.api.ECS.CreateCluster(within(l.c.t), &ecs.CreateClusterInput{ClusterName: &name}, func(o *ecs.Options) { o.RetryMaxAttempts = 1 })
+	if err == nil {
+		l.made = append(l.made, name)
+	} else {
+		l.unknown = append(l.unknown, name)
+	}
+	return err
+}
+
+// check reads: all that was acknowledged is there.
+func (l *clusters) check(when string) {
+	l.c.t.Helper()
+	var have []string
+	pages := ecs.NewListClustersPaginator(l.c.api.ECS, &ecs.ListClustersInput{})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(within(l.c.t))
+		if err != nil {
+			l.c.t.Fatalf("%s: reads: %v", when, err)
+		}
+		for _, arn := range page.ClusterArns {
+			have = append(have, arn[strings.LastIndexByte(arn, '/')+1:])
+		}
+	}
+	for _, name := range l.made {
+		if !slices.Contains(have, name) {
+			l.c.t.Errorf("%s: %s was acknowledged and is not there", when, name)
+		}
+	}
+}
+
+// refused checks that an error is ECS's own for a service that is unable, and names
+// the disk.
+func (l *clusters) refused(when string, err error, words ...string) {
+	l.c.t.Helper()
+	var unable *types.ServerException
+	if !errors.As(err, &unable) {
+		l.c.t.Fatalf("%s: a change: %v", when, err)
+	}
+	for _, w := range append(words, l.c.layout.Server()) {
+		if !strings.Contains(aws.ToString(unable.Message), w) {
+			l.c.t.Errorf("%s: no %q in %q", when, w, aws.ToString(unable.Message))
+		}
+	}
+}
+
+// TestFullDisk fills the disk of the data folder: reads go on, changes are refused
+// naming the disk, also by a server that is killed and started meanwhile, and they
+// are taken again by themselves once there is room.
+func TestFullDisk(t *testing.T) {
+	for kind, newVolume := range volumes {
+		t.Run(kind, func(t *testing.T) {
+			v := newVolume(t, size)
+			c := newControl(t, v.dir)
+			c.serve()
+			l := &clusters{c: c}
+			for range 20 {
+				if err := l.make(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			v.fill()
+			for range 3 {
+				l.refused("full", l.make(), "(mounted at "+v.dir+") is full: ", " MiB are needed", "Free some room")
+				l.check("full")
+			}
+			pid := c.cmd.Process.Pid
+			c.kill()
+			v.fill()
+			c.serve()
+			if c.cmd.Process.Pid == pid {
+				t.Fatal("it was not killed")
+			}
+			l.refused("started full", l.make(), "(mounted at "+v.dir+")")
+			l.check("started full")
+			v.free()
+			c.await("changes are taken again", l.make)
+			l.check("with room")
+			if code := c.term(); code != 0 {
+				t.Errorf("it ended with %d", code)
+			}
+			c.serve()
+			l.check("started again")
+		})
+	}
+}
+
+// TestFullWhileWriting fills the disk faster than the server looks (it leaves no
+// reserve): etcd's own write fails. Reads go on in the same process, and so do
+// changes once there is room.
+func TestFullWhileWriting(t *testing.T) {
+	v := newTmpfs(t, size)
+	c := newControl(t, v.dir, "--disk-reserve", "0")
+	c.serve()
+	l := &clusters{c: c}
+	if err := l.make(); err != nil {
+		t.Fatal(err)
+	}
+	v.fill()
+	var err error
+	for len(l.made) < 10000 {
+		if err = l.make(); err != nil {
+			break
+		}
+	}
+	l.check("after the failed write")
+	c.await("it is told why", func() error {
+		err := l.make()
+		if err == nil || !strings.Contains(err.Error(), "no space left on device") {
+			return fmt.Errorf("answered %w", err)
+		}
+		return nil
+	})
+	l.refused("failed", l.make(), "(mounted at "+v.dir+") can't be written: ", "no space left on device")
+	l.check("failed")
+	v.free()
+	c.await("changes are taken again", l.make)
+	l.check("with room")
+	if code := c.term(); code != 0 {
+		t.Errorf("it ended with %d", code)
+	}
+	if strings.Count(c.out.String(), " msg=serving ") != 2 {
+		t.Errorf("it was not started anew")
+	}
+}
+
+// TestEndsOnAFullDisk: SIGTERM ends a server whose disk is full, also one that has
+// failed to write.
+func TestEndsOnAFullDisk(t *testing.T) {
+	for _, reserve := range []string{"128", "0"} {
+		t.Run("reserve "+reserve, func(t *testing.T) {
+			v := newTmpfs(t, size)
+			c := newControl(t, v.dir, "--disk-reserve", reserve)
+			c.serve()
+			v.fill()
+			l := &clusters{c: c}
+			for len(l.made) < 10000 && l.make() == nil {
+			}
+			l.check("full")
+			if code := c.term(); code != 0 {
+				t.Errorf("it ended with %d", code)
+			}
+		})
+	}
+}
