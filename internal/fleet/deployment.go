@@ -59,6 +59,9 @@ type DeploymentState struct {
 	Impaired int       `json:"impaired,omitzero"`
 	// Looping says that an event has told of tasks that keep ending early.
 	Looping bool `json:"looping,omitzero"`
+	// Stuck says that an event has told that minimum and maximum let no task be
+	// replaced.
+	Stuck bool `json:"stuck,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }

@@ -72,3 +72,30 @@ func TestServiceEventsTexts(t *testing.T) {
 		}
 	}
 }
+
+// An update that minimum and maximum let nobody carry out says so, once; a change
+// of either brings it about.
+func TestStuckDeployment(t *testing.T) {
+	w := newWorld(t, size{servers: 1, hosts: 1, cpus: 4, memory: 4000})
+	w.family("f", need{cpu: 16, memory: 16})
+	w.family("f", need{cpu: 16, memory: 16})
+	w.create("s", "f:1", 1, percents(50, 100))
+	w.steady("s")
+	w.update("s", revision(2))
+	const text = "(service s) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
+	w.until("s", "it says that it is stuck", func(s *types.Service) bool { return told(s, text) })
+	w.update("s", func(in *ecs.UpdateServiceInput) { in.HealthCheckGracePeriodSeconds = aws.Int32(1) }) // look again
+	w.update("s", func(in *ecs.UpdateServiceInput) {
+		in.DeploymentConfiguration = &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(50), MaximumPercent: aws.Int32(200)}
+	})
+	s := w.until("s", "it is rolled", func(s *types.Service) bool { return steady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "/f:2") })
+	n := 0
+	for _, m := range messages(&s) {
+		if m == text {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("told %d times: %q", n, messages(&s))
+	}
+}

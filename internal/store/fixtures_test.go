@@ -90,6 +90,7 @@ var fixtures = map[string]any{
 		Unplaced: &fleet.PlacementFailure{At: at(29), Instance: "i", Reason: "RESOURCE:PORTS", Detail: "d", Tries: 2}, Extra: future},
 	"cluster/c/service/s/deployment/2/state": &fleet.DeploymentState{Launched: 1, Rollout: types.DeploymentRolloutStateCompleted, NextTry: at(32), Impaired: 3,
 		Unplaced: &fleet.PlacementFailure{At: at(29), Reason: "RESOURCE:PORTS", Tries: 2, Zone: "z"}, Extra: future},
+	"cluster/c/service/s/deployment/4/state": &fleet.DeploymentState{Launched: 9, Rollout: types.DeploymentRolloutStateInProgress, Stuck: true, Extra: future},
 	"cluster/c/service/s/deployment/3/state": &fleet.DeploymentState{Launched: 9, Rollout: types.DeploymentRolloutStateInProgress, Looping: true, Extra: future},
 	"cluster/c/service/s/deployment/1/stop":  &fleet.DeploymentStop{Type: types.StopServiceDeploymentStopTypeRollback, At: at(31), Extra: future},
 	"cluster/c/waiting/w": &fleet.Task{Cluster: "c", ID: "w", Family: "f", Revision: 7, LaunchType: types.LaunchTypeEc2, CreatedAt: at(21), CapacityProvider: "p",

@@ -250,6 +250,37 @@ func TestExplainCrashLoop(t *testing.T) {
 		"Its task "+fleet.ServiceTaskID("7", launched)+" ended at "+now.Format(time.RFC3339)+": Essential container in task exited; container x: exit code 3")
 }
 
+// Minimum and maximum that let no task be replaced are what keeps a deployment,
+// however much room there is on hosts.
+func TestExplainStuckDeployment(t *testing.T) {
+	i := startInstallation(t)
+	i.define(t, "web", 0)
+	i.Register("h", "c")
+	now := time.Now().UTC().Truncate(time.Second)
+	for _, tt := range []struct {
+		desired          int
+		minimum, maximum int32
+		help             string
+	}{
+		{1, 50, 100, "a maximumPercent of at least 200, or to a minimumHealthyPercent of at most 0."},
+		{3, 67, 100, "a maximumPercent of at least 134, or to a minimumHealthyPercent of at most 66."},
+	} {
+		err := i.Store.Update(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(
+				put(tx, store.ServiceKey("c", "web"), &fleet.Service{Cluster: "c", Name: "web", ID: "1", Status: fleet.ServiceActive, CreatedAt: now,
+					Scheduling: types.SchedulingStrategyReplica, DesiredCount: tt.desired, Deployment: "8", Deployments: 2,
+					Configuration: &types.DeploymentConfiguration{MinimumHealthyPercent: &tt.minimum, MaximumPercent: &tt.maximum}}),
+				put(tx, store.ServiceRevisionKey("c", "web", "r"), &fleet.ServiceRevision{Cluster: "c", Service: "web", ID: "r", Family: "web", Revision: 1, LaunchType: types.LaunchTypeEc2}),
+				put(tx, store.DeploymentKey("c", "web", "8"), &fleet.Deployment{Cluster: "c", Service: "web", ServiceID: "1", ID: "8", Number: 2, Revision: "r", CreatedAt: now}),
+				put(tx, store.DeploymentStateKey("c", "web", "8"), &fleet.DeploymentState{Rollout: types.DeploymentRolloutStateInProgress, Stuck: true}))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i.says(t, "c", "web", "Its deployment configuration lets no task stop and none start beside the others", tt.help, "one more task now: refused: the service's minimumHealthyPercent and maximumPercent let none start")
+	}
+}
+
 // The next task of a service with several capacity providers goes where the
 // placer would put it, by those that it has.
 func TestExplainServiceOfSeveralProviders(t *testing.T) {

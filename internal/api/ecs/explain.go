@@ -202,7 +202,7 @@ func (s *Service) explainService(snap *store.Snapshot, c *fleet.Cluster, svc *fl
 		})
 	}
 	e := explain.Of(s.site.ServiceARN(c.Name, svc.Name), in)
-	if svc.Status != fleet.ServiceActive {
+	if svc.Status != fleet.ServiceActive || len(e.Placement) > 0 {
 		return e
 	}
 	rev := snap.ServiceRevision(c.Name, svc.Name, snap.Deployment(c.Name, svc.Name, svc.Deployment).Revision)

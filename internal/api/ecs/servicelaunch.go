@@ -83,7 +83,7 @@ func (r *round) employ(o *order) error {
 		}
 		// People are told of a cause once, not of every try.
 		if l.Zone == "" && (next.Unplaced == nil || next.Unplaced.Reason != refused.Reason) {
-			events = append(events, rollout.Unplaceable(svc.Name, unplaceable(refused)))
+			events = append(events, rollout.Unplaceable(svc.Name, refused.Reason, unplaceable(refused)))
 		}
 		refused.Tries++
 		refused.At, refused.Zone = r.now, l.Zone

@@ -117,6 +117,11 @@ func TestAnEventTellsAllThatAHostLacks(t *testing.T) {
 		t.Fatal("no event")
 	}
 	lacksWords(t, "the event", *events[0].Message, append(toldOfFive, "is missing an attribute required by your task."))
+	for e := range a.Store.Snapshot().ServiceEvents("c", "web") {
+		if e.Name == "SERVICE_TASK_PLACEMENT_FAILURE" && e.Reason != "ATTRIBUTE" {
+			t.Errorf("EventBridge's reason is %q", e.Reason)
+		}
+	}
 }
 
 // What two servers let wait at once stays within the quota. Without Unchanged in

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ashore/ashore/internal/control/rollout"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -78,6 +79,9 @@ func (e *Explanation) deployment(s *Service, d *Deployment) {
 		}
 	}
 	e.say(text, "")
+	if st.Stuck {
+		e.stuck(s.Service)
+	}
 	if u := st.Unplaced; u != nil {
 		text := fmt.Sprintf("At %s a task found no host, %d times in a row by then: %s", at(u.At), u.Tries, u.Reason)
 		if u.Detail != "" {
@@ -96,6 +100,20 @@ func (e *Explanation) deployment(s *Service, d *Deployment) {
 			"Mend what the reason names. An update of the service to another task definition, or with forceNewDeployment, is tried at once.")
 	}
 	e.crashes(s, d)
+}
+
+// stuck says that minimum and maximum let no task be replaced. Room on hosts is of
+// no use then.
+func (e *Explanation) stuck(s *fleet.Service) {
+	minimum, maximum := aws.ToInt32(s.Configuration.MinimumHealthyPercent), aws.ToInt32(s.Configuration.MaximumPercent)
+	text := fmt.Sprintf("Its deployment configuration lets no task stop and none start beside the others: minimumHealthyPercent is %d, rounded up to whole tasks, and maximumPercent %d, rounded down.", minimum, maximum)
+	help := "Update the service to a lower minimumHealthyPercent."
+	if s.Scheduling != types.SchedulingStrategyDaemon && s.DesiredCount > 0 {
+		low, high := rollout.Unstick(s.DesiredCount)
+		help = fmt.Sprintf("Update the service to a maximumPercent of at least %d, or to a minimumHealthyPercent of at most %d.", high, low)
+	}
+	e.say(text, help)
+	e.Placement = []Placement{{Refused: "the service's minimumHealthyPercent and maximumPercent let none start"}}
 }
 
 // crashes says of tasks that keep ending early what becomes of their replacements.

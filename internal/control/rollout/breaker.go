@@ -95,7 +95,7 @@ func (s *step) forgive() {
 // revision where that is wanted and there is one; a rollback doesn't roll back.
 func (s *step) fail(reason, why string, back bool, text func(string) string) {
 	s.state.Rollout, s.state.Reason = types.DeploymentRolloutStateFailed, reason
-	s.state.SteadySince, s.state.NextTry, s.state.Impaired, s.state.Looping = time.Time{}, time.Time{}, 0, false
+	s.state.SteadySince, s.state.NextTry, s.state.Impaired, s.state.Looping, s.state.Stuck = time.Time{}, time.Time{}, 0, false, false
 	s.out.Throttled = nil
 	s.event(failed(s.svc.Name, s.primary.ID, why))
 	c := s.svc.Completed

@@ -117,6 +117,8 @@ type DeploymentState struct {
 	Impaired int
 	// Looping: people were told that replacements of tasks that end early wait.
 	Looping bool
+	// Stuck: people were told that minimum and maximum let no task be replaced.
+	Stuck bool
 	// Retired: an older deployment that has nothing left to do (fleet's Done). ECS
 	// lists it no more.
 	Retired bool

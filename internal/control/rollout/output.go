@@ -40,12 +40,13 @@ type Stop struct {
 	Reason string
 }
 
-// Event is a service event. Type and Name are those of the "ECS Service Action"
-// that tells the same; empty where there is none.
+// Event is a service event. Type, Name and Reason are those of the "ECS Service
+// Action" that tells the same; empty where there is none.
 type Event struct {
 	Message string
 	Type    string
 	Name    string
+	Reason  string
 }
 
 // DeploymentChange is a deployment's state as it is now.

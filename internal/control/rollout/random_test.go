@@ -312,6 +312,10 @@ func checkStep(in *Input, o *Output) {
 	if lowest := (desired*in.Service.MinimumPercent + 99) / 100; after < before && after < lowest {
 		fail("leaves %d healthy of %d, the minimum is %d: %+v", after, before, lowest, o.Stops)
 	}
+	if !daemon && slices.ContainsFunc(o.Events, func(e Event) bool { return e.Name == "SERVICE_TASK_CONFIGURATION_FAILURE" }) &&
+		((desired*in.Service.MinimumPercent+99)/100 < desired || desired*in.Service.MaximumPercent/100 > desired) {
+		fail("says that %d and %d percent of %d keep all tasks", in.Service.MinimumPercent, in.Service.MaximumPercent, desired)
+	}
 	launched := 0
 	for _, l := range o.Launches {
 		launched += l.Count

@@ -40,6 +40,7 @@ func Step(in *Input) Output {
 		}
 		s.settle()
 		s.rebalance()
+		s.tellStuck()
 	}
 	s.finish()
 	return s.out

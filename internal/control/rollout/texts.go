@@ -89,25 +89,34 @@ func listed(service, verb string, tasks []string, like Event) []Event {
 }
 
 // Unplaceable is the event of a launch that found no host. The detail names the
-// closest match and what it lacks, as whole sentences; it may be empty.
-func Unplaceable(service, detail string) Event {
-	return Event{strings.TrimSpace(fmt.Sprintf("(service %s) was unable to place a task because no container instance met all of its requirements. %s", service, detail)), failure, "SERVICE_TASK_PLACEMENT_FAILURE"}
+// closest match and what it lacks, as whole sentences; it may be empty. The reason
+// is a failure's, such as RESOURCE:CPU.
+func Unplaceable(service, reason, detail string) Event {
+	return Event{Message: strings.TrimSpace(fmt.Sprintf("(service %s) was unable to place a task because no container instance met all of its requirements. %s", service, detail)),
+		Type: failure, Name: "SERVICE_TASK_PLACEMENT_FAILURE", Reason: reason}
+}
+
+// stuck is ECS's text. Of the names that its documents list the one of
+// configuration errors comes nearest.
+func stuck(service string) Event {
+	const reason = "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
+	return Event{Message: fmt.Sprintf("(service %s) %s", service, reason), Type: failure, Name: "SERVICE_TASK_CONFIGURATION_FAILURE", Reason: reason}
 }
 
 func steady(service string) Event {
-	return Event{fmt.Sprintf("(service %s) has reached a steady state.", service), info, "SERVICE_STEADY_STATE"}
+	return Event{Message: fmt.Sprintf("(service %s) has reached a steady state.", service), Type: info, Name: "SERVICE_STEADY_STATE"}
 }
 
 func completed(service, deployment string) Event {
-	return Event{fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment completed.", service, deployment), info, "SERVICE_DEPLOYMENT_COMPLETED"}
+	return Event{Message: fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment completed.", service, deployment), Type: info, Name: "SERVICE_DEPLOYMENT_COMPLETED"}
 }
 
 func failed(service, deployment, why string) Event {
-	return Event{fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment failed: %s.", service, deployment, why), failure, "SERVICE_DEPLOYMENT_FAILED"}
+	return Event{Message: fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment failed: %s.", service, deployment, why), Type: failure, Name: "SERVICE_DEPLOYMENT_FAILED"}
 }
 
 func rollingBack(service, deployment string) Event {
-	return Event{fmt.Sprintf("(service %s) rolling back to deployment ecs-svc/%s.", service, deployment), info, "SERVICE_DEPLOYMENT_IN_PROGRESS"}
+	return Event{Message: fmt.Sprintf("(service %s) rolling back to deployment ecs-svc/%s.", service, deployment), Type: info, Name: "SERVICE_DEPLOYMENT_IN_PROGRESS"}
 }
 
 func unhealthyTask(service, task string) Event {
@@ -115,7 +124,7 @@ func unhealthyTask(service, task string) Event {
 }
 
 func violated(service, task, instance string) Event {
-	return Event{fmt.Sprintf("(service %s) (task %s) on container instance (%s) no longer meets the service's placement constraints.", service, task, instance), failure, "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED"}
+	return Event{Message: fmt.Sprintf("(service %s) (task %s) on container instance (%s) no longer meets the service's placement constraints.", service, task, instance), Type: failure, Name: "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED"}
 }
 
 func looping(service string, next time.Time) Event {
@@ -124,5 +133,5 @@ func looping(service string, next time.Time) Event {
 }
 
 func impaired(service string, next time.Time) Event {
-	return Event{fmt.Sprintf("(service %s) is unable to consistently start tasks successfully. The next try is at %s.", service, next.UTC().Format(time.RFC3339)), warning, "SERVICE_TASK_START_IMPAIRED"}
+	return Event{Message: fmt.Sprintf("(service %s) is unable to consistently start tasks successfully. The next try is at %s.", service, next.UTC().Format(time.RFC3339)), Type: warning, Name: "SERVICE_TASK_START_IMPAIRED"}
 }

@@ -91,5 +91,5 @@ func unbalanced(service string, zones []string, have []int) Event {
 		fmt.Fprintf(&b, "%d tasks in %s", have[i], z)
 	}
 	b.WriteString(". AZ Rebalancing in progress.")
-	return Event{b.String(), info, "SERVICE_REBALANCING_STARTED"}
+	return Event{Message: b.String(), Type: info, Name: "SERVICE_REBALANCING_STARTED"}
 }

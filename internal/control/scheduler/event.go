@@ -35,7 +35,7 @@ func Tell(tx *store.Tx, s *fleet.Service, state *fleet.ServiceState, now time.Ti
 		n := state.Events
 		id := fleet.DerivedID("event", s.Cluster, s.Name, s.ID, fmt.Sprint(n))
 		err := store.Create(tx, store.ServiceEventKey(s.Cluster, s.Name, n), &fleet.ServiceEvent{
-			Number: n, ID: fleet.UUID(id), At: now, Message: e.Message, Type: e.Type, Name: e.Name,
+			Number: n, ID: fleet.UUID(id), At: now, Message: e.Message, Type: e.Type, Name: e.Name, Reason: e.Reason,
 		})
 		if err != nil {
 			return err

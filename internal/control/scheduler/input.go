@@ -154,7 +154,7 @@ func (v *view) deployment(d store.Deployment, room bool) rollout.Deployment {
 func stateOf(d store.Deployment) rollout.DeploymentState {
 	var out rollout.DeploymentState
 	if s := d.State; s != nil {
-		out = rollout.DeploymentState{Rollout: s.Rollout, Reason: s.Reason, LastGood: s.LastGood, NextTry: s.NextTry, Impaired: s.Impaired, Looping: s.Looping, Retired: s.Done}
+		out = rollout.DeploymentState{Rollout: s.Rollout, Reason: s.Reason, LastGood: s.LastGood, NextTry: s.NextTry, Impaired: s.Impaired, Looping: s.Looping, Stuck: s.Stuck, Retired: s.Done}
 	}
 	if out.Rollout == "" {
 		out.Rollout, out.Reason = types.DeploymentRolloutStateInProgress, d.Reason

@@ -164,7 +164,7 @@ func (l *leader) deployment(tx *store.Tx, v *view, out *rollout.Output, c *rollo
 	}
 	ended := next.Rollout != c.Rollout && c.Rollout != types.DeploymentRolloutStateInProgress
 	next.Rollout, next.Reason, next.LastGood = c.Rollout, c.Reason, c.LastGood
-	next.NextTry, next.Impaired, next.Looping, next.Done = c.NextTry, c.Impaired, c.Looping, c.Retired
+	next.NextTry, next.Impaired, next.Looping, next.Stuck, next.Done = c.NextTry, c.Impaired, c.Looping, c.Stuck, c.Retired
 	if next.StartedAt.IsZero() {
 		next.StartedAt = v.in.Now
 	}

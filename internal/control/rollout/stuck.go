@@ -1,0 +1,42 @@
+package rollout
+
+import (
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// ConfiguredStuck says whether minimum and maximum, of a desired count, let no
+// task be replaced: neither may one stop nor may one start beside the others.
+// Only what is unhealthy makes room then.
+func ConfiguredStuck(desired, minimumPercent, maximumPercent int) bool {
+	return desired > 0 && percentUp(desired, minimumPercent) >= desired && percentDown(desired, maximumPercent) <= desired
+}
+
+// Unstick returns the highest minimum and the lowest maximum, in percent, of which
+// either lets one of the desired tasks be replaced.
+func Unstick(desired int) (minimumPercent, maximumPercent int) {
+	return 100 * (desired - 1) / desired, (100*(desired+1) + desired - 1) / desired
+}
+
+// tellStuck tells people once that tasks have to leave which minimum and maximum
+// keep, as soon as nothing else is under way.
+func (s *step) tellStuck() {
+	own := s.own
+	for i := range s.out.Launches {
+		if s.out.Launches[i].Deployment == s.primary.ID {
+			own += s.out.Launches[i].Count
+		}
+	}
+	if s.state.Rollout == types.DeploymentRolloutStateFailed || s.leaving == 0 || own >= s.desired ||
+		!ConfiguredStuck(s.desired, s.svc.MinimumPercent, s.svc.MaximumPercent) {
+		s.state.Stuck = false
+		return
+	}
+	starting := func(m mark) bool { return m.class() == pending }
+	if s.state.Stuck || s.throttled || s.live < s.desired || s.launches() > 0 || slices.ContainsFunc(s.marks, starting) {
+		return
+	}
+	s.state.Stuck = true
+	s.event(stuck(s.svc.Name))
+}
