@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -177,29 +179,67 @@ func (p *placer) round(ctx context.Context, batch []*order) {
 	// The bound of one round: whoever waits has its own.
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	// A failure, too, must rest on every acknowledged write.
-	_, err := p.s.store.Fresh(ctx)
-	if err == nil {
-		err = p.s.store.Update(ctx, func(tx *store.Tx) error {
-			r := newRound(p, tx)
-			for _, o := range batch {
-				o.cluster, o.chosen, o.tasks, o.failures, o.err = "", nil, nil, nil, nil
-				switch {
-				case o.waiting != nil:
-					o.err = r.settle(o)
-				case o.service != nil:
-					o.err = r.employ(o)
-				default:
-					o.err = r.serve(o)
-				}
-			}
-			return nil
-		})
+	err := contain.Do(func() error { return p.try(ctx, batch) })
+	if err != nil && ctx.Err() == nil {
+		p.s.log.Error("placer: a round has failed", append(contain.Attrs(err), "orders", len(batch))...)
 	}
 	for _, o := range batch {
-		if err != nil {
+		if err != nil && !store.Apart(o.err) {
 			o.err = fmt.Errorf("place tasks: %w", err)
 		}
 		close(o.done)
 	}
+}
+
+// try places a batch in one transaction. An order that panics, or that needs a
+// record which can't be read, is refused with that, and the others are placed
+// without it.
+func (p *placer) try(ctx context.Context, batch []*order) error {
+	// A failure, too, must rest on every acknowledged write.
+	if _, err := p.s.store.Fresh(ctx); err != nil {
+		return err
+	}
+	var r *round
+	refused, err := store.UpdateEach(ctx, p.s.store, batch,
+		func(tx *store.Tx) error { r = newRound(p, tx); return nil },
+		func(_ *store.Tx, o *order) error { r.carryOut(o); return nil })
+	for _, l := range refused {
+		o := l.Item
+		o.chosen, o.tasks, o.failures = nil, nil, nil
+		o.err = fmt.Errorf("place %s: %w", o, l.Err)
+		p.s.log.Error("placer: an order is set aside", append(contain.Attrs(l.Err), "order", o.String())...)
+	}
+	return err
+}
+
+// carryOut places one order. A panic on the way may leave what the placer
+// remembers of hosts changed in part, so that is forgotten.
+func (r *round) carryOut(o *order) {
+	whole := false
+	defer func() {
+		if !whole {
+			clear(r.hosts)
+		}
+	}()
+	o.cluster, o.chosen, o.tasks, o.failures, o.err = "", nil, nil, nil, nil
+	switch {
+	case o.waiting != nil:
+		o.err = r.settle(o)
+	case o.service != nil:
+		o.err = r.employ(o)
+	default:
+		o.err = r.serve(o)
+	}
+	whole = true
+}
+
+// String names an order in the log.
+func (o *order) String() string {
+	switch {
+	case o.waiting != nil:
+		return fmt.Sprintf("%d tasks that wait in %s", len(o.waiting.ids), o.waiting.cluster)
+	case o.service != nil:
+		return fmt.Sprintf("%d tasks of the service %s in %s", o.service.Count, o.service.Service.Name, o.service.Service.Cluster)
+	}
+	return fmt.Sprintf("a launch of %s in %s", o.definition, aws.ToString(o.launch.cluster))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/control/placement"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/pace"
@@ -36,13 +37,14 @@ func (s *Service) watchForRoom(ctx context.Context, term *store.Term) error {
 	for cluster := range snap.Clusters("") {
 		due[cluster] = snap.Counts(cluster).Waiting > 0
 	}
+	w := &watcher{Service: s, term: term}
 	for {
 		start := time.Now()
 		looked := false
 		for cluster, is := range due {
 			if is {
 				looked = true
-				if err := s.settle(ctx, term, cluster); err != nil {
+				if err := w.settle(ctx, cluster); err != nil {
 					return err
 				}
 			}
@@ -54,12 +56,59 @@ func (s *Service) watchForRoom(ctx context.Context, term *store.Term) error {
 				return err
 			}
 		}
-		a, err := feed.Next(ctx)
+		a, err := w.next(ctx, feed)
 		if err != nil {
 			return err
 		}
 		due = roomFor(a)
+		w.again(due)
 	}
+}
+
+// watcher is the provisioner's work of one term.
+type watcher struct {
+	*Service
+	term  *store.Term
+	aside contain.Aside[waits]
+}
+
+// waits names a task that waits, or with no id a whole cluster's.
+type waits struct{ cluster, id string }
+
+// next waits for an advance, or until something that was set aside is to be tried
+// again: the advance is empty then.
+func (w *watcher) next(ctx context.Context, feed *store.Feed) (store.Advance, error) {
+	at, some := w.aside.Next()
+	if !some {
+		return feed.Next(ctx)
+	}
+	until, cancel := context.WithDeadline(ctx, at)
+	defer cancel()
+	a, err := feed.Next(until)
+	if err != nil && until.Err() != nil && ctx.Err() == nil {
+		return store.Advance{}, nil
+	}
+	return a, err
+}
+
+// again adds the clusters of what was set aside for long enough.
+func (w *watcher) again(due map[string]bool) {
+	snap := w.store.Snapshot()
+	w.aside.Keep(func(k waits) bool {
+		if k.id == "" {
+			return snap.Counts(k.cluster).Waiting > 0
+		}
+		return snap.WaitingTask(k.cluster, k.id) != nil
+	})
+	for _, k := range w.aside.Due(time.Now()) {
+		due[k.cluster] = true
+	}
+}
+
+// fail sets something aside that concerns nothing else.
+func (w *watcher) fail(k waits, err error) {
+	times, wait := w.aside.Fail(k, time.Now())
+	w.log.Error("provisioner: what waits for a host is set aside", append(contain.Attrs(err), "cluster", k.cluster, "task", k.id, "times", times, "retry_in", wait)...)
 }
 
 // roomFor names the clusters with tasks that wait in which an advance could have
@@ -85,29 +134,86 @@ func roomFor(a store.Advance) map[string]bool {
 }
 
 // settle hands what fits by now to the placer, the oldest first.
-func (s *Service) settle(ctx context.Context, term *store.Term, cluster string) error {
-	snap := s.store.Snapshot()
-	for _, alike := range alike(snap, cluster) {
-		for len(alike) > 0 && s.fitsNow(s.store.Snapshot(), alike[0]) {
+func (w *watcher) settle(ctx context.Context, cluster string) error {
+	all := waits{cluster, ""}
+	if w.aside.Is(all, time.Now()) {
+		return nil
+	}
+	err := contain.Do(func() error { return w.settleGroups(ctx, cluster) })
+	switch {
+	case store.Apart(err):
+		w.fail(all, err)
+		return nil
+	case err == nil:
+		w.aside.Forget(all)
+	}
+	return err
+}
+
+func (w *watcher) settleGroups(ctx context.Context, cluster string) error {
+	now := time.Now()
+	for _, alike := range alike(w.store.Snapshot(), cluster) {
+		alike = slices.DeleteFunc(alike, func(t *fleet.Task) bool { return w.aside.Is(waits{cluster, t.ID}, now) })
+		for len(alike) > 0 && w.fits(alike[0]) {
 			some := alike[:min(10, len(alike))]
 			alike = alike[len(some):]
-			w := &waiting{term: term, cluster: cluster}
-			for _, t := range some {
-				w.ids = append(w.ids, t.ID)
+			placed, err := w.order(ctx, cluster, some...)
+			if store.Apart(err) {
+				placed, err = w.oneByOne(ctx, cluster, some, err)
 			}
-			o, err := s.ordered(ctx, &order{waiting: w})
 			if err != nil {
-				return fmt.Errorf("place what waits in %s: %w", cluster, err)
+				return err
 			}
-			if len(o.tasks) > 0 {
-				s.log.Info("provisioner: placed tasks that waited", "cluster", cluster, "tasks", len(o.tasks))
-			}
-			if len(o.tasks) < len(some) {
+			if placed < len(some) {
 				break
 			}
 		}
 	}
 	return nil
+}
+
+// fits is fitsNow; a task that can't be looked at is set aside.
+func (w *watcher) fits(t *fleet.Task) (fits bool) {
+	err := contain.Do(func() error { fits = w.fitsNow(w.store.Snapshot(), t); return nil })
+	if err != nil {
+		w.fail(waits{t.Cluster, t.ID}, err)
+	}
+	return fits
+}
+
+// order hands tasks to the placer. It returns how many have a host now.
+func (w *watcher) order(ctx context.Context, cluster string, some ...*fleet.Task) (placed int, err error) {
+	o := &order{waiting: &waiting{term: w.term, cluster: cluster}}
+	for _, t := range some {
+		o.waiting.ids = append(o.waiting.ids, t.ID)
+	}
+	if o, err = w.ordered(ctx, o); err != nil {
+		return 0, fmt.Errorf("place what waits in %s: %w", cluster, err)
+	}
+	if len(o.tasks) > 0 {
+		w.log.Info("provisioner: placed tasks that waited", "cluster", cluster, "tasks", len(o.tasks))
+	}
+	return len(o.tasks), nil
+}
+
+// oneByOne hands tasks to the placer of which one can't be placed, as err says. It
+// is set aside, and the others count as the order's.
+func (w *watcher) oneByOne(ctx context.Context, cluster string, some []*fleet.Task, err error) (placed int, _ error) {
+	if len(some) == 1 {
+		w.fail(waits{cluster, some[0].ID}, err)
+		return 1, nil
+	}
+	for _, t := range some {
+		n, err := w.order(ctx, cluster, t)
+		if store.Apart(err) {
+			n, err = w.oneByOne(ctx, cluster, []*fleet.Task{t}, err)
+		}
+		if err != nil {
+			return placed, err
+		}
+		placed += n
+	}
+	return placed, nil
 }
 
 // alike groups the tasks that wait by what they need, each group with its
