@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -133,14 +134,15 @@ const (
 )
 
 // Campaign leads under a name whenever it can, until ctx or the store ends: it
-// returns why. Where f fails its error is logged and another server may lead.
+// returns why. Where f fails, or panics, its error is logged and another server may
+// lead.
 func (s *Store) Campaign(ctx context.Context, name, server string, f func(context.Context, *Term) error) error {
 	failed := firstRest
 	for {
 		var began time.Time
 		err := s.Lead(ctx, name, server, func(ctx context.Context, t *Term) error {
 			began = time.Now()
-			return f(ctx, t)
+			return contain.Do(func() error { return f(ctx, t) })
 		})
 		rest := standAgain
 		switch {
@@ -152,7 +154,7 @@ func (s *Store) Campaign(ctx context.Context, name, server string, f func(contex
 			if time.Since(began) > longRest {
 				failed = firstRest
 			}
-			s.log.Warn("store: a leader has failed", "name", name, "err", err, "retry_in", failed)
+			s.log.Warn("store: a leader has failed", append(contain.Attrs(err), "name", name, "retry_in", failed)...)
 			rest, failed = failed, min(2*failed, longRest)
 		}
 		if err := pace.Sleep(ctx, pace.About(rest)); err != nil {

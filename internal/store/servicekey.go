@@ -16,6 +16,9 @@ func ServiceKey(cluster, name string) Key[fleet.Service] {
 	}}
 }
 
+// ServiceMembers is the prefix of all that belongs to a service.
+func ServiceMembers(cluster, name string) string { return Services(cluster) + name + "/" }
+
 // ServiceStateKey names what the scheduler has made of a service.
 func ServiceStateKey(cluster, name string) Key[fleet.ServiceState] {
 	return Key[fleet.ServiceState]{Services(cluster) + name + "/state", func(s *Snapshot) (*fleet.ServiceState, int64) {

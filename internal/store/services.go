@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/ashore/ashore/internal/fleet"
 )
@@ -12,6 +13,20 @@ import (
 func (s *Snapshot) Service(cluster, name string) *fleet.Service {
 	v, _ := tab(s).services.get(cluster + "/" + name)
 	return v
+}
+
+// ServiceReadable returns an UnreadableError where a record of a service, its
+// events left out, can't be read: what rests on its records does not hold then.
+func (s *Snapshot) ServiceReadable(cluster, name string) error {
+	if err := Readable(s, ServiceKey(cluster, name)); err != nil {
+		return err
+	}
+	for u := range s.Unreadable(ServiceMembers(cluster, name)) {
+		if !strings.HasPrefix(u.Key, ServiceMembers(cluster, name)+"event/") {
+			return &UnreadableError{u}
+		}
+	}
+	return nil
 }
 
 // Services yields a cluster's services by name, INACTIVE ones too, from the one

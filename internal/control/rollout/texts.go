@@ -56,6 +56,9 @@ const (
 	failure = "ERROR"
 )
 
+// LeftAside is the event of a service that can't be looked at.
+func LeftAside(text string) Event { return Event{Message: text, Type: failure} }
+
 // an event names at most this many tasks, as ECS's do
 const named = 10
 

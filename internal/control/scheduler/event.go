@@ -43,7 +43,11 @@ func Tell(tx *store.Tx, s *fleet.Service, state *fleet.ServiceState, now time.Ti
 		if n <= keptEvents {
 			continue
 		}
-		if old := store.ServiceEventKey(s.Cluster, s.Name, n-keptEvents); store.Get(tx, old) != nil {
+		old := store.ServiceEventKey(s.Cluster, s.Name, n-keptEvents)
+		if store.Readable(tx.Snapshot(), old) != nil {
+			continue // it stays: nobody may overwrite it
+		}
+		if store.Get(tx, old) != nil {
 			if err := store.Delete(tx, old); err != nil {
 				return err
 			}

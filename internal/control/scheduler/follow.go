@@ -16,37 +16,7 @@ func (l *leader) follow(a store.Advance) {
 			continue
 		}
 		seen[c] = true
-		switch c.Kind {
-		case store.ServiceChanged:
-			l.mark(l.work(c.Cluster, c.ID))
-		case store.TaskChanged:
-			if l.task(a, c) {
-				rooms[c.Cluster] = true
-			}
-		case store.InstanceChanged, store.SessionChanged:
-			rooms[c.Cluster], hosts[c.Cluster] = true, true
-			l.observe(a.Next, c.Cluster, c.ID)
-			for t := range a.Next.TasksOn(c.Cluster, c.ID) {
-				if s := t.Service(); s != "" && t.Holds() {
-					l.mark(l.work(c.Cluster, s))
-				}
-			}
-		case store.InstanceHealthChanged:
-			if a.MayMakeRoom(c) {
-				rooms[c.Cluster] = true
-			}
-		case store.ClusterChanged:
-			rooms[c.Cluster] = true
-			for s := range a.Next.Services(c.Cluster, "") {
-				if s.Status != fleet.ServiceInactive {
-					l.mark(l.work(c.Cluster, s.Name))
-				}
-			}
-		case store.CapacityProviderChanged:
-			for cluster := range l.unplaced {
-				rooms[cluster] = true
-			}
-		}
+		l.each(c, func() { l.change(a, c, rooms, hosts) })
 	}
 	for cluster := range rooms {
 		for w := range l.unplaced[cluster] {
@@ -59,6 +29,42 @@ func (l *leader) follow(a store.Advance) {
 			for w := range works {
 				l.mark(w)
 			}
+		}
+	}
+}
+
+// change marks the services that one change may concern, and notes the clusters in
+// which it may have made room or concerns hosts.
+func (l *leader) change(a store.Advance, c store.Change, rooms, hosts map[string]bool) {
+	switch c.Kind {
+	case store.ServiceChanged:
+		l.mark(l.work(c.Cluster, c.ID))
+	case store.TaskChanged:
+		if l.task(a, c) {
+			rooms[c.Cluster] = true
+		}
+	case store.InstanceChanged, store.SessionChanged:
+		rooms[c.Cluster], hosts[c.Cluster] = true, true
+		l.observe(a.Next, c.Cluster, c.ID)
+		for t := range a.Next.TasksOn(c.Cluster, c.ID) {
+			if s := t.Service(); s != "" && t.Holds() {
+				l.mark(l.work(c.Cluster, s))
+			}
+		}
+	case store.InstanceHealthChanged:
+		if a.MayMakeRoom(c) {
+			rooms[c.Cluster] = true
+		}
+	case store.ClusterChanged:
+		rooms[c.Cluster] = true
+		for s := range a.Next.Services(c.Cluster, "") {
+			if s.Status != fleet.ServiceInactive {
+				l.mark(l.work(c.Cluster, s.Name))
+			}
+		}
+	case store.CapacityProviderChanged:
+		for cluster := range l.unplaced {
+			rooms[cluster] = true
 		}
 	}
 }

@@ -62,6 +62,10 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 	if c == nil || s == nil || s.Status == fleet.ServiceInactive {
 		return nil, nil
 	}
+	// Without a record of its own the service's tasks would count as nobody's, say.
+	if err := snap.ServiceReadable(cluster, service); err != nil {
+		return nil, err
+	}
 	v := &view{snap: snap, cluster: c, service: s, tasks: tasks.Get().(*[]rollout.Task), hosts: map[string]hostView{}, lost: map[string]string{}}
 	if st := snap.ServiceState(cluster, service); st != nil && st.Service == s.ID {
 		v.state = st
@@ -72,6 +76,10 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 	v.in.Service = wish(s, c)
 	v.surplus()
 	v.addDeployments(room)
+	if err := v.readable(); err != nil {
+		v.done()
+		return nil, err
+	}
 	l.addTasks(v)
 	// What a deleted service has left is stopped wherever it is.
 	if s.Status == fleet.ServiceActive && (v.in.Service.Strategy == types.SchedulingStrategyDaemon || v.rebalanced()) {
@@ -82,6 +90,21 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 		}
 	}
 	return v, nil
+}
+
+// readable returns an error where the definition of a deployment under way can't be
+// read.
+func (v *view) readable() error {
+	for _, d := range v.deployments {
+		rev := v.snap.ServiceRevision(d.Cluster, d.Service, d.Revision)
+		if rev == nil {
+			continue
+		}
+		if err := store.Readable(v.snap, store.TaskDefinitionKey(rev.Family, rev.Revision)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // now is the time as records keep it.
@@ -264,6 +287,11 @@ func (l *leader) host(v *view, id string) hostView {
 	}
 	cluster := v.service.Cluster
 	i := v.snap.Instance(cluster, id)
+	if i == nil && store.Readable(v.snap, store.InstanceKey(cluster, id)) != nil {
+		h.condition = rollout.HostAway // it is there, and that is all that is known
+		v.hosts[id] = h
+		return h
+	}
 	if i == nil || i.Status == fleet.InstanceInactive {
 		h.condition = rollout.HostLost
 		v.hosts[id] = h

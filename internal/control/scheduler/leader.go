@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/control/liveness"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/pace"
@@ -49,6 +50,9 @@ type leader struct {
 	// nobody can tell when: each confirmation may.
 	losing map[string]map[*work]bool
 
+	// aside are the services that could not be looked at, by faults of their own.
+	aside contain.Aside[name]
+
 	mu      sync.Mutex
 	tracker *liveness.Tracker // guarded by mu
 }
@@ -63,7 +67,8 @@ func newLeader(s *Scheduler, term *store.Term) *leader {
 // look is what a look at a service has come to.
 type look struct {
 	*work
-	err error
+	err  error
+	told string // the event that tells of err
 	outcome
 }
 
@@ -83,7 +88,8 @@ func (l *leader) lead(ctx context.Context) error {
 	snap, feed := l.Store.Follow()
 	l.begin(snap)
 	advances, fresh := make(chan store.Advance), make(chan confirmation)
-	g.Go(func() error {
+	begin := func(f func() error) { g.Go(func() error { return contain.Do(f) }) }
+	begin(func() error {
 		for {
 			a, err := feed.Next(ctx)
 			if err != nil {
@@ -96,8 +102,8 @@ func (l *leader) lead(ctx context.Context) error {
 			}
 		}
 	})
-	g.Go(func() error { return l.confirm(ctx, fresh) })
-	g.Go(func() error { return l.loop(ctx, g, advances, fresh) })
+	begin(func() error { return l.confirm(ctx, fresh) })
+	begin(func() error { return l.loop(ctx, g, advances, fresh) })
 	return g.Wait()
 }
 
@@ -125,7 +131,7 @@ func (l *leader) begin(snap *store.Snapshot) {
 	l.tracker = liveness.New(l.Now())
 	for cluster := range snap.Clusters("") {
 		for i := range snap.Instances(cluster, "") {
-			l.observe(snap, cluster, i.ID)
+			l.each(store.Change{Kind: store.InstanceChanged, Cluster: cluster, ID: i.ID}, func() { l.observe(snap, cluster, i.ID) })
 		}
 		for s := range snap.Services(cluster, "") {
 			if s.Status != fleet.ServiceInactive {
@@ -154,9 +160,9 @@ func (l *leader) loop(ctx context.Context, g *errgroup.Group, advances <-chan st
 			w.running, w.dirty = true, false
 			room := w.room
 			w.room = false
+			told := w.told
 			g.Go(func() error {
-				out, err := l.converge(ctx, w.cluster, w.name, room)
-				done <- look{w, err, out}
+				done <- l.look(ctx, w, room, told)
 				return nil
 			})
 		}
@@ -185,9 +191,11 @@ func (l *leader) loop(ctx context.Context, g *errgroup.Group, advances <-chan st
 
 // current tells the tracker that what it has been told was etcd's state at a time.
 func (l *leader) current(at time.Time) {
-	l.mu.Lock()
-	l.tracker.Confirm(at)
-	l.mu.Unlock()
+	func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.tracker.Confirm(at)
+	}()
 	for _, works := range l.losing {
 		for w := range works {
 			l.mark(w)
@@ -204,6 +212,8 @@ func (l *leader) settle(r look) error {
 	switch {
 	case errors.Is(r.err, store.ErrDeposed):
 		return r.err
+	case store.Apart(r.err):
+		l.setAside(r, now)
 	case r.err != nil:
 		l.Log.Warn("scheduler: a service could not be kept", "cluster", w.cluster, "service", w.name, "err", r.err)
 		w.dirty, w.notBefore = true, now.Add(retryAfter)
@@ -213,11 +223,13 @@ func (l *leader) settle(r look) error {
 		keep(l.unplaced, w, false)
 		keep(l.hosted, w, false)
 		keep(l.losing, w, false)
+		l.aside.Forget(name{w.cluster, w.name})
 		if w.dirty { // made anew
 			l.mark(l.work(w.cluster, w.name))
 		}
 		return nil
 	default:
+		l.aside.Forget(name{w.cluster, w.name})
 		w.dirty = w.dirty || r.again
 		w.room = w.room || r.outcome.room
 		w.wake = r.outcome.wake

@@ -14,6 +14,7 @@ type work struct {
 	running   bool      // it is being looked at
 	notBefore time.Time // of the next look, whatever happens
 	wake      time.Time // of the next look although nothing changes; zero: none
+	told      string    // the event that last told why it was set aside
 
 	due   time.Time
 	place int // in the queue, -1 outside

@@ -15,6 +15,13 @@ import (
 // Open opens a store on an etcd of its own, until the test ends.
 func Open(t testing.TB) *store.Store {
 	t.Helper()
+	st, _ := OpenEtcd(t)
+	return st
+}
+
+// OpenEtcd is Open with the etcd's client.
+func OpenEtcd(t testing.TB) (*store.Store, *clientv3.Client) {
+	t.Helper()
 	e, err := store.Embed(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +35,7 @@ func Open(t testing.TB) *store.Store {
 			t.Error(err)
 		}
 	})
-	return s
+	return s, e.Client
 }
 
 // Spoil overwrites a record of a store below the default prefix with what can't be

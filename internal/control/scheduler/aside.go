@@ -1,0 +1,83 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ashore/ashore/internal/contain"
+	"github.com/ashore/ashore/internal/control/rollout"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// A service whose records make the scheduler panic, or can't be read, is set
+// aside: the others are kept as ever, and this one is looked at again after longer
+// and longer times. The log has the stack, and the service's events the cause.
+
+// look looks at a service once. told is the event that last told why it was set
+// aside.
+func (l *leader) look(ctx context.Context, w *work, room bool, told string) look {
+	r := look{work: w, told: told}
+	r.err = contain.Do(func() (err error) {
+		r.outcome, err = l.converge(ctx, w.cluster, w.name, room)
+		return err
+	})
+	if !store.Apart(r.err) {
+		return r
+	}
+	r.outcome.room = r.outcome.room || room
+	if r.told = cause(w.name, r.err); r.told != told {
+		if err := contain.Do(func() error { return l.tellCause(ctx, w, r.told) }); err != nil {
+			r.told = told // it can't be told now
+			l.Log.Warn("scheduler: a service's event is not written", append(contain.Attrs(err), "cluster", w.cluster, "service", w.name)...)
+		}
+	}
+	return r
+}
+
+// cause is the text of the event of a service that is set aside.
+func cause(service string, err error) string {
+	why := "an error in the scheduler; the server's log has more."
+	if unreadable := (*store.UnreadableError)(nil); errors.As(err, &unreadable) {
+		why = fmt.Sprintf("the stored record %s can't be read.", unreadable.Key)
+	}
+	return fmt.Sprintf("(service %s) is left as it is for the time being: %s It is looked at again by and by.", service, why)
+}
+
+// tellCause writes an event, where the service is there to have one.
+func (l *leader) tellCause(ctx context.Context, w *work, text string) error {
+	return l.Store.Update(ctx, func(tx *store.Tx) error {
+		if err := l.term.Guard(tx); err != nil {
+			return err
+		}
+		svc := store.Get(tx, store.ServiceKey(w.cluster, w.name))
+		if svc == nil {
+			return nil
+		}
+		state, err := StateOf(tx, svc)
+		if err != nil {
+			return err
+		}
+		if err := Tell(tx, svc, state, l.now(), []rollout.Event{rollout.LeftAside(text)}); err != nil {
+			return err
+		}
+		return store.Put(tx, store.ServiceStateKey(svc.Cluster, svc.Name), state)
+	})
+}
+
+// setAside takes in a look that has failed by a fault of the service's own.
+func (l *leader) setAside(r look, now time.Time) {
+	w := r.work
+	times, wait := l.aside.Fail(name{w.cluster, w.name}, now)
+	l.Log.Error("scheduler: a service is set aside", append(contain.Attrs(r.err), "cluster", w.cluster, "service", w.name, "times", times, "retry_in", wait)...)
+	w.dirty, w.notBefore, w.told = true, now.Add(wait), r.told
+	w.room = w.room || r.outcome.room
+}
+
+// each takes in a change of one thing; where that panics it is left out.
+func (l *leader) each(c store.Change, f func()) {
+	if err := contain.Do(func() error { f(); return nil }); err != nil {
+		l.Log.Error("scheduler: a change was not taken in", append(contain.Attrs(err), "kind", int(c.Kind), "cluster", c.Cluster, "id", c.ID)...)
+	}
+}
