@@ -43,7 +43,11 @@ func (a *agentCommand) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, claim.Release()) }()
-	if err := claim.Say(local.Process{Version: version.Number}); err != nil {
+	is, err := thisProcess()
+	if err != nil {
+		return err
+	}
+	if err := claim.Say(is); err != nil {
 		return err
 	}
 	log := a.logger(t)
@@ -55,17 +59,18 @@ func (a *agentCommand) Run(ctx context.Context, t *terminal) (err error) {
 		}
 		return err
 	})
-	g.Go(func() error { return sayWhenConnected(gctx, l, claim) })
+	g.Go(func() error { return sayWhenConnected(gctx, l, claim, is) })
 	err = g.Wait()
 	log.Info("stopped", "cause", context.Cause(ctx))
 	return err
 }
 
 // sayWhenConnected asks the agent as everybody else does, by its socket.
-func sayWhenConnected(ctx context.Context, l local.Layout, claim *local.Claim) error {
+func sayWhenConnected(ctx context.Context, l local.Layout, claim *local.Claim, is local.Process) error {
 	for wait := 5 * time.Millisecond; ; wait = min(wait*5/4, time.Second) {
 		if s, err := agentState(ctx, l); err == nil && s.Connected {
-			return claim.Say(local.Process{Version: version.Number, Ready: true, Endpoint: s.Server})
+			is.Ready, is.Endpoint = true, s.Server
+			return claim.Say(is)
 		}
 		if pace.Sleep(ctx, wait) != nil {
 			return nil // ended before it was ever connected; Run says why

@@ -11,6 +11,7 @@ type platformCommands struct {
 	Server  serverCommand  `cmd:"" help:"Run the control plane alone."`
 	Agent   agentCommand   `cmd:"" help:"Run this host's agent alone."`
 	Sim     simCommand     `cmd:"" help:"Run simulated hosts."`
+	Watch   watchCommand   `cmd:"" hidden:"" help:"Start server and agent again, should one end."`
 	Engine  engineCommand  `cmd:"" hidden:"" help:"Say whether a container engine answers."`
 	Sample  sampleCommand  `cmd:"" hidden:"" help:"Run a tool of the sample image."`
 }

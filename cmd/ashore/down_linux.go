@@ -34,6 +34,10 @@ func (d *downCommand) Run(ctx context.Context, t *terminal) error {
 		t.printf("nothing runs: there is no installation in %s\n", l.Data)
 		return nil
 	}
+	// The watcher first, also one that is starting what ends.
+	if _, err := local.Stop(ctx, l.PID("watch"), stopGrace); err != nil {
+		return err
+	}
 	lock, err := takeUpLock(ctx, l)
 	if err != nil {
 		return err
@@ -76,9 +80,12 @@ func (d *downCommand) down(ctx context.Context, t *terminal, l local.Layout) err
 }
 
 // stopProcesses ends the agent before the server, so that its last reports
-// find somebody.
+// find somebody, and a watcher that was started meanwhile before both.
 func stopProcesses(ctx context.Context, t *terminal, l local.Layout) error {
 	any := false
+	if _, err := local.Stop(ctx, l.PID("watch"), stopGrace); err != nil {
+		return err
+	}
 	for _, name := range []string{"agent", "server"} {
 		stopped, err := local.Stop(ctx, l.PID(name), stopGrace)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/server"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/ashore/ashore/internal/version"
@@ -81,7 +83,11 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 		return err
 	}
 	defer func() { err = errors.Join(err, claim.Release()) }()
-	if err := claim.Say(local.Process{Version: version.Number}); err != nil {
+	is, err := thisProcess()
+	if err != nil {
+		return err
+	}
+	if err := claim.Say(is); err != nil {
 		return err
 	}
 	listener, err := local.Listen(s.listen(), "--listen")
@@ -111,9 +117,9 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 		},
 	}
 	following, unfollow := context.WithCancel(ctx)
-	var collector sync.WaitGroup
-	collector.Go(func() { followGC(following) })
-	defer collector.Wait()
+	var beside sync.WaitGroup
+	beside.Go(func() { followGC(following) })
+	defer beside.Wait()
 	defer unfollow()
 	srv, err := server.Open(ctx, c)
 	if err != nil {
@@ -129,9 +135,16 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 	if err := admin.Write(l); err != nil {
 		return err
 	}
-	if err := claim.Say(local.Process{Version: version.Number, Ready: true, Endpoint: admin.Endpoint}); err != nil {
+	is.Ready, is.Endpoint = true, admin.Endpoint
+	// Started again, it is found where it was, also where it could choose its port.
+	if at := []string{"--listen", listener.Addr().String()}; !slices.Equal(is.Args[max(0, len(is.Args)-2):], at) {
+		is.Args = append(is.Args, at...)
+	}
+	is.Unable = unable(srv)
+	if err := claim.Say(is); err != nil {
 		return err
 	}
+	beside.Go(func() { sayUnable(following, srv, claim, is, log) })
 	log.Info("serving", "endpoint", admin.Endpoint, "server", srv.ID(), "installation", in.ID, "account", in.Account, "region", in.Region, "version", version.Number)
 	err = srv.Serve(ctx, listener)
 	if errors.Is(err, server.ErrRestart) {
@@ -140,6 +153,33 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 	}
 	log.Info("stopped", "cause", context.Cause(ctx))
 	return err
+}
+
+// thisProcess is what a process says of itself at its start.
+func thisProcess() (local.Process, error) {
+	dir, err := os.Getwd()
+	return local.Process{Version: version.Number, Args: slices.Clone(os.Args[1:]), Dir: dir}, err
+}
+
+func unable(srv *server.Server) string {
+	if err := srv.Unable(); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// sayUnable keeps what the pid file says of it up to date: `ashore up` tells it.
+func sayUnable(ctx context.Context, srv *server.Server, claim *local.Claim, is local.Process, log *slog.Logger) {
+	for pace.Sleep(ctx, pace.About(time.Second)) == nil {
+		now := unable(srv)
+		if (now == "") == (is.Unable == "") {
+			continue
+		}
+		is.Unable = now
+		if err := claim.Say(is); err != nil {
+			log.Warn("the pid file can't be written", "err", err)
+		}
+	}
 }
 
 // sameState refuses to begin a new installation where there was one: its state has

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -26,7 +27,8 @@ type serverFlags struct {
 
 func (f serverFlags) listen() string { return cmp.Or(f.Listen, "127.0.0.1:4700") }
 
-// args are the flags as `ashore up` hands them to `ashore server`.
+// args are the flags as `ashore up` hands them to `ashore server`, which runs in
+// another folder.
 func (f serverFlags) args() []string {
 	args := []string{"--listen", f.listen(), "--keep-stopped", f.KeepStopped.String(), "--keep-stopped-tasks", strconv.Itoa(f.KeepStoppedTasks),
 		"--disk-reserve", strconv.FormatInt(f.DiskReserve, 10)}
@@ -34,9 +36,9 @@ func (f serverFlags) args() []string {
 		args = append(args, "--etcd-maintain")
 	}
 	for _, p := range []struct{ flag, value string }{
-		{"--account", f.Account}, {"--region", f.Region}, {"--seal-key", f.SealKey},
-		{"--etcd-prefix", f.EtcdPrefix}, {"--etcd-ca", f.EtcdCA}, {"--etcd-cert", f.EtcdCert},
-		{"--etcd-key", f.EtcdKey}, {"--etcd-user", f.EtcdUser},
+		{"--account", f.Account}, {"--region", f.Region}, {"--seal-key", whole(f.SealKey)},
+		{"--etcd-prefix", f.EtcdPrefix}, {"--etcd-ca", whole(f.EtcdCA)}, {"--etcd-cert", whole(f.EtcdCert)},
+		{"--etcd-key", whole(f.EtcdKey)}, {"--etcd-user", f.EtcdUser},
 	} {
 		if p.value != "" {
 			args = append(args, p.flag, p.value)
@@ -46,6 +48,17 @@ func (f serverFlags) args() []string {
 		args = append(args, "--etcd-endpoints", e)
 	}
 	return args
+}
+
+// whole is a file's path that means the same in any folder.
+func whole(path string) string {
+	if path == "" {
+		return ""
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // etcdFlags say where the state lies, for every command that touches it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"github.com/ashore/ashore/internal/dockerhost"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/sample/image"
 )
 
@@ -44,6 +46,7 @@ const (
 	agentLimit  = time.Minute
 	taskLimit   = time.Minute
 	stopGrace   = 15 * time.Second
+	lockLimit   = 30 * time.Second
 )
 
 func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
@@ -78,28 +81,44 @@ func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 	return errors.Join(err, r.undo())
 }
 
+// takeUpLock holds the lock that keeps `ashore up`, `ashore down` and the watcher
+// from meeting at work. The watcher's work is short and is waited for.
 func takeUpLock(ctx context.Context, l local.Layout) (*local.Claim, error) {
-	lock, err := local.TakeClaim(ctx, l.UpLock())
-	if errors.Is(err, local.ErrRunning) {
+	wait := time.Now().Add(lockLimit)
+	for {
+		lock, err := local.TakeClaim(ctx, l.UpLock())
+		if err == nil {
+			// Who it is, for others to be told: where that can't be written it is held
+			// all the same.
+			if err := lock.Say(local.Process{}); err != nil && !local.Unwritable(err) {
+				return nil, errors.Join(err, lock.Release())
+			}
+			return lock, nil
+		}
+		if !errors.Is(err, local.ErrRunning) {
+			return nil, err
+		}
 		p, _, _ := local.Running(l.UpLock())
-		return nil, hint.With(fmt.Errorf("another `ashore up` or `ashore down` is at work on %s (process %d)", l.Data, p.PID), "wait for it, and try again")
+		if watcher, watches, _ := local.Running(l.PID("watch")); !watches || p.PID != 0 && p.PID != watcher.PID || time.Now().After(wait) {
+			return nil, hint.With(fmt.Errorf("another `ashore up` or `ashore down` is at work on %s (process %d)", l.Data, p.PID), "wait for it, and try again")
+		}
+		if err := pace.Sleep(ctx, pace.About(20*time.Millisecond)); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return lock, lock.Say(local.Process{})
 }
 
 // raising is one run of `ashore up`.
 type raising struct {
 	*upCommand
 	*terminal
-	layout  local.Layout
-	begun   time.Time
-	self    string   // our own binary
-	started []string // the processes that this run started, in order
-	samples []string // ARNs of the tasks that it started
-	up      bool     // control plane and agent run
+	layout   local.Layout
+	begun    time.Time
+	self     string   // our own binary
+	started  []string // the processes that this run started, in order
+	samples  []string // ARNs of the tasks that it started
+	up       bool     // control plane and agent run
+	agentEnv []string
 
 	admin  local.Admin
 	host   agent.State
@@ -119,10 +138,7 @@ func (r *raising) raise(ctx context.Context) error {
 	r.engine = engine
 	r.printf("engine         Docker Engine %s at %s\n", version, host)
 
-	server, note, err := r.process(ctx, local.Start{
-		Process: "server", Binary: r.self, Limit: serverLimit,
-		Args: append([]string{"server", "--data-dir", r.layout.Data}, r.serverFlags.args()...),
-	})
+	server, note, err := r.process(ctx, serverStart(r.layout, r.self, r.serverFlags))
 	if err != nil {
 		return err
 	}
@@ -145,14 +161,17 @@ func (r *raising) raise(ctx context.Context) error {
 	defer stopLoading()
 	go func() { loaded <- r.loadImage(loadCtx) }()
 
-	process, note, err := r.process(ctx, local.Start{
-		Process: "agent", Binary: r.self, Limit: agentLimit, Env: []string{"DOCKER_HOST=" + host},
-		Args: []string{"agent", "--data-dir", r.layout.Data},
-	})
+	r.agentEnv = []string{"DOCKER_HOST=" + host}
+	start := agentStart(r.layout, r.self, r.agentEnv)
+	start.Unready = server.Unable != "" // its connection is a change, too
+	process, note, err := r.process(ctx, start)
 	if err != nil {
 		stopLoading()
 		<-loaded
 		return err
+	}
+	if start.Unready {
+		return errors.Join(<-loaded, r.unable(ctx, server, process))
 	}
 	if r.host, err = agentState(ctx, r.layout); err != nil {
 		stopLoading()
@@ -166,6 +185,9 @@ func (r *raising) raise(ctx context.Context) error {
 	if err := <-loaded; err != nil {
 		return err
 	}
+	if err := r.watch(ctx); err != nil {
+		return err
+	}
 	r.up = true
 	if r.Sample {
 		if err := r.runSample(ctx, api); err != nil {
@@ -176,13 +198,46 @@ func (r *raising) raise(ctx context.Context) error {
 	return nil
 }
 
+// unable ends a start on a control plane that takes no changes: it answers reads,
+// and the agent connects once that is over.
+func (r *raising) unable(ctx context.Context, server, agent local.Process) error {
+	r.printf("agent          process %d, not connected yet\n", agent.PID)
+	if err := r.watch(ctx); err != nil {
+		return err
+	}
+	r.up = true
+	r.note("warning: %s", server.Unable)
+	return nil
+}
+
+// watch has a process of its own watch over server and agent, where this one does
+// not stay.
+func (r *raising) watch(ctx context.Context) error {
+	if !r.Detach {
+		return nil
+	}
+	if _, watches, err := local.Running(r.layout.PID("watch")); err != nil || watches {
+		return err
+	}
+	p, err := local.Spawn(ctx, r.layout, local.Start{
+		Process: "watch", Binary: r.self, Limit: watchLimit, Env: r.agentEnv,
+		Args: append([]string{"watch", "--data-dir", r.layout.Data}, r.serverFlags.args()...),
+	})
+	if err != nil {
+		return err
+	}
+	r.started = append(r.started, "watch")
+	r.printf("watch          process %d starts either again, should it end\n", p.PID)
+	return nil
+}
+
 // process starts a process unless it runs, and says which.
 func (r *raising) process(ctx context.Context, s local.Start) (p local.Process, note string, err error) {
 	p, running, err := local.Running(r.layout.PID(s.Process))
 	if err != nil {
 		return p, "", err
 	}
-	if running && p.Ready {
+	if running && (p.Ready || s.Unready) {
 		return p, "already runs", nil
 	}
 	if running {
@@ -306,23 +361,18 @@ func (r *raising) undo() error {
 	return errors.Join(errs...)
 }
 
-// stay returns when the user has had enough, or a process ended by itself.
+// stay watches over server and agent until the user has had enough. Where another
+// watches already there is no more to do than to wait.
 func (r *raising) stay(ctx context.Context) error {
 	r.samples = nil // containers stay
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			for _, name := range r.started {
-				if _, running, err := local.Running(r.layout.PID(name)); err == nil && !running {
-					return hint.With(fmt.Errorf("the %s ended", name), "why is in %s", r.layout.Log(name))
-				}
-			}
-		}
+	if _, watches, err := local.Running(r.layout.PID("watch")); err != nil || watches {
+		<-ctx.Done()
+		return err
 	}
+	return watch(ctx, local.Watch{
+		Layout: r.layout, Log: slog.New(slog.NewTextHandler(r.err, nil)),
+		Starts: []local.Start{serverStart(r.layout, r.self, r.serverFlags), agentStart(r.layout, r.self, r.agentEnv)},
+	})
 }
 
 func (r *raising) next() {

@@ -55,7 +55,12 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	if err := s.writeRecord(r.Context(), p, &x.record); err != nil {
 		if !errors.As(err, &why) {
 			s.cfg.Log.Warn("link: session not recorded", "instance", p, "err", err)
-			why = refusef(http.StatusServiceUnavailable, acs.ServerException, "the session can't be recorded at the moment")
+			message := "the session can't be recorded at the moment"
+			var unable interface{ Unable() string }
+			if errors.As(err, &unable) {
+				message += ": " + unable.Unable()
+			}
+			why = refusef(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
 		}
 		s.refuse(w, r, why)
 		s.recorder.ended(p, x.id) // after an error of etcd it may be there all the same

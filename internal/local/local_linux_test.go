@@ -39,7 +39,7 @@ func child(how, pidFile string) int {
 	}
 	c, err := TakeClaim(ctx, pidFile)
 	if err == nil && how != "be-slow" {
-		err = c.Say(Process{Ready: true, Endpoint: "http://here", Version: "v1"})
+		err = c.Say(Process{Ready: true, Endpoint: "http://here", Version: "v1", Args: os.Args[1:]})
 	}
 	if err != nil {
 		fmt.Println(err)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,13 +23,22 @@ type Process struct {
 	Version  string `json:"version"`
 	Ready    bool   `json:"ready"`
 	Endpoint string `json:"endpoint,omitempty"`
+	// Unable says why it takes no changes at the moment.
+	Unable string `json:"unable,omitempty"`
+	// Args and Dir are how it was started, so that it can be started again.
+	Args []string `json:"args,omitempty"`
+	Dir  string   `json:"dir,omitempty"`
 }
 
 // ErrRunning is Claim's error where another process holds the file.
 var ErrRunning = errors.New("already running")
 
-// Claim is a held pid file.
+// Claim is a held pid file. What is written into it goes over what was there, so
+// that it needs no room on a full disk.
 type Claim struct{ f *os.File }
+
+// claimSize is what is always written: the file keeps its blocks.
+const claimSize = 4096
 
 // TakeClaim holds the pid file for this process.
 func TakeClaim(ctx context.Context, path string) (*Claim, error) {
@@ -36,16 +46,27 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, syscall.EROFS) {
+		f, err = os.Open(path) // it can be locked all the same
+	}
 	if err != nil {
 		return nil, err
 	}
 	if err := alone(ctx, f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
-	if err := f.Truncate(0); err != nil { // what a killed process said
+	c := &Claim{f: f}
+	// What a killed process said goes, and room is taken for what this one will say.
+	if err := c.write(nil); err != nil && !Unwritable(err) {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Claim{f: f}, nil
+	return c, nil
+}
+
+// Unwritable says that the error is one of writing into a claim's file, which is
+// held all the same: its disk is full, or mounted read-only.
+func Unwritable(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EBADF)
 }
 
 // glances is how long alone lets others look at the file, each of which takes
@@ -85,17 +106,30 @@ func (c *Claim) Say(p Process) error {
 	if err != nil {
 		return err
 	}
-	if err := c.f.Truncate(0); err != nil {
+	return c.write(b)
+}
+
+// write puts a text into the file, and blanks behind it.
+func (c *Claim) write(text []byte) error {
+	info, err := c.f.Stat()
+	if err != nil {
 		return err
 	}
-	_, err = c.f.WriteAt(append(b, '\n'), 0)
+	b := bytes.Repeat([]byte{' '}, max(claimSize, len(text)+1, int(info.Size())))
+	copy(b, text)
+	b[len(b)-1] = '\n'
+	_, err = c.f.WriteAt(b, 0)
 	return err
 }
 
 // Release lets the file go; it stays in place, since removing a locked file
 // would let two processes hold "the" file.
 func (c *Claim) Release() error {
-	return errors.Join(c.f.Truncate(0), c.f.Close())
+	err := c.write(nil)
+	if Unwritable(err) {
+		err = nil // nobody believes what it says without a lock
+	}
+	return errors.Join(err, c.f.Close())
 }
 
 // Running says whether a process holds the pid file, and what it says of
@@ -116,7 +150,7 @@ func Running(path string) (p Process, running bool, err error) {
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
 		return p, false, fmt.Errorf("lock %s: %w", path, err)
 	}
-	b := make([]byte, 4096)
+	b := make([]byte, 16*claimSize)
 	n, _ := f.ReadAt(b, 0)
 	if json.Unmarshal(b[:n], &p) != nil {
 		p = Process{} // read between two writes: it runs and says nothing yet

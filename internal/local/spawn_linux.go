@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,54 +24,80 @@ type Start struct {
 	Process string // its name: of its log and pid file
 	Binary  string
 	Args    []string
+	Dir     string        // to run in; "/" unless set
 	Env     []string      // besides our own
 	Limit   time.Duration // until it is ready
+	Unready bool          // it need not become ready, only hold its pid file
 }
 
-// Spawn starts a process of its own: in its own session, with its output in the
-// process's log. It returns once the process says in its pid file that it is
-// ready; one that ends or takes longer than the limit is an error with the end
-// of its log, and leaves no process behind.
-func Spawn(ctx context.Context, l Layout, s Start) (Process, error) {
-	process, limit := s.Process, s.Limit
-	logFile, err := openLog(l.Log(process))
+// launched is a process that was launched.
+type launched struct {
+	cmd   *exec.Cmd
+	from  int64      // where its words begin in its log
+	ended chan error // has its end
+}
+
+// launch starts a process in a session of its own, with its output in its log.
+func launch(l Layout, s Start) (*launched, error) {
+	logFile, err := openLog(l.Log(s.Process))
 	if err != nil {
-		return Process{}, err
+		return nil, err
 	}
 	defer logFile.Close()
 	from, err := logFile.Seek(0, io.SeekEnd)
 	if err != nil {
-		return Process{}, err
+		return nil, err
 	}
 	cmd := exec.Command(s.Binary, s.Args...)
 	cmd.Env = append(os.Environ(), s.Env...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile
-	cmd.Dir = "/"
+	cmd.Dir = cmp.Or(s.Dir, "/")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	c := &launched{cmd: cmd, from: from, ended: make(chan error, 1)}
+	go func() { c.ended <- cmd.Wait() }() // ends with the process, or with us
+	return c, nil
+}
+
+// kill ends the process hard and waits for it.
+func (c *launched) kill() error {
+	err := c.cmd.Process.Kill()
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil
+	}
+	<-c.ended
+	return err
+}
+
+// Spawn starts a process of its own: in its own session, with its output in the
+// process's log. It returns once the process says in its pid file that it is
+// ready (or holds it, for what need not be); one that ends or takes longer than the limit is an error with the end
+// of its log, and leaves no process behind.
+func Spawn(ctx context.Context, l Layout, s Start) (Process, error) {
+	process, limit := s.Process, s.Limit
+	c, err := launch(l, s)
+	if err != nil {
 		return Process{}, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }() // ends with the process, or with us
-
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not ready after %s", limit))
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case err := <-ended:
-			return Process{}, failure(l, process, from, fmt.Errorf("it ended: %w", orExited(err)))
+		case err := <-c.ended:
+			return Process{}, failure(l, process, c.from, "did not start", fmt.Errorf("it ended: %w", orExited(err)))
 		case <-ctx.Done():
 			cause := context.Cause(ctx)
-			if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			if err := c.kill(); err != nil {
 				cause = errors.Join(cause, err)
 			}
-			<-ended
-			return Process{}, failure(l, process, from, cause)
+			return Process{}, failure(l, process, c.from, "did not start", cause)
 		case <-tick.C:
 			p, running, err := Running(l.PID(process))
-			if err == nil && running && p.Ready && p.PID == cmd.Process.Pid {
+			if err == nil && running && (p.Ready || s.Unready) && p.PID == c.cmd.Process.Pid {
 				return p, nil
 			}
 		}
@@ -96,13 +123,14 @@ func openLog(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 }
 
-// failure is the error of a process that did not come up. Where the process
+// failure is the error of a process that did not come up, or has ended: what says
+// which. Where the process
 // printed an error and a hint of its own, those are it; else its last lines.
-func failure(l Layout, process string, from int64, cause error) error {
+func failure(l Layout, process string, from int64, what string, cause error) error {
 	said := tail(l.Log(process), from)
 	if _, after, ok := strings.Cut("\n"+said, "\nerror: "); ok {
 		message, advice, _ := strings.Cut(after, "\nhint: ")
-		err := fmt.Errorf("the %s did not start: %s", process, strings.TrimSpace(message))
+		err := fmt.Errorf("the %s %s: %s", process, what, strings.TrimSpace(message))
 		if advice = strings.TrimSpace(advice); advice != "" {
 			return hint.With(err, "%s", advice)
 		}
@@ -111,7 +139,7 @@ func failure(l Layout, process string, from int64, cause error) error {
 	if said != "" {
 		cause = fmt.Errorf("%w; its last words:\n%s", cause, said)
 	}
-	return hint.With(fmt.Errorf("the %s did not start: %w", process, cause), "all it said is in %s", l.Log(process))
+	return hint.With(fmt.Errorf("the %s %s: %w", process, what, cause), "all it said is in %s", l.Log(process))
 }
 
 func tail(path string, from int64) string {

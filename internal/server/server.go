@@ -134,6 +134,9 @@ func (s *Server) Admin() identity.Credentials { return s.admin }
 // process: it could not write, and can now.
 var ErrRestart = errors.New("the server must be started anew")
 
+// Unable returns why no changes are taken at the moment, nil where they are.
+func (s *Server) Unable() error { return s.store.Unable() }
+
 // Serve answers on l until ctx ends or the state can't be kept any longer; that
 // is an error.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {

@@ -203,6 +203,9 @@ func (s *Store) Installation() Installation { return s.installation }
 // Sole says whether this process alone writes the state.
 func (s *Store) Sole() bool { return s.cfg.Sole }
 
+// Unable returns why no writes are taken at the moment, nil where they are.
+func (s *Store) Unable() error { return s.cfg.Room(0) }
+
 // Snapshot returns the newest state that this process knows.
 func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
 

@@ -4,16 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-)
 
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+	"github.com/ashore/ashore/test/volume"
+)
 
 const size = 640 << 20
 
@@ -76,10 +75,10 @@ func (l *clusters) refused(when string, err error, words ...string) {
 // naming the disk, also by a server that is killed and started meanwhile, and they
 // are taken again by themselves once there is room.
 func TestFullDisk(t *testing.T) {
-	for kind, newVolume := range volumes {
+	for kind, mount := range volume.Kinds {
 		t.Run(kind, func(t *testing.T) {
-			v := newVolume(t, size)
-			c := newControl(t, v.dir)
+			v := mount(t, t.TempDir(), size)
+			c := newControl(t, v.Dir)
 			c.serve()
 			l := &clusters{c: c}
 			for range 20 {
@@ -87,21 +86,21 @@ func TestFullDisk(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			v.fill()
+			v.Fill()
 			for range 3 {
-				l.refused("full", l.make(), "(mounted at "+v.dir+") is full: ", " MiB are needed", "Free some room")
+				l.refused("full", l.make(), "(mounted at "+v.Dir+") is full: ", " MiB are needed", "Free some room")
 				l.check("full")
 			}
 			pid := c.cmd.Process.Pid
 			c.kill()
-			v.fill()
+			v.Fill()
 			c.serve()
 			if c.cmd.Process.Pid == pid {
 				t.Fatal("it was not killed")
 			}
-			l.refused("started full", l.make(), "(mounted at "+v.dir+")")
+			l.refused("started full", l.make(), "(mounted at "+v.Dir+")")
 			l.check("started full")
-			v.free()
+			v.Free()
 			c.await("changes are taken again", l.make)
 			l.check("with room")
 			if code := c.term(); code != 0 {
@@ -117,14 +116,14 @@ func TestFullDisk(t *testing.T) {
 // reserve): etcd's own write fails. Reads go on in the same process, and so do
 // changes once there is room.
 func TestFullWhileWriting(t *testing.T) {
-	v := newTmpfs(t, size)
-	c := newControl(t, v.dir, "--disk-reserve", "0")
+	v := volume.Tmpfs(t, t.TempDir(), size)
+	c := newControl(t, v.Dir, "--disk-reserve", "0")
 	c.serve()
 	l := &clusters{c: c}
 	if err := l.make(); err != nil {
 		t.Fatal(err)
 	}
-	v.fill()
+	v.Fill()
 	var err error
 	for len(l.made) < 10000 {
 		if err = l.make(); err != nil {
@@ -139,9 +138,9 @@ func TestFullWhileWriting(t *testing.T) {
 		}
 		return nil
 	})
-	l.refused("failed", l.make(), "(mounted at "+v.dir+") can't be written: ", "no space left on device")
+	l.refused("failed", l.make(), "(mounted at "+v.Dir+") can't be written: ", "no space left on device")
 	l.check("failed")
-	v.free()
+	v.Free()
 	c.await("changes are taken again", l.make)
 	l.check("with room")
 	if code := c.term(); code != 0 {
@@ -157,10 +156,10 @@ func TestFullWhileWriting(t *testing.T) {
 func TestEndsOnAFullDisk(t *testing.T) {
 	for _, reserve := range []string{"128", "0"} {
 		t.Run("reserve "+reserve, func(t *testing.T) {
-			v := newTmpfs(t, size)
-			c := newControl(t, v.dir, "--disk-reserve", reserve)
+			v := volume.Tmpfs(t, t.TempDir(), size)
+			c := newControl(t, v.Dir, "--disk-reserve", reserve)
 			c.serve()
-			v.fill()
+			v.Fill()
 			l := &clusters{c: c}
 			for len(l.made) < 10000 && l.make() == nil {
 			}

@@ -102,8 +102,19 @@ func (i *Installation) PID(process string) (int, error) {
 	return p.PID, err
 }
 
-// Kill ends the "server" or the "agent" by SIGKILL and returns when it is gone.
+// Kill ends the "server" or the "agent" by SIGKILL and returns when it is gone. The
+// watcher dies first, so that nobody but Up starts it again.
 func (i *Installation) Kill(ctx context.Context, process string) error {
+	if _, watches, err := local.Running(i.Layout.PID("watch")); err != nil || watches && process != "watch" {
+		if err := errors.Join(err, i.Kill(ctx, "watch")); err != nil {
+			return err
+		}
+	}
+	return i.KillAlone(ctx, process)
+}
+
+// KillAlone ends one of the processes, "watch" among them, by SIGKILL.
+func (i *Installation) KillAlone(ctx context.Context, process string) error {
 	pid, err := i.PID(process)
 	if err != nil {
 		return err
@@ -114,7 +125,7 @@ func (i *Installation) Kill(ctx context.Context, process string) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, running, err := local.Running(i.Layout.PID(process)); err != nil || !running {
+		if p, running, err := local.Running(i.Layout.PID(process)); err != nil || !running || p.PID != 0 && p.PID != pid {
 			return err
 		}
 		select {

@@ -1,0 +1,184 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/pace"
+)
+
+// Watch keeps processes running: one that ends, whoever started it, is started
+// again, at once the first time, then after longer and longer. It takes up.lock for
+// a start, so that it never meets `ashore up` or `ashore down` at work.
+//
+// Its end leaves the processes as they are. Without it they run on.
+type Watch struct {
+	Layout Layout
+	Starts []Start // how each is started where its pid file does not say
+	Log    *slog.Logger
+}
+
+const (
+	// glance is how often a process is looked at that another has started.
+	glance = 500 * time.Millisecond
+	// The wait before a start, and how long a process must have run for the next
+	// wait to be the first again.
+	firstAgain, lastAgain = 500 * time.Millisecond, time.Minute
+	ranWell               = time.Minute
+	// claimLimit is how long a process may take to hold its pid file.
+	claimLimit = 10 * time.Second
+)
+
+// Run watches until ctx ends.
+func (w Watch) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	for _, s := range w.Starts {
+		all.Go(func() { (&watched{Watch: w, start: s}).run(ctx) })
+	}
+	all.Wait()
+}
+
+// watched is one process. It belongs to one goroutine.
+type watched struct {
+	Watch
+	start   Start
+	adopted int       // the process that start was learnt from
+	child   *launched // where it is ours and runs
+}
+
+func (p *watched) run(ctx context.Context) {
+	wait := pace.Backoff{Min: firstAgain, Max: lastAgain}
+	for ctx.Err() == nil {
+		since := time.Now()
+		why := p.end(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(since) > ranWell {
+			wait.Reset()
+		}
+		after := pace.About(wait.Next())
+		p.Log.Warn("it is started again", "process", p.start.Process, "err", why, "after", after.Round(time.Millisecond))
+		if pace.Sleep(ctx, after) != nil {
+			return
+		}
+		if err := p.again(ctx); err != nil && ctx.Err() == nil {
+			p.Log.Error("not started again", "process", p.start.Process, "err", err)
+		}
+	}
+}
+
+// end returns when the process does not run, and why.
+func (p *watched) end(ctx context.Context) error {
+	if c := p.child; c != nil {
+		select {
+		case err := <-c.ended:
+			p.child = nil
+			return failure(p.Layout, p.start.Process, c.from, "ended", orExited(err))
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for {
+		is, running, err := Running(p.Layout.PID(p.start.Process))
+		switch {
+		case err != nil:
+			p.Log.Error("can't look at it", "process", p.start.Process, "err", err)
+		case !running:
+			return fmt.Errorf("the %s does not run", p.start.Process)
+		default:
+			p.learn(is)
+		}
+		if err := pace.Sleep(ctx, pace.About(glance)); err != nil {
+			return err
+		}
+	}
+}
+
+// learn notes how a process was started, and where it serves: one that was told to
+// take any port is found where it was.
+func (p *watched) learn(is Process) {
+	if len(is.Args) == 0 || is.PID == p.adopted && slices.Equal(is.Args, p.start.Args) {
+		return
+	}
+	p.adopted, p.start.Args, p.start.Dir = is.PID, is.Args, is.Dir
+	p.Log.Info("adopted", "pid", is.PID, "process", p.start.Process)
+}
+
+// again starts the process, unless it runs by now, and returns once it holds its
+// pid file.
+func (p *watched) again(ctx context.Context) error {
+	lock, err := p.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := lock.Release(); err != nil {
+			p.Log.Error("up.lock", "err", err)
+		}
+	}()
+	path := p.Layout.PID(p.start.Process)
+	if _, running, err := Running(path); err != nil || running {
+		return err
+	}
+	c, err := launch(p.Layout, p.start)
+	if err != nil {
+		return err
+	}
+	limit := time.NewTimer(claimLimit)
+	defer limit.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	holds := func() bool {
+		is, running, err := Running(path)
+		return err == nil && running && is.PID == c.cmd.Process.Pid
+	}
+	for {
+		select {
+		case <-tick.C:
+			if holds() {
+				p.child = c
+				return nil
+			}
+		case err := <-c.ended:
+			return failure(p.Layout, p.start.Process, c.from, "did not start", orExited(err))
+		case <-limit.C:
+			return errors.Join(fmt.Errorf("it did not hold %s after %s", path, claimLimit), c.kill())
+		case <-ctx.Done():
+			if holds() {
+				return nil
+			}
+			// Who ends us looks for it by its pid file, and would not find it.
+			return errors.Join(ctx.Err(), c.kill())
+		}
+	}
+}
+
+// lock waits until neither `ashore up` nor `ashore down` is at work.
+func (p *watched) lock(ctx context.Context) (*Claim, error) {
+	said := false
+	for {
+		lock, err := TakeClaim(ctx, p.Layout.UpLock())
+		if err == nil {
+			if err := lock.Say(Process{}); err != nil && !Unwritable(err) {
+				return nil, errors.Join(err, lock.Release())
+			}
+			return lock, nil
+		}
+		if !errors.Is(err, ErrRunning) {
+			return nil, err
+		}
+		if !said {
+			p.Log.Info("waits for up.lock", "process", p.start.Process)
+			said = true
+		}
+		if err := pace.Sleep(ctx, pace.About(glance/5)); err != nil {
+			return nil, err
+		}
+	}
+}
