@@ -88,7 +88,9 @@ func TestStuckDeployment(t *testing.T) {
 	w.update("s", func(in *ecs.UpdateServiceInput) {
 		in.DeploymentConfiguration = &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(50), MaximumPercent: aws.Int32(200)}
 	})
-	s := w.until("s", "it is rolled", func(s *types.Service) bool { return steady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "/f:2") })
+	s := w.until("s", "it is rolled", func(s *types.Service) bool {
+		return steady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "/f:2")
+	})
 	n := 0
 	for _, m := range messages(&s) {
 		if m == text {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,17 +86,21 @@ func (m *mortal) Events(ctx context.Context, l map[string]string, up func(), on 
 
 // TestKilledAtAnyMomentEachContainerStartsOnce kills the agent again and again,
 // at random moments, while tasks start and end, and counts starts at the engine.
+// Where the journal gets lost now and then, tasks that had not started as a whole
+// are stopped; all others go on.
 func TestKilledAtAnyMomentEachContainerStartsOnce(t *testing.T) {
-	for range 8 {
-		seed := rand.Uint64()
-		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) { manyLives(t, dir, rand.New(rand.NewPCG(seed, 0))) })
-		})
+	for _, lossy := range []bool{false, true} {
+		for range 8 {
+			seed := rand.Uint64()
+			t.Run(fmt.Sprintf("journal lost %v, seed %d", lossy, seed), func(t *testing.T) {
+				dir := t.TempDir()
+				synctest.Test(t, func(t *testing.T) { manyLives(t, dir, lossy, rand.New(rand.NewPCG(seed, 0))) })
+			})
+		}
 	}
 }
 
-func manyLives(t *testing.T, dir string, rng *rand.Rand) {
+func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) {
 	eng := fake.New(fake.Config{CreateDelay: 20 * time.Millisecond, StartDelay: 150 * time.Millisecond})
 	defer eng.Close()
 	const tasks, lives = 40, 12
@@ -128,6 +133,9 @@ func manyLives(t *testing.T, dir string, rng *rand.Rand) {
 						return
 					}
 					mu.Lock()
+					if n, err := strconv.Atoi(arn[len("task/"):]); err != nil || n%3 != 0 && told[arn] == acs.StatusRunning && r.Status == acs.StatusStopped {
+						t.Errorf("life %d: %s, which runs for ever, was stopped: %+v (%v)", life, arn, r, err)
+					}
 					told[arn] = r.Status
 					if r.Status == acs.StatusStopped {
 						t.Logf("life %d: %+v", life, r)
@@ -148,8 +156,11 @@ func manyLives(t *testing.T, dir string, rng *rand.Rand) {
 			arn := fmt.Sprint("task/", n)
 			if status(arn) == "" && !e.Knows(arn) { // not acknowledged yet: ordered again
 				cs := []acs.Container{box("a", true, "sleep 1000000"), box("b", false, "sleep 0.01")}
-				if n%3 == 0 {
+				switch n % 3 {
+				case 0:
 					cs = []acs.Container{box("a", true, "sleep 0.1 exit 4")}
+				case 1:
+					cs = []acs.Container{box("a", true, "sleep 1000000", after("b", "SUCCESS")), box("b", false, "exit 0")}
 				}
 				if err := e.Accept(run(arn, cs...))(); err != nil {
 					t.Fatal(err)
@@ -166,18 +177,28 @@ func manyLives(t *testing.T, dir string, rng *rand.Rand) {
 		}
 		synctest.Wait()
 		if life == lives-1 {
+			ran := 0
 			for n := range tasks {
 				want := acs.StatusRunning
 				if n%3 == 0 {
 					want = acs.StatusStopped
 				}
-				if got := status(fmt.Sprint("task/", n)); got != want {
+				got := status(fmt.Sprint("task/", n))
+				if got != want && (!lossy || got != acs.StatusStopped) {
 					t.Errorf("task %d is %q", n, got)
 				}
+				if got == acs.StatusRunning {
+					ran++
+				}
+			}
+			if ran == 0 {
+				t.Error("no task runs in the end")
 			}
 		}
 		// What is durable now is what the next life finds.
-		copyFile(t, path, filepath.Join(dir, fmt.Sprint(life+1, ".db")))
+		if !lossy || rng.IntN(2) == 0 {
+			copyFile(t, path, filepath.Join(dir, fmt.Sprint(life+1, ".db")))
+		}
 		m.dead.Store(true)
 		undo = append(undo, func() { e.Close(); j.Close() })
 		// Dead for a while, half of the times.
@@ -191,7 +212,7 @@ func manyLives(t *testing.T, dir string, rng *rand.Rand) {
 			t.Errorf("%s started %d times", name, n)
 		}
 	}
-	if len(eng.Starts()) < tasks {
+	if !lossy && len(eng.Starts()) < tasks {
 		t.Errorf("%d containers started", len(eng.Starts()))
 	}
 	for _, fn := range undo {

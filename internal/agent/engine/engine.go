@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/cgroup"
@@ -87,6 +88,10 @@ type Engine struct {
 	tombstones map[string]time.Time
 	where      where
 	registry   map[string]time.Time // image → when its registry last could not be reached
+	look       looks
+	quelling   map[string]bool // ids of the containers that are being stopped though no task says so
+
+	recovered atomic.Bool // what an earlier run left is taken up
 }
 
 // held is a task with its lock.
@@ -143,6 +148,7 @@ func New(cfg Config) *Engine {
 		tasks:      map[string]*held{},
 		tombstones: map[string]time.Time{},
 		registry:   map[string]time.Time{},
+		quelling:   map[string]bool{},
 		where:      where{installation: cfg.InstallationID, region: cfg.Region},
 	}
 	e.feed = newFeed()
@@ -469,6 +475,9 @@ func (e *Engine) Close() {
 		return
 	}
 	e.closed = true
+	if e.look.timer != nil {
+		e.look.timer.Stop()
+	}
 	e.mu.Unlock()
 	e.cancel()
 	timer := time.AfterFunc(grace, e.lateCancel)

@@ -71,7 +71,7 @@ type Gone struct {
 	At        time.Time
 }
 
-// Found tells what recovery saw of a container that had started.
+// Found tells of a container that had started already.
 type Found struct {
 	Container string
 	ID        string
@@ -80,20 +80,13 @@ type Found struct {
 	Health    string
 }
 
-// Unstarted tells that recovery saw a container that had been created but never
-// started, as far as could be seen.
-type Unstarted struct {
-	Container string
-	ID        string
-}
-
-// Forgotten: the machine went down since the container may have been started,
-// and what the engine tells of now, which may be nothing, has not run. An engine
-// writes a start down after it, so it may have run all the same.
-type Forgotten struct {
-	Container string
-	ID        string // empty if the engine has none
-	At        time.Time
+// Recovered tells what the engine has of a task's containers when the agent
+// starts: all of them at once, by the name in the task. Those that it has not are
+// missing.
+type Recovered struct {
+	Containers map[string]runtime.Container
+	Boot       string // this run of the machine; empty: unknown
+	At         time.Time
 }
 
 // HealthSeen is a health check's result.
@@ -114,8 +107,7 @@ func (Exited) event()      {}
 func (OutOfMemory) event() {}
 func (Gone) event()        {}
 func (Found) event()       {}
-func (Unstarted) event()   {}
-func (Forgotten) event()   {}
+func (Recovered) event()   {}
 func (HealthSeen) event()  {}
 
 // Action is something to be done for a task.

@@ -118,10 +118,14 @@ func (e *Engine) create(h *held, name string) {
 		s.StopTimeout = e.cfg.StopTimeout
 	}
 	var created runtime.Created
+	var holder runtime.Container // of the name
 	durable := func() error { return nil }
 	callErr := e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {
 		durable = e.mayStart(h, name) // synced while the engine creates
 		created, err = e.cfg.Runtime.Create(ctx, s)
+		if errors.Is(err, runtime.ErrNameTaken) {
+			holder, err = e.holder(ctx, s.Name, err)
+		}
 		return err
 	})
 	if err := durable(); err != nil {
@@ -131,7 +135,7 @@ func (e *Engine) create(h *held, name string) {
 	case callErr == nil:
 		e.outcome(h, CreateDone{Container: name, ID: created.ID, Ports: created.Ports})
 	case errors.Is(callErr, runtime.ErrNameTaken):
-		e.adopt(h, name, s.Name, callErr)
+		e.adopt(h, name, holder, callErr)
 	case errors.Is(callErr, runtime.ErrConfig):
 		e.outcome(h, CreateDone{Container: name, Err: failure(ClientConfig, callErr)})
 	default:
@@ -154,11 +158,25 @@ func (e *Engine) mayStart(h *held, name string) (durable func() error) {
 	return e.save(h.task)
 }
 
+// holder finds the container that has a name. An engine gives the name before
+// the container is there: while a creation of before is under way, nothing is
+// known, as with an engine that does not answer.
+func (e *Engine) holder(ctx context.Context, name string, taken error) (runtime.Container, error) {
+	c, err := e.cfg.Runtime.Inspect(ctx, name)
+	switch {
+	case err == nil:
+		return c, taken
+	case errors.Is(err, runtime.ErrNotFound):
+		return c, &runtime.Error{Kind: runtime.ErrUnreachable, Err: taken}
+	default:
+		return c, err
+	}
+}
+
 // adopt takes over the container that holds our name: an earlier create whose
 // answer was lost. Its start can't have been asked for, or its id were known.
-func (e *Engine) adopt(h *held, name, runtimeName string, taken error) {
-	c, err := e.cfg.Runtime.Inspect(e.late, runtimeName)
-	if err != nil || c.Labels[LabelTask] != h.task.Payload.Arn || c.Labels[LabelInstallation] != e.cfg.InstallationID {
+func (e *Engine) adopt(h *held, name string, c runtime.Container, taken error) {
+	if c.Labels[LabelTask] != h.task.Payload.Arn || c.Labels[LabelInstallation] != e.cfg.InstallationID {
 		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, taken)})
 		return
 	}
@@ -179,52 +197,6 @@ func (e *Engine) found(h *held, name string, c runtime.Container) {
 	if c.Phase == runtime.PhaseExited {
 		e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
 	}
-}
-
-// start starts a container; on success it has started when this returns.
-func (e *Engine) start(h *held, name string) {
-	h.mu.Lock()
-	id := h.task.container(name).RuntimeID
-	h.mu.Unlock()
-	err := e.call(e.cfg.StartTimeout, startClass, "running", func(ctx context.Context) error {
-		return e.cfg.Runtime.Start(ctx, id)
-	})
-	done := StartDone{Container: name, At: time.Now()}
-	switch {
-	case err == nil:
-		done.Ports = e.enginePorts(h, name, id)
-	case errors.Is(err, runtime.ErrPortTaken):
-		done.PortTaken = true
-		done.Err = failure(CannotStart, err)
-		e.dropPorts(h, name)
-	default:
-		done.Err = failure(CannotStart, err)
-		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, runtime.ErrUnreachable) || done.Err.Name == TimedOut {
-			// Whether it runs is not known: what is reported as not started
-			// must not stay on.
-			e.spawn(func() { e.ensureStopped(id) })
-		}
-	}
-	e.outcome(h, done)
-}
-
-// enginePorts asks for ports that the engine chose itself, if there are any.
-func (e *Engine) enginePorts(h *held, name, id string) []runtime.Port {
-	h.mu.Lock()
-	ports := h.task.container(name).Ports
-	h.mu.Unlock()
-	for _, p := range ports {
-		if p.HostPort != 0 {
-			continue
-		}
-		c, err := e.cfg.Runtime.Inspect(e.late, id)
-		if err != nil {
-			e.log.Warn("ports of a container are not known", "container", name, "err", err)
-			return nil
-		}
-		return c.Ports
-	}
-	return nil
 }
 
 // stop stops a container, for as long as it takes.

@@ -24,7 +24,9 @@ type rig struct {
 	t *testing.T
 	*engine.Engine
 	fake    *fake.Fake
-	journal *journal.Journal // nil where none was asked for
+	cfg     engine.Config
+	path    string           // of the journal; empty where none was asked for
+	journal *journal.Journal // nil then
 
 	mu      sync.Mutex
 	reports []engine.Report
@@ -44,34 +46,52 @@ func journaled(t *testing.T, cfg engine.Config, fcfg fake.Config, test func(r *r
 func rigged(t *testing.T, path string, cfg engine.Config, fcfg fake.Config, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, fake: fake.New(fcfg)}
-		if path != "" {
-			j, err := journal.Open(path, slog.New(slog.DiscardHandler))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer j.Close()
-			r.journal, cfg.Journal = j, j
+		r := &rig{t: t, fake: fake.New(fcfg), cfg: cfg, path: path}
+		r.cfg.InstallationID, r.cfg.Region = "inst", "eu-west-1"
+		if r.cfg.Runtime == nil {
+			r.cfg.Runtime = r.fake
 		}
-		cfg.Runtime, cfg.InstallationID, cfg.Region = r.fake, "inst", "eu-west-1"
-		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
-		if cfg.Total.CPU == 0 {
-			cfg.Total = engine.Resources{CPU: 2048, Memory: 4096}
+		r.cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+		if r.cfg.Total.CPU == 0 {
+			r.cfg.Total = engine.Resources{CPU: 2048, Memory: 4096}
 		}
-		cfg.Reserved = engine.Resources{TCP: []int{22}}
-		cfg.OnReport = r.take
-		r.Engine = engine.New(cfg)
-		r.SetInstance("instance", "default")
-		if err := r.Load(); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		r.cfg.Reserved = engine.Resources{TCP: []int{22}}
+		r.cfg.OnReport = r.take
+		r.live()
 		test(r)
-		r.Close()
+		r.die()
 		r.fake.Close()
 	})
+}
+
+// live begins a life of the agent, with what an earlier one left.
+func (r *rig) live() {
+	r.t.Helper()
+	if r.path != "" {
+		j, err := journal.Open(r.path, slog.New(slog.DiscardHandler))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.journal, r.cfg.Journal = j, j
+	}
+	r.Engine = engine.New(r.cfg)
+	r.SetInstance("instance", "default")
+	if err := r.Load(); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := r.Run(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// die ends it.
+func (r *rig) die() {
+	r.Close()
+	if r.journal != nil {
+		if err := r.journal.Close(); err != nil {
+			r.t.Error(err)
+		}
+	}
 }
 
 func (r *rig) take(arn string) {
@@ -129,6 +149,20 @@ func (r *rig) expect(arn, want string) {
 	want = strings.ReplaceAll(strings.TrimPrefix(want, "\n"), "\t", "")
 	if got := r.story(arn); got != want {
 		r.t.Errorf("story of %s:\n%swant:\n%s", arn, got, want)
+	}
+}
+
+// startedOnce checks that n containers have started, each once.
+func (r *rig) startedOnce(n int) {
+	r.t.Helper()
+	starts := r.fake.Starts()
+	for name, n := range starts {
+		if n != 1 {
+			r.t.Errorf("%s started %d times", name, n)
+		}
+	}
+	if len(starts) != n {
+		r.t.Errorf("started: %v", starts)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/agenttest"
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/link/acs"
 )
 
@@ -297,4 +298,49 @@ func TestRealEngineSettings(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAContainerStartedAgainByHand ends its task, or its task has ended, and is
+// stopped: its port is free again.
+func TestAContainerStartedAgainByHand(t *testing.T) {
+	b := newBench(t)
+	d := agenttest.Docker(t)
+	task := acs.Task{
+		Arn: arn(), DesiredStatus: acs.StatusRunning, Family: "fam", Version: "1", NetworkMode: "bridge",
+		Containers: []acs.Container{{
+			Name: "web", Image: b.image, Essential: true, Memory: 32,
+			Command: []string{"http", "8080", "sleep", "600"}, PortMappings: []acs.PortMapping{{ContainerPort: 8080}},
+		}},
+	}
+	b.accept(t, task)
+	r := b.next(t, task.Arn)
+	id := r.Containers[0].RuntimeID
+	heeds(t, r.Containers[0].Ports[0].HostPort)
+	for range 2 { // as docker restart, then as docker start
+		if err := d.Stop(t.Context(), id, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Start(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		started, err := d.Inspect(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			c, err := d.Inspect(t.Context(), id)
+			if err != nil || !c.StartedAt.Equal(started.StartedAt) {
+				t.Fatalf("%+v, %v", c, err)
+			}
+			if c.Phase == runtime.PhaseExited {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatal("it runs on")
+			}
+		}
+	}
+	if r := b.end(t, task.Arn); len(r.Containers) != 1 || r.Containers[0].ExitCode == nil {
+		t.Errorf("%+v", r)
+	}
 }

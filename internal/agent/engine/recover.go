@@ -5,103 +5,44 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/pace"
 )
-
-// Load reads the journal. It must come before Run.
-func (e *Engine) Load() error {
-	if e.cfg.Journal == nil {
-		return nil
-	}
-	err := e.cfg.Journal.Each(journal.Tombstones, func(arn string, v []byte) error {
-		at, err := time.Parse(time.RFC3339Nano, string(v))
-		if err != nil {
-			at = time.Now()
-		}
-		e.tombstones[arn] = at
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	e.pruneTombstones()
-	return e.cfg.Journal.Each(journal.Tasks, func(arn string, v []byte) error {
-		t, err := readTask(arn, v)
-		if err != nil {
-			// One record must not keep all other tasks from being taken up. Its
-			// containers, if it has any, tell again what it said.
-			e.log.Error("journal: a task's record cannot be read and is dropped", "task", arn, "bytes", len(v), "err", err)
-			e.cfg.Journal.Delete(journal.Tasks, arn)
-			return nil
-		}
-		// What was under way is not known: nothing may be done to a container
-		// until the engine was asked about it.
-		for _, c := range t.Containers {
-			if c.Status < Running {
-				c.doing = Recovering
-			}
-		}
-		e.tasks[arn] = &held{task: t}
-		return nil
-	})
-}
-
-func readTask(arn string, record []byte) (*Task, error) {
-	t := new(Task)
-	if err := json.Unmarshal(record, t); err != nil {
-		return nil, err
-	}
-	if t.Payload.Arn != arn {
-		return nil, fmt.Errorf("it is one of task %q", t.Payload.Arn)
-	}
-	if slices.Contains(t.Containers, nil) {
-		return nil, errors.New("a container is missing")
-	}
-	return t, nil
-}
-
-func (e *Engine) pruneTombstones() {
-	byAge := slices.SortedFunc(maps.Keys(e.tombstones), func(a, b string) int { return e.tombstones[a].Compare(e.tombstones[b]) })
-	for i, arn := range byAge {
-		if time.Since(e.tombstones[arn]) < tombstoneLife && len(byAge)-i <= tombstoneMax {
-			return
-		}
-		delete(e.tombstones, arn)
-		e.cfg.Journal.Delete(journal.Tombstones, arn)
-	}
-}
 
 // InstanceFromEngine is the container instance that this installation's
 // containers on the engine name, if they do; of several the one with the most
-// running. It is asked when the journal is lost.
+// running, else with the most. It is asked when the journal is lost.
 func (e *Engine) InstanceFromEngine(ctx context.Context) (arn, cluster string, err error) {
-	list, err := e.cfg.Runtime.List(ctx, map[string]string{LabelInstallation: e.cfg.InstallationID})
+	list, err := e.list(ctx, map[string]string{LabelInstallation: e.cfg.InstallationID})
 	if err != nil {
 		return "", "", err
 	}
+	const running = 1 << 32 // one that runs weighs more than any number that do not
 	count := map[string]int{}
 	for _, c := range list {
-		if i := c.Labels[LabelInstance]; i != "" && c.Phase == runtime.PhaseRunning {
-			count[i]++
-			if arn == "" || count[i] > count[arn] {
-				arn, cluster = i, c.Labels[LabelCluster]
-			}
+		i := c.Labels[LabelInstance]
+		if i == "" {
+			continue
+		}
+		if count[i]++; c.Phase == runtime.PhaseRunning {
+			count[i] += running
+		}
+		if arn == "" || count[i] > count[arn] {
+			arn, cluster = i, c.Labels[LabelCluster]
 		}
 	}
 	return arn, cluster, nil
 }
 
 // Run takes up what the journal and the engine hold, then follows the engine's
-// events until Close. It returns when recovery is done. SetInstance comes first,
-// if an instance is known.
+// events until Close. It returns when recovery is done, for which it waits as
+// long as the engine is away. SetInstance comes first, if an instance is known.
 func (e *Engine) Run(ctx context.Context) error {
 	e.spawn(e.follow)
 	select {
@@ -111,17 +52,20 @@ func (e *Engine) Run(ctx context.Context) error {
 	case <-e.ctx.Done():
 		return errors.New("engine is closed")
 	}
-	return e.recover(ctx)
+	if err := e.recover(ctx); err != nil {
+		return fmt.Errorf("recovery: %w", err)
+	}
+	e.recovered.Store(true)
+	e.resync()
+	return nil
 }
 
 func (e *Engine) recover(ctx context.Context) error {
-	here := e.here()
 	var list []runtime.Container
-	if here.instance != "" {
+	if here := e.here(); here.instance != "" {
 		var err error
-		list, err = e.cfg.Runtime.List(ctx, map[string]string{LabelInstallation: e.cfg.InstallationID, LabelInstance: here.instance})
-		if err != nil {
-			return fmt.Errorf("recovery: %w", err)
+		if list, err = e.list(ctx, here.labels()); err != nil {
+			return err
 		}
 	}
 	byTask := map[string][]runtime.Container{}
@@ -138,55 +82,102 @@ func (e *Engine) recover(ctx context.Context) error {
 	for arn, h := range e.all() {
 		group.Go(func() error { return e.readopt(gctx, h, byTask[arn]) })
 	}
-	if err := group.Wait(); err != nil {
-		return fmt.Errorf("recovery: %w", err)
+	return group.Wait()
+}
+
+// list finds containers, however long the engine is away.
+func (e *Engine) list(ctx context.Context, labels map[string]string) (list []runtime.Container, err error) {
+	err = e.ask(ctx, func(ctx context.Context) (err error) {
+		list, err = e.cfg.Runtime.List(ctx, labels)
+		return err
+	})
+	return list, err
+}
+
+// ask asks until the engine answers.
+func (e *Engine) ask(ctx context.Context, fn func(context.Context) error) error {
+	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
+		err := fn(ctx)
+		if !errors.Is(err, runtime.ErrUnreachable) {
+			return err
+		}
+		if delay == awayDelay {
+			e.log.Warn("engine unreachable, asking again", "err", err)
+		}
+		if e.closing() || pace.Sleep(ctx, pace.Nearly(delay)) != nil {
+			return err
+		}
 	}
-	return nil
 }
 
 // rebuild makes a task that the journal does not know from its containers'
-// labels.
+// labels. Of an ended task nothing is rebuilt.
 func (e *Engine) rebuild(arn string, cs []runtime.Container) {
-	e.mu.Lock()
-	_, ended := e.tombstones[arn]
-	e.mu.Unlock()
-	if ended {
-		e.log.Info("removing what is left of an ended task", "task", arn)
-		for _, c := range cs {
-			if err := e.cfg.Runtime.Remove(e.ctx, c.ID, false); err != nil {
-				e.log.Warn("left-over container cannot be removed", "container", c.Name, "err", err)
-			}
-		}
+	if e.buried(arn) {
 		return
 	}
-	var o outline
-	if err := json.Unmarshal([]byte(cs[0].Labels[LabelOutline]), &o); err != nil {
-		e.log.Error("container of this instance has unreadable labels, leaving it alone", "container", cs[0].Name, "err", err)
+	var p acs.Task
+	var err error
+	for _, c := range cs {
+		if p, err = outlined(c.Labels); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		e.log.Error("containers of this instance have unreadable labels and belong to no task", "container", cs[0].Name, "err", err)
 		return
 	}
 	e.log.Info("rebuilding a task from the engine", "task", arn, "containers", len(cs))
-	t := NewTask(o.task(cs[0].Labels), time.Now())
+	t := NewTask(p, time.Now())
 	t.Admitted, t.Provisioned = true, true
-	missing := len(t.Containers)
-	for _, c := range cs {
-		if mine := t.container(c.Labels[LabelContainer]); mine != nil {
-			mine.RuntimeID = c.ID
-			if c.Phase != runtime.PhaseCreated {
-				mine.Status = Created
-				missing--
-			}
+	complete := true
+	for _, mine := range t.Containers {
+		c, there := own(t, mine, cs)
+		mine.doing = Recovering
+		if there {
+			mine.RuntimeID, mine.Status = c.ID, Created
 		}
+		complete = complete && there && c.Phase != runtime.PhaseCreated
 	}
-	if missing > 0 { // the rest can't be created without their definitions
+	if !complete { // the rest can't be created without their definitions
 		t.Desired = acs.StatusStopped
 		t.Reason = "the agent's journal was lost before all containers of the task had started"
 	}
 	e.mu.Lock()
-	e.tasks[arn] = &held{task: t}
+	e.tasks[arn] = &held{task: t, begun: true}
 	e.mu.Unlock()
 }
 
-// readopt brings a task's state up to what the engine says, and goes on.
+// outlined reads a task from a container's labels.
+func outlined(labels map[string]string) (acs.Task, error) {
+	var o outline
+	if err := json.Unmarshal([]byte(labels[LabelOutline]), &o); err != nil {
+		return acs.Task{}, err
+	}
+	t := o.task(labels)
+	if t.Arn == "" || len(t.Containers) == 0 {
+		return t, errors.New("no task, or no containers")
+	}
+	return t, nil
+}
+
+// own finds a task's container among those that bear its labels, by its id, else
+// by its name: labels can be copied, and a container that was just created anew
+// may have an id that the journal had no time to learn.
+func own(t *Task, c *Container, cs []runtime.Container) (runtime.Container, bool) {
+	if i := slices.IndexFunc(cs, func(it runtime.Container) bool { return it.ID == c.RuntimeID }); i >= 0 {
+		return cs[i], true
+	}
+	name := ContainerName(&t.Payload, c.Name)
+	if i := slices.IndexFunc(cs, func(it runtime.Container) bool { return it.Name == name }); i >= 0 {
+		return cs[i], true
+	}
+	return runtime.Container{}, false
+}
+
+// readopt brings a task's state up to what the engine says, and goes on. The
+// task is stepped once, when all of its containers have been asked about: a step
+// that knew some of them only would take the others for never begun.
 func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) error {
 	h.mu.Lock()
 	t := h.task
@@ -197,11 +188,11 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 		return nil
 	}
 	live, admitted := t.StoppedAt.IsZero(), t.Admitted
-	status := map[string]Status{}
-	before := map[string]bool{} // it may have been started before the machine went down
+	ids := map[string]string{}
 	for _, c := range t.Containers {
-		status[c.Name] = c.Status
-		before[c.Name] = c.Boot != e.cfg.Boot && c.Boot != ""
+		if it, there := own(t, c, cs); there && c.Status != Stopped {
+			ids[c.Name] = it.ID
+		}
 		for _, p := range c.Ports {
 			if live {
 				e.ledger.hold(arn, p.Protocol, p.HostPort)
@@ -213,73 +204,47 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 		e.ledger.force(arn, needs(&t.Payload))
 		e.restoreParent(h)
 	}
-	seen := map[string]bool{}
-	for _, short := range cs {
-		name := short.Labels[LabelContainer]
-		known, mine := status[name]
-		if !mine {
-			continue
-		}
-		c, err := e.cfg.Runtime.Inspect(ctx, short.ID)
-		if errors.Is(err, runtime.ErrNotFound) {
-			continue
-		}
-		if err != nil {
+	seen := map[string]runtime.Container{}
+	for name, id := range ids {
+		var c runtime.Container
+		err := e.ask(ctx, func(ctx context.Context) (err error) {
+			c, err = e.cfg.Runtime.Inspect(ctx, id)
 			return err
-		}
-		seen[name] = true
+		})
 		switch {
-		case known == Stopped && c.Phase == runtime.PhaseRunning:
-			e.log.Warn("container runs though its end was reported, stopping it", "task", arn, "container", name)
-			e.spawn(func() { e.ensureStopped(c.ID) })
-		case known == Stopped:
-		case c.Phase == runtime.PhaseCreated && (before[name] || known == Running):
-			e.dispatch(h, Forgotten{Container: name, ID: c.ID, At: time.Now()})
-		case c.Phase == runtime.PhaseCreated:
-			e.dispatch(h, Unstarted{Container: name, ID: c.ID})
+		case errors.Is(err, runtime.ErrNotFound):
+		case err != nil && ctx.Err() == nil && !e.closing():
+			e.log.Error("container cannot be inspected, its task waits", "task", arn, "container", name, "err", err)
+			e.after(readoptDelay, func() { _ = e.readopt(e.ctx, h, cs) }) // fails when the engine closes
+			return nil
+		case err != nil:
+			return err
 		default:
-			e.found(h, name, c)
+			seen[name] = c
 		}
 	}
-	var gone, forgotten []string
+	for _, c := range seen {
+		for _, p := range c.Ports {
+			if live && c.Phase != runtime.PhaseCreated {
+				e.ledger.hold(arn, p.Protocol, p.HostPort)
+			}
+		}
+	}
+	e.dispatch(h, Recovered{Containers: seen, Boot: e.cfg.Boot, At: time.Now()})
 	h.mu.Lock()
-	for _, c := range t.Containers {
-		if seen[c.Name] || c.Status == Stopped {
-			continue
-		}
-		if before[c.Name] && c.Status < Running {
-			forgotten = append(forgotten, c.Name)
-			continue
-		}
-		if c.Removing { // on the way from the old one to the new
-			c.RuntimeID, c.Status, c.Removing = "", Pulled, false
-		}
-		if c.RuntimeID != "" {
-			gone = append(gone, c.Name)
-		} else if c.doing == Recovering {
-			c.doing = Idle // never created
-		}
-	}
 	wanted, unsent := t.Desired == acs.StatusRunning && live, len(t.Reports) > 0
-	h.mu.Unlock()
-	for _, name := range gone {
-		e.dispatch(h, Gone{Container: name, At: time.Now()})
-	}
-	for _, name := range forgotten {
-		e.dispatch(h, Forgotten{Container: name, At: time.Now()})
-	}
-	h.mu.Lock()
-	h.begun = true
 	h.mu.Unlock()
 	if wanted && !admitted {
 		e.admit(arn, h)
 	}
-	e.dispatch(h, Tick{})
 	if unsent {
 		e.cfg.OnReport(arn)
 	}
 	return nil
 }
+
+// readoptDelay is how long a task waits whose container the engine can't show.
+const readoptDelay = 10 * time.Second
 
 // restoreParent finds the task's cgroup again; its limits are set anew.
 func (e *Engine) restoreParent(h *held) {
@@ -288,82 +253,5 @@ func (e *Engine) restoreParent(h *held) {
 	}
 	if fail := e.provision(h); fail != nil {
 		e.log.Warn("cgroup of a running task cannot be set up", "task", h.task.Payload.Arn, "err", fail.Text)
-	}
-}
-
-// replace removes a container that was created but, as far as anyone saw, never
-// started, and creates it anew. Its start may have been asked for by an agent
-// that then died, and still be on its way to the engine; starting it too could
-// make it run twice. Removal settles that: it fails if the container runs, and
-// the engine tells of a start before it tells of the removal.
-func (e *Engine) replace(h *held, name string) {
-	h.mu.Lock()
-	id := h.task.container(name).RuntimeID
-	commit := e.save(h.task)
-	h.mu.Unlock()
-	if err := commit(); err != nil { // the next run must know what an absence means
-		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, err)})
-		return
-	}
-	if id == "" {
-		e.create(h, name)
-		return
-	}
-	select {
-	case <-e.feed.ready():
-	case <-e.ctx.Done():
-		return
-	}
-	s := e.feed.follow(id)
-	defer e.feed.unfollow(id)
-	c, err := e.cfg.Runtime.Inspect(e.late, id)
-	if err == nil && c.Phase != runtime.PhaseCreated {
-		e.found(h, name, c)
-		return
-	}
-	if err == nil {
-		err = e.cfg.Runtime.Remove(e.late, id, false)
-	}
-	if errors.Is(err, runtime.ErrRunning) {
-		if c, err = e.cfg.Runtime.Inspect(e.late, id); err == nil {
-			e.found(h, name, c)
-			return
-		}
-	}
-	if err != nil {
-		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, err)})
-		return
-	}
-	select {
-	case <-s.removed:
-	case <-time.After(10 * time.Second):
-		s.mu.Lock()
-		s.lost = true
-		s.mu.Unlock()
-	case <-e.ctx.Done():
-		return
-	}
-	s.mu.Lock()
-	started, exited, lost := s.started, s.exited, s.lost
-	s.mu.Unlock()
-	switch {
-	case started:
-		e.dispatch(h, Found{Container: name, ID: id, StartedAt: time.Now()})
-		if exited != nil {
-			e.dispatch(h, Exited{Container: name, Code: exited.ExitCode, At: exited.At})
-		} else {
-			e.dispatch(h, Gone{Container: name, At: time.Now()})
-		}
-	case lost:
-		e.outcome(h, CreateDone{Container: name, Err: failf(CannotStart, "whether the container had started could not be told, so it is not started again")})
-	default:
-		h.mu.Lock()
-		stop := h.task.Desired == acs.StatusStopped
-		h.mu.Unlock()
-		if stop {
-			e.dispatch(h, CreateDone{Container: name})
-			return
-		}
-		e.create(h, name)
 	}
 }

@@ -1,10 +1,11 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
-	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,37 +88,83 @@ func TestAnOrderSentAgainAfterAFailedWrite(t *testing.T) {
 }
 
 // A start whose answer got lost is not asked for again: what it started may have
-// run and ended. Repeated like other calls it runs many times (seen). What is
-// reported as not started does not run on: it does without ensureStopped (seen).
+// run and ended. Repeated like other calls it runs many times (seen). What became
+// of it is looked up.
 func TestALostStartIsNotRepeated(t *testing.T) {
 	lost := func(op, _ string) bool { return op == "start" }
 	inBubble(t, engine.Config{}, fake.Config{Lost: lost}, func(r *rig) {
-		r.accept(run("t", box("a", true, "exit 0")), run("u", box("a", true, "sleep 600")))
+		r.accept(run("t", box("a", true, "exit 3")), run("u", box("a", true, "sleep 600")))
 		time.Sleep(time.Minute)
-		for _, arn := range []string{"t", "u"} {
-			if got := r.story(arn); !strings.HasPrefix(got, "STOPPED") {
-				t.Error(got)
+		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/3\n")
+		r.expect("u", "RUNNING a=RUNNING\n")
+		r.startedOnce(2)
+	})
+}
+
+// A start that was asked for and has not happened is reported so, and does not
+// happen later: not when the engine is back, nor when it carries out what it was
+// asked for before. Without unstart it does (seen).
+func TestAStartThatHasNotHappenedDoesNotHappenLater(t *testing.T) {
+	unreachable := &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("connection reset")}
+	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
+		var id string
+		r.fake.Set(func(c *fake.Config) {
+			c.Fail = func(op, subject string) error {
+				if op == "start" {
+					id = subject
+					return unreachable
+				}
+				return nil
 			}
+		})
+		r.accept(run("t", box("a", true, "sleep 600")))
+		time.Sleep(10 * time.Second)
+		r.expect("t", "STOPPED a=STOPPED [CannotStartContainerError: connection reset]\n")
+		r.fake.Set(func(c *fake.Config) { c.Fail = nil })
+		if err := r.fake.Start(t.Context(), id); !errors.Is(err, runtime.ErrNotFound) { // the one of before, late
+			t.Errorf("the late start: %v", err)
 		}
-		list, err := r.fake.List(t.Context(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range list {
-			if c.Phase == runtime.PhaseRunning {
-				t.Errorf("%s runs, though it was reported as not started", c.Name)
-			}
-		}
-		starts := r.fake.Starts()
-		for name, n := range starts {
-			if n != 1 {
-				t.Errorf("%s started %d times", name, n)
-			}
-		}
-		if len(starts) != 2 {
-			t.Errorf("started: %v", starts)
+		time.Sleep(time.Minute)
+		if w := r.fake.Witness(); w.Running != 0 {
+			t.Errorf("%+v", w)
 		}
 	})
+}
+
+// A creation that an earlier run of the agent asked for may still be under way:
+// the name is taken, and the container is not there yet. It is waited for, whether
+// it comes about or not.
+func TestACreationUnderWayIsWaitedFor(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
+			task := run("t", box("a", true, "sleep 600"))
+			early, cancel := context.WithCancel(r.t.Context())
+			defer cancel()
+			var done sync.WaitGroup
+			r.fake.Set(func(c *fake.Config) { c.CreateDelay = 20 * time.Second })
+			done.Go(func() {
+				_, err := r.fake.Create(early, runtime.Spec{
+					Name: engine.ContainerName(&task, "a"), Image: "img", Command: []string{"sleep", "600"},
+					Labels: map[string]string{engine.LabelTask: "t", engine.LabelContainer: "a", engine.LabelInstallation: "inst", engine.LabelInstance: "instance"},
+				})
+				if (err != nil) != fails {
+					t.Error(err)
+				}
+			})
+			time.Sleep(time.Second)
+			r.fake.Set(func(c *fake.Config) { c.CreateDelay = 0 })
+			r.accept(task)
+			time.Sleep(5 * time.Second)
+			r.expect("t", "")
+			if fails {
+				cancel()
+			}
+			time.Sleep(30 * time.Second)
+			done.Wait()
+			r.expect("t", "RUNNING a=RUNNING\n")
+			r.startedOnce(1)
+		})
+	}
 }
 
 // An agent touches nothing of another installation on the same engine, whatever

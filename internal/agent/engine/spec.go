@@ -109,6 +109,11 @@ type where struct {
 	cluster, instance, installation, region string
 }
 
+// labels are what every container of this instance bears.
+func (w where) labels() map[string]string {
+	return map[string]string{LabelInstallation: w.installation, LabelInstance: w.instance}
+}
+
 // spec builds a container's spec. Its dynamic ports have been chosen already.
 func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, cgroupParent string, imageSetsRegion bool) (runtime.Spec, *Failure) {
 	s := runtime.Spec{

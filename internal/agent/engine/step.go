@@ -94,7 +94,7 @@ func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 			t.failed(c, now, ev.Err)
 			return nil
 		}
-		c.RuntimeID, c.Ports, c.Removing = ev.ID, ev.Ports, false
+		c.RuntimeID, c.Ports, c.Removing, c.Doubtful = ev.ID, ev.Ports, false, false
 		c.Status = max(c.Status, Created)
 	case StartDone:
 		return t.started(now, ev)
@@ -102,46 +102,39 @@ func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 		return t.exited(now, ev)
 	case Gone:
 		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
-			c.doing = Idle
-			c.Reason = failf(Vanished, "the engine no longer has the container").Error()
-			t.ended(c, ev.At)
+			t.gone(c, ev.At)
 		}
 	case Found:
 		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
-			c.doing, c.Removing = Idle, false
-			c.RuntimeID, c.Health = ev.ID, ev.Health
-			if ev.Ports != nil {
-				c.Ports = ev.Ports
-			}
-			t.running(c, ev.StartedAt)
-		}
-	case Unstarted:
-		if c := t.container(ev.Container); c != nil && c.Status < Running {
-			c.RuntimeID, c.Status, c.doing, c.Removing = ev.ID, Created, Replacing, true
-			return []Action{Replace{c.Name}}
-		}
-	case Forgotten:
-		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
-			if ev.ID != "" {
-				c.RuntimeID = ev.ID
-			}
-			why := failf(Vanished, "the engine no longer knows that the container ran")
-			if c.Status < Running {
-				why = failf(CannotStart, "the machine went down when the container was about to start; whether it had can't be told, so it is not started again")
-			}
-			c.doing, c.Removing, c.Reason = Idle, false, why.Error()
-			t.ended(c, ev.At)
+			t.found(c, ev)
 		}
 	case OutOfMemory:
 		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
 			c.OOMAt = ev.At
 		}
+	case Recovered:
+		return t.recovered(now, ev)
 	case HealthSeen:
 		if c := t.container(ev.Container); c != nil && c.Health != ev.Health {
 			c.Health, c.HealthAt = ev.Health, ev.At
 		}
 	}
 	return nil
+}
+
+func (t *Task) gone(c *Container, at time.Time) {
+	c.doing = Idle
+	c.Reason = failf(Vanished, "the engine no longer has the container").Error()
+	t.ended(c, at)
+}
+
+func (t *Task) found(c *Container, ev Found) {
+	c.doing, c.Removing, c.Doubtful = Idle, false, false
+	c.RuntimeID, c.Health = ev.ID, ev.Health
+	if ev.Ports != nil {
+		c.Ports = ev.Ports
+	}
+	t.running(c, ev.StartedAt)
 }
 
 func (t *Task) started(now time.Time, ev StartDone) []Action {
@@ -220,7 +213,7 @@ func restarts(p *acs.RestartPolicy, code int, ran time.Duration) bool {
 
 // failed ends a container that could not be brought further.
 func (t *Task) failed(c *Container, now time.Time, err *Failure) {
-	c.Reason = err.Error()
+	c.doing, c.Removing, c.Doubtful, c.Reason = Idle, false, false, err.Error()
 	t.ended(c, now)
 }
 

@@ -93,6 +93,9 @@ type Container struct {
 	// Removing: it is being replaced, so its absence from the engine tells only
 	// that the agent was interrupted at that.
 	Removing bool `json:"removing,omitempty"`
+	// Doubtful: while it is being replaced, its start may be under way, asked for
+	// by an earlier run of the agent. Its absence then tells that it may have run.
+	Doubtful bool `json:"doubtful,omitempty"`
 	// Boot is the run of the machine in which it may have been started. It is
 	// durable before the start is asked for.
 	Boot string `json:"boot,omitempty"`

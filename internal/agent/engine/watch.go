@@ -11,15 +11,17 @@ import (
 
 // feed lets a goroutine follow one container's events.
 type feed struct {
-	mu    sync.Mutex
-	up    chan struct{} // closed while subscribed
-	open  bool
-	watch map[string]*sighting
+	mu     sync.Mutex
+	up     chan struct{} // closed while subscribed
+	open   bool
+	broken int // how often the stream broke
+	watch  map[string]*sighting
 }
 
 // sighting is what was seen of a container since one began to look.
 type sighting struct {
 	mu      sync.Mutex
+	began   chan struct{} // closed when it starts
 	started bool
 	exited  *runtime.Event
 	lost    bool // the stream broke: something may have been missed
@@ -45,12 +47,20 @@ func (f *feed) broke() {
 		f.open = false
 		f.up = make(chan struct{})
 	}
+	f.broken++
 	for _, s := range f.watch {
 		s.mu.Lock()
 		s.lost = true
 		s.mu.Unlock()
 		s.once.Do(func() { close(s.removed) })
 	}
+}
+
+// gaps counts the gaps in the stream so far.
+func (f *feed) gaps() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.broken
 }
 
 // ready is closed while the stream is up.
@@ -61,7 +71,7 @@ func (f *feed) ready() <-chan struct{} {
 }
 
 func (f *feed) follow(id string) *sighting {
-	s := &sighting{removed: make(chan struct{})}
+	s := &sighting{began: make(chan struct{}), removed: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s.lost = !f.open
@@ -86,7 +96,10 @@ func (f *feed) see(ev runtime.Event) {
 	defer s.mu.Unlock()
 	switch ev.Kind {
 	case runtime.EventStarted:
-		s.started = true
+		if !s.started {
+			s.started = true
+			close(s.began)
+		}
 	case runtime.EventExited:
 		s.exited = &ev
 	case runtime.EventRemoved:
@@ -108,7 +121,7 @@ func (e *Engine) follow() {
 				return
 			}
 			e.log.Info("engine's events are back", "after", time.Since(lost).Round(time.Millisecond))
-			e.spawn(e.resync)
+			e.resync()
 			if lost = (time.Time{}); told {
 				told = false
 				e.cfg.OnEngine()
@@ -139,6 +152,10 @@ func (e *Engine) follow() {
 // observe turns an engine's event into a task's.
 func (e *Engine) observe(ev runtime.Event) {
 	e.feed.see(ev)
+	if ev.Kind == runtime.EventStarted {
+		e.appeared(ev)
+		return
+	}
 	name := ev.Labels[LabelContainer]
 	h := e.held(ev.Labels[LabelTask])
 	if h == nil || name == "" {
@@ -167,6 +184,15 @@ func (e *Engine) observe(ev runtime.Event) {
 	}
 }
 
+// appeared stops what was started and should not run. Before the agent has taken
+// up all that it left, it can't tell.
+func (e *Engine) appeared(ev runtime.Event) {
+	c := runtime.Container{ID: ev.ID, Labels: ev.Labels}
+	if e.recovered.Load() && c.Labels[LabelInstance] == e.here().instance && !e.mayRun(c) {
+		e.quell(c)
+	}
+}
+
 // ended asks why a killed container was killed.
 func (e *Engine) ended(h *held, name string, ev runtime.Event) {
 	c, err := e.cfg.Runtime.Inspect(e.late, ev.ID)
@@ -174,38 +200,8 @@ func (e *Engine) ended(h *held, name string, ev runtime.Event) {
 		e.log.Warn("killed container cannot be inspected", "container", name, "err", err)
 	}
 	e.dispatch(h, Exited{Container: name, Code: ev.ExitCode, OOM: err == nil && c.OOMKilled, At: ev.At})
-}
-
-// resync inspects every container that should run.
-func (e *Engine) resync() {
-	for _, h := range e.all() {
-		h.mu.Lock()
-		var look []Container
-		for _, c := range h.task.Containers {
-			if c.Status == Running && c.doing == Idle {
-				look = append(look, *c)
-			}
-		}
-		h.mu.Unlock()
-		for _, c := range look {
-			e.inspect(h, c.Name, c.RuntimeID)
-		}
-	}
-}
-
-// inspect tells a task what became of a container that was seen running.
-func (e *Engine) inspect(h *held, name, id string) {
-	c, err := e.cfg.Runtime.Inspect(e.ctx, id)
-	switch {
-	case errors.Is(err, runtime.ErrNotFound):
-		e.dispatch(h, Gone{Container: name, At: time.Now()})
-	case err != nil:
-		if !e.closing() {
-			e.log.Warn("container cannot be inspected", "container", name, "err", err)
-		}
-	case c.Phase == runtime.PhaseExited:
-		e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
-	case c.Health != "":
-		e.dispatch(h, HealthSeen{Container: name, Health: c.Health, At: time.Now()})
+	// It may have been started again before its end was known here.
+	if c := (runtime.Container{ID: ev.ID, Labels: ev.Labels}); !e.mayRun(c) {
+		e.quell(c)
 	}
 }

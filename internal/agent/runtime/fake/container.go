@@ -4,6 +4,7 @@ import (
 	"context"
 	crand "crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -17,6 +18,7 @@ import (
 type container struct {
 	runtime.Container
 	checked bool // has a health check
+	revived bool // by the engine itself, when it ends otherwise than by Stop
 	program Program
 	end     *time.Timer
 	health  *time.Timer
@@ -37,44 +39,69 @@ func (c *container) stopTimers() {
 	}
 }
 
-// Create makes a container.
+// Create makes a container. As with a real engine its name is taken before it is
+// there.
 func (f *Fake) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, error) {
-	if err := f.begin(ctx, "create", spec.Name, f.delay(func(c Config) time.Duration { return c.CreateDelay })); err != nil {
-		return runtime.Created{}, err
-	}
-	if _, err := f.Image(ctx, spec.Image); err != nil {
-		return runtime.Created{}, err
-	}
+	return do(ctx, f, "create", spec.Name, func(ctx context.Context) (runtime.Created, error) { return f.create(ctx, spec) })
+}
+
+func (f *Fake) create(ctx context.Context, spec runtime.Spec) (created runtime.Created, err error) {
 	f.mu.Lock()
 	for _, other := range slices.Concat(spec.VolumesFrom, spec.Links) {
 		name, _, _ := strings.Cut(other, ":")
-		if _, there := f.names[name]; !there {
+		if f.names[name] == "" {
 			f.mu.Unlock()
-			return runtime.Created{}, notFound("container", name)
+			return created, notFound("container", name)
 		}
 	}
-	if id, taken := f.names[spec.Name]; taken {
-		f.mu.Unlock()
-		return runtime.Created{}, &runtime.Error{
+	id, taken := f.names[spec.Name]
+	if !taken {
+		f.names[spec.Name] = "" // until it is there
+	}
+	f.mu.Unlock()
+	if taken {
+		return created, &runtime.Error{
 			Kind: runtime.ErrNameTaken,
 			Err:  fmt.Errorf("Error response from daemon: Conflict. The container name %q is already in use by container %q", "/"+spec.Name, id), //nolint:staticcheck // an engine's words
 		}
 	}
+	err = f.begin(ctx, "create", spec.Name, f.delay(func(c Config) time.Duration { return c.CreateDelay }))
+	if err == nil {
+		_, err = f.image(ctx, spec.Image)
+	}
+	f.mu.Lock()
+	if err != nil {
+		delete(f.names, spec.Name)
+		f.mu.Unlock()
+		return created, err
+	}
 	b := make([]byte, 32)
 	crand.Read(b)
-	id := hex.EncodeToString(b)
-	ports := spec.Ports
+	created = runtime.Created{ID: hex.EncodeToString(b), Ports: spec.Ports}
 	if spec.Network == "host" || spec.Network == "none" {
-		ports = nil
+		created.Ports = nil
 	}
-	f.containers[id] = &container{
-		Container: runtime.Container{ID: id, Name: spec.Name, Image: spec.Image, Labels: spec.Labels, Phase: runtime.PhaseCreated, Ports: ports},
-		checked:   spec.NeedHealthCheck, program: f.cfg.Program(spec),
+	f.containers[created.ID] = &container{
+		Container: runtime.Container{ID: created.ID, Name: spec.Name, Image: spec.Image, Labels: spec.Labels, Phase: runtime.PhaseCreated, Ports: created.Ports},
+		checked:   spec.NeedHealthCheck, program: f.cfg.Program(spec), revived: revived(spec.HostOverlay),
 	}
-	f.names[spec.Name] = id
+	f.names[spec.Name] = created.ID
 	f.mu.Unlock()
-	return runtime.Created{ID: id, Ports: shuffled(ports)}, f.finish("create", spec.Name)
+	created.Ports = shuffled(created.Ports)
+	return created, f.finish("create", spec.Name)
 }
+
+// revived reads the engine's own restart policy.
+func revived(hostOverlay string) bool {
+	var h struct{ RestartPolicy struct{ Name string } }
+	if hostOverlay == "" || json.Unmarshal([]byte(hostOverlay), &h) != nil {
+		return false
+	}
+	return h.RestartPolicy.Name == "always" || h.RestartPolicy.Name == "unless-stopped"
+}
+
+// revivalDelay is how long the engine waits before its own restarts.
+const revivalDelay = 100 * time.Millisecond
 
 // find resolves an id or a name. The caller holds the lock.
 func (f *Fake) find(id string) (*container, error) {
@@ -89,6 +116,10 @@ func (f *Fake) find(id string) (*container, error) {
 
 // Start runs a container's program.
 func (f *Fake) Start(ctx context.Context, id string) error {
+	return do0(ctx, f, "start", id, func(ctx context.Context) error { return f.start(ctx, id) })
+}
+
+func (f *Fake) start(ctx context.Context, id string) error {
 	if err := f.begin(ctx, "start", id, f.delay(func(c Config) time.Duration { return c.StartDelay })); err != nil {
 		return err
 	}
@@ -169,12 +200,40 @@ func (f *Fake) feedLocked(c *container) {
 // Exit ends a running container from outside, as a crash would.
 func (f *Fake) Exit(id string, code int) { f.exit(id, code, false) }
 
+// Restart ends a running container and starts it again, as a person may.
+func (f *Fake) Restart(id string) error {
+	f.end(id, 143, false)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c, err := f.find(id)
+	if err != nil {
+		return err
+	}
+	return f.runLocked(c)
+}
+
+// exit ends a container otherwise than by Stop.
 func (f *Fake) exit(id string, code int, oom bool) {
+	c := f.end(id, code, oom)
+	if c == nil || !c.revived {
+		return
+	}
+	time.AfterFunc(revivalDelay, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.containers[c.ID] == c && c.Phase == runtime.PhaseExited && !f.closed {
+			_ = f.runLocked(c) // it stays ended where its port is taken
+		}
+	})
+}
+
+// end returns the container that it ended.
+func (f *Fake) end(id string, code int, oom bool) *container {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c, err := f.find(id)
 	if err != nil || c.Phase != runtime.PhaseRunning || f.closed {
-		return
+		return nil
 	}
 	if c.hungry && time.Since(c.StartedAt) >= c.program.FeedsAfter {
 		f.feedLocked(c) // both at the same moment
@@ -190,10 +249,15 @@ func (f *Fake) exit(id string, code int, oom bool) {
 		f.emitLocked(runtime.Event{Kind: runtime.EventOOM}, c)
 	}
 	f.emitLocked(runtime.Event{Kind: runtime.EventExited, ExitCode: code}, c)
+	return c
 }
 
 // Stop ends a container, at once if its program heeds the signal.
 func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error {
+	return do0(ctx, f, "stop", id, func(ctx context.Context) error { return f.stop(ctx, id, timeout) })
+}
+
+func (f *Fake) stop(ctx context.Context, id string, timeout time.Duration) error {
 	if err := f.begin(ctx, "stop", id, f.delay(func(c Config) time.Duration { return c.StopDelay })); err != nil {
 		return err
 	}
@@ -206,14 +270,14 @@ func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error
 	deaf, over := c.program.Deaf, c.over
 	f.mu.Unlock()
 	if !deaf {
-		f.exit(id, 143, false)
+		f.end(id, 143, false)
 		return f.finish("stop", id)
 	}
 	t := time.NewTimer(timeout)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		f.exit(id, 137, false)
+		f.end(id, 137, false)
 	case <-over:
 	case <-ctx.Done():
 		return ctx.Err()
@@ -223,6 +287,10 @@ func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error
 
 // Remove forgets a container.
 func (f *Fake) Remove(ctx context.Context, id string, force bool) error {
+	return do0(ctx, f, "remove", id, func(ctx context.Context) error { return f.remove(ctx, id, force) })
+}
+
+func (f *Fake) remove(ctx context.Context, id string, force bool) error {
 	if err := f.begin(ctx, "remove", id, 0); err != nil {
 		return err
 	}
@@ -237,7 +305,7 @@ func (f *Fake) Remove(ctx context.Context, id string, force bool) error {
 		if !force {
 			return &runtime.Error{Kind: runtime.ErrRunning, Err: fmt.Errorf("Error response from daemon: You cannot remove a running container %s", id)} //nolint:staticcheck // an engine's words
 		}
-		f.exit(id, 137, false)
+		f.end(id, 137, false)
 		f.mu.Lock()
 	}
 	delete(f.containers, c.ID)
@@ -249,6 +317,10 @@ func (f *Fake) Remove(ctx context.Context, id string, force bool) error {
 
 // Inspect looks one up.
 func (f *Fake) Inspect(ctx context.Context, id string) (runtime.Container, error) {
+	return do(ctx, f, "inspect", id, func(ctx context.Context) (runtime.Container, error) { return f.inspect(ctx, id) })
+}
+
+func (f *Fake) inspect(ctx context.Context, id string) (runtime.Container, error) {
 	if err := f.begin(ctx, "inspect", id, 0); err != nil {
 		return runtime.Container{}, err
 	}
@@ -272,6 +344,10 @@ func shuffled(ports []runtime.Port) []runtime.Port {
 
 // List finds containers by label.
 func (f *Fake) List(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
+	return do(ctx, f, "list", "", func(ctx context.Context) ([]runtime.Container, error) { return f.list(ctx, labels) })
+}
+
+func (f *Fake) list(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
 	if err := f.begin(ctx, "list", "", 0); err != nil {
 		return nil, err
 	}
@@ -297,6 +373,10 @@ func carries(have, want map[string]string) bool {
 
 // Stats are those of a container that does nothing.
 func (f *Fake) Stats(ctx context.Context, id string) (runtime.Stats, error) {
+	return do(ctx, f, "stats", id, func(ctx context.Context) (runtime.Stats, error) { return f.stats(ctx, id) })
+}
+
+func (f *Fake) stats(ctx context.Context, id string) (runtime.Stats, error) {
 	if err := f.begin(ctx, "stats", id, 0); err != nil {
 		return runtime.Stats{}, err
 	}

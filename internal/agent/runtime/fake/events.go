@@ -18,6 +18,9 @@ type subscriber struct {
 // emitLocked queues an event for everyone whom it concerns.
 func (f *Fake) emitLocked(ev runtime.Event, c *container) {
 	ev.ID, ev.Labels, ev.At = c.ID, c.Labels, time.Now()
+	if f.cfg.DropEvent != nil && f.cfg.DropEvent(ev) {
+		return
+	}
 	for s := range f.subs {
 		if carries(c.Labels, s.labels) {
 			s.queue = append(s.queue, ev)
@@ -46,6 +49,9 @@ func (f *Fake) CutEvents() {
 
 // Events follows the engine.
 func (f *Fake) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
+	if !f.answers(ctx, "events", "") {
+		return ctx.Err()
+	}
 	if err := f.begin(ctx, "events", "", 0); err != nil {
 		return err
 	}
@@ -60,6 +66,9 @@ func (f *Fake) Events(ctx context.Context, labels map[string]string, subscribed 
 	}()
 	subscribed()
 	for {
+		if !f.answers(ctx, "events", "") {
+			return ctx.Err()
+		}
 		f.mu.Lock()
 		queue, cut := s.queue, s.cut
 		s.queue = nil

@@ -34,6 +34,9 @@ type Config struct {
 	Fail func(op, subject string) error
 	// Lost, if set and true, lets a call take effect but its answer be lost.
 	Lost func(op, subject string) bool
+	// DropEvent, if set and true, has nobody told of an event, as an engine does
+	// with a listener that is slow.
+	DropEvent func(runtime.Event) bool
 	// Program tells what a container does; nil: ParseProgram of its command.
 	Program func(runtime.Spec) Program
 }
@@ -48,6 +51,8 @@ type Fake struct {
 	volumes    map[string]runtime.Volume
 	subs       map[*subscriber]bool
 	closed     bool
+	closing    chan struct{}  // closed with it
+	hang       *hang          // nil: it answers
 	starts     map[string]int // by container name: the witness
 	witness    Witness
 }
@@ -67,6 +72,7 @@ func New(cfg Config) *Fake {
 	}
 	return &Fake{
 		cfg: cfg, containers: map[string]*container{}, names: map[string]string{}, ports: map[string]string{},
+		closing: make(chan struct{}),
 		volumes: map[string]runtime.Volume{}, subs: map[*subscriber]bool{}, starts: map[string]int{},
 	}
 }
@@ -82,6 +88,9 @@ func (f *Fake) Set(fn func(*Config)) {
 func (f *Fake) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.closed {
+		close(f.closing)
+	}
 	f.closed = true
 	for _, c := range f.containers {
 		c.stopTimers()
@@ -129,6 +138,10 @@ func notFound(what, id string) error {
 
 // Info describes a machine of Config's size.
 func (f *Fake) Info(ctx context.Context) (runtime.Info, error) {
+	return do(ctx, f, "info", "", f.info)
+}
+
+func (f *Fake) info(ctx context.Context) (runtime.Info, error) {
 	if err := f.begin(ctx, "info", "", 0); err != nil {
 		return runtime.Info{}, err
 	}

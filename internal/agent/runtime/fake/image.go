@@ -11,6 +11,10 @@ import (
 
 // Image looks one up.
 func (f *Fake) Image(ctx context.Context, ref string) (runtime.Image, error) {
+	return do(ctx, f, "image", ref, func(ctx context.Context) (runtime.Image, error) { return f.image(ctx, ref) })
+}
+
+func (f *Fake) image(ctx context.Context, ref string) (runtime.Image, error) {
 	if err := f.begin(ctx, "image", ref, 0); err != nil {
 		return runtime.Image{}, err
 	}
@@ -27,6 +31,10 @@ func (f *Fake) Image(ctx context.Context, ref string) (runtime.Image, error) {
 
 // Pull gets one from Registry.
 func (f *Fake) Pull(ctx context.Context, ref string) error {
+	return do0(ctx, f, "pull", ref, func(ctx context.Context) error { return f.pull(ctx, ref) })
+}
+
+func (f *Fake) pull(ctx context.Context, ref string) error {
 	f.mu.Lock()
 	down, delay := f.cfg.RegistryDown, f.cfg.PullDelay
 	f.mu.Unlock()
@@ -65,9 +73,14 @@ func (f *Fake) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 }
 
 // RemoveImage forgets one.
-func (f *Fake) RemoveImage(_ context.Context, ref string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.cfg.Images, ref)
-	return nil
+func (f *Fake) RemoveImage(ctx context.Context, ref string) error {
+	return do0(ctx, f, "removeimage", ref, func(ctx context.Context) error {
+		if err := f.begin(ctx, "removeimage", ref, 0); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.cfg.Images, ref)
+		return nil
+	})
 }

@@ -9,6 +9,10 @@ import (
 
 // CreateVolume makes a volume.
 func (f *Fake) CreateVolume(ctx context.Context, v runtime.Volume) error {
+	return do0(ctx, f, "volume", v.Name, func(ctx context.Context) error { return f.createVolume(ctx, v) })
+}
+
+func (f *Fake) createVolume(ctx context.Context, v runtime.Volume) error {
 	if err := f.begin(ctx, "volume", v.Name, 0); err != nil {
 		return err
 	}
@@ -22,17 +26,27 @@ func (f *Fake) CreateVolume(ctx context.Context, v runtime.Volume) error {
 }
 
 // VolumeExists looks one up.
-func (f *Fake) VolumeExists(_ context.Context, name string) (bool, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	_, ok := f.volumes[name]
-	return ok, nil
+func (f *Fake) VolumeExists(ctx context.Context, name string) (bool, error) {
+	return do(ctx, f, "volumeexists", name, func(ctx context.Context) (bool, error) {
+		if err := f.begin(ctx, "volumeexists", name, 0); err != nil {
+			return false, err
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		_, ok := f.volumes[name]
+		return ok, nil
+	})
 }
 
 // RemoveVolume removes one.
-func (f *Fake) RemoveVolume(_ context.Context, name string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.volumes, name)
-	return nil
+func (f *Fake) RemoveVolume(ctx context.Context, name string) error {
+	return do0(ctx, f, "removevolume", name, func(ctx context.Context) error {
+		if err := f.begin(ctx, "removevolume", name, 0); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.volumes, name)
+		return nil
+	})
 }

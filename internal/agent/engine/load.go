@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/journal"
+)
+
+// Load reads the journal. It must come before Run.
+func (e *Engine) Load() error {
+	if e.cfg.Journal == nil {
+		return nil
+	}
+	err := e.cfg.Journal.Each(journal.Tombstones, func(arn string, v []byte) error {
+		at, err := time.Parse(time.RFC3339Nano, string(v))
+		if err != nil {
+			at = time.Now()
+		}
+		e.tombstones[arn] = at
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	e.pruneTombstones()
+	return e.cfg.Journal.Each(journal.Tasks, func(arn string, v []byte) error {
+		t, err := readTask(arn, v)
+		if err != nil {
+			// One record must not keep all other tasks from being taken up. Its
+			// containers, if it has any, tell again what it said.
+			e.log.Error("journal: a task's record cannot be read and is dropped", "task", arn, "bytes", len(v), "err", err)
+			e.cfg.Journal.Delete(journal.Tasks, arn)
+			return nil
+		}
+		// What was under way is not known: nothing may be done to a container
+		// until the engine was asked about it.
+		for _, c := range t.Containers {
+			if c.Status < Running {
+				c.doing = Recovering
+			}
+		}
+		e.tasks[arn] = &held{task: t, begun: true}
+		return nil
+	})
+}
+
+func readTask(arn string, record []byte) (*Task, error) {
+	t := new(Task)
+	if err := json.Unmarshal(record, t); err != nil {
+		return nil, err
+	}
+	if t.Payload.Arn != arn {
+		return nil, fmt.Errorf("it is one of task %q", t.Payload.Arn)
+	}
+	if slices.Contains(t.Containers, nil) {
+		return nil, errors.New("a container is missing")
+	}
+	return t, nil
+}

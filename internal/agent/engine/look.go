@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/pace"
+)
+
+// lookEvery is how often the engine's state is looked at, spread by chance. What
+// an event tells is known at once; a lost one costs no more than this.
+const lookEvery = 5 * time.Minute
+
+// resync looks at the engine's state now, and then from time to time. Only one
+// look is under way; one that is asked for meanwhile follows it.
+func (e *Engine) resync() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.look.under {
+		e.look.again = true
+		return
+	}
+	if e.closed {
+		return
+	}
+	e.look.under = true
+	e.wg.Go(e.lookAround)
+}
+
+// looks says when the engine's state is looked at.
+type looks struct {
+	under, again bool
+	timer        *time.Timer // to the next one
+}
+
+func (e *Engine) lookAround() {
+	for more := true; more; {
+		e.compare(e.ctx)
+		e.mu.Lock()
+		more, e.look.again = e.look.again && !e.closed, false
+		e.look.under = more
+		if !more && e.look.timer == nil {
+			e.look.timer = time.AfterFunc(pace.About(lookEvery), e.resync)
+		} else if !more {
+			e.look.timer.Reset(pace.About(lookEvery))
+		}
+		e.mu.Unlock()
+	}
+}
+
+// compare holds the engine's containers against the tasks. A task is told what
+// ended or vanished unseen; what runs and should not is stopped.
+func (e *Engine) compare(ctx context.Context) {
+	here := e.here()
+	if here.instance == "" || !e.recovered.Load() {
+		return
+	}
+	list, err := e.cfg.Runtime.List(ctx, here.labels())
+	if err != nil {
+		if !e.closing() {
+			e.log.Warn("containers cannot be listed", "err", err)
+		}
+		return
+	}
+	running := map[string]bool{}
+	for _, c := range list {
+		running[c.ID] = c.Phase == runtime.PhaseRunning
+	}
+	for _, h := range e.all() {
+		for _, c := range h.doubtful(running) {
+			e.inspect(h, c.Name, c.RuntimeID)
+		}
+	}
+	for _, c := range list {
+		switch {
+		case running[c.ID] && !e.mayRun(c):
+			e.quell(c)
+		case !running[c.ID] && e.leftOver(c):
+			e.clear(ctx, c)
+		}
+	}
+}
+
+// doubtful are the containers of which the task believes that they run and whose
+// state a list does not confirm. No list tells of health.
+func (h *held) doubtful(running map[string]bool) []Container {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []Container
+	for _, c := range h.task.Containers {
+		d := h.task.definition(c.Name)
+		checked := d != nil && d.HealthCheckType == acs.HealthCheckDocker
+		if c.Status == Running && c.doing == Idle && (!running[c.RuntimeID] || checked) {
+			out = append(out, *c)
+		}
+	}
+	return out
+}
+
+// inspect tells a task what became of a container that was seen running.
+func (e *Engine) inspect(h *held, name, id string) {
+	c, err := e.cfg.Runtime.Inspect(e.ctx, id)
+	switch {
+	case errors.Is(err, runtime.ErrNotFound):
+		e.dispatch(h, Gone{Container: name, At: time.Now()})
+	case err != nil:
+		if !e.closing() {
+			e.log.Warn("container cannot be inspected", "container", name, "err", err)
+		}
+	case c.Phase == runtime.PhaseExited:
+		e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
+	case c.Health != "":
+		e.dispatch(h, HealthSeen{Container: name, Health: c.Health, At: time.Now()})
+	}
+}
+
+// mayRun tells whether a container that bears this instance's labels runs for a
+// task. Labels can be copied: one of a known container has its id. Where the id
+// is not known yet, an empty name of c is taken for the right one.
+func (e *Engine) mayRun(c runtime.Container) bool {
+	h := e.held(c.Labels[LabelTask])
+	if h == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	mine := h.task.container(c.Labels[LabelContainer])
+	switch {
+	case mine == nil || mine.Status == Stopped:
+		return false
+	case mine.RuntimeID == c.ID:
+		return true
+	case mine.RuntimeID == "" || mine.doing == Recovering || mine.doing == Replacing:
+		return c.Name == "" || c.Name == ContainerName(&h.task.Payload, mine.Name)
+	default:
+		return false
+	}
+}
+
+// leftOver tells whether a container is what remains of a task that has ended
+// and been cleaned up.
+func (e *Engine) leftOver(c runtime.Container) bool {
+	arn := c.Labels[LabelTask]
+	return !e.Knows(arn) && e.buried(arn)
+}
+
+// quell stops a container if it runs and should not: one of a task that has
+// ended, started again by hand, by its restart policy or by the engine's own
+// restart, or one that bears copied labels.
+func (e *Engine) quell(c runtime.Container) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.quelling[c.ID] || e.closed {
+		return
+	}
+	e.quelling[c.ID] = true
+	e.wg.Go(func() {
+		e.quellNow(c.ID)
+		e.mu.Lock()
+		delete(e.quelling, c.ID)
+		e.mu.Unlock()
+	})
+}
+
+func (e *Engine) quellNow(id string) {
+	c, err := e.cfg.Runtime.Inspect(e.ctx, id)
+	switch {
+	case errors.Is(err, runtime.ErrNotFound) || e.closing():
+		return
+	case err != nil: // the next look finds it
+		e.log.Warn("container that may have to be stopped cannot be inspected", "id", id, "err", err)
+		return
+	case c.Phase != runtime.PhaseRunning || e.mayRun(c):
+		return
+	}
+	e.log.Warn("container runs though no task has it running, stopping it", "container", c.Name, "task", c.Labels[LabelTask])
+	e.ensureStopped(id)
+	if e.leftOver(c) {
+		e.clear(e.ctx, c)
+	}
+}
+
+func (e *Engine) clear(ctx context.Context, c runtime.Container) {
+	e.log.Info("removing what is left of an ended task", "task", c.Labels[LabelTask], "container", c.Name)
+	if err := e.cfg.Runtime.Remove(ctx, c.ID, false); err != nil && !e.closing() {
+		e.log.Warn("left-over container cannot be removed", "container", c.Name, "err", err)
+	}
+}
