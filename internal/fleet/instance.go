@@ -98,6 +98,21 @@ type HealthCheck struct {
 	WrittenAt time.Time                      `json:"writtenAt"`
 }
 
+// Former is what is kept of a deregistered instance: who it was, and what became of
+// it.
+func (i *Instance) Former() Instance {
+	next := *i
+	next.Machine = i.EC2InstanceID() // an attribute may have it
+	next.Resources, next.Attributes, next.Tags, next.ClientToken = nil, nil, nil, ""
+	next.Registered.ReservedPorts, next.Registered.GPUs = nil, nil
+	return next
+}
+
+// IsFormer says whether no more is kept of it.
+func (i *Instance) IsFormer() bool {
+	return len(i.Resources)+len(i.Attributes)+len(i.Tags)+len(i.ClientToken)+len(i.Registered.ReservedPorts)+len(i.Registered.GPUs) == 0
+}
+
 // Attribute returns the value of an attribute and whether the instance has it.
 func (i *Instance) Attribute(name string) (string, bool) {
 	for k := range i.Attributes {

@@ -34,15 +34,18 @@ func (r *Reaper) instances(ctx context.Context, term *store.Term, due Due, now t
 	return nil
 }
 
-// stamp notes since when an instance is INACTIVE, as far as the leader knows.
+// stamp notes since when an instance is INACTIVE, as far as the leader knows, and
+// leaves out what nobody reads of one.
 func stamp(tx *store.Tx, i Instance, now time.Time) error {
 	k := store.InstanceKey(i.Cluster, i.ID)
 	old := store.Get(tx, k)
-	if old == nil || old.Status != fleet.InstanceInactive || !old.InactiveSince.IsZero() {
+	if old == nil || old.Status != fleet.InstanceInactive || !old.InactiveSince.IsZero() && old.IsFormer() {
 		return nil
 	}
-	next := *old
-	next.InactiveSince = now.UTC()
+	next := old.Former()
+	if next.InactiveSince.IsZero() {
+		next.InactiveSince = now.UTC()
+	}
 	return store.Put(tx, k, &next)
 }
 

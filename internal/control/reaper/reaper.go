@@ -52,7 +52,7 @@ type Due struct {
 	// Clusters and Providers are deleted ones, by name.
 	Clusters, Providers []string
 	// Instances are deregistered ones. Ended are those that became INACTIVE
-	// since the last look: their time begins.
+	// since the last look: their time begins, and little of them is kept.
 	Instances, Ended []Instance
 	// Revisions are of task definitions that are being deleted; see unused.
 	Revisions []fleet.TaskDefinitionRef
@@ -84,15 +84,7 @@ func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 				d.Tokens = append(d.Tokens, Token{cluster, hash})
 			}
 		}
-		for i := range snap.Instances(cluster, "") {
-			switch {
-			case i.Status != fleet.InstanceInactive:
-			case i.InactiveSince.IsZero():
-				d.Ended = append(d.Ended, Instance{cluster, i.ID})
-			case now.Sub(i.InactiveSince) > l.DeletedAge:
-				d.Instances = append(d.Instances, Instance{cluster, i.ID})
-			}
-		}
+		l.inactive(snap, cluster, now, &d)
 		d.Services = append(d.Services, l.services(snap, cluster, now)...)
 		if snap.Counts(cluster).Stopped == 0 {
 			continue
@@ -117,6 +109,37 @@ func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 	}
 	d.Revisions = unused(snap)
 	return d
+}
+
+// formerInstances is how many deregistered instances of one host are kept.
+const formerInstances = 20
+
+// inactive finds a cluster's deregistered instances: those whose time begins, those
+// whose time is over, and the oldest of a host that has been too many.
+func (l Limits) inactive(snap *store.Snapshot, cluster string, now time.Time, d *Due) {
+	hosts := map[string][]*fleet.Instance{}
+	for i := range snap.Instances(cluster, "") {
+		switch {
+		case i.Status != fleet.InstanceInactive:
+		case i.InactiveSince.IsZero() || !i.IsFormer(): // those of old are as large as they were
+			d.Ended = append(d.Ended, Instance{cluster, i.ID})
+		case now.Sub(i.InactiveSince) > l.DeletedAge:
+			d.Instances = append(d.Instances, Instance{cluster, i.ID})
+		case i.Principal != "":
+			hosts[i.Principal] = append(hosts[i.Principal], i)
+		}
+	}
+	for _, former := range hosts {
+		if len(former) <= formerInstances {
+			continue
+		}
+		slices.SortFunc(former, func(a, b *fleet.Instance) int {
+			return cmp.Or(b.InactiveSince.Compare(a.InactiveSince), b.RegisteredAt.Compare(a.RegisteredAt))
+		})
+		for _, i := range former[formerInstances:] {
+			d.Instances = append(d.Instances, Instance{cluster, i.ID})
+		}
+	}
 }
 
 func ended(t *fleet.TaskState) time.Time {
