@@ -4,22 +4,27 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent"
+	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
 )
 
 // hostCommand is about machines as container instances.
 type hostCommand struct {
-	Add  hostAddCommand  `cmd:"" help:"Make a host's credentials, for a stock ECS agent."`
-	Move hostMoveCommand `cmd:"" help:"Register this host, idle, in another cluster."`
+	Add    hostAddCommand    `cmd:"" help:"Make a host's credentials, for a stock ECS agent."`
+	Assign hostAssignCommand `cmd:"" help:"Say which cluster a host belongs to, what attributes it is given, and how much it may register."`
+	Move   hostMoveCommand   `cmd:"" help:"Register this host, idle, in another cluster."`
 }
 
 type hostMoveCommand struct {
@@ -42,12 +47,55 @@ func (h *hostMoveCommand) Run(ctx context.Context, t *terminal) error {
 		}
 		return hint.With(err, "start one by `ashore up --detach --cluster %s`", h.Cluster)
 	}
+	back, err := h.assign(ctx, l)
+	if err != nil {
+		return err
+	}
 	var moved agent.MoveOutput
 	if err := agentCall(ctx, l, http.MethodPost, "/v1/move", agent.MoveInput{Cluster: h.Cluster}, &moved); err != nil {
+		// An agent that has not moved stays what it was.
+		if is, stateErr := agentState(ctx, l); stateErr == nil && is.Cluster != h.Cluster {
+			err = errors.Join(err, back())
+		}
 		return err
 	}
 	t.printf("this host is registered in the cluster %s, as %s\n", moved.Cluster, moved.InstanceArn)
 	return nil
+}
+
+// assign says that the host belongs to its new cluster: that is an administrator's
+// to say. back takes it back. Where this machine is no administrator's, it has been
+// said elsewhere.
+func (h *hostMoveCommand) assign(ctx context.Context, l local.Layout) (back func() error, err error) {
+	nothing := func() error { return nil }
+	if _, err := os.Stat(l.Admin()); errors.Is(err, fs.ErrNotExist) {
+		return nothing, nil
+	}
+	a, err := h.admin()
+	if err != nil {
+		return nil, err
+	}
+	key, err := hostKey(l)
+	if err != nil {
+		return nil, err
+	}
+	api := client.New(a)
+	defer api.Close()
+	if err := clusterIs(ctx, api, h.Cluster); err != nil {
+		return nil, err
+	}
+	is, err := assign(ctx, api, "", key, client.HostTerms{Cluster: h.Cluster})
+	if err != nil || is.PriorCluster == "" || is.PriorCluster == h.Cluster {
+		return nothing, err
+	}
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+		defer cancel()
+		api := client.New(a)
+		defer api.Close()
+		_, err := assign(ctx, api, "", key, client.HostTerms{Cluster: is.PriorCluster})
+		return err
+	}, nil
 }
 
 // agentState asks the agent what it is doing.

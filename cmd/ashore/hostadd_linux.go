@@ -16,11 +16,23 @@ import (
 // hostAddCommand makes the credentials of one more host, for an agent that is
 // not started by `ashore up`: the stock amazon-ecs-agent.
 type hostAddCommand struct {
-	dataDir  `kong:"embed"`
-	Name     string `arg:"" help:"The host's name, one of its own for each machine."`
-	File     string `arg:"" help:"The file to write: variables for the agent's environment, the host's key among them."`
-	Cluster  string `default:"default" placeholder:"NAME" help:"The cluster that the host registers in (default: default)."`
-	Endpoint string `placeholder:"URL" help:"Where the host reaches the server, if by another way than this machine."`
+	dataDir   `kong:"embed"`
+	Name      string `arg:"" help:"The host's name, one of its own for each machine."`
+	File      string `arg:"" help:"The file to write: variables for the agent's environment, the host's key among them."`
+	Cluster   string `default:"default" placeholder:"NAME" help:"The cluster that the host registers in (default: default)."`
+	Endpoint  string `placeholder:"URL" help:"Where the host reaches the server, if by another way than this machine."`
+	termFlags `kong:"embed"`
+}
+
+// termFlags are what an administrator grants a host.
+type termFlags struct {
+	Attribute map[string]string `placeholder:"NAME=VALUE" help:"Give the host's container instance this attribute; may be repeated. ashore.capacity-provider=NAME makes it a member of a capacity provider."`
+	MaxCPU    *int              `name:"max-cpu" placeholder:"UNITS" help:"The most CPU that the host registers, 1024 a core; 0 for all that it has."`
+	MaxMemory *int              `placeholder:"MIB" help:"The most memory that the host registers; 0 for all that it has."`
+}
+
+func (f termFlags) terms(cluster string) client.HostTerms {
+	return client.HostTerms{Cluster: cluster, Attributes: f.Attribute, MaxCPU: f.MaxCPU, MaxMemory: f.MaxMemory}
 }
 
 func (hostAddCommand) Example() string {
@@ -34,10 +46,10 @@ func (h *hostAddCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	api := client.New(a)
 	defer api.Close()
-	if err := h.clusterIs(ctx, api); err != nil {
+	if err := clusterIs(ctx, api, h.Cluster); err != nil {
 		return err
 	}
-	k, err := api.CreateHostCredentials(ctx, h.Name)
+	k, err := api.CreateHostCredentials(ctx, h.Name, h.terms(h.Cluster))
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Code == "ConflictException" {
 		return hint.With(fmt.Errorf("a host named %s is connected", h.Name), "stop its agent first, or give this host another name")
 	}
@@ -57,11 +69,11 @@ func (h *hostAddCommand) Run(ctx context.Context, t *terminal) error {
 
 // clusterIs refuses a cluster that the agent could not register in. It makes
 // default by itself.
-func (h *hostAddCommand) clusterIs(ctx context.Context, api *client.Client) error {
-	if h.Cluster == "default" {
+func clusterIs(ctx context.Context, api *client.Client, name string) error {
+	if name == "default" {
 		return nil
 	}
-	out, err := api.ECS.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{h.Cluster}})
+	out, err := api.ECS.DescribeClusters(ctx, &ecs.DescribeClustersInput{Clusters: []string{name}})
 	if err != nil {
 		return err
 	}
@@ -70,7 +82,7 @@ func (h *hostAddCommand) clusterIs(ctx context.Context, api *client.Client) erro
 			return nil
 		}
 	}
-	return hint.With(fmt.Errorf("there is no cluster %s", h.Cluster), "make it by `aws ecs create-cluster --cluster-name %s`", h.Cluster)
+	return hint.With(fmt.Errorf("there is no cluster %s", name), "make it by `aws ecs create-cluster --cluster-name %s`", name)
 }
 
 // agentEnvironment is a file that a shell, systemd and Docker's --env-file read

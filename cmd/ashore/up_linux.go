@@ -299,7 +299,7 @@ func (r *raising) agentFiles(ctx context.Context, api *client.Client) error {
 		if err != nil {
 			return err
 		}
-		k, err := api.CreateHostCredentials(ctx, hostName(name))
+		k, err := api.CreateHostCredentials(ctx, hostName(name), client.HostTerms{Cluster: settings.Cluster})
 		if err != nil {
 			return err
 		}

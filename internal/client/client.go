@@ -65,10 +65,40 @@ type HostCredentials struct {
 	PrincipalARN    string `json:"principalArn"`
 }
 
-// CreateHostCredentials makes a host's principal, or a new key for it.
-func (c *Client) CreateHostCredentials(ctx context.Context, name string) (HostCredentials, error) {
+// HostTerms are what an administrator grants a host. What is not set stays as it
+// is.
+type HostTerms struct {
+	Cluster    string            `json:"cluster,omitempty"` // that it may register in
+	Attributes map[string]string `json:"attributes,omitempty"`
+	MaxCPU     *int              `json:"maxCpu,omitempty"`    // units
+	MaxMemory  *int              `json:"maxMemory,omitempty"` // MiB
+}
+
+// CreateHostCredentials makes a host's principal, or a new key for it. A new host
+// belongs to the cluster default unless the terms say otherwise.
+func (c *Client) CreateHostCredentials(ctx context.Context, name string, terms HostTerms) (HostCredentials, error) {
 	var out HostCredentials
-	err := c.call(ctx, "CreateHostCredentials", map[string]string{"name": name}, &out)
+	err := c.call(ctx, "CreateHostCredentials", map[string]any{"name": name, "terms": terms}, &out)
+	return out, err
+}
+
+// Host is what an administrator grants a host, and what it is.
+type Host struct {
+	Name         string            `json:"name"`
+	PrincipalARN string            `json:"principalArn"`
+	Cluster      string            `json:"cluster"`
+	PriorCluster string            `json:"priorCluster"`
+	Instance     string            `json:"containerInstance"`
+	Attributes   map[string]string `json:"attributes"`
+	MaxCPU       int               `json:"maxCpu"`
+	MaxMemory    int               `json:"maxMemory"`
+}
+
+// UpdateHost changes what a host is granted, found by its name or else by its
+// access key.
+func (c *Client) UpdateHost(ctx context.Context, name, accessKeyID string, terms HostTerms) (Host, error) {
+	var out Host
+	err := c.call(ctx, "UpdateHost", map[string]any{"name": name, "accessKeyId": accessKeyID, "terms": terms}, &out)
 	return out, err
 }
 

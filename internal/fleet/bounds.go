@@ -11,6 +11,11 @@ const (
 	MaxDigest  = 255  // bytes of an image's digest, as the agent cuts it
 	MaxVersion = 255  // bytes of a version of an agent, or of its engine
 
+	// MaxCPU and MaxMemory, in units and MiB, are beyond every machine: 4,096 cores,
+	// 64 TiB.
+	MaxCPU    = 4096 * 1024
+	MaxMemory = 64 << 20
+
 	// MaxSinglePorts is how many bindings are kept beyond one for each mapping:
 	// agents of old report a range port by port.
 	MaxSinglePorts = 1000

@@ -33,8 +33,8 @@ var agentActions = map[string]scope{
 	"ecs:TagResource":                   onWhatItMakes,
 }
 
-// scope says which resources an action may touch. Clusters are always
-// tolerated beside an instance or task: agents name both.
+// scope says which resources an action may touch. The host's own cluster is always
+// tolerated, beside an instance or task too: agents name both.
 type scope int
 
 const (
@@ -85,12 +85,24 @@ func (a *Authorizer) Authorize(ctx context.Context, p Principal, action string, 
 				return err
 			}
 			if !ok {
-				return denied(p, action, r)
+				return a.elsewhere(p, r, denied(p, action, r))
 			}
 		}
 		return nil
 	}
 	return denied(p, action, "")
+}
+
+// elsewhere says of a denial for a cluster that it is not the host's, and what an
+// administrator does about it.
+func (a *Authorizer) elsewhere(p Principal, resource string, why error) error {
+	arn, err := fleet.ParseARN(resource)
+	h := a.store.Snapshot().Host(p.Name)
+	if err != nil || arn.Type != "cluster" || h == nil || h.In(arn.Rest) {
+		return why
+	}
+	return &Denied{fmt.Sprintf("%s because the host %s belongs to the cluster %s. An administrator moves it by `ashore host assign %s --cluster %s`.",
+		why, p.Name, h.Home(), p.Name, arn.Rest)}
 }
 
 func denied(p Principal, action, resource string) error {
@@ -112,7 +124,13 @@ func (a *Authorizer) within(ctx context.Context, p Principal, scope scope, resou
 	cluster, id, long := strings.Cut(arn.Rest, "/")
 	switch arn.Type {
 	case "cluster":
-		return scope != onDefaultCluster || arn.Rest == fleet.DefaultCluster, nil
+		if scope == onDefaultCluster && arn.Rest != fleet.DefaultCluster {
+			return false, nil
+		}
+		return a.settle(ctx, func(s *store.Snapshot) (bool, bool) {
+			h := s.Host(p.Name)
+			return h != nil && h.In(arn.Rest), true
+		}, false)
 	case "container-instance":
 		if scope&onOwnInstance == 0 || !long {
 			return false, nil

@@ -68,8 +68,10 @@ func EnsureAdmin(ctx context.Context, st *store.Store, sealer *seal.Sealer) (Cre
 
 // CreateHost makes a host's principal and its key. For a name that exists, as
 // after a lost credentials file, it makes a new key and ends the old ones;
-// while a machine is connected with those it refuses.
-func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name string) (Credentials, error) {
+// while a machine is connected with those it refuses. Terms change what
+// the host is granted; one that is new and has none belongs where it first
+// registers.
+func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name string, terms ...func(*fleet.Host)) (Credentials, error) {
 	var made Credentials
 	err := st.Update(ctx, func(tx *store.Tx) error {
 		key := store.HostKey(name)
@@ -81,9 +83,13 @@ func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name 
 		} else if h.Instance != "" && store.Get(tx, store.SessionKey(h.Cluster, h.Instance)) != nil {
 			return fmt.Errorf("%w: %q is container instance %s", ErrHostConnected, name, h.Instance)
 		}
+		next := *h
+		for _, change := range terms {
+			change(&next)
+		}
 		// Written also where it is unchanged: of two calls at once one goes
 		// first, and the other ends its key.
-		if err := store.Put(tx, key, h); err != nil {
+		if err := store.Put(tx, key, &next); err != nil {
 			return err
 		}
 		if !fresh {

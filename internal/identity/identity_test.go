@@ -134,6 +134,7 @@ func TestHostKeys(t *testing.T) {
 func TestAuthorize(t *testing.T) {
 	st, _ := open(t)
 	mine := Principal{Kind: Host, Name: "a", ARN: HostARN(site, "a")}
+	put(t, st, store.HostKey("a"), &fleet.Host{Name: "a", Principal: mine.ARN, Cluster: "c", Instance: "mine"}) // as of old
 	put(t, st, store.InstanceKey("c", "mine"), &fleet.Instance{Cluster: "c", ID: "mine", Principal: mine.ARN})
 	put(t, st, store.InstanceKey("c", "other"), &fleet.Instance{Cluster: "c", ID: "other", Principal: HostARN(site, "b")})
 	put(t, st, store.TaskKey("c", "t-mine"), &fleet.Task{Cluster: "c", ID: "t-mine", Instance: "mine"})
@@ -159,6 +160,10 @@ func TestAuthorize(t *testing.T) {
 		{"ecs:RegisterContainerInstance", []string{cluster("c"), instance("c", "mine")}, true},
 		{"ecs:RegisterContainerInstance", []string{cluster("c"), instance("c", "nobody")}, true},
 		{"ecs:RegisterContainerInstance", []string{cluster("c"), instance("c", "other")}, false},
+		{"ecs:RegisterContainerInstance", []string{cluster("prod")}, false},
+		{"ecs:ListTagsForResource", []string{cluster("c")}, true},
+		{"ecs:ListTagsForResource", []string{cluster("prod")}, false},
+		{"ecs:Poll", []string{cluster("prod"), instance("c", "mine")}, false},
 		{"ecs:SubmitTaskStateChange", []string{task("c", "t-mine")}, true},
 		{"ecs:SubmitTaskStateChange", []string{task("c", "t-forgotten")}, true},
 		{"ecs:SubmitTaskStateChange", []string{task("c", "t-other")}, false},
@@ -169,7 +174,7 @@ func TestAuthorize(t *testing.T) {
 		{"ecs:ListTagsForResource", []string{task("c", "t-mine")}, true},
 		{"ecs:ListTagsForResource", []string{instance("c", "other")}, false},
 		{"ecs:UpdateContainerInstancesState", []string{instance("c", "other")}, false},
-		{"ecs:CreateCluster", []string{cluster("default")}, true},
+		{"ecs:CreateCluster", []string{cluster("default")}, false}, // it is not its own
 		{"ecs:CreateCluster", []string{cluster("c")}, false},
 		{"ecs:CreateCluster", []string{"*"}, false},
 		{"ecs:DeleteCluster", []string{cluster("c")}, false},
@@ -194,6 +199,45 @@ func TestAuthorize(t *testing.T) {
 		if err := a.Authorize(t.Context(), Principal{}, tt.action, tt.resources); err == nil {
 			t.Errorf("nobody may %s", tt.action)
 		}
+	}
+}
+
+// A host has business in the cluster that it is assigned to, and until it has moved
+// there in the one that it is in.
+func TestAuthorizeClusters(t *testing.T) {
+	st, _ := open(t)
+	may := func(action, cluster string, h fleet.Host) error {
+		t.Helper()
+		h.Name, h.Principal = "h", HostARN(site, "h")
+		put(t, st, store.HostKey("h"), &h)
+		return NewAuthorizer(st).Authorize(t.Context(), Principal{Kind: Host, Name: "h", ARN: h.Principal}, action, []string{site.ClusterARN(cluster)})
+	}
+	in := func(cluster string) fleet.HostTerms { return fleet.HostTerms{Assigned: cluster} }
+	for _, tt := range []struct {
+		action, cluster string
+		host            fleet.Host
+		ok              bool
+	}{
+		{"ecs:RegisterContainerInstance", "a", fleet.Host{HostTerms: in("a")}, true},
+		{"ecs:RegisterContainerInstance", "b", fleet.Host{HostTerms: in("a")}, false},
+		{"ecs:RegisterContainerInstance", "b", fleet.Host{HostTerms: in("b"), Cluster: "a", Instance: "i"}, true},
+		{"ecs:RegisterContainerInstance", "a", fleet.Host{HostTerms: in("b"), Cluster: "a", Instance: "i"}, true},
+		{"ecs:RegisterContainerInstance", "c", fleet.Host{HostTerms: in("b"), Cluster: "a", Instance: "i"}, false},
+		{"ecs:RegisterContainerInstance", "any", fleet.Host{}, true}, // as of old, and never registered
+		{"ecs:CreateCluster", "default", fleet.Host{HostTerms: in("default")}, true},
+		{"ecs:CreateCluster", "default", fleet.Host{HostTerms: in("a")}, false},
+		{"ecs:CreateCluster", "a", fleet.Host{HostTerms: in("a")}, false},
+		{"ecs:ListTagsForResource", "a", fleet.Host{HostTerms: in("a")}, true},
+		{"ecs:ListTagsForResource", "b", fleet.Host{HostTerms: in("a")}, false},
+	} {
+		err := may(tt.action, tt.cluster, tt.host)
+		if (err == nil) != tt.ok {
+			t.Errorf("%s on %s by %+v: %v", tt.action, tt.cluster, tt.host, err)
+		}
+	}
+	const want = "on resource: arn:aws:ecs:us-east-1:000000000000:cluster/b because the host h belongs to the cluster a. An administrator moves it by `ashore host assign h --cluster b`."
+	if err := may("ecs:RegisterContainerInstance", "b", fleet.Host{HostTerms: in("a")}); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("%v", err)
 	}
 }
 

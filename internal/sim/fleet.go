@@ -24,7 +24,7 @@ type FleetConfig struct {
 	Installation store.Installation
 	Cluster      string
 	// Credentials makes a host's principal, or a new key for it.
-	Credentials func(ctx context.Context, host string) (client.HostCredentials, error)
+	Credentials func(ctx context.Context, host string, terms client.HostTerms) (client.HostCredentials, error)
 
 	CPUs   int
 	Memory int64 // MiB
@@ -115,7 +115,7 @@ func (f *Fleet) Start(ctx context.Context) error {
 
 func (f *Fleet) join(ctx context.Context, i int) error {
 	name := fmt.Sprintf("%s-%05d", f.cfg.Name, i)
-	key, err := f.cfg.Credentials(ctx, name)
+	key, err := f.cfg.Credentials(ctx, name, client.HostTerms{Cluster: f.cfg.Cluster})
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}

@@ -105,7 +105,7 @@ func (w *world) host(i int, n size, log *slog.Logger) *Host {
 func (w *world) hostIn(cluster string, i int, n size, log *slog.Logger) *Host {
 	w.t.Helper()
 	name := fmt.Sprintf("sim-%04d", i)
-	key, err := w.clients[i%len(w.clients)].CreateHostCredentials(w.t.Context(), name)
+	key, err := w.clients[i%len(w.clients)].CreateHostCredentials(w.t.Context(), name, client.HostTerms{Cluster: cluster})
 	if err != nil {
 		w.t.Fatal(err)
 	}

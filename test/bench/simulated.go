@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/sim"
 	"github.com/ashore/ashore/internal/store"
 )
@@ -36,7 +37,7 @@ func (b *bench) runTasks(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	for i := range simHosts {
 		name := fmt.Sprintf("sim-%d", i)
-		credentials, err := b.in.API.CreateHostCredentials(ctx, name)
+		credentials, err := b.in.API.CreateHostCredentials(ctx, name, client.HostTerms{Cluster: simCluster})
 		if err != nil {
 			return err
 		}

@@ -212,7 +212,7 @@ func (w *world) addHost(i int, n size) {
 	c := client.New(a)
 	defer c.Close()
 	name := fmt.Sprintf("host%d", i)
-	key, err := c.CreateHostCredentials(w.ctx, name)
+	key, err := c.CreateHostCredentials(w.ctx, name, client.HostTerms{Cluster: clusterName})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/ashore/ashore/internal/client"
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/sim"
 )
 
@@ -136,7 +137,16 @@ func (c *C) Host(cluster string, s Spec) *sim.Host {
 	c.Helper()
 	c.at.number++
 	name := fmt.Sprintf("conformance-%04d", c.at.number)
-	key, err := c.at.admin.CreateHostCredentials(c.Ctx(), name)
+	// What an administrator gives comes with the credentials; the rest the agent says.
+	terms, own := client.HostTerms{Cluster: cluster}, map[string]string{}
+	for k, v := range s.Attributes {
+		if fleet.GivenOnly(k) {
+			terms.Attributes = map[string]string{k: v}
+		} else {
+			own[k] = v
+		}
+	}
+	key, err := c.at.admin.CreateHostCredentials(c.Ctx(), name, terms)
 	c.OK(err)
 	dir := filepath.Join(c.at.dir, fmt.Sprint(c.at.number))
 	c.OK(os.Mkdir(dir, 0o700))
@@ -146,7 +156,7 @@ func (c *C) Host(cluster string, s Spec) *sim.Host {
 	if s.Memory == 0 {
 		s.Memory = 4096
 	}
-	attributes, err := json.Marshal(s.Attributes)
+	attributes, err := json.Marshal(own)
 	c.OK(err)
 	h := sim.NewHost(sim.HostConfig{
 		Name: name, Dir: dir, Servers: []string{c.at.plane.URL()}, Installation: c.at.plane.Installation(), Credentials: key,

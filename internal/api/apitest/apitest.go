@@ -160,10 +160,11 @@ func (a *API) As(c identity.Credentials) *ecs.Client {
 	})
 }
 
-// Host makes a host's principal and returns its client.
-func (a *API) Host(name string) *ecs.Client {
+// Host makes a host's principal, with attributes that are an administrator's to
+// give, and returns its client.
+func (a *API) Host(name string, given ...types.Attribute) *ecs.Client {
 	a.T.Helper()
-	c, err := identity.CreateHost(context.Background(), a.Store, a.Sealer, name)
+	c, err := identity.CreateHost(context.Background(), a.Store, a.Sealer, name, func(h *fleet.Host) { h.Attributes = given })
 	if err != nil {
 		a.T.Fatal(err)
 	}
@@ -171,10 +172,17 @@ func (a *API) Host(name string) *ecs.Client {
 }
 
 // Register registers a host of 2048 CPU units and 4096 MiB in a cluster and
-// connects it. It returns its ARN and its own client.
+// connects it. It returns its ARN and its own client. Attributes that are an
+// administrator's to give it is given.
 func (a *API) Register(name, cluster string, attributes ...types.Attribute) (string, *ecs.Client) {
 	a.T.Helper()
-	client := a.Host(name)
+	var given []types.Attribute
+	for _, x := range attributes {
+		if fleet.GivenOnly(*x.Name) {
+			given = append(given, x)
+		}
+	}
+	client := a.Host(name, given...)
 	out, err := client.RegisterContainerInstance(context.Background(), &ecs.RegisterContainerInstanceInput{
 		Cluster: aws.String(cluster), Attributes: attributes, TotalResources: Resources(2048, 4096),
 	})

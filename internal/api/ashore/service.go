@@ -46,6 +46,7 @@ func (s *Service) Frontdoor() frontdoor.Service {
 			"CreateHostCredentials": frontdoor.Op("ashore:CreateHostCredentials", func(_ context.Context, _ frontdoor.Caller, in *CreateHostCredentialsInput) []string {
 				return []string{identity.HostARN(s.store.Site(), in.Name)}
 			}),
+			"UpdateHost": frontdoor.Op("ashore:UpdateHost", s.updated),
 			"StreamEvents": frontdoor.Op("ashore:StreamEvents", func(_ context.Context, _ frontdoor.Caller, in *StreamEventsInput) []string {
 				return s.eventResources(in)
 			}),
@@ -69,7 +70,8 @@ func (s *Service) GetInstallation(context.Context, *GetInstallationInput) (*GetI
 }
 
 type CreateHostCredentialsInput struct {
-	Name string `json:"name"`
+	Name  string    `json:"name"`
+	Terms HostTerms `json:"terms"`
 }
 
 type CreateHostCredentialsOutput struct {
@@ -91,7 +93,14 @@ func (s *Service) CreateHostCredentials(ctx context.Context, in *CreateHostCrede
 			Message: "name must have 1 to 255 letters, numbers, underscores, and hyphens.",
 		}
 	}
-	c, err := identity.CreateHost(ctx, s.store, s.sealer, in.Name)
+	if err := s.validTerms(ctx, &in.Terms); err != nil {
+		return nil, err
+	}
+	c, err := identity.CreateHost(ctx, s.store, s.sealer, in.Name, func(h *fleet.Host) {
+		if in.Terms.over(h); h.Home() == "" {
+			h.Assigned = fleet.DefaultCluster
+		}
+	})
 	if errors.Is(err, identity.ErrHostConnected) {
 		return nil, &smithy.GenericAPIError{
 			Code: "ConflictException", Fault: smithy.FaultClient,

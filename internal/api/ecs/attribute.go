@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,18 +16,11 @@ import (
 
 // maxAttributes is ECS's limit of custom attributes for a resource, and of
 // attributes in a call.
-const maxAttributes = 10
-
-var (
-	attributeName  = regexp.MustCompile(`^[A-Za-z0-9_/\\.-]{1,128}$`)
-	attributeValue = regexp.MustCompile(`^[A-Za-z0-9_.@/\\: -]{1,128}$`)
-)
+const maxAttributes = fleet.MaxAttributes
 
 // agentsOwn says whether an attribute is the agent's to set. So are Ashore's own,
 // but for what a person may say of a host: they don't count as custom.
-func agentsOwn(name string) bool {
-	return strings.HasPrefix(name, "ecs.") || strings.HasPrefix(name, "com.amazonaws.")
-}
+func agentsOwn(name string) bool { return fleet.AgentsOwn(name) }
 
 func custom(name string) bool { return !agentsOwn(name) && !strings.HasPrefix(name, "ashore.") }
 
@@ -45,10 +37,10 @@ func customs(list []types.Attribute) int {
 // validAttribute checks a custom attribute's name and value.
 func validAttribute(where string, a types.Attribute) error {
 	name := aws.ToString(a.Name)
-	if !attributeName.MatchString(name) {
+	if !fleet.ValidAttributeName(name) {
 		return invalid("%s.name %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), forward slashes (/), back slashes (\\), or periods (.).", where, name)
 	}
-	if v := aws.ToString(a.Value); v != "" && (!attributeValue.MatchString(v) || v[0] == ' ' || v[len(v)-1] == ' ') {
+	if v := aws.ToString(a.Value); v != "" && !fleet.ValidAttributeValue(v) {
 		return invalid("%s.value %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), periods (.), at signs (@), forward slashes (/), back slashes (\\), colons (:), or spaces, and must not start or end with a space.", where, v)
 	}
 	return nil

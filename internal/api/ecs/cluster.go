@@ -9,6 +9,7 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -25,6 +26,9 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 	}
 	if !fleet.ValidName(name) {
 		return nil, invalid("clusterName %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
+	}
+	if caller := frontdoor.CallerFrom(ctx).Principal; caller.Kind == identity.Host && !reflect.DeepEqual(in, &sdk.CreateClusterInput{ClusterName: in.ClusterName}) {
+		return nil, &types.AccessDeniedException{Message: say("User: %s is not authorized to say what the cluster %s shall be like: a host makes it by its name alone.", caller.ARN, name)}
 	}
 	if err := validTags(in.Tags); err != nil {
 		return nil, err

@@ -73,6 +73,14 @@ func TestRegister(t *testing.T) {
 	wantError[*types.ClientException](t, err, "Cluster not found.")
 }
 
+// assign changes what a host is granted.
+func assign(t *testing.T, a *apitest.API, name string, change func(*fleet.Host)) {
+	t.Helper()
+	if _, err := identity.ChangeHost(t.Context(), a.Store, name, change); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A machine that registers anew supersedes its old instance, whose tasks are
 // lost: nobody else will ever report on them.
 func TestSupersede(t *testing.T) {
@@ -89,6 +97,7 @@ func TestSupersede(t *testing.T) {
 			arns = append(arns, *task.TaskArn)
 		}
 	}
+	assign(t, a, "h", func(h *fleet.Host) { h.Assigned = "other" })
 	out := must[*sdk.RegisterContainerInstanceOutput](t)(host.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{Cluster: aws.String("other"), TotalResources: apitest.Resources(1, 1)}))
 	if *out.ContainerInstance.ContainerInstanceArn == old {
 		t.Fatal("the old instance was given again")
@@ -104,6 +113,9 @@ func TestSupersede(t *testing.T) {
 		}
 	}
 	_, err := host.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), ContainerInstanceArn: &old, TotalResources: apitest.Resources(1, 1)})
+	wantError[smithy.APIError](t, err, "because the host h belongs to the cluster other")
+	_, err = host.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{
+		Cluster: aws.String("other"), ContainerInstanceArn: aws.String(apitest.Site.InstanceARN("other", strings.Repeat("0", 32))), TotalResources: apitest.Resources(1, 1)})
 	wantError[*types.InvalidParameterException](t, err, "This host is the container instance")
 	must[*sdk.DeleteClusterOutput](t)(c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("c")}))
 }
@@ -204,7 +216,11 @@ func TestHostsReportOnTheirOwnOnly(t *testing.T) {
 	} {
 		wantError[smithy.APIError](t, call(), "is not authorized to perform")
 	}
-	must[*sdk.CreateClusterOutput](t)(host.CreateCluster(ctx, &sdk.CreateClusterInput{}))
+	_, err = host.CreateCluster(ctx, &sdk.CreateClusterInput{})
+	wantError[smithy.APIError](t, err, "because the host mine belongs to the cluster c")
+	_, err = a.Host("new").CreateCluster(ctx, &sdk.CreateClusterInput{CapacityProviders: []string{"FARGATE"}})
+	wantError[*types.AccessDeniedException](t, err, "by its name alone")
+	must[*sdk.CreateClusterOutput](t)(a.Host("new").CreateCluster(ctx, &sdk.CreateClusterInput{}))
 
 	// Its own, also by the short forms that agents use, and one long forgotten.
 	for _, ref := range []string{*task, apitest.Site.TaskARN("c", strings.Repeat("0", 32)), "arn:aws:ecs:us-east-1:000000000000:task/" + strings.Repeat("0", 32)} {

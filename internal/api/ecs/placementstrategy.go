@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -39,7 +40,7 @@ func compileStrategies(in []types.PlacementStrategy) ([]placement.Strategy, erro
 			switch {
 			case strings.EqualFold(field, "instanceId"), strings.EqualFold(field, "host"):
 				next.Kind = placement.SpreadHosts
-			case attribute && attributeName.MatchString(name):
+			case attribute && fleet.ValidAttributeName(name):
 				next = placement.Strategy{Kind: placement.SpreadAttribute, Attribute: name}
 			default:
 				return nil, invalid("placementStrategy[%d].field must be instanceId, host or attribute:NAME with the type spread, not %q.", i, field)

@@ -3,7 +3,6 @@ package ecs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
 )
 
 // RegisterContainerInstanceInput is the SDK's input with the clientToken, which
@@ -35,15 +35,15 @@ type RegisterContainerInstanceInput struct {
 // RegisterContainerInstance makes a host known, or renews what is known of it.
 // A machine that registers anew supersedes its old instance.
 func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterContainerInstanceInput) (*sdk.RegisterContainerInstanceOutput, error) {
+	if err := registrable(in); err != nil {
+		return nil, err
+	}
 	capacity, err := capacityOf(in.TotalResources, in.PlatformDevices)
 	if err != nil {
 		return nil, err
 	}
-	if err := validTags(in.Tags); err != nil {
-		return nil, err
-	}
-	if err := registeredAttributes(in.Attributes); err != nil {
-		return nil, err
+	if caller := frontdoor.CallerFrom(ctx).Principal; caller.Kind == identity.Host && !s.registrations.Take(caller.ARN, 1) {
+		return nil, &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded", Fault: smithy.FaultClient}
 	}
 	r := &registration{in: in, capacity: capacity, caller: frontdoor.CallerFrom(ctx).Principal}
 	if err := s.supersede(ctx, r); err != nil {
@@ -59,26 +59,6 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterCon
 	}
 	out := s.instanceOut(s.store.Snapshot(), made, instanceFields{tags: true})
 	return &sdk.RegisterContainerInstanceOutput{ContainerInstance: &out}, nil
-}
-
-// registeredAttributes checks what an agent says of its host. What agents define
-// themselves is taken as they write it.
-func registeredAttributes(list []types.Attribute) error {
-	for k, a := range list {
-		n := aws.ToString(a.Name)
-		if n == "" || len(n) > 128 {
-			return invalid("attributes[%d].name %q must have 1 to 128 characters.", k, n)
-		}
-		if !agentsOwn(n) {
-			if err := validAttribute(fmt.Sprintf("attributes[%d]", k), a); err != nil {
-				return err
-			}
-		}
-	}
-	if n := customs(list); n > maxAttributes {
-		return invalid("attributes: a container instance can have at most %d custom attributes, not %d.", maxAttributes, n)
-	}
-	return nil
 }
 
 // registration is a checked request and who makes it.
@@ -125,6 +105,9 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 	}
 	if r.isHost() {
 		next.Principal = r.caller.ARN
+		if err := s.onTerms(tx, r, next, old); err != nil {
+			return nil, err
+		}
 	}
 	if old != nil {
 		if err := s.renew(next, old, r, named); err != nil {
@@ -211,7 +194,7 @@ func bind(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 	if h == nil {
 		return errors.New("the principal " + p.ARN + " has no record")
 	}
-	if h.Cluster == i.Cluster && h.Instance == i.ID {
+	if h.Cluster == i.Cluster && h.Instance == i.ID && h.Home() != "" {
 		return nil
 	}
 	if h.Instance != "" {
@@ -221,6 +204,9 @@ func bind(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 		}
 	}
 	next := *h
+	if h.Home() == "" {
+		next.Assigned = i.Cluster // where it has come to first
+	}
 	next.Cluster, next.Instance = i.Cluster, i.ID
 	return store.Put(tx, k, &next)
 }
@@ -258,6 +244,12 @@ func (s *Service) supersede(ctx context.Context, r *registration) error {
 	}
 	if name == h.Cluster && id == h.Instance {
 		return nil
+	}
+	if err := s.belongs(h, name, id); err != nil {
+		return err
+	}
+	if err := granted(r.in.Attributes, h, nil); err != nil {
+		return err
 	}
 	if named {
 		return invalid("This host is the container instance %s, not %s.", s.site.InstanceARN(h.Cluster, h.Instance), *r.in.ContainerInstanceArn)
@@ -304,10 +296,17 @@ func capacityOf(resources []types.Resource, devices []types.PlatformDevice) (fle
 	if c.CPU < 0 || c.Memory < 0 {
 		return c, invalid("totalResources: CPU and MEMORY must not be negative.")
 	}
-	for _, d := range devices {
-		if d.Type == types.PlatformDeviceTypeGpu && aws.ToString(d.Id) != "" {
-			c.GPUs = append(c.GPUs, *d.Id)
+	if c.CPU > fleet.MaxCPU || c.Memory > fleet.MaxMemory {
+		return c, invalid("totalResources: CPU must be at most %d units and MEMORY at most %d MiB, not %d and %d.", fleet.MaxCPU, fleet.MaxMemory, c.CPU, c.Memory)
+	}
+	for k, d := range devices {
+		if d.Type != types.PlatformDeviceTypeGpu || aws.ToString(d.Id) == "" {
+			continue
 		}
+		if slices.Contains(c.GPUs, *d.Id) {
+			return c, invalid("platformDevices[%d].id %s is given twice.", k, *d.Id)
+		}
+		c.GPUs = append(c.GPUs, *d.Id)
 	}
 	return c, nil
 }

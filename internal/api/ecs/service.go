@@ -15,6 +15,7 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
 // Config is what a Service needs. Store must be set.
@@ -40,6 +41,8 @@ type Service struct {
 	clock    func() time.Time
 	placer   *placer
 	eligible eligible
+
+	registrations *inflight.Rates // of hosts
 }
 
 // New returns the API over cfg.Store.
@@ -59,6 +62,7 @@ func New(cfg Config) *Service {
 	s := &Service{
 		store: cfg.Store, site: cfg.Store.Site(), endpoint: strings.TrimRight(cfg.Endpoint, "/"), server: cfg.Server,
 		log: cfg.Log, clock: cfg.Now,
+		registrations: inflight.NewRates(registrationsPerSecond, registrationsBurst),
 	}
 	s.placer = newPlacer(s, cfg.Rand)
 	return s

@@ -1,0 +1,69 @@
+package ecs
+
+import (
+	"errors"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// How often a host may register: an agent that is restarted again and again is let
+// in each time.
+const (
+	registrationsPerSecond = 1
+	registrationsBurst     = 60
+)
+
+// onTerms holds a host to what an administrator grants it.
+func (s *Service) onTerms(tx *store.Tx, r *registration, next, old *fleet.Instance) error {
+	h := store.Get(tx, store.HostKey(r.caller.Name))
+	if h == nil {
+		return errors.New("the principal " + r.caller.ARN + " has no record")
+	}
+	if err := s.belongs(h, next.Cluster, next.ID); err != nil {
+		return err
+	}
+	if err := granted(r.in.Attributes, h, old); err != nil {
+		return err
+	}
+	next.Registered = h.Capped(next.Registered)
+	next.Attributes = h.Given(next.Attributes)
+	return nil
+}
+
+// belongs refuses a host a cluster that is not its own. The instance that it is
+// already it may renew: it is to move, and has not yet.
+func (s *Service) belongs(h *fleet.Host, cluster, id string) error {
+	if home := h.Home(); home == "" || home == cluster || h.Cluster == cluster && h.Instance == id {
+		return nil
+	}
+	return &types.AccessDeniedException{Message: say("User: %s is not authorized to perform: ecs:RegisterContainerInstance on resource: %s because the host %s belongs to the cluster %s. An administrator moves it by `ashore host assign %s --cluster %s`.",
+		h.Principal, s.site.ClusterARN(cluster), h.Name, h.Home(), h.Name, cluster)}
+}
+
+// granted refuses attributes that are an administrator's to give, unless this host
+// was given them, or has them from of old.
+func granted(list []types.Attribute, h *fleet.Host, old *fleet.Instance) error {
+	given := h.Given(nil)
+	if old != nil {
+		given = append(given, old.Attributes...)
+	}
+	for k, a := range list {
+		if n := aws.ToString(a.Name); fleet.GivenOnly(n) && !has(given, a) {
+			return invalid("attributes[%d].name %s is an administrator's to give: `ashore host assign %s --attribute %s=%s`, or PutAttributes.",
+				k, n, h.Name, n, aws.ToString(a.Value))
+		}
+	}
+	return nil
+}
+
+func has(list []types.Attribute, a types.Attribute) bool {
+	for _, o := range list {
+		if aws.ToString(o.Name) == aws.ToString(a.Name) && aws.ToString(o.Value) == aws.ToString(a.Value) {
+			return true
+		}
+	}
+	return false
+}

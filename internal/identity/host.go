@@ -1,0 +1,68 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// ErrNoHost says that no host has a name or a key.
+var ErrNoHost = errors.New("there is no such host")
+
+// HostOfKey returns the name of the host that an access key belongs to, or
+// ErrNoHost.
+func HostOfKey(ctx context.Context, st *store.Store, accessKeyID string) (string, error) {
+	snap, err := st.Fresh(ctx)
+	if err != nil {
+		return "", err
+	}
+	k := snap.AccessKey(accessKeyID)
+	if k == nil || k.Kind != fleet.PrincipalHost {
+		return "", ErrNoHost
+	}
+	return hostName(k.Principal), nil
+}
+
+// ChangeHost changes what an administrator grants a host, and what follows from it
+// for the instance that it is: attributes that it is given, and a lower capacity.
+// What it was given before and is not any more is taken away.
+func ChangeHost(ctx context.Context, st *store.Store, name string, change func(*fleet.Host)) (*fleet.Host, error) {
+	var next *fleet.Host
+	err := st.Update(ctx, func(tx *store.Tx) error {
+		k := store.HostKey(name)
+		h := store.Get(tx, k)
+		if h == nil {
+			return ErrNoHost
+		}
+		changed := *h
+		next = &changed
+		change(next)
+		if err := store.Put(tx, k, next); err != nil {
+			return err
+		}
+		return changeInstance(tx, h, next)
+	})
+	return next, err
+}
+
+func changeInstance(tx *store.Tx, was, is *fleet.Host) error {
+	if is.Instance == "" {
+		return nil
+	}
+	k := store.InstanceKey(is.Cluster, is.Instance)
+	old := store.Get(tx, k)
+	if old == nil || old.Status == fleet.InstanceInactive {
+		return nil
+	}
+	// Whoever places there must not decide over what it was.
+	if err := tx.Claim(store.HostGuard(is.Cluster, is.Instance)); err != nil {
+		return err
+	}
+	next := *old
+	next.Attributes = is.Given(was.Without(old.Attributes))
+	next.Registered = is.Capped(old.Registered)
+	next.Version++
+	return store.Put(tx, k, &next)
+}
