@@ -118,6 +118,9 @@ type TaskReport struct {
 	// there was one, else derived from how the containers ended.
 	StopCode types.TaskStopCode `json:"stopCode,omitempty"`
 	Reason   string             `json:"reason,omitempty"`
+	// Pulls are the pulls of a PENDING task's images that are under way, where its
+	// agent tells.
+	Pulls []ContainerPull `json:"pulls,omitempty"`
 
 	Connectivity       types.Connectivity `json:"connectivity,omitempty"`
 	PullStartedAt      time.Time          `json:"pullStartedAt,omitzero"`
@@ -129,6 +132,12 @@ type TaskReport struct {
 	Version            int64              `json:"version"`
 
 	Extra jsontext.Value `json:",embed"`
+}
+
+// ContainerPull is a container whose image its host is pulling.
+type ContainerPull struct {
+	Name  string    `json:"name"`
+	Since time.Time `json:"since"`
 }
 
 // ContainerReport is what a task's host has said of one of its containers.

@@ -36,6 +36,19 @@ func (h *TaskHealth) Of(container string) types.HealthStatus {
 	return types.HealthStatusUnknown
 }
 
+// Since returns since when one of the containers is as Of says; zero where that is
+// not known.
+func (h *TaskHealth) Since(container string) time.Time {
+	if h != nil {
+		for i := range h.Containers {
+			if h.Containers[i].Name == container {
+				return h.Containers[i].Since
+			}
+		}
+	}
+	return time.Time{}
+}
+
 // HealthStatus is a task's by its essential containers that have health checks:
 // UNHEALTHY where one of them is, HEALTHY where all are, else UNKNOWN.
 func (t *TaskState) HealthStatus(d *TaskDefinition) types.HealthStatus {

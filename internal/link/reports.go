@@ -118,6 +118,11 @@ func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
 		PullStarted: r.PullStartedAt.Time(), PullStopped: r.PullStoppedAt.Time(), ExecutionStopped: r.ExecutionStoppedAt.Time(),
 		Containers: make([]types.ContainerStateChange, len(r.Containers)),
 	}}
+	pulls := make([]fleet.ContainerPull, len(r.Pulls))
+	for i, p := range r.Pulls {
+		pulls[i] = fleet.ContainerPull{Name: p.ContainerName, Since: p.StartedAt.Time()}
+	}
+	t.say.Pulls = &pulls
 	for i := range r.Containers {
 		c := &r.Containers[i]
 		change := types.ContainerStateChange{

@@ -181,3 +181,25 @@ func TestReportsCarryPortRanges(t *testing.T) {
 		}
 	}
 }
+
+// A PENDING task's pulls come with each report, and go when it runs.
+func TestReportsTellOfPulls(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	a := connect(t, s, inst, manners{})
+	id := withContainer(t, st, inst)
+	r := reportOf(site.TaskARN("c", id), fleet.TaskPending)
+	began := time.Now().Add(-time.Minute)
+	r.Pulls = []acs.Pull{{ContainerName: "main", StartedAt: acs.MillisOf(began)}, {ContainerName: "none"}}
+	a.say("1", r)
+	if p := st.Snapshot().Task("c", id).Report.Pulls; len(p) != 1 || p[0].Name != "main" {
+		t.Errorf("%+v", p)
+	}
+	r.Pulls = nil
+	a.say("2", r)
+	if got := st.Snapshot().Task("c", id).Report; len(got.Pulls) != 0 || got.Version != 1 {
+		t.Errorf("%+v", got)
+	}
+}

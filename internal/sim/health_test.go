@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -43,4 +45,39 @@ func TestHealth(t *testing.T) {
 	if s.Deployments[0].RolloutState != types.DeploymentRolloutStateInProgress {
 		t.Errorf("without a task that is well it is %s", s.Deployments[0].RolloutState)
 	}
+}
+
+// A container of a task that is still PENDING may be unhealthy, and another one waits
+// for it in vain: everyone sees that, and a service's deployment fails by it.
+func TestHealthOfPendingTasks(t *testing.T) {
+	w := newWorld(t, size{servers: 2, hosts: 2, cpus: 4, memory: 4000, telemetry: time.Hour})
+	w.define("f", types.ContainerDefinition{
+		Name: aws.String("db"), Image: aws.String("sim"), Essential: aws.Bool(true), Cpu: 16, Memory: aws.Int32(16), Command: []string{"unhealthy", "0.1"},
+		HealthCheck: &types.HealthCheck{Command: []string{"CMD", "true"}},
+	}, types.ContainerDefinition{
+		Name: aws.String("app"), Image: aws.String("sim"), Essential: aws.Bool(true), Cpu: 16, Memory: aws.Int32(16),
+		DependsOn: []types.ContainerDependency{{ContainerName: aws.String("db"), Condition: types.ContainerConditionHealthy}},
+	})
+	arns := w.mustRun(0, "f", 1)
+	for i := range w.servers {
+		w.eventually("its containers are seen as they are", func() bool {
+			task := w.status(i, arns)[arns[0]]
+			if *task.LastStatus != "PENDING" || task.HealthStatus != types.HealthStatusUnhealthy {
+				return false
+			}
+			for _, c := range task.Containers {
+				is := *c.LastStatus + " " + string(c.HealthStatus)
+				if *c.Name == "db" && (is != "RUNNING UNHEALTHY" || aws.ToString(c.RuntimeId) == "") || *c.Name == "app" && is != "PENDING UNKNOWN" {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	w.create("s", "f", 1, func(in *ecs.CreateServiceInput) {
+		in.DeploymentConfiguration = &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true}}
+	})
+	w.until("s", "its deployment has failed", func(s *types.Service) bool {
+		return s.Deployments[0].RolloutState == types.DeploymentRolloutStateFailed && s.Deployments[0].FailedTasks >= 3
+	})
 }

@@ -205,8 +205,13 @@ func (w *world) family(name string, n need) {
 	if n.check {
 		c.HealthCheck = &types.HealthCheck{Command: []string{"CMD", "true"}} // the command says how it turns out
 	}
+	w.define(name, c)
+}
+
+func (w *world) define(family string, containers ...types.ContainerDefinition) {
+	w.t.Helper()
 	_, err := w.ecs(0).RegisterTaskDefinition(w.t.Context(), &ecs.RegisterTaskDefinitionInput{
-		Family: aws.String(name), ContainerDefinitions: []types.ContainerDefinition{c}, NetworkMode: types.NetworkModeBridge,
+		Family: aws.String(family), ContainerDefinitions: containers, NetworkMode: types.NetworkModeBridge,
 	})
 	if err != nil {
 		w.t.Fatal(err)

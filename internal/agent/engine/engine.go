@@ -356,11 +356,11 @@ func (e *Engine) dispatch(h *held, ev Event) {
 	}
 	before, health := h.task.Status(), h.task.healthOf(ev)
 	acts := Step(h.task, time.Now(), ev)
-	if _, tick := ev.(Tick); !tick || len(acts) > 0 {
+	if !passing(ev) || len(acts) > 0 {
 		e.save(h.task) // durable soon; what is lost of it the engine's own state tells again
 	}
 	after := h.task.Status()
-	news := after == Running && (h.task.healthOf(ev) != health || before != after && h.task.checked())
+	news := after < Stopped && (h.task.healthOf(ev) != health || before != after && h.task.checked())
 	h.mu.Unlock()
 	if news {
 		e.cfg.OnHealth(h.task.Payload.Arn)
@@ -371,6 +371,15 @@ func (e *Engine) dispatch(h *held, ev Event) {
 	for _, a := range acts {
 		e.perform(h, a)
 	}
+}
+
+// passing says whether an event alone changes nothing that outlives the process.
+func passing(ev Event) bool {
+	switch ev.(type) {
+	case Tick, PullBegun:
+		return true
+	}
+	return false
 }
 
 // spawn runs fn in a goroutine that Close awaits; after Close it does nothing.

@@ -24,6 +24,13 @@ type Tick struct{}
 // Provisioned ends Provision.
 type Provisioned struct{ Err *Failure }
 
+// PullBegun: a container's image is not here, or may be older than its registry's,
+// and the registry is being asked.
+type PullBegun struct {
+	Container string
+	At        time.Time
+}
+
 // PullDone ends Pull. Started is zero if nothing had to be fetched.
 type PullDone struct {
 	Container        string
@@ -100,6 +107,7 @@ func (Order) event()       {}
 func (Admit) event()       {}
 func (Tick) event()        {}
 func (Provisioned) event() {}
+func (PullBegun) event()   {}
 func (PullDone) event()    {}
 func (CreateDone) event()  {}
 func (StartDone) event()   {}

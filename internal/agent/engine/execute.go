@@ -43,7 +43,9 @@ func (e *Engine) perform(h *held, a Action) {
 		h.cancelPulls[a.Container] = cancel
 		h.mu.Unlock()
 		e.spawn(func() {
-			done := e.image(ctx, a.Container, h.task.definition(a.Container).Image)
+			done := e.image(ctx, a.Container, h.task.definition(a.Container).Image, func(at time.Time) {
+				e.dispatch(h, PullBegun{Container: a.Container, At: at})
+			})
 			h.pulled(a.Container)
 			e.outcome(h, done)
 		})

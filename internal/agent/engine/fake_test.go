@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,6 +29,7 @@ type rig struct {
 	path    string           // of the journal; empty where none was asked for
 	journal *journal.Journal // nil then
 
+	away    atomic.Bool // nobody takes reports
 	mu      sync.Mutex
 	reports []engine.Report
 }
@@ -95,7 +97,7 @@ func (r *rig) die() {
 }
 
 func (r *rig) take(arn string) {
-	for {
+	for !r.away.Load() {
 		rep, ok := r.Next(arn)
 		if !ok {
 			return
@@ -252,16 +254,19 @@ func TestLifeOfTasks(t *testing.T) {
 		},
 		"after a success": {
 			run("t", box("init", false, "sleep 10"), box("a", true, "sleep 600", after("init", "SUCCESS"))), time.Minute, false, `
+			PENDING init=RUNNING a=PENDING
 			RUNNING init=STOPPED/0 a=RUNNING
 			`,
 		},
 		"after a failure there is no success": {
 			run("t", box("init", false, "sleep 10 exit 2"), box("a", true, "sleep 600", after("init", "SUCCESS"))), time.Minute, false, `
+			PENDING init=RUNNING a=PENDING
 			STOPPED init=STOPPED/2 a=STOPPED [CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [init:SUCCESS] as dependency did not exit successfully.]
 			`,
 		},
 		"after completion, whatever the code": {
 			run("t", box("init", false, "sleep 10 exit 2"), box("a", true, "sleep 600", after("init", "COMPLETE"))), time.Minute, false, `
+			PENDING init=RUNNING a=PENDING
 			RUNNING init=STOPPED/2 a=RUNNING
 			`,
 		},
@@ -277,7 +282,8 @@ func TestLifeOfTasks(t *testing.T) {
 		},
 		"beside one that has ended already": {
 			run("t", box("side", false, "sleep 1 exit 4"), box("slow", false, "sleep 5"), box("a", true, "sleep 600", after("side", "START"), after("slow", "COMPLETE"))), time.Minute, false, `
-			RUNNING side=STOPPED/4 slow=STOPPED/0 a=RUNNING
+			PENDING side=STOPPED/4 slow=RUNNING a=PENDING
+			RUNNING slow=STOPPED/0 a=RUNNING
 			`,
 		},
 		"with the volumes of one that was never created": {
@@ -301,7 +307,8 @@ func TestLifeOfTasks(t *testing.T) {
 		},
 		"after health": {
 			run("t", box("db", true, "healthy 20", checked), box("a", true, "sleep 600", after("db", "HEALTHY"))), time.Minute, false, `
-			RUNNING db=RUNNING a=RUNNING
+			PENDING db=RUNNING a=PENDING
+			RUNNING a=RUNNING
 			`,
 		},
 		"health that does not come in time": {

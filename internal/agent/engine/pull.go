@@ -37,10 +37,11 @@ func ParsePullBehavior(s string) (PullBehavior, error) {
 
 // image makes sure of an image and reports how. An engine that is away, while it
 // is restarted or upgraded, fails no task as long as a create would wait for it.
-func (e *Engine) image(ctx context.Context, container, ref string) PullDone {
+// begun is called when a registry is asked that may take its time.
+func (e *Engine) image(ctx context.Context, container, ref string, begun func(at time.Time)) PullDone {
 	end := time.Now().Add(e.cfg.CreateTimeout)
 	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
-		done, err := e.obtain(ctx, ref)
+		done, err := e.obtain(ctx, ref, begun)
 		done.Container = container
 		if err == nil {
 			return done
@@ -60,7 +61,7 @@ func (e *Engine) image(ctx context.Context, container, ref string) PullDone {
 
 // obtain takes an image from here or from its registry, as the pull behaviour
 // says.
-func (e *Engine) obtain(ctx context.Context, ref string) (done PullDone, err error) {
+func (e *Engine) obtain(ctx context.Context, ref string, begun func(time.Time)) (done PullDone, err error) {
 	img, err := e.cfg.Runtime.Image(ctx, ref)
 	if errors.Is(err, runtime.ErrUnreachable) {
 		return done, err
@@ -92,6 +93,9 @@ func (e *Engine) obtain(ctx context.Context, ref string) (done PullDone, err err
 		}
 	}
 	done.Started = time.Now()
+	if limit != e.cfg.LocalPullTimeout {
+		begun(done.Started)
+	}
 	err = e.pull(ctx, ref, limit, local && e.cfg.PullBehavior == PullDefault)
 	done.Stopped = time.Now()
 	if err != nil && local && e.cfg.PullBehavior == PullDefault && ctx.Err() == nil && !errors.Is(err, runtime.ErrUnreachable) {

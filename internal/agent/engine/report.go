@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ashore/ashore/internal/link/acs"
@@ -18,6 +19,13 @@ type Report struct {
 	PullStoppedAt      time.Time         `json:"pullStoppedAt,omitzero"`
 	ExecutionStoppedAt time.Time         `json:"executionStoppedAt,omitzero"`
 	Containers         []ContainerReport `json:"containers,omitempty"`
+	Pulls              []PullReport      `json:"pulls,omitempty"` // all that are under way
+}
+
+// PullReport is a container whose image is being pulled.
+type PullReport struct {
+	Container string    `json:"container"`
+	Since     time.Time `json:"since"`
 }
 
 // ContainerReport is one container's part of it.
@@ -45,51 +53,86 @@ var rank = map[string]int{"": 0, acs.StatusPending: 1, acs.StatusRunning: 2, acs
 
 // report queues what the state asks for and returns the actions for it.
 func (t *Task) report(now time.Time) []Action {
-	status := t.Status()
-	wire := status.Wire()
-	switch {
-	case rank[wire] <= rank[t.Sent]:
-		if !t.changed() || wire == acs.StatusStopped {
-			return nil
-		}
-		if t.changesDue {
-			return nil
-		}
-		t.changesDue = true
-		return []Action{After{At: now.Add(changesDelay)}}
-	case wire == acs.StatusPending && !t.resolved():
-		return nil
-	case wire == acs.StatusRunning && t.Desired == acs.StatusStopped:
-		return nil // it never ran as a whole, and will not
+	wire := t.level()
+	news := rank[wire] > rank[t.Sent]
+	if wire == acs.StatusPending {
+		// On its way to RUNNING a task is PENDING for moments. That is told once its
+		// images are here, or with what else there is to tell.
+		news = news && t.Desired == acs.StatusRunning && t.resolved()
 	}
-	return t.queue(wire)
+	switch {
+	case news:
+		return t.queue(wire)
+	case wire == acs.StatusStopped || t.changesDue || !t.changed():
+		return nil
+	}
+	t.changesDue = true
+	return []Action{After{At: now.Add(changesDelay)}}
+}
+
+// level is the task's status as reported. One that is to stop before all of its
+// containers have started never ran as a whole.
+func (t *Task) level() string {
+	wire := t.Status().Wire()
+	if wire == acs.StatusRunning && t.Desired == acs.StatusStopped && rank[t.Sent] < rank[wire] {
+		return acs.StatusPending
+	}
+	return wire
 }
 
 // changed: something is not reported yet.
 func (t *Task) changed() bool {
-	return slices.ContainsFunc(t.Containers, func(c *Container) bool { return rank[c.Status.Wire()] > rank[c.Reported] && c.Status >= Running })
+	return t.pullNames() != t.toldPulls ||
+		slices.ContainsFunc(t.Containers, func(c *Container) bool { return rank[c.Status.Wire()] > rank[c.Reported] && c.Status >= Running })
+}
+
+// pulls are the pulls from registries that are under way.
+func (t *Task) pulls() (list []PullReport) {
+	for _, c := range t.Containers {
+		if c.doing == Pulling && !c.pullAt.IsZero() {
+			list = append(list, PullReport{c.Name, c.pullAt})
+		}
+	}
+	return list
+}
+
+func (t *Task) pullNames() string {
+	var b strings.Builder
+	for _, p := range t.pulls() {
+		b.WriteString(p.Container + " ")
+	}
+	return b.String()
+}
+
+// pulled: no image is missing any more that will still come.
+func (t *Task) pulled() bool {
+	return !slices.ContainsFunc(t.Containers, func(c *Container) bool { return c.Status < Pulled })
 }
 
 // resolved: all images are known, and one came from a registry by way of a pull.
 func (t *Task) resolved() bool {
-	any := false
-	for _, c := range t.Containers {
-		if c.Status < Pulled {
-			return false
-		}
-		any = any || c.Digest != ""
-	}
-	return any && !t.PullStartedAt.IsZero()
+	digest := slices.ContainsFunc(t.Containers, func(c *Container) bool { return c.Digest != "" })
+	return digest && t.pulled() && !t.PullStartedAt.IsZero()
 }
 
 func (t *Task) queue(wire string) []Action {
+	t.withdraw()
 	r := Report{
 		Seq: t.NextSeq, TaskArn: t.Payload.Arn, Status: wire,
-		PullStartedAt: t.PullStartedAt, PullStoppedAt: t.PullStoppedAt, ExecutionStoppedAt: t.ExecutionStoppedAt,
+		PullStartedAt: t.PullStartedAt, ExecutionStoppedAt: t.ExecutionStoppedAt, Pulls: t.pulls(),
+	}
+	for _, p := range r.Pulls {
+		if r.PullStartedAt.IsZero() || p.Since.Before(r.PullStartedAt) {
+			r.PullStartedAt = p.Since
+		}
+	}
+	if t.pulled() { // the server keeps the first time that it is told
+		r.PullStoppedAt = t.PullStoppedAt
 	}
 	if wire == acs.StatusStopped {
 		r.Reason = clip(t.Reason, maxReason)
 	}
+	t.toldPulls = t.pullNames()
 	for _, c := range t.Containers {
 		cw := c.Status.Wire()
 		if rank[cw] <= rank[c.Reported] && wire != acs.StatusStopped {
@@ -107,13 +150,23 @@ func (t *Task) queue(wire string) []Action {
 	}
 	t.NextSeq++
 	t.Sent = wire
-	// A PENDING report that nobody has taken yet says nothing that its
-	// successor does not.
-	if n := len(t.Reports); n > 0 && t.Reports[n-1].Status == acs.StatusPending && (n > 1 || !t.sending) {
-		t.Reports = t.Reports[:n-1]
-	}
 	t.Reports = append(t.Reports, r)
 	return []Action{Notify{}}
+}
+
+// withdraw takes back a PENDING report that nobody has taken yet. The next report
+// says what it said.
+func (t *Task) withdraw() {
+	n := len(t.Reports) - 1
+	if n < 0 || t.Reports[n].Status != acs.StatusPending || n == 0 && t.sending {
+		return
+	}
+	for _, told := range t.Reports[n].Containers {
+		if c := t.container(told.Name); c != nil {
+			c.Reported = ""
+		}
+	}
+	t.Reports = t.Reports[:n]
 }
 
 func clip(s string, n int) string {

@@ -25,7 +25,7 @@ func Step(t *Task, now time.Time, ev Event) []Action {
 	case Tick:
 		t.changesDue = false
 		if t.changed() && t.Sent != acs.StatusStopped && t.Status() < Stopped {
-			acts = append(acts, t.queue(max(t.Status(), Pulled).Wire())...)
+			acts = append(acts, t.queue(t.level())...)
 		}
 	case Provisioned:
 		t.provisioning = false
@@ -64,6 +64,10 @@ func (t *Task) refuse(now time.Time, reason string) {
 
 func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 	switch ev := ev.(type) {
+	case PullBegun:
+		if c := t.container(ev.Container); c != nil && c.doing == Pulling && c.pullAt.IsZero() {
+			c.pullAt = ev.At
+		}
 	case PullDone:
 		c := t.container(ev.Container)
 		if c == nil || c.doing != Pulling {

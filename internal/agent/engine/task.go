@@ -69,8 +69,9 @@ type Task struct {
 	Buried bool `json:"buried,omitempty"`
 
 	provisioning bool
-	changesDue   bool // a timer for waiting changes runs
-	sending      bool // Reports[0] is on its way
+	changesDue   bool   // a timer for waiting changes runs
+	toldPulls    string // the pulls that the last report named
+	sending      bool   // Reports[0] is on its way
 }
 
 // Container is a container's state.
@@ -105,6 +106,7 @@ type Container struct {
 	Reported string `json:"reported,omitempty"`
 
 	doing   Op
+	pullAt  time.Time // since when a registry is asked for its image
 	stopAt  time.Time // when Stopping began
 	early   *Exited   // an exit seen before the start's own answer
 	timeout time.Time // when waiting for this one's start condition ends

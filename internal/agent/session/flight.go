@@ -134,6 +134,9 @@ func (f *flight) message() *acs.ReportMessage {
 			TaskArn: r.TaskArn, Status: r.Status, Reason: r.Reason,
 			PullStartedAt: acs.MillisOf(r.PullStartedAt), PullStoppedAt: acs.MillisOf(r.PullStoppedAt), ExecutionStoppedAt: acs.MillisOf(r.ExecutionStoppedAt),
 		}
+		for _, p := range r.Pulls {
+			t.Pulls = append(t.Pulls, acs.Pull{ContainerName: p.Container, StartedAt: acs.MillisOf(p.Since)})
+		}
 		for _, c := range r.Containers {
 			cr := acs.ContainerReport{ContainerName: c.Name, RuntimeID: c.RuntimeID, Status: c.Status, ImageDigest: c.Digest, Reason: c.Reason}
 			if c.ExitCode != nil {

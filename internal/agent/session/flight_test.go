@@ -3,14 +3,17 @@ package session
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/link/acs"
 )
 
 // A server that takes ranges of ports gets them; one of before gets port by port.
-func TestBindingsOnTheWire(t *testing.T) {
-	report := engine.Report{TaskArn: "t", Status: "RUNNING", Containers: []engine.ContainerReport{{Name: "c", Status: "RUNNING", Ports: []engine.Binding{
+func TestReportsOnTheWire(t *testing.T) {
+	began := time.UnixMilli(1795289876660)
+	report := engine.Report{TaskArn: "t", Status: "RUNNING", Pulls: []engine.PullReport{{Container: "c", Since: began}}, Containers: []engine.ContainerReport{{Name: "c", Status: "RUNNING", Ports: []engine.Binding{
 		{Port: runtime.Port{ContainerPort: 80, HostPort: 32768, Protocol: "tcp"}},
 		{Port: runtime.Port{ContainerPort: 7000, HostPort: 9000, Protocol: "udp", HostIP: "127.0.0.1"}, Count: 3},
 	}}}}
@@ -24,6 +27,9 @@ func TestBindingsOnTheWire(t *testing.T) {
 		got, err := json.Marshal(f.message().Reports[0].Containers[0].NetworkBindings)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if p := f.message().Reports[0].Pulls; len(p) != 1 || p[0] != (acs.Pull{ContainerName: "c", StartedAt: 1795289876660}) {
+			t.Errorf("pulls %+v", p)
 		}
 		if string(got) != want {
 			t.Errorf("ranges %v:\n%s, not\n%s", ranges, got, want)

@@ -186,7 +186,7 @@ func (p *pulse) news() {
 	var tasks []engine.TaskView
 	changed, now := p.t.s.health.take(), tcs.Time{Time: p.t.s.api.now()}
 	for arn := range changed.tasks {
-		if v, ok := p.t.s.cfg.Engine.Task(arn); ok && v.Status == acs.StatusRunning {
+		if v, ok := p.t.s.cfg.Engine.Task(arn); ok && v.Status != acs.StatusStopped {
 			tasks = append(tasks, v)
 		}
 	}
@@ -234,10 +234,13 @@ func (p *pulse) send(m tcs.Message) error {
 // messages is everything to be told now.
 func (t *telemetry) messages(ctx context.Context, id Identity, beat bool) []tcs.Message {
 	now := tcs.Time{Time: t.s.api.now()}
-	var running []engine.TaskView
+	var running, live []engine.TaskView
 	for _, v := range t.s.cfg.Engine.Tasks() {
 		if v.Status == acs.StatusRunning {
 			running = append(running, v)
+		}
+		if v.Status != acs.StatusStopped {
+			live = append(live, v)
 		}
 	}
 	var out []tcs.Message
@@ -254,7 +257,7 @@ func (t *telemetry) messages(ctx context.Context, id Identity, beat bool) []tcs.
 		out = append(out, &tcs.PublishMetricsRequest{Metadata: m, TaskMetrics: metrics[:n], Timestamp: now})
 		metrics = metrics[n:]
 	}
-	out = append(out, health(id, running, now)...)
+	out = append(out, health(id, live, now)...)
 	if beat {
 		out = append(out, t.instanceStatus(ctx, id, now))
 	}
@@ -265,10 +268,10 @@ func heading(id Identity) tcs.Metadata {
 	return tcs.Metadata{Cluster: id.Cluster, ContainerInstance: id.InstanceArn, MessageID: uuid.NewString()}
 }
 
-// health is what there is to tell of running tasks' health.
-func health(id Identity, running []engine.TaskView, now tcs.Time) []tcs.Message {
+// health is what there is to tell of the health of tasks that have not stopped.
+func health(id Identity, live []engine.TaskView, now tcs.Time) []tcs.Message {
 	var out []tcs.Message
-	for tasks := range slices.Chunk(healthOf(running), tcs.MaxTasksPerMessage) {
+	for tasks := range slices.Chunk(healthOf(live), tcs.MaxTasksPerMessage) {
 		out = append(out, &tcs.PublishHealthRequest{Metadata: heading(id), Tasks: tasks, Timestamp: now})
 	}
 	if n := len(out); n > 0 {
@@ -282,7 +285,7 @@ func healthOf(tasks []engine.TaskView) []tcs.TaskHealth {
 	for _, v := range tasks {
 		th := tcs.TaskHealth{TaskArn: v.Arn, TaskDefinitionFamily: v.Family, TaskDefinitionVersion: v.Version}
 		for _, c := range v.Containers {
-			if !c.HasCheck {
+			if !c.HasCheck || c.Status != acs.StatusRunning {
 				continue
 			}
 			h := tcs.ContainerHealth{ContainerName: c.Name, HealthStatus: c.Health, StatusSince: tcs.Time{Time: c.HealthAt}}

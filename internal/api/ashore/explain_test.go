@@ -155,6 +155,63 @@ func TestExplainTask(t *testing.T) {
 	i.says(t, "c", id, ": STOPPED", "enough (UserInitiated)", "It had run since", "Container main: STOPPED, exit code 3")
 }
 
+// A task that is PENDING on its host says which pull and which other container it
+// waits for.
+func TestExplainPendingTask(t *testing.T) {
+	i := startInstallation(t)
+	box := func(name string, on ...types.ContainerDependency) types.ContainerDefinition {
+		return types.ContainerDefinition{Name: &name, Image: aws.String("images/" + name), Memory: aws.Int32(64), DependsOn: on, Essential: aws.Bool(name != "init")}
+	}
+	on := func(name string, c types.ContainerCondition) types.ContainerDependency {
+		return types.ContainerDependency{ContainerName: &name, Condition: c}
+	}
+	db := box("db")
+	db.HealthCheck = &types.HealthCheck{Command: []string{"CMD", "true"}}
+	linked := box("linked")
+	linked.Links = []string{"db:database"}
+	if _, err := i.Client.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("web"), ContainerDefinitions: []types.ContainerDefinition{
+		db, box("init"), box("app", on("db", types.ContainerConditionHealthy), on("init", types.ContainerConditionSuccess)), linked,
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	var offers []types.Attribute
+	for _, name := range []string{"ecs.capability.container-ordering", "ecs.capability.container-health-check", "com.amazonaws.ecs.capability.docker-remote-api.1.24"} {
+		offers = append(offers, types.Attribute{Name: &name})
+	}
+	i.Register("h", "c", offers...)
+	out, err := i.Client.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("web")})
+	if err != nil || len(out.Tasks) != 1 {
+		t.Fatal(err, out)
+	}
+	id := (*out.Tasks[0].TaskArn)[strings.LastIndexByte(*out.Tasks[0].TaskArn, '/')+1:]
+	began := time.Now().UTC().Add(-90 * time.Second)
+	write := func(fn func(*store.Tx) error) {
+		t.Helper()
+		if err := i.Store.Update(t.Context(), fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report := func(r fleet.TaskReport) {
+		r.Status = fleet.TaskPending
+		write(func(tx *store.Tx) error { return put(tx, store.TaskReportKey("c", id), &r) })
+	}
+	report(fleet.TaskReport{PullStartedAt: began, Pulls: []fleet.ContainerPull{{Name: "init", Since: began}}})
+	i.says(t, "c", id, "Container init waits for its image images/init, which its host pulls since "+began.Format(time.RFC3339)+", for 1m3",
+		"Container app waits for the container db: HEALTHY. That is PENDING.", "Container linked waits for the container db: START. That is PENDING.")
+	report(fleet.TaskReport{Containers: []fleet.ContainerReport{{Name: "db", Status: fleet.TaskRunning}, {Name: "init", Status: fleet.TaskRunning}, {Name: "linked", Status: fleet.TaskRunning}}})
+	i.says(t, "c", id, "Container app waits for the container db: HEALTHY. That is RUNNING, its health is UNKNOWN.", "Container app waits for the container init: SUCCESS. That is RUNNING.")
+	report(fleet.TaskReport{Containers: []fleet.ContainerReport{{Name: "db", Status: fleet.TaskRunning}, {Name: "init", Status: fleet.TaskStopped, ExitCode: aws.Int32(0)}}})
+	write(func(tx *store.Tx) error {
+		return put(tx, store.TaskHealthKey("c", id), &fleet.TaskHealth{Containers: []fleet.ContainerHealth{{Name: "db", Status: types.HealthStatusUnhealthy, Since: began}}})
+	})
+	e := i.says(t, "c", id, "its health is UNHEALTHY since "+began.Format(time.RFC3339)+".\n    → See on its host why the health check fails. Without a startTimeout of db, app waits for ever.")
+	for _, f := range e.Findings {
+		if strings.Contains(f.Text, "waits for the container init") || strings.Contains(f.Text, "linked waits") {
+			t.Error(f.Text)
+		}
+	}
+}
+
 // A task that waits for a host says what keeps it.
 func TestExplainWaitingTask(t *testing.T) {
 	i := startInstallation(t)

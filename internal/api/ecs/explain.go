@@ -98,9 +98,10 @@ func (s *Service) explainTask(snap *store.Snapshot, t *fleet.TaskState) *explain
 			EngineAway: snap.InstanceHealth(t.Cluster, t.Instance).EngineAway(),
 		}
 	}
-	e := explain.Task(s.site.TaskARN(t.Cluster, t.ID), t, host)
+	d, _ := snap.TaskDefinition(t.Family, t.Revision)
+	e := explain.Task(s.site.TaskARN(t.Cluster, t.ID), t, d, host, s.now())
 	if t.Status() == fleet.TaskProvisioning {
-		if d, _ := snap.TaskDefinition(t.Family, t.Revision); d != nil {
+		if d != nil {
 			e.Placement = append(e.Placement, s.roomNow(snap, d, t.Task, poolOf(d.Definition, t.CapacityProvider)))
 		}
 	}

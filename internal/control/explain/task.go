@@ -2,6 +2,7 @@ package explain
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -16,8 +17,8 @@ type Host struct {
 	EngineAway bool
 }
 
-// Task explains a task by its records and its host.
-func Task(arn string, t *fleet.TaskState, host Host) *Explanation {
+// Task explains a task by its records, its definition, which may be nil, and its host.
+func Task(arn string, t *fleet.TaskState, d *fleet.TaskDefinition, host Host, now time.Time) *Explanation {
 	e := &Explanation{Kind: KindTask, ARN: arn, Status: string(t.Status())}
 	switch status := t.Status(); {
 	case status == fleet.TaskStopped:
@@ -34,6 +35,9 @@ func Task(arn string, t *fleet.TaskState, host Host) *Explanation {
 	}
 	e.underWay(t, host.Connected)
 	e.containers(t)
+	if t.Status() == fleet.TaskPending && t.Report != nil {
+		e.pending(t, d, now)
+	}
 	return e
 }
 
@@ -68,10 +72,10 @@ func (e *Explanation) underWay(t *fleet.TaskState, connected bool) {
 		e.say(fmt.Sprintf("It was placed at %s and its host has reported nothing yet.", at(t.CreatedAt)), "")
 	case !r.StartedAt.IsZero():
 		e.say(fmt.Sprintf("It runs since %s.", at(r.StartedAt)), "")
-	case !r.PullStartedAt.IsZero() && r.PullStoppedAt.IsZero():
+	case !r.PullStartedAt.IsZero() && r.PullStoppedAt.IsZero() && len(r.Pulls) == 0:
 		e.say(fmt.Sprintf("Its host pulls images since %s.", at(r.PullStartedAt)), "")
 	case r.Status == fleet.TaskPending:
-		e.say("Its containers are being started; one may wait for another that it depends on.", "")
+		e.say("Its containers are being started.", "")
 	}
 }
 

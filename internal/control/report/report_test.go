@@ -259,3 +259,39 @@ func TestReportsOnlyMoveForward(t *testing.T) {
 		}
 	})
 }
+
+// Which images are being pulled is kept as long as that lasts. It is no change of
+// what is shown of a task, so it makes no event.
+func TestPullsUnderWay(t *testing.T) {
+	task, d := webTask(), webDefinition("")
+	at := func(seconds int) time.Time { return created.Add(time.Duration(seconds) * time.Second) }
+	pulls := func(list ...fleet.ContainerPull) *[]fleet.ContainerPull { return &list }
+	pending := func(p *[]fleet.ContainerPull) Statement {
+		return Statement{Status: fleet.TaskPending, PullStarted: at(1), Pulls: p}
+	}
+	for i, c := range []struct {
+		say     Statement
+		want    []fleet.ContainerPull
+		version int64
+	}{
+		// Hosts' clocks are their own; what the task doesn't have is passed over.
+		{pending(pulls(fleet.ContainerPull{Name: "side", Since: at(-100)}, fleet.ContainerPull{Name: "web", Since: at(1000)}, fleet.ContainerPull{Name: "other"}, fleet.ContainerPull{Name: "web"})),
+			[]fleet.ContainerPull{{Name: "web", Since: at(10)}, {Name: "side", Since: at(0)}}, 1},
+		{pending(nil), []fleet.ContainerPull{{Name: "web", Since: at(10)}, {Name: "side", Since: at(0)}}, 1}, // a call says nothing of them
+		{pending(pulls(fleet.ContainerPull{Name: "side", Since: at(30)})), []fleet.ContainerPull{{Name: "side", Since: at(0)}}, 1},
+		{Statement{Status: fleet.TaskPending, PullStopped: at(35)}, nil, 2},
+		{pending(pulls(fleet.ContainerPull{Name: "side", Since: at(30)})), nil, 2}, // it is late
+	} {
+		if r := Apply(task, d, c.say, at(10*(i+1))); r != nil {
+			task.Report = r
+		}
+		if diff := cmp.Diff(c.want, task.Report.Pulls); diff != "" || task.Report.Version != c.version {
+			t.Errorf("statement %d: version %d, %s", i, task.Report.Version, diff)
+		}
+	}
+	task = webTask()
+	tell(task, d, pending(pulls(fleet.ContainerPull{Name: "web", Since: at(1)})), Statement{Status: fleet.TaskRunning})
+	if task.Report.Pulls != nil {
+		t.Errorf("it runs, and pulls %v", task.Report.Pulls)
+	}
+}

@@ -23,7 +23,8 @@
 // Tasks count while they are wanted (desired RUNNING) and not STOPPED; those on a
 // lost host do not. A counted task is one of
 //
-//	unhealthy  its health checks say so, and the grace period is over
+//	unhealthy  its health checks say so, and the grace period is over; a task that
+//	           does not run yet may be so too
 //	pending    it does not run yet
 //	young      it runs, and is not known to be healthy
 //	healthy    its checks say so; without checks, it has run for HealthyAfter

@@ -122,7 +122,7 @@ func (w *world) chance(r *rand.Rand) {
 		w.obey()
 	case 7:
 		some(func(t *Task) {
-			if t.Status == fleet.TaskRunning && !t.Stop {
+			if !t.ended() && !t.Stop { // a container of one that does not run yet may
 				t.Health = []types.HealthStatus{types.HealthStatusHealthy, types.HealthStatusHealthy, types.HealthStatusUnhealthy, types.HealthStatusUnknown}[r.IntN(4)]
 			}
 		})
@@ -192,7 +192,7 @@ func (w *world) converge(r *rand.Rand) error {
 		busy = w.startAll() || busy
 		busy = w.obey() || busy
 		for i := range w.in.Tasks {
-			if t := &w.in.Tasks[i]; t.Status == fleet.TaskRunning && t.Health != "" && t.Health != types.HealthStatusHealthy {
+			if t := &w.in.Tasks[i]; !t.ended() && t.Health != "" && t.Health != types.HealthStatusHealthy {
 				t.Health = types.HealthStatusHealthy
 				busy = true
 			}

@@ -127,7 +127,7 @@ func (s *step) classify(t *Task, owner int) mark {
 	case t.Host == HostLost:
 		return lost
 	case t.Status != fleet.TaskRunning:
-		return pending
+		return s.classifyPending(t)
 	}
 	switch t.Health {
 	case types.HealthStatusHealthy:
@@ -147,6 +147,19 @@ func (s *step) classify(t *Task, owner int) mark {
 		return young
 	}
 	return healthy
+}
+
+// classifyPending classes a task that does not run yet. A container of it may have
+// become unhealthy already, which another one waits for in vain.
+func (s *step) classifyPending(t *Task) mark {
+	if t.Health != types.HealthStatusUnhealthy {
+		return pending
+	}
+	if until := t.CreatedAt.Add(s.svc.GracePeriod); s.in.Now.Before(until) {
+		s.wake(until)
+		return pending
+	}
+	return unhealthy
 }
 
 // count adds a task to the sums, or takes it out.

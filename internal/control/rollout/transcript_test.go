@@ -222,7 +222,7 @@ func (w *world) tasks(cmd string, args []string) error {
 				w.end(t)
 			}
 		case "health":
-			if t.Status == fleet.TaskRunning {
+			if !t.ended() {
 				t.Health = types.HealthStatus(word)
 			}
 		case "protect":

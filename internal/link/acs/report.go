@@ -40,6 +40,15 @@ type TaskReport struct {
 	PullStoppedAt      Millis            `json:"pullStoppedAt,omitempty"`
 	ExecutionStoppedAt Millis            `json:"executionStoppedAt,omitempty"`
 	Containers         []ContainerReport `json:"containers,omitempty"`
+	// Pulls are all pulls of a PENDING task's images that are under way. The calls
+	// have no place for them.
+	Pulls []Pull `json:"pulls,omitempty"`
+}
+
+// Pull is a container whose image is being pulled.
+type Pull struct {
+	ContainerName string `json:"containerName"`
+	StartedAt     Millis `json:"startedAt"`
 }
 
 // ContainerReport is what a TaskReport says of a container.

@@ -1,0 +1,101 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// pending says what a task that has not come up yet is waiting for: pulls, and
+// containers that others depend on.
+func (e *Explanation) pending(t *fleet.TaskState, d *fleet.TaskDefinition, now time.Time) {
+	for _, p := range t.Report.Pulls {
+		text := fmt.Sprintf("Container %s waits for its image", p.Name)
+		if c := definitionOf(d, p.Name); c != nil {
+			text += " " + aws.ToString(c.Image)
+		}
+		e.say(fmt.Sprintf("%s, which its host pulls since %s, for %s by now.", text, at(p.Since), now.Sub(p.Since).Round(time.Second)), "")
+	}
+	if d == nil {
+		return
+	}
+	for i := range d.Definition.ContainerDefinitions {
+		c := &d.Definition.ContainerDefinitions[i]
+		if reportOf(t, aws.ToString(c.Name)).Status != fleet.TaskPending {
+			continue
+		}
+		for _, on := range dependencies(c) {
+			e.dependency(t, d, aws.ToString(c.Name), on)
+		}
+	}
+}
+
+// dependencies are those that a container names and those that its links imply.
+func dependencies(c *types.ContainerDefinition) []types.ContainerDependency {
+	list := append([]types.ContainerDependency(nil), c.DependsOn...)
+	for _, l := range c.Links {
+		name, _, _ := strings.Cut(l, ":")
+		list = append(list, types.ContainerDependency{ContainerName: &name, Condition: types.ContainerConditionStart})
+	}
+	return list
+}
+
+// dependency says what is missing of a container that another one waits for.
+func (e *Explanation) dependency(t *fleet.TaskState, d *fleet.TaskDefinition, container string, on types.ContainerDependency) {
+	name := aws.ToString(on.ContainerName)
+	r, health := reportOf(t, name), t.Health.Of(name)
+	var met bool
+	switch on.Condition {
+	case types.ContainerConditionStart:
+		met = r.Status != fleet.TaskPending
+	case types.ContainerConditionComplete, types.ContainerConditionSuccess:
+		met = r.Status == fleet.TaskStopped
+	case types.ContainerConditionHealthy:
+		met = health == types.HealthStatusHealthy
+	}
+	if met {
+		return
+	}
+	text := fmt.Sprintf("Container %s waits for the container %s: %s. That is %s", container, name, on.Condition, r.Status)
+	if on.Condition != types.ContainerConditionHealthy || r.Status != fleet.TaskRunning {
+		e.say(text+".", "")
+		return
+	}
+	text += fmt.Sprintf(", its health is %s", health)
+	if since := t.Health.Since(name); !since.IsZero() {
+		text += " since " + at(since)
+	}
+	help := ""
+	if health == types.HealthStatusUnhealthy {
+		help = "See on its host why the health check fails."
+		if c := definitionOf(d, name); c != nil && c.StartTimeout == nil {
+			help += fmt.Sprintf(" Without a startTimeout of %s, %s waits for ever.", name, container)
+		}
+	}
+	e.say(text+".", help)
+}
+
+func definitionOf(d *fleet.TaskDefinition, name string) *types.ContainerDefinition {
+	if d != nil {
+		for i := range d.Definition.ContainerDefinitions {
+			if c := &d.Definition.ContainerDefinitions[i]; aws.ToString(c.Name) == name {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+// reportOf is what is known of a container; one that nothing was said of is PENDING.
+func reportOf(t *fleet.TaskState, name string) fleet.ContainerReport {
+	for _, c := range t.Report.Containers {
+		if c.Name == name {
+			return c
+		}
+	}
+	return fleet.ContainerReport{Name: name, Status: fleet.TaskPending}
+}
