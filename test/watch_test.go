@@ -192,7 +192,7 @@ func TestOnAFullDisk(t *testing.T) {
 	}
 	reads("up")
 	v.Free()
-	i.await("agent", 0) // connected
+	i.await("agent", 0)         // connected
 	for ctx := t.Context(); ; { // what the pid file says of it follows within a second or two
 		if p := i.await("server", 0); p.Unable == "" {
 			break

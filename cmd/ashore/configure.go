@@ -35,10 +35,10 @@ func (c *configureCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	t.printf("profile %s is in %s and %s; try:\n", c.Profile, files.Config, files.Credentials)
 	if oldAWS(ctx, t) {
-		t.printf("  aws --profile %s --endpoint-url %s ecs list-clusters\n", c.Profile, a.Endpoint)
+		t.printf("  aws --profile %s --endpoint-url %s ecs list-clusters\n", shellenv.Word(c.Profile), shellenv.Word(a.Endpoint))
 		t.note("note: your `aws` is older than 1.29 or 2.13 and does not read endpoint_url from a profile: give it --endpoint-url, or use `eval \"$(ashore env)\"`")
 	} else {
-		t.printf("  aws --profile %s ecs list-clusters\n", c.Profile)
+		t.printf("  aws --profile %s ecs list-clusters\n", shellenv.Word(c.Profile))
 	}
 	if u, err := url.Parse(a.Endpoint); err == nil {
 		if name, ok := shellenv.ProxyInTheWay(t.environ, u.Scheme, a.Host()); ok {

@@ -18,6 +18,7 @@ import (
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/shellenv"
 )
 
 // hostCommand is about machines as container instances.
@@ -45,7 +46,7 @@ func (h *hostMoveCommand) Run(ctx context.Context, t *terminal) error {
 		if err == nil {
 			err = fmt.Errorf("no agent runs on this host for %s", l.Data)
 		}
-		return hint.With(err, "start one by `ashore up --detach --cluster %s`", h.Cluster)
+		return hint.With(err, "start one by `ashore up --detach --cluster %s`", shellenv.Word(h.Cluster))
 	}
 	back, err := h.assign(ctx, l)
 	if err != nil {

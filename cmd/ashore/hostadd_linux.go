@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -11,6 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/shellenv"
 )
 
 // hostAddCommand makes the credentials of one more host, for an agent that is
@@ -43,6 +45,9 @@ func (h *hostAddCommand) Run(ctx context.Context, t *terminal) error {
 	a, err := h.admin()
 	if err != nil {
 		return err
+	}
+	if h.Endpoint != "" && !endpoints.MatchString(h.Endpoint) {
+		return hint.With(fmt.Errorf("--endpoint: %q is not the URL of a server", h.Endpoint), "write it such as --endpoint https://ecs.example.com")
 	}
 	api := client.New(a)
 	defer api.Close()
@@ -82,8 +87,11 @@ func clusterIs(ctx context.Context, api *client.Client, name string) error {
 			return nil
 		}
 	}
-	return hint.With(fmt.Errorf("there is no cluster %s", name), "make it by `aws ecs create-cluster --cluster-name %s`", name)
+	return hint.With(fmt.Errorf("there is no cluster %s", name), "make it by `aws ecs create-cluster --cluster-name %s`", shellenv.Word(name))
 }
+
+// endpoints are the URLs of which no sign has a meaning in the file.
+var endpoints = regexp.MustCompile(`^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$`)
 
 // agentEnvironment is a file that a shell, systemd and Docker's --env-file read
 // alike: no value has a character that one of them gives a meaning to.

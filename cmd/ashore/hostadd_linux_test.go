@@ -70,6 +70,15 @@ func TestHostAdd(t *testing.T) {
 	if status, said := add("shop 1", file); status != 1 || !strings.Contains(said, "name must have") {
 		t.Errorf("%d: %s", status, said)
 	}
+	// The file is read by shells.
+	for _, url := range []string{"http://$(reboot)", "http://a b", "ecs.example.com", "https://x/`id`", "https://x\nECS_CLUSTER=y"} {
+		if status, said := add("shop-1", file, "--endpoint", url); status != 1 || !strings.Contains(said, "is not the URL of a server") {
+			t.Errorf("%q: %d: %s", url, status, said)
+		}
+	}
+	if status, said := add("shop-1", file, "--cluster", "no $(where)"); status != 1 || !strings.Contains(said, "hint: make it by `aws ecs create-cluster --cluster-name 'no $(where)'`") {
+		t.Errorf("%d: %s", status, said)
+	}
 	if _, err := os.Stat(file); !os.IsNotExist(err) {
 		t.Errorf("a refused host has a file: %v", err)
 	}

@@ -39,6 +39,9 @@ func (serverCommand) Example() string {
 const restartGrace = 10 * time.Second
 
 func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
+	if err := s.check(); err != nil {
+		return err
+	}
 	restart := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() { ended <- s.once(ctx, t, restart) }()
@@ -107,7 +110,7 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 	}
 	c := server.Config{
 		Dir: l.Server(), Prefix: s.EtcdPrefix, External: s.external(log), Site: fleet.Site{Account: s.Account, Region: s.Region},
-		Version: version.Number, Log: log, Maintain: s.EtcdMaintain, DiskReserve: s.DiskReserve << 20,
+		Version: version.Number, Log: log, Maintain: s.EtcdMaintain, DiskReserve: s.DiskReserve << 20, Names: s.ServedAs,
 		Limits: reaper.Limits{StoppedAge: s.KeepStopped, Stopped: s.KeepStoppedTasks},
 		SealKey: func(installation string) string {
 			if s.SealKey != "" {

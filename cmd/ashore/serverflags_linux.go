@@ -2,12 +2,16 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
 	"github.com/ashore/ashore/internal/store"
 )
@@ -22,8 +26,37 @@ type serverFlags struct {
 	KeepStoppedTasks int           `default:"20000" placeholder:"N" help:"How many stopped tasks of a cluster are kept (default: 20000)."`
 	DiskReserve      int64         `default:"128" placeholder:"MIB" help:"With less room than this on the data folder's disk changes are refused (default: 128)."`
 	EtcdMaintain     bool          `help:"Compact and defragment an external etcd too."`
+	ServedAs         []string      `placeholder:"NAME,…" help:"Names by which browsers may ask for the page, besides addresses and localhost: those of a proxy."`
 	etcdFlags        `kong:"embed"`
 }
+
+// check refuses what would be kept for good, or can't be meant.
+func (f serverFlags) check() error {
+	if f.Account != "" {
+		if err := fleet.CheckAccount(f.Account); err != nil {
+			return hint.With(fmt.Errorf("--account: %w", err), "such as --account 123456789012, or leave it out")
+		}
+	}
+	if f.Region != "" {
+		if err := fleet.CheckRegion(f.Region); err != nil {
+			return hint.With(fmt.Errorf("--region: %w", err), "such as --region us-east-1, or leave it out")
+		}
+	}
+	for _, n := range f.ServedAs {
+		if !hostNames.MatchString(n) {
+			return hint.With(fmt.Errorf("--served-as: %q is not a host name", n), "name it without a scheme or a port, such as --served-as ecs.example.com")
+		}
+	}
+	switch {
+	case f.KeepStopped <= 0:
+		return fmt.Errorf("--keep-stopped must be more than 0, not %s", f.KeepStopped)
+	case f.KeepStoppedTasks <= 0:
+		return fmt.Errorf("--keep-stopped-tasks must be more than 0, not %d", f.KeepStoppedTasks)
+	}
+	return nil
+}
+
+var hostNames = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
 func (f serverFlags) listen() string { return cmp.Or(f.Listen, "127.0.0.1:4700") }
 
@@ -46,6 +79,9 @@ func (f serverFlags) args() []string {
 	}
 	for _, e := range f.EtcdEndpoints {
 		args = append(args, "--etcd-endpoints", e)
+	}
+	for _, n := range f.ServedAs {
+		args = append(args, "--served-as", n)
 	}
 	return args
 }

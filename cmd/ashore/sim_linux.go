@@ -18,6 +18,7 @@ import (
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/shellenv"
 	"github.com/ashore/ashore/internal/sim"
 	"github.com/ashore/ashore/internal/store"
 )
@@ -81,7 +82,7 @@ func (s *simCommand) Run(ctx context.Context, t *terminal) (err error) {
 	c := client.New(admin)
 	defer c.Close()
 	if _, err := c.ECS.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(s.Cluster)}); err != nil {
-		return hint.With(fmt.Errorf("make the cluster %s: %w", s.Cluster, err), "start the control plane by `ashore server --data-dir %s`", l.Data)
+		return hint.With(fmt.Errorf("make the cluster %s: %w", s.Cluster, err), "start the control plane by `ashore server --data-dir %s`", shellenv.Word(l.Data))
 	}
 	cfg.Installation = store.Installation{ID: admin.InstallationID, Account: admin.Account, Region: admin.Region}
 	cfg.Credentials = c.CreateHostCredentials

@@ -25,6 +25,7 @@ import (
 	"github.com/ashore/ashore/internal/local"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/sample/image"
+	"github.com/ashore/ashore/internal/shellenv"
 )
 
 // upCommand starts control plane and agent as two processes of their own, so
@@ -51,6 +52,9 @@ const (
 
 func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 	begun := time.Now()
+	if err := u.check(); err != nil {
+		return err
+	}
 	l, err := u.layout()
 	if err != nil {
 		return err
@@ -67,7 +71,7 @@ func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 	switch {
 	case err == nil:
 	case r.up && ctx.Err() == nil:
-		r.note("control plane and agent run; `%s down` stops them", commandName(r.self))
+		r.note("control plane and agent run; `%s down%s` stops them", commandName(r.self), r.dirFlag())
 	default:
 		// Nothing half started stays, least of all after Ctrl-C.
 		err = errors.Join(err, r.undo())
@@ -180,7 +184,7 @@ func (r *raising) raise(ctx context.Context) error {
 	}
 	r.printf("agent          cluster %s, process %d, %s\n", r.host.Cluster, process.PID, note)
 	if r.host.Cluster != r.Cluster && r.Cluster != "" {
-		r.note("note: this host is registered in %s; `%s host move --cluster %s` moves it", r.host.Cluster, commandName(r.self), r.Cluster)
+		r.note("note: this host is registered in %s; `%s host move%s --cluster %s` moves it", r.host.Cluster, commandName(r.self), r.dirFlag(), shellenv.Word(r.Cluster))
 	}
 	if err := <-loaded; err != nil {
 		return err
@@ -263,7 +267,7 @@ func (r *raising) sameServer() error {
 			"leave out --account and --region, or make another installation by --data-dir and --listen")
 	}
 	if r.Listen != "" && is.Endpoint != "http://"+r.Listen {
-		r.note("note: it listens where it was told at its start, not on %s; `%s down` and up again moves it", r.Listen, commandName(r.self))
+		r.note("note: it listens where it was told at its start, not on %s; `%s down%s` and up again moves it", r.Listen, commandName(r.self), r.dirFlag())
 	}
 	return nil
 }
@@ -376,23 +380,28 @@ func (r *raising) stay(ctx context.Context) error {
 }
 
 func (r *raising) next() {
-	cmd, flag := commandName(r.self), ""
-	if r.DataDir != "" && os.Getenv("ASHORE_DATA_DIR") != r.DataDir {
-		flag = " --data-dir " + r.DataDir
-	}
+	cmd, flag := commandName(r.self), r.dirFlag()
 	r.printf("\nnext:\n")
 	r.printf("  eval \"$(%s env%s)\"\n", cmd, flag)
 	cluster := ""
 	if r.host.Cluster != "default" {
-		cluster = " --cluster " + r.host.Cluster
+		cluster = " --cluster " + shellenv.Word(r.host.Cluster)
 	}
 	r.printf("  aws ecs list-tasks%s\n", cluster)
-	r.printf("  aws ecs describe-container-instances%s --container-instances %s\n", cluster, lastPart(r.host.InstanceArn))
+	r.printf("  aws ecs describe-container-instances%s --container-instances %s\n", cluster, shellenv.Word(lastPart(r.host.InstanceArn)))
 	r.printf("  %s down%s\n", cmd, flag)
 }
 
-// commandName is how to call us again: by name where PATH has us, else by path
-// as short as it can be.
+// dirFlag leads another command to this installation, where it needs to be told.
+func (r *raising) dirFlag() string {
+	if r.DataDir == "" || os.Getenv("ASHORE_DATA_DIR") == r.DataDir {
+		return ""
+	}
+	return " --data-dir " + shellenv.Word(r.DataDir)
+}
+
+// commandName is how to call us again, as a word of a shell: by name where PATH has
+// us, else by path as short as it can be.
 func commandName(self string) string {
 	if found, err := exec.LookPath("ashore"); err == nil {
 		if real, err := filepath.EvalSymlinks(found); err == nil && real == self {
@@ -401,10 +410,10 @@ func commandName(self string) string {
 	}
 	if wd, err := os.Getwd(); err == nil {
 		if rel, err := filepath.Rel(wd, self); err == nil && !strings.HasPrefix(rel, "..") {
-			return "./" + rel
+			return shellenv.Word("./" + rel)
 		}
 	}
-	return self
+	return shellenv.Word(self)
 }
 
 func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

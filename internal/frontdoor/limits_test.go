@@ -73,7 +73,7 @@ func TestLargeBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: %s.ListTasks\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", prefix, 5<<30)
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: %s.ListTasks\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", prefix, 5<<30)
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)

@@ -33,6 +33,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case read && r.URL.Path == "/healthz":
 		x.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		respond(x.w, http.StatusOK, []byte("ready\n"))
+	case !s.admits(r):
+		x.misdirect()
 	case read && r.URL.Path == "/" && r.URL.RawQuery == "" && isBrowser(r):
 		s.page(x.w)
 	default:

@@ -52,8 +52,10 @@ type Config struct {
 	Keys     KeySource
 	Auth     Authorizer
 	Services []Service
-	Log      *slog.Logger     // default: slog.Default()
-	Now      func() time.Time // default: time.Now
+	// Names are those by which browsers may ask, besides addresses and localhost.
+	Names []string
+	Log   *slog.Logger     // default: slog.Default()
+	Now   func() time.Time // default: time.Now
 	// BodyLimit is the largest request body in bytes; default 1 MiB.
 	BodyLimit int64
 	// HandlerTimeout bounds the context of each operation; default 60 s.
@@ -74,6 +76,7 @@ const (
 type Server struct {
 	cfg      Config
 	services map[string]*service // by target prefix
+	names    map[string]bool     // of Config.Names, in lower case
 	served   string              // their names, for messages
 	mounts   map[string]http.Handler
 
@@ -132,6 +135,10 @@ func New(cfg Config) (*Server, error) {
 		errs = append(errs, err)
 		s.services[decl.TargetPrefix] = svc
 		names = append(names, decl.Name)
+	}
+	s.names = map[string]bool{}
+	for _, n := range cfg.Names {
+		s.names[strings.ToLower(n)] = true
 	}
 	s.served = strings.Join(names, ", ")
 	return s, errors.Join(errs...)

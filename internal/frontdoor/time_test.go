@@ -90,7 +90,7 @@ func signedHead(t *testing.T, length int64, headers ...string) string {
 	r.Header.Set("X-Amz-Target", prefix+".ListTasks")
 	sigv4.Signer{AccessKeyID: key, SecretAccessKey: secret, Region: "us-east-1", Service: "ecs"}.Sign(r, []byte("{"))
 	var b strings.Builder
-	fmt.Fprintf(&b, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n", length)
+	fmt.Fprintf(&b, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", length)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -106,7 +106,7 @@ func TestSlowClients(t *testing.T) {
 	inBubble(t, d, func(t *testing.T, p *pipes, stop func() error) {
 		began := time.Now()
 		c := p.dial()
-		fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: x\r\n")
+		fmt.Fprint(c, "POST / HTTP/1.1\r\nHost: localhost\r\n")
 		if b, err := io.ReadAll(c); err != nil && err != io.ErrClosedPipe || strings.Contains(string(b), "200") {
 			t.Errorf("%q %v", b, err)
 		}

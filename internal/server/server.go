@@ -43,6 +43,7 @@ type Config struct {
 	Version string
 	// Maintain compacts and defragments an external etcd too.
 	Maintain bool
+	Names    []string // by which browsers may ask, besides addresses and localhost
 	Log      *slog.Logger
 }
 
@@ -111,7 +112,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.door, err = frontdoor.New(frontdoor.Config{
 		Account: s.store.Site().Account, Region: s.store.Site().Region, Version: cfg.Version,
 		Keys: identity.NewKeys(s.store, sealer), Auth: auth, Log: cfg.Log,
-		Services: s.services.declared(),
+		Services: s.services.declared(), Names: cfg.Names,
 	})
 	if err != nil {
 		return err

@@ -28,6 +28,28 @@ func conformFormat(t *testing.T, client *clientv3.Client, cfg Config) {
 			t.Errorf("opened again: %+v", again.Installation())
 		}
 	})
+	t.Run("what would stay for good", func(t *testing.T) {
+		for _, wrong := range []struct {
+			prefix string
+			site   fleet.Site
+			says   string
+		}{
+			{cfg.Prefix + "/new", fleet.Site{Account: "abc"}, "12 digits"}, {cfg.Prefix + "/new", fleet.Site{Account: "1234567890123"}, "12 digits"},
+			{cfg.Prefix + "/new", fleet.Site{Region: "a/b"}, "region"}, {cfg.Prefix + "/new", fleet.Site{Region: "Here"}, "region"},
+			{cfg.Prefix + "/new/", fleet.Site{}, "prefix"}, {cfg.Prefix + "/new ", fleet.Site{}, "prefix"}, {cfg.Prefix + "/n\x00ew", fleet.Site{}, "prefix"},
+		} {
+			c := cfg
+			c.Prefix, c.Site = wrong.prefix, wrong.site
+			st, err := Open(ctx, client, c)
+			if err == nil {
+				t.Errorf("%+v below %q was made", wrong.site, wrong.prefix)
+				err = st.Close()
+			}
+			if err != nil && !strings.Contains(err.Error(), wrong.says) {
+				t.Errorf("%+v below %q: %v", wrong.site, wrong.prefix, err)
+			}
+		}
+	})
 	t.Run("another region", func(t *testing.T) {
 		cfg := cfg
 		cfg.Site.Region = "us-east-1"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/go-json-experiment/json"
@@ -48,8 +49,8 @@ func (i *Installation) Site() fleet.Site { return fleet.Site{Account: i.Account,
 type SiteError struct{ Stored, Asked fleet.Site }
 
 func (e *SiteError) Error() string {
-	return fmt.Sprintf("this state belongs to account %s in %s, but the server was started for account %s in %s: an installation's account and region are set at its first start; start it with --account %s --region %s, or on another data directory or prefix",
-		e.Stored.Account, e.Stored.Region, e.Asked.Account, e.Asked.Region, e.Stored.Account, e.Stored.Region)
+	return fmt.Sprintf("this state belongs to account %s in %s, but the server was started for account %s in %s: an installation's account and region are set at its first start; start it without --account and --region, or on another data directory or prefix",
+		e.Stored.Account, e.Stored.Region, e.Asked.Account, e.Asked.Region)
 }
 
 // FormatError says that a store was written by a newer version.
@@ -139,10 +140,8 @@ func create(ctx context.Context, client *clientv3.Client, prefix string, site fl
 		Format: format, ID: fleet.NewID(), CreatedAt: time.Now().UTC(),
 		Account: or(site.Account, DefaultSite.Account), Region: or(site.Region, DefaultSite.Region),
 	}
-	for _, name := range []string{in.Account, in.Region} {
-		if strings.ContainsAny(name, "/ \t\n") {
-			return fmt.Errorf("%q can't be an account or region", name)
-		}
+	if err := errors.Join(checkPrefix(prefix), fleet.CheckAccount(in.Account), fleet.CheckRegion(in.Region)); err != nil {
+		return err
 	}
 	data, err := json.Marshal(in)
 	if err != nil {
@@ -157,6 +156,15 @@ func create(ctx context.Context, client *clientv3.Client, prefix string, site fl
 	}
 	if !r.Succeeded && r.Responses[0].GetResponseRange().Count == 0 {
 		return fmt.Errorf("etcd below %s: %w", prefix, errNotOurs)
+	}
+	return nil
+}
+
+// checkPrefix refuses a prefix that is easily mistaken for another one: what lies
+// below it is found by the same text only.
+func checkPrefix(prefix string) error {
+	if strings.HasSuffix(prefix, "/") || strings.TrimSpace(prefix) != prefix || strings.ContainsFunc(prefix, unicode.IsControl) {
+		return fmt.Errorf("the prefix of a new installation must not end with a slash or have space around it, as %q does", prefix)
 	}
 	return nil
 }
