@@ -23,7 +23,7 @@ type watchCommand struct {
 // watchLimit is how long a watcher may take until it holds its pid file.
 const watchLimit = 10 * time.Second
 
-func (watchCommand) Example() string { return "ashore up --detach" }
+func (watchCommand) Example() string { return "ashore watch --data-dir ./data" }
 
 func (w *watchCommand) Run(ctx context.Context, t *terminal) error {
 	l, err := w.layout()
