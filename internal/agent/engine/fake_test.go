@@ -333,6 +333,11 @@ func TestLifeOfTasks(t *testing.T) {
 			STOPPED a=STOPPED [CannotPullContainerError: manifest for absent not found: manifest unknown]
 			`,
 		},
+		"an image that can't be named so": {
+			run("t", box("a", true, "", func(c *acs.Container) { c.Image = "MyApp:1" })), time.Second, false, `
+			STOPPED a=STOPPED [CannotPullContainerError: invalid reference format: repository name (library/MyApp) must be lowercase]
+			`,
+		},
 		"a volume that is nowhere": {
 			run("t", box("a", true, "", func(c *acs.Container) { c.MountPoints = []acs.MountPoint{{SourceVolume: "nope"}} })), time.Minute, false, `
 			STOPPED a=STOPPED [HostConfigError: Invalid volume referenced: nope]

@@ -143,8 +143,12 @@ func (e *Engine) pull(ctx context.Context, ref string, limit time.Duration, once
 	}
 }
 
-// final: the registry answered, and will answer the same again.
+// final: the registry answered, or nobody need be asked, and a next try would
+// end the same.
 func final(err error) bool {
+	if errors.Is(err, runtime.ErrConfig) {
+		return true
+	}
 	text := strings.ToLower(err.Error())
 	for _, s := range []string{
 		"manifest unknown", "not found", "access denied", "access to the resource is denied", "unauthorized",

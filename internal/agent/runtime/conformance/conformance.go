@@ -292,6 +292,14 @@ func absences(t *testing.T, x Target) {
 		t.Errorf("image: %v", err)
 	}
 	s := x.spec("absences")
+	for _, ref := range []string{"MyApp:1", "-x", "a:1:2"} { // no names of images
+		if err := x.Runtime.Pull(ctx, ref); !errors.Is(err, runtime.ErrConfig) {
+			t.Errorf("pull of %q: %v", ref, err)
+		}
+		if _, err := x.Runtime.Image(ctx, ref); err == nil || errors.Is(err, runtime.ErrUnreachable) {
+			t.Errorf("image %q: %v", ref, err)
+		}
+	}
 	s.Image = x.Absent
 	if _, err := x.Runtime.Create(ctx, s); !errors.Is(err, runtime.ErrNotFound) {
 		t.Errorf("create: %v", err)

@@ -5,7 +5,6 @@ package docker
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
@@ -105,30 +103,4 @@ func (d *Docker) Info(ctx context.Context) (runtime.Info, error) {
 		out.CgroupParents = runtime.CgroupSlice
 	}
 	return out, nil
-}
-
-// convert gives an engine's error its kind and keeps its text.
-func convert(err error) error {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	text := err.Error()
-	var kind error
-	switch {
-	case client.IsErrConnectionFailed(err):
-		kind = runtime.ErrUnreachable
-	case errdefs.IsNotFound(err):
-		kind = runtime.ErrNotFound
-	case errdefs.IsConflict(err) && strings.Contains(text, "is already in use by container"):
-		kind = runtime.ErrNameTaken
-	case strings.Contains(text, "port is already allocated"), strings.Contains(text, "address already in use"),
-		strings.Contains(text, "ports are not available"):
-		kind = runtime.ErrPortTaken
-	case errdefs.IsConflict(err) && (strings.Contains(text, "running container") || // before 25
-		strings.Contains(text, "container is running")):
-		kind = runtime.ErrRunning
-	case !strings.Contains(text, "Error response from daemon") && !errdefs.IsInvalidArgument(err):
-		kind = runtime.ErrUnreachable // the connection broke on the way
-	}
-	return &runtime.Error{Kind: kind, Err: err}
 }

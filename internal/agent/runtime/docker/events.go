@@ -45,7 +45,7 @@ func (d *Docker) Events(ctx context.Context, labels map[string]string, subscribe
 
 func streamError(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
-		err = errors.New("docker: event stream ended")
+		return &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("docker: event stream ended")}
 	}
 	return convert(err)
 }

@@ -55,21 +55,21 @@ func digest(ref string, known []string) string {
 
 // Pull fetches an image. The engine tells of failures inside the stream.
 func (d *Docker) Pull(ctx context.Context, ref string) error {
+	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
+		return &runtime.Error{Kind: runtime.ErrConfig, Err: err}
+	}
 	res, err := d.api.ImagePull(ctx, ref, client.ImagePullOptions{})
 	if err != nil {
 		return convert(err)
 	}
-	if err := res.Wait(ctx); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		kind := runtime.ErrUnreachable // the connection broke on the way
-		if told := new(jsonstream.Error); errors.As(err, &told) {
-			kind = nil
-		}
-		return &runtime.Error{Kind: kind, Err: err}
+	err = res.Wait(ctx)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
 	}
-	return nil
+	if told := new(jsonstream.Error); errors.As(err, &told) {
+		return &runtime.Error{Err: err} // whatever a registry's text may look like
+	}
+	return convert(err)
 }
 
 // Load reads an image archive.
@@ -81,7 +81,7 @@ func (d *Docker) Load(ctx context.Context, archive io.Reader) ([]string, error) 
 	defer res.Close()
 	data, err := io.ReadAll(res)
 	if err != nil {
-		return nil, &runtime.Error{Kind: runtime.ErrUnreachable, Err: err}
+		return nil, convert(err)
 	}
 	var refs []string
 	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
@@ -91,7 +91,7 @@ func (d *Docker) Load(ctx context.Context, archive io.Reader) ([]string, error) 
 		if err := dec.Decode(&m); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, fmt.Errorf("docker: load: %w", err)
+			return nil, convert(fmt.Errorf("docker: load: %w", err))
 		}
 		if m.Error != "" {
 			return nil, &runtime.Error{Err: errors.New(m.Error)}

@@ -22,7 +22,7 @@ func (d *Docker) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 	defer res.Body.Close()
 	var in container.StatsResponse
 	if err := json.NewDecoder(res.Body).Decode(&in); err != nil {
-		return runtime.Stats{}, fmt.Errorf("docker: stats: %w", err)
+		return runtime.Stats{}, convert(fmt.Errorf("docker: stats: %w", err))
 	}
 	out := runtime.Stats{
 		At:   in.Read,

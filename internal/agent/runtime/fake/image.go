@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/distribution/reference"
+
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
@@ -35,6 +37,9 @@ func (f *Fake) Pull(ctx context.Context, ref string) error {
 }
 
 func (f *Fake) pull(ctx context.Context, ref string) error {
+	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
+		return &runtime.Error{Kind: runtime.ErrConfig, Err: err}
+	}
 	f.mu.Lock()
 	down, delay := f.cfg.RegistryDown, f.cfg.PullDelay
 	f.mu.Unlock()
