@@ -66,10 +66,3 @@ func (e *Engine) cleanup(h *held) {
 		e.cfg.Journal.Delete(journal.Tasks, arn)
 	}
 }
-
-// Tombstones are kept long enough for any late order to have come, and not
-// without bound.
-const (
-	tombstoneLife = 7 * 24 * time.Hour
-	tombstoneMax  = 50_000
-)

@@ -85,7 +85,7 @@ type Engine struct {
 	wg         sync.WaitGroup
 	tasks      map[string]*held
 	waiting    []string // not admitted yet, oldest first
-	tombstones map[string]time.Time
+	tombstones tombstones
 	where      where
 	registry   map[string]time.Time // image → when its registry last could not be reached
 	look       looks
@@ -146,7 +146,7 @@ func New(cfg Config) *Engine {
 		ledger:     newLedger(cfg.Total, cfg.Reserved, cfg.PortLow, cfg.PortHigh, cfg.ProbePort),
 		limit:      newLimiter(cfg.Parallel),
 		tasks:      map[string]*held{},
-		tombstones: map[string]time.Time{},
+		tombstones: newTombstones(),
 		registry:   map[string]time.Time{},
 		quelling:   map[string]bool{},
 		where:      where{installation: cfg.InstallationID, region: cfg.Region},
@@ -181,7 +181,7 @@ func (e *Engine) Accept(p acs.Task) func() error {
 		e.mu.Unlock()
 		return e.again(h, p)
 	}
-	ended, buried := e.tombstones[p.Arn]
+	ended, buried := e.tombstones.at(p.Arn)
 	var t *Task
 	switch {
 	case p.DesiredStatus == acs.StatusStopped:

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/cgroup"
-	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/pace"
@@ -401,13 +400,7 @@ func (e *Engine) volume(t *acs.Task, v *acs.Volume) error {
 // sure that it never starts again.
 func (e *Engine) release(h *held) {
 	arn := h.task.Payload.Arn
-	now := time.Now()
-	e.mu.Lock()
-	e.tombstones[arn] = now
-	e.mu.Unlock()
-	if e.cfg.Journal != nil {
-		e.cfg.Journal.Put(journal.Tombstones, arn, []byte(now.UTC().Format(time.RFC3339Nano)))
-	}
+	e.bury(arn)
 	e.ledger.release(arn)
 	e.spawn(e.readmit)
 }

@@ -118,6 +118,13 @@ func (r *rig) accept(tasks ...acs.Task) {
 	}
 }
 
+// forget drops what was reported so far.
+func (r *rig) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reports = nil
+}
+
 // story is what was reported of a task, one line a report.
 func (r *rig) story(arn string) string {
 	synctest.Wait()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,16 +16,21 @@ func (e *Engine) Load() error {
 	if e.cfg.Journal == nil {
 		return nil
 	}
+	var stones []tombstone
 	err := e.cfg.Journal.Each(journal.Tombstones, func(arn string, v []byte) error {
 		at, err := time.Parse(time.RFC3339Nano, string(v))
 		if err != nil {
 			at = time.Now()
 		}
-		e.tombstones[arn] = at
+		stones = append(stones, tombstone{arn, at.UnixNano()})
 		return nil
 	})
 	if err != nil {
 		return err
+	}
+	slices.SortFunc(stones, func(a, b tombstone) int { return cmp.Compare(a.at, b.at) })
+	for _, t := range stones {
+		e.tombstones.add(t.arn, time.Unix(0, t.at))
 	}
 	e.pruneTombstones()
 	return e.cfg.Journal.Each(journal.Tasks, func(arn string, v []byte) error {

@@ -37,6 +37,7 @@ type looks struct {
 }
 
 func (e *Engine) lookAround() {
+	e.pruneTombstones()
 	for more := true; more; {
 		e.compare(e.ctx)
 		e.mu.Lock()

@@ -40,7 +40,7 @@ func TestNothingStartsAgainWhenTheJournalIsLost(t *testing.T) {
 			if err := os.Remove(r.path); err != nil {
 				t.Fatal(err)
 			}
-			r.reports = nil
+			r.forget()
 			r.live()
 			time.Sleep(time.Hour)
 			for name, n := range r.fake.Starts() {

@@ -1,20 +1,93 @@
 package engine
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/link/acs"
 )
 
-func (e *Engine) pruneTombstones() {
-	byAge := slices.SortedFunc(maps.Keys(e.tombstones), func(a, b string) int { return e.tombstones[a].Compare(e.tombstones[b]) })
-	for i, arn := range byAge {
-		if time.Since(e.tombstones[arn]) < tombstoneLife && len(byAge)-i <= tombstoneMax {
-			return
+// Tombstones are kept long enough for any late order to have come, and not
+// without bound.
+const (
+	tombstoneLife = 7 * 24 * time.Hour
+	tombstoneMax  = 50_000
+)
+
+// tombstones are the tasks that have ended here, by their ARN. Engine.mu guards
+// them.
+type tombstones struct {
+	ended map[string]int64 // Unix nanoseconds
+	order []tombstone      // by time; of a task that is there twice the last one counts
+}
+
+type tombstone struct {
+	arn string
+	at  int64
+}
+
+func newTombstones() tombstones { return tombstones{ended: map[string]int64{}} }
+
+// add takes a task that ended no earlier than all before it.
+func (ts *tombstones) add(arn string, at time.Time) {
+	ts.ended[arn] = at.UnixNano()
+	ts.order = append(ts.order, tombstone{arn, at.UnixNano()})
+}
+
+func (ts *tombstones) at(arn string) (time.Time, bool) {
+	at, ok := ts.ended[arn]
+	return time.Unix(0, at), ok
+}
+
+// prune forgets what is too old or too much, and returns it.
+func (ts *tombstones) prune(now time.Time) (gone []string) {
+	oldest := now.Add(-tombstoneLife).UnixNano()
+	for len(ts.order) > 0 {
+		t := ts.order[0]
+		counts := ts.ended[t.arn] == t.at
+		if counts && t.at > oldest && len(ts.ended) <= tombstoneMax {
+			break
 		}
-		delete(e.tombstones, arn)
+		ts.order = ts.order[1:]
+		if counts {
+			delete(ts.ended, t.arn)
+			gone = append(gone, t.arn)
+		}
+	}
+	return gone
+}
+
+// newest are at most n.
+func (ts *tombstones) newest(n int) []acs.Tombstone {
+	out := make([]acs.Tombstone, 0, min(n, len(ts.ended)))
+	for i := len(ts.order) - 1; i >= 0 && len(out) < n; i-- {
+		if t := ts.order[i]; ts.ended[t.arn] == t.at {
+			out = append(out, acs.Tombstone{TaskArn: t.arn, StoppedAt: time.Unix(0, t.at).UnixMilli()})
+		}
+	}
+	return out
+}
+
+// bury notes that a task has ended, so that it never starts again.
+func (e *Engine) bury(arn string) {
+	now := time.Now()
+	e.mu.Lock()
+	e.tombstones.add(arn, now)
+	e.mu.Unlock()
+	if e.cfg.Journal != nil {
+		e.cfg.Journal.Put(journal.Tombstones, arn, []byte(now.UTC().Format(time.RFC3339Nano)))
+	}
+	e.pruneTombstones()
+}
+
+func (e *Engine) pruneTombstones() {
+	e.mu.Lock()
+	gone := e.tombstones.prune(time.Now())
+	e.mu.Unlock()
+	if e.cfg.Journal == nil {
+		return
+	}
+	for _, arn := range gone {
 		e.cfg.Journal.Delete(journal.Tombstones, arn)
 	}
 }
@@ -23,6 +96,6 @@ func (e *Engine) pruneTombstones() {
 func (e *Engine) buried(arn string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_, ended := e.tombstones[arn]
+	_, ended := e.tombstones.at(arn)
 	return ended
 }

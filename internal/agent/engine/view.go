@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
@@ -88,15 +86,8 @@ func (e *Engine) Inventory() ([]acs.InventoryTask, []acs.Tombstone) {
 		tasks = append(tasks, it)
 	}
 	e.mu.Lock()
-	stones := make([]acs.Tombstone, 0, len(e.tombstones))
-	for arn, at := range e.tombstones {
-		stones = append(stones, acs.Tombstone{TaskArn: arn, StoppedAt: at.UnixMilli()})
-	}
+	stones := e.tombstones.newest(inventoryTombstones)
 	e.mu.Unlock()
-	if len(stones) > inventoryTombstones {
-		slices.SortFunc(stones, func(a, b acs.Tombstone) int { return cmp.Compare(b.StoppedAt, a.StoppedAt) })
-		stones = stones[:inventoryTombstones]
-	}
 	return tasks, stones
 }
 
