@@ -20,6 +20,9 @@ func (k Key[V]) String() string { return k.path }
 // Guard is the value of a guard key: it says nothing, its revision everything.
 type Guard struct{}
 
+// Clusters is the prefix of every cluster and what belongs to it.
+const Clusters = "cluster/"
+
 // ClusterKey names a cluster.
 func ClusterKey(name string) Key[fleet.Cluster] {
 	return Key[fleet.Cluster]{"cluster/" + name, func(s *Snapshot) (*fleet.Cluster, int64) {

@@ -8,23 +8,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// clusters are the deleted ones whose time is over and that have nothing left
-// below them: their tasks, tokens and instances go by their own limits.
-func (l Limits) clusters(snap *store.Snapshot, now time.Time) []string {
-	var due []string
-	for name, c := range snap.Clusters("") {
-		if l.overdue(c, now) && empty(snap, name) {
-			due = append(due, name)
-		}
-	}
-	return due
-}
-
+// overdue says of a deleted cluster whether its time is over.
 func (l Limits) overdue(c *fleet.Cluster, now time.Time) bool {
 	return c.Status == fleet.ClusterInactive && now.Sub(c.DeletedAt) > l.DeletedAge
 }
 
+// empty says whether nothing is left below a cluster: tasks, tokens and instances go
+// by their own limits. A record that can't be read may be any of them.
 func empty(snap *store.Snapshot, cluster string) bool {
+	if snap.AllReadable(store.ClusterMembers(cluster)) != nil {
+		return false
+	}
 	for range snap.Instances(cluster, "") {
 		return false
 	}
@@ -54,17 +48,7 @@ func (l Limits) dissolve(tx *store.Tx, name string, now time.Time) error {
 	return store.Delete(tx, k)
 }
 
-// providers are the deleted capacity providers whose time is over.
-func (l Limits) providers(snap *store.Snapshot, now time.Time) []string {
-	var due []string
-	for name, p := range snap.CapacityProviders("") {
-		if l.expired(p, now) {
-			due = append(due, name)
-		}
-	}
-	return due
-}
-
+// expired says of a deleted capacity provider whether its time is over.
 func (l Limits) expired(p *fleet.CapacityProvider, now time.Time) bool {
 	return p.Status == types.CapacityProviderStatusInactive && now.Sub(p.DeletedAt) > l.DeletedAge
 }

@@ -132,7 +132,7 @@ func TestInactiveInstanceIsLookedAtAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Update(t.Context(), func(tx *store.Tx) error { return drops(tx, Instance{"c", "i"}, now) }); err != nil {
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return drops(tx, Instance{"c", "i"}) }); err != nil {
 		t.Fatal(err)
 	}
 	if s.Snapshot().Instance("c", "i") == nil {

@@ -12,10 +12,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
@@ -43,112 +45,6 @@ func (l Limits) orDefaults() Limits {
 		TokenAge:   cmp.Or(l.TokenAge, Defaults.TokenAge),
 		DeletedAge: cmp.Or(l.DeletedAge, Defaults.DeletedAge),
 	}
-}
-
-// Due is what can go.
-type Due struct {
-	Tasks  []Task
-	Tokens []Token
-	// Clusters and Providers are deleted ones, by name.
-	Clusters, Providers []string
-	// Instances are deregistered ones. Ended are those that became INACTIVE
-	// since the last look: their time begins, and little of them is kept.
-	Instances, Ended []Instance
-	// Revisions are of task definitions that are being deleted; see unused.
-	Revisions []fleet.TaskDefinitionRef
-	// Services have records that are past their time.
-	Services []Service
-}
-
-// Instance names a container instance.
-type Instance struct{ Cluster, ID string }
-
-// Task names a task.
-type Task struct{ Cluster, ID string }
-
-// Token names a client token by its hash.
-type Token struct{ Cluster, Hash string }
-
-// Find returns what is due at a time: of each cluster the tasks that stopped
-// longer ago than the limit, and those beyond the number, the ones reported
-// first first.
-func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
-	d := Due{Clusters: l.clusters(snap, now), Providers: l.providers(snap, now)}
-	for cluster := range snap.Clusters("") {
-		for hash, t := range snap.Tokens(cluster) {
-			age := l.TokenAge
-			if len(t.Tasks) == 0 {
-				age = min(age, emptyTokenAge)
-			}
-			if now.Sub(t.CreatedAt) > age {
-				d.Tokens = append(d.Tokens, Token{cluster, hash})
-			}
-		}
-		l.inactive(snap, cluster, now, &d)
-		d.Services = append(d.Services, l.services(snap, cluster, now)...)
-		if snap.Counts(cluster).Stopped == 0 {
-			continue
-		}
-		type stopped struct {
-			id  string
-			rev int64 // the order of ends: clocks give none
-			due bool
-		}
-		var all []stopped
-		for t := range snap.Tasks(cluster, "") {
-			if t.Status() == fleet.TaskStopped {
-				all = append(all, stopped{t.ID, snap.Reported(cluster, t.ID), now.Sub(ended(t)) > l.StoppedAge})
-			}
-		}
-		slices.SortFunc(all, func(a, b stopped) int { return int(b.rev - a.rev) })
-		for i, t := range all {
-			if t.due || i >= l.Stopped {
-				d.Tasks = append(d.Tasks, Task{cluster, t.id})
-			}
-		}
-	}
-	d.Revisions = unused(snap)
-	return d
-}
-
-// formerInstances is how many deregistered instances of one host are kept.
-const formerInstances = 20
-
-// inactive finds a cluster's deregistered instances: those whose time begins, those
-// whose time is over, and the oldest of a host that has been too many.
-func (l Limits) inactive(snap *store.Snapshot, cluster string, now time.Time, d *Due) {
-	hosts := map[string][]*fleet.Instance{}
-	for i := range snap.Instances(cluster, "") {
-		switch {
-		case i.Status != fleet.InstanceInactive:
-		case i.InactiveSince.IsZero() || !i.IsFormer(): // those of old are as large as they were
-			d.Ended = append(d.Ended, Instance{cluster, i.ID})
-		case now.Sub(i.InactiveSince) > l.DeletedAge:
-			d.Instances = append(d.Instances, Instance{cluster, i.ID})
-		case i.Principal != "":
-			hosts[i.Principal] = append(hosts[i.Principal], i)
-		}
-	}
-	for _, former := range hosts {
-		if len(former) <= formerInstances {
-			continue
-		}
-		slices.SortFunc(former, func(a, b *fleet.Instance) int {
-			return cmp.Or(b.InactiveSince.Compare(a.InactiveSince), b.RegisteredAt.Compare(a.RegisteredAt))
-		})
-		for _, i := range former[formerInstances:] {
-			d.Instances = append(d.Instances, Instance{cluster, i.ID})
-		}
-	}
-}
-
-func ended(t *fleet.TaskState) time.Time {
-	for _, at := range []time.Time{t.Report.StoppedAt, t.Report.ExecutionStoppedAt, t.Report.StoppingAt} {
-		if !at.IsZero() {
-			return at
-		}
-	}
-	return t.CreatedAt
 }
 
 // Reaper deletes what is due, on one server at a time.
@@ -187,76 +83,35 @@ func (r *Reaper) lead(ctx context.Context, term *store.Term) error {
 	}
 }
 
-// batch is how many tasks go in one transaction: each is five records to
-// compare, of etcd's 128.
-const batch = 24
-
-// Reap deletes what is due now.
+// Reap deletes what is due now. A thing of which a record can't be read, or that
+// makes it panic, is left as it is, and the others go.
 func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
-	due := r.Limits.Find(r.Store.Snapshot(), r.Now())
-	for tasks := range slices.Chunk(due.Tasks, batch) {
-		err := r.update(ctx, term, func(tx *store.Tx) error {
-			for _, t := range tasks {
-				if err := forget(tx, t); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for tokens := range slices.Chunk(due.Tokens, batch) {
-		err := r.update(ctx, term, func(tx *store.Tx) error {
-			for _, t := range tokens {
-				if err := drop(tx, store.TokenKey(t.Cluster, t.Hash)); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
 	now := r.Now()
-	if err := r.instances(ctx, term, due, now); err != nil {
-		return err
+	due := r.Limits.Find(r.Store.Snapshot(), now)
+	for _, f := range due.Failed {
+		r.leave(f.What, f.Err)
 	}
-	for _, svc := range due.Services {
-		if err := r.tidy(ctx, term, svc, now); err != nil {
-			return err
-		}
-	}
-	for _, list := range []struct {
-		names []string
-		do    func(*store.Tx, string, time.Time) error
-	}{{due.Clusters, r.Limits.dissolve}, {due.Providers, r.Limits.retire}} {
-		for names := range slices.Chunk(list.names, batch) {
-			err := r.update(ctx, term, func(tx *store.Tx) error {
-				for _, name := range names {
-					if err := list.do(tx, name, now); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	for revisions := range slices.Chunk(due.Revisions, batch) {
-		err := r.update(ctx, term, func(tx *store.Tx) error {
-			for _, rev := range revisions {
-				if err := bury(tx, rev); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+	for _, room := range []func() error{
+		func() error { return each(ctx, r, term, due.Tasks, forget) },
+		func() error {
+			return each(ctx, r, term, due.Tokens, func(tx *store.Tx, t Token) error { return drop(tx, store.TokenKey(t.Cluster, t.Hash)) })
+		},
+		func() error {
+			return each(ctx, r, term, due.Ended, func(tx *store.Tx, i Instance) error { return stamp(tx, i, now) })
+		},
+		func() error { return each(ctx, r, term, due.Instances, drops) },
+		func() error { return r.services(ctx, term, due.Services, now) },
+		func() error {
+			return each(ctx, r, term, due.Clusters, func(tx *store.Tx, c Cluster) error { return r.Limits.dissolve(tx, c.Name, now) })
+		},
+		func() error {
+			return each(ctx, r, term, due.Providers, func(tx *store.Tx, p Provider) error { return r.Limits.retire(tx, p.Name, now) })
+		},
+		func() error {
+			return each(ctx, r, term, due.Revisions, func(tx *store.Tx, rev Revision) error { return bury(tx, rev.TaskDefinitionRef) })
+		},
+	} {
+		if err := room(); err != nil {
 			return err
 		}
 	}
@@ -265,6 +120,30 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 			"clusters", len(due.Clusters), "providers", len(due.Providers), "instances", len(due.Instances), "revisions", len(due.Revisions), "services", len(due.Services))
 	}
 	return nil
+}
+
+// batch is how many things go in one transaction: each is up to five records to
+// compare, of etcd's 128.
+const batch = 24
+
+// each deletes what is past its time of some things, in as many transactions as it
+// takes. What can't be deleted is left out.
+func each[T fmt.Stringer](ctx context.Context, r *Reaper, term *store.Term, all []T, do func(*store.Tx, T) error) error {
+	for some := range slices.Chunk(all, batch) {
+		left, err := store.UpdateEach(ctx, r.Store, some, term.Guard, do)
+		if err != nil {
+			return err
+		}
+		for _, l := range left {
+			r.leave(l.Item.String(), l.Err)
+		}
+	}
+	return nil
+}
+
+// leave notes that something is left as it is.
+func (r *Reaper) leave(what string, err error) {
+	r.Log.Error("reaper: something is left as it is, past its time or not", append(contain.Attrs(err), "what", what)...)
 }
 
 // update is a transaction of a leader: it commits only while its term lasts.

@@ -8,15 +8,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// unused finds the revisions of task definitions that are DELETE_IN_PROGRESS and
-// of which no task that has not stopped is.
-func unused(snap *store.Snapshot) (due []fleet.TaskDefinitionRef) {
-	for r := range snap.Revisions(types.TaskDefinitionStatusDeleteInProgress, "", fleet.TaskDefinitionRef{}) {
-		if snap.References(r.Family, r.Revision) == 0 && !serving(snap, r) {
-			due = append(due, r)
-		}
-	}
-	return due
+// unused says of a DELETE_IN_PROGRESS revision whether no live task and no service
+// uses it. A record of a cluster that can't be read may be of one that does.
+func unused(snap *store.Snapshot, r fleet.TaskDefinitionRef) bool {
+	return snap.References(r.Family, r.Revision) == 0 && !serving(snap, r) && snap.AllReadable(store.Clusters) == nil
 }
 
 // bury deletes a revision's records. No task can come to be of it any more: its
@@ -25,7 +20,7 @@ func unused(snap *store.Snapshot) (due []fleet.TaskDefinitionRef) {
 // there will ever be.
 func bury(tx *store.Tx, r fleet.TaskDefinitionRef) error {
 	st := store.Get(tx, store.TaskDefinitionStateKey(r.Family, r.Revision))
-	if st == nil || st.Status != types.TaskDefinitionStatusDeleteInProgress || tx.Snapshot().References(r.Family, r.Revision) > 0 || serving(tx.Snapshot(), r) {
+	if st == nil || st.Status != types.TaskDefinitionStatusDeleteInProgress || !unused(tx.Snapshot(), r) {
 		return nil
 	}
 	return errors.Join(

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -13,24 +14,14 @@ import (
 // keptDeployments is how many deployments that have ended a service keeps.
 const keptDeployments = 100
 
-// Service names a service.
-type Service struct{ Cluster, Name string }
-
-// services are those of which something is past its time: all of a deleted one,
-// or old deployments with the revisions that nothing refers to any more.
-func (l Limits) services(snap *store.Snapshot, cluster string, now time.Time) []Service {
-	var due []Service
-	for svc := range snap.Services(cluster, "") {
-		if len(l.outdated(snap, svc, now)) > 0 {
-			due = append(due, Service{cluster, svc.Name})
-		}
-	}
-	return due
-}
-
-// outdated are the deletions of a service's records that are due, its own last.
+// outdated are the deletions of a service's records that are due, its own last. They
+// are old deployments with the revisions that nothing refers to any more, or all of
+// a deleted service. A record that can't be read may refer to what seems unused.
 func (l Limits) outdated(snap *store.Snapshot, svc *fleet.Service, now time.Time) (all []func(*store.Tx) error) {
 	c, name := svc.Cluster, svc.Name
+	if snap.AllReadable(store.ServiceMembers(c, name)) != nil {
+		return nil
+	}
 	gone := svc.Status == fleet.ServiceInactive && now.Sub(svc.DeletedAt) > l.DeletedAge
 	used := map[string]bool{}
 	ended, completed := 0, false
@@ -67,6 +58,19 @@ func (l Limits) outdated(snap *store.Snapshot, svc *fleet.Service, now time.Time
 	return append(all, func(tx *store.Tx) error {
 		return errors.Join(drop(tx, store.ServiceStateKey(c, name)), drop(tx, store.ServiceKey(c, name)))
 	})
+}
+
+// services tidies services, one after the other.
+func (r *Reaper) services(ctx context.Context, term *store.Term, all []Service, now time.Time) error {
+	for _, svc := range all {
+		err := contain.Do(func() error { return r.tidy(ctx, term, svc, now) })
+		if store.Apart(err) {
+			r.leave(svc.String(), err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // tidy deletes what is past its time of a service, in as many transactions as it

@@ -1,0 +1,193 @@
+package reaper
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/contain"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Due is what can go.
+type Due struct {
+	Tasks  []Task
+	Tokens []Token
+	// Clusters and Providers are deleted ones.
+	Clusters  []Cluster
+	Providers []Provider
+	// Instances are deregistered ones. Ended are those that became INACTIVE
+	// since the last look: their time begins, and little of them is kept.
+	Instances, Ended []Instance
+	// Revisions are of task definitions that are being deleted; see unused.
+	Revisions []Revision
+	// Services have records that are past their time.
+	Services []Service
+	// Failed are things that could not be looked at.
+	Failed []Failed
+}
+
+// Failed is something that was left out, and why.
+type Failed struct {
+	What string
+	Err  error
+}
+
+// The names of what can go.
+type (
+	Cluster  struct{ Name string }
+	Provider struct{ Name string }
+	Instance struct{ Cluster, ID string }
+	Task     struct{ Cluster, ID string }
+	Token    struct{ Cluster, Hash string }
+	Service  struct{ Cluster, Name string }
+	Revision struct{ fleet.TaskDefinitionRef }
+)
+
+func (c Cluster) String() string  { return "cluster " + c.Name }
+func (p Provider) String() string { return "capacity provider " + p.Name }
+func (i Instance) String() string { return "container instance " + i.Cluster + "/" + i.ID }
+func (t Task) String() string     { return "task " + t.Cluster + "/" + t.ID }
+func (t Token) String() string    { return "client token " + t.Cluster + "/" + t.Hash }
+func (s Service) String() string  { return "service " + s.Cluster + "/" + s.Name }
+func (r Revision) String() string { return fmt.Sprintf("task definition %s:%d", r.Family, r.Revision) }
+
+// Find returns what is due at a time: of each cluster the tasks that stopped
+// longer ago than the limit, and those beyond the number, the ones reported
+// first first.
+func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
+	f := &finder{l, snap, now, Due{}}
+	for name, c := range snap.Clusters("") {
+		find(f, Cluster{name}, &f.Clusters, func() bool { return l.overdue(c, now) && empty(snap, name) })
+	}
+	for name, p := range snap.CapacityProviders("") {
+		find(f, Provider{name}, &f.Providers, func() bool { return l.expired(p, now) })
+	}
+	for cluster := range snap.Clusters("") {
+		f.tokens(cluster)
+		f.instances(cluster)
+		for svc := range snap.Services(cluster, "") {
+			find(f, Service{cluster, svc.Name}, &f.Services, func() bool { return len(l.outdated(snap, svc, now)) > 0 })
+		}
+		f.tasks(cluster)
+	}
+	for r := range snap.Revisions(types.TaskDefinitionStatusDeleteInProgress, "", fleet.TaskDefinitionRef{}) {
+		find(f, Revision{r}, &f.Revisions, func() bool { return unused(snap, r) })
+	}
+	return f.Due
+}
+
+// finder is one look at a snapshot.
+type finder struct {
+	Limits
+	snap *store.Snapshot
+	now  time.Time
+	Due
+}
+
+// find adds a thing to a list where it is due. Where looking at it panics it is left
+// out.
+func find[T fmt.Stringer](f *finder, thing T, list *[]T, due func() bool) {
+	err := contain.Do(func() error {
+		if due() {
+			*list = append(*list, thing)
+		}
+		return nil
+	})
+	if err != nil {
+		f.Failed = append(f.Failed, Failed{thing.String(), err})
+	}
+}
+
+func (f *finder) tokens(cluster string) {
+	for hash, t := range f.snap.Tokens(cluster) {
+		find(f, Token{cluster, hash}, &f.Tokens, func() bool {
+			age := f.TokenAge
+			if len(t.Tasks) == 0 {
+				age = min(age, emptyTokenAge)
+			}
+			return f.now.Sub(t.CreatedAt) > age
+		})
+	}
+}
+
+// formerInstances is how many deregistered instances of one host are kept.
+const formerInstances = 20
+
+// instances finds a cluster's deregistered instances: those whose time begins, those
+// whose time is over, and the oldest of a host that has been too many.
+func (f *finder) instances(cluster string) {
+	hosts := map[string][]*fleet.Instance{}
+	for i := range f.snap.Instances(cluster, "") {
+		if i.Status != fleet.InstanceInactive {
+			continue
+		}
+		thing := Instance{cluster, i.ID}
+		begins := false
+		find(f, thing, &f.Ended, func() bool {
+			begins = i.InactiveSince.IsZero() || !i.IsFormer() // those of old are as large as they were
+			return begins
+		})
+		find(f, thing, &f.Instances, func() bool {
+			over := !begins && f.now.Sub(i.InactiveSince) > f.DeletedAge
+			if !begins && !over && i.Principal != "" {
+				hosts[i.Principal] = append(hosts[i.Principal], i)
+			}
+			return over
+		})
+	}
+	for _, former := range hosts {
+		if len(former) <= formerInstances {
+			continue
+		}
+		slices.SortFunc(former, func(a, b *fleet.Instance) int {
+			return cmp.Or(b.InactiveSince.Compare(a.InactiveSince), b.RegisteredAt.Compare(a.RegisteredAt))
+		})
+		for _, i := range former[formerInstances:] {
+			f.Instances = append(f.Instances, Instance{cluster, i.ID})
+		}
+	}
+}
+
+func (f *finder) tasks(cluster string) {
+	if f.snap.Counts(cluster).Stopped == 0 {
+		return
+	}
+	type stopped struct {
+		task Task
+		rev  int64 // the order of ends: clocks give none
+		due  bool
+	}
+	var all []stopped
+	for t := range f.snap.Tasks(cluster, "") {
+		thing := Task{cluster, t.ID}
+		var due bool
+		var ends []Task
+		find(f, thing, &ends, func() bool {
+			over := t.Status() == fleet.TaskStopped
+			due = over && f.now.Sub(ended(t)) > f.StoppedAge
+			return over
+		})
+		if len(ends) > 0 {
+			all = append(all, stopped{thing, f.snap.Reported(cluster, t.ID), due})
+		}
+	}
+	slices.SortFunc(all, func(a, b stopped) int { return int(b.rev - a.rev) })
+	for i, t := range all {
+		if t.due || i >= f.Stopped {
+			f.Tasks = append(f.Tasks, t.task)
+		}
+	}
+}
+
+func ended(t *fleet.TaskState) time.Time {
+	for _, at := range []time.Time{t.Report.StoppedAt, t.Report.ExecutionStoppedAt, t.Report.StoppingAt} {
+		if !at.IsZero() {
+			return at
+		}
+	}
+	return t.CreatedAt
+}
