@@ -127,17 +127,19 @@ func (a *Authorizer) within(ctx context.Context, p Principal, scope scope, resou
 		if scope == onDefaultCluster && arn.Rest != fleet.DefaultCluster {
 			return false, nil
 		}
-		return a.settle(ctx, func(s *store.Snapshot) (bool, bool) {
+		return a.settle(ctx, func(s *store.Snapshot) (own, exists bool, err error) {
 			h := s.Host(p.Name)
-			return h != nil && h.In(arn.Rest), true
+			return h != nil && h.In(arn.Rest), true, store.Readable(s, store.HostKey(p.Name))
 		}, false)
 	case "container-instance":
 		if scope&onOwnInstance == 0 || !long {
 			return false, nil
 		}
-		return a.settle(ctx, func(s *store.Snapshot) (bool, bool) {
-			i := s.Instance(cluster, id)
-			return i != nil && i.Principal == p.ARN, i != nil
+		return a.settle(ctx, func(s *store.Snapshot) (own, exists bool, err error) {
+			if i := s.Instance(cluster, id); i != nil {
+				return i.Principal == p.ARN, true, nil
+			}
+			return false, false, store.Readable(s, store.InstanceKey(cluster, id))
 		}, scope&onNoInstance != 0)
 	case "task":
 		if scope&onOwnTask == 0 || !long {
@@ -145,13 +147,15 @@ func (a *Authorizer) within(ctx context.Context, p Principal, scope scope, resou
 		}
 		// A report on a task that is no more must reach the handler: an agent
 		// repeats a refused one for ever, and its later ones wait behind it.
-		return a.settle(ctx, func(s *store.Snapshot) (bool, bool) {
+		return a.settle(ctx, func(s *store.Snapshot) (own, exists bool, err error) {
 			t := s.Task(cluster, id)
 			if t == nil {
-				return false, s.WaitingTask(cluster, id) != nil // nobody's yet
+				return false, s.WaitingTask(cluster, id) != nil, store.Readable(s, store.TaskKey(cluster, id)) // nobody's yet
 			}
-			i := s.Instance(cluster, t.Instance)
-			return i != nil && i.Principal == p.ARN, true
+			if i := s.Instance(cluster, t.Instance); i != nil {
+				return i.Principal == p.ARN, true, nil
+			}
+			return false, true, store.Readable(s, store.InstanceKey(cluster, t.Instance))
 		}, true)
 	}
 	return false, nil
@@ -159,9 +163,9 @@ func (a *Authorizer) within(ctx context.Context, p Principal, scope scope, resou
 
 // settle asks the newest snapshot, and a fresh one before it says no: another
 // server may have written the record a moment ago. missing is the answer for a
-// record that does not exist.
-func (a *Authorizer) settle(ctx context.Context, ask func(*store.Snapshot) (own, exists bool), missing bool) (bool, error) {
-	own, _ := ask(a.store.Snapshot())
+// record that does not exist. Of one that can't be read it can't tell.
+func (a *Authorizer) settle(ctx context.Context, ask func(*store.Snapshot) (own, exists bool, err error), missing bool) (bool, error) {
+	own, _, _ := ask(a.store.Snapshot())
 	if own {
 		return true, nil
 	}
@@ -169,8 +173,8 @@ func (a *Authorizer) settle(ctx context.Context, ask func(*store.Snapshot) (own,
 	if err != nil {
 		return false, err
 	}
-	own, exists := ask(s)
-	return own || (!exists && missing), nil
+	own, exists, err := ask(s)
+	return own || (!exists && missing), err
 }
 
 // Actions lists what a host's principal may call, for documents and tests.

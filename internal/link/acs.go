@@ -93,7 +93,8 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		defer s.conns.Done()
 		defer s.recorder.ended(p, x.id)
 		defer s.leave(p, x)
-		x.serve(s.ctx, conn, baseline)
+		began := time.Now()
+		s.ended(line{p, actionPoll}, began, x.serve(s.ctx, conn, baseline))
 	}()
 }
 

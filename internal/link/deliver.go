@@ -1,10 +1,13 @@
 package link
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/payload"
@@ -51,7 +54,7 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 	var sent []*order
 	for _, o := range list {
 		t := snap.Task(x.peer.cluster, o.task)
-		if status := wanted(t, x.peer.id); status != o.status {
+		if status := wantedIn(snap, t, x.peer.id); status != o.status {
 			x.orders.want(o.task, status, time.Now())
 			continue // the next step sends what is wanted now
 		}
@@ -62,8 +65,14 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 		}
 		task, err := x.run(snap, t)
 		if err != nil {
-			x.log.Error("link: task can't be sent", "task", o.task, "err", err)
-			x.orders.postpone([]*order{o}, time.Now().Add(ackWait))
+			x.log.Error("link: task can't be sent", append(contain.Attrs(err), "task", o.task, "times", o.failed+1)...)
+			x.orders.fail(o, time.Now())
+			if errors.Is(err, store.ErrUnreadable) {
+				continue // it may be mended
+			}
+			if errors.As(err, new(*contain.Panic)) {
+				err = errUnsendable
+			}
 			x.later("stop a task that can't be sent", parcel{}, func(ctx context.Context) error {
 				return stopUnsendable(ctx, x.s.store, x.peer.cluster, o.task, err)
 			})
@@ -79,13 +88,20 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 	return x.send(ctx, m)
 }
 
+// errUnsendable is what a person is told of a task whose order panics.
+var errUnsendable = errors.New("an error in the server, whose log has more")
+
 // run builds the order to run a task.
-func (x *session) run(snap *store.Snapshot, t *fleet.TaskState) (acs.Task, error) {
+func (x *session) run(snap *store.Snapshot, t *fleet.TaskState) (task acs.Task, err error) {
 	def, _ := snap.TaskDefinition(t.Family, t.Revision)
 	if def == nil {
-		return acs.Task{}, errNoDefinition
+		return task, cmp.Or(store.Readable(snap, store.TaskDefinitionKey(t.Family, t.Revision)), errNoDefinition)
 	}
-	return payload.Run(x.s.site, t.Task, def)
+	err = contain.Do(func() (err error) {
+		task, err = payload.Run(x.s.site, t.Task, def)
+		return err
+	})
+	return task, err
 }
 
 func (x *session) newPayload(snap *store.Snapshot) *acs.PayloadMessage {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
 )
 
 const (
@@ -27,6 +28,16 @@ func wanted(t *fleet.TaskState, instance string) string {
 	return ""
 }
 
+// wantedIn is wanted as a snapshot shows the task. One of which a record can't be
+// read may have been reported, or may be to stop: it is not sent to run.
+func wantedIn(snap *store.Snapshot, t *fleet.TaskState, instance string) string {
+	status := wanted(t, instance)
+	if status == acs.StatusRunning && snap.AllReadable(store.TaskMembers(t.Cluster, t.ID)) != nil {
+		return ""
+	}
+	return status
+}
+
 // order is something that the agent has to be told until the state says that it
 // is done.
 type order struct {
@@ -35,6 +46,7 @@ type order struct {
 	due    time.Time
 	never  bool // acknowledged and not to be repeated on this connection
 	sent   int
+	failed int // times that it could not be sent
 }
 
 // orders are those outstanding on one connection. It is plain data: the session
@@ -110,6 +122,12 @@ func (o *orders) postpone(list []*order, to time.Time) {
 	for _, x := range list {
 		x.due = to
 	}
+}
+
+// fail puts off what could not be sent, longer from one time to the next.
+func (o *orders) fail(x *order, now time.Time) {
+	x.due = now.Add(min(ackWait<<min(x.failed, 10), stopWaitMax))
+	x.failed++
 }
 
 // next returns when the next order is due.

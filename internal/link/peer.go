@@ -40,6 +40,9 @@ func (s *Server) admit(r *http.Request, action, cluster, instance string) (peer,
 	if why != nil {
 		return peer{}, why
 	}
+	if why := s.mayReturn(line{p, action}); why != nil {
+		return peer{}, why
+	}
 	caller := frontdoor.CallerFrom(ctx).Principal
 	arn := s.site.InstanceARN(p.cluster, p.id)
 	if err := s.cfg.Auth.Authorize(ctx, caller, action, []string{arn}); err != nil {
@@ -83,6 +86,9 @@ func (s *Server) resolve(cluster, instance string) (peer, *refusal) {
 func mayConnect(snap *store.Snapshot, p peer) *refusal {
 	inst := snap.Instance(p.cluster, p.id)
 	switch {
+	case p.readable(snap) != nil:
+		// It is there: the agent must not register anew.
+		return refusef(http.StatusServiceUnavailable, acs.ServerException, "%v", p.readable(snap))
 	case inst == nil && snap.Cluster(p.cluster) == nil:
 		return refusef(http.StatusBadRequest, acs.InvalidClusterException, "cluster %s is not known", p.cluster)
 	case inst == nil:

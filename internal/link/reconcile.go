@@ -59,6 +59,9 @@ func mustStop(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 		return false
 	}
 	t := snap.Task(cluster, id)
+	if t == nil && store.Readable(snap, store.TaskKey(cluster, id)) != nil {
+		return false // it is known, and that is all
+	}
 	return cluster != p.cluster || t == nil || t.Instance != p.id || t.Desired() == fleet.TaskStopped
 }
 
@@ -153,7 +156,12 @@ func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) erro
 	}
 	for id, reason := range j.lost {
 		x.log.Warn("link: task settled by its host's inventory", "task", id, "reason", reason)
-		if err := settle(ctx, x.s.store, x.peer, id, reason); err != nil {
+		err := settle(ctx, x.s.store, x.peer, id, reason)
+		if store.Apart(err) {
+			x.log.Warn("link: a lost task is left as it is", "task", id, "err", err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
@@ -136,7 +137,7 @@ func (r *recorder) pass(ctx context.Context) error {
 	g.SetLimit(64) // the store joins what runs at once
 	for connection, p := range gone {
 		g.Go(func() error {
-			err := removeRecord(ctx, r.s.store, p, connection)
+			err := r.apart(p, func() error { return removeRecord(ctx, r.s.store, p, connection) })
 			if err != nil {
 				r.mu.Lock()
 				r.gone[connection] = p
@@ -147,7 +148,7 @@ func (r *recorder) pass(ctx context.Context) error {
 	}
 	for p, force := range todo {
 		g.Go(func() error {
-			err := r.renew(ctx, p, force)
+			err := r.apart(p, func() error { return r.renew(ctx, p, force) })
 			if err != nil {
 				r.mu.Lock()
 				r.todo[p] = r.todo[p] || force
@@ -157,6 +158,18 @@ func (r *recorder) pass(ctx context.Context) error {
 		})
 	}
 	return g.Wait()
+}
+
+// apart does something with an instance's record. Where that panics, or the record
+// can't be read, it is left: the next change of the record brings it up again, and
+// the others' must not wait for it.
+func (r *recorder) apart(p peer, f func() error) error {
+	err := contain.Do(f)
+	if store.Apart(err) {
+		r.s.cfg.Log.Error("link: a session record is left as it is", append(contain.Attrs(err), "instance", p)...)
+		return nil
+	}
+	return err
 }
 
 // renew writes a live session's record again, or ends the session where a newer

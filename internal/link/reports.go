@@ -1,10 +1,12 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
@@ -39,16 +41,21 @@ func (x *session) take(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck
 	}
 	for len(all) > 0 {
 		n := min(len(all), (x.s.store.MaxOps()-opsPerInstance)/opsPerReport)
-		err := x.commit(ctx, all[:n], now)
+		left, err := x.commit(ctx, all[:n], now)
 		if errors.Is(err, errOneByOne) {
 			n = 1
-			err = x.commit(ctx, all[:1], now)
+			left, err = x.commit(ctx, all[:1], now)
 		}
 		if err != nil {
 			x.log.Warn("link: reports not taken", "reports", n, "err", err)
+			left = nil
 			for _, t := range all[:n] {
 				ack.Refused = append(ack.Refused, t.arn)
 			}
+		}
+		for _, l := range left {
+			x.log.Warn("link: a report is not taken", append(contain.Attrs(l.Err), "task", l.Item.id)...)
+			ack.Refused = append(ack.Refused, l.Item.arn)
 		}
 		all = all[n:]
 	}
@@ -68,38 +75,40 @@ var errOneByOne = errors.New("the instance is deregistering")
 // errNotOurs refuses a host that speaks for what is another's.
 var errNotOurs = errors.New("the task or instance is not the caller's")
 
-// commit writes some reports in one transaction. A task that is no more takes
-// none.
-func (x *session) commit(ctx context.Context, list []taken, now time.Time) error {
-	return update(ctx, x.s.store, func(tx *store.Tx) error {
-		snap := tx.Snapshot()
-		inst := snap.Instance(x.peer.cluster, x.peer.id)
+// commit writes some reports in one transaction, and returns those that it has left
+// out. A task that is no more takes none.
+func (x *session) commit(ctx context.Context, list []taken, now time.Time) ([]store.LeftOut[taken], error) {
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	return store.UpdateEach(ctx, x.s.store, list, func(tx *store.Tx) error {
+		inst := tx.Snapshot().Instance(x.peer.cluster, x.peer.id)
 		// The upgrade was authorized by the same; what is written rests on what
 		// this transaction sees.
 		if x.caller.Kind == identity.Host && (inst == nil || inst.Principal != x.caller.ARN) {
-			return errNotOurs
+			return cmp.Or(x.peer.readable(tx.Snapshot()), errNotOurs)
 		}
 		if len(list) > 1 && inst != nil && inst.Status == fleet.InstanceDeregistering {
 			return errOneByOne
 		}
-		for i := range list {
-			t := snap.Task(x.peer.cluster, list[i].id)
-			if t == nil {
-				continue
-			}
-			if t.Instance != x.peer.id {
-				return errNotOurs
-			}
-			d, _ := snap.TaskDefinition(t.Family, t.Revision)
-			next := report.Apply(t, d, list[i].say, now)
-			if next == nil {
-				continue
-			}
-			if err := report.Put(tx, t, next); err != nil {
-				return err
-			}
-		}
 		return nil
+	}, func(tx *store.Tx, of taken) error {
+		snap := tx.Snapshot()
+		t := snap.Task(x.peer.cluster, of.id)
+		if t == nil {
+			return store.Readable(snap, store.TaskKey(x.peer.cluster, of.id))
+		}
+		if t.Instance != x.peer.id {
+			return errNotOurs
+		}
+		d, err := report.Definition(snap, t)
+		if err != nil {
+			return err
+		}
+		next := report.Apply(t, d, of.say, now)
+		if next == nil {
+			return nil
+		}
+		return report.Put(tx, t, next)
 	})
 }
 

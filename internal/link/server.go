@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
@@ -46,6 +47,7 @@ type Server struct {
 
 	mu        sync.Mutex
 	closing   bool                // guarded by mu
+	aside     contain.Aside[line] // sessions that have failed by faults of their own; guarded by mu
 	sessions  map[peer]*session   // the newest ACS connection of each; guarded by mu
 	telemetry map[peer]*telemetry // the newest TCS connection of each; guarded by mu
 
@@ -167,29 +169,40 @@ func (s *Server) dispatch(feed *store.Feed) {
 			return // closed
 		}
 		for _, c := range a.Changes {
-			switch c.Kind {
-			case store.TaskChanged:
-				t := a.Next.Task(c.Cluster, c.ID)
-				if t == nil {
-					t = a.Prev.Task(c.Cluster, c.ID)
-				}
-				if t != nil {
-					if x := s.session(peer{c.Cluster, t.Instance}); x != nil {
-						x.mark(t.ID, wanted(t, t.Instance))
-					}
-				}
-			case store.InstanceChanged:
-				s.moved(peer{c.Cluster, c.ID})
-			case store.SessionChanged:
-				p := peer{c.Cluster, c.ID}
-				if was := a.Prev.Session(p.cluster, p.id); was != nil && a.Next.Session(p.cluster, p.id) == nil {
-					s.renewals.left(p, was, time.Now())
-				}
-				if x := s.session(p); x != nil {
-					if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
-						s.recorder.check(p)
-					}
-				}
+			if err := contain.Do(func() error { s.change(a, c); return nil }); err != nil {
+				s.cfg.Log.Error("link: a change was not passed on", append(contain.Attrs(err), "kind", int(c.Kind), "cluster", c.Cluster, "id", c.ID)...)
+			}
+		}
+	}
+}
+
+// change wakes the session that a change concerns.
+func (s *Server) change(a store.Advance, c store.Change) {
+	switch c.Kind {
+	case store.TaskChanged:
+		t := a.Next.Task(c.Cluster, c.ID)
+		if t == nil {
+			t = a.Prev.Task(c.Cluster, c.ID)
+		}
+		if t != nil {
+			if x := s.session(peer{c.Cluster, t.Instance}); x != nil {
+				x.mark(t.ID, wantedIn(a.Next, t, t.Instance))
+			}
+		}
+	case store.InstanceChanged:
+		p := peer{c.Cluster, c.ID}
+		s.moved(p)
+		if p.readable(a.Prev) != nil {
+			s.recorder.check(p) // it can be recorded now
+		}
+	case store.SessionChanged:
+		p := peer{c.Cluster, c.ID}
+		if was := a.Prev.Session(p.cluster, p.id); was != nil && a.Next.Session(p.cluster, p.id) == nil {
+			s.renewals.left(p, was, time.Now())
+		}
+		if x := s.session(p); x != nil {
+			if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
+				s.recorder.check(p)
 			}
 		}
 	}
@@ -210,7 +223,7 @@ func (s *Server) moved(p peer) {
 		x.move()
 	}
 	if t != nil {
-		if inst := s.store.Snapshot().Instance(p.cluster, p.id); inst == nil || inst.Status == fleet.InstanceInactive {
+		if p.over(s.store.Snapshot()) {
 			t.end(closeRefused, inactive(p).Error())
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/link/acs"
@@ -128,14 +129,19 @@ func (x *session) end(code websocket.StatusCode, reason string) {
 	}
 }
 
-// serve runs the session until either side ends it or ctx does.
-func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *store.Snapshot) {
+// serve runs the session until either side ends it or ctx does. It returns why,
+// nil where this side has ended it. A panic of the session's ends no other one: the
+// agent is told not to come back at once.
+func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *store.Snapshot) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	x.conn = conn
 	var reader sync.WaitGroup
-	reader.Go(func() { cancel(x.read(ctx, conn)) })
-	err := x.loop(ctx, baseline)
+	reader.Go(func() { cancel(contain.Do(func() error { return x.read(ctx, conn) })) })
+	err := contain.Do(func() error { return x.loop(ctx, baseline) })
+	if store.Apart(err) {
+		x.end(closeRefused, errSetAside.Error())
+	}
 	x.mu.Lock()
 	closing := x.closing
 	x.mu.Unlock()
@@ -155,12 +161,13 @@ func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *sto
 	_ = conn.CloseNow() // closed already, or past being told
 	reader.Wait()
 	x.giveUp()
+	return err
 }
 
 func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
 	now := time.Now()
 	for t := range baseline.TasksOn(x.peer.cluster, x.peer.id) {
-		x.orders.want(t.ID, wanted(t, x.peer.id), now)
+		x.orders.want(t.ID, wantedIn(baseline, t, x.peer.id), now)
 		if t.Holds() && t.Report != nil {
 			x.reported[t.ID] = struct{}{}
 		}
@@ -185,7 +192,9 @@ func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
 		case <-x.wake:
 		case <-timer.C:
 		case p := <-x.in:
-			x.handle(p)
+			if err := contain.Do(func() error { x.handle(p); return nil }); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -238,7 +247,7 @@ func (x *session) look() *store.Snapshot {
 	x.mu.Unlock()
 	snap, now := x.s.store.Snapshot(), time.Now()
 	for id := range changed {
-		x.orders.want(id, wanted(snap.Task(x.peer.cluster, id), x.peer.id), now)
+		x.orders.want(id, wantedIn(snap, snap.Task(x.peer.cluster, id), x.peer.id), now)
 	}
 	return snap
 }
@@ -249,7 +258,7 @@ func (x *session) farewell(snap *store.Snapshot) bool {
 	if x.settled {
 		return false
 	}
-	if inst := snap.Instance(x.peer.cluster, x.peer.id); inst != nil && inst.Status != fleet.InstanceInactive {
+	if !x.peer.over(snap) {
 		x.settled = true
 		return false
 	}
@@ -297,8 +306,8 @@ func (x *session) work(ctx context.Context) {
 			left = append(left, c)
 			continue
 		}
-		if err := c.do(ctx); err != nil {
-			x.log.Warn("link: not done yet", "what", c.what, "err", err, "retry_in", c.wait)
+		if err := contain.Do(func() error { return c.do(ctx) }); err != nil {
+			x.log.Warn("link: not done yet", append(contain.Attrs(err), "what", c.what, "retry_in", c.wait)...)
 			c.due = time.Now().Add(pace.About(c.wait))
 			c.wait = min(2*c.wait, time.Minute)
 			left = append(left, c)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/store"
@@ -25,33 +26,41 @@ func (s *Server) keepTaskHealth(ctx context.Context, p peer, m *tcs.PublishHealt
 		}) {
 			continue
 		}
-		if err := update(ctx, s.store, func(tx *store.Tx) error { return putHealth(tx, p, part, now) }); err != nil {
+		if err := s.putHealth(ctx, p, part, now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func putHealth(tx *store.Tx, p peer, said []tcs.TaskHealth, now time.Time) error {
-	done := map[string]bool{}
-	for i := range said {
-		t := p.task(tx.Snapshot(), said[i].TaskArn)
-		if t == nil || done[t.ID] {
-			continue
-		}
-		done[t.ID] = true
-		k := store.TaskHealthKey(t.Cluster, t.ID)
-		old := store.Get(tx, k)
-		if store.Get(tx, store.TaskKey(t.Cluster, t.ID)) == nil {
-			continue
-		}
-		if next := nextHealth(t, old, &said[i], now); next != nil {
-			if err := store.Put(tx, k, next); err != nil {
-				return err
+// putHealth writes what is said of some tasks in one transaction. What can't be
+// written of one is left out.
+func (s *Server) putHealth(ctx context.Context, p peer, said []tcs.TaskHealth, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	var done map[string]bool
+	left, err := store.UpdateEach(ctx, s.store, said,
+		func(*store.Tx) error { done = map[string]bool{}; return nil },
+		func(tx *store.Tx, said tcs.TaskHealth) error {
+			t := p.task(tx.Snapshot(), said.TaskArn)
+			if t == nil || done[t.ID] {
+				return nil
 			}
-		}
+			done[t.ID] = true
+			k := store.TaskHealthKey(t.Cluster, t.ID)
+			old := store.Get(tx, k)
+			if store.Get(tx, store.TaskKey(t.Cluster, t.ID)) == nil {
+				return nil
+			}
+			if next := nextHealth(t, old, &said, now); next != nil {
+				return store.Put(tx, k, next)
+			}
+			return nil
+		})
+	for _, l := range left {
+		s.cfg.Log.Warn("link: a task's health is left as it is", append(contain.Attrs(l.Err), "instance", p, "task", l.Item.TaskArn)...)
 	}
-	return nil
+	return err
 }
 
 // task finds the task that the agent means, if that runs on its host.

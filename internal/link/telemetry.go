@@ -7,8 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/store"
 	"github.com/coder/websocket"
 )
 
@@ -80,7 +82,8 @@ func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
 	go func() { // as with ACS
 		defer s.conns.Done()
 		defer s.forget(p, t)
-		s.listen(p, t, conn)
+		began := time.Now()
+		s.ended(line{p, actionTelemetry}, began, s.listen(p, t, conn))
 	}()
 }
 
@@ -94,8 +97,8 @@ func (s *Server) forget(p peer, t *telemetry) {
 	}
 }
 
-// listen takes telemetry until either side ends the connection.
-func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) {
+// listen takes telemetry until either side ends the connection. It returns why.
+func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) error {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(t.quit, func() {
 		defer close(closed)
@@ -104,14 +107,18 @@ func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) {
 		}
 	})
 	err := s.receive(s.ctx, p, conn)
-	if errors.Is(err, errBusy) {
+	switch {
+	case errors.Is(err, errBusy):
 		t.end(websocket.StatusTryAgainLater, err.Error())
+	case store.Apart(err):
+		t.end(closeRefused, errSetAside.Error())
 	}
 	s.cfg.Log.Debug("link: telemetry ended", "instance", p, "reason", err)
 	if !stop() {
 		<-closed
 	}
 	_ = conn.CloseNow() // closed already, or past being told
+	return err
 }
 
 func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) error {
@@ -122,9 +129,13 @@ func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) erro
 		if err != nil {
 			return err
 		}
-		answer, err := s.observe(ctx, p, m)
+		var answer tcs.Message
+		err = contain.Do(func() (err error) {
+			answer, err = s.observe(ctx, p, m)
+			return err
+		})
 		m.release()
-		if errors.Is(err, errBusy) {
+		if errors.Is(err, errBusy) || store.Apart(err) {
 			return err
 		}
 		if err != nil {

@@ -77,6 +77,9 @@ func TaskKey(cluster, id string) Key[fleet.Task] {
 	}}
 }
 
+// TaskMembers is the prefix of the records that belong to a task's own.
+func TaskMembers(cluster, id string) string { return "cluster/" + cluster + "/task/" + id + "/" }
+
 // TaskStopKey names the wish that a task end.
 func TaskStopKey(cluster, id string) Key[fleet.TaskStop] {
 	return Key[fleet.TaskStop]{"cluster/" + cluster + "/task/" + id + "/stop", func(s *Snapshot) (*fleet.TaskStop, int64) {

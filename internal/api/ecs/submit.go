@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -64,15 +65,21 @@ func (s *Service) submit(ctx context.Context, cluster *string, task string, in r
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		t := tx.Snapshot().Task(name, id)
 		if t == nil {
-			return errUnknownTask
+			return cmp.Or(store.Readable(tx.Snapshot(), store.TaskKey(name, id)), errUnknownTask)
 		}
 		// The authorizer asked the same; the record that is written rests on
 		// what this transaction sees.
 		i := tx.Snapshot().Instance(name, t.Instance)
 		if caller.Kind == identity.Host && (i == nil || i.Principal != caller.ARN) {
+			if err := store.Readable(tx.Snapshot(), store.InstanceKey(name, t.Instance)); err != nil {
+				return err
+			}
 			return &types.AccessDeniedException{Message: aws.String("The task " + id + " is not placed on the container instance of " + caller.ARN + ".")}
 		}
-		d, _ := tx.Snapshot().TaskDefinition(t.Family, t.Revision)
+		d, err := report.Definition(tx.Snapshot(), t)
+		if err != nil {
+			return err
+		}
 		next := report.Apply(t, d, explainPulls(d, in), now)
 		if next == nil {
 			return nil

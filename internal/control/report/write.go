@@ -49,6 +49,15 @@ func EndDeregistration(tx *store.Tx, t *fleet.TaskState) error {
 	return store.Put(tx, k, &next)
 }
 
+// Definition returns a task's definition, nil where it is gone. Where it can't be
+// read, what a report means can't be told.
+func Definition(snap *store.Snapshot, t *fleet.TaskState) (*fleet.TaskDefinition, error) {
+	if d, _ := snap.TaskDefinition(t.Family, t.Revision); d != nil {
+		return d, nil
+	}
+	return nil, store.Readable(snap, store.TaskDefinitionKey(t.Family, t.Revision))
+}
+
 // Settle writes the end of a task whose host is gone for good, or has said that
 // it knows nothing of it. It is the one report that no host makes. What becomes
 // of the instance is the caller's matter.

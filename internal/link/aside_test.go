@@ -1,0 +1,181 @@
+package link
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
+	"github.com/coder/websocket"
+)
+
+// trap is a log that panics at a message: the one place of a session's that a test
+// can make panic.
+type trap struct {
+	slog.Handler
+	at []string
+}
+
+func (t trap) Handle(ctx context.Context, r slog.Record) error {
+	for _, text := range t.at {
+		if strings.HasPrefix(r.Message, text) {
+			panic("trapped at " + text)
+		}
+	}
+	return t.Handler.Handle(ctx, r)
+}
+
+func (t trap) WithAttrs(a []slog.Attr) slog.Handler { return trap{t.Handler.WithAttrs(a), t.at} }
+
+// A session that panics ends, and its agent is refused for a while; another's goes
+// on.
+func TestSessionThatPanics(t *testing.T) {
+	for name, c := range map[string]struct {
+		trap   string
+		action string
+		bad    []byte
+	}{
+		"in its loop":      {"link: agent refused a message", actionPoll, []byte(`{"type":"NackRequest","message":{"messageId":"x","reason":"no"}}`)},
+		"in its reader":    {"link: frame ignored", actionPoll, []byte(`{"type":"Nonsense","message":{}}`)},
+		"in its telemetry": {"link: a task's health is left as it is", actionTelemetry, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			st := w.store(store.Config{Sole: true})
+			seed(t, st)
+			s := w.server("s1", st, func(cfg *Config) { cfg.Log = slog.New(trap{cfg.Log.Handler(), []string{c.trap}}) })
+			other, inst := instance(t, st), instance(t, st)
+			good := connect(t, s, other, manners{})
+			next[*acs.TaskManifestMessage](good)
+			dial := func() (*websocket.Conn, *http.Response, error) {
+				if c.action == actionTelemetry {
+					return dialTCS(t.Context(), s, "c", inst)
+				}
+				return dialACS(t.Context(), s, "c", site.InstanceARN("c", inst))
+			}
+			conn, _, err := dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.CloseNow()
+			if c.bad == nil { // the health of a task that can't be written is said
+				id := fleet.NewID()
+				put(t, st, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: inst, Family: "f", Revision: 1, Containers: []fleet.TaskContainer{{Name: "main"}}})
+				defer storetest.Spoil(t, w.etcd, st, store.TaskHealthKey("c", id).String())()
+				c.bad = health(t, id)
+			}
+			if err := conn.Write(t.Context(), websocket.MessageText, c.bad); err != nil {
+				t.Fatal(err)
+			}
+			for err == nil {
+				_, _, err = conn.Read(t.Context())
+			}
+			if websocket.CloseStatus(err) != closeRefused || !strings.Contains(err.Error(), errSetAside.Error()) {
+				t.Errorf("it ended with %v", err)
+			}
+			good.nothing(st, other)
+			eventually(t, "it is set aside", func() bool { return s.mayReturn(line{peer{"c", inst}, c.action}) != nil })
+			if _, r, err := dial(); err == nil || r.StatusCode != http.StatusServiceUnavailable {
+				t.Errorf("it was let in again at once: %v, %v", r, err)
+			}
+			eventually(t, "it may come back", func() bool {
+				again, _, err := dial()
+				if err == nil {
+					again.CloseNow()
+				}
+				return err == nil
+			})
+		})
+	}
+}
+
+func health(t *testing.T, task string) []byte {
+	t.Helper()
+	m := &tcs.PublishHealthRequest{Tasks: []tcs.TaskHealth{{TaskArn: site.TaskARN("c", task), Containers: []tcs.ContainerHealth{{ContainerName: "main", HealthStatus: "HEALTHY"}}}}}
+	body, err := tcs.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tcs.WithHeader(http.Header{"Host": {"x"}}, body)
+}
+
+// An order that panics is one task's matter: the task is stopped and says why, and
+// the others of its host are sent.
+func TestOrderThatPanics(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	put(t, st, store.TaskDefinitionKey("hollow", 1), &fleet.TaskDefinition{Family: "hollow", Revision: 1})
+	a := connect(t, s, inst, manners{})
+	bad := fleet.NewID()
+	put(t, st, store.TaskKey("c", bad), &fleet.Task{Cluster: "c", ID: bad, Instance: inst, Family: "hollow", Revision: 1})
+	good := task(t, st, inst)
+	sent := false
+	for !sent { // with the other's stop, or without
+		sent = slices.ContainsFunc(next[*acs.PayloadMessage](a).Tasks, func(t acs.Task) bool { return t.Arn == site.TaskARN("c", good) })
+	}
+	eventually(t, "it is stopped", func() bool { return st.Snapshot().Task("c", bad).Stop != nil })
+	if r := st.Snapshot().Task("c", bad).Stop.Reason; !strings.Contains(r, errUnsendable.Error()) {
+		t.Errorf("it says %q", r)
+	}
+}
+
+// What can't be read of a task or of a host has nothing started, stopped,
+// acknowledged or sent away: it comes back as it was.
+func TestUnreadableRecordsOfAHost(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	ran, hidden := task(t, st, inst), task(t, st, inst)
+	submit(t, st, ran, fleet.TaskRunning)
+	submit(t, st, hidden, fleet.TaskRunning)
+	mends := []func(){
+		storetest.Spoil(t, w.etcd, st, store.TaskReportKey("c", ran).String()),
+		storetest.Spoil(t, w.etcd, st, store.TaskKey("c", hidden).String()),
+	}
+	a := connect(t, s, inst, manners{})
+	m := next[*acs.TaskManifestMessage](a)
+	a.nothing(st, inst) // neither is sent to run
+	arn := func(id string) string { return site.TaskARN("c", id) }
+	unknown := fleet.NewID()
+	a.send(&acs.TaskStopVerificationMessage{MessageID: m.MessageID, StopCandidates: []acs.ManifestTask{{TaskArn: arn(hidden)}, {TaskArn: arn(unknown)}}})
+	if ack := next[*acs.TaskStopVerificationAck](a); len(ack.StopTasks) != 1 || ack.StopTasks[0].TaskArn != arn(unknown) {
+		t.Errorf("confirmed %+v", ack.StopTasks)
+	}
+	other := task(t, st, inst)
+	next[*acs.PayloadMessage](a)
+	a.send(&acs.ReportMessage{MessageID: "r", Reports: []acs.TaskReport{
+		{TaskArn: arn(ran), Status: "STOPPED"}, {TaskArn: arn(hidden), Status: "STOPPED"}, {TaskArn: arn(other), Status: "RUNNING"},
+	}})
+	if ack := next[*acs.ReportAck](a); len(ack.Refused) != 2 {
+		t.Errorf("refused are %v", ack.Refused)
+	}
+	if r := st.Snapshot().Task("c", other).Report; r == nil {
+		t.Error("the other report was not taken")
+	}
+
+	mends = append(mends, storetest.Spoil(t, w.etcd, st, store.InstanceKey("c", inst).String()))
+	stop(t, st, other)
+	if p := next[*acs.PayloadMessage](a); p.Tasks[0].DesiredStatus != acs.StatusStopped {
+		t.Errorf("the session goes on by %+v", p)
+	}
+	if _, r, err := dialACS(t.Context(), s, "c", site.InstanceARN("c", inst)); err == nil || r.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("another connection: %v, %v", r, err)
+	}
+	for _, mend := range mends {
+		mend()
+	}
+	a.nothing(st, inst)
+	if r := st.Snapshot().Task("c", ran).Report; r.Status != fleet.TaskRunning {
+		t.Errorf("the report is %+v", r)
+	}
+}
