@@ -50,7 +50,7 @@ func (a *agentCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err := claim.Say(is); err != nil {
 		return err
 	}
-	log := a.logger(t)
+	log := a.logger(t, l, "agent")
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		err := agent.Agent{Config: agent.Config{Dir: l.Agent(), Log: log, Version: version.Number}}.Run(gctx)

@@ -16,6 +16,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
+	"github.com/ashore/ashore/internal/logline"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/server"
 	"github.com/ashore/ashore/internal/store"
@@ -104,7 +105,7 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 		return err
 	}
 	defer func() { err = errors.Join(err, stopProfiles()) }()
-	log := s.logger(t)
+	log := s.logger(t, l, "server")
 	if err := sameState(l, len(s.EtcdEndpoints) > 0); err != nil {
 		return err
 	}
@@ -221,6 +222,12 @@ type logFlags struct {
 	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default: info)."`
 }
 
-func (f logFlags) logger(t *terminal) *slog.Logger {
-	return slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: f.LogLevel}))
+// logger bounds what is logged, and where that goes to the process's log file, how
+// large this gets.
+func (f logFlags) logger(t *terminal, l local.Layout, process string) *slog.Logger {
+	w := t.err
+	if out, ok := w.(*os.File); ok {
+		w = local.LogWriter(l, process, out)
+	}
+	return slog.New(logline.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: f.LogLevel})))
 }

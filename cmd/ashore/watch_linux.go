@@ -35,7 +35,7 @@ func (w *watchCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	return watch(ctx, local.Watch{
-		Layout: l, Log: w.logger(t),
+		Layout: l, Log: w.logger(t, l, "watch"),
 		Starts: []local.Start{serverStart(l, self, w.serverFlags), agentStart(l, self, nil)},
 	})
 }

@@ -4,7 +4,7 @@
 //	├ admin.json              0600  where the API is, and the administrator's key
 //	├ server/                 the store
 //	├ agent/                  journal, config.json, credentials.json (0600), run/agent.sock
-//	├ log/                    server.log, agent.log
+//	├ log/                    server.log, agent.log; .1 to .4 are older: each is moved aside at 10 MiB
 //	└ run/                    server.pid, agent.pid, up.lock: held by flock while the process lives
 //
 // The key that seals secrets lies outside DATA, so that a copy of DATA alone

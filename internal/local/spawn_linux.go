@@ -8,16 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/ashore/ashore/internal/hint"
 )
-
-// logLimit is the size at which a start moves the log aside.
-const logLimit = 10 << 20
 
 // Start is a process to be started.
 type Start struct {
@@ -111,18 +107,6 @@ func orExited(err error) error {
 	return err
 }
 
-func openLog(path string) (*os.File, error) {
-	if err := makeDir(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
-		if err := os.Rename(path, path+".1"); err != nil {
-			return nil, err
-		}
-	}
-	return os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-}
-
 // failure is the error of a process that did not come up, or has ended: what says
 // which. Where the process
 // printed an error and a hint of its own, those are it; else its last lines.
@@ -149,6 +133,9 @@ func tail(path string, from int64) string {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil {
+		if from > info.Size() { // the log has been moved aside since
+			from = 0
+		}
 		from = max(from, info.Size()-4096)
 	}
 	b, err := io.ReadAll(io.NewSectionReader(f, from, 4096))
