@@ -63,6 +63,9 @@ func taskFilter(in *sdk.ListTasksInput) (store.TaskFilter, error) {
 	if f.Desired = fleet.TaskStatus(in.DesiredStatus); f.Desired == "" {
 		f.Desired = fleet.TaskRunning
 	}
+	if f.Family != "" && !fleet.ValidName(f.Family) {
+		return f, invalid(`family must match ^[a-zA-Z0-9\-_]+$`)
+	}
 	if f.StartedBy == "" {
 		return f, nil
 	}

@@ -26,7 +26,7 @@ func validOverrides(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride)
 		return nil, err
 	}
 	if len(size) > maxOverrides {
-		return nil, invalid("overrides can have at most %d characters, not %d.", maxOverrides, len(size))
+		return nil, invalid("Container Overrides length must be at most %d", maxOverrides)
 	}
 	seen := map[string]bool{}
 	for i := range o.ContainerOverrides {

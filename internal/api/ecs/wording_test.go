@@ -52,6 +52,13 @@ func TestWording(t *testing.T) {
 		{"CreateService, schedulingStrategy", parameter, "Scheduling strategy should be one of [REPLICA,DAEMON]",
 			create(func(in *sdk.CreateServiceInput) { in.SchedulingStrategy = "SOMETHING" })},
 		{"RunTask, startedBy", parameter, "startedBy longer than 128.", in(func(in *sdk.RunTaskInput) { in.StartedBy = aws.String(strings.Repeat("é", 129)) })},
+		{"RunTask, overrides", parameter, "Container Overrides length must be at most 8192", in(func(in *sdk.RunTaskInput) {
+			in.Overrides = &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{{Name: aws.String("c"), Command: []string{strings.Repeat("x", 8192)}}}}
+		})},
+		{"ListTasks, family", parameter, `family must match ^[a-zA-Z0-9\-_]+$`, func(ctx context.Context) error {
+			_, err := c.ListTasks(ctx, &sdk.ListTasksInput{Cluster: aws.String("c"), Family: aws.String("sleep:1")})
+			return err
+		}},
 		{"RunTask, a revision in words", parameter, "Invalid revision number. Number: latest", in(func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("sleep:latest") })},
 		{"RunTask, an empty revision", parameter, "Invalid revision number. Number: ", in(func(in *sdk.RunTaskInput) { in.TaskDefinition = aws.String("sleep:") })},
 		{"RunTask, a revision of an ARN in words", parameter, "Invalid revision number. Number: latest",
