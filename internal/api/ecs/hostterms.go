@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/shellenv"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -52,8 +53,8 @@ func granted(list []types.Attribute, h *fleet.Host, old *fleet.Instance) error {
 	}
 	for k, a := range list {
 		if n := aws.ToString(a.Name); fleet.GivenOnly(n) && !has(given, a) {
-			return invalid("attributes[%d].name %s is an administrator's to give: `ashore host assign %s --attribute %s=%s`, or PutAttributes.",
-				k, n, h.Name, n, aws.ToString(a.Value))
+			return invalid("attributes[%d].name %s is an administrator's to give: `ashore host assign %s --attribute %s`, or PutAttributes.",
+				k, n, h.Name, shellenv.Word(n+"="+aws.ToString(a.Value)))
 		}
 	}
 	return nil

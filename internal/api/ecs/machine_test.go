@@ -46,6 +46,15 @@ func TestMachines(t *testing.T) {
 	if _, other := register(a.Host("shop-3"), func(*sdk.RegisterContainerInstanceInput) {}); !regexp.MustCompile(`^i-[0-9a-f]{17}$`).MatchString(other) {
 		t.Errorf("a machine that is not external is %q", other)
 	}
+	// What a host says of itself is an id or nothing.
+	for said, ok := range map[string]bool{"i-0abc": true, "mi-0123456789abcdef0": true, "\x1b[2J": false, "i-1; reboot": false, "": false} {
+		_, id := register(a.Host("said-"+fleet.NewID()[:8]), func(in *sdk.RegisterContainerInstanceInput) {
+			in.Attributes = []types.Attribute{{Name: aws.String("ecs.instance-id"), Value: &said}}
+		})
+		if ok && id != said || !ok && !regexp.MustCompile(`^i-[0-9a-f]{17}$`).MatchString(id) {
+			t.Errorf("told %q: %q", said, id)
+		}
+	}
 	for document, want := range map[string]string{
 		`{"accountId":"111111111111","instanceId":"i-0123456789abcdef0","region":"us-east-1"}`: "i-0123456789abcdef0",
 		`{"instanceId":"$(reboot)"}`: "", `{`: "", `{"instanceId":7}`: "",

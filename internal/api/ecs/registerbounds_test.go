@@ -132,6 +132,9 @@ func TestHostsAreHeldToTheirTerms(t *testing.T) {
 	for _, name := range []string{fleet.AttributeProvider, "ashore.anything"} {
 		_, err = register("c", "", types.Attribute{Name: &name, Value: aws.String("racks")})
 		wantError[*types.InvalidParameterException](t, err, "attributes[0].name "+name+" is an administrator's to give: `ashore host assign h --attribute "+name+"=racks`, or PutAttributes.")
+		_, err = host.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), TotalResources: apitest.Resources(1024, 1024),
+			Attributes: []types.Attribute{{Name: &name, Value: aws.String("two racks")}}})
+		wantError[*types.InvalidParameterException](t, err, "`ashore host assign h --attribute '"+name+"=two racks'`, or PutAttributes.")
 	}
 	if n := len(instancesOf(a, "c")) + len(instancesOf(a, "prod")); n != 0 {
 		t.Fatalf("%d instances are made all the same", n)
