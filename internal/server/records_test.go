@@ -163,6 +163,15 @@ func TestSpoiltRecords(t *testing.T) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+	// Without its record the administrator's key is made anew; the record stays.
+	key := "accesskey/" + s.Admin().AccessKeyID
+	put(key, "junk")
+	stop()
+	s, api, stop = start(t, cfg)
+	serves("with another key")
+	if r, err := s.client.Get(t.Context(), root+key); err != nil || len(r.Kvs) != 1 || string(r.Kvs[0].Value) != "junk" {
+		t.Errorf("the old key is %v, %v", r, err)
+	}
 	if !log.has("can't be read and is set aside") {
 		t.Error("the log doesn't say so")
 	}

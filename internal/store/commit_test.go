@@ -1,9 +1,47 @@
 package store
 
 import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
+
+// Who gives up waiting for a revision is forgotten: in an outage there is one for
+// each request.
+func TestGivenUpWaitersAreForgotten(t *testing.T) {
+	s := opened(t, embedded(t, t.TempDir()).Client, Config{Sole: true})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if err := s.wait(ctx, math.MaxInt64); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	stays := make(chan error, 1)
+	other, stop := context.WithCancel(t.Context())
+	go func() { stays <- s.wait(other, math.MaxInt64) }()
+	waiting := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.waiters)
+	}
+	for waiting() < 21 {
+		runtime.Gosched()
+	}
+	cancel()
+	wg.Wait()
+	if n := waiting(); n != 1 {
+		t.Errorf("%d are waited for", n)
+	}
+	stop()
+	<-stays
+}
 
 // TestBatch: transactions are joined only where their order does not matter.
 func TestBatch(t *testing.T) {

@@ -3,12 +3,15 @@ package store
 import (
 	"bytes"
 	"flag"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -233,5 +236,65 @@ func TestUnknownRecords(t *testing.T) {
 	}
 	if _, err := new(tables).apply("cluster/c", []byte(`not JSON`), 1); err == nil || !strings.Contains(err.Error(), "cluster/c") {
 		t.Errorf("a damaged record: %v", err)
+	}
+}
+
+// A snapshot's copy of the tables leaves none out: each field that the records of
+// all kinds fill is filled in the copy.
+func TestTablesAreCopied(t *testing.T) {
+	all := maps.Clone(fixtures)
+	delete(all, "installation")
+	all["cluster/c/task/failed"] = &fleet.Task{Cluster: "c", ID: "failed", Instance: "i", Group: "service:s", StartedBy: "ecs-svc/1", Serial: 1, CapacityProvider: "p"}
+	all["cluster/c/task/failed/report"] = &fleet.TaskReport{Status: fleet.TaskStopped, StopCode: types.TaskStopCodeTaskFailedToStart}
+	is := &tables{torn: torn{"x": {}}}
+	for key, v := range all {
+		data, err := marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := is.apply(key, data, 7); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := is.apply("cluster/unreadable", []byte("x"), 8); err == nil {
+		t.Fatal("it can be read")
+	}
+	was, copied := reflect.ValueOf(is).Elem(), reflect.ValueOf(is.copied()).Elem()
+	for i := range was.NumField() {
+		switch name := was.Type().Field(i).Name; {
+		case name == "private": // of the one that is loaded
+		case was.Field(i).IsZero():
+			t.Errorf("no record fills %s: add one", name)
+		case copied.Field(i).IsZero():
+			t.Errorf("a snapshot has no %s", name)
+		}
+	}
+}
+
+// The SDK's types lie in records under their wire names, which begin with a small
+// letter; a type that the codec does not know would lie there under Go's.
+func TestFixturesHaveWireNames(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "format*", "*.json"))
+	if err != nil || len(files) < len(fixtures) {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for d := jsontext.NewDecoder(bytes.NewReader(data)); ; {
+			token, err := d.ReadToken()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			kind, n := d.StackIndex(d.StackDepth())
+			if name := token.String(); token.Kind() == '"' && kind == '{' && n%2 == 1 && name != "" && unicode.IsUpper(rune(name[0])) {
+				t.Errorf("%s: member %s", file, d.StackPointer())
+			}
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -312,9 +313,18 @@ func (s *Store) wait(ctx context.Context, rev int64) error {
 			default:
 			}
 		case <-ctx.Done():
+			s.leave(w)
 			return ctx.Err()
 		case <-s.ctx.Done():
 			return s.Err()
 		}
 	}
+}
+
+// leave forgets a waiter that has given up: during an outage nothing comes that
+// would.
+func (s *Store) leave(w waiter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiters = slices.DeleteFunc(s.waiters, func(o waiter) bool { return o == w })
 }
