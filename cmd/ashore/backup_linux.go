@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
@@ -66,7 +67,8 @@ func (r *restoreCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return advise(err)
 	}
-	t.printf("restored %d records of installation %s; `ashore up` starts it\n", info.Records, info.Installation.ID)
+	t.printf("restored %d records of installation %s as of %s; `ashore up` starts it\n", info.Records, info.Installation.ID, info.CreatedAt.Local().Format(time.DateTime))
+	t.note("note: tasks that hosts have started since then are not in it. They run on, as unknown ones: `ashore unknown` lists them once the hosts are connected, and stops or keeps them")
 	if _, err := os.Stat(l.SealKey(info.Installation.ID)); err != nil {
 		t.note("note: its seal key is not in %s: put it there first, or name it by --seal-key", l.SealKey(info.Installation.ID))
 	}

@@ -416,6 +416,4 @@ func commandName(self string) string {
 	return shellenv.Word(self)
 }
 
-func lastPart(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
-
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }

@@ -116,6 +116,46 @@ func (c *Client) Explain(ctx context.Context, cluster, what string) (*explain.Ex
 	return &out, nil
 }
 
+// Restore says what there is to decide after a restore.
+type Restore struct {
+	Restored   bool  `json:"restored"`
+	RestoredAt Epoch `json:"restoredAt"`
+	BackupAt   Epoch `json:"backupAt"`
+	Unknown    int   `json:"unknown"`
+	Tasks      []struct {
+		TaskARN              string `json:"taskArn"`
+		TaskDefinition       string `json:"taskDefinition"`
+		ContainerInstanceARN string `json:"containerInstanceArn"`
+		LastStatus           string `json:"lastStatus"`
+		Stopping             bool   `json:"stopping"`
+		Since                Epoch  `json:"since"`
+	} `json:"tasks"`
+	Away int `json:"away"`
+	Held int `json:"held"`
+}
+
+// Epoch is a time as the protocol has it, in seconds.
+type Epoch float64
+
+// Time gives it back, to the millisecond.
+func (e Epoch) Time() time.Time { return time.UnixMilli(int64(e * 1000)) }
+
+// DescribeRestore tells of the tasks that hosts have run since a restored backup.
+func (c *Client) DescribeRestore(ctx context.Context) (*Restore, error) {
+	out := new(Restore)
+	return out, c.call(ctx, "DescribeRestore", struct{}{}, out)
+}
+
+// EndRestore declares what becomes of them: they are stopped, or kept as tasks like
+// all others. It returns how many stops it has ordered.
+func (c *Client) EndRestore(ctx context.Context, stop bool) (stopped int, err error) {
+	var out struct {
+		Stopped int `json:"stopped"`
+	}
+	err = c.call(ctx, "EndRestore", map[string]bool{"stop": stop}, &out)
+	return out.Stopped, err
+}
+
 // send makes a signed call by h. The answer's body, of a call that was not
 // refused, is the caller's to close.
 func (c *Client) send(ctx context.Context, h *http.Client, operation string, in any) (*http.Response, error) {

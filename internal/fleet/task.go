@@ -81,6 +81,10 @@ type Task struct {
 	// Serial counts the tasks of a service's deployment, from 1; 0 for others.
 	Serial int64 `json:"serial,omitzero"`
 
+	// Unknown says that the task's host ran it when the state was restored from a
+	// backup that does not have it: what is here of it is by the host's word.
+	Unknown bool `json:"unknown,omitzero"`
+
 	EnableExecuteCommand bool   `json:"enableExecuteCommand,omitempty"`
 	ReferenceID          string `json:"referenceId,omitempty"`
 	// Containers holds the ids (UUID form) that ECS gives to a task's

@@ -77,6 +77,9 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	// younger than the reports in it.
 	baseline := s.store.Snapshot()
 	w.Header()[acs.ExtensionsHeader] = []string{acs.ExtensionsVersion, acs.ReportsVersion, acs.AcksVersion, acs.RangesVersion}
+	if baseline.Restored() != nil {
+		w.Header().Add(acs.ExtensionsHeader, acs.AccountsVersion)
+	}
 	conn, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		s.cfg.Log.Info("link: upgrade failed", "instance", p, "err", err)

@@ -28,11 +28,13 @@ func wanted(t *fleet.TaskState, instance string) string {
 	return ""
 }
 
-// wantedIn is wanted as a snapshot shows the task. One of which a record can't be
-// read may have been reported, or may be to stop: it is not sent to run.
+// wantedIn is wanted as a snapshot shows the task, as far as it may be told by now.
+// One of which a record can't be read may have been reported, or may be to stop;
+// one may have run since the backup that the state comes from: neither is sent to
+// run.
 func wantedIn(snap *store.Snapshot, t *fleet.TaskState, instance string) string {
 	status := wanted(t, instance)
-	if status == acs.StatusRunning && snap.AllReadable(store.TaskMembers(t.Cluster, t.ID)) != nil {
+	if status == acs.StatusRunning && (snap.Uncertain(t.Cluster, t.ID) || snap.AllReadable(store.TaskMembers(t.Cluster, t.ID)) != nil) {
 		return ""
 	}
 	return status

@@ -38,10 +38,16 @@ func (x *session) verify(ctx context.Context, m *acs.TaskStopVerificationMessage
 		return err
 	}
 	var stop []acs.ManifestTask
+	var unknown []acs.InventoryTask
 	for _, c := range m.StopCandidates {
-		if len(c.TaskArn) <= maxARN && mustStop(x.s.site, snap, x.peer, c.TaskArn) {
+		if len(c.TaskArn) <= maxARN && spared(x.s.site, snap, x.peer, c.TaskArn) {
+			unknown = append(unknown, acs.InventoryTask{TaskArn: c.TaskArn, DesiredStatus: acs.StatusRunning, Status: acs.StatusRunning})
+		} else if len(c.TaskArn) <= maxARN && mustStop(x.s.site, snap, x.peer, c.TaskArn) {
 			stop = append(stop, acs.ManifestTask{TaskArn: c.TaskArn, TaskClusterArn: c.TaskClusterArn, DesiredStatus: acs.StatusStopped})
 		}
+	}
+	if err := x.takeOver(ctx, unknown); err != nil {
+		return err
 	}
 	if len(stop) == 0 {
 		return nil
@@ -63,6 +69,16 @@ func mustStop(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 		return false // it is known, and that is all
 	}
 	return cluster != p.cluster || t == nil || t.Instance != p.id || t.Desired() == fleet.TaskStopped
+}
+
+// spared says whether a task of ours that is not known here runs on nevertheless: it
+// may have been started since the backup that the state comes from.
+func spared(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
+	if snap.Restored() == nil {
+		return false
+	}
+	cluster, id, ok := taskOf(site, p, arn)
+	return ok && snap.Task(cluster, id) == nil
 }
 
 // taskOf finds the cluster and id in the long or short ARN of a task of ours.
@@ -101,7 +117,8 @@ func judge(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMess
 		if cluster, id, ok := taskOf(site, p, t.TaskArn); ok && cluster == p.cluster {
 			held[id] = t
 		}
-		if len(t.TaskArn) <= maxARN && t.DesiredStatus != acs.StatusStopped && t.Status != acs.StatusStopped && mustStop(site, snap, p, t.TaskArn) {
+		if len(t.TaskArn) <= maxARN && t.DesiredStatus != acs.StatusStopped && t.Status != acs.StatusStopped && mustStop(site, snap, p, t.TaskArn) &&
+			!spared(site, snap, p, t.TaskArn) {
 			j.strays = append(j.strays, t.TaskArn)
 		}
 	}
@@ -123,6 +140,8 @@ func judge(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMess
 			j.lost[t.ID] = reasonEnded
 		case was:
 			j.lost[t.ID] = reasonLost
+		case snap.Uncertain(t.Cluster, t.ID):
+			j.lost[t.ID] = reasonUncertain
 		}
 	}
 	return j
@@ -141,6 +160,12 @@ func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) erro
 	snap, err := x.fresh(ctx)
 	if err != nil {
 		return err
+	}
+	if snap.Restored() != nil {
+		if err := x.takeOver(ctx, inv.Tasks); err != nil {
+			return err
+		}
+		snap = x.s.store.Snapshot()
 	}
 	j := judge(x.s.site, snap, x.peer, inv, x.reported)
 	now := time.Now()

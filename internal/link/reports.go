@@ -37,6 +37,9 @@ func (x *session) take(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck
 			continue
 		}
 		seen[t.id] = true
+		if t.say.Status == fleet.TaskStopped && x.s.store.Snapshot().Restored() != nil {
+			x.ended(t.id)
+		}
 		all = append(all, t)
 	}
 	for len(all) > 0 {

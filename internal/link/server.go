@@ -189,6 +189,8 @@ func (s *Server) change(a store.Advance, c store.Change) {
 				x.mark(t.ID, wantedIn(a.Next, t, t.Instance))
 			}
 		}
+	case store.RestoredChanged:
+		s.certain(a.Next)
 	case store.InstanceChanged:
 		p := peer{c.Cluster, c.ID}
 		s.moved(p)
@@ -203,6 +205,19 @@ func (s *Server) change(a store.Advance, c store.Change) {
 		if x := s.session(p); x != nil {
 			if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
 				s.recorder.check(p)
+			}
+		}
+	}
+}
+
+// certain has every session look again at what it has not sent: it may be by now.
+func (s *Server) certain(snap *store.Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p, x := range s.sessions {
+		for t := range snap.TasksOn(p.cluster, p.id) {
+			if t.Report == nil {
+				x.mark(t.ID, wantedIn(snap, t, p.id))
 			}
 		}
 	}

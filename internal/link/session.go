@@ -41,6 +41,9 @@ type session struct {
 	taken   []*acs.ReportAck    // to be sent; guarded by mu
 	acked   []string            // ids of messages that came with reports; guarded by mu
 	closing *ending             // set before quit is closed; guarded by mu
+	// endedHere are ids of tasks whose end was reported while the state was a
+	// restored one; guarded by mu.
+	endedHere map[string]struct{}
 
 	// The rest belongs to the loop.
 	conn     *websocket.Conn
@@ -85,8 +88,8 @@ func newSession(s *Server, p peer, caller identity.Principal, record fleet.Insta
 		in:      make(chan parcel, 16),
 		wake:    make(chan struct{}, 1),
 		quit:    make(chan struct{}),
-		changed: map[string]struct{}{},
-		orders:  newOrders(), strays: newOrders(), reported: map[string]struct{}{},
+		changed: map[string]struct{}{}, endedHere: map[string]struct{}{},
+		orders: newOrders(), strays: newOrders(), reported: map[string]struct{}{},
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	AccessKeyChanged
 	HostChanged
 	ElectionChanged
+	RestoredChanged
 )
 
 // Change names a record that was written or deleted. For task definitions

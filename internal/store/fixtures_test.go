@@ -121,6 +121,8 @@ var fixtures = map[string]any{
 	"family/f/revision/00000006/state": &fleet.TaskDefinitionState{Status: types.TaskDefinitionStatusDeleteInProgress, DeregisteredAt: at(14), DeleteRequestedAt: at(24), Extra: future},
 	"accesskey/AKIA":                   &fleet.AccessKey{ID: "AKIA", SealedSecret: []byte("sealed"), Kind: fleet.PrincipalHost, Principal: "arn:h", CreatedAt: at(15), Extra: future},
 	"host/h":                           &fleet.Host{Name: "h", Principal: "arn:h", CreatedAt: at(16), Cluster: "c", Instance: "i", Extra: future},
+	"restored":                         &fleet.Restored{At: at(33), BackupAt: at(32), Revision: 34, Extra: future},
+	"cluster/c/task/t6":                &fleet.Task{Cluster: "c", ID: "t6", Instance: "i", Family: "f", Revision: 8, LaunchType: types.LaunchTypeEc2, CreatedAt: at(33), Group: "family:f", StartedBy: "ashore-unknown", Unknown: true, Extra: future},
 	"election/e":                       &Election{Term: "t", Server: "s", Since: at(17), Extra: future},
 	"installation":                     &Installation{Format: 1, ID: "0123456789abcdef0123456789abcdef", Account: "000000000000", Region: "us-east-1", CreatedAt: at(18), Base: 5, MigratingFrom: 0, Extra: future},
 }

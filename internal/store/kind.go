@@ -72,6 +72,7 @@ var kinds = []kind{
 	named(plain("accesskey/*", AccessKeyChanged, func(t *tables) *table[fleet.AccessKey] { return &t.accessKeys })),
 	named(plain("host/*", HostChanged, func(t *tables) *table[fleet.Host] { return &t.principals })),
 	named(plain("election/*", ElectionChanged, func(t *tables) *table[Election] { return &t.elections })),
+	plain(restoredPath, RestoredChanged, func(t *tables) *table[fleet.Restored] { return &t.restored }), // its table key is empty
 }
 
 func path(s string) []string { return strings.Split(s, "/") }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/go-json-experiment/json"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -36,7 +38,7 @@ func Restore(ctx context.Context, client *clientv3.Client, prefix string, r io.R
 	}
 	in := info.Installation
 	in.Base += info.Revision
-	return info, w.finish(ctx, &in)
+	return info, w.finish(ctx, &in, &fleet.Restored{At: time.Now().UTC(), BackupAt: info.CreatedAt, Revision: info.Installation.Base + info.Revision})
 }
 
 type restorer struct {
@@ -87,11 +89,20 @@ func (w *restorer) flush(ctx context.Context) error {
 	return nil
 }
 
-func (w *restorer) finish(ctx context.Context, in *Installation) error {
+// finish writes the record of the restore, at a revision after those of all that
+// came with it, and the installation's.
+func (w *restorer) finish(ctx context.Context, in *Installation, of *fleet.Restored) error {
+	restored, err := json.Marshal(of)
+	if err != nil {
+		return err
+	}
 	data, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	w.ops = []clientv3.Op{clientv3.OpPut(formatKey(w.prefix), string(data)), clientv3.OpDelete(w.mark)}
+	w.ops = []clientv3.Op{
+		clientv3.OpPut(rootOf(w.prefix, in.Site())+restoredPath, string(restored)),
+		clientv3.OpPut(formatKey(w.prefix), string(data)), clientv3.OpDelete(w.mark),
+	}
 	return w.flush(ctx)
 }

@@ -189,7 +189,7 @@ func TestRestoreIsAlone(t *testing.T) {
 	if _, err := client.Put(ctx, w.mark, "another's"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.finish(ctx, &Installation{}); err == nil {
+	if err := w.finish(ctx, &Installation{}, &fleet.Restored{}); err == nil {
 		t.Error("it went on")
 	}
 	if r, err := client.Get(ctx, formatKey("/p"), clientv3.WithKeysOnly()); err != nil || len(r.Kvs) != 0 {

@@ -28,6 +28,7 @@ type tables struct {
 	accessKeys       table[fleet.AccessKey] // id
 	principals       table[fleet.Host]      // name
 	elections        table[Election]        // name
+	restored         table[fleet.Restored]  // one at most
 	tasks            btree.Map[string, *taskRow]
 	hosts            hashed[*hostRow]
 
@@ -115,7 +116,7 @@ func (t *tables) copied() *tables {
 		deploymentStops: t.deploymentStops.copied(), serviceTasks: *t.serviceTasks.Copy(), tasksFailed: t.tasksFailed.copied(), tasksEnding: t.tasksEnding.copied(),
 		waiting: t.waiting.copied(), providers: t.providers.copied(), settings: t.settings.copied(),
 		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
-		accessKeys: t.accessKeys.copied(), principals: t.principals.copied(), elections: t.elections.copied(),
+		accessKeys: t.accessKeys.copied(), principals: t.principals.copied(), elections: t.elections.copied(), restored: t.restored.copied(),
 		tasks:           *t.tasks.Copy(),
 		hosts:           t.hosts.copied(),
 		tasksByInstance: t.tasksByInstance.copied(), tasksListed: t.tasksListed.copied(),

@@ -139,14 +139,7 @@ func (t *Task) queue(wire string) []Action {
 			continue
 		}
 		c.Reported = cw
-		cr := ContainerReport{
-			Name: c.Name, RuntimeID: clip(c.RuntimeID, maxID), Status: cw, ExitCode: c.ExitCode,
-			Digest: clip(c.Digest, maxID), Reason: clip(c.Reason, maxReason),
-		}
-		if c.Status >= Running && !c.StartedAt.IsZero() {
-			cr.Ports = bindings(t.definition(c.Name), c.Ports)
-		}
-		r.Containers = append(r.Containers, cr)
+		r.Containers = append(r.Containers, t.told(c))
 	}
 	t.NextSeq++
 	t.Sent = wire

@@ -123,6 +123,7 @@ func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error)
 		reports:     slices.Contains(extensions, acs.ReportsVersion),
 		acks:        slices.Contains(extensions, acs.ReportsVersion) && slices.Contains(extensions, acs.AcksVersion),
 		ranges:      slices.Contains(extensions, acs.RangesVersion),
+		accounts:    slices.Contains(extensions, acs.AccountsVersion),
 	}, nil
 }
 
@@ -136,6 +137,7 @@ type orders struct {
 	inventories, reports bool           // the server takes these
 	acks                 bool           // and acknowledgements beside reports
 	ranges               bool           // and port ranges in them
+	accounts             bool           // and wants all that there is to say of the tasks
 	life                 *lifeline      // from begin on
 	probe                *probe         // from begin on; nil where nothing is asked
 	unbind               func() bool    // of the connection from the context
@@ -207,6 +209,11 @@ func (o *orders) acknowledge(cluster, instance, message string) {
 
 func (o *orders) inventory(id Identity) {
 	tasks, stones := o.cfg.Engine.Inventory()
+	for i := range tasks {
+		if t := &tasks[i]; o.accounts {
+			t.Account = o.account(t.TaskArn)
+		}
+	}
 	o.mu.Lock()
 	latest := o.latest
 	o.mu.Unlock()
@@ -214,6 +221,19 @@ func (o *orders) inventory(id Identity) {
 		MessageID: uuid.NewString(), ClusterArn: id.Cluster, ContainerInstanceArn: id.InstanceArn,
 		LatestSeqNum: latest, Tasks: tasks, Tombstones: stones,
 	})
+}
+
+// account is what a task is, takes and has come to; nil where it has ended.
+func (o *orders) account(arn string) *acs.TaskAccount {
+	a, ok := o.cfg.Engine.Account(arn)
+	if !ok {
+		return nil
+	}
+	return &acs.TaskAccount{
+		Family: a.Family, Version: a.Version, LaunchType: a.LaunchType,
+		CPU: a.Needs.CPU, Memory: a.Needs.Memory, TCP: a.Needs.TCP, UDP: a.Needs.UDP, GPUs: a.GPUs,
+		Report: taskReport(&a.Report, true),
+	}
 }
 
 func (o *orders) handle(m acs.Message) {

@@ -129,36 +129,41 @@ func (f *flight) message() *acs.ReportMessage {
 	id := f.line.Identity()
 	m := &acs.ReportMessage{MessageID: f.id, ClusterArn: id.Cluster, ContainerInstanceArn: id.InstanceArn, Reports: make([]acs.TaskReport, len(f.reports)), Acks: f.acks}
 	for i := range f.reports {
-		r := &f.reports[i]
-		t := acs.TaskReport{
-			TaskArn: r.TaskArn, Status: r.Status, Reason: r.Reason,
-			PullStartedAt: acs.MillisOf(r.PullStartedAt), PullStoppedAt: acs.MillisOf(r.PullStoppedAt), ExecutionStoppedAt: acs.MillisOf(r.ExecutionStoppedAt),
-		}
-		for _, p := range r.Pulls {
-			t.Pulls = append(t.Pulls, acs.Pull{ContainerName: p.Container, StartedAt: acs.MillisOf(p.Since)})
-		}
-		for _, c := range r.Containers {
-			cr := acs.ContainerReport{ContainerName: c.Name, RuntimeID: c.RuntimeID, Status: c.Status, ImageDigest: c.Digest, Reason: c.Reason}
-			if c.ExitCode != nil {
-				code := int32(*c.ExitCode)
-				cr.ExitCode = &code
-			}
-			for _, p := range c.Ports {
-				if !f.line.ranges {
-					cr.NetworkBindings = append(cr.NetworkBindings, portsOf(p)...)
-					continue
-				}
-				b := bindingOf(p)
-				cr.NetworkBindings = append(cr.NetworkBindings, acs.NetworkBinding{
-					BindIP: b.BindIP, ContainerPort: int32(b.ContainerPort), HostPort: int32(b.HostPort),
-					ContainerPortRange: b.ContainerPortRange, HostPortRange: b.HostPortRange, Protocol: b.Protocol,
-				})
-			}
-			t.Containers = append(t.Containers, cr)
-		}
-		m.Reports[i] = t
+		m.Reports[i] = taskReport(&f.reports[i], f.line.ranges)
 	}
 	return m
+}
+
+// taskReport is a report as messages carry it. Without ranges each port is told
+// by itself.
+func taskReport(r *engine.Report, ranges bool) acs.TaskReport {
+	t := acs.TaskReport{
+		TaskArn: r.TaskArn, Status: r.Status, Reason: r.Reason,
+		PullStartedAt: acs.MillisOf(r.PullStartedAt), PullStoppedAt: acs.MillisOf(r.PullStoppedAt), ExecutionStoppedAt: acs.MillisOf(r.ExecutionStoppedAt),
+	}
+	for _, p := range r.Pulls {
+		t.Pulls = append(t.Pulls, acs.Pull{ContainerName: p.Container, StartedAt: acs.MillisOf(p.Since)})
+	}
+	for _, c := range r.Containers {
+		cr := acs.ContainerReport{ContainerName: c.Name, RuntimeID: c.RuntimeID, Status: c.Status, ImageDigest: c.Digest, Reason: c.Reason}
+		if c.ExitCode != nil {
+			code := int32(*c.ExitCode)
+			cr.ExitCode = &code
+		}
+		for _, p := range c.Ports {
+			if !ranges {
+				cr.NetworkBindings = append(cr.NetworkBindings, portsOf(p)...)
+				continue
+			}
+			b := bindingOf(p)
+			cr.NetworkBindings = append(cr.NetworkBindings, acs.NetworkBinding{
+				BindIP: b.BindIP, ContainerPort: int32(b.ContainerPort), HostPort: int32(b.HostPort),
+				ContainerPortRange: b.ContainerPortRange, HostPortRange: b.HostPortRange, Protocol: b.Protocol,
+			})
+		}
+		t.Containers = append(t.Containers, cr)
+	}
+	return t
 }
 
 // portsOf is a binding port by port, for a server that takes no ranges.

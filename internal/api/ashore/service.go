@@ -1,6 +1,6 @@
 // Package ashore answers Ashore's own API, beside ECS's and outside its shapes:
-// what an installation is, the credentials of its hosts, what happens in it, and
-// why things are as they are.
+// what an installation is, the credentials of its hosts, what happens in it, why
+// things are as they are, and what becomes of tasks that a restored backup lacks.
 package ashore
 
 import (
@@ -42,6 +42,8 @@ func (s *Service) Frontdoor() frontdoor.Service {
 		Name: "ashore", SigningName: SigningName, TargetPrefix: TargetPrefix, Impl: s,
 		Operations: map[string]frontdoor.Operation{
 			"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
+			"DescribeRestore": frontdoor.Op[DescribeRestoreInput]("ashore:DescribeRestore", nil),
+			"EndRestore":      frontdoor.Op[EndRestoreInput]("ashore:EndRestore", nil),
 			"Explain":         frontdoor.Op("ashore:Explain", s.explained),
 			"CreateHostCredentials": frontdoor.Op("ashore:CreateHostCredentials", func(_ context.Context, _ frontdoor.Caller, in *CreateHostCredentialsInput) []string {
 				return []string{identity.HostARN(s.store.Site(), in.Name)}

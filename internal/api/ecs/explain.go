@@ -91,6 +91,9 @@ func (s *Service) reader(snap *store.Snapshot) *round {
 }
 
 func (s *Service) explainTask(snap *store.Snapshot, t *fleet.TaskState) *explain.Explanation {
+	if t.Holds() && t.Stop == nil && snap.Uncertain(t.Cluster, t.ID) {
+		return explain.Withheld(s.site.TaskARN(t.Cluster, t.ID), t)
+	}
 	host := explain.Host{}
 	if t.Instance != "" {
 		host = explain.Host{

@@ -116,6 +116,12 @@ func (w *watcher) fail(k waits, err error) {
 func roomFor(a store.Advance) map[string]bool {
 	due := map[string]bool{}
 	for _, c := range a.Changes {
+		if c.Kind == store.RestoredChanged {
+			for name := range a.Next.Clusters("") {
+				due[name] = a.Next.Counts(name).Waiting > 0
+			}
+			continue
+		}
 		if due[c.Cluster] || a.Next.Counts(c.Cluster).Waiting == 0 {
 			continue
 		}
@@ -218,11 +224,14 @@ func (w *watcher) oneByOne(ctx context.Context, cluster string, some []*fleet.Ta
 
 // alike groups the tasks that wait by what they need, each group with its
 // oldest first, the groups by their oldest: where one does not fit, none of its
-// group does.
+// group does. One that may have run since the backup that the state comes from is
+// left to wait.
 func alike(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 	var all []*fleet.Task
 	for t := range snap.WaitingTasks(cluster, "") {
-		all = append(all, t)
+		if !snap.Uncertain(cluster, t.ID) {
+			all = append(all, t)
+		}
 	}
 	slices.SortStableFunc(all, func(a, b *fleet.Task) int {
 		return cmp.Or(cmp.Compare(a.Queued, b.Queued), cmp.Compare(a.ID, b.ID))

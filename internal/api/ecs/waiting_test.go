@@ -388,3 +388,35 @@ func TestServersShareWhatWaits(t *testing.T) {
 		}
 	}
 }
+
+// A task that waited when the backup was made that the state comes from may have run
+// since: it gets no host before somebody has declared that the state holds.
+func TestWaitingTaskOfABackup(t *testing.T) {
+	a := apitest.Start(t)
+	ctx, c := t.Context(), a.Client
+	createCluster(t, a, "c")
+	registerSleep(t, a)
+	provider(t, a, "p", types.ManagedScalingStatusEnabled)
+	old := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, runOn(1))).Tasks[0]
+	restored := func(f func(*store.Tx) error) {
+		t.Helper()
+		err := a.Store.Update(ctx, func(tx *store.Tx) error {
+			store.Get(tx, store.RestoredKey())
+			return f(tx)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	restored(func(tx *store.Tx) error {
+		return store.Put(tx, store.RestoredKey(), &fleet.Restored{At: time.Now()})
+	})
+	young := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, runOn(1))).Tasks[0]
+	a.Register("h1", "c", member("p")) // has room for two
+	until(t, a.Store, "the younger one has a host", func(s *store.Snapshot) bool { return s.WaitingTask("c", id(*young.TaskArn)) == nil })
+	if a.Store.Snapshot().WaitingTask("c", id(*old.TaskArn)) == nil {
+		t.Error("what may have run since the backup has a host")
+	}
+	restored(func(tx *store.Tx) error { return store.Delete(tx, store.RestoredKey()) })
+	until(t, a.Store, "the older one has a host", func(s *store.Snapshot) bool { return s.Counts("c").Waiting == 0 })
+}

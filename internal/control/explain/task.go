@@ -29,6 +29,10 @@ func Task(arn string, t *fleet.TaskState, d *fleet.TaskDefinition, host Host, no
 			fmt.Sprintf("It is placed as soon as a container instance of the capacity provider %s has room.", t.CapacityProvider))
 		return e
 	}
+	if t.Unknown {
+		e.say(fmt.Sprintf("The state was restored from a backup that does not have the task, and its host runs it (found at %s): what it is made of and takes is known by the host's word alone.", at(t.CreatedAt)),
+			"It runs on until it is stopped: `ashore unknown` lists such tasks, and stops or keeps all of them.")
+	}
 	e.host(t, host)
 	if t.Stop != nil {
 		e.say(fmt.Sprintf("It is to stop since %s: %s (%s). What it holds is free when its host has reported it STOPPED.", at(t.Stop.At), t.Stop.Reason, t.Stop.Code), "")
@@ -38,6 +42,14 @@ func Task(arn string, t *fleet.TaskState, d *fleet.TaskDefinition, host Host, no
 	if t.Status() == fleet.TaskPending && t.Report != nil {
 		e.pending(t, d, now)
 	}
+	return e
+}
+
+// Withheld explains a task that came with a restored backup and may have run since.
+func Withheld(arn string, t *fleet.TaskState) *Explanation {
+	e := &Explanation{Kind: KindTask, ARN: arn, Status: string(t.Status())}
+	e.say("The state was restored from a backup in which the task had not started. Whether it has run since is not known, so it is not started: no task runs twice.",
+		"`ashore unknown --keep` or `ashore unknown --stop` declares that the state holds, and starts it; or stop it.")
 	return e
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // ExtensionsHeader in the upgrade's response says which extensions the server
-// knows; ExtensionsVersion is its first value, ReportsVersion, AcksVersion and
-// RangesVersion are further ones.
+// knows; ExtensionsVersion is its first value, ReportsVersion, AcksVersion,
+// RangesVersion and AccountsVersion are further ones.
 const (
 	ExtensionsHeader  = "Ashore-Extensions"
 	ExtensionsVersion = "1"

@@ -226,6 +226,26 @@ type InventoryTask struct {
 	Status        string               `json:"status"`        // PENDING, RUNNING or STOPPED, as last decided here
 	Unreported    int                  `json:"unreported"`    // reports that wait for delivery
 	Containers    []InventoryContainer `json:"containers"`
+	// Account is there of a task that has not ended, for a server that announced
+	// AccountsVersion.
+	Account *TaskAccount `json:"account,omitempty"`
+}
+
+// AccountsVersion is a value of ExtensionsHeader: the server's state was restored
+// from a backup, and it wants to be told all of the tasks that run here.
+const AccountsVersion = "accounts-1"
+
+// TaskAccount is what a task is, takes and has come to.
+type TaskAccount struct {
+	Family     string     `json:"family"`
+	Version    string     `json:"version"`
+	LaunchType string     `json:"launchType,omitempty"`
+	CPU        int64      `json:"cpu,omitempty"`    // units
+	Memory     int64      `json:"memory,omitempty"` // MiB
+	TCP        []int      `json:"tcp,omitempty"`    // fixed ports of the host
+	UDP        []int      `json:"udp,omitempty"`
+	GPUs       []string   `json:"gpus,omitempty"`
+	Report     TaskReport `json:"report"`
 }
 
 // InventoryContainer is a container of an InventoryTask.

@@ -1,0 +1,162 @@
+package ashore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+type DescribeRestoreInput struct{}
+
+// DescribeRestoreOutput says whether what hosts have run since a restored backup is
+// still to be decided on, and what that is.
+type DescribeRestoreOutput struct {
+	Restored   bool      `json:"restored"`
+	RestoredAt time.Time `json:"restoredAt,omitzero"`
+	BackupAt   time.Time `json:"backupAt,omitzero"`
+	// Unknown counts the unknown tasks that have not ended, Tasks are the first of
+	// them.
+	Unknown int           `json:"unknown"`
+	Tasks   []UnknownTask `json:"tasks"`
+	// Away are the container instances whose agent is not connected: what they run
+	// shows when they come.
+	Away int `json:"away"`
+	// Held are the tasks of the backup that may have run since, and are not started
+	// before it is decided.
+	Held int `json:"held"`
+}
+
+// UnknownTask is a task that only its host knows of.
+type UnknownTask struct {
+	TaskARN              string    `json:"taskArn"`
+	TaskDefinition       string    `json:"taskDefinition"` // family:revision, by the host's word
+	ContainerInstanceARN string    `json:"containerInstanceArn"`
+	LastStatus           string    `json:"lastStatus"`
+	Stopping             bool      `json:"stopping,omitempty"`
+	Since                time.Time `json:"since"` // when it was found
+}
+
+// maxUnknown bounds the tasks of an answer.
+const maxUnknown = 1000
+
+// DescribeRestore tells what there is to decide after a restore.
+func (s *Service) DescribeRestore(ctx context.Context, _ *DescribeRestoreInput) (*DescribeRestoreOutput, error) {
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &DescribeRestoreOutput{Tasks: []UnknownTask{}}
+	if r := snap.Restored(); r != nil {
+		out.Restored, out.RestoredAt, out.BackupAt = true, r.At, r.BackupAt
+	}
+	site := s.store.Site()
+	for cluster := range snap.Clusters("") {
+		for t := range unknown(snap, cluster) {
+			if out.Unknown++; len(out.Tasks) == maxUnknown {
+				continue
+			}
+			out.Tasks = append(out.Tasks, UnknownTask{
+				TaskARN: site.TaskARN(cluster, t.ID), TaskDefinition: fmt.Sprintf("%s:%d", t.Family, t.Revision),
+				ContainerInstanceARN: site.InstanceARN(cluster, t.Instance), LastStatus: string(t.Status()), Stopping: t.Stop != nil, Since: t.CreatedAt,
+			})
+		}
+		if !out.Restored {
+			continue
+		}
+		for i := range snap.Instances(cluster, "") {
+			if i.Status != fleet.InstanceInactive && snap.Session(cluster, i.ID) == nil {
+				out.Away++
+			}
+			for t := range snap.TasksOn(cluster, i.ID) {
+				if t.Holds() && snap.Uncertain(cluster, t.ID) {
+					out.Held++
+				}
+			}
+		}
+		for t := range snap.WaitingTasks(cluster, "") {
+			if snap.Uncertain(cluster, t.ID) {
+				out.Held++
+			}
+		}
+	}
+	slices.SortFunc(out.Tasks, func(a, b UnknownTask) int { return strings.Compare(a.TaskARN, b.TaskARN) })
+	return out, nil
+}
+
+// unknown yields a cluster's unknown tasks that have not ended.
+func unknown(snap *store.Snapshot, cluster string) func(yield func(*fleet.TaskState) bool) {
+	return func(yield func(*fleet.TaskState) bool) {
+		f := store.TaskFilter{StartedBy: fleet.StartedUnknown}
+		for _, f.Desired = range []fleet.TaskStatus{fleet.TaskRunning, fleet.TaskStopped} {
+			for t := range snap.TasksWhere(cluster, f, "") {
+				if t.Unknown && t.Holds() && !yield(t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// EndRestoreInput declares what becomes of the unknown tasks: they are stopped, or
+// are tasks as all others from now on.
+type EndRestoreInput struct {
+	Stop bool `json:"stop"`
+}
+
+type EndRestoreOutput struct {
+	Stopped int `json:"stopped"`
+}
+
+// reasonUnwanted is the reason of an unknown task's stop.
+const reasonUnwanted = "The state was restored from a backup that does not have the task."
+
+// EndRestore ends what a restore has begun. What hosts run from now on that is not
+// known is stopped, and what may have run since the backup is started.
+func (s *Service) EndRestore(ctx context.Context, in *EndRestoreInput) (*EndRestoreOutput, error) {
+	// First of all, so that no more are taken over.
+	err := s.store.Update(ctx, func(tx *store.Tx) error {
+		if store.Get(tx, store.RestoredKey()) == nil {
+			return nil
+		}
+		return store.Delete(tx, store.RestoredKey())
+	})
+	if err != nil || !in.Stop {
+		return &EndRestoreOutput{}, err
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &EndRestoreOutput{}
+	for cluster := range snap.Clusters("") {
+		var ids []string
+		for t := range unknown(snap, cluster) {
+			if t.Stop == nil {
+				ids = append(ids, t.ID)
+			}
+		}
+		for some := range slices.Chunk(ids, 20) {
+			wish := &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reasonUnwanted, At: time.Now().UTC()}
+			err := s.store.Update(ctx, func(tx *store.Tx) error {
+				for _, id := range some {
+					if err := report.Stop(tx, cluster, id, wish); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+			out.Stopped += len(some)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,198 @@
+package link
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// After a restore (see fleet.Restored) hosts run tasks that the state does not know,
+// and know the end of others that it takes for running. Their word counts: what runs
+// is taken over as it is, an unknown task as one that nobody here has wanted, which
+// holds what it takes and runs on until somebody stops it.
+
+// reasonUncertain settles a task of the backup that its host does not know.
+const reasonUncertain = "The state was restored from a backup in which the task had not started, and its host does not know it: whether it has run since is not known."
+
+// Bounds of what a host says of a task that is not known.
+const (
+	maxTaskContainers, maxTaskPorts = 10, 100
+	maxRevision                     = 1 << 30
+	unknownFamily                   = "unknown"
+	// opsPerTakeover is how many comparisons taking over one task makes at most.
+	opsPerTakeover = 8
+)
+
+// takeOver writes what a host says of the tasks that run there.
+func (x *session) takeOver(ctx context.Context, tasks []acs.InventoryTask) error {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	var all []running
+	for i := range tasks {
+		if r, ok := x.running(&tasks[i]); ok && len(all) < maxStrays {
+			all = append(all, r)
+		}
+	}
+	n := max(1, (x.s.store.MaxOps()-opsPerInstance)/opsPerTakeover)
+	for some := range slices.Chunk(all, n) {
+		var unknown []string
+		err := update(ctx, x.s.store, func(tx *store.Tx) error {
+			unknown = unknown[:0]
+			for i := range some {
+				if err := x.takeOne(tx, &some[i], now, &unknown); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, id := range unknown {
+			x.log.Warn("link: host runs a task that the restored state does not know: it runs on as an unknown one, `ashore unknown` tells of it", "task", id)
+			// Its end may have been reported meanwhile, to nobody.
+			if x.hasEnded(id) {
+				if err := settle(ctx, x.s.store, x.peer, id, reasonEnded); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// running is a task that runs on the host, as that tells it.
+type running struct {
+	taken
+	account    *acs.TaskAccount // nil where the host tells no more than that it runs
+	containers []string
+}
+
+func (x *session) running(t *acs.InventoryTask) (r running, ok bool) {
+	if t.DesiredStatus == acs.StatusStopped || t.Status == acs.StatusStopped {
+		return r, false
+	}
+	said := acs.TaskReport{TaskArn: t.TaskArn, Status: t.Status}
+	if t.Account != nil {
+		said = t.Account.Report
+		said.TaskArn = t.TaskArn
+	}
+	if said.Status != acs.StatusRunning {
+		said.Status = acs.StatusPending
+	}
+	if r.taken, ok = x.statement(&said); !ok {
+		return r, false
+	}
+	r.account = t.Account
+	for _, c := range t.Containers {
+		if fleet.ValidName(c.ContainerName) && !slices.Contains(r.containers, c.ContainerName) && len(r.containers) < maxTaskContainers {
+			r.containers = append(r.containers, c.ContainerName)
+		}
+	}
+	return r, true
+}
+
+// takeOne takes one task over, as part of a transaction.
+func (x *session) takeOne(tx *store.Tx, r *running, now time.Time, unknown *[]string) error {
+	snap := tx.Snapshot()
+	inst := store.Get(tx, store.InstanceKey(x.peer.cluster, x.peer.id))
+	if inst == nil || inst.Status == fleet.InstanceInactive || store.Get(tx, store.RestoredKey()) == nil {
+		return nil
+	}
+	t := snap.Task(x.peer.cluster, r.id)
+	if t == nil {
+		task := x.unknown(inst, r, now)
+		if err := store.Create(tx, store.TaskKey(task.Cluster, task.ID), task); err != nil {
+			return err
+		}
+		// It waited for a host when the backup was made, and has found one.
+		if k := store.WaitingTaskKey(task.Cluster, task.ID); store.Get(tx, k) != nil {
+			if err := store.Delete(tx, k); err != nil {
+				return err
+			}
+		}
+		if err := tx.Claim(store.HostGuard(task.Cluster, task.Instance)); err != nil {
+			return err
+		}
+		*unknown = append(*unknown, task.ID)
+		t = &fleet.TaskState{Task: task}
+	}
+	if t.Instance != x.peer.id || !t.Holds() {
+		return nil
+	}
+	d, _ := snap.TaskDefinition(t.Family, t.Revision)
+	next := report.Apply(t, d, r.say, now)
+	if next == nil {
+		return nil
+	}
+	return report.Put(tx, t, next)
+}
+
+// unknown is the record of a task of which only its host knows, within what the
+// host has.
+func (x *session) unknown(inst *fleet.Instance, r *running, now time.Time) *fleet.Task {
+	t := &fleet.Task{
+		Cluster: x.peer.cluster, ID: r.id, Instance: x.peer.id, Family: unknownFamily, LaunchType: types.LaunchTypeExternal,
+		CreatedAt: now, StartedBy: fleet.StartedUnknown, Unknown: true,
+	}
+	for _, name := range r.containers {
+		t.Containers = append(t.Containers, fleet.TaskContainer{Name: name, ID: fleet.UUID(fleet.DerivedID(r.id, name))})
+	}
+	if a := r.account; a != nil {
+		if n, err := strconv.Atoi(a.Version); err == nil && n > 0 && n <= maxRevision && fleet.ValidName(a.Family) {
+			t.Family, t.Revision = a.Family, n
+		}
+		switch l := types.LaunchType(a.LaunchType); l {
+		case types.LaunchTypeEc2, types.LaunchTypeFargate:
+			t.LaunchType = l
+		}
+		t.Reserve = reserved(inst, a)
+	}
+	t.Group = "family:" + t.Family
+	return t
+}
+
+// reserved is what an unknown task takes of its host.
+func reserved(inst *fleet.Instance, a *acs.TaskAccount) fleet.Reservation {
+	within := func(n int64, most int) int { return int(min(max(n, 0), int64(max(most, 0)))) }
+	r := fleet.Reservation{CPU: within(a.CPU, inst.Registered.CPU), Memory: within(a.Memory, inst.Registered.Memory)}
+	add := func(ports []int, proto fleet.Protocol) {
+		for _, n := range ports {
+			p := fleet.Port{Number: uint16(n), Protocol: proto}
+			if n > 0 && n <= 65535 && len(r.Ports) < maxTaskPorts && !slices.Contains(r.Ports, p) {
+				r.Ports = append(r.Ports, p)
+			}
+		}
+	}
+	add(a.TCP, fleet.TCP)
+	add(a.UDP, fleet.UDP)
+	for _, g := range a.GPUs {
+		if slices.Contains(inst.Registered.GPUs, g) && !slices.Contains(r.GPUs, g) {
+			r.GPUs = append(r.GPUs, g)
+		}
+	}
+	return r
+}
+
+// ended notes the end of a task that may not be known: the inventory that has it as
+// running may still wait to be compared.
+func (x *session) ended(id string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.endedHere) < maxStrays {
+		x.endedHere[id] = struct{}{}
+	}
+}
+
+func (x *session) hasEnded(id string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, ok := x.endedHere[id]
+	return ok
+}

@@ -1,0 +1,29 @@
+package store
+
+import "github.com/ashore/ashore/internal/fleet"
+
+const restoredPath = "restored"
+
+// RestoredKey names the record of a restore, see fleet.Restored.
+func RestoredKey() Key[fleet.Restored] {
+	return Key[fleet.Restored]{restoredPath, func(s *Snapshot) (*fleet.Restored, int64) { return tab(s).restored.get("") }}
+}
+
+// Restored returns the record of a restore, or nil where there was none, or
+// somebody has declared what becomes of the tasks since its backup.
+func (s *Snapshot) Restored() *fleet.Restored { v, _ := tab(s).restored.get(""); return v }
+
+// Uncertain says whether a task, placed or waiting, came with a restored backup and
+// may have run since. While the record of the restore is there that is so of each
+// one whose host has not reported it.
+func (s *Snapshot) Uncertain(cluster, id string) bool {
+	v, restored := tab(s).restored.get("")
+	if v == nil {
+		return false
+	}
+	if r, ok := tab(s).tasks.Get(cluster + "/" + id); ok && r.state.Task != nil {
+		return r.taskMod < restored && r.state.Report == nil
+	}
+	w, mod := tab(s).waiting.get(cluster + "/" + id)
+	return w != nil && mod < restored
+}
