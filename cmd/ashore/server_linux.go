@@ -120,6 +120,7 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 			return l.SealKey(installation)
 		},
 	}
+	keepWithin()
 	following, unfollow := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { followGC(following) })
