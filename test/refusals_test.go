@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/ashore/ashore/internal/aws/ecsapi"
+	ecsmodel "github.com/ashore/ashore/internal/aws/model/ecs"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/local"
@@ -51,15 +51,15 @@ func TestRawRefusals(t *testing.T) {
 		change(&s)
 		return s.Sign
 	}
-	list := ecsapi.TargetPrefix + ".ListClusters"
+	list := ecsmodel.Model.Shape + ".ListClusters"
 	for _, r := range []refusal{
 		{"unsigned", list, "{}", nil, "MissingAuthenticationToken", nil},
 		{"wrong secret", list, "{}", with(func(s *sigv4.Signer) { s.SecretAccessKey = "wrong" }), "InvalidSignatureException", nil},
 		{"unknown key", list, "{}", with(func(s *sigv4.Signer) { s.AccessKeyID = "AKIAUNKNOWNUNKNOWN00" }), "UnrecognizedClientException", nil},
 		{"expired", list, "{}", with(func(s *sigv4.Signer) { s.Now = func() time.Time { return time.Now().Add(-time.Hour) } }), "InvalidSignatureException", []string{"expired"}},
 		{"another region", list, "{}", with(func(s *sigv4.Signer) { s.Region = "eu-west-1" }), "InvalidSignatureException", []string{admin.Region}},
-		{"unknown operation", ecsapi.TargetPrefix + ".MakeCoffee", "{}", signer.Sign, "UnknownOperationException", []string{"MakeCoffee"}},
-		{"unserved operation", ecsapi.TargetPrefix + ".CreateTaskSet", "{}", signer.Sign, "", []string{"CreateTaskSet"}},
+		{"unknown operation", ecsmodel.Model.Shape + ".MakeCoffee", "{}", signer.Sign, "UnknownOperationException", []string{"MakeCoffee"}},
+		{"unserved operation", ecsmodel.Model.Shape + ".CreateTaskSet", "{}", signer.Sign, "", []string{"CreateTaskSet"}},
 		{"unknown service", "DynamoDB_20120810.ListTables", "{}", with(func(s *sigv4.Signer) { s.Service = "dynamodb" }), "", []string{"dynamodb", "ListTables"}},
 		{"malformed JSON", list, `{"maxResults":`, signer.Sign, "SerializationException", nil},
 		{"wrong type", list, `{"maxResults":"many"}`, signer.Sign, "SerializationException", []string{"maxResults"}},

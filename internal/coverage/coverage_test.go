@@ -5,12 +5,11 @@ import (
 	"flag"
 	"os"
 	"reflect"
-	"slices"
 	"testing"
 
 	"github.com/ashore/ashore/internal/api/ashore"
 	"github.com/ashore/ashore/internal/api/ecs"
-	"github.com/ashore/ashore/internal/aws/ecsapi"
+	ecsmodel "github.com/ashore/ashore/internal/aws/model/ecs"
 	"github.com/ashore/ashore/internal/frontdoor"
 )
 
@@ -24,12 +23,12 @@ func TestPageIsWhatTheCodeDoes(t *testing.T) {
 		t.Fatal("nothing is served")
 	}
 	for _, op := range served {
-		if !slices.Contains(ecsapi.Operations, op) {
+		if ecsmodel.Model.Operation(op) == nil {
 			t.Errorf("ECS has no operation %s", op)
 		}
 	}
 	page := Page(
-		API{"Amazon ECS", ecsapi.Operations, served, func(op string) (string, string) { return frontdoor.Refusal("ecs", op) }, Declared},
+		API{"Amazon ECS", ecsmodel.Model.OperationNames(), served, func(op string) (string, string) { return frontdoor.Refusal("ecs", op) }, Declared},
 		API{"Ashore's own", own, own, nil, nil},
 	)
 	if *update {

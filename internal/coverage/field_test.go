@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/ashore/ashore/internal/api/ecs"
-	"github.com/ashore/ashore/internal/aws/ecsapi"
+	ecsmodel "github.com/ashore/ashore/internal/aws/model/ecs"
 	"github.com/ashore/ashore/internal/frontdoor"
 )
 
@@ -39,7 +39,7 @@ func TestEveryMemberIsDeclared(t *testing.T) {
 		}
 	}
 	for op := range declared {
-		if !slices.Contains(ecsapi.Operations, op) {
+		if ecsmodel.Model.Operation(op) == nil {
 			t.Errorf("%s is declared and no operation", op)
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/model"
 )
 
 // Members are the paths of everything that an input can hold, in the order of
@@ -27,16 +27,16 @@ func walk(t reflect.Type, path string, within []reflect.Type, paths *[]string) {
 				return
 			}
 		}
-		for i := range t.NumField() {
-			name, ok := json11.Name(t, t.Field(i))
-			if !ok {
-				continue
-			}
-			next := name
+		wire, err := model.Of(t)
+		if err != nil {
+			panic(err) // a type of the SDK that no protocol can write
+		}
+		for _, m := range wire.Members {
+			next := m.Name
 			if path != "" {
-				next = path + "." + name
+				next = path + "." + m.Name
 			}
-			walk(t.Field(i).Type, next, append(within, t), paths)
+			walk(t.Field(m.Index).Type, next, append(within, t), paths)
 		}
 	default:
 		*paths = append(*paths, path)

@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ashore/ashore/internal/aws/protocol"
+	"github.com/ashore/ashore/internal/aws/protocol/query"
 )
 
 const (
@@ -59,10 +62,10 @@ func (x *exchange) readBody(key string) ([]byte, error) {
 			return b, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			x.w.Header().Set("Connection", "close")
-			return nil, &faultError{fault{status: http.StatusRequestTimeout, code: "RequestTimeoutException", message: "The request's body didn't arrive in time.", detail: err}}
+			return nil, &faultError{fault{Fault: protocol.Fault{Status: http.StatusRequestTimeout, Code: "RequestTimeoutException", Message: "The request's body didn't arrive in time."}, detail: err}}
 		case err != nil:
 			x.w.Header().Set("Connection", "close")
-			return nil, &faultError{fault{status: http.StatusBadRequest, code: "IncompleteBody", message: "The request's body ended early or is malformed.", detail: err}}
+			return nil, &faultError{fault{Fault: protocol.Fault{Status: http.StatusBadRequest, Code: "IncompleteBody", Message: "The request's body ended early or is malformed."}, detail: err}}
 		}
 	}
 }
@@ -85,7 +88,7 @@ func (x *exchange) holdBody(key string, bytes int) error {
 // peek looks at the beginning of a body where the head does not say which protocol
 // its sender speaks, so that the refusal is in it.
 func (x *exchange) peek() {
-	if x.target.protocol != queryProtocol || x.target.service != "" || x.r.ContentLength == 0 {
+	if x.target.protocol != query.AWS || x.target.service != "" || x.r.ContentLength == 0 {
 		return
 	}
 	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(peekTime)); err != nil {
@@ -99,10 +102,10 @@ func (x *exchange) peek() {
 
 func (x *exchange) tooLarge() error {
 	x.decline()
-	return &faultError{fault{
-		status: http.StatusRequestEntityTooLarge, code: "RequestEntityTooLarge",
-		message: fmt.Sprintf("The request's body is larger than the %d bytes allowed.", x.s.cfg.BodyLimit),
-	}}
+	return &faultError{fault{Fault: protocol.Fault{
+		Status: http.StatusRequestEntityTooLarge, Code: "RequestEntityTooLarge",
+		Message: fmt.Sprintf("The request's body is larger than the %d bytes allowed.", x.s.cfg.BodyLimit),
+	}}}
 }
 
 // decline ends the connection after the answer, which does not wait for a body

@@ -8,17 +8,15 @@ import (
 	"reflect"
 
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/traits"
 
-	"github.com/ashore/ashore/internal/aws/json11"
-	"github.com/ashore/ashore/internal/aws/sigv4"
+	"github.com/ashore/ashore/internal/aws/model"
+	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
 // A fault is an error as it is answered.
 type fault struct {
-	status  int // 0: 400, or what the protocol has for such a code
-	code    string
-	message string
-	members []byte // a modelled error's own members, as a JSON object
+	protocol.Fault
 	// detail is for the log alone.
 	detail error
 	// told: the message says all that there is to say. It is no line in the log,
@@ -32,55 +30,25 @@ type fault struct {
 func faultOf(err error) fault {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorFault() != smithy.FaultServer {
-		f := fault{status: http.StatusBadRequest, code: api.ErrorCode(), message: api.ErrorMessage(), detail: err}
+		f := fault{Fault: protocol.Fault{Code: api.ErrorCode(), Message: api.ErrorMessage()}, detail: err}
 		if t := reflect.TypeOf(api); t.Kind() == reflect.Pointer && path.Base(t.Elem().PkgPath()) == "types" {
-			// A shape of the SDK: it may have more members than its message.
-			if members, err := json11.Marshal(api); err == nil {
-				f.members = members
+			f.Err = api // a shape of the SDK: it may have more members than its message
+			if s, ok := smithy.SchemaTrait[*traits.HTTPError](model.SchemaOf(t.Elem())); ok {
+				f.ModelStatus = s.Code
 			}
 		}
 		return f
 	}
-	f := fault{
-		status: http.StatusInternalServerError, code: "ServerException", detail: err,
-		message: "The request could not be processed because of an internal error.",
-	}
+	f := fault{Fault: protocol.Fault{
+		Status: http.StatusInternalServerError, Code: "ServerException",
+		Message: "The request could not be processed because of an internal error.",
+	}, detail: err}
 	var told interface{ Public() string }
 	switch {
 	case errors.As(err, &told):
-		f.message, f.told = told.Public(), true
+		f.Message, f.told = told.Public(), true
 	case errors.Is(err, context.DeadlineExceeded):
-		f.message = "The request could not be processed in time."
+		f.Message = "The request could not be processed in time."
 	}
 	return f
-}
-
-// queryCodes are the spellings of the Query protocol, where they differ from
-// those of JSON.
-var queryCodes = map[string]string{
-	string(sigv4.MissingAuthenticationToken): "MissingAuthenticationToken",
-	string(sigv4.IncompleteSignature):        "IncompleteSignature",
-	string(sigv4.InvalidSignature):           "SignatureDoesNotMatch",
-	string(sigv4.UnrecognizedClient):         "InvalidClientTokenId",
-	"UnsupportedOperationException":          "UnsupportedOperation",
-	"UnknownOperationException":              "InvalidAction",
-	"AccessDeniedException":                  "AccessDenied",
-	"ServerException":                        "InternalFailure",
-}
-
-// s3Codes are S3's spellings, where they differ from those of Query.
-var s3Codes = map[string]string{
-	string(sigv4.MissingAuthenticationToken): "AccessDenied",
-	string(sigv4.IncompleteSignature):        "AuthorizationHeaderMalformed",
-	string(sigv4.UnrecognizedClient):         "InvalidAccessKeyId",
-	"ServerException":                        "InternalError",
-	"RequestEntityTooLarge":                  "EntityTooLarge",
-}
-
-// forbidden are the codes that all protocols but JSON answer with 403.
-var forbidden = map[string]bool{
-	string(sigv4.MissingAuthenticationToken): true,
-	string(sigv4.InvalidSignature):           true,
-	string(sigv4.UnrecognizedClient):         true,
-	"AccessDeniedException":                  true,
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/ashore/ashore/internal/aws/model"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/identity"
 )
@@ -133,8 +134,8 @@ func TestDeclarations(t *testing.T) {
 		{"an action that is missing", func(c *Config) { c.Services[0].Operations["ListTasks"] = Operation{} }, "ecs ListTasks has a handler but doesn't declare"},
 		{"a handler that is missing", func(c *Config) { c.Services[0].Operations["RunTask"] = Operation{Action: "ecs:RunTask"} }, "ecs RunTask is declared but"},
 		{"another signature", func(c *Config) { c.Services[0].Operations["NotAnOperation"] = Operation{Action: "x"} }, "NotAnOperation is declared but"},
-		{"no name", func(c *Config) { c.Services[0].Name = "" }, "has no Name"},
-		{"no handlers", func(c *Config) { c.Services[0].Impl = nil }, "has no Impl"},
+		{"no name", func(c *Config) { c.Services[0].Model = &model.Service{} }, "has no Name"},
+		{"no handlers", func(c *Config) { c.Services[0].Impl = nil }, "needs Model and Impl"},
 		{"the same twice", func(c *Config) { c.Services = append(c.Services, c.Services[0]) }, "two services"},
 		{"no keys", func(c *Config) { c.Keys = nil }, "Keys must be set"},
 		{"no region", func(c *Config) { c.Region = "" }, "Region must be set"},

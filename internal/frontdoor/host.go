@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/ashore/ashore/internal/aws/protocol"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 )
 
@@ -54,7 +55,7 @@ func (x *exchange) misdirect() {
 		return
 	}
 	x.target = x.s.targetOf(x.r, nil)
-	x.fail(&faultError{fault{status: http.StatusMisdirectedRequest, code: "MisdirectedRequestException", message: message}})
+	x.fail(&faultError{fault{Fault: protocol.Fault{Status: http.StatusMisdirectedRequest, Code: "MisdirectedRequestException", Message: message}}})
 }
 
 // maxHost is how much of a name is repeated: no DNS name is longer, in bytes.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/ashore/ashore/internal/aws/protocol"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
@@ -61,13 +62,13 @@ func busy(err error) error {
 	case errors.Is(err, inflight.ErrShare):
 		return throttled("Rate exceeded: too many calls of this caller are under way.")
 	case errors.Is(err, inflight.ErrFull):
-		return &faultError{fault{status: http.StatusServiceUnavailable, code: "ServiceUnavailable", message: "The server has too many calls under way. Try again in a moment.", detail: err, told: true}}
+		return &faultError{fault{Fault: protocol.Fault{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "The server has too many calls under way. Try again in a moment."}, detail: err, told: true}}
 	}
 	return err
 }
 
 func throttled(message string) error {
-	return &faultError{fault{status: http.StatusBadRequest, code: "ThrottlingException", message: message}}
+	return &faultError{fault{Fault: protocol.Fault{Code: "ThrottlingException", Message: message}}}
 }
 
 // counted counts a host's call, or refuses it.

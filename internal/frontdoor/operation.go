@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 
 	"github.com/aws/smithy-go"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/model"
+	"github.com/ashore/ashore/internal/aws/protocol"
 	"github.com/ashore/ashore/internal/identity"
-	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
 // A service is a Service with its operations found.
@@ -22,10 +21,11 @@ type service struct {
 
 // An operation is a handler method with its declaration.
 type operation struct {
-	name string
-	decl Operation
-	in   reflect.Type // a struct
-	call reflect.Value
+	model *model.Operation
+	name  string
+	decl  Operation
+	in    reflect.Type // a struct
+	call  reflect.Value
 }
 
 var (
@@ -34,13 +34,13 @@ var (
 )
 
 func newService(decl Service) (*service, error) {
-	for what, v := range map[string]string{"Name": decl.Name, "SigningName": decl.SigningName, "TargetPrefix": decl.TargetPrefix} {
-		if v == "" {
-			return nil, fmt.Errorf("frontdoor: service %q has no %s", decl.Name, what)
-		}
+	if decl.Model == nil || decl.Impl == nil {
+		return nil, fmt.Errorf("frontdoor: a service needs Model and Impl, and has %v and %T", decl.Model, decl.Impl)
 	}
-	if decl.Impl == nil {
-		return nil, fmt.Errorf("frontdoor: service %s has no Impl", decl.Name)
+	for what, v := range map[string]string{"Name": decl.Model.Name, "SigningName": decl.Model.SigningName} {
+		if v == "" {
+			return nil, fmt.Errorf("frontdoor: service %q has no %s", decl.Model.Name, what)
+		}
 	}
 	svc := &service{decl, map[string]*operation{}}
 	impl := reflect.ValueOf(decl.Impl)
@@ -52,14 +52,19 @@ func newService(decl Service) (*service, error) {
 		}
 		op, ok := decl.Operations[name]
 		if !ok || op.Action == "" {
-			errs = append(errs, fmt.Errorf("frontdoor: %s %s has a handler but doesn't declare what authorizes it", decl.Name, name))
+			errs = append(errs, fmt.Errorf("frontdoor: %s %s has a handler but doesn't declare what authorizes it", decl.Model.Name, name))
 			continue
 		}
-		svc.operations[name] = &operation{name: name, decl: op, in: method.Type().In(1).Elem(), call: method}
+		modelled := decl.Model.Operation(name)
+		if modelled == nil {
+			errs = append(errs, fmt.Errorf("frontdoor: %s has no operation %s", decl.Model.Name, name))
+			continue
+		}
+		svc.operations[name] = &operation{model: modelled, name: name, decl: op, in: method.Type().In(1).Elem(), call: method}
 	}
 	for name := range decl.Operations {
 		if m := impl.MethodByName(name); !m.IsValid() || !isHandler(m.Type()) {
-			errs = append(errs, fmt.Errorf("frontdoor: %s %s is declared but %T has no handler for it", decl.Name, name, decl.Impl))
+			errs = append(errs, fmt.Errorf("frontdoor: %s %s is declared but %T has no handler for it", decl.Model.Name, name, decl.Impl))
 		}
 	}
 	return svc, errors.Join(errs...)
@@ -85,18 +90,31 @@ func isHandler(t reflect.Type) bool {
 		t.In(0) == contextT && isStructPointer(t.In(1)) && isStructPointer(t.Out(0)) && t.Out(1) == errorT
 }
 
-// run decodes body, authorizes, calls the handler and returns its answer. What the
-// body is decoded into counts for the loan.
-func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte, loan *inflight.Loan) (any, error) {
-	in := reflect.New(op.in)
-	if len(body) > 0 { // nothing at all means no members
-		if err := decode(ctx, body, in.Interface(), loan); err != nil {
-			return nil, err
-		}
+// decode reads a request's input. What it is decoded into counts for the loan.
+func (x *exchange) decode(ctx context.Context, op *operation, body []byte) (any, error) {
+	in := reflect.New(op.in).Interface()
+	before := x.running.Held()
+	err := x.target.protocol.Decode(op.model, x.r, body, in, protocol.Within{Memory: documentMemory, Hold: func(bytes int) error {
+		return x.running.Hold(ctx, before+int64(bytes))
+	}})
+	if err == nil || ctx.Err() != nil {
+		return in, ctx.Err()
 	}
+	if refused := busy(err); refused != err {
+		return nil, refused
+	}
+	var e *protocol.Error
+	if !errors.As(err, &e) {
+		return nil, err
+	}
+	return nil, clientError(x.target.protocol.Malformed(), e.Error())
+}
+
+// call authorizes, checks and carries out an operation.
+func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any, error) {
 	resources := []string{"*"}
 	if op.decl.Resources != nil {
-		found, err := op.decl.Resources(ctx, c, in.Interface())
+		found, err := op.decl.Resources(ctx, c, in)
 		if err != nil {
 			return nil, err
 		}
@@ -108,7 +126,7 @@ func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte, 
 		return nil, err
 	}
 	if op.decl.Further != nil {
-		needs, err := op.decl.Further(ctx, c, in.Interface())
+		needs, err := op.decl.Further(ctx, c, in)
 		if err != nil {
 			return nil, err
 		}
@@ -119,33 +137,15 @@ func (s *Server) run(ctx context.Context, op *operation, c Caller, body []byte, 
 		}
 	}
 	if op.decl.Check != nil {
-		if err := op.decl.Check(in.Interface()); err != nil {
+		if err := op.decl.Check(in); err != nil {
 			return nil, err
 		}
 	}
-	res := op.call.Call([]reflect.Value{reflect.ValueOf(ctx), in})
+	res := op.call.Call([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(in)})
 	if err, _ := res[1].Interface().(error); err != nil {
 		return nil, err
 	}
 	return res[0].Interface(), nil
-}
-
-func decode(ctx context.Context, body []byte, in any, loan *inflight.Loan) error {
-	before := loan.Held()
-	err := json11.UnmarshalWithin(body, in, json11.Within{Memory: documentMemory, Hold: func(bytes int) error {
-		return loan.Hold(ctx, before+int64(bytes))
-	}})
-	if err == nil || ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if refused := busy(err); refused != err {
-		return refused
-	}
-	var e *json11.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	return clientError("SerializationException", e.Error())
 }
 
 func (s *Server) authorize(ctx context.Context, c Caller, action string, resources []string) error {
@@ -166,11 +166,11 @@ func clientError(code, message string) error {
 
 // refusal is the error for an operation of svc that has no handler.
 func (svc *service) refusal(name string) error {
-	if slices.Contains(svc.Unserved, name) {
-		code, message := Refusal(svc.Name, name)
+	if svc.Model.Operation(name) != nil {
+		code, message := Refusal(svc.Model.Name, name)
 		return clientError(code, message)
 	}
-	return clientError("UnknownOperationException", fmt.Sprintf("The service %s has no operation %q here.", svc.Name, name))
+	return clientError("UnknownOperationException", fmt.Sprintf("The service %s has no operation %q here.", svc.Model.Name, name))
 }
 
 // Refusal is what an operation answers that its service has, but not here yet.

@@ -2,6 +2,7 @@ package frontdoor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
+	"github.com/ashore/ashore/internal/aws/protocol/restxml"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/wire/inflight"
@@ -70,12 +72,12 @@ func (x *exchange) answer() error {
 	mounted, isMounted := x.s.mounts[x.r.URL.Path]
 	opt := sigv4.Options{Service: "ecs"}
 	if isMounted {
-		x.target = target{protocol: json11Protocol, service: "ecs", operation: x.r.URL.Path}
+		x.target = target{protocol: awsjson.JSON11, service: "ecs", operation: x.r.URL.Path}
 	} else {
 		opt.Service = ""
-		opt.UnsignedPayload = x.target.protocol == s3Protocol
+		opt.UnsignedPayload = x.target.protocol == restxml.S3
 		if x.target.svc != nil {
-			opt.Service = x.target.svc.SigningName
+			opt.Service = x.target.svc.Model.SigningName
 		}
 	}
 	// Nothing is read, and no memory taken, for a call whose head is not in order.
@@ -113,7 +115,11 @@ func (x *exchange) answer() error {
 	defer x.s.calls.RUnlock()
 	ctx, cancel := context.WithTimeout(WithCaller(x.r.Context(), caller), x.s.cfg.HandlerTimeout)
 	defer cancel()
-	out, err := x.s.run(ctx, op, caller, body, x.running)
+	in, err := x.decode(ctx, op, body)
+	if err != nil {
+		return err
+	}
+	out, err := x.s.call(ctx, op, caller, in)
 	if err != nil {
 		return err
 	}
@@ -121,9 +127,8 @@ func (x *exchange) answer() error {
 		return x.stream(st)
 	}
 	buffer := answers.Get().(*[]byte)
-	answer, err := json11.Append((*buffer)[:0], out)
+	answer, err := x.target.protocol.Encode((*buffer)[:0], x.target.svc.Model, op.model, x.w.Header(), x.id, out)
 	if err == nil {
-		x.w.Header().Set("Content-Type", x.target.protocol.contentType())
 		respond(x.w, http.StatusOK, answer)
 	}
 	if cap(answer) <= keepAnswer {
@@ -144,7 +149,7 @@ func (s *Server) find(t target, r *http.Request) (*operation, error) {
 	if svc := s.named(t.service); t.svc == nil && svc != nil {
 		return nil, clientError("UnknownOperationException", fmt.Sprintf(
 			"The request names no operation of %s, but %q: its X-Amz-Target must be %q and the operation's name.",
-			svc.Name, t.operation, svc.TargetPrefix+"."))
+			svc.Model.Name, t.operation, svc.Model.Shape+"."))
 	}
 	if t.svc == nil {
 		service := first(t.service, "that you asked for")
@@ -156,7 +161,7 @@ func (s *Server) find(t target, r *http.Request) (*operation, error) {
 	if op == nil {
 		return nil, t.svc.refusal(t.operation)
 	}
-	if r.Method != http.MethodPost {
+	if op.model.Method == "" && r.Method != http.MethodPost {
 		return nil, clientError("UnknownOperationException", fmt.Sprintf("%s of %s must be a POST, not a %s.", op.name, t.service, r.Method))
 	}
 	return op, nil
@@ -165,7 +170,7 @@ func (s *Server) find(t target, r *http.Request) (*operation, error) {
 // named returns the service that is served under a name.
 func (s *Server) named(name string) *service {
 	for _, svc := range s.services {
-		if svc.Name == name {
+		if svc.Model.Name == name {
 			return svc
 		}
 	}
@@ -242,7 +247,7 @@ func scheme(r *http.Request) string {
 // faultError is a fault on its way up.
 type faultError struct{ fault }
 
-func (e *faultError) Error() string { return e.code + ": " + e.message }
+func (e *faultError) Error() string { return e.Code + ": " + e.Message }
 
 // fail answers err.
 func (x *exchange) fail(err error) {
@@ -254,23 +259,24 @@ func (x *exchange) fail(err error) {
 	case errors.As(err, &known):
 		f = known.fault
 	case errors.As(err, &refused):
-		f = fault{code: string(refused.Code), message: refused.Message}
+		f.Code, f.Message = string(refused.Code), refused.Message
 	default:
 		f = faultOf(err)
 	}
-	if len(f.message) > maxMessage {
-		f.message, f.members = bounded(f.message), nil // they hold the message, too
+	if len(f.Message) > maxMessage {
+		f.Message, f.Err = bounded(f.Message), nil // it holds the message, too
 	}
-	if f.status >= 500 && !f.told {
+	if f.Status >= 500 && !f.told {
 		if x.r.Context().Err() != nil { // the client is gone, so its call was cut short
 			x.s.cfg.Log.Debug("call abandoned by its client", "operation", x.target.operation, "request", x.id, "err", err)
 		} else {
 			x.s.cfg.Log.Error("call failed", "service", x.target.service, "operation", x.target.operation, "request", x.id, "err", err)
 		}
-		f.message += " The log has more under request id " + x.id + "."
+		f.Message += " The log has more under request id " + x.id + "."
 	}
 	if !x.w.written() {
-		x.target.protocol.writeFault(x.w, x.id, f)
+		body := x.target.protocol.Fault(x.w.Header(), x.id, f.Fault)
+		respond(x.w, cmp.Or(f.Status, x.target.protocol.Status(f.Fault)), body)
 	}
 }
 

@@ -75,10 +75,12 @@ const (
 // or Serve has been called.
 type Server struct {
 	cfg      Config
-	services map[string]*service // by target prefix
-	names    map[string]bool     // of Config.Names, in lower case
-	served   string              // their names, for messages
-	mounts   map[string]http.Handler
+	services []*service
+	served   string          // their names, for messages
+	names    map[string]bool // of Config.Names, in lower case
+	// byShape and bySigningName find a service by what a request calls it.
+	byShape, bySigningName map[string]*service
+	mounts                 map[string]http.Handler
 
 	memory memory
 	rates  *inflight.Rates // of hosts' calls
@@ -121,7 +123,7 @@ func New(cfg Config) (*Server, error) {
 		cfg.HandlerTimeout = time.Minute
 	}
 	s := &Server{
-		cfg: cfg, services: map[string]*service{}, mounts: map[string]http.Handler{},
+		cfg: cfg, byShape: map[string]*service{}, bySigningName: map[string]*service{}, mounts: map[string]http.Handler{},
 		memory: newMemory(), rates: inflight.NewRates(hostCalls, hostCallsBurst), conns: newConns(cfg.Log), drains: make(chan struct{}, drains),
 	}
 	s.ending, s.end = context.WithCancel(context.Background())
@@ -129,12 +131,17 @@ func New(cfg Config) (*Server, error) {
 	var errs []error
 	for _, decl := range cfg.Services {
 		svc, err := newService(decl)
-		if err == nil && s.services[decl.TargetPrefix] != nil {
-			err = fmt.Errorf("frontdoor: two services have the target prefix %s", decl.TargetPrefix)
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
-		errs = append(errs, err)
-		s.services[decl.TargetPrefix] = svc
-		names = append(names, decl.Name)
+		m := svc.Model
+		if m.Shape != "" && s.byShape[m.Shape] != nil || s.bySigningName[m.SigningName] != nil {
+			errs = append(errs, fmt.Errorf("frontdoor: two services are called %s or %s", m.Shape, m.SigningName))
+		}
+		s.services = append(s.services, svc)
+		s.byShape[m.Shape], s.bySigningName[m.SigningName] = svc, svc
+		names = append(names, svc.Model.Name)
 	}
 	s.names = map[string]bool{}
 	for _, n := range cfg.Names {

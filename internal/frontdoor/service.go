@@ -3,13 +3,16 @@ package frontdoor
 import (
 	"context"
 	"fmt"
+
+	"github.com/ashore/ashore/internal/aws/model"
 )
 
-// A Service is one AWS JSON 1.1 API that is served here.
+// A Service is one API that is served here.
 type Service struct {
-	Name         string // as messages name it: "ecs"
-	SigningName  string // in the credential scope: "ecs"
-	TargetPrefix string // of X-Amz-Target: "AmazonEC2ContainerServiceV20141113"
+	// Model is the API: its names on the wire, and all of its operations, also
+	// those that Impl has no handler for. A call of one of these is refused as not
+	// served yet, any other as unknown.
+	Model *model.Service
 
 	// Impl holds the handlers. Every exported method of the SDK's signature,
 	//
@@ -23,10 +26,6 @@ type Service struct {
 	// Operations says, for each method of Impl, what authorization needs. New
 	// fails where the two differ.
 	Operations map[string]Operation
-
-	// Unserved names operations that the API has and Impl may lack. It only
-	// makes the refusal more exact: known but not served yet, or unknown.
-	Unserved []string
 }
 
 // An Operation declares what happens before a handler runs: above all, what

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"go.uber.org/goleak"
 
+	ecsmodel "github.com/ashore/ashore/internal/aws/model/ecs"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/identity"
@@ -51,7 +52,7 @@ func (f *fakeECS) NotAnOperation(context.Context) error { return nil }
 
 func (f *fakeECS) service() Service {
 	return Service{
-		Name: "ecs", SigningName: "ecs", TargetPrefix: prefix, Impl: f, Unserved: []string{"CreateService"},
+		Model: ecsmodel.Model, Impl: f,
 		Operations: map[string]Operation{
 			"ListTasks": Op("ecs:ListTasks", func(_ context.Context, _ Caller, in *ecs.ListTasksInput) []string {
 				return []string{"cluster/" + aws.ToString(in.Cluster)}

@@ -1,7 +1,8 @@
 package store
 
 import (
-	"github.com/ashore/ashore/internal/aws/json11"
+	_ "github.com/ashore/ashore/internal/aws/model/ecs" // unions and documents inside our records
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/go-json-experiment/json"
@@ -33,7 +34,7 @@ var (
 
 func wireOut[T any]() *json.Marshalers {
 	return json.MarshalToFunc(func(e *jsontext.Encoder, v *T) error {
-		b, err := json11.Append(e.AvailableBuffer(), v)
+		b, err := awsjson.Append(e.AvailableBuffer(), v)
 		if err != nil {
 			return err
 		}
@@ -47,7 +48,7 @@ func wireIn[T any]() *json.Unmarshalers {
 		if err != nil {
 			return err
 		}
-		return json11.Unmarshal(b, v)
+		return awsjson.Unmarshal(b, v)
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -51,7 +51,7 @@ func TestEverydayDefinitions(t *testing.T) {
 		fmt.Fprintln(&got, "it suits, and what RunTask answers where there is one host with our agent, run as root, and a Docker Engine.")
 		for _, d := range all {
 			in := new(ecs.RegisterTaskDefinitionInput)
-			if err := json11.Unmarshal(d.Definition, in); err != nil {
+			if err := awsjson.Unmarshal(d.Definition, in); err != nil {
 				c.Fatalf("%s: %v", d.Name, err)
 			}
 			fmt.Fprintf(&got, "\n%s: %s\n", d.Name, d.What)

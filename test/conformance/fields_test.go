@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	apiecs "github.com/ashore/ashore/internal/api/ecs"
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/coverage"
 	"github.com/ashore/ashore/internal/frontdoor"
 )
@@ -77,7 +77,7 @@ var pagedInputs = map[string]string{
 func (w fieldWorld) page(c *C, op, text string) {
 	m := reflect.ValueOf(c.ECS).MethodByName(op)
 	in := reflect.New(m.Type().In(1).Elem())
-	c.OK(json11.Unmarshal([]byte(w.fill(text)), in.Interface()))
+	c.OK(awsjson.Unmarshal([]byte(w.fill(text)), in.Interface()))
 	for range 2 {
 		res := m.Call([]reflect.Value{reflect.ValueOf(c.Ctx()), in})
 		if err, _ := res[1].Interface().(error); err != nil {
@@ -167,7 +167,7 @@ func (w fieldWorld) fill(text string) string {
 func decoded[In any](c *C, w fieldWorld, text string) *In {
 	c.Helper()
 	in := new(In)
-	c.OK(json11.Unmarshal([]byte(w.fill(text)), in))
+	c.OK(awsjson.Unmarshal([]byte(w.fill(text)), in))
 	return in
 }
 
@@ -182,7 +182,7 @@ func (w fieldWorld) send(c *C, op string, f fieldCase) {
 	}
 	m := reflect.ValueOf(c.ECS).MethodByName(op)
 	in := reflect.New(m.Type().In(1).Elem())
-	c.OK(json11.Unmarshal([]byte(text), in.Interface()))
+	c.OK(awsjson.Unmarshal([]byte(text), in.Interface()))
 	res := m.Call([]reflect.Value{reflect.ValueOf(c.Ctx()), in})
 	err, _ := res[1].Interface().(error)
 	if f.refused != "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	apiecs "github.com/ashore/ashore/internal/api/ecs"
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/model"
 	"github.com/ashore/ashore/internal/coverage"
 	"github.com/ashore/ashore/internal/frontdoor"
 )
@@ -100,15 +100,16 @@ func walkGiven(v reflect.Value, path string, paths *[]string) {
 			walkGiven(v.Index(i), path+"[]", paths)
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			name, ok := json11.Name(v.Type(), v.Type().Field(i))
-			if !ok {
-				continue
-			}
+		wire, err := model.Of(v.Type())
+		if err != nil {
+			panic(err) // a type of the SDK that no protocol can write
+		}
+		for _, m := range wire.Members {
+			name := m.Name
 			if path != "" {
 				name = path + "." + name
 			}
-			walkGiven(v.Field(i), name, paths)
+			walkGiven(v.Field(m.Index), name, paths)
 		}
 	case reflect.Map:
 		if v.Len() > 0 {

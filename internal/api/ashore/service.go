@@ -8,6 +8,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/ashore/ashore/internal/aws/model"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -21,6 +22,14 @@ const (
 	SigningName  = "ashore"
 	TargetPrefix = "Ashore_20261121"
 )
+
+// Model is the API as requests name it.
+var Model = &model.Service{
+	Name: "ashore", SigningName: SigningName, Shape: TargetPrefix,
+	Operations: []model.Operation{
+		{Name: "CreateHostCredentials"}, {Name: "Explain"}, {Name: "GetInstallation"}, {Name: "StreamEvents"},
+	},
+}
 
 // Service is the API.
 type Service struct {
@@ -39,7 +48,7 @@ func New(st *store.Store, sealer *seal.Sealer, version string, explain Explainer
 // Frontdoor declares the service to the front door.
 func (s *Service) Frontdoor() frontdoor.Service {
 	return frontdoor.Service{
-		Name: "ashore", SigningName: SigningName, TargetPrefix: TargetPrefix, Impl: s,
+		Model: Model, Impl: s,
 		Operations: map[string]frontdoor.Operation{
 			"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
 			"DescribeRestore": frontdoor.Op[DescribeRestoreInput]("ashore:DescribeRestore", nil),

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
@@ -118,12 +118,12 @@ func TestAsksSurviveTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := json11.Marshal(def)
+	data, err := awsjson.Marshal(def)
 	if err != nil {
 		t.Fatal(err)
 	}
 	again := new(sdk.RegisterTaskDefinitionInput)
-	if err := json11.Unmarshal(data, again); err != nil {
+	if err := awsjson.Unmarshal(data, again); err != nil {
 		t.Fatal(err)
 	}
 	if a, b := len(requiredAttributes(def)), len(requiredAttributes(again)); a != b {

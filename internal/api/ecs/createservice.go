@@ -4,7 +4,7 @@ import (
 	"context"
 	"strings"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
@@ -95,7 +95,7 @@ func serviceToken(in *sdk.CreateServiceInput) (token, request string, err error)
 	}
 	bare := *in
 	bare.ClientToken, bare.Cluster = nil, nil
-	params, err := json11.Marshal(&bare)
+	params, err := awsjson.Marshal(&bare)
 	return token, hash(string(params)), err
 }
 

@@ -3,7 +3,7 @@ package ecs
 import (
 	"testing"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/google/go-cmp/cmp"
 )
@@ -19,7 +19,7 @@ func FuzzDefinition(f *testing.F) {
 		{"", `"dependsOn": [{"containerName": "b", "condition": "START"}], "linuxParameters": {"capabilities": {}, "tmpfs": [{}]}`},
 		{`"proxyConfiguration": {}, "networkMode": "awsvpc"`, `"resourceRequirements": [{"type": "GPU", "sharingStrategy": {"nvidiaMps": {}}}]`},
 	} {
-		b, err := json11.Marshal(definition(f, tt.task, tt.container))
+		b, err := awsjson.Marshal(definition(f, tt.task, tt.container))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -28,7 +28,7 @@ func FuzzDefinition(f *testing.F) {
 	f.Add([]byte(`{"family": "f", "containerDefinitions": [{"name": "a", "image": "b", "memory": 4, "logConfiguration": {}, "firelensConfiguration": {}, "extraHosts": [{}], "ulimits": [{}], "environmentFiles": [{}], "repositoryCredentials": {}}], "volumes": [{"name": "v", "s3filesVolumeConfiguration": {}}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in := new(sdk.RegisterTaskDefinitionInput)
-		if json11.Unmarshal(b, in) != nil {
+		if awsjson.Unmarshal(b, in) != nil {
 			return
 		}
 		once, suits, err := define(in)
@@ -43,8 +43,8 @@ func FuzzDefinition(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s is taken, but not again: %v", b, err)
 		}
-		first, err1 := json11.Marshal(once)
-		second, err2 := json11.Marshal(twice)
+		first, err1 := awsjson.Marshal(once)
+		second, err2 := awsjson.Marshal(twice)
 		if err1 != nil || err2 != nil || string(first) != string(second) {
 			t.Errorf("%s is stored as\n%s, and that as\n%s", b, first, second)
 		}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -86,7 +86,7 @@ func runLaunch(in *sdk.RunTaskInput) (*launch, error) {
 		l.token = hash("RunTask", token)
 		bare := *in
 		bare.ClientToken = nil
-		params, err := json11.Marshal(&bare)
+		params, err := awsjson.Marshal(&bare)
 		if err != nil {
 			return nil, err
 		}

@@ -2,10 +2,9 @@ package ecs
 
 import (
 	"context"
-	"slices"
 	"strings"
 
-	"github.com/ashore/ashore/internal/aws/ecsapi"
+	ecsmodel "github.com/ashore/ashore/internal/aws/model/ecs"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,14 +19,7 @@ func (s *Service) Frontdoor() frontdoor.Service {
 		op.Check, op.Further = checkOf(name), taggings[name]
 		ops[name] = op
 	}
-	unserved := slices.DeleteFunc(slices.Clone(ecsapi.Operations), func(name string) bool {
-		_, served := ops[name]
-		return served
-	})
-	return frontdoor.Service{
-		Name: "ecs", SigningName: ecsapi.SigningName, TargetPrefix: ecsapi.TargetPrefix,
-		Impl: s, Operations: ops, Unserved: unserved,
-	}
+	return frontdoor.Service{Model: ecsmodel.Model, Impl: s, Operations: ops}
 }
 
 func (s *Service) operations() map[string]frontdoor.Operation {

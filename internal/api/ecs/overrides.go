@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/control/describe"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -21,7 +21,7 @@ func validOverrides(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride)
 	if o == nil {
 		return nil, nil
 	}
-	size, err := json11.Marshal(o)
+	size, err := awsjson.Marshal(o)
 	if err != nil {
 		return nil, err
 	}

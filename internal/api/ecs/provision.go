@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/control/placement"
 	"github.com/ashore/ashore/internal/fleet"
@@ -254,7 +254,7 @@ func alike(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 // needs is equal for tasks that fit on the same hosts: strategies only choose among
 // these.
 func needs(t *fleet.Task) string {
-	overrides, err := json11.Marshal(t.Overrides)
+	overrides, err := awsjson.Marshal(t.Overrides)
 	if err != nil {
 		return t.ID // alone
 	}

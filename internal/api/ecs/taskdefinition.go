@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
@@ -73,7 +73,7 @@ func define(in *sdk.RegisterTaskDefinitionInput) (*sdk.RegisterTaskDefinitionInp
 	if err := validDefinition(&def); err != nil {
 		return nil, nil, err
 	}
-	size, err := json11.Marshal(&def)
+	size, err := awsjson.Marshal(&def)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
@@ -26,7 +26,7 @@ func definition(t testing.TB, task, container string) *sdk.RegisterTaskDefinitio
 	text := fmt.Sprintf(`{"family": "f", "containerDefinitions": [{"name": "a"%s, "memoryReservation": 64%s},
 		{"name": "b", "image": "busybox", "memoryReservation": 64, "essential": false}]%s}`, image, more(container), more(task))
 	in := new(sdk.RegisterTaskDefinitionInput)
-	if err := json11.Unmarshal([]byte(text), in); err != nil {
+	if err := awsjson.Unmarshal([]byte(text), in); err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
 	return in

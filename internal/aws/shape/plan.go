@@ -7,7 +7,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/model"
+	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
 // A plan checks values of one type. Plans of recursive types refer to each
@@ -112,14 +113,15 @@ type member struct {
 }
 
 func (b builder) structure(t reflect.Type) func(*walk, reflect.Value) bool {
+	wire, err := model.Of(t)
+	if err != nil {
+		return nil // the codec says so
+	}
+	required := model.RequiredOf(t)
 	var members []member
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, ok := json11.Name(t, f)
-		if !ok {
-			continue
-		}
-		m := member{i, name, slices.Contains(required[t], f.Name) && canMiss(f.Type), b.plan(f.Type)}
+	for _, w := range wire.Members {
+		f := t.Field(w.Index)
+		m := member{w.Index, w.Name, slices.Contains(required, f.Name) && canMiss(f.Type), b.plan(f.Type)}
 		if m.required || m.plan != nil {
 			members = append(members, m)
 		}
@@ -219,25 +221,23 @@ func (b builder) mapping(t reflect.Type) func(*walk, reflect.Value) bool {
 	}
 }
 
-// union checks the one member that a union has: a pointer to a struct whose only
-// field is its Value. A document isn't one and has nothing to check.
+// union checks the one member that a union has. A document isn't one and has
+// nothing to check.
 func union(w *walk, v reflect.Value) bool {
-	if v.IsNil() || v.Elem().Kind() != reflect.Pointer || v.Elem().IsNil() || v.Elem().Elem().Kind() != reflect.Struct {
+	if v.IsNil() || model.UnionOf(v.Type()) == nil {
 		return true
 	}
-	s := v.Elem().Elem()
-	f := s.FieldByName("Value")
-	_, name, ok := strings.Cut(s.Type().Name(), "Member")
-	if !ok || !f.IsValid() {
-		return true
+	m, value, err := protocol.Chosen(v)
+	if err != nil {
+		return true // none that the codec makes
 	}
-	p := planOf(f.Type())
+	p := planOf(value.Type())
 	if p == nil {
 		return true
 	}
 	depth := len(w.path)
-	w.path = append(w.path, step{name: strings.ToLower(name[:1]) + name[1:]})
-	if !p.check(w, f) {
+	w.path = append(w.path, step{name: m.Name})
+	if !p.check(w, value) {
 		return false
 	}
 	w.path = w.path[:depth]

@@ -10,8 +10,6 @@ import (
 	"strings"
 )
 
-//go:generate go run ./gen -o required_ecs.go
-
 // A Violation is a member that breaks a rule of the model.
 type Violation struct {
 	Path string // "containerDefinitions[0].portMappings[1].protocol"

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/model"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -60,10 +60,13 @@ func plain(v reflect.Value) any {
 			return resource(r)
 		}
 		out := detail{}
-		for i := range v.NumField() {
-			f := v.Type().Field(i)
-			if name, ok := json11.Name(v.Type(), f); ok && !absent(v.Field(i)) {
-				out[name] = plain(v.Field(i))
+		wire, err := model.Of(v.Type())
+		if err != nil {
+			return nil
+		}
+		for _, m := range wire.Members {
+			if f := v.Field(m.Index); !absent(f) {
+				out[m.Name] = plain(f)
 			}
 		}
 		return out

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ashore/ashore/internal/aws/json11"
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,11 +44,11 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			def, o := &sdk.RegisterTaskDefinitionInput{}, &types.TaskOverride{}
-			if err := json11.Unmarshal(in.Definition, def); err != nil {
+			if err := awsjson.Unmarshal(in.Definition, def); err != nil {
 				t.Fatal(err)
 			}
 			if in.Overrides != nil {
-				if err := json11.Unmarshal(in.Overrides, o); err != nil {
+				if err := awsjson.Unmarshal(in.Overrides, o); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -1,0 +1,125 @@
+package model
+
+import (
+	"math/big"
+	"reflect"
+	"time"
+
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/document"
+)
+
+// members is what the SDK's structs with schemas have.
+type members interface {
+	SerializeMembers(smithy.ShapeSerializer)
+}
+
+// schemaOf is the schema that the SDK writes a field of t with, nil where it has
+// none: the one whose value differs from what a struct with nothing set writes.
+// Numbers and booleans that the model requires are always written.
+func schemaOf(t reflect.Type, field int) *smithy.Schema {
+	unset, one := reflect.New(t), reflect.New(t)
+	m, ok := one.Interface().(members)
+	if !ok || !set(one.Elem().Field(field)) {
+		return nil
+	}
+	var before, after recorder
+	unset.Interface().(members).SerializeMembers(&before)
+	m.SerializeMembers(&after)
+	for schema, v := range after.values {
+		if was, ok := before.values[schema]; !ok || was != v {
+			return schema
+		}
+	}
+	return nil
+}
+
+// SchemaOf is the schema of a structure of the SDK, nil where it has none.
+func SchemaOf(t reflect.Type) *smithy.Schema {
+	v, ok := reflect.New(t).Interface().(smithy.Serializable)
+	if !ok {
+		return nil
+	}
+	var all recorder
+	v.Serialize(&all)
+	for schema := range all.values { // the structure itself, as all else is below it
+		return schema
+	}
+	return nil
+}
+
+// set gives a field a value that the SDK writes. It knows no value for a
+// document and for a stream; their names follow from their Go names.
+func set(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	case reflect.Map:
+		v.Set(reflect.MakeMap(v.Type()))
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Float32, reflect.Float64:
+		v.SetFloat(1)
+	case reflect.Interface:
+		u := UnionOf(v.Type())
+		if u == nil {
+			return false
+		}
+		v.Set(reflect.New(u.Members[0].Type))
+	default:
+		return false
+	}
+	return true
+}
+
+// A recorder is a serializer that notes what is written at its top, by schema:
+// scalars with their values, everything else as there.
+type recorder struct {
+	values map[*smithy.Schema]any
+	depth  int
+}
+
+func (r *recorder) note(s *smithy.Schema, v any) {
+	if r.depth == 0 && s != nil {
+		if r.values == nil {
+			r.values = map[*smithy.Schema]any{}
+		}
+		r.values[s] = v
+	}
+}
+
+func (r *recorder) open(s *smithy.Schema) {
+	r.note(s, true)
+	r.depth++
+}
+
+func (r *recorder) Bytes() []byte                                    { return nil }
+func (r *recorder) WriteInt8(s *smithy.Schema, v int8)               { r.note(s, v) }
+func (r *recorder) WriteInt16(s *smithy.Schema, v int16)             { r.note(s, v) }
+func (r *recorder) WriteInt32(s *smithy.Schema, v int32)             { r.note(s, v) }
+func (r *recorder) WriteInt64(s *smithy.Schema, v int64)             { r.note(s, v) }
+func (r *recorder) WriteFloat32(s *smithy.Schema, v float32)         { r.note(s, v) }
+func (r *recorder) WriteFloat64(s *smithy.Schema, v float64)         { r.note(s, v) }
+func (r *recorder) WriteBool(s *smithy.Schema, v bool)               { r.note(s, v) }
+func (r *recorder) WriteString(s *smithy.Schema, v string)           { r.note(s, v) }
+func (r *recorder) WriteBigInt(s *smithy.Schema, _ *big.Int)         { r.note(s, true) }
+func (r *recorder) WriteBigFloat(s *smithy.Schema, _ *big.Float)     { r.note(s, true) }
+func (r *recorder) WriteBlob(s *smithy.Schema, _ []byte)             { r.note(s, true) }
+func (r *recorder) WriteTime(s *smithy.Schema, _ time.Time)          { r.note(s, true) }
+func (r *recorder) WriteDocument(s *smithy.Schema, _ document.Value) { r.note(s, true) }
+func (r *recorder) WriteNil(s *smithy.Schema)                        { r.note(s, true) }
+func (r *recorder) WriteKey(*smithy.Schema, string)                  {}
+func (r *recorder) WriteUnion(s, _ *smithy.Schema)                   { r.open(s) }
+func (r *recorder) CloseUnion()                                      { r.depth-- }
+func (r *recorder) WriteStruct(s *smithy.Schema)                     { r.open(s) }
+func (r *recorder) CloseStruct()                                     { r.depth-- }
+func (r *recorder) WriteList(s *smithy.Schema)                       { r.open(s) }
+func (r *recorder) CloseList()                                       { r.depth-- }
+func (r *recorder) WriteMap(s *smithy.Schema)                        { r.open(s) }
+func (r *recorder) CloseMap()                                        { r.depth-- }

@@ -1,0 +1,92 @@
+package query
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ashore/ashore/internal/aws/protocol"
+)
+
+// A node is what a form says below one name: "Tags.member.2.Key=a" is a path of
+// four nodes.
+type node struct {
+	value string
+	given bool // the name itself has a value
+	below map[string]*node
+}
+
+// nodeSize is about what a node takes in memory, its place in a map included.
+const nodeSize = 160
+
+// treeOf arranges a form by the parts of its names.
+func treeOf(form url.Values, budget *protocol.Budget) (*node, error) {
+	root := &node{}
+	for name, values := range form {
+		n := root
+		depth := 0
+		for rest, more := name, true; more; depth++ {
+			if depth >= 3*protocol.MaxDepth { // a list or map takes up to three parts a level
+				return nil, protocol.At(name[:min(len(name), 64)], protocol.Deeper(protocol.MaxDepth))
+			}
+			var part string
+			part, rest, more = strings.Cut(rest, ".")
+			next := n.below[part]
+			if next == nil {
+				if err := budget.Spend(nodeSize); err != nil {
+					return nil, err
+				}
+				next = &node{}
+				if n.below == nil {
+					n.below = map[string]*node{}
+				}
+				n.below[part] = next
+			}
+			n = next
+		}
+		n.value, n.given = values[len(values)-1], true
+	}
+	return root, nil
+}
+
+// at is the node below n by a path of names, nil where there is none.
+func (n *node) at(names ...string) *node {
+	for _, name := range names {
+		if name == "" {
+			continue
+		}
+		if n = n.below[name]; n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// numbered are the nodes below n whose names are numbers, in their order. The
+// numbers only order: AWS takes gaps.
+func (n *node) numbered() ([]*node, error) {
+	type item struct {
+		number uint64
+		node   *node
+	}
+	var items []item
+	for name, below := range n.below {
+		number, err := strconv.ParseUint(name, 10, 32)
+		if err != nil || number == 0 {
+			return nil, protocol.Errorf("%q is not the number of an element", name)
+		}
+		items = append(items, item{number, below})
+	}
+	slices.SortFunc(items, func(a, b item) int {
+		if a.number < b.number {
+			return -1
+		}
+		return 1
+	})
+	nodes := make([]*node, len(items))
+	for i, it := range items {
+		nodes[i] = it.node
+	}
+	return nodes, nil
+}
