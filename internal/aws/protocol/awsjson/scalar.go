@@ -158,21 +158,26 @@ func planTime(p *plan) {
 		return protocol.AppendEpoch(dst, v.Interface().(time.Time)), nil
 	}
 	p.dec = func(d *decoder, v reflect.Value, _ int) error {
-		format := protocol.Epoch
-		var text string
-		var err error
+		var t time.Time
 		if d.PeekKind() == '"' {
-			format = protocol.DateTime
-			text, err = d.text(p)
+			text, err := d.text(p)
+			if err != nil {
+				return err
+			}
+			if t, err = protocol.ParseTime(text, protocol.DateTime); err != nil {
+				return err
+			}
 		} else {
-			var raw []byte
-			raw, err = d.scalar('0', p)
-			text = string(raw)
+			raw, err := d.scalar('0', p)
+			if err != nil {
+				return err
+			}
+			var ok bool
+			if t, ok = protocol.ParseEpoch(string(raw)); !ok {
+				return protocol.Errorf("%s is not a Timestamp", raw)
+			}
 		}
-		if err != nil {
-			return err
-		}
-		t, err := protocol.ParseTime(text, format)
+		t, err := protocol.InYears(t)
 		if err != nil {
 			return err
 		}
