@@ -39,7 +39,7 @@ const (
 // readBody reads all of a body that is small enough. Memory follows what arrives;
 // beyond freeBody it is lent in the name of the key that the head claims.
 func (x *exchange) readBody(key string) ([]byte, error) {
-	limit := x.s.cfg.BodyLimit
+	limit := x.bodyLimit()
 	if x.r.ContentLength > limit {
 		return nil, x.tooLarge()
 	}
@@ -68,6 +68,17 @@ func (x *exchange) readBody(key string) ([]byte, error) {
 			return nil, &faultError{fault{Fault: protocol.Fault{Status: http.StatusBadRequest, Code: "IncompleteBody", Message: "The request's body ended early or is malformed."}, detail: err}}
 		}
 	}
+}
+
+// bodyLimit is how large a body may be: what the operation says, where the head
+// names it.
+func (x *exchange) bodyLimit() int64 {
+	if svc := x.target.svc; svc != nil {
+		if op := svc.operations[x.target.operation]; op != nil && op.decl.BodyLimit > 0 {
+			return op.decl.BodyLimit
+		}
+	}
+	return x.s.cfg.BodyLimit
 }
 
 // holdBody asks for the memory of a body that is large.
@@ -104,7 +115,7 @@ func (x *exchange) tooLarge() error {
 	x.decline()
 	return &faultError{fault{Fault: protocol.Fault{
 		Status: http.StatusRequestEntityTooLarge, Code: "RequestEntityTooLarge",
-		Message: fmt.Sprintf("The request's body is larger than the %d bytes allowed.", x.s.cfg.BodyLimit),
+		Message: fmt.Sprintf("The request's body is larger than the %d bytes allowed.", x.bodyLimit()),
 	}}}
 }
 

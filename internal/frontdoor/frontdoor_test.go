@@ -307,7 +307,7 @@ func TestBadCalls(t *testing.T) {
 		{"no operation", send("POST", `{}`, ""), 400, `"UnknownOperationException"`},
 		{"compressed", func(t *testing.T) *http.Request {
 			return d.signed(t, "ecs", "POST", "/", "\x1f\x8b", append(call("ListTasks"), "Content-Encoding", "gzip")...)
-		}, 400, `"SerializationException","message":"The Content-Encoding \"gzip\" is not accepted: send the body as it is."`},
+		}, 400, `"SerializationException","message":"The body is not what its Content-Encoding says, gzip: unexpected EOF."`},
 		{"no target", func(t *testing.T) *http.Request {
 			return d.signed(t, "ecs", "POST", "/", "{}", "Content-Type", "application/x-amz-json-1.1")
 		}, 400, `"UnknownOperationException","message":"The request names no operation of ecs, but \"\": its X-Amz-Target must be`},

@@ -107,8 +107,8 @@ func (x *exchange) answer() error {
 	if err != nil {
 		return err
 	}
-	if coding := x.r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return clientError("SerializationException", fmt.Sprintf("The Content-Encoding %q is not accepted: send the body as it is.", coding))
+	if body, err = x.decompress(body); err != nil {
+		return err
 	}
 	caller.Service, caller.Operation = x.target.service, op.name
 	x.s.calls.RLock()

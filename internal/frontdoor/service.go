@@ -40,6 +40,9 @@ type Operation struct {
 	// where it makes something with tags. They are asked for as parts of this
 	// operation: a policy can tell them from calls of their own. Nil: nothing.
 	Further func(ctx context.Context, c Caller, in any) ([]Need, error)
+	// BodyLimit is the largest body in bytes, also once it is decompressed; 0: the
+	// front door's.
+	BodyLimit int64
 	// Check refuses an input that is wrong by itself, after authorization and
 	// before the handler. Nil: the handler says it all.
 	Check func(in any) error

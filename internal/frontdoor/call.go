@@ -1,0 +1,50 @@
+package frontdoor
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ashore/ashore/internal/identity"
+)
+
+// Call carries out an operation in this process as a principal: what schedules,
+// rules and templates do. It is authorized, checked, bounded in time and logged as
+// a call over the wire is; only its signature and its form are left out. in is a
+// pointer to the operation's input, and the answer is one to its output. An error
+// is what a client would be answered.
+func (s *Server) Call(ctx context.Context, p identity.Principal, service, operation string, in any) (out any, err error) {
+	c := Caller{Principal: p, RequestID: uuid.NewString(), Service: service, Operation: operation}
+	began := time.Now()
+	defer func() {
+		if v := recover(); v != nil {
+			s.cfg.Log.Error("panic", "service", service, "operation", operation, "request", c.RequestID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			out, err = nil, fmt.Errorf("%s of %s: panic: %v", operation, service, v)
+		}
+		attrs := []any{"service", service, "operation", operation, "took", time.Since(began), "request", c.RequestID, "principal", p.ARN}
+		if err != nil {
+			attrs = append(attrs, "err", err)
+		}
+		s.cfg.Log.Debug("call", attrs...)
+	}()
+	svc := s.named(service)
+	if svc == nil {
+		return nil, clientError("UnsupportedOperationException", "The service "+service+" is not served by this installation.")
+	}
+	op := svc.operations[operation]
+	if op == nil {
+		return nil, svc.refusal(operation)
+	}
+	if t := reflect.TypeOf(in); t != reflect.PointerTo(op.in) {
+		return nil, fmt.Errorf("frontdoor: %s of %s takes a *%s, not a %T", operation, service, op.in, in)
+	}
+	s.calls.RLock()
+	defer s.calls.RUnlock()
+	ctx, cancel := context.WithTimeout(WithCaller(ctx, c), s.cfg.HandlerTimeout)
+	defer cancel()
+	return s.call(ctx, op, c, in)
+}
