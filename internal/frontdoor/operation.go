@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/aws/smithy-go"
 
@@ -41,6 +42,9 @@ func newService(decl Service) (*service, error) {
 		if v == "" {
 			return nil, fmt.Errorf("frontdoor: service %q has no %s", decl.Model.Name, what)
 		}
+	}
+	if names := decl.Model.OperationNames(); !slices.IsSorted(names) {
+		return nil, fmt.Errorf("frontdoor: the operations of %s are not in order: %v", decl.Model.Name, names)
 	}
 	svc := &service{decl, map[string]*operation{}}
 	impl := reflect.ValueOf(decl.Impl)

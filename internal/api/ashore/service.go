@@ -28,6 +28,7 @@ var Model = &model.Service{
 	Name: "ashore", SigningName: SigningName, Shape: TargetPrefix,
 	Operations: []model.Operation{
 		{Name: "CreateHostCredentials"}, {Name: "Explain"}, {Name: "GetInstallation"}, {Name: "StreamEvents"},
+		{Name: "UpdateHost"},
 	},
 }
 
