@@ -26,7 +26,7 @@ import (
 	"github.com/coder/websocket"
 
 	"github.com/ashore/ashore/internal/ashoretest"
-	"github.com/ashore/ashore/internal/aws/ecsapi"
+	ecsmodel "github.com/ashore/ashore/internal/aws/model/ecs"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/local"
@@ -255,7 +255,7 @@ func (b *besieged) address() string { return strings.TrimPrefix(b.admin.Endpoint
 // heads opens unsigned calls that announce a body of a MiB, thousands at once, again
 // and again.
 func (b *besieged) heads() {
-	head := "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: " + ecsapi.TargetPrefix + ".ListTasks\r\nContent-Length: 1048576\r\n\r\n{"
+	head := "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: " + ecsmodel.Model.Shape + ".ListTasks\r\nContent-Length: 1048576\r\n\r\n{"
 	for b.wait(0) {
 		var open []net.Conn
 		for range hostileHeads {
@@ -335,7 +335,7 @@ func (h *hostileHost) call(operation, body string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r.Header.Set("X-Amz-Target", ecsapi.TargetPrefix+"."+operation)
+	r.Header.Set("X-Amz-Target", ecsmodel.Model.Shape+"."+operation)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	h.signer.Sign(r, []byte(body))
 	res, err := http.DefaultClient.Do(r)
@@ -404,7 +404,7 @@ func (h *hostileHost) stalledBodies() {
 				h.Error(err)
 				return
 			}
-			r.Header.Set("X-Amz-Target", ecsapi.TargetPrefix+".ListTasks")
+			r.Header.Set("X-Amz-Target", ecsmodel.Model.Shape+".ListTasks")
 			h.signer.Sign(r, []byte("{}"))
 			c, err := net.DialTimeout("tcp", h.address(), 5*time.Second)
 			if err != nil {

@@ -6,6 +6,8 @@ package ashore
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ashore/ashore/internal/aws/model"
@@ -23,15 +25,6 @@ const (
 	TargetPrefix = "Ashore_20261121"
 )
 
-// Model is the API as requests name it.
-var Model = &model.Service{
-	Name: "ashore", SigningName: SigningName, Shape: TargetPrefix,
-	Operations: []model.Operation{
-		{Name: "CreateHostCredentials"}, {Name: "Explain"}, {Name: "GetInstallation"}, {Name: "StreamEvents"},
-		{Name: "UpdateHost"},
-	},
-}
-
 // Service is the API.
 type Service struct {
 	store   *store.Store
@@ -48,22 +41,24 @@ func New(st *store.Store, sealer *seal.Sealer, version string, explain Explainer
 
 // Frontdoor declares the service to the front door.
 func (s *Service) Frontdoor() frontdoor.Service {
-	return frontdoor.Service{
-		Model: Model, Impl: s,
-		Operations: map[string]frontdoor.Operation{
-			"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
-			"DescribeRestore": frontdoor.Op[DescribeRestoreInput]("ashore:DescribeRestore", nil),
-			"EndRestore":      frontdoor.Op[EndRestoreInput]("ashore:EndRestore", nil),
-			"Explain":         frontdoor.Op("ashore:Explain", s.explained),
-			"CreateHostCredentials": frontdoor.Op("ashore:CreateHostCredentials", func(_ context.Context, _ frontdoor.Caller, in *CreateHostCredentialsInput) []string {
-				return []string{identity.HostARN(s.store.Site(), in.Name)}
-			}),
-			"UpdateHost": frontdoor.Op("ashore:UpdateHost", s.updated),
-			"StreamEvents": frontdoor.Op("ashore:StreamEvents", func(_ context.Context, _ frontdoor.Caller, in *StreamEventsInput) []string {
-				return s.eventResources(in)
-			}),
-		},
+	operations := map[string]frontdoor.Operation{
+		"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
+		"DescribeRestore": frontdoor.Op[DescribeRestoreInput]("ashore:DescribeRestore", nil),
+		"EndRestore":      frontdoor.Op[EndRestoreInput]("ashore:EndRestore", nil),
+		"Explain":         frontdoor.Op("ashore:Explain", s.explained),
+		"CreateHostCredentials": frontdoor.Op("ashore:CreateHostCredentials", func(_ context.Context, _ frontdoor.Caller, in *CreateHostCredentialsInput) []string {
+			return []string{identity.HostARN(s.store.Site(), in.Name)}
+		}),
+		"UpdateHost": frontdoor.Op("ashore:UpdateHost", s.updated),
+		"StreamEvents": frontdoor.Op("ashore:StreamEvents", func(_ context.Context, _ frontdoor.Caller, in *StreamEventsInput) []string {
+			return s.eventResources(in)
+		}),
 	}
+	api := &model.Service{Name: "ashore", SigningName: SigningName, Shape: TargetPrefix}
+	for _, name := range slices.Sorted(maps.Keys(operations)) {
+		api.Operations = append(api.Operations, model.Operation{Name: name})
+	}
+	return frontdoor.Service{Model: api, Impl: s, Operations: operations}
 }
 
 type GetInstallationInput struct{}
