@@ -119,12 +119,18 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key str
 	}
 }
 
-// countService counts a task to its service and to its deployment.
+// countService counts a task to its service, to its deployment, and there to its
+// capacity provider.
 func (t *tables) countService(cluster string, task *fleet.Task, f func(*ServiceCounts)) {
 	if task.Service() == "" {
 		return
 	}
-	for _, of := range [...]string{task.Group, task.StartedBy} {
+	of := [...]string{task.Group, task.StartedBy, task.StartedBy + "/" + task.CapacityProvider}
+	n := len(of)
+	if task.CapacityProvider == "" {
+		n--
+	}
+	for _, of := range of[:n] {
 		key := cluster + "/" + of
 		c, had := t.serviceTasks.Get(key)
 		f(&c)

@@ -65,7 +65,11 @@ func recomputed(t *tables) view {
 		if !strings.HasPrefix(task.Group, "service:") {
 			return
 		}
-		for _, key := range []string{cluster + "/" + task.Group, cluster + "/" + task.StartedBy} {
+		keys := []string{cluster + "/" + task.Group, cluster + "/" + task.StartedBy}
+		if task.CapacityProvider != "" {
+			keys = append(keys, cluster+"/"+task.StartedBy+"/"+task.CapacityProvider)
+		}
+		for _, key := range keys {
 			c := v.Services[key]
 			v.Services[key] = ServiceCounts{c.Pending + add.Pending, c.Running + add.Running, c.Stopping + add.Stopping, c.EndedEarly + add.EndedEarly}
 		}

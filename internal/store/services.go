@@ -101,6 +101,12 @@ func (s *Snapshot) DeploymentTasks(cluster, deployment string) ServiceCounts {
 	return c
 }
 
+// DeploymentTasksOf is DeploymentTasks of one capacity provider alone.
+func (s *Snapshot) DeploymentTasksOf(cluster, deployment, provider string) ServiceCounts {
+	c, _ := tab(s).serviceTasks.Get(cluster + "/" + fleet.DeploymentStarter(deployment) + "/" + provider)
+	return c
+}
+
 // FailedTasks yields the tasks of a deployment that have failed, by id.
 func (s *Snapshot) FailedTasks(cluster, deployment string) iter.Seq[*fleet.TaskState] {
 	return indexed(s, &tab(s).tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")

@@ -44,7 +44,7 @@ type tables struct {
 	// providerTasks counts the tasks that have not stopped, those that wait too.
 	providerTasks btree.Map[string, int]           // cluster/capacity provider
 	counts        btree.Map[string, ClusterCounts] // cluster
-	serviceTasks  btree.Map[string, ServiceCounts] // cluster/service:name, and cluster/ecs-svc/deployment
+	serviceTasks  btree.Map[string, ServiceCounts] // cluster/service:name, cluster/ecs-svc/deployment, and cluster/ecs-svc/deployment/provider
 	references    btree.Map[string, int]           // revision's id → its tasks that have not stopped
 
 	// unreadable are the records that can't be read, by path; torn are those among

@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"iter"
+	"maps"
 	"strings"
 	"time"
 
@@ -43,8 +44,19 @@ func (r *round) candidates(cluster string, now bool) *candidates {
 			c.ids = append(c.ids, i.ID)
 		}
 	}
+	if r.hosts[cluster] == nil {
+		r.forgetClusters()
+	}
 	r.hosts[cluster] = c
 	return c
+}
+
+// forgetClusters leaves out the clusters that are no more.
+func (r *round) forgetClusters() {
+	maps.DeleteFunc(r.hosts, func(name string, _ *candidates) bool {
+		c := r.snap.Cluster(name)
+		return c == nil || c.Status != fleet.ClusterActive
+	})
 }
 
 // of returns the candidates that belong to a pool.

@@ -188,13 +188,10 @@ func shares(snap *store.Snapshot, cluster string, l *launch) map[string]int {
 		return nil
 	}
 	out := map[string]int{}
-	for t := range snap.TasksWhere(cluster, store.TaskFilter{Desired: fleet.TaskRunning, StartedBy: l.startedBy}, "") {
-		out[t.CapacityProvider]++
-	}
-	for t := range snap.WaitingTasks(cluster, "") {
-		if t.StartedBy == l.startedBy {
-			out[t.CapacityProvider]++
-		}
+	for _, item := range l.strategy {
+		name := aws.ToString(item.CapacityProvider)
+		n := snap.DeploymentTasksOf(cluster, l.deployment, name)
+		out[name] = n.Pending + n.Running
 	}
 	return out
 }
@@ -308,6 +305,10 @@ func (s *Service) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.
 	return s.eligible.get(snap.InstancesRevision(), suited{svc.Cluster, rev.Family, rev.Revision, provider}, find), nil
 }
 
+// maxEligible is how many definitions' hosts are remembered: revisions come and go
+// while no host changes.
+const maxEligible = 1024
+
 // eligible remembers the hosts that suit definitions by what the hosts' records
 // say alone, until one of these changes.
 type eligible struct {
@@ -336,6 +337,9 @@ func (e *eligible) get(rev int64, k suited, find func() []string) []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.rev == rev {
+		if len(e.ids) >= maxEligible {
+			clear(e.ids)
+		}
 		e.ids[k] = ids
 	}
 	return ids
