@@ -30,10 +30,12 @@ const (
 )
 
 // A host's calls: as many at once as its memory allows, and this many a second,
-// which is what ECS lets a whole account's agents do.
+// which is what ECS lets a whole account's agents do. A large one counts for several:
+// one more for each callBytes of its body.
 const (
 	hostCalls      = 120
 	hostCallsBurst = 600
+	callBytes      = 16 << 10
 )
 
 type memory struct{ arriving, running *inflight.Pool }
@@ -71,9 +73,9 @@ func throttled(message string) error {
 	return &faultError{fault{Fault: protocol.Fault{Code: "ThrottlingException", Message: message}}}
 }
 
-// counted counts a host's call, or refuses it.
-func (s *Server) counted(p identity.Principal) error {
-	if p.Kind == identity.Host && !s.rates.Take(p.ARN, 1) {
+// counted counts a host's call with a body of so many bytes, or refuses it.
+func (s *Server) counted(p identity.Principal, body int) error {
+	if p.Kind == identity.Host && !s.rates.Take(p.ARN, 1+body/callBytes) {
 		return throttled("Rate exceeded")
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
+	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
@@ -177,12 +178,21 @@ func TestHostsCallsAreCounted(t *testing.T) {
 		return served, refused
 	}
 	for range hostCallsBurst {
-		if err := d.front.counted(d.hostPrincipal(t)); err != nil {
+		if err := d.front.counted(d.hostPrincipal(t), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if served, refused := count(hosts, 50); refused == 0 || served > 50-1 {
 		t.Errorf("beyond its burst a host's calls: %d served, %d refused", served, refused)
+	}
+	// Of large ones there are fewer.
+	other := identity.Principal{Kind: identity.Host, ARN: "other"}
+	large := 0
+	for d.front.counted(other, 1<<20) == nil {
+		large++
+	}
+	if large < 5 || large > hostCallsBurst/(1+(1<<20)/callBytes)+5 {
+		t.Errorf("%d calls of a MiB are served at once", large)
 	}
 	if served, _ := count(key, 50); served != 50 {
 		t.Errorf("of an administrator's 50 calls %d are served", served)

@@ -210,7 +210,7 @@ func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
 	}
 	x.key = verified.AccessKeyID
 	x.s.conns.verified(x.r.Context(), x.principal)
-	if err := x.s.counted(x.principal); err != nil {
+	if err := x.s.counted(x.principal, len(body)); err != nil {
 		return Caller{}, err
 	}
 	if x.running, err = x.s.memory.run(x.r.Context(), x.principal, cap(body)); err != nil {

@@ -26,6 +26,9 @@ func (s *Server) keepTaskHealth(ctx context.Context, p peer, m *tcs.PublishHealt
 		}) {
 			continue
 		}
+		if err := s.rates.Wait(ctx, p.String(), 1); err != nil { // a transaction counts like a message
+			return err
+		}
 		if err := s.putHealth(ctx, p, part, now); err != nil {
 			return err
 		}
