@@ -34,7 +34,7 @@ func (eventsCommand) Example() string {
 // detailTypes are short names of the detail types.
 var detailTypes = map[string]string{
 	"task": "ECS Task State Change", "instance": "ECS Container Instance State Change", "health": "ECS Container Instance Health Change",
-	"deployment": "ECS Deployment State Change", "service": "ECS Service Action",
+	"deployment": "ECS Deployment State Change", "service": "ECS Service Action", "duplicate": "Ashore Duplicate Agent Refused",
 }
 
 func (e *eventsCommand) Run(ctx context.Context, t *terminal) error {

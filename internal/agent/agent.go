@@ -210,7 +210,7 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 		Server: cfg.Settings.Server, Others: cfg.Settings.Others, Region: cfg.Settings.Region, Cluster: clusterOr(cfg.Settings.Cluster),
 		Credentials: cfg.Credentials, Version: version.Semantic(cfg.Version), EngineName: info.Version, Host: host,
 		Engine: eng, Journal: j, Log: cfg.Log.With("part", "session"), MetricsEvery: cfg.MetricsEvery,
-		Transport: cfg.Transport, OnConnection: cfg.OnConnection,
+		Transport: cfg.Transport, OnConnection: cfg.OnConnection, Boot: bootID(),
 	})
 	if err != nil {
 		eng.Close()

@@ -40,6 +40,11 @@ type Instance struct {
 	Machine string `json:"machine,omitempty"`
 	// Versions is what ran there when its agent connected last.
 	Versions VersionInfo `json:"versions,omitzero"`
+	// Boot is that of the agent that connected last, where it said so.
+	Boot string `json:"boot,omitempty"`
+	// Duplicate is the last agent that came with this instance's identity beside the
+	// one that was connected.
+	Duplicate *DuplicateAgent `json:"duplicate,omitempty"`
 	// Version is what ECS calls the instance's version: it grows with each
 	// change of the record.
 	Version int64 `json:"version"`
@@ -54,7 +59,7 @@ type Instance struct {
 // server. The record lives under that server's lease: it ends with the server.
 type InstanceSession struct {
 	Server       string    `json:"server"`
-	Connection   string    `json:"connection"` // unique for each connection; the newest wins
+	Connection   string    `json:"connection"` // unique for each connection
 	AgentVersion string    `json:"agentVersion,omitempty"`
 	AgentHash    string    `json:"agentHash,omitempty"`
 	Docker       string    `json:"dockerVersion,omitempty"`
@@ -62,6 +67,7 @@ type InstanceSession struct {
 	// Since is when the agent came, where it has renewed its connection since
 	// then without staying away; zero: ConnectedAt.
 	Since time.Time `json:"since,omitzero"`
+	Run   AgentRun  `json:"run,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }

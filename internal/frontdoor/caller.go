@@ -18,6 +18,9 @@ type Caller struct {
 	Endpoint   string
 	RemoteAddr string
 	UserAgent  string
+	// AgentRun is what an agent says of its process, empty for any other caller. It
+	// is not signed: who lies about it harms what is its own.
+	AgentRun string
 }
 
 type callerKey struct{}

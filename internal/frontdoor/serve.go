@@ -19,6 +19,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/aws/protocol/restxml"
 	"github.com/ashore/ashore/internal/aws/sigv4"
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
@@ -222,6 +223,7 @@ func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
 	return Caller{
 		Principal: x.principal, AccessKeyID: verified.AccessKeyID, RequestID: x.id,
 		Endpoint: scheme(x.r) + "://" + x.r.Host, RemoteAddr: x.r.RemoteAddr, UserAgent: x.r.UserAgent(),
+		AgentRun: fleet.ClipBytes(x.r.Header.Get(fleet.AgentRunHeader), fleet.MaxRun),
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -51,19 +52,10 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		AgentHash:    fleet.ClipBytes(q.Get("agentHash"), fleet.MaxVersion),
 		Docker:       fleet.ClipBytes(strings.TrimPrefix(q.Get("dockerVersion"), "DockerVersion: "), fleet.MaxVersion),
 		ConnectedAt:  time.Now().UTC(),
+		Run:          runOf(q),
 	})
-	if err := s.writeRecord(r.Context(), p, &x.record); err != nil {
-		if !errors.As(err, &why) {
-			s.cfg.Log.Warn("link: session not recorded", "instance", p, "err", err)
-			message := "the session can't be recorded at the moment"
-			var unable interface{ Unable() string }
-			if errors.As(err, &unable) {
-				message += ": " + unable.Unable()
-			}
-			why = refusef(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
-		}
+	if why := s.claim(r, p, x); why != nil {
 		s.refuse(w, r, why)
-		s.recorder.ended(p, x.id) // after an error of etcd it may be there all the same
 		return
 	}
 	if why := s.join(p, x); why != nil {
@@ -80,7 +72,9 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	if baseline.Restored() != nil {
 		w.Header().Add(acs.ExtensionsHeader, acs.AccountsVersion)
 	}
+	x.last.Store(time.Now().UnixNano())
 	conn, err := websocket.Accept(w, r, nil)
+	x.socket.open(conn)
 	if err != nil {
 		s.cfg.Log.Info("link: upgrade failed", "instance", p, "err", err)
 		s.leave(p, x)
@@ -99,6 +93,13 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		s.ended(line{p, actionPoll}, began, x.serve(s.ctx, conn, baseline))
 	}()
+}
+
+// runOf is what an agent says of its run.
+func runOf(q url.Values) fleet.AgentRun {
+	return fleet.AgentRun{
+		Process: fleet.ClipBytes(q.Get(acs.RunParameter), fleet.MaxRun), Boot: fleet.ClipBytes(q.Get(acs.BootParameter), fleet.MaxRun),
+	}
 }
 
 // join makes x the instance's connection here and ends the one before. Of two
@@ -130,7 +131,7 @@ func (s *Server) leave(p peer, x *session) {
 	defer s.mu.Unlock()
 	if s.sessions[p] == x {
 		delete(s.sessions, p)
-		s.renewals.left(p, &x.record, time.Now())
+		s.renewals.left(p, &x.record, x.heard(), time.Now())
 	}
 }
 
@@ -152,7 +153,10 @@ func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
 	for {
 		raw, err := x.s.read(ctx, x.peer, conn)
 		if err == nil {
+			x.last.Store(time.Now().UnixNano())
+			x.busy.Store(true)
 			err = x.receive(ctx, raw)
+			x.busy.Store(false)
 		}
 		if errors.Is(err, errBusy) {
 			x.end(websocket.StatusTryAgainLater, err.Error())

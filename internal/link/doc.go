@@ -24,6 +24,7 @@
 // never follows STOPPED.
 //
 // An instance's agent is connected while its session record exists. The record
-// lives under the server's lease; the newest connection owns it, and the late
-// end of an older one leaves it alone.
+// lives under the server's lease; the newest connection owns it, and the late end of
+// an older one leaves it alone. A connection of another agent is refused while the
+// one that is there answers: see vet.
 package link

@@ -195,8 +195,9 @@ func (r *recorder) renew(ctx context.Context, p peer, force bool) error {
 }
 
 // writeRecord makes connection rec the instance's newest, and keeps what runs
-// there for the time after it. It refuses for an instance that may not connect.
-func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSession) error {
+// there for the time after it. It refuses for an instance that may not connect, and
+// where another connection has come since there was one of the id there.
+func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSession, there string) error {
 	return update(ctx, s.store, func(tx *store.Tx) error {
 		k := store.InstanceKey(p.cluster, p.id)
 		inst := store.Get(tx, k)
@@ -204,11 +205,19 @@ func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSes
 			return inactive(p)
 		}
 		old := store.Get(tx, store.SessionKey(p.cluster, p.id))
+		if old != nil && old.Connection != there && !old.Run.Same(rec.Run) {
+			return errMoved
+		}
 		rec.Since = s.renewals.since(p, old, rec.ConnectedAt)
+		next := *inst
 		if v := rec.VersionInfo(); v != inst.Versions {
-			next := *inst
 			next.Versions = v
 			next.Version++
+		}
+		if rec.Run.Boot != "" {
+			next.Boot = rec.Run.Boot
+		}
+		if next.Version != inst.Version || next.Boot != inst.Boot {
 			if err := store.Put(tx, k, &next); err != nil {
 				return err
 			}

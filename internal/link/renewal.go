@@ -19,10 +19,13 @@ type renewals struct {
 	sweep time.Time          // when to look for those that are too old; guarded by mu
 }
 
-type departure struct{ since, at time.Time }
+type departure struct {
+	connection       string
+	since, at, heard time.Time
+}
 
-// left notes that a session has ended.
-func (r *renewals) left(p peer, s *fleet.InstanceSession, now time.Time) {
+// left notes that a session has ended, whose agent was last heard at a time.
+func (r *renewals) left(p peer, s *fleet.InstanceSession, heard, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.gone == nil {
@@ -36,7 +39,18 @@ func (r *renewals) left(p peer, s *fleet.InstanceSession, now time.Time) {
 		}
 		r.sweep = now.Add(renewalLimit)
 	}
-	r.gone[p] = departure{s.ConnectedSince(), now}
+	if d, ok := r.gone[p]; ok && d.connection == s.Connection {
+		heard = d.heard // who had the connection knows better
+	}
+	r.gone[p] = departure{s.Connection, s.ConnectedSince(), now, heard}
+}
+
+// heard is when the agent that has gone lately was last heard.
+func (r *renewals) heard(p peer) (time.Time, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d, ok := r.gone[p]
+	return d.heard, ok
 }
 
 // since is since when the agent has been connected that connects now; old is the

@@ -18,7 +18,8 @@ func TestRenewedSessions(t *testing.T) {
 	seed(t, st1)
 	s1, s2 := w.server("s1", st1), w.server("s2", st2)
 	inst := instance(t, st1)
-	a := connect(t, s1, inst, manners{})
+	same := manners{run: fleet.AgentRun{Process: "p"}}
+	a := connect(t, s1, inst, same)
 	next[*acs.TaskManifestMessage](a)
 	first := st1.Snapshot().Session("c", inst).ConnectedSince()
 	for i, s := range []*server{s1, s2, s2, s1} {
@@ -36,14 +37,14 @@ func TestRenewedSessions(t *testing.T) {
 			_, ok := s.renewals.gone[peer{"c", inst}]
 			return ok
 		})
-		a = connect(t, s, inst, manners{})
+		a = connect(t, s, inst, same)
 		next[*acs.TaskManifestMessage](a)
 		rec := s.st.Snapshot().Session("c", inst)
 		if !rec.ConnectedSince().Equal(first) || !rec.ConnectedAt.After(first) {
 			t.Errorf("%d: connected since %s, at first %s", i, rec.ConnectedSince(), first)
 		}
 		if i == 0 {
-			b := connect(t, s2, inst, manners{}) // before the old one has ended
+			b := connect(t, s2, inst, same) // before the old one has ended
 			next[*acs.TaskManifestMessage](b)
 			if rec := st2.Snapshot().Session("c", inst); !rec.ConnectedSince().Equal(first) {
 				t.Errorf("beside the old one: since %s, at first %s", rec.ConnectedSince(), first)
@@ -63,7 +64,7 @@ func TestRenewals(t *testing.T) {
 	if got := r.since(p, nil, at(5)); !got.Equal(at(5)) {
 		t.Errorf("an unknown one: %s", got)
 	}
-	r.left(p, &fleet.InstanceSession{ConnectedAt: at(5)}, at(10))
+	r.left(p, &fleet.InstanceSession{ConnectedAt: at(5)}, at(10), at(10))
 	for _, tt := range []struct{ now, want int }{{10, 5}, {70, 5}, {71, 71}} {
 		if got := r.since(p, nil, at(tt.now)); !got.Equal(at(tt.want)) {
 			t.Errorf("back at %d: since %s", tt.now, got)
@@ -72,7 +73,7 @@ func TestRenewals(t *testing.T) {
 	if got := r.since(p, &fleet.InstanceSession{ConnectedAt: at(8), Since: at(3)}, at(20)); !got.Equal(at(3)) {
 		t.Errorf("beside an older session: since %s", got)
 	}
-	r.left(q, &fleet.InstanceSession{ConnectedAt: at(90), Since: at(20)}, at(100))
+	r.left(q, &fleet.InstanceSession{ConnectedAt: at(90), Since: at(20)}, at(100), at(100))
 	if _, old := r.gone[p]; old || len(r.gone) != 1 {
 		t.Errorf("kept: %v", r.gone)
 	}

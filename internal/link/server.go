@@ -29,6 +29,16 @@ type Config struct {
 	// WriteWait bounds each write: an agent that doesn't read loses its
 	// connection and delays nobody else. 10 s unless set.
 	WriteWait time.Duration
+	// Away is until when agents could not reach the servers at all, where that is
+	// known: they have to have time to come back. Zero is long ago.
+	Away time.Time
+	// AskFor is how long the answer of an agent is waited for that may still be
+	// connected, when another one comes as the same instance: 4 s unless set.
+	AskFor time.Duration
+	// Comeback is how long the machine that was connected last may take to come back
+	// before another one with its identity is taken for it: 25 s unless set. Agents
+	// try again every 20 s or so.
+	Comeback time.Duration
 	// Linger is how long the session of a deregistered instance stays for its
 	// last stops: a minute unless set.
 	Linger time.Duration
@@ -42,6 +52,7 @@ type Server struct {
 
 	recorder *recorder
 	renewals renewals
+	changes  changes
 	frames   *inflight.Pool  // what large messages hold
 	rates    *inflight.Rates // of agents' messages, by weight
 
@@ -71,6 +82,12 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if cfg.WriteWait == 0 {
 		cfg.WriteWait = 10 * time.Second
+	}
+	if cfg.AskFor == 0 {
+		cfg.AskFor = 4 * time.Second
+	}
+	if cfg.Comeback == 0 {
+		cfg.Comeback = 25 * time.Second
 	}
 	if cfg.Linger == 0 {
 		cfg.Linger = time.Minute
@@ -194,13 +211,15 @@ func (s *Server) change(a store.Advance, c store.Change) {
 	case store.InstanceChanged:
 		p := peer{c.Cluster, c.ID}
 		s.moved(p)
+		s.changes.happened()
 		if p.readable(a.Prev) != nil {
 			s.recorder.check(p) // it can be recorded now
 		}
 	case store.SessionChanged:
+		s.changes.happened()
 		p := peer{c.Cluster, c.ID}
 		if was := a.Prev.Session(p.cluster, p.id); was != nil && a.Next.Session(p.cluster, p.id) == nil {
-			s.renewals.left(p, was, time.Now())
+			s.renewals.left(p, was, time.Now(), time.Now())
 		}
 		if x := s.session(p); x != nil {
 			if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
@@ -236,6 +255,9 @@ func (s *Server) moved(p peer) {
 	s.mu.Unlock()
 	if x != nil {
 		x.move()
+		if d := s.store.Snapshot().Instance(p.cluster, p.id); d != nil && d.Duplicate != nil && d.Duplicate.Connection == x.id && !d.Duplicate.Refused {
+			s.asked(p, x)
+		}
 	}
 	if t != nil {
 		if p.over(s.store.Snapshot()) {

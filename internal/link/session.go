@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ashore/ashore/internal/contain"
@@ -33,6 +34,11 @@ type session struct {
 	in   chan parcel // from the reader, in order
 	wake chan struct{}
 	quit chan struct{}
+
+	socket *socket
+	last   atomic.Int64 // when the agent was last heard, in ns
+	busy   atomic.Bool  // a message of it is being worked on
+	asking atomic.Bool  // it is being asked whether it is there
 
 	mu      sync.Mutex
 	changed map[string]struct{} // ids of tasks to look at again; guarded by mu
@@ -88,6 +94,7 @@ func newSession(s *Server, p peer, caller identity.Principal, record fleet.Insta
 		in:      make(chan parcel, 16),
 		wake:    make(chan struct{}, 1),
 		quit:    make(chan struct{}),
+		socket:  newSocket(),
 		changed: map[string]struct{}{}, endedHere: map[string]struct{}{},
 		orders: newOrders(), strays: newOrders(), reported: map[string]struct{}{},
 	}
@@ -113,6 +120,9 @@ func (x *session) move() {
 	x.mu.Unlock()
 	x.rouse()
 }
+
+// heard is when the agent was last heard.
+func (x *session) heard() time.Time { return time.Unix(0, x.last.Load()) }
 
 // rouse has the loop look for what there is to do.
 func (x *session) rouse() {

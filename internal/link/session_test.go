@@ -141,11 +141,12 @@ func TestTheNewestConnectionWins(t *testing.T) {
 	seed(t, st1)
 	s1, s2 := w.server("s1", st1), w.server("s2", st2)
 	inst := instance(t, st1)
-	old := connect(t, s1, inst, manners{})
+	same := manners{run: fleet.AgentRun{Process: "p", Boot: "b"}}
+	old := connect(t, s1, inst, same)
 	next[*acs.TaskManifestMessage](old)
 	oldID := st1.Snapshot().Session("c", inst).Connection
 	for i, s := range []*server{s1, s2, s1, s2} {
-		a := connect(t, s, inst, manners{})
+		a := connect(t, s, inst, same)
 		next[*acs.TaskManifestMessage](a)
 		rec := s.st.Snapshot().Session("c", inst)
 		err := old.ended()

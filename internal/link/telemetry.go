@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/contain"
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/store"
@@ -26,6 +27,8 @@ const (
 // nothing of it reaches the store but how the host itself and its tasks'
 // containers are, where that changes.
 type telemetry struct {
+	run     fleet.AgentRun
+	socket  *socket
 	quit    context.Context // ended by end, and when the connection is over
 	leave   context.CancelFunc
 	once    sync.Once
@@ -56,7 +59,11 @@ func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, why)
 		return
 	}
-	t := &telemetry{}
+	t := &telemetry{run: runOf(q), socket: newSocket()}
+	if why := s.vetTelemetry(r.Context(), p, t.run); why != nil {
+		s.refuse(w, r, why)
+		return
+	}
 	t.quit, t.leave = context.WithCancel(context.Background())
 	s.mu.Lock()
 	closing := s.closing
@@ -72,6 +79,7 @@ func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	conn, err := websocket.Accept(w, r, nil)
+	t.socket.open(conn)
 	if err != nil {
 		s.cfg.Log.Info("link: telemetry upgrade failed", "instance", p, "err", err)
 		s.forget(p, t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -16,7 +17,14 @@ import (
 )
 
 func dialTCS(ctx context.Context, s *server, cluster, instance string) (*websocket.Conn, *http.Response, error) {
+	return dialTCSAs(ctx, s, cluster, instance, fleet.AgentRun{})
+}
+
+func dialTCSAs(ctx context.Context, s *server, cluster, instance string, run fleet.AgentRun) (*websocket.Conn, *http.Response, error) {
 	q := url.Values{"cluster": {cluster}, "containerInstance": {instance}, "agentVersion": {"1.2.3"}, "agentHash": {"abc"}, "dockerVersion": {"20.10.24"}}
+	if run.Process != "" {
+		q.Set(acs.RunParameter, run.Process)
+	}
 	return websocket.Dial(ctx, strings.Replace(s.http.URL, "http", "ws", 1)+"/tcs/ws?"+q.Encode(), nil)
 }
 

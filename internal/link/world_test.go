@@ -156,17 +156,30 @@ type agent struct {
 	err  error // why reading ended; after done
 }
 
-type manners struct{ noAcks, noBeats, deaf bool }
+type manners struct {
+	noAcks, noBeats, deaf bool
+	run                   fleet.AgentRun // the stock agent's is unknown
+}
 
 func dialACS(ctx context.Context, s *server, cluster, instance string) (*websocket.Conn, *http.Response, error) {
+	return dialAs(ctx, s, cluster, instance, fleet.AgentRun{})
+}
+
+func dialAs(ctx context.Context, s *server, cluster, instance string, run fleet.AgentRun) (*websocket.Conn, *http.Response, error) {
 	q := url.Values{"clusterArn": {cluster}, "containerInstanceArn": {instance}, "agentVersion": {"1.2.3"}, "agentHash": {"abc"},
 		"dockerVersion": {"DockerVersion: 20.10.24"}, "seqNum": {"1"}, "protocolVersion": {"2"}, "sendCredentials": {"true"}}
+	if run.Process != "" {
+		q.Set(acs.RunParameter, run.Process)
+	}
+	if run.Boot != "" {
+		q.Set(acs.BootParameter, run.Boot)
+	}
 	return websocket.Dial(ctx, strings.Replace(s.http.URL, "http", "ws", 1)+"/acs/ws?"+q.Encode(), nil)
 }
 
 func connect(t testing.TB, s *server, id string, m manners) *agent {
 	t.Helper()
-	conn, r, err := dialACS(t.Context(), s, "c", site.InstanceARN("c", id))
+	conn, r, err := dialAs(t.Context(), s, "c", site.InstanceARN("c", id), m.run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"time"
 
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/link"
@@ -13,12 +15,38 @@ import (
 // newLink begins to serve the agents' sessions.
 func newLink(ctx context.Context, id string, st *store.Store, auth frontdoor.Authorizer, log *slog.Logger) (*link.Server, error) {
 	l, err := link.New(ctx, link.Config{
-		Store: st, Auth: auth, ID: id, Log: log,
+		Store: st, Auth: auth, ID: id, Log: log, Away: away(time.Now()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("serve the agents: %w", err)
 	}
 	return l, nil
+}
+
+// settled is how long a machine has been up when it no longer has just booted.
+const settled = 10 * time.Minute
+
+// away is until when no agent could reach this server: until now, where the server
+// alone was restarted. Where the whole machine was, the others' power may have failed
+// with it: they have booted anew too.
+func away(now time.Time) time.Time {
+	if up, ok := uptime(); !ok || up < settled {
+		return time.Time{}
+	}
+	return now
+}
+
+// uptime is how long this machine has been up, where that is known.
+func uptime() (time.Duration, bool) {
+	data, err := os.ReadFile("/proc/uptime")
+	if err != nil {
+		return 0, false
+	}
+	var seconds float64
+	if _, err := fmt.Sscan(string(data), &seconds); err != nil {
+		return 0, false
+	}
+	return time.Duration(seconds * float64(time.Second)), true
 }
 
 // mount gives the link its two paths.

@@ -112,6 +112,7 @@ func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error)
 	if first {
 		q.Set("sendCredentials", "true")
 	}
+	s.addRun(q)
 	conn, header, err := s.dial(ctx, base+"ws?"+q.Encode())
 	if err != nil {
 		return nil, err
@@ -125,6 +126,14 @@ func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error)
 		ranges:      slices.Contains(extensions, acs.RangesVersion),
 		accounts:    slices.Contains(extensions, acs.AccountsVersion),
 	}, nil
+}
+
+// addRun says in an upgrade which run of which machine asks for it.
+func (s *Session) addRun(q url.Values) {
+	q.Set(acs.RunParameter, s.api.run)
+	if s.cfg.Boot != "" {
+		q.Set(acs.BootParameter, s.cfg.Boot)
+	}
 }
 
 // orders is one connection as its messages' handlers see it.

@@ -15,6 +15,7 @@ import (
 	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/ashore/ashore/internal/aws/sigv4"
+	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/wire"
 )
 
@@ -76,6 +77,7 @@ type client struct {
 	turn    atomic.Int64 // servers[turn % len(servers)] is in use
 	region  string
 	agent   string
+	run     string // tells this process from others with the same identity
 	creds   func() (Credentials, error)
 	http    *http.Client
 	keys    sigv4.Keys
@@ -175,6 +177,7 @@ func (c *client) once(ctx context.Context, operation string, body []byte, out an
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", targetPrefix+operation)
 	req.Header.Set("User-Agent", c.agent)
+	req.Header.Set(fleet.AgentRunHeader, c.run)
 	if err := c.sign(req, body); err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/link/acs"
@@ -40,6 +42,7 @@ type Config struct {
 	Journal     *journal.Journal // nil: a new instance each time
 	Log         *slog.Logger
 
+	Boot         string            // tells this run of the machine from others; empty: unknown
 	Transport    http.RoundTripper // of calls and upgrades; nil: one of its own
 	OnConnection func(up bool)     // told when orders begin and cease to reach the host; may be nil
 
@@ -95,6 +98,7 @@ func New(cfg Config) (*Session, error) {
 		cfg: cfg, log: cfg.Log, creds: newCredentials(),
 	}
 	s.api = newClient(append([]string{cfg.Server}, cfg.Others...), cfg.Region, cfg.Version, cfg.Credentials, cfg.Transport)
+	s.api.run = uuid.NewString()
 	s.outbox = newOutbox(s)
 	if cfg.Journal == nil {
 		return s, nil

@@ -98,6 +98,7 @@ func (t *telemetry) open(ctx context.Context) (*pulse, error) {
 		"agentHash": {"ashore"}, "agentVersion": {t.s.cfg.Version}, "cluster": {id.Cluster},
 		"containerInstance": {id.InstanceArn}, "dockerVersion": {t.s.cfg.EngineName},
 	}
+	t.s.addRun(q)
 	address := base + "ws?" + q.Encode()
 	conn, _, err := t.s.dial(ctx, address)
 	if err != nil {

@@ -230,6 +230,9 @@ func (s *Service) supersede(ctx context.Context, r *registration) error {
 	if old == nil || old.Status == fleet.InstanceInactive {
 		return nil
 	}
+	if err := s.yields(ctx, snap, h); err != nil {
+		return err
+	}
 	name, ok := s.site.ClusterName(aws.ToString(r.in.Cluster))
 	if !ok {
 		return noClusterToJoin()

@@ -76,6 +76,9 @@ func (s *Service) submit(ctx context.Context, cluster *string, task string, in r
 			}
 			return &types.AccessDeniedException{Message: aws.String("The task " + id + " is not placed on the container instance of " + caller.ARN + ".")}
 		}
+		if err := notTheirs(ctx, tx.Snapshot().Session(name, t.Instance), s.site.InstanceARN(name, t.Instance)); err != nil {
+			return err
+		}
 		d, err := report.Definition(tx.Snapshot(), t)
 		if err != nil {
 			return err

@@ -29,8 +29,12 @@ const (
 	ServiceAction                 = "ECS Service Action"
 )
 
+// DuplicateAgentRefused is an event that ECS has none for: two machines have one
+// identity, and the agent of the second was refused.
+const DuplicateAgentRefused = "Ashore Duplicate Agent Refused"
+
 // DetailTypes are all that are told.
-var DetailTypes = []string{TaskStateChange, ContainerInstanceStateChange, ContainerInstanceHealthChange, DeploymentStateChange, ServiceAction}
+var DetailTypes = []string{TaskStateChange, ContainerInstanceStateChange, ContainerInstanceHealthChange, DeploymentStateChange, ServiceAction, DuplicateAgentRefused}
 
 // Event is an event in EventBridge's form.
 type Event struct {
@@ -78,6 +82,7 @@ func Of(site fleet.Site, m *store.Moment, f *Filter) []Event {
 	case store.InstanceChanged:
 		add(ContainerInstanceStateChange, f.instance(m), func() (Event, bool) { return instance(site, m) })
 		add(ContainerInstanceHealthChange, f.instance(m), func() (Event, bool) { return health(site, m) })
+		add(DuplicateAgentRefused, f.instance(m), func() (Event, bool) { return duplicate(site, m) })
 	case store.ServiceChanged:
 		add(DeploymentStateChange, f.service(m), func() (Event, bool) { return deploymentBegun(site, m) })
 		add(DeploymentStateChange, f.service(m), func() (Event, bool) { return deploymentEnded(site, m) })

@@ -44,3 +44,26 @@ func health(site fleet.Site, m *store.Moment) (Event, bool) {
 func sameResult(a, b types.InstanceHealthCheckResult) bool {
 	return a.Type == b.Type && a.Status == b.Status
 }
+
+// duplicate tells that a second agent came with an instance's identity, and that the
+// one that was connected stays.
+func duplicate(site fleet.Site, m *store.Moment) (Event, bool) {
+	if m.Is.Instance == nil || m.Is.Instance.Duplicate == nil || m.Is.Instance.Duplicate.ToldAt.IsZero() {
+		return Event{}, false
+	}
+	d := m.Is.Instance.Duplicate
+	if was := m.Was.Instance; was != nil && was.Duplicate != nil && was.Duplicate.ToldAt.Equal(d.ToldAt) {
+		return Event{}, false
+	}
+	arn := site.InstanceARN(m.Cluster, m.ID)
+	reason := "An agent with the identity of this container instance was refused, because another one is connected."
+	if d.Address != "" {
+		reason = "An agent with the identity of this container instance, from " + d.Address + ", was refused, because another one is connected."
+	}
+	e := event(site, m, DuplicateAgentRefused, arn, "", detail{
+		"clusterArn": site.ClusterARN(m.Cluster), "containerInstanceArn": arn, "eventType": "WARN", "eventName": "DUPLICATE_AGENT_REFUSED",
+		"address": d.Address, "reason": reason + " Two machines have one identity: is the disk of one a copy of the other's?", "createdAt": d.At,
+	})
+	e.Source = "ashore"
+	return e, true
+}

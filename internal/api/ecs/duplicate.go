@@ -1,0 +1,76 @@
+package ecs
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// Where the disk of one machine is a copy of another's, both have one identity. The
+// link decides which of the two agents is the container instance's, by asking the one
+// that is connected. Here the other one's word is not taken meanwhile.
+
+// notTheirs refuses what an agent says as a container instance that another process
+// is connected as.
+func notTheirs(ctx context.Context, session *fleet.InstanceSession, arn string) error {
+	caller := frontdoor.CallerFrom(ctx)
+	if caller.Principal.Kind != identity.Host || session == nil || !session.Run.Differs(fleet.AgentRun{Process: caller.AgentRun}) {
+		return nil
+	}
+	return &types.AccessDeniedException{Message: aws.String("Another agent is connected as the container instance " + arn + ".")}
+}
+
+// askedAgain is how soon the agent that is connected is asked once more.
+const askedAgain = time.Minute
+
+// yields refuses the registration of a host's agent while another process is
+// connected as the host's container instance, and has that one asked whether it still
+// is: the link's server does so that it is connected to, and ends its session where
+// it does not answer.
+func (s *Service) yields(ctx context.Context, snap *store.Snapshot, h *fleet.Host) error {
+	session := snap.Session(h.Cluster, h.Instance)
+	arn := s.site.InstanceARN(h.Cluster, h.Instance)
+	why := notTheirs(ctx, session, arn)
+	if why == nil {
+		return nil
+	}
+	if d := snap.Instance(h.Cluster, h.Instance).Duplicate; d != nil && d.Connection == session.Connection && s.now().Sub(d.At) < askedAgain {
+		if d.Refused {
+			return why
+		}
+		return asking(arn)
+	}
+	address, _, err := net.SplitHostPort(frontdoor.CallerFrom(ctx).RemoteAddr)
+	if err != nil {
+		address = ""
+	}
+	err = s.store.Update(ctx, func(tx *store.Tx) error {
+		k := store.InstanceKey(h.Cluster, h.Instance)
+		inst := store.Get(tx, k)
+		if inst == nil {
+			return nil
+		}
+		next := *inst
+		next.Duplicate = &fleet.DuplicateAgent{Connection: session.Connection, Address: address, At: s.now()}
+		if o := inst.Duplicate; o != nil && o.Connection == session.Connection {
+			next.Duplicate.ToldAt = o.ToldAt
+		}
+		return store.Put(tx, k, &next)
+	})
+	if err != nil {
+		return err
+	}
+	return asking(arn)
+}
+
+// asking tells an agent to try again soon.
+func asking(arn string) error {
+	return &types.ServerException{Message: aws.String("Another agent is connected as the container instance " + arn + ", and is being asked whether it still is. Try again.")}
+}

@@ -1,0 +1,298 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/contain"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/coder/websocket"
+)
+
+// Two machines may have one identity: the disk of one is a copy of the other's. The
+// agent that is there stays, the other is refused. A connection counts as there while
+// its agent answers a ping: one that broke without a word does not.
+//
+//	another connection of        the process that is there       takes its place
+//	                             a process that is not known     the one there is asked:
+//	                             or another                        it answers   refused, told as an event
+//	                                                               it does not  takes its place
+//	a connection where none is   the machine and boot of before  is taken
+//	                             another, soon after the last    waits: the last may come back
+//	                             another, later                  is taken
+//
+// A connection that another server has is asked by that server, which learns of it
+// from the instance's record and answers there.
+const (
+	// askOther is how much longer than its agent's answer the word of another server
+	// is waited for.
+	askOther = 2 * time.Second
+	// askedAgain is how old what is known of a duplicate may be.
+	askedAgain = time.Minute
+	// toldAgain is how often a duplicate that goes on trying is told of.
+	toldAgain = 10 * time.Minute
+)
+
+// errMoved: another connection has come since the decision.
+var errMoved = errors.New("another connection has come meanwhile")
+
+// claim makes a new connection the instance's, if it may be.
+func (s *Server) claim(r *http.Request, p peer, x *session) *refusal {
+	for {
+		there, why := s.vet(r.Context(), p, &x.record, hostOf(r.RemoteAddr))
+		if why != nil {
+			return why
+		}
+		err := s.writeRecord(r.Context(), p, &x.record, there)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errMoved) && r.Context().Err() == nil:
+			continue
+		case errors.As(err, &why):
+		default:
+			s.cfg.Log.Warn("link: session not recorded", "instance", p, "err", err)
+			message := "the session can't be recorded at the moment"
+			var unable interface{ Unable() string }
+			if errors.As(err, &unable) {
+				message += ": " + unable.Unable()
+			}
+			why = refusef(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
+		}
+		s.recorder.ended(p, x.id) // after an error of etcd it may be there all the same
+		return why
+	}
+}
+
+// vet decides whether a new connection may be the instance's. there is the one that
+// is, or "", at the time of the decision.
+func (s *Server) vet(ctx context.Context, p peer, next *fleet.InstanceSession, address string) (there string, why *refusal) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.AskFor+askOther)
+	defer cancel()
+	asked := false
+	for {
+		changed := s.changes.next()
+		snap := s.store.Snapshot()
+		old, inst := snap.Session(p.cluster, p.id), snap.Instance(p.cluster, p.id)
+		switch {
+		case old == nil && asked:
+			return "", nil // it did not answer
+		case old == nil:
+			return "", s.mayFollow(p, inst, next, time.Now())
+		case old.Run.Same(next.Run):
+			return old.Connection, nil
+		case old.Server == s.cfg.ID:
+			return old.Connection, s.askHere(ctx, p, old, address)
+		case inst == nil:
+			return old.Connection, nil // writeRecord says why it may not connect
+		}
+		if d := inst.Duplicate; d != nil && d.Connection == old.Connection && d.Refused && time.Since(d.At) < askedAgain {
+			return "", duplicated(p)
+		}
+		if !asked {
+			asked = true
+			if err := s.tell(ctx, p, fleet.DuplicateAgent{Connection: old.Connection, Address: address}); err != nil {
+				s.cfg.Log.Warn("link: the server of an older connection can't be asked", "instance", p, "err", err)
+				return "", refusef(http.StatusServiceUnavailable, acs.ServerException, "the session can't be recorded at the moment")
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return old.Connection, nil // its server is gone, or it is
+		}
+	}
+}
+
+func duplicated(p peer) *refusal {
+	return refusef(http.StatusConflict, acs.InvalidInstanceException,
+		"the agent of another machine is connected as the container instance %s. Where this machine was copied from that one, remove the agent's data folder here and give this machine credentials of its own.", p.id)
+}
+
+// askHere asks the agent of a connection to this server whether it is there still.
+// Where it is, the new one is refused.
+func (s *Server) askHere(ctx context.Context, p peer, old *fleet.InstanceSession, address string) *refusal {
+	x := s.session(p)
+	if x == nil || x.id != old.Connection {
+		return nil // it is over, and its record about to go
+	}
+	if !x.answers(ctx) {
+		x.end(closeRefused, "superseded by a newer connection")
+		return nil
+	}
+	s.cfg.Log.Warn("link: a second agent with an instance's identity is refused", "instance", p, "remote", address)
+	if err := s.tell(ctx, p, fleet.DuplicateAgent{Connection: old.Connection, Address: address, Refused: true}); err != nil {
+		s.cfg.Log.Warn("link: that is not told", "instance", p, "err", err)
+	}
+	return duplicated(p)
+}
+
+// mayFollow decides over a connection where none is.
+func (s *Server) mayFollow(p peer, inst *fleet.Instance, next *fleet.InstanceSession, now time.Time) *refusal {
+	if inst == nil || inst.Boot == "" || next.Run.Boot == "" || inst.Boot == next.Run.Boot {
+		return nil
+	}
+	last, known := s.renewals.heard(p)
+	if !known {
+		last = s.cfg.Away
+	}
+	if now.Sub(last) >= s.cfg.Comeback {
+		return nil
+	}
+	return refusef(http.StatusServiceUnavailable, acs.ServerException,
+		"another machine, or this one before it booted, was connected as the container instance %s until a moment ago; it has %s to come back", p.id, s.cfg.Comeback)
+}
+
+// answers pings the agent. One whose message is being worked on is there.
+func (x *session) answers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, x.s.cfg.AskFor)
+	defer cancel()
+	began := time.Now()
+	err := x.socket.ping(ctx)
+	return err == nil || x.busy.Load() || x.heard().After(began)
+}
+
+// asked answers another server's question about the connection here: by the record,
+// or by ending the connection.
+func (s *Server) asked(p peer, x *session) {
+	if !x.asking.CompareAndSwap(false, true) {
+		return
+	}
+	s.loops.Go(func() {
+		defer x.asking.Store(false)
+		if err := contain.Do(func() error { return s.answer(p, x) }); err != nil {
+			s.cfg.Log.Warn("link: another server's question is not answered", append(contain.Attrs(err), "instance", p)...)
+		}
+	})
+}
+
+func (s *Server) answer(p peer, x *session) error {
+	if !x.answers(s.ctx) {
+		x.end(closeRefused, "superseded by a newer connection")
+		return nil
+	}
+	inst := s.store.Snapshot().Instance(p.cluster, p.id)
+	if inst == nil || inst.Duplicate == nil || inst.Duplicate.Connection != x.id {
+		return nil
+	}
+	next := *inst.Duplicate
+	next.Refused = true
+	s.cfg.Log.Warn("link: a second agent with an instance's identity is refused", "instance", p, "remote", next.Address)
+	return s.tell(s.ctx, p, next)
+}
+
+// tell writes down what is known of a duplicate, unless it has been lately.
+func (s *Server) tell(ctx context.Context, p peer, d fleet.DuplicateAgent) error {
+	return update(ctx, s.store, func(tx *store.Tx) error {
+		k := store.InstanceKey(p.cluster, p.id)
+		inst := store.Get(tx, k)
+		if inst == nil {
+			return nil
+		}
+		d.At = time.Now().UTC().Truncate(time.Millisecond)
+		if o := inst.Duplicate; o != nil && o.Connection == d.Connection {
+			if age := d.At.Sub(o.At); o.Refused == d.Refused && age < askedAgain {
+				return nil
+			}
+			d.ToldAt = o.ToldAt
+		}
+		if d.Refused && d.At.Sub(d.ToldAt) >= toldAgain {
+			d.ToldAt = d.At
+		}
+		next := *inst
+		next.Duplicate = &d
+		return store.Put(tx, k, &next)
+	})
+}
+
+// hostOf is the address without its port.
+func hostOf(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return ""
+	}
+	return host
+}
+
+// changes tell those who wait that a session or an instance has changed.
+type changes struct {
+	mu sync.Mutex
+	ch chan struct{} // nil while nobody waits
+}
+
+// next is closed at the next change.
+func (c *changes) next() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ch == nil {
+		c.ch = make(chan struct{})
+	}
+	return c.ch
+}
+
+func (c *changes) happened() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ch != nil {
+		close(c.ch)
+		c.ch = nil
+	}
+}
+
+// vetTelemetry refuses telemetry of another agent than the one that is connected for
+// orders, or, where that is not known, than the one whose telemetry comes already.
+func (s *Server) vetTelemetry(ctx context.Context, p peer, run fleet.AgentRun) *refusal {
+	if rec := s.store.Snapshot().Session(p.cluster, p.id); rec != nil && rec.Run.Process != "" && run.Process != "" {
+		if rec.Run.Differs(run) {
+			return duplicated(p)
+		}
+		return nil
+	}
+	s.mu.Lock()
+	old := s.telemetry[p]
+	s.mu.Unlock()
+	if old == nil || old.run.Same(run) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.AskFor)
+	defer cancel()
+	if old.socket.ping(ctx) == nil {
+		return duplicated(p)
+	}
+	return nil
+}
+
+// socket is a connection that others than its owner may ask for, from its upgrade on.
+type socket struct {
+	up   chan struct{} // closed when the upgrade is over
+	conn *websocket.Conn
+}
+
+func newSocket() *socket { return &socket{up: make(chan struct{})} }
+
+// open gives the connection; nil where the upgrade failed.
+func (l *socket) open(conn *websocket.Conn) {
+	l.conn = conn
+	close(l.up)
+}
+
+var errNoSocket = errors.New("the upgrade failed")
+
+// ping asks the other end, and returns when it has answered.
+func (l *socket) ping(ctx context.Context) error {
+	select {
+	case <-l.up:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if l.conn == nil {
+		return errNoSocket
+	}
+	return l.conn.Ping(ctx)
+}
