@@ -212,6 +212,32 @@ func TestExplainPendingTask(t *testing.T) {
 	}
 }
 
+// A second agent with the host's identity is told of.
+func TestExplainDuplicateAgent(t *testing.T) {
+	i := startInstallation(t)
+	i.define(t, "web", 0)
+	host, _ := i.Register("h", "c")
+	out, err := i.Client.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("web")})
+	if err != nil || len(out.Tasks) != 1 {
+		t.Fatal(err, out)
+	}
+	for _, refused := range []bool{false, true} {
+		err := i.Store.Update(t.Context(), func(tx *store.Tx) error {
+			k := store.InstanceKey("c", host[len(host)-fleet.IDLength:])
+			next := *store.Get(tx, k)
+			next.Duplicate = &fleet.DuplicateAgent{Connection: "x", Address: "192.0.2.7", At: time.Unix(0, 0).UTC(), Refused: refused}
+			return store.Put(tx, k, &next)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := i.says(t, "", *out.Tasks[0].TaskArn, "whose agent is connected")
+		if told := strings.Contains(strings.Join(e.Lines(), "\n"), "A second agent from 192.0.2.7 with the identity of the container instance was refused at 1970-01-01T00:00:00Z."); told != refused {
+			t.Errorf("refused %v: %q", refused, e.Lines())
+		}
+	}
+}
+
 // A task that waits for a host says what keeps it.
 func TestExplainWaitingTask(t *testing.T) {
 	i := startInstallation(t)

@@ -73,6 +73,16 @@ func (e *Explanation) host(t *fleet.TaskState, h Host) {
 	default:
 		e.say(fmt.Sprintf("It is on the container instance %s, whose agent is connected.", h.ARN), "")
 	}
+	if h.Instance == nil || h.Instance.Duplicate == nil || !h.Instance.Duplicate.Refused {
+		return
+	}
+	d := h.Instance.Duplicate
+	from := ""
+	if d.Address != "" {
+		from = " from " + d.Address
+	}
+	e.say(fmt.Sprintf("A second agent%s with the identity of the container instance was refused at %s.", from, at(d.At)),
+		"Two machines have one identity. On the one that is the copy, remove the agent's data folder, and give it credentials of its own.")
 }
 
 // underWay says how far a task has come that has not stopped.
