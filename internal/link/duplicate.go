@@ -59,9 +59,9 @@ func (s *Server) claim(r *http.Request, p peer, x *session) *refusal {
 		default:
 			s.cfg.Log.Warn("link: session not recorded", "instance", p, "err", err)
 			message := "the session can't be recorded at the moment"
-			var unable interface{ Unable() string }
-			if errors.As(err, &unable) {
-				message += ": " + unable.Unable()
+			var told interface{ Public() string }
+			if errors.As(err, &told) {
+				message += ": " + told.Public()
 			}
 			why = refusef(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
 		}
