@@ -179,3 +179,25 @@ func TestUnreadableRecordsOfAHost(t *testing.T) {
 		t.Errorf("the report is %+v", r)
 	}
 }
+
+// While the record of a restore can't be read, a host's unknown tasks run on as they
+// do after one, and none of its own is settled for it.
+func TestUnreadableRestore(t *testing.T) {
+	w := newWorld(t)
+	st := w.store(store.Config{Sole: true})
+	seed(t, st)
+	s, inst := w.server("s1", st), instance(t, st)
+	placed, unknown, readable := task(t, st, inst), fleet.NewID(), fleet.NewID()
+	put(t, st, store.RestoredKey(), &fleet.Restored{})
+	mend := storetest.Spoil(t, w.etcd, st, store.RestoredKey().String())
+	a := connect(t, s, inst, manners{})
+	next[*acs.TaskManifestMessage](a)
+	a.send(inventory(inst, runs(unknown)))
+	a.nothing(st, inst)
+	if st.Snapshot().Task("c", placed).Stop != nil || st.Snapshot().Task("c", unknown) != nil {
+		t.Error("something was done by what can't be read")
+	}
+	mend()
+	a.send(inventory(inst, runs(unknown), runs(readable)))
+	eventually(t, "they are taken over", func() bool { return st.Snapshot().Task("c", unknown) != nil && st.Snapshot().Task("c", readable) != nil })
+}

@@ -140,7 +140,7 @@ func judge(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMess
 			j.lost[t.ID] = reasonEnded
 		case was:
 			j.lost[t.ID] = reasonLost
-		case snap.Uncertain(t.Cluster, t.ID):
+		case snap.Uncertain(t.Cluster, t.ID) && store.Readable(snap, store.RestoredKey()) == nil:
 			j.lost[t.ID] = reasonUncertain
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
@@ -42,17 +43,15 @@ func (x *session) takeOver(ctx context.Context, tasks []acs.InventoryTask) error
 	n := max(1, (x.s.store.MaxOps()-opsPerInstance)/opsPerTakeover)
 	for some := range slices.Chunk(all, n) {
 		var unknown []string
-		err := update(ctx, x.s.store, func(tx *store.Tx) error {
+		left, err := x.takeSome(ctx, some, func(*store.Tx) error {
 			unknown = unknown[:0]
-			for i := range some {
-				if err := x.takeOne(tx, &some[i], now, &unknown); err != nil {
-					return err
-				}
-			}
 			return nil
-		})
+		}, func(tx *store.Tx, r running) error { return x.takeOne(tx, &r, now, &unknown) })
 		if err != nil {
 			return err
+		}
+		for _, l := range left {
+			x.log.Warn("link: a task that the host runs is left as it is", append(contain.Attrs(l.Err), "task", l.Item.id)...)
 		}
 		for _, id := range unknown {
 			x.log.Warn("link: host runs a task that the restored state does not know: it runs on as an unknown one, `ashore unknown` tells of it", "task", id)
@@ -65,6 +64,12 @@ func (x *session) takeOver(ctx context.Context, tasks []acs.InventoryTask) error
 		}
 	}
 	return nil
+}
+
+func (x *session) takeSome(ctx context.Context, some []running, begin func(*store.Tx) error, each func(*store.Tx, running) error) ([]store.LeftOut[running], error) {
+	ctx, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	return store.UpdateEach(ctx, x.s.store, some, begin, each)
 }
 
 // running is a task that runs on the host, as that tells it.

@@ -10,14 +10,23 @@ func RestoredKey() Key[fleet.Restored] {
 }
 
 // Restored returns the record of a restore, or nil where there was none, or
-// somebody has declared what becomes of the tasks since its backup.
-func (s *Snapshot) Restored() *fleet.Restored { v, _ := tab(s).restored.get(""); return v }
+// somebody has declared what becomes of the tasks since its backup. Of a record that
+// can't be read it returns an empty one: nobody has declared anything.
+func (s *Snapshot) Restored() *fleet.Restored { v, _ := s.restored(); return v }
+
+func (s *Snapshot) restored() (*fleet.Restored, int64) {
+	v, mod := tab(s).restored.get("")
+	if u, is := tab(s).unreadable.Get(restoredPath); is {
+		return &fleet.Restored{}, u.mod
+	}
+	return v, mod
+}
 
 // Uncertain says whether a task, placed or waiting, came with a restored backup and
 // may have run since. While the record of the restore is there that is so of each
 // one whose host has not reported it.
 func (s *Snapshot) Uncertain(cluster, id string) bool {
-	v, restored := tab(s).restored.get("")
+	v, restored := s.restored()
 	if v == nil {
 		return false
 	}

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -126,7 +127,7 @@ func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Clust
 			return err
 		}
 	} else if spec.def, _ = tx.Snapshot().TaskDefinition(r.Family, r.Revision); spec.def == nil {
-		return client("TaskDefinition not found.")
+		return cmp.Or(store.Readable(tx.Snapshot(), store.TaskDefinitionKey(r.Family, r.Revision)), client("TaskDefinition not found."))
 	}
 	if in.NetworkConfiguration != nil {
 		r.Network = in.NetworkConfiguration
