@@ -53,6 +53,18 @@ func (e *DiskError) Public() string { return e.Error() }
 func (e *DiskError) Is(target error) bool { return target == ErrDisk }
 func (e *DiskError) Unwrap() error        { return e.Cause }
 
+// newDiskError is ErrDisk where nothing is stored yet.
+type newDiskError struct {
+	dir, mount string
+	free, need int64
+}
+
+func (e *newDiskError) Error() string {
+	return fmt.Sprintf("a new installation in %s needs %s of free room on its disk (mounted at %s), and there are %s", e.dir, mebibytes(e.need), e.mount, mebibytes(e.free))
+}
+
+func (e *newDiskError) Is(target error) bool { return target == ErrDisk }
+
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
 
 // room is how much a file system can still take.

@@ -110,8 +110,7 @@ func (e *Embedded) prepare(dir string) error {
 	}
 	// It writes two segments of its log at once.
 	if r, err := e.disk.look(dir); err == nil && r.bytes < e.disk.reserve+2*wal.SegmentSizeBytes {
-		return fmt.Errorf("a new installation in %s needs %s of free room on its disk (mounted at %s), and there are %s: %w",
-			dir, mebibytes(e.disk.reserve+2*wal.SegmentSizeBytes), mountOf(dir), mebibytes(r.bytes), ErrDisk)
+		return &newDiskError{dir, mountOf(dir), r.bytes, e.disk.reserve + 2*wal.SegmentSizeBytes}
 	}
 	return nil
 }
@@ -274,6 +273,22 @@ func (e *Embedded) Room(bytes int64) error {
 	default:
 		return e.disk.check(bytes)
 	}
+}
+
+// writing returns a context that ends when etcd has failed: what it was asked then it
+// may never answer.
+func (e *Embedded) writing(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-e.end.done:
+			cancel(e.Room(0))
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil); <-ended }
 }
 
 var errNoSegment = errors.New("there was no room for etcd's log; it is started anew once there is")

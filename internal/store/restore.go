@@ -19,6 +19,11 @@ var ErrNotEmpty = errors.New("there is state already, and a backup is only resto
 // whole before anything is written, and the installation's record, without
 // which nothing opens the state, is written last.
 func Restore(ctx context.Context, client *clientv3.Client, prefix string, r io.ReadSeeker) (BackupInfo, error) {
+	return restoreChecked(ctx, client, prefix, r, func(int64) error { return nil })
+}
+
+// restoreChecked is Restore that asks for room before each write.
+func restoreChecked(ctx context.Context, client *clientv3.Client, prefix string, r io.ReadSeeker, room func(int64) error) (BackupInfo, error) {
 	info, err := readBackup(r, nil)
 	if err != nil {
 		return info, err
@@ -26,7 +31,7 @@ func Restore(ctx context.Context, client *clientv3.Client, prefix string, r io.R
 	if _, err := r.Seek(0, io.SeekStart); err != nil {
 		return info, err
 	}
-	w := &restorer{client: client, prefix: prefix, mark: prefix + "/restoring"}
+	w := &restorer{client: client, prefix: prefix, mark: prefix + "/restoring", room: room}
 	if err := w.begin(ctx); err != nil {
 		return info, err
 	}
@@ -47,6 +52,7 @@ type restorer struct {
 	marked       int64 // revision of the mark: nobody else restores here
 	ops          []clientv3.Op
 	bytes        int
+	room         func(int64) error // nil: there is enough
 }
 
 func (w *restorer) begin(ctx context.Context) error {
@@ -77,6 +83,11 @@ func (w *restorer) put(ctx context.Context, rec backupRecord) error {
 func (w *restorer) flush(ctx context.Context) error {
 	if len(w.ops) == 0 {
 		return nil
+	}
+	if w.room != nil {
+		if err := w.room(int64(w.bytes)); err != nil {
+			return err
+		}
 	}
 	r, err := w.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(w.mark), "=", w.marked)).Then(w.ops...).Commit()
 	if err != nil {

@@ -158,7 +158,12 @@ func RestoreFile(ctx context.Context, t Target, path string) (info BackupInfo, e
 	if err != nil {
 		return info, err
 	}
-	info, err = Restore(ctx, e.Client, prefix, f)
+	writing, stop := e.writing(ctx)
+	defer stop()
+	info, err = restoreChecked(writing, e.Client, prefix, f, e.Room)
+	if cause := context.Cause(writing); err != nil && cause != nil {
+		err = cause
+	}
 	if err := errors.Join(err, e.Close()); err != nil {
 		return info, errors.Join(err, os.RemoveAll(part))
 	}
