@@ -51,6 +51,12 @@ func conformBackup(t *testing.T, client *clientv3.Client, cfg Config) {
 			if r.Installation().ID != info.Installation.ID || r.Site() != cfg.Site || got.Cluster("c") == nil || got.Counts("c") != s.Snapshot().Counts("c") {
 				t.Errorf("restored: %+v, %+v", r.Installation(), got.Counts("c"))
 			}
+			if in := got.Restored(); in == nil || !in.BackupAt.Equal(info.CreatedAt) || in.Revision != s.Installation().Base+info.Revision {
+				t.Errorf("restored, and it says %+v", in)
+			}
+			if !got.Uncertain("c", "t1") {
+				t.Error("a task that nobody has reported is certain not to have run")
+			}
 			if got.Session("c", "i") != nil {
 				t.Error("a session was restored")
 			}
@@ -91,8 +97,14 @@ func conformBackup(t *testing.T, client *clientv3.Client, cfg Config) {
 	}
 }
 
-// records leaves out the header and the trailer.
+// records leaves out the header, the trailer and what a restore itself has written.
 func records(backup string) string {
 	_, rest, _ := strings.Cut(backup, "\n")
-	return rest[:strings.LastIndex(strings.TrimSpace(rest), "\n")]
+	var out strings.Builder
+	for line := range strings.Lines(rest[:strings.LastIndex(strings.TrimSpace(rest), "\n")+1]) {
+		if !strings.Contains(line, `/`+restoredPath+`","value"`) {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
 }
