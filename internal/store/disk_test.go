@@ -41,7 +41,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	refused := func(what string, want ...string) {
 		t.Helper()
-		rev := e.etcd.Server.AppliedIndex()
+		rev, leases := e.etcd.Server.KV().Rev(), leasesOf(t, e)
 		errs := map[string]error{"update": write(), "look after": s.lookAfter(ctx, s.Snapshot().rev)}
 		_, errs["lease"] = s.Lease(ctx)
 		for name, err := range errs {
@@ -54,8 +54,8 @@ func TestFullDisk(t *testing.T) {
 				}
 			}
 		}
-		if now := e.etcd.Server.AppliedIndex(); now != rev {
-			t.Errorf("%s: etcd's log grew from %d to %d", what, rev, now)
+		if now, are := e.etcd.Server.KV().Rev(), leasesOf(t, e); now != rev || are != leases {
+			t.Errorf("%s: etcd came from revision %d to %d, from %d leases to %d", what, rev, now, leases, are)
 		}
 		if s.Snapshot().Cluster("before") == nil {
 			t.Errorf("%s: reads end with writes", what)
@@ -89,6 +89,15 @@ func TestFullDisk(t *testing.T) {
 	if err := write(); err != nil {
 		t.Error("with files:", err)
 	}
+}
+
+func leasesOf(t *testing.T, e *Embedded) int {
+	t.Helper()
+	r, err := e.Client.Leases(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(r.Leases)
 }
 
 // TestEtcdEnds: what etcd says by Fatal or Panic ends neither the process nor
