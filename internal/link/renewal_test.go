@@ -49,6 +49,8 @@ func TestRenewedSessions(t *testing.T) {
 			if rec := st2.Snapshot().Session("c", inst); !rec.ConnectedSince().Equal(first) {
 				t.Errorf("beside the old one: since %s, at first %s", rec.ConnectedSince(), first)
 			}
+			// Else it would take the record for its own when b has gone.
+			eventually(t, "the old one is ended", func() bool { return s1.Connected() == 0 })
 			a = b
 		}
 	}
