@@ -199,5 +199,7 @@ func TestUnreadableRestore(t *testing.T) {
 	}
 	mend()
 	a.send(inventory(inst, runs(unknown), runs(readable)))
-	eventually(t, "they are taken over", func() bool { return st.Snapshot().Task("c", unknown) != nil && st.Snapshot().Task("c", readable) != nil })
+	eventually(t, "they are taken over", func() bool {
+		return st.Snapshot().Task("c", unknown) != nil && st.Snapshot().Task("c", readable) != nil
+	})
 }
