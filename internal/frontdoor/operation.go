@@ -38,9 +38,9 @@ func newService(decl Service) (*service, error) {
 	if decl.Model == nil || decl.Impl == nil {
 		return nil, fmt.Errorf("frontdoor: a service needs Model and Impl, and has %v and %T", decl.Model, decl.Impl)
 	}
-	for what, v := range map[string]string{"Name": decl.Model.Name, "SigningName": decl.Model.SigningName} {
-		if v == "" {
-			return nil, fmt.Errorf("frontdoor: service %q has no %s", decl.Model.Name, what)
+	for _, must := range []struct{ what, v string }{{"Name", decl.Model.Name}, {"SigningName", decl.Model.SigningName}} {
+		if must.v == "" {
+			return nil, fmt.Errorf("frontdoor: service %q has no %s", decl.Model.Name, must.what)
 		}
 	}
 	if names := decl.Model.OperationNames(); !slices.IsSorted(names) {
