@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/ashore/ashore/internal/aws/model/ecs" // the definitions' unions
 	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/link/acs"
