@@ -165,6 +165,29 @@ func conformUncertainCampaign(t *testing.T, client *clientv3.Client, cfg Config)
 	}
 }
 
+// Somebody leads although the record of who does can't be read: one without a lease
+// is nobody's, and another one ends with its lease.
+func conformSpoiltCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
+	s := opened(t, client, cfg)
+	ctx, cancel := context.WithCancel(within(t))
+	defer cancel()
+	lease, err := client.Grant(ctx, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, opts := range map[string][]clientv3.OpOption{"no lease": nil, "leased": {clientv3.WithLease(lease.ID)}} {
+		r, err := client.Put(ctx, s.root+"election/"+name, "junk", opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		until(t, s, func(s *Snapshot) bool { return s.rev >= r.Header.Revision })
+		led := false
+		if err := s.Lead(ctx, name, "a", func(context.Context, *Term) error { led = true; return nil }); err != nil || !led {
+			t.Fatalf("%s: %v, %v", name, led, err)
+		}
+	}
+}
+
 // warnings says that something was logged as a warning.
 type warnings struct {
 	slog.Handler

@@ -86,6 +86,7 @@ func TestConformance(t *testing.T) {
 		{"election", conformElection},
 		{"campaign", conformCampaign},
 		{"uncertain campaign", conformUncertainCampaign},
+		{"spoilt campaign", conformSpoiltCampaign},
 		{"unreadable", conformUnreadable},
 		{"torn", conformTorn},
 	}

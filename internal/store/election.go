@@ -11,6 +11,7 @@ import (
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/go-json-experiment/json/jsontext"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // Election is the record of who leads under a name. It lives under the
@@ -61,6 +62,9 @@ func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Co
 				return s.Err()
 			default:
 				s.log.Warn("store: election", "name", name, "err", err)
+				if errors.Is(err, ErrUnreadable) {
+					s.removeStray(ctx, t.key)
+				}
 				if err := pace.Sleep(ctx, s.cfg.LeaseTTL/4); err != nil {
 					return err
 				}
@@ -88,6 +92,23 @@ func (s *Store) elect(ctx context.Context, t *Term, server string) error {
 		}
 		return PutLeased(tx, t.key, &Election{Term: t.term, Server: server, Since: time.Now().UTC()})
 	})
+}
+
+// removeStray deletes a record of who leads that can't be read, unless it lives under
+// a lease: who leads has one, so that it is nobody's, and nobody would ever lead.
+func (s *Store) removeStray(ctx context.Context, k Key[Election]) {
+	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	defer cancel()
+	key := s.root + k.path
+	r, err := s.client.Get(ctx, key)
+	if err == nil && len(r.Kvs) == 1 && r.Kvs[0].Lease == 0 {
+		_, err = s.client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(key), "=", r.Kvs[0].ModRevision)).Then(clientv3.OpDelete(key)).Commit()
+		s.log.Warn("store: a record of who leads could not be read and was nobody's: it is removed", "key", key, "err", err)
+		return
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("store: election", "key", key, "err", err)
+	}
 }
 
 // stand makes the id of a term of this store: it may come to lead by it until the
