@@ -163,6 +163,44 @@ func TestNoNextSegment(t *testing.T) {
 	}
 }
 
+// TestFilesGone: what is written into files that were removed would be lost. It is
+// refused, and what is stored can be read, and saved.
+func TestFilesGone(t *testing.T) {
+	for _, what := range []string{"snap/db", "wal", ""} {
+		t.Run("member/"+what, func(t *testing.T) {
+			dir := t.TempDir()
+			e := embedded(t, dir)
+			s := opened(t, e.Client, Config{Sole: true, MaintainEvery: time.Hour, Room: e.Room})
+			putCluster(t, s, "before")
+			if err := os.RemoveAll(filepath.Join(memberDir(dir), what)); err != nil {
+				t.Fatal(err)
+			}
+			write := func() error {
+				return s.Update(t.Context(), func(tx *Tx) error {
+					Get(tx, ClusterKey("c"))
+					return Put(tx, ClusterKey("c"), &fleet.Cluster{Name: "c"})
+				})
+			}
+			var gone *GoneError
+			for begun := time.Now(); !errors.As(write(), &gone); {
+				if time.Since(begun) > 20*time.Second {
+					t.Fatal("it goes on to write")
+				}
+			}
+			if !strings.HasPrefix(gone.Path, memberDir(dir)) || !strings.Contains(gone.Public(), "ashore backup") {
+				t.Error(gone)
+			}
+			if s.Snapshot().Cluster("before") == nil {
+				t.Error("reads end with writes")
+			}
+			file := filepath.Join(t.TempDir(), "backup")
+			if info, err := BackupFile(t.Context(), Target{Dir: dir}, file); err != nil || info.Records == 0 {
+				t.Errorf("backup: %+v, %v", info, err)
+			}
+		})
+	}
+}
+
 // TestBallast: a start on a full disk gets the room that was kept for it.
 func TestBallast(t *testing.T) {
 	fake := new(fakeRoom)

@@ -53,6 +53,7 @@ type Embedded struct {
 	lock   *dirLock
 	end    *etcdEnd
 	disk   *disk
+	files  *presence
 }
 
 // Embed starts etcd on the given data directory and waits until it serves. One
@@ -93,6 +94,7 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 		}
 		return nil, errors.Join(err, lock.Close())
 	}
+	e.files = &presence{member: memberDir(dir), log: o.log}
 	e.disk.keepBallast()
 	return e, nil
 }
@@ -261,17 +263,23 @@ func (e *Embedded) Err() <-chan error { return e.etcd.Err() }
 // writes.
 func (e *Embedded) Stuck() <-chan struct{} { return e.end.stuck }
 
-// Room returns a DiskError where nothing, or not so many bytes, may be written at
-// the moment.
+// Room returns why nothing, or not so many bytes, may be written at the moment.
 func (e *Embedded) Room(bytes int64) error {
 	select {
 	case <-e.end.stuck:
-		if err := e.end.ended(); err != nil {
-			return e.disk.failed(err)
-		}
-		return e.disk.failed(errNoSegment)
 	default:
+		if err := e.files.check(); err != nil {
+			return err
+		}
 		return e.disk.check(bytes)
+	}
+	switch err := e.end.ended(); {
+	case err == nil:
+		return e.disk.failed(errNoSegment)
+	case isDisk(err):
+		return e.disk.failed(err)
+	default:
+		return unable(fmt.Sprintf("The state can't be written: %v. The server ends.", err))
 	}
 }
 

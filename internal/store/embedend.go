@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -51,6 +52,12 @@ func (e *etcdEnd) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 	for _, f := range fields {
 		if cause, ok := f.Interface.(error); ok && f.Type == zapcore.ErrorType {
 			err.Err = cause
+		}
+		if f.Key == "panic" && err.Err == nil { // which etcd has recovered from
+			err.Err = errors.New(f.String)
+			if f.Type != zapcore.StringType {
+				err.Err = fmt.Errorf("%v", f.Interface)
+			}
 		}
 	}
 	e.end(err)

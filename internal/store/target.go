@@ -83,11 +83,18 @@ func (t Target) open(ctx context.Context) (*clientv3.Client, func() error, error
 		}
 		return c, func() error { return ended(c.Close()) }, nil
 	}
+	held := new(HeldError)
 	if _, err := os.Stat(memberDir(t.Dir)); err != nil {
+		// A server may run on files that were removed.
+		if lock, locked := lockDir(t.Dir); errors.As(locked, &held) {
+			return t.join(ctx)
+		} else if locked == nil {
+			err = errors.Join(err, lock.Close())
+		}
 		return nil, nil, fmt.Errorf("there is no state in %s: %w", t.Dir, err)
 	}
 	e, err := Embed(ctx, t.Dir)
-	if held := new(HeldError); errors.As(err, &held) {
+	if errors.As(err, &held) {
 		return t.join(ctx)
 	}
 	if err != nil {

@@ -3,9 +3,12 @@ package disk
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ashore/ashore/internal/ashoretest"
 )
 
 // overwrite puts noise, or zeros, over a part of a file.
@@ -121,6 +124,49 @@ func TestFewFiles(t *testing.T) {
 			if code != 1 {
 				t.Errorf("it ended with %d", code)
 			}
+		})
+	}
+}
+
+// TestRemovedWhileItRuns: a server whose files are removed takes no changes, which
+// would be lost with it. What is stored is read, and saved, until it ends.
+func TestRemovedWhileItRuns(t *testing.T) {
+	for what, path := range map[string]string{"database": "etcd/member/snap/db", "log": "etcd/member/wal", "state": "etcd"} {
+		t.Run(what, func(t *testing.T) {
+			c := newControl(t, t.TempDir())
+			c.serve()
+			l := &clusters{c: c}
+			if err := l.make(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(filepath.Join(c.layout.Server(), path)); err != nil {
+				t.Fatal(err)
+			}
+			made := len(l.made)
+			c.await("changes are refused", func() error {
+				if l.make() == nil {
+					return errors.New("one was taken")
+				}
+				return nil
+			})
+			l.refused("gone", l.make(), "was removed while the server runs", "ashore backup FILE")
+			l.made = l.made[:made]
+			l.check("gone")
+			backup := filepath.Join(t.TempDir(), "backup")
+			if out, err := exec.CommandContext(within(t), ashoretest.Binary(t), "backup", backup, "--data-dir", c.layout.Data).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if code := c.term(); code != 0 {
+				t.Errorf("it ended with %d", code)
+			}
+			if err := os.RemoveAll(filepath.Join(c.layout.Server(), "etcd")); err != nil {
+				t.Fatal(err)
+			}
+			if out, err := exec.CommandContext(within(t), ashoretest.Binary(t), "restore", backup, "--data-dir", c.layout.Data).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			c.serve()
+			l.check("restored")
 		})
 	}
 }

@@ -1,0 +1,65 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+)
+
+// GoneError says that the files of a running etcd were removed. It goes on to write
+// into them, as the kernel lets it, and all of that is lost when it ends.
+type GoneError struct{ Path string }
+
+func (e *GoneError) Error() string {
+	return fmt.Sprintf("%s was removed while the server runs. Nothing can be changed any more, and what is stored is lost when the server ends: save it now by `ashore backup FILE`, stop the server, and bring it back by `ashore restore FILE`.", e.Path)
+}
+
+// Public is what whoever called may know of it.
+func (e *GoneError) Public() string { return e.Error() }
+
+func (e *GoneError) Is(target error) bool { return target == ErrDisk }
+
+// presence looks now and then whether the files of an etcd are still there.
+type presence struct {
+	member string // constant
+	log    *slog.Logger
+	looked atomic.Int64 // when, in nanoseconds
+	gone   atomic.Pointer[GoneError]
+}
+
+// lookEvery is how often; a look costs some ten microseconds.
+const lookEvery = 500 * time.Millisecond
+
+func (p *presence) check() error {
+	now, last := time.Now().UnixNano(), p.looked.Load()
+	if now-last >= int64(lookEvery) && p.looked.CompareAndSwap(last, now) {
+		p.look()
+	}
+	if e := p.gone.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// look notes what is gone, which stays so: what is put there instead is another.
+func (p *presence) look() {
+	db, wal := filepath.Join(p.member, "snap", "db"), filepath.Join(p.member, "wal")
+	missing := ""
+	if _, err := os.Stat(db); errors.Is(err, fs.ErrNotExist) {
+		missing = db
+	} else if segments, err := walSegments(wal); err == nil && len(segments) == 0 {
+		missing = filepath.Join(wal, "*.wal")
+	}
+	if missing == "" {
+		return
+	}
+	e := &GoneError{missing}
+	if p.gone.CompareAndSwap(nil, e) {
+		p.log.Error("store: writes are refused", "err", e)
+	}
+}
