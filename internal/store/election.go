@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
@@ -61,7 +62,11 @@ func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Co
 			case s.ctx.Err() != nil:
 				return s.Err()
 			default:
-				s.log.Warn("store: election", "name", name, "err", err)
+				level := slog.LevelWarn
+				if errors.Is(err, ErrDisk) {
+					level = slog.LevelDebug // the disk's own line tells, once
+				}
+				s.log.Log(ctx, level, "store: election", "name", name, "err", err)
 				if errors.Is(err, ErrUnreadable) {
 					s.removeStray(ctx, t.key)
 				}

@@ -54,6 +54,7 @@ type Plane struct {
 	// RefuseUpgrade, if set, names the error that a websocket is refused with.
 	RefuseUpgrade func(path string) string
 	Extensions    bool
+	Accounts      bool // the state was restored: inventories tell all
 	// Reports, if set, has reports come by the connection for orders, and answers
 	// them; nil is no answer.
 	Reports func(*acs.ReportMessage) *acs.ReportAck
@@ -174,6 +175,9 @@ func (p *Plane) acs(w http.ResponseWriter, r *http.Request) {
 	}
 	if p.Extensions {
 		w.Header().Add(acs.ExtensionsHeader, acs.ExtensionsVersion)
+	}
+	if p.Accounts {
+		w.Header().Add(acs.ExtensionsHeader, acs.AccountsVersion)
 	}
 	if p.Reports != nil {
 		w.Header().Add(acs.ExtensionsHeader, acs.ReportsVersion)
