@@ -128,7 +128,7 @@ func (a Agent) prepare(ctx context.Context) (*works, error) {
 		}
 		rt = w.docker
 	}
-	info, err := reach(ctx, rt, cfg.Log)
+	info, err := reach(ctx, runtime.Bound(rt, cfg.Limits, nil), cfg.Log)
 	if err != nil {
 		return w, nil // the context ended while the engine was away
 	}
@@ -195,7 +195,7 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 		Reserved: engine.Resources{TCP: host.ReservedTCP, UDP: host.ReservedUDP},
 		PortLow:  o.low, PortHigh: o.high, PullBehavior: o.pull, StopTimeout: o.stop, CleanupWait: o.clean, Parallel: cfg.Parallel,
 		OnReport: func(arn string) { sess.Report(arn) }, OnHealth: func(arn string) { sess.Health(arn) },
-		OnEngine: func() { sess.HostHealth() }, EngineAway: cfg.EngineAway,
+		OnEngine: func() { sess.HostHealth() }, EngineAway: cfg.EngineAway, Limits: cfg.Limits,
 	}
 	if info.Engine == "docker" {
 		ec.ProbePort = engine.ProbePort

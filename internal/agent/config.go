@@ -102,9 +102,10 @@ type Config struct {
 
 	// CPU and Memory (units, MiB) stand in for the engine's own; for simulated hosts.
 	CPU, Memory  int64
-	MetricsEvery time.Duration // 20 s
-	EngineAway   time.Duration // until the container engine's absence is told; 15 s
-	Parallel     int           // creations and starts at once; 0: the default
+	MetricsEvery time.Duration  // 20 s
+	EngineAway   time.Duration  // until the container engine's absence is told; 15 s
+	Parallel     int            // creations and starts at once; 0: the default
+	Limits       runtime.Limits // of the container engine's answers
 
 	// Transport carries the calls and upgrades; nil: one of the agent's own. The
 	// agents of simulated hosts share one.

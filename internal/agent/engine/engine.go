@@ -48,12 +48,13 @@ type Config struct {
 	// OnHealth is called when the health of a running task's container is another,
 	// or was known before the task ran. It must not block.
 	OnHealth func(taskArn string)
-	// OnEngine is called when the container engine has been away for EngineAway,
-	// and when it is back. It must not block.
+	// OnEngine is called when the container engine has been away for EngineAway, or
+	// gets its work done no more, and when that is over. It must not block.
 	OnEngine func()
 	// EngineAway is 15 s: what is placed here while the engine is restarted or
 	// upgraded waits for it.
 	EngineAway time.Duration
+	Limits     runtime.Limits // of calls to the Runtime
 }
 
 // Cgroups holds tasks' own limits, as cgroup.Root and cgroup.Slices do.
@@ -67,11 +68,12 @@ const DefaultParallel = 8
 
 // Engine runs the tasks of one host.
 type Engine struct {
-	cfg    Config
-	log    *slog.Logger
-	ledger *ledger
-	limit  *limiter
-	feed   *feed
+	cfg     Config // its Runtime is bounded
+	bounded *runtime.Bounded
+	log     *slog.Logger
+	ledger  *ledger
+	limit   *limiter
+	feed    *feed
 
 	// ctx ends all work at once; calls that change the engine's state get a
 	// little longer by late, so that their outcome is seldom unknown.
@@ -141,8 +143,14 @@ func New(cfg Config) *Engine {
 	if cfg.OnHealth == nil {
 		cfg.OnHealth = func(string) {}
 	}
+	// The engine's own time for these says what ECS's agent says of it.
+	def(&cfg.Limits.Create, cfg.CreateTimeout+10*time.Second)
+	def(&cfg.Limits.Start, cfg.StartTimeout+10*time.Second)
+	bounded := runtime.Bound(cfg.Runtime, cfg.Limits, cfg.OnEngine)
+	cfg.Runtime = bounded
 	e := &Engine{
-		cfg: cfg, log: cfg.Log,
+		bounded: bounded,
+		cfg:     cfg, log: cfg.Log,
 		ledger:     newLedger(cfg.Total, cfg.Reserved, cfg.PortLow, cfg.PortHigh, cfg.ProbePort),
 		limit:      newLimiter(cfg.Parallel),
 		tasks:      map[string]*held{},
@@ -395,69 +403,6 @@ func (e *Engine) spawn(fn func()) {
 // after runs fn at a time, unless the engine is closed by then.
 func (e *Engine) after(d time.Duration, fn func()) {
 	time.AfterFunc(d, func() { e.spawn(fn) })
-}
-
-// Next is a task's oldest undelivered report. Until Delivered or Undelivered is
-// called it counts as on its way.
-func (e *Engine) Next(arn string) (Report, bool) {
-	h := e.held(arn)
-	if h == nil {
-		return Report{}, false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.task.Reports) == 0 {
-		return Report{}, false
-	}
-	h.task.sending = true
-	return h.task.Reports[0], true
-}
-
-// Undelivered gives a report back that could not be delivered now.
-func (e *Engine) Undelivered(arn string) {
-	if h := e.held(arn); h != nil {
-		h.mu.Lock()
-		h.task.sending = false
-		h.mu.Unlock()
-	}
-}
-
-// Delivered strikes a report off, and tells whether the task has another.
-func (e *Engine) Delivered(arn string, seq int64) (more bool) {
-	h := e.held(arn)
-	if h == nil {
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	t := h.task
-	t.sending = false
-	if len(t.Reports) > 0 && t.Reports[0].Seq == seq {
-		r := t.Reports[0]
-		t.Reports = t.Reports[1:]
-		if len(t.Reports) == 0 {
-			t.Reports = nil
-		}
-		if r.Status == acs.StatusStopped && !t.Buried {
-			t.Buried = true
-			e.scheduleCleanup(h, t)
-		}
-		e.save(t)
-	}
-	return len(t.Reports) > 0
-}
-
-// Unreported are the tasks with reports to deliver.
-func (e *Engine) Unreported() []string {
-	var out []string
-	for arn, h := range e.all() {
-		h.mu.Lock()
-		if len(h.task.Reports) > 0 {
-			out = append(out, arn)
-		}
-		h.mu.Unlock()
-	}
-	return out
 }
 
 func (e *Engine) held(arn string) *held {

@@ -259,19 +259,24 @@ const (
 // tried again as long as the time allows: the second time collides with or
 // repeats the first, and neither does harm.
 func (e *Engine) call(limit time.Duration, class int, state string, fn func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(e.late, limit)
-	defer cancel()
+	var end time.Time // its time begins with its first turn
 	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
 		// Waiting for a turn ends with the engine; a call under way does not.
 		if err := e.limit.acquire(e.ctx, class); err != nil {
 			return err
 		}
+		if end.IsZero() {
+			end = time.Now().Add(limit)
+		}
+		ctx, cancel := context.WithDeadline(e.late, end)
 		err := fn(ctx)
+		expired := errors.Is(ctx.Err(), context.DeadlineExceeded)
+		cancel()
 		e.limit.release()
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		case expired:
 			return failf(TimedOut, "Could not transition to %s; timed out after waiting %s", state, limit)
 		case !errors.Is(err, runtime.ErrUnreachable) || class == startClass:
 			return err

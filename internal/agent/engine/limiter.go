@@ -11,7 +11,7 @@ import (
 type limiter struct {
 	mu     sync.Mutex
 	free   int
-	queues [2][]chan struct{} // by class
+	queues [2][]chan error // by class; each takes one
 }
 
 // Classes of a limiter's users.
@@ -29,12 +29,12 @@ func (l *limiter) acquire(ctx context.Context, class int) error {
 		l.mu.Unlock()
 		return nil
 	}
-	turn := make(chan struct{})
+	turn := make(chan error, 1)
 	l.queues[class] = append(l.queues[class], turn)
 	l.mu.Unlock()
 	select {
-	case <-turn:
-		return nil
+	case err := <-turn:
+		return err
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
@@ -46,8 +46,22 @@ func (l *limiter) acquire(ctx context.Context, class int) error {
 		}
 	}
 	l.mu.Unlock()
-	l.release() // its turn came at the same moment
+	if err := <-turn; err == nil {
+		l.release() // its turn came at the same moment
+	}
 	return ctx.Err()
+}
+
+// dismiss ends the wait of all with an error.
+func (l *limiter) dismiss(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for class, q := range l.queues {
+		l.queues[class] = nil
+		for _, turn := range q {
+			turn <- err
+		}
+	}
 }
 
 func (l *limiter) release() {
@@ -56,7 +70,7 @@ func (l *limiter) release() {
 	for class := range l.queues {
 		if q := l.queues[class]; len(q) > 0 {
 			l.queues[class] = q[1:]
-			close(q[0])
+			q[0] <- nil
 			return
 		}
 	}

@@ -170,7 +170,7 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 			"installation": {engine.LabelInstallation: "another", engine.LabelInstance: "instance", engine.LabelTask: "t"},
 			"no instance":  {engine.LabelInstallation: "inst", engine.LabelTask: "t"},
 		} {
-			c, err := r.fake.Create(t.Context(), runtime.Spec{Name: name, Image: "img", Labels: labels})
+			c, err := r.fake.Create(r.t.Context(), runtime.Spec{Name: name, Image: "img", Labels: labels})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -190,7 +190,7 @@ func TestAnExitThatNoEventTells(t *testing.T) {
 		r.accept(run("lost", box("a", true, "sleep 600 exit 3")), run("gone", box("a", true, "sleep 100000")), run("sick", box("a", true, "healthy 60", checked)))
 		time.Sleep(30 * time.Second)
 		r.drop(runtime.EventExited, runtime.EventRemoved, runtime.EventHealth)
-		if err := r.fake.Remove(t.Context(), r.container("gone", "a").ID, true); err != nil {
+		if err := r.fake.Remove(r.t.Context(), r.container("gone", "a").ID, true); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(20 * time.Minute)

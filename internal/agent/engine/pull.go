@@ -126,7 +126,7 @@ func (e *Engine) pull(ctx context.Context, ref string, limit time.Duration, once
 	defer cancel()
 	delay := pullDelay
 	for try := 1; ; try++ {
-		err := e.cfg.Runtime.Pull(ctx, ref)
+		err := e.cfg.Runtime.Pull(ctx, ref, func() {})
 		if err == nil {
 			return nil
 		}

@@ -121,7 +121,7 @@ func TestAStartThatHasNotHappenedDoesNotHappenLater(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		r.expect("t", "STOPPED a=STOPPED [CannotStartContainerError: connection reset]\n")
 		r.fake.Set(func(c *fake.Config) { c.Fail = nil })
-		if err := r.fake.Start(t.Context(), id); !errors.Is(err, runtime.ErrNotFound) { // the one of before, late
+		if err := r.fake.Start(r.t.Context(), id); !errors.Is(err, runtime.ErrNotFound) { // the one of before, late
 			t.Errorf("the late start: %v", err)
 		}
 		time.Sleep(time.Minute)

@@ -129,8 +129,10 @@ func (e *Engine) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 	return e.cfg.Runtime.Stats(ctx, id)
 }
 
-// Healthy asks whether the runtime answers.
+// Healthy asks whether the runtime answers, and gets its work done.
 func (e *Engine) Healthy(ctx context.Context) error {
-	_, err := e.cfg.Runtime.Info(ctx)
-	return err
+	if _, err := e.cfg.Runtime.Info(ctx); err != nil {
+		return err
+	}
+	return e.bounded.Late()
 }

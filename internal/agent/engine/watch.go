@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -142,6 +143,10 @@ func (e *Engine) follow() {
 			told = true
 			e.log.Error("container engine does not answer", "since", lost, "err", err)
 			e.cfg.OnEngine()
+		}
+		if time.Since(lost) >= e.cfg.CreateTimeout {
+			// What it holds up does not let others have their turn.
+			e.limit.dismiss(&runtime.Error{Kind: runtime.ErrUnreachable, Err: fmt.Errorf("the container engine has not answered for %s", time.Since(lost).Round(time.Second))})
 		}
 		if pace.Sleep(e.ctx, pace.Nearly(delay)) != nil {
 			return

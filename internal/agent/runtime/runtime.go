@@ -34,12 +34,15 @@ func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
 
 // Runtime runs containers. Methods may be called from many goroutines.
 type Runtime interface {
+	// Ping asks whether the engine answers at all.
+	Ping(ctx context.Context) error
 	Info(ctx context.Context) (Info, error)
 
 	// Image looks a reference up locally.
 	Image(ctx context.Context, ref string) (Image, error)
-	// Pull fetches it from its registry; it returns when that is done.
-	Pull(ctx context.Context, ref string) error
+	// Pull fetches it from its registry; it returns when that is done. progress
+	// is called whenever something of it has come.
+	Pull(ctx context.Context, ref string, progress func()) error
 	// Load reads an image archive and returns the references it held.
 	Load(ctx context.Context, archive io.Reader) ([]string, error)
 	RemoveImage(ctx context.Context, ref string) error

@@ -56,8 +56,10 @@ func (t *telemetry) again(ctx context.Context, met bool, err error) bool {
 
 // telemetry gathers. Only one pulse at a time touches it.
 type telemetry struct {
-	s       *Session
-	last    map[string]sample // by container id
+	s    *Session
+	last map[string]sample // by container id; of beat alone
+
+	asking  sync.Mutex // held while the host's status is asked for and told
 	status  string
 	changed time.Time
 
@@ -116,11 +118,23 @@ type pulse struct {
 	address string // of the upgrade; frames are signed for it
 	life    *lifeline
 
-	mu    sync.Mutex // held while it sends
+	wg sync.WaitGroup // goroutines that ask the engine and send
+
+	mu    sync.Mutex // held while it sends, never while it asks
 	due   time.Time
 	timer *time.Timer
 	over  bool
 	err   error // why it broke the connection off
+}
+
+// enter counts a goroutine in, unless the pulse has ended.
+func (p *pulse) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		p.wg.Add(1)
+	}
+	return !p.over
 }
 
 func (p *pulse) begin() {
@@ -131,9 +145,11 @@ func (p *pulse) begin() {
 	p.t.s.health.connect(p.news)
 }
 
-// end waits until nothing is being sent. It returns why the connection ended.
+// end waits until nothing is being asked or sent; the context has ended. It
+// returns why the connection ended.
 func (p *pulse) end(err error) error {
 	p.conn.CloseNow()
+	defer p.wg.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
@@ -152,13 +168,23 @@ func (p *pulse) receive(data []byte) {
 }
 
 func (p *pulse) beat() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.over {
+	if !p.enter() {
 		return
 	}
-	p.t.s.health.take()
-	if !p.sendAll(p.t.messages(p.ctx, p.id, p.t.s.beat.Swap(false))) {
+	defer p.wg.Done()
+	if p.t.s.beat.Swap(false) {
+		p.tellStatus()
+	}
+	p.tell(func() []tcs.Message {
+		p.t.s.health.take()
+		live := p.t.tasks(func(v engine.TaskView) bool { return v.Status != acs.StatusStopped })
+		return health(p.id, live, tcs.Time{Time: p.t.s.api.now()})
+	})
+	samples := p.t.metricsMessages(p.ctx, p.id)
+	p.tell(func() []tcs.Message { return samples })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over || p.err != nil {
 		return
 	}
 	p.due = nextBeat(p.due, time.Now(), p.t.s.cfg.MetricsEvery)
@@ -179,35 +205,58 @@ func nextBeat(due, now time.Time, every time.Duration) time.Time {
 // news tells how the containers are that have become healthy or unhealthy, and
 // the host where that has changed.
 func (p *pulse) news() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.over {
+	if !p.enter() {
 		return
 	}
-	var tasks []engine.TaskView
-	changed, now := p.t.s.health.take(), tcs.Time{Time: p.t.s.api.now()}
-	for arn := range changed.tasks {
-		if v, ok := p.t.s.cfg.Engine.Task(arn); ok && v.Status != acs.StatusStopped {
-			tasks = append(tasks, v)
+	defer p.wg.Done()
+	host := false
+	p.tell(func() []tcs.Message {
+		changed := p.t.s.health.take()
+		host = changed.host
+		var tasks []engine.TaskView
+		for arn := range changed.tasks {
+			if v, ok := p.t.s.cfg.Engine.Task(arn); ok && v.Status != acs.StatusStopped {
+				tasks = append(tasks, v)
+			}
 		}
-	}
-	messages := health(p.id, tasks, now)
-	if changed.host {
+		return health(p.id, tasks, tcs.Time{Time: p.t.s.api.now()})
+	})
+	if host {
 		p.t.s.beat.Store(false)
-		messages = append(messages, p.t.instanceStatus(p.ctx, p.id, now))
+		p.tellStatus()
 	}
-	p.sendAll(messages)
 }
 
-// sendAll sends messages, and ends a connection that takes no more.
-func (p *pulse) sendAll(messages []tcs.Message) bool {
-	for _, m := range messages {
+// tellStatus tells of the host itself, in a goroutine of its own: an engine that
+// does not answer holds up everything else that is asked of it.
+func (p *pulse) tellStatus() {
+	if !p.enter() {
+		return
+	}
+	go func() {
+		defer p.wg.Done()
+		p.t.asking.Lock()
+		defer p.t.asking.Unlock()
+		status := p.t.instanceStatus(p.ctx, p.id)
+		p.tell(func() []tcs.Message { return []tcs.Message{status} })
+	}()
+}
+
+// tell sends messages, and ends a connection that takes no more. What they hold
+// is looked up while nothing else is sent, so that no older word follows a newer
+// one.
+func (p *pulse) tell(messages func() []tcs.Message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over || p.err != nil || p.ctx.Err() != nil {
+		return
+	}
+	for _, m := range messages() {
 		if p.err = p.send(m); p.err != nil {
 			p.conn.CloseNow()
-			return false
+			return
 		}
 	}
-	return true
 }
 
 // send signs a frame: as a GET of the upgrade's URL with the frame as its body.
@@ -232,20 +281,11 @@ func (p *pulse) send(m tcs.Message) error {
 	return p.conn.Write(tcs.WithHeader(h, body))
 }
 
-// messages is everything to be told now.
-func (t *telemetry) messages(ctx context.Context, id Identity, beat bool) []tcs.Message {
+// metricsMessages are the samples of all that runs.
+func (t *telemetry) metricsMessages(ctx context.Context, id Identity) []tcs.Message {
 	now := tcs.Time{Time: t.s.api.now()}
-	var running, live []engine.TaskView
-	for _, v := range t.s.cfg.Engine.Tasks() {
-		if v.Status == acs.StatusRunning {
-			running = append(running, v)
-		}
-		if v.Status != acs.StatusStopped {
-			live = append(live, v)
-		}
-	}
+	metrics := t.metrics(ctx, t.tasks(func(v engine.TaskView) bool { return v.Status == acs.StatusRunning }))
 	var out []tcs.Message
-	metrics := t.metrics(ctx, running)
 	if len(metrics) == 0 {
 		m := heading(id)
 		m.Fin, m.Idle = true, true
@@ -258,11 +298,12 @@ func (t *telemetry) messages(ctx context.Context, id Identity, beat bool) []tcs.
 		out = append(out, &tcs.PublishMetricsRequest{Metadata: m, TaskMetrics: metrics[:n], Timestamp: now})
 		metrics = metrics[n:]
 	}
-	out = append(out, health(id, live, now)...)
-	if beat {
-		out = append(out, t.instanceStatus(ctx, id, now))
-	}
 	return out
+}
+
+// tasks are those of the engine's that fit.
+func (t *telemetry) tasks(fits func(engine.TaskView) bool) []engine.TaskView {
+	return slices.DeleteFunc(t.s.cfg.Engine.Tasks(), func(v engine.TaskView) bool { return !fits(v) })
 }
 
 func heading(id Identity) tcs.Metadata {
@@ -305,7 +346,9 @@ func healthOf(tasks []engine.TaskView) []tcs.TaskHealth {
 	return out
 }
 
-func (t *telemetry) instanceStatus(ctx context.Context, id Identity, now tcs.Time) tcs.Message {
+// instanceStatus asks whether the container engine is well. The caller holds
+// asking.
+func (t *telemetry) instanceStatus(ctx context.Context, id Identity) tcs.Message {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	status := tcs.StatusOK
@@ -313,6 +356,7 @@ func (t *telemetry) instanceStatus(ctx context.Context, id Identity, now tcs.Tim
 		status = tcs.StatusImpaired
 		t.s.log.Error("container runtime does not answer", "err", err)
 	}
+	now := tcs.Time{Time: t.s.api.now()}
 	if status != t.status {
 		t.status, t.changed = status, now.Time
 	}
@@ -337,8 +381,11 @@ func (t *telemetry) metrics(ctx context.Context, tasks []engine.TaskView) []tcs.
 				continue
 			}
 			now, err := t.s.cfg.Engine.Stats(ctx, c.RuntimeID)
+			if errors.Is(err, runtime.ErrUnreachable) || ctx.Err() != nil {
+				return out // nor would it tell of the others; they begin anew
+			}
 			if err != nil {
-				if !errors.Is(err, runtime.ErrNotFound) && ctx.Err() == nil {
+				if !errors.Is(err, runtime.ErrNotFound) {
 					t.s.log.Debug("no statistics", "container", c.Name, "err", err)
 				}
 				continue

@@ -293,7 +293,7 @@ func absences(t *testing.T, x Target) {
 	}
 	s := x.spec("absences")
 	for _, ref := range []string{"MyApp:1", "-x", "a:1:2"} { // no names of images
-		if err := x.Runtime.Pull(ctx, ref); !errors.Is(err, runtime.ErrConfig) {
+		if err := x.Runtime.Pull(ctx, ref, func() {}); !errors.Is(err, runtime.ErrConfig) {
 			t.Errorf("pull of %q: %v", ref, err)
 		}
 		if _, err := x.Runtime.Image(ctx, ref); err == nil || errors.Is(err, runtime.ErrUnreachable) {

@@ -78,6 +78,12 @@ func (d *Docker) Address() string { return d.host }
 // Close gives the connections back.
 func (d *Docker) Close() error { return d.api.Close() }
 
+// Ping asks whether the engine answers.
+func (d *Docker) Ping(ctx context.Context) error {
+	_, err := d.api.Ping(ctx, client.PingOptions{})
+	return convert(err)
+}
+
 // Info asks the engine about itself.
 func (d *Docker) Info(ctx context.Context) (runtime.Info, error) {
 	res, err := d.api.Info(ctx, client.InfoOptions{})

@@ -42,7 +42,7 @@ func calls(d *docker.Docker) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"info":    func(ctx context.Context) error { _, err := d.Info(ctx); return err },
 		"image":   func(ctx context.Context) error { _, err := d.Image(ctx, "image"); return err },
-		"pull":    func(ctx context.Context) error { return d.Pull(ctx, "image") },
+		"pull":    func(ctx context.Context) error { return d.Pull(ctx, "image", func() {}) },
 		"load":    func(ctx context.Context) error { _, err := d.Load(ctx, strings.NewReader("")); return err },
 		"create":  func(ctx context.Context) error { _, err := d.Create(ctx, runtime.Spec{Image: "image"}); return err },
 		"start":   func(ctx context.Context) error { return d.Start(ctx, "id") },
@@ -160,7 +160,7 @@ func TestWhatTheClientRefuses(t *testing.T) {
 		fmt.Fprint(w, `{"message":"no such thing"}`)
 	})
 	for _, ref := range []string{"MyApp:1", "-x", "a:1:2", "", " ", "a b", "a//b", "a@sha256:12", "a@sha257:" + strings.Repeat("0", 64), ":tag", "https://registry/image", strings.Repeat("a", 300), "a\x00b"} {
-		if err := d.Pull(t.Context(), ref); !errors.Is(err, runtime.ErrConfig) || errors.Is(err, runtime.ErrUnreachable) {
+		if err := d.Pull(t.Context(), ref, func() {}); !errors.Is(err, runtime.ErrConfig) || errors.Is(err, runtime.ErrUnreachable) {
 			t.Errorf("pull %q: %v", ref, err)
 		}
 		if _, err := d.Image(t.Context(), ref); !errors.Is(err, runtime.ErrNotFound) {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
-	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
@@ -54,7 +53,7 @@ func digest(ref string, known []string) string {
 }
 
 // Pull fetches an image. The engine tells of failures inside the stream.
-func (d *Docker) Pull(ctx context.Context, ref string) error {
+func (d *Docker) Pull(ctx context.Context, ref string, progress func()) error {
 	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
 		return &runtime.Error{Kind: runtime.ErrConfig, Err: err}
 	}
@@ -62,14 +61,18 @@ func (d *Docker) Pull(ctx context.Context, ref string) error {
 	if err != nil {
 		return convert(err)
 	}
-	err = res.Wait(ctx)
-	if err != nil && ctx.Err() != nil {
-		return ctx.Err()
+	for m, err := range res.JSONMessages(ctx) {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return convert(err)
+		case m.Error != nil:
+			return &runtime.Error{Err: m.Error}
+		}
+		progress()
 	}
-	if told := new(jsonstream.Error); errors.As(err, &told) {
-		return &runtime.Error{Err: err} // whatever a registry's text may look like
-	}
-	return convert(err)
+	return ctx.Err()
 }
 
 // Load reads an image archive.

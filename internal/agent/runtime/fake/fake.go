@@ -26,7 +26,7 @@ type Config struct {
 	// Registry is what can be pulled, PullDelay how long that takes.
 	Registry  map[string]runtime.Image
 	PullDelay time.Duration
-	// RegistryDown makes pulls wait until their context ends.
+	// RegistryDown makes pulls wait, without progress, until their context ends.
 	RegistryDown bool
 
 	// Fail, if set, may let a call fail before it has any effect. op is the
@@ -134,6 +134,11 @@ func (f *Fake) finish(op, subject string) error {
 
 func notFound(what, id string) error {
 	return &runtime.Error{Kind: runtime.ErrNotFound, Err: fmt.Errorf("Error response from daemon: No such %s: %s", what, id)} //nolint:staticcheck // an engine's words
+}
+
+// Ping answers.
+func (f *Fake) Ping(ctx context.Context) error {
+	return do0(ctx, f, "ping", "", func(ctx context.Context) error { return f.begin(ctx, "ping", "", 0) })
 }
 
 // Info describes a machine of Config's size.

@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/distribution/reference"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/pace"
 )
 
 // Image looks one up.
@@ -31,12 +33,15 @@ func (f *Fake) image(ctx context.Context, ref string) (runtime.Image, error) {
 	return runtime.Image{}, notFound("image", ref)
 }
 
+// pullStep is how often a pull makes progress.
+const pullStep = time.Minute
+
 // Pull gets one from Registry.
-func (f *Fake) Pull(ctx context.Context, ref string) error {
-	return do0(ctx, f, "pull", ref, func(ctx context.Context) error { return f.pull(ctx, ref) })
+func (f *Fake) Pull(ctx context.Context, ref string, progress func()) error {
+	return do0(ctx, f, "pull", ref, func(ctx context.Context) error { return f.pull(ctx, ref, progress) })
 }
 
-func (f *Fake) pull(ctx context.Context, ref string) error {
+func (f *Fake) pull(ctx context.Context, ref string, progress func()) error {
 	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
 		return &runtime.Error{Kind: runtime.ErrConfig, Err: err}
 	}
@@ -47,9 +52,16 @@ func (f *Fake) pull(ctx context.Context, ref string) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	for ; delay > pullStep; delay -= pullStep {
+		if err := pace.Sleep(ctx, pullStep); err != nil {
+			return err
+		}
+		progress()
+	}
 	if err := f.begin(ctx, "pull", ref, delay); err != nil {
 		return err
 	}
+	progress()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	img, ok := f.cfg.Registry[ref]
@@ -64,6 +76,10 @@ func (f *Fake) pull(ctx context.Context, ref string) error {
 
 // Load takes any archive for one image named by its content.
 func (f *Fake) Load(ctx context.Context, archive io.Reader) ([]string, error) {
+	return do(ctx, f, "load", "", func(ctx context.Context) ([]string, error) { return f.load(ctx, archive) })
+}
+
+func (f *Fake) load(ctx context.Context, archive io.Reader) ([]string, error) {
 	data, err := io.ReadAll(archive)
 	if err != nil {
 		return nil, err

@@ -71,6 +71,11 @@ func decode[T any](ctx context.Context, res *http.Response) (out T, err error) {
 
 type none struct{}
 
+func (c *Client) Ping(ctx context.Context) error {
+	_, err := call[none](ctx, c, "ping", request{})
+	return err
+}
+
 func (c *Client) Info(ctx context.Context) (runtime.Info, error) {
 	return call[runtime.Info](ctx, c, "info", request{})
 }
@@ -79,7 +84,8 @@ func (c *Client) Image(ctx context.Context, ref string) (runtime.Image, error) {
 	return call[runtime.Image](ctx, c, "image", request{Name: ref})
 }
 
-func (c *Client) Pull(ctx context.Context, ref string) error {
+// Pull tells of no progress.
+func (c *Client) Pull(ctx context.Context, ref string, _ func()) error {
 	_, err := call[none](ctx, c, "pull", request{Name: ref})
 	return err
 }

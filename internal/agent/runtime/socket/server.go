@@ -73,9 +73,10 @@ func Serve(rt runtime.Runtime, path string) (*Server, error) {
 	}
 	mux := http.NewServeMux()
 	s := &Server{rt: rt, http: &http.Server{Handler: mux}, done: make(chan struct{})}
+	handle(mux, "ping", func(ctx context.Context, _ request) (none, error) { return none{}, rt.Ping(ctx) })
 	handle(mux, "info", func(ctx context.Context, _ request) (runtime.Info, error) { return rt.Info(ctx) })
 	handle(mux, "image", func(ctx context.Context, r request) (runtime.Image, error) { return rt.Image(ctx, r.Name) })
-	handle(mux, "pull", func(ctx context.Context, r request) (none, error) { return none{}, rt.Pull(ctx, r.Name) })
+	handle(mux, "pull", func(ctx context.Context, r request) (none, error) { return none{}, rt.Pull(ctx, r.Name, func() {}) })
 	handle(mux, "removeimage", func(ctx context.Context, r request) (none, error) { return none{}, rt.RemoveImage(ctx, r.Name) })
 	handle(mux, "create", func(ctx context.Context, r request) (runtime.Created, error) { return rt.Create(ctx, r.Spec) })
 	handle(mux, "start", func(ctx context.Context, r request) (none, error) { return none{}, rt.Start(ctx, r.Name) })

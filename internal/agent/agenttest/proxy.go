@@ -1,0 +1,132 @@
+package agenttest
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ashore/ashore/internal/agent/runtime/docker"
+)
+
+// Proxy stands between an agent and the machine's engine, and can hang as an
+// engine does: it takes connections and requests, and passes nothing on until it
+// goes on. What was asked for then reaches the engine, whether its caller waits or
+// not.
+type Proxy struct {
+	Host string // for docker.New
+
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	gate chan struct{} // closed while it passes on
+	open map[net.Conn]bool
+	over bool
+}
+
+// NewProxy starts one; it ends with the test.
+func NewProxy(t testing.TB) *Proxy {
+	t.Helper()
+	network, address, ok := strings.Cut(docker.Host(), "://")
+	if !ok {
+		t.Fatalf("an engine at %q", docker.Host())
+	}
+	path := filepath.Join(t.TempDir(), "e.sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{Host: "unix://" + path, gate: make(chan struct{}), open: map[net.Conn]bool{}}
+	close(p.gate)
+	ctx, cancel := context.WithCancel(context.Background())
+	p.wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			p.wg.Go(func() { p.serve(ctx, conn, network, address) })
+		}
+	})
+	t.Cleanup(func() {
+		l.Close()
+		cancel()
+		p.mu.Lock()
+		p.over = true
+		for c := range p.open {
+			c.Close()
+		}
+		p.mu.Unlock()
+		p.wg.Wait()
+	})
+	return p
+}
+
+// Hang lets nothing pass until Resume.
+func (p *Proxy) Hang() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gate = make(chan struct{})
+}
+
+// Resume passes on what waits.
+func (p *Proxy) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.gate)
+}
+
+// hold notes a connection to be closed at the end.
+func (p *Proxy) hold(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open[c] = true
+	return !p.over
+}
+
+func (p *Proxy) drop(c net.Conn) {
+	c.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.open, c)
+}
+
+func (p *Proxy) serve(ctx context.Context, client net.Conn, network, address string) {
+	defer p.drop(client)
+	if !p.hold(client) {
+		return
+	}
+	engine, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err != nil {
+		return
+	}
+	defer p.drop(engine)
+	if !p.hold(engine) {
+		return
+	}
+	var both sync.WaitGroup
+	both.Go(func() { p.pass(ctx, engine, client) })
+	both.Go(func() { p.pass(ctx, client, engine) })
+	both.Wait()
+}
+
+// pass copies until either end is closed, which closes the other.
+func (p *Proxy) pass(ctx context.Context, to, from net.Conn) {
+	defer to.Close()
+	buffer := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buffer)
+		p.mu.Lock()
+		gate := p.gate
+		p.mu.Unlock()
+		select {
+		case <-gate:
+		case <-ctx.Done():
+			return
+		}
+		if _, writeErr := to.Write(buffer[:n]); writeErr != nil || err != nil {
+			return
+		}
+	}
+}

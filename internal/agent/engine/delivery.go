@@ -1,0 +1,66 @@
+package engine
+
+import "github.com/ashore/ashore/internal/link/acs"
+
+// Next is a task's oldest undelivered report. Until Delivered or Undelivered is
+// called it counts as on its way.
+func (e *Engine) Next(arn string) (Report, bool) {
+	h := e.held(arn)
+	if h == nil {
+		return Report{}, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.task.Reports) == 0 {
+		return Report{}, false
+	}
+	h.task.sending = true
+	return h.task.Reports[0], true
+}
+
+// Undelivered gives a report back that could not be delivered now.
+func (e *Engine) Undelivered(arn string) {
+	if h := e.held(arn); h != nil {
+		h.mu.Lock()
+		h.task.sending = false
+		h.mu.Unlock()
+	}
+}
+
+// Delivered strikes a report off, and tells whether the task has another.
+func (e *Engine) Delivered(arn string, seq int64) (more bool) {
+	h := e.held(arn)
+	if h == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.task
+	t.sending = false
+	if len(t.Reports) > 0 && t.Reports[0].Seq == seq {
+		r := t.Reports[0]
+		t.Reports = t.Reports[1:]
+		if len(t.Reports) == 0 {
+			t.Reports = nil
+		}
+		if r.Status == acs.StatusStopped && !t.Buried {
+			t.Buried = true
+			e.scheduleCleanup(h, t)
+		}
+		e.save(t)
+	}
+	return len(t.Reports) > 0
+}
+
+// Unreported are the tasks with reports to deliver.
+func (e *Engine) Unreported() []string {
+	var out []string
+	for arn, h := range e.all() {
+		h.mu.Lock()
+		if len(h.task.Reports) > 0 {
+			out = append(out, arn)
+		}
+		h.mu.Unlock()
+	}
+	return out
+}

@@ -1,0 +1,52 @@
+package fake
+
+import "sync"
+
+// Tries is a Config.Fail for one operation that counts: fail is told which call
+// for the same subject it is, from 1 on, and its error is the call's.
+func Tries(op string, fail func(try int) error) func(op, subject string) error {
+	var mu sync.Mutex
+	calls := map[string]int{}
+	return func(called, subject string) error {
+		if called != op {
+			return nil
+		}
+		mu.Lock()
+		calls[subject]++
+		try := calls[subject]
+		mu.Unlock()
+		return fail(try)
+	}
+}
+
+// OnlyFirst fails the first try of an operation for each subject.
+func OnlyFirst(op string, err error) func(*Config) {
+	return func(c *Config) {
+		c.Fail = Tries(op, func(try int) error {
+			if try == 1 {
+				return err
+			}
+			return nil
+		})
+	}
+}
+
+// LostThenRefused lets the first try of an operation take effect, loses its
+// answer, and refuses all further ones.
+func LostThenRefused(op string, err error) func(*Config) {
+	return func(c *Config) {
+		c.Lost = func(called, _ string) bool { return called == op }
+		c.Fail = Tries(op, func(try int) error {
+			if try > 1 {
+				return err
+			}
+			return nil
+		})
+	}
+}
+
+// Sound ends the faults that are set, and a hang.
+func (f *Fake) Sound() {
+	f.Resume()
+	f.Set(func(c *Config) { c.Lost, c.Fail, c.DropEvent = nil, nil, nil })
+}
