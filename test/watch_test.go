@@ -205,4 +205,10 @@ func TestOnAFullDisk(t *testing.T) {
 	if out := i.up(); strings.Contains(out, "warning") || strings.Count(out, "already runs") != 3 {
 		t.Errorf("up with room: %s", out)
 	}
+
+	v.Fill()
+	if out := i.run("down", "--tasks"); !strings.Contains(out, "the control plane does not stop its tasks: the disk of the data folder ") || len(i.containers()) != 0 {
+		t.Errorf("down --tasks: %s\n%v", out, i.containers())
+	}
+	v.Free()
 }

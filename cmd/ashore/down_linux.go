@@ -66,7 +66,14 @@ func (d *downCommand) down(ctx context.Context, t *terminal, l local.Layout) err
 		return p.carryOut(ctx, t)
 	}
 	if d.Tasks {
-		if err := stopHostTasks(ctx, t, l); err != nil {
+		err := stopHostTasks(ctx, t, l)
+		var unable *types.ServerException
+		if errors.As(err, &unable) {
+			// It is for removeContainers, then, and for the agent to report.
+			t.note("note: the control plane does not stop its tasks: %s", unable.ErrorMessage())
+			err = nil
+		}
+		if err != nil {
 			return err
 		}
 	}
