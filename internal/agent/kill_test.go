@@ -150,6 +150,9 @@ func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
 		}
 	}
 	counted := starts()
+	for deadline := time.Now().Add(time.Minute); len(counted) < tasks && time.Now().Before(deadline); counted = starts() {
+		time.Sleep(10 * time.Millisecond) // the engine answers a start before it tells of it
+	}
 	for _, task := range all {
 		if n := counted[task.Arn+" main"]; n != 1 {
 			t.Errorf("%s started %d times", task.Arn, n)
