@@ -27,6 +27,8 @@ func advise(err error) error {
 		return hint.With(err, "raise the limit where it is started: `ulimit -n 4096`, or LimitNOFILE=4096 in a systemd unit")
 	case errors.Is(err, store.ErrDisk), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return hint.With(err, "free some room on that disk, or use a folder on another disk by --data-dir")
+	case errors.Is(err, syscall.EROFS):
+		return hint.With(err, "mount that disk so that it can be written (the kernel's log says why it is not: `dmesg`), or use a folder on another disk by --data-dir")
 	case errors.Is(err, fs.ErrPermission):
 		return hint.With(err, "use the same user that started it first (sudo?), or another folder by --data-dir")
 	case errors.As(err, &damaged):

@@ -35,7 +35,10 @@ var ErrRunning = errors.New("already running")
 
 // Claim is a held pid file. What is written into it goes over what was there, so
 // that it needs no room on a full disk.
-type Claim struct{ f *os.File }
+type Claim struct {
+	f        *os.File
+	readOnly bool // its disk is
+}
 
 // claimSize is what is always written: the file keeps its blocks.
 const claimSize = 4096
@@ -46,7 +49,8 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if errors.Is(err, syscall.EROFS) {
+	readOnly := errors.Is(err, syscall.EROFS)
+	if readOnly {
 		f, err = os.Open(path) // it can be locked all the same
 	}
 	if err != nil {
@@ -55,7 +59,7 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 	if err := alone(ctx, f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
-	c := &Claim{f: f}
+	c := &Claim{f, readOnly}
 	// What a killed process said goes, and room is taken for what this one will say.
 	if err := c.write(nil); err != nil && !Unwritable(err) {
 		return nil, errors.Join(err, f.Close())
@@ -66,7 +70,7 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 // Unwritable says that the error is one of writing into a claim's file, which is
 // held all the same: its disk is full, or mounted read-only.
 func Unwritable(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EBADF)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
 }
 
 // glances is how long alone lets others look at the file, each of which takes
@@ -111,6 +115,9 @@ func (c *Claim) Say(p Process) error {
 
 // write puts a text into the file, and blanks behind it.
 func (c *Claim) write(text []byte) error {
+	if c.readOnly {
+		return &os.PathError{Op: "write", Path: c.f.Name(), Err: syscall.EROFS}
+	}
 	info, err := c.f.Stat()
 	if err != nil {
 		return err
