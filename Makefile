@@ -27,9 +27,11 @@ test: build ## everything, with real containers; installs what it needs
 	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -timeout 20m ./...
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-soak: ## the tests that kill servers and etcd, and the fuzz targets, for minutes instead of seconds
+soak: build ## the tests that kill servers, agents and etcd, and the fuzz targets, for minutes instead of seconds
 	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store
 	go test -count=1 -timeout 60m -v -run KillsAndPartitions ./test/cluster -args -cluster.for 20m
+	scripts/ensure-engine.sh
+	go test -count=1 -timeout 90m -v -run JournalLost ./test/crash -args -crash.kills 300
 	FUZZTIME=60s scripts/fuzz.sh
 
 bench: build ## measure, print a table, write dist/bench.json

@@ -40,6 +40,11 @@ type scene struct {
 
 func newScene(t *testing.T) (context.Context, *scene) {
 	t.Helper()
+	return newSceneFor(t, limit)
+}
+
+func newSceneFor(t *testing.T, limit time.Duration) (context.Context, *scene) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
@@ -92,6 +97,10 @@ func newScene(t *testing.T) (context.Context, *scene) {
 // answers of the first tries get lost: they are given up after so many
 // milliseconds, when the server may have stored the tasks already.
 func (s *scene) run(ctx context.Context, token string, count int32, giveUpAfter ...int) ([]string, error) {
+	return s.runOf(ctx, family, token, count, giveUpAfter...)
+}
+
+func (s *scene) runOf(ctx context.Context, family, token string, count int32, giveUpAfter ...int) ([]string, error) {
 	for _, after := range giveUpAfter {
 		short, cancel := context.WithTimeout(ctx, time.Duration(after)*time.Millisecond)
 		_, err := s.API.ECS.RunTask(short, &ecs.RunTaskInput{TaskDefinition: aws.String(family), Count: aws.Int32(count),

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,15 +31,16 @@ type Witness struct {
 	done   chan struct{}
 
 	mu     sync.Mutex
-	starts map[string]int // container id → start events; guarded by mu
-	lost   error          // why the events ended early; guarded by mu
+	starts map[string]int               // container id → start events; guarded by mu
+	labels map[string]map[string]string // container id → its labels and more; guarded by mu
+	lost   error                        // why the events ended early; guarded by mu
 }
 
 // New builds the image, and records the start events of containers that carry
 // label from now on.
 func New(ctx context.Context, docker *client.Client, dir, label, tag string) (*Witness, error) {
 	w := &Witness{Image: "localhost/ashore/witness:" + tag, Dir: filepath.Join(dir, "witness"),
-		docker: docker, starts: map[string]int{}, done: make(chan struct{})}
+		docker: docker, starts: map[string]int{}, labels: map[string]map[string]string{}, done: make(chan struct{})}
 	if err := os.Mkdir(w.Dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -75,6 +77,15 @@ func (w *Witness) record(m events.Message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.starts[m.Actor.ID]++
+	w.labels[m.Actor.ID] = m.Actor.Attributes
+}
+
+// Labels returns the labels of each container that was started, also of those
+// that are gone by now.
+func (w *Witness) Labels() map[string]map[string]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.labels)
 }
 
 // Started returns how often each container was started, by its full id,
