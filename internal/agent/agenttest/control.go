@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -381,6 +382,16 @@ func Telemetry[M tcs.Message](p *Plane, fits func(M) bool) M {
 			}
 		}
 		return zero, false
+	})
+}
+
+// Acknowledged tells whether the agent has acknowledged a message so far.
+func (p *Plane) Acknowledged(message string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.received, func(m acs.Message) bool {
+		ack, ok := m.(*acs.AckRequest)
+		return ok && ack.MessageID == message
 	})
 }
 

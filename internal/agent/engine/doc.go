@@ -18,5 +18,11 @@
 // started is never started again but by its restart policy; and after a crash
 // one that exists but has not started is replaced rather than started, while
 // the engine's events tell whether the start of before was still under way
-// (see Engine.replace).
+// (see Engine.replace). A start that the engine did not answer is looked up, never
+// asked for again (see Engine.lostStart).
+//
+// The engine's events are quick and may get lost; its state is what counts. Every
+// few minutes, and after each gap, the containers that it has are held against the
+// tasks (see Engine.compare): what ended unseen is told to its task, and what runs
+// for no task is stopped.
 package engine

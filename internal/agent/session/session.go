@@ -72,7 +72,8 @@ type Session struct {
 
 	mu        sync.Mutex
 	id        Identity
-	latest    int64 // highest seqNum or timeline seen
+	journaled Identity // durable
+	latest    int64    // highest seqNum or timeline seen
 	manifest  string
 	connected bool // ACS
 	everMet   bool // ACS was up once in this process
@@ -107,6 +108,7 @@ func New(cfg Config) (*Session, error) {
 	if s.id, err = remembered[Identity](s, identityKey); err != nil {
 		return nil, err
 	}
+	s.journaled = s.id
 	if s.latest, err = remembered[int64](s, sequenceKey); err != nil {
 		return nil, err
 	}
@@ -172,14 +174,22 @@ func (s *Session) setIdentity(id Identity) error {
 	if id.InstanceArn != "" {
 		s.cfg.Engine.SetInstance(id.InstanceArn, id.Cluster)
 	}
-	if s.cfg.Journal == nil {
+	s.mu.Lock()
+	known := s.cfg.Journal == nil || s.journaled == id
+	s.mu.Unlock()
+	if known { // a full disk keeps no host from registering as what it was
 		return nil
 	}
 	data, err := json.Marshal(id)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.cfg.Journal.Put(journal.Meta, identityKey, data).Wait()
 	}
-	return s.cfg.Journal.Put(journal.Meta, identityKey, data).Wait()
+	if err == nil {
+		s.mu.Lock()
+		s.journaled = id
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // raise notes a sequence number and tells whether it is news.
