@@ -239,4 +239,3 @@ func (l *lossy) unsettled(ctx context.Context) (wrong string, err error) {
 	}
 	return "", nil
 }
-
