@@ -51,7 +51,10 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	readOnly := errors.Is(err, syscall.EROFS)
 	if readOnly {
-		f, err = os.Open(path) // it can be locked all the same
+		// It can be locked all the same, or where it is not there, its folder.
+		if f, err = os.Open(path); errors.Is(err, fs.ErrNotExist) {
+			f, err = os.Open(filepath.Dir(path))
+		}
 	}
 	if err != nil {
 		return nil, err

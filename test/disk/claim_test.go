@@ -45,6 +45,19 @@ func TestClaims(t *testing.T) {
 			if err := c.Release(); err != nil {
 				t.Errorf("release: %v", err)
 			}
+			if how == "full" {
+				return
+			}
+			other := filepath.Join(v.Dir, "never.lock") // as of a server that `ashore up` did not start
+			if c, err = local.TakeClaim(t.Context(), other); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := local.TakeClaim(t.Context(), other); !errors.Is(err, local.ErrRunning) {
+				t.Errorf("held twice: %v", err)
+			}
+			if err := c.Release(); err != nil {
+				t.Errorf("release: %v", err)
+			}
 		})
 	}
 }
