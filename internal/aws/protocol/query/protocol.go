@@ -82,7 +82,7 @@ func hasResult(out any) bool {
 func (d Dialect) Fault(h http.Header, requestID string, f protocol.Fault) []byte {
 	h.Set("Content-Type", "text/xml")
 	code := f.Code
-	if spelled, ok := codes[code]; ok {
+	if spelled, ok := codes[code]; ok && f.Err == nil { // a modelled error has its own
 		code = spelled
 	}
 	if d == EC2 {
