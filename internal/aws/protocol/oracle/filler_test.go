@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs/document"
+
 	"github.com/ashore/ashore/internal/aws/model"
 )
 
@@ -14,7 +16,8 @@ import (
 // the way shows.
 type filler struct {
 	*rand.Rand
-	n int
+	n         int
+	documents bool // whether those are filled, too
 }
 
 func newFiller(t *testing.T) *filler {
@@ -72,8 +75,13 @@ func (f *filler) fill(t *testing.T, v reflect.Value, depth int) {
 		}
 	case reflect.Interface:
 		u := model.UnionOf(v.Type())
-		if u == nil && v.Type().Name() == "Interface" {
-			return // a document
+		if v.Type() == reflect.TypeFor[document.Interface]() {
+			if f.documents {
+				v.Set(reflect.ValueOf(document.NewLazyDocument(map[string]any{
+					"s": "text", "n": f.Int64N(1 << 40), "f": 1.5, "b": true, "l": []any{"x", nil, int64(3)}, "m": map[string]any{"k": "v"},
+				})))
+			}
+			return
 		}
 		if u == nil {
 			t.Fatalf("%s: no union", v.Type())
