@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes sure that the tools of the tests are here: a C compiler for the race
-# detector, curl, ip and nft for networks of namespaces, the aws and docker command
+# detector, curl, ip and nft for networks of namespaces, mkfs.ext4 for small disks, the aws and docker command
 # lines. Running it again does nothing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,6 +31,7 @@ need bash bash bash bash bash bash
 need dash dash dash dash dash dash
 need ip iproute2 iproute iproute2 iproute2 iproute2
 need nft nftables nftables nftables nftables nftables
+need mkfs.ext4 e2fsprogs e2fsprogs e2fsprogs e2fsprogs e2fsprogs
 need aws awscli awscli2 aws-cli aws-cli aws-cli
 if ! command -v docker >/dev/null; then
 	# Newer Debians have the command line apart from the engine.
