@@ -48,6 +48,8 @@ type Config struct {
 	// OnHealth is called when the health of a running task's container is another,
 	// or was known before the task ran. It must not block.
 	OnHealth func(taskArn string)
+	// Tombstones is how many ended tasks are known at most; 50,000 unless set.
+	Tombstones int
 	// OnEngine is called when the container engine has been away for EngineAway, or
 	// gets its work done no more, and when that is over. It must not block.
 	OnEngine func()
@@ -154,7 +156,7 @@ func New(cfg Config) *Engine {
 		ledger:     newLedger(cfg.Total, cfg.Reserved, cfg.PortLow, cfg.PortHigh, cfg.ProbePort),
 		limit:      newLimiter(cfg.Parallel),
 		tasks:      map[string]*held{},
-		tombstones: newTombstones(),
+		tombstones: newTombstones(cfg.Tombstones),
 		registry:   map[string]time.Time{},
 		quelling:   map[string]bool{},
 		where:      where{installation: cfg.InstallationID, region: cfg.Region},

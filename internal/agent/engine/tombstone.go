@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/journal"
@@ -17,6 +18,7 @@ const (
 // tombstones are the tasks that have ended here, by their ARN. Engine.mu guards
 // them.
 type tombstones struct {
+	max   int              // constant
 	ended map[string]int64 // Unix nanoseconds
 	order []tombstone      // by time; of a task that is there twice the last one counts
 }
@@ -26,7 +28,9 @@ type tombstone struct {
 	at  int64
 }
 
-func newTombstones() tombstones { return tombstones{ended: map[string]int64{}} }
+func newTombstones(most int) tombstones {
+	return tombstones{max: cmp.Or(most, tombstoneMax), ended: map[string]int64{}}
+}
 
 // add takes a task that ended no earlier than all before it.
 func (ts *tombstones) add(arn string, at time.Time) {
@@ -45,7 +49,7 @@ func (ts *tombstones) prune(now time.Time) (gone []string) {
 	for len(ts.order) > 0 {
 		t := ts.order[0]
 		counts := ts.ended[t.arn] == t.at
-		if counts && t.at > oldest && len(ts.ended) <= tombstoneMax {
+		if counts && t.at > oldest && len(ts.ended) <= ts.max {
 			break
 		}
 		ts.order = ts.order[1:]

@@ -15,7 +15,7 @@ import (
 // happens, in memory and in the journal. The newest stay, and are told to the
 // server.
 func TestTombstonesAreBounded(t *testing.T) {
-	const bound, more = 50_000, 1000
+	const bound, more = 6000, 1000
 	count := func(r *rig) (n int) {
 		if err := r.journal.Put(journal.Meta, "written", nil).Wait(); err != nil { // and all before
 			t.Fatal(err)
@@ -25,7 +25,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 		}
 		return n
 	}
-	journaled(t, engine.Config{}, fake.Config{}, func(r *rig) {
+	journaled(t, engine.Config{Tombstones: bound}, fake.Config{}, func(r *rig) {
 		for i := range bound + more {
 			commit := r.Accept(stopOf(fmt.Sprint("task/", i)))
 			if i%1000 == 0 {
