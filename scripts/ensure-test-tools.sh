@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes sure that the tools of the tests are here: a C compiler for the race
-# detector, curl, ip and nft for networks of namespaces, mkfs.ext4 for small disks, the aws and docker command
-# lines. Running it again does nothing.
+# detector, curl, ip and nft for networks of namespaces, mkfs.ext4 for small
+# disks, the aws and docker command lines. Running it again does nothing.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=scripts/lib.sh
