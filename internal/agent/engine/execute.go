@@ -197,6 +197,8 @@ func (e *Engine) found(h *held, name string, c runtime.Container) {
 	e.dispatch(h, Found{Container: name, ID: c.ID, StartedAt: c.StartedAt, Ports: c.Ports, Health: c.Health})
 	if c.Phase == runtime.PhaseExited {
 		e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
+	} else {
+		e.inspect(h, name, c.ID) // its end may have been told before anyone knew the container
 	}
 }
 

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -215,6 +216,54 @@ func TestAnExitThatNoEventTells(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/3\n")
 	})
+}
+
+// An exit that falls between the look-up of a start without an answer and its
+// being told, while the events are lost, is found: and so is one before the events
+// are back, of a start that was asked for before.
+func TestAnExitBesideAStart(t *testing.T) {
+	inBubble(t, engine.Config{}, fake.Config{Lost: func(op, _ string) bool { return op == "start" }}, func(r *rig) {
+		r.Close()
+		r.cfg.Runtime = &shortRun{Runtime: r.fake, rig: r}
+		r.live()
+		time.Sleep(time.Minute)
+		r.accept(run("t", box("a", true, "sleep 100000")))
+		time.Sleep(time.Minute)
+		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/9\n")
+	})
+	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
+		r.Close()
+		r.cfg.Runtime = &slowStart{Runtime: r.fake, by: 5 * time.Second}
+		r.live()
+		time.Sleep(time.Minute)
+		r.fake.CutEvents()
+		synctest.Wait()
+		r.fake.Hang(func(op, _ string) bool { return op == "events" })
+		r.accept(run("t", box("a", true, "sleep 1 exit 3")))
+		time.Sleep(3 * time.Second)
+		r.fake.Resume() // the events are back, the start's answer is not
+		time.Sleep(time.Minute)
+		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/3\n")
+	})
+}
+
+// shortRun is an engine whose container ends as soon as it was seen running, and
+// tells nobody.
+type shortRun struct {
+	runtime.Runtime
+	*rig
+	once sync.Once
+}
+
+func (s *shortRun) Inspect(ctx context.Context, id string) (runtime.Container, error) {
+	c, err := s.Runtime.Inspect(ctx, id)
+	if err == nil && c.Phase == runtime.PhaseRunning {
+		s.once.Do(func() {
+			s.drop(runtime.EventExited)
+			s.fake.Exit(id, 9)
+		})
+	}
+	return c, err
 }
 
 // slowStart is an engine whose answer to a start comes late.

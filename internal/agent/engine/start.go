@@ -64,6 +64,8 @@ func (e *Engine) lostStart(h *held, done StartDone, id string, asked time.Time) 
 		e.outcome(h, done)
 		if ended {
 			e.dispatch(h, Exited{Container: done.Container, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
+		} else {
+			e.inspect(h, done.Container, id) // nobody may have told of its end since
 		}
 		return
 	}

@@ -12,11 +12,11 @@ import (
 
 // feed lets a goroutine follow one container's events.
 type feed struct {
-	mu     sync.Mutex
-	up     chan struct{} // closed while subscribed
-	open   bool
-	broken int // how often the stream broke
-	watch  map[string]*sighting
+	mu      sync.Mutex
+	up      chan struct{} // closed while subscribed
+	open    bool
+	changes int // how often the stream broke or began
+	watch   map[string]*sighting
 }
 
 // sighting is what was seen of a container since one began to look.
@@ -36,6 +36,7 @@ func (f *feed) subscribed() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.open {
+		f.changes++
 		f.open = true
 		close(f.up)
 	}
@@ -48,7 +49,7 @@ func (f *feed) broke() {
 		f.open = false
 		f.up = make(chan struct{})
 	}
-	f.broken++
+	f.changes++
 	for _, s := range f.watch {
 		s.mu.Lock()
 		s.lost = true
@@ -57,11 +58,11 @@ func (f *feed) broke() {
 	}
 }
 
-// gaps counts the gaps in the stream so far.
+// gaps counts the beginnings and ends of gaps in the stream so far.
 func (f *feed) gaps() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.broken
+	return f.changes
 }
 
 // ready is closed while the stream is up.
