@@ -121,7 +121,7 @@ func TestEnsureEngineSaysWhatIsWrong(t *testing.T) {
 
 func TestEnsureTestToolsInstallsOnlyWhatIsMissing(t *testing.T) {
 	s := newStubs(t)
-	for _, tool := range []string{"gcc", "curl", "bash", "dash", "ip", "nft", "docker"} {
+	for _, tool := range []string{"gcc", "curl", "bash", "dash", "ip", "nft", "mkfs.ext4", "docker"} {
 		s.command(tool, "")
 	}
 	s.command("apt-get", `case "$*" in *install*awscli*) printf '#!/bin/sh\n' > "$DIR/aws"; chmod +x "$DIR/aws" ;; esac`)

@@ -27,6 +27,7 @@ type rig struct {
 	journal *journal.Journal // nil then
 
 	away    atomic.Bool // nobody takes reports
+	taking  sync.Mutex
 	mu      sync.Mutex
 	reports []engine.Report
 }
@@ -93,7 +94,10 @@ func (r *rig) die() {
 	}
 }
 
+// take delivers a task's reports, one after the other.
 func (r *rig) take(arn string) {
+	r.taking.Lock()
+	defer r.taking.Unlock()
 	for !r.away.Load() {
 		rep, ok := r.Next(arn)
 		if !ok {

@@ -15,8 +15,10 @@ import (
 
 // main runs its arguments as commands in turn:
 //
-//	sleep SECONDS | exit CODE | http PORT | append FILE LINE | deaf | env | eat MIB | feed MIB
+//	sleep SECONDS | exit CODE | http PORT | append FILE LINE | deaf | healthy SECONDS | alive FILE | env | eat MIB | feed MIB
 //
+// healthy makes the file /healthy in a while, and goes on at once; alive, for a
+// health check, fails without its file.
 // feed lets a child eat, and goes on when the child has ended, however it did.
 func main() {
 	args := os.Args[1:]
@@ -79,7 +81,9 @@ func main() {
 		case "feed":
 			err := exec.Command(os.Args[0], "eat", next()).Run()
 			fmt.Println("the child has ended:", err)
-		case "alive": // a health check: healthy once the file is there
+		case "healthy":
+			time.AfterFunc(time.Duration(number()*float64(time.Second)), func() { check(os.WriteFile("/healthy", nil, 0o600)) })
+		case "alive":
 			_, err := os.Stat(next())
 			check(err)
 		default:

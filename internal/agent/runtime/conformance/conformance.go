@@ -53,6 +53,25 @@ func (x Target) create(t *testing.T, s runtime.Spec) string {
 	return c.ID
 }
 
+// audible is the specification of a container that tells by its health that its
+// program hears signals. One that is stopped before ends in ways of its own.
+func (x Target) audible(name string, command ...string) runtime.Spec {
+	s := x.spec(name, append(command, "healthy", "0", "sleep", "60")...)
+	s.NeedHealthCheck = true
+	s.ConfigOverlay = `{"Healthcheck":{"Test":["CMD","/probe","alive","/healthy"],"Interval":100000000,"Timeout":5000000000,"Retries":100}}`
+	return s
+}
+
+// hears waits until a started container of audible hears signals.
+func (x Target) hears(t *testing.T, id string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); x.phase(t, id).Health != runtime.Healthy; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not healthy after %s", patience)
+		}
+	}
+}
+
 func (x Target) phase(t *testing.T, id string) runtime.Container {
 	t.Helper()
 	c, err := x.Runtime.Inspect(t.Context(), id)
@@ -102,7 +121,7 @@ func expect(t *testing.T, events <-chan runtime.Event, kind runtime.EventKind, i
 
 func life(t *testing.T, x Target) {
 	events := x.follow(t, map[string]string{Label: x.Installation})
-	id := x.create(t, x.spec("life", "sleep", "60"))
+	id := x.create(t, x.audible("life"))
 	if c := x.phase(t, id); c.Phase != runtime.PhaseCreated || !c.StartedAt.IsZero() {
 		t.Errorf("created: %+v", c)
 	}
@@ -118,6 +137,7 @@ func life(t *testing.T, x Target) {
 	if e := expect(t, events, runtime.EventStarted, id); e.Labels["case"] != "life" {
 		t.Errorf("%+v", e)
 	}
+	x.hears(t, id)
 	for range 2 {
 		if err := x.Runtime.Stop(t.Context(), id, 10*time.Second); err != nil {
 			t.Fatal(err)
@@ -189,10 +209,11 @@ func names(t *testing.T, x Target) {
 }
 
 func killing(t *testing.T, x Target) {
-	id := x.create(t, x.spec("killing", "deaf", "sleep", "60"))
+	id := x.create(t, x.audible("killing", "deaf"))
 	if err := x.Runtime.Start(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
+	x.hears(t, id)
 	began := time.Now()
 	if err := x.Runtime.Stop(t.Context(), id, time.Second); err != nil {
 		t.Fatal(err)
