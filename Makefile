@@ -27,11 +27,12 @@ test: build ## everything, with real containers; installs what it needs
 	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -timeout 20m ./...
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-soak: build ## the tests that kill servers, agents and etcd, and the fuzz targets, for minutes instead of seconds
+soak: build ## the tests that kill servers, agents and etcd and fill disks, and the fuzz targets, for minutes instead of seconds
 	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store
 	go test -count=1 -timeout 60m -v -run KillsAndPartitions ./test/cluster -args -cluster.for 20m
 	scripts/ensure-engine.sh
 	go test -count=1 -timeout 90m -v -run JournalLost ./test/crash -args -crash.kills 300
+	ASHORE_SOAK=1 ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore go test -count=1 -timeout 60m -v -run FullAtRandom ./test/disk
 	FUZZTIME=60s scripts/fuzz.sh
 
 bench: build ## measure, print a table, write dist/bench.json

@@ -36,6 +36,7 @@ type control struct {
 
 	cmd    *exec.Cmd
 	out    *output
+	before string // what earlier processes have printed
 	exited chan struct{}
 	err    error // of Wait; set before exited is closed
 }
@@ -76,7 +77,7 @@ func newControl(t *testing.T, dir string, flags ...string) *control {
 	c := &control{t: t, layout: layout, sealKey: filepath.Join(t.TempDir(), "seal.key"), address: address, flags: flags}
 	t.Cleanup(func() {
 		if t.Failed() && c.out != nil {
-			t.Logf("the server said:\n%s", c.out)
+			t.Logf("the server said:\n%s", c.said())
 		}
 		c.kill()
 	})
@@ -102,6 +103,17 @@ func (c *control) start() {
 		close(exited)
 	}(c.cmd, c.exited)
 }
+
+// restart runs the process again, whatever becomes of it.
+func (c *control) restart() {
+	c.t.Helper()
+	<-c.exited
+	c.before += c.out.String()
+	c.start()
+}
+
+// said is all that the processes have printed.
+func (c *control) said() string { return c.before + c.out.String() }
 
 // serve starts the process and returns when it serves.
 func (c *control) serve() {
