@@ -52,9 +52,8 @@ var walls = []struct {
 	why       string
 }{
 	{"internal/fleet", []string{"internal"}, "the nouns import nothing of ours"},
-	{"internal/agent", []string{"internal/store", "internal/frontdoor", "internal/api", "internal/control", "internal/identity", "internal/seal", "internal/server", "go.etcd.io/etcd"}, "the agent imports nothing of the control plane"},
-	{"internal/link/acs", []string{"internal/store", "internal/agent"}, "messages belong to both sides"},
-	{"internal/link/tcs", []string{"internal/store", "internal/agent"}, "messages belong to both sides"},
+	{"internal/agent", []string{"internal/store", "internal/frontdoor", "internal/api", "internal/control", "internal/link", "internal/identity", "internal/seal", "internal/server", "go.etcd.io/etcd"}, "the agent imports nothing of the control plane"},
+	{"internal/wire", []string{"internal"}, "messages and connections belong to both sides"},
 	{"internal/link", []string{"internal/api", "internal/agent"}, "state is the only meeting point"},
 	{"internal/api", []string{"internal/link/", "internal/agent", "github.com/coder/websocket", "github.com/gobwas/ws"}, "handlers never talk to the agent"},
 	{"internal/control", []string{"internal/api", "internal/agent", "internal/frontdoor", "internal/link"}, "what decides speaks to nobody"},

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/ashore/ashore/internal/agent/agenttest"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // A server whose state was restored is told all of what runs here, though it was

@@ -19,8 +19,8 @@ import (
 	"github.com/ashore/ashore/internal/agent/agenttest"
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/session"
-	"github.com/ashore/ashore/internal/link/acs"
-	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/wire/acs"
+	"github.com/ashore/ashore/internal/wire/tcs"
 )
 
 // host is a folder in which agents run, one after the other.

@@ -13,7 +13,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/session"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // A host whose disk is full registers as what it was, goes on with what runs and

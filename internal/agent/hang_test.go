@@ -13,8 +13,8 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/agent/runtime/docker"
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
-	"github.com/ashore/ashore/internal/link/acs"
-	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/wire/acs"
+	"github.com/ashore/ashore/internal/wire/tcs"
 )
 
 // short are limits for tests.

@@ -19,7 +19,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/agent/session"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 const childEnv = "ASHORE_TEST_AGENT"

@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/agenttest"
 	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // Records of the journal that can't be read count as lost, each by itself: the

@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/agenttest"
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 	"github.com/ashore/ashore/internal/agent/session"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/coder/websocket"
 )
 

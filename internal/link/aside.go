@@ -8,8 +8,8 @@ import (
 
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // A session that panics ends, and its agent is refused for longer and longer times:

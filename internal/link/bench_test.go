@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // BenchmarkDelivery measures from a task's commit to its payload, among many

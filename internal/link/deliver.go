@@ -9,9 +9,9 @@ import (
 
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/link/payload"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/coder/websocket"
 )
 

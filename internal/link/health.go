@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/tcs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/ashore/ashore/internal/wire/inflight"
 	"github.com/coder/websocket"
 )

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 

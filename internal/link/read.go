@@ -10,8 +10,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/ashore/ashore/internal/link/frame"
 	"github.com/ashore/ashore/internal/wire/buffer"
+	"github.com/ashore/ashore/internal/wire/frame"
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 

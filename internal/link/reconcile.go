@@ -8,8 +8,8 @@ import (
 
 	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 var errNoDefinition = errors.New("its task definition is not stored")

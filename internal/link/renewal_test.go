@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // An agent that renews its connection has been connected all the time: also where

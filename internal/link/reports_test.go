@@ -7,8 +7,8 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/coder/websocket"
 )
 

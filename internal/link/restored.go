@@ -9,8 +9,8 @@ import (
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // restore makes what is in the store the content of a backup that was restored.

@@ -14,9 +14,9 @@ import (
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/ashore/ashore/internal/wire/buffer"
 	"github.com/coder/websocket"
 )

@@ -9,9 +9,9 @@ import (
 
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
-	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/wire/acs"
+	"github.com/ashore/ashore/internal/wire/tcs"
 	"github.com/coder/websocket"
 )
 

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/client"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/store/etcdtest"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"

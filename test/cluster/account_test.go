@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // accounts asks every agent, over and over, for the tasks that it was given and

@@ -15,8 +15,8 @@ import (
 
 	"github.com/coder/websocket"
 
-	"github.com/ashore/ashore/internal/link/acs"
-	"github.com/ashore/ashore/internal/link/tcs"
+	"github.com/ashore/ashore/internal/wire/acs"
+	"github.com/ashore/ashore/internal/wire/tcs"
 )
 
 // Submitted is a SubmitTaskStateChange as it came.

@@ -1,6 +1,6 @@
 package engine
 
-import "github.com/ashore/ashore/internal/link/acs"
+import "github.com/ashore/ashore/internal/wire/acs"
 
 // Account is what a task is, takes and has come to, for a server that may not know
 // it.

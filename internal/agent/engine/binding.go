@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // Binding is a run of a container's ports on its host: Count ports, of which Port

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 func TestBindingsAreThoseOfTheDefinition(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // mortal is one life's view of the engine. Once dead it asks for nothing more,

@@ -1,6 +1,6 @@
 package engine
 
-import "github.com/ashore/ashore/internal/link/acs"
+import "github.com/ashore/ashore/internal/wire/acs"
 
 // Next is a task's oldest undelivered report. Until Delivered or Undelivered is
 // called it counts as on its way.

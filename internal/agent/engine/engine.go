@@ -14,7 +14,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/cgroup"
 	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // Config of an Engine. Zero values are the defaults.

@@ -8,8 +8,8 @@ import (
 
 	"github.com/ashore/ashore/internal/agent/cgroup"
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // perform sets an action off.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // Resources is what a host has, or a task takes.

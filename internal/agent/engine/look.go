@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // lookEvery is how often the engine's state is looked at, spread by chance. What

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 func TestOutOfMemory(t *testing.T) {

@@ -3,7 +3,7 @@ package engine
 import (
 	"strings"
 
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // dependencies of a container: those it names, and those that its volumes and

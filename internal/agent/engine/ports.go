@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // mapped are the container ports that a mapping maps, count of them from first on.

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // InstanceFromEngine is the container instance that this installation's

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // replace removes a container that was created but, as far as anyone saw, never

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // Report is one SubmitTaskStateChange. Seq orders the reports of a task.

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // Labels of every container. The first five are ECS's own.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // maxPortTries bounds how often a dynamic port is chosen anew because something

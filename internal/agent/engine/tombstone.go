@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/journal"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // Tombstones are kept long enough for any late order to have come, and not

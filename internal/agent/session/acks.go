@@ -3,7 +3,7 @@ package session
 import (
 	"time"
 
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // ackDelay is how long an acknowledgement waits for a message with reports to

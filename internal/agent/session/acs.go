@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/ashore/ashore/internal/link/acs"
 	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/ashore/ashore/internal/wire/line"
 )
 

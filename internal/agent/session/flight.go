@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/agent/engine"
-	"github.com/ashore/ashore/internal/link/acs"
+	"github.com/ashore/ashore/internal/wire/acs"
 )
 
 // flight is a message with reports on its way to the server.

@@ -14,10 +14,10 @@ import (
 
 	"github.com/ashore/ashore/internal/agent/engine"
 	"github.com/ashore/ashore/internal/agent/runtime"
-	"github.com/ashore/ashore/internal/link/acs"
-	"github.com/ashore/ashore/internal/link/tcs"
 	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/ashore/ashore/internal/wire/line"
+	"github.com/ashore/ashore/internal/wire/tcs"
 )
 
 // runTCS keeps the socket for telemetry up.

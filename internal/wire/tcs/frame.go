@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ashore/ashore/internal/link/frame"
+	"github.com/ashore/ashore/internal/wire/frame"
 )
 
 // Message is one of this package's message structs, by pointer.

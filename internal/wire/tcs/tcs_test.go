@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ashore/ashore/internal/link/frame"
+	"github.com/ashore/ashore/internal/wire/frame"
 )
 
 func TestEveryMessageSurvivesTheWire(t *testing.T) {

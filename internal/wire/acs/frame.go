@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 
-	"github.com/ashore/ashore/internal/link/frame"
+	"github.com/ashore/ashore/internal/wire/frame"
 )
 
 // ExtensionsHeader in the upgrade's response says which extensions the server
