@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the repository for FUZZTIME (default 3s) each, one
+# Runs every fuzz target of the repository for FUZZTIME (default 60s) each, one
 # line of output a target. What one finds lies in its package's testdata/fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-FUZZTIME=${FUZZTIME:-3s}
+FUZZTIME=${FUZZTIME:-60s}
 
 fuzz() { go test -run '^$' -fuzz "^$2\$" -fuzztime "$FUZZTIME" "$1" 2>&1; }
 
