@@ -30,6 +30,13 @@ func DerivedID(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))[:IDLength]
 }
 
+// Hash is what is kept of a client's token, or of a request's parameters: equal for
+// equal parts.
+func Hash(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
 // ServiceTaskID is the id of the n-th task that a service's deployment launches.
 func ServiceTaskID(deployment string, serial int64) string {
 	return DerivedID("service", deployment, strconv.FormatInt(serial, 10))

@@ -159,7 +159,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	// RunTask needs the placer until the last call is answered; the scheduler ends
 	// before it.
 	placing, stopPlacing := context.WithCancel(context.WithoutCancel(ctx))
-	g.Go(func() error { return s.services.ecs.Run(placing) })
+	g.Go(func() error { return s.services.placer.Run(placing) })
 	g.Go(func() error {
 		r := &reaper.Reaper{Store: s.store, Server: s.id, Limits: s.cfg.limits(), Log: s.cfg.Log}
 		if err := r.Run(ctx); ctx.Err() == nil {
@@ -168,7 +168,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return nil
 	})
 	g.Go(func() error {
-		c := &scheduler.Scheduler{Store: s.store, Server: s.id, Placer: s.services.ecs, Log: s.cfg.Log}
+		c := &scheduler.Scheduler{Store: s.store, Server: s.id, Placer: s.services.placer, Log: s.cfg.Log}
 		if err := c.Run(ctx); ctx.Err() == nil {
 			return fmt.Errorf("the scheduler ended: %w", err)
 		}

@@ -5,20 +5,24 @@ import (
 
 	apiashore "github.com/ashore/ashore/internal/api/ashore"
 	apiecs "github.com/ashore/ashore/internal/api/ecs"
+	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/seal"
 	"github.com/ashore/ashore/internal/store"
 )
 
-// services are what the front door serves: AWS's, and our own.
+// services are what the front door serves: AWS's, and our own; and the placer that
+// they share with the scheduler.
 type services struct {
+	placer *placer.Placer
 	ecs    *apiecs.Service
 	ashore *apiashore.Service
 }
 
 func newServices(id string, st *store.Store, sealer *seal.Sealer, version string, log *slog.Logger) services {
-	ecs := apiecs.New(apiecs.Config{Store: st, Server: id, Log: log})
-	return services{ecs: ecs, ashore: apiashore.New(st, sealer, version, ecs)}
+	p := placer.New(placer.Config{Store: st, Server: id, Log: log})
+	ecs := apiecs.New(apiecs.Config{Store: st, Placer: p, Log: log})
+	return services{placer: p, ecs: ecs, ashore: apiashore.New(st, sealer, version, ecs)}
 }
 
 func (s services) declared() []frontdoor.Service {

@@ -18,6 +18,7 @@ import (
 	"github.com/ashore/ashore/internal/api/ashore"
 	ecsapi "github.com/ashore/ashore/internal/api/ecs"
 	"github.com/ashore/ashore/internal/client"
+	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -124,7 +125,8 @@ func (a *API) Spoil(key string) (mend func()) {
 // serve puts the API on a port until the test ends.
 func (a *API) serve(ctx context.Context, cancel func(), still bool) {
 	t := a.T
-	api := ecsapi.New(ecsapi.Config{Store: a.Store, Log: a.Log})
+	p := placer.New(placer.Config{Store: a.Store, Log: a.Log})
+	api := ecsapi.New(ecsapi.Config{Store: a.Store, Placer: p, Log: a.Log})
 	door, err := frontdoor.New(frontdoor.Config{
 		Account: Site.Account, Region: Site.Region, Keys: identity.NewKeys(a.Store, a.Sealer), Auth: identity.NewAuthorizer(a.Store),
 		Services: []frontdoor.Service{api.Frontdoor(), ashore.New(a.Store, a.Sealer, "test", api).Frontdoor()}, Log: a.Log,
@@ -139,7 +141,7 @@ func (a *API) serve(ctx context.Context, cancel func(), still bool) {
 			ran <- nil
 			return
 		}
-		ran <- api.Run(ctx)
+		ran <- p.Run(ctx)
 	}()
 	web := httptest.NewServer(door.Handler())
 	t.Cleanup(func() {

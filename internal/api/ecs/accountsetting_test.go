@@ -114,14 +114,14 @@ func TestAccountSettingRefusals(t *testing.T) {
 			in.PrincipalArn = aws.String(c.who)
 		}
 		_, err := a.Client.PutAccountSetting(t.Context(), in)
-		wantError[*types.InvalidParameterException](t, err, c.say)
+		apitest.WantError[*types.InvalidParameterException](t, err, c.say)
 	}
 	_, err := a.Client.ListAccountSettings(t.Context(), &ecs.ListAccountSettingsInput{Value: aws.String("enabled")})
-	wantError[*types.InvalidParameterException](t, err, "name")
+	apitest.WantError[*types.InvalidParameterException](t, err, "name")
 	_, err = a.Client.ListAccountSettings(t.Context(), &ecs.ListAccountSettingsInput{MaxResults: 11})
-	wantError[*types.InvalidParameterException](t, err, "maxResults")
+	apitest.WantError[*types.InvalidParameterException](t, err, "maxResults")
 	_, err = a.Host("h").PutAccountSetting(t.Context(), &ecs.PutAccountSettingInput{Name: types.SettingNameContainerInsights, Value: aws.String("enabled")})
-	wantError[*types.AccessDeniedException](t, err, "not authorized")
+	apitest.WantError[*types.AccessDeniedException](t, err, "not authorized")
 }
 
 func TestListAccountSettingsPages(t *testing.T) {
@@ -148,7 +148,7 @@ func TestListAccountSettingsPages(t *testing.T) {
 		t.Fatalf("without maxResults: %d, %v, %v", len(first.Settings), first.NextToken, err)
 	}
 	_, err = a.Client.ListAccountSettings(t.Context(), &ecs.ListAccountSettingsInput{NextToken: first.NextToken})
-	wantError[*types.InvalidParameterException](t, err, "nextToken")
+	apitest.WantError[*types.InvalidParameterException](t, err, "nextToken")
 	own, err := a.Client.ListAccountSettings(t.Context(), &ecs.ListAccountSettingsInput{})
 	if err != nil || len(own.Settings) != 0 {
 		t.Errorf("nothing was chosen: %+v, %v", own, err)
@@ -159,7 +159,7 @@ func TestListAccountSettingsPages(t *testing.T) {
 func TestDefaultLogDriverMode(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	const capability = "com.amazonaws.ecs.capability."
 	a.Register("h", "c", types.Attribute{Name: aws.String(capability + "logging-driver.json-file")},
 		types.Attribute{Name: aws.String(capability + "docker-remote-api.1.18")}, types.Attribute{Name: aws.String(capability + "docker-remote-api.1.28")})
@@ -167,13 +167,13 @@ func TestDefaultLogDriverMode(t *testing.T) {
 		"unsaid": {LogDriver: types.LogDriverJsonFile}, "silent": nil,
 		"said": {LogDriver: types.LogDriverJsonFile, Options: map[string]string{"mode": "blocking"}},
 	} {
-		must[*ecs.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
+		apitest.Must[*ecs.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 			Family: &family, ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("c"), Image: aws.String("busybox"), Memory: aws.Int32(8), LogConfiguration: l}},
 		}))
 	}
 	mode := func(family string) string {
 		t.Helper()
-		run := must[*ecs.RunTaskOutput](t)(a.Client.RunTask(ctx, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: &family}))
+		run := apitest.Must[*ecs.RunTaskOutput](t)(a.Client.RunTask(ctx, &ecs.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: &family}))
 		if len(run.Tasks) != 1 {
 			t.Fatalf("%s: %s %s", family, aws.ToString(run.Failures[0].Reason), aws.ToString(run.Failures[0].Detail))
 		}

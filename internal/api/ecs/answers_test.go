@@ -48,9 +48,9 @@ func TestSecondAnswers(t *testing.T) {
 	l := &etcdtest.Lossy{}
 	a := apitest.StartOn(t, etcdtest.Start(t, etcdtest.Options{}).LossyClient(t, l))
 	ctx := t.Context()
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	a.Register("h", "c")
-	define(t, a, "sleep", func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Memory = aws.Int32(4) })
+	apitest.Define(t, a, "sleep", func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Memory = aws.Int32(4) })
 	var mu sync.Mutex
 	rng, tries := rand.New(rand.NewPCG(seed, 0)), map[*pb.TxnRequest]int{}
 	refused := etcdtest.Refused(rpctypes.ErrGRPCRequestTooManyRequests)
@@ -91,7 +91,7 @@ func TestSecondAnswers(t *testing.T) {
 		})
 		wg.Go(func() {
 			_, registered[i] = a.Client.RegisterTaskDefinition(ctx, &sdk.RegisterTaskDefinitionInput{
-				Family: aws.String(fmt.Sprint("f", i)), ContainerDefinitions: []types.ContainerDefinition{box("a")},
+				Family: aws.String(fmt.Sprint("f", i)), ContainerDefinitions: []types.ContainerDefinition{apitest.Box("a")},
 			})
 		})
 	}

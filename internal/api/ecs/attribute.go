@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,16 +39,16 @@ func customs(list []types.Attribute) int {
 func validAttribute(where string, a types.Attribute) error {
 	name := aws.ToString(a.Name)
 	if !fleet.ValidAttributeName(name) {
-		return invalid("%s.name %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), forward slashes (/), back slashes (\\), or periods (.).", where, name)
+		return refuse.Invalid("%s.name %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), forward slashes (/), back slashes (\\), or periods (.).", where, name)
 	}
 	if v := aws.ToString(a.Value); v != "" && !fleet.ValidAttributeValue(v) {
-		return invalid("%s.value %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), periods (.), at signs (@), forward slashes (/), back slashes (\\), colons (:), or spaces, and must not start or end with a space.", where, v)
+		return refuse.Invalid("%s.value %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), periods (.), at signs (@), forward slashes (/), back slashes (\\), colons (:), or spaces, and must not start or end with a space.", where, v)
 	}
 	return nil
 }
 
 func targetNotFound(format string, args ...any) error {
-	return &types.TargetNotFoundException{Message: say(format, args...)}
+	return &types.TargetNotFoundException{Message: refuse.Text(format, args...)}
 }
 
 // attributeTargets are the container instances that a request touches.
@@ -74,7 +75,7 @@ func (s *Service) PutAttributes(ctx context.Context, in *sdk.PutAttributesInput)
 		}
 		i.Attributes = append(i.Attributes, next)
 		if n := customs(i.Attributes); n > maxAttributes {
-			return &types.AttributeLimitExceededException{Message: say(
+			return &types.AttributeLimitExceededException{Message: refuse.Text(
 				"attributes: the container instance %s can have at most %d custom attributes, and %s would be one more: delete one with DeleteAttributes first.",
 				s.site.InstanceARN(i.Cluster, i.ID), maxAttributes, name)}
 		}
@@ -91,7 +92,7 @@ func (s *Service) PutAttributes(ctx context.Context, in *sdk.PutAttributesInput)
 func (s *Service) DeleteAttributes(ctx context.Context, in *sdk.DeleteAttributesInput) (*sdk.DeleteAttributesOutput, error) {
 	for k, a := range in.Attributes {
 		if aws.ToString(a.Value) != "" {
-			return nil, invalid("attributes[%d].value must not be given: an attribute is deleted by its name and target.", k)
+			return nil, refuse.Invalid("attributes[%d].value must not be given: an attribute is deleted by its name and target.", k)
 		}
 	}
 	out := &sdk.DeleteAttributesOutput{Attributes: []types.Attribute{}}
@@ -121,9 +122,9 @@ func attributeAt(i *fleet.Instance, name string) int {
 func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []types.Attribute, do func(*fleet.Instance, types.Attribute) error, applied func([]types.Attribute)) error {
 	switch {
 	case len(list) == 0:
-		return invalid("attributes can not be empty.")
+		return refuse.Invalid("attributes can not be empty.")
 	case len(list) > maxAttributes:
-		return invalid("attributes can have at most %d entries, not %d.", maxAttributes, len(list))
+		return refuse.Invalid("attributes can have at most %d entries, not %d.", maxAttributes, len(list))
 	}
 	for k, a := range list {
 		where := fmt.Sprintf("attributes[%d]", k)
@@ -133,11 +134,11 @@ func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []
 		target := aws.ToString(a.TargetId)
 		switch {
 		case agentsOwn(*a.Name):
-			return invalid("%s.name %q begins with ecs. or com.amazonaws., which are reserved: the agent sets such attributes.", where, *a.Name)
+			return refuse.Invalid("%s.name %q begins with ecs. or com.amazonaws., which are reserved: the agent sets such attributes.", where, *a.Name)
 		case target == "":
-			return invalid("%s.targetId can not be blank.", where)
+			return refuse.Invalid("%s.targetId can not be blank.", where)
 		case a.TargetType == "" && !fleet.IsARN(target):
-			return invalid("%s.targetType must be given where targetId %q is not a full ARN.", where, target)
+			return refuse.Invalid("%s.targetType must be given where targetId %q is not a full ARN.", where, target)
 		}
 	}
 	return s.store.Update(ctx, func(tx *store.Tx) error {
@@ -193,9 +194,9 @@ func (s *Service) ListAttributes(ctx context.Context, in *sdk.ListAttributesInpu
 	name, value := aws.ToString(in.AttributeName), aws.ToString(in.AttributeValue)
 	switch {
 	case in.TargetType != types.TargetTypeContainerInstance:
-		return nil, invalid("targetType must be container-instance, not %q.", in.TargetType)
+		return nil, refuse.Invalid("targetType must be container-instance, not %q.", in.TargetType)
 	case value != "" && name == "":
-		return nil, invalid("attributeName must be given with attributeValue.")
+		return nil, refuse.Invalid("attributeName must be given with attributeValue.")
 	}
 	if name != "" {
 		if err := validAttribute("attribute", types.Attribute{Name: in.AttributeName, Value: in.AttributeValue}); err != nil {

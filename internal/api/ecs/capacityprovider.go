@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/control/capacity"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/ecs/tag"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,7 +20,7 @@ import (
 )
 
 func providerNotFound(ref string) error {
-	return client("The specified capacity provider does not exist. Specify a valid name or ARN and try again. (capacity provider: %q)", ref)
+	return refuse.Client("The specified capacity provider does not exist. Specify a valid name or ARN and try again. (capacity provider: %q)", ref)
 }
 
 // CreateCapacityProvider makes a capacity provider: one of an Auto Scaling
@@ -27,7 +30,7 @@ func (s *Service) CreateCapacityProvider(ctx context.Context, in *sdk.CreateCapa
 	if err := validProviderName(name); err != nil {
 		return nil, err
 	}
-	if err := validTags(in.Tags); err != nil {
+	if err := tag.Check(in.Tags); err != nil {
 		return nil, err
 	}
 	made, err := newProvider(in)
@@ -38,7 +41,7 @@ func (s *Service) CreateCapacityProvider(ctx context.Context, in *sdk.CreateCapa
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
 		k := store.CapacityProviderKey(name)
 		if had := store.Get(tx, k); had != nil && had.Status != types.CapacityProviderStatusInactive {
-			return client("The specified capacity provider already exists. To change the configuration of an existing capacity provider, update the capacity provider. (name: %q)", name)
+			return refuse.Client("The specified capacity provider already exists. To change the configuration of an existing capacity provider, update the capacity provider. (name: %q)", name)
 		}
 		if made.Managed != nil {
 			if err := s.joinCluster(tx, made, in.Cluster); err != nil {
@@ -58,14 +61,14 @@ func (s *Service) CreateCapacityProvider(ctx context.Context, in *sdk.CreateCapa
 
 func validProviderName(name string) error {
 	if name == "" {
-		return invalid("Capacity provider name can not be blank. (name)")
+		return refuse.Invalid("Capacity provider name can not be blank. (name)")
 	}
 	if !fleet.ValidName(name) {
-		return invalid("name %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
+		return refuse.Invalid("name %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
 	}
 	for _, prefix := range []string{"aws", "ecs", "fargate"} {
 		if strings.HasPrefix(strings.ToLower(name), prefix) {
-			return invalid(`name %q is invalid: a capacity provider's name can't be prefixed with "aws", "ecs", or "fargate".`, name)
+			return refuse.Invalid(`name %q is invalid: a capacity provider's name can't be prefixed with "aws", "ecs", or "fargate".`, name)
 		}
 	}
 	return nil
@@ -79,16 +82,16 @@ func newProvider(in *sdk.CreateCapacityProviderInput) (*fleet.CapacityProvider, 
 	var err error
 	switch group, managed := in.AutoScalingGroupProvider, in.ManagedInstancesProvider; {
 	case (group == nil) == (managed == nil):
-		return nil, invalid("Exactly one of autoScalingGroupProvider and managedInstancesProvider must be specified.")
+		return nil, refuse.Invalid("Exactly one of autoScalingGroupProvider and managedInstancesProvider must be specified.")
 	case group != nil:
 		if aws.ToString(in.Cluster) != "" {
-			return nil, invalid("cluster: only a capacity provider with managedInstancesProvider belongs to a cluster. Associate one with autoScalingGroupProvider by PutClusterCapacityProviders.")
+			return nil, refuse.Invalid("cluster: only a capacity provider with managedInstancesProvider belongs to a cluster. Associate one with autoScalingGroupProvider by PutClusterCapacityProviders.")
 		}
 		p.Type = types.CapacityProviderTypeEc2Autoscaling
 		p.Group, err = newGroup(group)
 	default:
 		if aws.ToString(in.Cluster) == "" {
-			return nil, invalid("cluster: it is required for a capacity provider with managedInstancesProvider.")
+			return nil, refuse.Invalid("cluster: it is required for a capacity provider with managedInstancesProvider.")
 		}
 		p.Type = types.CapacityProviderTypeManagedInstances
 		p.Managed, err = newManaged(managed)
@@ -102,7 +105,7 @@ func uniqueGroup(tx *store.Tx, made *fleet.CapacityProvider) error {
 	for name, p := range tx.Snapshot().CapacityProviders("") {
 		if name != made.Name && p.Status != types.CapacityProviderStatusInactive && p.Group != nil &&
 			aws.ToString(p.Group.AutoScalingGroupArn) == aws.ToString(made.Group.AutoScalingGroupArn) {
-			return client("The specified Auto Scaling group ARN is already being used by another capacity provider. Specify a unique Auto Scaling group ARN and try again. (autoScalingGroupProvider.autoScalingGroupArn: used by %s)", name)
+			return refuse.Client("The specified Auto Scaling group ARN is already being used by another capacity provider. Specify a unique Auto Scaling group ARN and try again. (autoScalingGroupProvider.autoScalingGroupArn: used by %s)", name)
 		}
 	}
 	return nil
@@ -116,7 +119,7 @@ func (s *Service) joinCluster(tx *store.Tx, p *fleet.CapacityProvider, ref *stri
 		return err
 	}
 	if len(c.CapacityProviders) >= maxProviders {
-		return invalid("The maximum number of capacity providers per cluster has been exceeded. (cluster: %s has %d, at most %d)", c.Name, len(c.CapacityProviders), maxProviders)
+		return refuse.Invalid("The maximum number of capacity providers per cluster has been exceeded. (cluster: %s has %d, at most %d)", c.Name, len(c.CapacityProviders), maxProviders)
 	}
 	p.Cluster = c.Name
 	next := *c
@@ -127,7 +130,7 @@ func (s *Service) joinCluster(tx *store.Tx, p *fleet.CapacityProvider, ref *stri
 // UpdateCapacityProvider changes the parameters of a capacity provider.
 func (s *Service) UpdateCapacityProvider(ctx context.Context, in *sdk.UpdateCapacityProviderInput) (*sdk.UpdateCapacityProviderOutput, error) {
 	if (in.AutoScalingGroupProvider == nil) == (in.ManagedInstancesProvider == nil) {
-		return nil, invalid("Exactly one of autoScalingGroupProvider and managedInstancesProvider must be specified.")
+		return nil, refuse.Invalid("Exactly one of autoScalingGroupProvider and managedInstancesProvider must be specified.")
 	}
 	var next fleet.CapacityProvider
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
@@ -142,9 +145,9 @@ func (s *Service) UpdateCapacityProvider(ctx context.Context, in *sdk.UpdateCapa
 		case p.Managed != nil && in.ManagedInstancesProvider != nil:
 			next.Managed, err = updatedManaged(p.Managed, in.ManagedInstancesProvider)
 		case p.Group != nil:
-			err = invalid("managedInstancesProvider: %s is a capacity provider with autoScalingGroupProvider.", p.Name)
+			err = refuse.Invalid("managedInstancesProvider: %s is a capacity provider with autoScalingGroupProvider.", p.Name)
 		default:
-			err = invalid("autoScalingGroupProvider: %s is a capacity provider with managedInstancesProvider.", p.Name)
+			err = refuse.Invalid("autoScalingGroupProvider: %s is a capacity provider with managedInstancesProvider.", p.Name)
 		}
 		if err != nil {
 			return err
@@ -163,14 +166,14 @@ func (s *Service) UpdateCapacityProvider(ctx context.Context, in *sdk.UpdateCapa
 // Fargate's, and where a cluster is named, that cluster's.
 func (s *Service) ownProvider(tx *store.Tx, field string, ref, cluster *string, verb string) (*fleet.CapacityProvider, error) {
 	if aws.ToString(ref) == "" {
-		return nil, invalid("Capacity provider can not be blank. (%s)", field)
+		return nil, refuse.Invalid("Capacity provider can not be blank. (%s)", field)
 	}
 	name, ok := s.site.CapacityProviderName(*ref)
 	if !ok || !fleet.ValidName(name) {
 		return nil, providerNotFound(*ref)
 	}
 	if capacity.IsFargate(name) {
-		return nil, client("The specified capacity provider is reserved and cannot be %s. (%s: %s)", verb, field, name)
+		return nil, refuse.Client("The specified capacity provider is reserved and cannot be %s. (%s: %s)", verb, field, name)
 	}
 	p := store.Get(tx, store.CapacityProviderKey(name))
 	if p == nil || p.Status == types.CapacityProviderStatusInactive {
@@ -276,10 +279,10 @@ const maxDescribed = 10
 // not deleted, those of Fargate first.
 func (s *Service) DescribeCapacityProviders(ctx context.Context, in *sdk.DescribeCapacityProvidersInput) (*sdk.DescribeCapacityProvidersOutput, error) {
 	if len(in.CapacityProviders) > 100 {
-		return nil, invalid("capacityProviders: at most 100 capacity providers can be described in one call, not %d.", len(in.CapacityProviders))
+		return nil, refuse.Invalid("capacityProviders: at most 100 capacity providers can be described in one call, not %d.", len(in.CapacityProviders))
 	}
 	if n := in.MaxResults; n != nil && (*n < 1 || *n > maxDescribed) {
-		return nil, invalid("maxResults must be between 1 and %d, not %d.", maxDescribed, *n)
+		return nil, refuse.Invalid("maxResults must be between 1 and %d, not %d.", maxDescribed, *n)
 	}
 	p, err := pageOf(in.MaxResults, in.NextToken, append([]string{"DescribeCapacityProviders", aws.ToString(in.Cluster)}, in.CapacityProviders...)...)
 	if err != nil {
@@ -292,7 +295,7 @@ func (s *Service) DescribeCapacityProviders(ctx context.Context, in *sdk.Describ
 	}
 	shown := func(string) bool { return true }
 	if aws.ToString(in.Cluster) != "" {
-		c, err := s.activeCluster(snap.Cluster, in.Cluster)
+		c, err := lookup.ActiveCluster(snap.Cluster, s.site, in.Cluster)
 		if err != nil {
 			return nil, err
 		}
@@ -318,11 +321,11 @@ func (s *Service) describeProviders(out *sdk.DescribeCapacityProvidersOutput, p 
 	to := min(from+p.limit, len(refs))
 	for _, ref := range refs[from:to] {
 		name, ok := s.site.CapacityProviderName(ref)
-		if c := provider(snap, name); ok && c != nil && shown(name) {
+		if c := lookup.Provider(snap, name); ok && c != nil && shown(name) {
 			out.CapacityProviders = append(out.CapacityProviders, s.providerOut(c, tags))
 			continue
 		}
-		out.Failures = append(out.Failures, failure(s.providerResource(&ref), missing, ""))
+		out.Failures = append(out.Failures, refuse.Failure(s.providerResource(&ref), refuse.Missing, ""))
 	}
 	if to < len(refs) {
 		out.NextToken = p.token(strconv.Itoa(to))
@@ -346,7 +349,7 @@ func (s *Service) listProviders(out *sdk.DescribeCapacityProvidersOutput, p page
 		return true
 	}
 	for _, name := range []string{capacity.Fargate, capacity.FargateSpot} {
-		if p.after < name && !add(name, provider(snap, name)) {
+		if p.after < name && !add(name, lookup.Provider(snap, name)) {
 			return
 		}
 	}
@@ -364,15 +367,6 @@ func afterOwn(after, own string) string {
 		return after
 	}
 	return ""
-}
-
-// provider returns a capacity provider, also one of those that are always
-// there, or nil.
-func provider(snap *store.Snapshot, name string) *fleet.CapacityProvider {
-	if capacity.IsFargate(name) {
-		return &fleet.CapacityProvider{Name: name, Type: types.CapacityProviderType(name), Status: types.CapacityProviderStatusActive}
-	}
-	return snap.CapacityProvider(name)
 }
 
 func (s *Service) providerOut(p *fleet.CapacityProvider, tags bool) types.CapacityProvider {

@@ -16,14 +16,14 @@ import (
 
 func createProvider(t *testing.T, a *apitest.API, name string) {
 	t.Helper()
-	must[*sdk.CreateCapacityProviderOutput](t)(a.Client.CreateCapacityProvider(t.Context(), &sdk.CreateCapacityProviderInput{
+	apitest.Must[*sdk.CreateCapacityProviderOutput](t)(a.Client.CreateCapacityProvider(t.Context(), &sdk.CreateCapacityProviderInput{
 		Name: aws.String(name), AutoScalingGroupProvider: &types.AutoScalingGroupProvider{AutoScalingGroupArn: aws.String("group-" + name)},
 	}))
 }
 
 func createManaged(t *testing.T, a *apitest.API, name, cluster string) {
 	t.Helper()
-	must[*sdk.CreateCapacityProviderOutput](t)(a.Client.CreateCapacityProvider(t.Context(), &sdk.CreateCapacityProviderInput{
+	apitest.Must[*sdk.CreateCapacityProviderOutput](t)(a.Client.CreateCapacityProvider(t.Context(), &sdk.CreateCapacityProviderInput{
 		Name: aws.String(name), Cluster: aws.String(cluster),
 		ManagedInstancesProvider: &types.CreateManagedInstancesProviderConfiguration{
 			InfrastructureRoleArn: aws.String("arn:aws:iam::000000000000:role/infrastructure"),
@@ -68,19 +68,19 @@ func TestProviderInUse(t *testing.T) {
 	for name, waiting := range map[string]bool{"placed": false, "waiting": true} {
 		t.Run(name, func(t *testing.T) {
 			a := apitest.Start(t)
-			createCluster(t, a, "c")
+			apitest.CreateCluster(t, a, "c")
 			createProvider(t, a, "p")
 			createManaged(t, a, "m", "c")
 			if err := putProviders(t, a, "c", "p"); err != nil {
 				t.Fatal(err)
 			}
 			placed(t, a.Store, "c", "t", "p", waiting)
-			wantError[*types.ResourceInUseException](t, putProviders(t, a, "c"), "The specified capacity provider is in use and cannot be removed.")
+			apitest.WantError[*types.ResourceInUseException](t, putProviders(t, a, "c"), "The specified capacity provider is in use and cannot be removed.")
 			if err := putProviders(t, a, "c", "p", "FARGATE"); err != nil {
 				t.Error(err)
 			}
 			placed(t, a.Store, "c", "u", "m", waiting)
-			del := must[*sdk.DeleteCapacityProviderOutput](t)(a.Client.DeleteCapacityProvider(t.Context(), &sdk.DeleteCapacityProviderInput{CapacityProvider: aws.String("m")})).CapacityProvider
+			del := apitest.Must[*sdk.DeleteCapacityProviderOutput](t)(a.Client.DeleteCapacityProvider(t.Context(), &sdk.DeleteCapacityProviderInput{CapacityProvider: aws.String("m")})).CapacityProvider
 			if del.UpdateStatus != types.CapacityProviderUpdateStatusDeleteFailed || del.Status != types.CapacityProviderStatusActive {
 				t.Errorf("deleted in use: %+v", del)
 			}
@@ -92,21 +92,21 @@ func TestProviderInUse(t *testing.T) {
 // meanwhile: the transaction alone takes it away, as the first half shows.
 func TestPutProvidersRacesTask(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	createProvider(t, a, "p")
 	if err := putProviders(t, a, "c", "p"); err != nil {
 		t.Fatal(err)
 	}
 	s := ecsapi.New(ecsapi.Config{Store: a.Store})
 	was := a.Store.Snapshot().Cluster("c")
-	err := between(t, a.Store, func(tx *store.Tx) error { return ecsapi.PutProvidersTx(s, tx, "c") }, func() {
+	err := apitest.Between(t, a.Store, func(tx *store.Tx) error { return ecsapi.PutProvidersTx(s, tx, "c") }, func() {
 		placed(t, a.Store, "c", "t", "p", true)
 	})
 	is := a.Store.Snapshot().Cluster("c")
 	if err != nil || len(is.CapacityProviders) != 0 {
 		t.Fatalf("%v: %+v", err, is)
 	}
-	wantError[*types.ResourceInUseException](t, ecsapi.Regain(t.Context(), s, was, is), "in use")
+	apitest.WantError[*types.ResourceInUseException](t, ecsapi.Regain(t.Context(), s, was, is), "in use")
 	if got := a.Store.Snapshot().Cluster("c").CapacityProviders; len(got) != 1 || got[0] != "p" {
 		t.Errorf("the cluster has %v", got)
 	}
@@ -115,17 +115,17 @@ func TestPutProvidersRacesTask(t *testing.T) {
 // A managed instances provider that was deleted under a task is there again.
 func TestDeleteManagedRacesTask(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	createManaged(t, a, "m", "c")
 	s := ecsapi.New(ecsapi.Config{Store: a.Store})
 	was := a.Store.Snapshot().Cluster("c")
-	err := between(t, a.Store, func(tx *store.Tx) error { _, err := ecsapi.DeleteProviderTx(s, tx, "m"); return err }, func() {
+	err := apitest.Between(t, a.Store, func(tx *store.Tx) error { _, err := ecsapi.DeleteProviderTx(s, tx, "m"); return err }, func() {
 		placed(t, a.Store, "c", "t", "m", false)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantError[*types.ResourceInUseException](t, ecsapi.Regain(t.Context(), s, was, a.Store.Snapshot().Cluster("c")), "in use")
+	apitest.WantError[*types.ResourceInUseException](t, ecsapi.Regain(t.Context(), s, was, a.Store.Snapshot().Cluster("c")), "in use")
 	p := a.Store.Snapshot().CapacityProvider("m")
 	if p.Status != types.CapacityProviderStatusActive || p.Update != types.CapacityProviderUpdateStatusDeleteFailed || !p.DeletedAt.IsZero() || len(a.Store.Snapshot().Cluster("c").CapacityProviders) != 1 {
 		t.Errorf("%+v", p)
@@ -136,11 +136,11 @@ func TestDeleteManagedRacesTask(t *testing.T) {
 // rewriting of its record in associate it is (seen).
 func TestDeleteProviderRacesAssociation(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	createProvider(t, a, "p")
 	s := ecsapi.New(ecsapi.Config{Store: a.Store})
 	var p *fleet.CapacityProvider
-	err := between(t, a.Store, func(tx *store.Tx) (err error) {
+	err := apitest.Between(t, a.Store, func(tx *store.Tx) (err error) {
 		p, err = ecsapi.DeleteProviderTx(s, tx, "p")
 		return err
 	}, func() {
@@ -153,31 +153,31 @@ func TestDeleteProviderRacesAssociation(t *testing.T) {
 	}
 	// The other way round: nothing is associated that is gone meanwhile.
 	createProvider(t, a, "q")
-	err = between(t, a.Store, func(tx *store.Tx) error { return ecsapi.PutProvidersTx(s, tx, "c", "p", "q") }, func() {
-		must[*sdk.DeleteCapacityProviderOutput](t)(a.Client.DeleteCapacityProvider(t.Context(), &sdk.DeleteCapacityProviderInput{CapacityProvider: aws.String("q")}))
+	err = apitest.Between(t, a.Store, func(tx *store.Tx) error { return ecsapi.PutProvidersTx(s, tx, "c", "p", "q") }, func() {
+		apitest.Must[*sdk.DeleteCapacityProviderOutput](t)(a.Client.DeleteCapacityProvider(t.Context(), &sdk.DeleteCapacityProviderInput{CapacityProvider: aws.String("q")}))
 	})
-	wantError[*types.InvalidParameterException](t, err, `capacityProviders[1]: "q"`)
+	apitest.WantError[*types.InvalidParameterException](t, err, `capacityProviders[1]: "q"`)
 }
 
 // A cluster's own providers stay whatever PutClusterCapacityProviders names.
 func TestManagedStay(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
-	createCluster(t, a, "d")
+	apitest.CreateCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "d")
 	createManaged(t, a, "m", "c")
 	if err := putProviders(t, a, "c", "FARGATE"); err != nil {
 		t.Fatal(err)
 	}
-	c := must[*sdk.DescribeClustersOutput](t)(a.Client.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"c"}})).Clusters[0]
+	c := apitest.Must[*sdk.DescribeClustersOutput](t)(a.Client.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"c"}})).Clusters[0]
 	if len(c.CapacityProviders) != 2 || c.CapacityProviders[1] != "m" {
 		t.Errorf("providers: %v", c.CapacityProviders)
 	}
-	wantError[*types.InvalidParameterException](t, putProviders(t, a, "d", "m"), `"m" is a capacity provider of cluster c alone`)
+	apitest.WantError[*types.InvalidParameterException](t, putProviders(t, a, "d", "m"), `"m" is a capacity provider of cluster c alone`)
 	_, err := a.Client.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("c")})
-	wantError[*types.ClusterContainsCapacityProviderException](t, err, "while Cluster Scoped Capacity Providers are attached to the cluster")
-	must[*sdk.DeleteCapacityProviderOutput](t)(a.Client.DeleteCapacityProvider(ctx, &sdk.DeleteCapacityProviderInput{CapacityProvider: aws.String("m"), Cluster: aws.String("c")}))
-	must[*sdk.DeleteClusterOutput](t)(a.Client.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("c")}))
+	apitest.WantError[*types.ClusterContainsCapacityProviderException](t, err, "while Cluster Scoped Capacity Providers are attached to the cluster")
+	apitest.Must[*sdk.DeleteCapacityProviderOutput](t)(a.Client.DeleteCapacityProvider(ctx, &sdk.DeleteCapacityProviderInput{CapacityProvider: aws.String("m"), Cluster: aws.String("c")}))
+	apitest.Must[*sdk.DeleteClusterOutput](t)(a.Client.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("c")}))
 }
 
 // What the account or the caller has set for containerInsights holds for new
@@ -185,7 +185,7 @@ func TestManagedStay(t *testing.T) {
 func TestContainerInsightsByAccount(t *testing.T) {
 	a := apitest.Start(t)
 	insights := func(cluster string) string {
-		return *must[*sdk.CreateClusterOutput](t)(a.Client.CreateCluster(t.Context(), &sdk.CreateClusterInput{ClusterName: aws.String(cluster)})).Cluster.Settings[0].Value
+		return *apitest.Must[*sdk.CreateClusterOutput](t)(a.Client.CreateCluster(t.Context(), &sdk.CreateClusterInput{ClusterName: aws.String(cluster)})).Cluster.Settings[0].Value
 	}
 	if v := insights("a"); v != "disabled" {
 		t.Errorf("at first: %s", v)

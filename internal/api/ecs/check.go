@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/aws/shape"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
@@ -38,9 +39,9 @@ func checkOf(operation string) func(in any) error {
 	if slices.Contains(fromAgents, operation) {
 		return nil
 	}
-	refuse, own := invalid, ownText[operation]
+	refused, own := refuse.Invalid, ownText[operation]
 	if operation == "RegisterTaskDefinition" {
-		refuse = client
+		refused = refuse.Client
 	}
 	return func(in any) error {
 		for v := range shape.Violations(in) {
@@ -48,9 +49,9 @@ func checkOf(operation string) func(in any) error {
 				continue
 			}
 			if text := enumText(operation, v); text != "" {
-				return refuse("%s", text)
+				return refused("%s", text)
 			}
-			return refuse("%s", v)
+			return refused("%s", v)
 		}
 		return nil
 	}

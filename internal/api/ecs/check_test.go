@@ -40,7 +40,7 @@ func send(ctx context.Context, c *sdk.Client, operation string, fill func(in ref
 // it, by ECS's own text or by the model's rule.
 func TestRequiredMembers(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "default")
+	apitest.CreateCluster(t, a, "default")
 	for name, op := range ecsapi.New(ecsapi.Config{Store: a.Store}).Frontdoor().Operations {
 		if op.Check == nil {
 			continue // an agent's
@@ -78,13 +78,13 @@ func TestUnknownEnums(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
 	_, err := a.Client.RunTask(ctx, &sdk.RunTaskInput{TaskDefinition: aws.String("t"), PropagateTags: "ALL"})
-	wantError[*types.InvalidParameterException](t, err, `propagateTags must be TASK_DEFINITION, SERVICE or NONE, not "ALL".`)
+	apitest.WantError[*types.InvalidParameterException](t, err, `propagateTags must be TASK_DEFINITION, SERVICE or NONE, not "ALL".`)
 	_, err = a.Client.RegisterTaskDefinition(ctx, &sdk.RegisterTaskDefinitionInput{
 		Family: aws.String("f"), ContainerDefinitions: []types.ContainerDefinition{{
 			Name: aws.String("c"), Image: aws.String("i"), Memory: aws.Int32(8), Ulimits: []types.Ulimit{{Name: "heat"}},
 		}},
 	})
-	wantError[*types.ClientException](t, err, "containerDefinitions[0].ulimits[0].name must be core, cpu,")
+	apitest.WantError[*types.ClientException](t, err, "containerDefinitions[0].ulimits[0].name must be core, cpu,")
 }
 
 // An agent is never refused over a value that is new to us: it would repeat it
@@ -92,11 +92,11 @@ func TestUnknownEnums(t *testing.T) {
 func TestAgentsMayKnowMore(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
-	registerSleep(t, a)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
 	_, host := a.Register("h", "c", types.Attribute{Name: aws.String("a"), TargetType: "host"})
-	run := must[*sdk.RunTaskOutput](t)(a.Client.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep")}))
-	must[*sdk.SubmitTaskStateChangeOutput](t)(host.SubmitTaskStateChange(ctx, &sdk.SubmitTaskStateChangeInput{
+	run := apitest.Must[*sdk.RunTaskOutput](t)(a.Client.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep")}))
+	apitest.Must[*sdk.SubmitTaskStateChangeOutput](t)(host.SubmitTaskStateChange(ctx, &sdk.SubmitTaskStateChangeInput{
 		Cluster: aws.String("c"), Task: run.Tasks[0].TaskArn, Status: aws.String("RUNNING"),
 		Containers: []types.ContainerStateChange{{
 			ContainerName: aws.String("c"), Status: aws.String("RUNNING"), NetworkBindings: []types.NetworkBinding{{Protocol: "sctp"}},

@@ -1,12 +1,14 @@
 package ecs
 
 import (
-	"cmp"
 	"context"
 	"reflect"
 	"slices"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/ecs/tag"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -25,12 +27,12 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 		name = fleet.DefaultCluster
 	}
 	if !fleet.ValidName(name) {
-		return nil, invalid("clusterName %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
+		return nil, refuse.Invalid("clusterName %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
 	}
 	if caller := frontdoor.CallerFrom(ctx).Principal; caller.Kind == identity.Host && !reflect.DeepEqual(in, &sdk.CreateClusterInput{ClusterName: in.ClusterName}) {
-		return nil, &types.AccessDeniedException{Message: say("User: %s is not authorized to say what the cluster %s shall be like: a host makes it by its name alone.", caller.ARN, name)}
+		return nil, &types.AccessDeniedException{Message: refuse.Text("User: %s is not authorized to say what the cluster %s shall be like: a host makes it by its name alone.", caller.ARN, name)}
 	}
-	if err := validTags(in.Tags); err != nil {
+	if err := tag.Check(in.Tags); err != nil {
 		return nil, err
 	}
 	settings, err := clusterSettings(in.Settings)
@@ -96,7 +98,7 @@ func sameCluster(was, wanted *fleet.Cluster, in *sdk.CreateClusterInput) error {
 		{"serviceConnectDefaults", in.ServiceConnectDefaults != nil, was.ServiceConnectDefaults, wanted.ServiceConnectDefaults},
 	} {
 		if m.given && !reflect.DeepEqual(m.was, m.want) {
-			return invalid("Arguments on this idempotent request are inconsistent with arguments used in previous request(s). (%s: cluster %s has others; change it by UpdateCluster or PutClusterCapacityProviders)", m.name, was.Name)
+			return refuse.Invalid("Arguments on this idempotent request are inconsistent with arguments used in previous request(s). (%s: cluster %s has others; change it by UpdateCluster or PutClusterCapacityProviders)", m.name, was.Name)
 		}
 	}
 	return nil
@@ -105,7 +107,7 @@ func sameCluster(was, wanted *fleet.Cluster, in *sdk.CreateClusterInput) error {
 // DescribeClusters describes the clusters asked for, or the default one.
 func (s *Service) DescribeClusters(ctx context.Context, in *sdk.DescribeClustersInput) (*sdk.DescribeClustersOutput, error) {
 	if len(in.Clusters) > 100 {
-		return nil, invalid("Clusters cannot exceed 100 elements.")
+		return nil, refuse.Invalid("Clusters cannot exceed 100 elements.")
 	}
 	asked := func(f types.ClusterField) bool { return slices.Contains(in.Include, f) }
 	fields := clusterFields{
@@ -127,7 +129,7 @@ func (s *Service) DescribeClusters(ctx context.Context, in *sdk.DescribeClusters
 			out.Clusters = append(out.Clusters, s.clusterOut(snap, c, fields))
 			continue
 		}
-		out.Failures = append(out.Failures, failure(s.clusterResource(&ref), missing, unread(snap, store.ClusterKey(name))))
+		out.Failures = append(out.Failures, refuse.Failure(s.clusterResource(&ref), refuse.Missing, lookup.Unread(snap, store.ClusterKey(name))))
 	}
 	return out, nil
 }
@@ -154,11 +156,11 @@ func (s *Service) ListClusters(ctx context.Context, in *sdk.ListClustersInput) (
 // DeleteCluster deletes an empty cluster. It stays visible as INACTIVE.
 func (s *Service) DeleteCluster(ctx context.Context, in *sdk.DeleteClusterInput) (*sdk.DeleteClusterOutput, error) {
 	if aws.ToString(in.Cluster) == "" {
-		return nil, invalid("Cluster can not be blank.")
+		return nil, refuse.Invalid("Cluster can not be blank.")
 	}
 	name, ok := s.site.ClusterName(*in.Cluster)
 	if !ok {
-		return nil, clusterNotFound()
+		return nil, refuse.ClusterNotFound()
 	}
 	var gone *fleet.Cluster
 	err := s.store.Update(ctx, func(tx *store.Tx) (err error) {
@@ -176,7 +178,7 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 	k := store.ClusterKey(name)
 	c := store.Get(tx, k)
 	if c == nil {
-		return nil, clusterNotFound()
+		return nil, refuse.ClusterNotFound()
 	}
 	if c.Status == fleet.ClusterInactive {
 		return c, nil
@@ -218,34 +220,14 @@ func (s *Service) clusterNow(ctx context.Context, ref *string) (*store.Snapshot,
 	if err != nil {
 		return nil, nil, err
 	}
-	var broken error
-	c, err := s.activeCluster(func(name string) *fleet.Cluster {
-		broken = store.Readable(snap, store.ClusterKey(name))
-		return snap.Cluster(name)
-	}, ref)
-	return snap, c, cmp.Or(broken, err)
+	c, err := lookup.Cluster(snap, s.site, ref)
+	return snap, c, err
 }
 
-// activeCluster finds the cluster that a request means; it must be ACTIVE.
-func (s *Service) activeCluster(get func(name string) *fleet.Cluster, ref *string) (*fleet.Cluster, error) {
-	name, ok := s.site.ClusterName(aws.ToString(ref))
-	if !ok || !fleet.ValidName(name) {
-		return nil, clusterNotFound()
-	}
-	c := get(name)
-	if c == nil {
-		return nil, clusterNotFound()
-	}
-	if c.Status != fleet.ClusterActive {
-		return nil, invalid("The referenced cluster was inactive.")
-	}
-	return c, nil
-}
-
-// clusterTx is activeCluster for a transaction, which then commits only while
-// the cluster is as it was read.
+// clusterTx finds the cluster that a request means for a transaction, which then
+// commits only while the cluster is as it was read.
 func (s *Service) clusterTx(tx *store.Tx, ref *string) (*fleet.Cluster, error) {
-	return s.activeCluster(func(name string) *fleet.Cluster { return store.Get(tx, store.ClusterKey(name)) }, ref)
+	return lookup.ClusterTx(tx, s.site, ref)
 }
 
 // orEmpty gives a list its empty form: ECS answers [] where it has nothing.

@@ -11,59 +11,54 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-func createCluster(t *testing.T, a *apitest.API, name string) {
-	t.Helper()
-	must[*sdk.CreateClusterOutput](t)(a.Client.CreateCluster(t.Context(), &sdk.CreateClusterInput{ClusterName: aws.String(name)}))
-}
-
 func TestClusters(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	out := must[*sdk.CreateClusterOutput](t)(c.CreateCluster(ctx, &sdk.CreateClusterInput{
+	out := apitest.Must[*sdk.CreateClusterOutput](t)(c.CreateCluster(ctx, &sdk.CreateClusterInput{
 		ClusterName: aws.String("one"), Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
 		Settings: []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String("enabled")}},
 	})).Cluster
 	if *out.ClusterArn != apitest.Site.ClusterARN("one") || *out.Status != "ACTIVE" || *out.Settings[0].Value != "enabled" || len(out.Tags) != 1 {
 		t.Errorf("created: %+v", out)
 	}
-	again := must[*sdk.CreateClusterOutput](t)(c.CreateCluster(ctx, &sdk.CreateClusterInput{ClusterName: aws.String("one")})).Cluster
+	again := apitest.Must[*sdk.CreateClusterOutput](t)(c.CreateCluster(ctx, &sdk.CreateClusterInput{ClusterName: aws.String("one")})).Cluster
 	if *again.Settings[0].Value != "enabled" {
 		t.Errorf("creating again changed it: %+v", again)
 	}
 
-	plain := must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"one", *out.ClusterArn, "two", "arn:aws:ecs:eu-west-1:1:cluster/one"}}))
+	plain := apitest.Must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"one", *out.ClusterArn, "two", "arn:aws:ecs:eu-west-1:1:cluster/one"}}))
 	if len(plain.Clusters) != 2 || len(plain.Failures) != 2 || len(plain.Clusters[0].Settings) != 0 || len(plain.Clusters[0].Tags) != 0 {
 		t.Errorf("described: %+v", plain)
 	}
 	if f := plain.Failures[0]; *f.Arn != apitest.Site.ClusterARN("two") || *f.Reason != "MISSING" {
 		t.Errorf("failure: %+v", f)
 	}
-	full := must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{
+	full := apitest.Must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{
 		Clusters: []string{"one"}, Include: types.ClusterField("").Values(),
 	})).Clusters[0]
 	if len(full.Settings) != 1 || len(full.Tags) != 1 || len(full.Statistics) == 0 {
 		t.Errorf("included: %+v", full)
 	}
 	// Without names the default cluster is meant, here or not.
-	if d := must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{})); len(d.Failures) != 1 || *d.Failures[0].Arn != apitest.Site.ClusterARN("default") {
+	if d := apitest.Must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{})); len(d.Failures) != 1 || *d.Failures[0].Arn != apitest.Site.ClusterARN("default") {
 		t.Errorf("default: %+v", d)
 	}
 
-	gone := must[*sdk.DeleteClusterOutput](t)(c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("one")})).Cluster
+	gone := apitest.Must[*sdk.DeleteClusterOutput](t)(c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("one")})).Cluster
 	if *gone.Status != "INACTIVE" {
 		t.Errorf("deleted: %+v", gone)
 	}
-	must[*sdk.DeleteClusterOutput](t)(c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("one")}))
-	if l := must[*sdk.ListClustersOutput](t)(c.ListClusters(ctx, &sdk.ListClustersInput{})); len(l.ClusterArns) != 0 {
+	apitest.Must[*sdk.DeleteClusterOutput](t)(c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("one")}))
+	if l := apitest.Must[*sdk.ListClustersOutput](t)(c.ListClusters(ctx, &sdk.ListClustersInput{})); len(l.ClusterArns) != 0 {
 		t.Errorf("listed after deletion: %v", l.ClusterArns)
 	}
-	if d := must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"one"}})); *d.Clusters[0].Status != "INACTIVE" {
+	if d := apitest.Must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"one"}})); *d.Clusters[0].Status != "INACTIVE" {
 		t.Errorf("described after deletion: %+v", d)
 	}
 	_, err := c.ListTasks(ctx, &sdk.ListTasksInput{Cluster: aws.String("one")})
-	wantError[*types.InvalidParameterException](t, err, "inactive")
-	createCluster(t, a, "one")
-	if d := must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"one"}})); *d.Clusters[0].Status != "ACTIVE" {
+	apitest.WantError[*types.InvalidParameterException](t, err, "inactive")
+	apitest.CreateCluster(t, a, "one")
+	if d := apitest.Must[*sdk.DescribeClustersOutput](t)(c.DescribeClusters(ctx, &sdk.DescribeClustersInput{Clusters: []string{"one"}})); *d.Clusters[0].Status != "ACTIVE" {
 		t.Errorf("made again: %+v", d)
 	}
 }
@@ -72,20 +67,20 @@ func TestClusterRefusals(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
 	_, err := c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("none")})
-	wantError[*types.ClusterNotFoundException](t, err, "Cluster not found.")
+	apitest.WantError[*types.ClusterNotFoundException](t, err, "Cluster not found.")
 	_, err = c.CreateCluster(ctx, &sdk.CreateClusterInput{ClusterName: aws.String("a b")})
-	wantError[*types.InvalidParameterException](t, err, "clusterName")
+	apitest.WantError[*types.InvalidParameterException](t, err, "clusterName")
 	_, err = c.CreateCluster(ctx, &sdk.CreateClusterInput{ClusterName: aws.String("a/task/b")})
-	wantError[*types.InvalidParameterException](t, err, "clusterName")
+	apitest.WantError[*types.InvalidParameterException](t, err, "clusterName")
 	_, err = c.ListTasks(ctx, &sdk.ListTasksInput{Cluster: aws.String("none/instance")})
-	wantError[*types.ClusterNotFoundException](t, err, "Cluster not found.")
+	apitest.WantError[*types.ClusterNotFoundException](t, err, "Cluster not found.")
 	_, err = c.CreateCluster(ctx, &sdk.CreateClusterInput{Tags: []types.Tag{{Key: aws.String("aws:x")}}})
-	wantError[*types.InvalidParameterException](t, err, "reserved")
+	apitest.WantError[*types.InvalidParameterException](t, err, "reserved")
 
-	createCluster(t, a, "busy")
+	apitest.CreateCluster(t, a, "busy")
 	a.Register("h", "busy")
 	_, err = c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("busy")})
-	wantError[*types.ClusterContainsContainerInstancesException](t, err, "while Container Instances are active or draining")
+	apitest.WantError[*types.ClusterContainsContainerInstancesException](t, err, "while Container Instances are active or draining")
 }
 
 func TestPages(t *testing.T) {
@@ -94,14 +89,14 @@ func TestPages(t *testing.T) {
 	want := []string{}
 	for i := range 7 {
 		name := fmt.Sprint("c", i)
-		createCluster(t, a, name)
+		apitest.CreateCluster(t, a, name)
 		want = append(want, apitest.Site.ClusterARN(name))
 	}
 	for size := int32(1); size <= 8; size++ {
 		var got []string
 		var token *string
 		for {
-			out := must[*sdk.ListClustersOutput](t)(c.ListClusters(ctx, &sdk.ListClustersInput{MaxResults: aws.Int32(size), NextToken: token}))
+			out := apitest.Must[*sdk.ListClustersOutput](t)(c.ListClusters(ctx, &sdk.ListClustersInput{MaxResults: aws.Int32(size), NextToken: token}))
 			if len(out.ClusterArns) > int(size) {
 				t.Fatalf("a page of %d for %d", len(out.ClusterArns), size)
 			}
@@ -116,14 +111,14 @@ func TestPages(t *testing.T) {
 	}
 	for _, n := range []int32{0, 101, -1} {
 		_, err := c.ListClusters(ctx, &sdk.ListClustersInput{MaxResults: aws.Int32(n)})
-		wantError[*types.InvalidParameterException](t, err, "maxResults must be between 1 and 100")
+		apitest.WantError[*types.InvalidParameterException](t, err, "maxResults must be between 1 and 100")
 	}
-	first := must[*sdk.ListClustersOutput](t)(c.ListClusters(ctx, &sdk.ListClustersInput{MaxResults: aws.Int32(1)}))
+	first := apitest.Must[*sdk.ListClustersOutput](t)(c.ListClusters(ctx, &sdk.ListClustersInput{MaxResults: aws.Int32(1)}))
 	for _, token := range []string{"x", "!!", *first.NextToken + "!"} {
 		_, err := c.ListClusters(ctx, &sdk.ListClustersInput{NextToken: aws.String(token)})
-		wantError[*types.InvalidParameterException](t, err, "Invalid token")
+		apitest.WantError[*types.InvalidParameterException](t, err, "Invalid token")
 	}
 	// A token is good for the listing that gave it only.
 	_, err := c.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{NextToken: first.NextToken})
-	wantError[*types.InvalidParameterException](t, err, "Invalid token")
+	apitest.WantError[*types.InvalidParameterException](t, err, "Invalid token")
 }

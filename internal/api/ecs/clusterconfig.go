@@ -3,6 +3,8 @@ package ecs
 import (
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/ecs/setting"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -12,13 +14,13 @@ import (
 func clusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) {
 	for i, c := range in {
 		if c.Name != types.ClusterSettingNameContainerInsights {
-			return nil, invalid("settings[%d].name: %q is unknown; it must be containerInsights.", i, c.Name)
+			return nil, refuse.Invalid("settings[%d].name: %q is unknown; it must be containerInsights.", i, c.Name)
 		}
 		if i > 0 {
-			return nil, invalid("settings[%d].name: containerInsights is given twice.", i)
+			return nil, refuse.Invalid("settings[%d].name: containerInsights is given twice.", i)
 		}
 		if v := aws.ToString(c.Value); v != "enabled" && v != "disabled" && v != "enhanced" {
-			return nil, invalid("Invalid setting 'value': settings[%d].value: the value of containerInsights must be enhanced, enabled or disabled, not %q.", i, v)
+			return nil, refuse.Invalid("Invalid setting 'value': settings[%d].value: the value of containerInsights must be enhanced, enabled or disabled, not %q.", i, v)
 		}
 	}
 	return in, nil
@@ -27,7 +29,7 @@ func clusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) 
 // defaultClusterSettings are those of a cluster that was made without any: what
 // its maker's account settings say.
 func (s *Service) defaultClusterSettings(tx *store.Tx, maker string) []types.ClusterSetting {
-	v := s.accountSettingTx(tx, maker, types.SettingNameContainerInsights)
+	v := setting.OfTx(tx, s.site, maker, types.SettingNameContainerInsights)
 	return []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String(v)}}
 }
 
@@ -70,22 +72,22 @@ func execLogging(e *types.ExecuteCommandConfiguration) error {
 	l := e.LogConfiguration
 	switch {
 	case l == nil && e.Logging == types.ExecuteCommandLoggingOverride:
-		return invalid(at + "logConfiguration: it is required when logging is OVERRIDE.")
+		return refuse.Invalid(at + "logConfiguration: it is required when logging is OVERRIDE.")
 	case l == nil:
 		return nil
 	case e.Logging != types.ExecuteCommandLoggingOverride:
-		return invalid(at+"logConfiguration: it can only be given when logging is OVERRIDE, and logging is %s.", e.Logging)
+		return refuse.Invalid(at+"logConfiguration: it can only be given when logging is OVERRIDE, and logging is %s.", e.Logging)
 	}
 	group, bucket := aws.ToString(l.CloudWatchLogGroupName), aws.ToString(l.S3BucketName)
 	switch {
 	case group == "" && bucket == "":
-		return invalid(at + "logConfiguration: cloudWatchLogGroupName or s3BucketName is required when logging is OVERRIDE.")
+		return refuse.Invalid(at + "logConfiguration: cloudWatchLogGroupName or s3BucketName is required when logging is OVERRIDE.")
 	case group == "" && l.CloudWatchEncryptionEnabled:
-		return invalid(at + "logConfiguration.cloudWatchEncryptionEnabled: it needs cloudWatchLogGroupName.")
+		return refuse.Invalid(at + "logConfiguration.cloudWatchEncryptionEnabled: it needs cloudWatchLogGroupName.")
 	case bucket == "" && l.S3EncryptionEnabled:
-		return invalid(at + "logConfiguration.s3EncryptionEnabled: it needs s3BucketName.")
+		return refuse.Invalid(at + "logConfiguration.s3EncryptionEnabled: it needs s3BucketName.")
 	case bucket == "" && aws.ToString(l.S3KeyPrefix) != "":
-		return invalid(at + "logConfiguration.s3KeyPrefix: it needs s3BucketName.")
+		return refuse.Invalid(at + "logConfiguration.s3KeyPrefix: it needs s3BucketName.")
 	}
 	return nil
 }
@@ -96,10 +98,10 @@ func kmsKey(field string, key *string) error {
 	case key == nil:
 		return nil
 	case *key == "" || len(*key) > 2048:
-		return invalid("%s: a KMS key's id, alias or ARN has 1 to 2048 characters.", field)
+		return refuse.Invalid("%s: a KMS key's id, alias or ARN has 1 to 2048 characters.", field)
 	case strings.HasPrefix(*key, "arn:"):
 		if p := strings.SplitN(*key, ":", 6); len(p) != 6 || p[2] != "kms" || !(strings.HasPrefix(p[5], "key/") || strings.HasPrefix(p[5], "alias/")) {
-			return invalid("%s: %q is not the ARN of a KMS key or alias.", field, *key)
+			return refuse.Invalid("%s: %q is not the ARN of a KMS key or alias.", field, *key)
 		}
 	}
 	return nil
@@ -114,13 +116,13 @@ func serviceConnectDefaults(in *types.ClusterServiceConnectDefaultsRequest) (*ty
 	n := *in.Namespace
 	switch {
 	case len([]rune(n)) > 1024:
-		return nil, invalid("serviceConnectDefaults.namespace: a namespace's name has at most 1024 characters, not %d.", len([]rune(n)))
+		return nil, refuse.Invalid("serviceConnectDefaults.namespace: a namespace's name has at most 1024 characters, not %d.", len([]rune(n)))
 	case strings.HasPrefix(n, "arn:"):
 		if p := strings.SplitN(n, ":", 6); len(p) != 6 || p[2] != "servicediscovery" || !strings.HasPrefix(p[5], "namespace/") {
-			return nil, invalid("serviceConnectDefaults.namespace: %q is not the ARN of a Cloud Map namespace.", n)
+			return nil, refuse.Invalid("serviceConnectDefaults.namespace: %q is not the ARN of a Cloud Map namespace.", n)
 		}
 	case strings.ContainsAny(n, `<>"/`):
-		return nil, invalid(`serviceConnectDefaults.namespace: the name %q can't include greater than (>), less than (<), double quotation marks ("), or slash (/).`, n)
+		return nil, refuse.Invalid(`serviceConnectDefaults.namespace: the name %q can't include greater than (>), less than (<), double quotation marks ("), or slash (/).`, n)
 	}
 	return &types.ClusterServiceConnectDefaults{Namespace: aws.String(n)}, nil
 }

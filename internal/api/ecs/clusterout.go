@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/ashore/ashore/internal/ecs/lookup"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -102,7 +103,7 @@ func servicesByLaunchType(snap *store.Snapshot, cluster string) map[types.Launch
 		}
 		kind := r.LaunchType
 		if len(r.CapacityProviders) > 0 {
-			kind = providerLaunchType(snap, *r.CapacityProviders[0].CapacityProvider)
+			kind = lookup.ProviderLaunchType(snap, *r.CapacityProviders[0].CapacityProvider)
 		}
 		n := out[kind]
 		switch svc.Status {

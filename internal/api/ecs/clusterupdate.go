@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,7 +45,7 @@ func (s *Service) UpdateCluster(ctx context.Context, in *sdk.UpdateClusterInput)
 // UpdateClusterSettings replaces a cluster's settings.
 func (s *Service) UpdateClusterSettings(ctx context.Context, in *sdk.UpdateClusterSettingsInput) (*sdk.UpdateClusterSettingsOutput, error) {
 	if len(in.Settings) == 0 {
-		return nil, invalid("settings: at least one setting is required.")
+		return nil, refuse.Invalid("settings: at least one setting is required.")
 	}
 	settings, err := clusterSettings(in.Settings)
 	if err != nil {
@@ -95,7 +96,7 @@ func (s *Service) putProviders(tx *store.Tx, c *fleet.Cluster, refs []string, st
 // changeCluster changes the record of an ACTIVE cluster, which must be named.
 func (s *Service) changeCluster(ctx context.Context, ref *string, show clusterFields, change func(*store.Tx, *fleet.Cluster) error) (*types.Cluster, error) {
 	if aws.ToString(ref) == "" {
-		return nil, invalid("Cluster can not be blank.")
+		return nil, refuse.Invalid("Cluster can not be blank.")
 	}
 	var next fleet.Cluster
 	err := s.store.Update(ctx, func(tx *store.Tx) error {

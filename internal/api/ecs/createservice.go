@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
+	"github.com/ashore/ashore/internal/control/placer"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/ecs/tag"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
@@ -19,7 +22,7 @@ import (
 func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput) (*sdk.CreateServiceOutput, error) {
 	name := aws.ToString(in.ServiceName)
 	if !fleet.ValidName(name) {
-		return nil, invalid("serviceName %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
+		return nil, refuse.Invalid("serviceName %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
 	}
 	if err := checkCreateService(in); err != nil {
 		return nil, err
@@ -31,7 +34,7 @@ func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput)
 	made := &fleet.Service{
 		Name: name, ID: fleet.NewID(), Status: fleet.ServiceActive, CreatedBy: frontdoor.CallerFrom(ctx).Principal.ARN,
 		Scheduling: in.SchedulingStrategy, GracePeriod: in.HealthCheckGracePeriodSeconds, Constraints: in.PlacementConstraints,
-		Strategies:    normalStrategies(in.PlacementStrategy),
+		Strategies:    placer.NormalStrategies(in.PlacementStrategy),
 		PropagateTags: in.PropagateTags, ManagedTags: in.EnableECSManagedTags, Tags: in.Tags, ClientToken: token, Request: request,
 	}
 	if made.Scheduling == "" {
@@ -40,7 +43,7 @@ func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput)
 	if made.PropagateTags == "" {
 		made.PropagateTags = types.PropagateTagsNone
 	}
-	if err := validPlacement(in.PlacementConstraints, in.PlacementStrategy); err != nil {
+	if err := placer.CheckPlacement(in.PlacementConstraints, in.PlacementStrategy); err != nil {
 		return nil, err
 	}
 	if made.Configuration, err = deploymentConfiguration(made.Scheduling, nil, in.DeploymentConfiguration); err != nil {
@@ -73,15 +76,15 @@ func checkCreateService(in *sdk.CreateServiceInput) error {
 	}
 	switch {
 	case aws.ToString(in.TaskDefinition) == "":
-		return invalid("TaskDefinition can not be blank.")
+		return refuse.Invalid("TaskDefinition can not be blank.")
 	case aws.ToString(in.Role) != "":
-		return invalid("role is only permitted with loadBalancers: leave it out.")
+		return refuse.Invalid("role is only permitted with loadBalancers: leave it out.")
 	case in.SchedulingStrategy != types.SchedulingStrategyDaemon && in.DesiredCount == nil:
-		return invalid("desiredCount is required for the REPLICA scheduling strategy.")
+		return refuse.Invalid("desiredCount is required for the REPLICA scheduling strategy.")
 	case in.HealthCheckGracePeriodSeconds != nil && *in.HealthCheckGracePeriodSeconds < 0:
-		return invalid("healthCheckGracePeriodSeconds must not be negative, but it is %d.", *in.HealthCheckGracePeriodSeconds)
+		return refuse.Invalid("healthCheckGracePeriodSeconds must not be negative, but it is %d.", *in.HealthCheckGracePeriodSeconds)
 	}
-	return validTags(in.Tags)
+	return tag.Check(in.Tags)
 }
 
 // serviceToken returns hashes of a request's clientToken ("": none) and of its
@@ -89,14 +92,14 @@ func checkCreateService(in *sdk.CreateServiceInput) error {
 func serviceToken(in *sdk.CreateServiceInput) (token, request string, err error) {
 	if t := aws.ToString(in.ClientToken); t != "" {
 		if len(t) > 36 || strings.ContainsFunc(t, func(r rune) bool { return r < 33 || r > 126 }) {
-			return "", "", invalid("clientToken must have up to 36 ASCII characters in the range of 33-126.")
+			return "", "", refuse.Invalid("clientToken must have up to 36 ASCII characters in the range of 33-126.")
 		}
-		token = hash("CreateService", t)
+		token = fleet.Hash("CreateService", t)
 	}
 	bare := *in
 	bare.ClientToken, bare.Cluster = nil, nil
 	params, err := awsjson.Marshal(&bare)
-	return token, hash(string(params)), err
+	return token, fleet.Hash(string(params)), err
 }
 
 // createService stores a service that is made, or returns the one that the same
@@ -113,11 +116,11 @@ func (s *Service) createService(tx *store.Tx, in *sdk.CreateServiceInput, made *
 	case was.Status == fleet.ServiceInactive:
 		made.Deployments = was.Deployments // a newer deployment has a higher number
 	case was.Status == fleet.ServiceDraining:
-		return nil, invalid("Unable to Start a service that is still Draining.")
+		return nil, refuse.Invalid("Unable to Start a service that is still Draining.")
 	case was.ClientToken == made.ClientToken && was.Request == made.Request:
 		return was, nil
 	default:
-		return nil, invalid("Creation of service was not idempotent.")
+		return nil, refuse.Invalid("Creation of service was not idempotent.")
 	}
 	spec := &serviceSpec{service: made, revision: &fleet.ServiceRevision{
 		PlatformVersion: aws.ToString(in.PlatformVersion), Network: in.NetworkConfiguration, Volumes: in.VolumeConfigurations,

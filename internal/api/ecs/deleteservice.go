@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,7 +28,7 @@ func (s *Service) DeleteService(ctx context.Context, in *sdk.DeleteServiceInput)
 			return nil
 		}
 		if was.Scheduling != types.SchedulingStrategyDaemon && was.DesiredCount > 0 && !aws.ToBool(in.Force) {
-			return invalid("The service cannot be stopped while it is scaled above 0.")
+			return refuse.Invalid("The service cannot be stopped while it is scaled above 0.")
 		}
 		svc := *was
 		svc.Status, svc.DesiredCount, svc.DeletedAt = fleet.ServiceDraining, 0, s.now()

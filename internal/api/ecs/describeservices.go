@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,9 +21,9 @@ const maxServices = 10
 func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServicesInput) (*sdk.DescribeServicesOutput, error) {
 	switch {
 	case len(in.Services) == 0:
-		return nil, invalid("Services cannot be empty.")
+		return nil, refuse.Invalid("Services cannot be empty.")
 	case len(in.Services) > maxServices:
-		return nil, invalid("Services cannot have more than %d elements.", maxServices)
+		return nil, refuse.Invalid("Services cannot have more than %d elements.", maxServices)
 	}
 	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
@@ -42,7 +44,7 @@ func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServices
 		if !fleet.IsARN(ref) {
 			arn = s.site.ServiceShortARN(ref)
 		}
-		out.Failures = append(out.Failures, failure(arn, missing, unread(snap, store.ServiceKey(c.Name, name))))
+		out.Failures = append(out.Failures, refuse.Failure(arn, refuse.Missing, lookup.Unread(snap, store.ServiceKey(c.Name, name))))
 	}
 	return out, nil
 }

@@ -23,11 +23,11 @@ func TestAnotherProcessOfAHost(t *testing.T) {
 	a := apitest.Start(t)
 	s := ecsapi.New(ecsapi.Config{Store: a.Store, Log: a.Log})
 	ctx := t.Context()
-	createCluster(t, a, "c")
-	define(t, a, "web", func(*sdk.RegisterTaskDefinitionInput) {})
+	apitest.CreateCluster(t, a, "c")
+	apitest.Define(t, a, "web", func(*sdk.RegisterTaskDefinitionInput) {})
 	arn, _ := a.Register("h", "c")
 	id := arn[len(arn)-fleet.IDLength:]
-	run := must[*sdk.RunTaskOutput](t)(a.Client.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("web")}))
+	run := apitest.Must[*sdk.RunTaskOutput](t)(a.Client.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("web")}))
 	session := func(process string) {
 		t.Helper()
 		err := a.Store.Update(ctx, func(tx *store.Tx) error {
@@ -61,10 +61,10 @@ func TestAnotherProcessOfAHost(t *testing.T) {
 	known := func() *fleet.Instance { return a.Store.Snapshot().Instance("c", id) }
 
 	session("p")
-	wantError[*types.AccessDeniedException](t, submit("q", "STOPPED"), "Another agent is connected as the container instance "+arn)
+	apitest.WantError[*types.AccessDeniedException](t, submit("q", "STOPPED"), "Another agent is connected as the container instance "+arn)
 	for range 2 { // nor does it take the instance down by being a new one
 		for _, named := range []bool{true, false} {
-			wantError[*types.ServerException](t, enroll("q", named), "is being asked whether it still is")
+			apitest.WantError[*types.ServerException](t, enroll("q", named), "is being asked whether it still is")
 		}
 	}
 	if d := known().Duplicate; d == nil || d.Connection != "n" || d.Address != "192.0.2.7" || d.Refused || time.Since(d.At) > time.Minute {
@@ -79,7 +79,7 @@ func TestAnotherProcessOfAHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantError[*types.AccessDeniedException](t, enroll("q", true), "Another agent is connected")
+	apitest.WantError[*types.AccessDeniedException](t, enroll("q", true), "Another agent is connected")
 	if i := known(); i.Registered.CPU != 2048 || i.Status != fleet.InstanceActive {
 		t.Errorf("the instance is %+v", i)
 	}

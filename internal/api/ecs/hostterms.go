@@ -3,6 +3,7 @@ package ecs
 import (
 	"errors"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/shellenv"
 	"github.com/ashore/ashore/internal/store"
@@ -40,7 +41,7 @@ func (s *Service) belongs(h *fleet.Host, cluster, id string) error {
 	if home := h.Home(); home == "" || home == cluster || h.Cluster == cluster && h.Instance == id {
 		return nil
 	}
-	return &types.AccessDeniedException{Message: say("User: %s is not authorized to perform: ecs:RegisterContainerInstance on resource: %s because the host %s belongs to the cluster %s. An administrator moves it by `ashore host assign %s --cluster %s`.",
+	return &types.AccessDeniedException{Message: refuse.Text("User: %s is not authorized to perform: ecs:RegisterContainerInstance on resource: %s because the host %s belongs to the cluster %s. An administrator moves it by `ashore host assign %s --cluster %s`.",
 		h.Principal, s.site.ClusterARN(cluster), h.Name, h.Home(), h.Name, cluster)}
 }
 
@@ -53,7 +54,7 @@ func granted(list []types.Attribute, h *fleet.Host, old *fleet.Instance) error {
 	}
 	for k, a := range list {
 		if n := aws.ToString(a.Name); fleet.GivenOnly(n) && !has(given, a) {
-			return invalid("attributes[%d].name %s is an administrator's to give: `ashore host assign %s --attribute %s`, or PutAttributes.",
+			return refuse.Invalid("attributes[%d].name %s is an administrator's to give: `ashore host assign %s --attribute %s`, or PutAttributes.",
 				k, n, h.Name, shellenv.Word(n+"="+aws.ToString(a.Value)))
 		}
 	}

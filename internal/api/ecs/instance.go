@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/control/query"
 	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
@@ -18,10 +21,10 @@ import (
 // DescribeContainerInstances describes up to 100 container instances.
 func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.DescribeContainerInstancesInput) (*sdk.DescribeContainerInstancesOutput, error) {
 	if len(in.ContainerInstances) == 0 {
-		return nil, noInstances()
+		return nil, refuse.NoInstances()
 	}
 	if len(in.ContainerInstances) > 100 {
-		return nil, invalid("Container instances cannot exceed 100 elements.")
+		return nil, refuse.Invalid("Container instances cannot exceed 100 elements.")
 	}
 	var fields instanceFields
 	for _, f := range in.Include {
@@ -43,7 +46,7 @@ func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.Descri
 			out.ContainerInstances = append(out.ContainerInstances, s.instanceOut(snap, i, fields))
 			continue
 		}
-		out.Failures = append(out.Failures, failure(s.instanceARN(c.Name, ref), missing, unread(snap, store.InstanceKey(c.Name, id))))
+		out.Failures = append(out.Failures, refuse.Failure(s.instanceARN(c.Name, ref), refuse.Missing, lookup.Unread(snap, store.InstanceKey(c.Name, id))))
 	}
 	return out, nil
 }
@@ -54,7 +57,7 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 	if aws.ToString(in.Filter) != "" {
 		var err error
 		if filter, err = query.Compiled(*in.Filter); err != nil {
-			return nil, invalid("filter is invalid: %s.", err)
+			return nil, refuse.Invalid("filter is invalid: %s.", err)
 		}
 	}
 	p, err := pageOf(in.MaxResults, in.NextToken, "ListContainerInstances", aws.ToString(in.Cluster), string(in.Status), aws.ToString(in.Filter))
@@ -66,7 +69,7 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 		return nil, err
 	}
 	list := p.taker()
-	shown := &shownInstance{snap: snap} // one for all: thousands may be asked
+	shown := &placer.Shown{Snap: snap} // one for all: thousands may be asked
 	for i := range snap.Instances(c.Name, p.after) {
 		if i.Status == fleet.InstanceInactive || (in.Status != "" && string(i.Status) != string(in.Status)) {
 			continue
@@ -98,7 +101,7 @@ func (s *Service) DiscoverPollEndpoint(ctx context.Context, _ *sdk.DiscoverPollE
 // the caller says that the host is gone.
 func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.DeregisterContainerInstanceInput) (*sdk.DeregisterContainerInstanceOutput, error) {
 	if aws.ToString(in.ContainerInstance) == "" {
-		return nil, invalid("Container instance can not be blank.")
+		return nil, refuse.Invalid("Container instance can not be blank.")
 	}
 	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
@@ -106,7 +109,7 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.Dereg
 	}
 	_, id, ok := s.member("container-instance", &c.Name, *in.ContainerInstance)
 	if !ok || snap.Instance(c.Name, id) == nil {
-		return nil, invalid(instanceNotFound)
+		return nil, refuse.Invalid(instanceNotFound)
 	}
 	const reason = "Container instance was deregistered by force"
 	switch {
@@ -123,7 +126,7 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.Dereg
 	snap = s.store.Snapshot()
 	i := snap.Instance(c.Name, id)
 	if i == nil {
-		return nil, invalid(instanceNotFound)
+		return nil, refuse.Invalid(instanceNotFound)
 	}
 	out := s.instanceOut(snap, i, instanceFields{tags: true})
 	return &sdk.DeregisterContainerInstanceOutput{ContainerInstance: &out}, nil
@@ -136,7 +139,7 @@ func (s *Service) deregister(tx *store.Tx, cluster, id string) error {
 		return err
 	}
 	if u := tx.Snapshot().Usage(cluster, id); u != nil && u.Pending+u.Running > 0 {
-		return invalid("Found running tasks on the instance.")
+		return refuse.Invalid("Found running tasks on the instance.")
 	}
 	return setStatus(tx, cluster, id, fleet.InstanceInactive, "")
 }

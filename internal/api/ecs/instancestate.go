@@ -3,14 +3,13 @@ package ecs
 import (
 	"context"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
-
-func noInstances() error { return client("Container Instances cannot be empty.") }
 
 const (
 	instanceNotFound = "The referenced container instance was not found."
@@ -22,11 +21,11 @@ const (
 func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.UpdateContainerInstancesStateInput) (*sdk.UpdateContainerInstancesStateOutput, error) {
 	switch {
 	case len(in.ContainerInstances) == 0:
-		return nil, noInstances()
+		return nil, refuse.NoInstances()
 	case len(in.ContainerInstances) > 10:
-		return nil, invalid("Container instances cannot exceed 10 elements.")
+		return nil, refuse.Invalid("Container instances cannot exceed 10 elements.")
 	case in.Status != types.ContainerInstanceStatusActive && in.Status != types.ContainerInstanceStatusDraining:
-		return nil, invalid(stateText)
+		return nil, refuse.Invalid(stateText)
 	}
 	want := fleet.InstanceStatus(in.Status)
 	var changed []*fleet.Instance
@@ -45,12 +44,12 @@ func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.Upd
 			}
 			i := store.Get(tx, store.InstanceKey(c.Name, id))
 			if !ok || i == nil {
-				failures = append(failures, failure(s.instanceARN(c.Name, ref), missing, ""))
+				failures = append(failures, refuse.Failure(s.instanceARN(c.Name, ref), refuse.Missing, ""))
 				continue
 			}
 			seen[id] = true
 			if i.Status != fleet.InstanceActive && i.Status != fleet.InstanceDraining {
-				failures = append(failures, failure(s.instanceARN(c.Name, ref), string(i.Status),
+				failures = append(failures, refuse.Failure(s.instanceARN(c.Name, ref), string(i.Status),
 					"The status of the container instance is "+string(i.Status)+"; only from ACTIVE and DRAINING it can be changed."))
 				continue
 			}
@@ -95,7 +94,7 @@ func (s *Service) instanceARN(cluster, ref string) string {
 // owner has installed, and this installation has no other to send.
 func (s *Service) UpdateContainerAgent(ctx context.Context, in *sdk.UpdateContainerAgentInput) (*sdk.UpdateContainerAgentOutput, error) {
 	if aws.ToString(in.ContainerInstance) == "" {
-		return nil, invalid("Container instance can not be blank.")
+		return nil, refuse.Invalid("Container instance can not be blank.")
 	}
 	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
@@ -104,13 +103,13 @@ func (s *Service) UpdateContainerAgent(ctx context.Context, in *sdk.UpdateContai
 	_, id, ok := s.member("container-instance", &c.Name, *in.ContainerInstance)
 	i := snap.Instance(c.Name, id)
 	if !ok || i == nil || i.Status == fleet.InstanceInactive {
-		return nil, invalid(instanceNotFound)
+		return nil, refuse.Invalid(instanceNotFound)
 	}
 	runs := i.Runs(snap.Session(c.Name, id))
 	if runs.Agent == "" {
-		return nil, &types.MissingVersionException{Message: say("The version of the agent on the container instance %s is not known: the agent has not connected yet, or it doesn't tell.", s.site.InstanceARN(c.Name, id))}
+		return nil, &types.MissingVersionException{Message: refuse.Text("The version of the agent on the container instance %s is not known: the agent has not connected yet, or it doesn't tell.", s.site.InstanceARN(c.Name, id))}
 	}
-	return nil, &types.NoUpdateAvailableException{Message: say("There is no update available for your container agent. It has version %s; to update it, install another ashore on its host and start it again: its tasks go on.", runs.Agent)}
+	return nil, &types.NoUpdateAvailableException{Message: refuse.Text("There is no update available for your container agent. It has version %s; to update it, install another ashore on its host and start it again: its tasks go on.", runs.Agent)}
 }
 
 // SubmitAttachmentStateChanges knows no attachment: no task of this
@@ -122,9 +121,9 @@ func (s *Service) SubmitAttachmentStateChanges(ctx context.Context, in *sdk.Subm
 	if len(in.Attachments) > 0 {
 		arn := aws.ToString(in.Attachments[0].AttachmentArn)
 		if arn == "" {
-			return nil, invalid("attachments[0].attachmentArn can not be blank.")
+			return nil, refuse.Invalid("attachments[0].attachmentArn can not be blank.")
 		}
-		return nil, invalid("attachments[0].attachmentArn: the attachment %s is not known.", arn)
+		return nil, refuse.Invalid("attachments[0].attachmentArn: the attachment %s is not known.", arn)
 	}
 	return &sdk.SubmitAttachmentStateChangesOutput{Acknowledgment: aws.String(acknowledged)}, nil
 }

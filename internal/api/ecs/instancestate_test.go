@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/api/apitest"
-	ecsapi "github.com/ashore/ashore/internal/api/ecs"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,42 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Nothing is placed on an instance that was drained, or that lost the attribute
-// which it was chosen for, between decision and commit. Without the claims of
-// its guard both happen (seen).
-func TestRunTaskRacesChangesOfInstance(t *testing.T) {
-	a := apitest.Start(t)
-	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "c")
-	registerSleep(t, a)
-	arn, _ := a.Register("h", "c", types.Attribute{Name: aws.String("rack"), Value: aws.String("1")})
-	s := ecsapi.New(ecsapi.Config{Store: a.Store})
-	run := func(tx *store.Tx) error {
-		n, err := ecsapi.RunTx(s, tx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep"), PlacementConstraints: []types.PlacementConstraint{memberOf("attribute:rack exists")}})
-		if err == nil && n == 0 {
-			return errNothing
-		}
-		return err
-	}
-	err := between(t, a.Store, run, func() {
-		must[*sdk.DeleteAttributesOutput](t)(c.DeleteAttributes(ctx, &sdk.DeleteAttributesInput{Cluster: aws.String("c"), Attributes: []types.Attribute{{Name: aws.String("rack"), TargetId: &arn}}}))
-	})
-	if err != errNothing {
-		t.Errorf("without the attribute: %v", err)
-	}
-	must[*sdk.PutAttributesOutput](t)(c.PutAttributes(ctx, &sdk.PutAttributesInput{Cluster: aws.String("c"), Attributes: []types.Attribute{{Name: aws.String("rack"), TargetId: &arn}}}))
-	err = between(t, a.Store, run, func() {
-		must[*sdk.UpdateContainerInstancesStateOutput](t)(c.UpdateContainerInstancesState(ctx, &sdk.UpdateContainerInstancesStateInput{Cluster: aws.String("c"), ContainerInstances: []string{arn}, Status: types.ContainerInstanceStatusDraining}))
-	})
-	wantError[*types.InvalidParameterException](t, err, "No Container Instances were found in your cluster.")
-}
-
 // What an agent registers again leaves a drained instance drained, and an agent
 // may drain its own instance but no other.
 func TestDrainingStays(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	arn, host := a.Register("h", "c")
 	other, _ := a.Register("h2", "c")
 	drain := func(arn string) error {
@@ -62,7 +31,7 @@ func TestDrainingStays(t *testing.T) {
 	if err := drain(other); err == nil || !strings.Contains(err.Error(), "not authorized") {
 		t.Errorf("another host was drained: %v", err)
 	}
-	out := must[*sdk.RegisterContainerInstanceOutput](t)(host.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), ContainerInstanceArn: &arn, TotalResources: apitest.Resources(1, 1)}))
+	out := apitest.Must[*sdk.RegisterContainerInstanceOutput](t)(host.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), ContainerInstanceArn: &arn, TotalResources: apitest.Resources(1, 1)}))
 	if *out.ContainerInstance.Status != "DRAINING" {
 		t.Errorf("registered again it is %s", *out.ContainerInstance.Status)
 	}
@@ -71,24 +40,24 @@ func TestDrainingStays(t *testing.T) {
 func TestUpdateContainerAgentTellsTheTruth(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	arn, _ := a.Register("h", "c")
 	_, err := c.UpdateContainerAgent(ctx, &sdk.UpdateContainerAgentInput{Cluster: aws.String("c"), ContainerInstance: &arn})
-	wantError[*types.NoUpdateAvailableException](t, err, "It has version 1.0.0")
+	apitest.WantError[*types.NoUpdateAvailableException](t, err, "It has version 1.0.0")
 	a.Connect(arn, false)
 	_, err = c.UpdateContainerAgent(ctx, &sdk.UpdateContainerAgentInput{Cluster: aws.String("c"), ContainerInstance: &arn})
-	wantError[*types.MissingVersionException](t, err, "not connected")
+	apitest.WantError[*types.MissingVersionException](t, err, "not connected")
 }
 
 func TestDescribeHealthAndProvider(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	arn, _ := a.Register("h", "c", types.Attribute{Name: aws.String(fleet.AttributeProvider), Value: aws.String("FARGATE")})
 	id := arn[len(arn)-fleet.IDLength:]
 	describe := func() types.ContainerInstance {
 		t.Helper()
-		return must[*sdk.DescribeContainerInstancesOutput](t)(c.DescribeContainerInstances(ctx, &sdk.DescribeContainerInstancesInput{
+		return apitest.Must[*sdk.DescribeContainerInstancesOutput](t)(c.DescribeContainerInstances(ctx, &sdk.DescribeContainerInstancesInput{
 			Cluster: aws.String("c"), ContainerInstances: []string{arn}, Include: []types.ContainerInstanceField{types.ContainerInstanceFieldContainerInstanceHealth},
 		})).ContainerInstances[0]
 	}
@@ -105,7 +74,7 @@ func TestDescribeHealthAndProvider(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	must[*sdk.PutClusterCapacityProvidersOutput](t)(c.PutClusterCapacityProviders(ctx, &sdk.PutClusterCapacityProvidersInput{
+	apitest.Must[*sdk.PutClusterCapacityProvidersOutput](t)(c.PutClusterCapacityProviders(ctx, &sdk.PutClusterCapacityProvidersInput{
 		Cluster: aws.String("c"), CapacityProviders: []string{"FARGATE"}, DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{},
 	}))
 	i := describe()
@@ -121,7 +90,7 @@ func TestDescribeHealthAndProvider(t *testing.T) {
 func TestListFilter(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	one, _ := a.Register("h", "c", types.Attribute{Name: aws.String("rack"), Value: aws.String("1")})
 	two, _ := a.Register("h2", "c", types.Attribute{Name: aws.String("rack"), Value: aws.String("2")})
 	a.Connect(two, false)
@@ -129,11 +98,11 @@ func TestListFilter(t *testing.T) {
 		"attribute:rack == 1": {one}, "attribute:rack != 1": {two}, "agentConnected == true": {one}, "agentVersion >= 1.0.0": {one},
 		"attribute:rack exists and not agentConnected == true": {two}, "runningTasksCount > 0": nil,
 	} {
-		out := must[*sdk.ListContainerInstancesOutput](t)(c.ListContainerInstances(ctx, &sdk.ListContainerInstancesInput{Cluster: aws.String("c"), Filter: &filter}))
+		out := apitest.Must[*sdk.ListContainerInstancesOutput](t)(c.ListContainerInstances(ctx, &sdk.ListContainerInstancesInput{Cluster: aws.String("c"), Filter: &filter}))
 		if strings.Join(out.ContainerInstanceArns, " ") != strings.Join(want, " ") {
 			t.Errorf("%s: %v", filter, out.ContainerInstanceArns)
 		}
 	}
 	_, err := c.ListContainerInstances(ctx, &sdk.ListContainerInstancesInput{Cluster: aws.String("c"), Filter: aws.String("attribute:rack is 1")})
-	wantError[*types.InvalidParameterException](t, err, `filter is invalid: at position 16: found "is"; expected an operator.`)
+	apitest.WantError[*types.InvalidParameterException](t, err, `filter is invalid: at position 16: found "is"; expected an operator.`)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,7 +43,7 @@ func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.L
 	if instance != "" {
 		id, ok := s.site.MemberID("container-instance", c.Name, instance)
 		if !ok || !fleet.IsID(id) || snap.Instance(c.Name, id) == nil {
-			return nil, invalid("The specified container instance does not exist: %s", instance)
+			return nil, refuse.Invalid("The specified container instance does not exist: %s", instance)
 		}
 		f.Instance = id
 	}
@@ -64,7 +65,7 @@ func taskFilter(in *sdk.ListTasksInput) (store.TaskFilter, error) {
 		f.Desired = fleet.TaskRunning
 	}
 	if f.Family != "" && !fleet.ValidName(f.Family) {
-		return f, invalid(`family must match ^[a-zA-Z0-9\-_]+$`)
+		return f, refuse.Invalid(`family must match ^[a-zA-Z0-9\-_]+$`)
 	}
 	if f.StartedBy == "" {
 		return f, nil
@@ -74,7 +75,7 @@ func taskFilter(in *sdk.ListTasksInput) (store.TaskFilter, error) {
 		"containerInstance": aws.ToString(in.ContainerInstance) != "", "launchType": f.LaunchType != "",
 	} {
 		if set {
-			return f, invalid("startedBy can not be combined with %s: besides cluster and desiredStatus it must be the only filter.", field)
+			return f, refuse.Invalid("startedBy can not be combined with %s: besides cluster and desiredStatus it must be the only filter.", field)
 		}
 	}
 	return f, nil

@@ -18,12 +18,12 @@ import (
 // by it. It stays the machine's, however often that registers.
 func TestMachines(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	register := func(c *sdk.Client, change func(*sdk.RegisterContainerInstanceInput)) (arn, id string) {
 		t.Helper()
 		in := &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), TotalResources: apitest.Resources(1024, 1024)}
 		change(in)
-		out := must[*sdk.RegisterContainerInstanceOutput](t)(c.RegisterContainerInstance(t.Context(), in)).ContainerInstance
+		out := apitest.Must[*sdk.RegisterContainerInstanceOutput](t)(c.RegisterContainerInstance(t.Context(), in)).ContainerInstance
 		return *out.ContainerInstanceArn, aws.ToString(out.Ec2InstanceId)
 	}
 	external := func(in *sdk.RegisterContainerInstanceInput) {
@@ -63,7 +63,7 @@ func TestMachines(t *testing.T) {
 		if want != "" && id != want || want == "" && !regexp.MustCompile(`^i-[0-9a-f]{17}$`).MatchString(id) {
 			t.Errorf("%s: %q", document, id)
 		}
-		list := must[*sdk.ListContainerInstancesOutput](t)(a.Client.ListContainerInstances(t.Context(), &sdk.ListContainerInstancesInput{Cluster: aws.String("c"), Filter: aws.String("ec2InstanceId == " + id)}))
+		list := apitest.Must[*sdk.ListContainerInstancesOutput](t)(a.Client.ListContainerInstances(t.Context(), &sdk.ListContainerInstancesInput{Cluster: aws.String("c"), Filter: aws.String("ec2InstanceId == " + id)}))
 		if len(list.ContainerInstanceArns) != 1 || list.ContainerInstanceArns[0] != got {
 			t.Errorf("%s: %q finds %v", document, id, list.ContainerInstanceArns)
 		}
@@ -73,7 +73,7 @@ func TestMachines(t *testing.T) {
 // An instance that an elder server has written has an id too, and keeps it.
 func TestMachineOfAnOldRecord(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	id := fleet.NewID()
 	err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
 		k := store.InstanceKey("c", id)
@@ -84,14 +84,14 @@ func TestMachineOfAnOldRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	describe := func() string {
-		out := must[*sdk.DescribeContainerInstancesOutput](t)(a.Client.DescribeContainerInstances(t.Context(), &sdk.DescribeContainerInstancesInput{Cluster: aws.String("c"), ContainerInstances: []string{id}}))
+		out := apitest.Must[*sdk.DescribeContainerInstancesOutput](t)(a.Client.DescribeContainerInstances(t.Context(), &sdk.DescribeContainerInstancesInput{Cluster: aws.String("c"), ContainerInstances: []string{id}}))
 		return aws.ToString(out.ContainerInstances[0].Ec2InstanceId)
 	}
 	was := describe()
 	if !regexp.MustCompile(`^i-[0-9a-f]{17}$`).MatchString(was) {
 		t.Errorf("it is %q", was)
 	}
-	must[*sdk.RegisterContainerInstanceOutput](t)(a.Client.RegisterContainerInstance(t.Context(), &sdk.RegisterContainerInstanceInput{
+	apitest.Must[*sdk.RegisterContainerInstanceOutput](t)(a.Client.RegisterContainerInstance(t.Context(), &sdk.RegisterContainerInstanceInput{
 		Cluster: aws.String("c"), ContainerInstanceArn: aws.String(apitest.Site.InstanceARN("c", id)), TotalResources: apitest.Resources(1024, 1024),
 		Attributes: []types.Attribute{{Name: aws.String(fleet.AttributeExternal)}},
 	}))
@@ -104,15 +104,15 @@ func TestMachineOfAnOldRecord(t *testing.T) {
 // query language too.
 func TestVersionsStay(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
-	out := must[*sdk.RegisterContainerInstanceOutput](t)(a.Host("h").RegisterContainerInstance(t.Context(), &sdk.RegisterContainerInstanceInput{
+	apitest.CreateCluster(t, a, "c")
+	out := apitest.Must[*sdk.RegisterContainerInstanceOutput](t)(a.Host("h").RegisterContainerInstance(t.Context(), &sdk.RegisterContainerInstanceInput{
 		Cluster: aws.String("c"), TotalResources: apitest.Resources(1024, 1024),
 		VersionInfo: &types.VersionInfo{AgentVersion: aws.String("1.105.1"), AgentHash: aws.String("8dfceca"), DockerVersion: aws.String("20.10.24")},
 	})).ContainerInstance
 	if v := out.VersionInfo; aws.ToString(v.AgentVersion) != "1.105.1" || aws.ToString(v.AgentHash) != "8dfceca" || aws.ToString(v.DockerVersion) != "20.10.24" || out.AgentConnected {
 		t.Errorf("registered: %+v", out)
 	}
-	list := must[*sdk.ListContainerInstancesOutput](t)(a.Client.ListContainerInstances(t.Context(), &sdk.ListContainerInstancesInput{Cluster: aws.String("c"), Filter: aws.String("agentVersion >= 1.105.0 and agentConnected == false")}))
+	list := apitest.Must[*sdk.ListContainerInstancesOutput](t)(a.Client.ListContainerInstances(t.Context(), &sdk.ListContainerInstancesInput{Cluster: aws.String("c"), Filter: aws.String("agentVersion >= 1.105.0 and agentConnected == false")}))
 	if len(list.ContainerInstanceArns) != 1 {
 		t.Errorf("listed: %v", list.ContainerInstanceArns)
 	}
@@ -121,8 +121,8 @@ func TestVersionsStay(t *testing.T) {
 // A task was not connected before it was there.
 func TestConnectivityAt(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
-	define(t, a, "f", func(*sdk.RegisterTaskDefinitionInput) {})
+	apitest.CreateCluster(t, a, "c")
+	apitest.Define(t, a, "f", func(*sdk.RegisterTaskDefinitionInput) {})
 	arn, host := a.Register("h", "c")
 	err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
 		k := store.SessionKey("c", arn[strings.LastIndexByte(arn, '/')+1:])
@@ -133,10 +133,10 @@ func TestConnectivityAt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("f")}))
-	must[*sdk.SubmitTaskStateChangeOutput](t)(host.SubmitTaskStateChange(t.Context(), &sdk.SubmitTaskStateChangeInput{Cluster: aws.String("c"), Task: run.Tasks[0].TaskArn, Status: aws.String("RUNNING"),
+	run := apitest.Must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("f")}))
+	apitest.Must[*sdk.SubmitTaskStateChangeOutput](t)(host.SubmitTaskStateChange(t.Context(), &sdk.SubmitTaskStateChangeInput{Cluster: aws.String("c"), Task: run.Tasks[0].TaskArn, Status: aws.String("RUNNING"),
 		Containers: []types.ContainerStateChange{{ContainerName: aws.String("a"), Status: aws.String("RUNNING")}}}))
-	out := must[*sdk.DescribeTasksOutput](t)(a.Client.DescribeTasks(t.Context(), &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{*run.Tasks[0].TaskArn}}))
+	out := apitest.Must[*sdk.DescribeTasksOutput](t)(a.Client.DescribeTasks(t.Context(), &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{*run.Tasks[0].TaskArn}}))
 	if task := out.Tasks[0]; task.ConnectivityAt == nil || !task.ConnectivityAt.Equal(*task.CreatedAt) {
 		t.Errorf("connected at %v, created at %s", task.ConnectivityAt, task.CreatedAt)
 	}

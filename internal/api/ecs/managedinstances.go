@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -60,24 +61,24 @@ func validManaged(p *types.ManagedInstancesProvider) error {
 		return err
 	}
 	if o := p.InfrastructureOptimization; o != nil && o.ScaleInAfter != nil && (*o.ScaleInAfter < -1 || *o.ScaleInAfter > 3600) {
-		return invalid(managedAt+"infrastructureOptimization.scaleInAfter: it must be -1 or between 0 and 3600, not %d.", *o.ScaleInAfter)
+		return refuse.Invalid(managedAt+"infrastructureOptimization.scaleInAfter: it must be -1 or between 0 and 3600, not %d.", *o.ScaleInAfter)
 	}
 	t := p.InstanceLaunchTemplate
 	if err := iamARN(templateAt+"ec2InstanceProfileArn", t.Ec2InstanceProfileArn, "instance-profile/"); err != nil {
 		return err
 	}
 	if len(t.NetworkConfiguration.Subnets) == 0 {
-		return invalid(templateAt + "networkConfiguration.subnets: at least one subnet is required.")
+		return refuse.Invalid(templateAt + "networkConfiguration.subnets: at least one subnet is required.")
 	}
 	if s := t.StorageConfiguration; s != nil && s.StorageSizeGiB != nil && *s.StorageSizeGiB < 1 {
-		return invalid(templateAt+"storageConfiguration.storageSizeGiB: it must be at least 1, not %d.", *s.StorageSizeGiB)
+		return refuse.Invalid(templateAt+"storageConfiguration.storageSizeGiB: it must be at least 1, not %d.", *s.StorageSizeGiB)
 	}
 	reserved := t.CapacityOptionType == types.CapacityOptionTypeReserved
 	if t.CapacityReservations != nil && !reserved {
-		return invalid(templateAt+"capacityReservations: it can only be given with the capacityOptionType RESERVED, and it is %s.", t.CapacityOptionType)
+		return refuse.Invalid(templateAt+"capacityReservations: it can only be given with the capacityOptionType RESERVED, and it is %s.", t.CapacityOptionType)
 	}
 	if reserved && t.CapacityReservations == nil {
-		return invalid(templateAt + "capacityReservations: it is required with the capacityOptionType RESERVED.")
+		return refuse.Invalid(templateAt + "capacityReservations: it is required with the capacityOptionType RESERVED.")
 	}
 	return validInstances(t.InstanceRequirements)
 }
@@ -85,7 +86,7 @@ func validManaged(p *types.ManagedInstancesProvider) error {
 func iamARN(field string, arn *string, kind string) error {
 	p := strings.SplitN(aws.ToString(arn), ":", 6)
 	if len(p) != 6 || p[0] != "arn" || p[2] != "iam" || !strings.HasPrefix(p[5], kind) || p[5] == kind {
-		return invalid("%s: %q is not the ARN of an IAM %s.", field, aws.ToString(arn), strings.ReplaceAll(strings.TrimSuffix(kind, "/"), "-", " "))
+		return refuse.Invalid("%s: %q is not the ARN of an IAM %s.", field, aws.ToString(arn), strings.ReplaceAll(strings.TrimSuffix(kind, "/"), "-", " "))
 	}
 	return nil
 }
@@ -99,23 +100,23 @@ func validInstances(r *types.InstanceRequirementsRequest) error {
 		return nil
 	}
 	if len(r.AllowedInstanceTypes) > 0 && len(r.ExcludedInstanceTypes) > 0 {
-		return invalid(requirementsAt + "allowedInstanceTypes: it can't be given together with excludedInstanceTypes.")
+		return refuse.Invalid(requirementsAt + "allowedInstanceTypes: it can't be given together with excludedInstanceTypes.")
 	}
 	for _, l := range []struct {
 		name  string
 		types []string
 	}{{"allowedInstanceTypes", r.AllowedInstanceTypes}, {"excludedInstanceTypes", r.ExcludedInstanceTypes}} {
 		if len(l.types) > 400 {
-			return invalid(requirementsAt+"%s: at most 400 instance types, not %d.", l.name, len(l.types))
+			return refuse.Invalid(requirementsAt+"%s: at most 400 instance types, not %d.", l.name, len(l.types))
 		}
 		for i, t := range l.types {
 			if !instanceType.MatchString(t) {
-				return invalid(requirementsAt+"%s[%d]: %q is not an instance type: 1 to 30 letters, numbers, dots, hyphens and asterisks.", l.name, i, t)
+				return refuse.Invalid(requirementsAt+"%s[%d]: %q is not an instance type: 1 to 30 letters, numbers, dots, hyphens and asterisks.", l.name, i, t)
 			}
 		}
 	}
 	if r.MaxSpotPriceAsPercentageOfOptimalOnDemandPrice != nil && r.SpotMaxPricePercentageOverLowestPrice != nil {
-		return invalid(requirementsAt + "maxSpotPriceAsPercentageOfOptimalOnDemandPrice: it can't be given together with spotMaxPricePercentageOverLowestPrice.")
+		return refuse.Invalid(requirementsAt + "maxSpotPriceAsPercentageOfOptimalOnDemandPrice: it can't be given together with spotMaxPricePercentageOverLowestPrice.")
 	}
 	for _, p := range []struct {
 		name  string
@@ -126,7 +127,7 @@ func validInstances(r *types.InstanceRequirementsRequest) error {
 		{"onDemandMaxPricePercentageOverLowestPrice", r.OnDemandMaxPricePercentageOverLowestPrice},
 	} {
 		if p.value != nil && *p.value < 0 {
-			return invalid(requirementsAt+"%s: it must not be negative.", p.name)
+			return refuse.Invalid(requirementsAt+"%s: it must not be negative.", p.name)
 		}
 	}
 	errs := []error{
@@ -163,13 +164,13 @@ func validInstances(r *types.InstanceRequirementsRequest) error {
 
 func bounds[N int32 | float64](name string, from, to *N, least N) error {
 	if from != nil && *from < least {
-		return invalid(requirementsAt+"%s.min: it must be at least %v, not %v.", name, least, *from)
+		return refuse.Invalid(requirementsAt+"%s.min: it must be at least %v, not %v.", name, least, *from)
 	}
 	if to != nil && *to < least {
-		return invalid(requirementsAt+"%s.max: it must be at least %v, not %v.", name, least, *to)
+		return refuse.Invalid(requirementsAt+"%s.max: it must be at least %v, not %v.", name, least, *to)
 	}
 	if from != nil && to != nil && *from > *to {
-		return invalid(requirementsAt+"%s: min must not be greater than max, and %v is greater than %v.", name, *from, *to)
+		return refuse.Invalid(requirementsAt+"%s: min must not be greater than max, and %v is greater than %v.", name, *from, *to)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	ecsmodel "github.com/ashore/ashore/internal/aws/model/ecs"
+	"github.com/ashore/ashore/internal/ecs/lookup"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,10 +25,10 @@ func (s *Service) Frontdoor() frontdoor.Service {
 
 func (s *Service) operations() map[string]frontdoor.Operation {
 	return map[string]frontdoor.Operation{
-		"CreateCluster": on("ecs:CreateCluster", func(in *sdk.CreateClusterInput) []string {
+		"CreateCluster": On("ecs:CreateCluster", func(in *sdk.CreateClusterInput) []string {
 			return []string{s.clusterResource(in.ClusterName)}
 		}),
-		"DescribeClusters": on("ecs:DescribeClusters", func(in *sdk.DescribeClustersInput) []string {
+		"DescribeClusters": On("ecs:DescribeClusters", func(in *sdk.DescribeClustersInput) []string {
 			if len(in.Clusters) == 0 {
 				return []string{s.clusterResource(nil)}
 			}
@@ -38,25 +39,25 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 			return out
 		}),
 		"ListClusters":  frontdoor.Op[sdk.ListClustersInput]("ecs:ListClusters", nil),
-		"DeleteCluster": on("ecs:DeleteCluster", func(in *sdk.DeleteClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
-		"UpdateCluster": on("ecs:UpdateCluster", func(in *sdk.UpdateClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
-		"UpdateClusterSettings": on("ecs:UpdateClusterSettings", func(in *sdk.UpdateClusterSettingsInput) []string {
+		"DeleteCluster": On("ecs:DeleteCluster", func(in *sdk.DeleteClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+		"UpdateCluster": On("ecs:UpdateCluster", func(in *sdk.UpdateClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+		"UpdateClusterSettings": On("ecs:UpdateClusterSettings", func(in *sdk.UpdateClusterSettingsInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
-		"PutClusterCapacityProviders": on("ecs:PutClusterCapacityProviders", func(in *sdk.PutClusterCapacityProvidersInput) []string {
+		"PutClusterCapacityProviders": On("ecs:PutClusterCapacityProviders", func(in *sdk.PutClusterCapacityProvidersInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
 
-		"CreateCapacityProvider": on("ecs:CreateCapacityProvider", func(in *sdk.CreateCapacityProviderInput) []string {
+		"CreateCapacityProvider": On("ecs:CreateCapacityProvider", func(in *sdk.CreateCapacityProviderInput) []string {
 			return s.providerResources(in.Name, in.Cluster)
 		}),
-		"UpdateCapacityProvider": on("ecs:UpdateCapacityProvider", func(in *sdk.UpdateCapacityProviderInput) []string {
+		"UpdateCapacityProvider": On("ecs:UpdateCapacityProvider", func(in *sdk.UpdateCapacityProviderInput) []string {
 			return s.providerResources(in.Name, in.Cluster)
 		}),
-		"DeleteCapacityProvider": on("ecs:DeleteCapacityProvider", func(in *sdk.DeleteCapacityProviderInput) []string {
+		"DeleteCapacityProvider": On("ecs:DeleteCapacityProvider", func(in *sdk.DeleteCapacityProviderInput) []string {
 			return s.providerResources(in.CapacityProvider, in.Cluster)
 		}),
-		"DescribeCapacityProviders": on("ecs:DescribeCapacityProviders", func(in *sdk.DescribeCapacityProvidersInput) []string {
+		"DescribeCapacityProviders": On("ecs:DescribeCapacityProviders", func(in *sdk.DescribeCapacityProvidersInput) []string {
 			var out []string
 			for i := range in.CapacityProviders {
 				out = append(out, s.providerResource(&in.CapacityProviders[i]))
@@ -64,12 +65,12 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 			return out
 		}),
 
-		"RegisterTaskDefinition": on("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
+		"RegisterTaskDefinition": On("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
 			return []string{s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))}
 		}),
 		"DescribeTaskDefinition":   frontdoor.Op[sdk.DescribeTaskDefinitionInput]("ecs:DescribeTaskDefinition", nil),
 		"DeregisterTaskDefinition": frontdoor.Op[sdk.DeregisterTaskDefinitionInput]("ecs:DeregisterTaskDefinition", nil),
-		"DeleteTaskDefinitions": on("ecs:DeleteTaskDefinitions", func(in *sdk.DeleteTaskDefinitionsInput) []string {
+		"DeleteTaskDefinitions": On("ecs:DeleteTaskDefinitions", func(in *sdk.DeleteTaskDefinitionsInput) []string {
 			var out []string
 			for i := range in.TaskDefinitions {
 				out = append(out, s.definitionResource(&in.TaskDefinitions[i]))
@@ -79,78 +80,78 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 		"ListTaskDefinitions":        frontdoor.Op[sdk.ListTaskDefinitionsInput]("ecs:ListTaskDefinitions", nil),
 		"ListTaskDefinitionFamilies": frontdoor.Op[sdk.ListTaskDefinitionFamiliesInput]("ecs:ListTaskDefinitionFamilies", nil),
 
-		"RegisterContainerInstance": on("ecs:RegisterContainerInstance", func(in *RegisterContainerInstanceInput) []string {
+		"RegisterContainerInstance": On("ecs:RegisterContainerInstance", func(in *RegisterContainerInstanceInput) []string {
 			out := []string{s.clusterResource(in.Cluster)}
 			if aws.ToString(in.ContainerInstanceArn) != "" {
 				out = append(out, s.memberResource("container-instance", in.Cluster, *in.ContainerInstanceArn))
 			}
 			return out
 		}),
-		"DeregisterContainerInstance": on("ecs:DeregisterContainerInstance", func(in *sdk.DeregisterContainerInstanceInput) []string {
+		"DeregisterContainerInstance": On("ecs:DeregisterContainerInstance", func(in *sdk.DeregisterContainerInstanceInput) []string {
 			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
 		}),
-		"DescribeContainerInstances": on("ecs:DescribeContainerInstances", func(in *sdk.DescribeContainerInstancesInput) []string {
+		"DescribeContainerInstances": On("ecs:DescribeContainerInstances", func(in *sdk.DescribeContainerInstancesInput) []string {
 			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
 		}),
-		"ListContainerInstances": on("ecs:ListContainerInstances", func(in *sdk.ListContainerInstancesInput) []string {
+		"ListContainerInstances": On("ecs:ListContainerInstances", func(in *sdk.ListContainerInstancesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
-		"UpdateContainerInstancesState": on("ecs:UpdateContainerInstancesState", func(in *sdk.UpdateContainerInstancesStateInput) []string {
+		"UpdateContainerInstancesState": On("ecs:UpdateContainerInstancesState", func(in *sdk.UpdateContainerInstancesStateInput) []string {
 			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
 		}),
-		"UpdateContainerAgent": on("ecs:UpdateContainerAgent", func(in *sdk.UpdateContainerAgentInput) []string {
+		"UpdateContainerAgent": On("ecs:UpdateContainerAgent", func(in *sdk.UpdateContainerAgentInput) []string {
 			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
 		}),
-		"SubmitAttachmentStateChanges": on("ecs:SubmitAttachmentStateChanges", func(in *sdk.SubmitAttachmentStateChangesInput) []string {
+		"SubmitAttachmentStateChanges": On("ecs:SubmitAttachmentStateChanges", func(in *sdk.SubmitAttachmentStateChangesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
-		"PutAttributes": on("ecs:PutAttributes", func(in *sdk.PutAttributesInput) []string {
+		"PutAttributes": On("ecs:PutAttributes", func(in *sdk.PutAttributesInput) []string {
 			return s.attributeTargets(in.Cluster, in.Attributes)
 		}),
-		"DeleteAttributes": on("ecs:DeleteAttributes", func(in *sdk.DeleteAttributesInput) []string {
+		"DeleteAttributes": On("ecs:DeleteAttributes", func(in *sdk.DeleteAttributesInput) []string {
 			return s.attributeTargets(in.Cluster, in.Attributes)
 		}),
-		"ListAttributes": on("ecs:ListAttributes", func(in *sdk.ListAttributesInput) []string {
+		"ListAttributes": On("ecs:ListAttributes", func(in *sdk.ListAttributesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
-		"DiscoverPollEndpoint": on("ecs:DiscoverPollEndpoint", func(in *sdk.DiscoverPollEndpointInput) []string {
+		"DiscoverPollEndpoint": On("ecs:DiscoverPollEndpoint", func(in *sdk.DiscoverPollEndpointInput) []string {
 			if aws.ToString(in.ContainerInstance) == "" {
 				return nil
 			}
 			return s.members("container-instance", in.Cluster, *in.ContainerInstance)
 		}),
 
-		"CreateService": on("ecs:CreateService", func(in *sdk.CreateServiceInput) []string {
+		"CreateService": On("ecs:CreateService", func(in *sdk.CreateServiceInput) []string {
 			return s.serviceResources(in.Cluster, aws.ToString(in.ServiceName))
 		}),
-		"UpdateService": on("ecs:UpdateService", func(in *sdk.UpdateServiceInput) []string {
+		"UpdateService": On("ecs:UpdateService", func(in *sdk.UpdateServiceInput) []string {
 			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
 		}),
-		"DeleteService": on("ecs:DeleteService", func(in *sdk.DeleteServiceInput) []string {
+		"DeleteService": On("ecs:DeleteService", func(in *sdk.DeleteServiceInput) []string {
 			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
 		}),
-		"DescribeServices": on("ecs:DescribeServices", func(in *sdk.DescribeServicesInput) []string {
+		"DescribeServices": On("ecs:DescribeServices", func(in *sdk.DescribeServicesInput) []string {
 			return s.serviceResources(in.Cluster, in.Services...)
 		}),
-		"ListServices": on("ecs:ListServices", func(in *sdk.ListServicesInput) []string {
+		"ListServices": On("ecs:ListServices", func(in *sdk.ListServicesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
 
 		// Namespaces are no resources of ECS.
 		"ListServicesByNamespace": frontdoor.Op[sdk.ListServicesByNamespaceInput]("ecs:ListServicesByNamespace", nil),
-		"ListServiceDeployments": on("ecs:ListServiceDeployments", func(in *sdk.ListServiceDeploymentsInput) []string {
+		"ListServiceDeployments": On("ecs:ListServiceDeployments", func(in *sdk.ListServiceDeploymentsInput) []string {
 			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
 		}),
-		"DescribeServiceDeployments": on("ecs:DescribeServiceDeployments", func(in *sdk.DescribeServiceDeploymentsInput) []string {
+		"DescribeServiceDeployments": On("ecs:DescribeServiceDeployments", func(in *sdk.DescribeServiceDeploymentsInput) []string {
 			return in.ServiceDeploymentArns
 		}),
-		"DescribeServiceRevisions": on("ecs:DescribeServiceRevisions", func(in *sdk.DescribeServiceRevisionsInput) []string {
+		"DescribeServiceRevisions": On("ecs:DescribeServiceRevisions", func(in *sdk.DescribeServiceRevisionsInput) []string {
 			return in.ServiceRevisionArns
 		}),
-		"StopServiceDeployment": on("ecs:StopServiceDeployment", func(in *sdk.StopServiceDeploymentInput) []string {
+		"StopServiceDeployment": On("ecs:StopServiceDeployment", func(in *sdk.StopServiceDeploymentInput) []string {
 			return []string{aws.ToString(in.ServiceDeploymentArn)}
 		}),
-		"ContinueServiceDeployment": on("ecs:ContinueServiceDeployment", func(in *sdk.ContinueServiceDeploymentInput) []string {
+		"ContinueServiceDeployment": On("ecs:ContinueServiceDeployment", func(in *sdk.ContinueServiceDeploymentInput) []string {
 			return []string{aws.ToString(in.ServiceDeploymentArn)}
 		}),
 
@@ -160,46 +161,46 @@ func (s *Service) operations() map[string]frontdoor.Operation {
 		"DeleteAccountSetting":     frontdoor.Op[sdk.DeleteAccountSettingInput]("ecs:DeleteAccountSetting", nil),
 		"ListAccountSettings":      frontdoor.Op[sdk.ListAccountSettingsInput]("ecs:ListAccountSettings", nil),
 
-		"TagResource":   on("ecs:TagResource", func(in *sdk.TagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
-		"UntagResource": on("ecs:UntagResource", func(in *sdk.UntagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
-		"ListTagsForResource": on("ecs:ListTagsForResource", func(in *sdk.ListTagsForResourceInput) []string {
+		"TagResource":   On("ecs:TagResource", func(in *sdk.TagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
+		"UntagResource": On("ecs:UntagResource", func(in *sdk.UntagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
+		"ListTagsForResource": On("ecs:ListTagsForResource", func(in *sdk.ListTagsForResourceInput) []string {
 			return []string{aws.ToString(in.ResourceArn)}
 		}),
 
-		"RunTask": on("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
+		"RunTask": On("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
 			return []string{s.clusterResource(in.Cluster), s.definitionResource(in.TaskDefinition)}
 		}),
-		"StartTask": on("ecs:StartTask", func(in *sdk.StartTaskInput) []string {
+		"StartTask": On("ecs:StartTask", func(in *sdk.StartTaskInput) []string {
 			return append(s.members("container-instance", in.Cluster, in.ContainerInstances...), s.definitionResource(in.TaskDefinition))
 		}),
-		"StopTask": on("ecs:StopTask", func(in *sdk.StopTaskInput) []string {
+		"StopTask": On("ecs:StopTask", func(in *sdk.StopTaskInput) []string {
 			return s.members("task", in.Cluster, aws.ToString(in.Task))
 		}),
-		"DescribeTasks": on("ecs:DescribeTasks", func(in *sdk.DescribeTasksInput) []string {
+		"DescribeTasks": On("ecs:DescribeTasks", func(in *sdk.DescribeTasksInput) []string {
 			return s.members("task", in.Cluster, in.Tasks...)
 		}),
-		"ListTasks": on("ecs:ListTasks", func(in *sdk.ListTasksInput) []string {
+		"ListTasks": On("ecs:ListTasks", func(in *sdk.ListTasksInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
-		"UpdateTaskProtection": on("ecs:UpdateTaskProtection", func(in *sdk.UpdateTaskProtectionInput) []string {
+		"UpdateTaskProtection": On("ecs:UpdateTaskProtection", func(in *sdk.UpdateTaskProtectionInput) []string {
 			return s.members("task", in.Cluster, in.Tasks...)
 		}),
-		"GetTaskProtection": on("ecs:GetTaskProtection", func(in *sdk.GetTaskProtectionInput) []string {
+		"GetTaskProtection": On("ecs:GetTaskProtection", func(in *sdk.GetTaskProtectionInput) []string {
 			if len(in.Tasks) == 0 {
 				return []string{s.anyMember("task", in.Cluster)}
 			}
 			return s.members("task", in.Cluster, in.Tasks...)
 		}),
-		"SubmitTaskStateChange": on("ecs:SubmitTaskStateChange", func(in *sdk.SubmitTaskStateChangeInput) []string {
+		"SubmitTaskStateChange": On("ecs:SubmitTaskStateChange", func(in *sdk.SubmitTaskStateChangeInput) []string {
 			return []string{s.reportedResource(in.Cluster, in.Task)}
 		}),
-		"SubmitContainerStateChange": on("ecs:SubmitContainerStateChange", func(in *sdk.SubmitContainerStateChangeInput) []string {
+		"SubmitContainerStateChange": On("ecs:SubmitContainerStateChange", func(in *sdk.SubmitContainerStateChangeInput) []string {
 			return []string{s.reportedResource(in.Cluster, in.Task)}
 		}),
 	}
 }
 
-func on[In any](action string, resources func(*In) []string) frontdoor.Operation {
+func On[In any](action string, resources func(*In) []string) frontdoor.Operation {
 	return frontdoor.Op(action, func(_ context.Context, _ frontdoor.Caller, in *In) []string { return resources(in) })
 }
 
@@ -257,15 +258,9 @@ func (s *Service) serviceResources(cluster *string, refs ...string) []string {
 	return out
 }
 
-// member resolves what a request calls a task or container instance: its
-// cluster's name and its id.
+// member resolves what a request calls a task or container instance.
 func (s *Service) member(typ string, cluster *string, ref string) (name, id string, ok bool) {
-	name, ok = s.site.ClusterName(aws.ToString(cluster))
-	if !ok {
-		return "", "", false
-	}
-	id, ok = s.site.MemberID(typ, name, ref)
-	return name, id, ok && fleet.IsID(id)
+	return lookup.Member(s.site, typ, cluster, ref)
 }
 
 func (s *Service) reportedResource(cluster, task *string) string {

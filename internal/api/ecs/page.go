@@ -2,6 +2,7 @@ package ecs
 
 import (
 	"github.com/ashore/ashore/internal/api/pagetoken"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
@@ -20,7 +21,7 @@ func pageOf(maxResults *int32, nextToken *string, filters ...string) (page, erro
 	p := page{limit: 100, scope: pagetoken.For(filters...)}
 	if maxResults != nil {
 		if *maxResults < 1 || *maxResults > 100 {
-			return page{}, invalid("maxResults must be between 1 and 100, not %d.", *maxResults)
+			return page{}, refuse.Invalid("maxResults must be between 1 and 100, not %d.", *maxResults)
 		}
 		p.limit = int(*maxResults)
 	}
@@ -29,7 +30,7 @@ func pageOf(maxResults *int32, nextToken *string, filters ...string) (page, erro
 	}
 	after, err := p.scope.Read(*nextToken)
 	if err != nil {
-		return page{}, invalid("Invalid token: nextToken is not one that this operation gave for these parameters.")
+		return page{}, refuse.Invalid("Invalid token: nextToken is not one that this operation gave for these parameters.")
 	}
 	p.after = after
 	return p, nil

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/ecs/definition"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
@@ -22,10 +23,10 @@ func explainPulls(d *fleet.TaskDefinition, in report.Statement) report.Statement
 	in.Containers = slices.Clone(in.Containers)
 	for i := range in.Containers {
 		c := &in.Containers[i]
-		def := containerNamed(d.Definition, aws.ToString(c.ContainerName))
+		def := definition.Container(d.Definition, aws.ToString(c.ContainerName))
 		reason := aws.ToString(c.Reason)
 		if def == nil || aws.ToString(c.Status) != string(fleet.TaskStopped) || !strings.HasPrefix(reason, "CannotPull") ||
-			def.RepositoryCredentials == nil && !ecrImage(aws.ToString(def.Image)) {
+			def.RepositoryCredentials == nil && !definition.ECRImage(aws.ToString(def.Image)) {
 			continue
 		}
 		c.Reason = aws.String(reason + withoutCredentials)

@@ -14,11 +14,11 @@ import (
 // none to be had; one that wants none fails with its own reason alone.
 func TestAPullWithoutCredentialsSaysSo(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	_, host := a.Register("h", "c")
 	const failed = "CannotPullContainerError: no basic auth credentials"
 	for family, wants := range map[string]bool{"private": true, "ecr": true, "public": false} {
-		define(t, a, family, func(in *sdk.RegisterTaskDefinitionInput) {
+		apitest.Define(t, a, family, func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ExecutionRoleArn = aws.String("role")
 			switch c := &in.ContainerDefinitions[0]; family {
 			case "private":
@@ -27,15 +27,15 @@ func TestAPullWithoutCredentialsSaysSo(t *testing.T) {
 				c.Image = aws.String("111122223333.dkr.ecr.us-east-1.amazonaws.com/x")
 			}
 		})
-		out := must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: &family}))
+		out := apitest.Must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: &family}))
 		if len(out.Tasks) != 1 {
 			t.Fatalf("%s: %+v", family, out.Failures)
 		}
-		must[*sdk.SubmitTaskStateChangeOutput](t)(host.SubmitTaskStateChange(t.Context(), &sdk.SubmitTaskStateChangeInput{
+		apitest.Must[*sdk.SubmitTaskStateChangeOutput](t)(host.SubmitTaskStateChange(t.Context(), &sdk.SubmitTaskStateChangeInput{
 			Cluster: aws.String("c"), Task: out.Tasks[0].TaskArn, Status: aws.String("STOPPED"), Reason: aws.String(failed),
 			Containers: []types.ContainerStateChange{{ContainerName: aws.String("a"), Status: aws.String("STOPPED"), Reason: aws.String(failed)}},
 		}))
-		is := must[*sdk.DescribeTasksOutput](t)(a.Client.DescribeTasks(t.Context(), &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{*out.Tasks[0].TaskArn}})).Tasks[0]
+		is := apitest.Must[*sdk.DescribeTasksOutput](t)(a.Client.DescribeTasks(t.Context(), &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{*out.Tasks[0].TaskArn}})).Tasks[0]
 		for _, reason := range []string{aws.ToString(is.StoppedReason), aws.ToString(is.Containers[0].Reason)} {
 			if !strings.HasPrefix(reason, failed) || strings.Contains(reason, "no credentials of registries yet") != wants {
 				t.Errorf("%s: %q", family, reason)

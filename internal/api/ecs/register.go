@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -76,7 +77,7 @@ func (s *Service) registrationID(r *registration, cluster string) (id string, na
 	if arn := aws.ToString(r.in.ContainerInstanceArn); arn != "" {
 		id, ok := s.site.MemberID("container-instance", cluster, arn)
 		if !ok || !fleet.IsID(id) {
-			return "", false, invalid("containerInstanceArn %q is not that of a container instance of cluster %s.", arn, cluster)
+			return "", false, refuse.Invalid("containerInstanceArn %q is not that of a container instance of cluster %s.", arn, cluster)
 		}
 		return id, true, nil
 	}
@@ -131,10 +132,10 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 // renew carries over what a registration does not bring again.
 func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) error {
 	if old.Principal != next.Principal && old.Principal != "" && r.isHost() {
-		return invalid("The container instance %s belongs to another host.", s.site.InstanceARN(old.Cluster, old.ID))
+		return refuse.Invalid("The container instance %s belongs to another host.", s.site.InstanceARN(old.Cluster, old.ID))
 	}
 	if old.Status == fleet.InstanceInactive {
-		return client("Container instance %s is inactive. Register this host as a new one, without the old ARN.", old.ID)
+		return refuse.Client("Container instance %s is inactive. Register this host as a new one, without the old ARN.", old.ID)
 	}
 	next.Status, next.StatusReason, next.RegisteredAt = old.Status, old.StatusReason, old.RegisteredAt
 	next.Version, next.Extra = old.Version+1, old.Extra
@@ -165,7 +166,7 @@ func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) 
 
 // noClusterToJoin has another type than other operations' refusals: agents look
 // for it.
-func noClusterToJoin() error { return client("Cluster not found.") }
+func noClusterToJoin() error { return refuse.Client("Cluster not found.") }
 
 // registrationCluster finds the cluster; the default one is made where a host
 // wants to join it first.
@@ -255,7 +256,7 @@ func (s *Service) supersede(ctx context.Context, r *registration) error {
 		return err
 	}
 	if named {
-		return invalid("This host is the container instance %s, not %s.", s.site.InstanceARN(h.Cluster, h.Instance), *r.in.ContainerInstanceArn)
+		return refuse.Invalid("This host is the container instance %s, not %s.", s.site.InstanceARN(h.Cluster, h.Instance), *r.in.ContainerInstanceArn)
 	}
 	reason := "The host registered anew, as another container instance."
 	s.log.Info("instance superseded", "cluster", h.Cluster, "instance", h.Instance, "by", r.caller.ARN)
@@ -270,11 +271,11 @@ func capacityOf(resources []types.Resource, devices []types.PlatformDevice) (fle
 		name := aws.ToString(r.Name)
 		switch t := aws.ToString(r.Type); {
 		case name == "":
-			return c, invalid("totalResources[%d].name can not be blank.", k)
+			return c, refuse.Invalid("totalResources[%d].name can not be blank.", k)
 		case seen[name]:
-			return c, invalid("totalResources: %s is given twice.", name)
+			return c, refuse.Invalid("totalResources: %s is given twice.", name)
 		case t != "" && !slices.Contains([]string{"INTEGER", "DOUBLE", "LONG", "STRINGSET"}, t):
-			return c, invalid("totalResources[%d].type must be INTEGER, DOUBLE, LONG or STRINGSET, not %q.", k, t)
+			return c, refuse.Invalid("totalResources[%d].type must be INTEGER, DOUBLE, LONG or STRINGSET, not %q.", k, t)
 		}
 		seen[name] = true
 		switch aws.ToString(r.Name) {
@@ -290,24 +291,24 @@ func capacityOf(resources []types.Resource, devices []types.PlatformDevice) (fle
 			for _, v := range r.StringSetValue {
 				n, err := strconv.ParseUint(v, 10, 16)
 				if err != nil || n == 0 {
-					return c, invalid("totalResources: %s has %q, which is not a port.", *r.Name, v)
+					return c, refuse.Invalid("totalResources: %s has %q, which is not a port.", *r.Name, v)
 				}
 				c.ReservedPorts = append(c.ReservedPorts, fleet.Port{Number: uint16(n), Protocol: proto})
 			}
 		}
 	}
 	if c.CPU < 0 || c.Memory < 0 {
-		return c, invalid("totalResources: CPU and MEMORY must not be negative.")
+		return c, refuse.Invalid("totalResources: CPU and MEMORY must not be negative.")
 	}
 	if c.CPU > fleet.MaxCPU || c.Memory > fleet.MaxMemory {
-		return c, invalid("totalResources: CPU must be at most %d units and MEMORY at most %d MiB, not %d and %d.", fleet.MaxCPU, fleet.MaxMemory, c.CPU, c.Memory)
+		return c, refuse.Invalid("totalResources: CPU must be at most %d units and MEMORY at most %d MiB, not %d and %d.", fleet.MaxCPU, fleet.MaxMemory, c.CPU, c.Memory)
 	}
 	for k, d := range devices {
 		if d.Type != types.PlatformDeviceTypeGpu || aws.ToString(d.Id) == "" {
 			continue
 		}
 		if slices.Contains(c.GPUs, *d.Id) {
-			return c, invalid("platformDevices[%d].id %s is given twice.", k, *d.Id)
+			return c, refuse.Invalid("platformDevices[%d].id %s is given twice.", k, *d.Id)
 		}
 		c.GPUs = append(c.GPUs, *d.Id)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/ecs/tag"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -38,20 +40,20 @@ func registrable(in *RegisterContainerInstanceInput) error {
 			text{"versionInfo.agentHash", v.AgentHash, fleet.MaxVersion}, text{"versionInfo.dockerVersion", v.DockerVersion, fleet.MaxVersion})
 	}
 	if len(in.PlatformDevices) > maxDevices {
-		return invalid("platformDevices can have at most %d entries, not %d.", maxDevices, len(in.PlatformDevices))
+		return refuse.Invalid("platformDevices can have at most %d entries, not %d.", maxDevices, len(in.PlatformDevices))
 	}
 	for k := range in.PlatformDevices {
 		texts = append(texts, text{fmt.Sprintf("platformDevices[%d].id", k), in.PlatformDevices[k].Id, maxText})
 	}
 	for _, t := range texts {
 		if n := len(aws.ToString(t.value)); n > t.most {
-			return invalid("%s must have at most %d bytes, not %d.", t.field, t.most, n)
+			return refuse.Invalid("%s must have at most %d bytes, not %d.", t.field, t.most, n)
 		}
 	}
 	if err := registeredResources(in.TotalResources); err != nil {
 		return err
 	}
-	if err := validTags(in.Tags); err != nil {
+	if err := tag.Check(in.Tags); err != nil {
 		return err
 	}
 	return registeredAttributes(in.Attributes)
@@ -59,23 +61,23 @@ func registrable(in *RegisterContainerInstanceInput) error {
 
 func registeredResources(list []types.Resource) error {
 	if len(list) > maxResources {
-		return invalid("totalResources can have at most %d entries, not %d.", maxResources, len(list))
+		return refuse.Invalid("totalResources can have at most %d entries, not %d.", maxResources, len(list))
 	}
 	for k, r := range list {
 		name := aws.ToString(r.Name)
 		if len(name) > maxText {
-			return invalid("totalResources[%d].name must have at most %d bytes, not %d.", k, maxText, len(name))
+			return refuse.Invalid("totalResources[%d].name must have at most %d bytes, not %d.", k, maxText, len(name))
 		}
 		most, what := maxResourceNames, "names"
 		if strings.HasPrefix(name, "PORTS") {
 			most, what = maxReservedPorts, "reserved ports"
 		}
 		if n := len(r.StringSetValue); n > most {
-			return invalid("totalResources: %s can have at most %d %s, not %d.", name, most, what, n)
+			return refuse.Invalid("totalResources: %s can have at most %d %s, not %d.", name, most, what, n)
 		}
 		for _, v := range r.StringSetValue {
 			if len(v) > maxText {
-				return invalid("totalResources: %s has a value of %d bytes; at most %d are allowed.", name, len(v), maxText)
+				return refuse.Invalid("totalResources: %s has a value of %d bytes; at most %d are allowed.", name, len(v), maxText)
 			}
 		}
 	}
@@ -86,15 +88,15 @@ func registeredResources(list []types.Resource) error {
 // themselves is taken as they write it.
 func registeredAttributes(list []types.Attribute) error {
 	if len(list) > maxHostAttributes {
-		return invalid("attributes can have at most %d entries, not %d.", maxHostAttributes, len(list))
+		return refuse.Invalid("attributes can have at most %d entries, not %d.", maxHostAttributes, len(list))
 	}
 	for k, a := range list {
 		n := aws.ToString(a.Name)
 		if n == "" || len(n) > maxText {
-			return invalid("attributes[%d].name %.80q must have 1 to %d characters.", k, n, maxText)
+			return refuse.Invalid("attributes[%d].name %.80q must have 1 to %d characters.", k, n, maxText)
 		}
 		if v := aws.ToString(a.Value); len(v) > maxText {
-			return invalid("attributes[%d].value, of %s, must have at most %d characters, not %d.", k, n, maxText, len(v))
+			return refuse.Invalid("attributes[%d].value, of %s, must have at most %d characters, not %d.", k, n, maxText, len(v))
 		}
 		if !agentsOwn(n) {
 			if err := validAttribute(fmt.Sprintf("attributes[%d]", k), a); err != nil {
@@ -103,7 +105,7 @@ func registeredAttributes(list []types.Attribute) error {
 		}
 	}
 	if n := customs(list); n > maxAttributes {
-		return invalid("attributes: a container instance can have at most %d custom attributes, not %d.", maxAttributes, n)
+		return refuse.Invalid("attributes: a container instance can have at most %d custom attributes, not %d.", maxAttributes, n)
 	}
 	return nil
 }

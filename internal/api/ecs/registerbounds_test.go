@@ -48,7 +48,7 @@ func registers(change func(*ecsapi.RegisterContainerInstanceInput)) *ecsapi.Regi
 // by the field and the rule.
 func TestRegistrationsAreBounded(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	s := ecsapi.New(ecsapi.Config{Store: a.Store, Log: a.Log})
 	long := strings.Repeat("x", 4000)
 	many := func(n int) (out []types.Attribute) {
@@ -87,12 +87,12 @@ func TestRegistrationsAreBounded(t *testing.T) {
 		"instanceIdentityDocument must have at most 4096 bytes, not 8000.": func(in *ecsapi.RegisterContainerInstanceInput) { in.InstanceIdentityDocument = aws.String(long + long) },
 	} {
 		_, err := s.RegisterContainerInstance(asHost(t, a, "h"), registers(change))
-		wantError[*types.InvalidParameterException](t, err, want)
+		apitest.WantError[*types.InvalidParameterException](t, err, want)
 	}
 	if n := len(instancesOf(a, "c")); n != 0 {
 		t.Fatalf("%d instances are made all the same", n)
 	}
-	must[*sdk.RegisterContainerInstanceOutput](t)(s.RegisterContainerInstance(asHost(t, a, "h"), registers(nil)))
+	apitest.Must[*sdk.RegisterContainerInstanceOutput](t)(s.RegisterContainerInstance(asHost(t, a, "h"), registers(nil)))
 	for _, i := range instancesOf(a, "c") {
 		if data, err := json.Marshal(i); err != nil || len(data) > 64<<10 {
 			t.Errorf("the largest instance takes %d bytes: %v", len(data), err)
@@ -111,8 +111,8 @@ func instancesOf(a *apitest.API, cluster string) (all []*fleet.Instance) {
 func TestHostsAreHeldToTheirTerms(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "c")
-	createCluster(t, a, "prod")
+	apitest.CreateCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "prod")
 	host := a.Host("h")
 	assign(t, a, "h", func(h *fleet.Host) { h.Assigned, h.MaxCPU, h.MaxMemory = "c", 1024, 512 })
 	register := func(cluster, instance string, attributes ...types.Attribute) (*types.ContainerInstance, error) {
@@ -129,20 +129,20 @@ func TestHostsAreHeldToTheirTerms(t *testing.T) {
 	provider := types.Attribute{Name: aws.String(fleet.AttributeProvider), Value: aws.String("racks")}
 
 	_, err := register("prod", "")
-	wantError[smithy.APIError](t, err, "because the host h belongs to the cluster c")
+	apitest.WantError[smithy.APIError](t, err, "because the host h belongs to the cluster c")
 	for _, name := range []string{fleet.AttributeProvider, "ashore.anything"} {
 		_, err = register("c", "", types.Attribute{Name: &name, Value: aws.String("racks")})
-		wantError[*types.InvalidParameterException](t, err, "attributes[0].name "+name+" is an administrator's to give: `ashore host assign h --attribute "+name+"=racks`, or PutAttributes.")
+		apitest.WantError[*types.InvalidParameterException](t, err, "attributes[0].name "+name+" is an administrator's to give: `ashore host assign h --attribute "+name+"=racks`, or PutAttributes.")
 		_, err = host.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), TotalResources: apitest.Resources(1024, 1024),
 			Attributes: []types.Attribute{{Name: &name, Value: aws.String("two racks")}}})
-		wantError[*types.InvalidParameterException](t, err, "`ashore host assign h --attribute '"+name+"=two racks'`, or PutAttributes.")
+		apitest.WantError[*types.InvalidParameterException](t, err, "`ashore host assign h --attribute '"+name+"=two racks'`, or PutAttributes.")
 	}
 	if n := len(instancesOf(a, "c")) + len(instancesOf(a, "prod")); n != 0 {
 		t.Fatalf("%d instances are made all the same", n)
 	}
 
 	// It registers what it is, and no more than it may.
-	is := must[*types.ContainerInstance](t)(register("c", "", types.Attribute{Name: aws.String("ashore.machine-id"), Value: aws.String("m")}))
+	is := apitest.Must[*types.ContainerInstance](t)(register("c", "", types.Attribute{Name: aws.String("ashore.machine-id"), Value: aws.String("m")}))
 	arn := *is.ContainerInstanceArn
 	if is.RegisteredResources[0].IntegerValue != 1024 || is.RegisteredResources[1].IntegerValue != 512 {
 		t.Errorf("it has registered %+v", is.RegisteredResources[:2])
@@ -153,7 +153,7 @@ func TestHostsAreHeldToTheirTerms(t *testing.T) {
 	assign(t, a, "h", func(h *fleet.Host) { h.Attributes = []types.Attribute{provider} })
 	has := func(step, arn string) {
 		t.Helper()
-		out := must[*sdk.DescribeContainerInstancesOutput](t)(c.DescribeContainerInstances(ctx, &sdk.DescribeContainerInstancesInput{Cluster: aws.String("c"), ContainerInstances: []string{arn}}))
+		out := apitest.Must[*sdk.DescribeContainerInstancesOutput](t)(c.DescribeContainerInstances(ctx, &sdk.DescribeContainerInstancesInput{Cluster: aws.String("c"), ContainerInstances: []string{arn}}))
 		n := 0
 		for _, at := range out.ContainerInstances[0].Attributes {
 			if *at.Name == fleet.AttributeProvider && *at.Value == "racks" {
@@ -165,11 +165,11 @@ func TestHostsAreHeldToTheirTerms(t *testing.T) {
 		}
 	}
 	has("given", arn)
-	must[*types.ContainerInstance](t)(register("c", arn))
+	apitest.Must[*types.ContainerInstance](t)(register("c", arn))
 	has("renewed", arn)
-	must[*types.ContainerInstance](t)(register("c", arn, provider))
+	apitest.Must[*types.ContainerInstance](t)(register("c", arn, provider))
 	has("said", arn)
-	anew := must[*types.ContainerInstance](t)(register("c", "", provider))
+	anew := apitest.Must[*types.ContainerInstance](t)(register("c", "", provider))
 	has("anew", *anew.ContainerInstanceArn)
 	if _, err := register("c", "", types.Attribute{Name: provider.Name, Value: aws.String("other")}); err == nil {
 		t.Error("it has made itself a member of another provider")
@@ -179,31 +179,31 @@ func TestHostsAreHeldToTheirTerms(t *testing.T) {
 		t.Errorf("%d instances", len(i))
 	}
 	_, err = register("c", "", provider)
-	wantError[*types.InvalidParameterException](t, err, "is an administrator's to give")
+	apitest.WantError[*types.InvalidParameterException](t, err, "is an administrator's to give")
 
 	// Assigned elsewhere it may still renew what it is, and moves when it registers
 	// anew.
 	assign(t, a, "h", func(h *fleet.Host) { h.Assigned = "prod" })
-	must[*types.ContainerInstance](t)(register("c", *anew.ContainerInstanceArn))
+	apitest.Must[*types.ContainerInstance](t)(register("c", *anew.ContainerInstanceArn))
 	_, err = register("c", "")
-	wantError[smithy.APIError](t, err, "because the host h belongs to the cluster prod")
-	must[*types.ContainerInstance](t)(register("prod", ""))
+	apitest.WantError[smithy.APIError](t, err, "because the host h belongs to the cluster prod")
+	apitest.Must[*types.ContainerInstance](t)(register("prod", ""))
 	_, err = register("c", "")
-	wantError[smithy.APIError](t, err, "because the host h belongs to the cluster prod")
+	apitest.WantError[smithy.APIError](t, err, "because the host h belongs to the cluster prod")
 
 	// An administrator may do all of it.
-	must[*sdk.RegisterContainerInstanceOutput](t)(c.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), Attributes: []types.Attribute{provider}, TotalResources: apitest.Resources(1, 1)}))
+	apitest.Must[*sdk.RegisterContainerInstanceOutput](t)(c.RegisterContainerInstance(ctx, &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), Attributes: []types.Attribute{provider}, TotalResources: apitest.Resources(1, 1)}))
 }
 
 // Hosts of old go on: they belong to the cluster that they are in, or come to
 // first, and keep what they gave themselves.
 func TestHostsOfOld(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
-	createCluster(t, a, "prod")
+	apitest.CreateCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "prod")
 	arn, host := a.Register("h", "c", types.Attribute{Name: aws.String(fleet.AttributeProvider), Value: aws.String("racks")})
 	assign(t, a, "h", func(h *fleet.Host) { h.HostTerms = fleet.HostTerms{} })
-	must[*sdk.PutAttributesOutput](t)(a.Client.PutAttributes(t.Context(), &sdk.PutAttributesInput{Cluster: aws.String("c"), Attributes: []types.Attribute{
+	apitest.Must[*sdk.PutAttributesOutput](t)(a.Client.PutAttributes(t.Context(), &sdk.PutAttributesInput{Cluster: aws.String("c"), Attributes: []types.Attribute{
 		{Name: aws.String(fleet.AttributeProvider), Value: aws.String("racks"), TargetId: &arn}}}))
 	register := func(client *sdk.Client, cluster, instance string) error {
 		in := &sdk.RegisterContainerInstanceInput{Cluster: &cluster, TotalResources: apitest.Resources(2048, 4096)}
@@ -219,25 +219,25 @@ func TestHostsOfOld(t *testing.T) {
 	if i := instancesOf(a, "c"); len(i) != 1 || i[0].Attributes[len(i[0].Attributes)-1].Value == nil {
 		t.Errorf("%+v", i)
 	}
-	wantError[smithy.APIError](t, register(host, "prod", ""), "because the host h belongs to the cluster c")
+	apitest.WantError[smithy.APIError](t, register(host, "prod", ""), "because the host h belongs to the cluster c")
 	// One that never registered belongs where it comes to first.
 	young := a.Host("young")
 	if err := register(young, "prod", ""); err != nil {
 		t.Error(err)
 	}
-	wantError[smithy.APIError](t, register(young, "c", ""), "because the host young belongs to the cluster prod")
+	apitest.WantError[smithy.APIError](t, register(young, "c", ""), "because the host young belongs to the cluster prod")
 }
 
 // A host that registers again and again is slowed down.
 func TestRegistrationsAreCounted(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	host := a.Host("h")
 	began := time.Now()
 	for served := 0; ; served++ {
 		_, err := host.RegisterContainerInstance(t.Context(), &sdk.RegisterContainerInstanceInput{Cluster: aws.String("c"), TotalResources: apitest.Resources(1, 1)})
 		if err != nil {
-			wantError[smithy.APIError](t, err, "Rate exceeded")
+			apitest.WantError[smithy.APIError](t, err, "Rate exceeded")
 			return
 		}
 		if most := 61 + int(time.Since(began).Seconds()); served > most {

@@ -3,6 +3,9 @@ package ecs
 import (
 	"context"
 
+	"github.com/ashore/ashore/internal/control/placer"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,12 +16,11 @@ import (
 // RunTask places tasks on hosts with room for them and answers once that is
 // stored. With a clientToken a repetition gets the first call's answer.
 func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTaskOutput, error) {
-	l, err := runLaunch(in)
+	l, err := placer.RunTask(in, frontdoor.CallerFrom(ctx).Principal.ARN)
 	if err != nil {
 		return nil, err
 	}
-	l.caller = frontdoor.CallerFrom(ctx).Principal.ARN
-	o, err := s.place(ctx, l)
+	o, err := s.placer.Place(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -28,12 +30,11 @@ func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTa
 
 // StartTask places a task on each of the hosts that the caller has chosen.
 func (s *Service) StartTask(ctx context.Context, in *sdk.StartTaskInput) (*sdk.StartTaskOutput, error) {
-	l, err := startLaunch(in)
+	l, err := placer.StartTask(in, frontdoor.CallerFrom(ctx).Principal.ARN)
 	if err != nil {
 		return nil, err
 	}
-	l.caller = frontdoor.CallerFrom(ctx).Principal.ARN
-	o, err := s.place(ctx, l)
+	o, err := s.placer.Place(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -42,19 +43,19 @@ func (s *Service) StartTask(ctx context.Context, in *sdk.StartTaskInput) (*sdk.S
 }
 
 // placed describes what the placer did for an order.
-func (s *Service) placed(o *order) ([]types.Task, []types.Failure) {
+func (s *Service) placed(o placer.Outcome) ([]types.Task, []types.Failure) {
 	snap := s.store.Snapshot()
 	tasks, failures := []types.Task{}, []types.Failure{}
-	for _, id := range o.tasks {
-		if t := taskNow(snap, o.cluster, id); t != nil {
+	for _, id := range o.Tasks {
+		if t := lookup.Task(snap, o.Cluster, id); t != nil {
 			tasks = append(tasks, s.taskOut(snap, t, true))
 			continue
 		}
 		// A repetition of the call outlived its task.
-		failures = append(failures, failure(s.site.TaskARN(o.cluster, id), missing,
+		failures = append(failures, refuse.Failure(s.site.TaskARN(o.Cluster, id), refuse.Missing,
 			"The clientToken was used before: it started this task, which has stopped and is no longer kept."))
 	}
-	for _, f := range o.failures {
+	for _, f := range o.Failures {
 		failures = append(failures, failureOut(f))
 	}
 	return tasks, failures

@@ -11,39 +11,32 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-func define(t *testing.T, a *apitest.API, family string, change func(*sdk.RegisterTaskDefinitionInput)) {
-	t.Helper()
-	in := &sdk.RegisterTaskDefinitionInput{Family: aws.String(family), ContainerDefinitions: []types.ContainerDefinition{box("a")}}
-	change(in)
-	must[*sdk.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(t.Context(), in))
-}
-
 func TestRunTaskFailures(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	run := func(family string, count int32) *sdk.RunTaskOutput {
 		t.Helper()
-		return must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String(family), Count: aws.Int32(count)}))
+		return apitest.Must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String(family), Count: aws.Int32(count)}))
 	}
-	define(t, a, "plain", func(*sdk.RegisterTaskDefinitionInput) {})
+	apitest.Define(t, a, "plain", func(*sdk.RegisterTaskDefinitionInput) {})
 	_, err := c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("plain")})
-	wantError[*types.InvalidParameterException](t, err, "No Container Instances were found in your cluster.")
-	wantError[*types.InvalidParameterException](t, err, "ashore host move --cluster c")
+	apitest.WantError[*types.InvalidParameterException](t, err, "No Container Instances were found in your cluster.")
+	apitest.WantError[*types.InvalidParameterException](t, err, "ashore host move --cluster c")
 
 	instance, _ := a.Register("h", "c")
-	define(t, a, "big", func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Memory = aws.Int32(8192) })
-	define(t, a, "wide", func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Cpu = 4096 })
-	define(t, a, "web", func(in *sdk.RegisterTaskDefinitionInput) {
+	apitest.Define(t, a, "big", func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Memory = aws.Int32(8192) })
+	apitest.Define(t, a, "wide", func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Cpu = 4096 })
+	apitest.Define(t, a, "web", func(in *sdk.RegisterTaskDefinitionInput) {
 		in.ContainerDefinitions[0].PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(80), HostPort: aws.Int32(8080)}}
 	})
-	define(t, a, "ssh", func(in *sdk.RegisterTaskDefinitionInput) {
+	apitest.Define(t, a, "ssh", func(in *sdk.RegisterTaskDefinitionInput) {
 		in.ContainerDefinitions[0].PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(22), HostPort: aws.Int32(22)}}
 	})
-	define(t, a, "gpu", func(in *sdk.RegisterTaskDefinitionInput) {
+	apitest.Define(t, a, "gpu", func(in *sdk.RegisterTaskDefinitionInput) {
 		in.ContainerDefinitions[0].ResourceRequirements = []types.ResourceRequirement{{Type: types.ResourceTypeGpu, Value: aws.String("1")}}
 	})
-	define(t, a, "privileged", func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Privileged = aws.Bool(true) })
+	apitest.Define(t, a, "privileged", func(in *sdk.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Privileged = aws.Bool(true) })
 	for _, tt := range []struct{ family, reason, detail string }{
 		{"big", "RESOURCE:MEMORY", "needs 8192 MiB of memory; 4096 of the container instance's 4096 are free"},
 		{"wide", "RESOURCE:CPU", "needs 4096 CPU units"},
@@ -70,15 +63,15 @@ func TestRunTaskFailures(t *testing.T) {
 	if f := run("web", 1).Failures[0]; !strings.Contains(*f.Detail, "Host port 8080/tcp is held by task "+id) {
 		t.Errorf("holder: %s", *f.Detail)
 	}
-	d := must[*sdk.DescribeContainerInstancesOutput](t)(c.DescribeContainerInstances(ctx, &sdk.DescribeContainerInstancesInput{Cluster: aws.String("c"), ContainerInstances: []string{instance}}))
+	d := apitest.Must[*sdk.DescribeContainerInstancesOutput](t)(c.DescribeContainerInstances(ctx, &sdk.DescribeContainerInstancesInput{Cluster: aws.String("c"), ContainerInstances: []string{instance}}))
 	if p := d.ContainerInstances[0].RemainingResources[2]; *p.Name != "PORTS" || strings.Join(p.StringSetValue, " ") != "22 2375 8080" {
 		t.Errorf("ports in use: %+v", p)
 	}
-	engineIs(t, a, instance, types.InstanceHealthCheckStateImpaired)
+	apitest.EngineIs(t, a, instance, types.InstanceHealthCheckStateImpaired)
 	if f := run("plain", 1).Failures; len(f) != 1 || *f[0].Reason != "AGENT" || !strings.Contains(*f[0].Detail, "engine does not answer") {
 		t.Errorf("engine away: %+v", f)
 	}
-	engineIs(t, a, instance, types.InstanceHealthCheckStateOk)
+	apitest.EngineIs(t, a, instance, types.InstanceHealthCheckStateOk)
 	if out := run("plain", 1); len(out.Failures) != 0 || len(out.Tasks) != 1 {
 		t.Errorf("engine back: %+v", out.Failures)
 	}
@@ -90,15 +83,15 @@ func TestRunTaskFailures(t *testing.T) {
 
 func TestRunTaskRefusals(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	a.Register("h", "c")
-	define(t, a, "f", func(*sdk.RegisterTaskDefinitionInput) {})
-	define(t, a, "vpc", func(in *sdk.RegisterTaskDefinitionInput) { in.NetworkMode = types.NetworkModeAwsvpc })
-	define(t, a, "secret", func(in *sdk.RegisterTaskDefinitionInput) {
+	apitest.Define(t, a, "f", func(*sdk.RegisterTaskDefinitionInput) {})
+	apitest.Define(t, a, "vpc", func(in *sdk.RegisterTaskDefinitionInput) { in.NetworkMode = types.NetworkModeAwsvpc })
+	apitest.Define(t, a, "secret", func(in *sdk.RegisterTaskDefinitionInput) {
 		in.ExecutionRoleArn = aws.String("role")
 		in.ContainerDefinitions[0].Secrets = []types.Secret{{Name: aws.String("S"), ValueFrom: aws.String("p")}}
 	})
-	define(t, a, "role", func(in *sdk.RegisterTaskDefinitionInput) {
+	apitest.Define(t, a, "role", func(in *sdk.RegisterTaskDefinitionInput) {
 		in.TaskRoleArn = aws.String("arn:aws:iam::000000000000:role/x")
 	})
 	for _, tt := range []struct {
@@ -139,7 +132,7 @@ func TestRunTaskRefusals(t *testing.T) {
 		in := &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("f")}
 		tt.change(in)
 		_, err := a.Client.RunTask(t.Context(), in)
-		wantError[smithy.APIError](t, err, tt.text)
+		apitest.WantError[smithy.APIError](t, err, tt.text)
 		if err != nil && !strings.Contains(err.Error(), tt.code) {
 			t.Errorf("%v is not a %s", err, tt.code)
 		}
@@ -152,13 +145,13 @@ func TestRunTaskRefusals(t *testing.T) {
 func TestTaskShape(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	instance, _ := a.Register("h", "c", types.Attribute{Name: aws.String("ecs.cpu-architecture"), Value: aws.String("x86_64")}, types.Attribute{Name: aws.String("ecs.capability.external")})
-	define(t, a, "f", func(in *sdk.RegisterTaskDefinitionInput) {
-		in.ContainerDefinitions = append(in.ContainerDefinitions, box("b"))
+	apitest.Define(t, a, "f", func(in *sdk.RegisterTaskDefinitionInput) {
+		in.ContainerDefinitions = append(in.ContainerDefinitions, apitest.Box("b"))
 		in.Tags = []types.Tag{{Key: aws.String("from"), Value: aws.String("definition")}, {Key: aws.String("both"), Value: aws.String("definition")}}
 	})
-	out := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{
+	out := apitest.Must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{
 		Cluster: aws.String("c"), TaskDefinition: aws.String("f"), StartedBy: aws.String("me"), LaunchType: types.LaunchTypeExternal,
 		PropagateTags: types.PropagateTagsTaskDefinition, EnableECSManagedTags: true, Tags: []types.Tag{{Key: aws.String("both"), Value: aws.String("request")}},
 		Overrides: &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{{Name: aws.String("b"), Memory: aws.Int32(32), Cpu: aws.Int32(5), Environment: []types.KeyValuePair{{Name: aws.String("X"), Value: aws.String("1")}}}}},
@@ -172,14 +165,14 @@ func TestTaskShape(t *testing.T) {
 	if b := out.Containers[1]; *b.Name != "b" || *b.Memory != "32" || *b.Cpu != "5" || *b.Image != "busybox" || *b.LastStatus != "PENDING" || !strings.Contains(*b.ContainerArn, ":container/c/") {
 		t.Errorf("container: %+v", b)
 	}
-	bare := must[*sdk.DescribeTasksOutput](t)(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{*out.TaskArn, strings.Repeat("0", 32)}}))
+	bare := apitest.Must[*sdk.DescribeTasksOutput](t)(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{*out.TaskArn, strings.Repeat("0", 32)}}))
 	if len(bare.Tasks[0].Tags) != 0 || len(bare.Failures) != 1 || *bare.Failures[0].Reason != "MISSING" {
 		t.Errorf("described: %+v", bare)
 	}
 	_, err := c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{"x/report"}})
-	wantError[*types.InvalidParameterException](t, err, "taskId length")
+	apitest.WantError[*types.InvalidParameterException](t, err, "taskId length")
 
-	start := must[*sdk.StartTaskOutput](t)(c.StartTask(ctx, &sdk.StartTaskInput{
+	start := apitest.Must[*sdk.StartTaskOutput](t)(c.StartTask(ctx, &sdk.StartTaskInput{
 		Cluster: aws.String("c"), TaskDefinition: aws.String("f"), ContainerInstances: []string{instance, strings.Repeat("0", 32)}, Group: aws.String("mine"),
 	}))
 	if len(start.Tasks) != 1 || *start.Tasks[0].ContainerInstanceArn != instance || start.Tasks[0].LaunchType != types.LaunchTypeExternal || *start.Tasks[0].Group != "mine" {
@@ -192,7 +185,7 @@ func TestTaskShape(t *testing.T) {
 	list := func(in sdk.ListTasksInput) int {
 		t.Helper()
 		in.Cluster = aws.String("c")
-		return len(must[*sdk.ListTasksOutput](t)(c.ListTasks(ctx, &in)).TaskArns)
+		return len(apitest.Must[*sdk.ListTasksOutput](t)(c.ListTasks(ctx, &in)).TaskArns)
 	}
 	for i, tt := range []struct {
 		in   sdk.ListTasksInput
@@ -208,17 +201,17 @@ func TestTaskShape(t *testing.T) {
 		}
 	}
 	_, err = c.ListTasks(ctx, &sdk.ListTasksInput{Cluster: aws.String("c"), ServiceName: aws.String("s")})
-	wantError[*types.ServiceNotFoundException](t, err, "Service not found.")
+	apitest.WantError[*types.ServiceNotFoundException](t, err, "Service not found.")
 
 	// A wish to stop is the first one's, and a second one changes nothing.
 	for _, why := range []string{"first", "second"} {
-		s := must[*sdk.StopTaskOutput](t)(c.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("c"), Task: out.TaskArn, Reason: aws.String(why)})).Task
+		s := apitest.Must[*sdk.StopTaskOutput](t)(c.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("c"), Task: out.TaskArn, Reason: aws.String(why)})).Task
 		if *s.StoppedReason != "first" || s.StopCode != types.TaskStopCodeUserInitiated {
 			t.Errorf("stop: %+v", s)
 		}
 	}
 	_, err = c.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("c"), Task: aws.String(strings.Repeat("0", 32))})
-	wantError[*types.InvalidParameterException](t, err, "The referenced task was not found.")
+	apitest.WantError[*types.InvalidParameterException](t, err, "The referenced task was not found.")
 	if got := list(sdk.ListTasksInput{DesiredStatus: types.DesiredStatusStopped}); got != 1 {
 		t.Errorf("%d tasks with desired status STOPPED", got)
 	}

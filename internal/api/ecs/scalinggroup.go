@@ -3,6 +3,7 @@ package ecs
 import (
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -13,12 +14,12 @@ func newGroup(in *types.AutoScalingGroupProvider) (*types.AutoScalingGroupProvid
 	arn := aws.ToString(in.AutoScalingGroupArn)
 	switch {
 	case arn == "":
-		return nil, invalid("autoScalingGroupProvider.autoScalingGroupArn: the Auto Scaling group can not be blank.")
+		return nil, refuse.Invalid("autoScalingGroupProvider.autoScalingGroupArn: the Auto Scaling group can not be blank.")
 	case len(arn) > 1600:
-		return nil, invalid("autoScalingGroupProvider.autoScalingGroupArn: a name or ARN has at most 1600 characters, not %d.", len(arn))
+		return nil, refuse.Invalid("autoScalingGroupProvider.autoScalingGroupArn: a name or ARN has at most 1600 characters, not %d.", len(arn))
 	case strings.HasPrefix(arn, "arn:"):
 		if p := strings.SplitN(arn, ":", 6); len(p) != 6 || p[2] != "autoscaling" || !strings.HasPrefix(p[5], "autoScalingGroup:") || !strings.Contains(p[5], ":autoScalingGroupName/") {
-			return nil, invalid("autoScalingGroupProvider.autoScalingGroupArn: %q is not the ARN of an Auto Scaling group.", arn)
+			return nil, refuse.Invalid("autoScalingGroupProvider.autoScalingGroupArn: %q is not the ARN of an Auto Scaling group.", arn)
 		}
 	}
 	out := &types.AutoScalingGroupProvider{
@@ -79,14 +80,14 @@ func validGroup(g *types.AutoScalingGroupProvider) error {
 		{"instanceWarmupPeriod", *s.InstanceWarmupPeriod, 0, 10000},
 	} {
 		if m.value < m.min || m.value > m.max {
-			return invalid(at+"%s: it must be between %d and %d, not %d.", m.name, m.min, m.max, m.value)
+			return refuse.Invalid(at+"%s: it must be between %d and %d, not %d.", m.name, m.min, m.max, m.value)
 		}
 	}
 	if *s.MinimumScalingStepSize > *s.MaximumScalingStepSize {
-		return invalid(at+"minimumScalingStepSize: it must not be greater than maximumScalingStepSize, and %d is greater than %d.", *s.MinimumScalingStepSize, *s.MaximumScalingStepSize)
+		return refuse.Invalid(at+"minimumScalingStepSize: it must not be greater than maximumScalingStepSize, and %d is greater than %d.", *s.MinimumScalingStepSize, *s.MaximumScalingStepSize)
 	}
 	if g.ManagedTerminationProtection == types.ManagedTerminationProtectionEnabled && s.Status != types.ManagedScalingStatusEnabled {
-		return client("The managed termination protection setting for the capacity provider is invalid. To enable managed termination protection for a capacity provider, managed scaling must be enabled. (autoScalingGroupProvider.managedTerminationProtection)")
+		return refuse.Client("The managed termination protection setting for the capacity provider is invalid. To enable managed termination protection for a capacity provider, managed scaling must be enabled. (autoScalingGroupProvider.managedTerminationProtection)")
 	}
 	return nil
 }

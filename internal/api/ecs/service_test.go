@@ -12,18 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// createService makes a REPLICA service in cluster c of the family sleep.
-func createService(t *testing.T, a *apitest.API, name string, desired int32) *types.Service {
-	t.Helper()
-	out, err := a.Client.CreateService(t.Context(), &ecs.CreateServiceInput{
-		Cluster: aws.String("c"), ServiceName: &name, TaskDefinition: aws.String("sleep"), DesiredCount: &desired,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.Service
-}
-
 func describeService(t *testing.T, a *apitest.API, name string) *types.Service {
 	t.Helper()
 	out, err := a.Client.DescribeServices(t.Context(), &ecs.DescribeServicesInput{
@@ -38,9 +26,9 @@ func describeService(t *testing.T, a *apitest.API, name string) *types.Service {
 func TestCreateService(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
-	registerSleep(t, a)
-	made := createService(t, a, "web", 3)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
+	made := apitest.CreateService(t, a, "web", 3)
 	got := describeService(t, a, "web")
 	for what, same := range map[string]bool{
 		"arn":       *got.ServiceArn == apitest.Site.ServiceARN("c", "web") && *made.ServiceArn == *got.ServiceArn,
@@ -56,20 +44,20 @@ func TestCreateService(t *testing.T) {
 			t.Errorf("%s: %+v", what, got)
 		}
 	}
-	again := createService(t, a, "web", 3)
+	again := apitest.CreateService(t, a, "web", 3)
 	if *again.CreatedAt != *made.CreatedAt {
 		t.Error("the same request made another service")
 	}
 	_, err := a.Client.CreateService(ctx, &ecs.CreateServiceInput{Cluster: aws.String("c"), ServiceName: aws.String("web"), TaskDefinition: aws.String("sleep"), DesiredCount: aws.Int32(4)})
-	wantError[*types.InvalidParameterException](t, err, "Creation of service was not idempotent.")
+	apitest.WantError[*types.InvalidParameterException](t, err, "Creation of service was not idempotent.")
 	for i := range 12 {
-		createService(t, a, fmt.Sprintf("s%02d", i), 0)
+		apitest.CreateService(t, a, fmt.Sprintf("s%02d", i), 0)
 	}
-	list := must[*ecs.ListServicesOutput](t)(a.Client.ListServices(ctx, &ecs.ListServicesInput{Cluster: aws.String("c")}))
+	list := apitest.Must[*ecs.ListServicesOutput](t)(a.Client.ListServices(ctx, &ecs.ListServicesInput{Cluster: aws.String("c")}))
 	if len(list.ServiceArns) != 10 || list.NextToken == nil {
 		t.Errorf("first page: %+v", list)
 	}
-	list = must[*ecs.ListServicesOutput](t)(a.Client.ListServices(ctx, &ecs.ListServicesInput{Cluster: aws.String("c"), NextToken: list.NextToken}))
+	list = apitest.Must[*ecs.ListServicesOutput](t)(a.Client.ListServices(ctx, &ecs.ListServicesInput{Cluster: aws.String("c"), NextToken: list.NextToken}))
 	if len(list.ServiceArns) != 3 || list.NextToken != nil {
 		t.Errorf("second page: %+v", list)
 	}
@@ -78,18 +66,18 @@ func TestCreateService(t *testing.T) {
 func TestUpdateAndDeleteService(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
-	registerSleep(t, a)
-	createService(t, a, "web", 2)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
+	apitest.CreateService(t, a, "web", 2)
 	update := func(in ecs.UpdateServiceInput) *types.Service {
 		t.Helper()
 		in.Cluster, in.Service = aws.String("c"), aws.String("web")
-		return must[*ecs.UpdateServiceOutput](t)(a.Client.UpdateService(ctx, &in)).Service
+		return apitest.Must[*ecs.UpdateServiceOutput](t)(a.Client.UpdateService(ctx, &in)).Service
 	}
 	if s := update(ecs.UpdateServiceInput{DesiredCount: aws.Int32(5), TaskDefinition: aws.String("sleep:1")}); s.DesiredCount != 5 || len(s.Deployments) != 1 {
 		t.Errorf("scaled: %+v", s)
 	}
-	registerSleep(t, a)
+	apitest.RegisterSleep(t, a)
 	s := update(ecs.UpdateServiceInput{TaskDefinition: aws.String("sleep")})
 	if len(s.Deployments) != 2 || *s.Deployments[0].Status != "PRIMARY" || *s.Deployments[1].Status != "ACTIVE" || *s.TaskDefinition != apitest.Site.TaskDefinitionARN("sleep", 2) {
 		t.Errorf("updated: %+v", s)
@@ -98,24 +86,24 @@ func TestUpdateAndDeleteService(t *testing.T) {
 		t.Errorf("forced: %+v", s)
 	}
 	_, err := a.Client.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: aws.String("c"), Service: aws.String("web")})
-	wantError[*types.InvalidParameterException](t, err, "The service cannot be stopped while it is scaled above 0.")
+	apitest.WantError[*types.InvalidParameterException](t, err, "The service cannot be stopped while it is scaled above 0.")
 	_, err = a.Client.DeleteCluster(ctx, &ecs.DeleteClusterInput{Cluster: aws.String("c")})
-	wantError[*types.ClusterContainsServicesException](t, err, "The Cluster cannot be deleted while Services are active.")
-	gone := must[*ecs.DeleteServiceOutput](t)(a.Client.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: aws.String("c"), Service: s.ServiceArn, Force: aws.Bool(true)}))
+	apitest.WantError[*types.ClusterContainsServicesException](t, err, "The Cluster cannot be deleted while Services are active.")
+	gone := apitest.Must[*ecs.DeleteServiceOutput](t)(a.Client.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: aws.String("c"), Service: s.ServiceArn, Force: aws.Bool(true)}))
 	if *gone.Service.Status != "DRAINING" || gone.Service.DesiredCount != 0 {
 		t.Errorf("deleted: %+v", gone.Service)
 	}
 	_, err = a.Client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web")})
-	wantError[*types.ServiceNotActiveException](t, err, "Service was not ACTIVE.")
+	apitest.WantError[*types.ServiceNotActiveException](t, err, "Service was not ACTIVE.")
 	_, err = a.Client.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("none")})
-	wantError[*types.ServiceNotFoundException](t, err, "Service not found.")
+	apitest.WantError[*types.ServiceNotFoundException](t, err, "Service not found.")
 	// A deleted service holds its cluster by the tasks that it still has, and by
 	// nothing else.
 	id := fleet.NewID()
-	write(t, a, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: "i", Family: "sleep", Revision: 1, Group: "service:web"})
+	apitest.Write(t, a, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: "i", Family: "sleep", Revision: 1, Group: "service:web"})
 	_, err = a.Client.DeleteCluster(ctx, &ecs.DeleteClusterInput{Cluster: aws.String("c")})
-	wantError[*types.ClusterContainsTasksException](t, err, "The Cluster cannot be deleted while Tasks are active.")
-	write(t, a, store.TaskReportKey("c", id), &fleet.TaskReport{Status: fleet.TaskStopped})
+	apitest.WantError[*types.ClusterContainsTasksException](t, err, "The Cluster cannot be deleted while Tasks are active.")
+	apitest.Write(t, a, store.TaskReportKey("c", id), &fleet.TaskReport{Status: fleet.TaskStopped})
 	if _, err = a.Client.DeleteCluster(ctx, &ecs.DeleteClusterInput{Cluster: aws.String("c")}); err != nil {
 		t.Error(err)
 	}
@@ -128,14 +116,14 @@ func TestUpdateAndDeleteService(t *testing.T) {
 // a service can be tagged.
 func TestServiceSettings(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
-	registerSleep(t, a)
-	s := createService(t, a, "web", 0)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
+	s := apitest.CreateService(t, a, "web", 0)
 	for key, value := range map[string]string{"ashore.replace-lost-after": "0", "ashore.healthy-after": "soon"} {
 		_, err := a.Client.TagResource(t.Context(), &ecs.TagResourceInput{ResourceArn: s.ServiceArn, Tags: []types.Tag{tag(key, value)}})
-		wantError[*types.InvalidParameterException](t, err, key)
+		apitest.WantError[*types.InvalidParameterException](t, err, key)
 		_, err = a.Client.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("d"), Tags: []types.Tag{tag(key, value)}})
-		wantError[*types.InvalidParameterException](t, err, key)
+		apitest.WantError[*types.InvalidParameterException](t, err, key)
 	}
 	if _, err := a.Client.TagResource(t.Context(), &ecs.TagResourceInput{ResourceArn: s.ServiceArn, Tags: []types.Tag{tag("ashore.replace-lost-after", "60")}}); err != nil {
 		t.Error(err)
@@ -149,8 +137,8 @@ func TestServiceSettings(t *testing.T) {
 // request get it.
 func TestCreateServiceAtOnce(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
-	registerSleep(t, a)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
 	const n = 8
 	ids, errs := make(chan string, n), make(chan error, n)
 	for range n {

@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
@@ -21,21 +22,21 @@ type serviceExtras struct {
 func (e *serviceExtras) check() error {
 	switch {
 	case e.controller != nil && e.controller.Type != types.DeploymentControllerTypeEcs:
-		return unsupported("deploymentController %s is not served yet: leave it out, or use ECS.", e.controller.Type)
+		return refuse.Unsupported("deploymentController %s is not served yet: leave it out, or use ECS.", e.controller.Type)
 	case len(e.balancers) > 0:
-		return unsupported("loadBalancers are not served yet: this installation has no load balancer.")
+		return refuse.Unsupported("loadBalancers are not served yet: this installation has no load balancer.")
 	case len(e.registries) > 0:
-		return unsupported("serviceRegistries are not served yet: this installation has no service discovery.")
+		return refuse.Unsupported("serviceRegistries are not served yet: this installation has no service discovery.")
 	case e.connect != nil && e.connect.Enabled:
-		return unsupported("serviceConnectConfiguration is not served yet: this installation has no Service Connect. Leave it out, or set enabled to false.")
+		return refuse.Unsupported("serviceConnectConfiguration is not served yet: this installation has no Service Connect. Leave it out, or set enabled to false.")
 	case len(e.lattice) > 0:
-		return unsupported("vpcLatticeConfigurations are not served: this installation has no VPC Lattice.")
+		return refuse.Unsupported("vpcLatticeConfigurations are not served: this installation has no VPC Lattice.")
 	case len(e.gateways) > 0:
-		return unsupported("gatewayConnectors are not served yet: this installation has no gateways.")
+		return refuse.Unsupported("gatewayConnectors are not served yet: this installation has no gateways.")
 	case e.monitoring != nil && len(e.monitoring.MetricConfigurations) > 0:
-		return unsupported("monitoring is not served yet: this installation keeps no metrics of services.")
+		return refuse.Unsupported("monitoring is not served yet: this installation keeps no metrics of services.")
 	case e.exec:
-		return unsupported("enableExecuteCommand is not served yet: this installation has no ExecuteCommand.")
+		return refuse.Unsupported("enableExecuteCommand is not served yet: this installation has no ExecuteCommand.")
 	}
 	return nil
 }
@@ -85,32 +86,32 @@ func deploymentConfiguration(scheduling types.SchedulingStrategy, was, in *types
 func unservedDeployment(in *types.DeploymentConfiguration) error {
 	switch {
 	case in.Strategy != "" && in.Strategy != types.DeploymentStrategyRolling:
-		return unsupported("deploymentConfiguration.strategy %s is not served yet: leave it out, or use ROLLING.", in.Strategy)
+		return refuse.Unsupported("deploymentConfiguration.strategy %s is not served yet: leave it out, or use ROLLING.", in.Strategy)
 	case in.Alarms != nil && in.Alarms.Enable:
-		return unsupported("deploymentConfiguration.alarms are not served: this installation has no CloudWatch alarms. Leave them out, or set enable to false.")
+		return refuse.Unsupported("deploymentConfiguration.alarms are not served: this installation has no CloudWatch alarms. Leave them out, or set enable to false.")
 	case len(in.LifecycleHooks) > 0:
-		return unsupported("deploymentConfiguration.lifecycleHooks are not served yet.")
+		return refuse.Unsupported("deploymentConfiguration.lifecycleHooks are not served yet.")
 	case in.EarlySuccessCriteria != nil && in.EarlySuccessCriteria.Enable:
-		return unsupported("deploymentConfiguration.earlySuccessCriteria is not served yet: leave it out, or set enable to false.")
+		return refuse.Unsupported("deploymentConfiguration.earlySuccessCriteria is not served yet: leave it out, or set enable to false.")
 	case in.CanaryConfiguration != nil:
-		return unsupported("deploymentConfiguration.canaryConfiguration is not served yet: it is for the strategy CANARY.")
+		return refuse.Unsupported("deploymentConfiguration.canaryConfiguration is not served yet: it is for the strategy CANARY.")
 	case in.LinearConfiguration != nil:
-		return unsupported("deploymentConfiguration.linearConfiguration is not served yet: it is for the strategy LINEAR.")
+		return refuse.Unsupported("deploymentConfiguration.linearConfiguration is not served yet: it is for the strategy LINEAR.")
 	case aws.ToInt32(in.BakeTimeInMinutes) != 0:
-		return unsupported("deploymentConfiguration.bakeTimeInMinutes is not served yet: leave it out, or set it to 0.")
+		return refuse.Unsupported("deploymentConfiguration.bakeTimeInMinutes is not served yet: leave it out, or set it to 0.")
 	}
 	return nil
 }
 
 func validBreaker(b *types.DeploymentCircuitBreaker) error {
 	if b.Rollback && !b.Enable {
-		return invalid("deploymentCircuitBreaker: rollback needs the circuit breaker to be enabled.")
+		return refuse.Invalid("deploymentCircuitBreaker: rollback needs the circuit breaker to be enabled.")
 	}
 	t := b.ThresholdConfiguration
 	switch {
 	case t == nil:
 	case t.Value < 1:
-		return invalid("deploymentCircuitBreaker.thresholdConfiguration.value must be at least 1, not %d.", t.Value)
+		return refuse.Invalid("deploymentCircuitBreaker.thresholdConfiguration.value must be at least 1, not %d.", t.Value)
 	}
 	return nil
 }
@@ -118,13 +119,13 @@ func validBreaker(b *types.DeploymentCircuitBreaker) error {
 func validPercents(scheduling types.SchedulingStrategy, minimum, maximum int32) error {
 	switch daemon := scheduling == types.SchedulingStrategyDaemon; {
 	case minimum < 0 || minimum > 100:
-		return invalid("minimumHealthyPercent must be between 0 and 100, not %d.", minimum)
+		return refuse.Invalid("minimumHealthyPercent must be between 0 and 100, not %d.", minimum)
 	case daemon && maximum != 100:
-		return invalid("maximumPercent must be 100 for the DAEMON scheduling strategy, not %d: no instance runs two tasks of a daemon.", maximum)
+		return refuse.Invalid("maximumPercent must be 100 for the DAEMON scheduling strategy, not %d: no instance runs two tasks of a daemon.", maximum)
 	case maximum < 100:
-		return invalid("maximumPercent must be at least 100, not %d.", maximum)
+		return refuse.Invalid("maximumPercent must be at least 100, not %d.", maximum)
 	case minimum == 100 && maximum == 100:
-		return invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
+		return refuse.Invalid("Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments.")
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 
 func createDaemon(t *testing.T, a *apitest.API) *fleet.Service {
 	t.Helper()
-	createCluster(t, a, "c")
-	registerSleep(t, a)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
 	_, err := a.Client.CreateService(t.Context(), &ecs.CreateServiceInput{
 		Cluster: aws.String("c"), ServiceName: aws.String("web"), TaskDefinition: aws.String("sleep"), SchedulingStrategy: types.SchedulingStrategyDaemon,
 	})
@@ -42,9 +42,9 @@ func TestDaemonDesiredCount(t *testing.T) {
 	a.Connect(two, false)
 	want(1, "one out of contact")
 	id := fleet.NewID()
-	write(t, a, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: path.Base(two), Family: "sleep", Revision: 1, Group: "service:web"})
+	apitest.Write(t, a, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: path.Base(two), Family: "sleep", Revision: 1, Group: "service:web"})
 	want(2, "one out of contact with a task")
-	write(t, a, store.TaskStopKey("c", id), &fleet.TaskStop{Reason: "lost"})
+	apitest.Write(t, a, store.TaskStopKey("c", id), &fleet.TaskStop{Reason: "lost"})
 	want(1, "one out of contact with a task that is to stop")
 }
 
@@ -53,7 +53,7 @@ func TestDaemonThatCannotBeRead(t *testing.T) {
 	a := apitest.Start(t)
 	svc := *createDaemon(t, a)
 	svc.Constraints = []types.PlacementConstraint{{Type: types.PlacementConstraintTypeMemberOf, Expression: aws.String("attribute:rack ~~ r7")}}
-	write(t, a, store.ServiceKey("c", "web"), &svc)
+	apitest.Write(t, a, store.ServiceKey("c", "web"), &svc)
 	out, err := a.Client.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: aws.String("c"), Services: []string{"web"}})
 	if err == nil {
 		t.Errorf("%+v", out.Services)

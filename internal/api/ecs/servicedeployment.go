@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,11 +39,11 @@ func (s *Service) serviceMember(typ, arn string) (cluster, service, id string, o
 
 func (s *Service) checkARNs(typ string, arns []string) error {
 	if len(arns) < 1 || len(arns) > maxARNs {
-		return invalid("Between 1 and %d ARNs of a %s can be described in one call, not %d.", maxARNs, typ, len(arns))
+		return refuse.Invalid("Between 1 and %d ARNs of a %s can be described in one call, not %d.", maxARNs, typ, len(arns))
 	}
 	for _, arn := range arns {
 		if _, _, _, ok := s.serviceMember(typ, arn); !ok {
-			return invalid("%q is not the ARN of a %s of account %s in %s.", arn, typ, s.site.Account, s.site.Region)
+			return refuse.Invalid("%q is not the ARN of a %s of account %s in %s.", arn, typ, s.site.Account, s.site.Region)
 		}
 	}
 	return nil
@@ -128,7 +129,7 @@ func (s *Service) DescribeServiceDeployments(ctx context.Context, in *sdk.Descri
 			out.ServiceDeployments = append(out.ServiceDeployments, full)
 			continue
 		}
-		out.Failures = append(out.Failures, failure(arn, missing, ""))
+		out.Failures = append(out.Failures, refuse.Failure(arn, refuse.Missing, ""))
 	}
 	return out, nil
 }
@@ -155,11 +156,11 @@ func (s *Service) StopServiceDeployment(ctx context.Context, in *sdk.StopService
 		stop = types.StopServiceDeploymentStopTypeRollback
 	}
 	if stop != types.StopServiceDeploymentStopTypeRollback {
-		return nil, invalid("stopType must be ROLLBACK, not %s.", stop)
+		return nil, refuse.Invalid("stopType must be ROLLBACK, not %s.", stop)
 	}
 	cluster, service, id, ok := s.serviceMember("service-deployment", arn)
 	if !ok {
-		return nil, invalid("%q is not the ARN of a service deployment of account %s in %s.", arn, s.site.Account, s.site.Region)
+		return nil, refuse.Invalid("%q is not the ARN of a service deployment of account %s in %s.", arn, s.site.Account, s.site.Region)
 	}
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		// The service too: a rollback or a newer deployment writes it.
@@ -177,7 +178,7 @@ func (s *Service) StopServiceDeployment(ctx context.Context, in *sdk.StopService
 		case types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusRollbackInProgress:
 			return nil // once more changes nothing
 		default:
-			return &types.ConflictException{Message: say("The service deployment can't be stopped: it is %s.", status), ResourceIds: []string{arn}}
+			return &types.ConflictException{Message: refuse.Text("The service deployment can't be stopped: it is %s.", status), ResourceIds: []string{arn}}
 		}
 	})
 	if err != nil {
@@ -195,7 +196,7 @@ func deploymentNotFound() error {
 func (s *Service) ContinueServiceDeployment(ctx context.Context, in *sdk.ContinueServiceDeploymentInput) (*sdk.ContinueServiceDeploymentOutput, error) {
 	arn := aws.ToString(in.ServiceDeploymentArn)
 	if _, _, _, ok := s.serviceMember("service-deployment", arn); !ok {
-		return nil, invalid("%q is not the ARN of a service deployment of account %s in %s.", arn, s.site.Account, s.site.Region)
+		return nil, refuse.Invalid("%q is not the ARN of a service deployment of account %s in %s.", arn, s.site.Account, s.site.Region)
 	}
 	snap, err := s.store.Fresh(ctx)
 	if err != nil {
@@ -204,5 +205,5 @@ func (s *Service) ContinueServiceDeployment(ctx context.Context, in *sdk.Continu
 	if _, _, ok := s.askedDeployment(snap, arn); !ok {
 		return nil, deploymentNotFound()
 	}
-	return nil, invalid("The service deployment is not paused at the lifecycle hook %q: lifecycle hooks are not served yet, so no deployment has any.", aws.ToString(in.HookId))
+	return nil, refuse.Invalid("The service deployment is not paused at the lifecycle hook %q: lifecycle hooks are not served yet, so no deployment has any.", aws.ToString(in.HookId))
 }

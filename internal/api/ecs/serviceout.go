@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -91,7 +92,7 @@ func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) (int, error)
 	if r == nil {
 		return 0, fmt.Errorf("deployment %s of the daemon %s in cluster %s has no revision", svc.Deployment, svc.Name, svc.Cluster)
 	}
-	hosts, err := s.Eligible(snap, svc, r)
+	hosts, err := s.placer.Eligible(snap, svc, r)
 	if err != nil {
 		return 0, fmt.Errorf("the hosts of the daemon %s in cluster %s: %w", svc.Name, svc.Cluster, err)
 	}
@@ -214,7 +215,7 @@ func (d *shownDeployment) updatedAt() time.Time {
 // scheduler has not seen yet is under way.
 func rolloutOf(d store.Deployment) (types.DeploymentRolloutState, *string) {
 	if d.State == nil || d.State.Rollout == "" {
-		return types.DeploymentRolloutStateInProgress, say("ECS deployment %s in progress.", fleet.DeploymentStarter(d.ID))
+		return types.DeploymentRolloutStateInProgress, refuse.Text("ECS deployment %s in progress.", fleet.DeploymentStarter(d.ID))
 	}
 	return d.State.Rollout, optional(d.State.Reason)
 }

@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +27,7 @@ func (s *Service) DescribeServiceRevisions(ctx context.Context, in *sdk.Describe
 			out.ServiceRevisions = append(out.ServiceRevisions, s.revisionOut(snap, r))
 			continue
 		}
-		out.Failures = append(out.Failures, failure(arn, missing, ""))
+		out.Failures = append(out.Failures, refuse.Failure(arn, refuse.Missing, ""))
 	}
 	return out, nil
 }
@@ -52,10 +53,10 @@ func (s *Service) revisionOut(snap *store.Snapshot, r *fleet.ServiceRevision) ty
 // there are none.
 func (s *Service) ListServicesByNamespace(_ context.Context, in *sdk.ListServicesByNamespaceInput) (*sdk.ListServicesByNamespaceOutput, error) {
 	if aws.ToString(in.Namespace) == "" {
-		return nil, invalid("namespace can not be blank.")
+		return nil, refuse.Invalid("namespace can not be blank.")
 	}
 	if _, err := pageOf(in.MaxResults, in.NextToken, "ListServicesByNamespace", *in.Namespace); err != nil {
 		return nil, err
 	}
-	return nil, &types.NamespaceNotFoundException{Message: say("The specified namespace %q wasn't found: service discovery is not served yet, so there are no namespaces.", *in.Namespace)}
+	return nil, &types.NamespaceNotFoundException{Message: refuse.Text("The specified namespace %q wasn't found: service discovery is not served yet, so there are no namespaces.", *in.Namespace)}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/control/capacity"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,15 +25,15 @@ type serviceSpec struct {
 // define finds the task definition, which must be ACTIVE and stay so until the
 // transaction commits.
 func (s *Service) define(tx *store.Tx, spec *serviceSpec, ref string) error {
-	d, st, err := s.definition(tx.Snapshot(), ref)
+	d, st, err := lookup.Definition(tx.Snapshot(), s.site, ref)
 	if err != nil {
-		return noDefinition(err, "TaskDefinition not found.")
+		return lookup.NoDefinition(err, "TaskDefinition not found.")
 	}
 	// The revision too: one that is gone has no state, as an ACTIVE one.
 	store.Get(tx, store.TaskDefinitionKey(d.Family, d.Revision))
 	store.Get(tx, store.TaskDefinitionStateKey(d.Family, d.Revision))
-	if definitionStatus(st) != types.TaskDefinitionStatusActive {
-		return client("TaskDefinition is inactive")
+	if lookup.DefinitionStatus(st) != types.TaskDefinitionStatusActive {
+		return refuse.Client("TaskDefinition is inactive")
 	}
 	spec.def = d
 	spec.revision.Family, spec.revision.Revision = d.Family, d.Revision
@@ -45,9 +47,9 @@ func (spec *serviceSpec) supply(snap *store.Snapshot, c *fleet.Cluster, launchTy
 	field := "capacityProviderStrategy"
 	switch {
 	case len(strategy) > 0 && launchType != "":
-		return invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
+		return refuse.Invalid("Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.")
 	case launchType == types.LaunchTypeManagedInstances:
-		return invalid("launchType MANAGED_INSTANCES can't be asked for: leave launchType out and name the capacity provider of the managed instances in capacityProviderStrategy.")
+		return refuse.Invalid("launchType MANAGED_INSTANCES can't be asked for: leave launchType out and name the capacity provider of the managed instances in capacityProviderStrategy.")
 	case len(strategy) == 0 && launchType == "":
 		strategy, field = c.DefaultCapacityProviderStrategy, "defaultCapacityProviderStrategy"
 	}
@@ -70,104 +72,25 @@ func (spec *serviceSpec) supply(snap *store.Snapshot, c *fleet.Cluster, launchTy
 		err = capacity.Usable(field, named)
 	}
 	if broken := (*capacity.Error)(nil); errors.As(err, &broken) {
-		return invalid("%s", broken.Message)
+		return refuse.Invalid("%s", broken.Message)
 	} else if err != nil {
 		return err
 	}
 	for _, item := range named {
-		p := provider(snap, *item.CapacityProvider)
+		p := lookup.Provider(snap, *item.CapacityProvider)
 		if p == nil || p.Status != types.CapacityProviderStatusActive {
-			return invalid("%s: the capacity provider %s is not ACTIVE.", field, *item.CapacityProvider)
+			return refuse.Invalid("%s: the capacity provider %s is not ACTIVE.", field, *item.CapacityProvider)
 		}
 	}
 	spec.revision.LaunchType, spec.revision.CapacityProviders = "", named
 	return nil
 }
 
-// lanes are those that the revision's tasks may go to.
-func (spec *serviceSpec) lanes(snap *store.Snapshot) []lane {
-	def := spec.def.Definition
-	if t := spec.revision.LaunchType; t != "" {
-		l := lane{launchType: t, pool: poolOf(def, "")}
-		if t == types.LaunchTypeFargate {
-			l.provider = fleet.ProviderFargate
-		}
-		return []lane{l}
-	}
-	var out []lane
-	for _, item := range spec.revision.CapacityProviders {
-		name := *item.CapacityProvider
-		out = append(out, lane{name: name, launchType: providerLaunchType(snap, name), pool: poolOf(def, name)})
-	}
-	return out
-}
-
-// providerLaunchType is the launch type of a capacity provider's tasks.
-func providerLaunchType(snap *store.Snapshot, name string) types.LaunchType {
-	switch p := provider(snap, name); {
-	case capacity.IsFargate(name):
-		return types.LaunchTypeFargate
-	case p != nil && p.Managed != nil:
-		return types.LaunchTypeManagedInstances
-	}
-	return types.LaunchTypeEc2
-}
-
 // check checks that tasks of the revision can be made at all, as RunTask does of
 // its tasks.
-func (spec *serviceSpec) check(tx *store.Tx, s *Service) error {
-	r, svc, def := spec.revision, spec.service, spec.def.Definition
-	if err := validNetwork(r.Network); err != nil {
-		return err
-	}
-	if n := len(svc.Constraints) + len(def.PlacementConstraints); n > maxConstraints {
-		return invalid("placementConstraints: a task can have at most %d constraints, not %d, the task definition's included.", maxConstraints, n)
-	}
-	o := &order{cluster: svc.Cluster, launch: &launch{
-		cluster: &svc.Cluster, platform: r.PlatformVersion, strategies: svc.Strategies, constraints: svc.Constraints,
-		network: r.Network, volumes: taskVolumes(r.Volumes), group: fleet.ServiceGroup(svc.Name), caller: svc.CreatedBy,
-	}}
-	round := newRound(s.placer, tx)
-	task, err := round.task(o, spec.def, nil)
-	if err != nil {
-		return err
-	}
-	r.PlatformFamily = ""
-	for _, l := range spec.lanes(tx.Snapshot()) {
-		if svc.Scheduling == types.SchedulingStrategyDaemon && l.launchType == types.LaunchTypeFargate {
-			return invalid("The daemon scheduling strategy is not supported with FARGATE launch type.")
-		}
-		t := task
-		if err := suits(spec.def, l.launchType); err != nil {
-			return err
-		}
-		if err := l.fits(o, def, &t); err != nil {
-			return err
-		}
-		if t.PlatformFamily != "" {
-			r.PlatformFamily = t.PlatformFamily
-		}
-	}
-	// Hosts that offer what it needs may come later.
-	return round.unservable(svc.Cluster, spec.def, nil, pool{})
-}
-
-// taskVolumes are a service's volume configurations as those of each of its
-// tasks: the same, but that a task's also says whether the volume ends with it.
-func taskVolumes(in []types.ServiceVolumeConfiguration) []types.TaskVolumeConfiguration {
-	var out []types.TaskVolumeConfiguration
-	for _, v := range in {
-		t := types.TaskVolumeConfiguration{Name: v.Name}
-		if m := v.ManagedEBSVolume; m != nil {
-			t.ManagedEBSVolume = &types.TaskManagedEBSVolumeConfiguration{
-				RoleArn: m.RoleArn, Encrypted: m.Encrypted, FilesystemType: m.FilesystemType, Iops: m.Iops, KmsKeyId: m.KmsKeyId,
-				SizeInGiB: m.SizeInGiB, SnapshotId: m.SnapshotId, TagSpecifications: m.TagSpecifications, Throughput: m.Throughput,
-				VolumeInitializationRate: m.VolumeInitializationRate, VolumeType: m.VolumeType,
-			}
-		}
-		out = append(out, t)
-	}
-	return out
+func (spec *serviceSpec) check(tx *store.Tx, s *Service) (err error) {
+	spec.revision.PlatformFamily, err = s.placer.CheckService(tx, spec.service, spec.revision, spec.def)
+	return err
 }
 
 // rebalanceable says whether a service can be rebalanced across availability
@@ -207,7 +130,7 @@ func (spec *serviceSpec) rebalance(asked types.AvailabilityZoneRebalancing, crea
 		svc.Rebalancing = asked
 	}
 	if svc.Rebalancing == types.AvailabilityZoneRebalancingEnabled && why != "" {
-		return invalid("availabilityZoneRebalancing ENABLED is not possible for this service: %s.", why)
+		return refuse.Invalid("availabilityZoneRebalancing ENABLED is not possible for this service: %s.", why)
 	}
 	return nil
 }
@@ -217,21 +140,21 @@ func (spec *serviceSpec) checkScheduling(desired *int32) error {
 	svc := spec.service
 	if svc.Scheduling != types.SchedulingStrategyDaemon {
 		if desired != nil && *desired < 0 {
-			return invalid("desiredCount must not be negative, but it is %d.", *desired)
+			return refuse.Invalid("desiredCount must not be negative, but it is %d.", *desired)
 		}
 		return nil
 	}
 	switch {
 	case desired != nil:
-		return invalid("The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again.")
+		return refuse.Invalid("The daemon scheduling strategy does not support a desired count for services. Remove the desired count value and try again.")
 	case len(svc.Strategies) > 0:
-		return invalid("The daemon scheduling strategy does not support placement strategies. Remove placementStrategy and try again.")
+		return refuse.Invalid("The daemon scheduling strategy does not support placement strategies. Remove placementStrategy and try again.")
 	case len(spec.revision.Volumes) > 0:
-		return invalid("volumeConfigurations are only supported for the REPLICA scheduling strategy.")
+		return refuse.Invalid("volumeConfigurations are only supported for the REPLICA scheduling strategy.")
 	}
 	for _, c := range svc.Constraints {
 		if c.Type == types.PlacementConstraintTypeDistinctInstance {
-			return invalid("The daemon scheduling strategy does not support the placement constraint distinctInstance: no instance runs two tasks of a daemon.")
+			return refuse.Invalid("The daemon scheduling strategy does not support the placement constraint distinctInstance: no instance runs two tasks of a daemon.")
 		}
 	}
 	return nil

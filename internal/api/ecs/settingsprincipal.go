@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/ecs/setting"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,7 +20,7 @@ type settingsPrincipal struct {
 
 // rootARN names the account's root user. Nobody signs as it here: the
 // administrator has its rights.
-func (s *Service) rootARN() string { return s.iamARN() + "root" }
+func (s *Service) rootARN() string { return setting.RootARN(s.site) }
 
 func (s *Service) iamARN() string {
 	return "arn:" + fleet.Partition + ":iam::" + s.site.Account + ":"
@@ -41,9 +43,9 @@ func (s *Service) settingsPrincipal(caller identity.Principal, arn string) (sett
 	case ours && userOrRole.MatchString(resource):
 		p = settingsPrincipal{arn: arn, key: arn}
 	case strings.HasPrefix(arn, "arn:"+fleet.Partition+":sts:"):
-		return p, invalid("principalArn %q is that of a session: sessions and federated users have the settings of the account and can't have their own.", arn)
+		return p, refuse.Invalid("principalArn %q is that of a session: sessions and federated users have the settings of the account and can't have their own.", arn)
 	default:
-		return p, invalid("principalArn %q is not the ARN of the root user, a user or a role of account %s.", arn, s.site.Account)
+		return p, refuse.Invalid("principalArn %q is not the ARN of the root user, a user or a role of account %s.", arn, s.site.Account)
 	}
 	if caller.Kind != identity.Admin && arn != caller.ARN {
 		return p, &types.AccessDeniedException{Message: aws.String("principalArn: " + caller.ARN + " may only change and see its own account settings, not those of " + arn + ".")}

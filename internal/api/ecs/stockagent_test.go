@@ -93,9 +93,9 @@ func attribute(instance map[string]any, name string) any {
 func TestAStockAgentsCalls(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "stock")
+	apitest.CreateCluster(t, a, "stock")
 	for family, containers := range map[string][]string{"one": {"m"}, "two": {"m", "n"}} {
-		define(t, a, family, func(in *sdk.RegisterTaskDefinitionInput) {
+		apitest.Define(t, a, family, func(in *sdk.RegisterTaskDefinitionInput) {
 			in.ContainerDefinitions = nil
 			for _, name := range containers {
 				in.ContainerDefinitions = append(in.ContainerDefinitions, types.ContainerDefinition{
@@ -133,7 +133,7 @@ func TestAStockAgentsCalls(t *testing.T) {
 
 	start := func(family string) string {
 		t.Helper()
-		out := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("stock"), TaskDefinition: &family}))
+		out := apitest.Must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("stock"), TaskDefinition: &family}))
 		if len(out.Tasks) != 1 {
 			t.Fatalf("run: %+v", out.Failures)
 		}
@@ -141,7 +141,7 @@ func TestAStockAgentsCalls(t *testing.T) {
 	}
 	describe := func(task string) types.Task {
 		t.Helper()
-		return must[*sdk.DescribeTasksOutput](t)(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String("stock"), Tasks: []string{task}})).Tasks[0]
+		return apitest.Must[*sdk.DescribeTasksOutput](t)(c.DescribeTasks(ctx, &sdk.DescribeTasksInput{Cluster: aws.String("stock"), Tasks: []string{task}})).Tasks[0]
 	}
 	m, n := strings.Repeat("5", 64), strings.Repeat("6", 64)
 
@@ -161,7 +161,7 @@ func TestAStockAgentsCalls(t *testing.T) {
 	if b := is.Containers[0].NetworkBindings; len(b) != 2 || *b[0].HostPort != 32768 || *b[1].HostPortRange != "32769-32772" {
 		t.Errorf("bindings %+v", b)
 	}
-	must[*sdk.StopTaskOutput](t)(c.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("stock"), Task: &two, Reason: aws.String("enough")}))
+	apitest.Must[*sdk.StopTaskOutput](t)(c.StopTask(ctx, &sdk.StopTaskInput{Cluster: aws.String("stock"), Task: &two, Reason: aws.String("enough")}))
 	agent.call("SubmitTaskStateChange", `{"cluster":"stock","containers":[{"containerName":"m","exitCode":137,"runtimeId":%q,"status":"STOPPED"}],"executionStoppedAt":1795341721.831,"reason":"","status":"STOPPED","task":%q}`, m, two)
 	if is := describe(two); *is.LastStatus != "STOPPED" || is.StopCode != types.TaskStopCodeUserInitiated || *is.StoppedReason != "enough" || *is.Containers[0].ExitCode != 137 {
 		t.Errorf("%+v", is)

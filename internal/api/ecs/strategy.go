@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/control/capacity"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,7 +24,7 @@ const maxProviders = 20
 func checkStrategy(field string, strategy []types.CapacityProviderStrategyItem, associated []string) error {
 	err := capacity.Check(field, strategy, associated)
 	if rule, ok := errors.AsType[*capacity.Error](err); ok {
-		return invalid("%s", rule.Message)
+		return refuse.Invalid("%s", rule.Message)
 	}
 	return err
 }
@@ -44,9 +45,9 @@ func (s *Service) associate(tx *store.Tx, cluster string, had, refs []string, st
 		name, ok := s.site.CapacityProviderName(ref)
 		switch {
 		case !ok:
-			return a, invalid("The specified capacity provider was not found. Specify a valid capacity provider and try again. (capacityProviders[%d]: %q)", i, ref)
+			return a, refuse.Invalid("The specified capacity provider was not found. Specify a valid capacity provider and try again. (capacityProviders[%d]: %q)", i, ref)
 		case slices.Contains(a.providers, name):
-			return a, invalid("capacityProviders[%d]: %q is named twice; a cluster has a capacity provider once.", i, name)
+			return a, refuse.Invalid("capacityProviders[%d]: %q is named twice; a cluster has a capacity provider once.", i, name)
 		}
 		a.providers = append(a.providers, name)
 		if capacity.IsFargate(name) {
@@ -56,9 +57,9 @@ func (s *Service) associate(tx *store.Tx, cluster string, had, refs []string, st
 		p := store.Get(tx, k)
 		switch {
 		case p == nil || p.Status == types.CapacityProviderStatusInactive:
-			return a, invalid("The specified capacity provider was not found. Specify a valid capacity provider and try again. (capacityProviders[%d]: %q)", i, ref)
+			return a, refuse.Invalid("The specified capacity provider was not found. Specify a valid capacity provider and try again. (capacityProviders[%d]: %q)", i, ref)
 		case p.Cluster != "" && p.Cluster != cluster:
-			return a, invalid("capacityProviders[%d]: %q is a capacity provider of cluster %s alone.", i, name, p.Cluster)
+			return a, refuse.Invalid("capacityProviders[%d]: %q is a capacity provider of cluster %s alone.", i, name, p.Cluster)
 		}
 		if !slices.Contains(had, name) {
 			if err := store.Put(tx, k, p); err != nil {
@@ -67,7 +68,7 @@ func (s *Service) associate(tx *store.Tx, cluster string, had, refs []string, st
 		}
 	}
 	if len(a.providers) > maxProviders {
-		return a, invalid("The maximum number of capacity providers per cluster has been exceeded. (capacityProviders: %d, at most %d)", len(a.providers), maxProviders)
+		return a, refuse.Invalid("The maximum number of capacity providers per cluster has been exceeded. (capacityProviders: %d, at most %d)", len(a.providers), maxProviders)
 	}
 	for i, item := range strategy {
 		if name, ok := s.site.CapacityProviderName(aws.ToString(item.CapacityProvider)); ok {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -24,7 +25,7 @@ const acknowledged = "ACK"
 func (s *Service) SubmitTaskStateChange(ctx context.Context, in *sdk.SubmitTaskStateChangeInput) (*sdk.SubmitTaskStateChangeOutput, error) {
 	out := &sdk.SubmitTaskStateChangeOutput{Acknowledgment: aws.String(acknowledged)}
 	if aws.ToString(in.Status) == "" && len(in.Attachments)+len(in.Containers)+len(in.ManagedAgents) == 0 {
-		return nil, invalid("status can not be blank.")
+		return nil, refuse.Invalid("status can not be blank.")
 	}
 	st := report.Statement{
 		Reason: aws.ToString(in.Reason), Containers: in.Containers, PullStarted: aws.ToTime(in.PullStartedAt),
@@ -32,7 +33,7 @@ func (s *Service) SubmitTaskStateChange(ctx context.Context, in *sdk.SubmitTaskS
 	}
 	if aws.ToString(in.Status) != "" {
 		if st.Status = fleet.TaskStatus(strings.ToUpper(*in.Status)); st.Status.Order() == 0 {
-			return nil, invalid("status must be PENDING, RUNNING or STOPPED, not %q.", *in.Status)
+			return nil, refuse.Invalid("status must be PENDING, RUNNING or STOPPED, not %q.", *in.Status)
 		}
 	}
 	return out, s.submit(ctx, in.Cluster, aws.ToString(in.Task), st)
@@ -42,7 +43,7 @@ func (s *Service) SubmitTaskStateChange(ctx context.Context, in *sdk.SubmitTaskS
 // send it.
 func (s *Service) SubmitContainerStateChange(ctx context.Context, in *sdk.SubmitContainerStateChangeInput) (*sdk.SubmitContainerStateChangeOutput, error) {
 	if aws.ToString(in.ContainerName) == "" {
-		return nil, invalid("containerName can not be blank.")
+		return nil, refuse.Invalid("containerName can not be blank.")
 	}
 	st := report.Statement{Containers: []types.ContainerStateChange{{
 		ContainerName: in.ContainerName, ExitCode: in.ExitCode, NetworkBindings: in.NetworkBindings,
@@ -58,7 +59,7 @@ var errUnknownTask = errors.New("task is not known")
 func (s *Service) submit(ctx context.Context, cluster *string, task string, in report.Statement) error {
 	name, id, ok := s.reported(cluster, task)
 	if !ok {
-		return invalid("task %q is neither the id nor the ARN of a task.", task)
+		return refuse.Invalid("task %q is neither the id nor the ARN of a task.", task)
 	}
 	caller := frontdoor.CallerFrom(ctx).Principal
 	now := s.now()

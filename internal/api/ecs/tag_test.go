@@ -33,31 +33,20 @@ func tagsOf(t *testing.T, client *ecs.Client, arn string) string {
 	return strings.Join(all, " ")
 }
 
-func write[V any](t *testing.T, a *apitest.API, k store.Key[V], v *V) {
-	t.Helper()
-	err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
-		store.Get(tx, k)
-		return store.Put(tx, k, v)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Every kind of resource is tagged, untagged and keeps the rest of its record.
 func TestTagEveryResource(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
-	registerSleep(t, a)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
 	instance, host := a.Register("h", "c")
-	run := must[*ecs.RunTaskOutput](t)(a.Client.RunTask(ctx, &ecs.RunTaskInput{
+	run := apitest.Must[*ecs.RunTaskOutput](t)(a.Client.RunTask(ctx, &ecs.RunTaskInput{
 		Cluster: aws.String("c"), TaskDefinition: aws.String("sleep"), Tags: []types.Tag{tag("made", "1")}, EnableECSManagedTags: true,
 	}))
 	task := *run.Tasks[0].TaskArn
 	waiting := fleet.NewID()
-	write(t, a, store.WaitingTaskKey("c", waiting), &fleet.Task{Cluster: "c", ID: waiting, Family: "unknown", Revision: 1, Tags: []types.Tag{tag("made", "1")}})
-	write(t, a, store.CapacityProviderKey("p"), &fleet.CapacityProvider{Name: "p", Status: types.CapacityProviderStatusActive})
+	apitest.Write(t, a, store.WaitingTaskKey("c", waiting), &fleet.Task{Cluster: "c", ID: waiting, Family: "unknown", Revision: 1, Tags: []types.Tag{tag("made", "1")}})
+	apitest.Write(t, a, store.CapacityProviderKey("p"), &fleet.CapacityProvider{Name: "p", Status: types.CapacityProviderStatusActive})
 	for arn, before := range map[string]string{
 		apitest.Site.ClusterARN("c"): "", instance: "", task: "aws:ecs:clusterName=c made=1 ", apitest.Site.TaskARN("c", waiting): "made=1 ",
 		apitest.Site.TaskDefinitionARN("sleep", 1): "", apitest.Site.CapacityProviderARN("p"): "",
@@ -84,7 +73,7 @@ func TestTagEveryResource(t *testing.T) {
 	if d, st := snap.TaskDefinition("sleep", 1); d == nil || st.Status != types.TaskDefinitionStatusActive {
 		t.Errorf("the definition's state is %+v", st)
 	}
-	described := must[*ecs.DescribeTasksOutput](t)(a.Client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{task}, Include: []types.TaskField{types.TaskFieldTags}}))
+	described := apitest.Must[*ecs.DescribeTasksOutput](t)(a.Client.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{task}, Include: []types.TaskField{types.TaskFieldTags}}))
 	if n := len(described.Tasks[0].Tags); n != 3 {
 		t.Errorf("DescribeTasks shows %+v", described.Tasks[0].Tags)
 	}
@@ -93,14 +82,14 @@ func TestTagEveryResource(t *testing.T) {
 		t.Errorf("the agent reads %q", got)
 	}
 	_, err := host.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: &instance, Tags: []types.Tag{tag("a", "1")}})
-	wantError[*types.AccessDeniedException](t, err, "ecs:TagResource")
+	apitest.WantError[*types.AccessDeniedException](t, err, "ecs:TagResource")
 	_, err = host.ListTagsForResource(ctx, &ecs.ListTagsForResourceInput{ResourceArn: aws.String(apitest.Site.TaskARN("c", waiting))})
-	wantError[*types.AccessDeniedException](t, err, "ecs:ListTagsForResource") // it is nobody's yet
+	apitest.WantError[*types.AccessDeniedException](t, err, "ecs:ListTagsForResource") // it is nobody's yet
 }
 
 func TestTagLimits(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	arn := apitest.Site.ClusterARN("c")
 	put := func(tags ...types.Tag) error {
 		_, err := a.Client.TagResource(t.Context(), &ecs.TagResourceInput{ResourceArn: &arn, Tags: tags})
@@ -115,7 +104,7 @@ func TestTagLimits(t *testing.T) {
 		"\"AWS:v\" of \"k\" begins":  {tag("k", "AWS:v")},
 		"given twice":                {tag("k", "1"), tag("k", "2")},
 	} {
-		wantError[*types.InvalidParameterException](t, put(tags...), say)
+		apitest.WantError[*types.InvalidParameterException](t, put(tags...), say)
 	}
 	if err := put(tag(strings.Repeat("ü", 128), strings.Repeat("ü", 256)), tag("a b_.:/=+-@9", "字 ٣"), tag("aws", "aws")); err != nil {
 		t.Fatal(err)
@@ -124,23 +113,23 @@ func TestTagLimits(t *testing.T) {
 	for i := range 50 {
 		many = append(many, tag(fmt.Sprint("k", i), ""))
 	}
-	wantError[*types.InvalidParameterException](t, put(many...), "would have 53")
-	wantError[*types.InvalidParameterException](t, put(append(many, tag("more", ""))...), "at most 50 tags, not 51")
+	apitest.WantError[*types.InvalidParameterException](t, put(many...), "would have 53")
+	apitest.WantError[*types.InvalidParameterException](t, put(append(many, tag("more", ""))...), "at most 50 tags, not 51")
 	if err := put(many[:47]...); err != nil {
 		t.Fatal(err)
 	}
 	if err := put(many[:47]...); err != nil {
 		t.Errorf("the same keys again: %v", err)
 	}
-	wantError[*types.InvalidParameterException](t, put(tag("one", "too many")), "would have 51")
+	apitest.WantError[*types.InvalidParameterException](t, put(tag("one", "too many")), "would have 51")
 	_, err := a.Client.UntagResource(t.Context(), &ecs.UntagResourceInput{ResourceArn: &arn, TagKeys: []string{"aws:x"}})
-	wantError[*types.InvalidParameterException](t, err, "tagKeys")
+	apitest.WantError[*types.InvalidParameterException](t, err, "tagKeys")
 }
 
 // Two who tag at once both have their way.
 func TestTagsAtOnce(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	arn := apitest.Site.ClusterARN("c")
 	done := make(chan error)
 	for i := range 8 {

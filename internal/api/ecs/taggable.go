@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -22,7 +23,7 @@ type taggable struct {
 type noResource struct{ error }
 
 func notFound(kind string) error {
-	return noResource{invalid("The specified %s does not exist. Specify a valid %s in resourceArn and try again.", kind, kind)}
+	return noResource{refuse.Invalid("The specified %s does not exist. Specify a valid %s in resourceArn and try again.", kind, kind)}
 }
 
 func (e noResource) Unwrap() error { return e.error }
@@ -38,18 +39,18 @@ func modelled(err error) error {
 }
 
 func inactiveResource(kind string) error {
-	return invalid("The specified %s is inactive. Specify an active %s and try again.", kind, kind)
+	return refuse.Invalid("The specified %s is inactive. Specify an active %s and try again.", kind, kind)
 }
 
 // taggable finds the resource of an ARN. Tags need the long format: the short
 // one doesn't say the cluster.
 func (s *Service) taggable(tx *store.Tx, ref string) (taggable, error) {
 	if ref == "" {
-		return taggable{}, invalid("resourceArn can not be blank.")
+		return taggable{}, refuse.Invalid("resourceArn can not be blank.")
 	}
 	a, err := fleet.ParseARN(ref)
 	if err != nil || !s.site.Ours(a) || a.Partition != fleet.Partition {
-		return taggable{}, invalid("resourceArn %q is not the ARN of an ECS resource of account %s in %s.", ref, s.site.Account, s.site.Region)
+		return taggable{}, refuse.Invalid("resourceArn %q is not the ARN of an ECS resource of account %s in %s.", ref, s.site.Account, s.site.Region)
 	}
 	cluster, id, long := strings.Cut(a.Rest, "/")
 	switch a.Type {
@@ -61,7 +62,7 @@ func (s *Service) taggable(tx *store.Tx, ref string) (taggable, error) {
 		return s.taggableDefinition(tx, ref)
 	case "service", "task", "container-instance":
 		if !long {
-			return taggable{}, invalid("Long arn format must be used for tagging operations: resourceArn %q doesn't name the cluster.", ref)
+			return taggable{}, refuse.Invalid("Long arn format must be used for tagging operations: resourceArn %q doesn't name the cluster.", ref)
 		}
 		if _, err := s.taggableCluster(tx, cluster); err != nil {
 			return taggable{}, err
@@ -77,14 +78,14 @@ func (s *Service) taggable(tx *store.Tx, ref string) (taggable, error) {
 	case "task-set":
 		return taggable{}, notFound(strings.ReplaceAll(a.Type, "-", " "))
 	}
-	return taggable{}, invalid("resourceArn %q: capacity providers, clusters, container instances, services, task definitions and tasks can have tags, a %s can't.", ref, a.Type)
+	return taggable{}, refuse.Invalid("resourceArn %q: capacity providers, clusters, container instances, services, task definitions and tasks can have tags, a %s can't.", ref, a.Type)
 }
 
 func (s *Service) taggableCluster(tx *store.Tx, name string) (taggable, error) {
 	k := store.ClusterKey(name)
 	c := store.Get(tx, k)
 	if c == nil {
-		return taggable{}, clusterNotFound()
+		return taggable{}, refuse.ClusterNotFound()
 	}
 	if c.Status != fleet.ClusterActive {
 		return taggable{}, inactiveResource("cluster")
@@ -99,7 +100,7 @@ func (s *Service) taggableCluster(tx *store.Tx, name string) (taggable, error) {
 func taggableProvider(tx *store.Tx, name string) (taggable, error) {
 	if name == fleet.ProviderFargate || name == fleet.ProviderFargateSpot {
 		return taggable{nil, func([]types.Tag) error {
-			return invalid("resourceArn: the capacity provider %s is always there and can't have tags.", name)
+			return refuse.Invalid("resourceArn: the capacity provider %s is always there and can't have tags.", name)
 		}}, nil
 	}
 	k := store.CapacityProviderKey(name)
@@ -122,7 +123,7 @@ func taggableProvider(tx *store.Tx, name string) (taggable, error) {
 func (s *Service) taggableDefinition(tx *store.Tx, arn string) (taggable, error) {
 	ref, err := s.site.TaskDefinitionRef(arn)
 	if err != nil || ref.Revision == 0 {
-		return taggable{}, invalid("resourceArn %q must name a task definition's family and revision.", arn)
+		return taggable{}, refuse.Invalid("resourceArn %q must name a task definition's family and revision.", arn)
 	}
 	if store.Get(tx, store.TaskDefinitionKey(ref.Family, ref.Revision)) == nil {
 		return taggable{}, notFound("task definition")

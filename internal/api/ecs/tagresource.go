@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/ecs/tag"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -12,7 +14,7 @@ import (
 
 // TagResource adds tags to a resource. Those of the same key get the new value.
 func (s *Service) TagResource(ctx context.Context, in *sdk.TagResourceInput) (*sdk.TagResourceOutput, error) {
-	if err := validTags(in.Tags); err != nil {
+	if err := tag.Check(in.Tags); err != nil {
 		return nil, err
 	}
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
@@ -23,9 +25,9 @@ func (s *Service) TagResource(ctx context.Context, in *sdk.TagResourceInput) (*s
 		if len(in.Tags) == 0 {
 			return nil
 		}
-		tags := mergeTags(r.tags, in.Tags)
-		if n := ownTags(tags); n > maxTags {
-			return invalid("tags: a resource can have at most %d tags, and with these %s would have %d.", maxTags, *in.ResourceArn, n)
+		tags := tag.Merge(r.tags, in.Tags)
+		if n := tag.CountOwn(tags); n > tag.Max {
+			return refuse.Invalid("tags: a resource can have at most %d tags, and with these %s would have %d.", tag.Max, *in.ResourceArn, n)
 		}
 		return r.put(tags)
 	})
@@ -39,7 +41,7 @@ func (s *Service) TagResource(ctx context.Context, in *sdk.TagResourceInput) (*s
 // have is no error.
 func (s *Service) UntagResource(ctx context.Context, in *sdk.UntagResourceInput) (*sdk.UntagResourceOutput, error) {
 	for _, k := range in.TagKeys {
-		if err := validTagKey("tagKeys", k); err != nil {
+		if err := tag.CheckKey("tagKeys", k); err != nil {
 			return nil, err
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/ashore/ashore/internal/control/report"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,10 +17,10 @@ import (
 // DescribeTasks describes up to 100 tasks of a cluster.
 func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput) (*sdk.DescribeTasksOutput, error) {
 	if len(in.Tasks) == 0 {
-		return nil, invalid("Tasks cannot be empty.")
+		return nil, refuse.Invalid("Tasks cannot be empty.")
 	}
 	if len(in.Tasks) > 100 {
-		return nil, invalid("Tasks cannot exceed 100 elements.")
+		return nil, refuse.Invalid("Tasks cannot exceed 100 elements.")
 	}
 	tags := slices.Contains(in.Include, types.TaskFieldTags)
 	snap, c, err := s.clusterNow(ctx, in.Cluster)
@@ -31,7 +33,7 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 		if err != nil {
 			return nil, err
 		}
-		if t := taskNow(snap, c.Name, id); ok && t != nil {
+		if t := lookup.Task(snap, c.Name, id); ok && t != nil {
 			out.Tasks = append(out.Tasks, s.taskOut(snap, t, tags))
 			continue
 		}
@@ -39,7 +41,7 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 		if !fleet.IsARN(ref) {
 			arn = s.site.TaskARN(c.Name, ref)
 		}
-		out.Failures = append(out.Failures, failure(arn, missing, unread(snap, store.TaskKey(c.Name, id))))
+		out.Failures = append(out.Failures, refuse.Failure(arn, refuse.Missing, lookup.Unread(snap, store.TaskKey(c.Name, id))))
 	}
 	return out, nil
 }
@@ -48,7 +50,7 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 // be in this cluster.
 func (s *Service) taskRef(cluster, ref string) (id string, ok bool, err error) {
 	if !fleet.IsARN(ref) && len(ref) != fleet.IDLength && len(ref) != 36 {
-		return "", false, invalid("taskId length should be one of [32,36].")
+		return "", false, refuse.Invalid("taskId length should be one of [32,36].")
 	}
 	id, ok = s.site.MemberID("task", cluster, ref)
 	return id, ok && fleet.IsID(id), nil
@@ -58,18 +60,18 @@ func (s *Service) taskRef(cluster, ref string) (id string, ok bool, err error) {
 // ends or has ended stays as it is.
 func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.StopTaskOutput, error) {
 	if aws.ToString(in.Task) == "" {
-		return nil, invalid("Task can not be blank.")
+		return nil, refuse.Invalid("Task can not be blank.")
 	}
 	reason := aws.ToString(in.Reason)
 	if len(reason) > 1024 {
-		return nil, invalid("reason can have at most 1024 characters, not %d.", len(reason))
+		return nil, refuse.Invalid("reason can have at most 1024 characters, not %d.", len(reason))
 	}
 	if reason == "" {
 		reason = "Task stopped by user"
 	}
 	var cluster, id string
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
-		c, err := s.activeCluster(tx.Snapshot().Cluster, in.Cluster)
+		c, err := lookup.ActiveCluster(tx.Snapshot().Cluster, s.site, in.Cluster)
 		if err != nil {
 			return err
 		}
@@ -78,8 +80,8 @@ func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.Sto
 			return err
 		}
 		cluster = c.Name
-		if !ok || taskNow(tx.Snapshot(), cluster, id) == nil {
-			return invalid("The referenced task was not found.")
+		if !ok || lookup.Task(tx.Snapshot(), cluster, id) == nil {
+			return refuse.Invalid("The referenced task was not found.")
 		}
 		wish := &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()}
 		if tx.Snapshot().WaitingTask(cluster, id) != nil {
@@ -93,7 +95,7 @@ func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.Sto
 	snap := s.store.Snapshot()
 	t := snap.Task(cluster, id)
 	if t == nil {
-		return nil, invalid("The referenced task was not found.")
+		return nil, refuse.Invalid("The referenced task was not found.")
 	}
 	out := s.taskOut(snap, t, true)
 	return &sdk.StopTaskOutput{Task: &out}, nil

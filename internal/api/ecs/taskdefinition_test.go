@@ -11,17 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-func box(name string) types.ContainerDefinition {
-	return types.ContainerDefinition{Name: aws.String(name), Image: aws.String("busybox"), Memory: aws.Int32(16)}
-}
-
 func TestTaskDefinitions(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
 	register := func(family string) *types.TaskDefinition {
 		t.Helper()
-		return must[*sdk.RegisterTaskDefinitionOutput](t)(c.RegisterTaskDefinition(ctx, &sdk.RegisterTaskDefinitionInput{
-			Family: aws.String(family), ContainerDefinitions: []types.ContainerDefinition{box("a")}, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
+		return apitest.Must[*sdk.RegisterTaskDefinitionOutput](t)(c.RegisterTaskDefinition(ctx, &sdk.RegisterTaskDefinitionInput{
+			Family: aws.String(family), ContainerDefinitions: []types.ContainerDefinition{apitest.Box("a")}, Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
 		})).TaskDefinition
 	}
 	first := register("web")
@@ -36,7 +32,7 @@ func TestTaskDefinitions(t *testing.T) {
 
 	describe := func(ref string) string {
 		t.Helper()
-		out := must[*sdk.DescribeTaskDefinitionOutput](t)(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(ref), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}}))
+		out := apitest.Must[*sdk.DescribeTaskDefinitionOutput](t)(c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(ref), Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}}))
 		if len(out.Tags) != 1 {
 			t.Errorf("%s: tags %v", ref, out.Tags)
 		}
@@ -47,7 +43,7 @@ func TestTaskDefinitions(t *testing.T) {
 			t.Errorf("%s is %s; want %s", ref, got, want)
 		}
 	}
-	must[*sdk.DeregisterTaskDefinitionOutput](t)(c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String("web:2")}))
+	apitest.Must[*sdk.DeregisterTaskDefinitionOutput](t)(c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String("web:2")}))
 	if got := describe("web"); got != "web:1 ACTIVE" {
 		t.Errorf("the latest after a deregistration is %s", got)
 	}
@@ -61,7 +57,7 @@ func TestTaskDefinitions(t *testing.T) {
 	list := func(in *sdk.ListTaskDefinitionsInput) string {
 		t.Helper()
 		var out []string
-		for _, arn := range must[*sdk.ListTaskDefinitionsOutput](t)(c.ListTaskDefinitions(ctx, in)).TaskDefinitionArns {
+		for _, arn := range apitest.Must[*sdk.ListTaskDefinitionsOutput](t)(c.ListTaskDefinitions(ctx, in)).TaskDefinitionArns {
 			out = append(out, arn[strings.LastIndexByte(arn, '/')+1:])
 		}
 		return strings.Join(out, " ")
@@ -81,24 +77,24 @@ func TestTaskDefinitions(t *testing.T) {
 		}
 	}
 	for _, rev := range []string{"web:1", "web:3"} {
-		must[*sdk.DeregisterTaskDefinitionOutput](t)(c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(rev)}))
+		apitest.Must[*sdk.DeregisterTaskDefinitionOutput](t)(c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(rev)}))
 	}
 	for status, want := range map[types.TaskDefinitionFamilyStatus]string{"": "web web-other", "ACTIVE": "web-other", "INACTIVE": "web", "ALL": "web web-other"} {
-		out := must[*sdk.ListTaskDefinitionFamiliesOutput](t)(c.ListTaskDefinitionFamilies(ctx, &sdk.ListTaskDefinitionFamiliesInput{Status: status}))
+		out := apitest.Must[*sdk.ListTaskDefinitionFamiliesOutput](t)(c.ListTaskDefinitionFamilies(ctx, &sdk.ListTaskDefinitionFamiliesInput{Status: status}))
 		if got := strings.Join(out.Families, " "); got != want {
 			t.Errorf("families %s: %s; want %s", status, got, want)
 		}
 	}
 	for _, ref := range []string{"none", "web:9", "a b:1", "arn:aws:ecs:eu-west-1:1:task-definition/web:1"} {
 		_, err := c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: aws.String(ref)})
-		wantError[*types.ClientException](t, err, "Unable to describe task definition.")
+		apitest.WantError[*types.ClientException](t, err, "Unable to describe task definition.")
 	}
 }
 
 func TestTaskDefinitionRules(t *testing.T) {
 	a := apitest.Start(t)
 	with := func(change func(*sdk.RegisterTaskDefinitionInput)) *sdk.RegisterTaskDefinitionInput {
-		in := &sdk.RegisterTaskDefinitionInput{Family: aws.String("f"), ContainerDefinitions: []types.ContainerDefinition{box("a"), box("b")}}
+		in := &sdk.RegisterTaskDefinitionInput{Family: aws.String("f"), ContainerDefinitions: []types.ContainerDefinition{apitest.Box("a"), apitest.Box("b")}}
 		change(in)
 		return in
 	}
@@ -157,7 +153,7 @@ func TestTaskDefinitionRules(t *testing.T) {
 		},
 	} {
 		_, err := a.Client.RegisterTaskDefinition(t.Context(), with(change))
-		wantError[*types.ClientException](t, err, want)
+		apitest.WantError[*types.ClientException](t, err, want)
 	}
 	if f := a.Store.Snapshot().Family("f"); f != nil {
 		t.Errorf("a refused definition left %+v", f)
@@ -175,7 +171,7 @@ func TestRequiresAttributes(t *testing.T) {
 				Options: map[string]string{"awslogs-group": "g", "awslogs-region": "r", "awslogs-stream-prefix": "p"}}, HealthCheck: &types.HealthCheck{Command: []string{"CMD", "true"}},
 		}},
 	}
-	out := must[*sdk.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(t.Context(), in)).TaskDefinition
+	out := apitest.Must[*sdk.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(t.Context(), in)).TaskDefinition
 	if *out.Cpu != "256" || *out.Memory != "1024" || *out.ContainerDefinitions[0].HealthCheck.Interval != 30 {
 		t.Errorf("normalized: cpu %s, memory %s, %+v", *out.Cpu, *out.Memory, out.ContainerDefinitions[0].HealthCheck)
 	}
@@ -187,8 +183,8 @@ func TestRequiresAttributes(t *testing.T) {
 		t.Errorf("requiresAttributes %v", names)
 	}
 	// ECS leaves the list out where it is empty.
-	plain := must[*sdk.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(t.Context(), &sdk.RegisterTaskDefinitionInput{
-		Family: aws.String("plain"), ContainerDefinitions: []types.ContainerDefinition{box("a")},
+	plain := apitest.Must[*sdk.RegisterTaskDefinitionOutput](t)(a.Client.RegisterTaskDefinition(t.Context(), &sdk.RegisterTaskDefinitionInput{
+		Family: aws.String("plain"), ContainerDefinitions: []types.ContainerDefinition{apitest.Box("a")},
 	})).TaskDefinition
 	if plain.RequiresAttributes != nil {
 		t.Errorf("requiresAttributes %v", plain.RequiresAttributes)

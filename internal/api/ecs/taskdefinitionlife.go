@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,10 +32,10 @@ const maxDeletes = 10
 func (s *Service) revision(ref string) (fleet.TaskDefinitionRef, error) {
 	r, err := s.site.TaskDefinitionRef(ref)
 	if err != nil {
-		return r, noDefinition(err, fmt.Sprintf("Unable to find task definition: %v.", err))
+		return r, lookup.NoDefinition(err, fmt.Sprintf("Unable to find task definition: %v.", err))
 	}
 	if r.Revision == 0 {
-		return r, client("Revision is missing.")
+		return r, refuse.Client("Revision is missing.")
 	}
 	return r, nil
 }
@@ -42,7 +44,7 @@ func (s *Service) revision(ref string) (fleet.TaskDefinitionRef, error) {
 // running, new ones are refused.
 func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.DeregisterTaskDefinitionInput) (*sdk.DeregisterTaskDefinitionOutput, error) {
 	if aws.ToString(in.TaskDefinition) == "" {
-		return nil, client("Task definition can not be blank.")
+		return nil, refuse.Client("Task definition can not be blank.")
 	}
 	ref, err := s.revision(*in.TaskDefinition)
 	if err != nil {
@@ -52,7 +54,7 @@ func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.Deregist
 	var next *fleet.TaskDefinitionState
 	err = s.store.Update(ctx, func(tx *store.Tx) error {
 		if d = store.Get(tx, store.TaskDefinitionKey(ref.Family, ref.Revision)); d == nil {
-			return client(noSuchRevision)
+			return refuse.Client(noSuchRevision)
 		}
 		k := store.TaskDefinitionStateKey(ref.Family, ref.Revision)
 		next = &fleet.TaskDefinitionState{Status: types.TaskDefinitionStatusActive}
@@ -63,7 +65,7 @@ func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.Deregist
 		case types.TaskDefinitionStatusInactive:
 			return nil // once more changes nothing
 		case types.TaskDefinitionStatusDeleteInProgress:
-			return client("The specified task definition is in DELETE_IN_PROGRESS status.")
+			return refuse.Client("The specified task definition is in DELETE_IN_PROGRESS status.")
 		}
 		next.Status, next.DeregisteredAt = types.TaskDefinitionStatusInactive, s.now()
 		return store.Put(tx, k, next)
@@ -79,9 +81,9 @@ func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.Deregist
 func (s *Service) DeleteTaskDefinitions(ctx context.Context, in *sdk.DeleteTaskDefinitionsInput) (*sdk.DeleteTaskDefinitionsOutput, error) {
 	switch n := len(in.TaskDefinitions); {
 	case n == 0:
-		return nil, invalid("size of TaskDefinition references list must be greater than 0")
+		return nil, refuse.Invalid("size of TaskDefinition references list must be greater than 0")
 	case n > maxDeletes:
-		return nil, invalid("Size of TaskDefinition references list cannot exceed %d", maxDeletes)
+		return nil, refuse.Invalid("Size of TaskDefinition references list cannot exceed %d", maxDeletes)
 	}
 	var out *sdk.DeleteTaskDefinitionsOutput
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
@@ -98,7 +100,7 @@ func (s *Service) DeleteTaskDefinitions(ctx context.Context, in *sdk.DeleteTaskD
 				return err
 			}
 			if refused != "" {
-				out.Failures = append(out.Failures, failure(given, refused, ""))
+				out.Failures = append(out.Failures, refuse.Failure(given, refused, ""))
 				continue
 			}
 			out.TaskDefinitions = append(out.TaskDefinitions, *s.definitionOut(d, st))
@@ -135,7 +137,7 @@ func (s *Service) deleteRevision(tx *store.Tx, given string) (d *fleet.TaskDefin
 	}
 	k := store.TaskDefinitionStateKey(ref.Family, ref.Revision)
 	st = store.Get(tx, k)
-	switch definitionStatus(st) {
+	switch lookup.DefinitionStatus(st) {
 	case types.TaskDefinitionStatusActive:
 		return nil, nil, stillActive, nil
 	case types.TaskDefinitionStatusDeleteInProgress:

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/ashore/ashore/internal/api/apitest"
-	ecsapi "github.com/ashore/ashore/internal/api/ecs"
-	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -16,19 +14,19 @@ import (
 
 func deregister(t *testing.T, a *apitest.API, ref string) *types.TaskDefinition {
 	t.Helper()
-	return must[*sdk.DeregisterTaskDefinitionOutput](t)(a.Client.DeregisterTaskDefinition(t.Context(), &sdk.DeregisterTaskDefinitionInput{TaskDefinition: &ref})).TaskDefinition
+	return apitest.Must[*sdk.DeregisterTaskDefinitionOutput](t)(a.Client.DeregisterTaskDefinition(t.Context(), &sdk.DeregisterTaskDefinitionInput{TaskDefinition: &ref})).TaskDefinition
 }
 
 func deleted(t *testing.T, a *apitest.API, refs ...string) *sdk.DeleteTaskDefinitionsOutput {
 	t.Helper()
-	return must[*sdk.DeleteTaskDefinitionsOutput](t)(a.Client.DeleteTaskDefinitions(t.Context(), &sdk.DeleteTaskDefinitionsInput{TaskDefinitions: refs}))
+	return apitest.Must[*sdk.DeleteTaskDefinitionsOutput](t)(a.Client.DeleteTaskDefinitions(t.Context(), &sdk.DeleteTaskDefinitionsInput{TaskDefinitions: refs}))
 }
 
 func TestDeleteTaskDefinitions(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
 	for range 4 {
-		registerSleep(t, a)
+		apitest.RegisterSleep(t, a)
 	}
 	arn := apitest.Site.TaskDefinitionARN("sleep", 2)
 	deregister(t, a, "sleep:1")
@@ -59,21 +57,21 @@ func TestDeleteTaskDefinitions(t *testing.T) {
 	describe := func(ref string) (*sdk.DescribeTaskDefinitionOutput, error) {
 		return c.DescribeTaskDefinition(ctx, &sdk.DescribeTaskDefinitionInput{TaskDefinition: &ref})
 	}
-	if d := must[*sdk.DescribeTaskDefinitionOutput](t)(describe("sleep:1")).TaskDefinition; d.Status != types.TaskDefinitionStatusDeleteInProgress {
+	if d := apitest.Must[*sdk.DescribeTaskDefinitionOutput](t)(describe("sleep:1")).TaskDefinition; d.Status != types.TaskDefinitionStatusDeleteInProgress {
 		t.Errorf("described: %s", d.Status)
 	}
 	_, err := c.DeregisterTaskDefinition(ctx, &sdk.DeregisterTaskDefinitionInput{TaskDefinition: aws.String("sleep:1")})
-	wantError[*types.ClientException](t, err, "DELETE_IN_PROGRESS")
-	createCluster(t, a, "c")
+	apitest.WantError[*types.ClientException](t, err, "DELETE_IN_PROGRESS")
+	apitest.CreateCluster(t, a, "c")
 	a.Register("h", "c")
 	_, err = c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep:1")})
-	wantError[*types.ClientException](t, err, "TaskDefinition is inactive")
+	apitest.WantError[*types.ClientException](t, err, "TaskDefinition is inactive")
 
 	families := func(status types.TaskDefinitionFamilyStatus) string {
-		return fmt.Sprint(must[*sdk.ListTaskDefinitionFamiliesOutput](t)(c.ListTaskDefinitionFamilies(ctx, &sdk.ListTaskDefinitionFamiliesInput{Status: status})).Families)
+		return fmt.Sprint(apitest.Must[*sdk.ListTaskDefinitionFamiliesOutput](t)(c.ListTaskDefinitionFamilies(ctx, &sdk.ListTaskDefinitionFamiliesInput{Status: status})).Families)
 	}
 	revisions := func(status types.TaskDefinitionStatus) int {
-		return len(must[*sdk.ListTaskDefinitionsOutput](t)(c.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{Status: status})).TaskDefinitionArns)
+		return len(apitest.Must[*sdk.ListTaskDefinitionsOutput](t)(c.ListTaskDefinitions(ctx, &sdk.ListTaskDefinitionsInput{Status: status})).TaskDefinitionArns)
 	}
 	if n := revisions("DELETE_IN_PROGRESS"); n != 2 {
 		t.Errorf("%d are listed as being deleted", n)
@@ -83,79 +81,38 @@ func TestDeleteTaskDefinitions(t *testing.T) {
 		deleted(t, a, ref)
 	}
 	_, err = describe("sleep")
-	wantError[*types.ClientException](t, err, "Unable to describe task definition.")
+	apitest.WantError[*types.ClientException](t, err, "Unable to describe task definition.")
 	if got := families("ALL") + families("INACTIVE") + families("ACTIVE"); got != "[sleep][sleep][]" {
 		t.Errorf("families while they are being deleted: %s", got)
 	}
-	bury(t, a, "sleep", 1, 2, 3, 4)
+	apitest.Bury(t, a, "sleep", 1, 2, 3, 4)
 	if got := families("ALL") + families("INACTIVE"); got != "[][]" {
 		t.Errorf("families without a revision: %s", got)
 	}
 	_, err = describe("sleep:1")
-	wantError[*types.ClientException](t, err, "Unable to describe task definition.")
-	registerSleep(t, a)
-	if d := must[*sdk.DescribeTaskDefinitionOutput](t)(describe("sleep")).TaskDefinition; d.Revision != 5 {
+	apitest.WantError[*types.ClientException](t, err, "Unable to describe task definition.")
+	apitest.RegisterSleep(t, a)
+	if d := apitest.Must[*sdk.DescribeTaskDefinitionOutput](t)(describe("sleep")).TaskDefinition; d.Revision != 5 {
 		t.Errorf("the next revision is %d", d.Revision)
 	}
 	for _, refs := range [][]string{{}, slices.Repeat([]string{"sleep:5"}, 11)} {
 		_, err = c.DeleteTaskDefinitions(ctx, &sdk.DeleteTaskDefinitionsInput{TaskDefinitions: refs})
-		wantError[*types.InvalidParameterException](t, err, "ize of TaskDefinition references list")
+		apitest.WantError[*types.InvalidParameterException](t, err, "ize of TaskDefinition references list")
 	}
-}
-
-// bury removes revisions' records, as the reaper does.
-func bury(t *testing.T, a *apitest.API, family string, revisions ...int) {
-	t.Helper()
-	err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
-		for _, r := range revisions {
-			store.Get(tx, store.TaskDefinitionKey(family, r))
-			store.Get(tx, store.TaskDefinitionStateKey(family, r))
-			if err := store.Delete(tx, store.TaskDefinitionKey(family, r)); err != nil {
-				return err
-			}
-			if err := store.Delete(tx, store.TaskDefinitionStateKey(family, r)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// A revision that has gone through its whole life while a task was being placed
-// has no state at the end, as it had none at the beginning. Without the guarded
-// read of the revision itself in serve the task is placed (seen).
-func TestRunTaskRacesBurial(t *testing.T) {
-	a := apitest.Start(t)
-	createCluster(t, a, "c")
-	registerSleep(t, a)
-	a.Register("h", "c")
-	s := ecsapi.New(ecsapi.Config{Store: a.Store})
-	err := between(t, a.Store, func(tx *store.Tx) error {
-		_, err := ecsapi.RunTx(s, tx, &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep:1")})
-		return err
-	}, func() {
-		deregister(t, a, "sleep:1")
-		deleted(t, a, "sleep:1")
-		bury(t, a, "sleep", 1)
-	})
-	wantError[*types.ClientException](t, err, "TaskDefinition not found.")
 }
 
 // A task outlives its definition: it is still described, with what it itself
 // says.
 func TestTaskOutlivesItsDefinition(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
-	registerSleep(t, a)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
 	a.Register("h", "c")
-	run := must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep")}))
+	run := apitest.Must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep")}))
 	deregister(t, a, "sleep:1")
 	deleted(t, a, "sleep:1")
-	bury(t, a, "sleep", 1)
-	out := must[*sdk.DescribeTasksOutput](t)(a.Client.DescribeTasks(t.Context(), &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{*run.Tasks[0].TaskArn}}))
+	apitest.Bury(t, a, "sleep", 1)
+	out := apitest.Must[*sdk.DescribeTasksOutput](t)(a.Client.DescribeTasks(t.Context(), &sdk.DescribeTasksInput{Cluster: aws.String("c"), Tasks: []string{*run.Tasks[0].TaskArn}}))
 	if len(out.Tasks) != 1 || *out.Tasks[0].TaskDefinitionArn != apitest.Site.TaskDefinitionARN("sleep", 1) || len(out.Tasks[0].Containers) != 1 {
 		t.Errorf("described: %+v", out)
 	}
@@ -169,7 +126,7 @@ func TestTaskDefinitionPages(t *testing.T) {
 	var want []string
 	for _, family := range []string{"web", "web-2", "web_2", "Web"} {
 		for range 4 {
-			define(t, a, family, func(*sdk.RegisterTaskDefinitionInput) {})
+			apitest.Define(t, a, family, func(*sdk.RegisterTaskDefinitionInput) {})
 		}
 	}
 	for _, family := range []string{"Web", "web", "web-2", "web_2"} {
@@ -180,7 +137,7 @@ func TestTaskDefinitionPages(t *testing.T) {
 	walk := func(in sdk.ListTaskDefinitionsInput, between func()) (got []string) {
 		t.Helper()
 		for {
-			out := must[*sdk.ListTaskDefinitionsOutput](t)(c.ListTaskDefinitions(ctx, &in))
+			out := apitest.Must[*sdk.ListTaskDefinitionsOutput](t)(c.ListTaskDefinitions(ctx, &in))
 			for _, arn := range out.TaskDefinitionArns {
 				got = append(got, arn[strings.LastIndexByte(arn, '/')+1:])
 			}
@@ -212,11 +169,11 @@ func TestTaskDefinitionPages(t *testing.T) {
 	if got := walk(sdk.ListTaskDefinitionsInput{Status: types.TaskDefinitionStatusInactive, Sort: types.SortOrderDesc}, nil); fmt.Sprint(got) != "[web:3 web:2]" {
 		t.Errorf("INACTIVE: %v", got)
 	}
-	families := must[*sdk.ListTaskDefinitionFamiliesOutput](t)(c.ListTaskDefinitionFamilies(ctx, &sdk.ListTaskDefinitionFamiliesInput{FamilyPrefix: aws.String("web"), MaxResults: &two}))
+	families := apitest.Must[*sdk.ListTaskDefinitionFamiliesOutput](t)(c.ListTaskDefinitionFamilies(ctx, &sdk.ListTaskDefinitionFamiliesInput{FamilyPrefix: aws.String("web"), MaxResults: &two}))
 	if fmt.Sprint(families.Families) != "[web web-2]" || families.NextToken == nil {
 		t.Errorf("families: %+v", families)
 	}
-	families = must[*sdk.ListTaskDefinitionFamiliesOutput](t)(c.ListTaskDefinitionFamilies(ctx, &sdk.ListTaskDefinitionFamiliesInput{FamilyPrefix: aws.String("web"), MaxResults: &two, NextToken: families.NextToken}))
+	families = apitest.Must[*sdk.ListTaskDefinitionFamiliesOutput](t)(c.ListTaskDefinitionFamilies(ctx, &sdk.ListTaskDefinitionFamiliesInput{FamilyPrefix: aws.String("web"), MaxResults: &two, NextToken: families.NextToken}))
 	if fmt.Sprint(families.Families) != "[web_2]" || families.NextToken != nil {
 		t.Errorf("families: %+v", families)
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -51,7 +52,7 @@ func position(key string) (fleet.TaskDefinitionRef, error) {
 	family, revision, _ := strings.Cut(key, ":")
 	n, err := strconv.Atoi(revision)
 	if err != nil || n < 1 || !fleet.ValidName(family) {
-		return fleet.TaskDefinitionRef{}, invalid("Invalid token: nextToken is not one that this operation gave for these parameters.")
+		return fleet.TaskDefinitionRef{}, refuse.Invalid("Invalid token: nextToken is not one that this operation gave for these parameters.")
 	}
 	return fleet.TaskDefinitionRef{Family: family, Revision: n}, nil
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -29,13 +31,13 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskPr
 	}
 	switch {
 	case aws.ToString(in.Cluster) == "":
-		return nil, invalid("Cluster can not be blank.")
+		return nil, refuse.Invalid("Cluster can not be blank.")
 	case len(in.Tasks) == 0:
-		return nil, invalid("Tasks cannot be empty.")
+		return nil, refuse.Invalid("Tasks cannot be empty.")
 	case len(in.Tasks) > 10:
-		return nil, invalid("Tasks cannot exceed 10 elements, and there are %d.", len(in.Tasks))
+		return nil, refuse.Invalid("Tasks cannot exceed 10 elements, and there are %d.", len(in.Tasks))
 	case minutes < 1 || minutes > protectedForMost:
-		return nil, invalid("expiresInMinutes must be between 1 and %d, not %d.", protectedForMost, minutes)
+		return nil, refuse.Invalid("expiresInMinutes must be between 1 and %d, not %d.", protectedForMost, minutes)
 	}
 	// A task that is missing must be missing also where another server has just
 	// placed it.
@@ -97,9 +99,9 @@ func protect(tx *store.Tx, t *fleet.TaskState, until time.Time) error {
 func (s *Service) GetTaskProtection(ctx context.Context, in *sdk.GetTaskProtectionInput) (*sdk.GetTaskProtectionOutput, error) {
 	switch {
 	case aws.ToString(in.Cluster) == "":
-		return nil, invalid("Cluster can not be blank.")
+		return nil, refuse.Invalid("Cluster can not be blank.")
 	case len(in.Tasks) > 100:
-		return nil, invalid("Tasks cannot exceed 100 elements, and there are %d.", len(in.Tasks))
+		return nil, refuse.Invalid("Tasks cannot exceed 100 elements, and there are %d.", len(in.Tasks))
 	}
 	snap, c, err := s.clusterNow(ctx, in.Cluster)
 	if err != nil {
@@ -139,13 +141,13 @@ func (s *Service) protectable(snap *store.Snapshot, cluster, ref string) (*fleet
 	if err != nil {
 		return nil, nil, err
 	}
-	t := taskNow(snap, cluster, id)
+	t := lookup.Task(snap, cluster, id)
 	if !ok || t == nil {
 		arn := ref
 		if !fleet.IsARN(ref) {
 			arn = s.site.TaskARN(cluster, ref)
 		}
-		f := failure(arn, missing, "")
+		f := refuse.Failure(arn, refuse.Missing, "")
 		return nil, &f, nil
 	}
 	var why string
@@ -159,7 +161,7 @@ func (s *Service) protectable(snap *store.Snapshot, cluster, ref string) (*fleet
 	default:
 		return t, nil, nil
 	}
-	f := failure(s.site.TaskARN(cluster, id), taskNotValid, why)
+	f := refuse.Failure(s.site.TaskARN(cluster, id), taskNotValid, why)
 	return nil, &f, nil
 }
 

@@ -18,14 +18,14 @@ import (
 func serviceTask(t *testing.T, a *apitest.API, cluster string) (id string) {
 	t.Helper()
 	id = fleet.NewID()
-	write(t, a, store.TaskKey(cluster, id), &fleet.Task{Cluster: cluster, ID: id, Instance: "i", Family: "f", Revision: 1, Group: "service:web"})
+	apitest.Write(t, a, store.TaskKey(cluster, id), &fleet.Task{Cluster: cluster, ID: id, Instance: "i", Family: "f", Revision: 1, Group: "service:web"})
 	return id
 }
 
 func TestTaskProtection(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	s := ecsapi.New(ecsapi.Config{Store: a.Store, Now: func() time.Time { return now }})
 	one, two := serviceTask(t, a, "c"), serviceTask(t, a, "c")
@@ -33,7 +33,7 @@ func TestTaskProtection(t *testing.T) {
 	// state is what GetTaskProtection says of the two.
 	state := func() string {
 		t.Helper()
-		out := must[*ecs.GetTaskProtectionOutput](t)(s.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: cluster, Tasks: []string{one, apitest.Site.TaskARN("c", two)}}))
+		out := apitest.Must[*ecs.GetTaskProtectionOutput](t)(s.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: cluster, Tasks: []string{one, apitest.Site.TaskARN("c", two)}}))
 		var all []string
 		for _, p := range out.ProtectedTasks {
 			if p.ProtectionEnabled != (p.ExpirationDate != nil) {
@@ -49,7 +49,7 @@ func TestTaskProtection(t *testing.T) {
 	}
 	update := func(on bool, minutes *int32, tasks ...string) {
 		t.Helper()
-		out := must[*ecs.UpdateTaskProtectionOutput](t)(s.UpdateTaskProtection(ctx, &ecs.UpdateTaskProtectionInput{
+		out := apitest.Must[*ecs.UpdateTaskProtectionOutput](t)(s.UpdateTaskProtection(ctx, &ecs.UpdateTaskProtectionInput{
 			Cluster: cluster, Tasks: tasks, ProtectionEnabled: on, ExpiresInMinutes: minutes,
 		}))
 		if len(out.ProtectedTasks) != len(tasks) || len(out.Failures) != 0 || out.ProtectedTasks[0].ProtectionEnabled != on {
@@ -72,11 +72,11 @@ func TestTaskProtection(t *testing.T) {
 	update(true, aws.Int32(1), one)
 	// Tags and protection don't disturb each other.
 	arn := apitest.Site.TaskARN("c", one)
-	must[*ecs.TagResourceOutput](t)(a.Client.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: &arn, Tags: []types.Tag{tag("k", "v")}}))
+	apitest.Must[*ecs.TagResourceOutput](t)(a.Client.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: &arn, Tags: []types.Tag{tag("k", "v")}}))
 	want("[1m0s 48h0m0s] 0")
 	update(false, aws.Int32(5), two)
 	want("[1m0s -] 0")
-	all := must[*ecs.GetTaskProtectionOutput](t)(s.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: cluster}))
+	all := apitest.Must[*ecs.GetTaskProtectionOutput](t)(s.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: cluster}))
 	if len(all.ProtectedTasks) != 1 || *all.ProtectedTasks[0].TaskArn != arn {
 		t.Errorf("the cluster's protected tasks: %+v", all.ProtectedTasks)
 	}
@@ -91,16 +91,16 @@ func TestTaskProtection(t *testing.T) {
 func TestTaskProtectionFailures(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	standalone, ended, waiting := fleet.NewID(), serviceTask(t, a, "c"), fleet.NewID()
-	write(t, a, store.TaskKey("c", standalone), &fleet.Task{Cluster: "c", ID: standalone, Instance: "i", Family: "f", Revision: 1, Group: "family:f"})
-	write(t, a, store.TaskStopKey("c", ended), &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated})
-	write(t, a, store.WaitingTaskKey("c", waiting), &fleet.Task{Cluster: "c", ID: waiting, Family: "f", Group: "service:web"})
+	apitest.Write(t, a, store.TaskKey("c", standalone), &fleet.Task{Cluster: "c", ID: standalone, Instance: "i", Family: "f", Revision: 1, Group: "family:f"})
+	apitest.Write(t, a, store.TaskStopKey("c", ended), &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated})
+	apitest.Write(t, a, store.WaitingTaskKey("c", waiting), &fleet.Task{Cluster: "c", ID: waiting, Family: "f", Group: "service:web"})
 	good := serviceTask(t, a, "c")
 	in := &ecs.UpdateTaskProtectionInput{Cluster: aws.String("c"), ProtectionEnabled: true, Tasks: []string{
 		standalone, ended, waiting, fleet.NewID(), apitest.Site.TaskARN("other", good), good,
 	}}
-	out := must[*ecs.UpdateTaskProtectionOutput](t)(a.Client.UpdateTaskProtection(ctx, in))
+	out := apitest.Must[*ecs.UpdateTaskProtectionOutput](t)(a.Client.UpdateTaskProtection(ctx, in))
 	var reasons []string
 	for _, f := range out.Failures {
 		reasons = append(reasons, *f.Reason)
@@ -108,7 +108,7 @@ func TestTaskProtectionFailures(t *testing.T) {
 	if fmt.Sprint(reasons) != "[TASK_NOT_VALID TASK_NOT_VALID TASK_NOT_VALID MISSING MISSING]" || len(out.ProtectedTasks) != 1 {
 		t.Errorf("%v, %+v", reasons, out.ProtectedTasks)
 	}
-	got := must[*ecs.GetTaskProtectionOutput](t)(a.Client.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: aws.String("c"), Tasks: in.Tasks}))
+	got := apitest.Must[*ecs.GetTaskProtectionOutput](t)(a.Client.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: aws.String("c"), Tasks: in.Tasks}))
 	if len(got.Failures) != 5 || len(got.ProtectedTasks) != 1 {
 		t.Errorf("Get: %+v", got)
 	}
@@ -123,10 +123,10 @@ func TestTaskProtectionFailures(t *testing.T) {
 		bad := *in
 		change(&bad)
 		_, err := a.Client.UpdateTaskProtection(ctx, &bad)
-		wantError[*types.InvalidParameterException](t, err, say)
+		apitest.WantError[*types.InvalidParameterException](t, err, say)
 	}
 	_, err := a.Client.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: aws.String("none")})
-	wantError[*types.ClusterNotFoundException](t, err, "not found")
+	apitest.WantError[*types.ClusterNotFoundException](t, err, "not found")
 	_, err = a.Client.GetTaskProtection(ctx, &ecs.GetTaskProtectionInput{Cluster: aws.String("c"), Tasks: make([]string, 101)})
-	wantError[*types.InvalidParameterException](t, err, "cannot exceed 100")
+	apitest.WantError[*types.InvalidParameterException](t, err, "cannot exceed 100")
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/ashore/ashore/internal/api/apitest"
 	ecsapi "github.com/ashore/ashore/internal/api/ecs"
 	"github.com/ashore/ashore/internal/control/explain"
+	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -18,10 +19,10 @@ import (
 func TestUnreadableRecord(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client
-	createCluster(t, a, "c")
-	createCluster(t, a, "d")
+	apitest.CreateCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "d")
 	a.Register("h", "d")
-	define(t, a, "sleep", func(*sdk.RegisterTaskDefinitionInput) {})
+	apitest.Define(t, a, "sleep", func(*sdk.RegisterTaskDefinitionInput) {})
 	mend := a.Spoil("cluster/c")
 	for name, call := range map[string]func() error{
 		"CreateCluster": func() error {
@@ -33,12 +34,12 @@ func TestUnreadableRecord(t *testing.T) {
 			return err
 		},
 	} {
-		wantError[*types.ServerException](t, call(), "The stored record cluster/c can't be read")
+		apitest.WantError[*types.ServerException](t, call(), "The stored record cluster/c can't be read")
 		if err := call(); err == nil {
 			t.Errorf("%s was carried out", name)
 		}
 	}
-	out := must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("d"), TaskDefinition: aws.String("sleep")}))
+	out := apitest.Must[*sdk.RunTaskOutput](t)(c.RunTask(ctx, &sdk.RunTaskInput{Cluster: aws.String("d"), TaskDefinition: aws.String("sleep")}))
 	if len(out.Tasks) != 1 {
 		t.Errorf("in another cluster: %+v", out.Failures)
 	}
@@ -64,14 +65,14 @@ func TestUnreadableRecord(t *testing.T) {
 	mend()
 	mend = a.Spoil("cluster/c/task/t")
 	_, err := c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("c")})
-	wantError[*types.ServerException](t, err, "cluster/c/task/t")
+	apitest.WantError[*types.ServerException](t, err, "cluster/c/task/t")
 	mend()
 	if err := a.Store.Update(ctx, func(tx *store.Tx) error { store.Get(tx, store.TaskKey("c", "t")); return nil }); err != nil {
 		t.Error(err)
 	}
-	must[*sdk.DeleteClusterOutput](t)(c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("c")}))
+	apitest.Must[*sdk.DeleteClusterOutput](t)(c.DeleteCluster(ctx, &sdk.DeleteClusterInput{Cluster: aws.String("c")}))
 }
 
 func explained(a *apitest.API, cluster, what string) (*explain.Explanation, error) {
-	return ecsapi.New(ecsapi.Config{Store: a.Store, Log: a.Log}).Explain(a.T.Context(), &cluster, what)
+	return ecsapi.New(ecsapi.Config{Store: a.Store, Placer: placer.New(placer.Config{Store: a.Store}), Log: a.Log}).Explain(a.T.Context(), &cluster, what)
 }

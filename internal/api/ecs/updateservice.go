@@ -7,6 +7,9 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/ashore/ashore/internal/control/placer"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,9 +28,9 @@ func (s *Service) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput)
 		return nil, err
 	}
 	if n := in.HealthCheckGracePeriodSeconds; n != nil && *n < 0 {
-		return nil, invalid("healthCheckGracePeriodSeconds must not be negative, but it is %d.", *n)
+		return nil, refuse.Invalid("healthCheckGracePeriodSeconds must not be negative, but it is %d.", *n)
 	}
-	if err := validPlacement(in.PlacementConstraints, in.PlacementStrategy); err != nil {
+	if err := placer.CheckPlacement(in.PlacementConstraints, in.PlacementStrategy); err != nil {
 		return nil, err
 	}
 	var next *fleet.Service
@@ -108,7 +111,7 @@ func changeService(svc *fleet.Service, in *sdk.UpdateServiceInput) (err error) {
 		svc.Constraints = in.PlacementConstraints
 	}
 	if in.PlacementStrategy != nil {
-		svc.Strategies = normalStrategies(in.PlacementStrategy)
+		svc.Strategies = placer.NormalStrategies(in.PlacementStrategy)
 	}
 	if in.PropagateTags != "" {
 		svc.PropagateTags = in.PropagateTags
@@ -127,7 +130,7 @@ func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Clust
 			return err
 		}
 	} else if spec.def, _ = tx.Snapshot().TaskDefinition(r.Family, r.Revision); spec.def == nil {
-		return cmp.Or(store.Readable(tx.Snapshot(), store.TaskDefinitionKey(r.Family, r.Revision)), client("TaskDefinition not found."))
+		return cmp.Or(store.Readable(tx.Snapshot(), store.TaskDefinitionKey(r.Family, r.Revision)), refuse.Client("TaskDefinition not found."))
 	}
 	if in.NetworkConfiguration != nil {
 		r.Network = in.NetworkConfiguration
@@ -145,17 +148,17 @@ func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Clust
 	launchType := types.LaunchType("")
 	if len(in.CapacityProviderStrategy) == 0 { // back to a launch type, the one that suits what there was
 		if launchType = r.LaunchType; launchType == "" {
-			launchType = spec.lanes(tx.Snapshot())[0].launchType
+			launchType = lookup.ProviderLaunchType(tx.Snapshot(), *r.CapacityProviders[0].CapacityProvider)
 		}
 		if launchType == types.LaunchTypeManagedInstances {
-			return invalid("capacityProviderStrategy: a service on managed instances needs a capacity provider strategy.")
+			return refuse.Invalid("capacityProviderStrategy: a service on managed instances needs a capacity provider strategy.")
 		}
 	}
 	if err := spec.supply(tx.Snapshot(), c, launchType, in.CapacityProviderStrategy, s); err != nil {
 		return err
 	}
 	if !in.ForceNewDeployment && !reflect.DeepEqual(was, *r) {
-		return invalid("When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.")
+		return refuse.Invalid("When switching from launch type to capacity provider strategy on an existing service, or making a change to a capacity provider strategy on a service that is already using one, you must force a new deployment.")
 	}
 	return nil
 }

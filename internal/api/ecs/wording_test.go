@@ -18,8 +18,8 @@ import (
 func TestWording(t *testing.T) {
 	a := apitest.Start(t)
 	c := a.Client
-	createCluster(t, a, "c")
-	registerSleep(t, a)
+	apitest.CreateCluster(t, a, "c")
+	apitest.RegisterSleep(t, a)
 	in := func(change func(*sdk.RunTaskInput)) func(context.Context) error {
 		return func(ctx context.Context) error {
 			run := &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("sleep")}
@@ -83,7 +83,7 @@ func TestWording(t *testing.T) {
 			return err
 		}},
 		{"RegisterTaskDefinition, pidMode", client, "x is not a valid value for pidMode. The value must be one of [task,host]", func(ctx context.Context) error {
-			_, err := c.RegisterTaskDefinition(ctx, &sdk.RegisterTaskDefinitionInput{Family: aws.String("f"), PidMode: "x", ContainerDefinitions: []types.ContainerDefinition{box("a")}})
+			_, err := c.RegisterTaskDefinition(ctx, &sdk.RegisterTaskDefinitionInput{Family: aws.String("f"), PidMode: "x", ContainerDefinitions: []types.ContainerDefinition{apitest.Box("a")}})
 			return err
 		}},
 		{"ListAccountSettings, name", parameter, "unknown should be one of [serviceLongArnFormat,taskLongArnFormat,containerInstanceLongArnFormat,awsvpcTrunking,containerInsights,",
@@ -141,15 +141,15 @@ func TestWording(t *testing.T) {
 // startedBy is a note of the caller's: whatever it has is taken, and found again.
 func TestStartedByIsFree(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
-	define(t, a, "f", func(*sdk.RegisterTaskDefinitionInput) {})
+	apitest.CreateCluster(t, a, "c")
+	apitest.Define(t, a, "f", func(*sdk.RegisterTaskDefinitionInput) {})
 	a.Register("h", "c")
 	for _, by := range []string{"ECS Deploy", "x@y.example (1)", "é"} {
-		run := must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("f"), StartedBy: &by}))
+		run := apitest.Must[*sdk.RunTaskOutput](t)(a.Client.RunTask(t.Context(), &sdk.RunTaskInput{Cluster: aws.String("c"), TaskDefinition: aws.String("f"), StartedBy: &by}))
 		if len(run.Tasks) != 1 || aws.ToString(run.Tasks[0].StartedBy) != by {
 			t.Fatalf("%q: %+v", by, run)
 		}
-		list := must[*sdk.ListTasksOutput](t)(a.Client.ListTasks(t.Context(), &sdk.ListTasksInput{Cluster: aws.String("c"), StartedBy: &by}))
+		list := apitest.Must[*sdk.ListTasksOutput](t)(a.Client.ListTasks(t.Context(), &sdk.ListTasksInput{Cluster: aws.String("c"), StartedBy: &by}))
 		if len(list.TaskArns) != 1 {
 			t.Errorf("%q: listed %v", by, list.TaskArns)
 		}
@@ -159,9 +159,9 @@ func TestStartedByIsFree(t *testing.T) {
 // A name that is not there fails under the ARN that ECS makes of it.
 func TestFailuresNames(t *testing.T) {
 	a := apitest.Start(t)
-	createCluster(t, a, "c")
+	apitest.CreateCluster(t, a, "c")
 	long, short := apitest.Site.ServiceARN("c", "gone"), "arn:aws:ecs:us-east-1:000000000000:service/nosuch"
-	out := must[*sdk.DescribeServicesOutput](t)(a.Client.DescribeServices(t.Context(), &sdk.DescribeServicesInput{Cluster: aws.String("c"), Services: []string{"nosuch", long, short}}))
+	out := apitest.Must[*sdk.DescribeServicesOutput](t)(a.Client.DescribeServices(t.Context(), &sdk.DescribeServicesInput{Cluster: aws.String("c"), Services: []string{"nosuch", long, short}}))
 	var got []string
 	for _, f := range out.Failures {
 		got = append(got, *f.Arn+" "+*f.Reason)
@@ -170,7 +170,7 @@ func TestFailuresNames(t *testing.T) {
 		t.Errorf("services: %q", got)
 	}
 
-	registerSleep(t, a)
+	apitest.RegisterSleep(t, a)
 	const invalid = "The specified task definition identifier is invalid. Specify a valid name or ARN and try again."
 	const none = "The specified task definition does not exist. Specify a valid account, family, revision and try again."
 	del := deleted(t, a, "sleep", "sleep:foo", "none:1", apitest.Site.TaskDefinitionARN("none", 2), "sleep", "arn:aws:ecs:eu-west-1:111111111111:task-definition/sleep:1", "a b:1")

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ashore/ashore/internal/ecs/definition"
+
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -113,7 +115,7 @@ func overridesOut(t *fleet.Task, containers []fleet.TaskContainer) *types.TaskOv
 	}
 	out.ContainerOverrides = nil
 	for _, c := range containers {
-		if o := containerOverride(t.Overrides, c.Name); o != nil {
+		if o := definition.ContainerOverride(t.Overrides, c.Name); o != nil {
 			out.ContainerOverrides = append(out.ContainerOverrides, *o)
 		} else {
 			out.ContainerOverrides = append(out.ContainerOverrides, types.ContainerOverride{Name: aws.String(c.Name)})
@@ -138,7 +140,7 @@ func containerOut(site fleet.Site, t *fleet.TaskState, d *fleet.TaskDefinition, 
 		for i := range d.Definition.ContainerDefinitions {
 			c := &d.Definition.ContainerDefinitions[i]
 			if aws.ToString(c.Name) == tc.Name {
-				ContainerSize(&out, c, containerOverride(t.Overrides, tc.Name))
+				definition.ContainerSize(&out, c, definition.ContainerOverride(t.Overrides, tc.Name))
 			}
 		}
 	}
@@ -155,41 +157,6 @@ func containerOut(site fleet.Site, t *fleet.TaskState, d *fleet.TaskDefinition, 
 		out.NetworkBindings = orEmpty(r.NetworkBindings)
 	}
 	return out
-}
-
-// ContainerSize fills in what the definition and its overrides say.
-func ContainerSize(out *types.Container, c *types.ContainerDefinition, o *types.ContainerOverride) {
-	cpu, memory, soft := c.Cpu, c.Memory, c.MemoryReservation
-	if o != nil {
-		if o.Cpu != nil {
-			cpu = *o.Cpu
-		}
-		if o.Memory != nil {
-			memory = o.Memory
-		}
-		if o.MemoryReservation != nil {
-			soft = o.MemoryReservation
-		}
-	}
-	out.Image, out.Cpu = c.Image, aws.String(strconv.Itoa(int(cpu)))
-	if memory != nil {
-		out.Memory = aws.String(strconv.Itoa(int(*memory)))
-	}
-	if soft != nil {
-		out.MemoryReservation = aws.String(strconv.Itoa(int(*soft)))
-	}
-}
-
-func containerOverride(o *types.TaskOverride, name string) *types.ContainerOverride {
-	if o == nil {
-		return nil
-	}
-	for i := range o.ContainerOverrides {
-		if aws.ToString(o.ContainerOverrides[i].Name) == name {
-			return &o.ContainerOverrides[i]
-		}
-	}
-	return nil
 }
 
 // orEmpty gives a list its empty form: ECS answers [] where it has nothing.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/control/rollout"
+	"github.com/ashore/ashore/internal/control/serviceevent"
 	"github.com/ashore/ashore/internal/store"
 )
 
@@ -55,11 +56,11 @@ func (l *leader) tellCause(ctx context.Context, w *work, text string) error {
 		if svc == nil {
 			return nil
 		}
-		state, err := StateOf(tx, svc)
+		state, err := serviceevent.StateOf(tx, svc)
 		if err != nil {
 			return err
 		}
-		if err := Tell(tx, svc, state, l.now(), []rollout.Event{rollout.LeftAside(text)}); err != nil {
+		if err := serviceevent.Append(tx, svc, state, l.now(), []rollout.Event{rollout.LeftAside(text)}); err != nil {
 			return err
 		}
 		return store.Put(tx, store.ServiceStateKey(svc.Cluster, svc.Name), state)

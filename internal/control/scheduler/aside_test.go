@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/ashore/ashore/internal/store/storetest"
@@ -23,7 +24,7 @@ type patchy struct {
 	more   chan struct{}
 }
 
-func (p *patchy) Launch(_ context.Context, l Launch) (Launched, error) {
+func (p *patchy) LaunchService(_ context.Context, l placer.ServiceLaunch) (placer.Launched, error) {
 	p.mu.Lock()
 	p.tried[l.Service.Name]++
 	p.mu.Unlock()
@@ -34,7 +35,7 @@ func (p *patchy) Launch(_ context.Context, l Launch) (Launched, error) {
 	if l.Service.Name == p.panics {
 		panic("no way to place it")
 	}
-	return Launched{Missing: l.Count}, nil
+	return placer.Launched{Missing: l.Count}, nil
 }
 
 func (p *patchy) Eligible(*store.Snapshot, *fleet.Service, *fleet.ServiceRevision) ([]string, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/control/rollout"
 )
 
@@ -101,7 +102,7 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 		if d.Deployment == nil || snap.Service(v.service.Cluster, v.service.Name) != v.service {
 			return launching{}, nil
 		}
-		order := Launch{Term: l.term, Service: v.service, Deployment: want.Deployment, Count: min(left, l.perLaunch()), Zone: want.Zone}
+		order := placer.ServiceLaunch{Term: l.term, Service: v.service, Deployment: want.Deployment, Count: min(left, l.perLaunch()), Zone: want.Zone}
 		if d.State != nil {
 			order.After = d.State.Launched
 		}
@@ -109,7 +110,7 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 			order.Instances = instances[:order.Count]
 			instances = instances[order.Count:]
 		}
-		got, err := l.Placer.Launch(ctx, order)
+		got, err := l.Placer.LaunchService(ctx, order)
 		if err != nil || got.Stale {
 			return launching{}, err
 		}

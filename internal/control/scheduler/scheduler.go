@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 )
@@ -35,27 +36,12 @@ type Scheduler struct {
 
 // Placer finds hosts for the tasks of services.
 type Placer interface {
-	// Launch places tasks as far as there is room, and stores them with what
+	// LaunchService places tasks as far as there is room, and stores them with what
 	// became of it.
-	Launch(context.Context, Launch) (Launched, error)
+	LaunchService(context.Context, placer.ServiceLaunch) (placer.Launched, error)
 	// Eligible are the hosts that tasks of a revision may run on by what they
 	// are, whatever is free on them.
 	Eligible(*store.Snapshot, *fleet.Service, *fleet.ServiceRevision) ([]string, error)
-}
-
-// Launch asks for tasks of a deployment.
-type Launch struct {
-	Term *store.Term
-	// Service is the record that the decision rests on: once it has changed,
-	// nothing is launched.
-	Service    *fleet.Service
-	Deployment string
-	// After is how many tasks the deployment had launched when it was decided:
-	// once that has changed, nothing is launched.
-	After     int64
-	Count     int
-	Instances []string // of a DAEMON: one task on each, Count of them
-	Zone      string   // the only one to place them in; empty: any
 }
 
 // What a transaction compares and writes beside a launch's tasks (each is a task
@@ -70,13 +56,6 @@ const mostTasks = 250
 
 // perLaunch is how many tasks go in one Launch.
 func (s *Scheduler) perLaunch() int { return min((s.Store.MaxOps()-besideLaunch)*10/22, mostTasks) }
-
-// Launched is what became of a Launch.
-type Launched struct {
-	Tasks   int  // that exist now, with a host or waiting for one
-	Missing int  // that found no host
-	Stale   bool // the decision's grounds have changed; nothing was done
-}
 
 // Run keeps services until ctx or the store ends.
 func (s *Scheduler) Run(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ashore/ashore/internal/control/report"
 	"github.com/ashore/ashore/internal/control/rollout"
+	"github.com/ashore/ashore/internal/control/serviceevent"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -30,7 +31,7 @@ func (l *leader) maxStops() int {
 // next step sees.
 func (l *leader) store(ctx context.Context, v *view, out *rollout.Output) error {
 	stops, events, states := out.Stops, out.Events, out.Deployments
-	if n := len(events) - keptEvents; n > 0 {
+	if n := len(events) - serviceevent.Kept; n > 0 {
 		events = events[n:] // the others would be gone at once
 	}
 	maxStops := l.maxStops()
@@ -78,7 +79,7 @@ func (l *leader) write(tx *store.Tx, v *view, stops []rollout.Stop, events []rol
 			return err
 		}
 	}
-	state, err := StateOf(tx, v.service)
+	state, err := serviceevent.StateOf(tx, v.service)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (l *leader) write(tx *store.Tx, v *view, stops []rollout.Stop, events []rol
 	if err := l.states(tx, v, out, state); err != nil {
 		return err
 	}
-	if err := Tell(tx, v.service, state, v.in.Now, events); err != nil {
+	if err := serviceevent.Append(tx, v.service, state, v.in.Now, events); err != nil {
 		return err
 	}
 	if before.Events == state.Events && before.Steady == state.Steady && before.SteadyAt.Equal(state.SteadyAt) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/ashore/ashore/internal/store/storetest"
@@ -18,9 +19,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // nobody is a placer that is never asked.
 type nobody struct{ t *testing.T }
 
-func (n nobody) Launch(context.Context, Launch) (Launched, error) {
+func (n nobody) LaunchService(context.Context, placer.ServiceLaunch) (placer.Launched, error) {
 	n.t.Error("a launch")
-	return Launched{}, nil
+	return placer.Launched{}, nil
 }
 
 func (n nobody) Eligible(*store.Snapshot, *fleet.Service, *fleet.ServiceRevision) ([]string, error) {

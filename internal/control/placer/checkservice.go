@@ -1,0 +1,85 @@
+package placer
+
+import (
+	"github.com/ashore/ashore/internal/ecs/definition"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// CheckService checks that tasks of a service's revision can be made at all, as
+// RunTask does of its tasks. It returns the platform family that Fargate has for
+// them.
+func (p *Placer) CheckService(tx *store.Tx, svc *fleet.Service, rev *fleet.ServiceRevision, d *fleet.TaskDefinition) (platformFamily string, err error) {
+	def := d.Definition
+	if err := definition.CheckNetwork(rev.Network); err != nil {
+		return "", err
+	}
+	if n := len(svc.Constraints) + len(def.PlacementConstraints); n > maxConstraints {
+		return "", refuse.Invalid("placementConstraints: a task can have at most %d constraints, not %d, the task definition's included.", maxConstraints, n)
+	}
+	o := &order{cluster: svc.Cluster, Launch: &Launch{
+		cluster: &svc.Cluster, platform: rev.PlatformVersion, strategies: svc.Strategies, constraints: svc.Constraints,
+		network: rev.Network, volumes: taskVolumes(rev.Volumes), group: fleet.ServiceGroup(svc.Name), caller: svc.CreatedBy,
+	}}
+	round := newRound(p, tx)
+	task, err := round.task(o, d, nil)
+	if err != nil {
+		return "", err
+	}
+	for _, l := range serviceLanes(tx.Snapshot(), rev, def) {
+		if svc.Scheduling == types.SchedulingStrategyDaemon && l.launchType == types.LaunchTypeFargate {
+			return "", refuse.Invalid("The daemon scheduling strategy is not supported with FARGATE launch type.")
+		}
+		t := task
+		if err := suits(d, l.launchType); err != nil {
+			return "", err
+		}
+		if err := l.fits(o, def, &t); err != nil {
+			return "", err
+		}
+		if t.PlatformFamily != "" {
+			platformFamily = t.PlatformFamily
+		}
+	}
+	// Hosts that offer what it needs may come later.
+	return platformFamily, round.unservable(svc.Cluster, d, nil, pool{})
+}
+
+// serviceLanes are those that the tasks of a service's revision may go to.
+func serviceLanes(snap *store.Snapshot, rev *fleet.ServiceRevision, def *sdk.RegisterTaskDefinitionInput) []lane {
+	if t := rev.LaunchType; t != "" {
+		l := lane{launchType: t, pool: poolOf(def, "")}
+		if t == types.LaunchTypeFargate {
+			l.provider = fleet.ProviderFargate
+		}
+		return []lane{l}
+	}
+	var out []lane
+	for _, item := range rev.CapacityProviders {
+		name := *item.CapacityProvider
+		out = append(out, lane{name: name, launchType: lookup.ProviderLaunchType(snap, name), pool: poolOf(def, name)})
+	}
+	return out
+}
+
+// taskVolumes are a service's volume configurations as those of each of its
+// tasks: the same, but that a task's also says whether the volume ends with it.
+func taskVolumes(in []types.ServiceVolumeConfiguration) []types.TaskVolumeConfiguration {
+	var out []types.TaskVolumeConfiguration
+	for _, v := range in {
+		t := types.TaskVolumeConfiguration{Name: v.Name}
+		if m := v.ManagedEBSVolume; m != nil {
+			t.ManagedEBSVolume = &types.TaskManagedEBSVolumeConfiguration{
+				RoleArn: m.RoleArn, Encrypted: m.Encrypted, FilesystemType: m.FilesystemType, Iops: m.Iops, KmsKeyId: m.KmsKeyId,
+				SizeInGiB: m.SizeInGiB, SnapshotId: m.SnapshotId, TagSpecifications: m.TagSpecifications, Throughput: m.Throughput,
+				VolumeInitializationRate: m.VolumeInitializationRate, VolumeType: m.VolumeType,
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}

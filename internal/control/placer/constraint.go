@@ -1,0 +1,117 @@
+package placer
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/control/query"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// maxConstraints is ECS's limit for a task, its definition's included.
+const maxConstraints = 10
+
+// compileConstraints checks the placement constraints of a request.
+func compileConstraints(in []types.PlacementConstraint) (placement.Constraints, error) {
+	var out placement.Constraints
+	if len(in) > maxConstraints {
+		return out, refuse.Invalid("placementConstraints can have at most %d entries, not %d.", maxConstraints, len(in))
+	}
+	for i, c := range in {
+		switch c.Type {
+		case types.PlacementConstraintTypeDistinctInstance:
+			if aws.ToString(c.Expression) != "" {
+				return out, refuse.Invalid("placementConstraints[%d].expression can't be given with the type distinctInstance.", i)
+			}
+			out.Distinct = true
+		case types.PlacementConstraintTypeMemberOf:
+			e, err := query.Compiled(aws.ToString(c.Expression))
+			if err != nil {
+				return out, refuse.Invalid("placementConstraints[%d].expression is invalid: %s.", i, err)
+			}
+			out.MemberOf = append(out.MemberOf, e)
+		default:
+			return out, refuse.Invalid("placementConstraints[%d].type must be distinctInstance or memberOf, not %q.", i, c.Type)
+		}
+	}
+	return out, nil
+}
+
+// placementConstraints joins a task's own constraints with its definition's.
+func placementConstraints(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput) (placement.Constraints, error) {
+	out, err := compileConstraints(t.Constraints)
+	if err != nil {
+		return out, err
+	}
+	if n := len(t.Constraints) + len(def.PlacementConstraints); n > maxConstraints {
+		return out, refuse.Invalid("placementConstraints: a task can have at most %d constraints, not %d, the task definition's included.", maxConstraints, n)
+	}
+	out.Group = t.Group
+	for _, c := range def.PlacementConstraints {
+		e, err := query.Compiled(aws.ToString(c.Expression))
+		if err != nil {
+			return out, refuse.Client("The task definition's placement constraint %q is invalid: %s.", aws.ToString(c.Expression), err)
+		}
+		out.MemberOf = append(out.MemberOf, e)
+	}
+	return out, nil
+}
+
+// hostOf is a host as a decision sees it. groups are of tasks that the snapshot
+// doesn't show yet.
+func hostOf(snap *store.Snapshot, i *fleet.Instance, groups []string) placement.Host {
+	h := placement.Host{Instance: i, Agent: i.Runs(snap.Session(i.Cluster, i.ID)).Agent, Usage: snap.Usage(i.Cluster, i.ID), Groups: groupsOn(snap, i, groups)}
+	if c := snap.Session(i.Cluster, i.ID); c != nil {
+		h.Connected = true
+		h.EngineAway = snap.InstanceHealth(i.Cluster, i.ID).EngineAway()
+	}
+	return h
+}
+
+// groupsOn yields the groups of the tasks that are to run on a host. One that
+// is to stop doesn't count, as in ECS.
+func groupsOn(snap *store.Snapshot, i *fleet.Instance, more []string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for t := range snap.TasksOn(i.Cluster, i.ID) {
+			if t.Desired() == fleet.TaskRunning && !yield(t.Group) {
+				return
+			}
+		}
+		slices.Values(more)(yield)
+	}
+}
+
+// Shown is what an instance shows to an expression, looked up as it is
+// asked for.
+type Shown struct {
+	Snap *store.Snapshot
+	*fleet.Instance
+}
+
+// Agent is the version of the agent, and whether it is connected.
+func (s *Shown) Agent() (version string, connected bool) {
+	c := s.Snap.Session(s.Cluster, s.ID)
+	return s.Runs(c).Agent, c != nil
+}
+
+// RegisteredAt is when the instance registered first.
+func (s *Shown) RegisteredAt() time.Time { return s.Instance.RegisteredAt }
+
+// RunningTasks counts the tasks that are RUNNING on the instance.
+func (s *Shown) RunningTasks() int {
+	u := s.Snap.Usage(s.Cluster, s.ID)
+	if u == nil {
+		return 0
+	}
+	return u.Running
+}
+
+// Groups are the groups of the tasks that are to run on the instance.
+func (s *Shown) Groups() iter.Seq[string] { return groupsOn(s.Snap, s.Instance, nil) }

@@ -1,0 +1,154 @@
+package placer
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/control/capacity"
+	"github.com/ashore/ashore/internal/ecs/definition"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/fleet"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// pool says which hosts may take a task, apart from what it needs of them: those
+// of a capacity provider, and those that offer what not every host does. The
+// zero pool is the whole cluster.
+type pool struct {
+	provider        string
+	awsvpc, windows bool
+	zone            string // empty: any
+}
+
+func poolOf(def *sdk.RegisterTaskDefinitionInput, provider string) pool {
+	return pool{
+		provider: provider, awsvpc: def.NetworkMode == types.NetworkModeAwsvpc,
+		windows: def.RuntimePlatform != nil && definition.OnWindows(def.RuntimePlatform.OperatingSystemFamily),
+	}
+}
+
+func (p pool) has(i *fleet.Instance) bool {
+	if p.provider != "" {
+		of, belongs := i.Attribute(fleet.AttributeProvider)
+		// Fargate's capacity is whatever belongs to nobody else.
+		if belongs && of != p.provider || !belongs && !capacity.IsFargate(p.provider) {
+			return false
+		}
+	}
+	return p.offers(i)
+}
+
+// offers leaves out whose host it is.
+func (p pool) offers(i *fleet.Instance) bool {
+	if p.zone != "" {
+		if z, _ := i.Attribute("ecs.availability-zone"); z != p.zone {
+			return false
+		}
+	}
+	if p.awsvpc {
+		if _, ok := i.Attribute(definition.OffersAwsvpc); !ok {
+			return false
+		}
+	}
+	if p.windows {
+		if os, _ := i.Attribute(definition.OSType); !strings.EqualFold(os, "windows") {
+			return false
+		}
+	}
+	return true
+}
+
+// lane is where a part of a launch goes: with one launch type to the hosts of
+// one pool.
+type lane struct {
+	pool
+	launchType types.LaunchType
+	name       string // of the capacity provider that a strategy named
+	waits      bool   // tasks without room wait for it
+	count      int
+}
+
+// lanes resolves a launch type or a capacity provider strategy: how many tasks
+// go where.
+func (r *round) lanes(o *order, c *fleet.Cluster, d *fleet.TaskDefinition) ([]lane, error) {
+	strategy, field := o.strategy, "capacityProviderStrategy"
+	if len(strategy) == 0 && o.launchType == "" {
+		strategy, field = c.DefaultCapacityProviderStrategy, "defaultCapacityProviderStrategy"
+	}
+	if len(strategy) == 0 {
+		l := lane{launchType: o.launchType, count: o.count, pool: poolOf(d.Definition, "")}
+		switch l.launchType {
+		case "":
+			l.launchType = types.LaunchTypeEc2
+		case types.LaunchTypeFargate:
+			l.provider = fleet.ProviderFargate
+		}
+		return []lane{l}, suits(d, l.launchType)
+	}
+	err := capacity.Check(field, strategy, c.CapacityProviders)
+	if err == nil {
+		err = capacity.Usable(field, strategy)
+	}
+	if broken := (*capacity.Error)(nil); errors.As(err, &broken) {
+		return nil, refuse.Invalid("%s", broken.Message)
+	} else if err != nil {
+		return nil, err
+	}
+	var out []lane
+	for _, name := range capacity.Distribute(strategy, o.running, o.count) {
+		i := slices.IndexFunc(out, func(l lane) bool { return l.name == name })
+		if i >= 0 {
+			out[i].count++
+			continue
+		}
+		l := lane{name: name, count: 1, launchType: types.LaunchTypeFargate, pool: poolOf(d.Definition, name)}
+		if !capacity.IsFargate(name) {
+			p := r.snap.CapacityProvider(name)
+			if p == nil || p.Status != types.CapacityProviderStatusActive {
+				return nil, refuse.Invalid("%s: the capacity provider %s is not ACTIVE.", field, name)
+			}
+			l.waits = p.Waits()
+			if l.launchType = types.LaunchTypeEc2; p.Managed != nil {
+				l.launchType = types.LaunchTypeManagedInstances
+			}
+		}
+		if err := suits(d, l.launchType); err != nil {
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func suits(d *fleet.TaskDefinition, t types.LaunchType) error {
+	if slices.Contains(d.Compatibilities, types.Compatibility(t)) {
+		return nil
+	}
+	return refuse.Invalid("Task definition does not support launch_type %s.", t)
+}
+
+// fits checks what depends on the launch type, and sets what a task of the lane
+// shows of it.
+func (l *lane) fits(o *order, def *sdk.RegisterTaskDefinitionInput, t *fleet.Task) error {
+	t.LaunchType, t.CapacityProvider = l.launchType, l.name
+	if l.launchType != types.LaunchTypeFargate {
+		switch {
+		case o.platform != "":
+			return refuse.Invalid("The platform version must be null when specifying an %s launch type.", l.launchType)
+		case o.overrides != nil && o.overrides.EphemeralStorage != nil:
+			return refuse.Invalid("overrides.ephemeralStorage is only supported for tasks on FARGATE.")
+		case o.network != nil && o.network.AwsvpcConfiguration.AssignPublicIp == types.AssignPublicIpEnabled:
+			return refuse.Invalid("Assign public IP is not supported for this launch type.")
+		}
+		return nil
+	}
+	if len(o.constraints) > 0 {
+		return refuse.Invalid("Placement constraints are not supported with FARGATE launch type.")
+	}
+	if len(o.strategies) > 0 {
+		return refuse.Invalid("Placement strategies are not supported with FARGATE launch type.")
+	}
+	return definition.OnFargate(def, o.platform, t)
+}

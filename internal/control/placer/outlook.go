@@ -1,0 +1,100 @@
+package placer
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/ashore/ashore/internal/control/explain"
+	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/ecs/definition"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/smithy-go"
+)
+
+// reader is a round over a snapshot that places nothing.
+func (p *Placer) reader(snap *store.Snapshot) *round {
+	return &round{Placer: &Placer{site: p.site, hosts: map[string]*candidates{}}, snap: snap, now: p.now()}
+}
+
+// RoomFor says what would become of a task that waits for a host, now.
+func (p *Placer) RoomFor(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task) explain.Placement {
+	return p.roomNow(snap, d, t, poolOf(d.Definition, t.CapacityProvider))
+}
+
+// RoomForDefinition says what would become of a task of a definition that is run
+// without further parameters.
+func (p *Placer) RoomForDefinition(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition) []explain.Placement {
+	l := &Launch{count: 1, group: "family:" + d.Family}
+	if !slices.Contains(d.Compatibilities, types.CompatibilityEc2) && slices.Contains(d.Compatibilities, types.CompatibilityFargate) {
+		l.launchType = types.LaunchTypeFargate
+	}
+	return p.next(snap, c, d, l)
+}
+
+// RoomForService says what would become of the next task of a service's revision.
+func (p *Placer) RoomForService(snap *store.Snapshot, c *fleet.Cluster, svc *fleet.Service, rev *fleet.ServiceRevision, d *fleet.TaskDefinition) []explain.Placement {
+	l := serviceTask(svc, rev, svc.Deployment, &serviceOrder{ServiceLaunch: ServiceLaunch{Count: 1}})
+	l.running = shares(snap, c.Name, l)
+	return p.next(snap, c, d, l)
+}
+
+// next says what would become of the next task of a launch.
+func (p *Placer) next(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition, l *Launch) []explain.Placement {
+	refused := func(err error) []explain.Placement { return []explain.Placement{{Refused: wording(err)}} }
+	r := p.reader(snap)
+	lanes, err := r.lanes(&order{Launch: l, cluster: c.Name}, c, d)
+	if err != nil {
+		return refused(err)
+	}
+	for i := range lanes {
+		if lacks := r.obstacles(c.Name, d, l.overrides, lanes[i].pool); len(lacks) > 0 {
+			return []explain.Placement{explain.Obstacles(c.Name, lacks)}
+		}
+	}
+	reserve, err := definition.Reservation(d.Definition, l.overrides)
+	if err != nil {
+		return refused(err)
+	}
+	t := &fleet.Task{
+		Cluster: c.Name, Family: d.Family, Revision: d.Revision, Group: l.group, Reserve: reserve, Constraints: l.constraints, Strategies: l.strategies,
+	}
+	var out []explain.Placement
+	for i := range lanes {
+		out = append(out, p.roomNow(snap, d, t, lanes[i].pool))
+	}
+	return out
+}
+
+// roomNow looks for a host for one more task like t. A host that is drained is
+// among those looked at: it may be all that is missing.
+func (p *Placer) roomNow(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task, of pool) explain.Placement {
+	r := p.reader(snap)
+	req, err := r.request(t, d, 1)
+	if err != nil {
+		return explain.Placement{CapacityProvider: of.provider, Refused: wording(err)}
+	}
+	v := placement.View{Host: func(id string) placement.Host { return r.host(t.Cluster, id) }}
+	for i := range snap.Instances(t.Cluster, "") {
+		if i.Status != fleet.InstanceInactive && of.has(i) {
+			v.IDs = append(v.IDs, i.ID)
+		}
+	}
+	if len(v.IDs) == 0 {
+		if err := r.hasHosts(t.Cluster, &lane{pool: of}, d); err != nil {
+			return explain.Placement{CapacityProvider: of.provider, Refused: wording(err)}
+		}
+	}
+	out := explain.Room(v, req, func(id string) string { return p.site.InstanceARN(t.Cluster, id) })
+	out.CapacityProvider = of.provider
+	return out
+}
+
+// wording is what a refusal says to its caller.
+func wording(err error) string {
+	if api := smithy.APIError(nil); errors.As(err, &api) {
+		return api.ErrorMessage()
+	}
+	return err.Error()
+}

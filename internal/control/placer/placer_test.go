@@ -1,0 +1,73 @@
+package placer
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func TestSplitKeepsToTheLimit(t *testing.T) {
+	const most = 120
+	seed := rand.Uint64()
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	var all []*order
+	for i := range 200 {
+		o := &order{Launch: &Launch{count: 1 + rnd.IntN(10)}}
+		if i%7 == 0 {
+			o.token = "same"
+		}
+		all = append(all, o)
+	}
+	left, total := all, 0
+	for len(left) > 0 {
+		var batch []*order
+		batch, left = split(left, most)
+		weight, same := 0, 0
+		for _, o := range batch {
+			weight += o.weight()
+			if o.token == "same" {
+				same++
+			}
+		}
+		if len(batch) == 0 || weight > most || same > 1 {
+			t.Fatalf("seed %d: a batch of %d orders, weight %d, %d with one token", seed, len(batch), weight, same)
+		}
+		total += len(batch)
+	}
+	if total != len(all) {
+		t.Fatalf("seed %d: %d of %d orders", seed, total, len(all))
+	}
+}
+
+// Callers and controllers both keep sending: neither waits for more than its turn.
+func TestCallersAndControllersTakeTurns(t *testing.T) {
+	const most = 1000
+	called := func() *order { return &order{Launch: &Launch{count: 1}} }
+	large := func() *order { return &order{service: &serviceOrder{ServiceLaunch: ServiceLaunch{Count: 250}}} }
+	var left []*order
+	for range 16 {
+		left = append(left, large())
+	}
+	oldest := left[0]
+	for round := range 20 {
+		caller := called()
+		left = append(left, caller)
+		var batch []*order
+		batch, left = split(fair(left), most)
+		if !slices.Contains(batch, caller) {
+			t.Fatalf("round %d: a caller waits for services", round)
+		}
+		if batch[0] != oldest {
+			t.Fatalf("round %d: not the oldest of the services' orders", round)
+		}
+		left = append(left, large())
+		oldest = left[slices.IndexFunc(left, func(o *order) bool { return o.service != nil })]
+	}
+	for range 500 {
+		left = append(left, called())
+	}
+	batch, _ := split(fair(left), most)
+	if batch[0] != oldest || batch[len(batch)-1].service != nil {
+		t.Error("many callers keep the services waiting, or the other way round")
+	}
+}

@@ -1,0 +1,283 @@
+package placer
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
+	"github.com/ashore/ashore/internal/contain"
+	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/pace"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// Tasks of a capacity provider with managed scaling wait, PROVISIONING, until a
+// host has room for them. One server watches for that, the leader: whenever
+// something has changed that could make room it looks whether what waits fits
+// now, and hands what does to its own placer.
+
+// provision leads, or waits to, until ctx or the store ends.
+func (p *Placer) provision(ctx context.Context) error {
+	if err := p.store.Campaign(ctx, "provisioner", p.server, p.watchForRoom); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// watchForRoom is the leader's loop. It looks at the state, never at what the
+// change says, so a change missed costs nothing but the time to the next.
+func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
+	snap, feed := p.store.Follow()
+	due := map[string]bool{}
+	for cluster := range snap.Clusters("") {
+		due[cluster] = snap.Counts(cluster).Waiting > 0
+	}
+	w := &watcher{Placer: p, term: term}
+	for {
+		start := time.Now()
+		looked := false
+		for cluster, is := range due {
+			if is {
+				looked = true
+				if err := w.settle(ctx, cluster); err != nil {
+					return err
+				}
+			}
+		}
+		// At most half of the time goes into looking in vain, however busy the
+		// cluster; what changes meanwhile comes as one.
+		if looked {
+			if err := pace.Sleep(ctx, max(5*time.Millisecond, time.Since(start))); err != nil {
+				return err
+			}
+		}
+		a, err := w.next(ctx, feed)
+		if err != nil {
+			return err
+		}
+		due = roomFor(a)
+		w.again(due)
+	}
+}
+
+// watcher is the provisioner's work of one term.
+type watcher struct {
+	*Placer
+	term  *store.Term
+	aside contain.Aside[waits]
+}
+
+// waits names a task that waits, or with no id a whole cluster's.
+type waits struct{ cluster, id string }
+
+// next waits for an advance, or until something that was set aside is to be tried
+// again: the advance is empty then.
+func (w *watcher) next(ctx context.Context, feed *store.Feed) (store.Advance, error) {
+	at, some := w.aside.Next()
+	if !some {
+		return feed.Next(ctx)
+	}
+	until, cancel := context.WithDeadline(ctx, at)
+	defer cancel()
+	a, err := feed.Next(until)
+	if err != nil && until.Err() != nil && ctx.Err() == nil {
+		return store.Advance{}, nil
+	}
+	return a, err
+}
+
+// again adds the clusters of what was set aside for long enough.
+func (w *watcher) again(due map[string]bool) {
+	snap := w.store.Snapshot()
+	w.aside.Keep(func(k waits) bool {
+		if k.id == "" {
+			return snap.Counts(k.cluster).Waiting > 0
+		}
+		return snap.WaitingTask(k.cluster, k.id) != nil
+	})
+	for _, k := range w.aside.Due(time.Now()) {
+		due[k.cluster] = true
+	}
+}
+
+// fail sets something aside that concerns nothing else.
+func (w *watcher) fail(k waits, err error) {
+	times, wait := w.aside.Fail(k, time.Now())
+	w.log.Error("provisioner: what waits for a host is set aside", append(contain.Attrs(err), "cluster", k.cluster, "task", k.id, "times", times, "retry_in", wait)...)
+}
+
+// roomFor names the clusters with tasks that wait in which an advance could have
+// made room.
+func roomFor(a store.Advance) map[string]bool {
+	due := map[string]bool{}
+	for _, c := range a.Changes {
+		if c.Kind == store.RestoredChanged {
+			for name := range a.Next.Clusters("") {
+				due[name] = a.Next.Counts(name).Waiting > 0
+			}
+			continue
+		}
+		if due[c.Cluster] || a.Next.Counts(c.Cluster).Waiting == 0 {
+			continue
+		}
+		switch {
+		case a.MayMakeRoom(c):
+			due[c.Cluster] = true
+		case c.Kind == store.TaskChanged:
+			was, is := a.Prev.Task(c.Cluster, c.ID), a.Next.Task(c.Cluster, c.ID)
+			ended := was != nil && was.Holds() && (is == nil || !is.Holds())
+			// A task that waits since now was refused on an older state.
+			came := a.Prev.WaitingTask(c.Cluster, c.ID) == nil && a.Next.WaitingTask(c.Cluster, c.ID) != nil
+			due[c.Cluster] = ended || came
+		}
+	}
+	return due
+}
+
+// settle hands what fits by now to the placer, the oldest first.
+func (w *watcher) settle(ctx context.Context, cluster string) error {
+	all := waits{cluster, ""}
+	if w.aside.Is(all, time.Now()) {
+		return nil
+	}
+	err := contain.Do(func() error { return w.settleGroups(ctx, cluster) })
+	switch {
+	case store.Apart(err):
+		w.fail(all, err)
+		return nil
+	case err == nil:
+		w.aside.Forget(all)
+	}
+	return err
+}
+
+func (w *watcher) settleGroups(ctx context.Context, cluster string) error {
+	now := time.Now()
+	for _, alike := range alike(w.store.Snapshot(), cluster) {
+		alike = slices.DeleteFunc(alike, func(t *fleet.Task) bool { return w.aside.Is(waits{cluster, t.ID}, now) })
+		for len(alike) > 0 && w.fits(alike[0]) {
+			some := alike[:min(10, len(alike))]
+			alike = alike[len(some):]
+			placed, err := w.order(ctx, cluster, some...)
+			if store.Apart(err) {
+				placed, err = w.oneByOne(ctx, cluster, some, err)
+			}
+			if err != nil {
+				return err
+			}
+			if placed < len(some) {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// fits is fitsNow; a task that can't be looked at is set aside.
+func (w *watcher) fits(t *fleet.Task) (fits bool) {
+	err := contain.Do(func() error { fits = w.fitsNow(w.store.Snapshot(), t); return nil })
+	if err != nil {
+		w.fail(waits{t.Cluster, t.ID}, err)
+	}
+	return fits
+}
+
+// order hands tasks to the placer. It returns how many have a host now.
+func (w *watcher) order(ctx context.Context, cluster string, some ...*fleet.Task) (placed int, err error) {
+	o := &order{waiting: &waiting{term: w.term, cluster: cluster}}
+	for _, t := range some {
+		o.waiting.ids = append(o.waiting.ids, t.ID)
+	}
+	if o, err = w.ordered(ctx, o); err != nil {
+		return 0, fmt.Errorf("place what waits in %s: %w", cluster, err)
+	}
+	if len(o.tasks) > 0 {
+		w.log.Info("provisioner: placed tasks that waited", "cluster", cluster, "tasks", len(o.tasks))
+	}
+	return len(o.tasks), nil
+}
+
+// oneByOne hands tasks to the placer of which one can't be placed, as err says. It
+// is set aside, and the others count as the order's.
+func (w *watcher) oneByOne(ctx context.Context, cluster string, some []*fleet.Task, err error) (placed int, _ error) {
+	if len(some) == 1 {
+		w.fail(waits{cluster, some[0].ID}, err)
+		return 1, nil
+	}
+	for _, t := range some {
+		n, err := w.order(ctx, cluster, t)
+		if store.Apart(err) {
+			n, err = w.oneByOne(ctx, cluster, []*fleet.Task{t}, err)
+		}
+		if err != nil {
+			return placed, err
+		}
+		placed += n
+	}
+	return placed, nil
+}
+
+// alike groups the tasks that wait by what they need, each group with its
+// oldest first, the groups by their oldest: where one does not fit, none of its
+// group does. One that may have run since the backup that the state comes from is
+// left to wait.
+func alike(snap *store.Snapshot, cluster string) [][]*fleet.Task {
+	var all []*fleet.Task
+	for t := range snap.WaitingTasks(cluster, "") {
+		if !snap.Uncertain(cluster, t.ID) {
+			all = append(all, t)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *fleet.Task) int {
+		return cmp.Or(cmp.Compare(a.Queued, b.Queued), cmp.Compare(a.ID, b.ID))
+	})
+	var out [][]*fleet.Task
+	at := map[string]int{}
+	for _, t := range all {
+		k := needs(t)
+		i, known := at[k]
+		if !known {
+			i = len(out)
+			at[k] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], t)
+	}
+	return out
+}
+
+// needs is equal for tasks that fit on the same hosts: strategies only choose among
+// these.
+func needs(t *fleet.Task) string {
+	overrides, err := awsjson.Marshal(t.Overrides)
+	if err != nil {
+		return t.ID // alone
+	}
+	k := fmt.Sprintf("%s:%d %s %s %s", t.Family, t.Revision, t.CapacityProvider, t.Group, overrides)
+	for _, c := range t.Constraints {
+		k += fmt.Sprintf(" %s %q", c.Type, aws.ToString(c.Expression))
+	}
+	return k
+}
+
+// fitsNow looks whether some host has room for a task that waits, without
+// keeping the placer from its work.
+func (p *Placer) fitsNow(snap *store.Snapshot, t *fleet.Task) bool {
+	d, _ := snap.TaskDefinition(t.Family, t.Revision)
+	if d == nil {
+		return false
+	}
+	r := p.reader(snap)
+	req, err := r.request(t, d, 1)
+	if err != nil {
+		p.log.Warn("provisioner: a task that waits can't be placed", "cluster", t.Cluster, "task", t.ID, "err", err)
+		return false
+	}
+	view := r.view(t.Cluster, r.candidates(t.Cluster, true), poolOf(d.Definition, t.CapacityProvider), t.Group)
+	return slices.ContainsFunc(view.IDs, func(id string) bool { return req.Fit(view.Host(id)) == placement.Reason("") })
+}

@@ -1,0 +1,30 @@
+package definition
+
+import "github.com/ashore/ashore/internal/fleet"
+
+func (s subject) validHealth() error {
+	h := s.c.HealthCheck
+	if h == nil {
+		return nil
+	}
+	for _, r := range []struct {
+		field    string
+		value    *int32
+		low, top int32
+	}{
+		{"interval", h.Interval, 5, 300}, {"timeout", h.Timeout, 2, 60}, {"retries", h.Retries, 1, 10}, {"startPeriod", h.StartPeriod, 0, 300},
+	} {
+		if err := s.between("healthCheck."+r.field, r.value, r.low, r.top); err != nil {
+			return err
+		}
+	}
+	// What starts otherwise is taken, as by ECS: see fleet.HasHealthCheck. But not
+	// one of these words alone: a Docker Engine of 20.10 ends at it.
+	switch {
+	case len(h.Command) == 0:
+		return s.wrong("'healthCheck.command' should not be empty.")
+	case fleet.HasHealthCheck(s.c) && (len(h.Command) == 1 || h.Command[1] == ""):
+		return s.wrong("'healthCheck.command' must have a command after %s.", h.Command[0])
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+package definition
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// normalize fills in what ECS fills in when it registers a definition, so that
+// a description shows it and nobody later has to know the defaults. What it
+// changes it copies first: the lists are the request's.
+func normalize(def *sdk.RegisterTaskDefinitionInput) {
+	for _, p := range []**string{&def.TaskRoleArn, &def.ExecutionRoleArn, &def.Cpu, &def.Memory} {
+		*p = orAbsent(*p)
+	}
+	def.ContainerDefinitions = slices.Clone(def.ContainerDefinitions)
+	for i := range def.ContainerDefinitions {
+		c := &def.ContainerDefinitions[i]
+		c.User, c.Hostname, c.WorkingDirectory = orAbsent(c.User), orAbsent(c.Hostname), orAbsent(c.WorkingDirectory)
+		if c.Essential == nil {
+			c.Essential = aws.Bool(true)
+		}
+		c.Environment, c.MountPoints = orEmptyList(c.Environment), orEmptyList(c.MountPoints)
+		c.VolumesFrom, c.SystemControls = orEmptyList(c.VolumesFrom), orEmptyList(c.SystemControls)
+		c.PortMappings = slices.Clone(orEmptyList(c.PortMappings))
+		for j := range c.PortMappings {
+			normalizePort(&c.PortMappings[j], def.NetworkMode)
+		}
+		if c.HealthCheck != nil {
+			h := *c.HealthCheck
+			h.Interval, h.Timeout, h.Retries = orDefault(h.Interval, 30), orDefault(h.Timeout, 5), orDefault(h.Retries, 3)
+			c.HealthCheck = &h
+		}
+		if p := c.RestartPolicy; p != nil && aws.ToBool(p.Enabled) {
+			q := *p
+			q.RestartAttemptPeriod = orDefault(q.RestartAttemptPeriod, 300)
+			c.RestartPolicy = &q
+		}
+		// A log router reads other containers' sockets, so it is root unless told.
+		if c.FirelensConfiguration != nil && c.User == nil {
+			c.User = aws.String("0")
+		}
+	}
+	def.Volumes, def.PlacementConstraints = slices.Clone(orEmptyList(def.Volumes)), orEmptyList(def.PlacementConstraints)
+	for i := range def.Volumes {
+		normalizeVolume(&def.Volumes[i])
+	}
+	if p := def.ProxyConfiguration; p != nil {
+		q := *p
+		q.Type = cmp.Or(q.Type, types.ProxyConfigurationTypeAppmesh)
+		def.ProxyConfiguration = &q
+	}
+	// What can't be parsed stays as it is, for the check to name.
+	if n, err := cpuUnits(aws.ToString(def.Cpu)); err == nil && n > 0 {
+		def.Cpu = aws.String(strconv.Itoa(n))
+	}
+	if n, err := memoryMiB(aws.ToString(def.Memory)); err == nil && n > 0 {
+		def.Memory = aws.String(strconv.Itoa(n))
+	}
+}
+
+func normalizePort(p *types.PortMapping, mode types.NetworkMode) {
+	if p.Protocol == "" {
+		p.Protocol = types.TransportProtocolTcp
+	}
+	if p.ContainerPortRange != nil || p.HostPort != nil {
+		return
+	}
+	switch mode {
+	case types.NetworkModeHost, types.NetworkModeAwsvpc:
+		p.HostPort = p.ContainerPort
+	default:
+		p.HostPort = aws.Int32(0)
+	}
+}
+
+// normalizeVolume gives a volume that says nothing more a path on the host that
+// is assigned there, and the other kinds their defaults.
+func normalizeVolume(v *types.Volume) {
+	if d := v.DockerVolumeConfiguration; d != nil {
+		e := *d
+		e.Scope = cmp.Or(e.Scope, types.ScopeTask)
+		v.DockerVolumeConfiguration = &e
+	}
+	if e := v.EfsVolumeConfiguration; e != nil {
+		f := *e
+		if aws.ToString(f.RootDirectory) == "" {
+			f.RootDirectory = aws.String("/")
+		}
+		v.EfsVolumeConfiguration = &f
+	}
+	if v.DockerVolumeConfiguration == nil && v.EfsVolumeConfiguration == nil && v.FsxWindowsFileServerVolumeConfiguration == nil &&
+		v.S3filesVolumeConfiguration == nil && !aws.ToBool(v.ConfiguredAtLaunch) && v.Host == nil {
+		v.Host = &types.HostVolumeProperties{}
+	}
+}
+
+// orAbsent takes an empty string, which templates leave behind, for none.
+func orAbsent(p *string) *string {
+	if aws.ToString(p) == "" {
+		return nil
+	}
+	return p
+}
+
+func orDefault(p *int32, v int32) *int32 {
+	if p == nil {
+		return &v
+	}
+	return p
+}
+
+// orEmptyList gives a list its empty form: ECS answers [] where it has nothing.
+func orEmptyList[S ~[]E, E any](s S) S {
+	if s == nil {
+		return S{}
+	}
+	return s
+}
