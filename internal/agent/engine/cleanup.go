@@ -40,21 +40,12 @@ func (e *Engine) cleanup(h *held) {
 			return
 		}
 	}
-	for i := range t.Payload.Volumes {
-		v := &t.Payload.Volumes[i]
-		if (v.Host != nil && v.Host.SourcePath != "") || (v.Docker != nil && v.Docker.Scope == "shared") {
-			continue
-		}
-		if err := e.cfg.Runtime.RemoveVolume(e.late, source(&t.Payload, v)); err != nil {
-			fail("volume "+v.Name, err)
-			return
-		}
+	if name, err := e.releaseAll(h); err != nil {
+		fail(name, err)
+		return
 	}
-	if e.limited(t) {
-		if err := e.cfg.Cgroups.Remove(t.ID()); err != nil {
-			fail("cgroup", err)
-			return
-		}
+	if names := e.foreign(h); len(names) > 0 {
+		e.log.Warn("resources of an ended task stay on the host: this agent does not know them", "task", arn, "resources", names)
 	}
 	h.mu.Lock()
 	h.gone = true

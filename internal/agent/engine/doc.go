@@ -21,6 +21,11 @@
 // (see Engine.replace). A start that the engine did not answer is looked up, never
 // asked for again (see Engine.lostStart).
 //
+// What a task has of the host as a whole, its volumes and its cgroup, are resources
+// (see Resource): they are provided before its containers, restored when the agent
+// starts anew, and released after its containers are removed, each with its own
+// place in the journal.
+//
 // The engine's events are quick and may get lost; its state is what counts. Every
 // few minutes, and after each gap, the containers that it has are held against the
 // tasks (see Engine.compare): what ended unseen is told to its task, and what runs

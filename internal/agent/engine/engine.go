@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ashore/ashore/internal/agent/cgroup"
 	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/wire/acs"
@@ -32,6 +31,7 @@ type Config struct {
 	PortHigh       int
 	ProbePort      func(protocol string, port int) bool // whether a port can be had; nil: unknown
 	Cgroups        Cgroups                              // nil: no task-level limits
+	Resources      []Resource                           // further ones; each is provided after those before it
 
 	PullBehavior PullBehavior
 	PullTimeout  time.Duration // 2 h
@@ -59,12 +59,6 @@ type Config struct {
 	Limits     runtime.Limits // of calls to the Runtime
 }
 
-// Cgroups holds tasks' own limits, as cgroup.Root and cgroup.Slices do.
-type Cgroups interface {
-	Create(task string, l cgroup.Limits) (parent string, err error)
-	Remove(task string) error
-}
-
 // DefaultParallel is what Docker Engine gains by; more only makes each slower.
 const DefaultParallel = 8
 
@@ -76,6 +70,8 @@ type Engine struct {
 	ledger  *ledger
 	limit   *limiter
 	feed    *feed
+	// resources are provided in this order and released in the other. Constant.
+	resources []Resource
 
 	// ctx ends all work at once; calls that change the engine's state get a
 	// little longer by late, so that their outcome is seldom unknown.
@@ -102,7 +98,6 @@ type Engine struct {
 type held struct {
 	mu          sync.Mutex
 	task        *Task
-	parent      string                        // cgroup
 	cancelPulls map[string]context.CancelFunc // of the pulls under way; nil if none is
 	gone        bool                          // removed; outcomes that still come are of no interest
 	begun       bool                          // its order is journaled and acted upon
@@ -162,6 +157,10 @@ func New(cfg Config) *Engine {
 		where:      where{installation: cfg.InstallationID, region: cfg.Region},
 	}
 	e.feed = newFeed()
+	if cfg.Cgroups != nil {
+		e.resources = append(e.resources, taskLimits{cfg.Cgroups})
+	}
+	e.resources = append(append(e.resources, volumes{e}), cfg.Resources...)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.late, e.lateCancel = context.WithCancel(context.Background())
 	return e
@@ -333,7 +332,7 @@ func (e *Engine) readmit() {
 
 func (e *Engine) admitted(h *held) {
 	e.dispatch(h, Admit{})
-	if h.over() { // stopped before it was its turn: Release has come and gone
+	if h.over() { // stopped before it was its turn: Finish has come and gone
 		e.ledger.release(h.task.Payload.Arn)
 		e.spawn(e.readmit)
 	}

@@ -21,8 +21,15 @@ type Admit struct{}
 // Tick lets time have its effect.
 type Tick struct{}
 
+// Provided: one of the task's resources is there. Value is what its containers
+// need to know of it.
+type Provided struct{ Resource, Value string }
+
 // Provisioned ends Provision.
 type Provisioned struct{ Err *Failure }
+
+// Released: one of an ended task's resources is removed.
+type Released struct{ Resource string }
 
 // PullBegun: a container's image is not here, or may be older than its registry's,
 // and the registry is being asked.
@@ -106,7 +113,9 @@ type HealthSeen struct {
 func (Order) event()       {}
 func (Admit) event()       {}
 func (Tick) event()        {}
+func (Provided) event()    {}
 func (Provisioned) event() {}
+func (Released) event()    {}
 func (PullBegun) event()   {}
 func (PullDone) event()    {}
 func (CreateDone) event()  {}
@@ -121,7 +130,7 @@ func (HealthSeen) event()  {}
 // Action is something to be done for a task.
 type Action interface{ action() }
 
-// Provision makes the task's volumes and cgroup.
+// Provision provides the task's resources; Provided tells of each.
 type Provision struct{}
 
 // Pull makes sure of a container's image.
@@ -151,8 +160,8 @@ type After struct{ At time.Time }
 // Notify tells that a report waits.
 type Notify struct{}
 
-// Release gives the host's resources back: the task has ended.
-type Release struct{}
+// Finish: the task has ended, and others may have its share of the host.
+type Finish struct{}
 
 func (Provision) action()  {}
 func (Pull) action()       {}
@@ -164,4 +173,4 @@ func (Replace) action()    {}
 func (Stop) action()       {}
 func (After) action()      {}
 func (Notify) action()     {}
-func (Release) action()    {}
+func (Finish) action()     {}

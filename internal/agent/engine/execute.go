@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ashore/ashore/internal/agent/cgroup"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/pace"
 	"github.com/ashore/ashore/internal/wire/acs"
@@ -25,14 +24,15 @@ func (e *Engine) perform(h *held, a Action) {
 			cancel()
 		}
 		h.mu.Unlock()
-	case Release:
-		e.release(h)
+	case Finish:
+		e.finish(h)
 	case Provision:
-		if e.nothingToProvision(h.task) {
+		missing := e.missing(h)
+		if len(missing) == 0 {
 			e.dispatch(h, Provisioned{})
 			return
 		}
-		e.spawn(func() { e.outcome(h, Provisioned{Err: e.provision(h)}) })
+		e.spawn(func() { e.provision(h, missing) })
 	case Pull:
 		ctx, cancel := context.WithCancel(e.ctx)
 		h.mu.Lock()
@@ -108,9 +108,15 @@ func (e *Engine) create(h *held, name string) {
 		return
 	}
 	h.mu.Lock()
-	parent, setsRegion := h.parent, t.container(name).ImageSetsRegion
+	setsRegion := t.container(name).ImageSetsRegion
 	h.mu.Unlock()
-	s, fail := spec(&t.Payload, d, e.here(), ports, parent, setsRegion)
+	s := spec(&t.Payload, d, e.here(), ports, setsRegion)
+	var fail *Failure
+	for _, r := range e.resources {
+		if fail == nil {
+			fail = r.Apply(&t.Payload, d, h.holding(r.Name()).Value, &s)
+		}
+	}
 	if fail != nil {
 		e.outcome(h, CreateDone{Container: name, Err: fail})
 		return
@@ -332,80 +338,9 @@ func (e *Engine) dropPorts(h *held, name string) {
 	}
 }
 
-func (e *Engine) nothingToProvision(t *Task) bool {
-	return len(t.Payload.Volumes) == 0 && !e.limited(t)
-}
-
-// limited: the task has limits of its own and this host can keep them.
-func (e *Engine) limited(t *Task) bool {
-	return e.cfg.Cgroups != nil && (t.Payload.CPU > 0 || t.Payload.Memory > 0)
-}
-
-// provision makes what belongs to the task as a whole.
-func (e *Engine) provision(h *held) *Failure {
-	t := &h.task.Payload
-	wrap := func(err error) *Failure { return failf("", cannotInit, t.Arn, err) }
-	if e.limited(h.task) {
-		var shares int64
-		for _, c := range t.Containers {
-			shares += c.CPU
-		}
-		parent, err := e.cfg.Cgroups.Create(taskID(t.Arn), cgroup.Limits{CPU: t.CPU, Shares: shares, Memory: t.Memory << 20})
-		if err != nil {
-			return wrap(err)
-		}
-		h.mu.Lock()
-		h.parent = parent
-		h.mu.Unlock()
-	}
-	for i := range t.Volumes {
-		if err := e.volume(t, &t.Volumes[i]); err != nil {
-			return wrap(err)
-		}
-	}
-	return nil
-}
-
-func (e *Engine) volume(t *acs.Task, v *acs.Volume) error {
-	if v.Host != nil && v.Host.SourcePath != "" {
-		return nil
-	}
-	made := runtime.Volume{Name: source(t, v), Driver: "local", Labels: map[string]string{
-		LabelTask: t.Arn, LabelInstallation: e.cfg.InstallationID,
-	}}
-	if d := v.Docker; d != nil {
-		if d.Driver != "" {
-			made.Driver = d.Driver
-		}
-		made.Options = d.DriverOpts
-		for k, val := range d.Labels {
-			if _, ours := made.Labels[k]; !ours {
-				made.Labels[k] = val
-			}
-		}
-		if d.Scope == "shared" {
-			delete(made.Labels, LabelTask) // it outlives the task
-			there := false
-			err := e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {
-				there, err = e.cfg.Runtime.VolumeExists(ctx, v.Name)
-				return err
-			})
-			if err != nil || there {
-				return err
-			}
-			if !d.Autoprovision {
-				return errors.New("volume " + v.Name + " does not exist and autoprovision is off")
-			}
-		}
-	}
-	return e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) error {
-		return e.cfg.Runtime.CreateVolume(ctx, made)
-	})
-}
-
-// release gives back the host's resources of a task that has ended, and makes
-// sure that it never starts again.
-func (e *Engine) release(h *held) {
+// finish gives a task's share of the host to others, and makes sure that the task
+// never starts again.
+func (e *Engine) finish(h *held) {
 	arn := h.task.Payload.Arn
 	e.bury(arn)
 	e.ledger.release(arn)

@@ -202,7 +202,7 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 	h.mu.Unlock()
 	if live && admitted {
 		e.ledger.force(arn, needs(&t.Payload))
-		e.restoreParent(h)
+		e.restore(h)
 	}
 	seen := map[string]runtime.Container{}
 	for name, id := range ids {
@@ -245,13 +245,3 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 
 // readoptDelay is how long a task waits whose container the engine can't show.
 const readoptDelay = 10 * time.Second
-
-// restoreParent finds the task's cgroup again; its limits are set anew.
-func (e *Engine) restoreParent(h *held) {
-	if !e.limited(h.task) {
-		return
-	}
-	if fail := e.provision(h); fail != nil {
-		e.log.Warn("cgroup of a running task cannot be set up", "task", h.task.Payload.Arn, "err", fail.Text)
-	}
-}

@@ -95,10 +95,6 @@ func ContainerName(t *acs.Task, container string) string {
 	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, clean, suffix(t, container))
 }
 
-func volumeName(t *acs.Task, volume string) string {
-	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, volume, suffix(t, "volume/"+volume))
-}
-
 func suffix(t *acs.Task, what string) string {
 	sum := sha256.Sum256([]byte(t.Arn + "\x00" + what))
 	return hex.EncodeToString(sum[:10])
@@ -114,13 +110,14 @@ func (w where) labels() map[string]string {
 	return map[string]string{LabelInstallation: w.installation, LabelInstance: w.instance}
 }
 
-// spec builds a container's spec. Its dynamic ports have been chosen already.
-func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, cgroupParent string, imageSetsRegion bool) (runtime.Spec, *Failure) {
+// spec builds a container's spec, without what the task's resources put into it.
+// Its dynamic ports have been chosen already.
+func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, imageSetsRegion bool) runtime.Spec {
 	s := runtime.Spec{
 		Name: ContainerName(t, c.Name), Image: c.Image,
 		Command: c.Command, EntryPoint: c.EntryPoint,
 		CPUShares: c.CPU, Network: t.NetworkMode, PID: t.PIDMode, IPC: t.IPCMode, Ports: ports,
-		CgroupParent: cgroupParent, NeedHealthCheck: c.HealthCheckType == acs.HealthCheckDocker,
+		NeedHealthCheck: c.HealthCheckType == acs.HealthCheckDocker,
 		Labels: map[string]string{
 			LabelCluster: w.cluster, LabelTask: t.Arn, LabelContainer: c.Name, LabelFamily: t.Family, LabelVersion: t.Version,
 			LabelInstallation: w.installation, LabelInstance: w.instance, LabelOutline: outlineOf(t),
@@ -148,13 +145,6 @@ func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, cgroupPa
 	for _, k := range slices.Sorted(maps.Keys(env)) {
 		s.Env = append(s.Env, k+"="+env[k])
 	}
-	for _, m := range c.MountPoints {
-		v := volumeOf(t, m.SourceVolume)
-		if v == nil {
-			return s, failf(HostConfig, "Invalid volume referenced: %s", m.SourceVolume)
-		}
-		s.Mounts = append(s.Mounts, runtime.Mount{Source: source(t, v), Target: m.ContainerPath, ReadOnly: m.ReadOnly})
-	}
 	for _, v := range c.VolumesFrom {
 		from := ContainerName(t, v.SourceContainer)
 		if v.ReadOnly {
@@ -172,29 +162,7 @@ func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, cgroupPa
 	if c.DockerConfig != nil {
 		s.ConfigOverlay, s.HostOverlay = c.DockerConfig.Config, c.DockerConfig.HostConfig
 	}
-	return s, nil
-}
-
-func volumeOf(t *acs.Task, name string) *acs.Volume {
-	for i := range t.Volumes {
-		if t.Volumes[i].Name == name {
-			return &t.Volumes[i]
-		}
-	}
-	return nil
-}
-
-// source is what is mounted for a volume: a path of the host or the engine's
-// volume.
-func source(t *acs.Task, v *acs.Volume) string {
-	switch {
-	case v.Host != nil && v.Host.SourcePath != "":
-		return v.Host.SourcePath
-	case v.Docker != nil && v.Docker.Scope == "shared":
-		return v.Name
-	default:
-		return volumeName(t, v.Name)
-	}
+	return s
 }
 
 // refusal tells why a task can't be set up here at all.

@@ -27,6 +27,10 @@ func Step(t *Task, now time.Time, ev Event) []Action {
 		if t.changed() && t.Sent != acs.StatusStopped && t.Status() < Stopped {
 			acts = append(acts, t.queue(t.level())...)
 		}
+	case Provided:
+		t.hold(ev.Resource, Holding{InPlace, ev.Value})
+	case Released:
+		t.hold(ev.Resource, Holding{Status: HandedBack})
 	case Provisioned:
 		t.provisioning = false
 		if ev.Err != nil {
@@ -242,7 +246,7 @@ func (t *Task) advance(now time.Time) []Action {
 	}
 	if t.StoppedAt.IsZero() && t.Status() == Stopped && t.idle() {
 		t.StoppedAt = now
-		acts = append(acts, Release{})
+		acts = append(acts, Finish{})
 	}
 	return acts
 }

@@ -49,12 +49,19 @@ const (
 
 // Task is a task's whole state, as journaled.
 type Task struct {
-	Payload     acs.Task     `json:"payload"` // without credentials
-	Desired     string       `json:"desired"` // RUNNING or STOPPED
-	Admitted    bool         `json:"admitted,omitempty"`
-	Provisioned bool         `json:"provisioned,omitempty"` // volumes and cgroup are there
-	Reason      string       `json:"reason,omitempty"`      // of the task as a whole
-	Containers  []*Container `json:"containers"`
+	Payload    acs.Task     `json:"payload"` // without credentials
+	Desired    string       `json:"desired"` // RUNNING or STOPPED
+	Admitted   bool         `json:"admitted,omitempty"`
+	Reason     string       `json:"reason,omitempty"` // of the task as a whole
+	Containers []*Container `json:"containers"`
+
+	// Provisioned: all of its resources are there. An agent of the version before
+	// this one knows nothing else of them: where it is false that agent provides
+	// them all again, which makes no second ones, and it always releases them all.
+	Provisioned bool `json:"provisioned,omitempty"`
+	// Resources are those that were provided or released, by name. The map is
+	// replaced, never changed.
+	Resources map[string]Holding `json:"resources,omitempty"`
 
 	AcceptedAt         time.Time `json:"acceptedAt,omitzero"`
 	PullStartedAt      time.Time `json:"pullStartedAt,omitzero"`

@@ -3,6 +3,8 @@ package fake
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
@@ -49,4 +51,11 @@ func (f *Fake) RemoveVolume(ctx context.Context, name string) error {
 		delete(f.volumes, name)
 		return nil
 	})
+}
+
+// Volumes are those that are there, in any order.
+func (f *Fake) Volumes() []runtime.Volume {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Values(f.volumes))
 }

@@ -1,0 +1,466 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/cgroup"
+	"github.com/ashore/ashore/internal/agent/engine"
+	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/fake"
+	"github.com/ashore/ashore/internal/wire/acs"
+)
+
+// land is the host that resources lie on. It outlives agents.
+type land struct {
+	mu    sync.Mutex
+	there map[string]int // resource/task: how many there are
+	calls []string       // in their order
+	// onCall is called after a call has taken its effect, and before its answer.
+	onCall func(call string) error
+}
+
+func newLand() *land {
+	return &land{there: map[string]int{}, onCall: func(string) error { return nil }}
+}
+
+func (l *land) call(verb, resource, task string, change int) error {
+	l.mu.Lock()
+	l.there[resource+"/"+task] += change
+	call := verb + " " + resource
+	l.calls = append(l.calls, call)
+	onCall := l.onCall
+	l.mu.Unlock()
+	return onCall(call)
+}
+
+// told are the calls since it was last asked.
+func (l *land) told() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := strings.Join(l.calls, ", ")
+	l.calls = nil
+	return s
+}
+
+func (l *land) left() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	left := maps.Clone(l.there)
+	maps.DeleteFunc(left, func(_ string, n int) bool { return n == 0 })
+	return left
+}
+
+// plot is a resource on a land. A second one is made where the agent forgets the
+// first; taking it up again makes none.
+type plot struct {
+	*land
+	name string
+}
+
+func (p plot) Name() string          { return p.name }
+func (plot) Needed(t *acs.Task) bool { return len(t.Containers) > 0 }
+func (p plot) Provide(_ context.Context, t *acs.Task) (string, error) {
+	return p.name + " of " + t.Arn, p.call("provide", p.name, t.Arn, 1)
+}
+func (p plot) Restore(_ context.Context, t *acs.Task, value string, complete bool) (string, error) {
+	return p.name + " of " + t.Arn, p.call(fmt.Sprintf("restore (%q, %v)", value, complete), p.name, t.Arn, 0)
+}
+func (p plot) Apply(_ *acs.Task, _ *acs.Container, value string, s *runtime.Spec) *engine.Failure {
+	s.Env = append(s.Env, value)
+	return nil
+}
+func (p plot) Release(_ context.Context, t *acs.Task) error {
+	return p.call("release", p.name, t.Arn, -1)
+}
+
+func (l *land) plots() []engine.Resource {
+	return []engine.Resource{plot{l, "one"}, plot{l, "two"}, plot{l, "three"}}
+}
+
+// durable waits until the journal has all that was written to it so far.
+func (r *rig) durable() {
+	r.t.Helper()
+	if err := r.journal.Put(journal.Meta, "durable", nil).Wait(); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// crash ends a life at this very moment: what is durable is what the next finds,
+// and whatever the old one still does, after dying, concerns nobody. It begins the
+// next life.
+func (r *rig) crash(dying func()) {
+	r.t.Helper()
+	next := r.path + "+"
+	copyFile(r.t, r.path, next)
+	dying()
+	r.Close()
+	if err := r.journal.Close(); err != nil {
+		r.t.Error(err)
+	}
+	r.path = next
+	r.live()
+}
+
+// A task's resources are provided in their order before its containers, which are
+// told of them, and released in the other order after them.
+func TestResourcesAreProvidedAndReleasedInOrder(t *testing.T) {
+	l := newLand()
+	var env []string
+	program := func(s runtime.Spec) fake.Program {
+		env = s.Env
+		return fake.ParseProgram(s.Command)
+	}
+	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{Program: program}, func(r *rig) {
+		r.accept(run("t", box("a", true, "sleep 60")))
+		time.Sleep(time.Hour)
+		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n")
+		if got := l.told(); got != "provide one, provide two, provide three" {
+			t.Error(got)
+		}
+		for _, want := range []string{"one of t", "two of t", "three of t"} {
+			if !slices.Contains(env, want) {
+				t.Errorf("%q is not told: %q", want, env)
+			}
+		}
+		time.Sleep(3 * time.Hour)
+		if got := l.told(); got != "release three, release two, release one" {
+			t.Error(got)
+		}
+	})
+}
+
+// A resource that can't be provided ends the task, and those before it are released.
+func TestAResourceThatCannotBeProvided(t *testing.T) {
+	l := newLand()
+	l.onCall = func(call string) error {
+		if call == "provide two" {
+			return errors.New("no room")
+		}
+		return nil
+	}
+	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
+		r.accept(run("t", box("a", true, "sleep 60")))
+		time.Sleep(4 * time.Hour)
+		r.expect("t", "STOPPED (resource cannot be initialized for task t: no room) a=STOPPED\n")
+		if got := l.told(); got != "provide one, provide two, release three, release two, release one" {
+			t.Error(got)
+		}
+		r.startedOnce(0)
+	})
+}
+
+// An agent that dies between two resources provides the missing ones when it comes
+// back and takes up the others: there is no second one of any. What was provided
+// and not journaled yet is provided again, which is why that must find the first.
+// Without Provided's journaling all are provided again (seen); with Provisioned set
+// by the first of them the missing ones never are (seen).
+func TestACrashBetweenResources(t *testing.T) {
+	all := []string{"one", "two", "three"}
+	for n := range len(all) {
+		l := newLand()
+		journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
+			reached, forever := make(chan struct{}), make(chan struct{})
+			l.onCall = func(call string) error {
+				if call == "provide "+all[n] {
+					close(reached)
+					<-forever
+					return errors.New("nobody hears this")
+				}
+				return nil
+			}
+			r.accept(run("t", box("a", true, "sleep 60")))
+			<-reached
+			r.durable() // the ones before this
+			l.mu.Lock()
+			l.onCall = func(string) error { return nil }
+			l.there[all[n]+"/t"] = 0 // the next call finds it
+			l.calls = nil
+			l.mu.Unlock()
+			r.crash(func() { close(forever) })
+			time.Sleep(time.Second)
+			var want []string
+			for i, name := range all {
+				if i < n {
+					want = append(want, fmt.Sprintf(`restore ("%s of t", false) %s`, name, name))
+				} else {
+					want = append(want, "provide "+name)
+				}
+			}
+			if got := l.told(); got != strings.Join(want, ", ") {
+				t.Errorf("died at %s: %s", all[n], got)
+			}
+			for _, name := range all {
+				if l.left()[name+"/t"] != 1 {
+					t.Errorf("died at %s: %v", all[n], l.left())
+				}
+			}
+			r.startedOnce(1)
+			time.Sleep(5 * time.Hour)
+			r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n")
+			if left := l.left(); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+// A release that fails is repeated until it succeeds, also by an agent that was
+// started anew; what is released already is not released again. Without Released's
+// journaling it is (seen).
+func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
+	l := newLand()
+	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
+		r.accept(run("t", box("a", true, "sleep 60")))
+		time.Sleep(time.Hour)
+		l.told()
+		busy := errors.New("device or resource busy")
+		l.onCall = func(call string) error {
+			if call == "release two" {
+				l.mu.Lock()
+				l.there["two/t"]++ // it is still there
+				l.mu.Unlock()
+				return busy
+			}
+			return nil
+		}
+		time.Sleep(2*time.Hour + 150*time.Second)
+		if got := l.told(); got != "release three, release two, release two" {
+			t.Error(got)
+		}
+		r.crash(func() {})
+		time.Sleep(150 * time.Second)
+		if got := l.told(); got != "release two, release two, release two" {
+			t.Error(got)
+		}
+		l.mu.Lock()
+		l.onCall = func(string) error { return nil }
+		l.mu.Unlock()
+		time.Sleep(time.Hour)
+		if got := l.told(); got != "release two, release one" {
+			t.Error(got)
+		}
+		if left := l.left(); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+		if r.Knows("t") {
+			t.Error("the task is still known")
+		}
+		r.crash(func() {}) // its record is gone
+		time.Sleep(time.Hour)
+		if got := l.told(); got != "" {
+			t.Error(got)
+		}
+	})
+}
+
+// records are a task's records in a journal that nobody has open, by ARN.
+func records(t *testing.T, path string, change func(arn string, record map[string]any) bool) map[string]map[string]any {
+	t.Helper()
+	j, err := journal.Open(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]map[string]any{}
+	err = j.Each(journal.Tasks, func(arn string, v []byte) error {
+		var r map[string]any
+		out[arn] = r
+		if err := json.Unmarshal(v, &r); err != nil {
+			return err
+		}
+		out[arn] = r
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for arn, r := range out {
+		if !change(arn, r) {
+			continue
+		}
+		data, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Put(journal.Tasks, arn, data).Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// A journal of the version before, which has one bit for all resources, is read: they
+// are taken up again, not provided, and released in the end. That bit is still
+// written, and nothing else that the version before reads has changed: see Task.
+func TestTheJournalOfTheVersionBefore(t *testing.T) {
+	l := newLand()
+	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
+		r.accept(run("t", box("a", true, "sleep 7200")))
+		time.Sleep(time.Second)
+		l.told()
+		r.durable()
+		for life := range 2 { // the second one reads what the first one wrote
+			r.die()
+			records(t, r.path, func(_ string, record map[string]any) bool {
+				if has, _ := record["resources"].(map[string]any); record["provisioned"] != true || len(has) != 3 {
+					t.Errorf("life %d: %v", life, record)
+				}
+				delete(record, "resources")
+				return true
+			})
+			r.live()
+			time.Sleep(time.Second)
+			if got := l.told(); got != `restore ("", true) one, restore ("", true) two, restore ("", true) three` {
+				t.Errorf("life %d: %s", life, got)
+			}
+		}
+		time.Sleep(6 * time.Hour)
+		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n")
+		r.startedOnce(1)
+		if left := l.left(); len(left) > 0 {
+			t.Errorf("left: %v", left)
+		}
+	})
+}
+
+// What the version before makes of a record: it provides all resources unless
+// Provisioned says that all are there, and releases all of them.
+func TestTheVersionBeforeIsToldWhatIsThere(t *testing.T) {
+	l := newLand()
+	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
+		stop := make(chan struct{})
+		provisioned := func() (bool, int) {
+			r.durable()
+			data, err := r.journal.Get(journal.Tasks, "t")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var record struct {
+				Provisioned bool
+				Resources   map[string]engine.Holding
+			}
+			if err := json.Unmarshal(data, &record); err != nil {
+				t.Fatal(err)
+			}
+			return record.Provisioned, len(record.Resources)
+		}
+		l.onCall = func(call string) error {
+			if call == "provide three" {
+				<-stop
+			}
+			return nil
+		}
+		r.accept(run("t", box("a", true, "sleep 60")))
+		synctest.Wait()
+		if all, n := provisioned(); all || n != 2 {
+			t.Errorf("with two of three: %v, %d", all, n)
+		}
+		close(stop)
+		time.Sleep(time.Second)
+		if all, n := provisioned(); !all || n != 3 {
+			t.Errorf("with all: %v, %d", all, n)
+		}
+	})
+}
+
+// parents are cgroups that are counted.
+type parents struct {
+	mu   sync.Mutex
+	made map[string]int
+}
+
+func (p *parents) Create(task string, _ cgroup.Limits) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.made[task]++
+	return "/ecs/" + task, nil
+}
+
+func (p *parents) Remove(task string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.made, task)
+	return nil
+}
+
+// The volumes and the cgroup of a task come back to containers that are created by
+// a later run of the agent: a missing volume is made again as it was, not by the
+// engine in its own way, and the cgroup is their parent.
+func TestVolumesAndLimitsAreRestored(t *testing.T) {
+	p := &parents{made: map[string]int{}}
+	var specs []runtime.Spec
+	program := func(s runtime.Spec) fake.Program {
+		specs = append(specs, s)
+		return fake.ParseProgram(s.Command)
+	}
+	journaled(t, engine.Config{Cgroups: p}, fake.Config{Program: program}, func(r *rig) {
+		task := run("t", box("late", true, "sleep 3600", after("early", acs.ConditionSuccess)), box("early", false, "sleep 60"))
+		task.Memory = 64
+		task.Volumes = []acs.Volume{{Name: "v", Type: acs.VolumeDocker, Docker: &acs.DockerVolume{DriverOpts: map[string]string{"type": "nfs"}}}, {Name: "path", Type: acs.VolumeHost, Host: &acs.HostVolume{SourcePath: "/srv"}}}
+		task.Containers[0].MountPoints = []acs.MountPoint{{SourceVolume: "v", ContainerPath: "/v"}, {SourceVolume: "path", ContainerPath: "/path"}}
+		r.accept(task)
+		time.Sleep(time.Second)
+		r.durable()
+		r.crash(func() {})
+		volumes := r.fake.Volumes()
+		if len(volumes) != 1 || volumes[0].Options["type"] != "nfs" || volumes[0].Labels[engine.LabelTask] != "t" {
+			t.Fatalf("%+v", volumes)
+		}
+		r.durable()
+		r.die()
+		if err := r.fake.RemoveVolume(r.t.Context(), volumes[0].Name); err != nil { // by hand: nothing uses it yet
+			t.Fatal(err)
+		}
+		r.live()
+		time.Sleep(2 * time.Minute)
+		if again := r.fake.Volumes(); len(again) != 1 || again[0].Name != volumes[0].Name || again[0].Options["type"] != "nfs" {
+			t.Errorf("%+v", again)
+		}
+		if len(specs) != 2 || specs[0].CgroupParent != "/ecs/t" || specs[1].CgroupParent != "/ecs/t" || len(specs[1].Mounts) != 2 {
+			t.Errorf("%+v", specs)
+		}
+		time.Sleep(5 * time.Hour)
+		if v := r.fake.Volumes(); len(v) > 0 || len(p.made) > 0 {
+			t.Errorf("left: %v %v", v, p.made)
+		}
+	})
+}
+
+// What a newer version provided stays in the record of a task.
+func TestAResourceOfANewerVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	rigged(t, path, engine.Config{}, fake.Config{}, func(r *rig) {
+		r.accept(run("t", box("a", true, "sleep 600")))
+		time.Sleep(time.Second)
+		r.durable()
+		r.die()
+		records(t, path, func(_ string, record map[string]any) bool {
+			record["resources"] = map[string]any{"network": map[string]any{"status": "provided", "value": "10.0.0.7"}}
+			return true
+		})
+		r.live()
+		time.Sleep(time.Minute)
+		r.durable()
+		r.die()
+		has := records(t, path, func(string, map[string]any) bool { return false })["t"]["resources"]
+		if got := fmt.Sprint(has); got != "map[network:map[status:provided value:10.0.0.7]]" {
+			t.Error(got)
+		}
+		r.live()
+	})
+}
