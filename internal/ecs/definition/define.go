@@ -5,6 +5,7 @@
 package definition
 
 import (
+	_ "github.com/ashore/ashore/internal/aws/model/ecs" // unions inside definitions
 	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/ecs/refuse"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
