@@ -21,24 +21,24 @@ func (p *Placer) CheckService(tx *store.Tx, svc *fleet.Service, rev *fleet.Servi
 	if n := len(svc.Constraints) + len(def.PlacementConstraints); n > maxConstraints {
 		return "", refuse.Invalid("placementConstraints: a task can have at most %d constraints, not %d, the task definition's included.", maxConstraints, n)
 	}
-	o := &order{cluster: svc.Cluster, Launch: &Launch{
+	l := &Launch{
 		cluster: &svc.Cluster, platform: rev.PlatformVersion, strategies: svc.Strategies, constraints: svc.Constraints,
 		network: rev.Network, volumes: taskVolumes(rev.Volumes), group: fleet.ServiceGroup(svc.Name), caller: svc.CreatedBy,
-	}}
+	}
 	round := newRound(p, tx)
-	task, err := round.task(o, d, nil)
+	task, err := newBatch(round, l, svc.Cluster).task(d, nil)
 	if err != nil {
 		return "", err
 	}
-	for _, l := range serviceLanes(tx.Snapshot(), rev, def) {
-		if svc.Scheduling == types.SchedulingStrategyDaemon && l.launchType == types.LaunchTypeFargate {
+	for _, in := range serviceLanes(tx.Snapshot(), rev, def) {
+		if svc.Scheduling == types.SchedulingStrategyDaemon && in.launchType == types.LaunchTypeFargate {
 			return "", refuse.Invalid("The daemon scheduling strategy is not supported with FARGATE launch type.")
 		}
 		t := task
-		if err := suits(d, l.launchType); err != nil {
+		if err := suits(d, in.launchType); err != nil {
 			return "", err
 		}
-		if err := l.fits(o, def, &t); err != nil {
+		if err := in.fits(l, def, &t); err != nil {
 			return "", err
 		}
 		if t.PlatformFamily != "" {

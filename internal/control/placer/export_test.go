@@ -20,23 +20,22 @@ func RunSinceTx(p *Placer, tx *store.Tx, in *sdk.RunTaskInput, since int64) (pla
 	if err != nil {
 		return 0, err
 	}
-	o := &order{Launch: l}
-	l.since = since
-	err = newRound(p, tx).serve(o)
-	return len(o.tasks), err
+	o := &launchOrder{Launch: l, since: since}
+	err = o.place(newRound(p, tx))
+	return len(o.outcome.Tasks), err
 }
 
-// SettleTx gives hosts to tasks that wait as the leader's placer does. It returns
+// PlaceWaitingTx gives hosts to tasks that wait as the leader's placer does. It returns
 // the ids of those placed.
-func SettleTx(p *Placer, tx *store.Tx, term *store.Term, cluster string, ids ...string) ([]string, error) {
-	o := &order{waiting: &waiting{term: term, cluster: cluster, ids: ids}}
-	err := newRound(p, tx).settle(o)
-	return o.tasks, err
+func PlaceWaitingTx(p *Placer, tx *store.Tx, term *store.Term, cluster string, ids ...string) ([]string, error) {
+	o := &waitingOrder{term: term, cluster: cluster, ids: ids}
+	err := o.place(newRound(p, tx))
+	return o.placed, err
 }
 
 // LaunchTx launches a service's tasks as the scheduler's placer does.
 func LaunchTx(p *Placer, tx *store.Tx, l ServiceLaunch) (Launched, error) {
-	o := &order{service: &serviceOrder{ServiceLaunch: l}}
-	err := newRound(p, tx).employ(o)
-	return o.service.launched, err
+	o := &serviceOrder{ServiceLaunch: l}
+	err := o.place(newRound(p, tx))
+	return o.launched, err
 }

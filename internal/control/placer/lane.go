@@ -72,20 +72,20 @@ type lane struct {
 
 // lanes resolves a launch type or a capacity provider strategy: how many tasks
 // go where.
-func (r *round) lanes(o *order, c *fleet.Cluster, d *fleet.TaskDefinition) ([]lane, error) {
-	strategy, field := o.strategy, "capacityProviderStrategy"
-	if len(strategy) == 0 && o.launchType == "" {
+func (w *world) lanes(l *Launch, c *fleet.Cluster, d *fleet.TaskDefinition) ([]lane, error) {
+	strategy, field := l.strategy, "capacityProviderStrategy"
+	if len(strategy) == 0 && l.launchType == "" {
 		strategy, field = c.DefaultCapacityProviderStrategy, "defaultCapacityProviderStrategy"
 	}
 	if len(strategy) == 0 {
-		l := lane{launchType: o.launchType, count: o.count, pool: poolOf(d.Definition, "")}
-		switch l.launchType {
+		one := lane{launchType: l.launchType, count: l.count, pool: poolOf(d.Definition, "")}
+		switch one.launchType {
 		case "":
-			l.launchType = types.LaunchTypeEc2
+			one.launchType = types.LaunchTypeEc2
 		case types.LaunchTypeFargate:
-			l.provider = fleet.ProviderFargate
+			one.provider = fleet.ProviderFargate
 		}
-		return []lane{l}, suits(d, l.launchType)
+		return []lane{one}, suits(d, one.launchType)
 	}
 	err := capacity.Check(field, strategy, c.CapacityProviders)
 	if err == nil {
@@ -97,27 +97,27 @@ func (r *round) lanes(o *order, c *fleet.Cluster, d *fleet.TaskDefinition) ([]la
 		return nil, err
 	}
 	var out []lane
-	for _, name := range capacity.Distribute(strategy, o.running, o.count) {
+	for _, name := range capacity.Distribute(strategy, l.running, l.count) {
 		i := slices.IndexFunc(out, func(l lane) bool { return l.name == name })
 		if i >= 0 {
 			out[i].count++
 			continue
 		}
-		l := lane{name: name, count: 1, launchType: types.LaunchTypeFargate, pool: poolOf(d.Definition, name)}
+		next := lane{name: name, count: 1, launchType: types.LaunchTypeFargate, pool: poolOf(d.Definition, name)}
 		if !capacity.IsFargate(name) {
-			p := r.snap.CapacityProvider(name)
+			p := w.snap.CapacityProvider(name)
 			if p == nil || p.Status != types.CapacityProviderStatusActive {
 				return nil, refuse.Invalid("%s: the capacity provider %s is not ACTIVE.", field, name)
 			}
-			l.waits = p.Waits()
-			if l.launchType = types.LaunchTypeEc2; p.Managed != nil {
-				l.launchType = types.LaunchTypeManagedInstances
+			next.waits = p.Waits()
+			if next.launchType = types.LaunchTypeEc2; p.Managed != nil {
+				next.launchType = types.LaunchTypeManagedInstances
 			}
 		}
-		if err := suits(d, l.launchType); err != nil {
+		if err := suits(d, next.launchType); err != nil {
 			return nil, err
 		}
-		out = append(out, l)
+		out = append(out, next)
 	}
 	return out, nil
 }
@@ -131,7 +131,7 @@ func suits(d *fleet.TaskDefinition, t types.LaunchType) error {
 
 // fits checks what depends on the launch type, and sets what a task of the lane
 // shows of it.
-func (l *lane) fits(o *order, def *sdk.RegisterTaskDefinitionInput, t *fleet.Task) error {
+func (l *lane) fits(o *Launch, def *sdk.RegisterTaskDefinitionInput, t *fleet.Task) error {
 	t.LaunchType, t.CapacityProvider = l.launchType, l.name
 	if l.launchType != types.LaunchTypeFargate {
 		switch {

@@ -47,7 +47,6 @@ type Launch struct {
 	caller  string // ARN
 	token   string // hash of the clientToken; empty: none
 	request string // hash of the parameters
-	since   int64  // a revision that there was when the call began
 }
 
 // RunTask is what RunTask asks for. caller is the ARN of who asks.
@@ -149,10 +148,6 @@ func (l *Launch) check(propagate types.PropagateTags, exec bool) error {
 	}
 	return tag.Check(l.tags)
 }
-
-// weight bounds the comparisons and operations that the launch adds to a
-// transaction: task and host guard for each task, and what is read once.
-func (l *Launch) weight() int { return 2*max(l.count, len(l.instances)) + 5 }
 
 // taskID is the id of the launch's n-th task: derived from the token where
 // there is one, so that a repetition collides instead of doubling.

@@ -23,7 +23,7 @@ func TestHostsAreForgotten(t *testing.T) {
 		}
 	}
 	look := func(name string) {
-		r := &round{Placer: p, snap: st.Snapshot(), now: p.now()}
+		r := &round{world: world{snap: st.Snapshot(), now: p.now(), hosts: p.hosts}}
 		r.candidates(name, true)
 	}
 	put("stays", fleet.ClusterActive)

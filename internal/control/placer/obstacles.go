@@ -13,15 +13,15 @@ import (
 // obstacles are all that keeps tasks of a definition off every host of a cluster,
 // where there is something that a wait for hosts would not end: what Ashore does
 // not serve, or what the pool's hosts must offer and no host of the cluster does.
-func (r *round) obstacles(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) []placement.Lack {
+func (w *world) obstacles(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) []placement.Lack {
 	out := definition.Gaps(d.Definition, o)
 	p.provider, p.zone = "", ""
-	if len(out) == 0 && (p == pool{} || len(r.candidates(cluster, false).of(r, cluster, p)) > 0 || len(r.candidates(cluster, true).of(r, cluster, p)) > 0) {
+	if len(out) == 0 && (p == pool{} || len(w.candidates(cluster, false).of(w, cluster, p)) > 0 || len(w.candidates(cluster, true).of(w, cluster, p)) > 0) {
 		return nil
 	}
 	var hosts []*fleet.Instance
-	for _, id := range r.candidates(cluster, true).ids {
-		if i := r.snap.Instance(cluster, id); i != nil {
+	for _, id := range w.candidates(cluster, true).ids {
+		if i := w.snap.Instance(cluster, id); i != nil {
 			hosts = append(hosts, i)
 		}
 	}
@@ -33,8 +33,8 @@ func (r *round) obstacles(cluster string, d *fleet.TaskDefinition, o *types.Task
 }
 
 // unservable refuses what has obstacles, and names them all.
-func (r *round) unservable(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) error {
-	if lacks := r.obstacles(cluster, d, o, p); len(lacks) > 0 {
+func (w *world) unservable(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) error {
+	if lacks := w.obstacles(cluster, d, o, p); len(lacks) > 0 {
 		return refuse.Unsupported("The task needs what it can't get in the cluster %s: %s", cluster, placement.Told(lacks))
 	}
 	return nil

@@ -13,11 +13,6 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// reader is a round over a snapshot that places nothing.
-func (p *Placer) reader(snap *store.Snapshot) *round {
-	return &round{Placer: &Placer{site: p.site, hosts: map[string]*candidates{}}, snap: snap, now: p.now()}
-}
-
 // RoomFor says what would become of a task that waits for a host, now.
 func (p *Placer) RoomFor(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task) explain.Placement {
 	return p.roomNow(snap, d, t, poolOf(d.Definition, t.CapacityProvider))
@@ -35,7 +30,7 @@ func (p *Placer) RoomForDefinition(snap *store.Snapshot, c *fleet.Cluster, d *fl
 
 // RoomForService says what would become of the next task of a service's revision.
 func (p *Placer) RoomForService(snap *store.Snapshot, c *fleet.Cluster, svc *fleet.Service, rev *fleet.ServiceRevision, d *fleet.TaskDefinition) []explain.Placement {
-	l := serviceTask(svc, rev, svc.Deployment, &serviceOrder{ServiceLaunch: ServiceLaunch{Count: 1}})
+	l := launchOf(svc, rev, svc.Deployment, &ServiceLaunch{Count: 1})
 	l.running = shares(snap, c.Name, l)
 	return p.next(snap, c, d, l)
 }
@@ -44,7 +39,7 @@ func (p *Placer) RoomForService(snap *store.Snapshot, c *fleet.Cluster, svc *fle
 func (p *Placer) next(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition, l *Launch) []explain.Placement {
 	refused := func(err error) []explain.Placement { return []explain.Placement{{Refused: wording(err)}} }
 	r := p.reader(snap)
-	lanes, err := r.lanes(&order{Launch: l, cluster: c.Name}, c, d)
+	lanes, err := r.lanes(l, c, d)
 	if err != nil {
 		return refused(err)
 	}
@@ -71,7 +66,7 @@ func (p *Placer) next(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefin
 // among those looked at: it may be all that is missing.
 func (p *Placer) roomNow(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task, of pool) explain.Placement {
 	r := p.reader(snap)
-	req, err := r.request(t, d, 1)
+	req, err := requestOf(t, d, 1)
 	if err != nil {
 		return explain.Placement{CapacityProvider: of.provider, Refused: wording(err)}
 	}

@@ -44,7 +44,7 @@ func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
 		for cluster, is := range due {
 			if is {
 				looked = true
-				if err := w.settle(ctx, cluster); err != nil {
+				if err := w.placeWaiting(ctx, cluster); err != nil {
 					return err
 				}
 			}
@@ -60,7 +60,7 @@ func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
 		if err != nil {
 			return err
 		}
-		due = roomFor(a)
+		due = mayHaveRoom(a)
 		w.again(due)
 	}
 }
@@ -111,9 +111,9 @@ func (w *watcher) fail(k waits, err error) {
 	w.log.Error("provisioner: what waits for a host is set aside", append(contain.Attrs(err), "cluster", k.cluster, "task", k.id, "times", times, "retry_in", wait)...)
 }
 
-// roomFor names the clusters with tasks that wait in which an advance could have
+// mayHaveRoom names the clusters with tasks that wait in which an advance could have
 // made room.
-func roomFor(a store.Advance) map[string]bool {
+func mayHaveRoom(a store.Advance) map[string]bool {
 	due := map[string]bool{}
 	for _, c := range a.Changes {
 		if c.Kind == store.RestoredChanged {
@@ -139,13 +139,13 @@ func roomFor(a store.Advance) map[string]bool {
 	return due
 }
 
-// settle hands what fits by now to the placer, the oldest first.
-func (w *watcher) settle(ctx context.Context, cluster string) error {
+// placeWaiting hands what fits by now to the placer, the oldest first.
+func (w *watcher) placeWaiting(ctx context.Context, cluster string) error {
 	all := waits{cluster, ""}
 	if w.aside.Is(all, time.Now()) {
 		return nil
 	}
-	err := contain.Do(func() error { return w.settleGroups(ctx, cluster) })
+	err := contain.Do(func() error { return w.placeGroups(ctx, cluster) })
 	switch {
 	case store.Apart(err):
 		w.fail(all, err)
@@ -156,7 +156,7 @@ func (w *watcher) settle(ctx context.Context, cluster string) error {
 	return err
 }
 
-func (w *watcher) settleGroups(ctx context.Context, cluster string) error {
+func (w *watcher) placeGroups(ctx context.Context, cluster string) error {
 	now := time.Now()
 	for _, alike := range alike(w.store.Snapshot(), cluster) {
 		alike = slices.DeleteFunc(alike, func(t *fleet.Task) bool { return w.aside.Is(waits{cluster, t.ID}, now) })
@@ -189,17 +189,17 @@ func (w *watcher) fits(t *fleet.Task) (fits bool) {
 
 // order hands tasks to the placer. It returns how many have a host now.
 func (w *watcher) order(ctx context.Context, cluster string, some ...*fleet.Task) (placed int, err error) {
-	o := &order{waiting: &waiting{term: w.term, cluster: cluster}}
+	o := &waitingOrder{term: w.term, cluster: cluster}
 	for _, t := range some {
-		o.waiting.ids = append(o.waiting.ids, t.ID)
+		o.ids = append(o.ids, t.ID)
 	}
-	if o, err = w.ordered(ctx, o); err != nil {
+	if err := w.submit(ctx, o); err != nil {
 		return 0, fmt.Errorf("place what waits in %s: %w", cluster, err)
 	}
-	if len(o.tasks) > 0 {
-		w.log.Info("provisioner: placed tasks that waited", "cluster", cluster, "tasks", len(o.tasks))
+	if len(o.placed) > 0 {
+		w.log.Info("provisioner: placed tasks that waited", "cluster", cluster, "tasks", len(o.placed))
 	}
-	return len(o.tasks), nil
+	return len(o.placed), nil
 }
 
 // oneByOne hands tasks to the placer of which one can't be placed, as err says. It
@@ -273,7 +273,7 @@ func (p *Placer) fitsNow(snap *store.Snapshot, t *fleet.Task) bool {
 		return false
 	}
 	r := p.reader(snap)
-	req, err := r.request(t, d, 1)
+	req, err := requestOf(t, d, 1)
 	if err != nil {
 		p.log.Warn("provisioner: a task that waits can't be placed", "cluster", t.Cluster, "task", t.ID, "err", err)
 		return false

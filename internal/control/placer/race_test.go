@@ -18,7 +18,7 @@ import (
 var errNothing = errors.New("nothing was placed")
 
 // A definition that was deregistered meanwhile starts no task. Without the
-// guarded read of its state in serve it does (seen).
+// guarded read of its state in place it does (seen).
 func TestRunTaskRacesDeregisterTaskDefinition(t *testing.T) {
 	a := apitest.Start(t)
 	apitest.CreateCluster(t, a, "c")
@@ -36,7 +36,7 @@ func TestRunTaskRacesDeregisterTaskDefinition(t *testing.T) {
 
 // A revision that has gone through its whole life while a task was being placed
 // has no state at the end, as it had none at the beginning. Without the guarded
-// read of the revision itself in serve the task is placed (seen).
+// read of the revision itself in place the task is placed (seen).
 func TestRunTaskRacesBurial(t *testing.T) {
 	a := apitest.Start(t)
 	apitest.CreateCluster(t, a, "c")
@@ -120,7 +120,7 @@ func runTask(ctx context.Context, p *placer.Placer, in *sdk.RunTaskInput) (place
 }
 
 // Two servers that place at once give nothing away twice. Without the claim of
-// the host's guard in serve they do (seen).
+// the host's guard in place they do (seen).
 func TestTwoServersNeverOvercommit(t *testing.T) {
 	const hosts, fit = 12, 2 // 2048 CPU units each, 1024 a task
 	a := apitest.Start(t)

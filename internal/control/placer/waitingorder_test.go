@@ -176,7 +176,7 @@ func TestWaitingTaskIsPlacedOnce(t *testing.T) {
 	lead(t, a.Store, func(term *store.Term) {
 		var mine, theirs []string
 		err := apitest.Between(t, a.Store, func(tx *store.Tx) (err error) {
-			mine, err = placer.SettleTx(placer.New(placer.Config{Store: a.Store}), tx, term, "c", ids...)
+			mine, err = placer.PlaceWaitingTx(placer.New(placer.Config{Store: a.Store}), tx, term, "c", ids...)
 			return err
 		}, func() {
 			a.Connect(one, false) // leaves the second host to choose
@@ -185,7 +185,7 @@ func TestWaitingTaskIsPlacedOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := other.Update(t.Context(), func(tx *store.Tx) (err error) {
-				theirs, err = placer.SettleTx(placer.New(placer.Config{Store: other}), tx, term, "c", ids...)
+				theirs, err = placer.PlaceWaitingTx(placer.New(placer.Config{Store: other}), tx, term, "c", ids...)
 				return err
 			}); err != nil {
 				t.Fatal(err)
@@ -241,7 +241,7 @@ func TestWaitingTasksKeepTheirStrategies(t *testing.T) {
 		hosts := map[string]int{}
 		lead(t, a.Store, func(term *store.Term) {
 			err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
-				_, err := placer.SettleTx(placer.New(placer.Config{Store: a.Store}), tx, term, "c", ids...)
+				_, err := placer.PlaceWaitingTx(placer.New(placer.Config{Store: a.Store}), tx, term, "c", ids...)
 				return err
 			})
 			if err != nil {
@@ -266,14 +266,14 @@ func TestWaitingTasksKeepTheirStrategies(t *testing.T) {
 }
 
 // A task that is stopped while a host is chosen for it gets none.
-func TestStopTaskRacesSettling(t *testing.T) {
+func TestStopTaskRacesPlacing(t *testing.T) {
 	a := apitest.Start(t, apitest.Still)
 	ids := waiter(t, a, 1)
 	a.Register("h1", "c", apitest.Member("p"))
 	lead(t, a.Store, func(term *store.Term) {
 		var placed []string
 		err := apitest.Between(t, a.Store, func(tx *store.Tx) (err error) {
-			placed, err = placer.SettleTx(placer.New(placer.Config{Store: a.Store}), tx, term, "c", ids...)
+			placed, err = placer.PlaceWaitingTx(placer.New(placer.Config{Store: a.Store}), tx, term, "c", ids...)
 			return err
 		}, func() {
 			apitest.Must[*sdk.StopTaskOutput](t)(a.Client.StopTask(t.Context(), &sdk.StopTaskInput{Cluster: aws.String("c"), Task: &ids[0]}))
@@ -293,7 +293,7 @@ func TestDeposedLeaderPlacesNothing(t *testing.T) {
 	var old *store.Term
 	lead(t, a.Store, func(term *store.Term) { old = term })
 	err := a.Store.Update(t.Context(), func(tx *store.Tx) error {
-		_, err := placer.SettleTx(placer.New(placer.Config{Store: a.Store}), tx, old, "c", ids...)
+		_, err := placer.PlaceWaitingTx(placer.New(placer.Config{Store: a.Store}), tx, old, "c", ids...)
 		return err
 	})
 	if !errors.Is(err, store.ErrDeposed) || a.Store.Snapshot().Task("c", ids[0]) != nil {

@@ -10,22 +10,22 @@ func TestSplitKeepsToTheLimit(t *testing.T) {
 	const most = 120
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	var all []*order
+	var all []*pending
 	for i := range 200 {
-		o := &order{Launch: &Launch{count: 1 + rnd.IntN(10)}}
+		l := &Launch{count: 1 + rnd.IntN(10)}
 		if i%7 == 0 {
-			o.token = "same"
+			l.token = "same"
 		}
-		all = append(all, o)
+		all = append(all, &pending{order: &launchOrder{Launch: l}})
 	}
 	left, total := all, 0
 	for len(left) > 0 {
-		var batch []*order
+		var batch []*pending
 		batch, left = split(left, most)
 		weight, same := 0, 0
 		for _, o := range batch {
 			weight += o.weight()
-			if o.token == "same" {
+			if o.clientToken() == "same" {
 				same++
 			}
 		}
@@ -42,9 +42,9 @@ func TestSplitKeepsToTheLimit(t *testing.T) {
 // Callers and controllers both keep sending: neither waits for more than its turn.
 func TestCallersAndControllersTakeTurns(t *testing.T) {
 	const most = 1000
-	called := func() *order { return &order{Launch: &Launch{count: 1}} }
-	large := func() *order { return &order{service: &serviceOrder{ServiceLaunch: ServiceLaunch{Count: 250}}} }
-	var left []*order
+	called := func() *pending { return &pending{order: &launchOrder{Launch: &Launch{count: 1}}} }
+	large := func() *pending { return &pending{order: &serviceOrder{ServiceLaunch: ServiceLaunch{Count: 250}}} }
+	var left []*pending
 	for range 16 {
 		left = append(left, large())
 	}
@@ -52,7 +52,7 @@ func TestCallersAndControllersTakeTurns(t *testing.T) {
 	for round := range 20 {
 		caller := called()
 		left = append(left, caller)
-		var batch []*order
+		var batch []*pending
 		batch, left = split(fair(left), most)
 		if !slices.Contains(batch, caller) {
 			t.Fatalf("round %d: a caller waits for services", round)
@@ -61,13 +61,13 @@ func TestCallersAndControllersTakeTurns(t *testing.T) {
 			t.Fatalf("round %d: not the oldest of the services' orders", round)
 		}
 		left = append(left, large())
-		oldest = left[slices.IndexFunc(left, func(o *order) bool { return o.service != nil })]
+		oldest = left[slices.IndexFunc(left, func(o *pending) bool { return !o.called() })]
 	}
 	for range 500 {
 		left = append(left, called())
 	}
 	batch, _ := split(fair(left), most)
-	if batch[0] != oldest || batch[len(batch)-1].service != nil {
+	if batch[0] != oldest || !batch[len(batch)-1].called() {
 		t.Error("many callers keep the services waiting, or the other way round")
 	}
 }

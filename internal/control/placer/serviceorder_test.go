@@ -53,7 +53,7 @@ func TestLaunchRaces(t *testing.T) {
 	}
 
 	// A leader that was deposed launches nothing. Without the guard of its term in
-	// employ it does (seen).
+	// place it does (seen).
 	var old *store.Term
 	lead(func(term *store.Term) { old = term })
 	if _, err := run(launch(old, 0), nothing); !errors.Is(err, store.ErrDeposed) {

@@ -1,0 +1,207 @@
+package placer
+
+import (
+	"slices"
+
+	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/ecs/definition"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/ecs/setting"
+	"github.com/ashore/ashore/internal/ecs/tag"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// batch are the tasks of one launch while hosts are chosen for them.
+type batch struct {
+	*round
+	launch   *Launch
+	cluster  string
+	tasks    []placed
+	failures []fleet.Failure // one for each task that found no host
+}
+
+func newBatch(r *round, l *Launch, cluster string) *batch {
+	return &batch{round: r, launch: l, cluster: cluster}
+}
+
+// placed is a task with its host; the zero choice is none: the task waits.
+type placed struct {
+	task fleet.Task
+	on   placement.Choice
+}
+
+// add names the batch's next task and its containers.
+func (b *batch) add(t fleet.Task, d *fleet.TaskDefinition, c placement.Choice) {
+	t.ID = b.launch.taskID(b.cluster, len(b.tasks))
+	t.Containers = containers(d, t.ID)
+	b.tasks = append(b.tasks, placed{t, c})
+}
+
+// take adds a task to the batch, and what it takes to the round's decision.
+func (b *batch) take(t fleet.Task, d *fleet.TaskDefinition, c placement.Choice) {
+	b.add(t, d, c)
+	b.reserve(b.snap, b.cluster, b.tasks[len(b.tasks)-1].task.ID, t.Group, c)
+}
+
+// chooseHost chooses a host that is named, or notes why it takes no task: nil.
+func (b *batch) chooseHost(id string, req placement.Request) *placement.Choice {
+	c, refused := placement.On(id, b.host(b.cluster, id), req)
+	if refused != nil {
+		b.failures = append(b.failures, b.failure(b.cluster, *refused))
+		return nil
+	}
+	return &c
+}
+
+// chooseInLanes chooses hosts for the tasks of all lanes, or lets them wait. Where it
+// returns an error it has taken nothing.
+func (b *batch) chooseInLanes(lanes []lane, d *fleet.TaskDefinition, task fleet.Task) error {
+	for i := range lanes {
+		t := task
+		if err := lanes[i].fits(b.launch, d.Definition, &t); err != nil {
+			return err
+		}
+	}
+	for i := range lanes {
+		if err := b.unservable(b.cluster, d, task.Overrides, lanes[i].pool); err != nil {
+			return err
+		}
+	}
+	for i := range lanes {
+		if err := b.hasHosts(b.cluster, &lanes[i], d); err != nil {
+			return err
+		}
+	}
+	for i := range lanes {
+		t := task
+		if err := lanes[i].fits(b.launch, d.Definition, &t); err != nil {
+			return err
+		}
+		if err := b.chooseInLane(&lanes[i], d, t); err != nil {
+			b.release(b.cluster, b.tasks)
+			b.tasks, b.failures = nil, nil
+			return err
+		}
+	}
+	return nil
+}
+
+// chooseInLane chooses hosts for a lane's tasks.
+func (b *batch) chooseInLane(l *lane, d *fleet.TaskDefinition, task fleet.Task) error {
+	req, err := requestOf(&task, d, l.count)
+	if err != nil {
+		return err
+	}
+	taken := func(c placement.Choice) { b.take(task, d, c) }
+	// Strategies compare hosts, so none may be left out.
+	hosts := b.candidates(b.cluster, len(req.Strategies) > 0)
+	res := placement.Place(b.view(b.cluster, hosts, l.pool, task.Group), req, b.rand, taken)
+	if res.Missing > 0 && hosts.rev != b.snap.InstancesRevision() {
+		req.Count = res.Missing
+		// Those in memory may have been drained or deregistered meanwhile.
+		hosts = b.candidates(b.cluster, true)
+		if err := b.hasHosts(b.cluster, l, d); err != nil {
+			return err
+		}
+		res = placement.Place(b.view(b.cluster, hosts, l.pool, task.Group), req, b.rand, taken)
+	}
+	if l.waits {
+		for range res.Missing {
+			b.add(task, d, placement.Choice{})
+		}
+		return b.letWait(b.cluster, res.Missing)
+	}
+	for range res.Missing {
+		b.failures = append(b.failures, b.failure(b.cluster, res.Nearest))
+	}
+	return nil
+}
+
+// task is what the tasks of a batch have in common: all but where they go.
+func (b *batch) task(d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) (fleet.Task, error) {
+	def, o := d.Definition, b.launch
+	none := fleet.Task{}
+	overrides, err := definition.CheckOverrides(def, o.overrides)
+	if err != nil {
+		return none, err
+	}
+	if err := definition.CheckNetworkMode(def, o.network); err != nil {
+		return none, err
+	}
+	if err := definition.CheckVolumes(def, o.volumes); err != nil {
+		return none, err
+	}
+	reserve, err := definition.Reservation(def, overrides)
+	if err != nil {
+		return none, err
+	}
+	group := o.group
+	if group == "" {
+		group = "family:" + d.Family
+	}
+	var tags []types.Tag
+	if o.propagate && st != nil {
+		tags = st.Tags
+	}
+	if o.managedTags {
+		tags = tag.Merge(tags, []types.Tag{{Key: aws.String("aws:ecs:clusterName"), Value: aws.String(b.cluster)}})
+	}
+	tags = tag.Merge(tags, o.tags)
+	if n := tag.CountOwn(tags); n > tag.Max {
+		return none, refuse.Invalid("tags: a task can have at most %d tags, not %d, the task definition's included.", tag.Max, n)
+	}
+	t := fleet.Task{
+		Cluster: b.cluster, Family: d.Family, Revision: d.Revision, CreatedAt: b.now, Group: group, StartedBy: o.startedBy,
+		Overrides: overrides, Reserve: reserve, Tags: tags, ReferenceID: o.referenceID, Volumes: o.volumes,
+		Constraints: o.constraints, Strategies: o.strategies,
+	}
+	if logs(def) {
+		t.LogMode = setting.Of(b.snap, b.site, o.caller, types.SettingNameDefaultLogDriverMode)
+	}
+	if o.network != nil {
+		t.Network = o.network.AwsvpcConfiguration
+	}
+	return t, nil
+}
+
+// logs says whether a definition leaves to the account setting how a container
+// hands over its output.
+func logs(def *sdk.RegisterTaskDefinitionInput) bool {
+	return slices.ContainsFunc(def.ContainerDefinitions, func(c types.ContainerDefinition) bool {
+		return c.LogConfiguration != nil && c.LogConfiguration.Options["mode"] == ""
+	})
+}
+
+// requestOf is what a host must have for a task of a definition.
+func requestOf(t *fleet.Task, d *fleet.TaskDefinition, count int) (placement.Request, error) {
+	gpus, err := definition.GPUs(d.Definition, t.Overrides)
+	if err != nil {
+		return placement.Request{}, err
+	}
+	constraints, err := placementConstraints(t, d.Definition)
+	if err != nil {
+		return placement.Request{}, err
+	}
+	strategies, err := compileStrategies(t.Strategies)
+	if err != nil {
+		return placement.Request{}, err
+	}
+	reserve := t.Reserve
+	reserve.GPUs = nil
+	return placement.Request{
+		Count: count, Reserve: reserve, GPUs: gpus, Needs: definition.HostNeeds(d.Definition), Strategies: strategies, Constraints: constraints,
+	}, nil
+}
+
+// containers gives a task's containers their ids, which follow from the task's.
+func containers(d *fleet.TaskDefinition, task string) []fleet.TaskContainer {
+	var out []fleet.TaskContainer
+	for i := range d.Definition.ContainerDefinitions {
+		name := aws.ToString(d.Definition.ContainerDefinitions[i].Name)
+		out = append(out, fleet.TaskContainer{Name: name, ID: fleet.UUID(fleet.DerivedID(task, name))})
+	}
+	return out
+}

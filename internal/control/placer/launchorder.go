@@ -1,0 +1,154 @@
+package placer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// launchOrder is a call of RunTask or StartTask.
+type launchOrder struct {
+	*Launch
+	since   int64 // a revision that there was when the call began
+	outcome Outcome
+}
+
+// weight counts a task and a host's guard for each task, and what is read once.
+func (o *launchOrder) weight() int { return 2*max(o.count, len(o.instances)) + 5 }
+
+func (o *launchOrder) clientToken() string { return o.token }
+
+func (o *launchOrder) called() bool { return true }
+
+func (o *launchOrder) reset() { o.outcome = Outcome{} }
+
+func (o *launchOrder) String() string {
+	return fmt.Sprintf("a launch of %s in %s", o.definition, aws.ToString(o.cluster))
+}
+
+func (o *launchOrder) place(r *round) error {
+	c, err := lookup.ClusterTx(r.tx, r.site, o.cluster)
+	if err != nil {
+		return err
+	}
+	o.outcome.Cluster = c.Name
+	if o.token != "" {
+		if done, err := o.repeated(r); done || err != nil {
+			return err
+		}
+	}
+	d, st, err := lookup.Definition(r.snap, r.site, o.definition)
+	if err != nil {
+		return lookup.NoDefinition(err, "TaskDefinition not found.")
+	}
+	// The revision too: one that is gone has no state, as an ACTIVE one.
+	store.Get(r.tx, store.TaskDefinitionKey(d.Family, d.Revision))
+	store.Get(r.tx, store.TaskDefinitionStateKey(d.Family, d.Revision))
+	if lookup.DefinitionStatus(st) != types.TaskDefinitionStatusActive {
+		return refuse.Client("TaskDefinition is inactive")
+	}
+	var lanes []lane
+	if !o.start {
+		if lanes, err = r.lanes(o.Launch, c, d); err != nil {
+			return err
+		}
+	}
+	b := newBatch(r, o.Launch, c.Name)
+	task, err := b.task(d, st)
+	if err != nil {
+		return err
+	}
+	if o.start {
+		err = o.startOnNamed(b, d, task)
+	} else {
+		err = b.chooseInLanes(lanes, d, task)
+	}
+	if err != nil {
+		return err
+	}
+	for n := range b.tasks {
+		t := &b.tasks[n]
+		o.outcome.Tasks = append(o.outcome.Tasks, t.task.ID)
+		if r.snap.WaitingTask(c.Name, t.task.ID) != nil { // this token's, whose record has been cleaned away
+			continue
+		}
+		if err := r.write(t); err != nil {
+			return err
+		}
+	}
+	o.outcome.Failures = b.failures
+	if o.token != "" {
+		return store.Put(r.tx, store.TokenKey(c.Name, o.token), &fleet.Token{
+			Operation: "RunTask", Request: o.request, Tasks: o.outcome.Tasks, Failures: o.outcome.Failures, CreatedAt: r.now,
+		})
+	}
+	return nil
+}
+
+// repeated answers an order whose token was used before. A token belongs to the
+// tasks that it has brought about. Where there are none another call may try
+// again, but not one that had begun when its caller was told that nothing was
+// placed: it may have come from a server that slept meanwhile.
+func (o *launchOrder) repeated(r *round) (bool, error) {
+	t := store.Get(r.tx, store.TokenKey(o.outcome.Cluster, o.token))
+	if t == nil || len(t.Tasks) == 0 && r.snap.TokenWritten(o.outcome.Cluster, o.token) <= o.since {
+		return false, nil
+	}
+	if t.Request != o.request {
+		e := &types.ConflictException{Message: aws.String("The clientToken was used before in a request with different parameters: give a new one for a new request.")}
+		for _, id := range t.Tasks {
+			e.ResourceIds = append(e.ResourceIds, r.site.TaskARN(o.outcome.Cluster, id))
+		}
+		return false, e
+	}
+	o.outcome.Tasks, o.outcome.Failures = t.Tasks, t.Failures
+	return true, nil
+}
+
+// startOnNamed places a task on each of the hosts that StartTask names.
+func (o *launchOrder) startOnNamed(b *batch, d *fleet.TaskDefinition, task fleet.Task) error {
+	l := lane{launchType: types.LaunchTypeEc2, pool: poolOf(d.Definition, "")}
+	if err := l.fits(o.Launch, d.Definition, &task); err != nil {
+		return err
+	}
+	if err := b.unservable(b.cluster, d, task.Overrides, l.pool); err != nil {
+		return err
+	}
+	req, err := requestOf(&task, d, 1)
+	if err != nil {
+		return err
+	}
+	for _, ref := range o.instances {
+		_, id, ok := lookup.Member(b.site, "container-instance", &b.cluster, ref)
+		if !ok || b.snap.Instance(b.cluster, id) == nil {
+			arn := ref
+			if !fleet.IsARN(ref) {
+				arn = b.site.InstanceARN(b.cluster, ref)
+			}
+			b.failures = append(b.failures, fleet.Failure{ARN: arn, Reason: refuse.Missing})
+			continue
+		}
+		if c := b.chooseHost(id, req); c != nil {
+			t := task
+			t.LaunchType = b.launchTypeOn(b.cluster, c.Instance, d)
+			b.take(t, d, *c)
+		}
+	}
+	return nil
+}
+
+// launchTypeOn is the launch type of a task that StartTask put on a host, which
+// has none to ask for: the host's own, where the definition suits it.
+func (w *world) launchTypeOn(cluster, instance string, d *fleet.TaskDefinition) types.LaunchType {
+	_, external := w.snap.Instance(cluster, instance).Attribute(fleet.AttributeExternal)
+	if external && slices.Contains(d.Compatibilities, types.CompatibilityExternal) {
+		return types.LaunchTypeExternal
+	}
+	return types.LaunchTypeEc2
+}

@@ -1,0 +1,107 @@
+package placer
+
+import (
+	"fmt"
+
+	"github.com/ashore/ashore/internal/control/placement"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/ecs/refuse"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// maxWaiting is how many tasks may wait for a host in a cluster: ECS's quota of
+// tasks in PROVISIONING.
+const maxWaiting = 500
+
+// waitingOrder are tasks that wait for a host, to be placed where there is room by
+// now. Only the leader asks for that.
+type waitingOrder struct {
+	term    *store.Term
+	cluster string
+	ids     []string
+	placed  []string // of ids, those that have a host now
+}
+
+// weight counts for each task the record that waits, the one that it becomes
+// and the host's guard; and what is read once.
+func (o *waitingOrder) weight() int { return 3*len(o.ids) + 3 }
+
+func (o *waitingOrder) clientToken() string { return "" }
+
+func (o *waitingOrder) called() bool { return false }
+
+func (o *waitingOrder) reset() { o.placed = nil }
+
+func (o *waitingOrder) String() string {
+	return fmt.Sprintf("%d tasks that wait in %s", len(o.ids), o.cluster)
+}
+
+// place gives hosts to tasks that wait, as far as there is room: the record that
+// waits is deleted and the task is created, in one transaction and under the same id.
+func (o *waitingOrder) place(r *round) error {
+	if err := o.term.Guard(r.tx); err != nil {
+		return err
+	}
+	c, err := lookup.ClusterTx(r.tx, r.site, &o.cluster)
+	if err != nil {
+		return err
+	}
+	for _, id := range o.ids {
+		k := store.WaitingTaskKey(c.Name, id)
+		t := store.Get(r.tx, k)
+		if t == nil {
+			continue // stopped, or placed by an earlier leader
+		}
+		choice, err := r.chooseForWaiting(t)
+		if err != nil {
+			return err
+		}
+		if choice == nil {
+			continue
+		}
+		r.reserve(r.snap, c.Name, id, t.Group, *choice)
+		if err := store.Delete(r.tx, k); err != nil {
+			return err
+		}
+		p := placed{*t, *choice}
+		p.task.ID = id
+		if err := r.write(&p); err != nil {
+			return err
+		}
+		o.placed = append(o.placed, id)
+	}
+	return nil
+}
+
+// chooseForWaiting finds a host for a task that waits, or nil.
+func (r *round) chooseForWaiting(t *fleet.Task) (*placement.Choice, error) {
+	d, _ := r.snap.TaskDefinition(t.Family, t.Revision)
+	if d == nil {
+		return nil, nil
+	}
+	req, err := requestOf(t, d, 1)
+	if err != nil {
+		return nil, err
+	}
+	view := r.view(t.Cluster, r.candidates(t.Cluster, true), poolOf(d.Definition, t.CapacityProvider), t.Group)
+	res := placement.Place(view, req, r.rand, func(placement.Choice) {})
+	if res.Missing > 0 {
+		return nil, nil
+	}
+	return &res.Chosen[0], nil
+}
+
+// letWait lets n more tasks wait, unless too many do.
+func (r *round) letWait(cluster string, n int) error {
+	if n == 0 {
+		return nil
+	}
+	// What two servers let wait at once is counted by only one of them.
+	r.tx.Unchanged(store.WaitingTasks(cluster))
+	if r.snap.Counts(cluster).Waiting+r.waiting[cluster]+n > maxWaiting {
+		return refuse.Client("The cluster has reached the quota of %d tasks in the PROVISIONING state: run tasks there again when some have been placed or stopped.", maxWaiting)
+	}
+	r.waiting[cluster] += n
+	return nil
+}
