@@ -20,6 +20,16 @@ func (s *Service) accountSetting(snap *store.Snapshot, principal string, name ty
 	return setting.Of(snap, s.site, principal, name)
 }
 
+func (s *Service) accountSettingOperations() operations {
+	return operations{
+		// Account settings have no ARN of their own: policies name the actions.
+		"PutAccountSetting":        frontdoor.Op[sdk.PutAccountSettingInput]("ecs:PutAccountSetting", nil),
+		"PutAccountSettingDefault": frontdoor.Op[sdk.PutAccountSettingDefaultInput]("ecs:PutAccountSettingDefault", nil),
+		"DeleteAccountSetting":     frontdoor.Op[sdk.DeleteAccountSettingInput]("ecs:DeleteAccountSetting", nil),
+		"ListAccountSettings":      frontdoor.Op[sdk.ListAccountSettingsInput]("ecs:ListAccountSettings", nil),
+	}
+}
+
 // PutAccountSetting chooses a setting for the caller, or for the principal that
 // is named: the root user stands for the account.
 func (s *Service) PutAccountSetting(ctx context.Context, in *sdk.PutAccountSettingInput) (*sdk.PutAccountSettingOutput, error) {

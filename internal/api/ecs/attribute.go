@@ -60,6 +60,20 @@ func (s *Service) attributeTargets(cluster *string, list []types.Attribute) []st
 	return out
 }
 
+func (s *Service) attributeOperations() operations {
+	return operations{
+		"PutAttributes": on("ecs:PutAttributes", func(in *sdk.PutAttributesInput) []string {
+			return s.attributeTargets(in.Cluster, in.Attributes)
+		}),
+		"DeleteAttributes": on("ecs:DeleteAttributes", func(in *sdk.DeleteAttributesInput) []string {
+			return s.attributeTargets(in.Cluster, in.Attributes)
+		}),
+		"ListAttributes": on("ecs:ListAttributes", func(in *sdk.ListAttributesInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+	}
+}
+
 // PutAttributes sets custom attributes of container instances.
 func (s *Service) PutAttributes(ctx context.Context, in *sdk.PutAttributesInput) (*sdk.PutAttributesOutput, error) {
 	out := &sdk.PutAttributesOutput{Attributes: []types.Attribute{}}

@@ -23,6 +23,27 @@ func providerNotFound(ref string) error {
 	return refuse.Client("The specified capacity provider does not exist. Specify a valid name or ARN and try again. (capacity provider: %q)", ref)
 }
 
+func (s *Service) capacityProviderOperations() operations {
+	return operations{
+		"CreateCapacityProvider": on("ecs:CreateCapacityProvider", func(in *sdk.CreateCapacityProviderInput) []string {
+			return s.providerResources(in.Name, in.Cluster)
+		}),
+		"UpdateCapacityProvider": on("ecs:UpdateCapacityProvider", func(in *sdk.UpdateCapacityProviderInput) []string {
+			return s.providerResources(in.Name, in.Cluster)
+		}),
+		"DeleteCapacityProvider": on("ecs:DeleteCapacityProvider", func(in *sdk.DeleteCapacityProviderInput) []string {
+			return s.providerResources(in.CapacityProvider, in.Cluster)
+		}),
+		"DescribeCapacityProviders": on("ecs:DescribeCapacityProviders", func(in *sdk.DescribeCapacityProvidersInput) []string {
+			var out []string
+			for i := range in.CapacityProviders {
+				out = append(out, s.providerResource(&in.CapacityProviders[i]))
+			}
+			return out
+		}),
+	}
+}
+
 // CreateCapacityProvider makes a capacity provider: one of an Auto Scaling
 // group, for any cluster, or one of managed instances, for one cluster.
 func (s *Service) CreateCapacityProvider(ctx context.Context, in *sdk.CreateCapacityProviderInput) (*sdk.CreateCapacityProviderOutput, error) {

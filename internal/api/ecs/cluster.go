@@ -18,6 +18,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) clusterOperations() operations {
+	return operations{
+		"CreateCluster": on("ecs:CreateCluster", func(in *sdk.CreateClusterInput) []string {
+			return []string{s.clusterResource(in.ClusterName)}
+		}),
+		"DescribeClusters": on("ecs:DescribeClusters", func(in *sdk.DescribeClustersInput) []string {
+			if len(in.Clusters) == 0 {
+				return []string{s.clusterResource(nil)}
+			}
+			var out []string
+			for i := range in.Clusters {
+				out = append(out, s.clusterResource(&in.Clusters[i]))
+			}
+			return out
+		}),
+		"ListClusters":  frontdoor.Op[sdk.ListClustersInput]("ecs:ListClusters", nil),
+		"DeleteCluster": on("ecs:DeleteCluster", func(in *sdk.DeleteClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+	}
+}
+
 // CreateCluster makes a cluster, also anew under the name of a deleted one. One
 // of that name that is there stays as it is, unless the request says that it
 // should be another.

@@ -12,6 +12,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) clusterUpdateOperations() operations {
+	return operations{
+		"UpdateCluster": on("ecs:UpdateCluster", func(in *sdk.UpdateClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+		"UpdateClusterSettings": on("ecs:UpdateClusterSettings", func(in *sdk.UpdateClusterSettingsInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+		"PutClusterCapacityProviders": on("ecs:PutClusterCapacityProviders", func(in *sdk.PutClusterCapacityProvidersInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+	}
+}
+
 // UpdateCluster replaces those of a cluster's settings, configuration and
 // Service Connect defaults that are given.
 func (s *Service) UpdateCluster(ctx context.Context, in *sdk.UpdateClusterInput) (*sdk.UpdateClusterOutput, error) {

@@ -16,6 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) createServiceOperations() operations {
+	return operations{
+		"CreateService": on("ecs:CreateService", func(in *sdk.CreateServiceInput) []string {
+			return s.serviceResources(in.Cluster, aws.ToString(in.ServiceName))
+		}),
+	}
+}
+
 // CreateService makes a service with its first revision and deployment; the
 // scheduler then starts its tasks. The same request once more finds the service
 // that it has made.

@@ -11,6 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) deleteServiceOperations() operations {
+	return operations{
+		"DeleteService": on("ecs:DeleteService", func(in *sdk.DeleteServiceInput) []string {
+			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
+		}),
+	}
+}
+
 // DeleteService makes a service DRAINING: the scheduler stops the tasks that it
 // has and then makes it INACTIVE. Once more changes nothing.
 func (s *Service) DeleteService(ctx context.Context, in *sdk.DeleteServiceInput) (*sdk.DeleteServiceOutput, error) {

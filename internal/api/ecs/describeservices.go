@@ -16,6 +16,17 @@ import (
 // maxServices is how many services one call describes.
 const maxServices = 10
 
+func (s *Service) describeServicesOperations() operations {
+	return operations{
+		"DescribeServices": on("ecs:DescribeServices", func(in *sdk.DescribeServicesInput) []string {
+			return s.serviceResources(in.Cluster, in.Services...)
+		}),
+		"ListServices": on("ecs:ListServices", func(in *sdk.ListServicesInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+	}
+}
+
 // DescribeServices describes a cluster's services, those that are deleted too as
 // long as they are known.
 func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServicesInput) (*sdk.DescribeServicesOutput, error) {

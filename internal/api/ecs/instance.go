@@ -18,6 +18,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) instanceOperations() operations {
+	return operations{
+		"DeregisterContainerInstance": on("ecs:DeregisterContainerInstance", func(in *sdk.DeregisterContainerInstanceInput) []string {
+			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
+		}),
+		"DescribeContainerInstances": on("ecs:DescribeContainerInstances", func(in *sdk.DescribeContainerInstancesInput) []string {
+			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
+		}),
+		"ListContainerInstances": on("ecs:ListContainerInstances", func(in *sdk.ListContainerInstancesInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+		"DiscoverPollEndpoint": on("ecs:DiscoverPollEndpoint", func(in *sdk.DiscoverPollEndpointInput) []string {
+			if aws.ToString(in.ContainerInstance) == "" {
+				return nil
+			}
+			return s.members("container-instance", in.Cluster, *in.ContainerInstance)
+		}),
+	}
+}
+
 // DescribeContainerInstances describes up to 100 container instances.
 func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.DescribeContainerInstancesInput) (*sdk.DescribeContainerInstancesOutput, error) {
 	if len(in.ContainerInstances) == 0 {

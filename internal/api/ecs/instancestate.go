@@ -16,6 +16,20 @@ const (
 	stateText        = "Container instance status should be one of [ACTIVE,DRAINING]"
 )
 
+func (s *Service) instanceStateOperations() operations {
+	return operations{
+		"UpdateContainerInstancesState": on("ecs:UpdateContainerInstancesState", func(in *sdk.UpdateContainerInstancesStateInput) []string {
+			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
+		}),
+		"UpdateContainerAgent": on("ecs:UpdateContainerAgent", func(in *sdk.UpdateContainerAgentInput) []string {
+			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
+		}),
+		"SubmitAttachmentStateChanges": on("ecs:SubmitAttachmentStateChanges", func(in *sdk.SubmitAttachmentStateChangesInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+	}
+}
+
 // UpdateContainerInstancesState drains up to ten container instances or makes
 // them ACTIVE again. What runs on a draining one goes on; nothing new comes.
 func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.UpdateContainerInstancesStateInput) (*sdk.UpdateContainerInstancesStateOutput, error) {

@@ -14,6 +14,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) listTasksOperations() operations {
+	return operations{
+		"ListTasks": on("ecs:ListTasks", func(in *sdk.ListTasksInput) []string {
+			return []string{s.clusterResource(in.Cluster)}
+		}),
+	}
+}
+
 // ListTasks lists the ARNs of a cluster's tasks.
 func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.ListTasksOutput, error) {
 	f, err := taskFilter(in)

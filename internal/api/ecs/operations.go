@@ -9,7 +9,6 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
 // Frontdoor declares the service to the front door: for each operation its
@@ -23,184 +22,48 @@ func (s *Service) Frontdoor() frontdoor.Service {
 	return frontdoor.Service{Model: ecsmodel.Model, Impl: s, Operations: ops}
 }
 
-func (s *Service) operations() map[string]frontdoor.Operation {
-	return map[string]frontdoor.Operation{
-		"CreateCluster": On("ecs:CreateCluster", func(in *sdk.CreateClusterInput) []string {
-			return []string{s.clusterResource(in.ClusterName)}
-		}),
-		"DescribeClusters": On("ecs:DescribeClusters", func(in *sdk.DescribeClustersInput) []string {
-			if len(in.Clusters) == 0 {
-				return []string{s.clusterResource(nil)}
+// operations are operations by their names. Each file with handlers has theirs beside
+// them.
+type operations map[string]frontdoor.Operation
+
+func (s *Service) operations() operations {
+	all := operations{}
+	for _, some := range []operations{
+		s.accountSettingOperations(),
+		s.attributeOperations(),
+		s.capacityProviderOperations(),
+		s.clusterOperations(),
+		s.clusterUpdateOperations(),
+		s.createServiceOperations(),
+		s.deleteServiceOperations(),
+		s.describeServicesOperations(),
+		s.instanceOperations(),
+		s.instanceStateOperations(),
+		s.listTasksOperations(),
+		s.registerOperations(),
+		s.runTaskOperations(),
+		s.serviceDeploymentOperations(),
+		s.serviceRevisionOperations(),
+		s.submitOperations(),
+		s.tagResourceOperations(),
+		s.taskOperations(),
+		s.taskDefinitionOperations(),
+		s.taskDefinitionLifeOperations(),
+		s.taskDefinitionListOperations(),
+		s.taskProtectionOperations(),
+		s.updateServiceOperations(),
+	} {
+		for name, op := range some {
+			if _, twice := all[name]; twice {
+				panic("the operation " + name + " is declared twice")
 			}
-			var out []string
-			for i := range in.Clusters {
-				out = append(out, s.clusterResource(&in.Clusters[i]))
-			}
-			return out
-		}),
-		"ListClusters":  frontdoor.Op[sdk.ListClustersInput]("ecs:ListClusters", nil),
-		"DeleteCluster": On("ecs:DeleteCluster", func(in *sdk.DeleteClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
-		"UpdateCluster": On("ecs:UpdateCluster", func(in *sdk.UpdateClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
-		"UpdateClusterSettings": On("ecs:UpdateClusterSettings", func(in *sdk.UpdateClusterSettingsInput) []string {
-			return []string{s.clusterResource(in.Cluster)}
-		}),
-		"PutClusterCapacityProviders": On("ecs:PutClusterCapacityProviders", func(in *sdk.PutClusterCapacityProvidersInput) []string {
-			return []string{s.clusterResource(in.Cluster)}
-		}),
-
-		"CreateCapacityProvider": On("ecs:CreateCapacityProvider", func(in *sdk.CreateCapacityProviderInput) []string {
-			return s.providerResources(in.Name, in.Cluster)
-		}),
-		"UpdateCapacityProvider": On("ecs:UpdateCapacityProvider", func(in *sdk.UpdateCapacityProviderInput) []string {
-			return s.providerResources(in.Name, in.Cluster)
-		}),
-		"DeleteCapacityProvider": On("ecs:DeleteCapacityProvider", func(in *sdk.DeleteCapacityProviderInput) []string {
-			return s.providerResources(in.CapacityProvider, in.Cluster)
-		}),
-		"DescribeCapacityProviders": On("ecs:DescribeCapacityProviders", func(in *sdk.DescribeCapacityProvidersInput) []string {
-			var out []string
-			for i := range in.CapacityProviders {
-				out = append(out, s.providerResource(&in.CapacityProviders[i]))
-			}
-			return out
-		}),
-
-		"RegisterTaskDefinition": On("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
-			return []string{s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))}
-		}),
-		"DescribeTaskDefinition":   frontdoor.Op[sdk.DescribeTaskDefinitionInput]("ecs:DescribeTaskDefinition", nil),
-		"DeregisterTaskDefinition": frontdoor.Op[sdk.DeregisterTaskDefinitionInput]("ecs:DeregisterTaskDefinition", nil),
-		"DeleteTaskDefinitions": On("ecs:DeleteTaskDefinitions", func(in *sdk.DeleteTaskDefinitionsInput) []string {
-			var out []string
-			for i := range in.TaskDefinitions {
-				out = append(out, s.definitionResource(&in.TaskDefinitions[i]))
-			}
-			return out
-		}),
-		"ListTaskDefinitions":        frontdoor.Op[sdk.ListTaskDefinitionsInput]("ecs:ListTaskDefinitions", nil),
-		"ListTaskDefinitionFamilies": frontdoor.Op[sdk.ListTaskDefinitionFamiliesInput]("ecs:ListTaskDefinitionFamilies", nil),
-
-		"RegisterContainerInstance": On("ecs:RegisterContainerInstance", func(in *RegisterContainerInstanceInput) []string {
-			out := []string{s.clusterResource(in.Cluster)}
-			if aws.ToString(in.ContainerInstanceArn) != "" {
-				out = append(out, s.memberResource("container-instance", in.Cluster, *in.ContainerInstanceArn))
-			}
-			return out
-		}),
-		"DeregisterContainerInstance": On("ecs:DeregisterContainerInstance", func(in *sdk.DeregisterContainerInstanceInput) []string {
-			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
-		}),
-		"DescribeContainerInstances": On("ecs:DescribeContainerInstances", func(in *sdk.DescribeContainerInstancesInput) []string {
-			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
-		}),
-		"ListContainerInstances": On("ecs:ListContainerInstances", func(in *sdk.ListContainerInstancesInput) []string {
-			return []string{s.clusterResource(in.Cluster)}
-		}),
-		"UpdateContainerInstancesState": On("ecs:UpdateContainerInstancesState", func(in *sdk.UpdateContainerInstancesStateInput) []string {
-			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
-		}),
-		"UpdateContainerAgent": On("ecs:UpdateContainerAgent", func(in *sdk.UpdateContainerAgentInput) []string {
-			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
-		}),
-		"SubmitAttachmentStateChanges": On("ecs:SubmitAttachmentStateChanges", func(in *sdk.SubmitAttachmentStateChangesInput) []string {
-			return []string{s.clusterResource(in.Cluster)}
-		}),
-		"PutAttributes": On("ecs:PutAttributes", func(in *sdk.PutAttributesInput) []string {
-			return s.attributeTargets(in.Cluster, in.Attributes)
-		}),
-		"DeleteAttributes": On("ecs:DeleteAttributes", func(in *sdk.DeleteAttributesInput) []string {
-			return s.attributeTargets(in.Cluster, in.Attributes)
-		}),
-		"ListAttributes": On("ecs:ListAttributes", func(in *sdk.ListAttributesInput) []string {
-			return []string{s.clusterResource(in.Cluster)}
-		}),
-		"DiscoverPollEndpoint": On("ecs:DiscoverPollEndpoint", func(in *sdk.DiscoverPollEndpointInput) []string {
-			if aws.ToString(in.ContainerInstance) == "" {
-				return nil
-			}
-			return s.members("container-instance", in.Cluster, *in.ContainerInstance)
-		}),
-
-		"CreateService": On("ecs:CreateService", func(in *sdk.CreateServiceInput) []string {
-			return s.serviceResources(in.Cluster, aws.ToString(in.ServiceName))
-		}),
-		"UpdateService": On("ecs:UpdateService", func(in *sdk.UpdateServiceInput) []string {
-			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
-		}),
-		"DeleteService": On("ecs:DeleteService", func(in *sdk.DeleteServiceInput) []string {
-			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
-		}),
-		"DescribeServices": On("ecs:DescribeServices", func(in *sdk.DescribeServicesInput) []string {
-			return s.serviceResources(in.Cluster, in.Services...)
-		}),
-		"ListServices": On("ecs:ListServices", func(in *sdk.ListServicesInput) []string {
-			return []string{s.clusterResource(in.Cluster)}
-		}),
-
-		// Namespaces are no resources of ECS.
-		"ListServicesByNamespace": frontdoor.Op[sdk.ListServicesByNamespaceInput]("ecs:ListServicesByNamespace", nil),
-		"ListServiceDeployments": On("ecs:ListServiceDeployments", func(in *sdk.ListServiceDeploymentsInput) []string {
-			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
-		}),
-		"DescribeServiceDeployments": On("ecs:DescribeServiceDeployments", func(in *sdk.DescribeServiceDeploymentsInput) []string {
-			return in.ServiceDeploymentArns
-		}),
-		"DescribeServiceRevisions": On("ecs:DescribeServiceRevisions", func(in *sdk.DescribeServiceRevisionsInput) []string {
-			return in.ServiceRevisionArns
-		}),
-		"StopServiceDeployment": On("ecs:StopServiceDeployment", func(in *sdk.StopServiceDeploymentInput) []string {
-			return []string{aws.ToString(in.ServiceDeploymentArn)}
-		}),
-		"ContinueServiceDeployment": On("ecs:ContinueServiceDeployment", func(in *sdk.ContinueServiceDeploymentInput) []string {
-			return []string{aws.ToString(in.ServiceDeploymentArn)}
-		}),
-
-		// Account settings have no ARN of their own: policies name the actions.
-		"PutAccountSetting":        frontdoor.Op[sdk.PutAccountSettingInput]("ecs:PutAccountSetting", nil),
-		"PutAccountSettingDefault": frontdoor.Op[sdk.PutAccountSettingDefaultInput]("ecs:PutAccountSettingDefault", nil),
-		"DeleteAccountSetting":     frontdoor.Op[sdk.DeleteAccountSettingInput]("ecs:DeleteAccountSetting", nil),
-		"ListAccountSettings":      frontdoor.Op[sdk.ListAccountSettingsInput]("ecs:ListAccountSettings", nil),
-
-		"TagResource":   On("ecs:TagResource", func(in *sdk.TagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
-		"UntagResource": On("ecs:UntagResource", func(in *sdk.UntagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
-		"ListTagsForResource": On("ecs:ListTagsForResource", func(in *sdk.ListTagsForResourceInput) []string {
-			return []string{aws.ToString(in.ResourceArn)}
-		}),
-
-		"RunTask": On("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
-			return []string{s.clusterResource(in.Cluster), s.definitionResource(in.TaskDefinition)}
-		}),
-		"StartTask": On("ecs:StartTask", func(in *sdk.StartTaskInput) []string {
-			return append(s.members("container-instance", in.Cluster, in.ContainerInstances...), s.definitionResource(in.TaskDefinition))
-		}),
-		"StopTask": On("ecs:StopTask", func(in *sdk.StopTaskInput) []string {
-			return s.members("task", in.Cluster, aws.ToString(in.Task))
-		}),
-		"DescribeTasks": On("ecs:DescribeTasks", func(in *sdk.DescribeTasksInput) []string {
-			return s.members("task", in.Cluster, in.Tasks...)
-		}),
-		"ListTasks": On("ecs:ListTasks", func(in *sdk.ListTasksInput) []string {
-			return []string{s.clusterResource(in.Cluster)}
-		}),
-		"UpdateTaskProtection": On("ecs:UpdateTaskProtection", func(in *sdk.UpdateTaskProtectionInput) []string {
-			return s.members("task", in.Cluster, in.Tasks...)
-		}),
-		"GetTaskProtection": On("ecs:GetTaskProtection", func(in *sdk.GetTaskProtectionInput) []string {
-			if len(in.Tasks) == 0 {
-				return []string{s.anyMember("task", in.Cluster)}
-			}
-			return s.members("task", in.Cluster, in.Tasks...)
-		}),
-		"SubmitTaskStateChange": On("ecs:SubmitTaskStateChange", func(in *sdk.SubmitTaskStateChangeInput) []string {
-			return []string{s.reportedResource(in.Cluster, in.Task)}
-		}),
-		"SubmitContainerStateChange": On("ecs:SubmitContainerStateChange", func(in *sdk.SubmitContainerStateChangeInput) []string {
-			return []string{s.reportedResource(in.Cluster, in.Task)}
-		}),
+			all[name] = op
+		}
 	}
+	return all
 }
 
-func On[In any](action string, resources func(*In) []string) frontdoor.Operation {
+func on[In any](action string, resources func(*In) []string) frontdoor.Operation {
 	return frontdoor.Op(action, func(_ context.Context, _ frontdoor.Caller, in *In) []string { return resources(in) })
 }
 

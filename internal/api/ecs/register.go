@@ -33,6 +33,18 @@ type RegisterContainerInstanceInput struct {
 	VersionInfo                       *types.VersionInfo
 }
 
+func (s *Service) registerOperations() operations {
+	return operations{
+		"RegisterContainerInstance": on("ecs:RegisterContainerInstance", func(in *RegisterContainerInstanceInput) []string {
+			out := []string{s.clusterResource(in.Cluster)}
+			if aws.ToString(in.ContainerInstanceArn) != "" {
+				out = append(out, s.memberResource("container-instance", in.Cluster, *in.ContainerInstanceArn))
+			}
+			return out
+		}),
+	}
+}
+
 // RegisterContainerInstance makes a host known, or renews what is known of it.
 // A machine that registers anew supersedes its old instance.
 func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterContainerInstanceInput) (*sdk.RegisterContainerInstanceOutput, error) {

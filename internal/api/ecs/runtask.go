@@ -13,6 +13,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) runTaskOperations() operations {
+	return operations{
+		"RunTask": on("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
+			return []string{s.clusterResource(in.Cluster), s.definitionResource(in.TaskDefinition)}
+		}),
+		"StartTask": on("ecs:StartTask", func(in *sdk.StartTaskInput) []string {
+			return append(s.members("container-instance", in.Cluster, in.ContainerInstances...), s.definitionResource(in.TaskDefinition))
+		}),
+	}
+}
+
 // RunTask places tasks on hosts with room for them and answers once that is
 // stored. With a clientToken a repetition gets the first call's answer.
 func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTaskOutput, error) {

@@ -49,6 +49,23 @@ func (s *Service) checkARNs(typ string, arns []string) error {
 	return nil
 }
 
+func (s *Service) serviceDeploymentOperations() operations {
+	return operations{
+		"ListServiceDeployments": on("ecs:ListServiceDeployments", func(in *sdk.ListServiceDeploymentsInput) []string {
+			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
+		}),
+		"DescribeServiceDeployments": on("ecs:DescribeServiceDeployments", func(in *sdk.DescribeServiceDeploymentsInput) []string {
+			return in.ServiceDeploymentArns
+		}),
+		"StopServiceDeployment": on("ecs:StopServiceDeployment", func(in *sdk.StopServiceDeploymentInput) []string {
+			return []string{aws.ToString(in.ServiceDeploymentArn)}
+		}),
+		"ContinueServiceDeployment": on("ecs:ContinueServiceDeployment", func(in *sdk.ContinueServiceDeploymentInput) []string {
+			return []string{aws.ToString(in.ServiceDeploymentArn)}
+		}),
+	}
+}
+
 // ListServiceDeployments lists a service's deployments, the newest first. A
 // rollback is no deployment of its own here, but how one ended.
 func (s *Service) ListServiceDeployments(ctx context.Context, in *sdk.ListServiceDeploymentsInput) (*sdk.ListServiceDeploymentsOutput, error) {

@@ -5,11 +5,22 @@ import (
 
 	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
+
+func (s *Service) serviceRevisionOperations() operations {
+	return operations{
+		// Namespaces are no resources of ECS.
+		"ListServicesByNamespace": frontdoor.Op[sdk.ListServicesByNamespaceInput]("ecs:ListServicesByNamespace", nil),
+		"DescribeServiceRevisions": on("ecs:DescribeServiceRevisions", func(in *sdk.DescribeServiceRevisionsInput) []string {
+			return in.ServiceRevisionArns
+		}),
+	}
+}
 
 // DescribeServiceRevisions describes service revisions by their ARNs.
 func (s *Service) DescribeServiceRevisions(ctx context.Context, in *sdk.DescribeServiceRevisionsInput) (*sdk.DescribeServiceRevisionsOutput, error) {

@@ -19,6 +19,17 @@ import (
 
 const acknowledged = "ACK"
 
+func (s *Service) submitOperations() operations {
+	return operations{
+		"SubmitTaskStateChange": on("ecs:SubmitTaskStateChange", func(in *sdk.SubmitTaskStateChangeInput) []string {
+			return []string{s.reportedResource(in.Cluster, in.Task)}
+		}),
+		"SubmitContainerStateChange": on("ecs:SubmitContainerStateChange", func(in *sdk.SubmitContainerStateChangeInput) []string {
+			return []string{s.reportedResource(in.Cluster, in.Task)}
+		}),
+	}
+}
+
 // SubmitTaskStateChange takes a host's report on one of its tasks. It answers
 // once the report is stored, and also for a task that is no more: an agent
 // drops what is acknowledged and repeats everything else.

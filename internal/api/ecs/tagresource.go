@@ -12,6 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) tagResourceOperations() operations {
+	return operations{
+		"TagResource":   on("ecs:TagResource", func(in *sdk.TagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
+		"UntagResource": on("ecs:UntagResource", func(in *sdk.UntagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
+		"ListTagsForResource": on("ecs:ListTagsForResource", func(in *sdk.ListTagsForResourceInput) []string {
+			return []string{aws.ToString(in.ResourceArn)}
+		}),
+	}
+}
+
 // TagResource adds tags to a resource. Those of the same key get the new value.
 func (s *Service) TagResource(ctx context.Context, in *sdk.TagResourceInput) (*sdk.TagResourceOutput, error) {
 	if err := tag.Check(in.Tags); err != nil {

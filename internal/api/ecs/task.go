@@ -14,6 +14,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) taskOperations() operations {
+	return operations{
+		"StopTask": on("ecs:StopTask", func(in *sdk.StopTaskInput) []string {
+			return s.members("task", in.Cluster, aws.ToString(in.Task))
+		}),
+		"DescribeTasks": on("ecs:DescribeTasks", func(in *sdk.DescribeTasksInput) []string {
+			return s.members("task", in.Cluster, in.Tasks...)
+		}),
+	}
+}
+
 // DescribeTasks describes up to 100 tasks of a cluster.
 func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput) (*sdk.DescribeTasksOutput, error) {
 	if len(in.Tasks) == 0 {

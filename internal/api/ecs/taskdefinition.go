@@ -18,6 +18,15 @@ import (
 // maxRevisions is how many revisions ECS lets a family have, gone ones included.
 const maxRevisions = 1_000_000
 
+func (s *Service) taskDefinitionOperations() operations {
+	return operations{
+		"RegisterTaskDefinition": on("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
+			return []string{s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))}
+		}),
+		"DescribeTaskDefinition": frontdoor.Op[sdk.DescribeTaskDefinitionInput]("ecs:DescribeTaskDefinition", nil),
+	}
+}
+
 // RegisterTaskDefinition stores a family's next revision.
 func (s *Service) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTaskDefinitionInput) (*sdk.RegisterTaskDefinitionOutput, error) {
 	if err := tag.Check(in.Tags); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/ashore/ashore/internal/ecs/lookup"
 	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -38,6 +39,19 @@ func (s *Service) revision(ref string) (fleet.TaskDefinitionRef, error) {
 		return r, refuse.Client("Revision is missing.")
 	}
 	return r, nil
+}
+
+func (s *Service) taskDefinitionLifeOperations() operations {
+	return operations{
+		"DeregisterTaskDefinition": frontdoor.Op[sdk.DeregisterTaskDefinitionInput]("ecs:DeregisterTaskDefinition", nil),
+		"DeleteTaskDefinitions": on("ecs:DeleteTaskDefinitions", func(in *sdk.DeleteTaskDefinitionsInput) []string {
+			var out []string
+			for i := range in.TaskDefinitions {
+				out = append(out, s.definitionResource(&in.TaskDefinitions[i]))
+			}
+			return out
+		}),
+	}
 }
 
 // DeregisterTaskDefinition makes a revision INACTIVE: tasks that run keep

@@ -22,6 +22,20 @@ const (
 	protectedForMost = 2880 // minutes
 )
 
+func (s *Service) taskProtectionOperations() operations {
+	return operations{
+		"UpdateTaskProtection": on("ecs:UpdateTaskProtection", func(in *sdk.UpdateTaskProtectionInput) []string {
+			return s.members("task", in.Cluster, in.Tasks...)
+		}),
+		"GetTaskProtection": on("ecs:GetTaskProtection", func(in *sdk.GetTaskProtectionInput) []string {
+			if len(in.Tasks) == 0 {
+				return []string{s.anyMember("task", in.Cluster)}
+			}
+			return s.members("task", in.Cluster, in.Tasks...)
+		}),
+	}
+}
+
 // UpdateTaskProtection protects tasks of services from scale-in for a time, or
 // ends that. Nobody writes when the time is over: whoever reads compares.
 func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskProtectionInput) (*sdk.UpdateTaskProtectionOutput, error) {

@@ -17,6 +17,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
+func (s *Service) updateServiceOperations() operations {
+	return operations{
+		"UpdateService": on("ecs:UpdateService", func(in *sdk.UpdateServiceInput) []string {
+			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
+		}),
+	}
+}
+
 // UpdateService changes what a request mentions of a service. A change of what
 // its tasks are made from, or forceNewDeployment, makes a new deployment.
 func (s *Service) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput) (*sdk.UpdateServiceOutput, error) {
