@@ -57,6 +57,12 @@ var walls = []struct {
 	{"internal/link", []string{"internal/api", "internal/agent"}, "state is the only meeting point"},
 	{"internal/api", []string{"internal/link/", "internal/agent", "github.com/coder/websocket", "github.com/gobwas/ws"}, "handlers never talk to the agent"},
 	{"internal/control", []string{"internal/api", "internal/agent", "internal/frontdoor", "internal/link"}, "what decides speaks to nobody"},
+	{"internal/ecs", []string{"internal/api", "internal/frontdoor", "internal/identity", "internal/link", "internal/agent", "internal/control/placer", "internal/control/scheduler"}, "ECS's rules don't depend on who asks or decides"},
+	{"internal/ecs/definition", []string{"internal/store", "go.etcd.io/etcd"}, "a definition is decided by itself: definition in, decision out"},
+	{"internal/ecs/refuse", []string{"internal"}, "how ECS words a refusal needs nothing of ours"},
+	{"internal/control/placer", []string{"internal/control/scheduler", "internal/identity"}, "the scheduler calls the placer, and no one is called back"},
+	{"internal/control/placement", []string{"internal/store"}, "to choose a host is pure: hosts in, choice out"},
+	{"internal/control/rollout", []string{"internal/store"}, "what a deployment does next is pure"},
 	{"internal/store", []string{"internal/api", "internal/link", "internal/agent", "internal/frontdoor"}, "the store knows nobody above it"},
 	{"internal/aws", []string{"internal"}, "speaking AWS needs nothing of ours"},
 	{"internal/sample", []string{"github.com/alecthomas", "go.etcd.io", "github.com/aws"}, "the sample program is light"},
@@ -80,6 +86,65 @@ func TestWalls(t *testing.T) {
 					if within(dep, f) && !within(dep, w.room) {
 						t.Errorf("%s depends on %s: %s", p.ImportPath, dep, w.why)
 					}
+				}
+			}
+		}
+	}
+}
+
+// walks are the packages that a call goes through, in order. ARCHITECTURE.md tells
+// them. A package of a walk depends on none before it, however indirectly: so a
+// reader who follows the walk never turns back.
+var walks = []struct {
+	name     string
+	packages []string
+	// declared are imports that lead back all the same: by them a package declares
+	// to an earlier one what it has, and calls nothing.
+	declared [][2]string
+}{
+	{"RunTask, front door to handler",
+		[]string{"internal/server", "internal/frontdoor", "internal/api/ecs", "internal/control/placer", "internal/identity", "internal/store", "internal/fleet"},
+		[][2]string{{"internal/api/ecs", "internal/frontdoor"}}},
+	{"placing",
+		[]string{
+			"internal/control/scheduler", "internal/control/placer", "internal/ecs/setting", "internal/ecs/lookup", "internal/ecs/tag", "internal/ecs/definition",
+			"internal/control/capacity", "internal/control/placement", "internal/control/query", "internal/control/serviceevent", "internal/store", "internal/fleet",
+		}, nil},
+}
+
+func TestWalksGoOneWay(t *testing.T) {
+	imports := map[string][]string{}
+	for _, p := range packages(t) {
+		imports[p.ImportPath] = []string{}
+		for _, dep := range p.Imports {
+			if ours, ok := strings.CutPrefix(dep, module); ok {
+				imports[p.ImportPath] = append(imports[p.ImportPath], ours)
+			}
+		}
+	}
+	for _, w := range walks {
+		for _, d := range w.declared {
+			if !slices.Contains(imports[d[0]], d[1]) {
+				t.Errorf("%s: %s does not import %s: take it off the list", w.name, d[0], d[1])
+			}
+		}
+		for i, from := range w.packages {
+			if imports[from] == nil {
+				t.Errorf("%s: there is no package %s", w.name, from)
+			}
+			seen := map[string]bool{from: true}
+			for queue := []string{from}; len(queue) > 0; queue = queue[1:] {
+				for _, dep := range imports[queue[0]] {
+					if seen[dep] || slices.Contains(w.declared, [2]string{queue[0], dep}) {
+						continue
+					}
+					seen[dep] = true
+					queue = append(queue, dep)
+				}
+			}
+			for _, before := range w.packages[:i] {
+				if seen[before] {
+					t.Errorf("%s: %s depends on %s, which comes before it", w.name, from, before)
 				}
 			}
 		}
