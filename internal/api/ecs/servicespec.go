@@ -40,7 +40,7 @@ func (s *Service) define(tx *store.Tx, spec *serviceSpec, ref string) error {
 	return nil
 }
 
-// supply settles where the service's tasks go: to a launch type, or by a strategy
+// supply decides where the service's tasks go: to a launch type, or by a strategy
 // to capacity providers of the cluster. Without either the cluster's default
 // strategy is taken over as it is now.
 func (spec *serviceSpec) supply(snap *store.Snapshot, c *fleet.Cluster, launchType types.LaunchType, strategy []types.CapacityProviderStrategyItem, s *Service) error {
@@ -117,7 +117,7 @@ func (spec *serviceSpec) rebalanceable() (why string) {
 	return ""
 }
 
-// rebalance settles the setting: what is asked for must be possible; without it a
+// rebalance decides the setting: what is asked for must be possible; without it a
 // new service is rebalanced where it can be.
 func (spec *serviceSpec) rebalance(asked types.AvailabilityZoneRebalancing, created bool) error {
 	svc, why := spec.service, spec.rebalanceable()

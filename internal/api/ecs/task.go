@@ -67,7 +67,7 @@ func (s *Service) taskRef(cluster, ref string) (id string, ok bool, err error) {
 	return id, ok && fleet.IsID(id), nil
 }
 
-// StopTask asks for a task's end; its host's report settles it. A task that
+// StopTask asks for a task's end; its host's report ends it. A task that
 // ends or has ended stays as it is.
 func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.StopTaskOutput, error) {
 	if aws.ToString(in.Task) == "" {

@@ -158,11 +158,11 @@ func (w *watcher) placeWaiting(ctx context.Context, cluster string) error {
 
 func (w *watcher) placeGroups(ctx context.Context, cluster string) error {
 	now := time.Now()
-	for _, alike := range alike(w.store.Snapshot(), cluster) {
-		alike = slices.DeleteFunc(alike, func(t *fleet.Task) bool { return w.aside.Is(waits{cluster, t.ID}, now) })
-		for len(alike) > 0 && w.fits(alike[0]) {
-			some := alike[:min(10, len(alike))]
-			alike = alike[len(some):]
+	for _, group := range groupByNeed(w.store.Snapshot(), cluster) {
+		group = slices.DeleteFunc(group, func(t *fleet.Task) bool { return w.aside.Is(waits{cluster, t.ID}, now) })
+		for len(group) > 0 && w.fits(group[0]) {
+			some := group[:min(10, len(group))]
+			group = group[len(some):]
 			placed, err := w.order(ctx, cluster, some...)
 			if store.Apart(err) {
 				placed, err = w.oneByOne(ctx, cluster, some, err)
@@ -178,7 +178,7 @@ func (w *watcher) placeGroups(ctx context.Context, cluster string) error {
 	return nil
 }
 
-// fits is fitsNow; a task that can't be looked at is set aside.
+// fits says whether some host has room for a task; a task that can't be looked at is set aside.
 func (w *watcher) fits(t *fleet.Task) (fits bool) {
 	err := contain.Do(func() error { fits = w.fitsNow(w.store.Snapshot(), t); return nil })
 	if err != nil {
@@ -222,11 +222,11 @@ func (w *watcher) oneByOne(ctx context.Context, cluster string, some []*fleet.Ta
 	return placed, nil
 }
 
-// alike groups the tasks that wait by what they need, each group with its
+// groupByNeed groups the tasks that wait by what they need, each group with its
 // oldest first, the groups by their oldest: where one does not fit, none of its
 // group does. One that may have run since the backup that the state comes from is
 // left to wait.
-func alike(snap *store.Snapshot, cluster string) [][]*fleet.Task {
+func groupByNeed(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 	var all []*fleet.Task
 	for t := range snap.WaitingTasks(cluster, "") {
 		if !snap.Uncertain(cluster, t.ID) {

@@ -19,6 +19,8 @@ const spareOps = 8
 // try again, with the same token.
 var errStopped = errors.New("the server is stopping")
 
+// placeOrders is the placer's goroutine: it gathers what waits and places it, round by
+// round.
 func (p *Placer) placeOrders(ctx context.Context) error {
 	defer close(p.stopped)
 	var left []*pending
@@ -40,9 +42,9 @@ func (p *Placer) placeOrders(ctx context.Context) error {
 				break gather
 			}
 		}
-		var batch []*pending
-		batch, left = split(fair(left), p.store.MaxOps()-spareOps)
-		p.placeBatch(ctx, batch)
+		var orders []*pending
+		orders, left = split(fair(left), p.store.MaxOps()-spareOps)
+		p.placeTogether(ctx, orders)
 	}
 }
 
@@ -67,7 +69,7 @@ func fair(all []*pending) []*pending {
 // split takes orders from the front while their weight is at most that of one
 // transaction. Of two with the same token the second waits, so that it sees what
 // the first did.
-func split(all []*pending, most int) (batch, left []*pending) {
+func split(all []*pending, most int) (orders, left []*pending) {
 	weight := 0
 	tokens := map[string]bool{}
 	for i, o := range all {
@@ -107,16 +109,16 @@ func (p *Placer) submit(ctx context.Context, what order) error {
 	}
 }
 
-// placeBatch places a batch and answers each of its orders.
-func (p *Placer) placeBatch(ctx context.Context, batch []*pending) {
+// placeTogether places orders in one round and answers each.
+func (p *Placer) placeTogether(ctx context.Context, orders []*pending) {
 	// The bound of one round: whoever waits has its own.
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err := contain.Do(func() error { return p.tryBatch(ctx, batch) })
+	err := contain.Do(func() error { return p.tryTogether(ctx, orders) })
 	if err != nil && ctx.Err() == nil {
-		p.log.Error("placer: a round has failed", append(contain.Attrs(err), "orders", len(batch))...)
+		p.log.Error("placer: a round has failed", append(contain.Attrs(err), "orders", len(orders))...)
 	}
-	for _, o := range batch {
+	for _, o := range orders {
 		if err != nil && !store.Apart(o.err) {
 			o.err = fmt.Errorf("place tasks: %w", err)
 		}
@@ -124,16 +126,16 @@ func (p *Placer) placeBatch(ctx context.Context, batch []*pending) {
 	}
 }
 
-// tryBatch places a batch in one transaction. An order that panics, or that needs a
-// record which can't be read, is refused with that, and the others are placed
+// tryTogether places orders in one transaction. An order that panics, or that needs
+// a record which can't be read, is refused with that, and the others are placed
 // without it.
-func (p *Placer) tryBatch(ctx context.Context, batch []*pending) error {
+func (p *Placer) tryTogether(ctx context.Context, orders []*pending) error {
 	// A failure, too, must rest on every acknowledged write.
 	if _, err := p.store.Fresh(ctx); err != nil {
 		return err
 	}
 	var r *round
-	refused, err := store.UpdateEach(ctx, p.store, batch,
+	refused, err := store.UpdateEach(ctx, p.store, orders,
 		func(tx *store.Tx) error { r = newRound(p, tx); return nil },
 		func(_ *store.Tx, o *pending) error { r.place(o); return nil })
 	for _, l := range refused {

@@ -62,7 +62,7 @@ func TestLaunchRaces(t *testing.T) {
 	tasks(0)
 	lead(func(term *store.Term) {
 		// Of two launches that rest on the same count one takes place. Without the
-		// comparison of the count in employ both do (seen).
+		// comparison of the count in place both do (seen).
 		first := launch(term, 0)
 		out, err := run(first, func() {
 			if got, err := run(first, nothing); err != nil || got.Tasks != 1 {
@@ -74,7 +74,7 @@ func TestLaunchRaces(t *testing.T) {
 		}
 		tasks(1)
 		// Not for a service that was scaled in or deleted meanwhile. Without the
-		// comparison of its record in employ it is (seen).
+		// comparison of its record in place it is (seen).
 		out, err = run(launch(term, 1), func() {
 			apitest.Must[*sdk.UpdateServiceOutput](t)(a.Client.UpdateService(ctx, &sdk.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), DesiredCount: aws.Int32(1)}))
 		})
