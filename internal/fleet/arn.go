@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/ashore/ashore/internal/aws/arn"
 )
 
 // Partition is the ARN partition of everything Ashore names.
@@ -17,7 +19,7 @@ type Site struct {
 }
 
 func (s Site) arn(resource string) string {
-	return "arn:" + Partition + ":ecs:" + s.Region + ":" + s.Account + ":" + resource
+	return arn.ARN{Partition: Partition, Service: "ecs", Region: s.Region, Account: s.Account, Resource: resource}.String()
 }
 
 // ClusterARN names a cluster.
@@ -76,19 +78,19 @@ type ARN struct {
 }
 
 // IsARN says whether s is meant as an ARN.
-func IsARN(s string) bool { return strings.HasPrefix(s, "arn:") }
+func IsARN(s string) bool { return arn.Is(s) }
 
 // ParseARN splits an ARN. It checks the form only, not whose it is.
 func ParseARN(s string) (ARN, error) {
-	p := strings.SplitN(s, ":", 6)
-	if len(p) != 6 || p[0] != "arn" || p[1] == "" || p[2] == "" || p[5] == "" {
-		return ARN{}, fmt.Errorf("%q is not an ARN", s)
+	a, err := arn.Parse(s)
+	if err != nil {
+		return ARN{}, err
 	}
-	typ, rest, ok := strings.Cut(p[5], "/")
+	typ, rest, ok := strings.Cut(a.Resource, "/")
 	if !ok || rest == "" {
 		return ARN{}, fmt.Errorf("%q is not an ARN of an ECS resource", s)
 	}
-	return ARN{Partition: p[1], Service: p[2], Region: p[3], Account: p[4], Type: typ, Rest: rest}, nil
+	return ARN{Partition: a.Partition, Service: a.Service, Region: a.Region, Account: a.Account, Type: typ, Rest: rest}, nil
 }
 
 // CapacityProviderName resolves what a request calls a capacity provider: its

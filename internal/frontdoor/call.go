@@ -18,18 +18,19 @@ import (
 // pointer to the operation's input, and the answer is one to its output. An error
 // is what a client would be answered.
 func (s *Server) Call(ctx context.Context, p identity.Principal, service, operation string, in any) (out any, err error) {
-	c := Caller{Principal: p, RequestID: uuid.NewString(), Service: service, Operation: operation}
+	var t trail
+	c := Caller{Principal: p, RequestID: uuid.NewString(), Service: service, Operation: operation, trail: &t}
 	began := time.Now()
 	defer func() {
 		if v := recover(); v != nil {
 			s.cfg.Log.Error("panic", "service", service, "operation", operation, "request", c.RequestID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			out, err = nil, fmt.Errorf("%s of %s: panic: %v", operation, service, v)
 		}
-		attrs := []any{"service", service, "operation", operation, "took", time.Since(began), "request", c.RequestID, "principal", p.ARN}
+		l := line{caller: c, service: service, operation: operation, trail: &t, began: began, more: []any{"from", "this process"}}
 		if err != nil {
-			attrs = append(attrs, "err", err)
+			l.code = faultOf(err).Code
 		}
-		s.cfg.Log.Debug("call", attrs...)
+		s.write(l)
 	}()
 	svc := s.named(service)
 	if svc == nil {

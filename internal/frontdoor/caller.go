@@ -2,6 +2,7 @@ package frontdoor
 
 import (
 	"context"
+	"net"
 
 	"github.com/ashore/ashore/internal/identity"
 )
@@ -21,6 +22,23 @@ type Caller struct {
 	// AgentRun is what an agent says of its process, empty for any other caller. It
 	// is not signed: who lies about it harms what is its own.
 	AgentRun string
+
+	trail *trail // what was decided about the call; nil outside of one
+}
+
+// values are the condition keys that every call has.
+func (c Caller) values(key string) []string {
+	switch key {
+	case "aws:sourceip":
+		if host, _, err := net.SplitHostPort(c.RemoteAddr); err == nil {
+			return []string{host}
+		}
+	case "aws:useragent":
+		if c.UserAgent != "" {
+			return []string{c.UserAgent}
+		}
+	}
+	return nil
 }
 
 type callerKey struct{}

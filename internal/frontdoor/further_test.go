@@ -3,6 +3,7 @@ package frontdoor
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/ashore/ashore/internal/identity"
@@ -16,11 +17,12 @@ type picky struct {
 	not string
 }
 
-func (p picky) Authorize(ctx context.Context, who identity.Principal, action string, resources []string) error {
-	if action == p.not {
-		return &identity.Denied{Message: "User: x is not authorized to perform: " + action}
+func (p picky) Authorize(ctx context.Context, r identity.Request) (identity.Decision, error) {
+	if r.Action == p.not {
+		part := r.Context(identity.KeyCreateAction)
+		return identity.Refuse(&identity.Denied{Message: "User: x is not authorized to perform: " + r.Action + " as a part of " + strings.Join(part, "")}), nil
 	}
-	return p.fakeIdentity.Authorize(ctx, who, action, resources)
+	return p.fakeIdentity.Authorize(ctx, r)
 }
 
 // What a request needs besides its action is asked too, and no handler runs
@@ -49,7 +51,7 @@ func TestFurtherNeeds(t *testing.T) {
 	family := "f"
 	_, err := d.client().ListTasks(t.Context(), &ecs.ListTasksInput{Family: &family})
 	var denied *types.AccessDeniedException
-	if !errors.As(err, &denied) || *denied.Message != "User: x is not authorized to perform: ecs:TagResource" || ran != 1 {
+	if !errors.As(err, &denied) || *denied.Message != "User: x is not authorized to perform: ecs:TagResource as a part of ListTasks" || ran != 1 {
 		t.Errorf("%v; the handler ran %d times", err, ran)
 	}
 }

@@ -126,7 +126,11 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 			resources = found
 		}
 	}
-	if err := s.authorize(ctx, c, op.decl.Action, resources); err != nil {
+	ask := identity.Request{Caller: c.Principal, Action: op.decl.Action, Resources: resources}
+	if op.decl.Context != nil {
+		ask.Context = func(key string) []string { return op.decl.Context(c, in, key) }
+	}
+	if err := s.authorize(ctx, c, ask); err != nil {
 		return nil, err
 	}
 	if op.decl.Further != nil {
@@ -135,7 +139,8 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 			return nil, err
 		}
 		for _, n := range needs {
-			if err := s.authorize(identity.WithCreateAction(ctx, op.name), c, n.Action, n.Resources); err != nil {
+			ask := identity.Request{Caller: c.Principal, Action: n.Action, Resources: n.Resources, Context: op.asPart}
+			if err := s.authorize(ctx, c, ask); err != nil {
 				return nil, err
 			}
 		}
@@ -152,16 +157,48 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 	return res[0].Interface(), nil
 }
 
-func (s *Server) authorize(ctx context.Context, c Caller, action string, resources []string) error {
-	err := s.cfg.Auth.Authorize(ctx, c.Principal, action, resources)
-	var denied *identity.Denied
-	switch {
-	case errors.As(err, &denied):
-		return clientError("AccessDeniedException", denied.Message)
-	case err != nil:
-		return fmt.Errorf("authorize %s: %w", action, err)
+// asPart are the condition keys of what is asked as a part of the operation.
+func (op *operation) asPart(key string) []string {
+	if key == identity.KeyCreateAction {
+		return []string{op.name}
 	}
 	return nil
+}
+
+func (s *Server) authorize(ctx context.Context, c Caller, r identity.Request) error {
+	d, err := authorize(ctx, s.cfg.Auth, c, r)
+	if err != nil {
+		return fmt.Errorf("authorize %s: %w", r.Action, err)
+	}
+	if denied, ok := errors.AsType[*identity.Denied](d.Err()); ok {
+		return clientError("AccessDeniedException", denied.Message)
+	}
+	return nil
+}
+
+// Authorize asks auth for a handler that is mounted, and notes the decision for the
+// call's line in the log. The caller is the context's.
+func Authorize(ctx context.Context, auth Authorizer, r identity.Request) (identity.Decision, error) {
+	return authorize(ctx, auth, CallerFrom(ctx), r)
+}
+
+func authorize(ctx context.Context, auth Authorizer, c Caller, r identity.Request) (identity.Decision, error) {
+	if r.Context == nil {
+		r.Context = c.values
+	} else {
+		own := r.Context
+		r.Context = func(key string) []string {
+			if v := own(key); v != nil {
+				return v
+			}
+			return c.values(key)
+		}
+	}
+	d, err := auth.Authorize(ctx, r)
+	if err == nil {
+		c.trail.note(r, d)
+	}
+	return d, err
 }
 
 func clientError(code, message string) error {

@@ -62,6 +62,8 @@ type exchange struct {
 	target target
 	key    string // the access key, once verified
 	err    error  // what went wrong, for the log
+	code   string // of the error that was answered
+	trail  trail  // what was decided
 
 	principal identity.Principal // whose key the head claims
 	arriving  *inflight.Loan     // of a large body, until it is verified
@@ -78,7 +80,7 @@ func (x *exchange) answer() error {
 		opt.Service = ""
 		opt.UnsignedPayload = x.target.protocol == restxml.S3
 		if x.target.svc != nil {
-			opt.Service = x.target.svc.Model.SigningName
+			opt.Service, opt.GlobalRegion = x.target.svc.Model.SigningName, x.target.svc.Model.GlobalRegion
 		}
 	}
 	// Nothing is read, and no memory taken, for a call whose head is not in order.
@@ -183,8 +185,8 @@ func (x *exchange) head(opt sigv4.Options) (*sigv4.Head, error) {
 	v := sigv4.Verifier{
 		Region: x.s.cfg.Region,
 		Now:    x.s.cfg.Now,
-		Secret: func(ctx context.Context, id string) (secret string, err error) {
-			secret, x.principal, err = x.s.cfg.Keys.Key(ctx, id)
+		Secret: func(ctx context.Context, id, token string) (secret string, err error) {
+			secret, x.principal, err = x.s.cfg.Keys.Key(ctx, id, token)
 			return secret, err
 		},
 		IsUnknown: func(err error) bool { return errors.Is(err, identity.ErrUnknownKey) },
@@ -209,12 +211,19 @@ func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
+	return x.enter(verified, len(body), cap(body))
+}
+
+// enter lets the caller of a verified request in, if it may call now: with a body of
+// so many bytes, for which so many are held.
+func (x *exchange) enter(verified sigv4.Verified, size, held int) (Caller, error) {
 	x.key = verified.AccessKeyID
 	x.s.conns.verified(x.r.Context(), x.principal)
-	if err := x.s.counted(x.principal, len(body)); err != nil {
+	err := x.s.counted(x.principal, size)
+	if err != nil {
 		return Caller{}, err
 	}
-	if x.running, err = x.s.memory.run(x.r.Context(), x.principal, cap(body)); err != nil {
+	if x.running, err = x.s.memory.run(x.r.Context(), x.principal, held); err != nil {
 		return Caller{}, err
 	}
 	if x.arriving != nil {
@@ -224,6 +233,7 @@ func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
 		Principal: x.principal, AccessKeyID: verified.AccessKeyID, RequestID: x.id,
 		Endpoint: scheme(x.r) + "://" + x.r.Host, RemoteAddr: x.r.RemoteAddr, UserAgent: x.r.UserAgent(),
 		AgentRun: fleet.ClipBytes(x.r.Header.Get(fleet.AgentRunHeader), fleet.MaxRun),
+		trail:    &x.trail,
 	}, nil
 }
 
@@ -265,6 +275,7 @@ func (x *exchange) fail(err error) {
 	default:
 		f = faultOf(err)
 	}
+	x.code = f.Code
 	if len(f.Message) > maxMessage {
 		f.Message, f.Err = bounded(f.Message), nil // it holds the message, too
 	}
@@ -309,14 +320,18 @@ func (x *exchange) recover() {
 }
 
 func (x *exchange) log() {
-	attrs := []any{
-		"method", x.r.Method, "path", x.r.URL.Path, "service", x.target.service, "operation", x.target.operation,
-		"status", x.w.status, "took", time.Since(x.began), "request", x.id, "key", x.key, "from", x.r.RemoteAddr,
+	l := line{
+		caller:  Caller{RequestID: x.id},
+		service: x.target.service, operation: x.target.operation, trail: &x.trail, code: x.code, began: x.began,
 	}
-	if x.err != nil {
-		attrs = append(attrs, "err", x.err)
+	if x.key != "" {
+		l.caller.Principal = x.principal
 	}
-	x.s.cfg.Log.Debug("call", attrs...)
+	l.more = []any{"method", x.r.Method, "path", x.r.URL.Path, "status", x.w.status, "key", x.key, "from", x.r.RemoteAddr}
+	if x.err != nil && !x.trail.known {
+		l.more = append(l.more, "err", x.err)
+	}
+	x.s.write(l)
 }
 
 // A response remembers whether an answer has begun.

@@ -31,17 +31,17 @@ import (
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
-// A KeySource finds the secret and owner of an access key. It answers
-// identity.ErrUnknownKey for a key that nobody owns.
+// A KeySource finds the secret and owner of an access key, which came with a session
+// token if that is not empty. It answers identity.ErrUnknownKey for a key that nobody
+// owns, and for one whose token is not its own.
 type KeySource interface {
-	Key(ctx context.Context, accessKeyID string) (secret string, p identity.Principal, err error)
+	Key(ctx context.Context, accessKeyID, token string) (secret string, p identity.Principal, err error)
 }
 
-// An Authorizer decides whether a principal may do action on all of resources.
-// It refuses with an *identity.Denied, which is answered as
-// AccessDeniedException; any other error means that it could not decide.
+// An Authorizer decides whether a request is allowed. An error means that it could
+// not decide.
 type Authorizer interface {
-	Authorize(ctx context.Context, p identity.Principal, action string, resources []string) error
+	Authorize(ctx context.Context, r identity.Request) (identity.Decision, error)
 }
 
 // Config is what a Server needs. Account, Region, Keys and Auth must be set.
@@ -84,6 +84,7 @@ type Server struct {
 
 	memory memory
 	rates  *inflight.Rates // of hosts' calls
+	audit  *slog.Logger    // Config.Log, with a bound of its own
 	conns  *conns
 	drains chan struct{} // refused callers that are heard out
 
@@ -124,7 +125,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, byShape: map[string]*service{}, bySigningName: map[string]*service{}, mounts: map[string]http.Handler{},
-		memory: newMemory(), rates: inflight.NewRates(hostCalls, hostCallsBurst), conns: newConns(cfg.Log), drains: make(chan struct{}, drains),
+		audit: newAudit(cfg.Log), memory: newMemory(), rates: inflight.NewRates(hostCalls, hostCallsBurst), conns: newConns(cfg.Log), drains: make(chan struct{}, drains),
 	}
 	s.ending, s.end = context.WithCancel(context.Background())
 	var names []string

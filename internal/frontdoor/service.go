@@ -38,8 +38,13 @@ type Operation struct {
 	Resources func(ctx context.Context, c Caller, in any) ([]string, error)
 	// Further are what a request needs besides Action, such as ecs:TagResource
 	// where it makes something with tags. They are asked for as parts of this
-	// operation: a policy can tell them from calls of their own. Nil: nothing.
+	// operation, by the key ecs:CreateAction: a policy can tell them from calls of
+	// their own. Nil: nothing.
 	Further func(ctx context.Context, c Caller, in any) ([]Need, error)
+	// Context gives the values of condition keys that only the operation knows, such
+	// as whose things an input is about; nil for a key that is none of them. Names of
+	// keys are in lower case. Nil: there are none.
+	Context func(c Caller, in any, key string) []string
 	// BodyLimit is the largest body in bytes, also once it is decompressed; 0: the
 	// front door's.
 	BodyLimit int64

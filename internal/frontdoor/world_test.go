@@ -69,7 +69,10 @@ type fakeIdentity struct {
 	deny  error
 }
 
-func (f *fakeIdentity) Key(_ context.Context, id string) (string, identity.Principal, error) {
+func (f *fakeIdentity) Key(_ context.Context, id, token string) (string, identity.Principal, error) {
+	if token != "" {
+		return "", identity.Principal{}, identity.ErrUnknownKey
+	}
 	switch id {
 	case key:
 		return secret, identity.Principal{Kind: identity.Admin, ARN: "arn:aws:iam::000000000000:user/admin"}, nil
@@ -81,11 +84,14 @@ func (f *fakeIdentity) Key(_ context.Context, id string) (string, identity.Princ
 	return "", identity.Principal{}, fmt.Errorf("no such key: %w", identity.ErrUnknownKey)
 }
 
-func (f *fakeIdentity) Authorize(_ context.Context, p identity.Principal, action string, resources []string) error {
+func (f *fakeIdentity) Authorize(_ context.Context, r identity.Request) (identity.Decision, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.asked = append(f.asked, fmt.Sprintf("%s %s %v", p.Kind, action, resources))
-	return f.deny
+	f.asked = append(f.asked, fmt.Sprintf("%s %s %v", r.Caller.Kind, r.Action, r.Resources))
+	if why, ok := errors.AsType[*identity.Denied](f.deny); ok {
+		return identity.Refuse(why), nil
+	}
+	return identity.Decision{Allowed: f.deny == nil, Policy: "Fake", Statement: "All"}, f.deny
 }
 
 // A door is a running front door and what a test needs to reach into it.
@@ -222,7 +228,7 @@ func call(op string) []string {
 // hostPrincipal is whose key hosts is.
 func (d *door) hostPrincipal(t *testing.T) identity.Principal {
 	t.Helper()
-	_, p, err := d.id.Key(t.Context(), hosts)
+	_, p, err := d.id.Key(t.Context(), hosts, "")
 	if err != nil {
 		t.Fatal(err)
 	}

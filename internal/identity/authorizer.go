@@ -2,187 +2,182 @@ package identity
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/iam"
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Authorizer decides who may do what. The administrator may do everything; a
-// host what an agent needs on its own instance.
-type Authorizer struct{ store *store.Store }
-
-// NewAuthorizer decides by what st says of instances and tasks.
-func NewAuthorizer(st *store.Store) *Authorizer { return &Authorizer{st} }
-
-// agentActions are all that an agent calls (ECS's managed policy for container
-// instances has the same list), and what each touches.
-var agentActions = map[string]scope{
-	"ecs:CreateCluster":                 onDefaultCluster,
-	"ecs:RegisterContainerInstance":     onOwnInstance | onNoInstance,
-	"ecs:DiscoverPollEndpoint":          onOwnInstance,
-	"ecs:Poll":                          onOwnInstance,
-	"ecs:StartTelemetrySession":         onOwnInstance,
-	"ecs:UpdateContainerInstancesState": onOwnInstance,
-	"ecs:SubmitTaskStateChange":         onOwnTask,
-	"ecs:SubmitContainerStateChange":    onOwnTask,
-	"ecs:SubmitAttachmentStateChanges":  onOwnTask,
-	"ecs:ListTagsForResource":           onOwnInstance | onOwnTask,
-	"ecs:TagResource":                   onWhatItMakes,
+// Authorizer decides who may do what, by the policies of the principals and by what
+// the store says of their things.
+type Authorizer struct {
+	store   *store.Store
+	managed managed // constant
 }
 
-// scope says which resources an action may touch. The host's own cluster is always
-// tolerated, beside an instance or task too: agents name both.
-type scope int
-
-const (
-	onOwnInstance scope = 1 << iota
-	onOwnTask
-	onDefaultCluster
-	// onNoInstance leaves an instance that does not exist to the handler, whose
-	// answer says more than a denial.
-	onNoInstance
-	// onWhatItMakes are tags that a call gives to what it makes, not those of a
-	// call of their own: the making itself was allowed before.
-	onWhatItMakes
-)
-
-type createActionKey struct{}
-
-// WithCreateAction says that what is asked under ctx is part of an operation
-// that makes something, IAM's condition key ecs:CreateAction.
-func WithCreateAction(ctx context.Context, operation string) context.Context {
-	return context.WithValue(ctx, createActionKey{}, operation)
+// NewAuthorizer decides by what st says.
+func NewAuthorizer(st *store.Store) *Authorizer {
+	return &Authorizer{st, newManaged(st.Site())}
 }
 
-func createAction(ctx context.Context) string {
-	operation, _ := ctx.Value(createActionKey{}).(string)
-	return operation
-}
-
-// Authorize returns nil if p may do action on all of resources, a *Denied if
-// not, and another error where it can't tell.
-func (a *Authorizer) Authorize(ctx context.Context, p Principal, action string, resources []string) error {
-	switch p.Kind {
-	case Admin:
-		return nil
-	case Host:
-		scope, known := agentActions[action]
-		if !known {
-			return denied(p, action, "")
-		}
-		if scope == onWhatItMakes {
-			if _, may := agentActions["ecs:"+createAction(ctx)]; may {
-				return nil
-			}
-			return denied(p, action, strings.Join(resources, ", "))
-		}
-		for _, r := range resources {
-			ok, err := a.within(ctx, p, scope, r)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return a.elsewhere(p, r, denied(p, action, r))
-			}
-		}
-		return nil
-	}
-	return denied(p, action, "")
-}
-
-// elsewhere says of a denial for a cluster that it is not the host's, and what an
-// administrator does about it.
-func (a *Authorizer) elsewhere(p Principal, resource string, why error) error {
-	arn, err := fleet.ParseARN(resource)
-	h := a.store.Snapshot().Host(p.Name)
-	if err != nil || arn.Type != "cluster" || h == nil || h.In(arn.Rest) {
-		return why
-	}
-	return &Denied{fmt.Sprintf("%s because the host %s belongs to the cluster %s. An administrator moves it by `ashore host assign %s --cluster %s`.",
-		why, p.Name, h.Home(), p.Name, arn.Rest)}
-}
-
-func denied(p Principal, action, resource string) error {
-	if resource == "" {
-		return &Denied{fmt.Sprintf("User: %s is not authorized to perform: %s", p.ARN, action)}
-	}
-	return &Denied{fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s", p.ARN, action, resource)}
-}
-
-func (a *Authorizer) within(ctx context.Context, p Principal, scope scope, resource string) (bool, error) {
-	if resource == "*" {
-		return scope != onDefaultCluster, nil
-	}
-	site := a.store.Site()
-	arn, err := fleet.ParseARN(resource)
-	if err != nil || !site.Ours(arn) {
-		return false, nil
-	}
-	cluster, id, long := strings.Cut(arn.Rest, "/")
-	switch arn.Type {
-	case "cluster":
-		if scope == onDefaultCluster && arn.Rest != fleet.DefaultCluster {
-			return false, nil
-		}
-		return a.settle(ctx, func(s *store.Snapshot) (own, exists bool, err error) {
-			h := s.Host(p.Name)
-			return h != nil && h.In(arn.Rest), true, store.Readable(s, store.HostKey(p.Name))
-		}, false)
-	case "container-instance":
-		if scope&onOwnInstance == 0 || !long {
-			return false, nil
-		}
-		return a.settle(ctx, func(s *store.Snapshot) (own, exists bool, err error) {
-			if i := s.Instance(cluster, id); i != nil {
-				return i.Principal == p.ARN, true, nil
-			}
-			return false, false, store.Readable(s, store.InstanceKey(cluster, id))
-		}, scope&onNoInstance != 0)
-	case "task":
-		if scope&onOwnTask == 0 || !long {
-			return false, nil
-		}
-		// A report on a task that is no more must reach the handler: an agent
-		// repeats a refused one for ever, and its later ones wait behind it.
-		return a.settle(ctx, func(s *store.Snapshot) (own, exists bool, err error) {
-			t := s.Task(cluster, id)
-			if t == nil {
-				return false, s.WaitingTask(cluster, id) != nil, store.Readable(s, store.TaskKey(cluster, id)) // nobody's yet
-			}
-			if i := s.Instance(cluster, t.Instance); i != nil {
-				return i.Principal == p.ARN, true, nil
-			}
-			return false, true, store.Readable(s, store.InstanceKey(cluster, t.Instance))
-		}, true)
-	}
-	return false, nil
-}
-
-// settle asks the newest snapshot, and a fresh one before it says no: another
-// server may have written the record a moment ago. missing is the answer for a
-// record that does not exist. Of one that can't be read it can't tell.
-func (a *Authorizer) settle(ctx context.Context, ask func(*store.Snapshot) (own, exists bool, err error), missing bool) (bool, error) {
-	own, _, _ := ask(a.store.Snapshot())
-	if own {
-		return true, nil
+// Authorize decides by the newest state. A fresh one is asked for before it says no:
+// another server may have written a record a moment ago. Its error is that it can't
+// tell.
+func (a *Authorizer) Authorize(ctx context.Context, r Request) (Decision, error) {
+	d, doubtful, err := a.decide(a.store.Snapshot(), r)
+	if !doubtful {
+		return d, err
 	}
 	s, err := a.store.Fresh(ctx)
 	if err != nil {
-		return false, err
+		return Decision{}, err
 	}
-	own, exists, err := ask(s)
-	return own || (!exists && missing), err
+	return a.Decide(s, r)
 }
 
-// Actions lists what a host's principal may call, for documents and tests.
-func Actions() []string {
-	var all []string
-	for a := range agentActions {
-		all = append(all, a)
+// Decide decides by a snapshot alone, such as that of the transaction which writes
+// what the caller says.
+func (a *Authorizer) Decide(s *store.Snapshot, r Request) (Decision, error) {
+	d, _, err := a.decide(s, r)
+	return d, err
+}
+
+// decide allows a request if each of its resources is allowed. It is doubtful where
+// it rests on a record that is not there, or is another's.
+func (a *Authorizer) decide(s *store.Snapshot, r Request) (d Decision, doubtful bool, err error) {
+	policies := a.managed[r.Caller.Kind]
+	resources := r.Resources
+	if len(resources) == 0 {
+		resources = nothing
 	}
-	slices.Sort(all)
-	return all
+	f := facts{snap: s, site: a.store.Site(), request: &r}
+	ask := f.values
+	for _, resource := range resources {
+		f.resource, f.why = resource, ""
+		found := iam.Decide(policies, iam.Request{Action: r.Action, Resource: resource, Context: ask})
+		if f.err != nil {
+			return Decision{}, true, f.err
+		}
+		d = Decision{Allowed: found.Allowed, Resource: resource, Policy: found.Policy, Statement: found.Sid}
+		if !found.Allowed {
+			d.why = f.why
+			d.denied = denied(r.Caller, r.Action, d)
+			break
+		}
+	}
+	return d, f.doubtful, nil
+}
+
+var nothing = []string{"*"}
+
+// facts answer the condition keys of a request, for one resource at a time.
+type facts struct {
+	snap     *store.Snapshot
+	site     fleet.Site
+	request  *Request
+	resource string
+
+	doubtful bool   // a record was not there, or another's
+	why      string // the condition that was not met, in words; for denials
+	err      error  // a record can't be read
+}
+
+// values answers a key.
+func (f *facts) values(key string) []string {
+	switch key {
+	case KeyNamesResource:
+		return Bool(f.resource != "*")
+	case KeyOwnCluster:
+		return f.ownCluster()
+	case KeyOwnInstance:
+		return f.ownInstance()
+	case KeyOwnTask:
+		return f.ownTask()
+	case "aws:principalarn":
+		return []string{f.request.Caller.ARN}
+	}
+	if f.request.Context == nil {
+		return nil
+	}
+	values := f.request.Context(key)
+	if len(values) == 1 {
+		switch {
+		case key == KeyNameOnly && values[0] == "false":
+			f.why = "a host makes a cluster by its name alone"
+		case key == KeyAnotherAgent && values[0] == "true":
+			f.why = "another agent is connected as its container instance"
+		}
+	}
+	return values
+}
+
+func (f *facts) ownCluster() []string {
+	arn, err := fleet.ParseARN(f.resource)
+	if err != nil || arn.Type != "cluster" {
+		return nil
+	}
+	h := f.snap.Host(f.request.Caller.Name)
+	if h != nil && h.In(arn.Rest) {
+		return yes
+	}
+	f.doubtful = true
+	if h == nil {
+		f.err = store.Readable(f.snap, store.HostKey(f.request.Caller.Name))
+	} else {
+		f.why = "the host " + h.Name + " belongs to the cluster " + h.Home() +
+			". An administrator moves it by `ashore host assign " + h.Name + " --cluster " + arn.Rest + "`."
+	}
+	return no
+}
+
+func (f *facts) ownInstance() []string {
+	cluster, id, ok := f.member("container-instance")
+	if !ok {
+		return nil
+	}
+	return f.owns(cluster, id)
+}
+
+func (f *facts) ownTask() []string {
+	cluster, id, ok := f.member("task")
+	if !ok {
+		return nil
+	}
+	t := f.snap.Task(cluster, id)
+	if t == nil {
+		f.doubtful = true
+		f.err = store.Readable(f.snap, store.TaskKey(cluster, id))
+		if f.snap.WaitingTask(cluster, id) != nil {
+			return no // nobody's yet
+		}
+		return nil
+	}
+	if own := f.owns(cluster, t.Instance); own != nil {
+		return own
+	}
+	return no
+}
+
+// owns says whether an instance is the caller's; nil where there is none.
+func (f *facts) owns(cluster, id string) []string {
+	i := f.snap.Instance(cluster, id)
+	if i != nil && i.Principal == f.request.Caller.ARN {
+		return yes
+	}
+	f.doubtful = true
+	if i != nil {
+		return no
+	}
+	f.err = store.Readable(f.snap, store.InstanceKey(cluster, id))
+	return nil
+}
+
+// member is the cluster and the id that the resource's ARN has, of its long form.
+func (f *facts) member(typ string) (cluster, id string, ok bool) {
+	arn, err := fleet.ParseARN(f.resource)
+	if err != nil || arn.Type != typ {
+		return "", "", false
+	}
+	return strings.Cut(arn.Rest, "/")
 }

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -10,6 +11,17 @@ import (
 
 // ErrNoHost says that no host has a name or a key.
 var ErrNoHost = errors.New("there is no such host")
+
+// HostOf returns the host whose own principal p is, nil where p is no host's.
+func HostOf(s *store.Snapshot, site fleet.Site, p Principal) (*fleet.Host, error) {
+	if p.ARN != HostARN(site, p.Name) {
+		return nil, nil
+	}
+	if h := s.Host(p.Name); h != nil {
+		return h, nil
+	}
+	return nil, cmp.Or(store.Readable(s, store.HostKey(p.Name)), errors.New("the principal "+p.ARN+" has no record"))
+}
 
 // HostOfKey returns the name of the host that an access key belongs to, or
 // ErrNoHost.

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -15,7 +16,7 @@ import (
 
 var site = fleet.Site{Account: "000000000000", Region: "us-east-1"}
 
-func open(t *testing.T) (*store.Store, *seal.Sealer) {
+func open(t testing.TB) (*store.Store, *seal.Sealer) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "id") // short: a socket's path has a limit
 	if err != nil {
@@ -42,7 +43,7 @@ func open(t *testing.T) (*store.Store, *seal.Sealer) {
 }
 
 // put writes a record whatever was there.
-func put[V any](t *testing.T, st *store.Store, k store.Key[V], v *V) {
+func put[V any](t testing.TB, st *store.Store, k store.Key[V], v *V) {
 	t.Helper()
 	err := st.Update(t.Context(), func(tx *store.Tx) error {
 		store.Get(tx, k)
@@ -79,20 +80,23 @@ func TestKeys(t *testing.T) {
 
 	keys := NewKeys(st, sealer)
 	for range 2 { // the second from memory
-		secret, p, err := keys.Key(ctx, admin.AccessKeyID)
+		secret, p, err := keys.Key(ctx, admin.AccessKeyID, "")
 		if err != nil || secret != admin.SecretAccessKey || p.Kind != Admin || p.Name != "administrator" {
 			t.Fatalf("Key = %v, %v", p, err)
 		}
 	}
-	if _, _, err := keys.Key(ctx, "AKIANOBODY"); !errors.Is(err, ErrUnknownKey) {
+	if _, _, err := keys.Key(ctx, "AKIANOBODY", ""); !errors.Is(err, ErrUnknownKey) {
 		t.Fatalf("unknown key: %v", err)
+	}
+	if _, _, err := keys.Key(ctx, admin.AccessKeyID, "a session's"); !errors.Is(err, ErrUnknownKey) {
+		t.Fatalf("a token that nobody issued: %v", err)
 	}
 
 	// A key sealed with another seal key, or moved to another id, is no key.
 	rec := *st.Snapshot().AccessKey(admin.AccessKeyID)
 	rec.ID = "AKIAMOVED"
 	put(t, st, store.AccessKeyKey(rec.ID), &rec)
-	if _, _, err := keys.Key(ctx, rec.ID); err == nil {
+	if _, _, err := keys.Key(ctx, rec.ID, ""); err == nil {
 		t.Fatal("a sealed secret opens under another access key id")
 	}
 }
@@ -105,12 +109,12 @@ func TestHostKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, p, err := keys.Key(ctx, first.AccessKeyID)
+	_, p, err := keys.Key(ctx, first.AccessKeyID, "")
 	if err != nil || p != (Principal{Kind: Host, Name: "web-1", ARN: HostARN(site, "web-1")}) {
 		t.Fatalf("Key = %+v, %v", p, err)
 	}
 	put(t, st, store.HostKey("web-1"), &fleet.Host{Name: "web-1", Principal: p.ARN, Cluster: "c", Instance: "i"})
-	if _, p, _ := keys.Key(ctx, first.AccessKeyID); p.InstanceARN != site.InstanceARN("c", "i") {
+	if _, p, _ := keys.Key(ctx, first.AccessKeyID, ""); p.InstanceARN != site.InstanceARN("c", "i") {
 		t.Fatalf("principal of a registered host: %+v", p)
 	}
 
@@ -118,10 +122,10 @@ func TestHostKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := keys.Key(ctx, first.AccessKeyID); !errors.Is(err, ErrUnknownKey) {
+	if _, _, err := keys.Key(ctx, first.AccessKeyID, ""); !errors.Is(err, ErrUnknownKey) {
 		t.Fatalf("the replaced key still works: %v", err)
 	}
-	if _, p, err := keys.Key(ctx, second.AccessKeyID); err != nil || p.InstanceARN == "" {
+	if _, p, err := keys.Key(ctx, second.AccessKeyID, ""); err != nil || p.InstanceARN == "" {
 		t.Fatalf("the new key: %+v, %v", p, err)
 	}
 
@@ -129,6 +133,21 @@ func TestHostKeys(t *testing.T) {
 	if _, err := CreateHost(ctx, st, sealer, "web-1"); !errors.Is(err, ErrHostConnected) {
 		t.Fatalf("credentials of a connected host were replaced: %v", err)
 	}
+}
+
+// ask returns nil where a is sure that p may. A cluster is asked for by its name alone.
+func ask(t *testing.T, a *Authorizer, p Principal, action string, resources []string, context ...string) error {
+	t.Helper()
+	context = append([]string{KeyNameOnly, "true"}, context...)
+	d, err := a.Authorize(t.Context(), Request{Caller: p, Action: action, Resources: resources, Context: func(key string) []string {
+		for i := len(context) - 2; i >= 0; i -= 2 {
+			if context[i] == key {
+				return []string{context[i+1]}
+			}
+		}
+		return nil
+	}})
+	return cmp.Or(err, d.Err())
 }
 
 func TestAuthorize(t *testing.T) {
@@ -185,7 +204,7 @@ func TestAuthorize(t *testing.T) {
 	}
 	a := NewAuthorizer(st)
 	for _, tt := range tests {
-		err := a.Authorize(t.Context(), mine, tt.action, tt.resources)
+		err := ask(t, a, mine, tt.action, tt.resources)
 		if (err == nil) != tt.ok {
 			t.Errorf("host: %s on %v: %v; want allowed %v", tt.action, tt.resources, err, tt.ok)
 		}
@@ -193,10 +212,10 @@ func TestAuthorize(t *testing.T) {
 		if err != nil && (!errors.As(err, &denied) || !strings.Contains(denied.Message, mine.ARN)) {
 			t.Errorf("%q is no denial that names the caller", err)
 		}
-		if err := a.Authorize(t.Context(), Principal{Kind: Admin}, tt.action, tt.resources); err != nil {
+		if err := ask(t, a, Principal{Kind: Admin}, tt.action, tt.resources); err != nil {
 			t.Errorf("administrator: %s on %v: %v", tt.action, tt.resources, err)
 		}
-		if err := a.Authorize(t.Context(), Principal{}, tt.action, tt.resources); err == nil {
+		if err := ask(t, a, Principal{}, tt.action, tt.resources); err == nil {
 			t.Errorf("nobody may %s", tt.action)
 		}
 	}
@@ -210,7 +229,7 @@ func TestAuthorizeClusters(t *testing.T) {
 		t.Helper()
 		h.Name, h.Principal = "h", HostARN(site, "h")
 		put(t, st, store.HostKey("h"), &h)
-		return NewAuthorizer(st).Authorize(t.Context(), Principal{Kind: Host, Name: "h", ARN: h.Principal}, action, []string{site.ClusterARN(cluster)})
+		return ask(t, NewAuthorizer(st), Principal{Kind: Host, Name: "h", ARN: h.Principal}, action, []string{site.ClusterARN(cluster)})
 	}
 	in := func(cluster string) fleet.HostTerms { return fleet.HostTerms{Assigned: cluster} }
 	for _, tt := range []struct {
@@ -268,7 +287,7 @@ func BenchmarkKey(b *testing.B) {
 	}
 	keys := NewKeys(st, sealer)
 	for b.Loop() {
-		if _, _, err := keys.Key(ctx, admin.AccessKeyID); err != nil {
+		if _, _, err := keys.Key(ctx, admin.AccessKeyID, ""); err != nil {
 			b.Fatal(err)
 		}
 	}

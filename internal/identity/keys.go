@@ -27,8 +27,13 @@ type opened struct {
 // NewKeys looks keys up in st and opens their secrets with sealer.
 func NewKeys(st *store.Store, sealer *seal.Sealer) *Keys { return &Keys{store: st, sealer: sealer} }
 
-// Key returns an access key's secret and owner, or ErrUnknownKey.
-func (k *Keys) Key(ctx context.Context, id string) (string, Principal, error) {
+// Key returns an access key's secret and owner, or ErrUnknownKey. token is the
+// session token that came with it, empty for none. No session has been issued yet,
+// so no key is known that comes with one.
+func (k *Keys) Key(ctx context.Context, id, token string) (string, Principal, error) {
+	if token != "" {
+		return "", Principal{}, ErrUnknownKey
+	}
 	snap := k.store.Snapshot()
 	rec := snap.AccessKey(id)
 	if rec == nil {

@@ -4,11 +4,12 @@ package identity
 
 import "errors"
 
-// ErrUnknownKey says that no principal owns an access key id. The front door
-// answers it as UnrecognizedClientException.
+// ErrUnknownKey says that no principal owns an access key id, or that its session
+// token is not ours. The front door answers it as UnrecognizedClientException.
 var ErrUnknownKey = errors.New("identity: unknown access key")
 
-// Kind is the sort of a principal.
+// Kind is the sort of a principal: which policies are its own, and which limits the
+// front door holds it to. Handlers don't ask for it.
 type Kind string
 
 const (
@@ -29,8 +30,8 @@ type Principal struct {
 	InstanceARN string
 }
 
-// Denied is the answer of an Authorizer that says no, as opposed to one that
-// could not find out: the caller must not mistake the one for the other.
+// Denied is an error that says no, as opposed to one that says that it could not be
+// found out: the caller must not mistake the one for the other.
 type Denied struct{ Message string }
 
 func (d *Denied) Error() string { return d.Message }

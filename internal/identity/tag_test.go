@@ -9,11 +9,11 @@ func TestHostTagsWhatItMakes(t *testing.T) {
 	st, _ := open(t)
 	a, mine := NewAuthorizer(st), Principal{Kind: Host, Name: "a", ARN: HostARN(site, "a")}
 	for operation, ok := range map[string]bool{"": false, "RegisterContainerInstance": true, "CreateCluster": true, "RunTask": false, "CreateCapacityProvider": false} {
-		ctx := t.Context()
+		var context []string
 		if operation != "" {
-			ctx = WithCreateAction(ctx, operation)
+			context = []string{KeyCreateAction, operation}
 		}
-		if err := a.Authorize(ctx, mine, "ecs:TagResource", []string{site.InstanceARN("c", "*")}); (err == nil) != ok {
+		if err := ask(t, a, mine, "ecs:TagResource", []string{site.InstanceARN("c", "*")}, context...); (err == nil) != ok {
 			t.Errorf("as part of %q: %v", operation, err)
 		}
 	}

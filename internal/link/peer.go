@@ -2,7 +2,6 @@ package link
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -45,12 +44,13 @@ func (s *Server) admit(r *http.Request, action, cluster, instance string) (peer,
 	}
 	caller := frontdoor.CallerFrom(ctx).Principal
 	arn := s.site.InstanceARN(p.cluster, p.id)
-	if err := s.cfg.Auth.Authorize(ctx, caller, action, []string{arn}); err != nil {
-		if denied, ok := errors.AsType[*identity.Denied](err); ok {
-			return peer{}, refusef(http.StatusForbidden, acs.AccessDeniedException, "%v", denied)
-		}
+	may, err := frontdoor.Authorize(ctx, s.cfg.Auth, identity.Request{Caller: caller, Action: action, Resources: []string{arn}})
+	if err != nil {
 		s.cfg.Log.Warn("link: upgrade not authorized", "instance", p, "err", err)
 		return peer{}, refusef(http.StatusServiceUnavailable, acs.ServerException, "the call can't be authorized at the moment")
+	}
+	if !may.Allowed {
+		return peer{}, refusef(http.StatusForbidden, acs.AccessDeniedException, "%v", may.Err())
 	}
 	snap := s.store.Snapshot()
 	if inst := snap.Instance(p.cluster, p.id); inst == nil || inst.Status == fleet.InstanceInactive {

@@ -1,7 +1,6 @@
 package link
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -87,8 +86,14 @@ func (x *session) commit(ctx context.Context, list []taken, now time.Time) ([]st
 		inst := tx.Snapshot().Instance(x.peer.cluster, x.peer.id)
 		// The upgrade was authorized by the same; what is written rests on what
 		// this transaction sees.
-		if x.caller.Kind == identity.Host && (inst == nil || inst.Principal != x.caller.ARN) {
-			return cmp.Or(x.peer.readable(tx.Snapshot()), errNotOurs)
+		may, err := x.s.cfg.Auth.Decide(tx.Snapshot(), identity.Request{
+			Caller: x.caller, Action: actionPoll, Resources: []string{x.s.site.InstanceARN(x.peer.cluster, x.peer.id)},
+		})
+		if err != nil {
+			return err
+		}
+		if !may.Allowed {
+			return errNotOurs
 		}
 		if len(list) > 1 && inst != nil && inst.Status == fleet.InstanceDeregistering {
 			return errOneByOne

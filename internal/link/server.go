@@ -12,15 +12,24 @@ import (
 	"github.com/ashore/ashore/internal/contain"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/ashore/ashore/internal/wire/inflight"
 	"github.com/coder/websocket"
 )
 
+// An Authorizer decides whether a caller may speak for a container instance: at its
+// upgrade by the newest state, and for what it reports by the state of the transaction
+// that stores it.
+type Authorizer interface {
+	frontdoor.Authorizer
+	Decide(s *store.Snapshot, r identity.Request) (identity.Decision, error)
+}
+
 // Config is what a Server needs. Store, Auth and ID must be set.
 type Config struct {
 	Store *store.Store
-	Auth  frontdoor.Authorizer
+	Auth  Authorizer
 	ID    string // names this server's process in session records
 	Log   *slog.Logger
 	// Heartbeat is the mean time between two heartbeats: 30 s unless set. An

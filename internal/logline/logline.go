@@ -1,5 +1,5 @@
-// Package logline bounds a process's log, whatever those say who are quoted in it:
-// how long a line gets, and how many lines one host brings about.
+// Package logline bounds a log, whatever those say who are quoted in it: how long a
+// line gets, and how many lines one caller brings about.
 package logline
 
 import (
@@ -18,16 +18,23 @@ const (
 	longest, longestStack = 1 << 10, 16 << 10
 	// most is how many attributes a line has.
 	most = 32
-
-	// A host brings about so many lines a second, and so many at once; all that is
-	// logged above the level debug together so many.
-	hostLines, hostBurst = 2, 60
-	allLines, allBurst   = 200, 4000
 )
 
-// Sources are the attributes that name the host that a line is about, the first that
-// a line has.
-var sources = []string{"by", "instance", "host"}
+// Limits say how many lines a log gets.
+type Limits struct {
+	// Sources are the attributes that name whom a line is about; the first that a line
+	// has counts. A line without any is bounded only as one of all.
+	Sources []string
+	// Each brings about so many lines a second, and so many at once.
+	Each      float64
+	EachBurst int
+	// All that is logged above the level debug has together so many.
+	All      float64
+	AllBurst int
+}
+
+// hosts are the limits of a process's log: lines that hosts bring about.
+var hosts = Limits{Sources: []string{"by", "instance", "host"}, Each: 2, EachBurst: 60, All: 200, AllBurst: 4000}
 
 // Handler passes lines on, cut where they are too long. Of those that are too many it
 // passes none, and says later how many were left out.
@@ -39,7 +46,8 @@ type Handler struct {
 
 // limits are shared by the handlers of one log.
 type limits struct {
-	hosts, all *inflight.Rates
+	sources   []string
+	each, all *inflight.Rates
 
 	mu      sync.Mutex
 	leftOut map[string]int // source → lines; guarded by mu
@@ -48,10 +56,13 @@ type limits struct {
 // maxLeftOut is of how many sources it is counted what was left out.
 const maxLeftOut = 10_000
 
-// New bounds what next gets.
-func New(next slog.Handler) *Handler {
+// New bounds what next gets of what hosts bring about.
+func New(next slog.Handler) *Handler { return NewLimited(next, hosts) }
+
+// NewLimited bounds what next gets.
+func NewLimited(next slog.Handler, l Limits) *Handler {
 	return &Handler{next: next, limits: &limits{
-		hosts: inflight.NewRates(hostLines, hostBurst), all: inflight.NewRates(allLines, allBurst), leftOut: map[string]int{},
+		sources: l.Sources, each: inflight.NewRates(l.Each, l.EachBurst), all: inflight.NewRates(l.All, l.AllBurst), leftOut: map[string]int{},
 	}}
 }
 
@@ -72,7 +83,7 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		cut = append(cut, shorter(a))
 	}
-	n.source = sourceOf(h.source, cut)
+	n.source = h.limits.sourceOf(h.source, cut)
 	n.next = h.next.WithAttrs(cut)
 	return &n
 }
@@ -84,7 +95,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 		cut = append(cut, shorter(a))
 		return len(cut) < most
 	})
-	source := sourceOf(h.source, cut)
+	source := h.limits.sourceOf(h.source, cut)
 	before, ok := h.limits.take(source, r.Level)
 	if !ok {
 		return nil
@@ -100,7 +111,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 // take counts a line and says whether it may be written, and how many of its source
 // were not since the last that was.
 func (l *limits) take(source string, level slog.Level) (before int, ok bool) {
-	ok = (source == "" || l.hosts.Take(source, 1)) && (level <= slog.LevelDebug || l.all.Take("", 1))
+	ok = (source == "" || l.each.Take(source, 1)) && (level <= slog.LevelDebug || l.all.Take("", 1))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ok {
@@ -112,8 +123,8 @@ func (l *limits) take(source string, level slog.Level) (before int, ok bool) {
 	return before, ok
 }
 
-func sourceOf(source string, attrs []slog.Attr) string {
-	for _, name := range sources {
+func (l *limits) sourceOf(source string, attrs []slog.Attr) string {
+	for _, name := range l.sources {
 		for _, a := range attrs {
 			if a.Key == name {
 				return a.Value.String()

@@ -66,7 +66,7 @@ func TestOneHostsLinesAreFew(t *testing.T) {
 			loud.Warn("no")
 			log.Warn("no", "instance", "c/loud")
 		}
-		if n := strings.Count(b.String(), "\n"); n != hostBurst {
+		if n := strings.Count(b.String(), "\n"); n != hosts.EachBurst {
 			t.Errorf("%d lines of one host", n)
 		}
 		b.Reset()
@@ -91,10 +91,10 @@ func TestOneHostsLinesAreFew(t *testing.T) {
 func TestAllLinesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, b := open()
-		for i := range 2 * allBurst {
+		for i := range 2 * hosts.AllBurst {
 			log.Warn("no", "instance", i)
 		}
-		if n := strings.Count(b.String(), "\n"); n != allBurst {
+		if n := strings.Count(b.String(), "\n"); n != hosts.AllBurst {
 			t.Errorf("%d lines", n)
 		}
 	})

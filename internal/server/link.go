@@ -13,7 +13,7 @@ import (
 )
 
 // newLink begins to serve the agents' sessions.
-func newLink(ctx context.Context, id string, st *store.Store, auth frontdoor.Authorizer, log *slog.Logger) (*link.Server, error) {
+func newLink(ctx context.Context, id string, st *store.Store, auth link.Authorizer, log *slog.Logger) (*link.Server, error) {
 	l, err := link.New(ctx, link.Config{
 		Store: st, Auth: auth, ID: id, Log: log, Away: away(time.Now()),
 	})

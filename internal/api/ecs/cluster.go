@@ -49,9 +49,6 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 	if !fleet.ValidName(name) {
 		return nil, refuse.Invalid("clusterName %q is invalid: up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens are allowed.", name)
 	}
-	if caller := frontdoor.CallerFrom(ctx).Principal; caller.Kind == identity.Host && !reflect.DeepEqual(in, &sdk.CreateClusterInput{ClusterName: in.ClusterName}) {
-		return nil, &types.AccessDeniedException{Message: refuse.Text("User: %s is not authorized to say what the cluster %s shall be like: a host makes it by its name alone.", caller.ARN, name)}
-	}
 	if err := tag.Check(in.Tags); err != nil {
 		return nil, err
 	}
@@ -100,6 +97,15 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 	}
 	c := s.clusterOut(s.store.Snapshot(), made, changed)
 	return &sdk.CreateClusterOutput{Cluster: &c}, nil
+}
+
+// createClusterContext are the condition keys of CreateCluster.
+func createClusterContext(_ frontdoor.Caller, in any, key string) []string {
+	asked, ok := in.(*sdk.CreateClusterInput)
+	if !ok || key != identity.KeyNameOnly {
+		return nil
+	}
+	return identity.Bool(reflect.DeepEqual(asked, &sdk.CreateClusterInput{ClusterName: asked.ClusterName}))
 }
 
 // sameCluster checks that a request to create a cluster that is there asks for

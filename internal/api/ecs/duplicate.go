@@ -7,7 +7,6 @@ import (
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
-	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -17,14 +16,10 @@ import (
 // link decides which of the two agents is the container instance's, by asking the one
 // that is connected. Here the other one's word is not taken meanwhile.
 
-// notTheirs refuses what an agent says as a container instance that another process
-// is connected as.
-func notTheirs(ctx context.Context, session *fleet.InstanceSession, arn string) error {
-	caller := frontdoor.CallerFrom(ctx)
-	if caller.Principal.Kind != identity.Host || session == nil || !session.Run.Differs(fleet.AgentRun{Process: caller.AgentRun}) {
-		return nil
-	}
-	return &types.AccessDeniedException{Message: aws.String("Another agent is connected as the container instance " + arn + ".")}
+// anotherAgent says whether another process than the one that calls is connected, in
+// the session of a container instance.
+func anotherAgent(ctx context.Context, session *fleet.InstanceSession) bool {
+	return session != nil && session.Run.Differs(fleet.AgentRun{Process: frontdoor.CallerFrom(ctx).AgentRun})
 }
 
 // askedAgain is how soon the agent that is connected is asked once more.
@@ -37,13 +32,12 @@ const askedAgain = time.Minute
 func (s *Service) yields(ctx context.Context, snap *store.Snapshot, h *fleet.Host) error {
 	session := snap.Session(h.Cluster, h.Instance)
 	arn := s.site.InstanceARN(h.Cluster, h.Instance)
-	why := notTheirs(ctx, session, arn)
-	if why == nil {
+	if !anotherAgent(ctx, session) {
 		return nil
 	}
 	if d := snap.Instance(h.Cluster, h.Instance).Duplicate; d != nil && d.Connection == session.Connection && s.now().Sub(d.At) < askedAgain {
 		if d.Refused {
-			return why
+			return &types.AccessDeniedException{Message: aws.String("Another agent is connected as the container instance " + arn + ".")}
 		}
 		return asking(arn)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 )
@@ -22,7 +21,7 @@ func RegisterTx(s *Service, tx *store.Tx, in *RegisterContainerInstanceInput) er
 	if err != nil {
 		return err
 	}
-	_, err = s.register(tx, &registration{in: in, capacity: capacity, caller: identity.Principal{Kind: identity.Admin}})
+	_, err = s.register(tx, &registration{in: in, capacity: capacity})
 	return err
 }
 

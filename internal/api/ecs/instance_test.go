@@ -195,7 +195,7 @@ func TestHostsReportOnTheirOwnOnly(t *testing.T) {
 	// Past the authorizer the handler says the same.
 	s := ecsapi.New(ecsapi.Config{Store: a.Store, Log: a.Log})
 	_, err = s.SubmitTaskStateChange(asHost(t, a, "third"), in)
-	apitest.WantError[*types.AccessDeniedException](t, err, "is not placed on the container instance of")
+	apitest.WantError[*types.AccessDeniedException](t, err, "is not authorized to perform: ecs:SubmitTaskStateChange on resource: "+*task)
 	if got := a.Store.Snapshot().Counts("c"); got.Pending != 1 {
 		t.Errorf("a foreign report had an effect: %+v", got)
 	}

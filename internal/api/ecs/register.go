@@ -55,10 +55,14 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterCon
 	if err != nil {
 		return nil, err
 	}
-	if caller := frontdoor.CallerFrom(ctx).Principal; caller.Kind == identity.Host && !s.registrations.Take(caller.ARN, 1) {
+	r := &registration{in: in, capacity: capacity, caller: frontdoor.CallerFrom(ctx).Principal}
+	host, err := identity.HostOf(s.store.Snapshot(), s.site, r.caller)
+	if err != nil {
+		return nil, err
+	}
+	if r.host = host != nil; r.host && !s.registrations.Take(r.caller.ARN, 1) {
 		return nil, &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded", Fault: smithy.FaultClient}
 	}
-	r := &registration{in: in, capacity: capacity, caller: frontdoor.CallerFrom(ctx).Principal}
 	if err := s.supersede(ctx, r); err != nil {
 		return nil, err
 	}
@@ -79,9 +83,8 @@ type registration struct {
 	in       *RegisterContainerInstanceInput
 	capacity fleet.Capacity
 	caller   identity.Principal
+	host     bool // the caller is the machine that registers, and its host's record binds it
 }
-
-func (r *registration) isHost() bool { return r.caller.Kind == identity.Host }
 
 // id is the instance that the request is for: the one it names, else one that
 // follows from its token, so that a repetition finds it, else a new one.
@@ -116,7 +119,7 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 		ClientToken: aws.ToString(r.in.ClientToken), Version: 1,
 		Machine: fleet.MachineOf(aws.ToString(r.in.InstanceIdentityDocument)), Versions: fleet.VersionInfoOf(r.in.VersionInfo),
 	}
-	if r.isHost() {
+	if r.host {
 		next.Principal = r.caller.ARN
 		if err := s.onTerms(tx, r, next, old); err != nil {
 			return nil, err
@@ -133,7 +136,7 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 	if err := tx.Claim(store.HostGuard(name, id)); err != nil {
 		return nil, err
 	}
-	if r.isHost() {
+	if r.host {
 		if err := bind(tx, r.caller, next); err != nil {
 			return nil, err
 		}
@@ -143,7 +146,7 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 
 // renew carries over what a registration does not bring again.
 func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) error {
-	if old.Principal != next.Principal && old.Principal != "" && r.isHost() {
+	if old.Principal != next.Principal && old.Principal != "" && r.host {
 		return refuse.Invalid("The container instance %s belongs to another host.", s.site.InstanceARN(old.Cluster, old.ID))
 	}
 	if old.Status == fleet.InstanceInactive {
@@ -228,7 +231,7 @@ func bind(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 // now registers as another: the machine is here and knows nothing of the old
 // one's tasks.
 func (s *Service) supersede(ctx context.Context, r *registration) error {
-	if !r.isHost() {
+	if !r.host {
 		return nil
 	}
 	snap, err := s.store.Fresh(ctx)

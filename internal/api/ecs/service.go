@@ -13,6 +13,7 @@ import (
 
 	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
@@ -31,6 +32,7 @@ type Config struct {
 // Service is the ECS API. It is safe for use by several goroutines.
 type Service struct {
 	store    *store.Store
+	auth     *identity.Authorizer // asked again by transactions that write what hosts say
 	site     fleet.Site
 	placer   *placer.Placer
 	endpoint string
@@ -49,7 +51,7 @@ func New(cfg Config) *Service {
 		cfg.Now = time.Now
 	}
 	return &Service{
-		store: cfg.Store, placer: cfg.Placer, site: cfg.Store.Site(), endpoint: strings.TrimRight(cfg.Endpoint, "/"),
+		store: cfg.Store, auth: identity.NewAuthorizer(cfg.Store), placer: cfg.Placer, site: cfg.Store.Site(), endpoint: strings.TrimRight(cfg.Endpoint, "/"),
 		log: cfg.Log, clock: cfg.Now,
 		registrations: inflight.NewRates(registrationsPerSecond, registrationsBurst),
 	}

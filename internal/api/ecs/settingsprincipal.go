@@ -7,9 +7,10 @@ import (
 	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/ecs/setting"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
 // settingsPrincipal is whose settings a request is about.
@@ -29,8 +30,24 @@ func (s *Service) iamARN() string {
 // userOrRole is the resource of a user's or role's ARN, with its path.
 var userOrRole = regexp.MustCompile(`^(user|role)/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 
-// settingsPrincipal finds whose settings a caller means. Nothing means its own;
-// only the administrator may name others.
+// settingsContext are the condition keys of account settings: whose they are.
+func settingsContext(c frontdoor.Caller, in any, key string) []string {
+	if key != identity.KeyOwnSettings {
+		return nil
+	}
+	var whose *string
+	switch in := in.(type) {
+	case *sdk.PutAccountSettingInput:
+		whose = in.PrincipalArn
+	case *sdk.DeleteAccountSettingInput:
+		whose = in.PrincipalArn
+	case *sdk.ListAccountSettingsInput:
+		whose = in.PrincipalArn
+	}
+	return identity.Bool(aws.ToString(whose) == "" || *whose == c.Principal.ARN)
+}
+
+// settingsPrincipal finds whose settings a caller means. Nothing means its own.
 func (s *Service) settingsPrincipal(caller identity.Principal, arn string) (settingsPrincipal, error) {
 	if arn == "" {
 		arn = caller.ARN
@@ -46,9 +63,6 @@ func (s *Service) settingsPrincipal(caller identity.Principal, arn string) (sett
 		return p, refuse.Invalid("principalArn %q is that of a session: sessions and federated users have the settings of the account and can't have their own.", arn)
 	default:
 		return p, refuse.Invalid("principalArn %q is not the ARN of the root user, a user or a role of account %s.", arn, s.site.Account)
-	}
-	if caller.Kind != identity.Admin && arn != caller.ARN {
-		return p, &types.AccessDeniedException{Message: aws.String("principalArn: " + caller.ARN + " may only change and see its own account settings, not those of " + arn + ".")}
 	}
 	return p, nil
 }

@@ -47,7 +47,7 @@ func (s *Service) SubmitTaskStateChange(ctx context.Context, in *sdk.SubmitTaskS
 			return nil, refuse.Invalid("status must be PENDING, RUNNING or STOPPED, not %q.", *in.Status)
 		}
 	}
-	return out, s.submit(ctx, in.Cluster, aws.ToString(in.Task), st)
+	return out, s.submit(ctx, "ecs:SubmitTaskStateChange", in.Cluster, aws.ToString(in.Task), st)
 }
 
 // SubmitContainerStateChange takes a report on one container, as older agents
@@ -61,13 +61,13 @@ func (s *Service) SubmitContainerStateChange(ctx context.Context, in *sdk.Submit
 		Reason: in.Reason, RuntimeId: in.RuntimeId, Status: in.Status,
 	}}}
 	return &sdk.SubmitContainerStateChangeOutput{Acknowledgment: aws.String(acknowledged)},
-		s.submit(ctx, in.Cluster, aws.ToString(in.Task), st)
+		s.submit(ctx, "ecs:SubmitContainerStateChange", in.Cluster, aws.ToString(in.Task), st)
 }
 
 var errUnknownTask = errors.New("task is not known")
 
-// submit stores what a host says of a task.
-func (s *Service) submit(ctx context.Context, cluster *string, task string, in report.Statement) error {
+// submit stores what a host says of a task, by an action.
+func (s *Service) submit(ctx context.Context, action string, cluster *string, task string, in report.Statement) error {
 	name, id, ok := s.reported(cluster, task)
 	if !ok {
 		return refuse.Invalid("task %q is neither the id nor the ARN of a task.", task)
@@ -79,17 +79,21 @@ func (s *Service) submit(ctx context.Context, cluster *string, task string, in r
 		if t == nil {
 			return cmp.Or(store.Readable(tx.Snapshot(), store.TaskKey(name, id)), errUnknownTask)
 		}
-		// The authorizer asked the same; the record that is written rests on
+		// The call was authorized by the same; the record that is written rests on
 		// what this transaction sees.
-		i := tx.Snapshot().Instance(name, t.Instance)
-		if caller.Kind == identity.Host && (i == nil || i.Principal != caller.ARN) {
-			if err := store.Readable(tx.Snapshot(), store.InstanceKey(name, t.Instance)); err != nil {
-				return err
-			}
-			return &types.AccessDeniedException{Message: aws.String("The task " + id + " is not placed on the container instance of " + caller.ARN + ".")}
-		}
-		if err := notTheirs(ctx, tx.Snapshot().Session(name, t.Instance), s.site.InstanceARN(name, t.Instance)); err != nil {
+		may, err := s.auth.Decide(tx.Snapshot(), identity.Request{
+			Caller: caller, Action: action, Resources: []string{s.site.TaskARN(name, id)}, Context: func(key string) []string {
+				if key == identity.KeyAnotherAgent {
+					return identity.Bool(anotherAgent(ctx, tx.Snapshot().Session(name, t.Instance)))
+				}
+				return nil
+			},
+		})
+		if err != nil {
 			return err
+		}
+		if denied := may.Err(); denied != nil {
+			return &types.AccessDeniedException{Message: aws.String(denied.Error())}
 		}
 		d, err := report.Definition(tx.Snapshot(), t)
 		if err != nil {

@@ -12,6 +12,9 @@ import (
 type Service struct {
 	Name        string // as actions and messages name it: "ecs"
 	SigningName string // in the scope of a signature: "ecs"
+	// GlobalRegion is what clients sign for where the service is one in all regions:
+	// "us-east-1"; empty for any other service.
+	GlobalRegion string
 	// Shape is the service's name in the model, in X-Amz-Target and in the paths of
 	// RPC v2 CBOR: "AmazonEC2ContainerServiceV20141113".
 	Shape     string

@@ -144,6 +144,10 @@ func unescape(s string) string {
 	return s
 }
 
+// EscapePath is a path in the form in which AWS's clients send it: what is signed is
+// what stands on the wire.
+func EscapePath(path string) string { return escape(path, true) }
+
 // escape is AWS's percent encoding: all but letters, digits and "-_.~", and
 // slashes where keepSlash.
 func escape(s string, keepSlash bool) string {

@@ -30,3 +30,5 @@ const UnknownToken = "The security token included in the request is invalid."
 
 const mismatch = "The request signature we calculated does not match the signature you provided. " +
 	"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
+
+const payloadMismatch = "The provided X-Amz-Content-Sha256 header does not match what was computed of the payload."

@@ -109,6 +109,9 @@ func parseQuery(r *http.Request) (*claim, error) {
 		return nil, refuse(IncompleteSignature, "The query string is malformed.")
 	}
 	var missing []string
+	if len(q["X-Amz-Security-Token"]) > 1 {
+		return nil, refuse(IncompleteSignature, "AWS query-string parameter 'X-Amz-Security-Token' is there more than once.")
+	}
 	for _, k := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"} {
 		if len(q[k]) > 1 {
 			return nil, refuse(IncompleteSignature, "AWS query-string parameter '%s' is there more than once.", k)

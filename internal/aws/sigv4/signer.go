@@ -12,6 +12,7 @@ import (
 type Signer struct {
 	AccessKeyID     string
 	SecretAccessKey string
+	SessionToken    string // sent and signed where it is not empty
 	Region          string
 	Service         string
 	// Now is the time to sign with, corrected by the server's where it is
@@ -21,7 +22,7 @@ type Signer struct {
 	Keys *Keys
 }
 
-// Sign sets X-Amz-Date and Authorization of r, whose body is body. It covers
+// Sign sets X-Amz-Date, X-Amz-Security-Token and Authorization of r, whose body is body. It covers
 // the host, the content type and every X-Amz header, so it comes last. Where
 // X-Amz-Content-Sha256 is set, that is the payload's hash as it is signed.
 //
@@ -34,6 +35,9 @@ func (s Signer) Sign(r *http.Request, body []byte) {
 	}
 	at := now().UTC().Truncate(time.Second)
 	r.Header.Del("Authorization")
+	if s.SessionToken != "" {
+		r.Header.Set("X-Amz-Security-Token", s.SessionToken)
+	}
 	r.Header.Set("X-Amz-Date", at.Format(timeFormat))
 	can := canonical{method: r.Method, query: canonicalQuery(r.URL.RawQuery), headers: []string{"host"}, values: map[string]string{}}
 	if can.payload = r.Header.Get("X-Amz-Content-Sha256"); can.payload == "" {

@@ -3,7 +3,11 @@ package sigv4
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
+	"hash"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -14,10 +18,10 @@ import (
 // A Verifier checks signed requests.
 type Verifier struct {
 	Region string
-	// Secret finds the secret of an access key. An error that IsUnknown
-	// recognises refuses as UnrecognizedClientException; any other is returned
-	// as it is.
-	Secret    func(ctx context.Context, accessKeyID string) (string, error)
+	// Secret finds the secret of an access key, which came with a session token if
+	// that is not empty. An error that IsUnknown recognises refuses as
+	// UnrecognizedClientException; any other is returned as it is.
+	Secret    func(ctx context.Context, accessKeyID, token string) (string, error)
 	IsUnknown func(error) bool
 	Now       func() time.Time
 }
@@ -26,6 +30,9 @@ type Verifier struct {
 type Options struct {
 	// Service is the signing name that the scope must have; empty for any.
 	Service string
+	// GlobalRegion is the region that clients sign for wherever they are, beside the
+	// verifier's; empty for none. Services that are one in all regions have such.
+	GlobalRegion string
 	// UnsignedPayload allows a body that the signature doesn't cover, which
 	// only clients of S3 have a use for.
 	UnsignedPayload bool
@@ -34,6 +41,7 @@ type Options struct {
 // Verified is what a good signature says.
 type Verified struct {
 	AccessKeyID string
+	Region      string // of the scope
 	Service     string // of the scope
 	At          time.Time
 	Query       bool // signed in the query string
@@ -63,7 +71,7 @@ func (v *Verifier) Head(r *http.Request, opt Options) (*Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkScope(c, opt.Service); err != nil {
+	if err := v.checkScope(c, opt); err != nil {
 		return nil, err
 	}
 	if err := checkHeaders(r, c); err != nil {
@@ -72,20 +80,19 @@ func (v *Verifier) Head(r *http.Request, opt Options) (*Head, error) {
 	if err := checkPayloadHeader(r, c, opt.UnsignedPayload); err != nil {
 		return nil, err
 	}
-	if c.token != "" {
-		// None are issued here, so it can't be ours.
-		return nil, refuse(UnrecognizedClient, UnknownToken+
-			" (It came with X-Amz-Security-Token, and this installation has issued no session token: unset AWS_SESSION_TOKEN.)")
-	}
 	if err := v.checkTime(c); err != nil {
 		return nil, err
 	}
-	secret, err := v.Secret(r.Context(), c.accessKeyID)
-	if err != nil {
-		if v.IsUnknown(err) {
-			return nil, refuse(UnrecognizedClient, UnknownToken)
-		}
+	secret, err := v.Secret(r.Context(), c.accessKeyID, c.token)
+	switch {
+	case err == nil:
+	case !v.IsUnknown(err):
 		return nil, err
+	case c.token != "":
+		return nil, refuse(UnrecognizedClient, UnknownToken+
+			" (It came with an X-Amz-Security-Token that this installation has not issued: unset AWS_SESSION_TOKEN.)")
+	default:
+		return nil, refuse(UnrecognizedClient, UnknownToken)
 	}
 	return &Head{r, c, secret}, nil
 }
@@ -103,7 +110,59 @@ func (h *Head) Verify(body []byte) (Verified, error) {
 	if !match(h.r, c, h.secret, payload) {
 		return Verified{}, refuse(InvalidSignature, mismatch)
 	}
-	return Verified{AccessKeyID: c.accessKeyID, Service: c.scope.service, At: c.at, Query: c.query}, nil
+	return Verified{AccessKeyID: c.accessKeyID, Region: c.scope.region, Service: c.scope.service, At: c.at, Query: c.query}, nil
+}
+
+// Service is the service that the request claims to be signed for.
+func (h *Head) Service() string { return h.claim.scope.service }
+
+// Claimed is the payload's hash as the head states it, or what stands there in its
+// place (UNSIGNED-PAYLOAD); empty where the head says nothing of the payload.
+func (h *Head) Claimed() string {
+	if sent := h.r.Header.Get("X-Amz-Content-Sha256"); sent != "" || !h.claim.unsigned {
+		return sent
+	}
+	return unsignedPayload
+}
+
+// VerifyClaimed checks the signature of the request before its body is there: what
+// comes must have the hash that is Claimed. Whole says so of it.
+func (h *Head) VerifyClaimed() (Verified, error) {
+	c := h.claim
+	if !match(h.r, c, h.secret, h.Claimed()) {
+		return Verified{}, refuse(InvalidSignature, mismatch)
+	}
+	return Verified{AccessKeyID: c.accessKeyID, Region: c.scope.region, Service: c.scope.service, At: c.at, Query: c.query}, nil
+}
+
+// Whole reads the body of a request that is Claimed to have a hash, and has so many
+// bytes (-1: not known). It fails in the place of the last part, or of the end, of
+// another one. A body that isn't hashed it reads as it is.
+func (h *Head) Whole(body io.Reader, length int64) io.Reader {
+	if h.claim.unsigned {
+		return body
+	}
+	return &whole{from: body, left: length, known: length >= 0, sum: sha256.New(), want: h.Claimed()}
+}
+
+type whole struct {
+	from  io.Reader
+	left  int64
+	known bool
+	sum   hash.Hash
+	want  string
+}
+
+func (w *whole) Read(b []byte) (int, error) {
+	n, err := w.from.Read(b)
+	w.sum.Write(b[:n])
+	w.left -= int64(n)
+	if err == io.EOF || err == nil && w.known && w.left <= 0 {
+		if hex.EncodeToString(w.sum.Sum(nil)) != w.want {
+			return 0, refuse(InvalidSignature, payloadMismatch)
+		}
+	}
+	return n, err
 }
 
 // match compares the signature with that of every form in which clients sign
@@ -124,14 +183,14 @@ func match(r *http.Request, c *claim, secret, payload string) bool {
 	return ok == 1
 }
 
-func (v *Verifier) checkScope(c *claim, service string) error {
+func (v *Verifier) checkScope(c *claim, opt Options) error {
 	switch {
 	case c.terminator != terminator:
 		return refuse(InvalidSignature, "Credential should be scoped with a valid terminator: '%s', not '%.80s'.", terminator, c.terminator)
-	case c.scope.region != v.Region:
+	case c.scope.region != v.Region && (opt.GlobalRegion == "" || c.scope.region != opt.GlobalRegion):
 		return refuse(InvalidSignature, "Credential should be scoped to a valid region ('%s'), not '%.80s'.", v.Region, c.scope.region)
-	case service != "" && c.scope.service != service:
-		return refuse(InvalidSignature, "Credential should be scoped to correct service: '%s', not '%.80s'.", service, c.scope.service)
+	case opt.Service != "" && c.scope.service != opt.Service:
+		return refuse(InvalidSignature, "Credential should be scoped to correct service: '%s', not '%.80s'.", opt.Service, c.scope.service)
 	case c.scope.date != c.atText[:len(dateFormat)]:
 		return refuse(InvalidSignature, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%.20s' != '%s', from '%s'.",
 			c.scope.date, c.atText[:len(dateFormat)], c.atText)
@@ -149,7 +208,7 @@ func checkHeaders(r *http.Request, c *claim) error {
 		if len(r.Header.Values(h)) > 1 {
 			return refuse(InvalidSignature, "The request has more than one %s header.", h)
 		}
-		if c.query && h != "X-Amz-Target" { // the query string carries these
+		if c.query && h == "X-Amz-Date" { // the query string carries it
 			continue
 		}
 		if r.Header.Get(h) != "" && !slices.Contains(c.headers, strings.ToLower(h)) {
@@ -191,7 +250,7 @@ func payloadOf(r *http.Request, body []byte, c *claim) (string, error) {
 	}
 	hash := payloadHash(body)
 	if sent != "" && sent != hash {
-		return "", refuse(InvalidSignature, "The provided X-Amz-Content-Sha256 header does not match what was computed of the payload.")
+		return "", refuse(InvalidSignature, payloadMismatch)
 	}
 	return hash, nil
 }

@@ -18,6 +18,7 @@ import (
 const (
 	testKey    = "AKIDEXAMPLE"
 	testSecret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
+	testToken  = "a session's token" // that has been issued
 	testRegion = "us-east-1"
 )
 
@@ -31,7 +32,10 @@ func verifier() *Verifier {
 	return &Verifier{
 		Region: testRegion,
 		Now:    func() time.Time { return now },
-		Secret: func(_ context.Context, id string) (string, error) {
+		Secret: func(_ context.Context, id, token string) (string, error) {
+			if token != "" && token != testToken {
+				return "", errUnknown
+			}
 			switch id {
 			case testKey:
 				return testSecret, nil

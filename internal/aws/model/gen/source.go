@@ -21,14 +21,17 @@ const modules = "github.com/aws/aws-sdk-go-v2/service/"
 type Source struct {
 	Service     string // "elasticloadbalancingv2"
 	SigningName string
-	Shape       string
-	Version     string
-	Namespace   string
-	Operations  []Operation
-	Required    map[string][]string          // by "CreateRoleInput" or "types.Tag"
-	Unions      map[string]map[string]string // by union and Go name of a member: its name in the model
-	members     map[string][]string          // by shape, as the schemas have them
-	rest        map[string]*Operation        // of a REST protocol, by name
+	// GlobalRegion is the region that the rules for endpoints sign for in the
+	// partition aws, whatever the client's is.
+	GlobalRegion string
+	Shape        string
+	Version      string
+	Namespace    string
+	Operations   []Operation
+	Required     map[string][]string          // by "CreateRoleInput" or "types.Tag"
+	Unions       map[string]map[string]string // by union and Go name of a member: its name in the model
+	members      map[string][]string          // by shape, as the schemas have them
+	rest         map[string]*Operation        // of a REST protocol, by name
 	// Names are by struct and Go name, where it is not that with a small first letter.
 	Names map[string]map[string]string
 }
@@ -183,6 +186,9 @@ func (s *Source) readFunc(d *ast.FuncDecl, pkg string) {
 	}
 }
 
+// awsGlobal is the region of the partition aws in which global services are.
+const awsGlobal = "us-east-1"
+
 var targetOf = regexp.MustCompile(`^(\w+)\.\w+$`)
 
 // readCall takes what stands in calls: the signing name, the prefix of targets,
@@ -197,6 +203,10 @@ func (s *Source) readCall(n ast.Node) bool {
 		switch sel.Sel.Name {
 		case "SetSigV4SigningName":
 			s.SigningName = first(text(n.Args, 1), s.SigningName)
+		case "SetSigV4SigningRegion":
+			if text(n.Args, 1) == awsGlobal {
+				s.GlobalRegion = awsGlobal
+			}
 		case "NewServiceSchema":
 			s.Version = text(n.Args, 1)
 		case "AddMember": // PolicyIdentifier.AddMember("InlinePolicyIdentifier", …)

@@ -17,8 +17,12 @@ func (s *Source) Go() ([]byte, error) {
 		fmt.Fprintf(&b, "%q\n\n", modules+s.Service+"/types")
 	}
 	fmt.Fprintf(&b, "\"github.com/ashore/ashore/internal/aws/model\"\n)\n\n")
-	fmt.Fprintf(&b, "// Model is the API.\nvar Model = model.Declare(&model.Service{\nName: %q, SigningName: %q, Shape: %q,\nVersion: %q, Namespace: %q,\nModule: %q,\nOperations: []model.Operation{\n",
-		s.Service, s.SigningName, s.Shape, s.Version, s.Namespace, modules+s.Service)
+	var global string
+	if s.GlobalRegion != "" {
+		global = fmt.Sprintf("GlobalRegion: %q,\n", s.GlobalRegion)
+	}
+	fmt.Fprintf(&b, "// Model is the API.\nvar Model = model.Declare(&model.Service{\nName: %q, SigningName: %q, Shape: %q,\n%sVersion: %q, Namespace: %q,\nModule: %q,\nOperations: []model.Operation{\n",
+		s.Service, s.SigningName, s.Shape, global, s.Version, s.Namespace, modules+s.Service)
 	for _, o := range s.Operations {
 		fmt.Fprintf(&b, "{Name: %q", o.Name)
 		if o.Method != "" {

@@ -11,7 +11,8 @@ import (
 // Model is the API.
 var Model = model.Declare(&model.Service{
 	Name: "iam", SigningName: "iam", Shape: "AWSIdentityManagementV20100508",
-	Version: "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
+	GlobalRegion: "us-east-1",
+	Version:      "2010-05-08", Namespace: "https://iam.amazonaws.com/doc/2010-05-08/",
 	Module: "github.com/aws/aws-sdk-go-v2/service/iam",
 	Operations: []model.Operation{
 		{Name: "AcceptDelegationRequest"},

@@ -9,7 +9,8 @@ import (
 // Model is the API.
 var Model = model.Declare(&model.Service{
 	Name: "sts", SigningName: "sts", Shape: "AWSSecurityTokenServiceV20110615",
-	Version: "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+	GlobalRegion: "us-east-1",
+	Version:      "2011-06-15", Namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
 	Module: "github.com/aws/aws-sdk-go-v2/service/sts",
 	Operations: []model.Operation{
 		{Name: "AssumeRole"},
