@@ -109,9 +109,13 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 	if err := sameState(l, len(s.EtcdEndpoints) > 0); err != nil {
 		return err
 	}
+	forwards, err := s.forwards()
+	if err != nil {
+		return err
+	}
 	c := server.Config{
 		Dir: l.Server(), Prefix: s.EtcdPrefix, External: s.external(log), Site: fleet.Site{Account: s.Account, Region: s.Region},
-		Version: version.Number, Log: log, Maintain: s.EtcdMaintain, DiskReserve: s.DiskReserve << 20, Names: s.ServedAs,
+		Version: version.Number, Log: log, Maintain: s.EtcdMaintain, DiskReserve: s.DiskReserve << 20, Names: s.ServedAs, Forwards: forwards,
 		Limits: reaper.Limits{StoppedAge: s.KeepStopped, Stopped: s.KeepStoppedTasks},
 		SealKey: func(installation string) string {
 			if s.SealKey != "" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/forward"
 	"github.com/ashore/ashore/internal/hint"
 	"github.com/ashore/ashore/internal/local"
 	"github.com/ashore/ashore/internal/store"
@@ -27,6 +28,7 @@ type serverFlags struct {
 	DiskReserve      int64         `default:"128" placeholder:"MIB" help:"With less room than this on the data folder's disk changes are refused (default: 128)."`
 	EtcdMaintain     bool          `help:"Compact and defragment an external etcd too."`
 	ServedAs         []string      `placeholder:"NAME,…" help:"Names by which browsers may ask for the page, besides addresses and localhost: those of a proxy."`
+	Forward          []string      `sep:"none" placeholder:"SERVICE=URL" help:"Pass calls for a service that isn't served here on to an endpoint, such as s3=https://HOST, signed by the server's AWS credentials: of its environment, or of ,profile=NAME; ,region=NAME where it is another. Administrators only. May be repeated."`
 	etcdFlags        `kong:"embed"`
 }
 
@@ -47,6 +49,9 @@ func (f serverFlags) check() error {
 			return hint.With(fmt.Errorf("--served-as: %q is not a host name", n), "name it without a scheme or a port, such as --served-as ecs.example.com")
 		}
 	}
+	if _, err := f.forwards(); err != nil {
+		return hint.With(fmt.Errorf("--forward: %w", err), "such as --forward %s", forward.Example)
+	}
 	switch {
 	case f.KeepStopped <= 0:
 		return fmt.Errorf("--keep-stopped must be more than 0, not %s", f.KeepStopped)
@@ -57,6 +62,19 @@ func (f serverFlags) check() error {
 }
 
 var hostNames = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
+
+// forwards are where calls go on to.
+func (f serverFlags) forwards() ([]forward.Spec, error) {
+	var all []forward.Spec
+	for _, text := range f.Forward {
+		spec, err := forward.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, spec)
+	}
+	return all, nil
+}
 
 func (f serverFlags) listen() string { return cmp.Or(f.Listen, "127.0.0.1:4700") }
 
@@ -82,6 +100,9 @@ func (f serverFlags) args() []string {
 	}
 	for _, n := range f.ServedAs {
 		args = append(args, "--served-as", n)
+	}
+	for _, to := range f.Forward {
+		args = append(args, "--forward", to)
 	}
 	return args
 }

@@ -163,3 +163,23 @@ func (d *document) save() (err error) {
 	}
 	return os.Rename(f.Name(), d.path)
 }
+
+// Read returns the settings of a section in one of the files, by their names.
+func Read(path, name string) (map[string]string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	lines := split(content)
+	from, to := section(lines, name)
+	if from < 0 {
+		return nil, fmt.Errorf("%s has no section [%s]", path, name)
+	}
+	settings := map[string]string{}
+	for _, l := range lines[from+1 : to] {
+		if k, v, ok := strings.Cut(l, "="); ok && !strings.HasPrefix(strings.TrimSpace(l), "#") {
+			settings[strings.ToLower(strings.TrimSpace(k))] = strings.TrimSpace(v)
+		}
+	}
+	return settings, nil
+}

@@ -31,6 +31,8 @@ func Page(apis ...API) []byte {
 Every operation of the services that this installation knows is listed here. One that is not served yet is refused with
 status 400 and an error that names it and that no SDK repeats. Services that are not listed are refused likewise, each in its
 own protocol (JSON, Query, EC2, REST-XML, REST-JSON, CBOR).
+
+Calls for a service that is not served go on to an endpoint where ` + "`ashore server --forward SERVICE=URL`" + ` names one.
 `)
 	for _, api := range apis {
 		api.write(&b)

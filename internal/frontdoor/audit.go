@@ -42,7 +42,7 @@ func (t *trail) note(r identity.Request, d identity.Decision) {
 		return
 	}
 	*t = trail{known: true, allowed: d.Allowed, action: r.Action, resources: d.Resource, reason: d.Reason()}
-	if d.Allowed {
+	if d.Allowed && len(r.Resources) > 0 {
 		t.resources = some(r.Resources)
 	}
 }

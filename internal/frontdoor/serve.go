@@ -16,10 +16,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/ashore/ashore/internal/aws/protocol"
 	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/ashore/ashore/internal/aws/protocol/restxml"
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/forward"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
@@ -89,6 +91,9 @@ func (x *exchange) answer() error {
 		return err
 	}
 	defer x.release()
+	if up := x.upstream(head, isMounted); up != nil {
+		return x.forward(up, head)
+	}
 	body, err := x.readBody(head.AccessKeyID())
 	if err != nil {
 		return err
@@ -267,7 +272,10 @@ func (x *exchange) fail(err error) {
 	var f fault
 	var known *faultError
 	var refused *sigv4.Error
+	var unanswered *forward.Error
 	switch {
+	case errors.As(err, &unanswered):
+		f = fault{Fault: protocol.Fault{Status: unanswered.Status, Code: unanswered.Code, Message: unanswered.Message}, detail: err}
 	case errors.As(err, &known):
 		f = known.fault
 	case errors.As(err, &refused):

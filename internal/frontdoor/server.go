@@ -8,6 +8,7 @@
 //	  body within limits ─ signature ─ rate, memory ◄───────────┘
 //	                                     │
 //	  a mounted path: its handler ◄──────┤
+//	  forwarded: its endpoint      ◄─────┤
 //	  not served: 400 in the client's protocol
 //	  decode ─ authorize ─ handler ─ encode
 //
@@ -27,6 +28,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ashore/ashore/internal/forward"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
@@ -52,6 +54,8 @@ type Config struct {
 	Keys     KeySource
 	Auth     Authorizer
 	Services []Service
+	// Forwards are where calls for services that are not among Services go on to.
+	Forwards []*forward.Upstream
 	// Names are those by which browsers may ask, besides addresses and localhost.
 	Names []string
 	Log   *slog.Logger     // default: slog.Default()
@@ -81,6 +85,7 @@ type Server struct {
 	// byShape and bySigningName find a service by what a request calls it.
 	byShape, bySigningName map[string]*service
 	mounts                 map[string]http.Handler
+	forwards               map[string]*forward.Upstream // by signing name
 
 	memory memory
 	rates  *inflight.Rates // of hosts' calls
@@ -143,6 +148,13 @@ func New(cfg Config) (*Server, error) {
 		s.services = append(s.services, svc)
 		s.byShape[m.Shape], s.bySigningName[m.SigningName] = svc, svc
 		names = append(names, svc.Model.Name)
+	}
+	s.forwards = map[string]*forward.Upstream{}
+	for _, up := range cfg.Forwards {
+		if name := up.Service(); s.bySigningName[name] != nil || s.forwards[name] != nil {
+			errs = append(errs, fmt.Errorf("the service %s can't be forwarded: it is served here, or forwarded twice", name))
+		}
+		s.forwards[up.Service()] = up
 	}
 	s.names = map[string]bool{}
 	for _, n := range cfg.Names {

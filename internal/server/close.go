@@ -19,6 +19,9 @@ func (s *Server) Close() error {
 	if s.link != nil {
 		errs = append(errs, s.link.Close(ctx))
 	}
+	for _, up := range s.upstreams {
+		up.Close()
+	}
 	if s.store != nil {
 		errs = append(errs, s.store.Close())
 	}

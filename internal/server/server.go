@@ -21,6 +21,7 @@ import (
 	"github.com/ashore/ashore/internal/control/reaper"
 	"github.com/ashore/ashore/internal/control/scheduler"
 	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/forward"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/link"
@@ -44,22 +45,25 @@ type Config struct {
 	// Maintain compacts and defragments an external etcd too.
 	Maintain bool
 	Names    []string // by which browsers may ask, besides addresses and localhost
+	// Forwards are where calls for services go on to that are not served here.
+	Forwards []forward.Spec
 	Log      *slog.Logger
 }
 
 // Server is a control plane that has its state and can serve. Its fields are
 // constant after Open.
 type Server struct {
-	cfg      Config
-	id       string          // names this process among an installation's servers
-	embedded *store.Embedded // nil with an external etcd
-	client   *clientv3.Client
-	store    *store.Store
-	admin    identity.Credentials
-	services services
-	door     *frontdoor.Server
-	link     *link.Server
-	serving  atomic.Bool // between Open and Close: etcd's warnings are worth a line
+	cfg       Config
+	id        string          // names this process among an installation's servers
+	embedded  *store.Embedded // nil with an external etcd
+	client    *clientv3.Client
+	store     *store.Store
+	admin     identity.Credentials
+	services  services
+	door      *frontdoor.Server
+	link      *link.Server
+	upstreams []*forward.Upstream
+	serving   atomic.Bool // between Open and Close: etcd's warnings are worth a line
 }
 
 // Open makes everything ready to serve; on the first start it makes the
@@ -112,10 +116,13 @@ func (s *Server) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.services = newServices(s.id, s.store, sealer, cfg.Version, cfg.Log)
+	if s.upstreams, err = s.openUpstreams(); err != nil {
+		return err
+	}
 	s.door, err = frontdoor.New(frontdoor.Config{
 		Account: s.store.Site().Account, Region: s.store.Site().Region, Version: cfg.Version,
 		Keys: identity.NewKeys(s.store, sealer), Auth: auth, Log: cfg.Log,
-		Services: s.services.declared(), Names: cfg.Names,
+		Services: s.services.declared(), Names: cfg.Names, Forwards: s.upstreams,
 	})
 	if err != nil {
 		return err

@@ -1,0 +1,129 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ashore/ashore/internal/aws/sigv4"
+)
+
+var errIdle = errors.New("nothing has moved for too long")
+
+// renewed is how often the deadlines of the client's connection are put off.
+const renewed = time.Second
+
+// progress ends a call of whose bodies nothing moves any more.
+type progress struct {
+	control *http.ResponseController
+	limits  Limits
+	timer   *time.Timer
+
+	mu  sync.Mutex
+	set time.Time // when the deadlines were put off last
+}
+
+func newProgress(control *http.ResponseController, limits Limits, cancel context.CancelCauseFunc) *progress {
+	p := &progress{control: control, limits: limits, timer: time.AfterFunc(limits.Idle, func() { cancel(errIdle) })}
+	p.moved()
+	return p
+}
+
+// moved says that a part of a body has come or gone.
+func (p *progress) moved() {
+	p.timer.Reset(p.limits.Idle)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if now.Sub(p.set) < renewed {
+		return
+	}
+	p.set = now
+	// It is no connection of ours where these fail: then nothing is to be put off.
+	_ = p.control.SetReadDeadline(now.Add(p.limits.Idle + renewed))
+	_ = p.control.SetWriteDeadline(now.Add(p.limits.Idle + p.limits.Headers + renewed))
+}
+
+// sent says that the endpoint has, or is about to have, the whole request. A read
+// deadline would end the call from here on: the client has nothing more to say.
+func (p *progress) sent() {
+	p.timer.Reset(p.limits.Idle + p.limits.Headers)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.control.SetReadDeadline(time.Time{})
+	p.set = time.Now()
+}
+
+// cut ends a read of the client's body that is under way.
+func (p *progress) cut() { _ = p.control.SetReadDeadline(time.Unix(1, 0)) }
+
+func (p *progress) stop() { p.timer.Stop() }
+
+// upload is a request's body on its way to the endpoint. The transport may read on
+// when there is an answer already; it must not when the call has ended.
+type upload struct {
+	progress *progress
+
+	mu    sync.Mutex
+	from  io.Reader // nil once it is closed
+	whole bool      // all of it was read
+	err   error     // of the client, or of its signature
+}
+
+var errClosed = errors.New("the call has ended")
+
+// Read reads from the client.
+func (u *upload) Read(b []byte) (int, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.from == nil {
+		return 0, errClosed
+	}
+	n, err := u.from.Read(b)
+	switch {
+	case err == io.EOF:
+		u.whole = true
+		u.progress.sent()
+	case err != nil:
+		u.err = err
+	default:
+		u.progress.moved()
+	}
+	return n, err
+}
+
+// Close is the transport's: it may have read all that it wants.
+func (u *upload) Close() error { return nil }
+
+// end has the transport read no more.
+func (u *upload) end() {
+	if u.mu.TryLock() { // nobody reads
+		u.from = nil
+		u.mu.Unlock()
+		return
+	}
+	u.progress.cut()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.from = nil
+}
+
+// failure is what the client's body failed by.
+func (u *upload) failure() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	var refused *sigv4.Error
+	switch {
+	case u.err == nil:
+		return nil
+	case errors.As(u.err, &refused):
+		return refused
+	case errors.Is(u.err, os.ErrDeadlineExceeded):
+		return &Error{http.StatusRequestTimeout, "RequestTimeout", "The request's body didn't arrive in time.", u.err}
+	}
+	return &Error{http.StatusBadRequest, "IncompleteBody", "The request's body ended early or is malformed.", u.err}
+}
