@@ -15,10 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// opsPerReport bounds the comparisons of a report, and opsPerInstance those of an
-// instance that ends with its last task and of what the store adds.
-const opsPerReport, opsPerInstance = 3, 6
-
 // take stores what the agent says of its tasks and returns the answer, when the
 // store has committed. It runs in the reader: an agent has one such message under
 // way. What it can't take it refuses: the agent then submits it by the call, which
@@ -41,25 +37,29 @@ func (x *session) take(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck
 		}
 		all = append(all, t)
 	}
+	oneByOne := false
 	for len(all) > 0 {
-		n := min(len(all), (x.s.store.MaxOps()-opsPerInstance)/opsPerReport)
-		left, err := x.commit(ctx, all[:n], now)
+		some := all
+		if oneByOne {
+			some = all[:1]
+		}
+		rest, left, err := x.commit(ctx, some, now)
 		if errors.Is(err, errOneByOne) {
-			n = 1
-			left, err = x.commit(ctx, all[:1], now)
+			oneByOne = true
+			continue
 		}
 		if err != nil {
-			x.log.Warn("link: reports not taken", "reports", n, "err", err)
-			left = nil
-			for _, t := range all[:n] {
+			x.log.Warn("link: reports not taken", "reports", len(rest), "err", err)
+			for _, t := range rest {
 				ack.Refused = append(ack.Refused, t.arn)
 			}
+			rest = nil
 		}
 		for _, l := range left {
 			x.log.Warn("link: a report is not taken", append(contain.Attrs(l.Err), "task", l.Item.id)...)
 			ack.Refused = append(ack.Refused, l.Item.arn)
 		}
-		all = all[n:]
+		all = all[len(some)-len(rest):]
 	}
 	return ack
 }
@@ -77,12 +77,12 @@ var errOneByOne = errors.New("the instance is deregistering")
 // errNotOurs refuses a host that speaks for what is another's.
 var errNotOurs = errors.New("the task or instance is not the caller's")
 
-// commit writes some reports in one transaction, and returns those that it has left
-// out. A task that is no more takes none.
-func (x *session) commit(ctx context.Context, list []taken, now time.Time) ([]store.LeftOut[taken], error) {
+// commit writes as many reports as fit into one transaction, and returns the rest and
+// those that it has left out. A task that is no more takes none.
+func (x *session) commit(ctx context.Context, list []taken, now time.Time) (rest []taken, left []store.LeftOut[taken], err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
-	return store.UpdateEach(ctx, x.s.store, list, func(tx *store.Tx) error {
+	return store.UpdateSome(ctx, x.s.store, list, func(tx *store.Tx) error {
 		inst := tx.Snapshot().Instance(x.peer.cluster, x.peer.id)
 		// The upgrade was authorized by the same; what is written rests on what
 		// this transaction sees.

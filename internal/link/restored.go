@@ -27,8 +27,6 @@ const (
 	maxTaskContainers, maxTaskPorts = 10, 100
 	maxRevision                     = 1 << 30
 	unknownFamily                   = "unknown"
-	// opsPerTakeover is how many comparisons taking over one task makes at most.
-	opsPerTakeover = 8
 )
 
 // takeOver writes what a host says of the tasks that run there.
@@ -40,16 +38,13 @@ func (x *session) takeOver(ctx context.Context, tasks []acs.InventoryTask) error
 			all = append(all, r)
 		}
 	}
-	n := max(1, (x.s.store.MaxOps()-opsPerInstance)/opsPerTakeover)
-	for some := range slices.Chunk(all, n) {
+	for len(all) > 0 {
 		var unknown []string
-		left, err := x.takeSome(ctx, some, func(*store.Tx) error {
-			unknown = unknown[:0]
-			return nil
-		}, func(tx *store.Tx, r running) error { return x.takeOne(tx, &r, now, &unknown) })
+		rest, left, err := x.takeSome(ctx, all, now, &unknown)
 		if err != nil {
 			return err
 		}
+		all = rest
 		for _, l := range left {
 			x.log.Warn("link: a task that the host runs is left as it is", append(contain.Attrs(l.Err), "task", l.Item.id)...)
 		}
@@ -66,10 +61,25 @@ func (x *session) takeOver(ctx context.Context, tasks []acs.InventoryTask) error
 	return nil
 }
 
-func (x *session) takeSome(ctx context.Context, some []running, begin func(*store.Tx) error, each func(*store.Tx, running) error) ([]store.LeftOut[running], error) {
+// takeSome takes as many tasks over as fit into one transaction, and returns the rest
+// and those that it has left out. unknown are those that nobody here knew.
+func (x *session) takeSome(ctx context.Context, some []running, now time.Time, unknown *[]string) (rest []running, left []store.LeftOut[running], err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
-	return store.UpdateEach(ctx, x.s.store, some, begin, each)
+	var found map[string]bool
+	rest, left, err = store.UpdateSome(ctx, x.s.store, some,
+		func(*store.Tx) error { found = map[string]bool{}; return nil },
+		func(tx *store.Tx, r running) error {
+			is, err := x.takeOne(tx, &r, now)
+			found[r.id] = is
+			return err
+		})
+	for _, r := range some[:len(some)-len(rest)] {
+		if found[r.id] && !slices.ContainsFunc(left, func(l store.LeftOut[running]) bool { return l.Item.id == r.id }) {
+			*unknown = append(*unknown, r.id)
+		}
+	}
+	return rest, left, err
 }
 
 // running is a task that runs on the host, as that tells it.
@@ -103,40 +113,41 @@ func (x *session) running(t *acs.InventoryTask) (r running, ok bool) {
 	return r, true
 }
 
-// takeOne takes one task over, as part of a transaction.
-func (x *session) takeOne(tx *store.Tx, r *running, now time.Time, unknown *[]string) error {
+// takeOne takes one task over, as part of a transaction, and says whether nobody here
+// knew it.
+func (x *session) takeOne(tx *store.Tx, r *running, now time.Time) (unknown bool, err error) {
 	snap := tx.Snapshot()
 	inst := store.Get(tx, store.InstanceKey(x.peer.cluster, x.peer.id))
 	if inst == nil || inst.Status == fleet.InstanceInactive || store.Get(tx, store.RestoredKey()) == nil {
-		return nil
+		return false, nil
 	}
 	t := snap.Task(x.peer.cluster, r.id)
 	if t == nil {
 		task := x.unknown(inst, r, now)
 		if err := store.Create(tx, store.TaskKey(task.Cluster, task.ID), task); err != nil {
-			return err
+			return false, err
 		}
 		// It waited for a host when the backup was made, and has found one.
 		if k := store.WaitingTaskKey(task.Cluster, task.ID); store.Get(tx, k) != nil {
 			if err := store.Delete(tx, k); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if err := tx.Claim(store.HostGuard(task.Cluster, task.Instance)); err != nil {
-			return err
+			return false, err
 		}
-		*unknown = append(*unknown, task.ID)
+		unknown = true
 		t = &fleet.TaskState{Task: task}
 	}
 	if t.Instance != x.peer.id || !t.Holds() {
-		return nil
+		return unknown, nil
 	}
 	d, _ := snap.TaskDefinition(t.Family, t.Revision)
 	next := report.Apply(t, d, r.say, now)
 	if next == nil {
-		return nil
+		return unknown, nil
 	}
-	return report.Put(tx, t, next)
+	return unknown, report.Put(tx, t, next)
 }
 
 // unknown is the record of a task of which only its host knows, within what the

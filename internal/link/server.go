@@ -196,7 +196,7 @@ func (s *Server) dispatch(feed *store.Feed) {
 		}
 		for _, c := range a.Changes {
 			if err := contain.Do(func() error { s.change(a, c); return nil }); err != nil {
-				s.cfg.Log.Error("link: a change was not passed on", append(contain.Attrs(err), "kind", int(c.Kind), "cluster", c.Cluster, "id", c.ID)...)
+				s.cfg.Log.Error("link: a change was not passed on", append(contain.Attrs(err), "kind", c.Kind.String(), "names", c.Names)...)
 			}
 		}
 	}
@@ -206,19 +206,19 @@ func (s *Server) dispatch(feed *store.Feed) {
 func (s *Server) change(a store.Advance, c store.Change) {
 	switch c.Kind {
 	case store.TaskChanged:
-		t := a.Next.Task(c.Cluster, c.ID)
+		t := a.Next.Task(c.Names[0], c.Names[1])
 		if t == nil {
-			t = a.Prev.Task(c.Cluster, c.ID)
+			t = a.Prev.Task(c.Names[0], c.Names[1])
 		}
 		if t != nil {
-			if x := s.session(peer{c.Cluster, t.Instance}); x != nil {
+			if x := s.session(peer{c.Names[0], t.Instance}); x != nil {
 				x.mark(t.ID, wantedIn(a.Next, t, t.Instance))
 			}
 		}
 	case store.RestoredChanged:
 		s.certain(a.Next)
 	case store.InstanceChanged:
-		p := peer{c.Cluster, c.ID}
+		p := peer{c.Names[0], c.Names[1]}
 		s.moved(p)
 		s.changes.happened()
 		if p.readable(a.Prev) != nil {
@@ -226,7 +226,7 @@ func (s *Server) change(a store.Advance, c store.Change) {
 		}
 	case store.SessionChanged:
 		s.changes.happened()
-		p := peer{c.Cluster, c.ID}
+		p := peer{c.Names[0], c.Names[1]}
 		if was := a.Prev.Session(p.cluster, p.id); was != nil && a.Next.Session(p.cluster, p.id) == nil {
 			s.renewals.left(p, was, time.Now(), time.Now())
 		}

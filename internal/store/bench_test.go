@@ -53,7 +53,7 @@ func usual(t testing.TB, n int, each func(path string, data []byte)) {
 
 func loaded(t testing.TB, n int) *tables {
 	t.Helper()
-	tab := &tables{private: true}
+	tab := newTables()
 	usual(t, n, func(path string, data []byte) {
 		if _, err := tab.apply(path, data, 1); err != nil {
 			t.Fatal(err)

@@ -1,6 +1,10 @@
 package store
 
 import (
+	"reflect"
+	"strings"
+	"sync"
+
 	_ "github.com/ashore/ashore/internal/aws/model/ecs" // unions and documents inside our records
 	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -11,26 +15,92 @@ import (
 
 // The SDK's types inside our records are stored by the AWS codec under their
 // wire names; everything else by its own tags.
-var (
-	marshalers = json.WithMarshalers(json.JoinMarshalers(
-		wireOut[types.ClusterSetting](), wireOut[types.ClusterConfiguration](), wireOut[types.CapacityProviderStrategyItem](),
-		wireOut[types.ClusterServiceConnectDefaults](), wireOut[types.Tag](), wireOut[types.Resource](), wireOut[types.Attribute](),
-		wireOut[types.TaskOverride](), wireOut[types.NetworkBinding](), wireOut[ecs.RegisterTaskDefinitionInput](),
-		wireOut[types.AutoScalingGroupProvider](), wireOut[types.ManagedInstancesProvider](), wireOut[types.EphemeralStorage](),
-		wireOut[types.AwsVpcConfiguration](), wireOut[types.TaskVolumeConfiguration](), wireOut[types.PlacementConstraint](),
-		wireOut[types.PlacementStrategy](), wireOut[types.DeploymentConfiguration](), wireOut[types.NetworkConfiguration](),
-		wireOut[types.ServiceVolumeConfiguration](),
-	))
-	unmarshalers = json.WithUnmarshalers(json.JoinUnmarshalers(
-		wireIn[types.ClusterSetting](), wireIn[types.ClusterConfiguration](), wireIn[types.CapacityProviderStrategyItem](),
-		wireIn[types.ClusterServiceConnectDefaults](), wireIn[types.Tag](), wireIn[types.Resource](), wireIn[types.Attribute](),
-		wireIn[types.TaskOverride](), wireIn[types.NetworkBinding](), wireIn[ecs.RegisterTaskDefinitionInput](),
-		wireIn[types.AutoScalingGroupProvider](), wireIn[types.ManagedInstancesProvider](), wireIn[types.EphemeralStorage](),
-		wireIn[types.AwsVpcConfiguration](), wireIn[types.TaskVolumeConfiguration](), wireIn[types.PlacementConstraint](),
-		wireIn[types.PlacementStrategy](), wireIn[types.DeploymentConfiguration](), wireIn[types.NetworkConfiguration](),
-		wireIn[types.ServiceVolumeConfiguration](),
-	))
-)
+
+// wires are the SDK's types that records hold.
+var wires struct {
+	out   []*json.Marshalers
+	in    []*json.Unmarshalers
+	types map[reflect.Type]bool
+}
+
+// Wire declares a type of the SDK's that records hold; a package's variable calls it,
+// as Register. What is inside the type needs no declaration. A store that opens with
+// a record's type that is not declared panics, and says so.
+func Wire[T any]() struct{} {
+	if registered.isClosed() {
+		panic("store: a type of records is declared after a store was opened")
+	}
+	if wires.types == nil {
+		wires.types = map[reflect.Type]bool{}
+	}
+	if t := reflect.TypeFor[T](); !wires.types[t] {
+		wires.types[t] = true
+		wires.out, wires.in = append(wires.out, wireOut[T]()), append(wires.in, wireIn[T]())
+	}
+	return struct{}{}
+}
+
+var _ = []struct{}{
+	Wire[types.ClusterSetting](),
+	Wire[types.ClusterConfiguration](),
+	Wire[types.CapacityProviderStrategyItem](),
+	Wire[types.ClusterServiceConnectDefaults](),
+	Wire[types.Tag](),
+	Wire[types.Resource](),
+	Wire[types.Attribute](),
+	Wire[types.TaskOverride](),
+	Wire[types.NetworkBinding](),
+	Wire[ecs.RegisterTaskDefinitionInput](),
+	Wire[types.AutoScalingGroupProvider](),
+	Wire[types.ManagedInstancesProvider](),
+	Wire[types.EphemeralStorage](),
+	Wire[types.AwsVpcConfiguration](),
+	Wire[types.TaskVolumeConfiguration](),
+	Wire[types.PlacementConstraint](),
+	Wire[types.PlacementStrategy](),
+	Wire[types.DeploymentConfiguration](),
+	Wire[types.NetworkConfiguration](),
+	Wire[types.ServiceVolumeConfiguration](),
+}
+
+// codec is made at its first use: all types are declared by then.
+var codec = sync.OnceValues(func() (json.Options, json.Options) {
+	return json.WithMarshalers(json.JoinMarshalers(wires.out...)), json.WithUnmarshalers(json.JoinUnmarshalers(wires.in...))
+})
+
+// unwired returns a type of the SDK's inside a record's that is not declared, or nil.
+func unwired(record reflect.Type) reflect.Type {
+	seen := map[reflect.Type]bool{}
+	var find func(t reflect.Type) reflect.Type
+	find = func(t reflect.Type) reflect.Type {
+		if seen[t] || wires.types[t] {
+			return nil
+		}
+		seen[t] = true
+		switch t.Kind() {
+		case reflect.Map:
+			if missing := find(t.Key()); missing != nil {
+				return missing
+			}
+			return find(t.Elem())
+		case reflect.Pointer, reflect.Slice, reflect.Array:
+			return find(t.Elem())
+		case reflect.Struct:
+			if strings.HasPrefix(t.PkgPath(), "github.com/aws/aws-sdk-go-v2/service/") {
+				return t
+			}
+			for i := range t.NumField() {
+				if f := t.Field(i); f.IsExported() {
+					if missing := find(f.Type); missing != nil {
+						return missing
+					}
+				}
+			}
+		}
+		return nil
+	}
+	return find(record)
+}
 
 func wireOut[T any]() *json.Marshalers {
 	return json.MarshalToFunc(func(e *jsontext.Encoder, v *T) error {
@@ -52,6 +122,12 @@ func wireIn[T any]() *json.Unmarshalers {
 	})
 }
 
-func marshal(v any) ([]byte, error) { return json.Marshal(v, marshalers) }
+func marshal(v any) ([]byte, error) {
+	out, _ := codec()
+	return json.Marshal(v, out)
+}
 
-func unmarshal(data []byte, v any) error { return json.Unmarshal(data, v, unmarshalers) }
+func unmarshal(data []byte, v any) error {
+	_, in := codec()
+	return json.Unmarshal(data, v, in)
+}

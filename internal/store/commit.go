@@ -18,10 +18,6 @@ const (
 	EmbeddedOps = 1024
 )
 
-// MaxOps is how many comparisons, and how many operations, a transaction may have
-// with those that the store adds itself.
-func (s *Store) MaxOps() int { return s.cfg.MaxOps }
-
 // inFlight is how many etcd transactions one server keeps under way at most: while
 // one waits for the disk the next is on its way. Up to always go at once; beyond
 // that only one that is a good part (fullPart) of what a transaction can hold. So
@@ -33,8 +29,8 @@ const (
 	fullPart = 4
 )
 
-// maxBytes bounds what one etcd transaction writes: etcd takes 1.5 MiB a request
-// by default, framing included. batchBytes is where we stop joining.
+// maxBytes bounds the request of one etcd transaction, its keys and comparisons
+// included: etcd takes 1.5 MiB by default. batchBytes is where we stop joining.
 const (
 	maxBytes   = 1400 << 10
 	batchBytes = 512 << 10
@@ -81,7 +77,7 @@ func (s *Store) commit(ctx context.Context, tx *Tx) (rev int64, ok bool, err err
 
 func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 	c := &commit{
-		tx: tx, done: make(chan outcome, 1),
+		tx: tx, done: make(chan outcome, 1), bytes: tx.budget.bytes,
 		cmps: make([]*pb.Compare, 0, len(tx.reads)+len(tx.ranges)+1), ops: make([]*pb.RequestOp, 0, len(tx.order)+1),
 	}
 	for path, mod := range tx.reads {
@@ -100,7 +96,6 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 	}
 	for _, path := range tx.order {
 		key, data := s.root+path, tx.writes[path]
-		c.bytes += len(key) + len(data)
 		switch {
 		case data == nil:
 			c.ops = append(c.ops, opDelete(key))
@@ -111,7 +106,7 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 		}
 	}
 	// One more of each is ours: the installation's record and the head.
-	if max(len(c.cmps), len(c.ops))+1 > s.cfg.MaxOps || c.bytes > maxBytes {
+	if !tx.fits() {
 		return nil, fmt.Errorf("%w: %d comparisons and %d writes (up to %d), %d bytes (up to %d)",
 			ErrTooLarge, len(c.cmps)+1, len(c.ops)+1, s.cfg.MaxOps, c.bytes, maxBytes)
 	}

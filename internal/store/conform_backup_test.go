@@ -70,7 +70,7 @@ func conformBackup(t *testing.T, client *clientv3.Client, cfg Config) {
 			if _, err := r.Backup(ctx, &again); err != nil {
 				t.Fatal(err)
 			}
-			if records(again.String()) != records(b.String()) {
+			if storedRecords(again.String()) != storedRecords(b.String()) {
 				t.Error("a backup of what was restored differs")
 			}
 			if _, err := Restore(ctx, to, "/restored", bytes.NewReader(b.Bytes())); !errors.Is(err, ErrNotEmpty) {
@@ -97,8 +97,8 @@ func conformBackup(t *testing.T, client *clientv3.Client, cfg Config) {
 	}
 }
 
-// records leaves out the header, the trailer and what a restore itself has written.
-func records(backup string) string {
+// storedRecords leaves out the header, the trailer and what a restore itself has written.
+func storedRecords(backup string) string {
 	_, rest, _ := strings.Cut(backup, "\n")
 	var out strings.Builder
 	for line := range strings.Lines(rest[:strings.LastIndex(strings.TrimSpace(rest), "\n")+1]) {

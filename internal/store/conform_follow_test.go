@@ -30,14 +30,14 @@ func conformFeed(t *testing.T, client *clientv3.Client, cfg Config) {
 	start, feed := s.Follow()
 	putCluster(t, s, "a")
 	a, err := feed.Next(ctx)
-	if err != nil || a.Prev != start || a.Next.Cluster("a") == nil || len(a.Changes) != 1 || a.Changes[0] != (Change{ClusterChanged, "a", ""}) {
+	if err != nil || a.Prev != start || a.Next.Cluster("a") == nil || len(a.Changes) != 1 || a.Changes[0] != (Change{ClusterChanged, Names{"a"}}) {
 		t.Fatalf("got %+v, %v", a, err)
 	}
 	t.Run("merged", func(t *testing.T) {
 		putCluster(t, s, "b")
 		putTask(t, s, task("b", "t", "i", "f"))
 		next, err := feed.Next(ctx)
-		if err != nil || next.Prev != a.Next || next.Next != s.Snapshot() || len(next.Changes) != 2 || next.Changes[1] != (Change{TaskChanged, "b", "t"}) {
+		if err != nil || next.Prev != a.Next || next.Next != s.Snapshot() || len(next.Changes) != 2 || next.Changes[1] != (Change{TaskChanged, Names{"b", "t"}}) {
 			t.Fatalf("got %+v, %v", next, err)
 		}
 	})
@@ -45,7 +45,7 @@ func conformFeed(t *testing.T, client *clientv3.Client, cfg Config) {
 		// As if more had changed than the store keeps.
 		s.mu.Lock()
 		for range maxHistory + 10 {
-			s.history.add([]Change{{ClusterChanged, "noise", ""}})
+			s.history.add([]Change{{ClusterChanged, Names{"noise"}}})
 		}
 		kept := len(s.history.steps)
 		s.mu.Unlock()
@@ -60,7 +60,7 @@ func conformFeed(t *testing.T, client *clientv3.Client, cfg Config) {
 			t.Fatal(err)
 		}
 		next, err := feed.Next(ctx)
-		want := []Change{{ClusterChanged, "a", ""}, {ClusterChanged, "c", ""}}
+		want := []Change{{ClusterChanged, Names{"a"}}, {ClusterChanged, Names{"c"}}}
 		if err != nil || fmt.Sprint(next.Changes) != fmt.Sprint(want) {
 			t.Errorf("got %v, %v, want %v", next.Changes, err, want)
 		}
@@ -205,7 +205,7 @@ func conformCompaction(t *testing.T, client *clientv3.Client, cfg Config) {
 			break
 		}
 	}
-	if len(seen) != 2 || !seen[Change{ClusterChanged, "gone", ""}] || !seen[Change{ClusterChanged, "new", ""}] {
+	if len(seen) != 2 || !seen[Change{ClusterChanged, Names{"gone"}}] || !seen[Change{ClusterChanged, Names{"new"}}] {
 		t.Errorf("the feed says %v", seen)
 	}
 	if d := diff(tab(s.Snapshot()), tab(other.Snapshot())); len(d) != 0 {

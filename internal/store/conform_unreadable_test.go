@@ -125,7 +125,7 @@ func conformUnreadable(t *testing.T, client *clientv3.Client, cfg Config) {
 			break
 		}
 	}
-	if !seen[Change{TaskChanged, "c", "t"}] || !seen[Change{ServiceChanged, "c", "s"}] || !seen[Change{AccessKeyChanged, "", "AKIA"}] {
+	if !seen[Change{TaskChanged, Names{"c", "t"}}] || !seen[Change{ServiceChanged, Names{"c", "s"}}] || !seen[Change{AccessKeyChanged, Names{"AKIA"}}] {
 		t.Errorf("the feed says %v", seen)
 	}
 	cfg.Sole = false
@@ -197,11 +197,10 @@ func conformTorn(t *testing.T, client *clientv3.Client, cfg Config) {
 	ctx := within(t)
 	log := &lines{}
 	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
-	kept := slices.Clone(kinds)
-	t.Cleanup(func() { copy(kinds, kept) })
-	k, _ := locate("cluster/c/task/t/report")
-	apply := k.apply
-	k.apply = func(t *tables, key string, data []byte, mod int64) error {
+	h := taskReports.k.holder()
+	apply := h.apply
+	t.Cleanup(func() { h.apply = apply })
+	h.apply = func(t *tables, key string, data []byte, mod int64) error {
 		err := apply(t, key, data, mod)
 		if bytes.Contains(data, []byte(`"poison"`)) {
 			panic("poisoned") // half done: the indexes are changed, say

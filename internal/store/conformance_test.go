@@ -81,6 +81,7 @@ func TestConformance(t *testing.T) {
 		{"lease", conformLease},
 		{"concurrent", conformConcurrent},
 		{"large", conformLarge},
+		{"try", conformTry},
 		{"compaction", conformCompaction},
 		{"backup", conformBackup},
 		{"election", conformElection},

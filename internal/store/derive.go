@@ -10,7 +10,7 @@ import (
 
 func applyInstance(t *tables, key string, data []byte, mod int64) error {
 	was, _ := t.instances.get(key)
-	if err := put(&t.instances, key, data, mod); err != nil {
+	if err := t.instances.put(key, data, mod); err != nil {
 		return err
 	}
 	t.instancesMod = max(t.instancesMod, mod)
@@ -26,7 +26,7 @@ func applyInstance(t *tables, key string, data []byte, mod int64) error {
 // applyWaiting takes over a task that has no host: it counts as pending.
 func applyWaiting(t *tables, key string, data []byte, mod int64) error {
 	was, _ := t.waiting.get(key)
-	if err := put(&t.waiting, key, data, mod); err != nil {
+	if err := t.waiting.put(key, data, mod); err != nil {
 		return err
 	}
 	is, _ := t.waiting.get(key)

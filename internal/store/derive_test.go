@@ -212,9 +212,10 @@ func recomputed(t *tables) view {
 
 func recomputedFamilies(t *tables, v view) {
 	statuses := map[string]map[types.TaskDefinitionStatus]bool{}
-	t.definitions.scan(func(k string, rec *fleet.TaskDefinition, _ int64) bool {
+	snap := &Snapshot{held: t}
+	for names, rec := range definitions.List(snap, Range{}) {
 		status := types.TaskDefinitionStatusActive
-		if st, _ := t.definitionStates.get(k); st != nil {
+		if st := definitionStates.Get(snap, names[0], names[1]); st != nil {
 			status = st.Status
 		}
 		if statuses[rec.Family] == nil {
@@ -224,8 +225,7 @@ func recomputedFamilies(t *tables, v view) {
 		key := "revisions " + string(status)
 		v.Index[key] = append(v.Index[key], revisionID(rec.Family, rec.Revision))
 		slices.Sort(v.Index[key])
-		return true
-	})
+	}
 	for _, family := range slices.Sorted(maps.Keys(statuses)) {
 		v.Index["families ALL"] = append(v.Index["families ALL"], family)
 		if statuses[family][types.TaskDefinitionStatusActive] {
@@ -241,7 +241,8 @@ func recomputedFamilies(t *tables, v view) {
 // included.
 func TestDerived(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tab := &tables{private: rapid.Bool().Draw(t, "loading")}
+		tab := newTables()
+		tab.private = rapid.Bool().Draw(t, "loading")
 		var old *tables
 		var oldView view
 		var oldHosts map[member]hostRow
@@ -388,7 +389,7 @@ func TestDerived(t *testing.T) {
 						hosts[k.String()] = r.instanceMod
 					}
 				}
-				if listed := maps.Collect(rows(func(t *tables) *table[fleet.Instance] { return &t.instances })(tab)); !maps.Equal(hosts, listed) {
+				if listed := maps.Collect(tab.instances.revisions); !maps.Equal(hosts, listed) {
 					t.Fatalf("instances are %v by host and %v in order", hosts, listed)
 				}
 			},
@@ -417,16 +418,14 @@ func TestDerived(t *testing.T) {
 			}
 			all[path] = func(t *tables) error { _, err := t.apply(path, data, 1); return err }
 		}
-		tab.definitions.scan(func(k string, rec *fleet.TaskDefinition, _ int64) bool {
-			record("family/"+strings.Replace(k, "/", "/revision/", 1), rec)
-			return true
-		})
-		tab.definitionStates.scan(func(k string, rec *fleet.TaskDefinitionState, _ int64) bool {
-			record("family/"+strings.Replace(k, "/", "/revision/", 1)+"/state", rec)
-			return true
-		})
+		for names, rec := range definitions.List(&Snapshot{held: tab}, Range{}) {
+			record(definitions.Key(names[0], names[1]).String(), rec)
+		}
+		for names, rec := range definitionStates.List(&Snapshot{held: tab}, Range{}) {
+			record(definitionStates.Key(names[0], names[1]).String(), rec)
+		}
 		paths = rapid.Permutation(slices.Sorted(maps.Keys(all))).Draw(t, "order")
-		again := &tables{private: true}
+		again := newTables()
 		for _, p := range paths {
 			if err := all[p](again); err != nil {
 				t.Fatal(err)

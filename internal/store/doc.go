@@ -32,5 +32,9 @@
 // writes and waits for its own before it answers, so the newest snapshot is fresh.
 //
 // Keys are <prefix>/v1/<account>/<region>/<record>, values JSON. A child's key
-// starts with its parent's.
+// starts with its parent's. Register declares a kind of records by the path of its
+// keys, and the names in a path may be any text.
+//
+// A transaction measures itself while it is put together: Tx.Try takes back what is
+// more than etcd takes in one, and UpdateEach carries out many things in few.
 package store

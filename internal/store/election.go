@@ -25,6 +25,17 @@ type Election struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
+var elections = Register[Election]("election/*")
+
+// ElectionChanged tells of who leads.
+var ElectionChanged = elections.Changed()
+
+// electionKey names the record of who leads.
+func electionKey(name string) Key[Election] { return elections.Key(name) }
+
+// Election returns who leads under a name, or nil.
+func (s *Snapshot) Election(name string) *Election { return elections.Get(s, name) }
+
 // ErrDeposed says that another server leads by now, or none.
 var ErrDeposed = errors.New("this server no longer leads")
 

@@ -2,33 +2,25 @@ package store
 
 import "context"
 
-// ChangeKind says which kind of record changed.
-type ChangeKind int
+// ChangeKind says what changed: the kind of record, or the one that it is part of.
+type ChangeKind struct{ k *kind }
 
-const (
-	UnknownChanged ChangeKind = iota
-	ClusterChanged
-	InstanceChanged
-	SessionChanged
-	InstanceHealthChanged
-	GuardChanged
-	TaskChanged
-	ServiceChanged          // the service, its state, revisions, deployments or events; ID is its name
-	CapacityProviderChanged // ID is its name
-	AccountSettingsChanged
-	TokenChanged
-	TaskDefinitionChanged
-	AccessKeyChanged
-	HostChanged
-	ElectionChanged
-	RestoredChanged
-)
+// String is the path of the kind's records; "" is an unknown kind's.
+func (c ChangeKind) String() string {
+	if c.k == nil {
+		return ""
+	}
+	return c.k.path
+}
 
-// Change names a record that was written or deleted. For task definitions
-// Cluster holds the family and ID the padded revision.
+// UnknownChanged is the kind of records that this version does not know.
+var UnknownChanged ChangeKind
+
+// Change names a record that was written or deleted, by its names in the order of its
+// path: of ECS's, mostly the cluster and an id.
 type Change struct {
-	Kind        ChangeKind
-	Cluster, ID string
+	Kind  ChangeKind
+	Names Names
 }
 
 // Advance is one step of the store: the snapshots before and after, and what
@@ -46,7 +38,7 @@ func (a *Advance) MayMakeRoom(c Change) bool {
 	case InstanceChanged, SessionChanged:
 		return true
 	case InstanceHealthChanged:
-		return a.Prev.InstanceHealth(c.Cluster, c.ID).EngineAway() != a.Next.InstanceHealth(c.Cluster, c.ID).EngineAway()
+		return a.Prev.InstanceHealth(c.Names[0], c.Names[1]).EngineAway() != a.Next.InstanceHealth(c.Names[0], c.Names[1]).EngineAway()
 	}
 	return false
 }

@@ -183,13 +183,13 @@ func TestFixtures(t *testing.T) {
 			continue
 		}
 		covered[k] = true
-		if _, err := new(tables).apply(key, stored, 1); err != nil {
+		if _, err := newTables().apply(key, stored, 1); err != nil {
 			t.Error(err)
 		}
 	}
-	for i := range kinds {
-		if !covered[&kinds[i]] {
-			t.Errorf("%s has no fixture", strings.Join(kinds[i].path, "/"))
+	for _, k := range registered.kinds {
+		if !covered[k] {
+			t.Errorf("%s has no fixture", k.path)
 		}
 	}
 }
@@ -231,12 +231,12 @@ func canonical(t *testing.T, v jsontext.Value) string {
 // disturbed.
 func TestUnknownRecords(t *testing.T) {
 	for _, key := range []string{"future/x", "cluster/c/service/s/future", "cluster/c/future/s", "cluster/c/task/t/exec", "a/b/c/d/e/f/g", "", "cluster"} {
-		c, err := new(tables).apply(key, []byte(`not even JSON`), 1)
+		c, err := newTables().apply(key, []byte(`not even JSON`), 1)
 		if err != nil || c.Kind != UnknownChanged {
 			t.Errorf("%q: %v, %v", key, c, err)
 		}
 	}
-	if _, err := new(tables).apply("cluster/c", []byte(`not JSON`), 1); err == nil || !strings.Contains(err.Error(), "cluster/c") {
+	if _, err := newTables().apply("cluster/c", []byte(`not JSON`), 1); err == nil || !strings.Contains(err.Error(), "cluster/c") {
 		t.Errorf("a damaged record: %v", err)
 	}
 }
@@ -248,7 +248,8 @@ func TestTablesAreCopied(t *testing.T) {
 	delete(all, "installation")
 	all["cluster/c/task/failed"] = &fleet.Task{Cluster: "c", ID: "failed", Instance: "i", Group: "service:s", StartedBy: "ecs-svc/1", Serial: 1, CapacityProvider: "p"}
 	all["cluster/c/task/failed/report"] = &fleet.TaskReport{Status: fleet.TaskStopped, StopCode: types.TaskStopCodeTaskFailedToStart}
-	is := &tables{torn: torn{"x": {}}}
+	is := newTables()
+	is.torn = torn{"x": {}}
 	for key, v := range all {
 		data, err := marshal(v)
 		if err != nil {
@@ -261,7 +262,23 @@ func TestTablesAreCopied(t *testing.T) {
 	if _, err := is.apply("cluster/unreadable", []byte("x"), 8); err == nil {
 		t.Fatal("it can be read")
 	}
-	was, copied := reflect.ValueOf(is).Elem(), reflect.ValueOf(is.copied()).Elem()
+	if _, err := is.apply("future/x", []byte("x"), 8); err != nil {
+		t.Fatal(err)
+	}
+	snap := is.copied()
+	for _, k := range registered.kinds {
+		some := false
+		for range k.holder().rows(snap) {
+			some = true
+		}
+		if !some {
+			t.Errorf("a snapshot has no record of %s", k.path)
+		}
+	}
+	if d := diff(is, snap); len(d) != 0 {
+		t.Errorf("a snapshot differs in %v", d)
+	}
+	was, copied := reflect.ValueOf(is).Elem(), reflect.ValueOf(snap).Elem()
 	for i := range was.NumField() {
 		switch name := was.Type().Field(i).Name; {
 		case name == "private": // of the one that is loaded

@@ -29,7 +29,8 @@ const stallTime = time.Second
 // panics.
 func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 	for {
-		t := &tables{private: true, torn: s.torn}
+		t := newTables()
+		t.torn = s.torn
 		rev, err := list(ctx, s.client, s.root, func(_ int64, kvs []*mvccpb.KeyValue) error {
 			var at *mvccpb.KeyValue
 			return s.applying(&at, func() {
@@ -202,6 +203,7 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 		if aside {
 			s.tell(before, s.Snapshot())
 		}
+		s.tellUnknown(before, tab(s.Snapshot()))
 	}
 }
 
@@ -219,7 +221,12 @@ func (s *Store) takeIn(events []*clientv3.Event, diary *diary) (changes []Change
 			if path == headKey {
 				s.note(string(ev.Kv.Value), mod)
 			} else if k, names := locate(path); k == nil {
-				changes = append(changes, Change{Kind: UnknownChanged})
+				changes = append(changes, Change{})
+				if ev.Type != mvccpb.Event_PUT {
+					now.takeUnknown(path, false)
+				} else if ev.IsCreate() {
+					now.takeUnknown(path, true)
+				}
 			} else {
 				var data []byte
 				if ev.Type == mvccpb.Event_PUT {
@@ -268,6 +275,7 @@ func (s *Store) relist(ctx context.Context) error {
 	s.work = is
 	publish(s, rev, changes, nil)
 	s.tell(was, s.Snapshot())
+	s.tellUnknown(was, tab(s.Snapshot()))
 	return nil
 }
 

@@ -43,7 +43,7 @@ func BenchmarkFollow(b *testing.B) {
 				}
 				return placed, reported
 			}
-			now := &tables{private: true}
+			now := newTables()
 			for i := range hosts {
 				path := "cluster/c/instance/" + host(i)
 				for suffix, v := range map[string]any{"": &fleet.Instance{Cluster: "c", ID: host(i), Status: fleet.InstanceActive, Registered: fleet.Capacity{CPU: 1 << 20, Memory: 1 << 20}},

@@ -75,28 +75,35 @@ func applyHost[V any](part func(*hostRow) (**V, *int64)) func(t *tables, key str
 	}
 }
 
-// hostRows yields the table keys and revisions of one kind of the hosts' records,
-// in order.
-func hostRows(mod func(*hostRow) int64) func(*tables) iter.Seq2[string, int64] {
-	return func(t *tables) iter.Seq2[string, int64] {
-		type found struct {
-			key string
-			mod int64
-		}
-		var all []found
-		for key, r := range t.hosts.all() {
-			if at := mod(r); at != 0 {
-				all = append(all, found{key.String(), at})
+// hostHolder holds one of a host's records, which part points out.
+func hostHolder[V any](part func(*hostRow) (**V, *int64)) *holder {
+	return &holder{
+		key: joined, names: cutNames, apply: applyHost(part),
+		get: func(t *tables, key string) (any, int64) {
+			m := memberOf(key)
+			v, mod := part(t.hostAt(m.cluster, m.id))
+			return *v, *mod
+		},
+		rows: func(t *tables) iter.Seq2[string, int64] {
+			type found struct {
+				key string
+				mod int64
 			}
-		}
-		slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.key, b.key) })
-		return func(yield func(string, int64) bool) {
-			for _, f := range all {
-				if !yield(f.key, f.mod) {
-					return
+			var all []found
+			for key, r := range t.hosts.all() {
+				if _, at := part(r); *at != 0 {
+					all = append(all, found{key.String(), *at})
 				}
 			}
-		}
+			slices.SortFunc(all, func(a, b found) int { return cmp.Compare(a.key, b.key) })
+			return func(yield func(string, int64) bool) {
+				for _, f := range all {
+					if !yield(f.key, f.mod) {
+						return
+					}
+				}
+			}
+		},
 	}
 }
 

@@ -1,169 +1,250 @@
 package store
 
 import (
+	"fmt"
 	"iter"
+	"reflect"
 	"strings"
-
-	"github.com/ashore/ashore/internal/fleet"
+	"sync"
 )
 
-// kind is a kind of stored record: where its keys lie and how the tables take
-// it in.
+// kind is a kind of stored record: where its keys lie and how the tables hold it.
+// Register makes one.
 type kind struct {
-	path   []string // "*" stands for a name
-	change ChangeKind
-	byID   bool // a single name is Change's ID, not its Cluster
-	// apply takes over the value at the table key, or its deletion where data is
-	// nil. It changes nothing where it returns an error: the value can't be decoded.
+	path   string       // as it was registered, a "*" for each name
+	parts  []string     // of the path
+	names  int          // how many parts are names
+	around []string     // what stands before, between and behind the names
+	change ChangeKind   // what its records belong to
+	value  reflect.Type // what it holds is a pointer to this
+	dir    string       // of the file that registers it
+	decode func(data []byte) (any, error)
+	held   any // *holder, hidden as a snapshot's tables: see tab
+}
+
+// A holder is how the tables hold the records of a kind.
+type holder struct {
+	// slot is the kind's place in tables.records, -1 where it has tables of its own.
+	slot int
+	// key makes a table key of the names as they stand in the path.
+	key func(escaped Names) string
+	// names are those of a table key.
+	names func(key string) Names
+	// apply takes over the value at a table key, or its deletion where data is nil.
+	// It changes nothing where it returns an error: the value can't be decoded.
 	apply func(t *tables, key string, data []byte, mod int64) error
+	// get returns a record, a pointer that is nil where there is none, and its
+	// revision.
+	get func(t *tables, key string) (v any, mod int64)
 	// rows yields table keys and revisions in order of keys.
 	rows func(t *tables) iter.Seq2[string, int64]
 }
 
-// kinds are all records below a site's root. The names of a path, joined by
-// slashes, are the table key.
-var kinds = []kind{
-	{path: path("cluster/*/task/*"), change: TaskChanged,
-		apply: applyTask(func(r *taskRow) (**fleet.Task, *int64) { return &r.state.Task, &r.taskMod }),
-		rows:  taskRows(func(r *taskRow) int64 { return r.taskMod })},
-	{path: path("cluster/*/task/*/stop"), change: TaskChanged,
-		apply: applyTask(func(r *taskRow) (**fleet.TaskStop, *int64) { return &r.state.Stop, &r.stopMod }),
-		rows:  taskRows(func(r *taskRow) int64 { return r.stopMod })},
-	{path: path("cluster/*/task/*/report"), change: TaskChanged,
-		apply: applyTask(func(r *taskRow) (**fleet.TaskReport, *int64) { return &r.state.Report, &r.reportMod }),
-		rows:  taskRows(func(r *taskRow) int64 { return r.reportMod })},
-	{path: path("cluster/*/task/*/amendment"), change: TaskChanged,
-		apply: applyTask(func(r *taskRow) (**fleet.TaskAmendment, *int64) { return &r.state.Amendment, &r.amendMod }),
-		rows:  taskRows(func(r *taskRow) int64 { return r.amendMod })},
-	{path: path("cluster/*/task/*/health"), change: TaskChanged,
-		apply: applyTask(func(r *taskRow) (**fleet.TaskHealth, *int64) { return &r.state.Health, &r.healthMod }),
-		rows:  taskRows(func(r *taskRow) int64 { return r.healthMod })},
-	{path: path("cluster/*/waiting/*"), change: TaskChanged,
-		apply: applyWaiting, rows: rows(func(t *tables) *table[fleet.Task] { return &t.waiting })},
-	{path: path("cluster/*/instance/*"), change: InstanceChanged,
-		apply: applyInstance, rows: rows(func(t *tables) *table[fleet.Instance] { return &t.instances })},
-	{path: path("cluster/*/instance/*/guard"), change: GuardChanged,
-		apply: applyHost(func(r *hostRow) (**Guard, *int64) { return &r.guard, &r.guardMod }),
-		rows:  hostRows(func(r *hostRow) int64 { return r.guardMod })},
-	{path: path("cluster/*/instance/*/session"), change: SessionChanged,
-		apply: applyHost(func(r *hostRow) (**fleet.InstanceSession, *int64) { return &r.session, &r.sessionMod }),
-		rows:  hostRows(func(r *hostRow) int64 { return r.sessionMod })},
-	{path: path("cluster/*/instance/*/health"), change: InstanceHealthChanged,
-		apply: applyHost(func(r *hostRow) (**fleet.InstanceHealth, *int64) { return &r.health, &r.healthMod }),
-		rows:  hostRows(func(r *hostRow) int64 { return r.healthMod })},
-	plain("cluster/*/service/*", ServiceChanged, func(t *tables) *table[fleet.Service] { return &t.services }),
-	plain("cluster/*/service/*/state", ServiceChanged, func(t *tables) *table[fleet.ServiceState] { return &t.serviceStates }),
-	plain("cluster/*/service/*/revision/*", ServiceChanged, func(t *tables) *table[fleet.ServiceRevision] { return &t.serviceRevisions }),
-	plain("cluster/*/service/*/event/*", ServiceChanged, func(t *tables) *table[fleet.ServiceEvent] { return &t.serviceEvents }),
-	plain("cluster/*/service/*/deployment/*", ServiceChanged, func(t *tables) *table[fleet.Deployment] { return &t.deployments }),
-	plain("cluster/*/service/*/deployment/*/state", ServiceChanged, func(t *tables) *table[fleet.DeploymentState] { return &t.deploymentStates }),
-	plain("cluster/*/service/*/deployment/*/stop", ServiceChanged, func(t *tables) *table[fleet.DeploymentStop] { return &t.deploymentStops }),
-	plain("cluster/*/token/*", TokenChanged, func(t *tables) *table[fleet.Token] { return &t.tokens }),
-	plain("cluster/*", ClusterChanged, func(t *tables) *table[fleet.Cluster] { return &t.clusters }),
-	named(plain("capacityprovider/*", CapacityProviderChanged, func(t *tables) *table[fleet.CapacityProvider] { return &t.providers })),
-	named(plain("accountsettings/*", AccountSettingsChanged, func(t *tables) *table[fleet.AccountSettings] { return &t.settings })),
-	plain("family/*", TaskDefinitionChanged, func(t *tables) *table[fleet.Family] { return &t.families }),
-	{path: path("family/*/revision/*"), change: TaskDefinitionChanged,
-		apply: applyRevision(func(t *tables) *table[fleet.TaskDefinition] { return &t.definitions }),
-		rows:  rows(func(t *tables) *table[fleet.TaskDefinition] { return &t.definitions })},
-	{path: path("family/*/revision/*/state"), change: TaskDefinitionChanged,
-		apply: applyRevision(func(t *tables) *table[fleet.TaskDefinitionState] { return &t.definitionStates }),
-		rows:  rows(func(t *tables) *table[fleet.TaskDefinitionState] { return &t.definitionStates })},
-	named(plain("accesskey/*", AccessKeyChanged, func(t *tables) *table[fleet.AccessKey] { return &t.accessKeys })),
-	named(plain("host/*", HostChanged, func(t *tables) *table[fleet.Host] { return &t.principals })),
-	named(plain("election/*", ElectionChanged, func(t *tables) *table[Election] { return &t.elections })),
-	plain(restoredPath, RestoredChanged, func(t *tables) *table[fleet.Restored] { return &t.restored }), // its table key is empty
+func (k *kind) holder() *holder { return k.held.(*holder) }
+
+// registry is the kinds of records that this program knows. Every store has them all:
+// a store without the kinds of some room would keep that room's records and not show
+// them. So there is one registry, which Register fills before main begins; what is
+// registered twice, or too late, ends the program at once.
+type registry struct {
+	mu      sync.Mutex
+	kinds   []*kind
+	byFirst map[string][]*kind // by the first part of the path
+	slots   int
+	closed  bool // a store has been opened
 }
 
-func path(s string) []string { return strings.Split(s, "/") }
+var registered registry
 
-func plain[V any](p string, c ChangeKind, of func(*tables) *table[V]) kind {
-	return kind{path: path(p), change: c, rows: rows(of),
-		apply: func(t *tables, key string, data []byte, mod int64) error {
-			return put(of(t), key, data, mod)
-		}}
-}
-
-func named(k kind) kind {
-	k.byID = true
-	return k
-}
-
-// locate finds the kind of the record at a path below the root, nil where a
-// newer server wrote what is not ours to read, and the names in the path.
-func locate(path string) (k *kind, names [3]string) {
-	var p [7]string
-	n, rest, more := 0, path, true
-	for more {
-		if n == len(p) {
-			return nil, names
-		}
-		p[n], rest, more = strings.Cut(rest, "/")
-		n++
+// add enters a kind.
+func (r *registry) add(k *kind) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		panic(fmt.Sprintf("store: %s is registered after a store was opened: register it in a package variable", k.path))
 	}
-find:
-	for i := range kinds {
-		k := &kinds[i]
-		if len(k.path) != n {
-			continue
+	for _, other := range r.kinds {
+		if overlap(k.parts, other.parts) {
+			panic(fmt.Sprintf("store: a record may be of %s, which is registered in %s, and of %s", other.path, other.dir, k.path))
 		}
-		at := 0
-		for j, want := range k.path {
+	}
+	if r.byFirst == nil {
+		r.byFirst = map[string][]*kind{}
+	}
+	r.kinds = append(r.kinds, k)
+	r.byFirst[k.parts[0]] = append(r.byFirst[k.parts[0]], k)
+	if h := k.holder(); h.slot >= 0 {
+		h.slot = r.slots
+		r.slots++
+	}
+}
+
+// close ends the time to register.
+func (r *registry) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.closed = true
+		for _, k := range r.kinds {
+			if missing := unwired(k.value); missing != nil {
+				panic(fmt.Sprintf("store: %s holds a %v: say store.Wire[%v]() in %s, or it is stored under Go's names", k.path, missing, missing, k.dir))
+			}
+		}
+	}
+}
+
+func (r *registry) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+// overlap says whether a path may be of both kinds.
+func overlap(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && a[i] != "*" && b[i] != "*" {
+			return false
+		}
+	}
+	return true
+}
+
+// locate finds the kind of the record at a path below the root and the names in the
+// path, as they stand there. k is nil where the record is of no kind: of a newer
+// version's, say.
+func (r *registry) locate(path string) (k *kind, escaped Names) {
+	first, _, _ := strings.Cut(path, "/")
+find:
+	for _, k := range r.byFirst[first] {
+		rest, more, n := path, true, 0
+		for _, want := range k.parts {
+			if !more {
+				continue find
+			}
+			var part string
+			part, rest, more = strings.Cut(rest, "/")
 			switch {
 			case want == "*":
-				names[at] = p[j]
-				at++
-			case want != p[j]:
+				escaped[n] = part
+				n++
+			case want != part:
 				continue find
 			}
 		}
-		return k, names
+		if more {
+			continue
+		}
+		for i := n; i < maxNames; i++ {
+			escaped[i] = ""
+		}
+		for _, name := range escaped[:n] {
+			if !isEscaped(name) {
+				return nil, Names{}
+			}
+		}
+		return k, escaped
 	}
-	return nil, names
+	return nil, Names{}
+}
+
+func locate(path string) (k *kind, escaped Names) { return registered.locate(path) }
+
+// isEscaped says whether a name stands in a path as escape writes it: others are
+// nobody's, since no key names them.
+func isEscaped(name string) bool {
+	for i := range len(name) {
+		if !stays(name[i]) {
+			_, ok := unescape(name)
+			return ok
+		}
+	}
+	return name != ""
+}
+
+// at is the path of the record with these names.
+func (k *kind) at(escaped []string) string {
+	switch len(escaped) {
+	case 0:
+		return k.path
+	case 1:
+		return k.around[0] + escaped[0] + k.around[1]
+	case 2:
+		return k.around[0] + escaped[0] + k.around[1] + escaped[1] + k.around[2]
+	}
+	var b strings.Builder
+	for i, name := range escaped {
+		b.WriteString(k.around[i])
+		b.WriteString(name)
+	}
+	b.WriteString(k.around[len(escaped)])
+	return b.String()
+}
+
+// escaped are names as they stand in a path. It panics where the kind has more, or
+// fewer, names than some.
+func (k *kind) escaped(names []string) (out Names) {
+	if len(names) != k.names {
+		panic(fmt.Sprintf("store: %d names for a key of %s", len(names), k.path))
+	}
+	for i, name := range names {
+		out[i] = escape(name)
+	}
+	return out
+}
+
+// below is the prefix of the paths of a kind's records whose first names are these.
+func (k *kind) below(names []string) string {
+	if len(names) >= k.names {
+		panic(fmt.Sprintf("store: %d names for a prefix of %s", len(names), k.path))
+	}
+	var b strings.Builder
+	for i, name := range names {
+		b.WriteString(k.around[i])
+		b.WriteString(escape(name))
+	}
+	b.WriteString(k.around[len(names)])
+	return b.String()
 }
 
 // changed names a record of the kind.
-func (k *kind) changed(names [3]string) Change {
-	if k.byID {
-		return Change{k.change, "", names[0]}
+func (k *kind) changed(escaped Names) Change {
+	for i, name := range escaped[:k.names] {
+		if strings.IndexByte(name, '%') >= 0 {
+			escaped[i], _ = unescape(name) // locate has looked
+		}
 	}
-	return Change{k.change, names[0], names[1]}
+	return Change{k.change, escaped}
 }
 
 // changedAt names the record at a table key.
-func (k *kind) changedAt(key string) Change {
-	var names [3]string
-	names[0], names[1], _ = strings.Cut(key, "/")
-	names[1], names[2], _ = strings.Cut(names[1], "/")
-	return k.changed(names)
-}
+func (k *kind) changedAt(key string) Change { return Change{k.change, k.holder().names(key)} }
 
 // apply takes over one record's new value, or its deletion where data is nil.
 // path is the key below the site's root. The error is take's.
 func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 	k, names := locate(path)
 	if k == nil {
-		return Change{Kind: UnknownChanged}, nil
+		t.takeUnknown(path, data != nil)
+		return Change{}, nil
 	}
 	return k.changed(names), t.take(k, names, path, data, mod)
 }
 
 // take is apply for a record that is located. The error says that the record can't
 // be read: it is set aside, and the tables have nothing of it.
-func (t *tables) take(k *kind, names [3]string, path string, data []byte, mod int64) (broken error) {
-	key := names[0]
-	for _, n := range names[1:] {
-		if n != "" {
-			key += "/" + n
-		}
-	}
+func (t *tables) take(k *kind, escaped Names, path string, data []byte, mod int64) (broken error) {
+	h := k.holder()
+	key := h.key(escaped)
 	if broken = t.torn.of(path, mod); broken == nil {
-		broken = k.apply(t, key, data, mod)
+		broken = h.apply(t, key, data, mod)
 	}
 	switch {
 	case broken != nil:
 		// Its former value is no more.
-		if err := k.apply(t, key, nil, mod); err != nil {
+		if err := h.apply(t, key, nil, mod); err != nil {
 			return err // a deletion decodes nothing
 		}
 		data = nil
@@ -182,50 +263,13 @@ func (t *tables) take(k *kind, names [3]string, path string, data []byte, mod in
 	return broken
 }
 
-func put[V any](t *table[V], key string, data []byte, mod int64) error {
-	if data == nil {
-		t.rows.Delete(key)
-		return nil
-	}
-	v, err := decode[V](data)
-	if err != nil {
-		return err
-	}
-	t.set(key, v, mod)
-	return nil
-}
-
-func decode[V any](data []byte) (*V, error) {
-	v := new(V)
-	if err := unmarshal(data, v); err != nil {
-		return nil, err
-	}
-	return v, nil
-}
-
-func rows[V any](of func(*tables) *table[V]) func(*tables) iter.Seq2[string, int64] {
-	return func(t *tables) iter.Seq2[string, int64] {
-		return func(yield func(string, int64) bool) {
-			of(t).rows.Scan(func(k string, r row) bool { return yield(k, r.mod) })
-		}
-	}
-}
-
-func taskRows(mod func(*taskRow) int64) func(*tables) iter.Seq2[string, int64] {
-	return func(t *tables) iter.Seq2[string, int64] {
-		return func(yield func(string, int64) bool) {
-			t.tasks.Scan(func(k string, r *taskRow) bool { return mod(r) == 0 || yield(k, mod(r)) })
-		}
-	}
-}
-
 // diff lists the records that differ between two states.
 func diff(was, is *tables) []Change {
 	var changes []Change
-	for i := range kinds {
-		k := &kinds[i]
-		nextOld, stopOld := iter.Pull2(k.rows(was))
-		nextNew, stopNew := iter.Pull2(k.rows(is))
+	for _, k := range registered.kinds {
+		rows := k.holder().rows
+		nextOld, stopOld := iter.Pull2(rows(was))
+		nextNew, stopNew := iter.Pull2(rows(is))
 		a, amod, oka := nextOld()
 		b, bmod, okb := nextNew()
 		for oka || okb {

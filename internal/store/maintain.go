@@ -37,6 +37,9 @@ func (s *Store) Warnings() (all []Warning) {
 	if w, is := s.unreadableWarning(); is {
 		all = append(all, w)
 	}
+	if w, is := s.unknownWarning(); is {
+		all = append(all, w)
+	}
 	if err := s.cfg.Room(0); err != nil {
 		return append(all, Warning{"disk-full", "critical", err.Error()})
 	}

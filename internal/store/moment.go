@@ -11,7 +11,8 @@ import (
 // instance, a deployment, or an event of a service. What happens to a thing
 // within one transaction is one moment.
 type Moment struct {
-	// Change names it; of a deployment or a service's event ID is the service.
+	// Change names it by its cluster and id; of a deployment or a service's event the
+	// id is the service.
 	Change
 	Revision int64     // as Snapshot.Revision counts
 	At       time.Time // when this server saw it; others see it a little sooner or later
@@ -60,7 +61,7 @@ func (t *tables) taskView(cluster, id string) View {
 	} else {
 		return v
 	}
-	v.Definition, _ = t.definitions.get(revisionKey(v.Task.Family, v.Task.Revision))
+	v.Definition, _ = recordIn(t, definitions, revisionID(v.Task.Family, v.Task.Revision))
 	host := t.hostAt(cluster, v.Task.Instance)
 	v.Instance, v.Session = host.instance, host.session
 	return v
@@ -72,7 +73,7 @@ func (t *tables) instanceView(cluster, id string) View {
 		return View{}
 	}
 	v := View{Instance: r.instance, Session: r.session, Usage: r.usage, Health: r.health, InstanceRevision: r.changed}
-	v.Cluster, _ = t.clusters.get(cluster)
+	v.Cluster, _ = recordIn(t, clusters, tableKey(cluster))
 	return v
 }
 
@@ -118,18 +119,18 @@ type thing struct {
 }
 
 // thingOf returns the thing that a record belongs to; ok is false for records
-// that no moment tells of.
-func thingOf(k *kind, names [3]string) (thing, bool) {
-	th := thing{Change: k.changed(names)}
+// that no moment tells of. ECS's names stand in paths as they are.
+func thingOf(k *kind, names Names) (th thing, ok bool) {
+	th.Kind, th.Names[0], th.Names[1] = k.change, names[0], names[1]
 	switch k.change {
 	case TaskChanged:
 	case InstanceChanged, SessionChanged, InstanceHealthChanged:
-		return instanceThing(names[0], names[1]), true
+		th.Kind = InstanceChanged
 	case ServiceChanged:
-		if len(k.path) < 6 || k.path[4] != "event" && k.path[4] != "deployment" {
+		if k.names < 3 || k.parts[4] != "event" && k.parts[4] != "deployment" {
 			return thing{}, false
 		}
-		th.part = k.path[4] + "/" + names[2]
+		th.part = k.parts[4] + "/" + names[2]
 	default:
 		return thing{}, false
 	}
@@ -137,28 +138,24 @@ func thingOf(k *kind, names [3]string) (thing, bool) {
 }
 
 func instanceThing(cluster, id string) thing {
-	return thing{Change: Change{InstanceChanged, cluster, id}}
+	return thing{Change: Change{InstanceChanged, Names{cluster, id}}}
 }
 
 // view is the thing as the tables have it.
 func (th *thing) view(t *tables) View {
+	cluster, id := th.Names[0], th.Names[1]
 	switch th.Kind {
 	case TaskChanged:
-		return t.taskView(th.Cluster, th.ID)
+		return t.taskView(cluster, id)
 	case InstanceChanged:
-		return t.instanceView(th.Cluster, th.ID)
+		return t.instanceView(cluster, id)
 	}
 	what, name, _ := strings.Cut(th.part, "/")
-	key := th.Cluster + "/" + th.ID + "/" + name
 	if what == "event" {
-		e, _ := t.serviceEvents.get(key)
+		e, _ := recordIn(t, serviceEvents, tableKey(cluster, id, name))
 		return View{Event: e}
 	}
-	d := Deployment{}
-	d.Deployment, _ = t.deployments.get(key)
-	d.State, _ = t.deploymentStates.get(key)
-	d.Stop, _ = t.deploymentStops.get(key)
-	return View{Deployment: d}
+	return View{Deployment: t.deployment(cluster, id, name)}
 }
 
 // A diary makes moments of the changes of one batch of revisions after the other,
@@ -192,7 +189,7 @@ func (d *diary) begin(before, now *tables, base int64) {
 }
 
 // touched notes that a record has been applied.
-func (d *diary) touched(k *kind, names [3]string) {
+func (d *diary) touched(k *kind, names Names) {
 	if th, ok := thingOf(k, names); ok {
 		d.changed = append(d.changed, th)
 	}

@@ -34,7 +34,8 @@ func onePerPort(n int) []types.NetworkBinding {
 
 // portTables are the tables with two tasks on one host.
 func portTables(t testing.TB) *tables {
-	tab := &tables{}
+	tab := newTables()
+	tab.private = false
 	for _, id := range []string{"a", "b"} {
 		data, err := marshal(&fleet.Task{Cluster: "c", ID: id, Instance: "i", Family: "f", Revision: 1})
 		if err != nil {

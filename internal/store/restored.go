@@ -4,10 +4,13 @@ import "github.com/ashore/ashore/internal/fleet"
 
 const restoredPath = "restored"
 
+var restores = Register[fleet.Restored](restoredPath)
+
+// RestoredChanged tells of the record of a restore.
+var RestoredChanged = restores.Changed()
+
 // RestoredKey names the record of a restore, see fleet.Restored.
-func RestoredKey() Key[fleet.Restored] {
-	return Key[fleet.Restored]{restoredPath, func(s *Snapshot) (*fleet.Restored, int64) { return tab(s).restored.get("") }}
-}
+func RestoredKey() Key[fleet.Restored] { return restores.Key() }
 
 // Restored returns the record of a restore, or nil where there was none, or
 // somebody has declared what becomes of the tasks since its backup. Of a record that
@@ -15,7 +18,7 @@ func RestoredKey() Key[fleet.Restored] {
 func (s *Snapshot) Restored() *fleet.Restored { v, _ := s.restored(); return v }
 
 func (s *Snapshot) restored() (*fleet.Restored, int64) {
-	v, mod := tab(s).restored.get("")
+	v, mod := restores.Key().in(s)
 	if u, is := tab(s).unreadable.Get(restoredPath); is {
 		return &fleet.Restored{}, u.mod
 	}

@@ -112,6 +112,7 @@ func (s *Store) start() {
 
 // load makes a store with the state loaded.
 func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, error) {
+	registered.close()
 	if cfg.Prefix == "" {
 		cfg.Prefix = DefaultPrefix
 	}
@@ -175,7 +176,8 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	}
 	s.work = t
 	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, held: t.copied()})
-	s.tell(&tables{}, s.Snapshot())
+	s.tell(newTables(), s.Snapshot())
+	s.tellUnknown(newTables(), tab(s.Snapshot()))
 	s.moments.forget(s.Snapshot().Revision())
 	return s, nil
 }
@@ -241,7 +243,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	fresh := s.cfg.Sole
 	for try := range maxTries {
 		snap := s.Snapshot()
-		tx := newTx(snap)
+		tx := s.begin(snap)
 		err := fn(tx)
 		if broken := tx.Err(); broken != nil {
 			err = broken
@@ -286,6 +288,13 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 	}
 	return ErrConflict
+}
+
+// begin begins a transaction.
+func (s *Store) begin(snap *Snapshot) *Tx {
+	tx := newTx(snap)
+	tx.budget = budget{ops: s.cfg.MaxOps, root: len(s.root)}
+	return tx
 }
 
 // wait returns once the snapshot shows revision rev.

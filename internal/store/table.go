@@ -36,6 +36,25 @@ func (t *table[V]) scan(yield func(key string, v *V, mod int64) bool) {
 	t.rows.Scan(func(k string, r row) bool { return yield(k, r.value.(*V), r.mod) })
 }
 
+// revisions yields keys and revisions in order of keys.
+func (t *table[V]) revisions(yield func(key string, mod int64) bool) {
+	t.rows.Scan(func(k string, r row) bool { return yield(k, r.mod) })
+}
+
+// put takes over a record's value, or its deletion where data is nil.
+func (t *table[V]) put(key string, data []byte, mod int64) error {
+	if data == nil {
+		t.rows.Delete(key)
+		return nil
+	}
+	v, err := decode[V](data)
+	if err != nil {
+		return err
+	}
+	t.set(key, v, mod)
+	return nil
+}
+
 // below yields the records whose key starts with prefix, from the key after
 // `after` on, in order.
 func (t *table[V]) below(prefix, after string) iter.Seq2[string, *V] {

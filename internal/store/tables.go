@@ -9,28 +9,12 @@ import (
 // tables are all records in memory, with their indexes and what is derived from
 // them. One goroutine changes them; snapshots are copies.
 type tables struct {
-	clusters         table[fleet.Cluster]          // name
-	instances        table[fleet.Instance]         // cluster/id
-	tokens           table[fleet.Token]            // cluster/hash
-	waiting          table[fleet.Task]             // cluster/id: tasks that have no host yet
-	providers        table[fleet.CapacityProvider] // name
-	settings         table[fleet.AccountSettings]  // hash of the principal, or "default"
-	services         table[fleet.Service]          // cluster/name
-	serviceStates    table[fleet.ServiceState]     // cluster/name
-	serviceRevisions table[fleet.ServiceRevision]  // cluster/name/id
-	serviceEvents    table[fleet.ServiceEvent]     // cluster/name/padded number
-	deployments      table[fleet.Deployment]       // cluster/name/id
-	deploymentStates table[fleet.DeploymentState]  // cluster/name/id
-	deploymentStops  table[fleet.DeploymentStop]   // cluster/name/id
-	families         table[fleet.Family]           // name
-	definitions      table[fleet.TaskDefinition]   // family/revision
-	definitionStates table[fleet.TaskDefinitionState]
-	accessKeys       table[fleet.AccessKey] // id
-	principals       table[fleet.Host]      // name
-	elections        table[Election]        // name
-	restored         table[fleet.Restored]  // one at most
-	tasks            btree.Map[string, *taskRow]
-	hosts            hashed[*hostRow]
+	shelf shelf // what has no tables of its own
+
+	instances table[fleet.Instance]       // cluster/id
+	waiting   table[fleet.Task]           // cluster/id: tasks that have no host yet
+	tasks     btree.Map[string, *taskRow] // cluster/id
+	hosts     hashed[*hostRow]
 
 	tasksByInstance set // cluster/instance → task id
 	tasksListed     set // cluster/desired status, alone and with what listings filter by → task id
@@ -51,6 +35,7 @@ type tables struct {
 	// them whose application has panicked.
 	unreadable btree.Map[string, Unreadable]
 	torn       torn
+	unknown    btree.Map[string, unknownRecords] // by outline
 
 	// instancesMod is the revision of the last change of any instance.
 	instancesMod int64
@@ -58,13 +43,6 @@ type tables struct {
 	// private says that no snapshot has been taken yet, so that nothing inside
 	// needs to be copied before it changes.
 	private bool
-}
-
-// taskRow joins a task's records. It is replaced, never changed.
-type taskRow struct {
-	state                                 fleet.TaskState
-	taskMod, stopMod, reportMod, amendMod int64
-	healthMod                             int64
 }
 
 // ClusterCounts are a cluster's derived numbers. Instances counts those not
@@ -106,21 +84,17 @@ func launchType(t types.LaunchType) int {
 	return -1
 }
 
+func newTables() *tables { return &tables{shelf: newShelf(registered.slots), private: true} }
+
 func (t *tables) copied() *tables {
 	return &tables{
 		instancesMod: t.instancesMod,
-		unreadable:   *t.unreadable.Copy(), torn: t.torn,
-		clusters: t.clusters.copied(), instances: t.instances.copied(), tokens: t.tokens.copied(), families: t.families.copied(),
-		services: t.services.copied(), serviceStates: t.serviceStates.copied(), serviceRevisions: t.serviceRevisions.copied(),
-		serviceEvents: t.serviceEvents.copied(), deployments: t.deployments.copied(), deploymentStates: t.deploymentStates.copied(),
-		deploymentStops: t.deploymentStops.copied(), serviceTasks: *t.serviceTasks.Copy(), tasksFailed: t.tasksFailed.copied(), tasksEnding: t.tasksEnding.copied(),
-		waiting: t.waiting.copied(), providers: t.providers.copied(), settings: t.settings.copied(),
-		definitions: t.definitions.copied(), definitionStates: t.definitionStates.copied(),
-		accessKeys: t.accessKeys.copied(), principals: t.principals.copied(), elections: t.elections.copied(), restored: t.restored.copied(),
-		tasks:           *t.tasks.Copy(),
-		hosts:           t.hosts.copied(),
+		unreadable:   *t.unreadable.Copy(), torn: t.torn, unknown: *t.unknown.Copy(),
+		shelf:     t.shelf.copied(),
+		instances: t.instances.copied(), waiting: t.waiting.copied(), tasks: *t.tasks.Copy(), hosts: t.hosts.copied(),
 		tasksByInstance: t.tasksByInstance.copied(), tasksListed: t.tasksListed.copied(),
-		providerTasks: *t.providerTasks.Copy(), counts: *t.counts.Copy(),
-		definitionsByStatus: t.definitionsByStatus.copied(), familiesByStatus: t.familiesByStatus.copied(), references: *t.references.Copy(),
+		tasksFailed: t.tasksFailed.copied(), tasksEnding: t.tasksEnding.copied(),
+		definitionsByStatus: t.definitionsByStatus.copied(), familiesByStatus: t.familiesByStatus.copied(),
+		providerTasks: *t.providerTasks.Copy(), counts: *t.counts.Copy(), serviceTasks: *t.serviceTasks.Copy(), references: *t.references.Copy(),
 	}
 }

@@ -50,7 +50,7 @@ func TestBackupFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts = append(texts, records(string(text)))
+		texts = append(texts, storedRecords(string(text)))
 	}
 	if texts[0] != texts[1] {
 		t.Errorf("running: %s\nstopped: %s", texts[0], texts[1])
@@ -93,7 +93,7 @@ func TestBackupFile(t *testing.T) {
 	if _, err := BackupFile(ctx, external, back); err != nil {
 		t.Fatal(err)
 	}
-	if text, err := os.ReadFile(back); err != nil || records(string(text)) != texts[0] {
+	if text, err := os.ReadFile(back); err != nil || storedRecords(string(text)) != texts[0] {
 		t.Errorf("there and back: %v, %s", err, text)
 	}
 }

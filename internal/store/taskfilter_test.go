@@ -16,7 +16,7 @@ func TestTasksWhere(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 1))
-	tab := &tables{private: true}
+	tab := newTables()
 	apply := func(path string, v any) {
 		t.Helper()
 		data, err := marshal(&v)

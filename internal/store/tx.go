@@ -18,6 +18,8 @@ type Tx struct {
 	order  []string // keys of writes in the order of their first write
 	leased map[string]bool
 	broken error // why it can't be committed: an UnreadableError
+	budget budget
+	trying trying
 }
 
 func newTx(s *Snapshot) *Tx {
@@ -33,8 +35,8 @@ func (tx *Tx) Snapshot() *Snapshot { return tx.snap }
 // snapshot's: copy it before changing anything. Of a record that can't be read it
 // returns nil, and the transaction is refused whatever it comes to: see Err.
 func Get[V any](tx *Tx, k Key[V]) *V {
-	v, mod := k.row(tx.snap)
-	tx.reads[k.path] = mod
+	v, mod := k.in(tx.snap)
+	tx.read(k.path, mod)
 	if v == nil && tx.broken == nil {
 		tx.broken = readable(tx.snap, k.path)
 	}
@@ -72,10 +74,7 @@ func PutLeased[V any](tx *Tx, k Key[V], v *V) error {
 	if err := Put(tx, k, v); err != nil {
 		return err
 	}
-	if tx.leased == nil {
-		tx.leased = map[string]bool{}
-	}
-	tx.leased[k.path] = true
+	tx.lease(k.path)
 	return nil
 }
 
@@ -101,11 +100,47 @@ func (tx *Tx) Claim(k Key[Guard]) error {
 // Unchanged guards a set by its prefix: the transaction only commits if nothing
 // below it has been created or modified since the snapshot. Deletions are not
 // seen, so it suits decisions that hold for any smaller set, such as emptiness.
-func (tx *Tx) Unchanged(prefix string) { tx.ranges = append(tx.ranges, prefix) }
+func (tx *Tx) Unchanged(prefix string) {
+	tx.ranges = append(tx.ranges, prefix)
+	tx.budget.bytes += 2*tx.budget.keyed(prefix) + perCompare
+}
+
+func (tx *Tx) read(path string, mod int64) {
+	n := len(tx.reads)
+	tx.reads[path] = mod
+	if len(tx.reads) == n {
+		return
+	}
+	tx.budget.bytes += tx.budget.keyed(path) + perCompare
+	if tx.trying.depth > 0 {
+		tx.trying.read = append(tx.trying.read, path)
+	}
+}
 
 func (tx *Tx) write(path string, data []byte) {
-	if _, again := tx.writes[path]; !again {
+	was, again := tx.writes[path]
+	if again {
+		tx.budget.bytes -= len(was)
+		if tx.trying.depth > 0 {
+			tx.trying.over = append(tx.trying.over, overwritten{path, was})
+		}
+	} else {
 		tx.order = append(tx.order, path)
+		tx.budget.bytes += tx.budget.keyed(path) + perWrite
 	}
+	tx.budget.bytes += len(data)
 	tx.writes[path] = data
+}
+
+func (tx *Tx) lease(path string) {
+	if tx.leased[path] {
+		return
+	}
+	if tx.leased == nil {
+		tx.leased = map[string]bool{}
+	}
+	tx.leased[path] = true
+	if tx.trying.depth > 0 {
+		tx.trying.leased = append(tx.trying.leased, path)
+	}
 }

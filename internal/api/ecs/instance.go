@@ -225,26 +225,28 @@ func (s *Service) retire(ctx context.Context, cluster, id, reason string) error 
 	})
 }
 
-// eachTask does something to the tasks of an instance that need it, a few in a
-// transaction, until none does.
+// eachTask does something to the tasks of an instance that need it, as many in a
+// transaction as fit, until none does.
 func (s *Service) eachTask(ctx context.Context, cluster, id string, do func(*store.Tx, *fleet.TaskState) error, needs func(*fleet.TaskState) bool) error {
-	const atOnce = 20 // up to four comparisons each
 	for more := true; more; {
 		err := s.store.Update(ctx, func(tx *store.Tx) error {
-			n := 0
 			more = false
+			some := false
 			for t := range tx.Snapshot().TasksOn(cluster, id) {
 				if !needs(t) {
 					continue
 				}
-				if n == atOnce {
-					more = true
-					break
-				}
-				n++
-				if err := do(tx, t); err != nil {
+				fits, err := tx.Try(func() error { return do(tx, t) })
+				switch {
+				case err != nil:
 					return fmt.Errorf("task %s: %w", t.ID, err)
+				case !fits && !some:
+					return store.ErrTooLarge
+				case !fits:
+					more = true
+					return nil
 				}
+				some = true
 			}
 			return nil
 		})

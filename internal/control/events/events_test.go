@@ -114,7 +114,7 @@ func TestTaskLife(t *testing.T) {
 		Reserve: fleet.Reservation{CPU: 256, Memory: 512}, Containers: []fleet.TaskContainer{{Name: "app", ID: "cf159fd6-3e3f-4a9e-84f9-66cbe726af01"}}}
 	v := store.View{Instance: h.Instance, Session: h.Session, Definition: &fleet.TaskDefinition{Definition: &sdk.RegisterTaskDefinitionInput{
 		ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("app"), Image: aws.String("example/web:3"), Cpu: 256, Memory: aws.Int32(512)}}}}}
-	c := store.Change{Kind: store.TaskChanged, Cluster: "default", ID: task.ID}
+	c := store.Change{Kind: store.TaskChanged, Names: store.Names{"default", task.ID}}
 	s := story{}
 	tell := func(state fleet.TaskState, want int) {
 		t.Helper()
@@ -149,7 +149,7 @@ func TestTaskLife(t *testing.T) {
 
 func TestInstanceLife(t *testing.T) {
 	v := host()
-	c := store.Change{Kind: store.InstanceChanged, Cluster: "default", ID: v.Instance.ID}
+	c := store.Change{Kind: store.InstanceChanged, Names: store.Names{"default", v.Instance.ID}}
 	s := story{}
 	tell := func(change func(*store.View), want ...string) {
 		t.Helper()
@@ -184,7 +184,7 @@ func TestInstanceLife(t *testing.T) {
 }
 
 func TestServiceLife(t *testing.T) {
-	c := store.Change{Kind: store.ServiceChanged, Cluster: "default", ID: "servicetest"}
+	c := store.Change{Kind: store.ServiceChanged, Names: store.Names{"default", "servicetest"}}
 	s := story{}
 	d := store.Deployment{Deployment: &fleet.Deployment{Cluster: "default", Service: "servicetest", ID: "123", CreatedAt: at(0)}}
 	tell := func(v store.View, want int) {

@@ -19,10 +19,10 @@ func (f *Filter) wants(detailType string) bool {
 	return len(f.DetailTypes) == 0 || slices.Contains(f.DetailTypes, detailType)
 }
 
-func (f *Filter) cluster(m *store.Moment) bool { return f.Cluster == "" || m.Cluster == f.Cluster }
+func (f *Filter) cluster(m *store.Moment) bool { return f.Cluster == "" || m.Names[0] == f.Cluster }
 
 func (f *Filter) task(m *store.Moment) bool {
-	if !f.cluster(m) || f.Task != "" && m.ID != f.Task {
+	if !f.cluster(m) || f.Task != "" && m.Names[1] != f.Task {
 		return false
 	}
 	return f.Service == "" || m.Is.Task != nil && m.Is.Task.Service() == f.Service
@@ -33,5 +33,5 @@ func (f *Filter) instance(m *store.Moment) bool {
 }
 
 func (f *Filter) service(m *store.Moment) bool {
-	return f.cluster(m) && f.Task == "" && (f.Service == "" || m.ID == f.Service)
+	return f.cluster(m) && f.Task == "" && (f.Service == "" || m.Names[1] == f.Service)
 }

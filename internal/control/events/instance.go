@@ -16,9 +16,9 @@ func instance(site fleet.Site, m *store.Moment) (Event, bool) {
 		return Event{}, false
 	}
 	d := detailOf(describe.Instance(site, m.Is, describe.InstanceFields{})).without("tags")
-	d["clusterArn"] = site.ClusterARN(m.Cluster)
+	d["clusterArn"] = site.ClusterARN(m.Names[0])
 	d["updatedAt"] = m.At
-	return event(site, m, ContainerInstanceStateChange, site.InstanceARN(m.Cluster, m.ID), "", d), true
+	return event(site, m, ContainerInstanceStateChange, site.InstanceARN(m.Names[0], m.Names[1]), "", d), true
 }
 
 // health tells that one of an instance's checks has another result than before,
@@ -33,12 +33,12 @@ func health(site fleet.Site, m *store.Moment) (Event, bool) {
 	}
 	i := detailOf(describe.Instance(site, m.Is, describe.InstanceFields{}))
 	d := detail{
-		"clusterArn": site.ClusterARN(m.Cluster), "containerInstanceArn": i["containerInstanceArn"],
+		"clusterArn": site.ClusterARN(m.Names[0]), "containerInstanceArn": i["containerInstanceArn"],
 		"capacityProviderName": i["capacityProviderName"], // null where it has none
 		"ec2InstanceId":        i["ec2InstanceId"],
 		"overallStatus":        is.OverallStatus, "healthChecks": is.Details,
 	}
-	return event(site, m, ContainerInstanceHealthChange, site.InstanceARN(m.Cluster, m.ID), "", d), true
+	return event(site, m, ContainerInstanceHealthChange, site.InstanceARN(m.Names[0], m.Names[1]), "", d), true
 }
 
 func sameResult(a, b types.InstanceHealthCheckResult) bool {
@@ -55,13 +55,13 @@ func duplicate(site fleet.Site, m *store.Moment) (Event, bool) {
 	if was := m.Was.Instance; was != nil && was.Duplicate != nil && was.Duplicate.ToldAt.Equal(d.ToldAt) {
 		return Event{}, false
 	}
-	arn := site.InstanceARN(m.Cluster, m.ID)
+	arn := site.InstanceARN(m.Names[0], m.Names[1])
 	reason := "An agent with the identity of this container instance was refused, because another one is connected."
 	if d.Address != "" {
 		reason = "An agent with the identity of this container instance, from " + d.Address + ", was refused, because another one is connected."
 	}
 	e := event(site, m, DuplicateAgentRefused, arn, "", detail{
-		"clusterArn": site.ClusterARN(m.Cluster), "containerInstanceArn": arn, "eventType": "WARN", "eventName": "DUPLICATE_AGENT_REFUSED",
+		"clusterArn": site.ClusterARN(m.Names[0]), "containerInstanceArn": arn, "eventType": "WARN", "eventName": "DUPLICATE_AGENT_REFUSED",
 		"address": d.Address, "reason": reason + " Two machines have one identity: is the disk of one a copy of the other's?", "createdAt": d.At,
 	})
 	e.Source = "ashore"

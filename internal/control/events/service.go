@@ -44,7 +44,7 @@ func deployment(site fleet.Site, m *store.Moment, typ, name, reason string) Even
 	if d.State != nil && !d.State.UpdatedAt.IsZero() {
 		updated = d.State.UpdatedAt
 	}
-	return event(site, m, DeploymentStateChange, site.ServiceARN(m.Cluster, m.ID), d.ID+" "+name, detail{
+	return event(site, m, DeploymentStateChange, site.ServiceARN(m.Names[0], m.Names[1]), d.ID+" "+name, detail{
 		"eventType": typ, "eventName": name, "deploymentId": fleet.DeploymentStarter(d.ID), "updatedAt": updated, "reason": reason,
 	})
 }
@@ -55,9 +55,9 @@ func action(site fleet.Site, m *store.Moment) (Event, bool) {
 	if e == nil || m.Was.Event != nil || e.Type == "" || e.Name == "" {
 		return Event{}, false
 	}
-	d := detail{"eventType": e.Type, "eventName": e.Name, "clusterArn": site.ClusterARN(m.Cluster), "createdAt": e.At}
+	d := detail{"eventType": e.Type, "eventName": e.Name, "clusterArn": site.ClusterARN(m.Names[0]), "createdAt": e.At}
 	if e.Reason != "" {
 		d["reason"] = e.Reason
 	}
-	return event(site, m, ServiceAction, site.ServiceARN(m.Cluster, m.ID), strconv.FormatInt(e.Number, 10), d), true
+	return event(site, m, ServiceAction, site.ServiceARN(m.Names[0], m.Names[1]), strconv.FormatInt(e.Number, 10), d), true
 }

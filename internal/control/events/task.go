@@ -19,5 +19,5 @@ func task(site fleet.Site, m *store.Moment) (Event, bool) {
 		d["overrides"] = o.without("inferenceAcceleratorOverrides")
 	}
 	d["updatedAt"] = m.At
-	return event(site, m, TaskStateChange, site.TaskARN(m.Cluster, m.ID), "", d), true
+	return event(site, m, TaskStateChange, site.TaskARN(m.Names[0], m.Names[1]), "", d), true
 }

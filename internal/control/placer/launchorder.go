@@ -19,8 +19,7 @@ type launchOrder struct {
 	outcome Outcome
 }
 
-// weight counts a task and a host's guard for each task, and what is read once.
-func (o *launchOrder) weight() int { return 2*max(o.count, len(o.instances)) + 5 }
+func (o *launchOrder) wanted() int { return max(o.count, len(o.instances)) }
 
 func (o *launchOrder) clientToken() string { return o.token }
 

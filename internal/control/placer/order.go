@@ -4,15 +4,14 @@ package placer
 // other orders beside it: launchOrder is a call of RunTask or StartTask, waitingOrder
 // are tasks that wait for a host, serviceOrder are new tasks of a service.
 type order interface {
-	// weight bounds the comparisons and operations that the order adds to a
-	// transaction.
-	weight() int
+	// wanted is how many tasks the order asks for.
+	wanted() int
 	// clientToken is the hash of the caller's token; empty: none.
 	clientToken() string
 	// called says that a caller of the API waits for the order.
 	called() bool
 	// place decides and writes, in a round's transaction. Nothing is written where it
-	// returns an error.
+	// returns an error; ErrTooLarge says that the transaction can't hold it.
 	place(*round) error
 	// reset forgets what an earlier run of the transaction's function decided.
 	reset()

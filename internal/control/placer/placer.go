@@ -30,6 +30,7 @@ type Placer struct {
 	orders   chan *pending
 	stopped  chan struct{}          // closed when Run has ended
 	hosts    map[string]*candidates // by cluster; the goroutine's own
+	sizes    sizes                  // the goroutine's own
 	eligible eligible
 }
 

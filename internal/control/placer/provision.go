@@ -122,18 +122,18 @@ func mayHaveRoom(a store.Advance) map[string]bool {
 			}
 			continue
 		}
-		if due[c.Cluster] || a.Next.Counts(c.Cluster).Waiting == 0 {
+		if due[c.Names[0]] || a.Next.Counts(c.Names[0]).Waiting == 0 {
 			continue
 		}
 		switch {
 		case a.MayMakeRoom(c):
-			due[c.Cluster] = true
+			due[c.Names[0]] = true
 		case c.Kind == store.TaskChanged:
-			was, is := a.Prev.Task(c.Cluster, c.ID), a.Next.Task(c.Cluster, c.ID)
+			was, is := a.Prev.Task(c.Names[0], c.Names[1]), a.Next.Task(c.Names[0], c.Names[1])
 			ended := was != nil && was.Holds() && (is == nil || !is.Holds())
 			// A task that waits since now was refused on an older state.
-			came := a.Prev.WaitingTask(c.Cluster, c.ID) == nil && a.Next.WaitingTask(c.Cluster, c.ID) != nil
-			due[c.Cluster] = ended || came
+			came := a.Prev.WaitingTask(c.Names[0], c.Names[1]) == nil && a.Next.WaitingTask(c.Names[0], c.Names[1]) != nil
+			due[c.Names[0]] = ended || came
 		}
 	}
 	return due

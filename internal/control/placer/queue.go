@@ -11,10 +11,6 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// spareOps keeps a round's transaction within the store's limit of comparisons
-// and operations.
-const spareOps = 8
-
 // errStopped refuses the launches that wait when the server stops. Their clients
 // try again, with the same token.
 var errStopped = errors.New("the server is stopping")
@@ -43,8 +39,8 @@ func (p *Placer) placeOrders(ctx context.Context) error {
 			}
 		}
 		var orders []*pending
-		orders, left = split(fair(left), p.store.MaxOps()-spareOps)
-		p.placeTogether(ctx, orders)
+		orders, left = p.sizes.split(fair(left))
+		left = append(p.placeTogether(ctx, orders), left...)
 	}
 }
 
@@ -64,23 +60,6 @@ func fair(all []*pending) []*pending {
 		}
 	}
 	return slices.Concat(first, launches, rest)
-}
-
-// split takes orders from the front while their weight is at most that of one
-// transaction. Of two with the same token the second waits, so that it sees what
-// the first did.
-func split(all []*pending, most int) (orders, left []*pending) {
-	weight := 0
-	tokens := map[string]bool{}
-	for i, o := range all {
-		token := o.clientToken()
-		if (i > 0 && weight+o.weight() > most) || (token != "" && tokens[token]) {
-			return all[:i], all[i:]
-		}
-		weight += o.weight()
-		tokens[token] = true
-	}
-	return all, nil
 }
 
 // submit hands an order to the placer's goroutine and waits until it is placed or
@@ -109,40 +88,54 @@ func (p *Placer) submit(ctx context.Context, what order) error {
 	}
 }
 
-// placeTogether places orders in one round and answers each.
-func (p *Placer) placeTogether(ctx context.Context, orders []*pending) {
+// placeTogether places as many orders as one transaction holds, in one round, and
+// answers each of those. It returns the rest.
+func (p *Placer) placeTogether(ctx context.Context, orders []*pending) (rest []*pending) {
 	// The bound of one round: whoever waits has its own.
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err := contain.Do(func() error { return p.tryTogether(ctx, orders) })
+	err := contain.Do(func() (err error) { rest, err = p.tryTogether(ctx, orders); return err })
+	if err != nil {
+		rest = nil
+	}
 	if err != nil && ctx.Err() == nil {
 		p.log.Error("placer: a round has failed", append(contain.Attrs(err), "orders", len(orders))...)
 	}
-	for _, o := range orders {
+	for _, o := range orders[:len(orders)-len(rest)] {
 		if err != nil && !store.Apart(o.err) {
 			o.err = fmt.Errorf("place tasks: %w", err)
 		}
 		close(o.done)
 	}
+	return rest
 }
 
-// tryTogether places orders in one transaction. An order that panics, or that needs
-// a record which can't be read, is refused with that, and the others are placed
-// without it.
-func (p *Placer) tryTogether(ctx context.Context, orders []*pending) error {
+// tryTogether places as many orders as one transaction holds, and returns the rest. An
+// order that panics, or that needs a record which can't be read, is refused with that,
+// and the others are placed without it.
+func (p *Placer) tryTogether(ctx context.Context, orders []*pending) (rest []*pending, err error) {
 	// A failure, too, must rest on every acknowledged write.
 	if _, err := p.store.Fresh(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	var r *round
-	refused, err := store.UpdateEach(ctx, p.store, orders,
+	rest, refused, err := store.UpdateSome(ctx, p.store, orders,
 		func(tx *store.Tx) error { r = newRound(p, tx); return nil },
-		func(_ *store.Tx, o *pending) error { r.place(o); return nil })
+		func(tx *store.Tx, o *pending) error {
+			before := tx.Share()
+			r.orders++
+			r.place(o)
+			if errors.Is(o.err, store.ErrTooLarge) {
+				return o.err
+			}
+			p.sizes.note(o, tx.Share()-before)
+			return nil
+		})
 	for _, l := range refused {
 		o := l.Item
 		o.reset()
 		o.err = fmt.Errorf("place %s: %w", o, l.Err)
 		p.log.Error("placer: an order is set aside", append(contain.Attrs(l.Err), "order", o.String())...)
 	}
-	return err
+	return rest, err
 }

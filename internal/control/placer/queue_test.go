@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-func TestSplitKeepsToTheLimit(t *testing.T) {
-	const most = 120
+// A round takes what one transaction held lately, and of one token one order.
+func TestSplitKeepsToWhatFits(t *testing.T) {
+	sizes := &sizes{call: 0.02}
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	var all []*pending
@@ -21,16 +22,16 @@ func TestSplitKeepsToTheLimit(t *testing.T) {
 	left, total := all, 0
 	for len(left) > 0 {
 		var batch []*pending
-		batch, left = split(left, most)
-		weight, same := 0, 0
+		batch, left = sizes.split(left)
+		share, same := 0.0, 0
 		for _, o := range batch {
-			weight += o.weight()
+			share += sizes.guess(o)
 			if o.clientToken() == "same" {
 				same++
 			}
 		}
-		if len(batch) == 0 || weight > most || same > 1 {
-			t.Fatalf("seed %d: a batch of %d orders, weight %d, %d with one token", seed, len(batch), weight, same)
+		if len(batch) == 0 || share > 1 || same > 1 {
+			t.Fatalf("seed %d: a batch of %d orders, share %v, %d with one token", seed, len(batch), share, same)
 		}
 		total += len(batch)
 	}
@@ -41,7 +42,7 @@ func TestSplitKeepsToTheLimit(t *testing.T) {
 
 // Callers and controllers both keep sending: neither waits for more than its turn.
 func TestCallersAndControllersTakeTurns(t *testing.T) {
-	const most = 1000
+	sizes := &sizes{call: 0.005, service: 0.05} // no transaction holds 250 tasks
 	called := func() *pending { return &pending{order: &launchOrder{Launch: &Launch{count: 1}}} }
 	large := func() *pending { return &pending{order: &serviceOrder{ServiceLaunch: ServiceLaunch{Count: 250}}} }
 	var left []*pending
@@ -53,7 +54,7 @@ func TestCallersAndControllersTakeTurns(t *testing.T) {
 		caller := called()
 		left = append(left, caller)
 		var batch []*pending
-		batch, left = split(fair(left), most)
+		batch, left = sizes.split(fair(left))
 		if !slices.Contains(batch, caller) {
 			t.Fatalf("round %d: a caller waits for services", round)
 		}
@@ -66,7 +67,7 @@ func TestCallersAndControllersTakeTurns(t *testing.T) {
 	for range 500 {
 		left = append(left, called())
 	}
-	batch, _ := split(fair(left), most)
+	batch, _ := sizes.split(fair(left))
 	if batch[0] != oldest || !batch[len(batch)-1].called() {
 		t.Error("many callers keep the services waiting, or the other way round")
 	}

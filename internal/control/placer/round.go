@@ -15,8 +15,9 @@ import (
 type round struct {
 	world
 	decision
-	tx   *store.Tx
-	rand *rand.Rand
+	tx     *store.Tx
+	rand   *rand.Rand
+	orders int // that it has begun to place
 }
 
 func newRound(p *Placer, tx *store.Tx) *round {

@@ -36,6 +36,7 @@ type ServiceLaunch struct {
 type Launched struct {
 	Tasks   int  // that exist now, with a host or waiting for one
 	Missing int  // that found no host
+	Left    int  // of the count asked for, that did not fit into the transaction: the last ones
 	Stale   bool // the decision's grounds have changed; nothing was done
 }
 
@@ -45,10 +46,7 @@ type serviceOrder struct {
 	launched Launched
 }
 
-// weight counts what the launch compares or writes beside its tasks: the term,
-// the cluster, the service with its state and the deployment's, the definition
-// with its state, and the events, each of which may drop an old one.
-func (o *serviceOrder) weight() int { return 2*o.Count + 2*(o.Count/10+2) + 8 }
+func (o *serviceOrder) wanted() int { return o.Count }
 
 func (o *serviceOrder) clientToken() string { return "" }
 
@@ -60,9 +58,14 @@ func (o *serviceOrder) String() string {
 	return fmt.Sprintf("%d tasks of the service %s in %s", o.Count, o.Service.Name, o.Service.Cluster)
 }
 
+// forServices is how much of a transaction the tasks of a service may fill at most: the
+// rest is for the callers of the same round.
+const forServices = 0.75
+
 // place places a service's new tasks, as far as there is room, and stores what became
 // of it. Where the service or the deployment have changed since the scheduler
-// decided, it does nothing.
+// decided, it does nothing. Where the transaction has nothing else yet and can't hold
+// them all, it places as many as that.
 func (o *serviceOrder) place(r *round) error {
 	o.launched = Launched{Stale: true}
 	if err := o.Term.Guard(r.tx); err != nil {
@@ -73,27 +76,47 @@ func (o *serviceOrder) place(r *round) error {
 		return nil
 	}
 	d := r.snap.Deployment(svc.Cluster, svc.Name, o.Deployment)
-	k := store.DeploymentStateKey(svc.Cluster, svc.Name, o.Deployment)
-	was := store.Get(r.tx, k)
+	was := store.Get(r.tx, store.DeploymentStateKey(svc.Cluster, svc.Name, o.Deployment))
 	if d.Deployment == nil || d.ServiceID != svc.ID || launched(was) != o.After {
 		return nil
 	}
 	o.launched.Stale = false
-	tasks, refused, err := o.chooseHosts(r, svc, &d)
-	if err != nil {
+	if r.orders > 1 {
+		_, err := o.placeSome(r, svc, &d, was, o.Count)
 		return err
+	}
+	var tasks []placed
+	waiting := r.waiting[svc.Cluster]
+	n, err := r.tx.TryMost(o.Count, forServices, func(n int) (err error) {
+		r.release(svc.Cluster, tasks) // more of them did not fit
+		r.waiting[svc.Cluster] = waiting
+		tasks, err = o.placeSome(r, svc, &d, was, n)
+		return err
+	})
+	o.launched.Left = o.Count - n
+	if err == nil && n == 0 {
+		err = store.ErrTooLarge
+	}
+	return err
+}
+
+// placeSome places the first tasks of a service's launch.
+func (o *serviceOrder) placeSome(r *round, svc *fleet.Service, d *store.Deployment, was *fleet.DeploymentState, count int) ([]placed, error) {
+	tasks, refused, err := o.chooseHosts(r, svc, d, count)
+	if err != nil {
+		return nil, err
 	}
 	state, err := serviceevent.StateOf(r.tx, svc)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	next := r.withLaunched(was, &d, len(tasks))
+	next := r.withLaunched(was, d, len(tasks))
 	var events []rollout.Event
 	var ids []string
 	for n := range tasks {
 		tasks[n].task.Serial = o.After + int64(n) + 1
 		if err := r.write(&tasks[n]); err != nil {
-			return err
+			return nil, err
 		}
 		ids = append(ids, tasks[n].task.ID)
 	}
@@ -112,12 +135,12 @@ func (o *serviceOrder) place(r *round) error {
 		refused.At, refused.Zone = r.now, o.Zone
 	}
 	next.Unplaced = refused
-	o.launched.Tasks, o.launched.Missing = len(tasks), o.Count-len(tasks)
+	o.launched.Tasks, o.launched.Missing = len(tasks), count-len(tasks)
 	if err := serviceevent.Append(r.tx, svc, state, r.now, events); err != nil {
-		return err
+		return nil, err
 	}
-	return errors.Join(
-		store.Put(r.tx, k, next),
+	return tasks, errors.Join(
+		store.Put(r.tx, store.DeploymentStateKey(svc.Cluster, svc.Name, o.Deployment), next),
 		store.Put(r.tx, store.ServiceStateKey(svc.Cluster, svc.Name), state))
 }
 
@@ -147,8 +170,8 @@ func (w *world) withLaunched(was *fleet.DeploymentState, d *store.Deployment, n 
 
 // chooseHosts chooses hosts for a service's tasks. What keeps all or some of them from
 // one is no error: the service waits for it to change.
-func (o *serviceOrder) chooseHosts(r *round, svc *fleet.Service, d *store.Deployment) ([]placed, *fleet.PlacementFailure, error) {
-	b, err := o.choose(r, svc, d)
+func (o *serviceOrder) chooseHosts(r *round, svc *fleet.Service, d *store.Deployment, count int) ([]placed, *fleet.PlacementFailure, error) {
+	b, err := o.choose(r, svc, d, count)
 	if err != nil {
 		if api := smithy.APIError(nil); errors.As(err, &api) {
 			return nil, &fleet.PlacementFailure{Reason: api.ErrorMessage()}, nil
@@ -168,7 +191,7 @@ func (o *serviceOrder) chooseHosts(r *round, svc *fleet.Service, d *store.Deploy
 
 // choose chooses hosts for a service's tasks as RunTask does for its own. Where it
 // returns an error it has taken nothing.
-func (o *serviceOrder) choose(r *round, svc *fleet.Service, d *store.Deployment) (*batch, error) {
+func (o *serviceOrder) choose(r *round, svc *fleet.Service, d *store.Deployment, count int) (*batch, error) {
 	c, err := lookup.ClusterTx(r.tx, r.site, &svc.Cluster)
 	if err != nil {
 		return nil, err
@@ -184,7 +207,9 @@ func (o *serviceOrder) choose(r *round, svc *fleet.Service, d *store.Deployment)
 		return nil, refuse.Client("The task definition %s:%d is gone.", rev.Family, rev.Revision)
 	}
 	st := store.Get(r.tx, store.TaskDefinitionStateKey(rev.Family, rev.Revision))
-	l := launchOf(svc, rev, d.ID, &o.ServiceLaunch)
+	some := o.ServiceLaunch
+	some.Count = count
+	l := launchOf(svc, rev, d.ID, &some)
 	l.running = shares(r.snap, svc.Cluster, l)
 	lanes, err := r.lanes(l, c, def)
 	if err != nil {
@@ -200,7 +225,7 @@ func (o *serviceOrder) choose(r *round, svc *fleet.Service, d *store.Deployment)
 		lanes[i].pool.zone = o.Zone
 	}
 	if len(o.Instances) > 0 {
-		return b, b.placeDaemon(o.Instances, &lanes[0], def, task)
+		return b, b.placeDaemon(o.Instances[:count], &lanes[0], def, task)
 	}
 	return b, b.chooseInLanes(lanes, def, task)
 }

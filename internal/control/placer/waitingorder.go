@@ -23,9 +23,7 @@ type waitingOrder struct {
 	placed  []string // of ids, those that have a host now
 }
 
-// weight counts for each task the record that waits, the one that it becomes
-// and the host's guard; and what is read once.
-func (o *waitingOrder) weight() int { return 3*len(o.ids) + 3 }
+func (o *waitingOrder) wanted() int { return len(o.ids) }
 
 func (o *waitingOrder) clientToken() string { return "" }
 

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/ashore/ashore/internal/contain"
@@ -122,23 +121,14 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 	return nil
 }
 
-// batch is how many things go in one transaction: each is up to five records to
-// compare, of etcd's 128.
-const batch = 24
-
-// each deletes what is past its time of some things, in as many transactions as it
-// takes. What can't be deleted is left out.
+// each deletes what is past its time of some things, in as few transactions as hold
+// them. What can't be deleted is left out.
 func each[T fmt.Stringer](ctx context.Context, r *Reaper, term *store.Term, all []T, do func(*store.Tx, T) error) error {
-	for some := range slices.Chunk(all, batch) {
-		left, err := store.UpdateEach(ctx, r.Store, some, term.Guard, do)
-		if err != nil {
-			return err
-		}
-		for _, l := range left {
-			r.leave(l.Item.String(), l.Err)
-		}
+	left, err := store.UpdateEach(ctx, r.Store, all, term.Guard, do)
+	for _, l := range left {
+		r.leave(l.Item.String(), l.Err)
 	}
-	return nil
+	return err
 }
 
 // leave notes that something is left as it is.

@@ -58,7 +58,7 @@ func TestReaper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopped(t, s, "c", "old", batch+5, 25*time.Hour)
+	stopped(t, s, "c", "old", 60, 25*time.Hour)
 	stopped(t, s, "c", "first", 3, time.Hour)
 	stopped(t, s, "c", "second", 10, 2*time.Hour) // by its host's clock earlier
 	stopped(t, s, "d", "other", 2, 25*time.Hour)

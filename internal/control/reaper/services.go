@@ -84,11 +84,16 @@ func (r *Reaper) tidy(ctx context.Context, term *store.Term, of Service, now tim
 			if svc == nil {
 				return nil
 			}
-			due := r.Limits.outdated(tx.Snapshot(), svc, now)
-			left = len(due) > batch
-			for _, forget := range due[:min(len(due), batch)] {
-				if err := forget(tx); err != nil {
+			for n, forget := range r.Limits.outdated(tx.Snapshot(), svc, now) {
+				fits, err := tx.Try(func() error { return forget(tx) })
+				switch {
+				case err != nil:
 					return err
+				case !fits && n == 0:
+					return store.ErrTooLarge
+				case !fits:
+					left = true
+					return nil
 				}
 			}
 			return nil

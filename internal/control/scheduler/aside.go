@@ -79,6 +79,6 @@ func (l *leader) setAside(r look, now time.Time) {
 // each takes in a change of one thing; where that panics it is left out.
 func (l *leader) each(c store.Change, f func()) {
 	if err := contain.Do(func() error { f(); return nil }); err != nil {
-		l.Log.Error("scheduler: a change was not taken in", append(contain.Attrs(err), "kind", int(c.Kind), "cluster", c.Cluster, "id", c.ID)...)
+		l.Log.Error("scheduler: a change was not taken in", append(contain.Attrs(err), "kind", c.Kind.String(), "names", c.Names)...)
 	}
 }

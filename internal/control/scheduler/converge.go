@@ -93,6 +93,7 @@ type launching struct {
 // no more room, or the decision is out of date.
 func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, decided time.Time) (launching, error) {
 	left, instances := want.Count, want.Instances
+	most := mostTasks
 	for left > 0 {
 		if l.Now().Sub(decided) > maxAge {
 			return launching{}, nil
@@ -102,19 +103,25 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 		if d.Deployment == nil || snap.Service(v.service.Cluster, v.service.Name) != v.service {
 			return launching{}, nil
 		}
-		order := placer.ServiceLaunch{Term: l.term, Service: v.service, Deployment: want.Deployment, Count: min(left, l.perLaunch()), Zone: want.Zone}
+		order := placer.ServiceLaunch{Term: l.term, Service: v.service, Deployment: want.Deployment, Count: min(left, most), Zone: want.Zone}
 		if d.State != nil {
 			order.After = d.State.Launched
 		}
 		if len(instances) > 0 {
 			order.Instances = instances[:order.Count]
-			instances = instances[order.Count:]
 		}
 		got, err := l.Placer.LaunchService(ctx, order)
 		if err != nil || got.Stale {
 			return launching{}, err
 		}
-		left -= order.Count
+		n := order.Count - got.Left
+		left -= n
+		if len(instances) > 0 {
+			instances = instances[n:]
+		}
+		if got.Left > 0 {
+			most = min(2*n, mostTasks) // about what fits
+		}
 		if got.Missing > 0 {
 			tries := 1
 			d := l.Store.Snapshot().Deployment(v.service.Cluster, v.service.Name, want.Deployment)

@@ -38,28 +38,28 @@ func (l *leader) follow(a store.Advance) {
 func (l *leader) change(a store.Advance, c store.Change, rooms, hosts map[string]bool) {
 	switch c.Kind {
 	case store.ServiceChanged:
-		l.mark(l.work(c.Cluster, c.ID))
+		l.mark(l.work(c.Names[0], c.Names[1]))
 	case store.TaskChanged:
 		if l.task(a, c) {
-			rooms[c.Cluster] = true
+			rooms[c.Names[0]] = true
 		}
 	case store.InstanceChanged, store.SessionChanged:
-		rooms[c.Cluster], hosts[c.Cluster] = true, true
-		l.observe(a.Next, c.Cluster, c.ID)
-		for t := range a.Next.TasksOn(c.Cluster, c.ID) {
+		rooms[c.Names[0]], hosts[c.Names[0]] = true, true
+		l.observe(a.Next, c.Names[0], c.Names[1])
+		for t := range a.Next.TasksOn(c.Names[0], c.Names[1]) {
 			if s := t.Service(); s != "" && t.Holds() {
-				l.mark(l.work(c.Cluster, s))
+				l.mark(l.work(c.Names[0], s))
 			}
 		}
 	case store.InstanceHealthChanged:
 		if a.MayMakeRoom(c) {
-			rooms[c.Cluster] = true
+			rooms[c.Names[0]] = true
 		}
 	case store.ClusterChanged:
-		rooms[c.Cluster] = true
-		for s := range a.Next.Services(c.Cluster, "") {
+		rooms[c.Names[0]] = true
+		for s := range a.Next.Services(c.Names[0], "") {
 			if s.Status != fleet.ServiceInactive {
-				l.mark(l.work(c.Cluster, s.Name))
+				l.mark(l.work(c.Names[0], s.Name))
 			}
 		}
 	case store.CapacityProviderChanged:
@@ -71,16 +71,16 @@ func (l *leader) change(a store.Advance, c store.Change, rooms, hosts map[string
 
 // task marks the service of a task and says whether the task's end has made room.
 func (l *leader) task(a store.Advance, c store.Change) bool {
-	was, is := a.Prev.Task(c.Cluster, c.ID), a.Next.Task(c.Cluster, c.ID)
+	was, is := a.Prev.Task(c.Names[0], c.Names[1]), a.Next.Task(c.Names[0], c.Names[1])
 	t := is
 	switch {
 	case t != nil:
 	case was != nil:
 		t = was
 	default:
-		w := a.Next.WaitingTask(c.Cluster, c.ID)
+		w := a.Next.WaitingTask(c.Names[0], c.Names[1])
 		if w == nil {
-			w = a.Prev.WaitingTask(c.Cluster, c.ID)
+			w = a.Prev.WaitingTask(c.Names[0], c.Names[1])
 		}
 		if w == nil {
 			return false
@@ -88,10 +88,10 @@ func (l *leader) task(a store.Advance, c store.Change) bool {
 		t = &fleet.TaskState{Task: w}
 	}
 	if s := t.Service(); s != "" {
-		l.mark(l.work(c.Cluster, s))
+		l.mark(l.work(c.Names[0], s))
 	}
 	if is != nil && is.Stop != nil && is.Stop.Lost {
-		l.observe(a.Next, c.Cluster, is.Instance)
+		l.observe(a.Next, c.Names[0], is.Instance)
 	}
 	return was != nil && was.Holds() && (is == nil || !is.Holds())
 }

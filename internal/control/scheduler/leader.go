@@ -131,7 +131,7 @@ func (l *leader) begin(snap *store.Snapshot) {
 	l.tracker = liveness.New(l.Now())
 	for cluster := range snap.Clusters("") {
 		for i := range snap.Instances(cluster, "") {
-			l.each(store.Change{Kind: store.InstanceChanged, Cluster: cluster, ID: i.ID}, func() { l.observe(snap, cluster, i.ID) })
+			l.each(store.Change{Kind: store.InstanceChanged, Names: store.Names{cluster, i.ID}}, func() { l.observe(snap, cluster, i.ID) })
 		}
 		for s := range snap.Services(cluster, "") {
 			if s.Status != fleet.ServiceInactive {

@@ -44,18 +44,9 @@ type Placer interface {
 	Eligible(*store.Snapshot, *fleet.Service, *fleet.ServiceRevision) ([]string, error)
 }
 
-// What a transaction compares and writes beside a launch's tasks (each is a task
-// and its host's guard, and a tenth of an event): the term, the cluster, the
-// service and its state, the deployment's state, the definition and its state,
-// an event of what found no room; and what else the placer's round needs.
-const besideLaunch = 28
-
-// mostTasks bounds what is launched in one transaction where etcd would take
-// more: others wait for the placer meanwhile.
+// mostTasks bounds what is launched, or stopped, in one transaction where etcd would
+// take more: others wait for the placer meanwhile.
 const mostTasks = 250
-
-// perLaunch is how many tasks go in one Launch.
-func (s *Scheduler) perLaunch() int { return min((s.Store.MaxOps()-besideLaunch)*10/22, mostTasks) }
 
 // Run keeps services until ctx or the store ends.
 func (s *Scheduler) Run(ctx context.Context) error {

@@ -12,51 +12,64 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// maxEvents and maxStates are how many events and states of deployments go in one
-// transaction.
-const (
-	maxEvents = 10
-	maxStates = 8
-)
-
-// maxStops is how many stops go in one transaction: a stop compares three
-// records (four where the task waits for a host or its host is lost), an event
-// two.
-func (l *leader) maxStops() int {
-	return min((l.Store.MaxOps()-2*maxEvents-maxStates-8)/4, mostTasks)
-}
-
-// store stores what a step asks for, but the launches. Where it takes several
-// transactions the states come last: what a broken-off one leaves behind, the
-// next step sees.
+// store stores what a step asks for, but the launches: at once where a transaction
+// holds it. Where it takes several the states come last: what a broken-off one leaves
+// behind, the next step sees.
 func (l *leader) store(ctx context.Context, v *view, out *rollout.Output) error {
-	stops, events, states := out.Stops, out.Events, out.Deployments
-	if n := len(events) - serviceevent.Kept; n > 0 {
-		events = events[n:] // the others would be gone at once
+	left := *out
+	if n := len(left.Events) - serviceevent.Kept; n > 0 {
+		left.Events = left.Events[n:] // the others would be gone at once
 	}
-	maxStops := l.maxStops()
-	for len(stops) > maxStops || len(events) > maxEvents || len(states) > maxStates {
-		s, e, d := stops[:min(maxStops, len(stops))], events[:0], states[:0]
-		stops = stops[len(s):]
-		if len(stops) == 0 && len(events) > maxEvents {
-			e = events[:maxEvents]
-			events = events[len(e):]
-		}
-		if len(states) > maxStates { // the last ones are the oldest deployments'
-			d = states[len(states)-maxStates:]
-			states = states[:len(states)-maxStates]
-		}
-		some := &rollout.Output{Deployments: d}
-		if err := l.update(ctx, v, func(tx *store.Tx) error { return l.write(tx, v, s, e, some) }); err != nil {
+	most := mostTasks
+	for len(left.Stops)+len(left.Events)+len(left.Deployments) > 0 || left.Rollback != nil || left.Inactive {
+		var some rollout.Output
+		whole := false
+		err := l.update(ctx, v, func(tx *store.Tx) (err error) {
+			whole = false
+			if len(left.Stops) <= most {
+				whole, err = tx.Try(func() error { return l.write(tx, v, &left) })
+			}
+			if whole || err != nil {
+				return err
+			}
+			some, err = l.writeSome(tx, v, &left, most)
+			return err
+		})
+		if whole || err != nil {
 			return err
 		}
+		left.Stops, left.Events = left.Stops[len(some.Stops):], left.Events[len(some.Events):]
+		left.Deployments = left.Deployments[:len(left.Deployments)-len(some.Deployments)]
+		if n := len(some.Stops); n > 0 {
+			most = min(2*n, mostTasks)
+		}
 	}
-	if len(stops) == 0 && len(events) == 0 && len(states) == 0 && out.Rollback == nil && !out.Inactive {
-		return nil
+	return nil
+}
+
+// writeSome writes as much as fits of what comes first, and returns that: stops, up to
+// a number of them, then events, then the states of the oldest deployments.
+func (l *leader) writeSome(tx *store.Tx, v *view, left *rollout.Output, most int) (some rollout.Output, err error) {
+	var part func(n int) rollout.Output
+	switch states := left.Deployments; {
+	case len(left.Stops) > 0:
+		most = min(most, len(left.Stops))
+		part = func(n int) rollout.Output { return rollout.Output{Stops: left.Stops[:n]} }
+	case len(left.Events) > 0:
+		most = len(left.Events)
+		part = func(n int) rollout.Output { return rollout.Output{Events: left.Events[:n]} }
+	default:
+		most = len(states) - 1 // the newest goes with what else there is
+		part = func(n int) rollout.Output { return rollout.Output{Deployments: states[len(states)-n:]} }
 	}
-	last := *out
-	last.Deployments = states
-	return l.update(ctx, v, func(tx *store.Tx) error { return l.write(tx, v, stops, events, &last) })
+	n, err := tx.TryMost(most, 1, func(n int) error {
+		some = part(n)
+		return l.write(tx, v, &some)
+	})
+	if err == nil && n <= 0 {
+		err = store.ErrTooLarge
+	}
+	return some, err
 }
 
 // update runs a transaction that commits only while the term lasts and the
@@ -73,8 +86,9 @@ func (l *leader) update(ctx context.Context, v *view, fn func(*store.Tx) error) 
 	})
 }
 
-func (l *leader) write(tx *store.Tx, v *view, stops []rollout.Stop, events []rollout.Event, out *rollout.Output) error {
-	for _, s := range stops {
+// write writes what a step asks for, but the launches.
+func (l *leader) write(tx *store.Tx, v *view, out *rollout.Output) error {
+	for _, s := range out.Stops {
 		if err := l.stop(tx, v, s); err != nil {
 			return err
 		}
@@ -87,7 +101,7 @@ func (l *leader) write(tx *store.Tx, v *view, stops []rollout.Stop, events []rol
 	if err := l.states(tx, v, out, state); err != nil {
 		return err
 	}
-	if err := serviceevent.Append(tx, v.service, state, v.in.Now, events); err != nil {
+	if err := serviceevent.Append(tx, v.service, state, v.in.Now, out.Events); err != nil {
 		return err
 	}
 	if before.Events == state.Events && before.Steady == state.Steady && before.SteadyAt.Equal(state.SteadyAt) {

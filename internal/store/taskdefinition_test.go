@@ -15,7 +15,7 @@ import (
 // with a sort of all there is.
 func TestRevisions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tab := &tables{private: true}
+		tab := newTables()
 		family := rapid.SampledFrom([]string{"a", "a-b", "a_b", "ab", "A", "a0", "z"})
 		var all []fleet.TaskDefinitionRef
 		for _, r := range rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) fleet.TaskDefinitionRef {

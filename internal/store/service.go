@@ -1,18 +1,51 @@
 package store
 
 import (
-	"cmp"
+	"fmt"
 	"iter"
-	"slices"
 	"strings"
 
 	"github.com/ashore/ashore/internal/fleet"
 )
 
+var (
+	services         = Register[fleet.Service]("cluster/*/service/*")
+	serviceStates    = Register[fleet.ServiceState]("cluster/*/service/*/state").PartOf(ServiceChanged)
+	serviceRevisions = Register[fleet.ServiceRevision]("cluster/*/service/*/revision/*").PartOf(ServiceChanged)
+	serviceEvents    = Register[fleet.ServiceEvent]("cluster/*/service/*/event/*").PartOf(ServiceChanged)
+)
+
+// ServiceChanged tells of a service, its state, revisions, deployments or events. Its
+// names are the cluster and the service, and what the record has more.
+var ServiceChanged = services.Changed()
+
+// Services is the prefix of a cluster's services and all that belongs to them.
+func Services(cluster string) string { return services.Prefix(cluster) }
+
+// ServiceKey names a service.
+func ServiceKey(cluster, name string) Key[fleet.Service] { return services.Key(cluster, name) }
+
+// ServiceMembers is the prefix of all that belongs to a service.
+func ServiceMembers(cluster, name string) string { return services.Members(cluster, name) }
+
+// ServiceStateKey names what the scheduler has made of a service.
+func ServiceStateKey(cluster, name string) Key[fleet.ServiceState] {
+	return serviceStates.Key(cluster, name)
+}
+
+// ServiceRevisionKey names a revision of a service.
+func ServiceRevisionKey(cluster, service, id string) Key[fleet.ServiceRevision] {
+	return serviceRevisions.Key(cluster, service, id)
+}
+
+// ServiceEventKey names an event of a service by its number.
+func ServiceEventKey(cluster, service string, number int64) Key[fleet.ServiceEvent] {
+	return serviceEvents.Key(cluster, service, fmt.Sprintf("%012d", number)) // text order is number order
+}
+
 // Service returns a service, or nil.
 func (s *Snapshot) Service(cluster, name string) *fleet.Service {
-	v, _ := tab(s).services.get(cluster + "/" + name)
-	return v
+	return services.Get(s, cluster, name)
 }
 
 // ServiceReadable returns an UnreadableError where a record of a service, its
@@ -32,61 +65,28 @@ func (s *Snapshot) ServiceReadable(cluster, name string) error {
 // Services yields a cluster's services by name, INACTIVE ones too, from the one
 // after `after` on.
 func (s *Snapshot) Services(cluster, after string) iter.Seq[*fleet.Service] {
-	if after != "" {
-		after = cluster + "/" + after
-	}
-	return values(tab(s).services.below(cluster+"/", after))
+	return services.values(s, behind(after, cluster))
 }
 
 // ServiceState returns what the scheduler has made of a service, or nil where it
 // has not looked at it yet.
 func (s *Snapshot) ServiceState(cluster, name string) *fleet.ServiceState {
-	v, _ := tab(s).serviceStates.get(cluster + "/" + name)
-	return v
+	return serviceStates.Get(s, cluster, name)
 }
 
 // ServiceRevision returns a revision of a service, or nil.
 func (s *Snapshot) ServiceRevision(cluster, service, id string) *fleet.ServiceRevision {
-	v, _ := tab(s).serviceRevisions.get(cluster + "/" + service + "/" + id)
-	return v
+	return serviceRevisions.Get(s, cluster, service, id)
 }
 
 // ServiceRevisions yields a service's revisions by id.
 func (s *Snapshot) ServiceRevisions(cluster, service string) iter.Seq[*fleet.ServiceRevision] {
-	return values(tab(s).serviceRevisions.below(cluster+"/"+service+"/", ""))
+	return serviceRevisions.values(s, Range{Within: []string{cluster, service}})
 }
 
 // ServiceEvents yields a service's events, the oldest first.
 func (s *Snapshot) ServiceEvents(cluster, service string) iter.Seq[*fleet.ServiceEvent] {
-	return values(tab(s).serviceEvents.below(cluster+"/"+service+"/", ""))
-}
-
-// Deployment is a deployment with its changing parts, which may be nil.
-type Deployment struct {
-	*fleet.Deployment
-	State *fleet.DeploymentState
-	Stop  *fleet.DeploymentStop
-}
-
-// Deployment returns a deployment of a service; its record is nil where there is
-// none.
-func (s *Snapshot) Deployment(cluster, service, id string) Deployment {
-	var d Deployment
-	key := cluster + "/" + service + "/" + id
-	d.Deployment, _ = tab(s).deployments.get(key)
-	d.State, _ = tab(s).deploymentStates.get(key)
-	d.Stop, _ = tab(s).deploymentStops.get(key)
-	return d
-}
-
-// Deployments returns a service's deployments, the newest first.
-func (s *Snapshot) Deployments(cluster, service string) []Deployment {
-	var all []Deployment
-	for _, d := range tab(s).deployments.below(cluster+"/"+service+"/", "") {
-		all = append(all, s.Deployment(cluster, service, d.ID))
-	}
-	slices.SortFunc(all, func(a, b Deployment) int { return cmp.Compare(b.Number, a.Number) })
-	return all
+	return serviceEvents.values(s, Range{Within: []string{cluster, service}})
 }
 
 // ServiceTasks counts a service's tasks, those that wait too.
@@ -109,11 +109,11 @@ func (s *Snapshot) DeploymentTasksOf(cluster, deployment, provider string) Servi
 
 // FailedTasks yields the tasks of a deployment that have failed, by id.
 func (s *Snapshot) FailedTasks(cluster, deployment string) iter.Seq[*fleet.TaskState] {
-	return indexed(s, &tab(s).tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
+	return tasksUnder(s, &tab(s).tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
 }
 
 // EndingTasks yields the tasks of a service that are to end and have not yet, by
 // id.
 func (s *Snapshot) EndingTasks(cluster, service string) iter.Seq[*fleet.TaskState] {
-	return indexed(s, &tab(s).tasksEnding, cluster, cluster+"/"+service, "")
+	return tasksUnder(s, &tab(s).tasksEnding, cluster, cluster+"/"+service, "")
 }

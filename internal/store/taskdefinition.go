@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"iter"
 	"strconv"
 	"strings"
@@ -9,41 +10,94 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Listings of task definitions walk an index by status: a page costs what is on
-// it, whatever else is stored. The separator in a revision's id sorts before
-// whatever a name can have, so that the order of ids is that of names, then of
-// numbers; "-" would sort before the "/" of table keys.
-const revisionSeparator = "\x00"
+var (
+	families         = Register[fleet.Family]("family/*").PartOf(TaskDefinitionChanged)
+	definitions      = Register[fleet.TaskDefinition]("family/*/revision/*")
+	definitionStates = Register[fleet.TaskDefinitionState]("family/*/revision/*/state").PartOf(TaskDefinitionChanged)
+)
 
-func revisionID(family string, revision int) string {
-	return strings.Replace(revisionKey(family, revision), "/", revisionSeparator, 1)
+func init() {
+	indexRevisions(definitions.k.holder())
+	indexRevisions(definitionStates.k.holder())
 }
+
+// TaskDefinitionChanged tells of a family or a revision: its names are the family and
+// the padded revision.
+var TaskDefinitionChanged = definitions.Changed()
+
+// FamilyKey names a task definition's family.
+func FamilyKey(name string) Key[fleet.Family] { return families.Key(name) }
+
+// FamilyMembers is the prefix of a family's revisions.
+func FamilyMembers(name string) string { return families.Members(name) }
+
+// TaskDefinitionKey names one revision's immutable record.
+func TaskDefinitionKey(family string, revision int) Key[fleet.TaskDefinition] {
+	return definitions.Key(family, padded(revision))
+}
+
+// TaskDefinitionStateKey names the changing part of a revision.
+func TaskDefinitionStateKey(family string, revision int) Key[fleet.TaskDefinitionState] {
+	return definitionStates.Key(family, padded(revision))
+}
+
+// padded is a revision's name: text order is number order, and ECS allows 1,000,000
+// revisions a family.
+func padded(revision int) string { return fmt.Sprintf("%08d", revision) }
+
+// Family returns a family's counter, or nil.
+func (s *Snapshot) Family(name string) *fleet.Family { return families.Get(s, name) }
+
+// Families yields the families by name, from the one after `after` on.
+func (s *Snapshot) Families(after string) iter.Seq2[string, *fleet.Family] {
+	return byName(families, s, after)
+}
+
+// TaskDefinition returns a revision and its changing part (nil while ACTIVE
+// and untagged), or nil.
+func (s *Snapshot) TaskDefinition(family string, revision int) (*fleet.TaskDefinition, *fleet.TaskDefinitionState) {
+	key := revisionID(family, revision)
+	d, _ := recordIn(tab(s), definitions, key)
+	st, _ := recordIn(tab(s), definitionStates, key)
+	return d, st
+}
+
+// TaskDefinitions yields a family's revisions, the oldest first.
+func (s *Snapshot) TaskDefinitions(family string) iter.Seq[*fleet.TaskDefinition] {
+	return definitions.values(s, Range{Within: []string{family}})
+}
+
+// Listings of task definitions walk an index by status: a page costs what is on
+// it, whatever else is stored. A revision's id is its table key, so that the order of
+// ids is that of names, then of numbers.
+func revisionID(family string, revision int) string { return tableKey(family, padded(revision)) }
 
 func revisionOf(id string) fleet.TaskDefinitionRef {
-	family, number, _ := strings.Cut(id, revisionSeparator)
-	n, _ := strconv.Atoi(number) // ids are ours
-	return fleet.TaskDefinitionRef{Family: family, Revision: n}
+	names := namesIn(id, 2)
+	n, _ := strconv.Atoi(names[1]) // ids are ours
+	return fleet.TaskDefinitionRef{Family: names[0], Revision: n}
 }
 
-// applyRevision takes over one of a revision's two records.
-func applyRevision[V any](of func(*tables) *table[V]) func(t *tables, key string, data []byte, mod int64) error {
-	return func(t *tables, key string, data []byte, mod int64) error {
+// indexRevisions has one of a revision's two records keep the indexes of revisions and
+// families, which rest on both.
+func indexRevisions(h *holder) {
+	apply := h.apply
+	h.apply = func(t *tables, key string, data []byte, mod int64) error {
 		was := t.revisionStatus(key)
-		if err := put(of(t), key, data, mod); err != nil {
+		if err := apply(t, key, data, mod); err != nil {
 			return err
 		}
 		is := t.revisionStatus(key)
 		if was == is {
 			return nil
 		}
-		id := strings.Replace(key, "/", revisionSeparator, 1)
 		if was != "" {
-			t.definitionsByStatus.keep(false, t.private, string(was), id)
+			t.definitionsByStatus.keep(false, t.private, string(was), key)
 		}
 		if is != "" {
-			t.definitionsByStatus.keep(true, t.private, string(is), id)
+			t.definitionsByStatus.keep(true, t.private, string(is), key)
 		}
-		family, _, _ := strings.Cut(key, "/")
+		family, _, _ := strings.Cut(key, separator)
 		t.indexFamily(family)
 		return nil
 	}
@@ -51,10 +105,10 @@ func applyRevision[V any](of func(*tables) *table[V]) func(t *tables, key string
 
 // revisionStatus is a revision's status, "" where there is none.
 func (t *tables) revisionStatus(key string) types.TaskDefinitionStatus {
-	if d, _ := t.definitions.get(key); d == nil {
+	if d, _ := recordIn(t, definitions, key); d == nil {
 		return ""
 	}
-	if st, _ := t.definitionStates.get(key); st != nil {
+	if st, _ := recordIn(t, definitionStates, key); st != nil {
 		return st.Status
 	}
 	return types.TaskDefinitionStatusActive
@@ -75,8 +129,8 @@ func (t *tables) indexFamily(family string) {
 }
 
 func (t *tables) hasRevision(status types.TaskDefinitionStatus, family string) bool {
-	for id := range t.definitionsByStatus.of(string(status), family+revisionSeparator) {
-		return strings.HasPrefix(id, family+revisionSeparator)
+	for id := range t.definitionsByStatus.of(string(status), family+separator) {
+		return strings.HasPrefix(id, family+separator)
 	}
 	return false
 }
@@ -99,7 +153,7 @@ func held(r *taskRow) bool { return r != nil && r.state.Task != nil && r.state.H
 func (s *Snapshot) Revisions(status types.TaskDefinitionStatus, family string, after fleet.TaskDefinitionRef) iter.Seq[fleet.TaskDefinitionRef] {
 	from, prefix := "", ""
 	if family != "" {
-		from, prefix = family+revisionSeparator, family+revisionSeparator
+		from, prefix = family+separator, family+separator
 	}
 	if after.Family != "" {
 		from = max(from, revisionID(after.Family, after.Revision))
@@ -112,7 +166,7 @@ func (s *Snapshot) Revisions(status types.TaskDefinitionStatus, family string, a
 func (s *Snapshot) RevisionsBack(status types.TaskDefinitionStatus, family string, before fleet.TaskDefinitionRef) iter.Seq[fleet.TaskDefinitionRef] {
 	from, prefix := "", ""
 	if family != "" {
-		from, prefix = family+"\x01", family+revisionSeparator // after all of the family's
+		from, prefix = family+"\x01", family+separator // after all of the family's
 	}
 	if before.Family != "" {
 		if id := revisionID(before.Family, before.Revision); from == "" || id < from {

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/tidwall/btree"
+)
+
+// records are those of one kind, with its indexes.
+type records struct {
+	rows    btree.Map[string, row]
+	indexes []set // of table keys
+}
+
+func (r *records) copied() *records {
+	is := &records{rows: *r.rows.Copy()}
+	if len(r.indexes) > 0 {
+		is.indexes = make([]set, len(r.indexes))
+		for i := range r.indexes {
+			is.indexes[i] = r.indexes[i].copied()
+		}
+	}
+	return is
+}
+
+// shelf holds the kinds that have no tables of their own, by slot. A copy costs a
+// pointer for each kind, and a copy of the kind's tree where its records have changed
+// since the copy before.
+type shelf struct {
+	all []*records
+	// shown are the newest copies of each, nil where the records have changed since.
+	// Copies have none: they are read only.
+	shown []*records
+}
+
+func newShelf(slots int) shelf {
+	s := shelf{make([]*records, slots), make([]*records, slots)}
+	for i := range s.all {
+		s.all[i] = new(records)
+	}
+	return s
+}
+
+// changing returns the records of a slot, to be changed.
+func (s *shelf) changing(slot int) *records {
+	s.shown[slot] = nil
+	return s.all[slot]
+}
+
+func (s *shelf) copied() shelf {
+	for i, r := range s.all {
+		if s.shown[i] == nil {
+			s.shown[i] = r.copied()
+		}
+	}
+	return shelf{all: slices.Clone(s.shown)}
+}
+
+// finder says what a kind's records are found by beside their names.
+type finder func(record any) (values []string)
+
+// shelved is the holder of a kind that has no tables of its own.
+func shelved(k *kind, indexes *[]finder) *holder {
+	h := &holder{}
+	h.key = func(names Names) string {
+		for i, name := range names[:k.names] {
+			if strings.IndexByte(name, '%') >= 0 {
+				names[i], _ = unescape(name) // locate has looked
+			}
+		}
+		return tableKey(names[:k.names]...)
+	}
+	h.names = func(key string) Names { return namesIn(key, k.names) }
+	h.apply = func(t *tables, key string, data []byte, mod int64) error {
+		var is any
+		if data != nil {
+			var err error
+			if is, err = k.decode(data); err != nil {
+				return err
+			}
+		}
+		r := t.shelf.changing(h.slot)
+		was, _ := r.rows.Get(key)
+		if is == nil {
+			r.rows.Delete(key)
+		} else {
+			r.rows.Set(key, row{is, mod})
+		}
+		for i, find := range *indexes {
+			if len(r.indexes) <= i {
+				r.indexes = append(r.indexes, set{})
+			}
+			r.indexes[i].move(t.private, key, valuesOf(find, was.value), valuesOf(find, is))
+		}
+		return nil
+	}
+	h.get = func(t *tables, key string) (any, int64) {
+		r, _ := t.shelf.all[h.slot].rows.Get(key)
+		return r.value, r.mod
+	}
+	h.rows = func(t *tables) iter.Seq2[string, int64] {
+		return func(yield func(string, int64) bool) {
+			t.shelf.all[h.slot].rows.Scan(func(k string, r row) bool { return yield(k, r.mod) })
+		}
+	}
+	return h
+}
+
+func valuesOf(find finder, record any) []string {
+	if record == nil {
+		return nil
+	}
+	return find(record)
+}
+
+// move changes the values that an id is found under.
+func (s *set) move(private bool, id string, was, is []string) {
+	for _, value := range was {
+		if !slices.Contains(is, value) {
+			s.keep(false, private, value, id)
+		}
+	}
+	for _, value := range is {
+		if !slices.Contains(was, value) {
+			s.keep(true, private, value, id)
+		}
+	}
+}
+
+// ascend yields what a kind has of records whose table keys begin with prefix, from
+// the key after `after` on, in order. It is not inlined and not generic: see tab.
+//
+//go:noinline
+func ascend(s *Snapshot, k *kind, prefix, after string, yield func(key string, v any) bool) {
+	tab(s).shelf.all[k.holder().slot].rows.Ascend(max(prefix, after), func(key string, r row) bool {
+		if key == after && after != "" {
+			return true
+		}
+		return strings.HasPrefix(key, prefix) && yield(key, r.value)
+	})
+}
+
+// indexed yields a kind's records under a value of an index, from the table key after
+// `after` on, in order.
+//
+//go:noinline
+func indexed(s *Snapshot, k *kind, index int, value, after string, yield func(key string, v any) bool) {
+	r := tab(s).shelf.all[k.holder().slot]
+	if index >= len(r.indexes) {
+		return
+	}
+	for key := range r.indexes[index].of(value, after) {
+		if v, ok := r.rows.Get(key); ok && !yield(key, v.value) {
+			return
+		}
+	}
+}
+
+// recordAt returns a record, a pointer that is nil where there is none.
+//
+//go:noinline
+func recordAt(s *Snapshot, k *kind, key string) (v any, mod int64) {
+	return k.holder().get(tab(s), key)
+}
+
+// recordIn returns a record at a table key, nil where there is none.
+func recordIn[V any](t *tables, k *Kind[V], key string) (*V, int64) {
+	v, mod := k.k.holder().get(t, key)
+	if v == nil {
+		return nil, 0
+	}
+	return v.(*V), mod
+}
+
+func decode[V any](data []byte) (*V, error) {
+	v := new(V)
+	if err := unmarshal(data, v); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// joined is the key of two names in the tables of tasks, instances and hosts. ECS's
+// names and ids need no escaping.
+func joined(escaped Names) string { return escaped[0] + "/" + escaped[1] }
+
+func cutNames(key string) (names Names) {
+	names[0], names[1], _ = strings.Cut(key, "/")
+	return names
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"iter"
+
+	"github.com/ashore/ashore/internal/fleet"
+)
+
+// A task's records lie joined in tables.tasks.
+var (
+	tasks = registerIn[fleet.Task]("cluster/*/task/*",
+		taskHolder(func(r *taskRow) (**fleet.Task, *int64) { return &r.state.Task, &r.taskMod }))
+	taskStops = registerIn[fleet.TaskStop]("cluster/*/task/*/stop",
+		taskHolder(func(r *taskRow) (**fleet.TaskStop, *int64) { return &r.state.Stop, &r.stopMod })).PartOf(TaskChanged)
+	taskReports = registerIn[fleet.TaskReport]("cluster/*/task/*/report",
+		taskHolder(func(r *taskRow) (**fleet.TaskReport, *int64) { return &r.state.Report, &r.reportMod })).PartOf(TaskChanged)
+	taskAmendments = registerIn[fleet.TaskAmendment]("cluster/*/task/*/amendment",
+		taskHolder(func(r *taskRow) (**fleet.TaskAmendment, *int64) { return &r.state.Amendment, &r.amendMod })).PartOf(TaskChanged)
+	taskHealths = registerIn[fleet.TaskHealth]("cluster/*/task/*/health",
+		taskHolder(func(r *taskRow) (**fleet.TaskHealth, *int64) { return &r.state.Health, &r.healthMod })).PartOf(TaskChanged)
+)
+
+// TaskChanged tells of a task, with a host or waiting for one: its names are the
+// cluster and the task's id.
+var TaskChanged = tasks.Changed()
+
+// taskRow joins a task's records. It is replaced, never changed.
+type taskRow struct {
+	state                                 fleet.TaskState
+	taskMod, stopMod, reportMod, amendMod int64
+	healthMod                             int64
+}
+
+// taskHolder holds one of a task's records, which part points out.
+func taskHolder[V any](part func(*taskRow) (**V, *int64)) *holder {
+	return &holder{
+		key: joined, names: cutNames, apply: applyTask(part),
+		get: func(t *tables, key string) (any, int64) {
+			r, ok := t.tasks.Get(key)
+			if !ok {
+				return (*V)(nil), 0
+			}
+			v, mod := part(r)
+			return *v, *mod
+		},
+		rows: func(t *tables) iter.Seq2[string, int64] {
+			return func(yield func(string, int64) bool) {
+				t.tasks.Scan(func(k string, r *taskRow) bool {
+					_, mod := part(r)
+					return *mod == 0 || yield(k, *mod)
+				})
+			}
+		},
+	}
+}
+
+// TaskKey names a task's immutable record.
+func TaskKey(cluster, id string) Key[fleet.Task] { return tasks.Key(cluster, id) }
+
+// TaskMembers is the prefix of the records that belong to a task's own.
+func TaskMembers(cluster, id string) string { return tasks.Members(cluster, id) }
+
+// TaskStopKey names the wish that a task end.
+func TaskStopKey(cluster, id string) Key[fleet.TaskStop] { return taskStops.Key(cluster, id) }
+
+// TaskReportKey names what a task's host has said of it.
+func TaskReportKey(cluster, id string) Key[fleet.TaskReport] { return taskReports.Key(cluster, id) }
+
+// TaskAmendmentKey names what was changed of a task since it was placed.
+func TaskAmendmentKey(cluster, id string) Key[fleet.TaskAmendment] {
+	return taskAmendments.Key(cluster, id)
+}
+
+// TaskHealthKey names how a task's containers have last been.
+func TaskHealthKey(cluster, id string) Key[fleet.TaskHealth] { return taskHealths.Key(cluster, id) }
+
+// Task returns a task, or nil.
+func (s *Snapshot) Task(cluster, id string) *fleet.TaskState {
+	r, ok := tab(s).tasks.Get(cluster + "/" + id)
+	if !ok || r.state.Task == nil {
+		return nil
+	}
+	return &r.state
+}
+
+// Tasks yields a cluster's tasks by id, from the one after id `after` on.
+func (s *Snapshot) Tasks(cluster, after string) iter.Seq[*fleet.TaskState] {
+	prefix, first := cluster+"/", cluster+"/"+after
+	return func(yield func(*fleet.TaskState) bool) {
+		tab(s).tasks.Ascend(first, func(k string, r *taskRow) bool {
+			if len(k) < len(prefix) || k[:len(prefix)] != prefix {
+				return false
+			}
+			if r.state.Task == nil || (after != "" && k == first) {
+				return true
+			}
+			return yield(&r.state)
+		})
+	}
+}
+
+// TasksOn yields the tasks of an instance by id, stopped ones too.
+func (s *Snapshot) TasksOn(cluster, instance string) iter.Seq[*fleet.TaskState] {
+	return tasksUnder(s, &tab(s).tasksByInstance, cluster, cluster+"/"+instance, "")
+}
+
+// LiveTasks yields a cluster's tasks whose desired status is RUNNING by id, from
+// the one after id `after` on.
+func (s *Snapshot) LiveTasks(cluster, after string) iter.Seq[*fleet.TaskState] {
+	return s.TasksWhere(cluster, TaskFilter{Desired: fleet.TaskRunning}, after)
+}
+
+func tasksUnder(s *Snapshot, index *set, cluster, value, after string) iter.Seq[*fleet.TaskState] {
+	return func(yield func(*fleet.TaskState) bool) {
+		for id := range index.of(value, after) {
+			if t := s.Task(cluster, id); t != nil && !yield(t) {
+				return
+			}
+		}
+	}
+}
+
+// Reported is the revision at which a task's report was last written, 0 for
+// none: the order in which tasks ended, whatever clocks say.
+func (s *Snapshot) Reported(cluster, id string) int64 {
+	r, ok := tab(s).tasks.Get(cluster + "/" + id)
+	if !ok {
+		return 0
+	}
+	return r.reportMod
+}
