@@ -106,7 +106,12 @@ func (e *Embedded) prepare(dir string) error {
 		if e.disk.check(0) != nil {
 			e.disk.giveBallast()
 		}
-		return examine(dir)
+		if !unbegun(memberDir(dir)) {
+			return examine(dir)
+		}
+		if err := os.RemoveAll(memberDir(dir)); err != nil {
+			return err
+		}
 	case !errors.Is(err, os.ErrNotExist):
 		return err
 	}

@@ -51,7 +51,7 @@ func examine(dir string) error {
 	info, err := os.Stat(db)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && len(segments) == 0:
-		return nil // a start that was cut short: etcd begins
+		return nil // etcd begins
 	case errors.Is(err, os.ErrNotExist):
 		if segments[0].index > 0 {
 			return damaged(nil, "its database %s is gone, and its log does not reach back to the beginning", db)
@@ -174,7 +174,7 @@ func readDatabase(path string) (applied uint64, err error) {
 		}
 		for _, want := range []string{"key", "meta"} {
 			if !slices.Contains(names, want) {
-				return fmt.Errorf("it has no %q", want)
+				return &bucketError{want}
 			}
 		}
 		if v := tx.Bucket([]byte("meta")).Get([]byte("consistent_index")); len(v) == 8 {

@@ -120,10 +120,11 @@ func (t Target) join(ctx context.Context) (*clientv3.Client, func() error, error
 	return c, func() error { return errors.Join(ended(c.Close()), done()) }, nil
 }
 
-// Exists says whether there is a state in a data directory.
+// Exists says whether there is a state in a data directory, whole or damaged. What a
+// first start leaves that was cut short is none.
 func Exists(dir string) bool {
 	_, err := os.Stat(memberDir(dir))
-	return !errors.Is(err, os.ErrNotExist)
+	return !errors.Is(err, os.ErrNotExist) && !unbegun(memberDir(dir))
 }
 
 func memberDir(dir string) string { return filepath.Join(dir, "etcd", "member") }
