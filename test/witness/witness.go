@@ -44,8 +44,8 @@ func New(ctx context.Context, docker *client.Client, dir, label, tag string) (*W
 	if err := os.Mkdir(w.Dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := w.load(ctx, dir); err != nil {
-		return nil, fmt.Errorf("witness image: %w", err)
+	if err := Load(ctx, docker, dir, w.Image); err != nil {
+		return nil, err
 	}
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.cancel = cancel
@@ -122,7 +122,15 @@ func (w *Witness) Close(ctx context.Context) error {
 	return err
 }
 
-func (w *Witness) load(ctx context.Context, dir string) error {
+// Load builds the witness program, below dir, and has the engine keep it as an image.
+func Load(ctx context.Context, docker *client.Client, dir, image string) error {
+	if err := load(ctx, docker, dir, image); err != nil {
+		return fmt.Errorf("witness image: %w", err)
+	}
+	return nil
+}
+
+func load(ctx context.Context, docker *client.Client, dir, image string) error {
 	binary := filepath.Join(dir, "witness-program")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/ashore/ashore/test/witness/program")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -144,7 +152,7 @@ func (w *Witness) load(ctx context.Context, dir string) error {
 	if err := t.Close(); err != nil {
 		return err
 	}
-	r, err := w.docker.ImageImport(ctx, client.ImageImportSource{Source: &fs, SourceName: "-"}, w.Image,
+	r, err := docker.ImageImport(ctx, client.ImageImportSource{Source: &fs, SourceName: "-"}, image,
 		client.ImageImportOptions{Changes: []string{`CMD ["/program"]`}})
 	if err != nil {
 		return err

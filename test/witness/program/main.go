@@ -1,6 +1,7 @@
 // Command program is what the witness image runs: it appends its container's id
 // (the host name that the engine gives it) to /witness/starts, once each time
 // it is started, and then waits for SIGTERM; with an argument it ends at once.
+// $WITNESS, where there is one, comes before the id, with a slash between them.
 package main
 
 import (
@@ -28,6 +29,9 @@ func testify() error {
 	id, err := os.Hostname()
 	if err != nil {
 		return err
+	}
+	if of := os.Getenv("WITNESS"); of != "" {
+		id = of + "/" + id
 	}
 	f, err := os.OpenFile("/witness/starts", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {

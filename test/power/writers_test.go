@@ -1,0 +1,149 @@
+package power
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// ledger is what the writers were promised.
+type ledger struct {
+	site *site
+
+	mu       sync.Mutex
+	tasks    map[string]string // ARN → the name of the call that was acknowledged
+	clusters []string
+	families []string // family:revision
+	desired  int32    // of the service
+	unknown  int      // calls without a token that were not answered
+	wrong    []string // answers that may not be
+}
+
+// write runs the writers until ctx is done. Each writes what comes to its mind, one
+// call after the other.
+func (l *ledger) write(ctx context.Context) (wait func()) {
+	var all sync.WaitGroup
+	for i, next := range []func(context.Context, *rand.Rand, string){l.insist, l.insist, l.tryOnce, l.makeCluster, l.register, l.scale} {
+		all.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(i), 1))
+			for n := 0; ctx.Err() == nil; n++ {
+				next(ctx, rng, fmt.Sprintf("w%d-%d", i, n))
+				pause(ctx, time.Duration(rng.IntN(400))*time.Millisecond)
+			}
+		})
+	}
+	return all.Wait
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// call bounds one call, and keeps what comes of it.
+func (l *ledger) call(ctx context.Context, f func(context.Context) error) error {
+	short, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return f(short)
+}
+
+func (l *ledger) note(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
+func (l *ledger) runTask(ctx context.Context, rng *rand.Rand, name string, token *string) (arn string, err error) {
+	family, boxes := "once", []string{"main"}
+	if rng.IntN(2) == 0 {
+		family, boxes = "before", []string{"migrate", "main"}
+	}
+	in := &ecs.RunTaskInput{TaskDefinition: &family, LaunchType: types.LaunchTypeExternal, ClientToken: token, Overrides: &types.TaskOverride{}}
+	for _, box := range boxes {
+		in.Overrides.ContainerOverrides = append(in.Overrides.ContainerOverrides, types.ContainerOverride{Name: aws.String(box),
+			Environment: []types.KeyValuePair{{Name: aws.String("WITNESS"), Value: aws.String(name + "." + box)}}})
+	}
+	for {
+		err := l.call(ctx, func(ctx context.Context) error {
+			out, err := l.site.API.ECS.RunTask(ctx, in, once)
+			if err == nil && len(out.Tasks) == 1 {
+				arn = *out.Tasks[0].TaskArn
+			} else if err == nil && *out.Failures[0].Reason != "AGENT" {
+				l.note(func() { l.wrong = append(l.wrong, name+": not placed: "+*out.Failures[0].Reason) })
+			}
+			return err
+		})
+		if arn != "" || token == nil || ctx.Err() != nil {
+			return arn, err
+		}
+		pause(ctx, time.Duration(50+rng.IntN(50))*time.Millisecond)
+	}
+}
+
+// insist runs a task by one token until that is acknowledged.
+func (l *ledger) insist(ctx context.Context, rng *rand.Rand, name string) {
+	if arn, _ := l.runTask(ctx, rng, name, &name); arn != "" {
+		l.note(func() { l.tasks[arn] = name })
+	}
+}
+
+// tryOnce runs a task without a token. What becomes of it without an answer is not
+// known; more than one task it is never.
+func (l *ledger) tryOnce(ctx context.Context, rng *rand.Rand, name string) {
+	arn, err := l.runTask(ctx, rng, name, nil)
+	l.note(func() {
+		if arn != "" {
+			l.tasks[arn] = name
+		} else if err != nil {
+			l.unknown++
+		}
+	})
+}
+
+func (l *ledger) makeCluster(ctx context.Context, _ *rand.Rand, name string) {
+	if err := l.call(ctx, func(ctx context.Context) error {
+		_, err := l.site.API.ECS.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &name}, once)
+		return err
+	}); err == nil {
+		l.note(func() { l.clusters = append(l.clusters, name) })
+	}
+}
+
+func (l *ledger) register(ctx context.Context, rng *rand.Rand, _ string) {
+	family := fmt.Sprint("family-", rng.IntN(5))
+	_ = l.call(ctx, func(ctx context.Context) error {
+		out, err := l.site.API.ECS.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{Family: &family, ContainerDefinitions: []types.ContainerDefinition{
+			{Name: aws.String("main"), Image: aws.String(image), Memory: aws.Int32(16)}}}, once)
+		if err == nil {
+			l.note(func() {
+				l.families = append(l.families, fmt.Sprintf("%s:%d", *out.TaskDefinition.Family, out.TaskDefinition.Revision))
+			})
+		}
+		return err
+	})
+}
+
+// scale wants another count of the service's tasks, until that is acknowledged.
+func (l *ledger) scale(ctx context.Context, rng *rand.Rand, _ string) {
+	want := int32(1 + rng.IntN(4))
+	for ctx.Err() == nil {
+		err := l.call(ctx, func(ctx context.Context) error {
+			_, err := l.site.API.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{Service: aws.String(service), DesiredCount: &want}, once)
+			return err
+		})
+		if err == nil {
+			l.note(func() { l.desired = want })
+			break
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	pause(ctx, time.Duration(rng.IntN(3000))*time.Millisecond)
+}
