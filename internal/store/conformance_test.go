@@ -90,6 +90,7 @@ func TestConformance(t *testing.T) {
 		{"spoilt campaign", conformSpoiltCampaign},
 		{"unreadable", conformUnreadable},
 		{"torn", conformTorn},
+		{"unknown", conformUnknown},
 	}
 	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {

@@ -146,3 +146,43 @@ func TestWaitingQuotaOfTwoServers(t *testing.T) {
 		t.Errorf("%d tasks wait (%v)", n, err)
 	}
 }
+
+// More tasks than a transaction holds are launched as far as it holds them, with room
+// left for callers, and the others in the next ones.
+func TestLaunchTakesWhatFits(t *testing.T) {
+	a := apitest.Start(t, apitest.Still)
+	apitest.CreateCluster(t, a, "c")
+	apitest.Define(t, a, "sleep", func(in *sdk.RegisterTaskDefinitionInput) {
+		in.ContainerDefinitions[0].Cpu, in.ContainerDefinitions[0].Memory = 1, aws.Int32(4)
+	})
+	for _, host := range []string{"h1", "h2", "h3"} {
+		a.Register(host, "c")
+	}
+	const want = 100
+	apitest.CreateService(t, a, "web", want)
+	p := placer.New(placer.Config{Store: a.Store})
+	lead(t, a.Store, func(term *store.Term) {
+		done, transactions := 0, 0
+		for done < want {
+			var out placer.Launched
+			var share float64
+			err := a.Store.Update(t.Context(), func(tx *store.Tx) (err error) {
+				svc := tx.Snapshot().Service("c", "web")
+				out, err = placer.LaunchTx(p, tx, placer.ServiceLaunch{Term: term, Service: svc, Deployment: svc.Deployment, After: int64(done), Count: want - done})
+				share = tx.Share()
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.Tasks == 0 || out.Missing != 0 || out.Tasks+out.Left != want-done || share > 0.75 || out.Left > 0 && share < 0.6 {
+				t.Fatalf("of %d: %+v, %v of a transaction", want-done, out, share)
+			}
+			done += out.Tasks
+			transactions++
+		}
+		if n := a.Store.Snapshot().Counts("c").Pending; n != want || transactions < 2 {
+			t.Errorf("%d tasks after %d transactions", n, transactions)
+		}
+	})
+}
