@@ -308,8 +308,17 @@ func (l *leader) host(v *view, id string) hostView {
 	}
 	if v.snap.Session(cluster, id) == nil {
 		h.condition = rollout.HostAway
-		if v.loses && l.lost(v, id) {
-			h.condition = rollout.HostLost
+		if v.loses {
+			now := l.Now()
+			due, known := l.lostAt(now, cluster, id, v.after)
+			switch {
+			case !known:
+				v.losing = true
+			case !due.After(now):
+				h.condition = rollout.HostLost
+			case v.wake.IsZero() || due.Before(v.wake):
+				v.wake = due
+			}
 		}
 	}
 	if h.condition != rollout.HostLost && i.Status != fleet.InstanceActive {
@@ -319,24 +328,12 @@ func (l *leader) host(v *view, id string) hostView {
 	return h
 }
 
-// lost says whether a host has been away for too long, and notes when it will have
-// been, or that nobody can tell yet.
-func (l *leader) lost(v *view, id string) bool {
+// lostAt says when a host that is away counts as lost, if it stays away; known is
+// false where nobody can tell yet.
+func (l *leader) lostAt(now time.Time, cluster, id string, after time.Duration) (due time.Time, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.Now()
-	due, ok := l.tracker.Due(now, v.service.Cluster, id, v.after)
-	switch {
-	case !ok:
-		v.losing = true
-		return false
-	case !due.After(now):
-		return true
-	}
-	if v.wake.IsZero() || due.Before(v.wake) {
-		v.wake = due
-	}
-	return false
+	return l.tracker.Due(now, cluster, id, after)
 }
 
 // rebalanced says whether zones are to be kept even: not before the deployment is

@@ -174,7 +174,7 @@ func (l *leader) loop(ctx context.Context, g *errgroup.Group, advances <-chan st
 		case a := <-advances:
 			l.follow(a)
 		case r := <-done:
-			if err := l.settle(r); err != nil {
+			if err := l.takeIn(r); err != nil {
 				return err
 			}
 		case confirmed = <-fresh:
@@ -203,8 +203,8 @@ func (l *leader) current(at time.Time) {
 	}
 }
 
-// settle takes in what a look has come to.
-func (l *leader) settle(r look) error {
+// takeIn takes in what a look has come to.
+func (l *leader) takeIn(r look) error {
 	l.running--
 	w := r.work
 	w.running = false
