@@ -110,8 +110,7 @@ func (e *Engine) create(h *held, name string) {
 	h.mu.Lock()
 	setsRegion := t.container(name).ImageSetsRegion
 	h.mu.Unlock()
-	s := spec(&t.Payload, d, e.here(), ports, setsRegion)
-	var fail *Failure
+	s, fail := spec(&t.Payload, d, e.here(), ports, setsRegion)
 	for _, r := range e.resources {
 		if fail == nil {
 			fail = r.Apply(&t.Payload, d, h.holding(r.Name()).Value, &s)

@@ -34,7 +34,10 @@ func after(name, condition string) func(*acs.Container) {
 
 func image(ref string) func(*acs.Container) { return func(c *acs.Container) { c.Image = ref } }
 
-func checked(c *acs.Container) { c.HealthCheckType = acs.HealthCheckDocker }
+func checked(c *acs.Container) {
+	c.HealthCheckType = acs.HealthCheckDocker
+	c.DockerConfig = &acs.DockerConfig{Config: `{"Healthcheck":{"Test":["CMD","/probe","alive"]}}`}
+}
 
 func port(container, host int) func(*acs.Container) {
 	return func(c *acs.Container) {

@@ -1,13 +1,12 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"strings"
 	"sync"
 
+	"github.com/ashore/ashore/internal/agent/dockerdoc"
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
@@ -90,10 +89,9 @@ func needs(t *acs.Task) Resources {
 }
 
 func reservation(c acs.Container) int64 {
-	if c.DockerConfig != nil && strings.Contains(c.DockerConfig.HostConfig, "MemoryReservation") {
-		var h struct{ MemoryReservation int64 }
-		if err := json.Unmarshal([]byte(c.DockerConfig.HostConfig), &h); err == nil && h.MemoryReservation > 0 {
-			return h.MemoryReservation >> 20
+	if c.DockerConfig != nil {
+		if soft := dockerdoc.MemoryReservation(c.DockerConfig.HostConfig); soft > 0 {
+			return soft >> 20
 		}
 	}
 	return c.Memory

@@ -79,9 +79,6 @@ func TestWhatRunsAndShouldNotIsStopped(t *testing.T) {
 	start := func(name string) func(*rig) {
 		return func(r *rig) { r.start(r.container("t", name).ID) }
 	}
-	always := func(c *acs.Container) {
-		c.DockerConfig = &acs.DockerConfig{HostConfig: `{"RestartPolicy":{"Name":"always"}}`}
-	}
 	one := run("t", box("a", true, "sleep 100000", port(80, 8080)))
 	two := run("t", box("a", true, "sleep 100000", port(80, 8080)), box("side", false, "sleep 100000"))
 	var labels map[string]string
@@ -107,7 +104,7 @@ func TestWhatRunsAndShouldNotIsStopped(t *testing.T) {
 			start("side")(r)
 			end("a", 1)(r)
 		}},
-		"the engine's restart policy": {task: run("t", box("a", true, "sleep 100000", port(80, 8080), always)), up: true, do: end("a", 1)},
+		"the engine's restart policy": {task: run("t", box("a", true, "revived sleep 100000", port(80, 8080))), up: true, do: end("a", 1)},
 		"labels of a task that was cleaned up": {task: one, before: func(r *rig) {
 			labels = r.container("t", "a").Labels
 			end("a", 1)(r)

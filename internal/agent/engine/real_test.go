@@ -249,7 +249,8 @@ func TestRealEngineSettings(t *testing.T) {
 	}{
 		"no such binary":      {acs.Container{EntryPoint: []string{"/nope"}}, "CannotStartContainerError: Error response from daemon: "},
 		"too little memory":   {acs.Container{Memory: 4}, "CannotCreateContainerError: Error response from daemon: Minimum memory limit allowed is 6MB"},
-		"unreadable document": {acs.Container{DockerConfig: &acs.DockerConfig{HostConfig: `{"Binds":3}`}}, "DockerClientConfigError: Unable decode given docker"},
+		"unreadable document": {acs.Container{DockerConfig: &acs.DockerConfig{HostConfig: `{"Privileged":3}`}}, "DockerClientConfigError: Unable decode given docker"},
+		"unknown key":         {acs.Container{DockerConfig: &acs.DockerConfig{HostConfig: `{"PidsLimit":5}`}}, "DockerClientConfigError: Unable decode given docker host config: key PidsLimit is not supported on this container instance"},
 		"no health check":     {acs.Container{HealthCheckType: acs.HealthCheckDocker}, "DockerClientConfigError: docker health check is nil while container health check type is DOCKER"},
 		"no such log driver":  {acs.Container{DockerConfig: &acs.DockerConfig{HostConfig: `{"LogConfig":{"Type":"nope"}}`}}, "CannotCreateContainerError: Error response from daemon: "},
 	} {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ashore/ashore/internal/agent/dockerdoc"
 	"github.com/ashore/ashore/internal/agent/runtime"
 	"github.com/ashore/ashore/internal/wire/acs"
 )
@@ -112,12 +113,11 @@ func (w where) labels() map[string]string {
 
 // spec builds a container's spec, without what the task's resources put into it.
 // Its dynamic ports have been chosen already.
-func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, imageSetsRegion bool) runtime.Spec {
+func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, imageSetsRegion bool) (runtime.Spec, *Failure) {
 	s := runtime.Spec{
 		Name: ContainerName(t, c.Name), Image: c.Image,
 		Command: c.Command, EntryPoint: c.EntryPoint,
 		CPUShares: c.CPU, Network: t.NetworkMode, PID: t.PIDMode, IPC: t.IPCMode, Ports: ports,
-		NeedHealthCheck: c.HealthCheckType == acs.HealthCheckDocker,
 		Labels: map[string]string{
 			LabelCluster: w.cluster, LabelTask: t.Arn, LabelContainer: c.Name, LabelFamily: t.Family, LabelVersion: t.Version,
 			LabelInstallation: w.installation, LabelInstance: w.instance, LabelOutline: outlineOf(t),
@@ -159,10 +159,15 @@ func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, imageSet
 		}
 		s.Links = append(s.Links, ContainerName(t, name)+":"+alias)
 	}
-	if c.DockerConfig != nil {
-		s.ConfigOverlay, s.HostOverlay = c.DockerConfig.Config, c.DockerConfig.HostConfig
+	if d := c.DockerConfig; d != nil {
+		if err := dockerdoc.Apply(d.Config, d.HostConfig, &s); err != nil {
+			return s, failf(ClientConfig, "%s", err)
+		}
 	}
-	return s
+	if c.HealthCheckType == acs.HealthCheckDocker && s.HealthCheck == nil {
+		return s, failf(ClientConfig, "docker health check is nil while container health check type is DOCKER")
+	}
+	return s, nil
 }
 
 // refusal tells why a task can't be set up here at all.

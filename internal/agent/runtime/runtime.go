@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"time"
 )
 
@@ -115,30 +116,88 @@ type Image struct {
 
 // Spec is a container to be created.
 type Spec struct {
-	Name         string
-	Image        string
-	Command      []string
-	EntryPoint   []string
-	Env          []string // NAME=value
-	Labels       map[string]string
-	CPUShares    int64
-	Memory       int64  // bytes, 0: no limit
-	Network      string // bridge, host, none
-	PID, IPC     string // host, or for IPC none; empty: the engine's default
-	Ports        []Port
-	Mounts       []Mount
-	VolumesFrom  []string // container name, or name:ro
-	Links        []string // container name:alias
-	CgroupParent string
+	Name   string
+	Image  string
+	Labels map[string]string
+
+	// What runs. Empty values are the image's.
+	Command    []string
+	EntryPoint []string
+	Env        []string // NAME=value
+	User       string   // name or id, and :group
+	WorkingDir string
+	TTY        bool // the program has a terminal
+	Stdin      bool // and an open standard input
+	Init       *bool
+	StopSignal string
 	// StopTimeout is how long Stop of someone else's lets it have who names no time:
 	// the engine itself when it shuts down, or a person. 0: the engine's default.
 	StopTimeout time.Duration
-	// ConfigOverlay and HostOverlay are JSON documents in the format of Docker
-	// Engine's API, as ECS's protocol carries them. They are decoded on top of
-	// all the above but Labels and CgroupParent: a key that is present wins.
-	ConfigOverlay, HostOverlay string
-	// NeedHealthCheck fails the creation if the settings hold no health check.
-	NeedHealthCheck bool
+	HealthCheck *HealthCheck // nil: the image's
+
+	// Where it is on the network.
+	Network              string // bridge, host, none, or another that the engine knows
+	NetworkDisabled      bool
+	Hostname, Domainname string
+	Ports                []Port
+	Expose               []string // ports that are only told of: 80/tcp
+	Links                []string // container name:alias
+	ExtraHosts           []string // name:address
+	DNS                  []netip.Addr
+	DNSSearch            []string
+
+	// What it may use. 0 is no limit, or the engine's default.
+	CPUShares         int64
+	Memory            int64 // bytes
+	MemoryReservation int64 // bytes
+	MemorySwap        int64 // bytes, with Memory's; -1: unlimited
+	MemorySwappiness  *int64
+	ShmSize           int64 // bytes
+	Ulimits           []Ulimit
+	CgroupParent      string
+	Devices           []Device
+
+	// What it sees of files and may do.
+	Mounts          []Mount
+	VolumesFrom     []string          // container name, or name:ro
+	Tmpfs           map[string]string // path → options
+	ReadOnlyRoot    bool
+	PID, IPC        string // host, or for IPC none; empty: the engine's default
+	Privileged      bool
+	CapAdd, CapDrop []string
+	SecurityOptions []string
+	Sysctls         map[string]string
+
+	Log *Log // nil: the engine's default
+}
+
+// HealthCheck is a command that the engine runs in a container again and again. 0
+// is the engine's default.
+type HealthCheck struct {
+	Test          []string // NONE, or CMD or CMD-SHELL and the command
+	Interval      time.Duration
+	Timeout       time.Duration
+	StartPeriod   time.Duration
+	StartInterval time.Duration
+	Retries       int
+}
+
+// Ulimit is a limit of a container's processes.
+type Ulimit struct {
+	Name       string
+	Soft, Hard int64
+}
+
+// Device is one of the host's in a container.
+type Device struct {
+	Host, Container string // paths
+	Permissions     string // of r, w and m
+}
+
+// Log is where the engine writes what a container says.
+type Log struct {
+	Driver  string
+	Options map[string]string
 }
 
 // Port publishes a container's port.
@@ -164,8 +223,8 @@ type Volume struct {
 	Labels  map[string]string
 }
 
-// Created is a new container. Ports are those really published, after the
-// overlays, in any order; one with HostPort 0 is known only once the container runs.
+// Created is a new container. Ports are those really published, in any order; one
+// with HostPort 0 is known only once the container runs.
 type Created struct {
 	ID    string
 	Ports []Port

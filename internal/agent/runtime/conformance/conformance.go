@@ -57,8 +57,9 @@ func (x Target) create(t *testing.T, s runtime.Spec) string {
 // program hears signals. One that is stopped before ends in ways of its own.
 func (x Target) audible(name string, command ...string) runtime.Spec {
 	s := x.spec(name, append(command, "healthy", "0", "sleep", "60")...)
-	s.NeedHealthCheck = true
-	s.ConfigOverlay = `{"Healthcheck":{"Test":["CMD","/probe","alive","/healthy"],"Interval":100000000,"Timeout":5000000000,"Retries":100}}`
+	s.HealthCheck = &runtime.HealthCheck{
+		Test: []string{"CMD", "/probe", "alive", "/healthy"}, Interval: 100 * time.Millisecond, Timeout: 5 * time.Second, Retries: 100,
+	}
 	return s
 }
 

@@ -3,8 +3,6 @@ package docker
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"net/netip"
@@ -42,21 +40,54 @@ func (d *Docker) Create(ctx context.Context, spec runtime.Spec) (runtime.Created
 // settings turns a spec into the engine's two documents.
 func settings(spec runtime.Spec) (*container.Config, *container.HostConfig, error) {
 	cfg := &container.Config{
-		Image: spec.Image, Cmd: spec.Command, Entrypoint: spec.EntryPoint, Env: spec.Env,
+		Image: spec.Image, Cmd: spec.Command, Entrypoint: spec.EntryPoint, Env: spec.Env, Labels: spec.Labels,
+		User: spec.User, WorkingDir: spec.WorkingDir, Hostname: spec.Hostname, Domainname: spec.Domainname,
+		Tty: spec.TTY, OpenStdin: spec.Stdin, StopSignal: spec.StopSignal, NetworkDisabled: spec.NetworkDisabled,
 	}
 	host := &container.HostConfig{
-		NetworkMode: container.NetworkMode(spec.Network),
-		PidMode:     container.PidMode(spec.PID),
-		IpcMode:     container.IpcMode(spec.IPC),
-		VolumesFrom: spec.VolumesFrom,
-		Links:       spec.Links,
+		NetworkMode:    container.NetworkMode(spec.Network),
+		PidMode:        container.PidMode(spec.PID),
+		IpcMode:        container.IpcMode(spec.IPC),
+		VolumesFrom:    spec.VolumesFrom,
+		Links:          spec.Links,
+		ExtraHosts:     spec.ExtraHosts,
+		DNS:            spec.DNS,
+		DNSSearch:      spec.DNSSearch,
+		Privileged:     spec.Privileged,
+		ReadonlyRootfs: spec.ReadOnlyRoot,
+		CapAdd:         spec.CapAdd,
+		CapDrop:        spec.CapDrop,
+		SecurityOpt:    spec.SecurityOptions,
+		Init:           spec.Init,
+		ShmSize:        spec.ShmSize,
+		Tmpfs:          spec.Tmpfs,
+		Sysctls:        spec.Sysctls,
 	}
+	host.CPUShares = min(max(spec.CPUShares, minimumShares), maximumShares)
+	host.Memory, host.MemoryReservation = spec.Memory, spec.MemoryReservation
+	host.MemorySwap, host.MemorySwappiness = spec.MemorySwap, spec.MemorySwappiness
+	host.CgroupParent = spec.CgroupParent
 	if spec.StopTimeout > 0 {
 		seconds := int(math.Ceil(spec.StopTimeout.Seconds()))
 		cfg.StopTimeout = &seconds
 	}
-	host.CPUShares = min(max(spec.CPUShares, minimumShares), maximumShares)
-	host.Memory = spec.Memory
+	if h := spec.HealthCheck; h != nil {
+		cfg.Healthcheck = &container.HealthConfig{
+			Test: h.Test, Interval: h.Interval, Timeout: h.Timeout,
+			StartPeriod: h.StartPeriod, StartInterval: h.StartInterval, Retries: h.Retries,
+		}
+	}
+	if l := spec.Log; l != nil {
+		host.LogConfig = container.LogConfig{Type: l.Driver, Config: l.Options}
+	}
+	for _, d := range spec.Devices {
+		host.Devices = append(host.Devices, container.DeviceMapping{
+			PathOnHost: d.Host, PathInContainer: d.Container, CgroupPermissions: d.Permissions,
+		})
+	}
+	for _, u := range spec.Ulimits {
+		host.Ulimits = append(host.Ulimits, &container.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
+	}
 	for _, m := range spec.Mounts {
 		bind := m.Source + ":" + m.Target
 		if m.ReadOnly {
@@ -64,7 +95,7 @@ func settings(spec runtime.Spec) (*container.Config, *container.HostConfig, erro
 		}
 		host.Binds = append(host.Binds, bind)
 	}
-	if len(spec.Ports) > 0 {
+	if len(spec.Ports)+len(spec.Expose) > 0 {
 		cfg.ExposedPorts, host.PortBindings = network.PortSet{}, network.PortMap{}
 	}
 	for _, p := range spec.Ports {
@@ -86,35 +117,14 @@ func settings(spec runtime.Spec) (*container.Config, *container.HostConfig, erro
 		}
 		host.PortBindings[port] = append(host.PortBindings[port], b)
 	}
-	if err := overlay(spec.ConfigOverlay, cfg); err != nil {
-		return nil, nil, fmt.Errorf("Unable decode given docker config: %w", err) //nolint:staticcheck // ECS's words
-	}
-	if err := overlay(spec.HostOverlay, host); err != nil {
-		return nil, nil, fmt.Errorf("Unable decode given docker host config: %w", err) //nolint:staticcheck // ECS's words
-	}
-	if spec.NeedHealthCheck && cfg.Healthcheck == nil {
-		return nil, nil, errors.New("docker health check is nil while container health check type is DOCKER")
-	}
-	if cfg.Labels == nil {
-		cfg.Labels = map[string]string{}
-	}
-	for k, v := range spec.Labels {
-		cfg.Labels[k] = v
-	}
-	host.CgroupParent = spec.CgroupParent
-	// A container that blocks on its log is worse than one that loses lines, but
-	// only with a buffer whose size is known.
-	if lc := host.LogConfig.Config; lc["mode"] == "non-blocking" && lc["max-buffer-size"] == "" {
-		lc["max-buffer-size"] = "10m"
+	for _, e := range spec.Expose {
+		port, err := network.ParsePort(e)
+		if err != nil {
+			return nil, nil, fmt.Errorf("exposed port: %w", err)
+		}
+		cfg.ExposedPorts[port] = struct{}{}
 	}
 	return cfg, host, nil
-}
-
-func overlay(doc string, into any) error {
-	if doc == "" {
-		return nil
-	}
-	return json.Unmarshal([]byte(doc), into)
 }
 
 func published(bindings network.PortMap, mode container.NetworkMode) []runtime.Port {

@@ -4,7 +4,6 @@ import (
 	"context"
 	crand "crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -18,7 +17,6 @@ import (
 type container struct {
 	runtime.Container
 	checked bool // has a health check
-	revived bool // by the engine itself, when it ends otherwise than by Stop
 	program Program
 	end     *time.Timer
 	health  *time.Timer
@@ -83,7 +81,7 @@ func (f *Fake) create(ctx context.Context, spec runtime.Spec) (created runtime.C
 	}
 	f.containers[created.ID] = &container{
 		Container: runtime.Container{ID: created.ID, Name: spec.Name, Image: spec.Image, Labels: spec.Labels, Phase: runtime.PhaseCreated, Ports: created.Ports},
-		checked:   spec.NeedHealthCheck, program: f.cfg.Program(spec), revived: revived(spec.HostOverlay),
+		checked:   checked(spec.HealthCheck), program: f.cfg.Program(spec),
 	}
 	f.names[spec.Name] = created.ID
 	f.mu.Unlock()
@@ -91,13 +89,8 @@ func (f *Fake) create(ctx context.Context, spec runtime.Spec) (created runtime.C
 	return created, f.finish("create", spec.Name)
 }
 
-// revived reads the engine's own restart policy.
-func revived(hostOverlay string) bool {
-	var h struct{ RestartPolicy struct{ Name string } }
-	if hostOverlay == "" || json.Unmarshal([]byte(hostOverlay), &h) != nil {
-		return false
-	}
-	return h.RestartPolicy.Name == "always" || h.RestartPolicy.Name == "unless-stopped"
+func checked(h *runtime.HealthCheck) bool {
+	return h != nil && len(h.Test) > 0 && h.Test[0] != "NONE"
 }
 
 // revivalDelay is how long the engine waits before its own restarts.
@@ -215,7 +208,7 @@ func (f *Fake) Restart(id string) error {
 // exit ends a container otherwise than by Stop.
 func (f *Fake) exit(id string, code int, oom bool) {
 	c := f.end(id, code, oom)
-	if c == nil || !c.revived {
+	if c == nil || !c.program.Revived {
 		return
 	}
 	time.AfterFunc(revivalDelay, func() {

@@ -17,12 +17,13 @@ type Program struct {
 	Feeds       bool          // a child of it is killed for its memory, and it goes on
 	FeedsAfter  time.Duration // from the start
 	Deaf        bool          // to the stop signal
+	Revived     bool          // the engine starts it again when it ends otherwise than by Stop
 	Health      string
 	HealthAfter time.Duration
 }
 
 // ParseProgram reads the commands `sleep SECONDS`, `exit CODE`, `deaf`,
-// `healthy SECONDS`, `unhealthy SECONDS`, `oom`, `feed MIB`, in turn; `http PORT`, `append
+// `revived`, `healthy SECONDS`, `unhealthy SECONDS`, `oom`, `feed MIB`, in turn; `http PORT`, `append
 // FILE LINE` and `env` take no time. What it does not know runs for ever.
 func ParseProgram(command []string) Program {
 	var p Program
@@ -48,6 +49,8 @@ func ParseProgram(command []string) Program {
 		case "exit":
 			p.Code, p.HasEnd = int(number()), true
 			return p
+		case "revived":
+			p.Revived = true
 		case "deaf":
 			p.Deaf = true
 		case "healthy":
