@@ -85,6 +85,15 @@ func (p *Proxy) hold(c net.Conn) bool {
 	return !p.over
 }
 
+// Cut breaks all connections that are open.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		c.Close()
+	}
+}
+
 func (p *Proxy) drop(c net.Conn) {
 	c.Close()
 	p.mu.Lock()

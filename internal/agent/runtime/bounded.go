@@ -13,7 +13,7 @@ import (
 // defaults.
 type Limits struct {
 	Ping        time.Duration // 10 s, as for Info and for an event stream to begin
-	Read        time.Duration // 30 s: Image, Inspect, List, VolumeExists
+	Read        time.Duration // 30 s: Image, Inspect, List, VolumeExists; for Output to begin
 	Stats       time.Duration // 15 s
 	Create      time.Duration // 4 min
 	Start       time.Duration // 3 min
@@ -21,8 +21,9 @@ type Limits struct {
 	Remove      time.Duration // 3 min, as for RemoveImage
 	Volume      time.Duration // 1 min: CreateVolume, RemoveVolume
 	Load        time.Duration // 10 min
+	Exec        time.Duration // 30 s, for a command to begin
 	PullStall   time.Duration // 5 min without progress
-	EventsQuiet time.Duration // 20 s without an event until the engine is asked whether it is there
+	EventsQuiet time.Duration // 20 s without an event, or output, until the engine is asked whether it is there
 }
 
 func (l Limits) complete() Limits {
@@ -32,7 +33,7 @@ func (l Limits) complete() Limits {
 	}{
 		{&l.Ping, 10 * time.Second}, {&l.Read, 30 * time.Second}, {&l.Stats, 15 * time.Second},
 		{&l.Create, 4 * time.Minute}, {&l.Start, 3 * time.Minute}, {&l.Stop, time.Minute}, {&l.Remove, 3 * time.Minute},
-		{&l.Volume, time.Minute}, {&l.Load, 10 * time.Minute}, {&l.PullStall, 5 * time.Minute}, {&l.EventsQuiet, 20 * time.Second},
+		{&l.Volume, time.Minute}, {&l.Load, 10 * time.Minute}, {&l.Exec, 30 * time.Second}, {&l.PullStall, 5 * time.Minute}, {&l.EventsQuiet, 20 * time.Second},
 	} {
 		if *d.limit == 0 {
 			*d.limit = d.v

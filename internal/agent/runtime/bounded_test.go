@@ -51,6 +51,13 @@ var calls = map[string]struct {
 	"Events": {10 * time.Second, func(ctx context.Context, r runtime.Runtime) error {
 		return r.Events(ctx, nil, func() {}, func(runtime.Event) {})
 	}},
+	"Exec": {30 * time.Second, func(ctx context.Context, r runtime.Runtime) error {
+		_, err := r.Exec(ctx, "id", runtime.Exec{})
+		return err
+	}},
+	"Output": {30 * time.Second, func(ctx context.Context, r runtime.Runtime) error {
+		return r.Output(ctx, "id", runtime.Position{}, func() {}, nil)
+	}},
 	"CreateVolume": {time.Minute, func(ctx context.Context, r runtime.Runtime) error {
 		return r.CreateVolume(ctx, runtime.Volume{Name: "v"})
 	}},

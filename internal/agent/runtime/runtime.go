@@ -18,7 +18,11 @@ var (
 	ErrNameTaken = errors.New("name taken")
 	ErrPortTaken = errors.New("port taken")
 	ErrRunning   = errors.New("container is running")
-	ErrConfig    = errors.New("settings cannot be used")
+	// ErrNotRunning: it has not been started, or has ended.
+	ErrNotRunning = errors.New("container is not running")
+	// ErrUnsupported: the engine can't do this, here or at all.
+	ErrUnsupported = errors.New("not supported")
+	ErrConfig      = errors.New("settings cannot be used")
 	// ErrUnreachable: the engine itself did not answer, so nothing is known
 	// about what became of the request.
 	ErrUnreachable = errors.New("engine unreachable")
@@ -71,6 +75,20 @@ type Runtime interface {
 	// the engine's order, until the context ends or the stream breaks, and
 	// then returns why. It calls subscribed once no event can be missed any more.
 	Events(ctx context.Context, labels map[string]string, subscribed func(), on func(Event)) error
+
+	// Exec runs a command in a running container and returns its exit code, when it
+	// has ended and all that it said is written. It fails with ErrNotRunning for a
+	// container that does not run. If ctx ends, or something can't be written, the
+	// command is killed; the error says why, and whether the command may go on. A
+	// command that does not exist ends with 126 or 127.
+	Exec(ctx context.Context, id string, e Exec) (code int, err error)
+	// Output calls on for each line that a container has written after a place, and
+	// for each that it writes, in the engine's order, and calls begun before the
+	// first. It returns nil when the container does not run and all was told. If it
+	// returns an error, which may be on's, the next reading goes on after the last
+	// line that was told. It fails with ErrUnsupported where the container's log
+	// can't be read.
+	Output(ctx context.Context, id string, from Position, begun func(), on func(Line) error) error
 
 	CreateVolume(ctx context.Context, v Volume) error
 	// VolumeExists tells whether a volume of that name is there.

@@ -3,6 +3,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,14 +12,18 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // main runs its arguments as commands in turn:
 //
-//	sleep SECONDS | exit CODE | http PORT | append FILE LINE | deaf | healthy SECONDS | alive FILE | env | eat MIB | feed MIB
+//	sleep SECONDS | exit CODE | http PORT | append FILE LINE | say TEXT | complain TEXT | chatter N | cat | sizes N | deaf | healthy SECONDS | alive FILE | env | eat MIB | feed MIB
 //
 // healthy makes the file /healthy in a while, and goes on at once; alive, for a
 // health check, fails without its file.
+// say and complain write a line to their stream, chatter many to both; cat writes
+// what it reads; sizes writes its terminal's size whenever that changes, N times.
 // feed lets a child eat, and goes on when the child has ended, however it did.
 func main() {
 	args := os.Args[1:]
@@ -69,6 +74,23 @@ func main() {
 			_, err = f.WriteString(next() + "\n")
 			check(err)
 			check(f.Close())
+		case "say":
+			fmt.Println(next())
+		case "complain":
+			fmt.Fprintln(os.Stderr, next())
+		case "chatter":
+			for i, n := 0, int(number()); i < n; i++ {
+				fmt.Println("out", i)
+				fmt.Fprintln(os.Stderr, "err", i)
+				if i%10 == 9 {
+					time.Sleep(10 * time.Millisecond)
+				}
+			}
+		case "cat":
+			_, err := io.Copy(os.Stdout, os.Stdin)
+			check(err)
+		case "sizes":
+			sizes(int(number()))
 		case "deaf":
 			deaf = true
 		case "env":
@@ -89,6 +111,17 @@ func main() {
 		default:
 			fmt.Fprintln(os.Stderr, "unknown command", cmd)
 			os.Exit(64)
+		}
+	}
+}
+
+func sizes(n int) {
+	for last := (unix.Winsize{}); n > 0; time.Sleep(5 * time.Millisecond) {
+		size, err := unix.IoctlGetWinsize(int(os.Stdout.Fd()), unix.TIOCGWINSZ)
+		check(err)
+		if size.Row != 0 && *size != last {
+			fmt.Printf("%dx%d\n", size.Row, size.Col)
+			last, n = *size, n-1
 		}
 	}
 }

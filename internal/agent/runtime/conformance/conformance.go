@@ -32,6 +32,9 @@ func Run(t *testing.T, open func(t *testing.T) Target) {
 	for name, test := range map[string]func(*testing.T, Target){
 		"life": life, "exit codes": exitCodes, "names": names, "killing": killing, "removal": removal,
 		"memory": memory, "listing": listing, "ports": ports, "absences": absences, "volumes": volumes, "events of others": others,
+		"exec": execution, "exec: terminal sizes": sizing, "exec: given up": abandoning, "exec: nothing runs": idle, "exec: side by side": many,
+		"output": speech, "output of terminals": terminals, "output from a time on": times, "output resumed": resuming,
+		"output of long lines": longLines, "no output": silence,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

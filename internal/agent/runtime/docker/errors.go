@@ -40,6 +40,8 @@ func convert(err error) error {
 	case strings.Contains(text, "port is already allocated"), strings.Contains(text, "address already in use"),
 		strings.Contains(text, "ports are not available"):
 		kind = runtime.ErrPortTaken
+	case errdefs.IsConflict(err) && strings.Contains(text, "is not running"):
+		kind = runtime.ErrNotRunning
 	case errdefs.IsConflict(err) && (strings.Contains(text, "running container") || // before 25
 		strings.Contains(text, "container is running")):
 		kind = runtime.ErrRunning

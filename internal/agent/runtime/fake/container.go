@@ -23,6 +23,14 @@ type container struct {
 	fed     *time.Timer
 	hungry  bool          // its child is still to be killed for its memory
 	over    chan struct{} // closed at the end; nil before the start
+
+	tty    bool            // it speaks on a terminal
+	mute   bool            // its log can't be read
+	lines  []runtime.Line  // what it said
+	spoken int             // how many of its program's Says, in this run
+	voice  *time.Timer     // to the next
+	news   chan struct{}   // closed when there are more lines, or it ends; nil: nobody waits
+	files  map[string]bool // made by Exec
 }
 
 func (c *container) stopTimers() {
@@ -34,6 +42,9 @@ func (c *container) stopTimers() {
 	}
 	if c.fed != nil {
 		c.fed.Stop()
+	}
+	if c.voice != nil {
+		c.voice.Stop()
 	}
 }
 
@@ -81,7 +92,7 @@ func (f *Fake) create(ctx context.Context, spec runtime.Spec) (created runtime.C
 	}
 	f.containers[created.ID] = &container{
 		Container: runtime.Container{ID: created.ID, Name: spec.Name, Image: spec.Image, Labels: spec.Labels, Phase: runtime.PhaseCreated, Ports: created.Ports},
-		checked:   checked(spec.HealthCheck), program: f.cfg.Program(spec),
+		checked:   checked(spec.HealthCheck), tty: spec.TTY, mute: spec.Log != nil && spec.Log.Driver == "none", program: f.cfg.Program(spec),
 	}
 	f.names[spec.Name] = created.ID
 	f.mu.Unlock()
@@ -151,6 +162,8 @@ func (f *Fake) runLocked(c *container) error {
 	c.Phase, c.StartedAt, c.FinishedAt, c.ExitCode = runtime.PhaseRunning, time.Now(), time.Time{}, 0
 	c.over = make(chan struct{})
 	f.emitLocked(runtime.Event{Kind: runtime.EventStarted}, c)
+	c.spoken = 0
+	f.speakLocked(c)
 	c.OOMKilled = false // as engines have it: since the last start
 	if c.hungry = c.program.Feeds; c.hungry {
 		c.fed = time.AfterFunc(c.program.FeedsAfter, func() { f.feed(c.ID) })
@@ -231,6 +244,7 @@ func (f *Fake) end(id string, code int, oom bool) *container {
 	if c.hungry && time.Since(c.StartedAt) >= c.program.FeedsAfter {
 		f.feedLocked(c) // both at the same moment
 	}
+	f.speakLocked(c) // what is due at the same moment
 	c.stopTimers()
 	f.witness.Running--
 	for _, p := range c.Ports {
@@ -238,6 +252,7 @@ func (f *Fake) end(id string, code int, oom bool) *container {
 	}
 	c.Phase, c.FinishedAt, c.ExitCode, c.OOMKilled = runtime.PhaseExited, time.Now(), code, oom || c.OOMKilled
 	close(c.over)
+	c.tellLocked()
 	if oom {
 		f.emitLocked(runtime.Event{Kind: runtime.EventOOM}, c)
 	}

@@ -50,6 +50,7 @@ type Fake struct {
 	ports      map[string]string // host port/protocol → id
 	volumes    map[string]runtime.Volume
 	subs       map[*subscriber]bool
+	cut        chan struct{} // closed and replaced by CutOutputs
 	closed     bool
 	closing    chan struct{}  // closed with it
 	hang       *hang          // nil: it answers
@@ -72,7 +73,7 @@ func New(cfg Config) *Fake {
 	}
 	return &Fake{
 		cfg: cfg, containers: map[string]*container{}, names: map[string]string{}, ports: map[string]string{},
-		closing: make(chan struct{}),
+		closing: make(chan struct{}), cut: make(chan struct{}),
 		volumes: map[string]runtime.Volume{}, subs: map[*subscriber]bool{}, starts: map[string]int{},
 	}
 }

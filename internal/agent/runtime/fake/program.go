@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -20,11 +21,13 @@ type Program struct {
 	Revived     bool          // the engine starts it again when it ends otherwise than by Stop
 	Health      string
 	HealthAfter time.Duration
+	Says        []said // in the order of time
 }
 
 // ParseProgram reads the commands `sleep SECONDS`, `exit CODE`, `deaf`,
 // `revived`, `healthy SECONDS`, `unhealthy SECONDS`, `oom`, `feed MIB`, in turn; `http PORT`, `append
-// FILE LINE` and `env` take no time. What it does not know runs for ever.
+// FILE LINE`, `say TEXT`, `complain TEXT` and `env` take no time, `chatter N` takes
+// little: it says N lines and complains as often. What it does not know runs for ever.
 func ParseProgram(command []string) Program {
 	var p Program
 	for len(command) > 0 {
@@ -67,6 +70,22 @@ func ParseProgram(command []string) Program {
 			number()
 		case "append":
 			command = command[min(2, len(command)):]
+		case "say", "complain":
+			s := said{after: p.After, stream: runtime.Stdout}
+			if word == "complain" {
+				s.stream = runtime.Stderr
+			}
+			if len(command) > 0 {
+				s.text, command = command[0], command[1:]
+			}
+			p.Says = append(p.Says, s)
+		case "chatter":
+			for i := range int(number()) {
+				p.Says = append(p.Says, said{p.After, runtime.Stdout, fmt.Sprint("out ", i)}, said{p.After, runtime.Stderr, fmt.Sprint("err ", i)})
+				if i%10 == 9 {
+					p.After += 10 * time.Millisecond
+				}
+			}
 		case "env":
 		default:
 			return Program{}

@@ -45,12 +45,17 @@ func (c *Client) post(ctx context.Context, op string, body io.Reader) (*http.Res
 	return res, nil
 }
 
-func call[T any](ctx context.Context, c *Client, op string, in request) (out T, err error) {
+// ask makes a call whose whole request is known; the caller closes the body.
+func (c *Client) ask(ctx context.Context, op string, in request) (*http.Response, error) {
 	data, err := json.Marshal(in)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	res, err := c.post(ctx, op, bytes.NewReader(data))
+	return c.post(ctx, op, bytes.NewReader(data))
+}
+
+func call[T any](ctx context.Context, c *Client, op string, in request) (out T, err error) {
+	res, err := c.ask(ctx, op, in)
 	if err != nil {
 		return out, err
 	}
@@ -137,11 +142,7 @@ func (c *Client) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 
 // Events reads the stream: an empty event says that it has begun.
 func (c *Client) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
-	data, err := json.Marshal(request{Labels: labels})
-	if err != nil {
-		return err
-	}
-	res, err := c.post(ctx, "events", bytes.NewReader(data))
+	res, err := c.ask(ctx, "events", request{Labels: labels})
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ type request struct {
 	Force   bool              `json:",omitempty"`
 	Labels  map[string]string `json:",omitempty"`
 	Volume  runtime.Volume    `json:",omitzero"`
+	Command *command          `json:",omitempty"`
+	From    runtime.Position  `json:",omitzero"`
 }
 
 type response[T any] struct {
@@ -36,6 +38,7 @@ type failure struct {
 var kinds = map[string]error{
 	"not found": runtime.ErrNotFound, "name taken": runtime.ErrNameTaken, "port taken": runtime.ErrPortTaken,
 	"running": runtime.ErrRunning, "config": runtime.ErrConfig, "unreachable": runtime.ErrUnreachable,
+	"not running": runtime.ErrNotRunning, "unsupported": runtime.ErrUnsupported,
 }
 
 func failureOf(err error) *failure {
@@ -93,6 +96,8 @@ func Serve(rt runtime.Runtime, path string) (*Server, error) {
 		answer(w, out, err)
 	})
 	mux.HandleFunc("POST /events", s.events)
+	mux.HandleFunc("POST /exec", s.exec)
+	mux.HandleFunc("POST /output", s.output)
 	go func() {
 		defer close(s.done)
 		_ = s.http.Serve(l) // says only that it was closed

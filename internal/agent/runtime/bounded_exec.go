@@ -1,0 +1,54 @@
+package runtime
+
+import (
+	"context"
+	"io"
+)
+
+// Exec ends a command that the engine does not take on within Limits.Exec, and one
+// that says nothing while the engine answers nothing. What the command itself does
+// may take as long as it likes.
+func (b *Bounded) Exec(ctx context.Context, id string, e Exec) (code int, err error) {
+	begun := e.Begun
+	err = b.attended(ctx, "exec", b.limits.Exec, func(ctx context.Context, began, heard func()) (err error) {
+		e.Stdout, e.Stderr = hearing(e.Stdout, heard), hearing(e.Stderr, heard)
+		e.Begun = func() {
+			began()
+			if begun != nil {
+				begun()
+			}
+		}
+		code, err = b.rt.Exec(ctx, id, e)
+		return err
+	})
+	return code, err
+}
+
+// hearer tells of what is written.
+type hearer struct {
+	w     io.Writer
+	heard func()
+}
+
+func hearing(w io.Writer, heard func()) io.Writer {
+	if w == nil {
+		return nil
+	}
+	return hearer{w, heard}
+}
+
+func (h hearer) Write(p []byte) (int, error) {
+	h.heard()
+	return h.w.Write(p)
+}
+
+// Output ends a reading that does not begin within Limits.Read, and one that hears
+// nothing from an engine that does not answer.
+func (b *Bounded) Output(ctx context.Context, id string, from Position, begun func(), on func(Line) error) error {
+	return b.attended(ctx, "output", b.limits.Read, func(ctx context.Context, began, heard func()) error {
+		return b.rt.Output(ctx, id, from, func() { began(); begun() }, func(l Line) error {
+			heard()
+			return on(l)
+		})
+	})
+}

@@ -1,0 +1,74 @@
+package docker_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/agenttest"
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/agent/runtime/conformance"
+	"github.com/ashore/ashore/internal/agent/runtime/docker"
+)
+
+// A reading whose connection breaks says so, and goes on after the last line that
+// it told: each line is told once. A command whose connection breaks says so, too.
+func TestABrokenConnection(t *testing.T) {
+	d := agenttest.Docker(t)
+	image := agenttest.Image(t, d)
+	labels := map[string]string{conformance.Label: agenttest.Installation(t, d, conformance.Label)}
+	proxy := agenttest.NewProxy(t)
+	far, err := docker.New(proxy.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	const n = 2000
+	c, err := d.Create(t.Context(), runtime.Spec{
+		Name: "ashore-conformance-broken-" + agenttest.Hex(6), Image: image, Labels: labels, Network: "none",
+		Command: []string{"chatter", fmt.Sprint(n), "sleep", "1", "exit", "0"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Start(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := far.Exec(t.Context(), c.ID, runtime.Exec{Command: []string{"/probe", "sleep", "3"}, Begun: proxy.Cut}); !errors.Is(err, runtime.ErrUnreachable) {
+		t.Errorf("a command: %v", err)
+	}
+	told := map[string]int{}
+	var place runtime.Position
+	breaks := 0
+	deadline := time.Now().Add(time.Minute)
+	for done := false; !done; {
+		lines := 0
+		err := far.Output(t.Context(), c.ID, place, func() {}, func(l runtime.Line) error {
+			told[string(l.Text)]++
+			place = l.Next
+			if lines++; lines == 150 {
+				proxy.Cut()
+			}
+			return nil
+		})
+		switch {
+		case err == nil:
+			done = true
+		case errors.Is(err, runtime.ErrUnreachable) && time.Now().Before(deadline):
+			breaks++
+		default:
+			t.Fatal(err)
+		}
+	}
+	twice := 0
+	for line, times := range told {
+		if times != 1 || !strings.HasPrefix(line, "out ") && !strings.HasPrefix(line, "err ") {
+			twice++
+		}
+	}
+	if len(told) != 2*n || twice > 0 || breaks < 3 {
+		t.Errorf("%d lines of %d, %d of them more than once, %d breaks", len(told), 2*n, twice, breaks)
+	}
+}

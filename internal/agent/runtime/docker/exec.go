@@ -1,0 +1,172 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+	"github.com/ashore/ashore/internal/pace"
+)
+
+const (
+	killTime   = 5 * time.Second       // to end a command that is given up
+	execPoll   = 10 * time.Millisecond // how soon the engine is asked again how a command ended
+	execPollIn = time.Second           // and how seldom
+	execEnd    = time.Second           // how long a command may go on after its connection
+	resizeTime = 2 * time.Second       // until a command has a terminal
+)
+
+// Exec runs a command. The engine's API can't end one, so that it is killed by way
+// of the host if its context ends: see kill.
+func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, error) {
+	made, err := d.api.ExecCreate(ctx, id, client.ExecCreateOptions{
+		Cmd: e.Command, Env: e.Env, User: e.User, WorkingDir: e.WorkingDir, TTY: e.TTY,
+		AttachStdin: e.Stdin != nil, AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return 0, convert(err)
+	}
+	conn, err := d.api.ExecAttach(ctx, made.ID, client.ExecAttachOptions{TTY: e.TTY})
+	if err != nil {
+		return 0, convert(err)
+	}
+	if e.Begun != nil {
+		e.Begun()
+	}
+	over, end := context.WithCancel(ctx)
+	resized := make(chan struct{})
+	go func() {
+		defer close(resized)
+		d.resize(over, made.ID, e)
+	}()
+	defer func() {
+		end()
+		conn.Close() // which ends the copying of input, but for a Read of the caller's
+		<-resized
+	}()
+	stop := context.AfterFunc(ctx, conn.Close) // ends the copying of output
+	defer stop()
+	if e.Stdin != nil {
+		go func() {
+			if _, err := io.Copy(conn.Conn, e.Stdin); err == nil {
+				_ = conn.CloseWrite() // a connection that is broken says so to whoever reads
+			}
+		}()
+	}
+	if err := listen(ctx, conn, e); err != nil {
+		if errors.Is(err, runtime.ErrUnreachable) {
+			return 0, err
+		}
+		return 0, d.kill(ctx, made.ID, err)
+	}
+	return d.execCode(ctx, made.ID)
+}
+
+// listen copies output to its end.
+func listen(ctx context.Context, conn client.ExecAttachResult, e runtime.Exec) error {
+	out, errs := &speaker{w: e.Stdout}, &speaker{w: e.Stderr}
+	var err error
+	if e.TTY {
+		_, err = io.Copy(out, conn.Reader)
+	} else {
+		_, err = stdcopy.StdCopy(out, errs, conn.Reader)
+	}
+	switch {
+	case out.err != nil || errs.err != nil:
+		return errors.Join(out.err, errs.err)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	default:
+		return convert(err)
+	}
+}
+
+// speaker writes to a caller's writer, if there is one, and keeps its error.
+type speaker struct {
+	w   io.Writer
+	err error
+}
+
+func (s *speaker) Write(p []byte) (int, error) {
+	if s.w == nil {
+		return len(p), nil
+	}
+	n, err := s.w.Write(p)
+	s.err = err
+	return n, err
+}
+
+// execCode waits for a command that says nothing more. A connection that breaks
+// between two messages ends as one whose command has ended.
+func (d *Docker) execCode(ctx context.Context, exec string) (int, error) {
+	heard := time.Now()
+	for delay := execPoll; ; delay = min(2*delay, execPollIn) {
+		res, err := d.api.ExecInspect(ctx, exec, client.ExecInspectOptions{})
+		if err != nil {
+			return 0, convert(err)
+		}
+		if !res.Running {
+			return res.ExitCode, nil
+		}
+		if time.Since(heard) > execEnd {
+			return 0, &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("docker: the command's connection ended before the command")}
+		}
+		if pace.Sleep(ctx, delay) != nil {
+			return 0, d.kill(ctx, exec, context.Cause(ctx))
+		}
+	}
+}
+
+// resize gives a command's terminal the sizes that come, until the command is over.
+func (d *Docker) resize(ctx context.Context, exec string, e runtime.Exec) {
+	set := func(size runtime.Size) {
+		first := time.Now()
+		for delay := execPoll; time.Since(first) < resizeTime; delay *= 2 {
+			// The engine refuses while the command is being started.
+			_, err := d.api.ExecResize(ctx, exec, client.ExecResizeOptions{Height: size.Rows, Width: size.Columns})
+			if err == nil || pace.Sleep(ctx, delay) != nil {
+				return
+			}
+		}
+	}
+	if e.TTY && e.Size != (runtime.Size{}) {
+		set(e.Size)
+	}
+	for {
+		select {
+		case size, more := <-e.Resize:
+			if !more {
+				return
+			}
+			set(size)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// kill ends a command that is given up because of why, and what it began in its
+// group, if this process sees the engine's processes. It returns why, with what was
+// in the way.
+func (d *Docker) kill(ctx context.Context, exec string, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTime)
+	defer cancel()
+	for delay := execPoll; ; delay = min(2*delay, execPollIn) {
+		res, err := d.api.ExecInspect(ctx, exec, client.ExecInspectOptions{})
+		if err == nil && !res.Running {
+			return why
+		}
+		if err == nil && res.PID > 0 { // it may be about to start
+			err = killGroup(res.PID, res.ContainerID)
+		}
+		if sleep := pace.Sleep(ctx, delay); sleep != nil {
+			return fmt.Errorf("%w; the command may go on: %w", why, errors.Join(err, sleep))
+		}
+	}
+}

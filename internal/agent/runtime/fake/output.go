@@ -1,0 +1,115 @@
+package fake
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/ashore/ashore/internal/agent/runtime"
+)
+
+// said is what a program says, and when after its start.
+type said struct {
+	after  time.Duration
+	stream runtime.Stream
+	text   string
+}
+
+// sayLocked adds a line to a container's output.
+func (f *Fake) sayLocked(c *container, s said) {
+	if c.tty {
+		s.stream = runtime.Stdout
+	}
+	c.lines = append(c.lines, runtime.Line{At: time.Now(), Stream: s.stream, Text: []byte(s.text)})
+	c.tellLocked()
+}
+
+// tellLocked wakes those who follow a container's output.
+func (c *container) tellLocked() {
+	if c.news != nil {
+		close(c.news)
+		c.news = nil
+	}
+}
+
+// speakLocked lets a running container say what is due, and comes back for the rest.
+func (f *Fake) speakLocked(c *container) {
+	ran, says := time.Since(c.StartedAt), c.program.Says
+	for ; c.spoken < len(says) && says[c.spoken].after <= ran; c.spoken++ {
+		f.sayLocked(c, says[c.spoken])
+	}
+	if c.spoken == len(says) {
+		return
+	}
+	run := c.over
+	c.voice = time.AfterFunc(says[c.spoken].after-ran, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if c.over == run && c.Phase == runtime.PhaseRunning && !f.closed {
+			f.speakLocked(c)
+		}
+	})
+}
+
+// CutOutputs breaks all readings of output, as a connection's end would.
+func (f *Fake) CutOutputs() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.cut)
+	f.cut = make(chan struct{})
+}
+
+// Output follows what a container says.
+func (f *Fake) Output(ctx context.Context, id string, from runtime.Position, begun func(), on func(runtime.Line) error) error {
+	if !f.answers(ctx, "output", id) {
+		return ctx.Err()
+	}
+	if err := f.begin(ctx, "output", id, 0); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	c, err := f.find(id)
+	cut := f.cut
+	f.mu.Unlock()
+	if err == nil && c.mute {
+		err = &runtime.Error{Kind: runtime.ErrUnsupported, Err: errors.New("Error response from daemon: configured logging driver does not support reading")} //nolint:staticcheck // an engine's words
+	}
+	if err != nil {
+		return err
+	}
+	begun()
+	reading := from.Read()
+	for next := 0; ; {
+		if !f.answers(ctx, "output", id) {
+			return ctx.Err()
+		}
+		f.mu.Lock()
+		lines, running := c.lines[next:], c.Phase == runtime.PhaseRunning
+		if c.news == nil {
+			c.news = make(chan struct{})
+		}
+		news := c.news
+		f.mu.Unlock()
+		next += len(lines)
+		for _, l := range lines {
+			if !reading.New(&l) {
+				continue
+			}
+			l.Text = slices.Clone(l.Text)
+			if err := on(l); err != nil {
+				return err
+			}
+		}
+		if !running {
+			return nil
+		}
+		select {
+		case <-news:
+		case <-cut:
+			return &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("fake: the output was cut")}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
