@@ -10,7 +10,7 @@ SCALE ?=
 FUZZTIME ?= 60s
 # Most packages' tests wait more than they compute: more of them than cores run at
 # once. The longest come first.
-SIDE_BY_SIDE ?= 4
+SIDE_BY_SIDE ?= 3
 TESTED ?= ./test/... ./internal/sim ./internal/store ./internal/link ./internal/agent/... ./internal/api/... ./...
 
 .DEFAULT_GOAL := help

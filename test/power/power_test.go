@@ -40,7 +40,7 @@ func TestPowerCuts(t *testing.T) {
 	defer cancel()
 	s := newSite(t, rand.New(rand.NewPCG(seed(t), 0)))
 	s.prepare(t, ctx)
-	s.Disk.EatFlushes = *eatFlag
+	s.Disk.EatFlushes(*eatFlag)
 	l := &ledger{site: s, tasks: map[string]string{}, desired: 2}
 	writing, stop := context.WithCancel(ctx)
 	wait := l.write(writing)

@@ -17,16 +17,13 @@ import (
 // no success that the cut then denies. After Die everything is answered and nothing
 // counts, so that the kernel can put the file system away. Settle ends that.
 type Disk struct {
-	Size int64
-	// EatFlushes has a flush answered that was not done, as a lying disk does: a
-	// test that shall go red.
-	EatFlushes bool
-
+	Size     int64
 	mu       sync.Mutex
 	changed  *sync.Cond
 	state    state
 	seen     []byte        // what is read; guarded by mu, as all below
 	durable  []byte        // what a cut leaves
+	eats     bool          // the flushes
 	pending  []write       // not in durable; the oldest first
 	dead     []extent      // written since Die
 	countIn  int           // flushes until it freezes by itself; 0 is never
@@ -110,6 +107,14 @@ func (d *Disk) Write(p []byte, at int64) error {
 	return nil
 }
 
+// EatFlushes has flushes answered that were not done from now on, as a lying disk
+// does: for a test that shall go red.
+func (d *Disk) EatFlushes(eats bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.eats = eats
+}
+
 // Flush makes durable what was written before it.
 func (d *Disk) Flush() {
 	d.mu.Lock()
@@ -120,7 +125,7 @@ func (d *Disk) Flush() {
 		return
 	}
 	d.flushes++
-	if !d.EatFlushes {
+	if !d.eats {
 		d.flushLocked()
 	}
 }

@@ -84,17 +84,17 @@ func times(t *testing.T, x Target) {
 	if len(lines) != 3 || string(lines[0].Text) != "early" {
 		t.Fatalf("%+v", lines)
 	}
-	last := lines[2]
-	later := lines[1]
-	if later.Stream == runtime.Stderr {
-		later, last = last, later
+	// The engine takes the two streams down apart from each other.
+	later := lines[1].At
+	if lines[2].At.Before(later) {
+		later = lines[2].At
 	}
 	for name, c := range map[string]struct {
 		from runtime.Position
 		want string // on both streams
 	}{
 		"between":        {runtime.From(lines[0].At.Add(100 * time.Millisecond)), "[late] [too]"},
-		"its own time":   {runtime.From(later.At), "[late] [too]"},
+		"its own time":   {runtime.From(later), "[late] [too]"},
 		"after a line":   {lines[0].Next, "[late] [too]"},
 		"after the last": {lines[2].Next, "[] []"},
 		"much earlier":   {runtime.From(lines[0].At.Add(-time.Hour)), "[early late] [too]"},
