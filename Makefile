@@ -8,9 +8,7 @@ ARGS ?=
 SCALE ?=
 # How long make soak lets each fuzz target search; make test runs what is known.
 FUZZTIME ?= 60s
-# Most packages' tests wait more than they compute: more of them than cores run at
-# once. The longest come first.
-SIDE_BY_SIDE ?= 3
+# What make test tests: as many packages at once as there are cores, the longest first.
 TESTED ?= ./test/... ./internal/sim ./internal/store ./internal/link ./internal/agent/... ./internal/api/... ./...
 
 .DEFAULT_GOAL := help
@@ -28,7 +26,7 @@ test: build ## everything, with real containers; installs what it needs
 	scripts/ensure-test-tools.sh
 	@echo "gofmt"; bad=$$(gofmt -l cmd internal test); if [ -n "$$bad" ]; then echo "not formatted: $$bad"; exit 1; fi
 	go vet ./...
-	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -p $(SIDE_BY_SIDE) -vet=off -ldflags="-s -w" -timeout 20m $(TESTED)
+	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -vet=off -ldflags="-s -w" -timeout 20m $(TESTED)
 
 soak: build ## the tests that kill servers, agents and etcd, fill disks and cut the power, and the fuzz targets, for minutes instead of seconds
 	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store

@@ -26,26 +26,31 @@ func TestABrokenConnection(t *testing.T) {
 	}
 	defer far.Close()
 	const n = 2000
-	c, err := d.Create(t.Context(), runtime.Spec{
-		Name: "ashore-conformance-broken-" + agenttest.Hex(6), Image: image, Labels: labels, Network: "none",
-		Command: []string{"chatter", fmt.Sprint(n), "sleep", "1", "exit", "0"},
-	})
-	if err != nil {
-		t.Fatal(err)
+	start := func(command ...string) string {
+		t.Helper()
+		c, err := d.Create(t.Context(), runtime.Spec{
+			Name: "ashore-conformance-broken-" + agenttest.Hex(6), Image: image, Labels: labels, Network: "none", Command: command,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Start(t.Context(), c.ID); err != nil {
+			t.Fatal(err)
+		}
+		return c.ID
 	}
-	if err := d.Start(t.Context(), c.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := far.Exec(t.Context(), c.ID, runtime.Exec{Command: []string{"/probe", "sleep", "3"}, Begun: proxy.Cut}); !errors.Is(err, runtime.ErrUnreachable) {
+	command := runtime.Exec{Command: []string{"/probe", "sleep", "30"}, Begun: proxy.Cut}
+	if _, err := far.Exec(t.Context(), start("sleep", "60"), command); !errors.Is(err, runtime.ErrUnreachable) {
 		t.Errorf("a command: %v", err)
 	}
+	talker := start("chatter", fmt.Sprint(n), "sleep", "1", "exit", "0")
 	told := map[string]int{}
 	var place runtime.Position
 	breaks := 0
 	deadline := time.Now().Add(time.Minute)
 	for done := false; !done; {
 		lines := 0
-		err := far.Output(t.Context(), c.ID, place, func() {}, func(l runtime.Line) error {
+		err := far.Output(t.Context(), talker, place, func() {}, func(l runtime.Line) error {
 			told[string(l.Text)]++
 			place = l.Next
 			if lines++; lines == 150 {
