@@ -53,6 +53,12 @@ type Operation struct {
 	Check func(in any) error
 }
 
+// With is the operation with the condition keys that only it knows: see Context.
+func (op Operation) With(context func(c Caller, in any, key string) []string) Operation {
+	op.Context = context
+	return op
+}
+
 // A Need is an action on resources that a caller must be allowed.
 type Need struct {
 	Action    string

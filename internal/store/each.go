@@ -37,9 +37,8 @@ func UpdateEach[T any](ctx context.Context, s *Store, items []T, begin func(*Tx)
 // An item whose function panics, that needs a record which can't be read, or that no
 // transaction can hold, is left out: the transaction runs again without it. Another
 // error ends it as Update's function does. Where each returns ErrTooLarge, its item did
-// not fit. Where an error is returned, nothing is known
-// of the items that are not left out but what Update says, and none is carried out
-// where it says so.
+// not fit. Where UpdateSome returns an error, all that is known of the items that are
+// not left out is what Update says of it.
 func UpdateSome[T any](ctx context.Context, s *Store, items []T, begin func(*Tx) error, each func(*Tx, T) error) (rest []T, out []LeftOut[T], err error) {
 	left := append([]T(nil), items...)
 	for len(left) > 0 {

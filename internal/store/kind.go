@@ -24,7 +24,7 @@ type kind struct {
 
 // A holder is how the tables hold the records of a kind.
 type holder struct {
-	// slot is the kind's place in tables.records, -1 where it has tables of its own.
+	// slot is the kind's place on the shelf, -1 where it has tables of its own.
 	slot int
 	// key makes a table key of the names as they stand in the path.
 	key func(escaped Names) string

@@ -23,10 +23,10 @@ func (s *Service) accountSetting(snap *store.Snapshot, principal string, name ty
 func (s *Service) accountSettingOperations() operations {
 	return operations{
 		// Account settings have no ARN of their own: policies name the actions.
-		"PutAccountSetting":        frontdoor.Op[sdk.PutAccountSettingInput]("ecs:PutAccountSetting", nil),
+		"PutAccountSetting":        frontdoor.Op[sdk.PutAccountSettingInput]("ecs:PutAccountSetting", nil).With(settingsContext),
 		"PutAccountSettingDefault": frontdoor.Op[sdk.PutAccountSettingDefaultInput]("ecs:PutAccountSettingDefault", nil),
-		"DeleteAccountSetting":     frontdoor.Op[sdk.DeleteAccountSettingInput]("ecs:DeleteAccountSetting", nil),
-		"ListAccountSettings":      frontdoor.Op[sdk.ListAccountSettingsInput]("ecs:ListAccountSettings", nil),
+		"DeleteAccountSetting":     frontdoor.Op[sdk.DeleteAccountSettingInput]("ecs:DeleteAccountSetting", nil).With(settingsContext),
+		"ListAccountSettings":      frontdoor.Op[sdk.ListAccountSettingsInput]("ecs:ListAccountSettings", nil).With(settingsContext),
 	}
 }
 

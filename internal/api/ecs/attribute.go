@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
@@ -193,7 +194,7 @@ func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []
 				return err
 			}
 		}
-		applied(orEmpty(done))
+		applied(shape.NotNil(done))
 		for id := range changed {
 			if err := store.Put(tx, store.InstanceKey(c.Name, id), next[id]); err != nil {
 				return err

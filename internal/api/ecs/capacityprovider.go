@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/control/capacity"
 	"github.com/ashore/ashore/internal/ecs/lookup"
 	"github.com/ashore/ashore/internal/ecs/refuse"
@@ -402,7 +403,7 @@ func (s *Service) providerOut(p *fleet.CapacityProvider, tags bool) types.Capaci
 		out.Cluster = aws.String(p.Cluster)
 	}
 	if tags {
-		out.Tags = orEmpty(p.Tags)
+		out.Tags = shape.NotNil(p.Tags)
 	}
 	return out
 }

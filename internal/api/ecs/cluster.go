@@ -22,7 +22,7 @@ func (s *Service) clusterOperations() operations {
 	return operations{
 		"CreateCluster": on("ecs:CreateCluster", func(in *sdk.CreateClusterInput) []string {
 			return []string{s.clusterResource(in.ClusterName)}
-		}),
+		}).With(createClusterContext),
 		"DescribeClusters": on("ecs:DescribeClusters", func(in *sdk.DescribeClustersInput) []string {
 			if len(in.Clusters) == 0 {
 				return []string{s.clusterResource(nil)}
@@ -254,12 +254,4 @@ func (s *Service) clusterNow(ctx context.Context, ref *string) (*store.Snapshot,
 // commits only while the cluster is as it was read.
 func (s *Service) clusterTx(tx *store.Tx, ref *string) (*fleet.Cluster, error) {
 	return lookup.ClusterTx(tx, s.site, ref)
-}
-
-// orEmpty gives a list its empty form: ECS answers [] where it has nothing.
-func orEmpty[S ~[]E, E any](s S) S {
-	if s == nil {
-		return S{}
-	}
-	return s
 }

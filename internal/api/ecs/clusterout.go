@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/ecs/lookup"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
@@ -24,19 +25,19 @@ func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFi
 		ClusterArn: aws.String(s.site.ClusterARN(c.Name)), ClusterName: aws.String(c.Name), Status: aws.String(string(c.Status)),
 		RegisteredContainerInstancesCount: int32(n.Instances), PendingTasksCount: int32(n.Pending), RunningTasksCount: int32(n.Running),
 		ActiveServicesCount:             int32(activeServices(snap, c.Name)),
-		CapacityProviders:               orEmpty(c.CapacityProviders),
-		DefaultCapacityProviderStrategy: orEmpty(c.DefaultCapacityProviderStrategy),
+		CapacityProviders:               shape.NotNil(c.CapacityProviders),
+		DefaultCapacityProviderStrategy: shape.NotNil(c.DefaultCapacityProviderStrategy),
 		ServiceConnectDefaults:          c.ServiceConnectDefaults,
 		Settings:                        []types.ClusterSetting{}, Statistics: []types.KeyValuePair{}, Tags: []types.Tag{},
 	}
 	if f.settings {
-		out.Settings = orEmpty(c.Settings)
+		out.Settings = shape.NotNil(c.Settings)
 	}
 	if f.configurations {
 		out.Configuration = c.Configuration
 	}
 	if f.tags {
-		out.Tags = orEmpty(c.Tags)
+		out.Tags = shape.NotNil(c.Tags)
 	}
 	if f.statistics {
 		out.Statistics = clusterStatistics(n, servicesByLaunchType(snap, c.Name))

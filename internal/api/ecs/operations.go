@@ -16,18 +16,10 @@ import (
 func (s *Service) Frontdoor() frontdoor.Service {
 	ops, taggings := s.operations(), s.taggings()
 	for name, op := range ops {
-		op.Check, op.Further, op.Context = checkOf(name), taggings[name], contexts[name]
+		op.Check, op.Further = checkOf(name), taggings[name]
 		ops[name] = op
 	}
 	return frontdoor.Service{Model: ecsmodel.Model, Impl: s, Operations: ops}
-}
-
-// contexts are the condition keys that operations know, by their names.
-var contexts = map[string]func(c frontdoor.Caller, in any, key string) []string{
-	"CreateCluster":        createClusterContext,
-	"PutAccountSetting":    settingsContext,
-	"DeleteAccountSetting": settingsContext,
-	"ListAccountSettings":  settingsContext,
 }
 
 // operations are operations by their names. Each file with handlers has theirs beside

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
@@ -35,7 +36,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), Status: aws.String(string(svc.Status)), CreatedAt: aws.Time(svc.CreatedAt),
 		SchedulingStrategy: svc.Scheduling, DesiredCount: int32(desired), PendingCount: int32(n.Pending), RunningCount: int32(n.Running),
 		DeploymentConfiguration: svc.Configuration, DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeEcs},
-		HealthCheckGracePeriodSeconds: svc.GracePeriod, PlacementConstraints: orEmpty(svc.Constraints), PlacementStrategy: orEmpty(svc.Strategies),
+		HealthCheckGracePeriodSeconds: svc.GracePeriod, PlacementConstraints: shape.NotNil(svc.Constraints), PlacementStrategy: shape.NotNil(svc.Strategies),
 		PropagateTags: svc.PropagateTags, EnableECSManagedTags: svc.ManagedTags, AvailabilityZoneRebalancing: svc.Rebalancing,
 		ResourceManagementType: types.ResourceManagementTypeCustomer,
 		LoadBalancers:          []types.LoadBalancer{}, ServiceRegistries: []types.ServiceRegistry{}, TaskSets: nil,
@@ -45,7 +46,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 		out.CreatedBy = aws.String(svc.CreatedBy)
 	}
 	if tags {
-		out.Tags = orEmpty(svc.Tags)
+		out.Tags = shape.NotNil(svc.Tags)
 	}
 	if r := primaryRevision(snap, svc); r != nil {
 		out.TaskDefinition = aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision))

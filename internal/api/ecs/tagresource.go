@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/ecs/tag"
 	"github.com/ashore/ashore/internal/store"
@@ -83,5 +84,5 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *sdk.ListTagsForRe
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.ListTagsForResourceOutput{Tags: orEmpty(tags)}, nil
+	return &sdk.ListTagsForResourceOutput{Tags: shape.NotNil(tags)}, nil
 }

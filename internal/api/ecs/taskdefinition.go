@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/ecs/definition"
 	"github.com/ashore/ashore/internal/ecs/lookup"
 	"github.com/ashore/ashore/internal/ecs/refuse"
@@ -69,7 +70,7 @@ func (s *Service) RegisterTaskDefinition(ctx context.Context, in *sdk.RegisterTa
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.RegisterTaskDefinitionOutput{TaskDefinition: s.definitionOut(made, nil), Tags: orEmpty(in.Tags)}, nil
+	return &sdk.RegisterTaskDefinitionOutput{TaskDefinition: s.definitionOut(made, nil), Tags: shape.NotNil(in.Tags)}, nil
 }
 
 // DescribeTaskDefinition describes a revision, or a family's latest ACTIVE one.
@@ -89,7 +90,7 @@ func (s *Service) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTa
 	if len(in.Include) > 0 {
 		out.Tags = []types.Tag{}
 		if st != nil {
-			out.Tags = orEmpty(st.Tags)
+			out.Tags = shape.NotNil(st.Tags)
 		}
 	}
 	return out, nil
@@ -100,12 +101,12 @@ func (s *Service) definitionOut(d *fleet.TaskDefinition, st *fleet.TaskDefinitio
 	out := &types.TaskDefinition{
 		TaskDefinitionArn: aws.String(s.site.TaskDefinitionARN(d.Family, d.Revision)),
 		Family:            aws.String(d.Family), Revision: int32(d.Revision), Status: lookup.DefinitionStatus(st),
-		ContainerDefinitions: orEmpty(in.ContainerDefinitions), Cpu: in.Cpu, Memory: in.Memory,
+		ContainerDefinitions: shape.NotNil(in.ContainerDefinitions), Cpu: in.Cpu, Memory: in.Memory,
 		EnableFaultInjection: in.EnableFaultInjection, EphemeralStorage: in.EphemeralStorage,
 		ExecutionRoleArn: in.ExecutionRoleArn, TaskRoleArn: in.TaskRoleArn, InferenceAccelerators: in.InferenceAccelerators,
 		IpcMode: in.IpcMode, PidMode: in.PidMode, NetworkMode: in.NetworkMode,
-		PlacementConstraints: orEmpty(in.PlacementConstraints), ProxyConfiguration: in.ProxyConfiguration,
-		RequiresCompatibilities: in.RequiresCompatibilities, RuntimePlatform: in.RuntimePlatform, Volumes: orEmpty(in.Volumes),
+		PlacementConstraints: shape.NotNil(in.PlacementConstraints), ProxyConfiguration: in.ProxyConfiguration,
+		RequiresCompatibilities: in.RequiresCompatibilities, RuntimePlatform: in.RuntimePlatform, Volumes: shape.NotNil(in.Volumes),
 		Compatibilities: d.Compatibilities, RequiresAttributes: d.RequiresAttributes, // absent where there are none
 		RegisteredAt: aws.Time(d.RegisteredAt),
 	}

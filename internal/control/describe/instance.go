@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,7 +22,7 @@ func Instance(site fleet.Site, v store.View, fields InstanceFields) types.Contai
 	i, u := v.Instance, v.Usage
 	out := types.ContainerInstance{
 		ContainerInstanceArn: aws.String(site.InstanceARN(i.Cluster, i.ID)), Status: aws.String(string(i.Status)), StatusReason: text(i.StatusReason),
-		RegisteredAt: aws.Time(i.RegisteredAt), Version: v.InstanceRevision, Attributes: orEmpty(i.Attributes), Attachments: []types.Attachment{}, Tags: []types.Tag{},
+		RegisteredAt: aws.Time(i.RegisteredAt), Version: v.InstanceRevision, Attributes: shape.NotNil(i.Attributes), Attachments: []types.Attachment{}, Tags: []types.Tag{},
 		RegisteredResources: resourcesOut(i.Resources, i.Registered.CPU, i.Registered.Memory, i.Registered.ReservedPorts),
 		VersionInfo:         versionInfo(i.Runs(v.Session)), AgentConnected: v.Session != nil,
 		Ec2InstanceId: aws.String(i.EC2InstanceID()),
@@ -34,7 +35,7 @@ func Instance(site fleet.Site, v store.View, fields InstanceFields) types.Contai
 	}
 	out.RemainingResources = resourcesOut(i.Resources, cpu, memory, ports)
 	if fields.Tags {
-		out.Tags = orEmpty(i.Tags)
+		out.Tags = shape.NotNil(i.Tags)
 	}
 	if fields.Health {
 		out.HealthStatus = Health(v)

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/ecs/definition"
 
 	"github.com/ashore/ashore/internal/fleet"
@@ -35,7 +36,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 		out.FargateEphemeralStorage = &types.TaskEphemeralStorage{SizeInGiB: e.SizeInGiB}
 	}
 	if tags {
-		out.Tags = orEmpty(t.CurrentTags())
+		out.Tags = shape.NotNil(t.CurrentTags())
 	}
 	if i := v.Instance; i != nil {
 		if value, ok := i.Attribute("ecs.cpu-architecture"); ok {
@@ -70,7 +71,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 	for _, tc := range containers {
 		out.Containers = append(out.Containers, containerOut(site, t, v.Definition, tc, arn))
 	}
-	out.Containers = orEmpty(out.Containers)
+	out.Containers = shape.NotNil(out.Containers)
 	return out
 }
 
@@ -108,9 +109,9 @@ func overridesOut(t *fleet.Task, containers []fleet.TaskContainer) *types.TaskOv
 	if t.Overrides != nil {
 		out = *t.Overrides
 	}
-	out.InferenceAcceleratorOverrides = orEmpty(out.InferenceAcceleratorOverrides)
+	out.InferenceAcceleratorOverrides = shape.NotNil(out.InferenceAcceleratorOverrides)
 	if len(containers) == 0 {
-		out.ContainerOverrides = orEmpty(out.ContainerOverrides)
+		out.ContainerOverrides = shape.NotNil(out.ContainerOverrides)
 		return &out
 	}
 	out.ContainerOverrides = nil
@@ -121,7 +122,7 @@ func overridesOut(t *fleet.Task, containers []fleet.TaskContainer) *types.TaskOv
 			out.ContainerOverrides = append(out.ContainerOverrides, types.ContainerOverride{Name: aws.String(c.Name)})
 		}
 	}
-	out.ContainerOverrides = orEmpty(out.ContainerOverrides)
+	out.ContainerOverrides = shape.NotNil(out.ContainerOverrides)
 	return &out
 }
 
@@ -154,17 +155,9 @@ func containerOut(site fleet.Site, t *fleet.TaskState, d *fleet.TaskDefinition, 
 		}
 		out.LastStatus = aws.String(string(r.Status))
 		out.ExitCode, out.Reason, out.RuntimeId, out.ImageDigest = r.ExitCode, text(r.Reason), text(r.RuntimeID), text(r.ImageDigest)
-		out.NetworkBindings = orEmpty(r.NetworkBindings)
+		out.NetworkBindings = shape.NotNil(r.NetworkBindings)
 	}
 	return out
-}
-
-// orEmpty gives a list its empty form: ECS answers [] where it has nothing.
-func orEmpty[S ~[]E, E any](s S) S {
-	if s == nil {
-		return S{}
-	}
-	return s
 }
 
 // text is nil for an empty string: ECS leaves such members out.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -24,9 +25,9 @@ func normalize(def *sdk.RegisterTaskDefinitionInput) {
 		if c.Essential == nil {
 			c.Essential = aws.Bool(true)
 		}
-		c.Environment, c.MountPoints = orEmptyList(c.Environment), orEmptyList(c.MountPoints)
-		c.VolumesFrom, c.SystemControls = orEmptyList(c.VolumesFrom), orEmptyList(c.SystemControls)
-		c.PortMappings = slices.Clone(orEmptyList(c.PortMappings))
+		c.Environment, c.MountPoints = shape.NotNil(c.Environment), shape.NotNil(c.MountPoints)
+		c.VolumesFrom, c.SystemControls = shape.NotNil(c.VolumesFrom), shape.NotNil(c.SystemControls)
+		c.PortMappings = slices.Clone(shape.NotNil(c.PortMappings))
 		for j := range c.PortMappings {
 			normalizePort(&c.PortMappings[j], def.NetworkMode)
 		}
@@ -45,7 +46,7 @@ func normalize(def *sdk.RegisterTaskDefinitionInput) {
 			c.User = aws.String("0")
 		}
 	}
-	def.Volumes, def.PlacementConstraints = slices.Clone(orEmptyList(def.Volumes)), orEmptyList(def.PlacementConstraints)
+	def.Volumes, def.PlacementConstraints = slices.Clone(shape.NotNil(def.Volumes)), shape.NotNil(def.PlacementConstraints)
 	for i := range def.Volumes {
 		normalizeVolume(&def.Volumes[i])
 	}
@@ -112,12 +113,4 @@ func orDefault(p *int32, v int32) *int32 {
 		return &v
 	}
 	return p
-}
-
-// orEmptyList gives a list its empty form: ECS answers [] where it has nothing.
-func orEmptyList[S ~[]E, E any](s S) S {
-	if s == nil {
-		return S{}
-	}
-	return s
 }

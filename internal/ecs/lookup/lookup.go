@@ -31,13 +31,13 @@ func ActiveCluster(get func(name string) *fleet.Cluster, site fleet.Site, ref *s
 	return c, nil
 }
 
-// ClusterTx is activeCluster for a transaction, which then commits only while
+// ClusterTx is ActiveCluster for a transaction, which then commits only while
 // the cluster is as it was read.
 func ClusterTx(tx *store.Tx, site fleet.Site, ref *string) (*fleet.Cluster, error) {
 	return ActiveCluster(func(name string) *fleet.Cluster { return store.Get(tx, store.ClusterKey(name)) }, site, ref)
 }
 
-// Cluster is activeCluster for a read. A record that can't be read is an error.
+// Cluster is ActiveCluster for a read. A record that can't be read is an error.
 func Cluster(snap *store.Snapshot, site fleet.Site, ref *string) (*fleet.Cluster, error) {
 	var broken error
 	c, err := ActiveCluster(func(name string) *fleet.Cluster {

@@ -94,8 +94,8 @@ func Of(snap *store.Snapshot, site fleet.Site, principal string, name types.Sett
 	return of(snap.AccountSettings, site, principal, name)
 }
 
-// OfTx is settingNow for a transaction, which then commits only
-// while the setting is as it was read.
+// OfTx is Of for a transaction, which then commits only while the setting is as it
+// was read.
 func OfTx(tx *store.Tx, site fleet.Site, principal string, name types.SettingName) string {
 	return of(func(p string) *fleet.AccountSettings { return store.Get(tx, store.AccountSettingsKey(p)) }, site, principal, name)
 }
