@@ -87,20 +87,26 @@ func (m *mortal) Events(ctx context.Context, l map[string]string, up func(), on 
 // TestKilledAtAnyMomentEachContainerStartsOnce kills the agent again and again,
 // at random moments, while tasks start and end, and counts starts at the engine.
 // Where the journal gets lost now and then, tasks that had not started as a whole
-// are stopped; all others go on.
+// are stopped; all others go on. A journal that is lost often enough may stop all
+// of one run's tasks, but not those of every run.
 func TestKilledAtAnyMomentEachContainerStartsOnce(t *testing.T) {
 	for _, lossy := range []bool{false, true} {
+		running := 0
 		for range 8 {
 			seed := rand.Uint64()
 			t.Run(fmt.Sprintf("journal lost %v, seed %d", lossy, seed), func(t *testing.T) {
 				dir := t.TempDir()
-				synctest.Test(t, func(t *testing.T) { manyLives(t, dir, lossy, rand.New(rand.NewPCG(seed, 0))) })
+				synctest.Test(t, func(t *testing.T) { running += manyLives(t, dir, lossy, rand.New(rand.NewPCG(seed, 0))) })
 			})
+		}
+		if running == 0 {
+			t.Errorf("journal lost %v: no task runs in the end", lossy)
 		}
 	}
 }
 
-func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) {
+// manyLives returns how many tasks run in the end.
+func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) (running int) {
 	eng := fake.New(fake.Config{CreateDelay: 20 * time.Millisecond, StartDelay: 150 * time.Millisecond})
 	defer eng.Close()
 	const tasks, lives = 40, 12
@@ -177,7 +183,6 @@ func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) {
 		}
 		synctest.Wait()
 		if life == lives-1 {
-			ran := 0
 			for n := range tasks {
 				want := acs.StatusRunning
 				if n%3 == 0 {
@@ -188,11 +193,8 @@ func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) {
 					t.Errorf("task %d is %q", n, got)
 				}
 				if got == acs.StatusRunning {
-					ran++
+					running++
 				}
-			}
-			if ran == 0 {
-				t.Error("no task runs in the end")
 			}
 		}
 		// What is durable now is what the next life finds.
@@ -218,6 +220,7 @@ func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) {
 	for _, fn := range undo {
 		fn()
 	}
+	return running
 }
 
 func copyFile(t *testing.T, from, to string) {
