@@ -105,12 +105,14 @@ func (r *rig) crash(dying func()) {
 	r.t.Helper()
 	next := r.path + "+"
 	copyFile(r.t, r.path, next)
+	r.away.Store(true) // what the dead agent would report is heard by nobody
 	dying()
 	r.Close()
 	if err := r.journal.Close(); err != nil {
 		r.t.Error(err)
 	}
 	r.path = next
+	r.away.Store(false)
 	r.live()
 }
 

@@ -54,6 +54,7 @@ func TestSecondAnswers(t *testing.T) {
 	var mu sync.Mutex
 	rng, tries := rand.New(rand.NewPCG(seed, 0)), map[*pb.TxnRequest]int{}
 	refused := etcdtest.Refused(rpctypes.ErrGRPCRequestTooManyRequests)
+	late := false
 	l.Set(func(txn *pb.TxnRequest) etcdtest.Fate {
 		mu.Lock()
 		defer mu.Unlock()
@@ -62,6 +63,9 @@ func TestSecondAnswers(t *testing.T) {
 			return []etcdtest.Fate{etcdtest.LostAfter, refused}[tries[txn]-1]
 		}
 		switch of := rng.IntN(8); {
+		case tries[txn] == 1 && !late: // whatever chance says later
+			late = true
+			return etcdtest.LostLate
 		case tries[txn] == 1 && of < 4:
 			return etcdtest.LostAfter
 		case tries[txn] == 1 && of < 5:
