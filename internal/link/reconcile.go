@@ -182,7 +182,7 @@ func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) erro
 	for id, reason := range j.lost {
 		x.log.Warn("link: task settled by its host's inventory", "task", id, "reason", reason)
 		err := settle(ctx, x.s.store, x.peer, id, reason)
-		if store.Apart(err) {
+		if store.IsItemError(err) {
 			x.log.Warn("link: a lost task is left as it is", "task", id, "err", err)
 			continue
 		}

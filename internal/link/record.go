@@ -165,7 +165,7 @@ func (r *recorder) pass(ctx context.Context) error {
 // the others' must not wait for it.
 func (r *recorder) apart(p peer, f func() error) error {
 	err := contain.Do(f)
-	if store.Apart(err) {
+	if store.IsItemError(err) {
 		r.s.cfg.Log.Error("link: a session record is left as it is", append(contain.Attrs(err), "instance", p)...)
 		return nil
 	}

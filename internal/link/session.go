@@ -152,7 +152,7 @@ func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *sto
 	var reader sync.WaitGroup
 	reader.Go(func() { cancel(contain.Do(func() error { return x.read(ctx, conn) })) })
 	err := contain.Do(func() error { return x.loop(ctx, baseline) })
-	if store.Apart(err) {
+	if store.IsItemError(err) {
 		x.end(closeRefused, errSetAside.Error())
 	}
 	x.mu.Lock()

@@ -118,7 +118,7 @@ func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) error {
 	switch {
 	case errors.Is(err, errBusy):
 		t.end(websocket.StatusTryAgainLater, err.Error())
-	case store.Apart(err):
+	case store.IsItemError(err):
 		t.end(closeRefused, errSetAside.Error())
 	}
 	s.cfg.Log.Debug("link: telemetry ended", "instance", p, "reason", err)
@@ -143,7 +143,7 @@ func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) erro
 			return err
 		})
 		m.release()
-		if errors.Is(err, errBusy) || store.Apart(err) {
+		if errors.Is(err, errBusy) || store.IsItemError(err) {
 			return err
 		}
 		if err != nil {

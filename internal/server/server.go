@@ -199,7 +199,7 @@ func (s *Server) awaitEtcd(ctx context.Context) error {
 	case <-s.embedded.Stuck():
 	}
 	s.cfg.Log.Error("the embedded etcd can't write", "err", s.embedded.Room(0))
-	err := s.embedded.Mended(ctx)
+	err := s.embedded.AwaitDisk(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return nil

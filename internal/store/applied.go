@@ -15,15 +15,15 @@ type applied struct {
 	expected map[string]int64 // id → revision, 0 while it has not been seen
 }
 
-// errForgotten says that the watch has missed the ids of some revisions.
-var errForgotten = errors.New("the answer was lost, and the history in between was compacted")
+// errHistoryGone says that the watch has missed the ids of some revisions.
+var errHistoryGone = errors.New("the answer was lost, and the history in between was compacted")
 
-// errMayYet says that a transaction may take effect although a later try of it
+// errStillPending says that a transaction may take effect although a later try of it
 // has failed.
-var errMayYet = errors.New("the answer was lost, and the transaction may be on its way still")
+var errStillPending = errors.New("the answer was lost, and the transaction may be on its way still")
 
-// expect makes an id and begins to look for it.
-func (s *Store) expect() string {
+// trackID makes an id and begins to look for it.
+func (s *Store) trackID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.applied.sent++
@@ -35,14 +35,14 @@ func (s *Store) expect() string {
 	return id
 }
 
-func (s *Store) unexpect(id string) {
+func (s *Store) untrackID(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.applied.expected, id)
 }
 
-// note is told of each head that the watch brings.
-func (s *Store) note(id string, rev int64) {
+// recordApplied is told of each head that the watch brings.
+func (s *Store) recordApplied(id string, rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ours := s.applied.expected[id]; ours {
@@ -50,9 +50,9 @@ func (s *Store) note(id string, rev int64) {
 	}
 }
 
-// forget is told that the watch has missed some: nothing is known of those that
+// forgetUnseen is told that the watch has missed some: nothing is known of those that
 // were not seen yet.
-func (s *Store) forget() {
+func (s *Store) forgetUnseen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, rev := range s.applied.expected {
@@ -62,9 +62,9 @@ func (s *Store) forget() {
 	}
 }
 
-// found returns the revision at which one has taken effect, 0 if it has not, as
+// appliedAt returns the revision at which one has taken effect, 0 if it has not, as
 // far as the snapshot goes.
-func (s *Store) found(id string) (rev int64, known bool) {
+func (s *Store) appliedAt(id string) (rev int64, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rev, known = s.applied.expected[id]
@@ -73,6 +73,6 @@ func (s *Store) found(id string) (rev int64, known bool) {
 
 // tookEffect says whether the watch has shown that one has taken effect.
 func (s *Store) tookEffect(id string) bool {
-	at, _ := s.found(id)
+	at, _ := s.appliedAt(id)
 	return at > 0
 }

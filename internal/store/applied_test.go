@@ -99,7 +99,7 @@ func TestSecondAnswers(t *testing.T) {
 	putCluster(t, calm, "c")
 	var stores []*Store
 	for range 2 {
-		stores = append(stores, opened(t, etcd.LossyClient(t, l), Config{insistFor: time.Second}))
+		stores = append(stores, opened(t, etcd.LossyClient(t, l), Config{retryFor: time.Second}))
 	}
 	fates := []etcdtest.Fate{etcdtest.LostBefore, etcdtest.LostAfter, etcdtest.LostAfter, etcdtest.LostLate,
 		etcdtest.Refused(rpctypes.ErrGRPCRequestTooManyRequests), etcdtest.Refused(rpctypes.ErrGRPCNoSpace)}

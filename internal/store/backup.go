@@ -80,7 +80,7 @@ func Backup(ctx context.Context, client *clientv3.Client, prefix string, w io.Wr
 	_, err = list(ctx, client, prefix+"/", func(rev int64, kvs []*mvccpb.KeyValue) error {
 		if !begun {
 			begun, info.Revision = true, rev
-			if err := line(out, backupHeader{backupFormat, *in, rev, info.CreatedAt}); err != nil {
+			if err := writeLine(out, backupHeader{backupFormat, *in, rev, info.CreatedAt}); err != nil {
 				return err
 			}
 		}
@@ -89,8 +89,8 @@ func Backup(ctx context.Context, client *clientv3.Client, prefix string, w io.Wr
 			if kv.Lease != 0 || key == head || key == "format" {
 				continue
 			}
-			if err := line(out, backupRecord{Key: key, Value: jsontext.Value(kv.Value)}); err != nil {
-				if err := line(out, backupRecord{Key: key, Raw: kv.Value}); err != nil {
+			if err := writeLine(out, backupRecord{Key: key, Value: jsontext.Value(kv.Value)}); err != nil {
+				if err := writeLine(out, backupRecord{Key: key, Raw: kv.Value}); err != nil {
 					return fmt.Errorf("stored record %s: %w", kv.Key, err)
 				}
 			}
@@ -105,13 +105,13 @@ func Backup(ctx context.Context, client *clientv3.Client, prefix string, w io.Wr
 		return BackupInfo{}, err
 	}
 	end := bufio.NewWriter(w)
-	if err := line(end, backupTrailer{info.Records, hex.EncodeToString(sum.Sum(nil))}); err != nil {
+	if err := writeLine(end, backupTrailer{info.Records, hex.EncodeToString(sum.Sum(nil))}); err != nil {
 		return BackupInfo{}, err
 	}
 	return info, end.Flush()
 }
 
-func line(w *bufio.Writer, v any) error {
+func writeLine(w *bufio.Writer, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return err

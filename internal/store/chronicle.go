@@ -81,8 +81,8 @@ type Passage struct {
 	Through                    int64    // everything up to this revision is told
 }
 
-// passage is about how many moments come at once at most.
-const passage = 256
+// passageSize is about how many moments come at once at most.
+const passageSize = 256
 
 // Position is the revision up to which all has been told.
 func (c *Chronicle) Position() int64 { return c.at }
@@ -99,7 +99,7 @@ func (c *Chronicle) Next(ctx context.Context) (Passage, error) {
 			p = Passage{Missed: true, MissedAfter: c.at, MissedThrough: m.after, Through: m.after}
 		}
 		some, later := m.since(p.Through)
-		to := min(passage, len(some))
+		to := min(passageSize, len(some))
 		for to > 0 && to < len(some) && some[to].Revision == some[to-1].Revision {
 			to++
 		}

@@ -32,7 +32,7 @@ func (s *Snapshot) Clusters(after string) iter.Seq2[string, *fleet.Cluster] {
 // on.
 func byName[V any](k *Kind[V], s *Snapshot, after string) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
-		for names, v := range k.List(s, behind(after)) {
+		for names, v := range k.List(s, rangeAfter(after)) {
 			if !yield(names[0], v) {
 				return
 			}
@@ -40,9 +40,9 @@ func byName[V any](k *Kind[V], s *Snapshot, after string) iter.Seq2[string, *V] 
 	}
 }
 
-// behind is the range of a kind's records, or of those within some names, whose next
+// rangeAfter is the range of a kind's records, or of those within some names, whose next
 // name is behind `after`.
-func behind(after string, within ...string) Range {
+func rangeAfter(after string, within ...string) Range {
 	r := Range{Within: within}
 	if after != "" {
 		r.After = []string{after}

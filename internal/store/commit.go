@@ -24,9 +24,9 @@ const (
 // under load few large ones form by themselves, and cost etcd, its followers and
 // the disk less than many small ones.
 const (
-	inFlight = 4
-	always   = 2
-	fullPart = 4
+	inFlight       = 4
+	alwaysInFlight = 2
+	fullPart       = 4
 )
 
 // maxBytes bounds the request of one etcd transaction, its keys and comparisons
@@ -81,10 +81,10 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 		cmps: make([]*pb.Compare, 0, len(tx.reads)+len(tx.ranges)+1), ops: make([]*pb.RequestOp, 0, len(tx.order)+1),
 	}
 	for path, mod := range tx.reads {
-		c.cmps = append(c.cmps, atRevision(s.root+path, mod))
+		c.cmps = append(c.cmps, compareRevision(s.root+path, mod))
 	}
 	for _, prefix := range tx.ranges {
-		c.cmps = append(c.cmps, olderBelow(s.root+prefix, tx.snap.rev+1))
+		c.cmps = append(c.cmps, compareRange(s.root+prefix, tx.snap.rev+1))
 	}
 	var lease clientv3.LeaseID
 	if len(tx.leased) > 0 {
@@ -131,7 +131,7 @@ func (s *Store) commitLoop() {
 				left = c
 			}
 		}
-		if len(b.members) > 0 && (under < always || under < inFlight && (left != nil || b.large())) {
+		if len(b.members) > 0 && (under < alwaysInFlight || under < inFlight && (left != nil || b.large())) {
 			under++
 			go func(members []*commit) {
 				s.send(members)
@@ -227,7 +227,7 @@ func (s *Store) send(members []*commit) {
 	for _, c := range members {
 		o := s.txn(c.cmps, c.ops)
 		if errors.Is(o.err, errNoLease) {
-			s.dropLease()
+			s.forgetLease()
 		}
 		c.done <- o
 	}
@@ -241,11 +241,11 @@ func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 	if err := s.cfg.Room(0); err != nil {
 		return outcome{err: err}
 	}
-	id := s.expect()
-	defer s.unexpect(id)
+	id := s.trackID()
+	defer s.untrackID(id)
 	head, seen := s.root+headKey, s.Snapshot().rev
-	r, again, err := s.insist(&pb.TxnRequest{
-		Compare: append(cmps, atRevision(s.formatKey, s.formatMod)),
+	r, again, err := s.sendTxn(&pb.TxnRequest{
+		Compare: append(cmps, compareRevision(s.formatKey, s.formatMod)),
 		Success: append(ops, opPut(head, []byte(id), clientv3.NoLease)),
 		Failure: s.opsHead(),
 	}, func() bool { return s.tookEffect(id) })
@@ -256,7 +256,7 @@ func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 	case err == nil && r.Succeeded:
 		return outcome{rev: r.Header.Revision, ok: true}
 	case again:
-		return s.fate(id, cmps, err)
+		return s.findOutcome(id, cmps, err)
 	case err != nil:
 		return outcome{err: writeError(err)}
 	}
@@ -333,7 +333,7 @@ func (s *Store) headLoop() {
 			}
 		}
 		seen := s.Snapshot().rev
-		r, _, err := s.insist(&pb.TxnRequest{Success: s.opsHead()}, nil)
+		r, _, err := s.sendTxn(&pb.TxnRequest{Success: s.opsHead()}, nil)
 		var h headResult
 		if err != nil {
 			h.err = fmt.Errorf("etcd: %w", err)

@@ -55,7 +55,7 @@ func conformCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
 // transaction up soon.
 func lossyStore(t *testing.T, client *clientv3.Client, cfg Config, l *etcdtest.Lossy) *Store {
 	t.Helper()
-	cfg.insistFor = 300 * time.Millisecond
+	cfg.retryFor = 300 * time.Millisecond
 	s, err := load(t.Context(), client, cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -85,7 +85,7 @@ func conformFeed(t *testing.T, client *clientv3.Client, cfg Config) {
 func conformReopen(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
 	putCluster(t, s, "c")
-	for i := range page/100 + 3 {
+	for i := range firstPageRecords/100 + 3 {
 		err := s.Update(t.Context(), func(tx *Tx) error {
 			for j := range 100 {
 				id := fmt.Sprintf("%04d", i*100+j)
@@ -103,7 +103,7 @@ func conformReopen(t *testing.T, client *clientv3.Client, cfg Config) {
 	if d := diff(tab(s.Snapshot()), tab(again.Snapshot())); len(d) != 0 {
 		t.Errorf("opened again, %d records differ", len(d))
 	}
-	if got := again.Snapshot().Counts("c").Pending; got != page+300 {
+	if got := again.Snapshot().Counts("c").Pending; got != firstPageRecords+300 {
 		t.Errorf("opened again, it counts %d tasks", got)
 	}
 }

@@ -31,7 +31,7 @@ func connected(t testing.TB, c ConnectConfig) *clientv3.Client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := ended(client.Close()); err != nil {
+		if err := ignoreCanceled(client.Close()); err != nil {
 			t.Error(err)
 		}
 	})

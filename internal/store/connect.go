@@ -73,7 +73,7 @@ func Connect(ctx context.Context, c ConnectConfig) (*clientv3.Client, error) {
 	}
 	// Whoever may not read this key was let in all the same.
 	if _, err := client.Get(ctx, "ashore-connect", clientv3.WithKeysOnly()); err != nil && !errors.Is(err, rpctypes.ErrPermissionDenied) {
-		return nil, errors.Join(fmt.Errorf("connect to etcd at %s: %w", where, err), ended(client.Close()))
+		return nil, errors.Join(fmt.Errorf("connect to etcd at %s: %w", where, err), ignoreCanceled(client.Close()))
 	}
 	return client, nil
 }

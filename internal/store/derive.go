@@ -17,7 +17,7 @@ func applyInstance(t *tables, key string, data []byte, mod int64) error {
 	is, at := t.instances.get(key)
 	m := memberOf(key)
 	t.host(m, func(r *hostRow) { r.instance, r.instanceMod = is, at })
-	if d := present(is) - present(was); d != 0 {
+	if d := countsAsInstance(is) - countsAsInstance(was); d != 0 {
 		t.count(m.cluster, func(c *ClusterCounts) { c.Instances += d })
 	}
 	return nil
@@ -34,7 +34,7 @@ func applyWaiting(t *tables, key string, data []byte, mod int64) error {
 	wait := func(task *fleet.Task, d int) {
 		if task != nil {
 			t.count(cluster, func(c *ClusterCounts) { c.add(task, d, 0); c.Waiting += d })
-			t.refer(task, d)
+			t.countReference(task, d)
 			t.countProvider(cluster, task, d)
 			t.countService(cluster, task, func(c *ServiceCounts) { c.Pending += d })
 		}
@@ -71,7 +71,7 @@ func (t *tables) countProvider(cluster string, task *fleet.Task, d int) {
 	}
 }
 
-func present(i *fleet.Instance) int {
+func countsAsInstance(i *fleet.Instance) int {
 	if i == nil || i.Status == fleet.InstanceInactive {
 		return 0
 	}
@@ -104,7 +104,7 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key str
 				return err
 			}
 			*value, *at = v, mod
-			shorten(key, v)
+			internStrings(key, v)
 		}
 		if is.state == (fleet.TaskState{}) {
 			t.tasks.Delete(key)
@@ -112,8 +112,8 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key str
 			t.tasks.Set(key, is)
 		}
 		t.index(was, is)
-		t.account(was, -1)
-		t.account(is, +1)
+		t.countTask(was, -1)
+		t.countTask(is, +1)
 		t.touchHost(was, is, mod)
 		return nil
 	}
@@ -148,92 +148,92 @@ func (t *tables) countService(cluster string, task *fleet.Task, f func(*ServiceC
 // index keeps the indexes as a task's row changes. Most changes are reports of
 // tasks that stay where they are and go on.
 func (t *tables) index(was, is *taskRow) {
-	if placed(was) != placed(is) {
+	if taskOf(was) != taskOf(is) {
 		t.indexInstance(was, false)
 		t.indexInstance(is, true)
 	}
-	if placed(was) != placed(is) || desired(was) != desired(is) {
+	if taskOf(was) != taskOf(is) || desiredStatus(was) != desiredStatus(is) {
 		t.indexListed(was, false)
 		t.indexListed(is, true)
 	}
-	if before, now := failed(was), failed(is); before != now {
+	if before, now := failedKey(was), failedKey(is); before != now {
 		if before != "" {
-			t.tasksFailed.keep(false, t.private, before, was.state.ID)
+			t.tasksFailed.update(false, t.private, before, was.state.ID)
 		}
 		if now != "" {
-			t.tasksFailed.keep(true, t.private, now, is.state.ID)
+			t.tasksFailed.update(true, t.private, now, is.state.ID)
 		}
 	}
-	if before, now := ending(was), ending(is); before != now {
+	if before, now := endingKey(was), endingKey(is); before != now {
 		if before != "" {
-			t.tasksEnding.keep(false, t.private, before, was.state.ID)
+			t.tasksEnding.update(false, t.private, before, was.state.ID)
 		}
 		if now != "" {
-			t.tasksEnding.keep(true, t.private, now, is.state.ID)
+			t.tasksEnding.update(true, t.private, now, is.state.ID)
 		}
 	}
-	if before, now := held(was), held(is); before != now || before && was.state.Task != is.state.Task {
+	if before, now := isLive(was), isLive(is); before != now || before && was.state.Task != is.state.Task {
 		if before {
-			t.refer(was.state.Task, -1)
+			t.countReference(was.state.Task, -1)
 		}
 		if now {
-			t.refer(is.state.Task, +1)
+			t.countReference(is.state.Task, +1)
 		}
 	}
 }
 
-func placed(r *taskRow) *fleet.Task {
+func taskOf(r *taskRow) *fleet.Task {
 	if r == nil {
 		return nil
 	}
 	return r.state.Task
 }
 
-// failed is the place of a failed task in its index, "" for others.
-func failed(r *taskRow) string {
-	if task := placed(r); task == nil || task.Serial == 0 || !r.state.Failed() {
+// failedKey is the place of a failed task in its index, "" for others.
+func failedKey(r *taskRow) string {
+	if task := taskOf(r); task == nil || task.Serial == 0 || !r.state.Failed() {
 		return ""
 	}
 	return r.state.Cluster + "/" + r.state.StartedBy
 }
 
-// ending is the place of a service's task that is to end and has not yet, "" for
+// endingKey is the place of a service's task that is to end and has not yet, "" for
 // others.
-func ending(r *taskRow) string {
-	task := placed(r)
+func endingKey(r *taskRow) string {
+	task := taskOf(r)
 	if task == nil || r.state.Stop == nil || !r.state.Holds() || task.Service() == "" {
 		return ""
 	}
 	return r.state.Cluster + "/" + task.Service()
 }
 
-func desired(r *taskRow) fleet.TaskStatus {
-	if placed(r) == nil {
+func desiredStatus(r *taskRow) fleet.TaskStatus {
+	if taskOf(r) == nil {
 		return ""
 	}
 	return r.state.Desired()
 }
 
 func (t *tables) indexInstance(r *taskRow, add bool) {
-	if task := placed(r); task != nil && task.Instance != "" {
-		t.tasksByInstance.keep(add, t.private, task.Cluster+"/"+task.Instance, task.ID)
+	if task := taskOf(r); task != nil && task.Instance != "" {
+		t.tasksByInstance.update(add, t.private, task.Cluster+"/"+task.Instance, task.ID)
 	}
 }
 
 func (t *tables) indexListed(r *taskRow, add bool) {
-	task := placed(r)
+	task := taskOf(r)
 	if task == nil {
 		return
 	}
-	f := TaskFilter{Desired: desired(r), Family: task.Family, StartedBy: task.StartedBy, Group: task.Group, LaunchType: task.LaunchType}
+	f := TaskFilter{Desired: desiredStatus(r), Family: task.Family, StartedBy: task.StartedBy, Group: task.Group, LaunchType: task.LaunchType}
 	for key := range f.keys(task.Cluster) {
-		t.tasksListed.keep(add, t.private, key, task.ID)
+		t.tasksListed.update(add, t.private, key, task.ID)
 	}
 }
 
-// account adds a task to the derived values, or takes it out of them with sign
+// countTask adds a task to the derived values, or takes it out of them with sign
 // -1. A row without its immutable record counts for nothing.
-func (t *tables) account(r *taskRow, sign int) {
+func (t *tables) countTask(r *taskRow, sign int) {
 	if r == nil || r.state.Task == nil {
 		return
 	}
@@ -260,12 +260,12 @@ func (t *tables) account(r *taskRow, sign int) {
 		c.Running += sign * running
 	})
 	if task.Instance != "" {
-		t.reserve(member{task.Cluster, task.Instance}, &r.state, sign, pending, running)
+		t.countUsage(member{task.Cluster, task.Instance}, &r.state, sign, pending, running)
 	}
 }
 
-// reserve adds what a task holds to its host's usage, or takes it away.
-func (t *tables) reserve(host member, s *fleet.TaskState, sign, pending, running int) {
+// countUsage adds what a task holds to its host's usage, or takes it away.
+func (t *tables) countUsage(host member, s *fleet.TaskState, sign, pending, running int) {
 	t.host(host, func(r *hostRow) {
 		u := &fleet.Usage{}
 		if r.usage != nil {
@@ -278,11 +278,11 @@ func (t *tables) reserve(host member, s *fleet.TaskState, sign, pending, running
 		if sign > 0 {
 			var p, g bool
 			u.Holders, p = u.Holders.With(s.Held(), s.ID)
-			u.GPUs, g = hold(u.GPUs, s.Reserve.GPUs, s.ID)
+			u.GPUs, g = addGPUHolder(u.GPUs, s.Reserve.GPUs, s.ID)
 			r.contested = r.contested || p || g
 		} else if !r.contested {
 			u.Holders = u.Holders.Without(s.ID)
-			u.GPUs = release(u.GPUs, s.Reserve.GPUs, s.ID)
+			u.GPUs = removeGPUHolder(u.GPUs, s.Reserve.GPUs, s.ID)
 		}
 		if u.Pending+u.Running == 0 {
 			r.usage, r.contested = nil, false
@@ -290,16 +290,16 @@ func (t *tables) reserve(host member, s *fleet.TaskState, sign, pending, running
 		}
 		r.usage = u
 		if sign < 0 && r.contested {
-			r.contested = t.settle(host, u, s.ID)
+			r.contested = t.recountHolders(host, u, s.ID)
 		}
 	})
 }
 
-// settle finds the holders on a host anew: where several tasks held one port,
+// recountHolders finds the holders on a host anew: where several tasks held one port,
 // as only hosts' reports can bring about, taking one away lets another one
 // come to light. It leaves out the task that is being taken away, which the
 // tables may hold already as it will be.
-func (t *tables) settle(host member, u *fleet.Usage, without string) (contested bool) {
+func (t *tables) recountHolders(host member, u *fleet.Usage, without string) (contested bool) {
 	u.GPUs = nil
 	var ports []fleet.PortHolders
 	for id := range t.tasksByInstance.of(host.String(), "") {
@@ -311,7 +311,7 @@ func (t *tables) settle(host member, u *fleet.Usage, without string) (contested 
 			ports = append(ports, held)
 		}
 		var g bool
-		u.GPUs, g = hold(u.GPUs, r.state.Reserve.GPUs, id)
+		u.GPUs, g = addGPUHolder(u.GPUs, r.state.Reserve.GPUs, id)
 		contested = contested || g
 	}
 	var p bool
@@ -319,9 +319,9 @@ func (t *tables) settle(host member, u *fleet.Usage, without string) (contested 
 	return contested || p
 }
 
-// hold enters a task as the holder of GPUs, in a copy. Of several holders the
+// addGPUHolder enters a task as the holder of GPUs, in a copy. Of several holders the
 // one with the lowest id is shown, whatever the order they came in.
-func hold(old map[string]string, keys []string, task string) (m map[string]string, double bool) {
+func addGPUHolder(old map[string]string, keys []string, task string) (m map[string]string, double bool) {
 	if len(keys) == 0 {
 		return old, false
 	}
@@ -339,7 +339,7 @@ func hold(old map[string]string, keys []string, task string) (m map[string]strin
 	return m, double
 }
 
-func release(old map[string]string, keys []string, task string) map[string]string {
+func removeGPUHolder(old map[string]string, keys []string, task string) map[string]string {
 	if len(keys) == 0 {
 		return old
 	}

@@ -65,18 +65,18 @@ func (l *dirLock) Close() error {
 // sockaddr_un, 104 elsewhere, the last one zero.
 const maxSocketPath = 103
 
-// reach returns a name of the folder that is short enough for sockets in it.
+// shortPath returns a name of the folder that is short enough for sockets in it.
 // Where its path is too long that is the name under which the kernel shows our
 // open descriptor of it.
-func (l *dirLock) reach(run string) string {
-	short, f := reach(run)
+func (l *dirLock) shortPath(run string) string {
+	short, f := shortPath(run)
 	l.run = f
 	return short
 }
 
-// reach is that name with the descriptor that must stay open, nil where none is
+// shortPath is that name with the descriptor that must stay open, nil where none is
 // needed or can help.
-func reach(run string) (string, *os.File) {
+func shortPath(run string) (string, *os.File) {
 	if len(run)+1+len(socketName) <= maxSocketPath {
 		return run, nil
 	}

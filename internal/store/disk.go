@@ -75,15 +75,15 @@ type room struct {
 
 // disk watches over the room on the disk of a folder.
 type disk struct {
-	dir     string                         // constant
-	reserve int64                          // constant
-	look    func(dir string) (room, error) // constant
-	log     *slog.Logger
-	short   atomic.Bool // the last look found too little
+	dir      string                         // constant
+	reserve  int64                          // constant
+	readRoom func(dir string) (room, error) // constant
+	log      *slog.Logger
+	short    atomic.Bool // the last look found too little
 }
 
 func newDisk(dir string, reserve int64, log *slog.Logger) *disk {
-	return &disk{dir: dir, reserve: reserve, look: freeRoom, log: log}
+	return &disk{dir: dir, reserve: reserve, readRoom: freeRoom, log: log}
 }
 
 // check returns a DiskError where the disk has less room than the reserve and so
@@ -91,7 +91,7 @@ func newDisk(dir string, reserve int64, log *slog.Logger) *disk {
 // that it is not full in one moment and has room in the next. A look costs a system
 // call, about a microsecond.
 func (d *disk) check(more int64) error {
-	r, err := d.look(d.dir)
+	r, err := d.readRoom(d.dir)
 	if err != nil {
 		return nil // not known: the write will tell
 	}
@@ -120,9 +120,9 @@ func (d *disk) refusal(r room, need int64, few bool) *DiskError {
 	return &DiskError{Dir: d.dir, Mount: mountOf(d.dir), Free: r.bytes, Need: need, Files: few && r.bytes >= need}
 }
 
-// failed is the refusal after a write has failed with cause.
-func (d *disk) failed(cause error) *DiskError {
-	r, err := d.look(d.dir)
+// writeFailure is the refusal after a write has failed with cause.
+func (d *disk) writeFailure(cause error) *DiskError {
+	r, err := d.readRoom(d.dir)
 	if err != nil {
 		r = room{}
 	}
@@ -139,21 +139,21 @@ func (d *disk) probe() (err error) {
 	}
 	f, err := os.CreateTemp(d.dir, ".probe-")
 	if err != nil {
-		return d.failed(err)
+		return d.writeFailure(err)
 	}
 	defer func() {
 		if e := errors.Join(f.Close(), os.Remove(f.Name())); err == nil && e != nil {
-			err = d.failed(e)
+			err = d.writeFailure(e)
 		}
 	}()
 	if err := allocate(f, max(d.reserve, ballastSize)); err != nil {
-		return d.failed(err)
+		return d.writeFailure(err)
 	}
 	if _, err := f.WriteAt([]byte("room"), 0); err != nil {
-		return d.failed(err)
+		return d.writeFailure(err)
 	}
 	if err := f.Sync(); err != nil {
-		return d.failed(err)
+		return d.writeFailure(err)
 	}
 	return nil
 }
@@ -173,15 +173,15 @@ func isDisk(err error) bool {
 // extends it again, and writes some pages of its file.
 const ballastSize = 16 << 20
 
-func (d *disk) ballast() string { return filepath.Join(d.dir, "ballast") }
+func (d *disk) ballastPath() string { return filepath.Join(d.dir, "ballast") }
 
-// keepBallast has a file take some room, to be given back for a start on a full
+// writeBallast has a file take some room, to be given back for a start on a full
 // disk. It is no more than a help, so that its errors are for the log.
-func (d *disk) keepBallast() {
-	if info, err := os.Stat(d.ballast()); err == nil && info.Size() == ballastSize || d.check(ballastSize) != nil {
+func (d *disk) writeBallast() {
+	if info, err := os.Stat(d.ballastPath()); err == nil && info.Size() == ballastSize || d.check(ballastSize) != nil {
 		return
 	}
-	f, err := os.OpenFile(d.ballast(), os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(d.ballastPath(), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err == nil {
 		err = errors.Join(allocate(f, ballastSize), f.Close())
 	}
@@ -190,9 +190,9 @@ func (d *disk) keepBallast() {
 	}
 }
 
-// giveBallast gives that room back.
-func (d *disk) giveBallast() {
-	if err := os.Remove(d.ballast()); err != nil && !errors.Is(err, os.ErrNotExist) {
+// removeBallast gives that room back.
+func (d *disk) removeBallast() {
+	if err := os.Remove(d.ballastPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		d.log.Warn("store: no room was given back for a start on a full disk", "err", err)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// internal is how many blocks ext4 keeps for itself at most: they count as free.
-const internal = 4096
+// ext4Reserve is how many blocks ext4 keeps for itself at most: they count as free.
+const ext4Reserve = 4096
 
 // freeRoom is what the disk of a folder can still take from this process: root
 // may use what a file system keeps for it.
@@ -23,7 +23,7 @@ func freeRoom(dir string) (room, error) {
 	}
 	blocks := int64(s.Bavail)
 	if os.Geteuid() == 0 {
-		blocks = max(blocks, int64(s.Bfree)-internal)
+		blocks = max(blocks, int64(s.Bfree)-ext4Reserve)
 	}
 	r := room{bytes: blocks * int64(s.Bsize), files: -1}
 	if s.Files > 0 {

@@ -29,7 +29,7 @@ func TestFullDisk(t *testing.T) {
 	fake := new(fakeRoom)
 	fake.bytes.Store(1 << 40)
 	fake.files.Store(-1)
-	e.disk.look = fake.look
+	e.disk.readRoom = fake.look
 	s := opened(t, e.Client, Config{Sole: true, MaintainEvery: time.Hour, Room: e.Room, defragFrom: 1})
 	ctx := within(t)
 	putCluster(t, s, "before")
@@ -42,7 +42,7 @@ func TestFullDisk(t *testing.T) {
 	refused := func(what string, want ...string) {
 		t.Helper()
 		rev, leases := e.etcd.Server.KV().Rev(), leasesOf(t, e)
-		errs := map[string]error{"update": write(), "look after": s.lookAfter(ctx, s.Snapshot().rev)}
+		errs := map[string]error{"update": write(), "look after": s.maintainOnce(ctx, s.Snapshot().rev)}
 		_, errs["lease"] = s.Lease(ctx)
 		for name, err := range errs {
 			if !errors.Is(err, ErrDisk) || errors.Is(err, ErrUnknown) {
@@ -123,7 +123,7 @@ func TestEtcdEnds(t *testing.T) {
 			}()
 			<-end.done
 			<-end.stuck
-			if err := end.ended(); err == nil || !strings.Contains(err.Error(), "failed to save") || name != "sugared panic" && !isDisk(err) {
+			if err := end.failure(); err == nil || !strings.Contains(err.Error(), "failed to save") || name != "sugared panic" && !isDisk(err) {
 				t.Errorf("%v", err)
 			}
 			select {
@@ -154,7 +154,7 @@ func TestNoNextSegment(t *testing.T) {
 	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
 		t.Error("the rest of the segment stays:", err)
 	}
-	if err := e.Mended(within(t)); err != nil {
+	if err := e.AwaitDisk(within(t)); err != nil {
 		t.Error("with room:", err)
 	}
 	probes, err := filepath.Glob(filepath.Join(e.disk.dir, ".probe*"))
@@ -206,27 +206,27 @@ func TestBallast(t *testing.T) {
 	fake := new(fakeRoom)
 	fake.files.Store(-1)
 	d := newDisk(t.TempDir(), DefaultReserve, discarded())
-	d.look = fake.look
+	d.readRoom = fake.look
 	size := func() int64 {
-		info, err := os.Stat(d.ballast())
+		info, err := os.Stat(d.ballastPath())
 		if err != nil {
 			return -1
 		}
 		return info.Sys().(*syscall.Stat_t).Blocks * 512
 	}
 	fake.bytes.Store(DefaultReserve + ballastSize - 1)
-	if d.keepBallast(); size() != -1 {
+	if d.writeBallast(); size() != -1 {
 		t.Error("kept where there is no room for it")
 	}
 	fake.bytes.Store(DefaultReserve + ballastSize)
-	if d.keepBallast(); size() < ballastSize {
+	if d.writeBallast(); size() < ballastSize {
 		t.Errorf("it takes %d bytes of the disk", size())
 	}
-	d.keepBallast()
-	if d.giveBallast(); size() != -1 {
+	d.writeBallast()
+	if d.removeBallast(); size() != -1 {
 		t.Error("not given back")
 	}
-	d.giveBallast()
+	d.removeBallast()
 }
 
 func TestMountOf(t *testing.T) {

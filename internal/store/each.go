@@ -74,7 +74,7 @@ func UpdateSome[T any](ctx context.Context, s *Store, items []T, begin func(*Tx)
 				case n > 0 && errors.Is(err, ErrTooLarge):
 					return nil // the rest comes later
 				}
-				if Apart(err) {
+				if IsItemError(err) {
 					bad, why = true, err
 				}
 				return err
@@ -85,7 +85,7 @@ func UpdateSome[T any](ctx context.Context, s *Store, items []T, begin func(*Tx)
 		switch {
 		case err == nil && !bad:
 			return left[n:], out, nil
-		case !bad || !Apart(err):
+		case !bad || !IsItemError(err):
 			return left, out, err
 		}
 		out = append(out, LeftOut[T]{left[n], why})
@@ -94,9 +94,9 @@ func UpdateSome[T any](ctx context.Context, s *Store, items []T, begin func(*Tx)
 	return nil, out, nil
 }
 
-// Apart says whether an error concerns one thing alone, whatever else is going on:
+// IsItemError says whether an error concerns one thing alone, whatever else is going on:
 // its function has panicked, it needs a record that can't be read, or no transaction
 // can hold it.
-func Apart(err error) bool {
+func IsItemError(err error) bool {
 	return errors.As(err, new(*contain.Panic)) || errors.Is(err, ErrUnreadable) || errors.Is(err, ErrTooLarge)
 }

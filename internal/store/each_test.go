@@ -35,7 +35,7 @@ func TestUpdateEach(t *testing.T) {
 	var names []string
 	for _, o := range out {
 		names = append(names, o.Item)
-		if !Apart(o.Err) || errors.Is(o.Err, ErrUnreadable) != (o.Item == "broken") || errors.As(o.Err, new(*contain.Panic)) == (o.Item == "broken") {
+		if !IsItemError(o.Err) || errors.Is(o.Err, ErrUnreadable) != (o.Item == "broken") || errors.As(o.Err, new(*contain.Panic)) == (o.Item == "broken") {
 			t.Errorf("%s: %v", o.Item, o.Err)
 		}
 	}

@@ -58,15 +58,15 @@ func (t *Term) Guard(tx *Tx) error {
 // leads, and f's context ends with the term. Lead returns when f does, or when
 // ctx or the store ends, and resigns first.
 func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Context, *Term) error) error {
-	t := &Term{electionKey(name), s.stand()}
-	defer s.over(t.term)
+	t := &Term{electionKey(name), s.newTerm()}
+	defer s.endTerm(t.term)
 	snap, feed := s.Follow()
 	for {
-		if s.vacant(snap.Election(name), t) {
+		if s.mayLead(snap.Election(name), t) {
 			err := s.elect(ctx, t, server)
 			switch {
 			case err == nil:
-				return s.serve(ctx, name, t, feed, f)
+				return s.runTerm(ctx, name, t, feed, f)
 			case errors.Is(err, ErrDeposed), errors.Is(err, ErrConflict):
 			case ctx.Err() != nil:
 				return ctx.Err()
@@ -101,7 +101,7 @@ func (s *Store) elect(ctx context.Context, t *Term, server string) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		e := Get(tx, t.key)
 		switch {
-		case !s.vacant(e, t):
+		case !s.mayLead(e, t):
 			return ErrDeposed
 		case e != nil && e.Term == t.term: // an earlier try that was not known to have worked
 			return nil
@@ -127,13 +127,13 @@ func (s *Store) removeStray(ctx context.Context, k Key[Election]) {
 	}
 }
 
-// stand makes the id of a term of this store: it may come to lead by it until the
+// newTerm makes the id of a term of this store: it may come to lead by it until the
 // term is over.
-func (s *Store) stand() string {
+func (s *Store) newTerm() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stood++
-	term := s.self + "." + strconv.FormatInt(s.stood, 10)
+	s.termCount++
+	term := s.self + "." + strconv.FormatInt(s.termCount, 10)
 	if s.terms == nil {
 		s.terms = map[string]bool{}
 	}
@@ -141,19 +141,19 @@ func (s *Store) stand() string {
 	return term
 }
 
-// over ends a term: whatever record of it is there counts no more.
-func (s *Store) over(term string) {
+// endTerm ends a term: whatever record of it is there counts no more.
+func (s *Store) endTerm(term string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.terms, term)
 }
 
-// vacant says whether t may lead while e is the record of who leads. The record
+// mayLead says whether t may lead while e is the record of who leads. The record
 // may be t's own, by a write whose outcome was unknown. It may also be left by an
 // earlier term of this store, which could not resign, or whose election took
 // effect when nobody waited for it any more: the store's lease keeps such a record
 // alive, so that nobody else ever leads.
-func (s *Store) vacant(e *Election, t *Term) bool {
+func (s *Store) mayLead(e *Election, t *Term) bool {
 	if e == nil || e.Term == t.term {
 		return true
 	}
@@ -165,34 +165,34 @@ func (s *Store) vacant(e *Election, t *Term) bool {
 // Between two terms of a Campaign: after a deposition it stands again at once,
 // after a failure it waits, longer from one to the next.
 const (
-	standAgain = 20 * time.Millisecond
-	firstRest  = time.Second
-	longRest   = time.Minute
+	retryElection = 20 * time.Millisecond
+	firstWait     = time.Second
+	longestWait   = time.Minute
 )
 
 // Campaign leads under a name whenever it can, until ctx or the store ends: it
 // returns why. Where f fails, or panics, its error is logged and another server may
 // lead.
 func (s *Store) Campaign(ctx context.Context, name, server string, f func(context.Context, *Term) error) error {
-	failed := firstRest
+	failed := firstWait
 	for {
 		var began time.Time
 		err := s.Lead(ctx, name, server, func(ctx context.Context, t *Term) error {
 			began = time.Now()
 			return contain.Do(func() error { return f(ctx, t) })
 		})
-		rest := standAgain
+		rest := retryElection
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case s.ctx.Err() != nil:
 			return s.Err()
 		case err != nil && !errors.Is(err, ErrDeposed):
-			if time.Since(began) > longRest {
-				failed = firstRest
+			if time.Since(began) > longestWait {
+				failed = firstWait
 			}
 			s.log.Warn("store: a leader has failed", append(contain.Attrs(err), "name", name, "retry_in", failed)...)
-			rest, failed = failed, min(2*failed, longRest)
+			rest, failed = failed, min(2*failed, longestWait)
 		}
 		if err := pace.Sleep(ctx, pace.About(rest)); err != nil {
 			return err
@@ -200,8 +200,8 @@ func (s *Store) Campaign(ctx context.Context, name, server string, f func(contex
 	}
 }
 
-// serve runs f while the term lasts.
-func (s *Store) serve(ctx context.Context, name string, t *Term, feed *Feed, f func(context.Context, *Term) error) error {
+// runTerm runs f while the term lasts.
+func (s *Store) runTerm(ctx context.Context, name string, t *Term, feed *Feed, f func(context.Context, *Term) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	lost := s.LeaseLost()
 	var watchers sync.WaitGroup

@@ -64,7 +64,7 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 	for _, opt := range opts {
 		opt(&o)
 	}
-	if err := enoughFiles(); err != nil {
+	if err := checkFileLimit(); err != nil {
 		return nil, err
 	}
 	run := filepath.Join(dir, "run")
@@ -83,31 +83,31 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 		return nil, err
 	}
 	e := &Embedded{lock: lock, disk: newDisk(dir, o.reserve, o.log)}
-	e.end = newEtcdEnd(func() { dropSegment(dir) })
-	if err := e.prepare(dir); err != nil {
+	e.end = newEtcdEnd(func() { removeSegments(dir) })
+	if err := e.checkFiles(dir); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
-	if err := e.start(ctx, dir, lock.reach(run), o); err != nil {
+	if err := e.start(ctx, dir, lock.shortPath(run), o); err != nil {
 		err = fmt.Errorf("start the embedded etcd in %s: %w", dir, err)
-		if left := (leftError{}); errors.As(err, &left) {
+		if left := (runningError{}); errors.As(err, &left) {
 			return nil, err // it may still write
 		}
 		return nil, errors.Join(err, lock.Close())
 	}
 	e.files = &presence{member: memberDir(dir), log: o.log}
-	e.disk.keepBallast()
+	e.disk.writeBallast()
 	return e, nil
 }
 
-// prepare looks for what etcd would end at, or never be ready for.
-func (e *Embedded) prepare(dir string) error {
+// checkFiles looks for what etcd would end at, or never be ready for.
+func (e *Embedded) checkFiles(dir string) error {
 	switch _, err := os.Stat(memberDir(dir)); {
 	case err == nil:
 		if e.disk.check(0) != nil {
-			e.disk.giveBallast()
+			e.disk.removeBallast()
 		}
-		if !unbegun(memberDir(dir)) {
-			return examine(dir)
+		if !isUnbegun(memberDir(dir)) {
+			return checkMember(dir)
 		}
 		if err := os.RemoveAll(memberDir(dir)); err != nil {
 			return err
@@ -116,15 +116,15 @@ func (e *Embedded) prepare(dir string) error {
 		return err
 	}
 	// It writes two segments of its log at once.
-	if r, err := e.disk.look(dir); err == nil && r.bytes < e.disk.reserve+2*wal.SegmentSizeBytes {
+	if r, err := e.disk.readRoom(dir); err == nil && r.bytes < e.disk.reserve+2*wal.SegmentSizeBytes {
 		return &newDiskError{dir, mountOf(dir), r.bytes, e.disk.reserve + 2*wal.SegmentSizeBytes}
 	}
 	return nil
 }
 
-// dropSegment gives the room back that the file system has left with a segment of
+// removeSegments gives the room back that the file system has left with a segment of
 // etcd's log for which there was not enough.
-func dropSegment(dir string) {
+func removeSegments(dir string) {
 	left, _ := filepath.Glob(filepath.Join(memberDir(dir), "wal", "*.tmp"))
 	for _, f := range left {
 		_ = os.Remove(f) // etcd has said what is wrong
@@ -138,10 +138,10 @@ const (
 	endLimit   = 20 * time.Second
 )
 
-// leftError is an error after which parts of etcd may still run.
-type leftError struct{ error }
+// runningError is an error after which parts of etcd may still run.
+type runningError struct{ error }
 
-func (e leftError) Unwrap() error { return e.error }
+func (e runningError) Unwrap() error { return e.error }
 
 // start runs etcd with its sockets in the folder that run names.
 func (e *Embedded) start(ctx context.Context, dir, run string, o embedOptions) error {
@@ -152,11 +152,11 @@ func (e *Embedded) start(ctx context.Context, dir, run string, o embedOptions) e
 	if e.etcd, err = e.open(ctx, etcdConfig(dir, client, peer, e.end, o)); err != nil {
 		return err
 	}
-	if err := e.ready(ctx); err != nil {
-		return e.abandon(err)
+	if err := e.awaitReady(ctx); err != nil {
+		return e.stopAfter(err)
 	}
 	if e.socket, err = clientv3.New(clientv3.Config{Endpoints: []string{client.String()}, Logger: zap.NewNop()}); err != nil {
-		return e.abandon(err)
+		return e.stopAfter(err)
 	}
 	e.Client = v3client.New(e.etcd.Server)
 	// For transactions the store goes past the client, see txnrequest.
@@ -206,14 +206,14 @@ func (e *Embedded) open(ctx context.Context, cfg *embed.Config) (*embed.Etcd, er
 	case o := <-result:
 		return o.etcd, o.err
 	case <-e.end.done:
-		return nil, leftError{e.end.ended()}
+		return nil, runningError{e.end.failure()}
 	case <-ctx.Done():
-		return nil, leftError{context.Cause(ctx)}
+		return nil, runningError{context.Cause(ctx)}
 	}
 }
 
-// ready returns when etcd serves.
-func (e *Embedded) ready(ctx context.Context) error {
+// awaitReady returns when etcd serves.
+func (e *Embedded) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, fmt.Errorf("it was not ready %s after its start", readyLimit))
 	defer cancel()
 	select {
@@ -224,19 +224,19 @@ func (e *Embedded) ready(ctx context.Context) error {
 	case <-e.etcd.Server.StopNotify():
 		return errors.New("it stopped by itself")
 	case <-e.end.done:
-		return e.end.ended()
+		return e.end.failure()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// abandon stops an etcd whose start has failed, and says why it has.
-func (e *Embedded) abandon(why error) error {
-	if e.end.ended() != nil {
-		return leftError{why}
+// stopAfter stops an etcd whose start has failed, and says why it has.
+func (e *Embedded) stopAfter(why error) error {
+	if e.end.failure() != nil {
+		return runningError{why}
 	}
 	if err := e.stop(); err != nil {
-		return leftError{errors.Join(why, err)}
+		return runningError{errors.Join(why, err)}
 	}
 	return why
 }
@@ -254,7 +254,7 @@ func (e *Embedded) stop() error {
 	case <-closed:
 		return nil
 	case <-e.end.done:
-		return fmt.Errorf("end the embedded etcd: %w", e.end.ended())
+		return fmt.Errorf("end the embedded etcd: %w", e.end.failure())
 	case <-limit.C:
 		return fmt.Errorf("the embedded etcd did not end within %s", endLimit)
 	}
@@ -278,19 +278,19 @@ func (e *Embedded) Room(bytes int64) error {
 		}
 		return e.disk.check(bytes)
 	}
-	switch err := e.end.ended(); {
+	switch err := e.end.failure(); {
 	case err == nil:
-		return e.disk.failed(errNoSegment)
+		return e.disk.writeFailure(errNoSegment)
 	case isDisk(err):
-		return e.disk.failed(err)
+		return e.disk.writeFailure(err)
 	default:
 		return unable(fmt.Sprintf("The state can't be written: %v. The server ends.", err))
 	}
 }
 
-// writing returns a context that ends when etcd has failed: what it was asked then it
+// untilFailure returns a context that ends when etcd has failed: what it was asked then it
 // may never answer.
-func (e *Embedded) writing(ctx context.Context) (context.Context, context.CancelFunc) {
+func (e *Embedded) untilFailure(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -306,11 +306,11 @@ func (e *Embedded) writing(ctx context.Context) (context.Context, context.Cancel
 
 var errNoSegment = errors.New("there was no room for etcd's log; it is started anew once there is")
 
-// Mended returns nil once a new process has a chance to start a stuck etcd: when
+// AwaitDisk returns nil once a new process has a chance to start a stuck etcd: when
 // its disk can be written again. Where the disk is not the cause, it returns
 // etcd's error at once.
-func (e *Embedded) Mended(ctx context.Context) error {
-	if err := e.end.ended(); err != nil && !isDisk(err) && e.disk.check(0) == nil {
+func (e *Embedded) AwaitDisk(ctx context.Context) error {
+	if err := e.end.failure(); err != nil && !isDisk(err) && e.disk.check(0) == nil {
 		return err
 	}
 	wait := pace.Backoff{Min: 250 * time.Millisecond, Max: 2 * time.Second}
@@ -325,8 +325,8 @@ func (e *Embedded) Mended(ctx context.Context) error {
 // Close stops etcd and waits for it. One that has failed is left to the end of the
 // process, as is its directory.
 func (e *Embedded) Close() error {
-	err := errors.Join(ended(e.Client.Close()), ended(e.socket.Close()))
-	if e.end.ended() != nil {
+	err := errors.Join(ignoreCanceled(e.Client.Close()), ignoreCanceled(e.socket.Close()))
+	if e.end.failure() != nil {
 		return err
 	}
 	if stopped := e.stop(); stopped != nil {
@@ -335,8 +335,8 @@ func (e *Embedded) Close() error {
 	return errors.Join(err, e.lock.Close())
 }
 
-// ended leaves out the error by which a client says that it was closed.
-func ended(err error) error {
+// ignoreCanceled leaves out the error by which a client says that it was closed.
+func ignoreCanceled(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}

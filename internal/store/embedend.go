@@ -60,23 +60,23 @@ func (e *etcdEnd) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 			}
 		}
 	}
-	e.end(err)
+	e.setError(err)
 	<-e.release
 	runtime.Goexit()
 }
 
-// end notes the first error after which etcd does nothing more.
-func (e *etcdEnd) end(err *EtcdError) {
+// setError notes the first error after which etcd does nothing more.
+func (e *etcdEnd) setError(err *EtcdError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.err == nil {
 		e.err = err
 		close(e.done)
-		e.stickLocked()
+		e.setStuckLocked()
 	}
 }
 
-func (e *etcdEnd) stickLocked() {
+func (e *etcdEnd) setStuckLocked() {
 	select {
 	case <-e.stuck:
 	default:
@@ -84,8 +84,8 @@ func (e *etcdEnd) stickLocked() {
 	}
 }
 
-// ended returns why etcd has ended, nil while it has not.
-func (e *etcdEnd) ended() error {
+// failure returns why etcd has ended, nil while it has not.
+func (e *etcdEnd) failure() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.err == nil {
@@ -96,15 +96,15 @@ func (e *etcdEnd) ended() error {
 
 // logger makes etcd's logger hand its end over.
 func (e *etcdEnd) logger(l *zap.Logger) *zap.Logger {
-	return l.WithOptions(zap.WithFatalHook(e), zap.WithPanicHook(e), zap.Hooks(e.heard))
+	return l.WithOptions(zap.WithFatalHook(e), zap.WithPanicHook(e), zap.Hooks(e.onLog))
 }
 
-// heard sees what etcd logs.
-func (e *etcdEnd) heard(entry zapcore.Entry) error {
+// onLog sees what etcd logs.
+func (e *etcdEnd) onLog(entry zapcore.Entry) error {
 	if strings.HasPrefix(entry.Message, "failed to preallocate space when creating a new WAL") {
 		e.unallocated()
 		e.mu.Lock()
-		e.stickLocked()
+		e.setStuckLocked()
 		e.mu.Unlock()
 	}
 	return nil

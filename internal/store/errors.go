@@ -37,8 +37,8 @@ var ErrWentBack = errors.New("etcd shows an older state than before: it was rest
 // errNoLease says that the lease of a leased record has ended meanwhile.
 var errNoLease = errors.New("the server's lease has ended")
 
-// refused are the errors after which nothing was written.
-var refused = map[error]error{
+// definiteErrors are the errors after which nothing was written.
+var definiteErrors = map[error]error{
 	rpctypes.ErrNoSpace:          ErrFull,
 	rpctypes.ErrLeaseNotFound:    errNoLease,
 	rpctypes.ErrRequestTooLarge:  ErrTooLarge,
@@ -52,7 +52,7 @@ var refused = map[error]error{
 
 // writeError tells what is known after an error of etcd's on a write.
 func writeError(err error) error {
-	for etcd, ours := range refused {
+	for etcd, ours := range definiteErrors {
 		if errors.Is(err, etcd) {
 			if ours == etcd {
 				return fmt.Errorf("etcd: %w", err)

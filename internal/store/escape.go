@@ -25,15 +25,15 @@ const (
 	marker = "\x01"
 )
 
-// stay are the bytes of a name that stand in a path as they are.
-var stay = func() (is [256]bool) {
+// staysAsIs are the bytes of a name that stand in a path as they are.
+var staysAsIs = func() (is [256]bool) {
 	for b := byte('!'); b <= '~'; b++ {
 		is[b] = b != '/' && b != '%'
 	}
 	return is
 }()
 
-func stays(b byte) bool { return stay[b] }
+func stays(b byte) bool { return staysAsIs[b] }
 
 // escape is a name as it stands in a path: printable ASCII, without slashes.
 func escape(name string) string {

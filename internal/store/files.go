@@ -14,7 +14,7 @@ func (e *FilesError) Error() string {
 	return fmt.Sprintf("this process may have %d files open at once, and the control plane needs %d, beside one for each host and each call under way", e.Limit, MinFiles)
 }
 
-func enoughFiles() error {
+func checkFileLimit() error {
 	limit, err := openFiles()
 	if err != nil || limit >= MinFiles {
 		return nil // or not known: etcd will tell

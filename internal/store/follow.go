@@ -33,9 +33,9 @@ func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 		t.torn = s.torn
 		rev, err := list(ctx, s.client, s.root, func(_ int64, kvs []*mvccpb.KeyValue) error {
 			var at *mvccpb.KeyValue
-			return s.applying(&at, func() {
+			return s.catchPanic(&at, func() {
 				for _, at = range kvs {
-					_, _ = t.apply(strings.TrimPrefix(string(at.Key), s.root), valueOf(at), at.ModRevision) // set aside
+					_, _ = t.apply(strings.TrimPrefix(string(at.Key), s.root), recordValue(at), at.ModRevision) // set aside
 				}
 			})
 		})
@@ -43,7 +43,7 @@ func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 		switch {
 		case errors.Is(err, rpctypes.ErrCompacted):
 		case errors.As(err, &torn):
-			if err := s.mend(torn); err != nil {
+			if err := s.recordTorn(torn); err != nil {
 				return nil, 0, err
 			}
 		default:
@@ -53,8 +53,8 @@ func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 	}
 }
 
-// valueOf is a record's value. It is not nil where it is empty: nil is a deletion's.
-func valueOf(kv *mvccpb.KeyValue) []byte {
+// recordValue is a record's value. It is not nil where it is empty: nil is a deletion's.
+func recordValue(kv *mvccpb.KeyValue) []byte {
 	if kv.Value == nil {
 		return []byte{}
 	}
@@ -65,8 +65,8 @@ func valueOf(kv *mvccpb.KeyValue) []byte {
 // pageBytes about how much the later ones bring: etcd walks over all keys that
 // are left for every page, so few large ones cost least.
 const (
-	page      = 2000
-	pageBytes = 16 << 20
+	firstPageRecords = 2000
+	pageBytes        = 16 << 20
 )
 
 // list reads all records below a prefix at one revision, page by page, in key
@@ -82,7 +82,7 @@ func list(ctx context.Context, client *clientv3.Client, prefix string, each func
 	}()
 	go func() {
 		defer close(pages)
-		end, from, rev, limit := clientv3.GetPrefixRangeEnd(prefix), prefix, int64(0), page
+		end, from, rev, limit := clientv3.GetPrefixRangeEnd(prefix), prefix, int64(0), firstPageRecords
 		for more := true; more; {
 			r, err := client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(int64(limit)), clientv3.WithRev(rev))
 			if err != nil {
@@ -98,7 +98,7 @@ func list(ctx context.Context, client *clientv3.Client, prefix string, each func
 				for _, kv := range r.Kvs {
 					bytes += len(kv.Key) + len(kv.Value)
 				}
-				limit = max(page/10, pageBytes/(bytes/len(r.Kvs)+1))
+				limit = max(firstPageRecords/10, pageBytes/(bytes/len(r.Kvs)+1))
 			}
 			select {
 			case pages <- r:
@@ -133,7 +133,7 @@ func (s *Store) follow() {
 			lost, err = s.watch(s.ctx)
 		}
 		if torn := (*tornError)(nil); errors.As(err, &torn) {
-			lost, err = true, s.mend(torn)
+			lost, err = true, s.recordTorn(torn)
 		}
 		if lost && err == nil {
 			err = s.relist(s.ctx)
@@ -165,7 +165,7 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 	from := s.Snapshot().rev + 1
 	answers := s.client.Watch(ctx, s.root, clientv3.WithPrefix(), clientv3.WithRev(from))
 	heard := time.Now()
-	var diary diary
+	var diary momentBuilder
 	for {
 		var r clientv3.WatchResponse
 		var more bool
@@ -191,35 +191,35 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 			continue
 		}
 		before := tab(s.Snapshot())
-		changes, aside, err := s.takeIn(r.Events, &diary)
+		changes, aside, err := s.applyEvents(r.Events, &diary)
 		if err != nil {
 			return false, err
 		}
 		known := &diary
-		if diary.lost {
+		if diary.failed {
 			known = nil
 		}
 		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, known)
 		if aside {
-			s.tell(before, s.Snapshot())
+			s.logUnreadable(before, s.Snapshot())
 		}
-		s.tellUnknown(before, tab(s.Snapshot()))
+		s.logUnknown(before, tab(s.Snapshot()))
 	}
 }
 
-// takeIn applies what the watch has brought, and says whether records of it were
+// applyEvents applies what the watch has brought, and says whether records of it were
 // set aside. After an error the tables are changed in part.
-func (s *Store) takeIn(events []*clientv3.Event, diary *diary) (changes []Change, aside bool, err error) {
+func (s *Store) applyEvents(events []*clientv3.Event, diary *momentBuilder) (changes []Change, aside bool, err error) {
 	changes = make([]Change, 0, len(events))
 	now := s.work.(*tables)
-	diary.begin(tab(s.Snapshot()), now, s.installation.Base)
+	diary.beginBatch(tab(s.Snapshot()), now, s.installation.Base)
 	var at *mvccpb.KeyValue
-	err = s.applying(&at, func() {
+	err = s.catchPanic(&at, func() {
 		for i, ev := range events {
 			at = ev.Kv
 			path, mod := strings.TrimPrefix(string(ev.Kv.Key), s.root), ev.Kv.ModRevision
 			if path == headKey {
-				s.note(string(ev.Kv.Value), mod)
+				s.recordApplied(string(ev.Kv.Value), mod)
 			} else if k, names := locate(path); k == nil {
 				changes = append(changes, Change{})
 				if ev.Type != mvccpb.Event_PUT {
@@ -230,16 +230,16 @@ func (s *Store) takeIn(events []*clientv3.Event, diary *diary) (changes []Change
 			} else {
 				var data []byte
 				if ev.Type == mvccpb.Event_PUT {
-					data = valueOf(ev.Kv)
+					data = recordValue(ev.Kv)
 				}
 				if now.take(k, names, path, data, mod) != nil {
 					aside = true
 				}
 				changes = append(changes, k.changed(names))
-				diary.touched(k, names)
+				diary.noteChange(k, names)
 			}
 			if i == len(events)-1 || events[i+1].Kv.ModRevision != mod {
-				s.enter(diary, mod)
+				s.closeRevision(diary, mod)
 			}
 		}
 	})
@@ -248,19 +248,19 @@ func (s *Store) takeIn(events []*clientv3.Event, diary *diary) (changes []Change
 
 var errStalled = errors.New("etcd is ahead and the watch brings nothing")
 
-// enter closes a revision of a diary. Where that panics the batch's moments are
+// closeRevision closes a revision of a diary. Where that panics the batch's moments are
 // lost: the tables are whole.
-func (s *Store) enter(d *diary, mod int64) {
-	if d.lost {
+func (s *Store) closeRevision(d *momentBuilder, mod int64) {
+	if d.failed {
 		return
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			d.lost = true
+			d.failed = true
 			s.log.Error("store: telling what has changed panicked", "revision", mod, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
-	d.close(mod)
+	d.closeRevision(mod)
 }
 
 // relist reads everything again and applies the difference, deletions included.
@@ -269,19 +269,19 @@ func (s *Store) relist(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.forget()
+	s.forgetUnseen()
 	was := tab(s.Snapshot())
 	changes := diff(was, is)
 	s.work = is
 	publish(s, rev, changes, nil)
-	s.tell(was, s.Snapshot())
-	s.tellUnknown(was, tab(s.Snapshot()))
+	s.logUnreadable(was, s.Snapshot())
+	s.logUnknown(was, tab(s.Snapshot()))
 	return nil
 }
 
 // publish makes the tables' state the newest snapshot and wakes who waits. Without
 // a diary, how the state came about is not known.
-func publish(s *Store, rev int64, changes []Change, d *diary) {
+func publish(s *Store, rev int64, changes []Change, d *momentBuilder) {
 	next := &Snapshot{rev: rev, base: s.installation.Base, held: s.work.(*tables).copied()}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -55,18 +55,18 @@ func BenchmarkFollow(b *testing.B) {
 			}
 			mod := int64(1)
 			before := now
-			var d diary
+			var d momentBuilder
 			take := func(events []event) {
 				mod++
-				d.begin(before, now, 0)
+				d.beginBatch(before, now, 0)
 				for _, ev := range events {
 					k, names := locate(ev.path)
 					if err := now.take(k, names, ev.path, ev.data, mod); err != nil {
 						b.Fatal(err)
 					}
-					d.touched(k, names)
+					d.noteChange(k, names)
 				}
-				d.close(mod)
+				d.closeRevision(mod)
 				before = now.copied()
 			}
 			for n < 20_000 {

@@ -114,7 +114,7 @@ func install(ctx context.Context, client *clientv3.Client, prefix string, site f
 		if in.Format > format {
 			return nil, 0, &FormatError{Stored: in.Format, Known: format}
 		}
-		asked := fleet.Site{Account: or(site.Account, in.Account), Region: or(site.Region, in.Region)}
+		asked := fleet.Site{Account: orDefault(site.Account, in.Account), Region: orDefault(site.Region, in.Region)}
 		if asked != in.Site() {
 			return nil, 0, &SiteError{Stored: in.Site(), Asked: asked}
 		}
@@ -127,7 +127,7 @@ func install(ctx context.Context, client *clientv3.Client, prefix string, site f
 	}
 }
 
-func or(s, otherwise string) string {
+func orDefault(s, otherwise string) string {
 	if s == "" {
 		return otherwise
 	}
@@ -138,7 +138,7 @@ func or(s, otherwise string) string {
 func create(ctx context.Context, client *clientv3.Client, prefix string, site fleet.Site, format int) error {
 	in := &Installation{
 		Format: format, ID: fleet.NewID(), CreatedAt: time.Now().UTC(),
-		Account: or(site.Account, DefaultSite.Account), Region: or(site.Region, DefaultSite.Region),
+		Account: orDefault(site.Account, DefaultSite.Account), Region: orDefault(site.Region, DefaultSite.Region),
 	}
 	if err := errors.Join(checkPrefix(prefix), fleet.CheckAccount(in.Account), fleet.CheckRegion(in.Region)); err != nil {
 		return err

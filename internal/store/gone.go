@@ -26,19 +26,19 @@ func (e *GoneError) Is(target error) bool { return target == ErrDisk }
 
 // presence looks now and then whether the files of an etcd are still there.
 type presence struct {
-	member string // constant
-	log    *slog.Logger
-	looked atomic.Int64 // when, in nanoseconds
-	gone   atomic.Pointer[GoneError]
+	member      string // constant
+	log         *slog.Logger
+	inspectedAt atomic.Int64 // when, in nanoseconds
+	gone        atomic.Pointer[GoneError]
 }
 
-// lookEvery is how often; a look costs some ten microseconds.
-const lookEvery = 500 * time.Millisecond
+// inspectEvery is how often; a look costs some ten microseconds.
+const inspectEvery = 500 * time.Millisecond
 
 func (p *presence) check() error {
-	now, last := time.Now().UnixNano(), p.looked.Load()
-	if now-last >= int64(lookEvery) && p.looked.CompareAndSwap(last, now) {
-		p.look()
+	now, last := time.Now().UnixNano(), p.inspectedAt.Load()
+	if now-last >= int64(inspectEvery) && p.inspectedAt.CompareAndSwap(last, now) {
+		p.inspect()
 	}
 	if e := p.gone.Load(); e != nil {
 		return e
@@ -46,8 +46,8 @@ func (p *presence) check() error {
 	return nil
 }
 
-// look notes what is gone, which stays so: what is put there instead is another.
-func (p *presence) look() {
+// inspect notes what is gone, which stays so: what is put there instead is another.
+func (p *presence) inspect() {
 	db, wal := filepath.Join(p.member, "snap", "db"), filepath.Join(p.member, "wal")
 	missing := ""
 	if _, err := os.Stat(db); errors.Is(err, fs.ErrNotExist) {

@@ -49,7 +49,7 @@ var hashSeed = maphash.MakeSeed()
 // hashOf is of the id alone: those of other clusters are others, mostly.
 func hashOf(id string) uint64 { return maphash.String(hashSeed, id) }
 
-func (m *hashed[V]) of(key member) uint64 {
+func (m *hashed[V]) hashOf(key member) uint64 {
 	if m.hash != nil {
 		return m.hash(key.id)
 	}
@@ -69,11 +69,11 @@ func (m *hashed[V]) copied() hashed[V] {
 
 // get returns a member's value, and whether it has one.
 func (m *hashed[V]) get(key member) (v V, ok bool) {
-	hash := m.of(key)
+	hash := m.hashOf(key)
 	n := m.root
 	for shift := 0; n != nil; shift += hashLevel {
 		if shift >= hashBits {
-			if i := n.among(key); i >= 0 {
+			if i := n.indexOf(key); i >= 0 {
 				return n.items[i].value, true
 			}
 			return v, false
@@ -93,8 +93,8 @@ func (m *hashed[V]) get(key member) (v V, ok bool) {
 	return v, false
 }
 
-// among finds an item whose hash says nothing more, -1 where it is not there.
-func (n *hashNode[V]) among(key member) int {
+// indexOf finds an item whose hash says nothing more, -1 where it is not there.
+func (n *hashNode[V]) indexOf(key member) int {
 	return slices.IndexFunc(n.items, func(it hashItem[V]) bool { return it.key == key })
 }
 
@@ -103,11 +103,11 @@ func (m *hashed[V]) set(key member, v V) {
 	if m.root == nil {
 		m.root = &hashNode[V]{gen: m.gen}
 	}
-	m.root = m.put(m.root, 0, m.of(key), hashItem[V]{key, v})
+	m.root = m.put(m.root, 0, m.hashOf(key), hashItem[V]{key, v})
 }
 
-// own returns a node that may be changed: itself, or a copy of one that is shared.
-func (m *hashed[V]) own(n *hashNode[V]) *hashNode[V] {
+// writable returns a node that may be changed: itself, or a copy of one that is shared.
+func (m *hashed[V]) writable(n *hashNode[V]) *hashNode[V] {
 	if n.gen == m.gen {
 		return n
 	}
@@ -116,9 +116,9 @@ func (m *hashed[V]) own(n *hashNode[V]) *hashNode[V] {
 
 // put enters an item below a node and returns what takes the node's place.
 func (m *hashed[V]) put(n *hashNode[V], shift int, hash uint64, it hashItem[V]) *hashNode[V] {
-	n = m.own(n)
+	n = m.writable(n)
 	if shift >= hashBits {
-		if i := n.among(it.key); i >= 0 {
+		if i := n.indexOf(it.key); i >= 0 {
 			n.items[i] = it
 		} else {
 			n.items = append(n.items, it)
@@ -140,7 +140,7 @@ func (m *hashed[V]) put(n *hashNode[V], shift int, hash uint64, it hashItem[V]) 
 	default: // both go a level down
 		was := n.items[i]
 		m.n--
-		d := m.put(&hashNode[V]{gen: m.gen}, shift+hashLevel, m.of(was.key), was)
+		d := m.put(&hashNode[V]{gen: m.gen}, shift+hashLevel, m.hashOf(was.key), was)
 		d = m.put(d, shift+hashLevel, hash, it)
 		n.atItem &^= bit
 		n.atNode |= bit
@@ -153,17 +153,17 @@ func (m *hashed[V]) put(n *hashNode[V], shift int, hash uint64, it hashItem[V]) 
 // delete takes a member out.
 func (m *hashed[V]) delete(key member) {
 	if _, ok := m.get(key); ok {
-		m.root = m.cut(m.root, 0, m.of(key), key)
+		m.root = m.remove(m.root, 0, m.hashOf(key), key)
 		m.n--
 	}
 }
 
-// cut takes out an item that is below a node and returns what takes the node's
+// remove takes out an item that is below a node and returns what takes the node's
 // place, nil for nothing.
-func (m *hashed[V]) cut(n *hashNode[V], shift int, hash uint64, key member) *hashNode[V] {
-	n = m.own(n)
+func (m *hashed[V]) remove(n *hashNode[V], shift int, hash uint64, key member) *hashNode[V] {
+	n = m.writable(n)
 	if shift >= hashBits {
-		i := n.among(key)
+		i := n.indexOf(key)
 		n.items = slices.Delete(n.items, i, i+1)
 	} else if bit := place(hash, shift); n.atItem&bit != 0 {
 		i := index(n.atItem, bit)
@@ -171,7 +171,7 @@ func (m *hashed[V]) cut(n *hashNode[V], shift int, hash uint64, key member) *has
 		n.atItem &^= bit
 	} else {
 		j := index(n.atNode, bit)
-		d := m.cut(n.nodes[j], shift+hashLevel, hash, key)
+		d := m.remove(n.nodes[j], shift+hashLevel, hash, key)
 		switch {
 		case d != nil && (len(d.nodes) > 0 || len(d.items) > 1):
 			n.nodes[j] = d
@@ -194,19 +194,19 @@ func (m *hashed[V]) cut(n *hashNode[V], shift int, hash uint64, key member) *has
 func (m *hashed[V]) all() iter.Seq2[member, V] {
 	return func(yield func(member, V) bool) {
 		if m.root != nil {
-			m.root.each(yield)
+			m.root.yieldAll(yield)
 		}
 	}
 }
 
-func (n *hashNode[V]) each(yield func(member, V) bool) bool {
+func (n *hashNode[V]) yieldAll(yield func(member, V) bool) bool {
 	for i := range n.items {
 		if !yield(n.items[i].key, n.items[i].value) {
 			return false
 		}
 	}
 	for _, d := range n.nodes {
-		if !d.each(yield) {
+		if !d.yieldAll(yield) {
 			return false
 		}
 	}

@@ -78,7 +78,7 @@ func applyHost[V any](part func(*hostRow) (**V, *int64)) func(t *tables, key str
 // hostHolder holds one of a host's records, which part points out.
 func hostHolder[V any](part func(*hostRow) (**V, *int64)) *holder {
 	return &holder{
-		key: joined, names: cutNames, apply: applyHost(part),
+		key: joinNames, names: cutNames, apply: applyHost(part),
 		get: func(t *tables, key string) (any, int64) {
 			m := memberOf(key)
 			v, mod := part(t.hostAt(m.cluster, m.id))

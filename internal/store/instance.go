@@ -9,7 +9,7 @@ import (
 // An instance's records lie joined in tables.hosts.
 var (
 	instances = registerIn[fleet.Instance]("cluster/*/instance/*", &holder{
-		key: joined, names: cutNames, apply: applyInstance,
+		key: joinNames, names: cutNames, apply: applyInstance,
 		get:  func(t *tables, key string) (any, int64) { v, mod := t.instances.get(key); return v, mod },
 		rows: func(t *tables) iter.Seq2[string, int64] { return t.instances.revisions },
 	})
@@ -59,7 +59,7 @@ func (s *Snapshot) Instances(cluster, after string) iter.Seq[*fleet.Instance] {
 	if after != "" {
 		after = cluster + "/" + after
 	}
-	return values(tab(s).instances.below(cluster+"/", after))
+	return values(tab(s).instances.ascend(cluster+"/", after))
 }
 
 // InstancesRevision is the revision at which the record of any container instance

@@ -47,7 +47,7 @@ func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 	g, err := s.grant(ctx)
 	if err != nil {
 		if errors.Is(err, rpctypes.ErrNoSpace) {
-			s.full()
+			s.reportFull()
 			return 0, ErrFull
 		}
 		return 0, fmt.Errorf("etcd lease: %w", err)
@@ -58,7 +58,7 @@ func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 	s.wg.Go(func() {
 		defer end()
 		defer close(lost)
-		s.keep(life, g.ID, time.Duration(g.TTL)*time.Second, asked)
+		s.renewLease(life, g.ID, time.Duration(g.TTL)*time.Second, asked)
 	})
 	return g.ID, nil
 }
@@ -68,8 +68,8 @@ func (s *Store) grant(ctx context.Context) (*clientv3.LeaseGrantResponse, error)
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
-	for wait := firstTry; ; wait = longer(wait) {
-		try, end := s.try(ctx, wait)
+	for wait := firstTry; ; wait = nextTimeout(wait) {
+		try, end := s.withTryTimeout(ctx, wait)
 		g, err := s.client.Grant(try, max(int64(s.cfg.LeaseTTL/time.Second), 1))
 		end()
 		if err == nil || ctx.Err() != nil || !errors.Is(writeError(err), ErrUnknown) {
@@ -81,11 +81,11 @@ func (s *Store) grant(ctx context.Context) (*clientv3.LeaseGrantResponse, error)
 	}
 }
 
-// keep keeps a lease alive until it has ended, or has not been renewed for its
+// renewLease keeps a lease alive until it has ended, or has not been renewed for its
 // time. Each try is short, and may meet another member: one that is cut off from
 // us does not say so. The time counts from when the renewal was sent, so that
 // the lease is given up here before others see its end.
-func (s *Store) keep(ctx context.Context, id clientv3.LeaseID, ttl time.Duration, renewed time.Time) {
+func (s *Store) renewLease(ctx context.Context, id clientv3.LeaseID, ttl time.Duration, renewed time.Time) {
 	for {
 		rest := ttl / 3
 		sent := time.Now()
@@ -107,8 +107,8 @@ func (s *Store) keep(ctx context.Context, id clientv3.LeaseID, ttl time.Duration
 	}
 }
 
-// dropLease lets go of a lease that etcd says has ended.
-func (s *Store) dropLease() {
+// forgetLease lets go of a lease that etcd says has ended.
+func (s *Store) forgetLease() {
 	s.lease.mu.Lock()
 	defer s.lease.mu.Unlock()
 	if s.lease.id != 0 {

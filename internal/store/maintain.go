@@ -55,9 +55,9 @@ func (s *Store) Warnings() (all []Warning) {
 	return all
 }
 
-// full notes that etcd refuses writes for want of space and has it looked after
+// reportFull notes that etcd refuses writes for want of space and has it looked after
 // at once.
-func (s *Store) full() {
+func (s *Store) reportFull() {
 	s.mu.Lock()
 	s.isFull = true
 	s.mu.Unlock()
@@ -72,7 +72,7 @@ func (s *Store) maintain() {
 	last := s.Snapshot().rev
 	for {
 		now := s.Snapshot().rev
-		if err := s.lookAfter(s.ctx, last); err != nil && s.ctx.Err() == nil {
+		if err := s.maintainOnce(s.ctx, last); err != nil && s.ctx.Err() == nil {
 			s.log.Warn("store: looking after etcd", "err", err)
 		}
 		last = now
@@ -92,10 +92,10 @@ func (s *Store) maintain() {
 	}
 }
 
-// lookAfter measures etcd, and where that is ours to do it discards the history
+// maintainOnce measures etcd, and where that is ours to do it discards the history
 // before a revision, gives back free space and lets a full etcd write again. All of
 // that writes.
-func (s *Store) lookAfter(ctx context.Context, before int64) error {
+func (s *Store) maintainOnce(ctx context.Context, before int64) error {
 	if err := s.cfg.Room(0); err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func TestMaintain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := other.lookAfter(ctx, 0); err != nil {
+	if err := other.maintainOnce(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
 	if w := other.Warnings(); len(w) != 1 || w[0].Name != "store-filling" {
@@ -84,7 +84,7 @@ func TestMaintain(t *testing.T) {
 	if err := other.compact(ctx, s.Snapshot().rev, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.lookAfter(ctx, 0); err != nil {
+	if err := other.maintainOnce(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
 	if sp := other.Space(); sp.File*4 > before.File || len(other.Warnings()) != 0 {

@@ -85,22 +85,22 @@ func (t *tables) touchInstance(key member, mod int64) {
 
 // touchHost notes that a task has changed what its host has left.
 func (t *tables) touchHost(was, is *taskRow, mod int64) {
-	if sameWeight(was, is) {
+	if sameUsage(was, is) {
 		return
 	}
 	for _, r := range [...]*taskRow{was, is} {
-		if task := placed(r); task != nil && task.Instance != "" {
+		if task := taskOf(r); task != nil && task.Instance != "" {
 			t.touchInstance(member{task.Cluster, task.Instance}, mod)
 		}
 	}
 }
 
-// sameWeight says whether two rows of a task mean the same to its host.
-func sameWeight(a, b *taskRow) bool {
-	if !held(a) && !held(b) {
+// sameUsage says whether two rows of a task mean the same to its host.
+func sameUsage(a, b *taskRow) bool {
+	if !isLive(a) && !isLive(b) {
 		return true
 	}
-	if held(a) != held(b) || placed(a) != placed(b) {
+	if isLive(a) != isLive(b) || taskOf(a) != taskOf(b) {
 		return false
 	}
 	if (a.state.Status() == fleet.TaskRunning) != (b.state.Status() == fleet.TaskRunning) {
@@ -112,15 +112,15 @@ func sameWeight(a, b *taskRow) bool {
 	return a.state.Held().Equal(b.state.Held())
 }
 
-// A thing is what moments are of.
-type thing struct {
+// A subject is what moments are of.
+type subject struct {
 	Change
 	part string // of a service: "deployment/ID" or "event/NUMBER"
 }
 
-// thingOf returns the thing that a record belongs to; ok is false for records
+// subjectOf returns the thing that a record belongs to; ok is false for records
 // that no moment tells of. ECS's names stand in paths as they are.
-func thingOf(k *kind, names Names) (th thing, ok bool) {
+func subjectOf(k *kind, names Names) (th subject, ok bool) {
 	th.Kind, th.Names[0], th.Names[1] = k.change, names[0], names[1]
 	switch k.change {
 	case TaskChanged:
@@ -128,21 +128,21 @@ func thingOf(k *kind, names Names) (th thing, ok bool) {
 		th.Kind = InstanceChanged
 	case ServiceChanged:
 		if k.names < 3 || k.parts[4] != "event" && k.parts[4] != "deployment" {
-			return thing{}, false
+			return subject{}, false
 		}
 		th.part = k.parts[4] + "/" + names[2]
 	default:
-		return thing{}, false
+		return subject{}, false
 	}
 	return th, true
 }
 
-func instanceThing(cluster, id string) thing {
-	return thing{Change: Change{InstanceChanged, Names{cluster, id}}}
+func instanceSubject(cluster, id string) subject {
+	return subject{Change: Change{InstanceChanged, Names{cluster, id}}}
 }
 
 // view is the thing as the tables have it.
-func (th *thing) view(t *tables) View {
+func (th *subject) view(t *tables) View {
 	cluster, id := th.Names[0], th.Names[1]
 	switch th.Kind {
 	case TaskChanged:
@@ -158,45 +158,45 @@ func (th *thing) view(t *tables) View {
 	return View{Deployment: t.deployment(cluster, id, name)}
 }
 
-// A diary makes moments of the changes of one batch of revisions after the other,
+// A momentBuilder makes moments of the changes of one batch of revisions after the other,
 // whose state before is known.
-type diary struct {
+type momentBuilder struct {
 	before  *tables // not changed any more
 	now     *tables
 	base    int64
 	at      time.Time
-	last    map[thing]seen // the things that have changed in the batch
-	changed []thing        // in the revision that is being applied
+	last    map[subject]lastView // the things that have changed in the batch
+	changed []subject            // in the revision that is being applied
 	moments []Moment
-	lost    bool // what has changed in the batch can't be told
+	failed  bool // what has changed in the batch can't be told
 }
 
-// seen is a thing as its newest change has left it.
-type seen struct {
+// lastView is a thing as its newest change has left it.
+type lastView struct {
 	view View
 	mod  int64
 }
 
-// begin begins a batch.
-func (d *diary) begin(before, now *tables, base int64) {
+// beginBatch begins a batch.
+func (d *momentBuilder) beginBatch(before, now *tables, base int64) {
 	d.before, d.now, d.base, d.at = before, now, base, time.Now().UTC().Truncate(time.Millisecond)
 	if d.last == nil {
-		d.last = map[thing]seen{}
+		d.last = map[subject]lastView{}
 	}
 	clear(d.last)
 	clear(d.moments) // they hold what may be forgotten since
-	d.changed, d.moments, d.lost = d.changed[:0], d.moments[:0], false
+	d.changed, d.moments, d.failed = d.changed[:0], d.moments[:0], false
 }
 
-// touched notes that a record has been applied.
-func (d *diary) touched(k *kind, names Names) {
-	if th, ok := thingOf(k, names); ok {
+// noteChange notes that a record has been applied.
+func (d *momentBuilder) noteChange(k *kind, names Names) {
+	if th, ok := subjectOf(k, names); ok {
 		d.changed = append(d.changed, th)
 	}
 }
 
-// close ends a revision.
-func (d *diary) close(mod int64) {
+// closeRevision ends a revision.
+func (d *momentBuilder) closeRevision(mod int64) {
 	for i := 0; i < len(d.changed); i++ { // it grows
 		th := d.changed[i]
 		was, known := d.last[th]
@@ -209,7 +209,7 @@ func (d *diary) close(mod int64) {
 		}
 		is := th.view(d.now)
 		is.InstanceRevision += d.base
-		d.last[th] = seen{is, mod}
+		d.last[th] = lastView{is, mod}
 		d.moments = append(d.moments, Moment{Change: th.Change, Revision: d.base + mod, At: d.at, Was: was.view, Is: is})
 		if th.Kind != TaskChanged {
 			continue
@@ -220,7 +220,7 @@ func (d *diary) close(mod int64) {
 			}
 			// Hosts are touched by tasks that begin, end or bind ports.
 			if d.now.hostAt(task.Cluster, task.Instance).changed == mod {
-				d.changed = append(d.changed, instanceThing(task.Cluster, task.Instance))
+				d.changed = append(d.changed, instanceSubject(task.Cluster, task.Instance))
 			}
 		}
 	}

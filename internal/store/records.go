@@ -32,7 +32,7 @@ type shelf struct {
 	all []*records
 	// shown are the newest copies of each, nil where the records have changed since.
 	// Copies have none: they are read only.
-	shown []*records
+	copies []*records
 }
 
 func newShelf(slots int) shelf {
@@ -43,19 +43,19 @@ func newShelf(slots int) shelf {
 	return s
 }
 
-// changing returns the records of a slot, to be changed.
-func (s *shelf) changing(slot int) *records {
-	s.shown[slot] = nil
+// writable returns the records of a slot, to be changed.
+func (s *shelf) writable(slot int) *records {
+	s.copies[slot] = nil
 	return s.all[slot]
 }
 
 func (s *shelf) copied() shelf {
 	for i, r := range s.all {
-		if s.shown[i] == nil {
-			s.shown[i] = r.copied()
+		if s.copies[i] == nil {
+			s.copies[i] = r.copied()
 		}
 	}
-	return shelf{all: slices.Clone(s.shown)}
+	return shelf{all: slices.Clone(s.copies)}
 }
 
 // finder says what a kind's records are found by beside their names.
@@ -81,7 +81,7 @@ func shelved(k *kind, indexes *[]finder) *holder {
 				return err
 			}
 		}
-		r := t.shelf.changing(h.slot)
+		r := t.shelf.writable(h.slot)
 		was, _ := r.rows.Get(key)
 		if is == nil {
 			r.rows.Delete(key)
@@ -92,7 +92,7 @@ func shelved(k *kind, indexes *[]finder) *holder {
 			if len(r.indexes) <= i {
 				r.indexes = append(r.indexes, set{})
 			}
-			r.indexes[i].move(t.private, key, valuesOf(find, was.value), valuesOf(find, is))
+			r.indexes[i].updateValues(t.private, key, valuesOf(find, was.value), valuesOf(find, is))
 		}
 		return nil
 	}
@@ -115,16 +115,16 @@ func valuesOf(find finder, record any) []string {
 	return find(record)
 }
 
-// move changes the values that an id is found under.
-func (s *set) move(private bool, id string, was, is []string) {
+// updateValues changes the values that an id is found under.
+func (s *set) updateValues(private bool, id string, was, is []string) {
 	for _, value := range was {
 		if !slices.Contains(is, value) {
-			s.keep(false, private, value, id)
+			s.update(false, private, value, id)
 		}
 	}
 	for _, value := range is {
 		if !slices.Contains(was, value) {
-			s.keep(true, private, value, id)
+			s.update(true, private, value, id)
 		}
 	}
 }
@@ -182,9 +182,9 @@ func decode[V any](data []byte) (*V, error) {
 	return v, nil
 }
 
-// joined is the key of two names in the tables of tasks, instances and hosts. ECS's
+// joinNames is the key of two names in the tables of tasks, instances and hosts. ECS's
 // names and ids need no escaping.
-func joined(escaped Names) string { return escaped[0] + "/" + escaped[1] }
+func joinNames(escaped Names) string { return escaped[0] + "/" + escaped[1] }
 
 func cutNames(key string) (names Names) {
 	names[0], names[1], _ = strings.Cut(key, "/")

@@ -65,7 +65,7 @@ func (s *Snapshot) ServiceReadable(cluster, name string) error {
 // Services yields a cluster's services by name, INACTIVE ones too, from the one
 // after `after` on.
 func (s *Snapshot) Services(cluster, after string) iter.Seq[*fleet.Service] {
-	return services.values(s, behind(after, cluster))
+	return services.values(s, rangeAfter(after, cluster))
 }
 
 // ServiceState returns what the scheduler has made of a service, or nil where it
@@ -109,11 +109,11 @@ func (s *Snapshot) DeploymentTasksOf(cluster, deployment, provider string) Servi
 
 // FailedTasks yields the tasks of a deployment that have failed, by id.
 func (s *Snapshot) FailedTasks(cluster, deployment string) iter.Seq[*fleet.TaskState] {
-	return tasksUnder(s, &tab(s).tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
+	return tasksByIndex(s, &tab(s).tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
 }
 
 // EndingTasks yields the tasks of a service that are to end and have not yet, by
 // id.
 func (s *Snapshot) EndingTasks(cluster, service string) iter.Seq[*fleet.TaskState] {
-	return tasksUnder(s, &tab(s).tasksEnding, cluster, cluster+"/"+service, "")
+	return tasksByIndex(s, &tab(s).tasksEnding, cluster, cluster+"/"+service, "")
 }

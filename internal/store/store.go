@@ -41,7 +41,7 @@ type Config struct {
 	Maintain      bool
 	MaintainEvery time.Duration // 30 s unless set
 	defragFrom    int64
-	insistFor     time.Duration // insistFor unless set
+	retryFor      time.Duration // insistFor unless set
 	Log           *slog.Logger
 }
 
@@ -69,8 +69,8 @@ type Store struct {
 	isFull  bool     // guarded by mu
 	waiters []waiter // for revisions; guarded by mu
 
-	stood int64           // terms so far; guarded by mu
-	terms map[string]bool // those that this store stands for, or leads by; guarded by mu
+	termCount int64           // terms so far; guarded by mu
+	terms     map[string]bool // those that this store stands for, or leads by; guarded by mu
 
 	work    any  // *tables, hidden as in Snapshot; owned by the watch goroutine after Open
 	torn    torn // owned by the watch goroutine after Open
@@ -138,8 +138,8 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	if cfg.defragFrom == 0 {
 		cfg.defragFrom = defragFrom
 	}
-	if cfg.insistFor == 0 {
-		cfg.insistFor = insistFor
+	if cfg.retryFor == 0 {
+		cfg.retryFor = retryFor
 	}
 	installation, mod, err := install(ctx, client, cfg.Prefix, cfg.Site, Format, migrations)
 	if err != nil {
@@ -176,8 +176,8 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	}
 	s.work = t
 	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, held: t.copied()})
-	s.tell(newTables(), s.Snapshot())
-	s.tellUnknown(newTables(), tab(s.Snapshot()))
+	s.logUnreadable(newTables(), s.Snapshot())
+	s.logUnknown(newTables(), tab(s.Snapshot()))
 	s.moments.forget(s.Snapshot().Revision())
 	return s, nil
 }
@@ -322,7 +322,7 @@ func (s *Store) wait(ctx context.Context, rev int64) error {
 			default:
 			}
 		case <-ctx.Done():
-			s.leave(w)
+			s.removeWaiter(w)
 			return ctx.Err()
 		case <-s.ctx.Done():
 			return s.Err()
@@ -330,9 +330,9 @@ func (s *Store) wait(ctx context.Context, rev int64) error {
 	}
 }
 
-// leave forgets a waiter that has given up: during an outage nothing comes that
+// removeWaiter forgets a waiter that has given up: during an outage nothing comes that
 // would.
-func (s *Store) leave(w waiter) {
+func (s *Store) removeWaiter(w waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiters = slices.DeleteFunc(s.waiters, func(o waiter) bool { return o == w })

@@ -55,9 +55,9 @@ func (t *table[V]) put(key string, data []byte, mod int64) error {
 	return nil
 }
 
-// below yields the records whose key starts with prefix, from the key after
+// ascend yields the records whose key starts with prefix, from the key after
 // `after` on, in order.
-func (t *table[V]) below(prefix, after string) iter.Seq2[string, *V] {
+func (t *table[V]) ascend(prefix, after string) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
 		t.rows.Ascend(max(prefix, after), func(k string, r row) bool {
 			if k == after && after != "" {
@@ -81,10 +81,10 @@ func (s *set) copied() set {
 	return set{Map: *s.Map.Copy()}
 }
 
-// keep adds an id under a value, or takes it away. Unless the tables are
+// update adds an id under a value, or takes it away. Unless the tables are
 // private, as while they are being loaded, a snapshot may share the ids: they are
 // copied once for each snapshot, not for each change.
-func (s *set) keep(add, private bool, value, id string) {
+func (s *set) update(add, private bool, value, id string) {
 	ids, ok := s.Get(value)
 	if !ok && !add {
 		return
@@ -131,9 +131,9 @@ func (s *set) of(value, after string) iter.Seq[string] {
 	}
 }
 
-// back yields the ids under one value from the last one, or the one before
+// descend yields the ids under one value from the last one, or the one before
 // `before`, down.
-func (s *set) back(value, before string) iter.Seq[string] {
+func (s *set) descend(value, before string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		ids, ok := s.Get(value)
 		switch {

@@ -46,7 +46,7 @@ func BackupFile(ctx context.Context, t Target, path string) (info BackupInfo, er
 		}
 	}()
 	for try := 0; ; try++ {
-		info, err = Backup(ctx, client, or(t.Prefix, DefaultPrefix), f)
+		info, err = Backup(ctx, client, orDefault(t.Prefix, DefaultPrefix), f)
 		if !errors.Is(err, rpctypes.ErrCompacted) || try == 3 {
 			break
 		}
@@ -81,13 +81,13 @@ func (t Target) open(ctx context.Context) (*clientv3.Client, func() error, error
 		if err != nil {
 			return nil, nil, err
 		}
-		return c, func() error { return ended(c.Close()) }, nil
+		return c, func() error { return ignoreCanceled(c.Close()) }, nil
 	}
 	held := new(HeldError)
 	if _, err := os.Stat(memberDir(t.Dir)); err != nil {
 		// A server may run on files that were removed.
 		if lock, locked := lockDir(t.Dir); errors.As(locked, &held) {
-			return t.join(ctx)
+			return t.connect(ctx)
 		} else if locked == nil {
 			err = errors.Join(err, lock.Close())
 		}
@@ -95,7 +95,7 @@ func (t Target) open(ctx context.Context) (*clientv3.Client, func() error, error
 	}
 	e, err := Embed(ctx, t.Dir)
 	if errors.As(err, &held) {
-		return t.join(ctx)
+		return t.connect(ctx)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -103,9 +103,9 @@ func (t Target) open(ctx context.Context) (*clientv3.Client, func() error, error
 	return e.Client, e.Close, nil
 }
 
-// join reaches the embedded etcd of another process.
-func (t Target) join(ctx context.Context) (*clientv3.Client, func() error, error) {
-	run, f := reach(filepath.Join(t.Dir, "run"))
+// connect reaches the embedded etcd of another process.
+func (t Target) connect(ctx context.Context) (*clientv3.Client, func() error, error) {
+	run, f := shortPath(filepath.Join(t.Dir, "run"))
 	done := func() error {
 		if f == nil {
 			return nil
@@ -117,14 +117,14 @@ func (t Target) join(ctx context.Context) (*clientv3.Client, func() error, error
 	if err != nil {
 		return nil, nil, errors.Join(err, done())
 	}
-	return c, func() error { return errors.Join(ended(c.Close()), done()) }, nil
+	return c, func() error { return errors.Join(ignoreCanceled(c.Close()), done()) }, nil
 }
 
 // Exists says whether there is a state in a data directory, whole or damaged. What a
 // first start leaves that was cut short is none.
 func Exists(dir string) bool {
 	_, err := os.Stat(memberDir(dir))
-	return !errors.Is(err, os.ErrNotExist) && !unbegun(memberDir(dir))
+	return !errors.Is(err, os.ErrNotExist) && !isUnbegun(memberDir(dir))
 }
 
 func memberDir(dir string) string { return filepath.Join(dir, "etcd", "member") }
@@ -137,7 +137,7 @@ func RestoreFile(ctx context.Context, t Target, path string) (info BackupInfo, e
 		return info, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	prefix := or(t.Prefix, DefaultPrefix)
+	prefix := orDefault(t.Prefix, DefaultPrefix)
 	if t.Connect != nil {
 		client, done, err := t.open(ctx)
 		if err != nil {
@@ -166,7 +166,7 @@ func RestoreFile(ctx context.Context, t Target, path string) (info BackupInfo, e
 	if err != nil {
 		return info, err
 	}
-	writing, stop := e.writing(ctx)
+	writing, stop := e.untilFailure(ctx)
 	defer stop()
 	info, err = restoreChecked(writing, e.Client, prefix, f, e.Room)
 	if cause := context.Cause(writing); err != nil && cause != nil {

@@ -34,7 +34,7 @@ type taskRow struct {
 // taskHolder holds one of a task's records, which part points out.
 func taskHolder[V any](part func(*taskRow) (**V, *int64)) *holder {
 	return &holder{
-		key: joined, names: cutNames, apply: applyTask(part),
+		key: joinNames, names: cutNames, apply: applyTask(part),
 		get: func(t *tables, key string) (any, int64) {
 			r, ok := t.tasks.Get(key)
 			if !ok {
@@ -101,7 +101,7 @@ func (s *Snapshot) Tasks(cluster, after string) iter.Seq[*fleet.TaskState] {
 
 // TasksOn yields the tasks of an instance by id, stopped ones too.
 func (s *Snapshot) TasksOn(cluster, instance string) iter.Seq[*fleet.TaskState] {
-	return tasksUnder(s, &tab(s).tasksByInstance, cluster, cluster+"/"+instance, "")
+	return tasksByIndex(s, &tab(s).tasksByInstance, cluster, cluster+"/"+instance, "")
 }
 
 // LiveTasks yields a cluster's tasks whose desired status is RUNNING by id, from
@@ -110,7 +110,7 @@ func (s *Snapshot) LiveTasks(cluster, after string) iter.Seq[*fleet.TaskState] {
 	return s.TasksWhere(cluster, TaskFilter{Desired: fleet.TaskRunning}, after)
 }
 
-func tasksUnder(s *Snapshot, index *set, cluster, value, after string) iter.Seq[*fleet.TaskState] {
+func tasksByIndex(s *Snapshot, index *set, cluster, value, after string) iter.Seq[*fleet.TaskState] {
 	return func(yield func(*fleet.TaskState) bool) {
 		for id := range index.of(value, after) {
 			if t := s.Task(cluster, id); t != nil && !yield(t) {

@@ -33,17 +33,17 @@ func FamilyMembers(name string) string { return families.Members(name) }
 
 // TaskDefinitionKey names one revision's immutable record.
 func TaskDefinitionKey(family string, revision int) Key[fleet.TaskDefinition] {
-	return definitions.Key(family, padded(revision))
+	return definitions.Key(family, revisionName(revision))
 }
 
 // TaskDefinitionStateKey names the changing part of a revision.
 func TaskDefinitionStateKey(family string, revision int) Key[fleet.TaskDefinitionState] {
-	return definitionStates.Key(family, padded(revision))
+	return definitionStates.Key(family, revisionName(revision))
 }
 
-// padded is a revision's name: text order is number order, and ECS allows 1,000,000
+// revisionName is a revision's name: text order is number order, and ECS allows 1,000,000
 // revisions a family.
-func padded(revision int) string { return fmt.Sprintf("%08d", revision) }
+func revisionName(revision int) string { return fmt.Sprintf("%08d", revision) }
 
 // Family returns a family's counter, or nil.
 func (s *Snapshot) Family(name string) *fleet.Family { return families.Get(s, name) }
@@ -70,7 +70,7 @@ func (s *Snapshot) TaskDefinitions(family string) iter.Seq[*fleet.TaskDefinition
 // Listings of task definitions walk an index by status: a page costs what is on
 // it, whatever else is stored. A revision's id is its table key, so that the order of
 // ids is that of names, then of numbers.
-func revisionID(family string, revision int) string { return tableKey(family, padded(revision)) }
+func revisionID(family string, revision int) string { return tableKey(family, revisionName(revision)) }
 
 func revisionOf(id string) fleet.TaskDefinitionRef {
 	names := namesIn(id, 2)
@@ -92,10 +92,10 @@ func indexRevisions(h *holder) {
 			return nil
 		}
 		if was != "" {
-			t.definitionsByStatus.keep(false, t.private, string(was), key)
+			t.definitionsByStatus.update(false, t.private, string(was), key)
 		}
 		if is != "" {
-			t.definitionsByStatus.keep(true, t.private, string(is), key)
+			t.definitionsByStatus.update(true, t.private, string(is), key)
 		}
 		family, _, _ := strings.Cut(key, separator)
 		t.indexFamily(family)
@@ -123,7 +123,7 @@ func (t *tables) indexFamily(family string) {
 		types.TaskDefinitionFamilyStatusActive: active, types.TaskDefinitionFamilyStatusInactive: some && !active, types.TaskDefinitionFamilyStatusAll: some,
 	} {
 		if t.familiesByStatus.has(string(status), family) != in {
-			t.familiesByStatus.keep(in, t.private, string(status), family)
+			t.familiesByStatus.update(in, t.private, string(status), family)
 		}
 	}
 }
@@ -135,8 +135,8 @@ func (t *tables) hasRevision(status types.TaskDefinitionStatus, family string) b
 	return false
 }
 
-// refer counts a task that has not stopped for its revision, or no longer does.
-func (t *tables) refer(task *fleet.Task, by int) {
+// countReference counts a task that has not stopped for its revision, or no longer does.
+func (t *tables) countReference(task *fleet.Task, by int) {
 	id := revisionID(task.Family, task.Revision)
 	n, _ := t.references.Get(id)
 	if n += by; n == 0 {
@@ -146,7 +146,7 @@ func (t *tables) refer(task *fleet.Task, by int) {
 	}
 }
 
-func held(r *taskRow) bool { return r != nil && r.state.Task != nil && r.state.Holds() }
+func isLive(r *taskRow) bool { return r != nil && r.state.Task != nil && r.state.Holds() }
 
 // Revisions yields the revisions of a status by family and number, of one family
 // only unless family is "", from the one after `after` on.
@@ -158,12 +158,12 @@ func (s *Snapshot) Revisions(status types.TaskDefinitionStatus, family string, a
 	if after.Family != "" {
 		from = max(from, revisionID(after.Family, after.Revision))
 	}
-	return refs(tab(s).definitionsByStatus.of(string(status), from), prefix)
+	return parseRevisions(tab(s).definitionsByStatus.of(string(status), from), prefix)
 }
 
-// RevisionsBack is Revisions in the other direction: from the last one, or the
+// RevisionsDescending is Revisions in the other direction: from the last one, or the
 // one before `before`, down.
-func (s *Snapshot) RevisionsBack(status types.TaskDefinitionStatus, family string, before fleet.TaskDefinitionRef) iter.Seq[fleet.TaskDefinitionRef] {
+func (s *Snapshot) RevisionsDescending(status types.TaskDefinitionStatus, family string, before fleet.TaskDefinitionRef) iter.Seq[fleet.TaskDefinitionRef] {
 	from, prefix := "", ""
 	if family != "" {
 		from, prefix = family+"\x01", family+separator // after all of the family's
@@ -173,10 +173,10 @@ func (s *Snapshot) RevisionsBack(status types.TaskDefinitionStatus, family strin
 			from = id
 		}
 	}
-	return refs(tab(s).definitionsByStatus.back(string(status), from), prefix)
+	return parseRevisions(tab(s).definitionsByStatus.descend(string(status), from), prefix)
 }
 
-func refs(ids iter.Seq[string], prefix string) iter.Seq[fleet.TaskDefinitionRef] {
+func parseRevisions(ids iter.Seq[string], prefix string) iter.Seq[fleet.TaskDefinitionRef] {
 	return func(yield func(fleet.TaskDefinitionRef) bool) {
 		for id := range ids {
 			if !strings.HasPrefix(id, prefix) || !yield(revisionOf(id)) {
@@ -189,7 +189,7 @@ func refs(ids iter.Seq[string], prefix string) iter.Seq[fleet.TaskDefinitionRef]
 // LatestRevision returns a family's latest ACTIVE revision and its changing
 // part, or nil.
 func (s *Snapshot) LatestRevision(family string) (*fleet.TaskDefinition, *fleet.TaskDefinitionState) {
-	for r := range s.RevisionsBack(types.TaskDefinitionStatusActive, family, fleet.TaskDefinitionRef{}) {
+	for r := range s.RevisionsDescending(types.TaskDefinitionStatusActive, family, fleet.TaskDefinitionRef{}) {
 		return s.TaskDefinition(r.Family, r.Revision)
 	}
 	return nil, nil

@@ -57,7 +57,7 @@ func TestRevisions(t *testing.T) {
 		}
 		back := want(false)
 		slices.Reverse(back)
-		if got := slices.Collect(snap.RevisionsBack(types.TaskDefinitionStatusActive, of, from)); !slices.Equal(got, back) {
+		if got := slices.Collect(snap.RevisionsDescending(types.TaskDefinitionStatusActive, of, from)); !slices.Equal(got, back) {
 			t.Fatalf("%v of %q before %v: %v", all, of, from, got)
 		}
 		var families []string

@@ -50,7 +50,7 @@ func (f *TaskFilter) keys(cluster string) iter.Seq[string] {
 
 // A list that holds at least one in dense of a cluster's tasks is not gone
 // through: looking each of its tasks up costs more than to pass the others by.
-const dense = 16
+const scanFraction = 16
 
 // TasksWhere yields a cluster's tasks that a filter selects by id, from the one
 // after id `after` on. It goes through the shortest list that holds them all, or,
@@ -77,7 +77,7 @@ func (s *Snapshot) TasksWhere(cluster string, f TaskFilter, after string) iter.S
 			}
 		}
 		c := s.Counts(cluster)
-		if all := c.Pending - c.Waiting + c.Running + c.Stopped; shortest.Len()*dense >= all {
+		if all := c.Pending - c.Waiting + c.Running + c.Stopped; shortest.Len()*scanFraction >= all {
 			for t := range s.Tasks(cluster, after) {
 				if f.Selects(t) && !yield(t) {
 					return

@@ -70,7 +70,7 @@ func TestTasksWhere(t *testing.T) {
 		if len(want) > 0 {
 			passed++
 		}
-		if len(want) > 0 && len(want)*dense < len(all) {
+		if len(want) > 0 && len(want)*scanFraction < len(all) {
 			listed++
 		}
 	}

@@ -47,8 +47,8 @@ func (e *tornError) Error() string {
 	return fmt.Sprintf("stored record %s: applying it panicked: %v", e.path, e.value)
 }
 
-// applying calls do, which says in at which record it is.
-func (s *Store) applying(at **mvccpb.KeyValue, do func()) (err error) {
+// catchPanic calls do, which says in at which record it is.
+func (s *Store) catchPanic(at **mvccpb.KeyValue, do func()) (err error) {
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -66,9 +66,9 @@ func (s *Store) applying(at **mvccpb.KeyValue, do func()) (err error) {
 // errTooTorn ends a store of whose records too many are torn.
 var errTooTorn = errors.New("applying the stored records panics again and again: this is a fault of this version of Ashore's")
 
-// mend notes the record whose application has panicked, so that the next reading
+// recordTorn notes the record whose application has panicked, so that the next reading
 // sets it aside.
-func (s *Store) mend(e *tornError) error {
+func (s *Store) recordTorn(e *tornError) error {
 	s.log.Error("store: applying a record panicked; everything is read again without it", "key", s.root+e.path, "revision", e.mod,
 		"panic", fmt.Sprint(e.value), "stack", string(e.stack))
 	next := torn{}

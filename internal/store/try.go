@@ -59,7 +59,7 @@ func (tx *Tx) Try(f func() error) (fits bool, err error) {
 	kept := false
 	defer func() {
 		if !kept {
-			tx.takeBack(&was)
+			tx.rollBack(&was)
 		}
 		if tx.trying.depth = was.trying.depth; tx.trying.depth == 0 {
 			tx.trying = trying{}
@@ -72,8 +72,8 @@ func (tx *Tx) Try(f func() error) (fits bool, err error) {
 	return kept, nil
 }
 
-// takeBack makes the transaction what it was.
-func (tx *Tx) takeBack(was *Tx) {
+// rollBack makes the transaction what it was.
+func (tx *Tx) rollBack(was *Tx) {
 	for _, path := range tx.trying.leased[len(was.trying.leased):] {
 		delete(tx.leased, path)
 	}
@@ -90,8 +90,8 @@ func (tx *Tx) takeBack(was *Tx) {
 	tx.trying.read, tx.trying.over, tx.trying.leased = tx.trying.read[:len(was.trying.read)], tx.trying.over[:len(was.trying.over)], tx.trying.leased[:len(was.trying.leased)]
 }
 
-// errOver takes back a try that takes more than its part.
-var errOver = errors.New("more than its part of the transaction")
+// errOverShare takes back a try that takes more than its part.
+var errOverShare = errors.New("more than its part of the transaction")
 
 // TryMost is Try of f with the largest count up to most with which all that the
 // transaction holds is up to a part of what it may hold, 1 being all, as far as can be
@@ -104,11 +104,11 @@ func (tx *Tx) TryMost(most int, part float64, f func(n int) error) (n int, err e
 		fits, err := tx.Try(func() error {
 			err := f(n)
 			if share = tx.Share(); err == nil && share > part && n > 1 {
-				return errOver
+				return errOverShare
 			}
 			return err
 		})
-		if fits || err != nil && err != errOver {
+		if fits || err != nil && err != errOverShare {
 			return n, err
 		}
 		// What f adds grows with the count.

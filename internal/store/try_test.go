@@ -314,7 +314,7 @@ func conformEach(t *testing.T, s *Store) {
 	}
 	begun = 0
 	left, err = UpdateEach(ctx, s, rest, begin, each)
-	if err != nil || len(left) != 1 || left[0].Item != huge || !errors.Is(left[0].Err, ErrTooLarge) || !Apart(left[0].Err) {
+	if err != nil || len(left) != 1 || left[0].Item != huge || !errors.Is(left[0].Err, ErrTooLarge) || !IsItemError(left[0].Err) {
 		t.Errorf("left out are %v, %v", left, err)
 	}
 	// The huge one is the first of its transaction, which begins anew without it.

@@ -24,8 +24,8 @@ func kvClient(c *clientv3.Client) pb.KVClient {
 	return clientv3.RetryKVClient(c)
 }
 
-// atRevision holds while a record has the revision, 0 for one that is not there.
-func atRevision(key string, mod int64) *pb.Compare {
+// compareRevision holds while a record has the revision, 0 for one that is not there.
+func compareRevision(key string, mod int64) *pb.Compare {
 	c := &struct {
 		pb.Compare
 		mod pb.Compare_ModRevision
@@ -35,9 +35,9 @@ func atRevision(key string, mod int64) *pb.Compare {
 	return &c.Compare
 }
 
-// olderBelow holds while every record below a prefix is of an earlier revision.
-func olderBelow(prefix string, mod int64) *pb.Compare {
-	c := atRevision(prefix, mod)
+// compareRange holds while every record below a prefix is of an earlier revision.
+func compareRange(prefix string, mod int64) *pb.Compare {
+	c := compareRevision(prefix, mod)
 	c.Result, c.RangeEnd = pb.Compare_LESS, []byte(clientv3.GetPrefixRangeEnd(prefix))
 	return c
 }

@@ -15,9 +15,9 @@ type unknownRecords struct {
 	example string // the path of the first one
 }
 
-// outline is what paths of one kind have in common, names left out: the parts of a path
+// pathPattern is what paths of one kind have in common, names left out: the parts of a path
 // are a word and a name in turns.
-func outline(path string) string {
+func pathPattern(path string) string {
 	parts := strings.Split(path, "/")
 	for i := 1; i < len(parts); i += 2 {
 		parts[i] = "*"
@@ -30,7 +30,7 @@ func (t *tables) takeUnknown(path string, come bool) {
 	if path == headKey {
 		return
 	}
-	of := outline(path)
+	of := pathPattern(path)
 	u, known := t.unknown.Get(of)
 	switch {
 	case come && !known:
@@ -47,8 +47,8 @@ func (t *tables) takeUnknown(path string, come bool) {
 	t.unknown.Set(of, u)
 }
 
-// tellUnknown logs the kinds of unknown records that there are since a state.
-func (s *Store) tellUnknown(was, is *tables) {
+// logUnknown logs the kinds of unknown records that there are since a state.
+func (s *Store) logUnknown(was, is *tables) {
 	is.unknown.Scan(func(of string, u unknownRecords) bool {
 		if _, before := was.unknown.Get(of); !before {
 			s.log.Warn("store: there are records that this version does not know: they are kept and not shown", "like", s.root+of, "one", s.root+u.example)

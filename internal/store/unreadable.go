@@ -56,8 +56,8 @@ func (s *Snapshot) Unreadable(prefix string) iter.Seq[Unreadable] {
 	}
 }
 
-// unreadableBelow returns the first record below a prefix that can't be read.
-func unreadableBelow(s *Snapshot, prefix string) (Unreadable, bool) {
+// firstUnreadable returns the first record below a prefix that can't be read.
+func firstUnreadable(s *Snapshot, prefix string) (Unreadable, bool) {
 	for u := range s.Unreadable(prefix) {
 		return u, true
 	}
@@ -82,14 +82,14 @@ func readable(s *Snapshot, path string) error {
 // AllReadable returns an UnreadableError where a record below a prefix can't be
 // read: what rests on there being none, or no others, does not hold then.
 func (s *Snapshot) AllReadable(prefix string) error {
-	if u, is := unreadableBelow(s, prefix); is {
+	if u, is := firstUnreadable(s, prefix); is {
 		return &UnreadableError{u}
 	}
 	return nil
 }
 
-// tell logs the records that have become unreadable since a state.
-func (s *Store) tell(was *tables, is *Snapshot) {
+// logUnreadable logs the records that have become unreadable since a state.
+func (s *Store) logUnreadable(was *tables, is *Snapshot) {
 	const most = 20 // lines
 	n := 0
 	for u := range is.Unreadable("") {

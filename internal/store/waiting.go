@@ -7,7 +7,7 @@ import (
 )
 
 var waitingTasks = registerIn[fleet.Task]("cluster/*/waiting/*", &holder{
-	key: joined, names: cutNames, apply: applyWaiting,
+	key: joinNames, names: cutNames, apply: applyWaiting,
 	get:  func(t *tables, key string) (any, int64) { v, mod := t.waiting.get(key); return v, mod },
 	rows: func(t *tables) iter.Seq2[string, int64] { return t.waiting.revisions },
 }).PartOf(TaskChanged)
@@ -31,5 +31,5 @@ func (s *Snapshot) WaitingTasks(cluster, after string) iter.Seq[*fleet.Task] {
 	if after != "" {
 		after = cluster + "/" + after
 	}
-	return values(tab(s).waiting.below(cluster+"/", after))
+	return values(tab(s).waiting.ascend(cluster+"/", after))
 }

@@ -41,7 +41,7 @@ func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefin
 	}
 	revisions := snap.Revisions(status, family, from)
 	if in.Sort == types.SortOrderDesc {
-		revisions = snap.RevisionsBack(status, family, from)
+		revisions = snap.RevisionsDescending(status, family, from)
 	}
 	list := p.taker()
 	for r := range revisions {

@@ -147,7 +147,7 @@ func (w *watcher) placeWaiting(ctx context.Context, cluster string) error {
 	}
 	err := contain.Do(func() error { return w.placeGroups(ctx, cluster) })
 	switch {
-	case store.Apart(err):
+	case store.IsItemError(err):
 		w.fail(all, err)
 		return nil
 	case err == nil:
@@ -164,7 +164,7 @@ func (w *watcher) placeGroups(ctx context.Context, cluster string) error {
 			some := group[:min(10, len(group))]
 			group = group[len(some):]
 			placed, err := w.order(ctx, cluster, some...)
-			if store.Apart(err) {
+			if store.IsItemError(err) {
 				placed, err = w.oneByOne(ctx, cluster, some, err)
 			}
 			if err != nil {
@@ -211,7 +211,7 @@ func (w *watcher) oneByOne(ctx context.Context, cluster string, some []*fleet.Ta
 	}
 	for _, t := range some {
 		n, err := w.order(ctx, cluster, t)
-		if store.Apart(err) {
+		if store.IsItemError(err) {
 			n, err = w.oneByOne(ctx, cluster, []*fleet.Task{t}, err)
 		}
 		if err != nil {

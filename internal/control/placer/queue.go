@@ -102,7 +102,7 @@ func (p *Placer) placeTogether(ctx context.Context, orders []*pending) (rest []*
 		p.log.Error("placer: a round has failed", append(contain.Attrs(err), "orders", len(orders))...)
 	}
 	for _, o := range orders[:len(orders)-len(rest)] {
-		if err != nil && !store.Apart(o.err) {
+		if err != nil && !store.IsItemError(o.err) {
 			o.err = fmt.Errorf("place tasks: %w", err)
 		}
 		close(o.done)

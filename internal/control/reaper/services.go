@@ -64,7 +64,7 @@ func (l Limits) outdated(snap *store.Snapshot, svc *fleet.Service, now time.Time
 func (r *Reaper) services(ctx context.Context, term *store.Term, all []Service, now time.Time) error {
 	for _, svc := range all {
 		err := contain.Do(func() error { return r.tidy(ctx, term, svc, now) })
-		if store.Apart(err) {
+		if store.IsItemError(err) {
 			r.leave(svc.String(), err)
 		} else if err != nil {
 			return err

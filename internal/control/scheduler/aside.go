@@ -24,7 +24,7 @@ func (l *leader) look(ctx context.Context, w *work, room bool, told string) look
 		r.outcome, err = l.converge(ctx, w.cluster, w.name, room)
 		return err
 	})
-	if !store.Apart(r.err) {
+	if !store.IsItemError(r.err) {
 		return r
 	}
 	r.outcome.room = r.outcome.room || room

@@ -212,7 +212,7 @@ func (l *leader) takeIn(r look) error {
 	switch {
 	case errors.Is(r.err, store.ErrDeposed):
 		return r.err
-	case store.Apart(r.err):
+	case store.IsItemError(r.err):
 		l.setAside(r, now)
 	case r.err != nil:
 		l.Log.Warn("scheduler: a service could not be kept", "cluster", w.cluster, "service", w.name, "err", r.err)

@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 )
 
-// unbegun tells what a member's first start leaves that was cut short, by a kill or by
+// isUnbegun tells what a member's first start leaves that was cut short, by a kill or by
 // the loss of power, before anything was stored: neither its log nor its database has
 // an entry. Such a member is made anew. An etcd that finds a log without an entry waits
 // for a leader for ever, as it knows no member who could be one, not even itself.
 //
 // What can't be read is not unbegun: it may hold something.
-func unbegun(member string) bool {
+func isUnbegun(member string) bool {
 	segments, err := walSegments(filepath.Join(member, "wal"))
 	if err != nil || len(segments) > 1 {
 		return false

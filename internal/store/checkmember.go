@@ -35,10 +35,10 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-// examine looks at the files of a member before etcd does. What etcd meets in a
+// checkMember looks at the files of a member before etcd does. What etcd meets in a
 // goroutine of its own ends the process without a word, and an etcd whose log is
 // behind its database waits for ever.
-func examine(dir string) error {
+func checkMember(dir string) error {
 	member := memberDir(dir)
 	damaged := func(err error, what string, args ...any) error {
 		return &DamagedError{filepath.Join(dir, "etcd"), fmt.Sprintf(what, args...), err}

@@ -67,7 +67,7 @@ func TestExamine(t *testing.T) {
 			if err := c.harm(memberDir(dir)); err != nil {
 				t.Fatal(err)
 			}
-			err := examine(dir)
+			err := checkMember(dir)
 			var damaged *DamagedError
 			switch {
 			case c.want == "" && err != nil:

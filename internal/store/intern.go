@@ -7,41 +7,41 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// shorten lets a task's record share the strings that many tasks have alike:
+// internStrings lets a task's record share the strings that many tasks have alike:
 // at 100,000 tasks they are most of its memory.
-func shorten(key string, record any) {
+func internStrings(key string, record any) {
 	switch v := record.(type) {
 	case *fleet.Task:
 		if cluster, id, _ := strings.Cut(key, "/"); cluster == v.Cluster && id == v.ID {
 			v.ID = id
 		}
-		same(&v.Cluster, &v.Instance, &v.Family, &v.Group, &v.StartedBy)
+		intern(&v.Cluster, &v.Instance, &v.Family, &v.Group, &v.StartedBy)
 		v.LaunchType = unique.Make(v.LaunchType).Value()
 		for i := range v.Containers {
-			same(&v.Containers[i].Name)
+			intern(&v.Containers[i].Name)
 		}
 	case *fleet.TaskHealth:
 		for i := range v.Containers {
-			same(&v.Containers[i].Name)
+			intern(&v.Containers[i].Name)
 			v.Containers[i].Status = unique.Make(v.Containers[i].Status).Value()
 		}
 	case *fleet.TaskStop:
-		same(&v.Reason)
+		intern(&v.Reason)
 		v.Code = unique.Make(v.Code).Value()
 	case *fleet.TaskReport:
-		same(&v.Reason)
+		intern(&v.Reason)
 		v.Status = unique.Make(v.Status).Value()
 		v.StopCode = unique.Make(v.StopCode).Value()
 		v.Connectivity = unique.Make(v.Connectivity).Value()
 		for i := range v.Containers {
 			c := &v.Containers[i]
 			c.Status = unique.Make(c.Status).Value()
-			same(&c.Name, &c.Reason, &c.ImageDigest)
+			intern(&c.Name, &c.Reason, &c.ImageDigest)
 		}
 	}
 }
 
-func same(strings ...*string) {
+func intern(strings ...*string) {
 	for _, s := range strings {
 		if *s != "" {
 			*s = unique.Make(*s).Value()
