@@ -8,7 +8,7 @@ import (
 
 var accessKeys = Register[fleet.AccessKey]("accesskey/*")
 
-// AccessKeyChanged tells of an access key.
+// AccessKeyChanged is the kind of changes of an access key.
 var AccessKeyChanged = accessKeys.Changed()
 
 // AccessKeys is the prefix of every access key.

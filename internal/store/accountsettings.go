@@ -9,23 +9,24 @@ import (
 
 var settings = Register[fleet.AccountSettings]("accountsettings/*")
 
-// AccountSettingsChanged tells of the settings of a principal, or of the account's.
+// AccountSettingsChanged is the kind of changes of a principal's settings, or of the
+// account's.
 var AccountSettingsChanged = settings.Changed()
 
-// AccountSettingsKey names the settings of a principal, by its ARN, or with ""
-// the account's defaults.
+// AccountSettingsKey names the settings of a principal, given by its ARN. For "" it
+// names the account's defaults.
 func AccountSettingsKey(principal string) Key[fleet.AccountSettings] {
 	return settings.Key(settingsName(principal))
 }
 
-// AccountSettings returns the settings of a principal, by its ARN, or with ""
-// the account's defaults; nil where none were chosen.
+// AccountSettings returns the settings of a principal, given by its ARN. For "" it
+// returns the account's defaults. It returns nil if there are none.
 func (s *Snapshot) AccountSettings(principal string) *fleet.AccountSettings {
 	return settings.Get(s, settingsName(principal))
 }
 
-// settingsName stands for a principal in a key. It is older than escaped names, and
-// installations have it.
+// settingsName returns the name of a principal's settings in a key. It is older than
+// escaped names, and stored states use it.
 func settingsName(principal string) string {
 	if principal == "" {
 		return "default"

@@ -5,24 +5,24 @@ import (
 	"strconv"
 )
 
-// applied tells which of this store's own transactions have taken effect: each
-// writes an id into the head, and the watch brings them all, in etcd's order. So
-// the fate of one whose answer was lost is known once the watch has come as far
-// as a later answer. The id begins with the store's own: etcd's history tells of
-// every write who has made it.
+// applied knows which of this store's own transactions have taken effect. Each
+// transaction writes an id into the head, and the watch brings all ids in etcd's order.
+// Once the watch has reached the revision of a later answer, the store knows whether a
+// transaction without an answer took effect. Each id begins with the store's own id, so
+// etcd's history tells which server made each write.
 type applied struct {
 	sent     int64
-	expected map[string]int64 // id → revision, 0 while it has not been seen
+	expected map[string]int64 // id → revision, 0 until the watch brings it
 }
 
 // errHistoryGone says that the watch has missed the ids of some revisions.
 var errHistoryGone = errors.New("the answer was lost, and the history in between was compacted")
 
-// errStillPending says that a transaction may take effect although a later try of it
-// has failed.
+// errStillPending says that a transaction may still take effect although a later try of
+// it has failed.
 var errStillPending = errors.New("the answer was lost, and the transaction may be on its way still")
 
-// trackID makes an id and begins to look for it.
+// trackID makes a transaction's id and begins to wait for it.
 func (s *Store) trackID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -41,7 +41,7 @@ func (s *Store) untrackID(id string) {
 	delete(s.applied.expected, id)
 }
 
-// recordApplied is told of each head that the watch brings.
+// recordApplied records the revision of an id that the watch has brought.
 func (s *Store) recordApplied(id string, rev int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,8 +50,8 @@ func (s *Store) recordApplied(id string, rev int64) {
 	}
 }
 
-// forgetUnseen is told that the watch has missed some: nothing is known of those that
-// were not seen yet.
+// forgetUnseen forgets the ids that the watch has not brought yet. The store calls it
+// when the watch has missed revisions: the fate of these transactions is unknown.
 func (s *Store) forgetUnseen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,8 +62,8 @@ func (s *Store) forgetUnseen() {
 	}
 }
 
-// appliedAt returns the revision at which one has taken effect, 0 if it has not, as
-// far as the snapshot goes.
+// appliedAt returns the revision at which a transaction took effect, 0 if it has not as
+// far as the snapshot goes. known is false after forgetUnseen.
 func (s *Store) appliedAt(id string) (rev int64, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +71,7 @@ func (s *Store) appliedAt(id string) (rev int64, known bool) {
 	return rev, known
 }
 
-// tookEffect says whether the watch has shown that one has taken effect.
+// tookEffect says whether the watch has shown that a transaction took effect.
 func (s *Store) tookEffect(id string) bool {
 	at, _ := s.appliedAt(id)
 	return at > 0

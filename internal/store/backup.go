@@ -19,9 +19,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A backup is lines of JSON: the header, a record a line in the order of keys,
-// and the trailer with the checksum of all lines before it. What lives under a
-// lease (sessions, who leads) is left out: it ends with its server.
+// A backup consists of lines of JSON: the header, one line for each record in the order
+// of keys, and the trailer with the checksum of all lines before it. It leaves out
+// records under a lease (sessions, leaders), because they end with their server.
 
 // backupFormat is the number of this layout.
 const backupFormat = 1
@@ -36,7 +36,7 @@ type backupHeader struct {
 type backupRecord struct {
 	Key   string         `json:"key"` // below the prefix
 	Value jsontext.Value `json:"value,omitzero"`
-	// Raw is the value of a record that is no JSON.
+	// Raw is the value of a record that is not JSON.
 	Raw []byte `json:"raw,omitzero"`
 }
 
@@ -45,7 +45,7 @@ type backupTrailer struct {
 	SHA256  string `json:"sha256"`
 }
 
-// BackupInfo says what a backup holds.
+// BackupInfo describes a backup.
 type BackupInfo struct {
 	Installation Installation
 	Revision     int64
@@ -58,9 +58,9 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (BackupInfo, error) {
 	return Backup(ctx, s.client, s.cfg.Prefix, w)
 }
 
-// Backup writes every record below the prefix at one revision to w. Servers may
-// be writing meanwhile; a compaction that overtakes the reading ends it with
-// etcd's ErrCompacted.
+// Backup writes every record below the prefix at one revision to w. Servers may write
+// meanwhile. If a compaction overtakes the reading, Backup fails with etcd's
+// ErrCompacted.
 func Backup(ctx context.Context, client *clientv3.Client, prefix string, w io.Writer) (BackupInfo, error) {
 	in, _, err := ReadInstallation(ctx, client, prefix)
 	if err != nil {
@@ -122,10 +122,11 @@ func writeLine(w *bufio.Writer, v any) error {
 	return w.WriteByte('\n')
 }
 
-// ErrDamaged says that a backup is not whole.
+// ErrDamaged says that a backup is incomplete or was changed.
 var ErrDamaged = errors.New("the backup is damaged")
 
-// readBackup reads a backup line by line and checks it; each may be nil.
+// readBackup reads a backup line by line, checks it, and calls each for each record.
+// each may be nil.
 func readBackup(r io.Reader, each func(backupRecord) error) (BackupInfo, error) {
 	in := bufio.NewReaderSize(r, 1<<16)
 	sum := sha256.New()

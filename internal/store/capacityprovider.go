@@ -8,7 +8,7 @@ import (
 
 var providers = Register[fleet.CapacityProvider]("capacityprovider/*")
 
-// CapacityProviderChanged tells of a capacity provider.
+// CapacityProviderChanged is the kind of changes of a capacity provider.
 var CapacityProviderChanged = providers.Changed()
 
 // CapacityProviders is the prefix of every capacity provider.
@@ -17,13 +17,13 @@ var CapacityProviders = providers.Prefix()
 // CapacityProviderKey names a capacity provider.
 func CapacityProviderKey(name string) Key[fleet.CapacityProvider] { return providers.Key(name) }
 
-// CapacityProvider returns a capacity provider that someone has made, or nil.
+// CapacityProvider returns a capacity provider that was created, or nil.
 func (s *Snapshot) CapacityProvider(name string) *fleet.CapacityProvider {
 	return providers.Get(s, name)
 }
 
-// CapacityProviders yields the capacity providers by name, from the one after
-// `after` on.
+// CapacityProviders yields the capacity providers by name. It begins after the name
+// `after`.
 func (s *Snapshot) CapacityProviders(after string) iter.Seq2[string, *fleet.CapacityProvider] {
 	return byName(providers, s, after)
 }

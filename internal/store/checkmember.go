@@ -19,9 +19,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// DamagedError says that the files of the embedded etcd can't be its state.
+// DamagedError says that the files of the embedded etcd are damaged.
 type DamagedError struct {
-	Dir  string // of etcd's files
+	Dir  string // the folder of etcd's files
 	What string
 	Err  error
 }
@@ -35,9 +35,9 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-// checkMember looks at the files of a member before etcd does. What etcd meets in a
-// goroutine of its own ends the process without a word, and an etcd whose log is
-// behind its database waits for ever.
+// checkMember checks the files of a member before etcd reads them. An error that etcd
+// meets in a goroutine of its own ends the process without a message. An etcd whose log
+// ends before its database waits for ever.
 func checkMember(dir string) error {
 	member := memberDir(dir)
 	damaged := func(err error, what string, args ...any) error {
@@ -51,12 +51,12 @@ func checkMember(dir string) error {
 	info, err := os.Stat(db)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && len(segments) == 0:
-		return nil // etcd begins
+		return nil // this is etcd's first start
 	case errors.Is(err, os.ErrNotExist):
 		if segments[0].index > 0 {
 			return damaged(nil, "its database %s is gone, and its log does not reach back to the beginning", db)
 		}
-		return nil // etcd makes it again from its log
+		return nil // etcd rebuilds it from its log
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
@@ -64,7 +64,7 @@ func checkMember(dir string) error {
 	case len(segments) == 0:
 		return damaged(nil, "its log in %s is gone, its database is there", filepath.Join(member, "wal"))
 	case info.Size() == 0:
-		return nil // etcd makes it again, as where it is gone
+		return nil // etcd rebuilds it, as if it were missing
 	}
 	applied, err := readDatabase(db)
 	if errors.Is(err, os.ErrPermission) {
@@ -93,7 +93,7 @@ func checkMember(dir string) error {
 // segment is a file of etcd's write-ahead log.
 type segment struct {
 	path  string
-	index uint64 // of its first entry; 0 for the very first segment
+	index uint64 // index of its first entry; 0 for the very first segment
 }
 
 // walSegments lists the log's files, oldest first.
@@ -112,7 +112,7 @@ func walSegments(dir string) ([]segment, error) {
 	return all, nil
 }
 
-// lastEntry is the index of the last entry in a segment.
+// lastEntry returns the index of the last entry in a segment.
 func lastEntry(s segment) (last uint64, err error) {
 	f, err := os.Open(s.path)
 	if err != nil {
@@ -125,8 +125,8 @@ func lastEntry(s segment) (last uint64, err error) {
 	d := wal.NewDecoder(fileutil.NewFileReader(f))
 	for rec := new(walpb.Record); ; {
 		err := d.Decode(rec)
-		// A record that was being written when the process ended is cut off: etcd
-		// does so itself.
+		// The process ended while it wrote this record. etcd itself cuts such a record
+		// off.
 		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
 			return last, nil
 		}
@@ -146,9 +146,9 @@ func lastEntry(s segment) (last uint64, err error) {
 	}
 }
 
-// readDatabase walks over every page of etcd's database and returns the index of
-// the last entry of the log that is in it. What a damaged page brings about (a
-// panic of bbolt's, a fault in the mapped file) is an error here.
+// readDatabase reads every page of etcd's database. It returns the index of the last
+// log entry that the database contains. A damaged page may cause a panic of bbolt or a
+// fault in the mapped file. readDatabase returns both as errors.
 func readDatabase(path string) (applied uint64, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

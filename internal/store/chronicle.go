@@ -5,19 +5,19 @@ import (
 	"sort"
 )
 
-// maxMoments is how many moments the store keeps at least for those who read
-// them; it lets about twice as many gather.
+// maxMoments is how many moments the store keeps at least for readers. It removes old
+// ones when there are about twice as many.
 const maxMoments = 1 << 13
 
-// moments are what changed lately, one by one.
+// moments holds the newest changes, change by change.
 type moments struct {
-	batches [][]Moment // as they came, each of whole revisions; none is empty
+	batches [][]Moment // in order; each has whole revisions, and none is empty
 	size    int        // moments in batches
-	after   int64      // every moment of a later revision is in batches
+	after   int64      // batches has every moment of a later revision
 	tip     int64      // the newest revision
 }
 
-// add takes a batch up to a revision over.
+// add appends a batch of moments. tip is the newest revision.
 func (m *moments) add(batch []Moment, tip int64) {
 	m.tip = tip
 	if len(batch) == 0 {
@@ -34,8 +34,8 @@ func (m *moments) add(batch []Moment, tip int64) {
 	}
 }
 
-// since returns the moments after a revision that came in one batch, and whether
-// there are later ones.
+// since returns the moments of one batch after a revision, and whether there are later
+// batches.
 func (m *moments) since(rev int64) (some []Moment, more bool) {
 	i := sort.Search(len(m.batches), func(i int) bool {
 		b := m.batches[i]
@@ -49,47 +49,49 @@ func (m *moments) since(rev int64) (some []Moment, more bool) {
 	return b[from:], i < len(m.batches)-1
 }
 
-// forget begins anew at a revision, where what led to it is not known.
+// forget starts again at a revision. The store does not know the changes that led to
+// it.
 func (m *moments) forget(rev int64) { *m = moments{after: rev, tip: rev} }
 
-// Chronicle tells what changed, change by change, in the order of revisions. It
-// belongs to one goroutine. It needs no closing, and however long it is left
-// alone, it holds up nothing and keeps nothing.
+// Chronicle reads what changed, change by change, in the order of revisions. It belongs
+// to one goroutine. It needs no Close. A reader that does not call Next delays nothing
+// and keeps nothing in memory.
 type Chronicle struct {
 	s  *Store
 	at int64
 }
 
-// Chronicle begins after a revision, as Snapshot.Revision counts: that of a
-// snapshot, or one where an earlier chronicle has ended, also of another server.
+// Chronicle returns a Chronicle that begins after a revision, as Snapshot.Revision
+// counts. The revision may be a snapshot's, or the Position of an earlier Chronicle,
+// also on another server.
 func (s *Store) Chronicle(after int64) *Chronicle { return &Chronicle{s, after} }
 
-// OldestMoment is the revision after which every change is still known.
+// OldestMoment returns the revision after which the store knows every change.
 func (s *Store) OldestMoment() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.moments.after
 }
 
-// A Passage is a piece of a chronicle.
+// A Passage is what one call of Next returns.
 type Passage struct {
-	// Missed says that changes before those of the passage are not known any
-	// more, or never were: those after revision MissedAfter up to MissedThrough.
+	// Missed says that the store does not know the changes after revision MissedAfter
+	// up to MissedThrough. The changes of this Passage come after them.
 	Missed                     bool
 	MissedAfter, MissedThrough int64
 	Moments                    []Moment // of whole revisions
-	Through                    int64    // everything up to this revision is told
+	Through                    int64    // the Passage covers everything up to this revision
 }
 
-// passageSize is about how many moments come at once at most.
+// passageSize is about how many moments one Passage has at most.
 const passageSize = 256
 
-// Position is the revision up to which all has been told.
+// Position returns the revision up to which Next has returned everything.
 func (c *Chronicle) Position() int64 { return c.at }
 
-// Next waits for what comes after the last passage. Its moments must not be
-// changed. Where ctx ends while nothing comes, Position may have moved all the
-// same: most changes are not of anything that moments are told of.
+// Next waits for the changes after the last Passage and returns them. The caller must
+// not change the moments. If ctx ends first, Position may still have moved, because
+// most changes have no moments.
 func (c *Chronicle) Next(ctx context.Context) (Passage, error) {
 	for {
 		c.s.mu.Lock()

@@ -8,28 +8,28 @@ import (
 
 var clusters = Register[fleet.Cluster]("cluster/*")
 
-// ClusterChanged tells of a cluster's record.
+// ClusterChanged is the kind of changes of a cluster's record.
 var ClusterChanged = clusters.Changed()
 
-// Clusters is the prefix of every cluster and what belongs to it.
+// Clusters is the prefix of every cluster and of all records that belong to one.
 var Clusters = clusters.Prefix()
 
 // ClusterKey names a cluster.
 func ClusterKey(name string) Key[fleet.Cluster] { return clusters.Key(name) }
 
-// ClusterMembers is the prefix of everything that belongs to a cluster.
+// ClusterMembers is the prefix of all records that belong to a cluster.
 func ClusterMembers(name string) string { return clusters.Members(name) }
 
 // Cluster returns a cluster, or nil.
 func (s *Snapshot) Cluster(name string) *fleet.Cluster { return clusters.Get(s, name) }
 
-// Clusters yields the clusters by name, from the one after `after` on.
+// Clusters yields the clusters by name. It begins after the name `after`.
 func (s *Snapshot) Clusters(after string) iter.Seq2[string, *fleet.Cluster] {
 	return byName(clusters, s, after)
 }
 
-// byName yields the records of a kind that has one name, from the one after `after`
-// on.
+// byName yields the records of a kind that has one name. It begins after the name
+// `after`.
 func byName[V any](k *Kind[V], s *Snapshot, after string) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
 		for names, v := range k.List(s, rangeAfter(after)) {
@@ -40,8 +40,8 @@ func byName[V any](k *Kind[V], s *Snapshot, after string) iter.Seq2[string, *V] 
 	}
 }
 
-// rangeAfter is the range of a kind's records, or of those within some names, whose next
-// name is behind `after`.
+// rangeAfter returns a range of records. Its next name comes after `after`, behind the
+// names `within`.
 func rangeAfter(after string, within ...string) Range {
 	r := Range{Within: within}
 	if after != "" {

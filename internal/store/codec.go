@@ -13,19 +13,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The SDK's types inside our records are stored by the AWS codec under their
-// wire names; everything else by its own tags.
+// The AWS codec stores the SDK's types inside our records, under their wire names. All
+// other types are stored by their own tags.
 
-// wires are the SDK's types that records hold.
+// wires holds the SDK's types that records contain.
 var wires struct {
 	out   []*json.Marshalers
 	in    []*json.Unmarshalers
 	types map[reflect.Type]bool
 }
 
-// Wire declares a type of the SDK's that records hold; a package's variable calls it,
-// as Register. What is inside the type needs no declaration. A store that opens with
-// a record's type that is not declared panics, and says so.
+// Wire declares an SDK type that records contain. A package variable calls it, as with
+// Register. Types inside the declared type need no declaration. When a store opens and
+// a record contains an undeclared SDK type, it panics and names the type.
 func Wire[T any]() struct{} {
 	if registered.isClosed() {
 		panic("store: a type of records is declared after a store was opened")
@@ -63,12 +63,12 @@ var _ = []struct{}{
 	Wire[types.ServiceVolumeConfiguration](),
 }
 
-// codec is made at its first use: all types are declared by then.
+// codec is made at its first use, when all types are declared.
 var codec = sync.OnceValues(func() (json.Options, json.Options) {
 	return json.WithMarshalers(json.JoinMarshalers(wires.out...)), json.WithUnmarshalers(json.JoinUnmarshalers(wires.in...))
 })
 
-// unwired returns a type of the SDK's inside a record's that is not declared, or nil.
+// unwired returns an SDK type in a record's type that is not declared, or nil.
 func unwired(record reflect.Type) reflect.Type {
 	seen := map[reflect.Type]bool{}
 	var find func(t reflect.Type) reflect.Type

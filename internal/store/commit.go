@@ -9,28 +9,29 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// maxOps is etcd's default limit of comparisons, and of operations, in one
-// transaction. An external cluster can't be asked for its setting; EmbeddedOps is
-// what Embed sets. Few large transactions cost etcd, and those who follow it,
-// less than many small ones.
+// maxOps is etcd's default limit of comparisons, and of operations, in one transaction.
+// An external cluster does not tell its setting. EmbeddedOps is the limit that Embed
+// sets. A few large transactions cost etcd, and the watchers of etcd, less than many
+// small ones.
 const (
 	maxOps      = 128
 	EmbeddedOps = 1024
 )
 
-// inFlight is how many etcd transactions one server keeps under way at most: while
-// one waits for the disk the next is on its way. Up to always go at once; beyond
-// that only one that is a good part (fullPart) of what a transaction can hold. So
-// under load few large ones form by themselves, and cost etcd, its followers and
-// the disk less than many small ones.
+// inFlight is how many etcd transactions one server has under way at most: while one
+// waits for the disk, the next is on its way. Up to alwaysInFlight are sent at once.
+// Beyond that, only a transaction is sent that has at least 1/fullPart of what a
+// transaction can hold. So under load a few large transactions form by themselves. They
+// cost etcd, its followers and the disk less than many small ones.
 const (
 	inFlight       = 4
 	alwaysInFlight = 2
 	fullPart       = 4
 )
 
-// maxBytes bounds the request of one etcd transaction, its keys and comparisons
-// included: etcd takes 1.5 MiB by default. batchBytes is where we stop joining.
+// maxBytes bounds the request of one etcd transaction, keys and comparisons included.
+// etcd accepts 1.5 MiB by default. The committer joins no more transactions beyond
+// batchBytes.
 const (
 	maxBytes   = 1400 << 10
 	batchBytes = 512 << 10
@@ -46,13 +47,13 @@ type commit struct {
 }
 
 type outcome struct {
-	rev int64 // to wait for before the next try, or before answering
+	rev int64 // revision to wait for before the next try, or before the answer
 	ok  bool
 	err error
 }
 
-// commit hands a transaction to the committer and waits for its outcome: ok, or
-// a conflict that shows in the snapshot from revision rev on.
+// commit hands a transaction to the committer and waits for its outcome. ok is false
+// after a conflict; the snapshot shows the conflicting write from revision rev on.
 func (s *Store) commit(ctx context.Context, tx *Tx) (rev int64, ok bool, err error) {
 	c, err := s.prepare(ctx, tx)
 	if err != nil {
@@ -105,7 +106,7 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 			c.ops = append(c.ops, opPut(key, data, clientv3.NoLease))
 		}
 	}
-	// One more of each is ours: the installation's record and the head.
+	// txn adds one comparison (the installation's record) and one write (the head).
 	if !tx.fits() {
 		return nil, fmt.Errorf("%w: %d comparisons and %d writes (up to %d), %d bytes (up to %d)",
 			ErrTooLarge, len(c.cmps)+1, len(c.ops)+1, s.cfg.MaxOps, c.bytes, maxBytes)
@@ -113,18 +114,18 @@ func (s *Store) prepare(ctx context.Context, tx *Tx) (*commit, error) {
 	return c, nil
 }
 
-// commitLoop joins transactions that don't touch the same records into one
-// etcd transaction. It waits for what it has under way before it returns.
+// commitLoop joins transactions that don't touch the same records into one etcd
+// transaction. Before it returns it waits for the transactions that are under way.
 func (s *Store) commitLoop() {
 	ended := make(chan struct{})
-	under := 0 // transactions under way
+	under := 0 // number of transactions under way
 	defer func() {
 		for ; under > 0; under-- {
 			<-ended
 		}
 	}()
 	b := newBatch(s.cfg.MaxOps)
-	var left *commit // did not fit into the batch
+	var left *commit // a transaction that did not fit into the batch
 	for {
 		for left == nil && len(s.commits) > 0 {
 			if c := <-s.commits; !b.add(c) {
@@ -161,11 +162,11 @@ func (s *Store) commitLoop() {
 	}
 }
 
-// batch collects transactions that may be one: none reads or writes what
-// another writes.
+// batch collects transactions that can be sent as one: none reads or writes what
+// another one writes.
 type batch struct {
 	members    []*commit
-	touched    map[string]bool // key → written by a member, or only read
+	touched    map[string]bool // key → true if a member writes it, false if members only read it
 	limit      int             // of cmps, and of ops
 	cmps, ops  int
 	bytes      int
@@ -174,7 +175,7 @@ type batch struct {
 
 func newBatch(limit int) *batch { return &batch{limit: limit, touched: map[string]bool{}} }
 
-// large says that a batch is worth a transaction of its own.
+// large says that a batch is large enough for a transaction of its own.
 func (b *batch) large() bool {
 	return max(b.cmps, b.ops) > b.limit/fullPart || b.bytes > batchBytes/fullPart
 }
@@ -184,7 +185,7 @@ func (b *batch) add(c *commit) bool {
 		if b.rangeAlone || len(c.tx.ranges) > 0 || b.cmps+len(c.cmps)+1 > b.limit || b.ops+len(c.ops)+1 > b.limit || b.bytes+c.bytes > batchBytes {
 			return false
 		}
-		for path := range c.tx.reads { // holds every key that is written
+		for path := range c.tx.reads { // it contains every key that is written
 			written, seen := b.touched[path]
 			if _, writes := c.tx.writes[path]; seen && (written || writes) {
 				return false
@@ -203,8 +204,8 @@ func (b *batch) add(c *commit) bool {
 	return true
 }
 
-// send commits the members as one; if one of them conflicts or is refused, each
-// for itself.
+// send commits the members as one transaction. If one of them conflicts or is refused,
+// it commits each member alone.
 func (s *Store) send(members []*commit) {
 	if len(members) > 1 {
 		nc, no := 1, 1
@@ -233,10 +234,10 @@ func (s *Store) send(members []*commit) {
 	}
 }
 
-// txn sends one transaction; the slices have room for one more of each, which it
-// takes. Where the answer does not come it is sent again, by
-// another member where there is one: it compares all that it writes, so that it
-// can take effect only once, and its id tells whether it has.
+// txn sends one transaction. The slices have capacity for one more element each, and
+// txn uses it. If no answer comes, it sends the transaction again, through another
+// member where there is one. The transaction compares all that it writes, so it can
+// take effect only once. Its id tells whether it did.
 func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 	if err := s.cfg.Room(0); err != nil {
 		return outcome{err: err}
@@ -250,7 +251,7 @@ func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 		Failure: s.opsHead(),
 	}, func() bool { return s.tookEffect(id) })
 	switch {
-	case err == nil && r.Succeeded && r.Header.Revision <= seen: // each write's revision is a new one
+	case err == nil && r.Succeeded && r.Header.Revision <= seen: // each write has a new revision
 		s.cancel(ErrWentBack)
 		return outcome{err: unknown(ErrWentBack)}
 	case err == nil && r.Succeeded:
@@ -264,14 +265,14 @@ func (s *Store) txn(cmps []*pb.Compare, ops []*pb.RequestOp) outcome {
 	return outcome{rev: rev, err: err}
 }
 
-// opsHead asks for the head and for the installation's record.
+// opsHead returns the operations that read the head and the installation's record.
 func (s *Store) opsHead() []*pb.RequestOp {
 	return []*pb.RequestOp{opGet(s.root+headKey, false), opGet(s.formatKey, true)}
 }
 
-// check reads the head's revision out of the answer to opsHead. It ends the store
-// where the record is another's or where etcd has gone back behind what was seen
-// before the question.
+// check returns the head's revision from the answer to opsHead. It ends the store if
+// the installation's record was replaced, or if etcd's revision is lower than seen,
+// which the store knew before the request.
 func (s *Store) check(seen int64, r *pb.TxnResponse) (head int64, err error) {
 	if kvs := r.Responses[1].GetResponseRange().Kvs; len(kvs) != 1 || kvs[0].ModRevision != s.formatMod {
 		err = ErrReplaced
@@ -293,8 +294,8 @@ type headResult struct {
 	err error
 }
 
-// head returns the revision of the newest acknowledged write. Calls that come
-// while a read is under way share the next one.
+// head returns the revision of the newest acknowledged write. Calls that come while a
+// read is under way share the next read.
 func (s *Store) head(ctx context.Context) (int64, error) {
 	c := make(chan headResult, 1)
 	select {

@@ -18,8 +18,8 @@ import (
 // ConnectConfig says how to reach an external etcd.
 type ConnectConfig struct {
 	Endpoints []string // "http://", "https://" or "unix://" URLs, or host:port
-	// CAFile is the authority of etcd's certificate (the system's where empty);
-	// CertFile and KeyFile are our own certificate, where etcd asks for one.
+	// CAFile is the authority of etcd's certificate; the system's authorities if empty.
+	// CertFile and KeyFile are our own certificate, if etcd asks for one.
 	CAFile, CertFile, KeyFile string
 	User, Password            string
 	Timeout                   time.Duration // for the first answer; 10 s unless set
@@ -40,14 +40,14 @@ func Connect(ctx context.Context, c ConnectConfig) (*clientv3.Client, error) {
 	cfg := clientv3.Config{
 		Endpoints: c.Endpoints, Username: c.User, Password: c.Password,
 		DialTimeout: c.Timeout,
-		// A broken connection shows within 12 s, also to a watch that has nothing
-		// to receive; within 2 s where something was sent, which round robin sees
-		// to under load.
+		// A broken connection shows within 12 s, even to a watch that has nothing to
+		// receive. It shows within 2 s after something was sent. Under load, round
+		// robin sends on every connection.
 		DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 2 * time.Second,
 		PermitWithoutStream: true,
 		Logger:              zapTo(c.Log),
-		// A member that comes back is found again at once: gRPC alone would wait up
-		// to two minutes.
+		// The client finds a returned member at once. gRPC alone would wait up to two
+		// minutes.
 		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
 			MinConnectTimeout: 3 * time.Second,
@@ -71,7 +71,7 @@ func Connect(ctx context.Context, c ConnectConfig) (*clientv3.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd at %s: %w", where, err)
 	}
-	// Whoever may not read this key was let in all the same.
+	// A user without permission for this key has still logged in.
 	if _, err := client.Get(ctx, "ashore-connect", clientv3.WithKeysOnly()); err != nil && !errors.Is(err, rpctypes.ErrPermissionDenied) {
 		return nil, errors.Join(fmt.Errorf("connect to etcd at %s: %w", where, err), ignoreCanceled(client.Close()))
 	}

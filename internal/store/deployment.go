@@ -7,7 +7,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// Its records, and so its change, are the service's.
+// A change of these records is a change of the service.
 var (
 	deployments      = Register[fleet.Deployment]("cluster/*/service/*/deployment/*").PartOf(ServiceChanged)
 	deploymentStates = Register[fleet.DeploymentState]("cluster/*/service/*/deployment/*/state").PartOf(ServiceChanged)
@@ -19,25 +19,25 @@ func DeploymentKey(cluster, service, id string) Key[fleet.Deployment] {
 	return deployments.Key(cluster, service, id)
 }
 
-// DeploymentStateKey names what the scheduler has made of a deployment.
+// DeploymentStateKey names the state that the scheduler writes for a deployment.
 func DeploymentStateKey(cluster, service, id string) Key[fleet.DeploymentState] {
 	return deploymentStates.Key(cluster, service, id)
 }
 
-// DeploymentStopKey names the wish that a deployment end.
+// DeploymentStopKey names the order to stop a deployment.
 func DeploymentStopKey(cluster, service, id string) Key[fleet.DeploymentStop] {
 	return deploymentStops.Key(cluster, service, id)
 }
 
-// Deployment is a deployment with its changing parts, which may be nil.
+// Deployment is a deployment with its changeable records, which may be nil.
 type Deployment struct {
 	*fleet.Deployment
 	State *fleet.DeploymentState
 	Stop  *fleet.DeploymentStop
 }
 
-// Deployment returns a deployment of a service; its record is nil where there is
-// none.
+// Deployment returns a deployment of a service. The embedded record is nil if there is
+// no such deployment.
 func (s *Snapshot) Deployment(cluster, service, id string) Deployment {
 	return tab(s).deployment(cluster, service, id)
 }

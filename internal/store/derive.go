@@ -23,7 +23,8 @@ func applyInstance(t *tables, key string, data []byte, mod int64) error {
 	return nil
 }
 
-// applyWaiting takes over a task that has no host: it counts as pending.
+// applyWaiting applies the record of a task that waits for a host. Such a task counts
+// as pending.
 func applyWaiting(t *tables, key string, data []byte, mod int64) error {
 	was, _ := t.waiting.get(key)
 	if err := t.waiting.put(key, data, mod); err != nil {
@@ -44,7 +45,7 @@ func applyWaiting(t *tables, key string, data []byte, mod int64) error {
 	return nil
 }
 
-// add counts tasks as pending or running.
+// add adds tasks to the counts of pending and running tasks.
 func (c *ClusterCounts) add(task *fleet.Task, pending, running int) {
 	c.Pending += pending
 	c.Running += running
@@ -54,7 +55,7 @@ func (c *ClusterCounts) add(task *fleet.Task, pending, running int) {
 	}
 }
 
-// countProvider counts a task to its capacity provider.
+// countProvider adds d to the number of tasks of the task's capacity provider.
 func (t *tables) countProvider(cluster string, task *fleet.Task, d int) {
 	if task.CapacityProvider == "" {
 		return
@@ -88,7 +89,8 @@ func (t *tables) count(cluster string, f func(*ClusterCounts)) {
 	t.counts.Set(cluster, c)
 }
 
-// applyTask takes over one of a task's records, which part points out.
+// applyTask returns the function that applies one of a task's records. part selects the
+// record in the row.
 func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key string, data []byte, mod int64) error {
 	return func(t *tables, key string, data []byte, mod int64) error {
 		was, _ := t.tasks.Get(key)
@@ -119,8 +121,8 @@ func applyTask[V any](part func(*taskRow) (**V, *int64)) func(t *tables, key str
 	}
 }
 
-// countService counts a task to its service, to its deployment, and there to its
-// capacity provider.
+// countService applies f to the counts of the task's service, of its deployment, and of
+// the deployment's tasks at its capacity provider.
 func (t *tables) countService(cluster string, task *fleet.Task, f func(*ServiceCounts)) {
 	if task.Service() == "" {
 		return
@@ -145,8 +147,8 @@ func (t *tables) countService(cluster string, task *fleet.Task, f func(*ServiceC
 	}
 }
 
-// index keeps the indexes as a task's row changes. Most changes are reports of
-// tasks that stay where they are and go on.
+// index updates the indexes when a task's row changes. Most changes are reports of
+// tasks that stay on their host and run on, and change no index.
 func (t *tables) index(was, is *taskRow) {
 	if taskOf(was) != taskOf(is) {
 		t.indexInstance(was, false)
@@ -189,7 +191,7 @@ func taskOf(r *taskRow) *fleet.Task {
 	return r.state.Task
 }
 
-// failedKey is the place of a failed task in its index, "" for others.
+// failedKey returns the index key of a failed task, "" for other tasks.
 func failedKey(r *taskRow) string {
 	if task := taskOf(r); task == nil || task.Serial == 0 || !r.state.Failed() {
 		return ""
@@ -197,8 +199,8 @@ func failedKey(r *taskRow) string {
 	return r.state.Cluster + "/" + r.state.StartedBy
 }
 
-// endingKey is the place of a service's task that is to end and has not yet, "" for
-// others.
+// endingKey returns the index key of a service's task that has a stop order and has not
+// stopped, "" for other tasks.
 func endingKey(r *taskRow) string {
 	task := taskOf(r)
 	if task == nil || r.state.Stop == nil || !r.state.Holds() || task.Service() == "" {
@@ -231,8 +233,8 @@ func (t *tables) indexListed(r *taskRow, add bool) {
 	}
 }
 
-// countTask adds a task to the derived values, or takes it out of them with sign
-// -1. A row without its immutable record counts for nothing.
+// countTask adds a task to the derived values (sign 1), or removes it from them (sign
+// -1). A row without its immutable record counts for nothing.
 func (t *tables) countTask(r *taskRow, sign int) {
 	if r == nil || r.state.Task == nil {
 		return
@@ -264,7 +266,8 @@ func (t *tables) countTask(r *taskRow, sign int) {
 	}
 }
 
-// countUsage adds what a task holds to its host's usage, or takes it away.
+// countUsage adds a task's reservation to its host's usage (sign 1), or removes it
+// (sign -1).
 func (t *tables) countUsage(host member, s *fleet.TaskState, sign, pending, running int) {
 	t.host(host, func(r *hostRow) {
 		u := &fleet.Usage{}
@@ -295,10 +298,10 @@ func (t *tables) countUsage(host member, s *fleet.TaskState, sign, pending, runn
 	})
 }
 
-// recountHolders finds the holders on a host anew: where several tasks held one port,
-// as only hosts' reports can bring about, taking one away lets another one
-// come to light. It leaves out the task that is being taken away, which the
-// tables may hold already as it will be.
+// recountHolders computes the holders of a host's ports and GPUs again. Only hosts'
+// reports can make several tasks hold one port. If one of these tasks is removed,
+// another one becomes the shown holder. recountHolders leaves out the task `without`,
+// which is being removed: the tables may already have its next state.
 func (t *tables) recountHolders(host member, u *fleet.Usage, without string) (contested bool) {
 	u.GPUs = nil
 	var ports []fleet.PortHolders
@@ -319,8 +322,9 @@ func (t *tables) recountHolders(host member, u *fleet.Usage, without string) (co
 	return contested || p
 }
 
-// addGPUHolder enters a task as the holder of GPUs, in a copy. Of several holders the
-// one with the lowest id is shown, whatever the order they came in.
+// addGPUHolder returns a copy of old with a task as the holder of GPUs. If a GPU has
+// several holders, the one with the lowest id is shown, in whatever order they came.
+// double says that a GPU has several holders.
 func addGPUHolder(old map[string]string, keys []string, task string) (m map[string]string, double bool) {
 	if len(keys) == 0 {
 		return old, false

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// Description is what there is to know of a kind of records without its type.
+// Description describes a kind of records without its Go type.
 type Description struct {
-	Path string // as it was registered
-	Dir  string // of the source file that registers it
+	Path string // as registered
+	Dir  string // of the source file that registers the kind
 	k    *kind
 }
 
-// Kinds are the kinds of records that this program knows, by path.
+// Kinds returns the kinds of records that this program knows, by path.
 func Kinds() []Description {
 	var all []Description
 	for _, k := range registered.kinds {
@@ -23,8 +23,8 @@ func Kinds() []Description {
 	return all
 }
 
-// KindOf is the kind of the record at a path below a site's root; ok is false where
-// this program knows none.
+// KindOf returns the kind of the record at a path below a site's root. ok is false if
+// this program knows no such kind.
 func KindOf(path string) (d Description, ok bool) {
 	k, _ := locate(path)
 	if k == nil {
@@ -33,20 +33,20 @@ func KindOf(path string) (d Description, ok bool) {
 	return Description{k.path, k.dir, k}, true
 }
 
-// Names is how many names a record has.
+// Names returns how many names a record has.
 func (d Description) Names() int { return d.k.names }
 
-// Key is the path of a record below a site's root.
+// Key returns the path of a record below a site's root.
 func (d Description) Key(names ...string) string {
 	escaped := d.k.escaped(names)
 	return d.k.at(escaped[:len(names)])
 }
 
-// New is a pointer to a record without a value.
+// New returns a pointer to an empty record.
 func (d Description) New() any { return reflect.New(d.k.value).Interface() }
 
-// Decode reads a stored record, as the store does.
+// Decode decodes a stored record, as the store does.
 func (d Description) Decode(data []byte) (record any, err error) { return d.k.decode(data) }
 
-// Encode writes a record, as the store does.
+// Encode encodes a record, as the store does.
 func (d Description) Encode(record any) ([]byte, error) { return marshal(record) }

@@ -8,17 +8,17 @@ import (
 	"os"
 )
 
-// dirLock keeps other processes out of a data directory. The kernel gives it
-// up with the process, however that ends.
+// dirLock keeps other processes out of a data directory. The kernel releases it when
+// the process ends in any way.
 type dirLock struct {
 	file *os.File
-	run  *os.File // the folder of the sockets, where its path is too long for one
+	run  *os.File // the folder of the sockets, if its path is too long for a socket
 }
 
-// HeldError says that another process holds a data directory.
+// HeldError says that another process uses a data directory.
 type HeldError struct {
 	Dir string
-	PID string // as it wrote it down; may be empty
+	PID string // the process id in the lock file; may be empty
 }
 
 func (e *HeldError) Error() string {
@@ -52,7 +52,7 @@ func lockDir(dir string) (*dirLock, error) {
 	return l, nil
 }
 
-// Close lets others in.
+// Close releases the lock.
 func (l *dirLock) Close() error {
 	var err error
 	if l.run != nil {
@@ -61,21 +61,21 @@ func (l *dirLock) Close() error {
 	return errors.Join(err, l.file.Close())
 }
 
-// maxSocketPath is how long a unix socket's path may be: 108 bytes in Linux's
-// sockaddr_un, 104 elsewhere, the last one zero.
+// maxSocketPath is the longest path of a unix socket in bytes: 108 in Linux's
+// sockaddr_un, 104 elsewhere, with a zero at the end.
 const maxSocketPath = 103
 
-// shortPath returns a name of the folder that is short enough for sockets in it.
-// Where its path is too long that is the name under which the kernel shows our
-// open descriptor of it.
+// shortPath returns a path of the folder that is short enough for sockets in it. If the
+// folder's own path is too long, it is the path under which the kernel shows our open
+// descriptor.
 func (l *dirLock) shortPath(run string) string {
 	short, f := shortPath(run)
 	l.run = f
 	return short
 }
 
-// shortPath is that name with the descriptor that must stay open, nil where none is
-// needed or can help.
+// shortPath returns that path and the descriptor that must stay open. The descriptor is
+// nil if none is needed, or if none can help.
 func shortPath(run string) (string, *os.File) {
 	if len(run)+1+len(socketName) <= maxSocketPath {
 		return run, nil

@@ -10,26 +10,26 @@ import (
 	"syscall"
 )
 
-// DefaultReserve is how much room is left on the disk of an embedded etcd's
-// folder: below it nothing is written. etcd ends at a write that fails, so it must
-// not come to that. It takes 64 MiB for the next segment of its log at once, 16 MiB
-// for its file, and others may write to the disk between two looks.
+// DefaultReserve is how many bytes must stay free on the disk of an embedded etcd. With
+// less the store writes nothing, because etcd ends at a write that fails. etcd
+// allocates 64 MiB at once for the next segment of its log, and 16 MiB for its file.
+// Other programs may write to the disk between two checks.
 const DefaultReserve = 128 << 20
 
 // fewInodes is how many more files must fit on the disk.
 const fewInodes = 32
 
-// ErrDisk says that the disk of the embedded etcd takes no writes.
+// ErrDisk says that the disk of the embedded etcd accepts no writes.
 var ErrDisk = errors.New("the disk takes no writes")
 
-// DiskError is ErrDisk with what is known of the disk.
+// DiskError is an ErrDisk with the known facts about the disk.
 type DiskError struct {
 	Dir   string // etcd's folder
 	Mount string // where the disk is mounted
 	Free  int64  // bytes
 	Need  int64  // bytes that must be free
-	Files bool   // it has room, but for no more files
-	Cause error  // what a write failed with; nil where none was tried
+	Files bool   // the disk has space, but no room for more files
+	Cause error  // the error of a write; nil if no write was tried
 }
 
 func (e *DiskError) Error() string {
@@ -47,13 +47,13 @@ func (e *DiskError) Error() string {
 	return fmt.Sprintf("%s %s. Nothing can be changed until that is mended; what is stored stays, and can be read. Free some room on it: changes are then taken again by themselves.", disk, why)
 }
 
-// Unable is what whoever called may know of it.
+// Public returns the text that callers may read.
 func (e *DiskError) Public() string { return e.Error() }
 
 func (e *DiskError) Is(target error) bool { return target == ErrDisk }
 func (e *DiskError) Unwrap() error        { return e.Cause }
 
-// newDiskError is ErrDisk where nothing is stored yet.
+// newDiskError is the ErrDisk of a new installation.
 type newDiskError struct {
 	dir, mount string
 	free, need int64
@@ -70,30 +70,30 @@ func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<2
 // room is how much a file system can still take.
 type room struct {
 	bytes int64
-	files int64 // -1 where it has no limit
+	files int64 // -1 if there is no limit
 }
 
-// disk watches over the room on the disk of a folder.
+// disk watches the free space on the disk of a folder.
 type disk struct {
 	dir      string                         // constant
 	reserve  int64                          // constant
 	readRoom func(dir string) (room, error) // constant
 	log      *slog.Logger
-	short    atomic.Bool // the last look found too little
+	short    atomic.Bool // the last check found too little space
 }
 
 func newDisk(dir string, reserve int64, log *slog.Logger) *disk {
 	return &disk{dir: dir, reserve: reserve, readRoom: freeRoom, log: log}
 }
 
-// check returns a DiskError where the disk has less room than the reserve and so
-// many bytes more. Once it had less than the reserve, it needs a quarter more, so
-// that it is not full in one moment and has room in the next. A look costs a system
-// call, about a microsecond.
+// check returns a DiskError if the disk has less free space than the reserve and `more`
+// bytes. After the space was below the reserve, a quarter of the reserve more must be
+// free, so that the disk does not change between full and free all the time. A check
+// costs a system call, about a microsecond.
 func (d *disk) check(more int64) error {
 	r, err := d.readRoom(d.dir)
 	if err != nil {
-		return nil // not known: the write will tell
+		return nil // the space is unknown; the write will show
 	}
 	need, files := d.reserve, int64(fewInodes)
 	if d.short.Load() {
@@ -120,7 +120,7 @@ func (d *disk) refusal(r room, need int64, few bool) *DiskError {
 	return &DiskError{Dir: d.dir, Mount: mountOf(d.dir), Free: r.bytes, Need: need, Files: few && r.bytes >= need}
 }
 
-// writeFailure is the refusal after a write has failed with cause.
+// writeFailure returns the refusal after a write has failed with cause.
 func (d *disk) writeFailure(cause error) *DiskError {
 	r, err := d.readRoom(d.dir)
 	if err != nil {
@@ -131,8 +131,9 @@ func (d *disk) writeFailure(cause error) *DiskError {
 	return e
 }
 
-// probe writes as much as the reserve into a file that it removes again: what is
-// counted as free may not be ours (a quota), or not writable at all.
+// probe writes as many bytes as the reserve into a file and removes the file. Space
+// that counts as free may not be available to us (a quota), or may not be writable at
+// all.
 func (d *disk) probe() (err error) {
 	if err := d.check(0); err != nil {
 		return err
@@ -158,8 +159,7 @@ func (d *disk) probe() (err error) {
 	return nil
 }
 
-// isDisk says whether an error is the disk's, so that the same write may succeed
-// later.
+// isDisk says whether the disk causes an error. The same write may then succeed later.
 func isDisk(err error) bool {
 	for _, e := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, e) {
@@ -169,14 +169,14 @@ func isDisk(err error) bool {
 	return false
 }
 
-// ballastSize is what a start on a full disk takes: etcd shortens its log and
+// ballastSize is the space that a start on a full disk needs: etcd shortens its log,
 // extends it again, and writes some pages of its file.
 const ballastSize = 16 << 20
 
 func (d *disk) ballastPath() string { return filepath.Join(d.dir, "ballast") }
 
-// writeBallast has a file take some room, to be given back for a start on a full
-// disk. It is no more than a help, so that its errors are for the log.
+// writeBallast writes a file whose removal frees space for a start on a full disk. It
+// only helps, so it logs its errors and returns none.
 func (d *disk) writeBallast() {
 	if info, err := os.Stat(d.ballastPath()); err == nil && info.Size() == ballastSize || d.check(ballastSize) != nil {
 		return
@@ -190,7 +190,7 @@ func (d *disk) writeBallast() {
 	}
 }
 
-// removeBallast gives that room back.
+// removeBallast removes that file.
 func (d *disk) removeBallast() {
 	if err := os.Remove(d.ballastPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		d.log.Warn("store: no room was given back for a start on a full disk", "err", err)

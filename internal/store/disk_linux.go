@@ -11,11 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ext4Reserve is how many blocks ext4 keeps for itself at most: they count as free.
+// ext4Reserve is the highest number of blocks that ext4 keeps for itself. They count as
+// free.
 const ext4Reserve = 4096
 
-// freeRoom is what the disk of a folder can still take from this process: root
-// may use what a file system keeps for it.
+// freeRoom returns how much the disk of a folder can still take from this process. Root
+// may also use the blocks that a file system reserves for root.
 func freeRoom(dir string) (room, error) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
@@ -32,7 +33,7 @@ func freeRoom(dir string) (room, error) {
 	return r, nil
 }
 
-// allocate gives a file its blocks, where the file system knows how to.
+// allocate allocates a file's blocks if the file system supports it.
 func allocate(f *os.File, size int64) error {
 	err := unix.Fallocate(int(f.Fd()), 0, 0, size)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
@@ -41,8 +42,7 @@ func allocate(f *os.File, size int64) error {
 	return err
 }
 
-// mountOf is where the file system of a folder is mounted, empty where that can't
-// be told.
+// mountOf returns where the file system of a folder is mounted, "" if that is unknown.
 func mountOf(dir string) string {
 	dir, err := filepath.EvalSymlinks(dir)
 	if err != nil {
@@ -55,7 +55,8 @@ func mountOf(dir string) string {
 	defer f.Close()
 	found := ""
 	for s := bufio.NewScanner(f); s.Scan(); {
-		// id parent major:minor root mountpoint options …; later ones cover earlier.
+		// id parent major:minor root mountpoint options …; later lines cover earlier
+		// ones.
 		col := strings.Fields(s.Text())
 		if len(col) < 5 {
 			continue

@@ -7,34 +7,38 @@
 //	                 joins independent        applies whole
 //	                 transactions             revisions
 //
-// Reads come from a Snapshot: typed tables in memory that one watch over the
-// whole prefix keeps current. A snapshot advances by whole revisions and never
-// changes once handed out.
+// Reads come from a Snapshot: typed tables in memory that one watch over the whole
+// prefix keeps current. A snapshot advances by whole revisions. It never changes after
+// the store has handed it out.
 //
-// Writes are optimistic transactions. Update runs a function over the newest
-// snapshot and commits what it wrote as one etcd transaction, guarded by every
-// record that it read by key (Get), every record that it created (Create), every
-// set that it decided over (Guard: compared and rewritten; Unchanged: nothing
-// below a prefix was created or modified since the snapshot). On a conflict the
-// function runs again on a newer snapshot. What a function reads through
-// Tx.Snapshot is not guarded: use it to search, then Get what the decision rests
-// on.
+// Writes are optimistic transactions. Update runs a function over the newest snapshot
+// and commits what the function wrote as one etcd transaction. Guards protect the
+// transaction. They cover
 //
-// A transaction whose answer is lost is sent again. Its id in the head key tells
-// whether it took effect. A comparison that fails shows that it never will, if the
-// comparison can't come true again: one of a record's revision can't, one of a
-// record's absence can. Where neither is shown, and a refusal of a later try shows
-// neither, Update says that nothing is known (ErrUnknown).
+//   - each record that the function read by key (Get),
+//   - each record that it created (Create),
+//   - each set that it decided over, by a Guard (compared and rewritten) or by
+//     Unchanged (nothing below a prefix was created or modified since the snapshot).
 //
-// Fresh returns a snapshot that holds every write acknowledged before the call,
-// on whichever server it was made: each transaction writes a head key, whose
-// revision a fresh read waits for. On an embedded etcd this process makes all the
-// writes and waits for its own before it answers, so the newest snapshot is fresh.
+// On a conflict the function runs again on a newer snapshot. Reads through Tx.Snapshot
+// are not guarded: use them to search, then Get the records that the decision rests on.
 //
-// Keys are <prefix>/v1/<account>/<region>/<record>, values JSON. A child's key
-// starts with its parent's. Register declares a kind of records by the path of its
-// keys, and the names in a path may be any text.
+// The store sends a transaction again when its answer is lost. The transaction's id in
+// the head key tells whether it took effect. A failed comparison proves that the
+// transaction never takes effect, but only if that comparison can't become true again.
+// A comparison of a record's revision can't; a comparison of a record's absence can. A
+// refusal of a later try proves nothing about the earlier try. Where nothing is proved,
+// Update returns ErrUnknown.
 //
-// A transaction measures itself while it is put together: Tx.Try takes back what is
-// more than etcd takes in one, and UpdateEach carries out many things in few.
+// Fresh returns a snapshot that holds every write acknowledged before the call, on any
+// server. Each transaction writes a head key, and a fresh read waits for the revision
+// of that key. On an embedded etcd this process makes all the writes, and it answers
+// only after its snapshot shows them. There the newest snapshot is always fresh.
+//
+// Keys are <prefix>/v1/<account>/<region>/<record>, values are JSON. A child's key
+// starts with its parent's key. Register declares a kind of records by the path of its
+// keys. The names in a path may be any text.
+//
+// A transaction measures its size while it grows. Tx.Try takes back what does not fit
+// into one etcd transaction. UpdateEach applies many items in few transactions.
 package store

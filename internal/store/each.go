@@ -14,9 +14,10 @@ type LeftOut[T any] struct {
 	Err  error
 }
 
-// UpdateEach carries items out in their order, in as few transactions as hold them.
-// Each is one of UpdateSome. Where an error is returned, the items of the transactions
-// before are carried out, and of the others is known what Update says.
+// UpdateEach applies items in their order, in as few transactions as can hold them.
+// Each transaction is a call of UpdateSome. After an error the items of the earlier
+// transactions are applied. For the items of the last transaction the error means what
+// it means for Update. The items after those are not applied.
 func UpdateEach[T any](ctx context.Context, s *Store, items []T, begin func(*Tx) error, each func(*Tx, T) error) (out []LeftOut[T], err error) {
 	for len(items) > 0 {
 		rest, left, err := UpdateSome(ctx, s, items, begin, each)
@@ -29,16 +30,16 @@ func UpdateEach[T any](ctx context.Context, s *Store, items []T, begin func(*Tx)
 	return out, nil
 }
 
-// UpdateSome runs one transaction over as many items, from the first on, as fit into
-// one: begin, which may be nil, and then each of every item, anew after each conflict.
-// It returns the rest, of which nothing is carried out; each may have been called with
-// the first of them.
+// UpdateSome applies as many items as fit into one transaction, from the first on. It
+// calls begin, which may be nil, and then each for every item. After each conflict it
+// calls them again. It returns the rest: the items that it did not apply. It may have
+// called each for the first of them.
 //
-// An item whose function panics, that needs a record which can't be read, or that no
-// transaction can hold, is left out: the transaction runs again without it. Another
-// error ends it as Update's function does. Where each returns ErrTooLarge, its item did
-// not fit. Where UpdateSome returns an error, all that is known of the items that are
-// not left out is what Update says of it.
+// UpdateSome leaves out an item if the item's function panics, if the item needs a
+// record that can't be read, or if no transaction can hold the item. Then it runs the
+// transaction again without the item. Another error ends the transaction as Update's
+// function does. If each returns ErrTooLarge, its item did not fit. An error of
+// UpdateSome means for the items that are not left out what it means for Update.
 func UpdateSome[T any](ctx context.Context, s *Store, items []T, begin func(*Tx) error, each func(*Tx, T) error) (rest []T, out []LeftOut[T], err error) {
 	left := append([]T(nil), items...)
 	for len(left) > 0 {
@@ -72,7 +73,7 @@ func UpdateSome[T any](ctx context.Context, s *Store, items []T, begin func(*Tx)
 				case err == nil:
 					continue
 				case n > 0 && errors.Is(err, ErrTooLarge):
-					return nil // the rest comes later
+					return nil // the next transaction applies the rest
 				}
 				if IsItemError(err) {
 					bad, why = true, err
@@ -94,9 +95,8 @@ func UpdateSome[T any](ctx context.Context, s *Store, items []T, begin func(*Tx)
 	return nil, out, nil
 }
 
-// IsItemError says whether an error concerns one thing alone, whatever else is going on:
-// its function has panicked, it needs a record that can't be read, or no transaction
-// can hold it.
+// IsItemError says whether an error concerns one item alone: the item's function has
+// panicked, the item needs a record that can't be read, or no transaction can hold it.
 func IsItemError(err error) bool {
 	return errors.As(err, new(*contain.Panic)) || errors.Is(err, ErrUnreadable) || errors.Is(err, ErrTooLarge)
 }

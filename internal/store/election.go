@@ -15,10 +15,10 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Election is the record of who leads under a name. It lives under the
+// Election is the record that names the leader under a name. It lives under the
 // leader's lease.
 type Election struct {
-	Term   string    `json:"term"` // unique for each time that someone leads
+	Term   string    `json:"term"` // unique for each term
 	Server string    `json:"server"`
 	Since  time.Time `json:"since"`
 
@@ -27,16 +27,16 @@ type Election struct {
 
 var elections = Register[Election]("election/*")
 
-// ElectionChanged tells of who leads.
+// ElectionChanged is the kind of changes of a leader's record.
 var ElectionChanged = elections.Changed()
 
-// electionKey names the record of who leads.
+// electionKey names the record of a leader.
 func electionKey(name string) Key[Election] { return elections.Key(name) }
 
-// Election returns who leads under a name, or nil.
+// Election returns the leader's record under a name, or nil.
 func (s *Snapshot) Election(name string) *Election { return elections.Get(s, name) }
 
-// ErrDeposed says that another server leads by now, or none.
+// ErrDeposed says that this server no longer leads.
 var ErrDeposed = errors.New("this server no longer leads")
 
 // Term is one server's time as leader.
@@ -45,8 +45,8 @@ type Term struct {
 	term string
 }
 
-// Guard makes a transaction commit only while the term lasts: a leader that
-// has not noticed its end can't write.
+// Guard makes a transaction commit only while the term lasts. So a leader that has not
+// noticed the end of its term can't write.
 func (t *Term) Guard(tx *Tx) error {
 	if e := Get(tx, t.key); e == nil || e.Term != t.term {
 		return ErrDeposed
@@ -54,9 +54,9 @@ func (t *Term) Guard(tx *Tx) error {
 	return nil
 }
 
-// Lead runs f, one server at a time under each name: it waits until no one
-// leads, and f's context ends with the term. Lead returns when f does, or when
-// ctx or the store ends, and resigns first.
+// Lead runs f on one server at a time under each name. It waits until no server leads.
+// f's context ends with the term. Lead returns when f returns, or when ctx or the store
+// ends. It resigns before it returns.
 func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Context, *Term) error) error {
 	t := &Term{electionKey(name), s.newTerm()}
 	defer s.endTerm(t.term)
@@ -75,7 +75,7 @@ func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Co
 			default:
 				level := slog.LevelWarn
 				if errors.Is(err, ErrDisk) {
-					level = slog.LevelDebug // the disk's own line tells, once
+					level = slog.LevelDebug // the disk's own line reports it, once
 				}
 				s.log.Log(ctx, level, "store: election", "name", name, "err", err)
 				if errors.Is(err, ErrUnreadable) {
@@ -96,22 +96,23 @@ func (s *Store) Lead(ctx context.Context, name, server string, f func(context.Co
 	}
 }
 
-// elect writes the record that t leads, unless another leads.
+// elect writes the record that t leads, unless another term leads.
 func (s *Store) elect(ctx context.Context, t *Term, server string) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		e := Get(tx, t.key)
 		switch {
 		case !s.mayLead(e, t):
 			return ErrDeposed
-		case e != nil && e.Term == t.term: // an earlier try that was not known to have worked
+		case e != nil && e.Term == t.term: // an earlier try took effect although its outcome was unknown
 			return nil
 		}
 		return PutLeased(tx, t.key, &Election{Term: t.term, Server: server, Since: time.Now().UTC()})
 	})
 }
 
-// removeStray deletes a record of who leads that can't be read, unless it lives under
-// a lease: who leads has one, so that it is nobody's, and nobody would ever lead.
+// removeStray deletes a leader's record that can't be read, unless the record lives
+// under a lease. A leader has a lease, so a record without one belongs to no leader. If
+// it stayed, no server could ever lead.
 func (s *Store) removeStray(ctx context.Context, k Key[Election]) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
@@ -127,8 +128,8 @@ func (s *Store) removeStray(ctx context.Context, k Key[Election]) {
 	}
 }
 
-// newTerm makes the id of a term of this store: it may come to lead by it until the
-// term is over.
+// newTerm makes the id of a term of this store. The store may lead with it until
+// endTerm.
 func (s *Store) newTerm() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,18 +142,17 @@ func (s *Store) newTerm() string {
 	return term
 }
 
-// endTerm ends a term: whatever record of it is there counts no more.
+// endTerm ends a term. A record of that term no longer counts.
 func (s *Store) endTerm(term string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.terms, term)
 }
 
-// mayLead says whether t may lead while e is the record of who leads. The record
-// may be t's own, by a write whose outcome was unknown. It may also be left by an
-// earlier term of this store, which could not resign, or whose election took
-// effect when nobody waited for it any more: the store's lease keeps such a record
-// alive, so that nobody else ever leads.
+// mayLead says whether t may lead while e is the leader's record. The record may be t's
+// own, from a write whose outcome was unknown. It may also come from an earlier term of
+// this store that could not resign, or whose election took effect too late. This
+// store's lease keeps such a record alive, so no other server could ever lead.
 func (s *Store) mayLead(e *Election, t *Term) bool {
 	if e == nil || e.Term == t.term {
 		return true
@@ -162,16 +162,16 @@ func (s *Store) mayLead(e *Election, t *Term) bool {
 	return strings.HasPrefix(e.Term, s.self+".") && !s.terms[e.Term]
 }
 
-// Between two terms of a Campaign: after a deposition it stands again at once,
-// after a failure it waits, longer from one to the next.
+// These are the waits between two terms of a Campaign. After a deposition it campaigns
+// again at once. After a failure it waits, each time longer.
 const (
 	retryElection = 20 * time.Millisecond
 	firstWait     = time.Second
 	longestWait   = time.Minute
 )
 
-// Campaign leads under a name whenever it can, until ctx or the store ends: it
-// returns why. Where f fails, or panics, its error is logged and another server may
+// Campaign leads under a name whenever it can. It returns the reason when ctx or the
+// store ends. If f fails or panics, Campaign logs the error, and another server may
 // lead.
 func (s *Store) Campaign(ctx context.Context, name, server string, f func(context.Context, *Term) error) error {
 	failed := firstWait
@@ -200,7 +200,7 @@ func (s *Store) Campaign(ctx context.Context, name, server string, f func(contex
 	}
 }
 
-// runTerm runs f while the term lasts.
+// runTerm runs f while the term lasts, and then resigns.
 func (s *Store) runTerm(ctx context.Context, name string, t *Term, feed *Feed, f func(context.Context, *Term) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	lost := s.LeaseLost()

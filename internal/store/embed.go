@@ -35,30 +35,30 @@ type embedOptions struct {
 // WithQuota bounds the size of etcd's file in bytes.
 func WithQuota(bytes int64) EmbedOption { return func(o *embedOptions) { o.quota = bytes } }
 
-// WithReserve sets how many bytes of the disk are left free: DefaultReserve
-// unless set.
+// WithReserve sets how many bytes of the disk must stay free. The default is
+// DefaultReserve.
 func WithReserve(bytes int64) EmbedOption { return func(o *embedOptions) { o.reserve = bytes } }
 
-// WithLog takes etcd's warnings and errors.
+// WithLog sets the log for etcd's warnings and errors.
 func WithLog(log *slog.Logger) EmbedOption { return func(o *embedOptions) { o.log = log } }
 
-// Embedded is an etcd of one member in this process. It listens on unix
-// sockets in a folder of its own only, never on a port.
+// Embedded is an etcd of one member in this process. It listens only on unix sockets in
+// a folder of its own, never on a port.
 //
-// Where it fails it does not end the process: Stuck says so, see etcdEnd.
+// A failure of etcd does not end the process. Stuck reports it, see etcdEnd.
 type Embedded struct {
 	etcd   *embed.Etcd
 	Client *clientv3.Client
-	socket *clientv3.Client // for what the in-process client can't do
+	socket *clientv3.Client // for calls that the in-process client can't make
 	lock   *dirLock
 	end    *etcdEnd
 	disk   *disk
 	files  *presence
 }
 
-// Embed starts etcd on the given data directory and waits until it serves. One
-// process at a time may hold a directory. After an error of Embed parts of etcd
-// may still run, and hold the directory until the process ends.
+// Embed starts etcd on a data directory and waits until it serves. Only one process at
+// a time may use a directory. After an error of Embed, parts of etcd may still run and
+// use the directory until the process ends.
 func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, error) {
 	o := embedOptions{quota: DefaultQuota, reserve: DefaultReserve, log: slog.New(slog.DiscardHandler)}
 	for _, opt := range opts {
@@ -73,11 +73,11 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 			return nil, err
 		}
 	}
-	if err := os.Chmod(run, 0o700); err != nil { // also where it was there before
+	if err := os.Chmod(run, 0o700); err != nil { // it may have existed before
 		return nil, err
 	}
-	// Before anything else: etcd would take another process's sockets away and
-	// then wait for its files for ever.
+	// Lock first: etcd would take another process's sockets away and then wait for its
+	// files for ever.
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 	if err := e.start(ctx, dir, lock.shortPath(run), o); err != nil {
 		err = fmt.Errorf("start the embedded etcd in %s: %w", dir, err)
 		if left := (runningError{}); errors.As(err, &left) {
-			return nil, err // it may still write
+			return nil, err // parts of etcd may still write
 		}
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -99,7 +99,9 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 	return e, nil
 }
 
-// checkFiles looks for what etcd would end at, or never be ready for.
+// checkFiles checks for files at which etcd would end or would never become ready. It
+// removes a member whose first start did not finish. It returns an error if a new
+// installation has not enough space.
 func (e *Embedded) checkFiles(dir string) error {
 	switch _, err := os.Stat(memberDir(dir)); {
 	case err == nil:
@@ -115,23 +117,23 @@ func (e *Embedded) checkFiles(dir string) error {
 	case !errors.Is(err, os.ErrNotExist):
 		return err
 	}
-	// It writes two segments of its log at once.
+	// A new etcd writes two segments of its log at once.
 	if r, err := e.disk.readRoom(dir); err == nil && r.bytes < e.disk.reserve+2*wal.SegmentSizeBytes {
 		return &newDiskError{dir, mountOf(dir), r.bytes, e.disk.reserve + 2*wal.SegmentSizeBytes}
 	}
 	return nil
 }
 
-// removeSegments gives the room back that the file system has left with a segment of
-// etcd's log for which there was not enough.
+// removeSegments removes the incomplete segments of etcd's log that a full disk has
+// left, and so frees their space.
 func removeSegments(dir string) {
 	left, _ := filepath.Glob(filepath.Join(memberDir(dir), "wal", "*.tmp"))
 	for _, f := range left {
-		_ = os.Remove(f) // etcd has said what is wrong
+		_ = os.Remove(f) // etcd's own error names the cause
 	}
 }
 
-// How long etcd may take to start, and to end.
+// These limit how long etcd may take to start, and to end.
 const (
 	startLimit = 5 * time.Minute
 	readyLimit = time.Minute
@@ -143,7 +145,7 @@ type runningError struct{ error }
 
 func (e runningError) Unwrap() error { return e.error }
 
-// start runs etcd with its sockets in the folder that run names.
+// start runs etcd with its sockets in the folder run.
 func (e *Embedded) start(ctx context.Context, dir, run string, o embedOptions) error {
 	client, peer := unixURL(filepath.Join(run, socketName)), unixURL(filepath.Join(run, "peer.sock"))
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("it was not ready within %s", startLimit))
@@ -159,11 +161,11 @@ func (e *Embedded) start(ctx context.Context, dir, run string, o embedOptions) e
 		return e.stopAfter(err)
 	}
 	e.Client = v3client.New(e.etcd.Server)
-	// For transactions the store goes past the client, see txnrequest.
+	// The store sends transactions past the client, see txnrequest.go.
 	kv := adapter.KvServerToKvClient(v3rpc.NewQuotaKVServer(e.etcd.Server))
 	e.Client.KV = inProcess{clientv3.NewKVFromKVClient(kv, e.Client), kv}
-	// The in-process Maintenance panics in Defragment (etcd 3.7.3: it is made
-	// without a health notifier).
+	// The in-process Maintenance panics in Defragment: etcd 3.7.3 makes it without a
+	// health notifier.
 	e.Client.Maintenance = &socketMaintenance{clientv3.NewMaintenance(e.socket), client.String()}
 	return nil
 }
@@ -176,7 +178,8 @@ func etcdConfig(dir string, client, peer url.URL, end *etcdEnd, o embedOptions) 
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.Name + "=" + peer.String()
 	cfg.QuotaBackendBytes = o.quota
-	// Each entry since the last snapshot, and some before it, stays in memory.
+	// etcd keeps each entry since the last snapshot in memory, and some entries before
+	// it.
 	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = 5000, 100
 	cfg.MaxTxnOps = EmbeddedOps
 	cfg.TickMs, cfg.ElectionMs = 50, 500
@@ -185,7 +188,8 @@ func etcdConfig(dir string, client, peer url.URL, end *etcdEnd, o embedOptions) 
 	return cfg
 }
 
-// open starts etcd in a goroutine of its own: etcd can't be told to give up.
+// open starts etcd in a goroutine of its own, because a start of etcd can't be
+// cancelled.
 func (e *Embedded) open(ctx context.Context, cfg *embed.Config) (*embed.Etcd, error) {
 	type opened struct {
 		etcd *embed.Etcd
@@ -212,7 +216,7 @@ func (e *Embedded) open(ctx context.Context, cfg *embed.Config) (*embed.Etcd, er
 	}
 }
 
-// awaitReady returns when etcd serves.
+// awaitReady waits until etcd serves.
 func (e *Embedded) awaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, fmt.Errorf("it was not ready %s after its start", readyLimit))
 	defer cancel()
@@ -230,7 +234,7 @@ func (e *Embedded) awaitReady(ctx context.Context) error {
 	}
 }
 
-// stopAfter stops an etcd whose start has failed, and says why it has.
+// stopAfter stops an etcd whose start has failed. It returns the reason of the failure.
 func (e *Embedded) stopAfter(why error) error {
 	if e.end.failure() != nil {
 		return runningError{why}
@@ -241,7 +245,7 @@ func (e *Embedded) stopAfter(why error) error {
 	return why
 }
 
-// stop ends etcd.
+// stop ends etcd and waits for it.
 func (e *Embedded) stop() error {
 	closed := make(chan struct{})
 	go func() {
@@ -260,15 +264,16 @@ func (e *Embedded) stop() error {
 	}
 }
 
-// Err delivers what ends etcd against our will.
+// Err delivers the error when etcd ends by itself.
 func (e *Embedded) Err() <-chan error { return e.etcd.Err() }
 
-// Stuck is closed when etcd has failed, or will at a later write: it must be
-// started in a new process. Until then what is known can be read, and Room refuses
+// Stuck is closed when etcd has failed, or will fail at a later write. etcd must then
+// be started in a new process. Until then the known state can be read, and Room refuses
 // writes.
 func (e *Embedded) Stuck() <-chan struct{} { return e.end.stuck }
 
-// Room returns why nothing, or not so many bytes, may be written at the moment.
+// Room returns an error if nothing may be written at the moment, or not that many
+// bytes.
 func (e *Embedded) Room(bytes int64) error {
 	select {
 	case <-e.end.stuck:
@@ -288,8 +293,8 @@ func (e *Embedded) Room(bytes int64) error {
 	}
 }
 
-// untilFailure returns a context that ends when etcd has failed: what it was asked then it
-// may never answer.
+// untilFailure returns a context that ends when etcd has failed. etcd may never answer
+// the requests that it had then.
 func (e *Embedded) untilFailure(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	ended := make(chan struct{})
@@ -306,9 +311,8 @@ func (e *Embedded) untilFailure(ctx context.Context) (context.Context, context.C
 
 var errNoSegment = errors.New("there was no room for etcd's log; it is started anew once there is")
 
-// AwaitDisk returns nil once a new process has a chance to start a stuck etcd: when
-// its disk can be written again. Where the disk is not the cause, it returns
-// etcd's error at once.
+// AwaitDisk waits until a new process may be able to start a stuck etcd: until its disk
+// can be written again. If the disk is not the cause, it returns etcd's error at once.
 func (e *Embedded) AwaitDisk(ctx context.Context) error {
 	if err := e.end.failure(); err != nil && !isDisk(err) && e.disk.check(0) == nil {
 		return err
@@ -322,8 +326,8 @@ func (e *Embedded) AwaitDisk(ctx context.Context) error {
 	return nil
 }
 
-// Close stops etcd and waits for it. One that has failed is left to the end of the
-// process, as is its directory.
+// Close stops etcd and waits for it. A failed etcd, and its directory, stay in use
+// until the process ends.
 func (e *Embedded) Close() error {
 	err := errors.Join(ignoreCanceled(e.Client.Close()), ignoreCanceled(e.socket.Close()))
 	if e.end.failure() != nil {
@@ -335,7 +339,8 @@ func (e *Embedded) Close() error {
 	return errors.Join(err, e.lock.Close())
 }
 
-// ignoreCanceled leaves out the error by which a client says that it was closed.
+// ignoreCanceled returns nil for the error with which a client reports that it was
+// closed.
 func ignoreCanceled(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -343,7 +348,8 @@ func ignoreCanceled(err error) error {
 	return err
 }
 
-// socketMaintenance asks the one member, whatever endpoint is named.
+// socketMaintenance sends requests to the one member, whatever endpoint the caller
+// names.
 type socketMaintenance struct {
 	clientv3.Maintenance
 	endpoint string
@@ -357,7 +363,7 @@ func (m *socketMaintenance) Defragment(ctx context.Context, _ string) (*clientv3
 	return m.Maintenance.Defragment(ctx, m.endpoint)
 }
 
-// socketName is the file in the run folder on which the embedded etcd serves.
+// socketName is the socket's file name in the run folder.
 const socketName = "etcd.sock"
 
 func unixURL(path string) url.URL { return url.URL{Scheme: "unix", Path: path} }

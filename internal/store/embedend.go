@@ -11,10 +11,10 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// EtcdError is why the embedded etcd does nothing more in this process.
+// EtcdError says why the embedded etcd has ended in this process.
 type EtcdError struct {
-	Message string // etcd's own
-	Err     error  // the cause, where etcd names one
+	Message string // etcd's own message
+	Err     error  // the cause, if etcd names one
 }
 
 func (e *EtcdError) Error() string {
@@ -26,34 +26,34 @@ func (e *EtcdError) Error() string {
 
 func (e *EtcdError) Unwrap() error { return e.Err }
 
-// etcdEnd takes the place of the end of the process. Where etcd can't go on it
-// says so by its logger's Fatal or Panic, and counts on it that nothing of it runs
-// on behind the call. So the calling goroutine is held for ever, with the locks
-// that it has; the others run on, and the process can say what happened, answer
-// reads and end in order.
+// etcdEnd replaces the end of the process. An etcd that can't go on calls its logger's
+// Fatal or Panic and relies on it that none of its code runs after the call. So etcdEnd
+// blocks the calling goroutine for ever, together with the locks that it has. Other
+// goroutines run on. The process can report what happened, answer reads and end in
+// order.
 type etcdEnd struct {
 	mu    sync.Mutex
 	err   *EtcdError    // guarded by mu
-	done  chan struct{} // closed with err set: etcd has ended
-	stuck chan struct{} // closed then too, and where etcd will end for want of room
-	// unallocated is called where etcd has found no room for the next segment of
-	// its log. It does not try again, and ends when the present one is written.
+	done  chan struct{} // closed when err is set: etcd has ended
+	stuck chan struct{} // also closed then, and when etcd will end because its disk has no space
+	// unallocated is called if etcd found no space for the next segment of its log.
+	// etcd does not try again, and ends when the present segment is full.
 	unallocated func()        // constant
-	release     chan struct{} // never closed but by tests: what etcd's goroutines wait for
+	release     chan struct{} // etcd's goroutines wait for it; only tests close it
 }
 
 func newEtcdEnd(unallocated func()) *etcdEnd {
 	return &etcdEnd{done: make(chan struct{}), stuck: make(chan struct{}), release: make(chan struct{}), unallocated: unallocated}
 }
 
-// OnWrite is called after what etcd said by Fatal or Panic is logged.
+// OnWrite runs after an entry of level Fatal or Panic was logged.
 func (e *etcdEnd) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 	err := &EtcdError{Message: entry.Message}
 	for _, f := range fields {
 		if cause, ok := f.Interface.(error); ok && f.Type == zapcore.ErrorType {
 			err.Err = cause
 		}
-		if f.Key == "panic" && err.Err == nil { // which etcd has recovered from
+		if f.Key == "panic" && err.Err == nil { // a panic that etcd has recovered from
 			err.Err = errors.New(f.String)
 			if f.Type != zapcore.StringType {
 				err.Err = fmt.Errorf("%v", f.Interface)
@@ -65,7 +65,7 @@ func (e *etcdEnd) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 	runtime.Goexit()
 }
 
-// setError notes the first error after which etcd does nothing more.
+// setError stores the first error after which etcd does nothing more.
 func (e *etcdEnd) setError(err *EtcdError) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -94,12 +94,12 @@ func (e *etcdEnd) failure() error {
 	return e.err
 }
 
-// logger makes etcd's logger hand its end over.
+// logger returns etcd's logger with the hooks of e.
 func (e *etcdEnd) logger(l *zap.Logger) *zap.Logger {
 	return l.WithOptions(zap.WithFatalHook(e), zap.WithPanicHook(e), zap.Hooks(e.onLog))
 }
 
-// onLog sees what etcd logs.
+// onLog inspects what etcd logs.
 func (e *etcdEnd) onLog(entry zapcore.Entry) error {
 	if strings.HasPrefix(entry.Message, "failed to preallocate space when creating a new WAL") {
 		e.unallocated()

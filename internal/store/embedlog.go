@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// zapTo passes etcd's log on to ours, warnings and worse only.
+// zapTo returns a logger for etcd that passes warnings and errors on to log.
 func zapTo(log *slog.Logger) *zap.Logger { return zap.New(&slogCore{log: log}) }
 
 type slogCore struct {

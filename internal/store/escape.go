@@ -2,30 +2,31 @@ package store
 
 import "strings"
 
-// A record's names stand in two texts. In its path, the key that etcd has, a name is
-// escaped, so that a slash in it does not look like the end of the name. In its table
-// key, which lies in memory only, the names stand as they are, with a separator that
-// sorts before all else: table keys sort as the names do, one after the other.
+// A record's names appear in two texts. One is the record's path, which is its key in
+// etcd. There a name is escaped, so that a slash in it does not end the name. The other
+// is the record's table key, which exists only in memory. There the names are not
+// escaped, but separated by a byte that sorts before all others, so table keys sort by
+// the first name, then by the second, and so on.
 //
-// Both encode a name byte by byte. So what encodes the beginning of a name is the
-// beginning of what encodes the name, and a search by prefix works on either.
+// Both encode a name byte by byte. So the code of a name's beginning is the beginning
+// of the name's code, and a search by prefix works on both.
 
-// maxNames is how many names a path may have.
+// maxNames is the highest number of names in a path.
 const maxNames = 4
 
-// Names are the names of a record in the order of its path. Those that its path does
+// Names are the names of a record in the order of its path. Names that its path does
 // not have are "".
 type Names [maxNames]string
 
 const (
 	upperHex  = "0123456789ABCDEF"
-	noName    = "%" // stands in a path for the name ""
+	noName    = "%" // represents the name "" in a path
 	separator = "\x00"
-	// In a table key "\x00" and "\x01" stand for themselves behind this one.
+	// In a table key, marker stands before a "\x00" or "\x01" that belongs to a name.
 	marker = "\x01"
 )
 
-// staysAsIs are the bytes of a name that stand in a path as they are.
+// staysAsIs says which bytes of a name stay unchanged in a path.
 var staysAsIs = func() (is [256]bool) {
 	for b := byte('!'); b <= '~'; b++ {
 		is[b] = b != '/' && b != '%'
@@ -35,7 +36,7 @@ var staysAsIs = func() (is [256]bool) {
 
 func stays(b byte) bool { return staysAsIs[b] }
 
-// escape is a name as it stands in a path: printable ASCII, without slashes.
+// escape returns a name as a path contains it: printable ASCII without slashes.
 func escape(name string) string {
 	n := 0
 	for i := range len(name) {
@@ -63,8 +64,8 @@ func escape(name string) string {
 	return b.String()
 }
 
-// unescape is the name that stands in a path as s. ok is false where escape writes no
-// name so.
+// unescape returns the name that s represents in a path. ok is false if escape never
+// writes s.
 func unescape(s string) (name string, ok bool) {
 	if s == noName {
 		return "", true
@@ -95,7 +96,7 @@ func unescape(s string) (name string, ok bool) {
 
 var mark = strings.NewReplacer("\x00", marker+"\x00", "\x01", marker+"\x01")
 
-// inKey is a name as it stands in a table key.
+// inKey returns a name as a table key contains it.
 func inKey(name string) string {
 	if strings.IndexByte(name, 0) < 0 && strings.IndexByte(name, 1) < 0 {
 		return name
@@ -103,7 +104,7 @@ func inKey(name string) string {
 	return mark.Replace(name)
 }
 
-// tableKey joins names.
+// tableKey joins names to a table key.
 func tableKey(names ...string) string {
 	switch len(names) {
 	case 0:

@@ -2,10 +2,11 @@ package store
 
 import "context"
 
-// ChangeKind says what changed: the kind of record, or the one that it is part of.
+// ChangeKind says what changed: a kind of records, or the kind that the record is a
+// part of.
 type ChangeKind struct{ k *kind }
 
-// String is the path of the kind's records; "" is an unknown kind's.
+// String returns the path of the kind's records, "" for unknown records.
 func (c ChangeKind) String() string {
 	if c.k == nil {
 		return ""
@@ -13,26 +14,25 @@ func (c ChangeKind) String() string {
 	return c.k.path
 }
 
-// UnknownChanged is the kind of records that this version does not know.
+// UnknownChanged is the kind of changes of records that this version does not know.
 var UnknownChanged ChangeKind
 
-// Change names a record that was written or deleted, by its names in the order of its
-// path: of ECS's, mostly the cluster and an id.
+// Change names a record that was written or deleted. Names are in the order of the
+// record's path. For ECS's records they mostly are the cluster and an id.
 type Change struct {
 	Kind  ChangeKind
 	Names Names
 }
 
-// Advance is one step of the store: the snapshots before and after, and what
-// changed between them. A record that changed several times may be named
-// several times.
+// Advance is one step of the store: the snapshots before and after it, and the changes
+// between them. A record that changed several times may be named several times.
 type Advance struct {
 	Prev, Next *Snapshot
 	Changes    []Change
 }
 
-// MayMakeRoom says whether a change concerns what placement sees of a host,
-// besides its tasks.
+// MayMakeRoom says whether a change may affect placement on a host. Changes of the
+// host's tasks don't count.
 func (a *Advance) MayMakeRoom(c Change) bool {
 	switch c.Kind {
 	case InstanceChanged, SessionChanged:
@@ -43,14 +43,14 @@ func (a *Advance) MayMakeRoom(c Change) bool {
 	return false
 }
 
-// maxHistory is how many changes the store keeps for feeds. One that has
-// fallen further behind compares its snapshot with the newest instead.
+// maxHistory is how many changes the store keeps for feeds. A feed that is further
+// behind compares its snapshot with the newest one instead.
 const maxHistory = 1 << 15
 
-// history is what changed lately, for feeds to catch up.
+// history holds the newest changes, from which feeds catch up.
 type history struct {
 	steps [][]Change
-	first int           // number of steps[0]; steps are counted from the store's opening
+	first int           // number of steps[0]; the count begins when the store opens
 	size  int           // changes in steps
 	more  chan struct{} // closed at the next step
 }
@@ -68,25 +68,25 @@ func (h *history) add(changes []Change) {
 
 func (h *history) next() int { return h.first + len(h.steps) }
 
-// Feed follows the store from one snapshot on. It belongs to one goroutine. It
-// needs no closing and holds, however long it is left alone, one snapshot.
+// Feed follows the store from one snapshot on. It belongs to one goroutine. It needs no
+// Close. A feed that no one reads keeps one snapshot in memory.
 type Feed struct {
 	s    *Store
-	at   int // number of the step to come
+	at   int // number of the next step
 	last *Snapshot
 }
 
-// Follow returns a feed and the snapshot that it starts from: Next returns what
-// changes after it.
+// Follow returns a feed and the snapshot at which the feed starts. Next returns the
+// changes after that snapshot.
 func (s *Store) Follow() (*Snapshot, *Feed) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.snap.Load(), &Feed{s: s, at: s.history.next(), last: s.snap.Load()}
 }
 
-// Next waits for the next advance. Advances that are already there come merged
-// into one, so a slow consumer never falls far behind. It fails when the store
-// ends.
+// Next waits for the next advance. It merges all advances that are already there into
+// one, so a slow reader never falls far behind. It returns an error when ctx or the
+// store ends.
 func (f *Feed) Next(ctx context.Context) (Advance, error) {
 	for {
 		f.s.mu.Lock()

@@ -2,12 +2,11 @@ package store
 
 import "fmt"
 
-// MinFiles is how many files the process of an embedded etcd must be allowed to
-// have open. etcd keeps 150 for itself and ends where there are not more; our own
-// connections come on top.
+// MinFiles is how many files the process of an embedded etcd must be able to open. etcd
+// reserves 150 for itself and ends if there are fewer. Our own connections come on top.
 const MinFiles = 256
 
-// FilesError says that this process may have too few files open.
+// FilesError says that this process can't open enough files.
 type FilesError struct{ Limit uint64 }
 
 func (e *FilesError) Error() string {
@@ -17,7 +16,7 @@ func (e *FilesError) Error() string {
 func checkFileLimit() error {
 	limit, err := openFiles()
 	if err != nil || limit >= MinFiles {
-		return nil // or not known: etcd will tell
+		return nil // or the limit is unknown; etcd will show
 	}
 	return &FilesError{limit}
 }

@@ -4,8 +4,8 @@ package store
 
 import "syscall"
 
-// openFiles is how many files this process may have open, which Go's runtime has
-// raised to what the system allows it.
+// openFiles returns how many files this process may open. Go's runtime has raised the
+// limit to what the system allows.
 func openFiles() (uint64, error) {
 	var l syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil {

@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 )
 
-// isUnbegun tells what a member's first start leaves that was cut short, by a kill or by
-// the loss of power, before anything was stored: neither its log nor its database has
-// an entry. Such a member is made anew. An etcd that finds a log without an entry waits
-// for a leader for ever, as it knows no member who could be one, not even itself.
+// isUnbegun says whether a member's first start did not finish: a kill or a loss of
+// power cut it short before anything was stored. Neither its log nor its database has
+// an entry. Such a member is made again. An etcd with a log without entries waits for a
+// leader for ever, because it knows no member that could lead, not even itself.
 //
-// What can't be read is not unbegun: it may hold something.
+// A member that can't be read counts as begun: it may hold data.
 func isUnbegun(member string) bool {
 	segments, err := walSegments(filepath.Join(member, "wal"))
 	if err != nil || len(segments) > 1 {
@@ -38,7 +38,7 @@ func isUnbegun(member string) bool {
 	return true
 }
 
-// bucketError is of a database that lacks what etcd makes in it at its first start.
+// bucketError says that a database lacks a bucket that etcd makes at its first start.
 type bucketError struct{ name string }
 
 func (e *bucketError) Error() string { return `it has no "` + e.name + `"` }

@@ -15,18 +15,17 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// headKey is written by every transaction. Its revision is that of the newest
-// acknowledged write, its value the transaction's id, see applied.
+// headKey is the key that every transaction writes. Its revision is the revision of the
+// newest acknowledged write. Its value is the transaction's id, see applied.
 const headKey = "head"
 
-// stallTime is how long who waits for a revision of etcd's lets the watch bring
-// nothing at all before it is begun anew: a member that is cut off from us does
-// not say so.
+// stallTime is how long the watch may bring nothing while a waiter waits for a
+// revision. Then the store begins the watch again: a member that is cut off from us
+// does not say so.
 const stallTime = time.Second
 
-// fresh reads every record at one revision into new tables. A compaction that
-// overtakes the reading starts it again, and so does a record whose application
-// panics.
+// fresh reads every record at one revision into new tables. It starts again if a
+// compaction overtakes the reading, or if the application of a record panics.
 func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 	for {
 		t := newTables()
@@ -35,7 +34,7 @@ func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 			var at *mvccpb.KeyValue
 			return s.catchPanic(&at, func() {
 				for _, at = range kvs {
-					_, _ = t.apply(strings.TrimPrefix(string(at.Key), s.root), recordValue(at), at.ModRevision) // set aside
+					_, _ = t.apply(strings.TrimPrefix(string(at.Key), s.root), recordValue(at), at.ModRevision) // apply sets a bad record aside
 				}
 			})
 		})
@@ -53,7 +52,8 @@ func fresh(ctx context.Context, s *Store) (*tables, int64, error) {
 	}
 }
 
-// recordValue is a record's value. It is not nil where it is empty: nil is a deletion's.
+// recordValue returns a record's value. The value is never nil, even if it is empty:
+// nil means a deletion.
 func recordValue(kv *mvccpb.KeyValue) []byte {
 	if kv.Value == nil {
 		return []byte{}
@@ -61,16 +61,16 @@ func recordValue(kv *mvccpb.KeyValue) []byte {
 	return kv.Value
 }
 
-// page is how many records the first read of a listing asks for, and
-// pageBytes about how much the later ones bring: etcd walks over all keys that
-// are left for every page, so few large ones cost least.
+// firstPageRecords is how many records the first read of a listing asks for. Later
+// reads ask for about pageBytes. For each page etcd walks over all remaining keys, so a
+// few large pages cost least.
 const (
 	firstPageRecords = 2000
 	pageBytes        = 16 << 20
 )
 
-// list reads all records below a prefix at one revision, page by page, in key
-// order. The next page is on its way while each works on one.
+// list reads all records below a prefix at one revision, page by page, in key order. It
+// reads the next page while each works on one. It returns the revision.
 func list(ctx context.Context, client *clientv3.Client, prefix string, each func(rev int64, kvs []*mvccpb.KeyValue) error) (int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	pages := make(chan *clientv3.GetResponse)
@@ -120,12 +120,12 @@ func list(ctx context.Context, client *clientv3.Client, prefix string, each func
 	return rev, failed
 }
 
-// follow keeps the tables current until the store is closed. A watch that
-// breaks is taken up where it broke. One whose revision was compacted away is
-// replaced by a listing, and so are tables that were left changed in part.
+// follow keeps the tables current until the store is closed. If a watch breaks, follow
+// continues it where it broke. If the watch's revision was compacted away, or the
+// tables were left partly changed, follow replaces the tables by a new listing.
 func (s *Store) follow() {
 	delay := 10 * time.Millisecond
-	lost := false // a listing has to replace the tables
+	lost := false // a listing must replace the tables
 	for s.ctx.Err() == nil {
 		began := time.Now()
 		var err error
@@ -207,8 +207,8 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 	}
 }
 
-// applyEvents applies what the watch has brought, and says whether records of it were
-// set aside. After an error the tables are changed in part.
+// applyEvents applies the events that the watch has brought. aside says that it set
+// records aside. After an error the tables are partly changed.
 func (s *Store) applyEvents(events []*clientv3.Event, diary *momentBuilder) (changes []Change, aside bool, err error) {
 	changes = make([]Change, 0, len(events))
 	now := s.work.(*tables)
@@ -248,8 +248,8 @@ func (s *Store) applyEvents(events []*clientv3.Event, diary *momentBuilder) (cha
 
 var errStalled = errors.New("etcd is ahead and the watch brings nothing")
 
-// closeRevision closes a revision of a diary. Where that panics the batch's moments are
-// lost: the tables are whole.
+// closeRevision closes a revision of a momentBuilder. If that panics, the moments of
+// the batch are lost. The tables are complete.
 func (s *Store) closeRevision(d *momentBuilder, mod int64) {
 	if d.failed {
 		return
@@ -279,8 +279,8 @@ func (s *Store) relist(ctx context.Context) error {
 	return nil
 }
 
-// publish makes the tables' state the newest snapshot and wakes who waits. Without
-// a diary, how the state came about is not known.
+// publish makes the tables' state the newest snapshot and wakes the waiters. d is nil
+// if the store does not know how the state came about.
 func publish(s *Store, rev int64, changes []Change, d *momentBuilder) {
 	next := &Snapshot{rev: rev, base: s.installation.Base, held: s.work.(*tables).copied()}
 	s.mu.Lock()

@@ -14,17 +14,17 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Format is the number of the stored format that this version reads and
-// writes. It grows only with a change that an older version could not live
-// with: a new record or member is none.
+// Format is the number of the stored format that this version reads and writes. It
+// grows only with a change that an older version can't handle. A new record or member
+// is not such a change.
 const Format = 1
 
-// DefaultSite is the account and region of an installation that was not told
-// others at its first start.
+// DefaultSite is the account and region of an installation if its first start names no
+// others.
 var DefaultSite = fleet.Site{Account: "000000000000", Region: "us-east-1"}
 
-// Installation is the record that the first start writes: whose state this is,
-// and in which format.
+// Installation is the record that the first start writes. It says which installation
+// owns the state, and in which format the state is.
 type Installation struct {
 	Format    int       `json:"format"`
 	ID        string    `json:"installation"` // 32 hex digits
@@ -34,8 +34,7 @@ type Installation struct {
 	// Base is added to etcd's revisions, so that revisions also grow over a
 	// restore into another etcd.
 	Base int64 `json:"base,omitempty"`
-	// MigratingFrom is the older format whose records are being brought
-	// forward, 0 where none are.
+	// MigratingFrom is the older format while its records are being migrated, else 0.
 	MigratingFrom int `json:"migratingFrom,omitempty"`
 
 	Extra jsontext.Value `json:",embed"`
@@ -53,25 +52,25 @@ func (e *SiteError) Error() string {
 		e.Stored.Account, e.Stored.Region, e.Asked.Account, e.Asked.Region)
 }
 
-// FormatError says that a store was written by a newer version.
+// FormatError says that a newer version wrote the store.
 type FormatError struct{ Stored, Known int }
 
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("this state is in format %d, and this version of Ashore knows formats up to %d: use the version that wrote it, or a newer one", e.Stored, e.Known)
 }
 
-// ErrReplaced ends a store below which the installation's record was changed:
-// another version has taken over, or the state was restored or removed.
+// ErrReplaced ends a store whose installation record was changed: another version has
+// taken over, or the state was restored or removed.
 var ErrReplaced = errors.New("the installation's record in etcd has changed: another version has migrated the state, or it was restored or removed; start the server again")
 
-// errNotOurs is a prefix with records but without the installation's.
+// errNotOurs says that a prefix has records but no installation's record.
 var errNotOurs = errors.New("there are records, but none that says whose they are: either a restore was interrupted (remove them and restore again), or they are not Ashore's (choose another prefix)")
 
-// migration brings the records below root forward by one format. It runs with
-// every other server shut out, and again from the start after an interruption.
+// A migration migrates the records below root by one format. While it runs, all other
+// servers are locked out. After an interruption it runs again from the start.
 type migration func(ctx context.Context, client *clientv3.Client, root string) error
 
-// migrations holds the step from each older format to the next.
+// migrations holds the migration from each older format to the next one.
 var migrations = map[int]migration{}
 
 func formatKey(prefix string) string { return prefix + "/format" }
@@ -80,8 +79,8 @@ func rootOf(prefix string, site fleet.Site) string {
 	return fmt.Sprintf("%s/v1/%s/%s/", prefix, site.Account, site.Region)
 }
 
-// ReadInstallation returns the installation's record below the prefix and its
-// revision, nil where there is none yet.
+// ReadInstallation returns the installation's record below the prefix and its revision,
+// nil if there is none yet.
 func ReadInstallation(ctx context.Context, client *clientv3.Client, prefix string) (*Installation, int64, error) {
 	r, err := client.Get(ctx, formatKey(prefix))
 	if err != nil {
@@ -97,8 +96,8 @@ func ReadInstallation(ctx context.Context, client *clientv3.Client, prefix strin
 	return in, r.Kvs[0].ModRevision, nil
 }
 
-// install reads the installation's record and writes it first where the prefix
-// is empty. Members of site that are empty mean what is stored.
+// install reads the installation's record. If the prefix is empty it first writes the
+// record. Empty members of site mean the stored values.
 func install(ctx context.Context, client *clientv3.Client, prefix string, site fleet.Site, format int, steps map[int]migration) (*Installation, int64, error) {
 	for {
 		in, mod, err := ReadInstallation(ctx, client, prefix)
@@ -109,7 +108,7 @@ func install(ctx context.Context, client *clientv3.Client, prefix string, site f
 			if err := create(ctx, client, prefix, site, format); err != nil {
 				return nil, 0, err
 			}
-			continue // read what was written, by us or by a server that was faster
+			continue // read what was written, by this server or by a faster one
 		}
 		if in.Format > format {
 			return nil, 0, &FormatError{Stored: in.Format, Known: format}
@@ -160,8 +159,8 @@ func create(ctx context.Context, client *clientv3.Client, prefix string, site fl
 	return nil
 }
 
-// checkPrefix refuses a prefix that is easily mistaken for another one: what lies
-// below it is found by the same text only.
+// checkPrefix refuses a prefix that people easily mistake for another one. Only exactly
+// the same text finds the records below it.
 func checkPrefix(prefix string) error {
 	if strings.HasSuffix(prefix, "/") || strings.TrimSpace(prefix) != prefix || strings.ContainsFunc(prefix, unicode.IsControl) {
 		return fmt.Errorf("the prefix of a new installation must not end with a slash or have space around it, as %q does", prefix)
@@ -169,9 +168,10 @@ func checkPrefix(prefix string) error {
 	return nil
 }
 
-// migrate brings the state forward by one format. Marking the record first
-// shuts out servers of the older version: each of their transactions compares
-// its revision. A change of the record meanwhile shows as an unmet comparison.
+// migrate migrates the state by one format. It marks the installation's record first.
+// That locks out servers of the older version, because each of their transactions
+// compares the record's revision. If another server changes the record meanwhile, a
+// comparison fails.
 func migrate(ctx context.Context, client *clientv3.Client, prefix string, in *Installation, mod int64, format int, steps map[int]migration) error {
 	next := *in
 	if in.MigratingFrom == 0 {
@@ -189,7 +189,7 @@ func migrate(ctx context.Context, client *clientv3.Client, prefix string, in *In
 	return replace(ctx, client, prefix, &next, mod)
 }
 
-// replace rewrites the record unless another server has done so since.
+// replace rewrites the record unless another server has rewritten it since mod.
 func replace(ctx context.Context, client *clientv3.Client, prefix string, in *Installation, mod int64) error {
 	data, err := json.Marshal(in)
 	if err != nil {

@@ -11,28 +11,28 @@ import (
 	"time"
 )
 
-// GoneError says that the files of a running etcd were removed. It goes on to write
-// into them, as the kernel lets it, and all of that is lost when it ends.
+// GoneError says that the files of a running etcd were removed. etcd goes on writing
+// into them, because the kernel allows it. All of that is lost when etcd ends.
 type GoneError struct{ Path string }
 
 func (e *GoneError) Error() string {
 	return fmt.Sprintf("%s was removed while the server runs. Nothing can be changed any more, and what is stored is lost when the server ends: save it now by `ashore backup FILE`, stop the server, and bring it back by `ashore restore FILE`.", e.Path)
 }
 
-// Public is what whoever called may know of it.
+// Public returns the text that callers may read.
 func (e *GoneError) Public() string { return e.Error() }
 
 func (e *GoneError) Is(target error) bool { return target == ErrDisk }
 
-// presence looks now and then whether the files of an etcd are still there.
+// presence checks from time to time whether the files of an etcd still exist.
 type presence struct {
 	member      string // constant
 	log         *slog.Logger
-	inspectedAt atomic.Int64 // when, in nanoseconds
+	inspectedAt atomic.Int64 // time of the last check, in nanoseconds
 	gone        atomic.Pointer[GoneError]
 }
 
-// inspectEvery is how often; a look costs some ten microseconds.
+// inspectEvery is the time between two checks. A check costs some ten microseconds.
 const inspectEvery = 500 * time.Millisecond
 
 func (p *presence) check() error {
@@ -46,7 +46,8 @@ func (p *presence) check() error {
 	return nil
 }
 
-// inspect notes what is gone, which stays so: what is put there instead is another.
+// inspect records missing files. They count as missing for ever: files that appear
+// later are other files.
 func (p *presence) inspect() {
 	db, wal := filepath.Join(p.member, "snap", "db"), filepath.Join(p.member, "wal")
 	missing := ""

@@ -7,28 +7,28 @@ import (
 	"slices"
 )
 
-// hashed is a map of the members of clusters whose copy shares everything until the
-// original changes, as table's, but without an order. To look one up takes one
-// comparison where a tree takes a dozen, each with memory that nobody has read just
-// before; a change copies a few small nodes. Of the copies nobody changes anything.
+// hashed is an unordered map of the members of clusters. As with table, a copy shares
+// all nodes until the original changes. A look-up takes one comparison. A tree takes a
+// dozen, each in memory that is not in the cache. A change copies a few small nodes.
+// Copies are read-only.
 type hashed[V any] struct {
 	root *hashNode[V]
 	n    int
-	gen  uint64                 // what is of it no copy shares
-	hash func(id string) uint64 // hashOf unless set, for tests
+	gen  uint64                 // nodes of this generation are shared with no copy
+	hash func(id string) uint64 // the function hashOf unless a test sets another
 }
 
-// member names what a cluster has.
+// member names a member of a cluster.
 type member struct{ cluster, id string }
 
 func (m member) String() string { return m.cluster + "/" + m.id }
 
-// hashNode is a node of a trie over the bits of hashes, some at each level, the
-// lowest first. Each place is free, holds an item or leads to another node. Items
-// whose hashes are equal throughout lie together in a last node, in no places.
+// hashNode is a node of a trie over the bits of hashes. Each level uses hashLevel bits,
+// the lowest bits first. Each place is free, holds an item or leads to another node.
+// Items whose hashes are equal in all bits lie together in a last node without places.
 type hashNode[V any] struct {
 	gen            uint64
-	atItem, atNode uint32 // a bit for each place
+	atItem, atNode uint32 // one bit for each place
 	items          []hashItem[V]
 	nodes          []*hashNode[V]
 }
@@ -46,7 +46,7 @@ const (
 
 var hashSeed = maphash.MakeSeed()
 
-// hashOf is of the id alone: those of other clusters are others, mostly.
+// hashOf hashes the id alone. Ids of different clusters mostly differ.
 func hashOf(id string) uint64 { return maphash.String(hashSeed, id) }
 
 func (m *hashed[V]) hashOf(key member) uint64 {
@@ -58,7 +58,7 @@ func (m *hashed[V]) hashOf(key member) uint64 {
 
 func place(hash uint64, shift int) (bit uint32) { return 1 << (hash >> shift % hashPlaces) }
 
-// index is how many places below the bit are taken.
+// index counts the occupied places below the bit.
 func index(taken, bit uint32) int { return bits.OnesCount32(taken & (bit - 1)) }
 
 func (m *hashed[V]) copied() hashed[V] {
@@ -67,7 +67,7 @@ func (m *hashed[V]) copied() hashed[V] {
 	return c
 }
 
-// get returns a member's value, and whether it has one.
+// get returns a member's value, and whether the map has the member.
 func (m *hashed[V]) get(key member) (v V, ok bool) {
 	hash := m.hashOf(key)
 	n := m.root
@@ -93,12 +93,13 @@ func (m *hashed[V]) get(key member) (v V, ok bool) {
 	return v, false
 }
 
-// indexOf finds an item whose hash says nothing more, -1 where it is not there.
+// indexOf returns the index of an item in a last node, where all hashes are equal. It
+// returns -1 if the item is not there.
 func (n *hashNode[V]) indexOf(key member) int {
 	return slices.IndexFunc(n.items, func(it hashItem[V]) bool { return it.key == key })
 }
 
-// set gives a member a value.
+// set stores a value for a member.
 func (m *hashed[V]) set(key member, v V) {
 	if m.root == nil {
 		m.root = &hashNode[V]{gen: m.gen}
@@ -106,7 +107,8 @@ func (m *hashed[V]) set(key member, v V) {
 	m.root = m.put(m.root, 0, m.hashOf(key), hashItem[V]{key, v})
 }
 
-// writable returns a node that may be changed: itself, or a copy of one that is shared.
+// writable returns a node that may be changed: the node itself, or a copy if the node
+// is shared.
 func (m *hashed[V]) writable(n *hashNode[V]) *hashNode[V] {
 	if n.gen == m.gen {
 		return n
@@ -114,7 +116,7 @@ func (m *hashed[V]) writable(n *hashNode[V]) *hashNode[V] {
 	return &hashNode[V]{gen: m.gen, atItem: n.atItem, atNode: n.atNode, items: slices.Clone(n.items), nodes: slices.Clone(n.nodes)}
 }
 
-// put enters an item below a node and returns what takes the node's place.
+// put inserts an item below a node and returns the node that replaces it.
 func (m *hashed[V]) put(n *hashNode[V], shift int, hash uint64, it hashItem[V]) *hashNode[V] {
 	n = m.writable(n)
 	if shift >= hashBits {
@@ -137,7 +139,7 @@ func (m *hashed[V]) put(n *hashNode[V], shift int, hash uint64, it hashItem[V]) 
 		m.n++
 	case n.items[i].key == it.key:
 		n.items[i] = it
-	default: // both go a level down
+	default: // both items move one level down
 		was := n.items[i]
 		m.n--
 		d := m.put(&hashNode[V]{gen: m.gen}, shift+hashLevel, m.hashOf(was.key), was)
@@ -150,7 +152,7 @@ func (m *hashed[V]) put(n *hashNode[V], shift int, hash uint64, it hashItem[V]) 
 	return n
 }
 
-// delete takes a member out.
+// delete removes a member.
 func (m *hashed[V]) delete(key member) {
 	if _, ok := m.get(key); ok {
 		m.root = m.remove(m.root, 0, m.hashOf(key), key)
@@ -158,8 +160,8 @@ func (m *hashed[V]) delete(key member) {
 	}
 }
 
-// remove takes out an item that is below a node and returns what takes the node's
-// place, nil for nothing.
+// remove removes an item that is below a node. It returns the node that replaces that
+// node, nil if nothing is left.
 func (m *hashed[V]) remove(n *hashNode[V], shift int, hash uint64, key member) *hashNode[V] {
 	n = m.writable(n)
 	if shift >= hashBits {
@@ -178,7 +180,7 @@ func (m *hashed[V]) remove(n *hashNode[V], shift int, hash uint64, key member) *
 		default:
 			n.nodes = slices.Delete(n.nodes, j, j+1)
 			n.atNode &^= bit
-			if d != nil { // its only item comes up
+			if d != nil { // its only item moves up
 				n.items = slices.Insert(n.items, index(n.atItem, bit), d.items[0])
 				n.atItem |= bit
 			}
@@ -190,7 +192,7 @@ func (m *hashed[V]) remove(n *hashNode[V], shift int, hash uint64, key member) *
 	return n
 }
 
-// all yields every member with its value, in no order.
+// all yields every member with its value, in no particular order.
 func (m *hashed[V]) all() iter.Seq2[member, V] {
 	return func(yield func(member, V) bool) {
 		if m.root != nil {

@@ -4,7 +4,7 @@ import "github.com/ashore/ashore/internal/fleet"
 
 var principals = Register[fleet.Host]("host/*")
 
-// HostChanged tells of a host's principal.
+// HostChanged is the kind of changes of a host's principal.
 var HostChanged = principals.Changed()
 
 // HostKey names a host's principal.

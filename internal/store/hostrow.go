@@ -9,27 +9,27 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// hostRow joins what there is of a container instance: its records, and what is
-// derived of its tasks. It is changed by host alone: no snapshot has it then.
+// hostRow holds a container instance's records and the values derived from its tasks.
+// Only tables.host changes it, and only while no snapshot shares it.
 type hostRow struct {
-	gen uint64 // of the tables' hosts when it was made
+	gen uint64 // generation of the tables' hosts when the row was made
 
-	instance *fleet.Instance // in instances too, which have an order
+	instance *fleet.Instance // also in tables.instances, which are ordered
 	session  *fleet.InstanceSession
 	health   *fleet.InstanceHealth
 	guard    *Guard
 
 	instanceMod, sessionMod, healthMod, guardMod int64
 
-	usage     *fleet.Usage // never changed
-	contested bool         // several tasks hold one port or GPU
+	usage     *fleet.Usage // read-only
+	contested bool         // several tasks claim one port or GPU
 	changed   int64        // revision of the newest change of the instance, its session or its usage
 }
 
-// noHost is what there is of an instance that is unknown.
+// noHost is the row of an unknown instance.
 var noHost hostRow
 
-// hostAt returns what there is of an instance; it must not be changed.
+// hostAt returns an instance's row. The caller must not change it.
 func (t *tables) hostAt(cluster, id string) *hostRow {
 	if r, ok := t.hosts.get(member{cluster, id}); ok {
 		return r
@@ -37,7 +37,8 @@ func (t *tables) hostAt(cluster, id string) *hostRow {
 	return &noHost
 }
 
-// host has what there is of an instance changed.
+// host applies change to an instance's row. It copies the row first if a snapshot
+// shares it.
 func (t *tables) host(key member, change func(*hostRow)) {
 	r, ok := t.hosts.get(key)
 	if !ok || r.gen != t.hosts.gen {
@@ -55,7 +56,8 @@ func (t *tables) host(key member, change func(*hostRow)) {
 	}
 }
 
-// applyHost takes over one of a host's records, which part points out.
+// applyHost returns the function that applies one of a host's records. part selects the
+// record in the row.
 func applyHost[V any](part func(*hostRow) (**V, *int64)) func(t *tables, key string, data []byte, mod int64) error {
 	return func(t *tables, key string, data []byte, mod int64) error {
 		var v *V
@@ -75,7 +77,8 @@ func applyHost[V any](part func(*hostRow) (**V, *int64)) func(t *tables, key str
 	}
 }
 
-// hostHolder holds one of a host's records, which part points out.
+// hostHolder returns the holder of one of a host's records. part selects the record in
+// the row.
 func hostHolder[V any](part func(*hostRow) (**V, *int64)) *holder {
 	return &holder{
 		key: joinNames, names: cutNames, apply: applyHost(part),
@@ -107,7 +110,7 @@ func hostHolder[V any](part func(*hostRow) (**V, *int64)) *holder {
 	}
 }
 
-// memberOf reads a table key of a cluster's members.
+// memberOf parses the table key of a cluster's member.
 func memberOf(key string) member {
 	cluster, id, _ := strings.Cut(key, "/")
 	return member{cluster, id}

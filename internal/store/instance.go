@@ -6,7 +6,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// An instance's records lie joined in tables.hosts.
+// An instance's records lie together in tables.hosts.
 var (
 	instances = registerIn[fleet.Instance]("cluster/*/instance/*", &holder{
 		key: joinNames, names: cutNames, apply: applyInstance,
@@ -21,8 +21,8 @@ var (
 		hostHolder(func(r *hostRow) (**fleet.InstanceHealth, *int64) { return &r.health, &r.healthMod }))
 )
 
-// These tell of a container instance's records: their names are the cluster and the
-// instance's id.
+// These are the kinds of changes of a container instance's records. Their names are the
+// cluster and the instance's id.
 var (
 	InstanceChanged       = instances.Changed()
 	GuardChanged          = guards.Changed()
@@ -30,20 +30,20 @@ var (
 	InstanceHealthChanged = instanceHealths.Changed()
 )
 
-// Guard is the value of a guard key: it says nothing, its revision everything.
+// Guard is the value of a guard key. It is empty: only the key's revision matters.
 type Guard struct{}
 
 // InstanceKey names a container instance.
 func InstanceKey(cluster, id string) Key[fleet.Instance] { return instances.Key(cluster, id) }
 
-// HostGuard guards what is free on a container instance: whoever reserves there
-// compares and rewrites it.
+// HostGuard guards the free capacity of a container instance. A transaction that
+// reserves capacity there compares and rewrites it.
 func HostGuard(cluster, id string) Key[Guard] { return guards.Key(cluster, id) }
 
 // SessionKey names the record of an instance's connected agent.
 func SessionKey(cluster, id string) Key[fleet.InstanceSession] { return sessions.Key(cluster, id) }
 
-// InstanceHealthKey names how an instance has last said it is.
+// InstanceHealthKey names an instance's last reported health.
 func InstanceHealthKey(cluster, id string) Key[fleet.InstanceHealth] {
 	return instanceHealths.Key(cluster, id)
 }
@@ -53,8 +53,8 @@ func (s *Snapshot) Instance(cluster, id string) *fleet.Instance {
 	return tab(s).hostAt(cluster, id).instance
 }
 
-// Instances yields a cluster's container instances by id, INACTIVE ones too,
-// from the one after id `after` on.
+// Instances yields a cluster's container instances by id, including INACTIVE ones. It
+// begins after the id `after`.
 func (s *Snapshot) Instances(cluster, after string) iter.Seq[*fleet.Instance] {
 	if after != "" {
 		after = cluster + "/" + after
@@ -62,23 +62,23 @@ func (s *Snapshot) Instances(cluster, after string) iter.Seq[*fleet.Instance] {
 	return values(tab(s).instances.ascend(cluster+"/", after))
 }
 
-// InstancesRevision is the revision at which the record of any container instance
-// last changed: one that registered or was drained, an attribute. That old ones
-// were forgotten doesn't count.
+// InstancesRevision returns the revision of the last change of any container instance's
+// record, such as a registration, a draining or an attribute. The removal of old
+// instances doesn't count.
 func (s *Snapshot) InstancesRevision() int64 { return s.base + tab(s).instancesMod }
 
-// Session returns the record of an instance's connected agent, or nil where
-// none is.
+// Session returns the record of an instance's connected agent, nil if none is
+// connected.
 func (s *Snapshot) Session(cluster, id string) *fleet.InstanceSession {
 	return tab(s).hostAt(cluster, id).session
 }
 
-// InstanceHealth returns how an instance has last said it is, or nil.
+// InstanceHealth returns an instance's last reported health, or nil.
 func (s *Snapshot) InstanceHealth(cluster, id string) *fleet.InstanceHealth {
 	return tab(s).hostAt(cluster, id).health
 }
 
-// Sessions yields every session by "cluster/instance", in no order.
+// Sessions yields every session by "cluster/instance", in no particular order.
 func (s *Snapshot) Sessions() iter.Seq2[string, *fleet.InstanceSession] {
 	return func(yield func(string, *fleet.InstanceSession) bool) {
 		for key, r := range tab(s).hosts.all() {
@@ -89,7 +89,8 @@ func (s *Snapshot) Sessions() iter.Seq2[string, *fleet.InstanceSession] {
 	}
 }
 
-// Usage sums what is reserved on an instance; nil is an idle one.
+// Usage returns the sum of the reservations on an instance. It returns nil for an idle
+// instance.
 func (s *Snapshot) Usage(cluster, instance string) *fleet.Usage {
 	return tab(s).hostAt(cluster, instance).usage
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// internStrings lets a task's record share the strings that many tasks have alike:
-// at 100,000 tasks they are most of its memory.
+// internStrings makes a task's record share the strings that many tasks have in common.
+// With 100,000 tasks these strings are most of the memory.
 func internStrings(key string, record any) {
 	switch v := record.(type) {
 	case *fleet.Task:

@@ -13,20 +13,20 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// lease is the one etcd lease that a server's sessions live under.
+// lease is the etcd lease of this server's sessions and elections.
 type lease struct {
 	mu     sync.Mutex
 	id     clientv3.LeaseID
-	lost   chan struct{} // closed when id has ended
+	lost   chan struct{} // closed when the lease has ended
 	end    context.CancelFunc
 	closed bool
 }
 
-// leaseTimeout bounds the requests about leases, so that a caller without a
-// limit, or the closing of the store, never hangs on a silent etcd.
+// leaseTimeout bounds the requests about leases. A caller without a deadline, or Close,
+// never hangs on a silent etcd.
 const leaseTimeout = 5 * time.Second
 
-// Lease returns the server's lease and grants it first where there is none.
+// Lease returns the server's lease. If there is none it grants one.
 func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 	s.lease.mu.Lock()
 	defer s.lease.mu.Unlock()
@@ -63,7 +63,7 @@ func (s *Store) Lease(ctx context.Context) (clientv3.LeaseID, error) {
 	return g.ID, nil
 }
 
-// grant makes a lease. One whose answer got lost ends by itself.
+// grant makes a lease. A lease whose answer was lost ends by itself.
 func (s *Store) grant(ctx context.Context) (*clientv3.LeaseGrantResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
@@ -81,10 +81,10 @@ func (s *Store) grant(ctx context.Context) (*clientv3.LeaseGrantResponse, error)
 	}
 }
 
-// renewLease keeps a lease alive until it has ended, or has not been renewed for its
-// time. Each try is short, and may meet another member: one that is cut off from
-// us does not say so. The time counts from when the renewal was sent, so that
-// the lease is given up here before others see its end.
+// renewLease keeps a lease alive until it has ended, or until ttl has passed without a
+// renewal. Each try is short and may reach another member, because a member that is cut
+// off from us does not say so. The time counts from when the renewal was sent. So this
+// server gives the lease up before others see its end.
 func (s *Store) renewLease(ctx context.Context, id clientv3.LeaseID, ttl time.Duration, renewed time.Time) {
 	for {
 		rest := ttl / 3
@@ -107,7 +107,7 @@ func (s *Store) renewLease(ctx context.Context, id clientv3.LeaseID, ttl time.Du
 	}
 }
 
-// forgetLease lets go of a lease that etcd says has ended.
+// forgetLease forgets a lease that has ended, as etcd says.
 func (s *Store) forgetLease() {
 	s.lease.mu.Lock()
 	defer s.lease.mu.Unlock()
@@ -117,9 +117,9 @@ func (s *Store) forgetLease() {
 	}
 }
 
-// LeaseLost returns a channel that is closed when the present lease has ended:
-// what was put under it is gone and must be put again. Without a lease it is
-// closed already.
+// LeaseLost returns a channel that is closed when the present lease has ended. The
+// records under the lease are gone then and must be written again. Without a lease the
+// channel is already closed.
 func (s *Store) LeaseLost() <-chan struct{} {
 	s.lease.mu.Lock()
 	defer s.lease.mu.Unlock()
@@ -131,8 +131,8 @@ func (s *Store) LeaseLost() <-chan struct{} {
 	return s.lease.lost
 }
 
-// revokeLease gives the lease back, so that sessions end at once on an orderly
-// shutdown. Where etcd can't be reached, or can't write, the lease ends by itself.
+// revokeLease revokes the lease, so that sessions end at once on an orderly shutdown.
+// If etcd can't be reached, or can't write, the lease ends by itself.
 func (s *Store) revokeLease() {
 	s.lease.mu.Lock()
 	id := s.lease.id

@@ -12,20 +12,20 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// maintainEvery is how often we look after etcd. What an embedded one keeps of
-// its history is between one and two of these.
+// maintainEvery is how often the store maintains etcd. An embedded etcd keeps between
+// one and two of these intervals of history.
 const maintainEvery = 30 * time.Second
 
-// defragFrom is the size of etcd's file from which it is worth rewriting.
+// defragFrom is the smallest size of etcd's file that is worth rewriting.
 const defragFrom = 64 << 20
 
-// Space is how full etcd is, in bytes. Quota is 0 where etcd does not say.
+// Space is how full etcd is, in bytes. Quota is 0 if etcd does not tell it.
 type Space struct{ File, Used, Quota int64 }
 
 // Warning is something that an operator must know.
 type Warning struct{ Name, Severity, Text string }
 
-// Space returns what is known of etcd's size since it was last looked at.
+// Space returns etcd's size at the last maintenance.
 func (s *Store) Space() Space {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,8 +55,8 @@ func (s *Store) Warnings() (all []Warning) {
 	return all
 }
 
-// reportFull notes that etcd refuses writes for want of space and has it looked after
-// at once.
+// reportFull notes that etcd refuses writes because it has no space, and starts
+// maintenance at once.
 func (s *Store) reportFull() {
 	s.mu.Lock()
 	s.isFull = true
@@ -67,7 +67,7 @@ func (s *Store) reportFull() {
 	}
 }
 
-// maintain looks after etcd until the store is closed.
+// maintain maintains etcd until the store is closed.
 func (s *Store) maintain() {
 	last := s.Snapshot().rev
 	for {
@@ -81,7 +81,7 @@ func (s *Store) maintain() {
 		case <-t.C:
 		case <-s.refused:
 			t.Stop()
-			// Not in a loop where what frees space does not help.
+			// Wait, so that maintenance that frees no space does not run in a loop.
 			if pace.Sleep(s.ctx, min(time.Second, s.cfg.MaintainEvery)) != nil {
 				return
 			}
@@ -92,16 +92,16 @@ func (s *Store) maintain() {
 	}
 }
 
-// maintainOnce measures etcd, and where that is ours to do it discards the history
-// before a revision, gives back free space and lets a full etcd write again. All of
-// that writes.
+// maintainOnce measures etcd. If this store maintains etcd, it also discards the
+// history before a revision, frees unused space and lets a full etcd write again. All
+// of these write.
 func (s *Store) maintainOnce(ctx context.Context, before int64) error {
 	if err := s.cfg.Room(0); err != nil {
 		return err
 	}
 	endpoints := s.client.Endpoints()
 	if len(endpoints) == 0 {
-		endpoints = []string{""} // the embedded one
+		endpoints = []string{""} // the embedded etcd
 	}
 	var errs []error
 	sp := Space{}
@@ -178,8 +178,8 @@ func (s *Store) compact(ctx context.Context, before int64, wait bool) error {
 	return nil
 }
 
-// defragment rewrites etcd's file where half of it is free, or where it is
-// full, and returns its size afterwards. Members are rewritten one by one: each
+// defragment rewrites etcd's file if half of it is unused, or if it is full. It returns
+// the file's size afterwards. It rewrites one member after the other, because a member
 // answers nothing meanwhile.
 func (s *Store) defragment(ctx context.Context, endpoints []string, sp Space, full bool) (Space, error) {
 	after := Space{}
@@ -209,9 +209,9 @@ func (s *Store) defragment(ctx context.Context, endpoints []string, sp Space, fu
 	return after, nil
 }
 
-// endLeases ends what an earlier process has left under leases. On an etcd that
-// is ours alone nobody keeps them alive, but etcd would wait for their whole
-// time from its start on.
+// endLeases revokes the leases of earlier processes. On an etcd that only this process
+// uses, no process keeps them alive. etcd would wait for their whole time, counted from
+// its start.
 func (s *Store) endLeases(ctx context.Context) error {
 	r, err := s.client.Leases(ctx)
 	if err != nil {

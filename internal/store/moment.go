@@ -7,44 +7,44 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// A Moment is one change of one thing at one revision: a task, a container
-// instance, a deployment, or an event of a service. What happens to a thing
-// within one transaction is one moment.
+// A Moment is one change of one subject at one revision. A subject is a task, a
+// container instance, a deployment, or an event of a service. All changes of a subject
+// within one transaction are one moment.
 type Moment struct {
-	// Change names it by its cluster and id; of a deployment or a service's event the
-	// id is the service.
+	// Change names the subject by its cluster and id. For a deployment or a service's
+	// event the id is the service.
 	Change
 	Revision int64     // as Snapshot.Revision counts
-	At       time.Time // when this server saw it; others see it a little sooner or later
+	At       time.Time // when this server saw it; other servers see it a little earlier or later
 	Was, Is  View
 }
 
-// A View is one thing with what is shown together with it, as one revision has
-// it. What does not concern the thing is nil.
+// A View is one subject at one revision, together with the records that are shown with
+// it. Fields that do not concern the subject are nil.
 type View struct {
 	Cluster *fleet.Cluster
 
-	Task       *fleet.TaskState // one that waits for a host, too
+	Task       *fleet.TaskState // also a task that waits for a host
 	Definition *fleet.TaskDefinition
 
-	Instance *fleet.Instance // the task's, or the thing itself
+	Instance *fleet.Instance // the task's instance, or the subject itself
 	Session  *fleet.InstanceSession
 	Usage    *fleet.Usage
 	Health   *fleet.InstanceHealth
-	// InstanceRevision is that of the newest change of the instance, its session
-	// or its usage.
+	// InstanceRevision is the revision of the newest change of the instance, its
+	// session or its usage.
 	InstanceRevision int64
 
 	Deployment Deployment
 	Event      *fleet.ServiceEvent
 }
 
-// TaskView returns a task with what is shown of it; its Task is nil where there
-// is none.
+// TaskView returns a task with the records that are shown with it. Its Task is nil if
+// there is no such task.
 func (s *Snapshot) TaskView(cluster, id string) View { return tab(s).taskView(cluster, id) }
 
-// InstanceView returns an instance with what is shown of it; its Instance is nil
-// where there is none.
+// InstanceView returns an instance with the records that are shown with it. Its
+// Instance is nil if there is no such instance.
 func (s *Snapshot) InstanceView(cluster, id string) View {
 	v := tab(s).instanceView(cluster, id)
 	v.InstanceRevision += s.base
@@ -77,13 +77,13 @@ func (t *tables) instanceView(cluster, id string) View {
 	return v
 }
 
-// touchInstance notes the revision of a change of an instance or of what is
-// shown of it.
+// touchInstance records the revision of a change of an instance, or of a record that is
+// shown with it.
 func (t *tables) touchInstance(key member, mod int64) {
 	t.host(key, func(r *hostRow) { r.changed = max(r.changed, mod) })
 }
 
-// touchHost notes that a task has changed what its host has left.
+// touchHost records that a task has changed the free capacity of its host.
 func (t *tables) touchHost(was, is *taskRow, mod int64) {
 	if sameUsage(was, is) {
 		return
@@ -95,7 +95,7 @@ func (t *tables) touchHost(was, is *taskRow, mod int64) {
 	}
 }
 
-// sameUsage says whether two rows of a task mean the same to its host.
+// sameUsage says whether two rows of a task use the same of its host.
 func sameUsage(a, b *taskRow) bool {
 	if !isLive(a) && !isLive(b) {
 		return true
@@ -112,14 +112,14 @@ func sameUsage(a, b *taskRow) bool {
 	return a.state.Held().Equal(b.state.Held())
 }
 
-// A subject is what moments are of.
+// A subject is what a moment is about.
 type subject struct {
 	Change
-	part string // of a service: "deployment/ID" or "event/NUMBER"
+	part string // for a service: "deployment/ID" or "event/NUMBER"
 }
 
-// subjectOf returns the thing that a record belongs to; ok is false for records
-// that no moment tells of. ECS's names stand in paths as they are.
+// subjectOf returns the subject that a record belongs to. ok is false for records that
+// have no moments. ECS's names need no escaping in paths.
 func subjectOf(k *kind, names Names) (th subject, ok bool) {
 	th.Kind, th.Names[0], th.Names[1] = k.change, names[0], names[1]
 	switch k.change {
@@ -141,7 +141,7 @@ func instanceSubject(cluster, id string) subject {
 	return subject{Change: Change{InstanceChanged, Names{cluster, id}}}
 }
 
-// view is the thing as the tables have it.
+// view returns the subject's view in the tables.
 func (th *subject) view(t *tables) View {
 	cluster, id := th.Names[0], th.Names[1]
 	switch th.Kind {
@@ -158,20 +158,20 @@ func (th *subject) view(t *tables) View {
 	return View{Deployment: t.deployment(cluster, id, name)}
 }
 
-// A momentBuilder makes moments of the changes of one batch of revisions after the other,
-// whose state before is known.
+// A momentBuilder turns the changes of each batch of revisions into moments. It knows
+// the state before the batch.
 type momentBuilder struct {
-	before  *tables // not changed any more
+	before  *tables // read-only
 	now     *tables
 	base    int64
 	at      time.Time
-	last    map[subject]lastView // the things that have changed in the batch
+	last    map[subject]lastView // the subjects that have changed in the batch
 	changed []subject            // in the revision that is being applied
 	moments []Moment
-	failed  bool // what has changed in the batch can't be told
+	failed  bool // the moments of the batch can't be built
 }
 
-// lastView is a thing as its newest change has left it.
+// lastView is a subject after its newest change.
 type lastView struct {
 	view View
 	mod  int64
@@ -184,20 +184,20 @@ func (d *momentBuilder) beginBatch(before, now *tables, base int64) {
 		d.last = map[subject]lastView{}
 	}
 	clear(d.last)
-	clear(d.moments) // they hold what may be forgotten since
+	clear(d.moments) // they refer to values that may be garbage by now
 	d.changed, d.moments, d.failed = d.changed[:0], d.moments[:0], false
 }
 
-// noteChange notes that a record has been applied.
+// noteChange records that a record has been applied.
 func (d *momentBuilder) noteChange(k *kind, names Names) {
 	if th, ok := subjectOf(k, names); ok {
 		d.changed = append(d.changed, th)
 	}
 }
 
-// closeRevision ends a revision.
+// closeRevision builds the moments of a revision.
 func (d *momentBuilder) closeRevision(mod int64) {
-	for i := 0; i < len(d.changed); i++ { // it grows
+	for i := 0; i < len(d.changed); i++ { // the loop appends to d.changed
 		th := d.changed[i]
 		was, known := d.last[th]
 		if known && was.mod == mod {
@@ -218,7 +218,7 @@ func (d *momentBuilder) closeRevision(mod int64) {
 			if task == nil || task.Instance == "" {
 				continue
 			}
-			// Hosts are touched by tasks that begin, end or bind ports.
+			// A task touches its host when it begins, ends or binds ports.
 			if d.now.hostAt(task.Cluster, task.Instance).changed == mod {
 				d.changed = append(d.changed, instanceSubject(task.Cluster, task.Instance))
 			}

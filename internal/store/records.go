@@ -8,10 +8,10 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// records are those of one kind, with its indexes.
+// records holds the records of one kind, with their indexes.
 type records struct {
 	rows    btree.Map[string, row]
-	indexes []set // of table keys
+	indexes []set // they hold table keys
 }
 
 func (r *records) copied() *records {
@@ -25,13 +25,13 @@ func (r *records) copied() *records {
 	return is
 }
 
-// shelf holds the kinds that have no tables of their own, by slot. A copy costs a
-// pointer for each kind, and a copy of the kind's tree where its records have changed
-// since the copy before.
+// shelf holds the records of the kinds that have no tables of their own, by slot. A
+// copy of the shelf costs a pointer for each kind. It also costs a copy of a kind's
+// tree if the kind's records have changed since the last copy.
 type shelf struct {
 	all []*records
-	// shown are the newest copies of each, nil where the records have changed since.
-	// Copies have none: they are read only.
+	// copies holds the newest copy of each slot, nil if the slot's records have changed
+	// since. A copied shelf has none: it is read-only.
 	copies []*records
 }
 
@@ -43,7 +43,7 @@ func newShelf(slots int) shelf {
 	return s
 }
 
-// writable returns the records of a slot, to be changed.
+// writable returns the records of a slot for a change.
 func (s *shelf) writable(slot int) *records {
 	s.copies[slot] = nil
 	return s.all[slot]
@@ -58,16 +58,16 @@ func (s *shelf) copied() shelf {
 	return shelf{all: slices.Clone(s.copies)}
 }
 
-// finder says what a kind's records are found by beside their names.
+// finder returns the values under which a record is found, besides its names.
 type finder func(record any) (values []string)
 
-// shelved is the holder of a kind that has no tables of its own.
+// shelved returns the holder of a kind that has no tables of its own.
 func shelved(k *kind, indexes *[]finder) *holder {
 	h := &holder{}
 	h.key = func(names Names) string {
 		for i, name := range names[:k.names] {
 			if strings.IndexByte(name, '%') >= 0 {
-				names[i], _ = unescape(name) // locate has looked
+				names[i], _ = unescape(name) // locate has checked the name
 			}
 		}
 		return tableKey(names[:k.names]...)
@@ -115,7 +115,7 @@ func valuesOf(find finder, record any) []string {
 	return find(record)
 }
 
-// updateValues changes the values that an id is found under.
+// updateValues updates the values under which an id is found.
 func (s *set) updateValues(private bool, id string, was, is []string) {
 	for _, value := range was {
 		if !slices.Contains(is, value) {
@@ -129,8 +129,8 @@ func (s *set) updateValues(private bool, id string, was, is []string) {
 	}
 }
 
-// ascend yields what a kind has of records whose table keys begin with prefix, from
-// the key after `after` on, in order. It is not inlined and not generic: see tab.
+// ascend yields the records of a kind whose table keys begin with prefix, in order. It
+// begins after the key `after`. It is not inlined and not generic: see tab.
 //
 //go:noinline
 func ascend(s *Snapshot, k *kind, prefix, after string, yield func(key string, v any) bool) {
@@ -142,8 +142,8 @@ func ascend(s *Snapshot, k *kind, prefix, after string, yield func(key string, v
 	})
 }
 
-// indexed yields a kind's records under a value of an index, from the table key after
-// `after` on, in order.
+// indexed yields a kind's records under a value of an index, in order. It begins after
+// the table key `after`.
 //
 //go:noinline
 func indexed(s *Snapshot, k *kind, index int, value, after string, yield func(key string, v any) bool) {
@@ -158,14 +158,15 @@ func indexed(s *Snapshot, k *kind, index int, value, after string, yield func(ke
 	}
 }
 
-// recordAt returns a record, a pointer that is nil where there is none.
+// recordAt returns a record and its revision. v is a typed nil pointer if there is no
+// record.
 //
 //go:noinline
 func recordAt(s *Snapshot, k *kind, key string) (v any, mod int64) {
 	return k.holder().get(tab(s), key)
 }
 
-// recordIn returns a record at a table key, nil where there is none.
+// recordIn returns the record at a table key and its revision, nil if there is none.
 func recordIn[V any](t *tables, k *Kind[V], key string) (*V, int64) {
 	v, mod := k.k.holder().get(t, key)
 	if v == nil {
@@ -182,8 +183,8 @@ func decode[V any](data []byte) (*V, error) {
 	return v, nil
 }
 
-// joinNames is the key of two names in the tables of tasks, instances and hosts. ECS's
-// names and ids need no escaping.
+// joinNames returns the key of two names in the tables of tasks, instances and hosts.
+// ECS's names and ids need no escaping.
 func joinNames(escaped Names) string { return escaped[0] + "/" + escaped[1] }
 
 func cutNames(key string) (names Names) {

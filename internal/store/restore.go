@@ -12,17 +12,17 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// ErrNotEmpty says that a restore would go over something.
+// ErrNotEmpty says that a restore would overwrite a state.
 var ErrNotEmpty = errors.New("there is state already, and a backup is only restored where there is none")
 
-// Restore writes a backup below an empty prefix. The backup is checked as a
-// whole before anything is written, and the installation's record, without
-// which nothing opens the state, is written last.
+// Restore writes a backup below an empty prefix. It checks the whole backup before it
+// writes anything. It writes the installation's record last, because nothing opens a
+// state without that record.
 func Restore(ctx context.Context, client *clientv3.Client, prefix string, r io.ReadSeeker) (BackupInfo, error) {
 	return restoreChecked(ctx, client, prefix, r, func(int64) error { return nil })
 }
 
-// restoreChecked is Restore that asks for room before each write.
+// restoreChecked is Restore with a check of the free space before each write.
 func restoreChecked(ctx context.Context, client *clientv3.Client, prefix string, r io.ReadSeeker, room func(int64) error) (BackupInfo, error) {
 	info, err := readBackup(r, nil)
 	if err != nil {
@@ -49,10 +49,10 @@ func restoreChecked(ctx context.Context, client *clientv3.Client, prefix string,
 type restorer struct {
 	client       *clientv3.Client
 	prefix, mark string
-	marked       int64 // revision of the mark: nobody else restores here
+	marked       int64 // revision of the mark, which proves that no one else restores here
 	ops          []clientv3.Op
 	bytes        int
-	room         func(int64) error // nil: there is enough
+	room         func(int64) error // nil: there is enough space
 }
 
 func (w *restorer) begin(ctx context.Context) error {
@@ -100,8 +100,8 @@ func (w *restorer) flush(ctx context.Context) error {
 	return nil
 }
 
-// finish writes the record of the restore, at a revision after those of all that
-// came with it, and the installation's.
+// finish writes the record of the restore and the installation's record. Their revision
+// is later than the revisions of all restored records.
 func (w *restorer) finish(ctx context.Context, in *Installation, of *fleet.Restored) error {
 	restored, err := json.Marshal(of)
 	if err != nil {

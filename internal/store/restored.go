@@ -6,15 +6,15 @@ const restoredPath = "restored"
 
 var restores = Register[fleet.Restored](restoredPath)
 
-// RestoredChanged tells of the record of a restore.
+// RestoredChanged is the kind of changes of a restore's record.
 var RestoredChanged = restores.Changed()
 
 // RestoredKey names the record of a restore, see fleet.Restored.
 func RestoredKey() Key[fleet.Restored] { return restores.Key() }
 
-// Restored returns the record of a restore, or nil where there was none, or
-// somebody has declared what becomes of the tasks since its backup. Of a record that
-// can't be read it returns an empty one: nobody has declared anything.
+// Restored returns the record of a restore. It returns nil if there was no restore, or
+// if an administrator has decided about the tasks since the backup. If the record can't
+// be read, Restored returns an empty one: the decision is still open.
 func (s *Snapshot) Restored() *fleet.Restored { v, _ := s.restored(); return v }
 
 func (s *Snapshot) restored() (*fleet.Restored, int64) {
@@ -25,9 +25,9 @@ func (s *Snapshot) restored() (*fleet.Restored, int64) {
 	return v, mod
 }
 
-// Uncertain says whether a task, placed or waiting, came with a restored backup and
-// may have run since. While the record of the restore is there that is so of each
-// one whose host has not reported it.
+// Uncertain says whether a task, placed or waiting, came with a restored backup and may
+// have run since. That is so while the record of the restore exists and the task's host
+// has not reported the task.
 func (s *Snapshot) Uncertain(cluster, id string) bool {
 	v, restored := s.restored()
 	if v == nil {

@@ -10,20 +10,22 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A try that is not answered in firstTry, several times what a busy etcd takes,
-// is made again with more time, until insistFor has passed: by another member,
-// mostly. None lasts long, for what is asked before etcd has a new leader is not
-// answered. An etcd of our own has no other to ask, and is waited for.
+// The store repeats a try without an answer until retryFor has passed. The first try
+// gets firstTry, several times what a busy etcd takes, and each later try gets more, up
+// to longTry. Another member mostly answers the next try. No try lasts longer: a
+// request that reaches etcd before it has a new leader is never answered. An embedded
+// etcd has no other member, so the store waits for its answer.
 const (
 	firstTry = 500 * time.Millisecond
 	longTry  = time.Second
-	tryAgain = 40 * time.Millisecond // after about
+	tryAgain = 40 * time.Millisecond // the wait between two tries, about
 	retryFor = 5 * time.Second
 )
 
 func nextTimeout(wait time.Duration) time.Duration { return min(wait*3/2, longTry) }
 
-// withTryTimeout bounds one try. A member that has lost the others says so at once.
+// withTryTimeout bounds one try. It also makes a member that has lost the other members
+// say so at once.
 func (s *Store) withTryTimeout(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
 	if s.cfg.Sole {
 		return context.WithCancel(ctx)
@@ -31,10 +33,11 @@ func (s *Store) withTryTimeout(ctx context.Context, wait time.Duration) (context
 	return context.WithTimeout(clientv3.WithRequireLeader(ctx), wait)
 }
 
-// sendTxn carries out a transaction that may be sent several times. It tells
-// whether a try went unanswered, which may have taken effect or may yet, whatever
-// the others' answers are: after a refusal it goes on then, unless done says that
-// the transaction has taken effect, or the lease has ended for good.
+// sendTxn sends a transaction until it gets a definite answer. again says that a try
+// got no answer. Such a try may have taken effect, or may yet, whatever the answers of
+// the other tries are. So after a try without an answer, sendTxn goes on even when a
+// later try is refused. It stops when done says that the transaction took effect, when
+// the lease has ended, or after retryFor.
 func (s *Store) sendTxn(txn *pb.TxnRequest, done func() bool) (r *pb.TxnResponse, again bool, err error) {
 	limit := time.Now().Add(s.cfg.retryFor)
 	for wait := firstTry; ; wait = nextTimeout(wait) {
@@ -60,13 +63,12 @@ func (s *Store) sendTxn(txn *pb.TxnRequest, done func() bool) (r *pb.TxnResponse
 	}
 }
 
-// findOutcome finds out what has become of a transaction of which a try went unanswered
-// and the last one was refused, lost as well, or, where err is nil, conflicted:
-// against another transaction, or against itself. That it has taken effect is
-// known once the watch has brought its id. That it has not and never will is
-// certain where its lease has ended, or where a comparison has failed that can't
-// come true again. Otherwise the lost try may be on its way still, and nothing is
-// known.
+// findOutcome finds out what became of a transaction after a try without an answer. The
+// last try was refused or lost as well. If err is nil it conflicted, with another
+// transaction or with the lost try. The transaction has taken effect once the watch has
+// brought its id. It has not, and never will, if its lease has ended, or if a
+// comparison has failed that can't become true again. Otherwise the lost try may still
+// be on its way, and the outcome is ErrUnknown.
 func (s *Store) findOutcome(id string, cmps []*pb.Compare, err error) outcome {
 	if err != nil {
 		err = writeError(err)
@@ -105,8 +107,8 @@ func (s *Store) findOutcome(id string, cmps []*pb.Compare, err error) outcome {
 	return outcome{err: unknown(err)}
 }
 
-// outcomeByID is the outcome of a transaction as far as the watch has come: it has
-// taken effect, or why nothing is known.
+// outcomeByID returns a transaction's outcome as far as the watch has come: it took
+// effect, or nothing is known because of why.
 func (s *Store) outcomeByID(id string, why error) outcome {
 	switch at, _ := s.appliedAt(id); {
 	case at > 0:
@@ -117,9 +119,9 @@ func (s *Store) outcomeByID(id string, why error) outcome {
 	return outcome{err: unknown(why)}
 }
 
-// permanent are the comparisons that can't come true again once they have failed: a
-// record never gets an earlier revision back. One that was to be absent may be
-// absent again, and so may one that came below a prefix.
+// permanent returns the comparisons that can't become true again once they have failed.
+// A record never gets an earlier revision back. A record that had to be absent may
+// become absent again, and so may a record below a prefix.
 func permanent(cmps []*pb.Compare) []*pb.Compare {
 	var out []*pb.Compare
 	for _, c := range cmps {

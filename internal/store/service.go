@@ -15,20 +15,20 @@ var (
 	serviceEvents    = Register[fleet.ServiceEvent]("cluster/*/service/*/event/*").PartOf(ServiceChanged)
 )
 
-// ServiceChanged tells of a service, its state, revisions, deployments or events. Its
-// names are the cluster and the service, and what the record has more.
+// ServiceChanged is the kind of changes of a service, its state, revisions, deployments
+// or events. Its names are the cluster, the service, and further names of the record.
 var ServiceChanged = services.Changed()
 
-// Services is the prefix of a cluster's services and all that belongs to them.
+// Services is the prefix of a cluster's services and all records that belong to them.
 func Services(cluster string) string { return services.Prefix(cluster) }
 
 // ServiceKey names a service.
 func ServiceKey(cluster, name string) Key[fleet.Service] { return services.Key(cluster, name) }
 
-// ServiceMembers is the prefix of all that belongs to a service.
+// ServiceMembers is the prefix of all records that belong to a service.
 func ServiceMembers(cluster, name string) string { return services.Members(cluster, name) }
 
-// ServiceStateKey names what the scheduler has made of a service.
+// ServiceStateKey names the state that the scheduler writes for a service.
 func ServiceStateKey(cluster, name string) Key[fleet.ServiceState] {
 	return serviceStates.Key(cluster, name)
 }
@@ -48,8 +48,8 @@ func (s *Snapshot) Service(cluster, name string) *fleet.Service {
 	return services.Get(s, cluster, name)
 }
 
-// ServiceReadable returns an UnreadableError where a record of a service, its
-// events left out, can't be read: what rests on its records does not hold then.
+// ServiceReadable returns an UnreadableError if a record of a service can't be read,
+// except for its events. A decision must not rest on the service's records then.
 func (s *Snapshot) ServiceReadable(cluster, name string) error {
 	if err := Readable(s, ServiceKey(cluster, name)); err != nil {
 		return err
@@ -62,14 +62,14 @@ func (s *Snapshot) ServiceReadable(cluster, name string) error {
 	return nil
 }
 
-// Services yields a cluster's services by name, INACTIVE ones too, from the one
-// after `after` on.
+// Services yields a cluster's services by name, including INACTIVE ones. It begins
+// after the name `after`.
 func (s *Snapshot) Services(cluster, after string) iter.Seq[*fleet.Service] {
 	return services.values(s, rangeAfter(after, cluster))
 }
 
-// ServiceState returns what the scheduler has made of a service, or nil where it
-// has not looked at it yet.
+// ServiceState returns the state that the scheduler has written for a service. It
+// returns nil if the scheduler has not processed the service yet.
 func (s *Snapshot) ServiceState(cluster, name string) *fleet.ServiceState {
 	return serviceStates.Get(s, cluster, name)
 }
@@ -89,19 +89,19 @@ func (s *Snapshot) ServiceEvents(cluster, service string) iter.Seq[*fleet.Servic
 	return serviceEvents.values(s, Range{Within: []string{cluster, service}})
 }
 
-// ServiceTasks counts a service's tasks, those that wait too.
+// ServiceTasks counts a service's tasks, including waiting ones.
 func (s *Snapshot) ServiceTasks(cluster, service string) ServiceCounts {
 	c, _ := tab(s).serviceTasks.Get(cluster + "/" + fleet.ServiceGroup(service))
 	return c
 }
 
-// DeploymentTasks counts a deployment's tasks, those that wait too.
+// DeploymentTasks counts a deployment's tasks, including waiting ones.
 func (s *Snapshot) DeploymentTasks(cluster, deployment string) ServiceCounts {
 	c, _ := tab(s).serviceTasks.Get(cluster + "/" + fleet.DeploymentStarter(deployment))
 	return c
 }
 
-// DeploymentTasksOf is DeploymentTasks of one capacity provider alone.
+// DeploymentTasksOf counts a deployment's tasks of one capacity provider.
 func (s *Snapshot) DeploymentTasksOf(cluster, deployment, provider string) ServiceCounts {
 	c, _ := tab(s).serviceTasks.Get(cluster + "/" + fleet.DeploymentStarter(deployment) + "/" + provider)
 	return c
@@ -112,8 +112,8 @@ func (s *Snapshot) FailedTasks(cluster, deployment string) iter.Seq[*fleet.TaskS
 	return tasksByIndex(s, &tab(s).tasksFailed, cluster, cluster+"/"+fleet.DeploymentStarter(deployment), "")
 }
 
-// EndingTasks yields the tasks of a service that are to end and have not yet, by
-// id.
+// EndingTasks yields the tasks of a service that have a stop order and have not
+// stopped, by id.
 func (s *Snapshot) EndingTasks(cluster, service string) iter.Seq[*fleet.TaskState] {
 	return tasksByIndex(s, &tab(s).tasksEnding, cluster, cluster+"/"+service, "")
 }

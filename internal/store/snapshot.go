@@ -8,22 +8,22 @@ type Snapshot struct {
 	held      any // *tables: see tab
 }
 
-// tab returns a snapshot's tables. Their type hides behind any, and this is no
-// method and not inlined: whoever sees the type, be it in a method's, compiles
-// each of its generic maps whole, and every package that uses the store would.
+// tab returns a snapshot's tables. Their type hides behind any, and tab is neither a
+// method nor inlined. A package that sees the type, even in a method's signature,
+// compiles all of its generic maps, and every package that uses the store would do so.
 //
 //go:noinline
 func tab(s *Snapshot) *tables { return s.held.(*tables) }
 
-// Revision is the revision that the snapshot shows. It grows with every change,
+// Revision is the revision that the snapshot shows. It grows with every change, and
 // also over a restore into another etcd.
 func (s *Snapshot) Revision() int64 { return s.base + s.rev }
 
 // Counts returns a cluster's derived numbers.
 func (s *Snapshot) Counts(cluster string) ClusterCounts { c, _ := tab(s).counts.Get(cluster); return c }
 
-// ProviderTasks counts a cluster's tasks of a capacity provider that have not
-// stopped, those that wait for a host too.
+// ProviderTasks counts the tasks of a capacity provider in a cluster that have not
+// stopped. It includes tasks that wait for a host.
 func (s *Snapshot) ProviderTasks(cluster, provider string) int {
 	n, _ := tab(s).providerTasks.Get(cluster + "/" + provider)
 	return n

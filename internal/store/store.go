@@ -16,32 +16,34 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Config says where the state lies in etcd.
+// Config says where the state lies in etcd, and how the store treats etcd.
 type Config struct {
-	Prefix string // of every key, DefaultPrefix unless set
-	// Site is set at the first start, DefaultSite where it is empty, and refused
-	// if it differs later. An empty member means what is stored.
+	Prefix string // of every key; DefaultPrefix unless set
+	// Site is the account and region. The first start stores it, or DefaultSite where
+	// it is empty. Later starts refuse another Site. An empty member means the stored
+	// value.
 	Site fleet.Site
-	// Sole says that no other process writes below the prefix, as on an
-	// embedded etcd: what this process has committed is then all there is.
+	// Sole says that no other process writes below the prefix, as on an embedded etcd.
+	// The store then knows all writes, because it made them.
 	Sole bool
-	// Room is asked before each write, by how many bytes where they are many. Its
-	// error is the write's, and nothing is written. An embedded etcd has one.
+	// Room is called before each write. Its argument is the number of bytes of a large
+	// write, else 0. If it returns an error, the write fails with that error and
+	// nothing is written. Only an embedded etcd has a Room.
 	Room func(bytes int64) error
-	// MaxOps is etcd's limit of comparisons, and of operations, in one transaction:
-	// its default unless set.
+	// MaxOps is etcd's limit of comparisons, and of operations, in one transaction.
+	// Unless set it is etcd's default.
 	MaxOps int
-	// LeaseTTL is how long sessions and elections outlive their server, etcd
-	// counts in whole seconds. Unless set 3 s, so that others take over within 5;
-	// where it is Sole there are no others, and 10 s.
+	// LeaseTTL is how long sessions and elections outlive their server. etcd counts in
+	// whole seconds. The default is 3 s, so that other servers take over within 5 s. It
+	// is 10 s if Sole is set: there are no other servers.
 	LeaseTTL time.Duration
-	// Maintain has this store compact and defragment etcd. It always does where
-	// it is Sole; on an external etcd only when told so, since a compaction
-	// concerns every user of it.
+	// Maintain makes this store compact and defragment etcd. The store always does so
+	// if Sole is set. On an external etcd it does so only if this is set, because a
+	// compaction affects every user of that etcd.
 	Maintain      bool
 	MaintainEvery time.Duration // 30 s unless set
 	defragFrom    int64
-	retryFor      time.Duration // insistFor unless set
+	retryFor      time.Duration // the constant retryFor unless set
 	Log           *slog.Logger
 }
 
@@ -67,17 +69,17 @@ type Store struct {
 	applied applied  // guarded by mu
 	space   Space    // guarded by mu
 	isFull  bool     // guarded by mu
-	waiters []waiter // for revisions; guarded by mu
+	waiters []waiter // wait for revisions; guarded by mu
 
-	termCount int64           // terms so far; guarded by mu
-	terms     map[string]bool // those that this store stands for, or leads by; guarded by mu
+	termCount int64           // number of terms so far; guarded by mu
+	terms     map[string]bool // the terms with which this store campaigns or leads; guarded by mu
 
 	work    any  // *tables, hidden as in Snapshot; owned by the watch goroutine after Open
 	torn    torn // owned by the watch goroutine after Open
 	commits chan *commit
-	stalled chan struct{} // somebody waits for what the watch does not bring
+	stalled chan struct{} // a waiter waits for a revision that the watch does not bring
 	heads   chan chan headResult
-	refused chan struct{} // etcd has refused a write for want of space
+	refused chan struct{} // etcd has refused a write because it has no space left
 
 	compacted int64 // owned by the maintenance goroutine
 	lease     lease
@@ -92,8 +94,8 @@ type waiter struct {
 	done chan struct{}
 }
 
-// Open loads the state and begins to follow it. The client stays the caller's;
-// the store must be closed before it.
+// Open loads the state and begins to follow it. The caller keeps the client and must
+// close the store before it.
 func Open(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, error) {
 	s, err := load(ctx, client, cfg)
 	if err != nil {
@@ -103,14 +105,14 @@ func Open(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	return s, nil
 }
 
-// start begins to follow the state and to take writes.
+// start begins to follow the state and to accept writes.
 func (s *Store) start() {
 	for _, loop := range []func(){s.follow, s.commitLoop, s.headLoop, s.maintain} {
 		s.wg.Go(loop)
 	}
 }
 
-// load makes a store with the state loaded.
+// load returns a store with the state loaded. Its goroutines do not run yet.
 func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, error) {
 	registered.close()
 	if cfg.Prefix == "" {
@@ -182,8 +184,8 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	return s, nil
 }
 
-// Close ends the store's goroutines and its lease, and waits for them. What is
-// being written at the time fails with ErrUnknown.
+// Close ends the store's goroutines and its lease, and waits for them. Writes that are
+// under way fail with ErrUnknown.
 func (s *Store) Close() error {
 	s.cancel(ErrClosed)
 	s.revokeLease()
@@ -191,7 +193,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Done is closed when the store can't go on; Err then says why.
+// Done is closed when the store can't go on. Err then returns the reason.
 func (s *Store) Done() <-chan struct{} { return s.ctx.Done() }
 
 // Err returns why the store ended: ErrClosed after Close.
@@ -206,14 +208,15 @@ func (s *Store) Installation() Installation { return s.installation }
 // Sole says whether this process alone writes the state.
 func (s *Store) Sole() bool { return s.cfg.Sole }
 
-// Unable returns why no writes are taken at the moment, nil where they are.
+// Unable returns why the store accepts no writes at the moment. It returns nil if it
+// accepts them.
 func (s *Store) Unable() error { return s.cfg.Room(0) }
 
 // Snapshot returns the newest state that this process knows.
 func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
 
-// Fresh returns a snapshot with every write that was acknowledged, by whichever
-// server, before the call.
+// Fresh returns a snapshot that holds every write acknowledged before the call, on any
+// server.
 func (s *Store) Fresh(ctx context.Context) (*Snapshot, error) {
 	if s.cfg.Sole {
 		return s.Snapshot(), nil
@@ -228,17 +231,18 @@ func (s *Store) Fresh(ctx context.Context) (*Snapshot, error) {
 	return s.Snapshot(), nil
 }
 
-// maxTries bounds how often Update runs a function that keeps losing.
+// maxTries bounds how often Update runs a function whose transaction conflicts.
 const maxTries = 64
 
-// Update runs fn over the newest snapshot and commits what it wrote; on a
-// conflict fn runs again, so it must set its results anew each time. An error
-// of fn is returned as it is and nothing is written. Both an error and a result
-// without writes rest on the fresh state, also where another server has just
-// changed it. Where fn has read a record that can't be read, Update returns an
-// UnreadableError and writes nothing. When Update returns nil, Snapshot shows the writes. After an error
-// that is ErrUnknown the writes may have taken effect; after another one they
-// have not.
+// Update runs fn over the newest snapshot and commits what fn wrote. On a conflict fn
+// runs again, so fn must set its results anew each time. If fn returns an error, Update
+// writes nothing and returns that error. Both an error of fn and a result without
+// writes rest on the fresh state, even if another server has just changed it. If fn
+// reads a record that can't be read, Update writes nothing and returns an
+// UnreadableError.
+//
+// When Update returns nil, Snapshot shows the writes. If the error is ErrUnknown, the
+// writes may have taken effect. After any other error they have not.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	fresh := s.cfg.Sole
 	for try := range maxTries {
@@ -252,7 +256,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 			if fresh {
 				return err
 			}
-			// It may rest on a state that is no more.
+			// The result may rest on a state that is outdated.
 			fresh = true
 			if _, err := s.Fresh(ctx); err != nil {
 				return err
@@ -264,7 +268,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		}
 		rev, ok, err := s.commit(ctx, tx)
 		if errors.Is(err, errNoLease) {
-			err, rev = nil, snap.rev // commit takes a new lease
+			err, rev = nil, snap.rev // the next commit grants a new lease
 		}
 		if err != nil {
 			return err
@@ -278,8 +282,8 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 		if ok {
 			return nil
 		}
-		// Where the snapshot hasn't moved, the conflict is with what the watch
-		// has yet to show.
+		// If the snapshot hasn't moved, the conflict is with a write that the watch has
+		// not shown yet.
 		if try > 2 || s.Snapshot().rev == snap.rev {
 			d := time.Millisecond + rand.N(time.Duration(min(try+1, 20))*time.Millisecond)
 			if err := pace.Sleep(ctx, d); err != nil {
@@ -290,7 +294,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 	return ErrConflict
 }
 
-// begin begins a transaction.
+// begin begins a transaction on a snapshot.
 func (s *Store) begin(snap *Snapshot) *Tx {
 	tx := newTx(snap)
 	tx.budget = budget{ops: s.cfg.MaxOps, root: len(s.root)}
@@ -330,8 +334,8 @@ func (s *Store) wait(ctx context.Context, rev int64) error {
 	}
 }
 
-// removeWaiter forgets a waiter that has given up: during an outage nothing comes that
-// would.
+// removeWaiter removes a waiter that has given up. During an outage no revision comes
+// that would remove it.
 func (s *Store) removeWaiter(w waiter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,14 +8,15 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// row is a record with the revision of its last change. The record's type is its
-// table's: one type of row for all keeps the tree from being compiled for each.
+// row is a record with the revision of its last change. All tables share this one type
+// of row, so that the compiler builds the tree only once. The table knows the type of
+// the record.
 type row struct {
 	value any
 	mod   int64
 }
 
-// table is an ordered map of records, *V. Its copy shares everything until either
+// table is an ordered map of records, *V. A copy shares all nodes until one of the two
 // changes.
 type table[V any] struct{ rows btree.Map[string, row] }
 
@@ -36,12 +37,12 @@ func (t *table[V]) scan(yield func(key string, v *V, mod int64) bool) {
 	t.rows.Scan(func(k string, r row) bool { return yield(k, r.value.(*V), r.mod) })
 }
 
-// revisions yields keys and revisions in order of keys.
+// revisions yields keys and revisions in the order of keys.
 func (t *table[V]) revisions(yield func(key string, mod int64) bool) {
 	t.rows.Scan(func(k string, r row) bool { return yield(k, r.mod) })
 }
 
-// put takes over a record's value, or its deletion where data is nil.
+// put stores a record's value at a key. If data is nil it deletes the record.
 func (t *table[V]) put(key string, data []byte, mod int64) error {
 	if data == nil {
 		t.rows.Delete(key)
@@ -55,8 +56,8 @@ func (t *table[V]) put(key string, data []byte, mod int64) error {
 	return nil
 }
 
-// ascend yields the records whose key starts with prefix, from the key after
-// `after` on, in order.
+// ascend yields the records whose key starts with prefix, in order. It begins after the
+// key `after`.
 func (t *table[V]) ascend(prefix, after string) iter.Seq2[string, *V] {
 	return func(yield func(string, *V) bool) {
 		t.rows.Ascend(max(prefix, after), func(k string, r row) bool {
@@ -68,11 +69,11 @@ func (t *table[V]) ascend(prefix, after string) iter.Seq2[string, *V] {
 	}
 }
 
-// set is an index: for each value the ids that have it, in order.
+// set is an index. It maps each value to the ids that have it, in order.
 type set struct {
 	btree.Map[string, *btree.Set[string]]
-	// own are the sets of ids that no copy of the index shares yet. Of the copies
-	// nobody changes anything.
+	// own holds the sets of ids that no copy of the index shares yet. Copies are
+	// read-only.
 	own map[*btree.Set[string]]struct{}
 }
 
@@ -81,9 +82,9 @@ func (s *set) copied() set {
 	return set{Map: *s.Map.Copy()}
 }
 
-// update adds an id under a value, or takes it away. Unless the tables are
-// private, as while they are being loaded, a snapshot may share the ids: they are
-// copied once for each snapshot, not for each change.
+// update adds an id under a value, or removes it. A snapshot may share the set of ids,
+// unless the tables are private, as they are during loading. update copies a shared set
+// once for each snapshot, not for each change.
 func (s *set) update(add, private bool, value, id string) {
 	ids, ok := s.Get(value)
 	if !ok && !add {
@@ -120,7 +121,7 @@ func (s *set) update(add, private bool, value, id string) {
 	}
 }
 
-// of yields the ids under one value, from the one after `after` on.
+// of yields the ids under one value in order. It begins after the id `after`.
 func (s *set) of(value, after string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		ids, ok := s.Get(value)
@@ -131,8 +132,8 @@ func (s *set) of(value, after string) iter.Seq[string] {
 	}
 }
 
-// descend yields the ids under one value from the last one, or the one before
-// `before`, down.
+// descend yields the ids under one value in descending order. It begins before the id
+// `before`, or at the last id if `before` is empty.
 func (s *set) descend(value, before string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		ids, ok := s.Get(value)

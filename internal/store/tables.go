@@ -6,10 +6,10 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// tables are all records in memory, with their indexes and what is derived from
-// them. One goroutine changes them; snapshots are copies.
+// tables holds all records in memory, with their indexes and the values derived from
+// them. One goroutine changes it. Snapshots are copies.
 type tables struct {
-	shelf shelf // what has no tables of its own
+	shelf shelf // the kinds that have no tables of their own
 
 	instances table[fleet.Instance]       // cluster/id
 	waiting   table[fleet.Task]           // cluster/id: tasks that have no host yet
@@ -17,45 +17,45 @@ type tables struct {
 	hosts     hashed[*hostRow]
 
 	tasksByInstance set // cluster/instance → task id
-	tasksListed     set // cluster/desired status, alone and with what listings filter by → task id
+	tasksListed     set // cluster/desired status, alone or with a property that listings filter by → task id
 
 	tasksFailed set // cluster/deployment → ids of tasks that have failed
-	tasksEnding set // cluster/service → ids of tasks that are to end and have not yet
+	tasksEnding set // cluster/service → ids of tasks that have a stop order and have not ended
 
 	definitionsByStatus set // status → revision's id
 	familiesByStatus    set // ACTIVE, INACTIVE, ALL → family
 
-	// providerTasks counts the tasks that have not stopped, those that wait too.
+	// providerTasks counts the tasks that have not stopped, including waiting ones.
 	providerTasks btree.Map[string, int]           // cluster/capacity provider
 	counts        btree.Map[string, ClusterCounts] // cluster
 	serviceTasks  btree.Map[string, ServiceCounts] // cluster/service:name, cluster/ecs-svc/deployment, and cluster/ecs-svc/deployment/provider
-	references    btree.Map[string, int]           // revision's id → its tasks that have not stopped
+	references    btree.Map[string, int]           // revision's id → number of its tasks that have not stopped
 
-	// unreadable are the records that can't be read, by path; torn are those among
-	// them whose application has panicked.
+	// unreadable holds the records that can't be read, by path. torn holds those of
+	// them whose application panicked.
 	unreadable btree.Map[string, Unreadable]
 	torn       torn
-	unknown    btree.Map[string, unknownRecords] // by outline
+	unknown    btree.Map[string, unknownRecords] // by path pattern
 
 	// instancesMod is the revision of the last change of any instance.
 	instancesMod int64
 
-	// private says that no snapshot has been taken yet, so that nothing inside
-	// needs to be copied before it changes.
+	// private says that no snapshot has been made yet. Changes then need no copies.
 	private bool
 }
 
-// ClusterCounts are a cluster's derived numbers. Instances counts those not
-// INACTIVE, Stopped the tasks whose host has reported them so, Waiting those of
-// Pending that have no host.
+// ClusterCounts are a cluster's derived numbers. Instances counts the instances that
+// are not INACTIVE. Stopped counts the tasks that their host has reported STOPPED.
+// Waiting counts those of Pending that have no host.
 type ClusterCounts struct {
 	Instances, Pending, Running, Stopped, Waiting int
 	ByLaunchType                                  [4]LaunchCounts // see Of
 }
 
-// ServiceCounts are the tasks of a service or of a deployment: Pending and
-// Running those that are to run, Stopping those that are to end and have not yet,
-// EndedEarly those that have, by themselves (see fleet.TaskState).
+// ServiceCounts counts the tasks of a service or of a deployment. Pending and Running
+// count tasks that should run. Stopping counts tasks that should stop and have not.
+// EndedEarly counts tasks that stopped by themselves soon after their start (see
+// fleet.TaskState).
 type ServiceCounts struct{ Pending, Running, Stopping, EndedEarly int }
 
 // LaunchCounts are a cluster's tasks of one launch type.
@@ -69,7 +69,7 @@ func (c ClusterCounts) Of(t types.LaunchType) LaunchCounts {
 	return LaunchCounts{}
 }
 
-// launchType is a launch type's place in the counts, -1 for an unknown one.
+// launchType returns the index of a launch type in the counts, -1 for an unknown type.
 func launchType(t types.LaunchType) int {
 	switch t {
 	case types.LaunchTypeEc2:

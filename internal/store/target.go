@@ -13,20 +13,20 @@ import (
 	"go.uber.org/zap"
 )
 
-// Target is where an installation's state lies: in a data directory, as given
-// to Embed, or on an external etcd.
+// Target says where an installation's state lies: in a data directory, as given to
+// Embed, or on an external etcd.
 type Target struct {
 	Dir     string
-	Connect *ConnectConfig // instead of Dir
+	Connect *ConnectConfig // used instead of Dir
 	Prefix  string         // "/ashore" unless set
 }
 
-// DefaultPrefix is that of every key.
+// DefaultPrefix is the default prefix of every key.
 const DefaultPrefix = "/ashore"
 
-// BackupFile backs a target up into a new file that only its owner can read.
-// It may be in use: the etcd of a running server is asked over its socket, that
-// of a stopped one is started for the time.
+// BackupFile writes a backup of a target into a new file that only its owner can read.
+// The target may be in use. BackupFile asks the etcd of a running server over its
+// socket. It starts the etcd of a stopped server and stops it afterwards.
 func BackupFile(ctx context.Context, t Target, path string) (info BackupInfo, err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return info, fmt.Errorf("%s exists already", path)
@@ -36,7 +36,7 @@ func BackupFile(ctx context.Context, t Target, path string) (info BackupInfo, er
 		return info, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	f, err := os.CreateTemp(filepath.Dir(path), ".ashore-backup-*") // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), ".ashore-backup-*") // mode 0600
 	if err != nil {
 		return info, err
 	}
@@ -74,7 +74,7 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// open returns a client of the target's etcd, and what to call when done.
+// open returns a client of the target's etcd, and a function that closes it.
 func (t Target) open(ctx context.Context) (*clientv3.Client, func() error, error) {
 	if t.Connect != nil {
 		c, err := Connect(ctx, *t.Connect)
@@ -103,7 +103,7 @@ func (t Target) open(ctx context.Context) (*clientv3.Client, func() error, error
 	return e.Client, e.Close, nil
 }
 
-// connect reaches the embedded etcd of another process.
+// connect connects to the embedded etcd of another process over its socket.
 func (t Target) connect(ctx context.Context) (*clientv3.Client, func() error, error) {
 	run, f := shortPath(filepath.Join(t.Dir, "run"))
 	done := func() error {
@@ -120,8 +120,8 @@ func (t Target) connect(ctx context.Context) (*clientv3.Client, func() error, er
 	return c, func() error { return errors.Join(ignoreCanceled(c.Close()), done()) }, nil
 }
 
-// Exists says whether there is a state in a data directory, whole or damaged. What a
-// first start leaves that was cut short is none.
+// Exists says whether a data directory has a state, complete or damaged. A first start
+// that did not finish leaves no state.
 func Exists(dir string) bool {
 	_, err := os.Stat(memberDir(dir))
 	return !errors.Is(err, os.ErrNotExist) && !isUnbegun(memberDir(dir))
@@ -129,8 +129,8 @@ func Exists(dir string) bool {
 
 func memberDir(dir string) string { return filepath.Join(dir, "etcd", "member") }
 
-// RestoreFile restores a backup into a target that is empty. A data directory
-// has the state whole or not at all.
+// RestoreFile restores a backup into an empty target. A data directory has all of the
+// state afterwards, or none of it.
 func RestoreFile(ctx context.Context, t Target, path string) (info BackupInfo, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -157,9 +157,9 @@ func RestoreFile(ctx context.Context, t Target, path string) (info BackupInfo, e
 	if _, err := os.Stat(memberDir(t.Dir)); err == nil {
 		return info, fmt.Errorf("data directory %s: %w", t.Dir, ErrNotEmpty)
 	}
-	// It becomes the directory's state when it is whole.
+	// The restored part becomes the directory's state when it is complete.
 	part := filepath.Join(t.Dir, "restoring")
-	if err := os.RemoveAll(part); err != nil { // of an interrupted restore
+	if err := os.RemoveAll(part); err != nil { // left by an interrupted restore
 		return info, err
 	}
 	e, err := Embed(ctx, part)

@@ -6,7 +6,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// A task's records lie joined in tables.tasks.
+// A task's records lie together in tables.tasks.
 var (
 	tasks = registerIn[fleet.Task]("cluster/*/task/*",
 		taskHolder(func(r *taskRow) (**fleet.Task, *int64) { return &r.state.Task, &r.taskMod }))
@@ -20,18 +20,19 @@ var (
 		taskHolder(func(r *taskRow) (**fleet.TaskHealth, *int64) { return &r.state.Health, &r.healthMod })).PartOf(TaskChanged)
 )
 
-// TaskChanged tells of a task, with a host or waiting for one: its names are the
-// cluster and the task's id.
+// TaskChanged is the kind of changes of a task, with a host or waiting for one. Its
+// names are the cluster and the task's id.
 var TaskChanged = tasks.Changed()
 
-// taskRow joins a task's records. It is replaced, never changed.
+// taskRow holds a task's records. A change replaces the row; it never changes a row.
 type taskRow struct {
 	state                                 fleet.TaskState
 	taskMod, stopMod, reportMod, amendMod int64
 	healthMod                             int64
 }
 
-// taskHolder holds one of a task's records, which part points out.
+// taskHolder returns the holder of one of a task's records. part selects the record in
+// the row.
 func taskHolder[V any](part func(*taskRow) (**V, *int64)) *holder {
 	return &holder{
 		key: joinNames, names: cutNames, apply: applyTask(part),
@@ -57,21 +58,21 @@ func taskHolder[V any](part func(*taskRow) (**V, *int64)) *holder {
 // TaskKey names a task's immutable record.
 func TaskKey(cluster, id string) Key[fleet.Task] { return tasks.Key(cluster, id) }
 
-// TaskMembers is the prefix of the records that belong to a task's own.
+// TaskMembers is the prefix of the further records of a task.
 func TaskMembers(cluster, id string) string { return tasks.Members(cluster, id) }
 
-// TaskStopKey names the wish that a task end.
+// TaskStopKey names the order to stop a task.
 func TaskStopKey(cluster, id string) Key[fleet.TaskStop] { return taskStops.Key(cluster, id) }
 
-// TaskReportKey names what a task's host has said of it.
+// TaskReportKey names what a task's host has reported of it.
 func TaskReportKey(cluster, id string) Key[fleet.TaskReport] { return taskReports.Key(cluster, id) }
 
-// TaskAmendmentKey names what was changed of a task since it was placed.
+// TaskAmendmentKey names the changes of a task since it was placed.
 func TaskAmendmentKey(cluster, id string) Key[fleet.TaskAmendment] {
 	return taskAmendments.Key(cluster, id)
 }
 
-// TaskHealthKey names how a task's containers have last been.
+// TaskHealthKey names the last known health of a task's containers.
 func TaskHealthKey(cluster, id string) Key[fleet.TaskHealth] { return taskHealths.Key(cluster, id) }
 
 // Task returns a task, or nil.
@@ -83,7 +84,7 @@ func (s *Snapshot) Task(cluster, id string) *fleet.TaskState {
 	return &r.state
 }
 
-// Tasks yields a cluster's tasks by id, from the one after id `after` on.
+// Tasks yields a cluster's tasks by id. It begins after the id `after`.
 func (s *Snapshot) Tasks(cluster, after string) iter.Seq[*fleet.TaskState] {
 	prefix, first := cluster+"/", cluster+"/"+after
 	return func(yield func(*fleet.TaskState) bool) {
@@ -99,13 +100,13 @@ func (s *Snapshot) Tasks(cluster, after string) iter.Seq[*fleet.TaskState] {
 	}
 }
 
-// TasksOn yields the tasks of an instance by id, stopped ones too.
+// TasksOn yields the tasks of an instance by id, including stopped ones.
 func (s *Snapshot) TasksOn(cluster, instance string) iter.Seq[*fleet.TaskState] {
 	return tasksByIndex(s, &tab(s).tasksByInstance, cluster, cluster+"/"+instance, "")
 }
 
-// LiveTasks yields a cluster's tasks whose desired status is RUNNING by id, from
-// the one after id `after` on.
+// LiveTasks yields a cluster's tasks whose desired status is RUNNING, by id. It begins
+// after the id `after`.
 func (s *Snapshot) LiveTasks(cluster, after string) iter.Seq[*fleet.TaskState] {
 	return s.TasksWhere(cluster, TaskFilter{Desired: fleet.TaskRunning}, after)
 }
@@ -120,8 +121,8 @@ func tasksByIndex(s *Snapshot, index *set, cluster, value, after string) iter.Se
 	}
 }
 
-// Reported is the revision at which a task's report was last written, 0 for
-// none: the order in which tasks ended, whatever clocks say.
+// Reported returns the revision at which a task's report was last written, 0 if there
+// is none. It gives the order in which tasks ended, whatever the hosts' clocks say.
 func (s *Snapshot) Reported(cluster, id string) int64 {
 	r, ok := tab(s).tasks.Get(cluster + "/" + id)
 	if !ok {

@@ -21,8 +21,8 @@ func init() {
 	indexRevisions(definitionStates.k.holder())
 }
 
-// TaskDefinitionChanged tells of a family or a revision: its names are the family and
-// the padded revision.
+// TaskDefinitionChanged is the kind of changes of a family or a revision. Its names are
+// the family and the padded revision.
 var TaskDefinitionChanged = definitions.Changed()
 
 // FamilyKey names a task definition's family.
@@ -41,8 +41,8 @@ func TaskDefinitionStateKey(family string, revision int) Key[fleet.TaskDefinitio
 	return definitionStates.Key(family, revisionName(revision))
 }
 
-// revisionName is a revision's name: text order is number order, and ECS allows 1,000,000
-// revisions a family.
+// revisionName returns a revision's name, padded so that names sort as numbers do. ECS
+// allows 1,000,000 revisions in a family.
 func revisionName(revision int) string { return fmt.Sprintf("%08d", revision) }
 
 // Family returns a family's counter, or nil.
@@ -67,19 +67,18 @@ func (s *Snapshot) TaskDefinitions(family string) iter.Seq[*fleet.TaskDefinition
 	return definitions.values(s, Range{Within: []string{family}})
 }
 
-// Listings of task definitions walk an index by status: a page costs what is on
-// it, whatever else is stored. A revision's id is its table key, so that the order of
-// ids is that of names, then of numbers.
+// Listings of task definitions read an index by status, so a page costs only what is on
+// it. A revision's id is its table key. Ids therefore sort by family, then by number.
 func revisionID(family string, revision int) string { return tableKey(family, revisionName(revision)) }
 
 func revisionOf(id string) fleet.TaskDefinitionRef {
 	names := namesIn(id, 2)
-	n, _ := strconv.Atoi(names[1]) // ids are ours
+	n, _ := strconv.Atoi(names[1]) // ids come from revisionID
 	return fleet.TaskDefinitionRef{Family: names[0], Revision: n}
 }
 
-// indexRevisions has one of a revision's two records keep the indexes of revisions and
-// families, which rest on both.
+// indexRevisions makes the holder of one of a revision's two records update the indexes
+// of revisions and families. Both records decide what the indexes contain.
 func indexRevisions(h *holder) {
 	apply := h.apply
 	h.apply = func(t *tables, key string, data []byte, mod int64) error {
@@ -103,7 +102,7 @@ func indexRevisions(h *holder) {
 	}
 }
 
-// revisionStatus is a revision's status, "" where there is none.
+// revisionStatus returns a revision's status, "" if there is no such revision.
 func (t *tables) revisionStatus(key string) types.TaskDefinitionStatus {
 	if d, _ := recordIn(t, definitions, key); d == nil {
 		return ""
@@ -114,8 +113,9 @@ func (t *tables) revisionStatus(key string) types.TaskDefinitionStatus {
 	return types.TaskDefinitionStatusActive
 }
 
-// indexFamily enters a family under ACTIVE or INACTIVE, whether it has an ACTIVE
-// revision, and under ALL; nowhere where it has none at all.
+// indexFamily indexes a family under ALL, and under ACTIVE if it has an ACTIVE
+// revision, else under INACTIVE. It removes a family without any revision from all of
+// them.
 func (t *tables) indexFamily(family string) {
 	active := t.hasRevision(types.TaskDefinitionStatusActive, family)
 	some := active || t.hasRevision(types.TaskDefinitionStatusInactive, family) || t.hasRevision(types.TaskDefinitionStatusDeleteInProgress, family)
@@ -135,7 +135,7 @@ func (t *tables) hasRevision(status types.TaskDefinitionStatus, family string) b
 	return false
 }
 
-// countReference counts a task that has not stopped for its revision, or no longer does.
+// countReference adds by to the number of a revision's tasks that have not stopped.
 func (t *tables) countReference(task *fleet.Task, by int) {
 	id := revisionID(task.Family, task.Revision)
 	n, _ := t.references.Get(id)
@@ -148,8 +148,8 @@ func (t *tables) countReference(task *fleet.Task, by int) {
 
 func isLive(r *taskRow) bool { return r != nil && r.state.Task != nil && r.state.Holds() }
 
-// Revisions yields the revisions of a status by family and number, of one family
-// only unless family is "", from the one after `after` on.
+// Revisions yields the revisions with a status by family and number. Unless family is
+// "" it yields only that family's revisions. It begins after `after`.
 func (s *Snapshot) Revisions(status types.TaskDefinitionStatus, family string, after fleet.TaskDefinitionRef) iter.Seq[fleet.TaskDefinitionRef] {
 	from, prefix := "", ""
 	if family != "" {
@@ -161,12 +161,12 @@ func (s *Snapshot) Revisions(status types.TaskDefinitionStatus, family string, a
 	return parseRevisions(tab(s).definitionsByStatus.of(string(status), from), prefix)
 }
 
-// RevisionsDescending is Revisions in the other direction: from the last one, or the
-// one before `before`, down.
+// RevisionsDescending is Revisions in descending order. It begins before `before`, or
+// at the last revision if `before` is empty.
 func (s *Snapshot) RevisionsDescending(status types.TaskDefinitionStatus, family string, before fleet.TaskDefinitionRef) iter.Seq[fleet.TaskDefinitionRef] {
 	from, prefix := "", ""
 	if family != "" {
-		from, prefix = family+"\x01", family+separator // after all of the family's
+		from, prefix = family+"\x01", family+separator // sorts after all revisions of the family
 	}
 	if before.Family != "" {
 		if id := revisionID(before.Family, before.Revision); from == "" || id < from {
@@ -195,9 +195,9 @@ func (s *Snapshot) LatestRevision(family string) (*fleet.TaskDefinition, *fleet.
 	return nil, nil
 }
 
-// FamiliesOf yields the families with a status that begin with prefix by name,
-// from the one after `after` on: ACTIVE ones have an ACTIVE revision, INACTIVE
-// ones others only.
+// FamiliesOf yields the families with a status whose names begin with prefix, by name.
+// It begins after the name `after`. An ACTIVE family has an ACTIVE revision; an
+// INACTIVE family has only others.
 func (s *Snapshot) FamiliesOf(status types.TaskDefinitionFamilyStatus, prefix, after string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if tab(s).familiesByStatus.has(string(status), prefix) && after < prefix && !yield(prefix) {
@@ -211,8 +211,8 @@ func (s *Snapshot) FamiliesOf(status types.TaskDefinitionFamilyStatus, prefix, a
 	}
 }
 
-// References counts the tasks of a revision that have not stopped, those without
-// a host included.
+// References counts the tasks of a revision that have not stopped, including tasks
+// without a host.
 func (s *Snapshot) References(family string, revision int) int {
 	n, _ := tab(s).references.Get(revisionID(family, revision))
 	return n

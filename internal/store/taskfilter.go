@@ -8,16 +8,17 @@ import (
 	"github.com/tidwall/btree"
 )
 
-// TaskFilter selects tasks by their desired status, and by what else is set.
+// TaskFilter selects tasks by their desired status, and by the further fields that are
+// set.
 type TaskFilter struct {
 	Desired                     fleet.TaskStatus // RUNNING or STOPPED
 	Instance, Family, StartedBy string
-	Service                     string // shorthand for its Group
+	Service                     string // shorthand for the service's Group
 	Group                       string
 	LaunchType                  types.LaunchType
 }
 
-// Selects says whether a task is selected.
+// Selects says whether the filter selects a task.
 func (f *TaskFilter) Selects(t *fleet.TaskState) bool {
 	return t.Desired() == f.Desired && (f.Instance == "" || t.Instance == f.Instance) && (f.Family == "" || t.Family == f.Family) &&
 		(f.StartedBy == "" || t.StartedBy == f.StartedBy) && (f.Service == "" || t.Service() == f.Service) && (f.Group == "" || t.Group == f.Group) && (f.LaunchType == "" || t.LaunchType == f.LaunchType)
@@ -30,8 +31,7 @@ func (f *TaskFilter) service() string {
 	return fleet.ServiceGroup(f.Service)
 }
 
-// keys yields the keys of the index under which tasks that the filter selects are
-// found.
+// keys yields the index keys that list the tasks which the filter selects.
 func (f *TaskFilter) keys(cluster string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		all := cluster + "/" + string(f.Desired)
@@ -48,13 +48,14 @@ func (f *TaskFilter) keys(cluster string) iter.Seq[string] {
 	}
 }
 
-// A list that holds at least one in dense of a cluster's tasks is not gone
-// through: looking each of its tasks up costs more than to pass the others by.
+// TasksWhere reads all tasks of a cluster if the shortest list has at least
+// 1/scanFraction of them. A look-up of each task in the list costs more than a scan
+// that skips the others.
 const scanFraction = 16
 
-// TasksWhere yields a cluster's tasks that a filter selects by id, from the one
-// after id `after` on. It goes through the shortest list that holds them all, or,
-// where that is no small part of them, through the cluster's tasks.
+// TasksWhere yields the tasks of a cluster that a filter selects, by id. It begins
+// after the id `after`. It reads the shortest list that contains them all. If that list
+// is a large part of the cluster's tasks, it reads all tasks of the cluster instead.
 func (s *Snapshot) TasksWhere(cluster string, f TaskFilter, after string) iter.Seq[*fleet.TaskState] {
 	return func(yield func(*fleet.TaskState) bool) {
 		var shortest *btree.Set[string]

@@ -8,17 +8,18 @@ import (
 
 var tokens = Register[fleet.Token]("cluster/*/token/*")
 
-// TokenChanged tells of what a clientToken brought about.
+// TokenChanged is the kind of changes of a clientToken's result.
 var TokenChanged = tokens.Changed()
 
-// TokenKey names what a clientToken brought about; hash is of the token, whose
-// text may be anything.
+// TokenKey names the result of a request with a clientToken. hash is a hash of the
+// token, because a token may be any text.
 func TokenKey(cluster, hash string) Key[fleet.Token] { return tokens.Key(cluster, hash) }
 
-// Token returns what a clientToken brought about, or nil.
+// Token returns the result of a request with a clientToken, or nil.
 func (s *Snapshot) Token(cluster, hash string) *fleet.Token { return tokens.Get(s, cluster, hash) }
 
-// TokenWritten is the revision at which that was written, 0 for none.
+// TokenWritten returns the revision at which the result was written, 0 if there is
+// none.
 func (s *Snapshot) TokenWritten(cluster, hash string) int64 { return tokens.Written(s, cluster, hash) }
 
 // Tokens yields a cluster's tokens by hash.

@@ -9,13 +9,13 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 )
 
-// Applying a record changes the tables in several places, so a panic on the way
-// leaves them changed in part. The store does not go on with such tables, and does
-// not end either: the same record would end it again at each start. It notes the
-// record, reads everything anew, and sets the record aside as unreadable. A record
-// is noted at one revision: its next one is tried again.
+// The application of a record changes the tables in several places, so a panic leaves
+// them partly changed. The store does not continue with such tables. It does not end
+// either, because the same record would end it again at each start. It remembers the
+// record, reads everything again, and sets the record aside as unreadable. It remembers
+// the record at one revision: the record's next revision is tried again.
 
-// torn are the records whose application has panicked, by path.
+// torn holds the records whose application has panicked, by path.
 type torn map[string]tornRecord
 
 type tornRecord struct {
@@ -23,11 +23,11 @@ type tornRecord struct {
 	panic error
 }
 
-// maxTorn is how many records may be torn. More of them are a fault of this
-// program's, not of the records: the store ends then.
+// maxTorn is how many records may be torn. If more are, the fault lies in this program
+// and not in the records, and the store ends.
 const maxTorn = 100
 
-// of returns why a record is torn at a revision, nil where it is not.
+// of returns the panic of a record at a revision, nil if that revision did not panic.
 func (t torn) of(path string, mod int64) error {
 	if r, is := t[path]; is && r.mod == mod {
 		return r.panic
@@ -35,7 +35,7 @@ func (t torn) of(path string, mod int64) error {
 	return nil
 }
 
-// tornError is a panic in the application of a record.
+// tornError is a panic during the application of a record.
 type tornError struct {
 	path  string
 	mod   int64
@@ -47,7 +47,8 @@ func (e *tornError) Error() string {
 	return fmt.Sprintf("stored record %s: applying it panicked: %v", e.path, e.value)
 }
 
-// catchPanic calls do, which says in at which record it is.
+// catchPanic calls do and returns its panic as a tornError. do sets *at to the record
+// that it applies.
 func (s *Store) catchPanic(at **mvccpb.KeyValue, do func()) (err error) {
 	defer func() {
 		v := recover()
@@ -63,11 +64,11 @@ func (s *Store) catchPanic(at **mvccpb.KeyValue, do func()) (err error) {
 	return nil
 }
 
-// errTooTorn ends a store of whose records too many are torn.
+// errTooTorn ends a store with more than maxTorn torn records.
 var errTooTorn = errors.New("applying the stored records panics again and again: this is a fault of this version of Ashore's")
 
-// recordTorn notes the record whose application has panicked, so that the next reading
-// sets it aside.
+// recordTorn remembers the record whose application has panicked. The next reading sets
+// the record aside.
 func (s *Store) recordTorn(e *tornError) error {
 	s.log.Error("store: applying a record panicked; everything is read again without it", "key", s.root+e.path, "revision", e.mod,
 		"panic", fmt.Sprint(e.value), "stack", string(e.stack))
@@ -85,8 +86,9 @@ func (s *Store) recordTorn(e *tornError) error {
 	return nil
 }
 
-// stillTorn says whether a record may still be as it was noted: it is set aside
-// now, or will be once what is being read is shown.
+// stillTorn says whether a torn record may still have the remembered revision. The
+// record is set aside in the snapshot, or it will be once the snapshot shows its
+// revision.
 func (s *Store) stillTorn(path string, mod int64) bool {
 	snap := s.Snapshot()
 	if snap == nil || mod > snap.rev {

@@ -2,19 +2,19 @@ package store
 
 import "errors"
 
-// How much fits into one transaction is measured as it is put together: what it
-// compares and writes is counted against what etcd takes. Nobody who writes one has to
-// know how many records another room adds to it.
+// A transaction measures its size while it grows. It counts its comparisons, its writes
+// and its bytes against etcd's limits. So the author of a transaction needs not know
+// how many records another package adds to it.
 
-// budget is what a transaction may hold, and the bytes that it holds.
+// budget is the limits of a transaction, and the bytes that it has.
 type budget struct {
-	ops   int // comparisons, and operations, that it may have
-	root  int // length of what stands before each path
-	bytes int // of the request, rather more than less
+	ops   int // limit of comparisons, and of operations
+	root  int // length of the prefix of each path
+	bytes int // size of the request, estimated a little too high
 }
 
-// perCompare and perWrite bound what etcd's messages add to the keys and values in
-// them, in bytes.
+// perCompare and perWrite bound how many bytes etcd's messages add to their keys and
+// values.
 const (
 	perCompare = 32
 	perWrite   = 40
@@ -22,20 +22,20 @@ const (
 
 func (b *budget) keyed(path string) int { return b.root + len(path) }
 
-// ops is how many comparisons or operations, whichever are more, the transaction has,
-// with the one of each that the store adds.
+// ops returns the number of comparisons or of operations, whichever is larger. It
+// includes the one of each that the store adds.
 func (tx *Tx) ops() int { return max(len(tx.reads)+len(tx.ranges), len(tx.order)) + 1 }
 
-// fits says whether etcd takes the transaction as one.
+// fits says whether etcd accepts the transaction as one.
 func (tx *Tx) fits() bool { return tx.ops() <= tx.budget.ops && tx.budget.bytes <= maxBytes }
 
-// Share is how much of what a transaction may hold this one does: more than 1 where it
-// does not fit.
+// Share returns how much of a transaction's limits this one uses: 1 is all, and more
+// than 1 does not fit.
 func (tx *Tx) Share() float64 {
 	return max(float64(tx.ops())/float64(tx.budget.ops), float64(tx.budget.bytes)/maxBytes)
 }
 
-// trying is what has to be taken back of the calls of Try that are under way.
+// trying holds what to roll back of the calls of Try that are under way.
 type trying struct {
 	depth  int
 	read   []string
@@ -48,13 +48,12 @@ type overwritten struct {
 	data []byte
 }
 
-// Try runs f as a part of the transaction. Where the whole is more than etcd takes in
-// one transaction with that, fits is false, and the transaction is as it was before:
-// nothing that f has read or written is of it. The same holds where f returns an error,
-// which is Try's then, and where it panics. What f has changed elsewhere is f's to take
-// back. Calls may be nested.
+// Try runs f as a part of the transaction. If the transaction then exceeds etcd's
+// limits, fits is false, and Try rolls the transaction back to its state before f. It
+// also does so if f returns an error, which Try returns, and if f panics. f itself must
+// roll back what it changed outside the transaction. Calls may be nested.
 func (tx *Tx) Try(f func() error) (fits bool, err error) {
-	was := *tx // its maps are tx's: these are taken back by what trying notes
+	was := *tx // the copy shares tx's maps; rollBack restores them from trying
 	tx.trying.depth++
 	kept := false
 	defer func() {
@@ -72,7 +71,7 @@ func (tx *Tx) Try(f func() error) (fits bool, err error) {
 	return kept, nil
 }
 
-// rollBack makes the transaction what it was.
+// rollBack restores the transaction's state before a Try.
 func (tx *Tx) rollBack(was *Tx) {
 	for _, path := range tx.trying.leased[len(was.trying.leased):] {
 		delete(tx.leased, path)
@@ -90,13 +89,14 @@ func (tx *Tx) rollBack(was *Tx) {
 	tx.trying.read, tx.trying.over, tx.trying.leased = tx.trying.read[:len(was.trying.read)], tx.trying.over[:len(was.trying.over)], tx.trying.leased[:len(was.trying.leased)]
 }
 
-// errOverShare takes back a try that takes more than its part.
+// errOverShare rolls back a try that uses more than its share.
 var errOverShare = errors.New("more than its part of the transaction")
 
-// TryMost is Try of f with the largest count up to most with which all that the
-// transaction holds is up to a part of what it may hold, 1 being all, as far as can be
-// told: f is run with several counts, each smaller. With a count of 1 f may fill the
-// transaction. The count is 0 where f does not even fit then.
+// TryMost is Try of f with a count n. It looks for the largest n up to most with which
+// the transaction uses at most the share part of its limits (1 is all). It runs f with
+// several counts, each smaller than the one before, and estimates the next count, so n
+// may be a little too small. With n = 1 f may fill the transaction. The returned n is 0
+// if f does not fit even then.
 func (tx *Tx) TryMost(most int, part float64, f func(n int) error) (n int, err error) {
 	before := tx.Share()
 	for n = most; n > 0; {
@@ -111,7 +111,7 @@ func (tx *Tx) TryMost(most int, part float64, f func(n int) error) (n int, err e
 		if fits || err != nil && err != errOverShare {
 			return n, err
 		}
-		// What f adds grows with the count.
+		// The size of what f adds grows with the count.
 		n = max(min(n-1, int(float64(n)*(part-before)/(share-before))), min(n-1, 1))
 	}
 	return 0, nil

@@ -5,18 +5,18 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Transactions are put together as the messages that etcd takes: its client's
-// own builders copy each comparison three times on the way, which is most of what
-// a large transaction costs before it reaches etcd.
+// The store builds transactions as etcd's own messages. The client's builders copy each
+// comparison three times. That is most of what a large transaction costs before it
+// reaches etcd.
 
-// inProcess is the key-value part of a client of an etcd in this process, together
-// with what takes its messages.
+// inProcess is the key-value client of an etcd in this process, together with the
+// interface that accepts etcd's messages.
 type inProcess struct {
 	clientv3.KV
 	server pb.KVClient
 }
 
-// kvClient takes a client's messages of transactions.
+// kvClient returns the interface of a client that accepts etcd's messages.
 func kvClient(c *clientv3.Client) pb.KVClient {
 	if own, ok := c.KV.(inProcess); ok {
 		return own.server
@@ -24,7 +24,8 @@ func kvClient(c *clientv3.Client) pb.KVClient {
 	return clientv3.RetryKVClient(c)
 }
 
-// compareRevision holds while a record has the revision, 0 for one that is not there.
+// compareRevision returns a comparison that is true while a record has the revision.
+// Revision 0 means that the record is absent.
 func compareRevision(key string, mod int64) *pb.Compare {
 	c := &struct {
 		pb.Compare
@@ -35,7 +36,8 @@ func compareRevision(key string, mod int64) *pb.Compare {
 	return &c.Compare
 }
 
-// compareRange holds while every record below a prefix is of an earlier revision.
+// compareRange returns a comparison that is true while every record below a prefix has
+// a revision before mod.
 func compareRange(prefix string, mod int64) *pb.Compare {
 	c := compareRevision(prefix, mod)
 	c.Result, c.RangeEnd = pb.Compare_LESS, []byte(clientv3.GetPrefixRangeEnd(prefix))

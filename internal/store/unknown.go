@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// A record of no kind that this version knows is kept and not shown: a newer version
-// wrote it, mostly. It is not passed over in silence: it may as well be that a kind was
-// forgotten, or that its path has changed.
+// The store keeps a record of an unknown kind and does not show it. Mostly a newer
+// version wrote it. The store reports such records, because a kind may also have been
+// forgotten, or its path may have changed.
 
-// unknownRecords are such records whose paths are alike.
+// unknownRecords counts the unknown records with one path pattern.
 type unknownRecords struct {
 	records int
 	example string // the path of the first one
 }
 
-// pathPattern is what paths of one kind have in common, names left out: the parts of a path
-// are a word and a name in turns.
+// pathPattern returns a path with its names replaced by "*". Words and names alternate
+// in a path.
 func pathPattern(path string) string {
 	parts := strings.Split(path, "/")
 	for i := 1; i < len(parts); i += 2 {
@@ -25,7 +25,7 @@ func pathPattern(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// takeUnknown counts a record of no kind that has come or gone.
+// takeUnknown counts an unknown record that was added (come) or removed.
 func (t *tables) takeUnknown(path string, come bool) {
 	if path == headKey {
 		return
@@ -47,7 +47,8 @@ func (t *tables) takeUnknown(path string, come bool) {
 	t.unknown.Set(of, u)
 }
 
-// logUnknown logs the kinds of unknown records that there are since a state.
+// logUnknown logs the path patterns of unknown records that are new since the state
+// was.
 func (s *Store) logUnknown(was, is *tables) {
 	is.unknown.Scan(func(of string, u unknownRecords) bool {
 		if _, before := was.unknown.Get(of); !before {
@@ -57,7 +58,7 @@ func (s *Store) logUnknown(was, is *tables) {
 	})
 }
 
-// unknownWarning names the kinds of records that are not known.
+// unknownWarning returns the warning that names the path patterns of unknown records.
 func (s *Store) unknownWarning() (w Warning, is bool) {
 	var all []string
 	n := 0

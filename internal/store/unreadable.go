@@ -10,10 +10,10 @@ import (
 // ErrUnreadable says that a stored record can't be read.
 var ErrUnreadable = errors.New("the stored record can't be read")
 
-// Unreadable is a stored record that can't be decoded, or whose value the tables
-// can't take in. It is set aside: it stays in etcd as it is, the tables have
-// nothing of it, and a transaction that needs it is refused. It comes back once it
-// is written anew or deleted.
+// Unreadable is a stored record that can't be decoded, or whose value the tables can't
+// apply. The store sets it aside: it stays in etcd unchanged, the tables do not contain
+// it, and a transaction that needs it is refused. A new write or a deletion of the
+// record ends that.
 type Unreadable struct {
 	Key    string // below the site's root
 	Reason string
@@ -22,7 +22,8 @@ type Unreadable struct {
 
 func (u *Unreadable) Error() string { return fmt.Sprintf("stored record %s: %s", u.Key, u.Reason) }
 
-// maxReason bounds what is said of a record that can't be read: it may quote it.
+// maxReason bounds the reason of an unreadable record, in bytes. The reason may quote
+// the record.
 const maxReason = 512
 
 func unreadable(path string, mod int64, reason string) Unreadable {
@@ -32,22 +33,22 @@ func unreadable(path string, mod int64, reason string) Unreadable {
 	return Unreadable{strings.Clone(path), reason, mod}
 }
 
-// UnreadableError refuses a transaction that needs a record which can't be read.
+// UnreadableError refuses a transaction that needs an unreadable record.
 type UnreadableError struct{ Unreadable }
 
 func (e *UnreadableError) Error() string {
 	return fmt.Sprintf("%v: %s: %s", ErrUnreadable, e.Key, e.Reason)
 }
 
-// Is makes it an ErrUnreadable.
+// Is makes every UnreadableError match ErrUnreadable.
 func (e *UnreadableError) Is(target error) bool { return target == ErrUnreadable }
 
-// Public is what a caller is told.
+// Public returns the text that callers may read.
 func (e *UnreadableError) Public() string {
 	return fmt.Sprintf("The stored record %s can't be read, so nothing that needs it can be done until it is mended or deleted.", e.Key)
 }
 
-// Unreadable yields the records below a prefix that can't be read, by key.
+// Unreadable yields the unreadable records below a prefix, by key.
 func (s *Snapshot) Unreadable(prefix string) iter.Seq[Unreadable] {
 	return func(yield func(Unreadable) bool) {
 		tab(s).unreadable.Ascend(prefix, func(path string, u Unreadable) bool {
@@ -56,7 +57,7 @@ func (s *Snapshot) Unreadable(prefix string) iter.Seq[Unreadable] {
 	}
 }
 
-// firstUnreadable returns the first record below a prefix that can't be read.
+// firstUnreadable returns the first unreadable record below a prefix.
 func firstUnreadable(s *Snapshot, prefix string) (Unreadable, bool) {
 	for u := range s.Unreadable(prefix) {
 		return u, true
@@ -64,8 +65,8 @@ func firstUnreadable(s *Snapshot, prefix string) (Unreadable, bool) {
 	return Unreadable{}, false
 }
 
-// Readable returns an UnreadableError where a record can't be read: where the
-// snapshot shows none, there is one all the same.
+// Readable returns an UnreadableError if a record can't be read. The snapshot shows no
+// record then, although etcd has one.
 func Readable[V any](s *Snapshot, k Key[V]) error { return readable(s, k.path) }
 
 func readable(s *Snapshot, path string) error {
@@ -79,8 +80,8 @@ func readable(s *Snapshot, path string) error {
 	return nil
 }
 
-// AllReadable returns an UnreadableError where a record below a prefix can't be
-// read: what rests on there being none, or no others, does not hold then.
+// AllReadable returns an UnreadableError if a record below a prefix can't be read. A
+// decision must not rest on the absence of records there then.
 func (s *Snapshot) AllReadable(prefix string) error {
 	if u, is := firstUnreadable(s, prefix); is {
 		return &UnreadableError{u}
@@ -88,7 +89,7 @@ func (s *Snapshot) AllReadable(prefix string) error {
 	return nil
 }
 
-// logUnreadable logs the records that have become unreadable since a state.
+// logUnreadable logs the records that have become unreadable since the state was.
 func (s *Store) logUnreadable(was *tables, is *Snapshot) {
 	const most = 20 // lines
 	n := 0
@@ -105,7 +106,7 @@ func (s *Store) logUnreadable(was *tables, is *Snapshot) {
 	}
 }
 
-// unreadableWarning names the records that can't be read.
+// unreadableWarning returns the warning that names the unreadable records.
 func (s *Store) unreadableWarning() (w Warning, is bool) {
 	const most = 5
 	var keys []string

@@ -12,8 +12,8 @@ var waitingTasks = registerIn[fleet.Task]("cluster/*/waiting/*", &holder{
 	rows: func(t *tables) iter.Seq2[string, int64] { return t.waiting.revisions },
 }).PartOf(TaskChanged)
 
-// WaitingTaskKey names a task that has no host yet. With its host it gets a
-// TaskKey of the same id, in the transaction that deletes this record.
+// WaitingTaskKey names a task that has no host yet. When the task gets a host, one
+// transaction deletes this record and writes the TaskKey of the same id.
 func WaitingTaskKey(cluster, id string) Key[fleet.Task] { return waitingTasks.Key(cluster, id) }
 
 // WaitingTasks is the prefix of a cluster's tasks that have no host yet.
@@ -25,8 +25,8 @@ func (s *Snapshot) WaitingTask(cluster, id string) *fleet.Task {
 	return v
 }
 
-// WaitingTasks yields a cluster's tasks without a host by id, from the one after
-// id `after` on.
+// WaitingTasks yields a cluster's tasks without a host by id. It begins after the id
+// `after`.
 func (s *Snapshot) WaitingTasks(cluster, after string) iter.Seq[*fleet.Task] {
 	if after != "" {
 		after = cluster + "/" + after
