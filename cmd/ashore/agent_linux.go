@@ -47,7 +47,7 @@ func (a *agentCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := claim.Say(is); err != nil {
+	if err := claim.WriteProcess(is); err != nil {
 		return err
 	}
 	log := a.logger(t, l, "agent")
@@ -70,7 +70,7 @@ func sayWhenConnected(ctx context.Context, l local.Layout, claim *local.Claim, i
 	for wait := 5 * time.Millisecond; ; wait = min(wait*5/4, time.Second) {
 		if s, err := agentState(ctx, l); err == nil && s.Connected {
 			is.Ready, is.Endpoint = true, s.Server
-			return claim.Say(is)
+			return claim.WriteProcess(is)
 		}
 		if pace.Sleep(ctx, wait) != nil {
 			return nil // ended before it was ever connected; Run says why

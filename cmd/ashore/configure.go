@@ -41,7 +41,7 @@ func (c *configureCommand) Run(ctx context.Context, t *terminal) error {
 		t.printf("  aws --profile %s ecs list-clusters\n", shellenv.Word(c.Profile))
 	}
 	if u, err := url.Parse(a.Endpoint); err == nil {
-		if name, ok := shellenv.ProxyInTheWay(t.environ, u.Scheme, a.Host()); ok {
+		if name, ok := shellenv.BlockingProxy(t.environ, u.Scheme, a.Host()); ok {
 			t.note("note: %s is set, and a profile can't exempt a host from it: add %s to NO_PROXY and no_proxy", name, a.Host())
 		}
 	}

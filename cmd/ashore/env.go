@@ -45,5 +45,5 @@ func oldAWS(ctx context.Context, t *terminal) bool {
 	if err != nil {
 		t.note("note: the version of `aws` is unknown (%v); if it is older than 1.29 or 2.13, give it --endpoint-url", err)
 	}
-	return ok && shellenv.Old(v)
+	return ok && shellenv.IgnoresEndpointURL(v)
 }

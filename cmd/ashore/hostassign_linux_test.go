@@ -126,7 +126,7 @@ func TestHostMoveAssigns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer claim.Release()
-	if err := claim.Say(local.Process{Ready: true}); err != nil {
+	if err := claim.WriteProcess(local.Process{Ready: true}); err != nil {
 		t.Fatal(err)
 	}
 	socket, err := net.Listen("unix", l.AgentSocket())
@@ -145,7 +145,7 @@ func TestHostMoveAssigns(t *testing.T) {
 		status, out, errs := ashore(t, nil, "host", "move", "--cluster", cluster, "--data-dir", dir)
 		return status, out + errs
 	}
-	home := func() string { return a.Store.Snapshot().Host("here").Home() }
+	home := func() string { return a.Store.Snapshot().Host("here").HomeCluster() }
 
 	if status, said := move("none"); status != 1 || !strings.Contains(said, "there is no cluster none") || home() != "default" {
 		t.Errorf("%d: %s; it belongs to %s", status, said, home())

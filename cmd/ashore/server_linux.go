@@ -62,7 +62,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return local.Again()
+	return local.Restart()
 }
 
 // once is one server, from its start to its end. It closes restart where the
@@ -91,7 +91,7 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 	if err != nil {
 		return err
 	}
-	if err := claim.Say(is); err != nil {
+	if err := claim.WriteProcess(is); err != nil {
 		return err
 	}
 	listener, err := local.Listen(s.listen(), "--listen")
@@ -150,7 +150,7 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 		is.Args = append(is.Args, at...)
 	}
 	is.Unable = unable(srv)
-	if err := claim.Say(is); err != nil {
+	if err := claim.WriteProcess(is); err != nil {
 		return err
 	}
 	beside.Go(func() { sayUnable(following, srv, claim, is, log) })
@@ -185,7 +185,7 @@ func sayUnable(ctx context.Context, srv *server.Server, claim *local.Claim, is l
 			continue
 		}
 		is.Unable = now
-		if err := claim.Say(is); err != nil {
+		if err := claim.WriteProcess(is); err != nil {
 			log.Warn("the pid file can't be written", "err", err)
 		}
 	}

@@ -94,7 +94,7 @@ func takeUpLock(ctx context.Context, l local.Layout) (*local.Claim, error) {
 		if err == nil {
 			// Who it is, for others to be told: where that can't be written it is held
 			// all the same.
-			if err := lock.Say(local.Process{}); err != nil && !local.Unwritable(err) {
+			if err := lock.WriteProcess(local.Process{}); err != nil && !local.IsUnwritable(err) {
 				return nil, errors.Join(err, lock.Release())
 			}
 			return lock, nil

@@ -52,7 +52,7 @@ func watch(ctx context.Context, w local.Watch) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, claim.Release()) }()
-	if err := claim.Say(local.Process{Version: version.Number, Ready: true}); err != nil {
+	if err := claim.WriteProcess(local.Process{Version: version.Number, Ready: true}); err != nil {
 		return err
 	}
 	w.Run(ctx)

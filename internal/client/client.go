@@ -44,7 +44,7 @@ func New(a local.Admin) *Client {
 	return &Client{
 		admin: a, http: h,
 		ECS: ecs.New(ecs.Options{
-			Region: a.Region, BaseEndpoint: aws.String(a.Endpoint), HTTPClient: Whole{h},
+			Region: a.Region, BaseEndpoint: aws.String(a.Endpoint), HTTPClient: BufferedClient{h},
 			Credentials: credentials.NewStaticCredentialsProvider(a.AccessKeyID, a.SecretAccessKey, ""),
 		}),
 	}

@@ -29,7 +29,7 @@ type DuplicateAgent struct {
 	Refused bool `json:"refused,omitzero"`
 	// ToldAt is when an event told of it last: one that goes on trying is told of
 	// every now and then.
-	ToldAt time.Time `json:"toldAt,omitzero"`
+	ReportedAt time.Time `json:"toldAt,omitzero"`
 }
 
 // AgentRunHeader is the header of an agent's calls that holds its Process.

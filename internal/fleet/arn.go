@@ -100,14 +100,14 @@ func (s Site) CapacityProviderName(ref string) (name string, ok bool) {
 		return ref, true
 	}
 	a, err := ParseARN(ref)
-	if err != nil || !s.Ours(a) || a.Type != "capacity-provider" {
+	if err != nil || !s.Owns(a) || a.Type != "capacity-provider" {
 		return "", false
 	}
 	return a.Rest, true
 }
 
-// Ours says whether the ARN belongs to this site and ECS.
-func (s Site) Ours(a ARN) bool {
+// Owns says whether the ARN belongs to this site and ECS.
+func (s Site) Owns(a ARN) bool {
 	return a.Service == "ecs" && a.Region == s.Region && a.Account == s.Account
 }
 
@@ -122,7 +122,7 @@ func (s Site) ClusterName(ref string) (name string, ok bool) {
 		return ref, true
 	}
 	a, err := ParseARN(ref)
-	if err != nil || !s.Ours(a) || a.Type != "cluster" {
+	if err != nil || !s.Owns(a) || a.Type != "cluster" {
 		return "", false
 	}
 	return a.Rest, true
@@ -136,7 +136,7 @@ func (s Site) MemberID(typ, cluster, ref string) (id string, ok bool) {
 		return ref, true
 	}
 	a, err := ParseARN(ref)
-	if err != nil || !s.Ours(a) || a.Type != typ {
+	if err != nil || !s.Owns(a) || a.Type != typ {
 		return "", false
 	}
 	if in, id, long := strings.Cut(a.Rest, "/"); long {
@@ -164,7 +164,7 @@ func (s Site) TaskDefinitionRef(ref string) (TaskDefinitionRef, error) {
 	name := ref
 	if IsARN(ref) {
 		a, err := ParseARN(ref)
-		if err != nil || !s.Ours(a) || a.Type != "task-definition" {
+		if err != nil || !s.Owns(a) || a.Type != "task-definition" {
 			return TaskDefinitionRef{}, fmt.Errorf("%q is not the ARN of a task definition of account %s in %s", ref, s.Account, s.Region)
 		}
 		name = a.Rest

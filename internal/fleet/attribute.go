@@ -22,7 +22,7 @@ func ValidAttributeValue(v string) bool {
 	return attributeValue.MatchString(v) && v[0] != ' ' && v[len(v)-1] != ' '
 }
 
-// AgentsOwn says whether an attribute is the agent's to set.
-func AgentsOwn(name string) bool {
+// IsAgentAttribute says whether an attribute is the agent's to set.
+func IsAgentAttribute(name string) bool {
 	return strings.HasPrefix(name, "ecs.") || strings.HasPrefix(name, "com.amazonaws.")
 }

@@ -37,9 +37,9 @@ type CapacityProvider struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// Waits says whether tasks for which there is no room wait for it: where ECS's
+// QueuesTasks says whether tasks for which there is no room wait for it: where ECS's
 // own managed scaling would bring some.
-func (p *CapacityProvider) Waits() bool {
+func (p *CapacityProvider) QueuesTasks() bool {
 	switch {
 	case p.Managed != nil:
 		return true

@@ -28,12 +28,12 @@ func FuzzARN(f *testing.F) {
 		}
 		if name, ok := s.ClusterName(text); ok && text != "" && name != text && s.ClusterARN(name) != text {
 			// Of a partition other than ours, perhaps; the rest agrees.
-			if a.Type != "cluster" || !s.Ours(a) || a.Rest != name {
+			if a.Type != "cluster" || !s.Owns(a) || a.Rest != name {
 				t.Errorf("%q was read as the cluster %q", text, name)
 			}
 		}
 		if id, ok := s.MemberID("task", "c", text); ok && id != text {
-			if a.Type != "task" || !s.Ours(a) || a.Rest != id && a.Rest != "c/"+id {
+			if a.Type != "task" || !s.Owns(a) || a.Rest != id && a.Rest != "c/"+id {
 				t.Errorf("%q was read as the task %q", text, id)
 			}
 		}

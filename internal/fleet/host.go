@@ -36,23 +36,23 @@ type HostTerms struct {
 	MaxMemory int `json:"maxMemory,omitzero"`
 }
 
-// Home is the cluster that the host may register in, "" for any.
-func (h *Host) Home() string {
+// HomeCluster is the cluster that the host may register in, "" for any.
+func (h *Host) HomeCluster() string {
 	if h.Assigned != "" {
 		return h.Assigned
 	}
 	return h.Cluster
 }
 
-// In says whether a cluster is any of the host's business: the one that it may
+// MayUse says whether a cluster is any of the host's business: the one that it may
 // register in, and while it has not yet moved there the one that it is in.
-func (h *Host) In(cluster string) bool {
-	home := h.Home()
+func (h *Host) MayUse(cluster string) bool {
+	home := h.HomeCluster()
 	return home == "" || cluster == home || cluster == h.Cluster
 }
 
-// Capped is a capacity as far as the host may offer it.
-func (t *HostTerms) Capped(c Capacity) Capacity {
+// LimitCapacity is a capacity as far as the host may offer it.
+func (t *HostTerms) LimitCapacity(c Capacity) Capacity {
 	if t.MaxCPU > 0 {
 		c.CPU = min(c.CPU, t.MaxCPU)
 	}
@@ -62,25 +62,25 @@ func (t *HostTerms) Capped(c Capacity) Capacity {
 	return c
 }
 
-// Given returns attributes with those that the administrator gives in the place of
+// AddAttributes returns attributes with those that the administrator gives in the place of
 // what bears their names.
-func (t *HostTerms) Given(list []types.Attribute) []types.Attribute {
+func (t *HostTerms) AddAttributes(list []types.Attribute) []types.Attribute {
 	out := slices.Clone(list)
 	for _, a := range t.Attributes {
-		out = WithAttribute(out, a)
+		out = SetAttribute(out, a)
 	}
 	return out
 }
 
-// Without returns attributes without those that the administrator gives.
-func (t *HostTerms) Without(list []types.Attribute) []types.Attribute {
+// RemoveAttributes returns attributes without those that the administrator gives.
+func (t *HostTerms) RemoveAttributes(list []types.Attribute) []types.Attribute {
 	return slices.DeleteFunc(slices.Clone(list), func(a types.Attribute) bool {
 		return slices.ContainsFunc(t.Attributes, func(g types.Attribute) bool { return a.Name != nil && *a.Name == *g.Name })
 	})
 }
 
-// WithAttribute sets an attribute in a list of the caller's own.
-func WithAttribute(list []types.Attribute, a types.Attribute) []types.Attribute {
+// SetAttribute sets an attribute in a list of the caller's own.
+func SetAttribute(list []types.Attribute, a types.Attribute) []types.Attribute {
 	at := slices.IndexFunc(list, func(o types.Attribute) bool { return o.Name != nil && *o.Name == *a.Name })
 	if at < 0 {
 		return append(list, a)
@@ -93,9 +93,9 @@ func WithAttribute(list []types.Attribute, a types.Attribute) []types.Attribute 
 // a host may give itself: what it is, and what it can do.
 var hostsOwn = []string{"ashore.machine-id", "ashore.network-mode."}
 
-// GivenOnly says whether an attribute is an administrator's to give: it decides
+// IsAdminAttribute says whether an attribute is an administrator's to give: it decides
 // what a host belongs to, not what it is.
-func GivenOnly(name string) bool {
+func IsAdminAttribute(name string) bool {
 	return strings.HasPrefix(name, "ashore.") && !slices.ContainsFunc(hostsOwn, func(own string) bool {
 		return name == own || strings.HasSuffix(own, ".") && strings.HasPrefix(name, own)
 	})

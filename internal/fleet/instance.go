@@ -88,9 +88,9 @@ type InstanceHealth struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// EngineAway says whether the instance's agent is known not to reach its
+// EngineUnreachable says whether the instance's agent is known not to reach its
 // container engine: nothing can be started there meanwhile.
-func (h *InstanceHealth) EngineAway() bool {
+func (h *InstanceHealth) EngineUnreachable() bool {
 	return h != nil && slices.ContainsFunc(h.Checks, func(c HealthCheck) bool {
 		return c.Type == types.InstanceHealthCheckTypeContainerRuntime && c.Status == types.InstanceHealthCheckStateImpaired
 	})

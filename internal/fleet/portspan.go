@@ -91,7 +91,7 @@ func (h PortHolders) Of(p Port) (task string, ok bool) {
 // the one with the lowest id is shown, whatever the order they came in; double
 // says that there are several.
 func (h PortHolders) With(held TaskPorts, task string) (next PortHolders, double bool) {
-	if held.None() {
+	if held.IsEmpty() {
 		return h, false
 	}
 	return h.merge(held.by(task))
@@ -213,8 +213,8 @@ func (h PortHolders) Without(task string) PortHolders {
 // names and those that its host reports, each in order and joined.
 type TaskPorts struct{ Fixed, Chosen []PortSpan }
 
-// None says whether there are none.
-func (p TaskPorts) None() bool { return len(p.Fixed)+len(p.Chosen) == 0 }
+// IsEmpty says whether there are none.
+func (p TaskPorts) IsEmpty() bool { return len(p.Fixed)+len(p.Chosen) == 0 }
 
 // Equal says whether both are the same ports.
 func (p TaskPorts) Equal(o TaskPorts) bool {
@@ -234,8 +234,8 @@ func (p TaskPorts) by(task string) PortHolders {
 	return all
 }
 
-// Held are the reserved ports.
-func (r *Reservation) Held() TaskPorts {
+// PortSpans are the reserved ports.
+func (r *Reservation) PortSpans() TaskPorts {
 	if len(r.Ports) == 0 {
 		return TaskPorts{}
 	}

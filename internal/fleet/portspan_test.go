@@ -152,14 +152,14 @@ func singles(n int) []types.NetworkBinding {
 // allocations for many neighbours that are told one by one than for few.
 func TestHeldCostsRuns(t *testing.T) {
 	wide := reportedOf(types.NetworkBinding{HostPortRange: aws.String("1-65535"), Protocol: "udp"})
-	if held := wide.Held(); len(held.Chosen) != 1 || held.Chosen[0] != (PortSpan{1, 65535, UDP}) {
+	if held := wide.HostPorts(); len(held.Chosen) != 1 || held.Chosen[0] != (PortSpan{1, 65535, UDP}) {
 		t.Errorf("a range is held as %v", held)
 	}
 	few, many := reportedOf(singles(16)...), reportedOf(singles(1<<16-1)...)
-	if held := many.Held(); len(held.Chosen) != 1 {
+	if held := many.HostPorts(); len(held.Chosen) != 1 {
 		t.Errorf("neighbours are held as %d runs", len(held.Chosen))
 	}
-	allocations := func(s *TaskState) float64 { return testing.AllocsPerRun(1, func() { s.Held() }) }
+	allocations := func(s *TaskState) float64 { return testing.AllocsPerRun(1, func() { s.HostPorts() }) }
 	if a, b := allocations(few), allocations(many); b > a {
 		t.Errorf("16 ports take %.0f allocations, 65535 take %.0f", a, b)
 	}
@@ -175,7 +175,7 @@ func BenchmarkHeld(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for range b.N {
-				t.Held()
+				t.HostPorts()
 			}
 		})
 	}

@@ -58,12 +58,12 @@ func (t *TaskState) EndedEarly() bool {
 	if t.Holds() || t.Stop != nil {
 		return false
 	}
-	ran, ok := t.Ran()
+	ran, ok := t.RunTime()
 	return ok && ran < EarlyEnd && t.Report.StopCode == types.TaskStopCodeEssentialContainerExited
 }
 
-// Ran is how long a task ran that has ended, if it ever did.
-func (t *TaskState) Ran() (time.Duration, bool) {
+// RunTime is how long a task ran that has ended, if it ever did.
+func (t *TaskState) RunTime() (time.Duration, bool) {
 	r := t.Report
 	if r == nil || r.StartedAt.IsZero() || r.Status != TaskStopped {
 		return 0, false
@@ -77,13 +77,13 @@ func (t *TaskState) Ran() (time.Duration, bool) {
 	return max(0, end.Sub(r.StartedAt)), true
 }
 
-// Held returns the ports that the task holds on its host: the reserved ones and
+// HostPorts returns the ports that the task holds on its host: the reserved ones and
 // those that its host reports as bound.
-func (t *TaskState) Held() TaskPorts {
+func (t *TaskState) HostPorts() TaskPorts {
 	if !t.Holds() {
 		return TaskPorts{}
 	}
-	held := t.Reserve.Held()
+	held := t.Reserve.PortSpans()
 	if t.Report == nil {
 		return held
 	}
@@ -106,8 +106,8 @@ func (t *TaskState) Held() TaskPorts {
 	return held
 }
 
-// HeldBy is Held with the task's id, as part of its host's ports.
-func (t *TaskState) HeldBy() PortHolders { return t.Held().by(t.ID) }
+// HostPortHolders is Held with the task's id, as part of its host's ports.
+func (t *TaskState) HostPortHolders() PortHolders { return t.HostPorts().by(t.ID) }
 
 // BoundPorts are the ports of the host that a binding takes. A malformed one takes
 // none.

@@ -53,7 +53,7 @@ func (x *exchange) forward(up *forward.Upstream, head *sigv4.Head) error {
 			x.decline()
 			return err
 		}
-		payload = forward.Payload{Body: head.Whole(x.r.Body, x.r.ContentLength), Length: x.r.ContentLength, Hash: claimed}
+		payload = forward.Payload{Body: head.CheckedBody(x.r.Body, x.r.ContentLength), Length: x.r.ContentLength, Hash: claimed}
 	default:
 		body, err := x.readBody(head.AccessKeyID())
 		if err != nil {

@@ -85,7 +85,7 @@ func TestMountAndShutdown(t *testing.T) {
 			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{AccessKeyID: key, SecretAccessKey: secret}, nil
 			}),
-			HTTPClient: client.Whole{Client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}},
+			HTTPClient: client.BufferedClient{Client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}},
 		}).ListTasks(t.Context(), &ecs.ListTasksInput{})
 		if err == nil && out.TaskArns[0] != "finished" {
 			err = errors.New(out.TaskArns[0])

@@ -174,7 +174,7 @@ func open(t *testing.T, change ...func(*Config, *door)) *door {
 
 func (d *door) client(options ...func(*ecs.Options)) *ecs.Client {
 	return ecs.New(ecs.Options{
-		BaseEndpoint: &d.URL, Region: "us-east-1", HTTPClient: client.Whole{Client: d.Client()}, Retryer: aws.NopRetryer{},
+		BaseEndpoint: &d.URL, Region: "us-east-1", HTTPClient: client.BufferedClient{Client: d.Client()}, Retryer: aws.NopRetryer{},
 		Credentials: credentials.NewStaticCredentialsProvider(key, secret, ""),
 	}, options...)
 }

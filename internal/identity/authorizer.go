@@ -118,14 +118,14 @@ func (f *facts) ownCluster() []string {
 		return nil
 	}
 	h := f.snap.Host(f.request.Caller.Name)
-	if h != nil && h.In(arn.Rest) {
+	if h != nil && h.MayUse(arn.Rest) {
 		return yes
 	}
 	f.doubtful = true
 	if h == nil {
 		f.err = store.Readable(f.snap, store.HostKey(f.request.Caller.Name))
 	} else {
-		f.why = "the host " + h.Name + " belongs to the cluster " + h.Home() +
+		f.why = "the host " + h.Name + " belongs to the cluster " + h.HomeCluster() +
 			". An administrator moves it by `ashore host assign " + h.Name + " --cluster " + arn.Rest + "`."
 	}
 	return no

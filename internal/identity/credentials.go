@@ -37,8 +37,8 @@ func HostARN(s fleet.Site, host string) string {
 	return "arn:aws:iam::" + s.Account + ":user/host/" + host
 }
 
-// Sealed says whether the store holds anything that the seal key opens.
-func Sealed(s *store.Snapshot) bool {
+// HasSealed says whether the store holds anything that the seal key opens.
+func HasSealed(s *store.Snapshot) bool {
 	for range s.AccessKeys() {
 		return true
 	}

@@ -73,8 +73,8 @@ func changeInstance(tx *store.Tx, was, is *fleet.Host) error {
 		return err
 	}
 	next := *old
-	next.Attributes = is.Given(was.Without(old.Attributes))
-	next.Registered = is.Capped(old.Registered)
+	next.Attributes = is.AddAttributes(was.RemoveAttributes(old.Attributes))
+	next.Registered = is.LimitCapacity(old.Registered)
 	next.Version++
 	return store.Put(tx, k, &next)
 }

@@ -57,7 +57,7 @@ func put[V any](t testing.TB, st *store.Store, k store.Key[V], v *V) {
 func TestKeys(t *testing.T) {
 	st, sealer := open(t)
 	ctx := t.Context()
-	if Sealed(st.Snapshot()) {
+	if HasSealed(st.Snapshot()) {
 		t.Fatal("an empty store holds sealed data")
 	}
 	admin, err := EnsureAdmin(ctx, st, sealer)
@@ -68,7 +68,7 @@ func TestKeys(t *testing.T) {
 	if err != nil || again != admin {
 		t.Fatalf("second start: %v, %v; want the same key", again, err)
 	}
-	if !Sealed(st.Snapshot()) {
+	if !HasSealed(st.Snapshot()) {
 		t.Fatal("the store does not know that it holds sealed data")
 	}
 	if strings.Contains(admin.String(), admin.SecretAccessKey) {

@@ -200,10 +200,10 @@ func (s *Server) tell(ctx context.Context, p peer, d fleet.DuplicateAgent) error
 			if age := d.At.Sub(o.At); o.Refused == d.Refused && age < askedAgain {
 				return nil
 			}
-			d.ToldAt = o.ToldAt
+			d.ReportedAt = o.ReportedAt
 		}
-		if d.Refused && d.At.Sub(d.ToldAt) >= toldAgain {
-			d.ToldAt = d.At
+		if d.Refused && d.At.Sub(d.ReportedAt) >= toldAgain {
+			d.ReportedAt = d.At
 		}
 		next := *inst
 		next.Duplicate = &d

@@ -66,11 +66,11 @@ func TestASecondAgentIsRefused(t *testing.T) {
 		}
 		eventually(t, "both servers know of it", func() bool {
 			d1, d2 := st1.Snapshot().Instance("c", inst).Duplicate, st2.Snapshot().Instance("c", inst).Duplicate
-			return d1 != nil && d2 != nil && d1.Refused && d2.Refused && d1.Connection == id && d1.Address == "127.0.0.1" && !d1.ToldAt.IsZero() && d1.ToldAt.Equal(d2.ToldAt)
+			return d1 != nil && d2 != nil && d1.Refused && d2.Refused && d1.Connection == id && d1.Address == "127.0.0.1" && !d1.ReportedAt.IsZero() && d1.ReportedAt.Equal(d2.ReportedAt)
 		})
-		told := st1.Snapshot().Instance("c", inst).Duplicate.ToldAt
+		told := st1.Snapshot().Instance("c", inst).Duplicate.ReportedAt
 		refused(t, s1, inst, clone)
-		if d := st1.Snapshot().Instance("c", inst).Duplicate; !d.ToldAt.Equal(told) {
+		if d := st1.Snapshot().Instance("c", inst).Duplicate; !d.ReportedAt.Equal(told) {
 			t.Error("told of once more")
 		}
 		a.drop()

@@ -84,7 +84,7 @@ func spared(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 // taskOf finds the cluster and id in the long or short ARN of a task of ours.
 func taskOf(site fleet.Site, p peer, arn string) (cluster, id string, ok bool) {
 	a, err := fleet.ParseARN(arn)
-	if err != nil || !site.Ours(a) || a.Type != "task" {
+	if err != nil || !site.Owns(a) || a.Type != "task" {
 		return "", "", false
 	}
 	if in, id, long := strings.Cut(a.Rest, "/"); long {

@@ -39,7 +39,7 @@ func child(how, pidFile string) int {
 	}
 	c, err := TakeClaim(ctx, pidFile)
 	if err == nil && how != "be-slow" {
-		err = c.Say(Process{Ready: true, Endpoint: "http://here", Version: "v1", Args: os.Args[1:]})
+		err = c.WriteProcess(Process{Ready: true, Endpoint: "http://here", Version: "v1", Args: os.Args[1:]})
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -155,7 +155,7 @@ func TestAClaimIsOneProcess(t *testing.T) {
 	if _, err := TakeClaim(t.Context(), l.PID("server")); !errors.Is(err, ErrRunning) {
 		t.Error("claimed twice:", err)
 	}
-	if err := c.Say(Process{Ready: true}); err != nil {
+	if err := c.WriteProcess(Process{Ready: true}); err != nil {
 		t.Fatal(err)
 	}
 	if p, running, err := Running(l.PID("server")); !running || p.PID != os.Getpid() || err != nil {

@@ -64,15 +64,15 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 	}
 	c := &Claim{f, readOnly}
 	// What a killed process said goes, and room is taken for what this one will say.
-	if err := c.write(nil); err != nil && !Unwritable(err) {
+	if err := c.write(nil); err != nil && !IsUnwritable(err) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return c, nil
 }
 
-// Unwritable says that the error is one of writing into a claim's file, which is
+// IsUnwritable says that the error is one of writing into a claim's file, which is
 // held all the same: its disk is full, or mounted read-only.
-func Unwritable(err error) bool {
+func IsUnwritable(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
 }
 
@@ -106,8 +106,8 @@ func alone(ctx context.Context, f *os.File) error {
 	}
 }
 
-// Say writes the process's state into its file.
-func (c *Claim) Say(p Process) error {
+// WriteProcess writes the process's state into its file.
+func (c *Claim) WriteProcess(p Process) error {
 	p.PID = os.Getpid()
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -136,7 +136,7 @@ func (c *Claim) write(text []byte) error {
 // would let two processes hold "the" file.
 func (c *Claim) Release() error {
 	err := c.write(nil)
-	if Unwritable(err) {
+	if IsUnwritable(err) {
 		err = nil // nobody believes what it says without a lock
 	}
 	return errors.Join(err, c.f.Close())

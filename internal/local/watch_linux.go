@@ -165,7 +165,7 @@ func (p *watched) lock(ctx context.Context) (*Claim, error) {
 	for {
 		lock, err := TakeClaim(ctx, p.Layout.UpLock())
 		if err == nil {
-			if err := lock.Say(Process{}); err != nil && !Unwritable(err) {
+			if err := lock.WriteProcess(Process{}); err != nil && !IsUnwritable(err) {
 				return nil, errors.Join(err, lock.Release())
 			}
 			return lock, nil

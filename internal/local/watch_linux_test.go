@@ -198,7 +198,7 @@ func TestClaimNeedsNoMoreRoom(t *testing.T) {
 	}
 	bytes, blocks := size()
 	for _, p := range []Process{{}, {Ready: true, Args: []string{"server", strings.Repeat("x", 2000)}}, {}} {
-		if err := c.Say(p); err != nil {
+		if err := c.WriteProcess(p); err != nil {
 			t.Fatal(err)
 		}
 		if is, running, err := Running(path); err != nil || !running || is.PID != os.Getpid() || is.Ready != p.Ready || len(is.Args) != len(p.Args) {
@@ -210,7 +210,7 @@ func TestClaimNeedsNoMoreRoom(t *testing.T) {
 	}
 	// More than a block, and then less again.
 	for _, n := range []int{6000, 1} {
-		if err := c.Say(Process{Args: []string{strings.Repeat("x", n)}}); err != nil {
+		if err := c.WriteProcess(Process{Args: []string{strings.Repeat("x", n)}}); err != nil {
 			t.Fatal(err)
 		}
 		if is, _, _ := Running(path); len(is.Args) != 1 || len(is.Args[0]) != n {

@@ -104,7 +104,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if r := s.store.Snapshot().Restored(); r != nil {
 		cfg.Log.Warn("the state was restored from a backup: what hosts have started since runs on as unknown tasks until `ashore unknown --stop` or `--keep`", "backup_at", r.BackupAt, "restored_at", r.At)
 	}
-	sealer, err := seal.Open(cfg.SealKey(s.Installation().ID), identity.Sealed(s.store.Snapshot()))
+	sealer, err := seal.Open(cfg.SealKey(s.Installation().ID), identity.HasSealed(s.store.Snapshot()))
 	if err != nil {
 		return err
 	}

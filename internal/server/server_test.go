@@ -71,7 +71,7 @@ func start(t *testing.T, cfg Config) (s *Server, api *ecs.Client, stop func()) {
 	}
 	t.Cleanup(stop)
 	return s, ecs.New(ecs.Options{
-		Region: s.Installation().Region, BaseEndpoint: aws.String("http://" + l.Addr().String()), HTTPClient: client.Whole{Client: h},
+		Region: s.Installation().Region, BaseEndpoint: aws.String("http://" + l.Addr().String()), HTTPClient: client.BufferedClient{Client: h},
 		Credentials: credentials.NewStaticCredentialsProvider(s.Admin().AccessKeyID, s.Admin().SecretAccessKey, ""),
 	}), stop
 }

@@ -32,9 +32,9 @@ func AWSVersion(ctx context.Context) (version string, ok bool, err error) {
 
 var awsVersion = regexp.MustCompile(`aws-cli/([0-9]+\.[0-9]+[0-9.]*)`)
 
-// Old says whether an `aws` of this version ignores AWS_ENDPOINT_URL and
+// IgnoresEndpointURL says whether an `aws` of this version ignores AWS_ENDPOINT_URL and
 // endpoint_url, which came with 1.29 and 2.13.
-func Old(version string) bool {
+func IgnoresEndpointURL(version string) bool {
 	var major, minor int
 	m := regexp.MustCompile(`^([0-9]+)\.([0-9]+)`).FindStringSubmatch(version)
 	if m == nil {

@@ -116,8 +116,8 @@ func Revert(d Dialect, environ []string) (string, error) {
 	return b.String(), nil
 }
 
-// ProxyInTheWay names the variable whose proxy would swallow calls to host.
-func ProxyInTheWay(environ []string, scheme, host string) (name string, ok bool) {
+// BlockingProxy names the variable whose proxy would swallow calls to host.
+func BlockingProxy(environ []string, scheme, host string) (name string, ok bool) {
 	env := parse(environ)
 	for _, no := range []string{env["no_proxy"], env["NO_PROXY"]} {
 		for part := range strings.SplitSeq(no, ",") {

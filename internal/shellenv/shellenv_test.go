@@ -224,7 +224,7 @@ func TestNoProxy(t *testing.T) {
 func TestOldVersions(t *testing.T) {
 	for v, want := range map[string]bool{"2.9.19": true, "2.12.7": true, "2.13.0": false, "2.31.1": false,
 		"1.28.85": true, "1.29.0": false, "1.45.11": false, "0.9": true, "3.0": false} {
-		if Old(v) != want {
+		if IgnoresEndpointURL(v) != want {
 			t.Errorf("Old(%s) is %v", v, !want)
 		}
 	}
@@ -259,7 +259,7 @@ func TestProxyInTheWay(t *testing.T) {
 		{[]string{"http_proxy=http://p", "no_proxy=a, h"}, ""},
 		{[]string{"http_proxy=http://p", "NO_PROXY=*"}, ""},
 	} {
-		if got, _ := ProxyInTheWay(c.environ, "http", "h"); got != c.want {
+		if got, _ := BlockingProxy(c.environ, "http", "h"); got != c.want {
 			t.Errorf("%v: %q, want %q", c.environ, got, c.want)
 		}
 	}

@@ -280,7 +280,7 @@ func (t *tables) countUsage(host member, s *fleet.TaskState, sign, pending, runn
 		u.Running += sign * running
 		if sign > 0 {
 			var p, g bool
-			u.Holders, p = u.Holders.With(s.Held(), s.ID)
+			u.Holders, p = u.Holders.With(s.HostPorts(), s.ID)
 			u.GPUs, g = addGPUHolder(u.GPUs, s.Reserve.GPUs, s.ID)
 			r.contested = r.contested || p || g
 		} else if !r.contested {
@@ -310,7 +310,7 @@ func (t *tables) recountHolders(host member, u *fleet.Usage, without string) (co
 		if !ok || id == without || r.state.Task == nil || !r.state.Holds() {
 			continue
 		}
-		if held := r.state.HeldBy(); len(held) > 0 {
+		if held := r.state.HostPortHolders(); len(held) > 0 {
 			ports = append(ports, held)
 		}
 		var g bool

@@ -38,7 +38,7 @@ func (a *Advance) MayMakeRoom(c Change) bool {
 	case InstanceChanged, SessionChanged:
 		return true
 	case InstanceHealthChanged:
-		return a.Prev.InstanceHealth(c.Names[0], c.Names[1]).EngineAway() != a.Next.InstanceHealth(c.Names[0], c.Names[1]).EngineAway()
+		return a.Prev.InstanceHealth(c.Names[0], c.Names[1]).EngineUnreachable() != a.Next.InstanceHealth(c.Names[0], c.Names[1]).EngineUnreachable()
 	}
 	return false
 }

@@ -109,7 +109,7 @@ func sameUsage(a, b *taskRow) bool {
 	if a.state.Report == b.state.Report {
 		return true
 	}
-	return a.state.Held().Equal(b.state.Held())
+	return a.state.HostPorts().Equal(b.state.HostPorts())
 }
 
 // A subject is what a moment is about.

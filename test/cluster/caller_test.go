@@ -49,7 +49,7 @@ func newCaller(w *world) (*caller, error) {
 		d := net.Dialer{Timeout: 3 * time.Second, LocalAddr: &net.TCPAddr{IP: addr.AsSlice()}}
 		c.apis = append(c.apis, ecs.New(ecs.Options{
 			Region: w.admin.Region, BaseEndpoint: aws.String(w.url(i)), Retryer: aws.NopRetryer{},
-			HTTPClient:  client.Whole{Client: &http.Client{Timeout: attempt, Transport: &http.Transport{DialContext: d.DialContext}}},
+			HTTPClient:  client.BufferedClient{Client: &http.Client{Timeout: attempt, Transport: &http.Transport{DialContext: d.DialContext}}},
 			Credentials: credentials.NewStaticCredentialsProvider(w.admin.AccessKeyID, w.admin.SecretAccessKey, ""),
 		}))
 	}

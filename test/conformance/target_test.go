@@ -62,7 +62,7 @@ func abroad() *target {
 		at.has = Hosts
 	}
 	at.client = ecs.New(ecs.Options{
-		Region: *region, BaseEndpoint: endpoint, HTTPClient: client.Whole{Client: http.DefaultClient},
+		Region: *region, BaseEndpoint: endpoint, HTTPClient: client.BufferedClient{Client: http.DefaultClient},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{
 				AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN"),
@@ -140,7 +140,7 @@ func (c *C) Host(cluster string, s Spec) *sim.Host {
 	// What an administrator gives comes with the credentials; the rest the agent says.
 	terms, own := client.HostTerms{Cluster: cluster}, map[string]string{}
 	for k, v := range s.Attributes {
-		if fleet.GivenOnly(k) {
+		if fleet.IsAdminAttribute(k) {
 			terms.Attributes = map[string]string{k: v}
 		} else {
 			own[k] = v

@@ -20,7 +20,7 @@ func TestClaims(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := errors.Join(c.Say(local.Process{}), c.Release()); err != nil {
+			if err := errors.Join(c.WriteProcess(local.Process{}), c.Release()); err != nil {
 				t.Fatal(err)
 			}
 			if how == "full" {
@@ -32,8 +32,8 @@ func TestClaims(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = c.Say(local.Process{Ready: true})
-			if how == "full" && err != nil || how == "read-only" && !local.Unwritable(err) {
+			err = c.WriteProcess(local.Process{Ready: true})
+			if how == "full" && err != nil || how == "read-only" && !local.IsUnwritable(err) {
 				t.Errorf("say: %v", err)
 			}
 			if _, err := local.TakeClaim(t.Context(), path); !errors.Is(err, local.ErrRunning) {

@@ -157,7 +157,7 @@ func (a *API) serve(ctx context.Context, cancel func(), still bool) {
 // As returns a client that signs with c.
 func (a *API) As(c identity.Credentials) *ecs.Client {
 	return ecs.New(ecs.Options{
-		Region: Site.Region, BaseEndpoint: aws.String(a.URL), RetryMaxAttempts: 1, HTTPClient: client.Whole{Client: a.http},
+		Region: Site.Region, BaseEndpoint: aws.String(a.URL), RetryMaxAttempts: 1, HTTPClient: client.BufferedClient{Client: a.http},
 		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKeyID, c.SecretAccessKey, ""),
 	})
 }
@@ -180,7 +180,7 @@ func (a *API) Register(name, cluster string, attributes ...types.Attribute) (str
 	a.T.Helper()
 	var given []types.Attribute
 	for _, x := range attributes {
-		if fleet.GivenOnly(*x.Name) {
+		if fleet.IsAdminAttribute(*x.Name) {
 			given = append(given, x)
 		}
 	}

@@ -51,7 +51,7 @@ func (s *Service) validTerms(ctx context.Context, t *HostTerms) error {
 		switch {
 		case !fleet.ValidAttributeName(name):
 			return invalid("attributes: the name %q must have 1 to 128 letters, numbers, hyphens, underscores, slashes, back slashes, or periods.", name)
-		case fleet.AgentsOwn(name):
+		case fleet.IsAgentAttribute(name):
 			return invalid("attributes: the name %q begins with ecs. or com.amazonaws., which are reserved: the agent sets such attributes.", name)
 		case v != "" && !fleet.ValidAttributeValue(v):
 			return invalid("attributes: the value %q of %s must have 1 to 128 letters, numbers, hyphens, underscores, periods, at signs, slashes, back slashes, colons, or spaces, and must not start or end with a space.", v, name)
@@ -129,13 +129,13 @@ func (s *Service) UpdateHost(ctx context.Context, in *UpdateHostInput) (*UpdateH
 		}
 	}
 	if snap := s.store.Snapshot(); snap.Host(out.Name) != nil {
-		out.PriorCluster = snap.Host(out.Name).Home()
+		out.PriorCluster = snap.Host(out.Name).HomeCluster()
 	}
 	h, err := identity.ChangeHost(ctx, s.store, out.Name, in.HostTerms.over)
 	if err != nil {
 		return nil, noHost(err)
 	}
-	out.PrincipalARN, out.Cluster, out.MaxCPU, out.MaxMemory = h.Principal, h.Home(), h.MaxCPU, h.MaxMemory
+	out.PrincipalARN, out.Cluster, out.MaxCPU, out.MaxMemory = h.Principal, h.HomeCluster(), h.MaxCPU, h.MaxMemory
 	if h.Instance != "" {
 		out.Instance = s.store.Site().InstanceARN(h.Cluster, h.Instance)
 	}

@@ -104,7 +104,7 @@ func (s *Service) CreateHostCredentials(ctx context.Context, in *CreateHostCrede
 		return nil, err
 	}
 	c, err := identity.CreateHost(ctx, s.store, s.sealer, in.Name, func(h *fleet.Host) {
-		if in.Terms.over(h); h.Home() == "" {
+		if in.Terms.over(h); h.HomeCluster() == "" {
 			h.Assigned = fleet.DefaultCluster
 		}
 	})

@@ -74,8 +74,8 @@ func TestService(t *testing.T) {
 	if code, out := call(t, a, admin, "CreateHostCredentials", map[string]string{"name": "a/b"}); code != 400 || out["__type"] != "InvalidParameterException" {
 		t.Errorf("bad name: %d %v", code, out["__type"])
 	}
-	if h := a.Store.Snapshot().Host("web-1"); h.Home() != "default" {
-		t.Errorf("a host whose cluster nobody has named belongs to %q", h.Home())
+	if h := a.Store.Snapshot().Host("web-1"); h.HomeCluster() != "default" {
+		t.Errorf("a host whose cluster nobody has named belongs to %q", h.HomeCluster())
 	}
 	a.Register("web-3", "default")
 	if code, out := call(t, a, admin, "CreateHostCredentials", map[string]string{"name": "web-3"}); code != 400 || out["__type"] != "ConflictException" {

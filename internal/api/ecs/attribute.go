@@ -22,7 +22,7 @@ const maxAttributes = fleet.MaxAttributes
 
 // agentsOwn says whether an attribute is the agent's to set. So are Ashore's own,
 // but for what a person may say of a host: they don't count as custom.
-func agentsOwn(name string) bool { return fleet.AgentsOwn(name) }
+func agentsOwn(name string) bool { return fleet.IsAgentAttribute(name) }
 
 func custom(name string) bool { return !agentsOwn(name) && !strings.HasPrefix(name, "ashore.") }
 

@@ -135,7 +135,7 @@ func (s *Service) clusterAttachments(snap *store.Snapshot, c *fleet.Cluster) []t
 		if p == nil || p.Group == nil {
 			continue
 		}
-		if p.Waits() {
+		if p.QueuesTasks() {
 			add("as_policy", name)
 		}
 		if p.Group.ManagedDraining == types.ManagedDrainingEnabled {

@@ -54,7 +54,7 @@ func (s *Service) yields(ctx context.Context, snap *store.Snapshot, h *fleet.Hos
 		next := *inst
 		next.Duplicate = &fleet.DuplicateAgent{Connection: session.Connection, Address: address, At: s.now()}
 		if o := inst.Duplicate; o != nil && o.Connection == session.Connection {
-			next.Duplicate.ToldAt = o.ToldAt
+			next.Duplicate.ReportedAt = o.ReportedAt
 		}
 		return store.Put(tx, k, &next)
 	})

@@ -21,7 +21,7 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 	typ, name := "", what
 	if fleet.IsARN(what) {
 		a, err := fleet.ParseARN(what)
-		if err != nil || !s.site.Ours(a) {
+		if err != nil || !s.site.Owns(a) {
 			return nil, refuse.Invalid("%q is not the ARN of a task, a service or a task definition of this installation.", what)
 		}
 		typ, name = a.Type, a.Rest
@@ -92,7 +92,7 @@ func (s *Service) explainTask(snap *store.Snapshot, t *fleet.TaskState) *explain
 	if t.Instance != "" {
 		host = explain.Host{
 			ARN: s.site.InstanceARN(t.Cluster, t.Instance), Instance: snap.Instance(t.Cluster, t.Instance), Connected: snap.Session(t.Cluster, t.Instance) != nil,
-			EngineAway: snap.InstanceHealth(t.Cluster, t.Instance).EngineAway(),
+			EngineAway: snap.InstanceHealth(t.Cluster, t.Instance).EngineUnreachable(),
 		}
 	}
 	d, _ := snap.TaskDefinition(t.Family, t.Revision)

@@ -30,30 +30,30 @@ func (s *Service) onTerms(tx *store.Tx, r *registration, next, old *fleet.Instan
 	if err := granted(r.in.Attributes, h, old); err != nil {
 		return err
 	}
-	next.Registered = h.Capped(next.Registered)
-	next.Attributes = h.Given(next.Attributes)
+	next.Registered = h.LimitCapacity(next.Registered)
+	next.Attributes = h.AddAttributes(next.Attributes)
 	return nil
 }
 
 // belongs refuses a host a cluster that is not its own. The instance that it is
 // already it may renew: it is to move, and has not yet.
 func (s *Service) belongs(h *fleet.Host, cluster, id string) error {
-	if home := h.Home(); home == "" || home == cluster || h.Cluster == cluster && h.Instance == id {
+	if home := h.HomeCluster(); home == "" || home == cluster || h.Cluster == cluster && h.Instance == id {
 		return nil
 	}
 	return &types.AccessDeniedException{Message: refuse.Text("User: %s is not authorized to perform: ecs:RegisterContainerInstance on resource: %s because the host %s belongs to the cluster %s. An administrator moves it by `ashore host assign %s --cluster %s`.",
-		h.Principal, s.site.ClusterARN(cluster), h.Name, h.Home(), h.Name, cluster)}
+		h.Principal, s.site.ClusterARN(cluster), h.Name, h.HomeCluster(), h.Name, cluster)}
 }
 
 // granted refuses attributes that are an administrator's to give, unless this host
 // was given them, or has them from of old.
 func granted(list []types.Attribute, h *fleet.Host, old *fleet.Instance) error {
-	given := h.Given(nil)
+	given := h.AddAttributes(nil)
 	if old != nil {
 		given = append(given, old.Attributes...)
 	}
 	for k, a := range list {
-		if n := aws.ToString(a.Name); fleet.GivenOnly(n) && !has(given, a) {
+		if n := aws.ToString(a.Name); fleet.IsAdminAttribute(n) && !has(given, a) {
 			return refuse.Invalid("attributes[%d].name %s is an administrator's to give: `ashore host assign %s --attribute %s`, or PutAttributes.",
 				k, n, h.Name, shellenv.Word(n+"="+aws.ToString(a.Value)))
 		}

@@ -137,7 +137,7 @@ func (s *Service) reportedResource(cluster, task *string) string {
 // reported resolves the task that an agent reports on. Its ARN, where it is a
 // long one, says the cluster: an agent's own setting may be out of date.
 func (s *Service) reported(cluster *string, task string) (name, id string, ok bool) {
-	if a, err := fleet.ParseARN(task); err == nil && s.site.Ours(a) && a.Type == "task" {
+	if a, err := fleet.ParseARN(task); err == nil && s.site.Owns(a) && a.Type == "task" {
 		if in, id, long := strings.Cut(a.Rest, "/"); long {
 			return in, id, fleet.IsID(id)
 		}

@@ -210,7 +210,7 @@ func bind(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 	if h == nil {
 		return errors.New("the principal " + p.ARN + " has no record")
 	}
-	if h.Cluster == i.Cluster && h.Instance == i.ID && h.Home() != "" {
+	if h.Cluster == i.Cluster && h.Instance == i.ID && h.HomeCluster() != "" {
 		return nil
 	}
 	if h.Instance != "" {
@@ -220,7 +220,7 @@ func bind(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 		}
 	}
 	next := *h
-	if h.Home() == "" {
+	if h.HomeCluster() == "" {
 		next.Assigned = i.Cluster // where it has come to first
 	}
 	next.Cluster, next.Instance = i.Cluster, i.ID

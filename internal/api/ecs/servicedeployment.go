@@ -27,7 +27,7 @@ const (
 // service-deployment or a service-revision.
 func (s *Service) serviceMember(typ, arn string) (cluster, service, id string, ok bool) {
 	a, err := fleet.ParseARN(arn)
-	if err != nil || !s.site.Ours(a) || a.Type != typ {
+	if err != nil || !s.site.Owns(a) || a.Type != typ {
 		return "", "", "", false
 	}
 	parts := strings.Split(a.Rest, "/")

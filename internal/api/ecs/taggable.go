@@ -49,7 +49,7 @@ func (s *Service) taggable(tx *store.Tx, ref string) (taggable, error) {
 		return taggable{}, refuse.Invalid("resourceArn can not be blank.")
 	}
 	a, err := fleet.ParseARN(ref)
-	if err != nil || !s.site.Ours(a) || a.Partition != fleet.Partition {
+	if err != nil || !s.site.Owns(a) || a.Partition != fleet.Partition {
 		return taggable{}, refuse.Invalid("resourceArn %q is not the ARN of an ECS resource of account %s in %s.", ref, s.site.Account, s.site.Region)
 	}
 	cluster, id, long := strings.Cut(a.Rest, "/")

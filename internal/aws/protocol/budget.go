@@ -47,8 +47,8 @@ func (b *Budget) Spend(n int) error {
 	return b.within.Hold(b.held)
 }
 
-// Deeper refuses a depth that is too great.
-func Deeper(depth int) error {
+// CheckDepth refuses a depth that is too great.
+func CheckDepth(depth int) error {
 	if depth >= MaxDepth {
 		return Errorf("nested more than %d deep", MaxDepth)
 	}

@@ -27,8 +27,8 @@ func Absent(v reflect.Value) bool {
 	return false
 }
 
-// Chosen is the member that a union has, and its value.
-func Chosen(v reflect.Value) (*model.UnionMember, reflect.Value, error) {
+// UnionValue is the member that a union has, and its value.
+func UnionValue(v reflect.Value) (*model.UnionMember, reflect.Value, error) {
 	u := model.UnionOf(v.Type())
 	if u == nil {
 		return nil, reflect.Value{}, Errorf("%s is no union that is declared", v.Type())

@@ -227,7 +227,7 @@ func union(w *walk, v reflect.Value) bool {
 	if v.IsNil() || model.UnionOf(v.Type()) == nil {
 		return true
 	}
-	m, value, err := protocol.Chosen(v)
+	m, value, err := protocol.UnionValue(v)
 	if err != nil {
 		return true // none that the codec makes
 	}

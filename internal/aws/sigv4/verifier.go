@@ -135,10 +135,10 @@ func (h *Head) VerifyClaimed() (Verified, error) {
 	return Verified{AccessKeyID: c.accessKeyID, Region: c.scope.region, Service: c.scope.service, At: c.at, Query: c.query}, nil
 }
 
-// Whole reads the body of a request that is Claimed to have a hash, and has so many
+// CheckedBody reads the body of a request that is Claimed to have a hash, and has so many
 // bytes (-1: not known). It fails in the place of the last part, or of the end, of
 // another one. A body that isn't hashed it reads as it is.
-func (h *Head) Whole(body io.Reader, length int64) io.Reader {
+func (h *Head) CheckedBody(body io.Reader, length int64) io.Reader {
 	if h.claim.unsigned {
 		return body
 	}

@@ -48,11 +48,11 @@ func sameResult(a, b types.InstanceHealthCheckResult) bool {
 // duplicate tells that a second agent came with an instance's identity, and that the
 // one that was connected stays.
 func duplicate(site fleet.Site, m *store.Moment) (Event, bool) {
-	if m.Is.Instance == nil || m.Is.Instance.Duplicate == nil || m.Is.Instance.Duplicate.ToldAt.IsZero() {
+	if m.Is.Instance == nil || m.Is.Instance.Duplicate == nil || m.Is.Instance.Duplicate.ReportedAt.IsZero() {
 		return Event{}, false
 	}
 	d := m.Is.Instance.Duplicate
-	if was := m.Was.Instance; was != nil && was.Duplicate != nil && was.Duplicate.ToldAt.Equal(d.ToldAt) {
+	if was := m.Was.Instance; was != nil && was.Duplicate != nil && was.Duplicate.ReportedAt.Equal(d.ReportedAt) {
 		return Event{}, false
 	}
 	arn := site.InstanceARN(m.Names[0], m.Names[1])

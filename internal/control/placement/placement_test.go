@@ -39,7 +39,7 @@ func (w world) take(task string) func(Choice) {
 		}
 		u.CPU += c.Reserve.CPU
 		u.Memory += c.Reserve.Memory
-		u.Holders, _ = u.Holders.With(c.Reserve.Held(), task)
+		u.Holders, _ = u.Holders.With(c.Reserve.PortSpans(), task)
 		for _, g := range c.Reserve.GPUs {
 			u.GPUs[g] = task
 		}

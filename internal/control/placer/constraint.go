@@ -70,7 +70,7 @@ func hostOf(snap *store.Snapshot, i *fleet.Instance, groups []string) placement.
 	h := placement.Host{Instance: i, Agent: i.Runs(snap.Session(i.Cluster, i.ID)).Agent, Usage: snap.Usage(i.Cluster, i.ID), Groups: groupsOn(snap, i, groups)}
 	if c := snap.Session(i.Cluster, i.ID); c != nil {
 		h.Connected = true
-		h.EngineAway = snap.InstanceHealth(i.Cluster, i.ID).EngineAway()
+		h.EngineAway = snap.InstanceHealth(i.Cluster, i.ID).EngineUnreachable()
 	}
 	return h
 }

@@ -30,7 +30,7 @@ func (d *decision) reserve(snap *store.Snapshot, cluster, task, group string, c 
 	}
 	u.CPU += c.Reserve.CPU
 	u.Memory += c.Reserve.Memory
-	u.Holders, _ = u.Holders.With(c.Reserve.Held(), task)
+	u.Holders, _ = u.Holders.With(c.Reserve.PortSpans(), task)
 	if u.GPUs == nil {
 		u.GPUs = map[string]string{}
 	}

@@ -109,7 +109,7 @@ func (w *world) lanes(l *Launch, c *fleet.Cluster, d *fleet.TaskDefinition) ([]l
 			if p == nil || p.Status != types.CapacityProviderStatusActive {
 				return nil, refuse.Invalid("%s: the capacity provider %s is not ACTIVE.", field, name)
 			}
-			next.waits = p.Waits()
+			next.waits = p.QueuesTasks()
 			if next.launchType = types.LaunchTypeEc2; p.Managed != nil {
 				next.launchType = types.LaunchTypeManagedInstances
 			}

@@ -54,7 +54,7 @@ type Past struct {
 
 // FateOf says what has become of a task.
 func FateOf(t *fleet.TaskState, now time.Time) Fate {
-	switch ran, ended := t.Ran(); {
+	switch ran, ended := t.RunTime(); {
 	case t.EndedEarly():
 		return Early
 	case ended && ran >= fleet.EarlyEnd:

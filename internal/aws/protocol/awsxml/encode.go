@@ -96,7 +96,7 @@ func inXML(r rune) bool {
 }
 
 func (e *Encoder) members(dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return nil, err
 	}
 	s, err := model.Of(v.Type())
@@ -154,7 +154,7 @@ var timeT = reflect.TypeFor[time.Time]()
 
 // element writes a value between its tags.
 func (e *Encoder) element(dst []byte, name string, v reflect.Value, schema *smithy.Schema, depth int) ([]byte, error) {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return nil, err
 	}
 	for v.Kind() == reflect.Pointer {
@@ -281,7 +281,7 @@ func elementName(schema *smithy.Schema, otherwise string) string {
 }
 
 func (e *Encoder) union(dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	m, value, err := protocol.Chosen(v)
+	m, value, err := protocol.UnionValue(v)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ type decoder struct {
 }
 
 func (d decoder) structure(n *node, v reflect.Value, depth int) error {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return err
 	}
 	s, err := model.Of(v.Type())
@@ -83,7 +83,7 @@ func (d decoder) value(n *node, v reflect.Value, s shape, depth int) error {
 }
 
 func (d decoder) list(n *node, v reflect.Value, s shape, depth int) error {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return err
 	}
 	fresh := reflect.MakeSlice(v.Type(), 0, 0)
@@ -114,7 +114,7 @@ func (d decoder) list(n *node, v reflect.Value, s shape, depth int) error {
 }
 
 func (d decoder) mapping(n *node, v reflect.Value, s shape, depth int) error {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return err
 	}
 	m := reflect.MakeMap(v.Type())

@@ -28,7 +28,7 @@ func treeOf(form url.Values, budget *protocol.Budget) (*node, error) {
 		depth := 0
 		for rest, more := name, true; more; depth++ {
 			if depth >= 3*protocol.MaxDepth { // a list or map takes up to three parts a level
-				return nil, protocol.At(name[:min(len(name), 64)], protocol.Deeper(protocol.MaxDepth))
+				return nil, protocol.At(name[:min(len(name), 64)], protocol.CheckDepth(protocol.MaxDepth))
 			}
 			var part string
 			part, rest, more = strings.Cut(rest, ".")

@@ -146,7 +146,7 @@ func kindOf(major byte) string {
 }
 
 func (d *decoder) value(v reflect.Value, depth int) error {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return err
 	}
 	switch v.Kind() {
@@ -425,7 +425,7 @@ func (d *decoder) union(v reflect.Value, depth int) error {
 
 // skip reads an item that nobody wants.
 func (d *decoder) skip(depth int) error {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return err
 	}
 	h, err := d.head()

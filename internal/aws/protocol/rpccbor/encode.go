@@ -84,7 +84,7 @@ func appendFloat(dst []byte, f float64) []byte {
 }
 
 func appendStruct(dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return nil, err
 	}
 	s, err := model.Of(v.Type())
@@ -112,7 +112,7 @@ func appendStruct(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 }
 
 func appendValue(dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	if err := protocol.Deeper(depth); err != nil {
+	if err := protocol.CheckDepth(depth); err != nil {
 		return nil, err
 	}
 	switch v.Kind() {
@@ -178,7 +178,7 @@ func appendMap(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 }
 
 func appendUnion(dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	m, value, err := protocol.Chosen(v)
+	m, value, err := protocol.UnionValue(v)
 	if err != nil {
 		return nil, err
 	}

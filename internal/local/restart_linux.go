@@ -6,10 +6,10 @@ import (
 	"syscall"
 )
 
-// Again makes this process its own program anew, with the same arguments, process
+// Restart makes this process its own program anew, with the same arguments, process
 // id and parent. Files that it has open are closed, locks on them given up. It
 // returns only where that fails.
-func Again() error {
+func Restart() error {
 	path, err := os.Executable()
 	if err != nil {
 		return err
