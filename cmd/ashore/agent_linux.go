@@ -59,14 +59,14 @@ func (a *agentCommand) Run(ctx context.Context, t *terminal) (err error) {
 		}
 		return err
 	})
-	g.Go(func() error { return sayWhenConnected(gctx, l, claim, is) })
+	g.Go(func() error { return reportConnected(gctx, l, claim, is) })
 	err = g.Wait()
 	log.Info("stopped", "cause", context.Cause(ctx))
 	return err
 }
 
-// sayWhenConnected asks the agent as everybody else does, by its socket.
-func sayWhenConnected(ctx context.Context, l local.Layout, claim *local.Claim, is local.Process) error {
+// reportConnected asks the agent as everybody else does, by its socket.
+func reportConnected(ctx context.Context, l local.Layout, claim *local.Claim, is local.Process) error {
 	for wait := 5 * time.Millisecond; ; wait = min(wait*5/4, time.Second) {
 		if s, err := agentState(ctx, l); err == nil && s.Connected {
 			is.Ready, is.Endpoint = true, s.Server

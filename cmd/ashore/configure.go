@@ -34,7 +34,7 @@ func (c *configureCommand) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	t.printf("profile %s is in %s and %s; try:\n", c.Profile, files.Config, files.Credentials)
-	if oldAWS(ctx, t) {
+	if isOldAWS(ctx, t) {
 		t.printf("  aws --profile %s --endpoint-url %s ecs list-clusters\n", shellenv.Word(c.Profile), shellenv.Word(a.Endpoint))
 		t.note("note: your `aws` is older than 1.29 or 2.13 and does not read endpoint_url from a profile: give it --endpoint-url, or use `eval \"$(ashore env)\"`")
 	} else {

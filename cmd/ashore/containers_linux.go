@@ -61,11 +61,11 @@ const (
 	engineGrace = time.Minute
 )
 
-// takedown stops and removes containers. Constant but for gone.
-type takedown struct {
+// removal stops and removes containers. Constant but for gone.
+type removal struct {
 	engine        *dockerclient.Client
 	stops, places chan struct{} // slots of stops and removals
-	gone          atomic.Int64  // containers removed so far
+	removed       atomic.Int64  // containers removed so far
 }
 
 // removeAll stops and removes containers, each within its own stop timeout and after
@@ -75,7 +75,7 @@ func removeAll(ctx context.Context, t *terminal, engine *dockerclient.Client, al
 	if len(all) == 0 {
 		return nil
 	}
-	d := &takedown{engine: engine, stops: make(chan struct{}, parallelStops), places: make(chan struct{}, parallelRemovals)}
+	d := &removal{engine: engine, stops: make(chan struct{}, parallelStops), places: make(chan struct{}, parallelRemovals)}
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
 	stopProgress := d.report(t, len(all), ticker.C)
@@ -87,19 +87,19 @@ func removeAll(ctx context.Context, t *terminal, engine *dockerclient.Client, al
 	}
 	wg.Wait()
 	stopProgress()
-	t.printf("removed %d containers\n", d.gone.Load())
+	t.printf("removed %d containers\n", d.removed.Load())
 	return errors.Join(errs...)
 }
 
 // report says at each tick how far it is, until its result is called.
-func (d *takedown) report(t *terminal, all int, ticks <-chan time.Time) (stop func()) {
+func (d *removal) report(t *terminal, all int, ticks <-chan time.Time) (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
 			select {
 			case <-ticks:
-				t.printf("  %d of %d containers are removed, %d are being stopped\n", d.gone.Load(), all, len(d.stops))
+				t.printf("  %d of %d containers are removed, %d are being stopped\n", d.removed.Load(), all, len(d.stops))
 			case <-done:
 				return
 			}
@@ -140,7 +140,7 @@ func tasksOf(all []container.Summary) []string {
 }
 
 // remove takes a task's containers down, dependents first.
-func (d *takedown) remove(ctx context.Context, left []container.Summary) error {
+func (d *removal) remove(ctx context.Context, left []container.Summary) error {
 	for len(left) > 0 {
 		now, later := dependents(left)
 		var wg sync.WaitGroup
@@ -179,13 +179,13 @@ func dependents(all []container.Summary) (now, later []container.Summary) {
 	return now, later
 }
 
-func (d *takedown) removeOne(ctx context.Context, c container.Summary) error {
+func (d *removal) removeOne(ctx context.Context, c container.Summary) error {
 	if c.State == container.StateRunning {
 		if err := d.stop(ctx, c); err != nil && !errdefs.IsNotFound(err) {
 			return fmt.Errorf("stop the container %s: %w", containerName(c), err)
 		}
 	}
-	if err := slot(ctx, d.places); err != nil {
+	if err := acquire(ctx, d.places); err != nil {
 		return err
 	}
 	defer func() { <-d.places }()
@@ -195,18 +195,18 @@ func (d *takedown) removeOne(ctx context.Context, c container.Summary) error {
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("remove the container %s: %w", containerName(c), err)
 	}
-	d.gone.Add(1)
+	d.removed.Add(1)
 	return nil
 }
 
 // stop gives a container the time that it has by its settings at the engine, or else
 // by its labels.
-func (d *takedown) stop(ctx context.Context, c container.Summary) error {
-	if err := slot(ctx, d.stops); err != nil {
+func (d *removal) stop(ctx context.Context, c container.Summary) error {
+	if err := acquire(ctx, d.stops); err != nil {
 		return err
 	}
 	defer func() { <-d.stops }()
-	timeout, err := d.timeout(ctx, c)
+	timeout, err := d.stopTimeout(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (d *takedown) stop(ctx context.Context, c container.Summary) error {
 	return err
 }
 
-func (d *takedown) timeout(ctx context.Context, c container.Summary) (time.Duration, error) {
+func (d *removal) stopTimeout(ctx context.Context, c container.Summary) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, engineGrace)
 	defer cancel()
 	is, err := d.engine.ContainerInspect(ctx, c.ID, dockerclient.ContainerInspectOptions{})
@@ -230,8 +230,8 @@ func (d *takedown) timeout(ctx context.Context, c container.Summary) (time.Durat
 	return engine.StopTimeout(c.Labels), nil
 }
 
-// slot takes one of some slots.
-func slot(ctx context.Context, slots chan struct{}) error {
+// acquire takes one of some slots.
+func acquire(ctx context.Context, slots chan struct{}) error {
 	select {
 	case slots <- struct{}{}:
 		return nil

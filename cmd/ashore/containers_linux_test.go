@@ -173,9 +173,9 @@ func TestContainersGoOnWhereOneFails(t *testing.T) {
 
 func TestRemovalShowsHowFarItIs(t *testing.T) {
 	var out bytes.Buffer
-	d := &takedown{stops: make(chan struct{}, 2)}
+	d := &removal{stops: make(chan struct{}, 2)}
 	d.stops <- struct{}{}
-	d.gone.Store(3)
+	d.removed.Store(3)
 	ticks := make(chan time.Time)
 	stop := d.report(&terminal{out: &out}, 60, ticks)
 	ticks <- time.Now()

@@ -54,7 +54,7 @@ func (d *downCommand) down(ctx context.Context, t *terminal, l local.Layout) err
 		}
 		defer p.close()
 		p.list(t)
-		if ok, err := confirmed(ctx, d.Yes); err != nil {
+		if ok, err := confirm(ctx, d.Yes); err != nil {
 			return err
 		} else if !ok {
 			t.printf("nothing was removed\n")
@@ -63,7 +63,7 @@ func (d *downCommand) down(ctx context.Context, t *terminal, l local.Layout) err
 		if err := stopProcesses(ctx, t, l); err != nil {
 			return err
 		}
-		return p.carryOut(ctx, t)
+		return p.execute(ctx, t)
 	}
 	if d.Tasks {
 		err := stopHostTasks(ctx, t, l)

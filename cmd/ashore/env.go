@@ -33,14 +33,14 @@ func (e *envCommand) Run(ctx context.Context, t *terminal) error {
 	t.script(shellenv.Apply(d, shellenv.Target{
 		Endpoint: a.Endpoint, Host: a.Host(), Region: a.Region,
 		AccessKeyID: a.AccessKeyID, SecretAccessKey: a.SecretAccessKey,
-		CABundle: a.CABundle, OldAWS: oldAWS(ctx, t),
+		CABundle: a.CABundle, OldAWS: isOldAWS(ctx, t),
 	}, t.environ))
 	return nil
 }
 
-// oldAWS says whether the `aws` here ignores AWS_ENDPOINT_URL. One that can't
+// isOldAWS says whether the `aws` here ignores AWS_ENDPOINT_URL. One that can't
 // be asked is taken for a new one, and said so.
-func oldAWS(ctx context.Context, t *terminal) bool {
+func isOldAWS(ctx context.Context, t *terminal) bool {
 	v, ok, err := shellenv.AWSVersion(ctx)
 	if err != nil {
 		t.note("note: the version of `aws` is unknown (%v); if it is older than 1.29 or 2.13, give it --endpoint-url", err)

@@ -82,7 +82,7 @@ func (h *hostMoveCommand) assign(ctx context.Context, l local.Layout) (back func
 	}
 	api := client.New(a)
 	defer api.Close()
-	if err := clusterIs(ctx, api, h.Cluster); err != nil {
+	if err := checkCluster(ctx, api, h.Cluster); err != nil {
 		return nil, err
 	}
 	is, err := assign(ctx, api, "", key, client.HostTerms{Cluster: h.Cluster})

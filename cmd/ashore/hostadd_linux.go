@@ -51,7 +51,7 @@ func (h *hostAddCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	api := client.New(a)
 	defer api.Close()
-	if err := clusterIs(ctx, api, h.Cluster); err != nil {
+	if err := checkCluster(ctx, api, h.Cluster); err != nil {
 		return err
 	}
 	k, err := api.CreateHostCredentials(ctx, h.Name, h.terms(h.Cluster))
@@ -72,9 +72,9 @@ func (h *hostAddCommand) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// clusterIs refuses a cluster that the agent could not register in. It makes
+// checkCluster refuses a cluster that the agent could not register in. It makes
 // default by itself.
-func clusterIs(ctx context.Context, api *client.Client, name string) error {
+func checkCluster(ctx context.Context, api *client.Client, name string) error {
 	if name == "default" {
 		return nil
 	}

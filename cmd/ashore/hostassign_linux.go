@@ -46,7 +46,7 @@ func (h *hostAssignCommand) Run(ctx context.Context, t *terminal) error {
 	api := client.New(a)
 	defer api.Close()
 	if h.Cluster != "" {
-		if err := clusterIs(ctx, api, h.Cluster); err != nil {
+		if err := checkCluster(ctx, api, h.Cluster); err != nil {
 			return err
 		}
 	}

@@ -13,8 +13,8 @@ import (
 // less of the CPU that it shares with the server.
 const fleetGC = 150
 
-// relaxGC sets it, unless the user has chosen by GOGC.
-func relaxGC() {
+// raiseGCPercent sets it, unless the user has chosen by GOGC.
+func raiseGCPercent() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(fleetGC)
 	}
@@ -35,9 +35,9 @@ const (
 	gcSpare = 48 << 20
 )
 
-// followGC sets the collector by what lives until ctx ends, unless the user has
+// adjustGC sets the collector by what lives until ctx ends, unless the user has
 // chosen by GOGC.
-func followGC(ctx context.Context) {
+func adjustGC(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
@@ -51,7 +51,7 @@ func followGC(ctx context.Context) {
 	defer every.Stop()
 	for {
 		metrics.Read(sample)
-		if quiet := at(1)-allocated < gcQuiet; quiet && at(1)-given > gcSpare && spare(at(0), at(2)+at(3)+at(4)) {
+		if quiet := at(1)-allocated < gcQuiet; quiet && at(1)-given > gcSpare && holdsSpare(at(0), at(2)+at(3)+at(4)) {
 			debug.FreeOSMemory()
 			given = at(1)
 		}
@@ -68,8 +68,8 @@ func followGC(ctx context.Context) {
 	}
 }
 
-// spare says whether a heap is held that is far larger than what lives in it.
-func spare(live, held uint64) bool { return held > gcSpare+live*(100+gcMost)/100/2 }
+// holdsSpare says whether a heap is held that is far larger than what lives in it.
+func holdsSpare(live, held uint64) bool { return held > gcSpare+live*(100+gcMost)/100/2 }
 
 // gcPercent is how far a server's heap may grow, in per cent of what lives.
 func gcPercent(live uint64) uint64 {

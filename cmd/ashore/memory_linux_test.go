@@ -7,7 +7,7 @@ func TestSpare(t *testing.T) {
 		live, held uint64
 		want       bool
 	}{{10 << 20, 40 << 20, false}, {20 << 20, 120 << 20, true}, {1 << 30, 2 << 30, false}, {1 << 30, 3 << 30, true}} {
-		if got := spare(tt.live, tt.held); got != tt.want {
+		if got := holdsSpare(tt.live, tt.held); got != tt.want {
 			t.Errorf("%d MiB held with %d alive: %v", tt.held>>20, tt.live>>20, got)
 		}
 	}

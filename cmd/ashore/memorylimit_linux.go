@@ -13,9 +13,9 @@ import (
 // take, in per cent: the rest is for what is no heap, and for the database's pages.
 const limitShare = 75
 
-// keepWithin has garbage collected the harder the closer the process comes to the
+// limitMemory has garbage collected the harder the closer the process comes to the
 // memory that its cgroup has, unless the user has chosen by GOMEMLIMIT.
-func keepWithin() {
+func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

@@ -19,7 +19,7 @@ func (p pprofFlags) serve() (stop func() error, err error) {
 	if p.Pprof == "" {
 		return func() error { return nil }, nil
 	}
-	if err := onlyLoopback(p.Pprof); err != nil {
+	if err := checkLoopback(p.Pprof); err != nil {
 		return nil, err
 	}
 	l, err := local.Listen(p.Pprof, "--pprof")

@@ -111,10 +111,10 @@ func (p *purge) list(t *terminal) {
 	}
 }
 
-// carryOut removes what planPurge found, and the containers that came since.
+// execute removes what planPurge found, and the containers that came since.
 // The data goes last, for it holds the id by which the rest is found again
 // should this be interrupted.
-func (p *purge) carryOut(ctx context.Context, t *terminal) error {
+func (p *purge) execute(ctx context.Context, t *terminal) error {
 	if p.installation != "" {
 		all, err := engineContainers(ctx, p.engine, p.installation)
 		if err != nil {
@@ -178,8 +178,8 @@ func removeFiles(t *terminal, path string) error {
 	return nil
 }
 
-// confirmed asks where there is a terminal to ask on.
-func confirmed(ctx context.Context, yes bool) (bool, error) {
+// confirm asks where there is a terminal to ask on.
+func confirm(ctx context.Context, yes bool) (bool, error) {
 	if _, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS); yes || err != nil {
 		return true, nil
 	}

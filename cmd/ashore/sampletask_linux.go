@@ -27,7 +27,7 @@ const (
 )
 
 // runSample runs the sample task unless it runs, waits for it and fetches its page.
-func (r *raising) runSample(ctx context.Context, api *client.Client) error {
+func (r *upRun) runSample(ctx context.Context, api *client.Client) error {
 	cluster := r.host.Cluster
 	begun := time.Now()
 	arn, err := findSample(ctx, api, cluster)
@@ -79,7 +79,7 @@ func findSample(ctx context.Context, api *client.Client, cluster string) (string
 	return l.TaskArns[0], nil
 }
 
-func (r *raising) startSample(ctx context.Context, api *client.Client, cluster string) (string, error) {
+func (r *upRun) startSample(ctx context.Context, api *client.Client, cluster string) (string, error) {
 	def, err := sampleDefinition(ctx, api, image.NameFor(r.admin.InstallationID))
 	if err != nil {
 		return "", err

@@ -45,7 +45,7 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	restart := make(chan struct{})
 	ended := make(chan error, 1)
-	go func() { ended <- s.once(ctx, t, restart) }()
+	go func() { ended <- s.runServer(ctx, t, restart) }()
 	select {
 	case err := <-ended:
 		if !errors.Is(err, server.ErrRestart) {
@@ -65,14 +65,14 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
 	return local.Restart()
 }
 
-// once is one server, from its start to its end. It closes restart where the
+// runServer is one server, from its start to its end. It closes restart where the
 // process should be started anew, before it closes what is open.
-func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- struct{}) (err error) {
+func (s *serverCommand) runServer(ctx context.Context, t *terminal, restart chan<- struct{}) (err error) {
 	l, err := s.layout()
 	if err != nil {
 		return err
 	}
-	if err := onlyLoopback(s.listen()); err != nil {
+	if err := checkLoopback(s.listen()); err != nil {
 		return err
 	}
 	if err := l.Make(); err != nil {
@@ -106,7 +106,7 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 	}
 	defer func() { err = errors.Join(err, stopProfiles()) }()
 	log := s.logger(t, l, "server")
-	if err := sameState(l, len(s.EtcdEndpoints) > 0); err != nil {
+	if err := checkStatePresent(l, len(s.EtcdEndpoints) > 0); err != nil {
 		return err
 	}
 	forwards, err := s.forwards()
@@ -124,10 +124,10 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 			return l.SealKey(installation)
 		},
 	}
-	keepWithin()
+	limitMemory()
 	following, unfollow := context.WithCancel(ctx)
 	var beside sync.WaitGroup
-	beside.Go(func() { followGC(following) })
+	beside.Go(func() { adjustGC(following) })
 	defer beside.Wait()
 	defer unfollow()
 	srv, err := server.Open(ctx, c)
@@ -149,11 +149,11 @@ func (s *serverCommand) once(ctx context.Context, t *terminal, restart chan<- st
 	if at := []string{"--listen", listener.Addr().String()}; !slices.Equal(is.Args[max(0, len(is.Args)-2):], at) {
 		is.Args = append(is.Args, at...)
 	}
-	is.Unable = unable(srv)
+	is.Unable = unableReason(srv)
 	if err := claim.WriteProcess(is); err != nil {
 		return err
 	}
-	beside.Go(func() { sayUnable(following, srv, claim, is, log) })
+	beside.Go(func() { reportUnable(following, srv, claim, is, log) })
 	log.Info("serving", "endpoint", admin.Endpoint, "server", srv.ID(), "installation", in.ID, "account", in.Account, "region", in.Region, "version", version.Number)
 	err = srv.Serve(ctx, listener)
 	if errors.Is(err, server.ErrRestart) {
@@ -170,17 +170,17 @@ func thisProcess() (local.Process, error) {
 	return local.Process{Version: version.Number, Args: slices.Clone(os.Args[1:]), Dir: dir}, err
 }
 
-func unable(srv *server.Server) string {
+func unableReason(srv *server.Server) string {
 	if err := srv.Unable(); err != nil {
 		return err.Error()
 	}
 	return ""
 }
 
-// sayUnable keeps what the pid file says of it up to date: `ashore up` tells it.
-func sayUnable(ctx context.Context, srv *server.Server, claim *local.Claim, is local.Process, log *slog.Logger) {
+// reportUnable keeps what the pid file says of it up to date: `ashore up` tells it.
+func reportUnable(ctx context.Context, srv *server.Server, claim *local.Claim, is local.Process, log *slog.Logger) {
 	for pace.Sleep(ctx, pace.About(time.Second)) == nil {
-		now := unable(srv)
+		now := unableReason(srv)
 		if (now == "") == (is.Unable == "") {
 			continue
 		}
@@ -191,9 +191,9 @@ func sayUnable(ctx context.Context, srv *server.Server, claim *local.Claim, is l
 	}
 }
 
-// sameState refuses to begin a new installation where there was one: its state has
+// checkStatePresent refuses to begin a new installation where there was one: its state has
 // gone, and its hosts would be another's.
-func sameState(l local.Layout, external bool) error {
+func checkStatePresent(l local.Layout, external bool) error {
 	if external || store.Exists(l.Server()) {
 		return nil
 	}
@@ -208,9 +208,9 @@ func sameState(l local.Layout, external bool) error {
 		"a backup brings it back: `ashore restore FILE` with the same --data-dir; `ashore down --purge` removes the rest of it, for another to begin")
 }
 
-// onlyLoopback refuses an address that other machines reach: calls are signed
+// checkLoopback refuses an address that other machines reach: calls are signed
 // but not encrypted.
-func onlyLoopback(addr string) error {
+func checkLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return hint.With(fmt.Errorf("--listen %q: %w", addr, err), "write it as address and port, such as 127.0.0.1:4700")

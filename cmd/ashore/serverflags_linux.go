@@ -87,9 +87,9 @@ func (f serverFlags) args() []string {
 		args = append(args, "--etcd-maintain")
 	}
 	for _, p := range []struct{ flag, value string }{
-		{"--account", f.Account}, {"--region", f.Region}, {"--seal-key", whole(f.SealKey)},
-		{"--etcd-prefix", f.EtcdPrefix}, {"--etcd-ca", whole(f.EtcdCA)}, {"--etcd-cert", whole(f.EtcdCert)},
-		{"--etcd-key", whole(f.EtcdKey)}, {"--etcd-user", f.EtcdUser},
+		{"--account", f.Account}, {"--region", f.Region}, {"--seal-key", absolutePath(f.SealKey)},
+		{"--etcd-prefix", f.EtcdPrefix}, {"--etcd-ca", absolutePath(f.EtcdCA)}, {"--etcd-cert", absolutePath(f.EtcdCert)},
+		{"--etcd-key", absolutePath(f.EtcdKey)}, {"--etcd-user", f.EtcdUser},
 	} {
 		if p.value != "" {
 			args = append(args, p.flag, p.value)
@@ -107,8 +107,8 @@ func (f serverFlags) args() []string {
 	return args
 }
 
-// whole is a file's path that means the same in any folder.
-func whole(path string) string {
+// absolutePath is a file's path that means the same in any folder.
+func absolutePath(path string) string {
 	if path == "" {
 		return ""
 	}

@@ -92,7 +92,7 @@ func (s *simCommand) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	defer func() { err = errors.Join(err, stopProfiles()) }()
 
-	relaxGC()
+	raiseGCPercent()
 	f := sim.NewFleet(cfg)
 	t.note("%d hosts of the cluster %s at %s, seed %d", s.Hosts, s.Cluster, strings.Join(cfg.Servers, " "), s.Seed)
 	g, ctx := errgroup.WithContext(ctx)

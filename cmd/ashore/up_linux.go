@@ -66,8 +66,8 @@ func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	r := &raising{upCommand: u, terminal: t, layout: l, begun: begun}
-	err = r.raise(ctx)
+	r := &upRun{upCommand: u, terminal: t, layout: l, begun: begun}
+	err = r.start(ctx)
 	switch {
 	case err == nil:
 	case r.up && ctx.Err() == nil:
@@ -81,7 +81,7 @@ func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 		return err
 	}
 	t.printf("\nCtrl-C stops control plane and agent; the containers stay.\n")
-	err = r.stay(ctx)
+	err = r.watchUntilDone(ctx)
 	return errors.Join(err, r.undo())
 }
 
@@ -112,8 +112,8 @@ func takeUpLock(ctx context.Context, l local.Layout) (*local.Claim, error) {
 	}
 }
 
-// raising is one run of `ashore up`.
-type raising struct {
+// upRun is one run of `ashore up`.
+type upRun struct {
 	*upCommand
 	*terminal
 	layout   local.Layout
@@ -129,7 +129,7 @@ type raising struct {
 	engine *dockerclient.Client
 }
 
-func (r *raising) raise(ctx context.Context) error {
+func (r *upRun) start(ctx context.Context) error {
 	var err error
 	if r.self, err = os.Executable(); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (r *raising) raise(ctx context.Context) error {
 	r.engine = engine
 	r.printf("engine         Docker Engine %s at %s\n", version, host)
 
-	server, note, err := r.process(ctx, serverStart(r.layout, r.self, r.serverFlags))
+	server, note, err := r.startProcess(ctx, serverStart(r.layout, r.self, r.serverFlags))
 	if err != nil {
 		return err
 	}
@@ -150,13 +150,13 @@ func (r *raising) raise(ctx context.Context) error {
 		return err
 	}
 	r.printf("control plane  %s, process %d, %s\n", server.Endpoint, server.PID, note)
-	if err := r.sameServer(); err != nil {
+	if err := r.checkServer(); err != nil {
 		return err
 	}
 
 	api := client.New(r.admin)
 	defer api.Close()
-	if err := r.agentFiles(ctx, api); err != nil {
+	if err := r.writeAgentFiles(ctx, api); err != nil {
 		return err
 	}
 	// The engine reads the image while the agent registers.
@@ -168,14 +168,14 @@ func (r *raising) raise(ctx context.Context) error {
 	r.agentEnv = []string{"DOCKER_HOST=" + host}
 	start := agentStart(r.layout, r.self, r.agentEnv)
 	start.Unready = server.Unable != "" // its connection is a change, too
-	process, note, err := r.process(ctx, start)
+	process, note, err := r.startProcess(ctx, start)
 	if err != nil {
 		stopLoading()
 		<-loaded
 		return err
 	}
 	if start.Unready {
-		return errors.Join(<-loaded, r.unable(ctx, server, process))
+		return errors.Join(<-loaded, r.finishUnable(ctx, server, process))
 	}
 	if r.host, err = agentState(ctx, r.layout); err != nil {
 		stopLoading()
@@ -189,7 +189,7 @@ func (r *raising) raise(ctx context.Context) error {
 	if err := <-loaded; err != nil {
 		return err
 	}
-	if err := r.watch(ctx); err != nil {
+	if err := r.startWatcher(ctx); err != nil {
 		return err
 	}
 	r.up = true
@@ -198,15 +198,15 @@ func (r *raising) raise(ctx context.Context) error {
 			return err
 		}
 	}
-	r.next()
+	r.printNext()
 	return nil
 }
 
-// unable ends a start on a control plane that takes no changes: it answers reads,
+// finishUnable ends a start on a control plane that takes no changes: it answers reads,
 // and the agent connects once that is over.
-func (r *raising) unable(ctx context.Context, server, agent local.Process) error {
+func (r *upRun) finishUnable(ctx context.Context, server, agent local.Process) error {
 	r.printf("agent          process %d, not connected yet\n", agent.PID)
-	if err := r.watch(ctx); err != nil {
+	if err := r.startWatcher(ctx); err != nil {
 		return err
 	}
 	r.up = true
@@ -214,9 +214,9 @@ func (r *raising) unable(ctx context.Context, server, agent local.Process) error
 	return nil
 }
 
-// watch has a process of its own watch over server and agent, where this one does
+// startWatcher has a process of its own watch over server and agent, where this one does
 // not stay.
-func (r *raising) watch(ctx context.Context) error {
+func (r *upRun) startWatcher(ctx context.Context) error {
 	if !r.Detach {
 		return nil
 	}
@@ -235,8 +235,8 @@ func (r *raising) watch(ctx context.Context) error {
 	return nil
 }
 
-// process starts a process unless it runs, and says which.
-func (r *raising) process(ctx context.Context, s local.Start) (p local.Process, note string, err error) {
+// startProcess starts a process unless it runs, and says which.
+func (r *upRun) startProcess(ctx context.Context, s local.Start) (p local.Process, note string, err error) {
 	p, running, err := local.Running(r.layout.PID(s.Process))
 	if err != nil {
 		return p, "", err
@@ -257,9 +257,9 @@ func (r *raising) process(ctx context.Context, s local.Start) (p local.Process, 
 	return p, "ready in " + seconds(time.Since(begun)), nil
 }
 
-// sameServer compares what this run was told with the control plane that
+// checkServer compares what this run was told with the control plane that
 // serves, which an earlier run may have started and told otherwise.
-func (r *raising) sameServer() error {
+func (r *upRun) checkServer() error {
 	is, want := r.admin, cmp.Or(r.Account, r.admin.Account)
 	if region := cmp.Or(r.Region, is.Region); want != is.Account || region != is.Region {
 		return hint.With(fmt.Errorf("the installation in %s is account %s in %s, and can't become account %s in %s: an installation's account and region are set at its first start",
@@ -272,14 +272,14 @@ func (r *raising) sameServer() error {
 	return nil
 }
 
-func (r *raising) loadImage(ctx context.Context) error {
+func (r *upRun) loadImage(ctx context.Context) error {
 	_, err := image.Load(ctx, r.engine, r.self, r.admin.InstallationID)
 	return err
 }
 
-// agentFiles writes what the agent starts with: its own credentials, made once,
+// writeAgentFiles writes what the agent starts with: its own credentials, made once,
 // and where the server is.
-func (r *raising) agentFiles(ctx context.Context, api *client.Client) error {
+func (r *upRun) writeAgentFiles(ctx context.Context, api *client.Client) error {
 	// The cluster is the agent's own once it has registered: host move changes it.
 	settings, err := agent.ReadSettings(r.layout.Agent())
 	switch {
@@ -342,7 +342,7 @@ func writeJSON(path string, v any) error {
 
 // undo stops what this run started, tasks first. It has time of its own: the
 // command's context may be over.
-func (r *raising) undo() error {
+func (r *upRun) undo() error {
 	if len(r.started) == 0 && len(r.samples) == 0 {
 		return nil
 	}
@@ -365,9 +365,9 @@ func (r *raising) undo() error {
 	return errors.Join(errs...)
 }
 
-// stay watches over server and agent until the user has had enough. Where another
+// watchUntilDone watches over server and agent until the user has had enough. Where another
 // watches already there is no more to do than to wait.
-func (r *raising) stay(ctx context.Context) error {
+func (r *upRun) watchUntilDone(ctx context.Context) error {
 	r.samples = nil // containers stay
 	if _, watches, err := local.Running(r.layout.PID("watch")); err != nil || watches {
 		<-ctx.Done()
@@ -379,7 +379,7 @@ func (r *raising) stay(ctx context.Context) error {
 	})
 }
 
-func (r *raising) next() {
+func (r *upRun) printNext() {
 	cmd, flag := commandName(r.self), r.dirFlag()
 	r.printf("\nnext:\n")
 	r.printf("  eval \"$(%s env%s)\"\n", cmd, flag)
@@ -393,7 +393,7 @@ func (r *raising) next() {
 }
 
 // dirFlag leads another command to this installation, where it needs to be told.
-func (r *raising) dirFlag() string {
+func (r *upRun) dirFlag() string {
 	if r.DataDir == "" || os.Getenv("ASHORE_DATA_DIR") == r.DataDir {
 		return ""
 	}

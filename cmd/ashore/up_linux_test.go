@@ -43,9 +43,9 @@ func TestPrintedCommandsAreQuoted(t *testing.T) {
 			t.Setenv("ASHORE_DATA_DIR", "")
 			t.Setenv("PATH", work+":/usr/bin:/bin")
 			var out strings.Builder
-			r := &raising{upCommand: &upCommand{dataDir: dataDir{DataDir: dir}}, terminal: &terminal{out: &out, err: &out}, self: self,
+			r := &upRun{upCommand: &upCommand{dataDir: dataDir{DataDir: dir}}, terminal: &terminal{out: &out, err: &out}, self: self,
 				host: agent.State{Cluster: odd, InstanceArn: "arn:aws:ecs:us-east-1:000000000000:container-instance/c/0123"}}
-			r.next()
+			r.printNext()
 			_, commands, _ := strings.Cut(out.String(), "next:\n")
 			said := filepath.Join(work, "said")
 			cmd := exec.CommandContext(t.Context(), "sh", "-c", commands)
