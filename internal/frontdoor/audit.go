@@ -43,14 +43,14 @@ func (t *trail) note(r identity.Request, d identity.Decision) {
 	}
 	*t = trail{known: true, allowed: d.Allowed, action: r.Action, resources: d.Resource, reason: d.Reason()}
 	if d.Allowed && len(r.Resources) > 0 {
-		t.resources = some(r.Resources)
+		t.resources = joinResources(r.Resources)
 	}
 }
 
 // someResources is how many resources of a call its line names.
 const someResources = 4
 
-func some(resources []string) string {
+func joinResources(resources []string) string {
 	if len(resources) <= someResources {
 		return strings.Join(resources, " ")
 	}
@@ -71,7 +71,7 @@ type line struct {
 // strangers make these.
 func (s *Server) write(l line) {
 	level, log := slog.LevelDebug, s.cfg.Log
-	if l.trail.known && (!l.trail.allowed || l.caller.Principal.Kind != identity.Host && !reads(l.operation)) {
+	if l.trail.known && (!l.trail.allowed || l.caller.Principal.Kind != identity.Host && !isReadOnly(l.operation)) {
 		level, log = slog.LevelInfo, s.audit
 	}
 	ctx := context.Background()
@@ -93,12 +93,12 @@ func (s *Server) write(l line) {
 	log.Log(ctx, level, "call", append(attrs, l.more...)...)
 }
 
-// reading are the beginnings of the names of operations that change nothing, as
+// readOnlyPrefixes are the beginnings of the names of operations that change nothing, as
 // CloudTrail's readOnly has it; a REST call that is forwarded begins with its method.
-var reading = []string{"GET ", "HEAD ", "Describe", "List", "Get", "BatchGet", "Discover", "Search", "Lookup", "Simulate", "Explain", "Stream", "Poll"}
+var readOnlyPrefixes = []string{"GET ", "HEAD ", "Describe", "List", "Get", "BatchGet", "Discover", "Search", "Lookup", "Simulate", "Explain", "Stream", "Poll"}
 
-func reads(operation string) bool {
-	for _, verb := range reading {
+func isReadOnly(operation string) bool {
+	for _, verb := range readOnlyPrefixes {
 		if strings.HasPrefix(operation, verb) {
 			return true
 		}

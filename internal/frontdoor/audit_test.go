@@ -127,10 +127,10 @@ func TestAuditIsBounded(t *testing.T) {
 	if !strings.Contains(last, "role/other") || len(last) > 2048 {
 		t.Errorf("%d bytes: %s", len(last), last)
 	}
-	if got := some([]string{"a", "b", "c", "d", "e", "f"}); got != "a b c d and 2 more" {
+	if got := joinResources([]string{"a", "b", "c", "d", "e", "f"}); got != "a b c d and 2 more" {
 		t.Error(got)
 	}
-	if got := fmt.Sprint(reads("DescribeTasks"), reads("RunTask")); got != "true false" {
+	if got := fmt.Sprint(isReadOnly("DescribeTasks"), isReadOnly("RunTask")); got != "true false" {
 		t.Error(got)
 	}
 }

@@ -31,7 +31,7 @@ const (
 	drainLimit = 16 << 20
 	// drainTime is how long that may take, and drains how many are heard out at once.
 	drainTime = 2 * time.Second
-	drains    = 64
+	maxDrains = 64
 	// selfDrained is what net/http reads by itself of a body that nobody has read.
 	selfDrained = 256 << 10
 )
@@ -48,7 +48,7 @@ func (x *exchange) readBody(key string) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {
 			more := min(2*cap(b), int(limit)+1)
-			if err := x.holdBody(key, more); err != nil {
+			if err := x.reserveBody(key, more); err != nil {
 				return nil, err
 			}
 			b = slices.Grow(b, more-len(b))
@@ -81,8 +81,8 @@ func (x *exchange) bodyLimit() int64 {
 	return x.s.cfg.BodyLimit
 }
 
-// holdBody asks for the memory of a body that is large.
-func (x *exchange) holdBody(key string, bytes int) error {
+// reserveBody asks for the memory of a body that is large.
+func (x *exchange) reserveBody(key string, bytes int) error {
 	if bytes <= freeBody {
 		return nil
 	}
@@ -91,14 +91,14 @@ func (x *exchange) holdBody(key string, bytes int) error {
 	}
 	err := x.arriving.Hold(x.r.Context(), int64(bytes))
 	if err != nil {
-		x.decline()
+		x.refuseBody()
 	}
 	return busy(err)
 }
 
-// peek looks at the beginning of a body where the head does not say which protocol
+// readProtocol looks at the beginning of a body where the head does not say which protocol
 // its sender speaks, so that the refusal is in it.
-func (x *exchange) peek() {
+func (x *exchange) readProtocol() {
 	if x.target.protocol != query.AWS || x.target.service != "" || x.r.ContentLength == 0 {
 		return
 	}
@@ -112,17 +112,17 @@ func (x *exchange) peek() {
 }
 
 func (x *exchange) tooLarge() error {
-	x.decline()
+	x.refuseBody()
 	return &faultError{fault{Fault: protocol.Fault{
 		Status: http.StatusRequestEntityTooLarge, Code: "RequestEntityTooLarge",
 		Message: fmt.Sprintf("The request's body is larger than the %d bytes allowed.", x.bodyLimit()),
 	}}}
 }
 
-// decline ends the connection after the answer, which does not wait for a body
+// refuseBody ends the connection after the answer, which does not wait for a body
 // that nobody will look at. Some who send a large one are heard out, for a while,
 // so that they get to read it.
-func (x *exchange) decline() {
+func (x *exchange) refuseBody() {
 	n := x.r.ContentLength
 	if n == 0 {
 		return

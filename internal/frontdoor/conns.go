@@ -16,9 +16,9 @@ import (
 const (
 	// strangers are open without a verified call. Beyond so many the oldest is
 	// closed, if it has had strangerTime; beyond strangersMost in any case.
-	strangers     = 1024
-	strangersMost = 4096
-	strangerTime  = 2 * time.Second
+	maxStrangers     = 1024
+	hardMaxStrangers = 4096
+	minStrangerAge   = 2 * time.Second
 	// hostConns is how many idle ones a host may keep.
 	hostConns = 64
 )
@@ -28,11 +28,11 @@ const (
 type conns struct {
 	log *slog.Logger // constant
 
-	mu      sync.Mutex
-	all     map[net.Conn]*conn    // guarded by mu, as are the lists in it
-	strange *list.List            // of *conn: without a verified call, the oldest first
-	hosts   map[string]*list.List // of *conn: by the host whose call was verified first, the oldest first
-	warned  time.Time
+	mu        sync.Mutex
+	all       map[net.Conn]*conn    // guarded by mu, as are the lists in it
+	strangers *list.List            // of *conn: without a verified call, the oldest first
+	hosts     map[string]*list.List // of *conn: by the host whose call was verified first, the oldest first
+	warned    time.Time
 }
 
 // conn is one of them.
@@ -48,12 +48,12 @@ type conn struct {
 type connKey struct{}
 
 func newConns(log *slog.Logger) *conns {
-	return &conns{log: log, all: map[net.Conn]*conn{}, strange: list.New(), hosts: map[string]*list.List{}}
+	return &conns{log: log, all: map[net.Conn]*conn{}, strangers: list.New(), hosts: map[string]*list.List{}}
 }
 
-// context adds the connection to the context of its requests. It comes before the
+// onContext adds the connection to the context of its requests. It comes before the
 // connection's first state.
-func (c *conns) context(ctx context.Context, n net.Conn) context.Context {
+func (c *conns) onContext(ctx context.Context, n net.Conn) context.Context {
 	x := &conn{net: n, since: time.Now()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,13 +61,13 @@ func (c *conns) context(ctx context.Context, n net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, x)
 }
 
-// state follows a connection's life.
-func (c *conns) state(n net.Conn, s http.ConnState) {
+// onState follows a connection's life.
+func (c *conns) onState(n net.Conn, s http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch s {
 	case http.StateNew:
-		c.put(c.all[n], c.strange)
+		c.add(c.all[n], c.strangers)
 		c.makeRoom()
 	case http.StateActive, http.StateIdle:
 		if x := c.all[n]; x != nil {
@@ -75,7 +75,7 @@ func (c *conns) state(n net.Conn, s http.ConnState) {
 		}
 	case http.StateClosed, http.StateHijacked:
 		if x := c.all[n]; x != nil {
-			c.drop(x)
+			c.remove(x)
 			delete(c.all, n)
 		}
 	}
@@ -84,35 +84,35 @@ func (c *conns) state(n net.Conn, s http.ConnState) {
 // makeRoom closes the stranger that has been there longest, where they are too
 // many: a caller's first call is verified in no time.
 func (c *conns) makeRoom() {
-	n := c.strange.Len()
-	if n <= strangers {
+	n := c.strangers.Len()
+	if n <= maxStrangers {
 		return
 	}
-	oldest := c.strange.Front().Value.(*conn)
+	oldest := c.strangers.Front().Value.(*conn)
 	now := time.Now()
-	if n <= strangersMost && now.Sub(oldest.since) < strangerTime {
+	if n <= hardMaxStrangers && now.Sub(oldest.since) < minStrangerAge {
 		return
 	}
 	if now.Sub(c.warned) > time.Minute {
 		c.warned = now
 		c.log.Warn("too many connections without a signed call: the oldest are closed", "open", n, "from", oldest.net.RemoteAddr())
 	}
-	c.drop(oldest)
+	c.remove(oldest)
 	_ = oldest.net.Close() // its goroutine says so to net/http
 }
 
-// verified notes that a call over the connection was.
-func (c *conns) verified(ctx context.Context, p identity.Principal) {
+// markVerified notes that a call over the connection was.
+func (c *conns) markVerified(ctx context.Context, p identity.Principal) {
 	x, _ := ctx.Value(connKey{}).(*conn)
 	if x == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if x.list != c.strange { // known already, or closed
+	if x.list != c.strangers { // known already, or closed
 		return
 	}
-	c.drop(x)
+	c.remove(x)
 	if p.Kind != identity.Host {
 		return
 	}
@@ -122,23 +122,23 @@ func (c *conns) verified(ctx context.Context, p identity.Principal) {
 		c.hosts[p.ARN] = l
 	}
 	x.host = p.ARN
-	c.put(x, l)
+	c.add(x, l)
 	if l.Len() <= hostConns {
 		return
 	}
 	for e := l.Front(); e != nil; e = e.Next() {
 		if old := e.Value.(*conn); old.idle {
-			c.drop(old)
+			c.remove(old)
 			_ = old.net.Close()
 			return
 		}
 	}
 }
 
-func (c *conns) put(x *conn, l *list.List) { x.list, x.place = l, l.PushBack(x) }
+func (c *conns) add(x *conn, l *list.List) { x.list, x.place = l, l.PushBack(x) }
 
-// drop takes a connection out of its list.
-func (c *conns) drop(x *conn) {
+// remove takes a connection out of its list.
+func (c *conns) remove(x *conn) {
 	if x.list == nil {
 		return
 	}

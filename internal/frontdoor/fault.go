@@ -21,7 +21,7 @@ type fault struct {
 	detail error
 	// told: the message says all that there is to say. It is no line in the log,
 	// and may come a thousand times a second.
-	told bool
+	isPublic bool
 }
 
 // faultOf maps a handler's error: client faults are answered as they are, an error
@@ -46,7 +46,7 @@ func faultOf(err error) fault {
 	var told interface{ Public() string }
 	switch {
 	case errors.As(err, &told):
-		f.Message, f.told = told.Public(), true
+		f.Message, f.isPublic = told.Public(), true
 	case errors.Is(err, context.DeadlineExceeded):
 		f.Message = "The request could not be processed in time."
 	}

@@ -20,17 +20,17 @@ import (
 // authorized as all of them (s3:*), on no resource that is named: who is denied any
 // part of the service is denied all of it.
 
-// upstream is where the call goes on to, nil where it is answered here.
-func (x *exchange) upstream(head *sigv4.Head, isMounted bool) *forward.Upstream {
+// findUpstream is where the call goes on to, nil where it is answered here.
+func (x *exchange) findUpstream(head *sigv4.Head, isMounted bool) *forward.Upstream {
 	if isMounted || x.target.svc != nil {
 		return nil
 	}
 	return x.s.forwards[head.Service()]
 }
 
-// trailed is how a body in chunks without signatures is announced: its trailer has a
+// unsignedTrailer is how a body in chunks without signatures is announced: its trailer has a
 // checksum. It is passed on as it is.
-const trailed = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+const unsignedTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
 // forward passes the call on. Where the head says what the payload's hash is, the
 // body goes on as it comes; else it must be here to be verified, within the limits of
@@ -40,17 +40,17 @@ func (x *exchange) forward(up *forward.Upstream, head *sigv4.Head) error {
 	var payload forward.Payload
 	claimed := head.Claimed()
 	switch {
-	case strings.HasPrefix(claimed, "STREAMING-") && claimed != trailed:
-		x.decline()
+	case strings.HasPrefix(claimed, "STREAMING-") && claimed != unsignedTrailer:
+		x.refuseBody()
 		return &faultError{fault{Fault: protocol.Fault{Status: http.StatusNotImplemented, Code: "NotImplemented", Message: fmt.Sprintf(
-			"A body whose chunks are signed (X-Amz-Content-Sha256: %.60s) is not forwarded. Have the client sign the whole body, or leave it unsigned (UNSIGNED-PAYLOAD).", claimed)}, told: true}}
+			"A body whose chunks are signed (X-Amz-Content-Sha256: %.60s) is not forwarded. Have the client sign the whole body, or leave it unsigned (UNSIGNED-PAYLOAD).", claimed)}, isPublic: true}}
 	case claimed != "":
 		verified, err := head.VerifyClaimed()
 		if err == nil {
-			caller, err = x.enter(verified, 0, 0)
+			caller, err = x.admit(verified, 0, 0)
 		}
 		if err != nil {
-			x.decline()
+			x.refuseBody()
 			return err
 		}
 		payload = forward.Payload{Body: head.CheckedBody(x.r.Body, x.r.ContentLength), Length: x.r.ContentLength, Hash: claimed}
@@ -69,14 +69,14 @@ func (x *exchange) forward(up *forward.Upstream, head *sigv4.Head) error {
 	caller.Service, caller.Operation = up.Service(), x.target.operation
 	ctx := WithCaller(x.r.Context(), caller)
 	if err := x.s.authorize(ctx, caller, identity.Request{Caller: caller.Principal, Action: up.Service() + ":*"}); err != nil {
-		x.decline()
+		x.refuseBody()
 		return err
 	}
 	x.s.calls.RLock()
 	defer x.s.calls.RUnlock()
 	err := up.Forward(x.w, x.r, payload)
 	if err != nil {
-		x.decline()
+		x.refuseBody()
 	}
 	return err
 }

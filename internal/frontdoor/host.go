@@ -19,9 +19,9 @@ import (
 // its signature which name its sender meant, and comes by any: a proxy's or a
 // tunnel's.
 
-// admits says whether a request is answered under the name that it asks for.
-func (s *Server) admits(r *http.Request) bool {
-	return sigv4.Signed(r) && !fromPage(r) || s.known(r.Host)
+// acceptsName says whether a request is answered under the name that it asks for.
+func (s *Server) acceptsName(r *http.Request) bool {
+	return sigv4.Signed(r) && !fromPage(r) || s.isKnownName(r.Host)
 }
 
 // fromPage says whether a browser sends the request for a page.
@@ -29,9 +29,9 @@ func fromPage(r *http.Request) bool {
 	return r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
 }
 
-// known says whether host, with a port or without, is a name that leads here. No
+// isKnownName says whether host, with a port or without, is a name that leads here. No
 // browser leaves it out.
-func (s *Server) known(host string) bool {
+func (s *Server) isKnownName(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
@@ -43,8 +43,8 @@ func (s *Server) known(host string) bool {
 	return name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") || s.names[name]
 }
 
-// misdirect refuses a request by a name that is not known.
-func (x *exchange) misdirect() {
+// refuseName refuses a request by a name that is not known.
+func (x *exchange) refuseName() {
 	message := fmt.Sprintf("Ashore is not served to browsers under the name %q. Ask for localhost or for an address; `ashore server --served-as NAME` adds a proxy's name.", x.r.Host[:min(len(x.r.Host), maxHost)])
 	if isBrowser(x.r) {
 		x.err = errors.New("unknown host name")
@@ -55,7 +55,7 @@ func (x *exchange) misdirect() {
 		return
 	}
 	x.target = x.s.targetOf(x.r, nil)
-	x.fail(&faultError{fault{Fault: protocol.Fault{Status: http.StatusMisdirectedRequest, Code: "MisdirectedRequestException", Message: message}}})
+	x.answerError(&faultError{fault{Fault: protocol.Fault{Status: http.StatusMisdirectedRequest, Code: "MisdirectedRequestException", Message: message}}})
 }
 
 // maxHost is how much of a name is repeated: no DNS name is longer, in bytes.

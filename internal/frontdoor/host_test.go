@@ -35,7 +35,7 @@ func TestHosts(t *testing.T) {
 				t.Errorf("%s: the page is shown", host)
 			}
 		}
-		if got := d.front.known(host); got != known {
+		if got := d.front.isKnownName(host); got != known {
 			t.Errorf("%q is known: %v", host, got)
 		}
 	}

@@ -44,8 +44,8 @@ func newMemory() memory {
 	return memory{inflight.New(arrivingAll, memoryWait), inflight.New(runningAll, memoryWait)}
 }
 
-// run lends what a verified call holds.
-func (m *memory) run(ctx context.Context, p identity.Principal, body int) (*inflight.Loan, error) {
+// lendRunning lends what a verified call holds.
+func (m *memory) lendRunning(ctx context.Context, p identity.Principal, body int) (*inflight.Loan, error) {
 	most := int64(runningHost)
 	if p.Kind == identity.Admin {
 		most = runningAdmin
@@ -64,7 +64,7 @@ func busy(err error) error {
 	case errors.Is(err, inflight.ErrShare):
 		return throttled("Rate exceeded: too many calls of this caller are under way.")
 	case errors.Is(err, inflight.ErrFull):
-		return &faultError{fault{Fault: protocol.Fault{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "The server has too many calls under way. Try again in a moment."}, detail: err, told: true}}
+		return &faultError{fault{Fault: protocol.Fault{Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "The server has too many calls under way. Try again in a moment."}, detail: err, isPublic: true}}
 	}
 	return err
 }
@@ -73,8 +73,8 @@ func throttled(message string) error {
 	return &faultError{fault{Fault: protocol.Fault{Code: "ThrottlingException", Message: message}}}
 }
 
-// counted counts a host's call with a body of so many bytes, or refuses it.
-func (s *Server) counted(p identity.Principal, body int) error {
+// checkRate counts a host's call with a body of so many bytes, or refuses it.
+func (s *Server) checkRate(p identity.Principal, body int) error {
 	if p.Kind == identity.Host && !s.rates.Take(p.ARN, 1+body/callBytes) {
 		return throttled("Rate exceeded")
 	}

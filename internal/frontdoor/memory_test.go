@@ -179,7 +179,7 @@ func TestHostsCallsAreCounted(t *testing.T) {
 	}
 	d.front.rates = inflight.NewRates(1e-9, hostCallsBurst) // none comes back meanwhile
 	for range hostCallsBurst - 3 {
-		if err := d.front.counted(d.hostPrincipal(t), 0); err != nil {
+		if err := d.front.checkRate(d.hostPrincipal(t), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -189,7 +189,7 @@ func TestHostsCallsAreCounted(t *testing.T) {
 	// Of large ones there are fewer.
 	other := identity.Principal{Kind: identity.Host, ARN: "other"}
 	large := 0
-	for d.front.counted(other, 1<<20) == nil {
+	for d.front.checkRate(other, 1<<20) == nil {
 		large++
 	}
 	if large < 5 || large > hostCallsBurst/(1+(1<<20)/callBytes)+5 {
@@ -239,13 +239,13 @@ func TestStrangersAreBounded(t *testing.T) {
 			}
 			return n
 		}
-		for range strangers {
+		for range maxStrangers {
 			others = append(others, p.dial())
 		}
 		if n := closed(); n != 0 {
-			t.Fatalf("%d of %d are closed", n, strangers)
+			t.Fatalf("%d of %d are closed", n, maxStrangers)
 		}
-		time.Sleep(strangerTime)
+		time.Sleep(minStrangerAge)
 		for range 10 {
 			others = append(others, p.dial())
 		}
@@ -257,10 +257,10 @@ func TestStrangersAreBounded(t *testing.T) {
 		}
 		call()
 		// A burst is let in until it is far too many.
-		for range strangersMost {
+		for range hardMaxStrangers {
 			others = append(others, p.dial())
 		}
-		if n := closed(); n < strangers || len(others)-n > strangersMost {
+		if n := closed(); n < maxStrangers || len(others)-n > hardMaxStrangers {
 			t.Errorf("%d of %d are closed", n, len(others))
 		}
 		call()

@@ -38,13 +38,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case read && r.URL.Path == "/healthz":
 		x.w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		respond(x.w, http.StatusOK, []byte("ready\n"))
-	case !s.admits(r):
-		x.misdirect()
+	case !s.acceptsName(r):
+		x.refuseName()
 	case read && r.URL.Path == "/" && r.URL.RawQuery == "" && isBrowser(r):
 		s.page(x.w)
 	default:
-		if err := x.answer(); err != nil {
-			x.fail(err)
+		if err := x.handle(); err != nil {
+			x.answerError(err)
 		}
 	}
 }
@@ -72,7 +72,7 @@ type exchange struct {
 	running   *inflight.Loan     // of a verified call
 }
 
-func (x *exchange) answer() error {
+func (x *exchange) handle() error {
 	x.target = x.s.targetOf(x.r, nil) // by its headers, in case there is no more
 	mounted, isMounted := x.s.mounts[x.r.URL.Path]
 	opt := sigv4.Options{Service: "ecs"}
@@ -86,12 +86,12 @@ func (x *exchange) answer() error {
 		}
 	}
 	// Nothing is read, and no memory taken, for a call whose head is not in order.
-	head, err := x.head(opt)
+	head, err := x.checkHead(opt)
 	if err != nil {
 		return err
 	}
-	defer x.release()
-	if up := x.upstream(head, isMounted); up != nil {
+	defer x.returnLoans()
+	if up := x.findUpstream(head, isMounted); up != nil {
 		return x.forward(up, head)
 	}
 	body, err := x.readBody(head.AccessKeyID())
@@ -111,7 +111,7 @@ func (x *exchange) answer() error {
 		mounted.ServeHTTP(x.w, r)
 		return nil
 	}
-	op, err := x.s.find(x.target, x.r)
+	op, err := x.s.findOperation(x.target, x.r)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (x *exchange) answer() error {
 	if err == nil {
 		respond(x.w, http.StatusOK, answer)
 	}
-	if cap(answer) <= keepAnswer {
+	if cap(answer) <= maxPooledAnswer {
 		*buffer = answer
 	}
 	answers.Put(buffer)
@@ -150,20 +150,20 @@ func (x *exchange) answer() error {
 // beyond keepAnswer is let go.
 var answers = sync.Pool{New: func() any { return new([]byte) }}
 
-const keepAnswer = 256 << 10
+const maxPooledAnswer = 256 << 10
 
-// find returns the operation that t asks for, or why it isn't served.
-func (s *Server) find(t target, r *http.Request) (*operation, error) {
+// findOperation returns the operation that t asks for, or why it isn't served.
+func (s *Server) findOperation(t target, r *http.Request) (*operation, error) {
 	if svc := s.named(t.service); t.svc == nil && svc != nil {
 		return nil, clientError("UnknownOperationException", fmt.Sprintf(
 			"The request names no operation of %s, but %q: its X-Amz-Target must be %q and the operation's name.",
 			svc.Model.Name, t.operation, svc.Model.Shape+"."))
 	}
 	if t.svc == nil {
-		service := first(t.service, "that you asked for")
+		service := firstNonEmpty(t.service, "that you asked for")
 		return nil, clientError("UnsupportedOperationException", fmt.Sprintf(
 			"The service %s is not served by this installation (operation: %s). Served are: %s.",
-			service, first(t.operation, "unnamed"), s.served))
+			service, firstNonEmpty(t.operation, "unnamed"), s.servedNames))
 	}
 	op := t.svc.operations[t.operation]
 	if op == nil {
@@ -185,8 +185,8 @@ func (s *Server) named(name string) *service {
 	return nil
 }
 
-// head checks what can be told before the body is there.
-func (x *exchange) head(opt sigv4.Options) (*sigv4.Head, error) {
+// checkHead checks what can be told before the body is there.
+func (x *exchange) checkHead(opt sigv4.Options) (*sigv4.Head, error) {
 	v := sigv4.Verifier{
 		Region: x.s.cfg.Region,
 		Now:    x.s.cfg.Now,
@@ -204,8 +204,8 @@ func (x *exchange) head(opt sigv4.Options) (*sigv4.Head, error) {
 	if x.r.ContentLength > x.s.cfg.BodyLimit {
 		return nil, x.tooLarge()
 	}
-	x.peek()
-	x.decline()
+	x.readProtocol()
+	x.refuseBody()
 	return nil, err
 }
 
@@ -216,19 +216,19 @@ func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	return x.enter(verified, len(body), cap(body))
+	return x.admit(verified, len(body), cap(body))
 }
 
-// enter lets the caller of a verified request in, if it may call now: with a body of
+// admit lets the caller of a verified request in, if it may call now: with a body of
 // so many bytes, for which so many are held.
-func (x *exchange) enter(verified sigv4.Verified, size, held int) (Caller, error) {
+func (x *exchange) admit(verified sigv4.Verified, size, held int) (Caller, error) {
 	x.key = verified.AccessKeyID
-	x.s.conns.verified(x.r.Context(), x.principal)
-	err := x.s.counted(x.principal, size)
+	x.s.conns.markVerified(x.r.Context(), x.principal)
+	err := x.s.checkRate(x.principal, size)
 	if err != nil {
 		return Caller{}, err
 	}
-	if x.running, err = x.s.memory.run(x.r.Context(), x.principal, held); err != nil {
+	if x.running, err = x.s.memory.lendRunning(x.r.Context(), x.principal, held); err != nil {
 		return Caller{}, err
 	}
 	if x.arriving != nil {
@@ -242,8 +242,8 @@ func (x *exchange) enter(verified sigv4.Verified, size, held int) (Caller, error
 	}, nil
 }
 
-// release gives back what the call has held.
-func (x *exchange) release() {
+// returnLoans gives back what the call has held.
+func (x *exchange) returnLoans() {
 	for _, l := range []*inflight.Loan{x.arriving, x.running} {
 		if l != nil {
 			l.Return()
@@ -266,8 +266,8 @@ type faultError struct{ fault }
 
 func (e *faultError) Error() string { return e.Code + ": " + e.Message }
 
-// fail answers err.
-func (x *exchange) fail(err error) {
+// answerError answers err.
+func (x *exchange) answerError(err error) {
 	x.err = err
 	var f fault
 	var known *faultError
@@ -285,9 +285,9 @@ func (x *exchange) fail(err error) {
 	}
 	x.code = f.Code
 	if len(f.Message) > maxMessage {
-		f.Message, f.Err = bounded(f.Message), nil // it holds the message, too
+		f.Message, f.Err = shortenMessage(f.Message), nil // it holds the message, too
 	}
-	if f.Status >= 500 && !f.told {
+	if f.Status >= 500 && !f.isPublic {
 		if x.r.Context().Err() != nil { // the client is gone, so its call was cut short
 			x.s.cfg.Log.Debug("call abandoned by its client", "operation", x.target.operation, "request", x.id, "err", err)
 		} else {
@@ -304,13 +304,13 @@ func (x *exchange) fail(err error) {
 // maxMessage bounds an error's message: most of them quote what was sent. Of a
 // longer one the beginning is answered.
 const (
-	maxMessage  = 4 << 10
-	keepMessage = 512
+	maxMessage   = 4 << 10
+	shownMessage = 512
 )
 
-// bounded shortens a message that is too long for anybody to read.
-func bounded(message string) string {
-	return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(message[:keepMessage], ""), len(message))
+// shortenMessage shortens a message that is too long for anybody to read.
+func shortenMessage(message string) string {
+	return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(message[:shownMessage], ""), len(message))
 }
 
 // recover turns a panic of a handler into an answer; its stack goes to the log.
@@ -324,7 +324,7 @@ func (x *exchange) recover() {
 	}
 	x.s.cfg.Log.Error("panic", "service", x.target.service, "operation", x.target.operation, "request", x.id,
 		"panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-	x.fail(fmt.Errorf("panic: %v", v))
+	x.answerError(fmt.Errorf("panic: %v", v))
 }
 
 func (x *exchange) log() {

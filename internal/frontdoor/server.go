@@ -78,10 +78,10 @@ const (
 // Server is the front door. It is made by New and doesn't change once Handler
 // or Serve has been called.
 type Server struct {
-	cfg      Config
-	services []*service
-	served   string          // their names, for messages
-	names    map[string]bool // of Config.Names, in lower case
+	cfg         Config
+	services    []*service
+	servedNames string          // their names, for messages
+	names       map[string]bool // of Config.Names, in lower case
 	// byShape and bySigningName find a service by what a request calls it.
 	byShape, bySigningName map[string]*service
 	mounts                 map[string]http.Handler
@@ -130,7 +130,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, byShape: map[string]*service{}, bySigningName: map[string]*service{}, mounts: map[string]http.Handler{},
-		audit: newAudit(cfg.Log), memory: newMemory(), rates: inflight.NewRates(hostCalls, hostCallsBurst), conns: newConns(cfg.Log), drains: make(chan struct{}, drains),
+		audit: newAudit(cfg.Log), memory: newMemory(), rates: inflight.NewRates(hostCalls, hostCallsBurst), conns: newConns(cfg.Log), drains: make(chan struct{}, maxDrains),
 	}
 	s.ending, s.end = context.WithCancel(context.Background())
 	var names []string
@@ -160,7 +160,7 @@ func New(cfg Config) (*Server, error) {
 	for _, n := range cfg.Names {
 		s.names[strings.ToLower(n)] = true
 	}
-	s.served = strings.Join(names, ", ")
+	s.servedNames = strings.Join(names, ", ")
 	return s, errors.Join(errs...)
 }
 
@@ -184,8 +184,8 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
-		ConnState:         s.conns.state,
-		ConnContext:       s.conns.context,
+		ConnState:         s.conns.onState,
+		ConnContext:       s.conns.onContext,
 		// Not ctx: it ends when calls are still to finish.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}

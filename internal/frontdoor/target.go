@@ -31,7 +31,7 @@ func (s *Server) targetOf(r *http.Request, body []byte) target {
 	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	inURL, _ := url.ParseQuery(r.URL.RawQuery) // what can be read of it
 	// A signed query string carries the target, too.
-	name := first(r.Header.Get("X-Amz-Target"), inURL.Get("X-Amz-Target"))
+	name := firstNonEmpty(r.Header.Get("X-Amz-Target"), inURL.Get("X-Amz-Target"))
 	form := url.Values{}
 	isForm := contentType == "application/x-www-form-urlencoded"
 	if isForm {
@@ -44,14 +44,14 @@ func (s *Server) targetOf(r *http.Request, body []byte) target {
 	case name != "" || strings.HasPrefix(contentType, "application/x-amz-json-1."):
 		t = s.jsonTarget(name, contentType)
 	case inURL.Has("Action") || form.Has("Action") || isForm && scope != "s3":
-		t = target{protocol: query.AWS, operation: first(form.Get("Action"), inURL.Get("Action"))}
-		if version := first(form.Get("Version"), inURL.Get("Version")); scope == "ec2" || scope == "" && version == "2016-11-15" {
+		t = target{protocol: query.AWS, operation: firstNonEmpty(form.Get("Action"), inURL.Get("Action"))}
+		if version := firstNonEmpty(form.Get("Version"), inURL.Get("Version")); scope == "ec2" || scope == "" && version == "2016-11-15" {
 			t.protocol, t.service = query.EC2, "ec2"
 		}
 	default:
 		t = s.restTarget(r, scope, contentType)
 	}
-	if t.svc == nil && t.operation != "" && !named(t) {
+	if t.svc == nil && t.operation != "" && !namesService(t) {
 		t.svc = s.bySigningName[scope]
 	}
 	switch {
@@ -63,9 +63,9 @@ func (s *Server) targetOf(r *http.Request, body []byte) target {
 	return t
 }
 
-// named says whether the request names its service by more than its signature: a
+// namesService says whether the request names its service by more than its signature: a
 // JSON target with a prefix that nobody has is not guessed at.
-func named(t target) bool {
+func namesService(t target) bool {
 	_, isJSON := t.protocol.(awsjson.Protocol)
 	return isJSON
 }
@@ -111,7 +111,7 @@ func (s *Server) restTarget(r *http.Request, scope, contentType string) target {
 	return t
 }
 
-func first(s ...string) string {
+func firstNonEmpty(s ...string) string {
 	for _, v := range s {
 		if v != "" {
 			return v

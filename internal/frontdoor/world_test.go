@@ -159,7 +159,7 @@ func open(t *testing.T, change ...func(*Config, *door)) *door {
 		t.Fatal(err)
 	}
 	d.front, d.Server = s, httptest.NewUnstartedServer(s.Handler())
-	d.Config.ConnState, d.Config.ConnContext = s.conns.state, s.conns.context
+	d.Config.ConnState, d.Config.ConnContext = s.conns.onState, s.conns.onContext
 	d.Start()
 	t.Cleanup(func() {
 		d.Close()
