@@ -26,7 +26,7 @@ func LogWriter(l Layout, process string, out *os.File) io.Writer {
 }
 
 func logWriter(path string, out *os.File, limit int64) io.Writer {
-	if !same(path, out) {
+	if !isSameFile(path, out) {
 		return out
 	}
 	return &logFile{path: path, out: out, limit: limit}
@@ -46,7 +46,7 @@ func (l *logFile) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	// Others write to it too: the runtime that panics, a library.
 	if info, err := l.out.Stat(); err == nil && info.Size() > 0 && info.Size()+int64(len(p)) > l.limit {
-		if err := l.turn(); err != nil {
+		if err := l.rotate(); err != nil {
 			// No more than there may be, then at the price of the old lines.
 			err = errors.Join(err, l.out.Truncate(0))
 			fmt.Fprintf(l.out, "time=? level=WARN msg=\"the log can't be moved aside and begins anew\" err=%q\n", err)
@@ -55,18 +55,18 @@ func (l *logFile) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
-// turn moves the log aside and has the descriptors that showed it show a new one.
-func (l *logFile) turn() error {
-	if !same(l.path, l.out) { // somebody else has moved it
-		return l.show()
+// rotate moves the log aside and has the descriptors that showed it show a new one.
+func (l *logFile) rotate() error {
+	if !isSameFile(l.path, l.out) { // somebody else has moved it
+		return l.reopen()
 	}
-	if err := moveLogs(l.path); err != nil {
+	if err := rotateLogs(l.path); err != nil {
 		return err
 	}
-	return l.show()
+	return l.reopen()
 }
 
-func (l *logFile) show() error {
+func (l *logFile) reopen() error {
 	next, err := os.OpenFile(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -88,15 +88,15 @@ func (l *logFile) show() error {
 	return nil
 }
 
-// same says whether a descriptor shows the file of a name.
-func same(path string, f *os.File) bool {
+// isSameFile says whether a descriptor shows the file of a name.
+func isSameFile(path string, f *os.File) bool {
 	a, err1 := os.Stat(path)
 	b, err2 := f.Stat()
 	return err1 == nil && err2 == nil && a.Mode().IsRegular() && os.SameFile(a, b)
 }
 
-// moveLogs makes room for a log: LOG becomes LOG.1, that LOG.2, and the oldest goes.
-func moveLogs(path string) error {
+// rotateLogs makes room for a log: LOG becomes LOG.1, that LOG.2, and the oldest goes.
+func rotateLogs(path string) error {
 	for n := logsKept; n > 0; n-- {
 		from := path
 		if n > 1 {
@@ -115,7 +115,7 @@ func openLog(path string) (*os.File, error) {
 		return nil, err
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
-		if err := moveLogs(path); err != nil {
+		if err := rotateLogs(path); err != nil {
 			return nil, err
 		}
 	}

@@ -59,7 +59,7 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := alone(ctx, f); err != nil {
+	if err := lockExclusive(ctx, f); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	c := &Claim{f, readOnly}
@@ -76,14 +76,14 @@ func IsUnwritable(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
 }
 
-// glances is how long alone lets others look at the file, each of which takes
+// lockTimeout is how long alone lets others look at the file, each of which takes
 // microseconds.
-const glances = 10 * time.Second
+const lockTimeout = 10 * time.Second
 
-// alone locks a file that nobody else holds. Whoever looks whether it is held
+// lockExclusive locks a file that nobody else holds. Whoever looks whether it is held
 // shares it for a moment: only one that can't be shared either is held.
-func alone(ctx context.Context, f *os.File) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, glances, errors.New("is being looked at all the time"))
+func lockExclusive(ctx context.Context, f *os.File) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, lockTimeout, errors.New("is being looked at all the time"))
 	defer cancel()
 	fd := int(f.Fd())
 	for {
@@ -199,7 +199,7 @@ func Stop(ctx context.Context, path string, grace time.Duration) (stopped bool, 
 		if err != nil || !running {
 			return stopped, err
 		}
-		if holds(p.PID, path) {
+		if hasOpen(p.PID, path) {
 			if signalled == 0 || sig == syscall.SIGTERM && time.Now().After(deadline) {
 				if signalled > 0 {
 					sig = syscall.SIGKILL
@@ -219,9 +219,9 @@ func Stop(ctx context.Context, path string, grace time.Duration) (stopped bool, 
 	}
 }
 
-// holds says whether the process has the file open. The pid in a file is an old
+// hasOpen says whether the process has the file open. The pid in a file is an old
 // one for the moment between its new holder's lock and first word.
-func holds(pid int, path string) bool {
+func hasOpen(pid int, path string) bool {
 	if pid <= 1 {
 		return false
 	}

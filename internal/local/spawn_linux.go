@@ -84,13 +84,13 @@ func Spawn(ctx context.Context, l Layout, s Start) (Process, error) {
 	for {
 		select {
 		case err := <-c.ended:
-			return Process{}, failure(l, process, c.from, "did not start", fmt.Errorf("it ended: %w", orExited(err)))
+			return Process{}, processError(l, process, c.from, "did not start", fmt.Errorf("it ended: %w", exitError(err)))
 		case <-ctx.Done():
 			cause := context.Cause(ctx)
 			if err := c.kill(); err != nil {
 				cause = errors.Join(cause, err)
 			}
-			return Process{}, failure(l, process, c.from, "did not start", cause)
+			return Process{}, processError(l, process, c.from, "did not start", cause)
 		case <-tick.C:
 			p, running, err := Running(l.PID(process))
 			if err == nil && running && (p.Ready || s.Unready) && p.PID == c.cmd.Process.Pid {
@@ -100,17 +100,17 @@ func Spawn(ctx context.Context, l Layout, s Start) (Process, error) {
 	}
 }
 
-func orExited(err error) error {
+func exitError(err error) error {
 	if err == nil {
 		return errors.New("exit status 0")
 	}
 	return err
 }
 
-// failure is the error of a process that did not come up, or has ended: what says
+// processError is the error of a process that did not come up, or has ended: what says
 // which. Where the process
 // printed an error and a hint of its own, those are it; else its last lines.
-func failure(l Layout, process string, from int64, what string, cause error) error {
+func processError(l Layout, process string, from int64, what string, cause error) error {
 	said := tail(l.Log(process), from)
 	if _, after, ok := strings.Cut("\n"+said, "\nerror: "); ok {
 		message, advice, _ := strings.Cut(after, "\nhint: ")

@@ -25,11 +25,11 @@ type Watch struct {
 
 const (
 	// glance is how often a process is looked at that another has started.
-	glance = 500 * time.Millisecond
+	pollInterval = 500 * time.Millisecond
 	// The wait before a start, and how long a process must have run for the next
 	// wait to be the first again.
-	firstAgain, lastAgain = 500 * time.Millisecond, time.Minute
-	ranWell               = time.Minute
+	minRestartWait, maxRestartWait = 500 * time.Millisecond, time.Minute
+	stableAfter                    = time.Minute
 	// claimLimit is how long a process may take to hold its pid file.
 	claimLimit = 10 * time.Second
 )
@@ -38,28 +38,28 @@ const (
 func (w Watch) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, s := range w.Starts {
-		all.Go(func() { (&watched{Watch: w, start: s}).run(ctx) })
+		all.Go(func() { (&watchedProcess{Watch: w, start: s}).run(ctx) })
 	}
 	all.Wait()
 }
 
-// watched is one process. It belongs to one goroutine.
-type watched struct {
+// watchedProcess is one process. It belongs to one goroutine.
+type watchedProcess struct {
 	Watch
 	start   Start
 	adopted int       // the process that start was learnt from
 	child   *launched // where it is ours and runs
 }
 
-func (p *watched) run(ctx context.Context) {
-	wait := pace.Backoff{Min: firstAgain, Max: lastAgain}
+func (p *watchedProcess) run(ctx context.Context) {
+	wait := pace.Backoff{Min: minRestartWait, Max: maxRestartWait}
 	for ctx.Err() == nil {
 		since := time.Now()
-		why := p.end(ctx)
+		why := p.awaitEnd(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(since) > ranWell {
+		if time.Since(since) > stableAfter {
 			wait.Reset()
 		}
 		after := pace.About(wait.Next())
@@ -67,19 +67,19 @@ func (p *watched) run(ctx context.Context) {
 		if pace.Sleep(ctx, after) != nil {
 			return
 		}
-		if err := p.again(ctx); err != nil && ctx.Err() == nil {
+		if err := p.restart(ctx); err != nil && ctx.Err() == nil {
 			p.Log.Error("not started again", "process", p.start.Process, "err", err)
 		}
 	}
 }
 
-// end returns when the process does not run, and why.
-func (p *watched) end(ctx context.Context) error {
+// awaitEnd returns when the process does not run, and why.
+func (p *watchedProcess) awaitEnd(ctx context.Context) error {
 	if c := p.child; c != nil {
 		select {
 		case err := <-c.ended:
 			p.child = nil
-			return failure(p.Layout, p.start.Process, c.from, "ended", orExited(err))
+			return processError(p.Layout, p.start.Process, c.from, "ended", exitError(err))
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -92,17 +92,17 @@ func (p *watched) end(ctx context.Context) error {
 		case !running:
 			return fmt.Errorf("the %s does not run", p.start.Process)
 		default:
-			p.learn(is)
+			p.adopt(is)
 		}
-		if err := pace.Sleep(ctx, pace.About(glance)); err != nil {
+		if err := pace.Sleep(ctx, pace.About(pollInterval)); err != nil {
 			return err
 		}
 	}
 }
 
-// learn notes how a process was started, and where it serves: one that was told to
+// adopt notes how a process was started, and where it serves: one that was told to
 // take any port is found where it was.
-func (p *watched) learn(is Process) {
+func (p *watchedProcess) adopt(is Process) {
 	if len(is.Args) == 0 || is.PID == p.adopted && slices.Equal(is.Args, p.start.Args) {
 		return
 	}
@@ -110,10 +110,10 @@ func (p *watched) learn(is Process) {
 	p.Log.Info("adopted", "pid", is.PID, "process", p.start.Process)
 }
 
-// again starts the process, unless it runs by now, and returns once it holds its
+// restart starts the process, unless it runs by now, and returns once it holds its
 // pid file.
-func (p *watched) again(ctx context.Context) error {
-	lock, err := p.lock(ctx)
+func (p *watchedProcess) restart(ctx context.Context) error {
+	lock, err := p.lockUp(ctx)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (p *watched) again(ctx context.Context) error {
 				return nil
 			}
 		case err := <-c.ended:
-			return failure(p.Layout, p.start.Process, c.from, "did not start", orExited(err))
+			return processError(p.Layout, p.start.Process, c.from, "did not start", exitError(err))
 		case <-limit.C:
 			return errors.Join(fmt.Errorf("it did not hold %s after %s", path, claimLimit), c.kill())
 		case <-ctx.Done():
@@ -159,8 +159,8 @@ func (p *watched) again(ctx context.Context) error {
 	}
 }
 
-// lock waits until neither `ashore up` nor `ashore down` is at work.
-func (p *watched) lock(ctx context.Context) (*Claim, error) {
+// lockUp waits until neither `ashore up` nor `ashore down` is at work.
+func (p *watchedProcess) lockUp(ctx context.Context) (*Claim, error) {
 	said := false
 	for {
 		lock, err := TakeClaim(ctx, p.Layout.UpLock())
@@ -177,7 +177,7 @@ func (p *watched) lock(ctx context.Context) (*Claim, error) {
 			p.Log.Info("waits for up.lock", "process", p.start.Process)
 			said = true
 		}
-		if err := pace.Sleep(ctx, pace.About(glance/5)); err != nil {
+		if err := pace.Sleep(ctx, pace.About(pollInterval/5)); err != nil {
 			return nil, err
 		}
 	}
