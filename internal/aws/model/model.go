@@ -62,7 +62,7 @@ func Of(t reflect.Type) (*Struct, error) {
 		if f.Anonymous && f.Name != "noSmithyDocumentSerde" {
 			return nil, fmt.Errorf("model: %s embeds %s", t, f.Type)
 		}
-		if !onWire(f) {
+		if !isMember(f) {
 			continue
 		}
 		m := Member{Index: i, Schema: schemaOf(t, i)}
@@ -81,8 +81,8 @@ func Of(t reflect.Type) (*Struct, error) {
 	return s, nil
 }
 
-// onWire says whether a field is a member at all.
-func onWire(f reflect.StructField) bool {
+// isMember says whether a field is a member at all.
+func isMember(f reflect.StructField) bool {
 	if !f.IsExported() || sdkOnly[f.Name] != "" && f.Type.String() == sdkOnly[f.Name] {
 		return false
 	}
@@ -103,7 +103,7 @@ func nameOf(t reflect.Type, f reflect.StructField) string {
 	if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "" {
 		return tag
 	}
-	if s, name := declared(t); s != nil && s.Names[name][f.Name] != "" {
+	if s, name := findDeclared(t); s != nil && s.Names[name][f.Name] != "" {
 		return s.Names[name][f.Name]
 	}
 	return LowerFirst(f.Name)

@@ -20,7 +20,7 @@ type members interface {
 func schemaOf(t reflect.Type, field int) *smithy.Schema {
 	unset, one := reflect.New(t), reflect.New(t)
 	m, ok := one.Interface().(members)
-	if !ok || !set(one.Elem().Field(field)) {
+	if !ok || !setSample(one.Elem().Field(field)) {
 		return nil
 	}
 	var before, after recorder
@@ -48,9 +48,9 @@ func SchemaOf(t reflect.Type) *smithy.Schema {
 	return nil
 }
 
-// set gives a field a value that the SDK writes. It knows no value for a
+// setSample gives a field a value that the SDK writes. It knows no value for a
 // document and for a stream; their names follow from their Go names.
-func set(v reflect.Value) bool {
+func setSample(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
@@ -85,7 +85,7 @@ type recorder struct {
 	depth  int
 }
 
-func (r *recorder) note(s *smithy.Schema, v any) {
+func (r *recorder) record(s *smithy.Schema, v any) {
 	if r.depth == 0 && s != nil {
 		if r.values == nil {
 			r.values = map[*smithy.Schema]any{}
@@ -95,25 +95,25 @@ func (r *recorder) note(s *smithy.Schema, v any) {
 }
 
 func (r *recorder) open(s *smithy.Schema) {
-	r.note(s, true)
+	r.record(s, true)
 	r.depth++
 }
 
 func (r *recorder) Bytes() []byte                                    { return nil }
-func (r *recorder) WriteInt8(s *smithy.Schema, v int8)               { r.note(s, v) }
-func (r *recorder) WriteInt16(s *smithy.Schema, v int16)             { r.note(s, v) }
-func (r *recorder) WriteInt32(s *smithy.Schema, v int32)             { r.note(s, v) }
-func (r *recorder) WriteInt64(s *smithy.Schema, v int64)             { r.note(s, v) }
-func (r *recorder) WriteFloat32(s *smithy.Schema, v float32)         { r.note(s, v) }
-func (r *recorder) WriteFloat64(s *smithy.Schema, v float64)         { r.note(s, v) }
-func (r *recorder) WriteBool(s *smithy.Schema, v bool)               { r.note(s, v) }
-func (r *recorder) WriteString(s *smithy.Schema, v string)           { r.note(s, v) }
-func (r *recorder) WriteBigInt(s *smithy.Schema, _ *big.Int)         { r.note(s, true) }
-func (r *recorder) WriteBigFloat(s *smithy.Schema, _ *big.Float)     { r.note(s, true) }
-func (r *recorder) WriteBlob(s *smithy.Schema, _ []byte)             { r.note(s, true) }
-func (r *recorder) WriteTime(s *smithy.Schema, _ time.Time)          { r.note(s, true) }
-func (r *recorder) WriteDocument(s *smithy.Schema, _ document.Value) { r.note(s, true) }
-func (r *recorder) WriteNil(s *smithy.Schema)                        { r.note(s, true) }
+func (r *recorder) WriteInt8(s *smithy.Schema, v int8)               { r.record(s, v) }
+func (r *recorder) WriteInt16(s *smithy.Schema, v int16)             { r.record(s, v) }
+func (r *recorder) WriteInt32(s *smithy.Schema, v int32)             { r.record(s, v) }
+func (r *recorder) WriteInt64(s *smithy.Schema, v int64)             { r.record(s, v) }
+func (r *recorder) WriteFloat32(s *smithy.Schema, v float32)         { r.record(s, v) }
+func (r *recorder) WriteFloat64(s *smithy.Schema, v float64)         { r.record(s, v) }
+func (r *recorder) WriteBool(s *smithy.Schema, v bool)               { r.record(s, v) }
+func (r *recorder) WriteString(s *smithy.Schema, v string)           { r.record(s, v) }
+func (r *recorder) WriteBigInt(s *smithy.Schema, _ *big.Int)         { r.record(s, true) }
+func (r *recorder) WriteBigFloat(s *smithy.Schema, _ *big.Float)     { r.record(s, true) }
+func (r *recorder) WriteBlob(s *smithy.Schema, _ []byte)             { r.record(s, true) }
+func (r *recorder) WriteTime(s *smithy.Schema, _ time.Time)          { r.record(s, true) }
+func (r *recorder) WriteDocument(s *smithy.Schema, _ document.Value) { r.record(s, true) }
+func (r *recorder) WriteNil(s *smithy.Schema)                        { r.record(s, true) }
 func (r *recorder) WriteKey(*smithy.Schema, string)                  {}
 func (r *recorder) WriteUnion(s, _ *smithy.Schema)                   { r.open(s) }
 func (r *recorder) CloseUnion()                                      { r.depth-- }

@@ -92,8 +92,8 @@ func Declare(s *Service) *Service {
 	return s
 }
 
-// declared is the service that has a struct, and what its tables call the struct.
-func declared(t reflect.Type) (*Service, string) {
+// findDeclared is the service that has a struct, and what its tables call the struct.
+func findDeclared(t reflect.Type) (*Service, string) {
 	module, name := t.PkgPath(), t.Name()
 	if m, ok := strings.CutSuffix(module, "/types"); ok {
 		module, name = m, "types."+name
@@ -108,7 +108,7 @@ func declared(t reflect.Type) (*Service, string) {
 // RequiredOf are the members of a struct that its service's model requires, by
 // their Go names. There are none where no service that is declared has the struct.
 func RequiredOf(t reflect.Type) []string {
-	s, name := declared(t)
+	s, name := findDeclared(t)
 	if s == nil {
 		return nil
 	}

@@ -87,7 +87,7 @@ func enum(t reflect.Type) func(*walk, reflect.Value) bool {
 		known[values.Index(i).String()] = true
 		names = append(names, values.Index(i).String())
 	}
-	allowed := either(names)
+	allowed := listNames(names)
 	return func(w *walk, v reflect.Value) bool {
 		if s := v.String(); s != "" && !known[s] {
 			return w.report(Violation{Rule: fmt.Sprintf("must be %s, not %q", allowed, s), Enum: t, Value: s})
@@ -96,8 +96,8 @@ func enum(t reflect.Type) func(*walk, reflect.Value) bool {
 	}
 }
 
-// either is "a, b or c".
-func either(names []string) string {
+// listNames is "a, b or c".
+func listNames(names []string) string {
 	last := len(names) - 1
 	if last < 1 {
 		return strings.Join(names, "")
@@ -121,7 +121,7 @@ func (b builder) structure(t reflect.Type) func(*walk, reflect.Value) bool {
 	var members []member
 	for _, w := range wire.Members {
 		f := t.Field(w.Index)
-		m := member{w.Index, w.Name, slices.Contains(required, f.Name) && canMiss(f.Type), b.plan(f.Type)}
+		m := member{w.Index, w.Name, slices.Contains(required, f.Name) && canBeUnset(f.Type), b.plan(f.Type)}
 		if m.required || m.plan != nil {
 			members = append(members, m)
 		}
@@ -150,9 +150,9 @@ func (b builder) structure(t reflect.Type) func(*walk, reflect.Value) bool {
 	}
 }
 
-// canMiss says whether a value of t can say that it isn't there. A plain number
+// canBeUnset says whether a value of t can say that it isn't there. A plain number
 // or truth can't: its zero may be meant.
-func canMiss(t reflect.Type) bool {
+func canBeUnset(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface, reflect.String:
 		return true

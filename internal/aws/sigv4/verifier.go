@@ -142,10 +142,10 @@ func (h *Head) CheckedBody(body io.Reader, length int64) io.Reader {
 	if h.claim.unsigned {
 		return body
 	}
-	return &whole{from: body, left: length, known: length >= 0, sum: sha256.New(), want: h.Claimed()}
+	return &checkedBody{from: body, left: length, known: length >= 0, sum: sha256.New(), want: h.Claimed()}
 }
 
-type whole struct {
+type checkedBody struct {
 	from  io.Reader
 	left  int64
 	known bool
@@ -153,7 +153,7 @@ type whole struct {
 	want  string
 }
 
-func (w *whole) Read(b []byte) (int, error) {
+func (w *checkedBody) Read(b []byte) (int, error) {
 	n, err := w.from.Read(b)
 	w.sum.Write(b[:n])
 	w.left -= int64(n)
@@ -263,16 +263,16 @@ func (v *Verifier) checkTime(c *claim) error {
 	}
 	stamp := func(t time.Time) string { return t.Format(timeFormat) }
 	if limit := now.Add(-after); c.at.Before(limit.Truncate(time.Second)) {
-		return refuse(InvalidSignature, "Signature expired: %s is now earlier than %s (%s - %s.)", stamp(c.at), stamp(limit), stamp(now), span(after))
+		return refuse(InvalidSignature, "Signature expired: %s is now earlier than %s (%s - %s.)", stamp(c.at), stamp(limit), stamp(now), formatDuration(after))
 	}
 	if limit := now.Add(before); c.at.After(limit) {
-		return refuse(InvalidSignature, "Signature not yet current: %s is still later than %s (%s + %s.)", stamp(c.at), stamp(limit), stamp(now), span(before))
+		return refuse(InvalidSignature, "Signature not yet current: %s is still later than %s (%s + %s.)", stamp(c.at), stamp(limit), stamp(now), formatDuration(before))
 	}
 	return nil
 }
 
-// span writes a duration as AWS does: "5 min".
-func span(d time.Duration) string {
+// formatDuration writes a duration as AWS does: "5 min".
+func formatDuration(d time.Duration) string {
 	if d%time.Minute == 0 {
 		return strconv.Itoa(int(d/time.Minute)) + " min"
 	}
