@@ -28,9 +28,9 @@ type setting struct{ key, value string }
 
 var header = regexp.MustCompile(`^\[\s*([^\]]*?)\s*\]`)
 
-// section finds the lines [from, to) of the section; name is as between the
+// findSection finds the lines [from, to) of the section; name is as between the
 // brackets. to is -1 where there is none.
-func section(lines []string, name string) (from, to int) {
+func findSection(lines []string, name string) (from, to int) {
 	from, to = -1, -1
 	for i, l := range lines {
 		m := header.FindStringSubmatch(strings.TrimRight(l, "\r\n"))
@@ -52,15 +52,15 @@ func unquote(s string) string {
 	return strings.Join(strings.Fields(strings.NewReplacer(`"`, "", "'", "").Replace(s)), " ")
 }
 
-// put returns content with the section written by us, or an error where the
+// writeSection returns content with the section written by us, or an error where the
 // section is somebody else's.
-func put(content []byte, name, installation string, settings []setting) ([]byte, error) {
+func writeSection(content []byte, name, installation string, settings []setting) ([]byte, error) {
 	lines := split(content)
 	ours := []string{"[" + name + "]\n", markStart + installation + markEnd + "\n"}
 	for _, s := range settings {
 		ours = append(ours, s.key+" = "+s.value+"\n")
 	}
-	from, to := section(lines, name)
+	from, to := findSection(lines, name)
 	if from < 0 {
 		if n := len(lines); n > 0 {
 			if !strings.HasSuffix(lines[n-1], "\n") {
@@ -72,7 +72,7 @@ func put(content []byte, name, installation string, settings []setting) ([]byte,
 		}
 		return join(append(lines, ours...)), nil
 	}
-	end, ok := written(lines, from, to)
+	end, ok := ownSectionEnd(lines, from, to)
 	if !ok {
 		return nil, fmt.Errorf("the section [%s] is there already and is not ours", name)
 	}
@@ -81,9 +81,9 @@ func put(content []byte, name, installation string, settings []setting) ([]byte,
 	return join(append(out, lines[end:]...)), nil
 }
 
-// remove returns content without the sections that we wrote for the
+// removeSections returns content without the sections that we wrote for the
 // installation, and their names.
-func remove(content []byte, installation string) ([]byte, []string) {
+func removeSections(content []byte, installation string) ([]byte, []string) {
 	lines := split(content)
 	var out, names []string
 	for i := 0; i < len(lines); {
@@ -93,7 +93,7 @@ func remove(content []byte, installation string) ([]byte, []string) {
 			i++
 			continue
 		}
-		end, _ := written(lines, i, len(lines))
+		end, _ := ownSectionEnd(lines, i, len(lines))
 		if end < len(lines) && header.FindString(lines[end]) == "" && strings.TrimSpace(lines[end]) != "" {
 			// A person's lines follow in the section: the header stays for them.
 			out = append(out, lines[i])
@@ -106,8 +106,8 @@ func remove(content []byte, installation string) ([]byte, []string) {
 	return join(out), names
 }
 
-// written returns the end of what we wrote in the section that begins at from.
-func written(lines []string, from, to int) (end int, ok bool) {
+// ownSectionEnd returns the end of what we wrote in the section that begins at from.
+func ownSectionEnd(lines []string, from, to int) (end int, ok bool) {
 	if from+1 >= to || !strings.HasPrefix(lines[from+1], markStart) {
 		return from, false
 	}

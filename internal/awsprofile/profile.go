@@ -56,12 +56,12 @@ func Write(f Files, p Profile) error {
 	}
 	config, err := edit(f.Config, configName, p.Installation, settings)
 	if err != nil {
-		return taken(err, p.Name)
+		return withNameHint(err, p.Name)
 	}
 	credentials, err := edit(f.Credentials, p.Name, p.Installation,
 		[]setting{{"aws_access_key_id", p.AccessKeyID}, {"aws_secret_access_key", p.SecretAccessKey}})
 	if err != nil {
-		return taken(err, p.Name)
+		return withNameHint(err, p.Name)
 	}
 	if err := credentials.save(); err != nil {
 		return err
@@ -69,7 +69,7 @@ func Write(f Files, p Profile) error {
 	return config.save()
 }
 
-func taken(err error, name string) error {
+func withNameHint(err error, name string) error {
 	return hint.With(err, "choose another name, such as --profile %s-2, or remove that section", name)
 }
 
@@ -81,7 +81,7 @@ func Remove(f Files, installation string) (names []string, err error) {
 		if err != nil {
 			return names, err
 		}
-		after, gone := remove(d.before, installation)
+		after, gone := removeSections(d.before, installation)
 		d.after = after
 		if err := d.save(); err != nil {
 			return names, err
@@ -99,7 +99,7 @@ func Find(f Files, installation string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, names := remove(d.before, installation)
+	_, names := removeSections(d.before, installation)
 	return names, nil
 }
 
@@ -133,7 +133,7 @@ func edit(path, section, installation string, s []setting) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.after, err = put(d.before, section, installation, s); err != nil {
+	if d.after, err = writeSection(d.before, section, installation, s); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return d, nil
@@ -171,7 +171,7 @@ func Read(path, name string) (map[string]string, error) {
 		return nil, err
 	}
 	lines := split(content)
-	from, to := section(lines, name)
+	from, to := findSection(lines, name)
 	if from < 0 {
 		return nil, fmt.Errorf("%s has no section [%s]", path, name)
 	}

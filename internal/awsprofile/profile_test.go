@@ -112,14 +112,14 @@ func TestNoOtherLineChanges(t *testing.T) {
 	line := rapid.SampledFrom([]string{"", "# note", "[default]", "[profile x]", "region = y", "endpoint_url = z", " indented = 1", "[broken", "s3 =\r", "aws_access_key_id = A"})
 	rapid.Check(t, func(t *rapid.T) {
 		before := strings.Join(rapid.SliceOfN(line, 0, 12).Draw(t, "lines"), "\n")
-		after, err := put([]byte(before), "profile ashore", "4f4f", []setting{{"region", "r"}})
+		after, err := writeSection([]byte(before), "profile ashore", "4f4f", []setting{{"region", "r"}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(string(after), before) {
 			t.Fatalf("%q became %q", before, after)
 		}
-		removed, names := remove(after, "4f4f")
+		removed, names := removeSections(after, "4f4f")
 		if len(names) != 1 || strings.TrimRight(string(removed), "\n") != strings.TrimRight(before, "\n") {
 			t.Fatalf("%q became %q, %v", before, removed, names)
 		}

@@ -38,7 +38,7 @@ type EventGap struct{ After, Through int64 }
 const (
 	// silence is how long a server says nothing before it counts as gone: it says
 	// something every five seconds.
-	silence = 20 * time.Second
+	silenceLimit = 20 * time.Second
 	// maxBackoff is the longest time between two tries to reach a server.
 	maxBackoff = 5 * time.Second
 )
@@ -49,7 +49,7 @@ const (
 func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine) error, note func(error)) error {
 	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
 	for {
-		ended, err := c.events(ctx, &in, func(l EventLine) error {
+		ended, err := c.readEvents(ctx, &in, func(l EventLine) error {
 			wait.Reset()
 			if err := each(l); err != nil {
 				return &consumerError{err}
@@ -80,11 +80,11 @@ func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine
 // consumerError is an error of who listens, not of the connection.
 type consumerError struct{ error }
 
-// events reads one connection's lines.
-func (c *Client) events(ctx context.Context, in *EventsInput, each func(EventLine) error) (ended bool, err error) {
+// readEvents reads one connection's lines.
+func (c *Client) readEvents(ctx context.Context, in *EventsInput, each func(EventLine) error) (ended bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watchdog := time.AfterFunc(silence, func() { cancel(errors.New("the server has gone silent")) })
+	watchdog := time.AfterFunc(silenceLimit, func() { cancel(errors.New("the server has gone silent")) })
 	defer watchdog.Stop()
 	resp, err := c.send(ctx, &http.Client{Transport: c.http.Transport}, "StreamEvents", in)
 	if err != nil {
@@ -102,7 +102,7 @@ func (c *Client) events(ctx context.Context, in *EventsInput, each func(EventLin
 			}
 			return false, fmt.Errorf("StreamEvents: %w", err)
 		}
-		watchdog.Reset(silence)
+		watchdog.Reset(silenceLimit)
 		var l EventLine
 		if err := json.Unmarshal(line, &l); err != nil {
 			return false, fmt.Errorf("StreamEvents: %w", err)

@@ -89,14 +89,14 @@ func SetAttribute(list []types.Attribute, a types.Attribute) []types.Attribute {
 	return list
 }
 
-// hostsOwn are the names and beginnings of names among Ashore's own attributes that
+// hostAttributes are the names and beginnings of names among Ashore's own attributes that
 // a host may give itself: what it is, and what it can do.
-var hostsOwn = []string{"ashore.machine-id", "ashore.network-mode."}
+var hostAttributes = []string{"ashore.machine-id", "ashore.network-mode."}
 
 // IsAdminAttribute says whether an attribute is an administrator's to give: it decides
 // what a host belongs to, not what it is.
 func IsAdminAttribute(name string) bool {
-	return strings.HasPrefix(name, "ashore.") && !slices.ContainsFunc(hostsOwn, func(own string) bool {
+	return strings.HasPrefix(name, "ashore.") && !slices.ContainsFunc(hostAttributes, func(own string) bool {
 		return name == own || strings.HasSuffix(own, ".") && strings.HasPrefix(name, own)
 	})
 }

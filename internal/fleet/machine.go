@@ -12,7 +12,7 @@ const AttributeExternal = "ecs.capability.external"
 // ECS: i-… of EC2's machines, mi-… of others. One that nothing has told follows
 // from the machine's own principal: a machine that registers anew keeps it.
 func (i *Instance) EC2InstanceID() string {
-	if id, _ := i.Attribute("ecs.instance-id"); saidID.MatchString(id) {
+	if id, _ := i.Attribute("ecs.instance-id"); reportedID.MatchString(id) {
 		return id
 	}
 	if i.Machine != "" {
@@ -32,8 +32,8 @@ func (i *Instance) EC2InstanceID() string {
 // machineID is the form of EC2's own ids: 17 hex digits, of old machines 8.
 var machineID = regexp.MustCompile(`^i-([0-9a-f]{17}|[0-9a-f]{8})$`)
 
-// saidID is the form in which an agent may say its machine's id.
-var saidID = regexp.MustCompile(`^m?i-[0-9A-Za-z]{1,32}$`)
+// reportedID is the form in which an agent may say its machine's id.
+var reportedID = regexp.MustCompile(`^m?i-[0-9A-Za-z]{1,32}$`)
 
 // maxIdentityDocument is far more than EC2's documents have, in bytes.
 const maxIdentityDocument = 16 << 10

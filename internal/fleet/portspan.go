@@ -94,7 +94,7 @@ func (h PortHolders) With(held TaskPorts, task string) (next PortHolders, double
 	if held.IsEmpty() {
 		return h, false
 	}
-	return h.merge(held.by(task))
+	return h.merge(held.holders(task))
 }
 
 // JoinHolders is With of many tasks at once: list has the ports of one task each.
@@ -134,23 +134,23 @@ func (h PortHolders) merge(o PortHolders) (out PortHolders, double bool) {
 	for moreA && moreB {
 		switch {
 		case a.before(b.PortSpan):
-			out = out.push(a)
+			out = out.appendHold(a)
 			moreA = next(&a, &h)
 			continue
 		case b.before(a.PortSpan):
-			out = out.push(b)
+			out = out.appendHold(b)
 			moreB = next(&b, &o)
 			continue
 		case a.First < b.First:
-			out = out.push(a.upTo(b.First - 1))
+			out = out.appendHold(a.truncated(b.First - 1))
 			a.First = b.First
 		case b.First < a.First:
-			out = out.push(b.upTo(a.First - 1))
+			out = out.appendHold(b.truncated(a.First - 1))
 			b.First = a.First
 		}
 		last := min(a.Last, b.Last)
 		double = double || a.Task != b.Task
-		out = out.push(shown(a, b).upTo(last))
+		out = out.appendHold(pickHold(a, b).truncated(last))
 		if a.First = last + 1; a.Last == last {
 			moreA = next(&a, &h)
 		}
@@ -159,16 +159,16 @@ func (h PortHolders) merge(o PortHolders) (out PortHolders, double bool) {
 		}
 	}
 	for ; moreA; moreA = next(&a, &h) {
-		out = out.push(a)
+		out = out.appendHold(a)
 	}
 	for ; moreB; moreB = next(&b, &o) {
-		out = out.push(b)
+		out = out.appendHold(b)
 	}
 	return out, double
 }
 
-// shown is the one of two holds of the same ports that is shown.
-func shown(a, b PortHold) PortHold {
+// pickHold is the one of two holds of the same ports that is shown.
+func pickHold(a, b PortHold) PortHold {
 	if a.Task == b.Task {
 		a.Fixed = a.Fixed || b.Fixed
 		return a
@@ -179,13 +179,13 @@ func shown(a, b PortHold) PortHold {
 	return b
 }
 
-func (x PortHold) upTo(last uint16) PortHold {
+func (x PortHold) truncated(last uint16) PortHold {
 	x.Last = last
 	return x
 }
 
-// push appends a run and joins it with the one before where it goes on with that.
-func (h PortHolders) push(x PortHold) PortHolders {
+// appendHold appends a run and joins it with the one before where it goes on with that.
+func (h PortHolders) appendHold(x PortHold) PortHolders {
 	if n := len(h); n > 0 {
 		if l := &h[n-1]; l.Protocol == x.Protocol && l.Task == x.Task && l.Fixed == x.Fixed && int(x.First) == int(l.Last)+1 {
 			l.Last = x.Last
@@ -221,8 +221,8 @@ func (p TaskPorts) Equal(o TaskPorts) bool {
 	return slices.Equal(p.Fixed, o.Fixed) && slices.Equal(p.Chosen, o.Chosen)
 }
 
-// by are the ports as held by a task.
-func (p TaskPorts) by(task string) PortHolders {
+// holders are the ports as held by a task.
+func (p TaskPorts) holders(task string) PortHolders {
 	holds := func(spans []PortSpan, fixed bool) PortHolders {
 		out := make(PortHolders, len(spans))
 		for i, s := range spans {

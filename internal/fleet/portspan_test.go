@@ -59,7 +59,7 @@ func TestPortHolders(t *testing.T) {
 				}
 				want := false
 				for _, part := range [][]PortSpan{held.Fixed, held.Chosen} {
-					for p := range flat(t, TaskPorts{Fixed: part}.by(task)) {
+					for p := range flat(t, TaskPorts{Fixed: part}.holders(task)) {
 						_, other := before[p]
 						want = want || other
 					}
@@ -73,9 +73,9 @@ func TestPortHolders(t *testing.T) {
 				task := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "task")
 				var all, left []PortHolders
 				for id, held := range tasks {
-					all = append(all, held.by(id))
+					all = append(all, held.holders(id))
 					if id != task {
-						left = append(left, held.by(id))
+						left = append(left, held.holders(id))
 					}
 				}
 				if _, double := JoinHolders(all); double { // one may come to light

@@ -107,7 +107,7 @@ func (t *TaskState) HostPorts() TaskPorts {
 }
 
 // HostPortHolders is Held with the task's id, as part of its host's ports.
-func (t *TaskState) HostPortHolders() PortHolders { return t.HostPorts().by(t.ID) }
+func (t *TaskState) HostPortHolders() PortHolders { return t.HostPorts().holders(t.ID) }
 
 // BoundPorts are the ports of the host that a binding takes. A malformed one takes
 // none.

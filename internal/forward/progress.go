@@ -14,8 +14,8 @@ import (
 
 var errIdle = errors.New("nothing has moved for too long")
 
-// renewed is how often the deadlines of the client's connection are put off.
-const renewed = time.Second
+// renewEvery is how often the deadlines of the client's connection are put off.
+const renewEvery = time.Second
 
 // progress ends a call of whose bodies nothing moves any more.
 type progress struct {
@@ -29,28 +29,28 @@ type progress struct {
 
 func newProgress(control *http.ResponseController, limits Limits, cancel context.CancelCauseFunc) *progress {
 	p := &progress{control: control, limits: limits, timer: time.AfterFunc(limits.Idle, func() { cancel(errIdle) })}
-	p.moved()
+	p.noteTransfer()
 	return p
 }
 
-// moved says that a part of a body has come or gone.
-func (p *progress) moved() {
+// noteTransfer says that a part of a body has come or gone.
+func (p *progress) noteTransfer() {
 	p.timer.Reset(p.limits.Idle)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if now.Sub(p.set) < renewed {
+	if now.Sub(p.set) < renewEvery {
 		return
 	}
 	p.set = now
 	// It is no connection of ours where these fail: then nothing is to be put off.
-	_ = p.control.SetReadDeadline(now.Add(p.limits.Idle + renewed))
-	_ = p.control.SetWriteDeadline(now.Add(p.limits.Idle + p.limits.Headers + renewed))
+	_ = p.control.SetReadDeadline(now.Add(p.limits.Idle + renewEvery))
+	_ = p.control.SetWriteDeadline(now.Add(p.limits.Idle + p.limits.Headers + renewEvery))
 }
 
-// sent says that the endpoint has, or is about to have, the whole request. A read
+// noteRequestSent says that the endpoint has, or is about to have, the whole request. A read
 // deadline would end the call from here on: the client has nothing more to say.
-func (p *progress) sent() {
+func (p *progress) noteRequestSent() {
 	p.timer.Reset(p.limits.Idle + p.limits.Headers)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,8 +58,8 @@ func (p *progress) sent() {
 	p.set = time.Now()
 }
 
-// cut ends a read of the client's body that is under way.
-func (p *progress) cut() { _ = p.control.SetReadDeadline(time.Unix(1, 0)) }
+// interruptRead ends a read of the client's body that is under way.
+func (p *progress) interruptRead() { _ = p.control.SetReadDeadline(time.Unix(1, 0)) }
 
 func (p *progress) stop() { p.timer.Stop() }
 
@@ -68,10 +68,10 @@ func (p *progress) stop() { p.timer.Stop() }
 type upload struct {
 	progress *progress
 
-	mu    sync.Mutex
-	from  io.Reader // nil once it is closed
-	whole bool      // all of it was read
-	err   error     // of the client, or of its signature
+	mu       sync.Mutex
+	from     io.Reader // nil once it is closed
+	complete bool      // all of it was read
+	err      error     // of the client, or of its signature
 }
 
 var errClosed = errors.New("the call has ended")
@@ -86,12 +86,12 @@ func (u *upload) Read(b []byte) (int, error) {
 	n, err := u.from.Read(b)
 	switch {
 	case err == io.EOF:
-		u.whole = true
-		u.progress.sent()
+		u.complete = true
+		u.progress.noteRequestSent()
 	case err != nil:
 		u.err = err
 	default:
-		u.progress.moved()
+		u.progress.noteTransfer()
 	}
 	return n, err
 }
@@ -99,14 +99,14 @@ func (u *upload) Read(b []byte) (int, error) {
 // Close is the transport's: it may have read all that it wants.
 func (u *upload) Close() error { return nil }
 
-// end has the transport read no more.
-func (u *upload) end() {
+// detach has the transport read no more.
+func (u *upload) detach() {
 	if u.mu.TryLock() { // nobody reads
 		u.from = nil
 		u.mu.Unlock()
 		return
 	}
-	u.progress.cut()
+	u.progress.interruptRead()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.from = nil

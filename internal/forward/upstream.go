@@ -93,9 +93,9 @@ func (u *Upstream) Forward(w http.ResponseWriter, r *http.Request, p Payload) er
 	progress := newProgress(http.NewResponseController(w), u.limits, cancel)
 	defer progress.stop()
 	body := &upload{from: p.Body, progress: progress}
-	defer body.end()
+	defer body.detach()
 	if p.Length == 0 {
-		progress.sent()
+		progress.noteRequestSent()
 	}
 	out := u.request(ctx, r, p, body)
 	sigv4.Signer{
@@ -104,19 +104,19 @@ func (u *Upstream) Forward(w http.ResponseWriter, r *http.Request, p Payload) er
 	}.Sign(out, nil)
 	res, err := u.transport.RoundTrip(out)
 	if err != nil {
-		return u.failed(r.Context(), ctx, err, body.failure())
+		return u.errorOf(r.Context(), ctx, err, body.failure())
 	}
 	defer res.Body.Close()
 	if res.StatusCode >= 400 {
-		if err := u.keepsSecrets(res, c); err != nil {
+		if err := u.checkSecrets(res, c); err != nil {
 			return err
 		}
 	}
-	return u.answer(w, res, progress)
+	return u.copyAnswer(w, res, progress)
 }
 
-// notPassed are headers of a request that are the caller's with us, or a connection's.
-var notPassed = []string{
+// droppedHeaders are headers of a request that are the caller's with us, or a connection's.
+var droppedHeaders = []string{
 	"Authorization", "X-Amz-Date", "Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256", "Accept-Encoding", "Content-Length",
 	"Connection", "Proxy-Connection", "Proxy-Authorization", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Cookie", "Ashore-Agent-Run",
@@ -127,7 +127,7 @@ func (u *Upstream) request(ctx context.Context, r *http.Request, p Payload, body
 	at := *u.spec.URL
 	at.Path, at.RawPath, at.RawQuery = r.URL.Path, sigv4.EscapePath(r.URL.Path), unsignedQuery(r.URL.RawQuery)
 	out := (&http.Request{Method: r.Method, URL: &at, Host: u.spec.URL.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, ContentLength: p.Length}).WithContext(ctx)
-	gone := slices.Clone(notPassed)
+	gone := slices.Clone(droppedHeaders)
 	for _, list := range r.Header["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
 			gone = append(gone, http.CanonicalHeaderKey(strings.TrimSpace(name)))
@@ -165,8 +165,8 @@ func unsignedQuery(raw string) string {
 	return strings.Join(kept, "&")
 }
 
-// failed says why there is no answer.
-func (u *Upstream) failed(caller, ctx context.Context, err, body error) error {
+// errorOf says why there is no answer.
+func (u *Upstream) errorOf(caller, ctx context.Context, err, body error) error {
 	name := "The endpoint that " + u.spec.Service + " is forwarded to"
 	var timeout net.Error
 	switch {
@@ -180,13 +180,13 @@ func (u *Upstream) failed(caller, ctx context.Context, err, body error) error {
 	return &Error{http.StatusServiceUnavailable, "ServiceUnavailable", name + " can't be reached.", err}
 }
 
-// errorBody is how much of an error's answer is looked through for secrets.
-const errorBody = 64 << 10
+// maxErrorBody is how much of an error's answer is looked through for secrets.
+const maxErrorBody = 64 << 10
 
-// keepsSecrets refuses an answer that names the operator's key: endpoints quote what
+// checkSecrets refuses an answer that names the operator's key: endpoints quote what
 // was signed where they refuse a signature.
-func (u *Upstream) keepsSecrets(res *http.Response, c Credentials) error {
-	b, err := io.ReadAll(io.LimitReader(res.Body, errorBody))
+func (u *Upstream) checkSecrets(res *http.Response, c Credentials) error {
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	if err != nil {
 		return &Error{http.StatusBadGateway, "BadGateway", "The answer of the endpoint that " + u.spec.Service + " is forwarded to ended early.", err}
 	}
@@ -207,8 +207,8 @@ func (u *Upstream) keepsSecrets(res *http.Response, c Credentials) error {
 	return nil
 }
 
-// answer passes the endpoint's answer on as it comes.
-func (u *Upstream) answer(w http.ResponseWriter, res *http.Response, p *progress) error {
+// copyAnswer passes the endpoint's answer on as it comes.
+func (u *Upstream) copyAnswer(w http.ResponseWriter, res *http.Response, p *progress) error {
 	h := w.Header()
 	ours := h.Clone()
 	maps.Copy(h, res.Header)
@@ -221,7 +221,7 @@ func (u *Upstream) answer(w http.ResponseWriter, res *http.Response, p *progress
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := res.Body.Read(buffer)
-		p.moved()
+		p.noteTransfer()
 		if n > 0 {
 			if _, err := w.Write(buffer[:n]); err != nil {
 				return nil // the client is gone
@@ -229,7 +229,7 @@ func (u *Upstream) answer(w http.ResponseWriter, res *http.Response, p *progress
 			if err := control.Flush(); err != nil {
 				return nil
 			}
-			p.moved()
+			p.noteTransfer()
 		}
 		switch {
 		case err == io.EOF:

@@ -30,10 +30,10 @@ type operator struct {
 // operators are what conditions can ask, by name. The set operators (ForAnyValue)
 // are not among them.
 var operators = map[string]operator{
-	"StringEquals":    {match: equal, valid: plain},
-	"StringNotEquals": {match: equal, valid: plain, negated: true},
-	"StringLike":      {match: like, valid: plain},
-	"StringNotLike":   {match: like, valid: plain, negated: true},
+	"StringEquals":    {match: equal, valid: hasNoVariable},
+	"StringNotEquals": {match: equal, valid: hasNoVariable, negated: true},
+	"StringLike":      {match: like, valid: hasNoVariable},
+	"StringNotLike":   {match: like, valid: hasNoVariable, negated: true},
 	"ArnEquals":       {match: arnLike, valid: arn.Is},
 	"ArnLike":         {match: arnLike, valid: arn.Is},
 	"ArnNotEquals":    {match: arnLike, valid: arn.Is, negated: true},
@@ -52,8 +52,8 @@ func arnLike(want, is string) bool {
 	return err == nil && err2 == nil && matchARN(pattern, a)
 }
 
-// plain has no policy variable.
-func plain(s string) bool { return !strings.Contains(s, "${") }
+// hasNoVariable has no policy variable.
+func hasNoVariable(s string) bool { return !strings.Contains(s, "${") }
 
 func isBool(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "false") }
 
@@ -69,7 +69,7 @@ func readConditions(all map[string]map[string][]string) ([]condition, error) {
 		}
 		for _, key := range slices.Sorted(maps.Keys(all[name])) {
 			values := all[name][key]
-			if key == "" || len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !op.valid(v) || !plain(v) }) {
+			if key == "" || len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !op.valid(v) || !hasNoVariable(v) }) {
 				errs = append(errs, fmt.Errorf("%s of %s: the values %q are not understood", name, key, values))
 				continue
 			}
@@ -79,9 +79,9 @@ func readConditions(all map[string]map[string][]string) ([]condition, error) {
 	return out, errors.Join(errs...)
 }
 
-// met says whether a request meets the condition in which the key has no value, or
+// isMet says whether a request meets the condition in which the key has no value, or
 // one.
-func (c *condition) met(values []string) bool {
+func (c *condition) isMet(values []string) bool {
 	switch {
 	case c.null:
 		return slices.ContainsFunc(c.values, func(v string) bool { return strings.EqualFold(v, "true") == (len(values) == 0) })

@@ -53,13 +53,13 @@ func (s *statement) applies(r Request) bool {
 		return false
 	}
 	if service, all := strings.CutSuffix(r.Action, ":*"); all && !s.allows {
-		return u.actions || s.hasAnyOf(service)
+		return u.actions || s.namesServiceAction(service)
 	}
-	return (u.actions || s.hasAction(r.Action)) && (u.resources || s.hasResource(r.Resource)) && s.meets(r)
+	return (u.actions || s.hasAction(r.Action)) && (u.resources || s.hasResource(r.Resource)) && s.meetsConditions(r)
 }
 
-// hasAnyOf says whether the statement names an action of a service.
-func (s *statement) hasAnyOf(service string) bool {
+// namesServiceAction says whether the statement names an action of a service.
+func (s *statement) namesServiceAction(service string) bool {
 	for _, a := range s.actions {
 		of, _, _ := strings.Cut(a, ":")
 		if a == "*" || strings.EqualFold(of, service) {
@@ -88,7 +88,7 @@ func (s *statement) hasResource(resource string) bool {
 	return false
 }
 
-func (s *statement) meets(r Request) bool {
+func (s *statement) meetsConditions(r Request) bool {
 	for i := range s.conditions {
 		c := &s.conditions[i]
 		var values []string
@@ -100,7 +100,7 @@ func (s *statement) meets(r Request) bool {
 			if s.allows {
 				return false
 			}
-		case !c.met(values):
+		case !c.isMet(values):
 			return false
 		}
 	}

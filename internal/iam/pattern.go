@@ -56,7 +56,7 @@ func matches(pattern, text string, fold bool) bool {
 			_, n := utf8.DecodeRuneInString(text[t:])
 			p, t = p+1, t+n
 			continue
-		case p < len(pattern) && (pattern[p] == text[t] || fold && lower(pattern[p]) == lower(text[t])):
+		case p < len(pattern) && (pattern[p] == text[t] || fold && toLower(pattern[p]) == toLower(text[t])):
 			p, t = p+1, t+1
 			continue
 		case star < 0:
@@ -69,7 +69,7 @@ func matches(pattern, text string, fold bool) bool {
 	}
 }
 
-func lower(c byte) byte {
+func toLower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + 'a' - 'A'
 	}

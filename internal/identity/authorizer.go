@@ -49,7 +49,7 @@ func (a *Authorizer) decide(s *store.Snapshot, r Request) (d Decision, doubtful 
 	policies := a.managed[r.Caller.Kind]
 	resources := r.Resources
 	if len(resources) == 0 {
-		resources = nothing
+		resources = noResource
 	}
 	f := facts{snap: s, site: a.store.Site(), request: &r}
 	ask := f.values
@@ -69,7 +69,7 @@ func (a *Authorizer) decide(s *store.Snapshot, r Request) (d Decision, doubtful 
 	return d, f.doubtful, nil
 }
 
-var nothing = []string{"*"}
+var noResource = []string{"*"}
 
 // facts answer the condition keys of a request, for one resource at a time.
 type facts struct {
@@ -132,15 +132,15 @@ func (f *facts) ownCluster() []string {
 }
 
 func (f *facts) ownInstance() []string {
-	cluster, id, ok := f.member("container-instance")
+	cluster, id, ok := f.parseMember("container-instance")
 	if !ok {
 		return nil
 	}
-	return f.owns(cluster, id)
+	return f.ownsInstance(cluster, id)
 }
 
 func (f *facts) ownTask() []string {
-	cluster, id, ok := f.member("task")
+	cluster, id, ok := f.parseMember("task")
 	if !ok {
 		return nil
 	}
@@ -153,14 +153,14 @@ func (f *facts) ownTask() []string {
 		}
 		return nil
 	}
-	if own := f.owns(cluster, t.Instance); own != nil {
+	if own := f.ownsInstance(cluster, t.Instance); own != nil {
 		return own
 	}
 	return no
 }
 
-// owns says whether an instance is the caller's; nil where there is none.
-func (f *facts) owns(cluster, id string) []string {
+// ownsInstance says whether an instance is the caller's; nil where there is none.
+func (f *facts) ownsInstance(cluster, id string) []string {
 	i := f.snap.Instance(cluster, id)
 	if i != nil && i.Principal == f.request.Caller.ARN {
 		return yes
@@ -173,8 +173,8 @@ func (f *facts) owns(cluster, id string) []string {
 	return nil
 }
 
-// member is the cluster and the id that the resource's ARN has, of its long form.
-func (f *facts) member(typ string) (cluster, id string, ok bool) {
+// parseMember is the cluster and the id that the resource's ARN has, of its long form.
+func (f *facts) parseMember(typ string) (cluster, id string, ok bool) {
 	arn, err := fleet.ParseARN(f.resource)
 	if err != nil || arn.Type != typ {
 		return "", "", false

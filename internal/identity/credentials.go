@@ -93,7 +93,7 @@ func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name 
 			return err
 		}
 		if !fresh {
-			if err := endKeys(tx, arn); err != nil {
+			if err := deleteKeys(tx, arn); err != nil {
 				return err
 			}
 		}
@@ -104,8 +104,8 @@ func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name 
 	return made, err
 }
 
-// endKeys ends every key of a principal.
-func endKeys(tx *store.Tx, arn string) error {
+// deleteKeys ends every key of a principal.
+func deleteKeys(tx *store.Tx, arn string) error {
 	for k := range tx.Snapshot().AccessKeys() {
 		if k.Principal == arn {
 			old := store.AccessKeyKey(k.ID)

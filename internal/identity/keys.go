@@ -17,9 +17,9 @@ type Keys struct {
 	opened sync.Map // id → opened
 }
 
-// opened is the secret of one stored record. Records in snapshots never
+// openedKey is the secret of one stored record. Records in snapshots never
 // change, so the pointer tells whether it is still that one.
-type opened struct {
+type openedKey struct {
 	record *fleet.AccessKey
 	secret string
 }
@@ -48,14 +48,14 @@ func (k *Keys) Key(ctx context.Context, id, token string) (string, Principal, er
 		}
 	}
 	p := principal(snap, k.store.Site(), rec)
-	if o, ok := k.opened.Load(id); ok && o.(opened).record == rec {
-		return o.(opened).secret, p, nil
+	if o, ok := k.opened.Load(id); ok && o.(openedKey).record == rec {
+		return o.(openedKey).secret, p, nil
 	}
 	secret, err := k.sealer.Unseal(rec.SealedSecret, rec.ID)
 	if err != nil {
 		return "", Principal{}, err
 	}
-	k.opened.Store(id, opened{rec, string(secret)})
+	k.opened.Store(id, openedKey{rec, string(secret)})
 	return string(secret), p, nil
 }
 

@@ -15,9 +15,9 @@ import (
 
 const (
 	// longest is how many bytes of a text a line has, and longestStack of a stack.
-	longest, longestStack = 1 << 10, 16 << 10
+	maxText, maxStack = 1 << 10, 16 << 10
 	// most is how many attributes a line has.
-	most = 32
+	maxAttrs = 32
 )
 
 // Limits say how many lines a log gets.
@@ -33,8 +33,8 @@ type Limits struct {
 	AllBurst int
 }
 
-// hosts are the limits of a process's log: lines that hosts bring about.
-var hosts = Limits{Sources: []string{"by", "instance", "host"}, Each: 2, EachBurst: 60, All: 200, AllBurst: 4000}
+// hostLimits are the limits of a process's log: lines that hosts bring about.
+var hostLimits = Limits{Sources: []string{"by", "instance", "host"}, Each: 2, EachBurst: 60, All: 200, AllBurst: 4000}
 
 // Handler passes lines on, cut where they are too long. Of those that are too many it
 // passes none, and says later how many were left out.
@@ -57,7 +57,7 @@ type limits struct {
 const maxLeftOut = 10_000
 
 // New bounds what next gets of what hosts bring about.
-func New(next slog.Handler) *Handler { return NewLimited(next, hosts) }
+func New(next slog.Handler) *Handler { return NewLimited(next, hostLimits) }
 
 // NewLimited bounds what next gets.
 func NewLimited(next slog.Handler, l Limits) *Handler {
@@ -81,7 +81,7 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	n := *h
 	cut := make([]slog.Attr, 0, len(attrs))
 	for _, a := range attrs {
-		cut = append(cut, shorter(a))
+		cut = append(cut, clipAttr(a))
 	}
 	n.source = h.limits.sourceOf(h.source, cut)
 	n.next = h.next.WithAttrs(cut)
@@ -90,27 +90,27 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // Handle passes a line on, or counts it among those left out.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
-	cut := make([]slog.Attr, 0, min(r.NumAttrs(), most)+1)
+	cut := make([]slog.Attr, 0, min(r.NumAttrs(), maxAttrs)+1)
 	r.Attrs(func(a slog.Attr) bool {
-		cut = append(cut, shorter(a))
-		return len(cut) < most
+		cut = append(cut, clipAttr(a))
+		return len(cut) < maxAttrs
 	})
 	source := h.limits.sourceOf(h.source, cut)
-	before, ok := h.limits.take(source, r.Level)
+	before, ok := h.limits.allow(source, r.Level)
 	if !ok {
 		return nil
 	}
 	if before > 0 {
 		cut = append(cut, slog.Int("left_out_before", before))
 	}
-	line := slog.NewRecord(r.Time, r.Level, text(r.Message, longest), r.PC)
+	line := slog.NewRecord(r.Time, r.Level, clipText(r.Message, maxText), r.PC)
 	line.AddAttrs(cut...)
 	return h.next.Handle(ctx, line)
 }
 
-// take counts a line and says whether it may be written, and how many of its source
+// allow counts a line and says whether it may be written, and how many of its source
 // were not since the last that was.
-func (l *limits) take(source string, level slog.Level) (before int, ok bool) {
+func (l *limits) allow(source string, level slog.Level) (before int, ok bool) {
 	ok = (source == "" || l.each.Take(source, 1)) && (level <= slog.LevelDebug || l.all.Take("", 1))
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,33 +134,33 @@ func (l *limits) sourceOf(source string, attrs []slog.Attr) string {
 	return source
 }
 
-// shorter cuts what an attribute says.
-func shorter(a slog.Attr) slog.Attr {
+// clipAttr cuts what an attribute says.
+func clipAttr(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
-	limit := longest
+	limit := maxText
 	if a.Key == "stack" {
-		limit = longestStack
+		limit = maxStack
 	}
 	switch v.Kind() {
 	case slog.KindString:
-		return slog.String(a.Key, text(v.String(), limit))
+		return slog.String(a.Key, clipText(v.String(), limit))
 	case slog.KindGroup:
 		var group []slog.Attr
 		for _, g := range v.Group() {
-			if len(group) == most {
+			if len(group) == maxAttrs {
 				break
 			}
-			group = append(group, shorter(g))
+			group = append(group, clipAttr(g))
 		}
 		return slog.Attr{Key: a.Key, Value: slog.GroupValue(group...)}
 	case slog.KindAny:
-		return slog.String(a.Key, text(words(v.Any()), limit))
+		return slog.String(a.Key, clipText(formatValue(v.Any()), limit))
 	}
 	return a
 }
 
-// words is what a value says, as the text handler would.
-func words(v any) string {
+// formatValue is what a value says, as the text handler would.
+func formatValue(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "<nil>"
@@ -172,7 +172,7 @@ func words(v any) string {
 	return fmt.Sprintf("%+v", v)
 }
 
-func text(s string, limit int) string {
+func clipText(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}

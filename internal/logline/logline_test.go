@@ -49,7 +49,7 @@ func TestLinesAreShort(t *testing.T) {
 		"attributes":      func() { log.Info("m", many...) },
 	} {
 		line()
-		if n := b.Len(); n > 2*longestStack+most*longest || n < 500 || strings.Count(b.String(), "\n") != 1 || !strings.Contains(b.String(), "… (20971") {
+		if n := b.Len(); n > 2*maxStack+maxAttrs*maxText || n < 500 || strings.Count(b.String(), "\n") != 1 || !strings.Contains(b.String(), "… (20971") {
 			t.Errorf("%s: a line of %d bytes", name, n)
 		}
 		b.Reset()
@@ -66,7 +66,7 @@ func TestOneHostsLinesAreFew(t *testing.T) {
 			loud.Warn("no")
 			log.Warn("no", "instance", "c/loud")
 		}
-		if n := strings.Count(b.String(), "\n"); n != hosts.EachBurst {
+		if n := strings.Count(b.String(), "\n"); n != hostLimits.EachBurst {
 			t.Errorf("%d lines of one host", n)
 		}
 		b.Reset()
@@ -91,10 +91,10 @@ func TestOneHostsLinesAreFew(t *testing.T) {
 func TestAllLinesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, b := open()
-		for i := range 2 * hosts.AllBurst {
+		for i := range 2 * hostLimits.AllBurst {
 			log.Warn("no", "instance", i)
 		}
-		if n := strings.Count(b.String(), "\n"); n != hosts.AllBurst {
+		if n := strings.Count(b.String(), "\n"); n != hostLimits.AllBurst {
 			t.Errorf("%d lines", n)
 		}
 	})

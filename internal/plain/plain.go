@@ -22,7 +22,7 @@ func Lines(s string) string { return escape(s, true) }
 func escape(s string, lines bool) string {
 	clean := true
 	for i, r := range s {
-		if !visible(r, lines) || r == utf8.RuneError && broken(s[i:]) {
+		if !visible(r, lines) || r == utf8.RuneError && isInvalidUTF8(s[i:]) {
 			clean = false
 			break
 		}
@@ -52,8 +52,8 @@ func visible(r rune, lines bool) bool {
 	return unicode.IsGraphic(r) || lines && (r == '\n' || r == '\t')
 }
 
-// broken says whether s begins with a byte that is no UTF-8.
-func broken(s string) bool {
+// isInvalidUTF8 says whether s begins with a byte that is no UTF-8.
+func isInvalidUTF8(s string) bool {
 	_, n := utf8.DecodeRuneInString(s)
 	return n == 1
 }
@@ -63,13 +63,13 @@ func broken(s string) bool {
 func Args(args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {
-		out[i] = arg{a}
+		out[i] = escapedArg{a}
 	}
 	return out
 }
 
-type arg struct{ value any }
+type escapedArg struct{ value any }
 
-func (a arg) Format(f fmt.State, verb rune) {
+func (a escapedArg) Format(f fmt.State, verb rune) {
 	io.WriteString(f, Text(fmt.Sprintf(fmt.FormatString(f, verb), a.value))) //nolint:errcheck // as package fmt does
 }

@@ -31,7 +31,7 @@ var ErrNoKey = errors.New("seal key is missing")
 // says that data sealed with an earlier key exists: a new key could not open it,
 // and would hide that the old one is lost.
 func Open(file string, sealed bool) (*Sealer, error) {
-	h, err := read(file)
+	h, err := readKey(file)
 	switch {
 	case err == nil:
 	case !errors.Is(err, fs.ErrNotExist):
@@ -39,7 +39,7 @@ func Open(file string, sealed bool) (*Sealer, error) {
 	case sealed:
 		return nil, fmt.Errorf("%w: %s does not exist, but the store holds secrets sealed with it; put the key file back (it is not part of the data directory or of a backup)", ErrNoKey, file)
 	default:
-		if h, err = create(file); err != nil {
+		if h, err = createKey(file); err != nil {
 			return nil, err
 		}
 	}
@@ -71,7 +71,7 @@ func (s *Sealer) Unseal(sealed []byte, owner string) ([]byte, error) {
 // Rotate adds a new key to the file and seals with it from the next Open on.
 // What was sealed before still opens.
 func Rotate(file string) error {
-	h, err := read(file)
+	h, err := readKey(file)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func Rotate(file string) error {
 	if h, err = m.Handle(); err != nil {
 		return err
 	}
-	tmp, err := write(file, h)
+	tmp, err := writeKey(file, h)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func Rotate(file string) error {
 	return syncDir(filepath.Dir(file))
 }
 
-func read(file string) (*keyset.Handle, error) {
+func readKey(file string) (*keyset.Handle, error) {
 	st, err := os.Stat(file)
 	if err != nil {
 		return nil, err
@@ -115,9 +115,9 @@ func read(file string) (*keyset.Handle, error) {
 	return h, nil
 }
 
-// create writes a new key file. Where another process was quicker, its key is
+// createKey writes a new key file. Where another process was quicker, its key is
 // used: the file appears whole or not at all, and once only.
-func create(file string) (*keyset.Handle, error) {
+func createKey(file string) (*keyset.Handle, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func create(file string) (*keyset.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	tmp, err := write(file, h)
+	tmp, err := writeKey(file, h)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func create(file string) (*keyset.Handle, error) {
 		return nil, err
 	}
 	if errors.Is(linked, fs.ErrExist) {
-		return read(file)
+		return readKey(file)
 	}
 	if linked != nil {
 		return nil, linked
@@ -142,8 +142,8 @@ func create(file string) (*keyset.Handle, error) {
 	return h, syncDir(filepath.Dir(file))
 }
 
-// write puts the key into a temporary file beside file, on disk.
-func write(file string, h *keyset.Handle) (tmp string, err error) {
+// writeKey puts the key into a temporary file beside file, on disk.
+func writeKey(file string, h *keyset.Handle) (tmp string, err error) {
 	var b bytes.Buffer
 	if err := insecurecleartextkeyset.Write(h, keyset.NewJSONWriter(&b)); err != nil {
 		return "", err

@@ -15,7 +15,7 @@ import (
 // newLink begins to serve the agents' sessions.
 func newLink(ctx context.Context, id string, st *store.Store, auth link.Authorizer, log *slog.Logger) (*link.Server, error) {
 	l, err := link.New(ctx, link.Config{
-		Store: st, Auth: auth, ID: id, Log: log, Away: away(time.Now()),
+		Store: st, Auth: auth, ID: id, Log: log, Away: unreachableUntil(time.Now()),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("serve the agents: %w", err)
@@ -23,14 +23,14 @@ func newLink(ctx context.Context, id string, st *store.Store, auth link.Authoriz
 	return l, nil
 }
 
-// settled is how long a machine has been up when it no longer has just booted.
-const settled = 10 * time.Minute
+// bootGrace is how long a machine has been up when it no longer has just booted.
+const bootGrace = 10 * time.Minute
 
-// away is until when no agent could reach this server: until now, where the server
+// unreachableUntil is until when no agent could reach this server: until now, where the server
 // alone was restarted. Where the whole machine was, the others' power may have failed
 // with it: they have booted anew too.
-func away(now time.Time) time.Time {
-	if up, ok := uptime(); !ok || up < settled {
+func unreachableUntil(now time.Time) time.Time {
+	if up, ok := uptime(); !ok || up < bootGrace {
 		return time.Time{}
 	}
 	return now

@@ -26,11 +26,11 @@ type Target struct {
 	OldAWS bool
 }
 
-// saved is the variable that remembers what was there before.
-const saved = "ASHORE_ENV_SAVED"
+// savedVariable is the variable that remembers what was there before.
+const savedVariable = "ASHORE_ENV_SAVED"
 
-// function is set while our function stands before `aws`.
-const function = "ASHORE_ENV_FUNCTION"
+// functionVariable is set while our function stands before `aws`.
+const functionVariable = "ASHORE_ENV_FUNCTION"
 
 // Dialect is how one kind of shell says it.
 type Dialect interface {
@@ -61,8 +61,8 @@ func Apply(d Dialect, t Target, environ []string) string {
 	// Tools differ in which of the two they read, and many let the lower case
 	// win: one that is missing takes over what the other says.
 	upper, lower := env["NO_PROXY"], env["no_proxy"]
-	set["NO_PROXY"] = addHost(or(upper, lower), t.Host)
-	set["no_proxy"] = addHost(or(lower, upper), t.Host)
+	set["NO_PROXY"] = addHost(orDefault(upper, lower), t.Host)
+	set["no_proxy"] = addHost(orDefault(lower, upper), t.Host)
 
 	gone := []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
@@ -71,9 +71,9 @@ func Apply(d Dialect, t Target, environ []string) string {
 			gone = append(gone, name)
 		}
 	}
-	set[saved] = remember(env, slices.Concat(slices.Collect(maps.Keys(set)), gone))
+	set[savedVariable] = encodeSaved(env, slices.Concat(slices.Collect(maps.Keys(set)), gone))
 	if t.OldAWS {
-		set[function] = "1"
+		set[functionVariable] = "1"
 	}
 
 	var b strings.Builder
@@ -92,10 +92,10 @@ func Apply(d Dialect, t Target, environ []string) string {
 func Revert(d Dialect, environ []string) (string, error) {
 	env := parse(environ)
 	old := map[string]*string{}
-	if v, ok := env[saved]; ok {
+	if v, ok := env[savedVariable]; ok {
 		var err error
-		if old, err = recall(v); err != nil {
-			return "", fmt.Errorf("%s in the environment is damaged: %w", saved, err)
+		if old, err = decodeSaved(v); err != nil {
+			return "", fmt.Errorf("%s in the environment is damaged: %w", savedVariable, err)
 		}
 	}
 	var b strings.Builder
@@ -107,10 +107,10 @@ func Revert(d Dialect, environ []string) (string, error) {
 			gone = append(gone, name)
 		}
 	}
-	b.WriteString(d.unset(append(gone, saved)...))
-	if env[function] != "" {
+	b.WriteString(d.unset(append(gone, savedVariable)...))
+	if env[functionVariable] != "" {
 		b.WriteString(d.removeAWS())
-		b.WriteString(d.unset(function))
+		b.WriteString(d.unset(functionVariable))
 	}
 	b.WriteString(d.usage("ashore env --unset"))
 	return b.String(), nil
@@ -134,10 +134,10 @@ func BlockingProxy(environ []string, scheme, host string) (name string, ok bool)
 	return "", false
 }
 
-// remember adds what names are now to what was remembered before: after Apply
+// encodeSaved adds what names are now to what was remembered before: after Apply
 // has run twice, Revert goes back to the start.
-func remember(env map[string]string, names []string) string {
-	old, err := recall(env[saved])
+func encodeSaved(env map[string]string, names []string) string {
+	old, err := decodeSaved(env[savedVariable])
 	if err != nil {
 		old = map[string]*string{}
 	}
@@ -158,7 +158,7 @@ func remember(env map[string]string, names []string) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-func recall(v string) (map[string]*string, error) {
+func decodeSaved(v string) (map[string]*string, error) {
 	old := map[string]*string{}
 	raw, err := base64.RawURLEncoding.DecodeString(v)
 	if err == nil && len(raw) > 0 {
@@ -189,7 +189,7 @@ func addHost(list, host string) string {
 	return strings.TrimRight(list, ", ") + "," + host
 }
 
-func or(a, b string) string {
+func orDefault(a, b string) string {
 	if a != "" {
 		return a
 	}

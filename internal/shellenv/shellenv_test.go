@@ -61,7 +61,7 @@ func TestGolden(t *testing.T) {
 // exported reads back what Revert needs from Apply's text, in any dialect.
 func exported(text string) (environ []string) {
 	for line := range strings.Lines(text) {
-		for _, name := range []string{saved, function} {
+		for _, name := range []string{savedVariable, functionVariable} {
 			if _, after, ok := strings.Cut(line, name); ok {
 				environ = append(environ, name+"="+strings.Trim(after, " ='\n"))
 			}
@@ -125,7 +125,7 @@ func TestRealShellsTakeAnyValueAndPutAllBack(t *testing.T) {
 				"PATH": os.Getenv("PATH"), "HOME": "/nowhere",
 				"AWS_ENDPOINT_URL": tt.Endpoint, "AWS_ACCESS_KEY_ID": tt.AccessKeyID, "AWS_SECRET_ACCESS_KEY": v,
 				"AWS_REGION": tt.Region, "AWS_DEFAULT_REGION": tt.Region,
-				"NO_PROXY": "a.example,127.0.0.1", "no_proxy": "a.example,127.0.0.1", saved: got[saved],
+				"NO_PROXY": "a.example,127.0.0.1", "no_proxy": "a.example,127.0.0.1", savedVariable: got[savedVariable],
 			}
 			if v != "" {
 				want["AWS_CA_BUNDLE"] = v
@@ -189,7 +189,7 @@ func TestRevertWithoutApplyIsHarmless(t *testing.T) {
 	if strings.Contains(text, "AWS_") {
 		t.Errorf("it touches what it did not set: %s", text)
 	}
-	if _, err := Revert(posix{}, []string{saved + "=?"}); err == nil {
+	if _, err := Revert(posix{}, []string{savedVariable + "=?"}); err == nil {
 		t.Error("a damaged memory is taken")
 	}
 }

@@ -2,14 +2,14 @@ package shellenv
 
 import "regexp"
 
-// bare are the words that no shell sees anything in.
-var bare = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*$`)
+// plainWord are the words that no shell sees anything in.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*$`)
 
 // Word writes s as one word of a command that a person copies into a shell such as
 // sh, bash or zsh: as it is where it has no sign that the shell would act on, else
 // in quotes.
 func Word(s string) string {
-	if bare.MatchString(s) {
+	if plainWord.MatchString(s) {
 		return s
 	}
 	return posix{}.quote(s)
