@@ -11,23 +11,23 @@ import (
 	"github.com/ashore/ashore/internal/logline"
 )
 
-// Each call that was authorized leaves one line in the log: who, what, on what, the
-// decision with its reason, and what came of it. It has nothing of a body, and no
-// message of an error, since these quote what was sent.
+// The log gets one line for each authorized call: the caller, the operation, its
+// resources, the decision with its reason, and the result. The line contains nothing of
+// a body, and no error message, because messages quote the request.
 //
-// Calls that may change something, and those that are denied, are of level info.
-// Reading ones, and what agents say in their daily work, are many and change nothing
-// that an administrator decides: they are of level debug. Lines of level info are
-// bounded here for each caller and in all, to half of what the whole log may have.
-// The next line that is written says how many were left out.
+// Calls that may change something, and denied calls, have level info. Reading calls and
+// an agent's routine calls have level debug. There are many of them, and they change
+// nothing that an administrator decides. The number of lines with level info is
+// bounded, for each caller and in all, to half of what the whole log may have. The next
+// line says how many lines were left out.
 var auditLimits = logline.Limits{Sources: []string{"principal"}, Each: 50, EachBurst: 1000, All: 100, AllBurst: 2000}
 
 func newAudit(log *slog.Logger) *slog.Logger {
 	return slog.New(logline.NewLimited(log.Handler(), auditLimits))
 }
 
-// A trail is what was decided about a call: the first decision, which is about the
-// operation itself, or the one that denied it.
+// A trail is the decision about a call: the first decision, which is about the
+// operation itself, or the decision that denied the call.
 type trail struct {
 	known     bool
 	allowed   bool
@@ -36,7 +36,7 @@ type trail struct {
 	reason    string
 }
 
-// note keeps a decision.
+// note records a decision.
 func (t *trail) note(r identity.Request, d identity.Decision) {
 	if t == nil || t.known && d.Allowed {
 		return
@@ -57,18 +57,18 @@ func joinResources(resources []string) string {
 	return strings.Join(resources[:someResources], " ") + " and " + strconv.Itoa(len(resources)-someResources) + " more"
 }
 
-// A line is what the log says of a call.
+// An auditLine is the log line of a call.
 type line struct {
-	caller             Caller // as far as it is known
+	caller             Caller // as far as known
 	service, operation string
 	trail              *trail
-	code               string // of the error that was answered; empty for none
+	code               string // of the answered error; empty if there was none
 	began              time.Time
-	more               []any // attributes of a call over the wire
+	more               []any // further attributes, of a call over the network
 }
 
-// write writes the line. A call that was not even authorized is of level debug:
-// strangers make these.
+// write writes the line. A call that was not authorized has level debug, because
+// strangers can make any number of them.
 func (s *Server) write(l line) {
 	level, log := slog.LevelDebug, s.cfg.Log
 	if l.trail.known && (!l.trail.allowed || l.caller.Principal.Kind != identity.Host && !isReadOnly(l.operation)) {
@@ -93,8 +93,8 @@ func (s *Server) write(l line) {
 	log.Log(ctx, level, "call", append(attrs, l.more...)...)
 }
 
-// readOnlyPrefixes are the beginnings of the names of operations that change nothing, as
-// CloudTrail's readOnly has it; a REST call that is forwarded begins with its method.
+// readOnlyPrefixes are the beginnings of names of operations that change nothing, as in
+// CloudTrail's readOnly. The name of a forwarded REST call begins with its method.
 var readOnlyPrefixes = []string{"GET ", "HEAD ", "Describe", "List", "Get", "BatchGet", "Discover", "Search", "Lookup", "Simulate", "Explain", "Stream", "Poll"}
 
 func isReadOnly(operation string) bool {

@@ -15,29 +15,31 @@ import (
 )
 
 const (
-	// firstRead is how much memory a body gets before anything of it has come: what
-	// it announces counts for nothing.
+	// firstRead is how much memory a body gets before any of it has come. The announced
+	// length does not count.
 	firstRead = 4 << 10
-	// freeBody is how much of a body is read without asking for memory: nearly every
+	// freeBody is how much of a body is read without a loan of memory. Nearly every
 	// call is smaller.
 	freeBody = 16 << 10
 
-	// peekBytes of a refused body, and peekTime for them, may tell its protocol.
+	// readProtocol reads up to peekBytes of a refused body, for at most peekTime, to
+	// find its protocol.
 	peekBytes = 1 << 10
 	peekTime  = time.Second
 
-	// drainLimit is how much of a refused body is read all the same: many a client
-	// hears an answer only once it has sent what it wants to send.
+	// drainLimit is how much of a refused body is still read. Many clients read the
+	// answer only after they have sent their whole body.
 	drainLimit = 16 << 20
-	// drainTime is how long that may take, and drains how many are heard out at once.
+	// drainTime is how long that may take. maxDrains is for how many callers at once
+	// the server does it.
 	drainTime = 2 * time.Second
 	maxDrains = 64
-	// selfDrained is what net/http reads by itself of a body that nobody has read.
+	// selfDrained is how much net/http itself reads of a body that no handler has read.
 	selfDrained = 256 << 10
 )
 
-// readBody reads all of a body that is small enough. Memory follows what arrives;
-// beyond freeBody it is lent in the name of the key that the head claims.
+// readBody reads a whole body up to bodyLimit. Its memory grows with the bytes that
+// arrive. Beyond freeBody the memory is lent to the key that the head claims.
 func (x *exchange) readBody(key string) ([]byte, error) {
 	limit := x.bodyLimit()
 	if x.r.ContentLength > limit {
@@ -70,8 +72,8 @@ func (x *exchange) readBody(key string) ([]byte, error) {
 	}
 }
 
-// bodyLimit is how large a body may be: what the operation says, where the head
-// names it.
+// bodyLimit returns the largest body in bytes. The operation may declare it, if the
+// head names the operation.
 func (x *exchange) bodyLimit() int64 {
 	if svc := x.target.svc; svc != nil {
 		if op := svc.operations[x.target.operation]; op != nil && op.decl.BodyLimit > 0 {
@@ -81,7 +83,7 @@ func (x *exchange) bodyLimit() int64 {
 	return x.s.cfg.BodyLimit
 }
 
-// reserveBody asks for the memory of a body that is large.
+// reserveBody reserves the memory of a large body.
 func (x *exchange) reserveBody(key string, bytes int) error {
 	if bytes <= freeBody {
 		return nil
@@ -96,14 +98,14 @@ func (x *exchange) reserveBody(key string, bytes int) error {
 	return busy(err)
 }
 
-// readProtocol looks at the beginning of a body where the head does not say which protocol
-// its sender speaks, so that the refusal is in it.
+// readProtocol reads the beginning of a body if the head does not name the sender's
+// protocol, so that the refusal can use that protocol.
 func (x *exchange) readProtocol() {
 	if x.target.protocol != query.AWS || x.target.service != "" || x.r.ContentLength == 0 {
 		return
 	}
 	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(peekTime)); err != nil {
-		return // no connection of ours
+		return // not a connection of net/http's server
 	}
 	b, err := io.ReadAll(io.LimitReader(x.r.Body, peekBytes))
 	if err == nil {
@@ -119,9 +121,9 @@ func (x *exchange) tooLarge() error {
 	}}}
 }
 
-// refuseBody ends the connection after the answer, which does not wait for a body
-// that nobody will look at. Some who send a large one are heard out, for a while,
-// so that they get to read it.
+// refuseBody closes the connection after the answer. The answer does not wait for a
+// body that no one will read. Some senders of large bodies may send on for a while, so
+// that they read the answer.
 func (x *exchange) refuseBody() {
 	n := x.r.ContentLength
 	if n == 0 {
@@ -129,9 +131,9 @@ func (x *exchange) refuseBody() {
 	}
 	x.w.Header().Set("Connection", "close")
 	if err := http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime)); err != nil {
-		return // no connection of ours
+		return // not a connection of net/http's server
 	}
-	if n > 0 && n < selfDrained || strings.EqualFold(x.r.Header.Get("Expect"), "100-continue") { // that one waits for our word
+	if n > 0 && n < selfDrained || strings.EqualFold(x.r.Header.Get("Expect"), "100-continue") { // that client waits for our go-ahead
 		return
 	}
 	select {

@@ -7,26 +7,26 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 )
 
-// Caller is who sent a request whose signature was verified, and how.
+// Caller is the sender of a request whose signature was verified.
 type Caller struct {
 	Principal   identity.Principal
 	AccessKeyID string
 	RequestID   string
 	Service     string // Service.Name, empty for a mounted path
 	Operation   string // "RunTask", empty for a mounted path
-	// Endpoint is scheme://host[:port] as the client addressed this server; the
-	// host is part of what it signed.
+	// Endpoint is scheme://host[:port] as the client addressed this server. The client
+	// signed the host.
 	Endpoint   string
 	RemoteAddr string
 	UserAgent  string
-	// AgentRun is what an agent says of its process, empty for any other caller. It
-	// is not signed: who lies about it harms what is its own.
+	// AgentRun identifies an agent's process, empty for any other caller. It is not
+	// signed: an agent that lies about it harms only itself.
 	AgentRun string
 
-	trail *trail // what was decided about the call; nil outside of one
+	trail *trail // the decision about the call; nil outside of a call
 }
 
-// values are the condition keys that every call has.
+// values returns the values of the condition keys that every call has.
 func (c Caller) values(key string) []string {
 	switch key {
 	case "aws:sourceip":
@@ -50,8 +50,8 @@ func CallerFrom(ctx context.Context) Caller {
 	return c
 }
 
-// WithCaller returns a context that carries c: what the front door gives to
-// each handler, and a test gives in its place.
+// WithCaller returns a context with the caller c. The front door calls it for each
+// handler. Tests call it instead of a front door.
 func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// decompress is the body of a verified call as its protocol reads it. SDKs
-// compress large bodies of some operations by gzip. What comes out is within the
-// limit of a body, and is lent like one.
+// decompress returns the body of a verified call as the protocol reads it. SDKs
+// compress large bodies of some operations by gzip. The decompressed body has the same
+// limit as a body, and its memory is lent in the same way.
 func (x *exchange) decompress(body []byte) ([]byte, error) {
 	switch coding := strings.ToLower(x.r.Header.Get("Content-Encoding")); coding {
 	case "", "identity":

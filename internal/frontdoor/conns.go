@@ -12,35 +12,36 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 )
 
-// How many connections there may be.
+// These are the limits of open connections.
 const (
-	// strangers are open without a verified call. Beyond so many the oldest is
-	// closed, if it has had strangerTime; beyond strangersMost in any case.
+	// maxStrangers is how many connections may be open without a verified call. Beyond
+	// it the server closes the oldest one, if that is older than minStrangerAge. Beyond
+	// hardMaxStrangers it closes the oldest one at any age.
 	maxStrangers     = 1024
 	hardMaxStrangers = 4096
 	minStrangerAge   = 2 * time.Second
-	// hostConns is how many idle ones a host may keep.
+	// hostConns is how many idle connections a host may have.
 	hostConns = 64
 )
 
-// conns keeps account of the open connections that no mounted handler has taken
+// conns tracks the open connections, except those that a mounted handler has taken
 // over.
 type conns struct {
 	log *slog.Logger // constant
 
 	mu        sync.Mutex
 	all       map[net.Conn]*conn    // guarded by mu, as are the lists in it
-	strangers *list.List            // of *conn: without a verified call, the oldest first
-	hosts     map[string]*list.List // of *conn: by the host whose call was verified first, the oldest first
+	strangers *list.List            // of *conn: connections without a verified call, oldest first
+	hosts     map[string]*list.List // of *conn: by the host of the first verified call, oldest first
 	warned    time.Time
 }
 
-// conn is one of them.
+// conn is an open connection.
 type conn struct {
 	net   net.Conn
 	since time.Time
 	idle  bool
-	host  string // ARN; empty for a stranger's and everybody else's
+	host  string // ARN of the host; empty for strangers and other callers
 	list  *list.List
 	place *list.Element
 }
@@ -51,8 +52,8 @@ func newConns(log *slog.Logger) *conns {
 	return &conns{log: log, all: map[net.Conn]*conn{}, strangers: list.New(), hosts: map[string]*list.List{}}
 }
 
-// onContext adds the connection to the context of its requests. It comes before the
-// connection's first state.
+// onContext adds the connection to the context of its requests. net/http calls it
+// before the connection's first state.
 func (c *conns) onContext(ctx context.Context, n net.Conn) context.Context {
 	x := &conn{net: n, since: time.Now()}
 	c.mu.Lock()
@@ -61,7 +62,7 @@ func (c *conns) onContext(ctx context.Context, n net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, x)
 }
 
-// onState follows a connection's life.
+// onState tracks a connection's state.
 func (c *conns) onState(n net.Conn, s http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -81,8 +82,8 @@ func (c *conns) onState(n net.Conn, s http.ConnState) {
 	}
 }
 
-// makeRoom closes the stranger that has been there longest, where they are too
-// many: a caller's first call is verified in no time.
+// makeRoom closes the oldest stranger if there are too many. A caller's first call is
+// verified quickly, so a caller is rarely the oldest stranger.
 func (c *conns) makeRoom() {
 	n := c.strangers.Len()
 	if n <= maxStrangers {
@@ -98,10 +99,10 @@ func (c *conns) makeRoom() {
 		c.log.Warn("too many connections without a signed call: the oldest are closed", "open", n, "from", oldest.net.RemoteAddr())
 	}
 	c.remove(oldest)
-	_ = oldest.net.Close() // its goroutine says so to net/http
+	_ = oldest.net.Close() // the connection's goroutine reports it to net/http
 }
 
-// markVerified notes that a call over the connection was.
+// markVerified records that a call over the connection was verified.
 func (c *conns) markVerified(ctx context.Context, p identity.Principal) {
 	x, _ := ctx.Value(connKey{}).(*conn)
 	if x == nil {
@@ -109,7 +110,7 @@ func (c *conns) markVerified(ctx context.Context, p identity.Principal) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if x.list != c.strangers { // known already, or closed
+	if x.list != c.strangers { // already known, or closed
 		return
 	}
 	c.remove(x)
@@ -137,7 +138,7 @@ func (c *conns) markVerified(ctx context.Context, p identity.Principal) {
 
 func (c *conns) add(x *conn, l *list.List) { x.list, x.place = l, l.PushBack(x) }
 
-// remove takes a connection out of its list.
+// remove removes a connection from its list.
 func (c *conns) remove(x *conn) {
 	if x.list == nil {
 		return

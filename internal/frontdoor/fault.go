@@ -14,25 +14,25 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// A fault is an error as it is answered.
+// A fault is an error together with the way in which it is answered.
 type fault struct {
 	protocol.Fault
-	// detail is for the log alone.
+	// detail is only for the log.
 	detail error
-	// told: the message says all that there is to say. It is no line in the log,
-	// and may come a thousand times a second.
+	// isPublic says that the message tells everything. Such a fault gets no line in the
+	// log, because it may occur a thousand times a second.
 	isPublic bool
 }
 
-// faultOf maps a handler's error: client faults are answered as they are, an error
-// that has a text for its caller by that text, and of everything else only that it
-// happened.
+// faultOf converts a handler's error. A client's fault is answered unchanged. An error
+// with a text for callers is answered with that text. Any other error is answered
+// without its cause.
 func faultOf(err error) fault {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorFault() != smithy.FaultServer {
 		f := fault{Fault: protocol.Fault{Code: api.ErrorCode(), Message: api.ErrorMessage()}, detail: err}
 		if t := reflect.TypeOf(api); t.Kind() == reflect.Pointer && path.Base(t.Elem().PkgPath()) == "types" {
-			f.Err = api // a shape of the SDK: it may have more members than its message
+			f.Err = api // a shape of the SDK, which may have more members than its message
 			if s, ok := smithy.SchemaTrait[*traits.HTTPError](model.SchemaOf(t.Elem())); ok {
 				f.ModelStatus = s.Code
 			}

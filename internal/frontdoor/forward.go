@@ -14,13 +14,14 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 )
 
-// Calls for a service that isn't served here go on to the endpoint that the operator
-// has named for it, if any. The service is the signature's: nothing that is not signed
-// is passed on. Which operation a call is for can't be told for each service, so it is
-// authorized as all of them (s3:*), on no resource that is named: who is denied any
-// part of the service is denied all of it.
+// Calls for a service that isn't served here are forwarded to the endpoint that the
+// operator has configured for the service, if any. The signature names the service:
+// unsigned calls are not forwarded. For many services the operation of a call can't be
+// found out. So the call is authorized as all operations (s3:*), on no named resource.
+// A caller who is denied any part of the service is denied all of it.
 
-// findUpstream is where the call goes on to, nil where it is answered here.
+// findUpstream returns the endpoint to which the call is forwarded, nil if the call is
+// answered here.
 func (x *exchange) findUpstream(head *sigv4.Head, isMounted bool) *forward.Upstream {
 	if isMounted || x.target.svc != nil {
 		return nil
@@ -28,13 +29,13 @@ func (x *exchange) findUpstream(head *sigv4.Head, isMounted bool) *forward.Upstr
 	return x.s.forwards[head.Service()]
 }
 
-// unsignedTrailer is how a body in chunks without signatures is announced: its trailer has a
-// checksum. It is passed on as it is.
+// unsignedTrailer announces a body in unsigned chunks with a checksum in its trailer.
+// Such a body is forwarded unchanged.
 const unsignedTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
-// forward passes the call on. Where the head says what the payload's hash is, the
-// body goes on as it comes; else it must be here to be verified, within the limits of
-// every call.
+// forward forwards the call. If the head states the payload's hash, the body is
+// forwarded as it arrives. Otherwise the whole body must arrive before it can be
+// verified, within the limits of every call.
 func (x *exchange) forward(up *forward.Upstream, head *sigv4.Head) error {
 	var caller Caller
 	var payload forward.Payload

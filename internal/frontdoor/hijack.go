@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Hijack hands the connection over to a mounted handler.
+// Hijack gives the connection to a mounted handler.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {

@@ -12,25 +12,25 @@ import (
 	"github.com/ashore/ashore/internal/aws/sigv4"
 )
 
-// A browser believes that a page and this server belong together where they have
-// one name, and a name's owner can make it lead here (DNS rebinding). So what a
-// browser could send is answered under known names only: addresses, which nobody
-// can redirect, localhost, and those that were configured. A signed call says by
-// its signature which name its sender meant, and comes by any: a proxy's or a
-// tunnel's.
+// A browser trusts a page to call this server if both have the same host name, and the
+// owner of a name can make it resolve to this server (DNS rebinding). So requests that
+// a browser could send are answered only under known names: addresses, which no one can
+// redirect, localhost, and the configured names. A signed call is accepted under any
+// name, such as a proxy's or a tunnel's, because the signature covers the name that the
+// sender meant.
 
-// acceptsName says whether a request is answered under the name that it asks for.
+// acceptsName says whether a request is answered under the host name that it uses.
 func (s *Server) acceptsName(r *http.Request) bool {
 	return sigv4.Signed(r) && !fromPage(r) || s.isKnownName(r.Host)
 }
 
-// fromPage says whether a browser sends the request for a page.
+// fromPage says whether a page in a browser sends the request.
 func fromPage(r *http.Request) bool {
 	return r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
 }
 
-// isKnownName says whether host, with a port or without, is a name that leads here. No
-// browser leaves it out.
+// isKnownName says whether host, with or without a port, is a known name. An empty host
+// is allowed, because no browser omits it.
 func (s *Server) isKnownName(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -43,7 +43,7 @@ func (s *Server) isKnownName(host string) bool {
 	return name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") || s.names[name]
 }
 
-// refuseName refuses a request by a name that is not known.
+// refuseName refuses a request with an unknown host name.
 func (x *exchange) refuseName() {
 	message := fmt.Sprintf("Ashore is not served to browsers under the name %q. Ask for localhost or for an address; `ashore server --served-as NAME` adds a proxy's name.", x.r.Host[:min(len(x.r.Host), maxHost)])
 	if isBrowser(x.r) {
@@ -58,5 +58,5 @@ func (x *exchange) refuseName() {
 	x.answerError(&faultError{fault{Fault: protocol.Fault{Status: http.StatusMisdirectedRequest, Code: "MisdirectedRequestException", Message: message}}})
 }
 
-// maxHost is how much of a name is repeated: no DNS name is longer, in bytes.
+// maxHost is how many bytes of a host name the refusal repeats. No DNS name is longer.
 const maxHost = 255

@@ -11,27 +11,27 @@ import (
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
-// What calls may hold in memory while they are under way. Those whose signature is
-// still to be verified have memory of their own: nobody takes that of callers by
-// their keys' names alone.
+// These are the limits of memory for calls that are under way. Calls whose signature is
+// not yet verified have a pool of their own. So a stranger who only names a caller's
+// key can't use up the caller's memory.
 const (
-	arrivingAll  = 32 << 20 // bodies that are larger than most
-	arrivingEach = 16 << 20 // in the name of one key
+	arrivingAll  = 32 << 20 // bodies larger than freeBody
+	arrivingEach = 16 << 20 // for one claimed key
 	runningAll   = 64 << 20
 	runningAdmin = 32 << 20
 	runningHost  = 8 << 20
-	// callMemory is what every call counts for, beside its body and what that is
-	// decoded into.
+	// callMemory is the memory that every call counts for, besides its body and its
+	// decoded input.
 	callMemory = 64 << 10
-	// documentMemory bounds what one body may be decoded into.
+	// documentMemory bounds the decoded input of one body.
 	documentMemory = 16 << 20
 	// memoryWait is how long a call waits for memory before it is refused.
 	memoryWait = 2 * time.Second
 )
 
-// A host's calls: as many at once as its memory allows, and this many a second,
-// which is what ECS lets a whole account's agents do. A large one counts for several:
-// one more for each callBytes of its body.
+// A host may have as many calls at once as its memory allows, and hostCalls a second.
+// That is ECS's limit for the agents of a whole account. A large call counts as
+// several: one more for each callBytes of its body.
 const (
 	hostCalls      = 120
 	hostCallsBurst = 600
@@ -44,7 +44,7 @@ func newMemory() memory {
 	return memory{inflight.New(arrivingAll, memoryWait), inflight.New(runningAll, memoryWait)}
 }
 
-// lendRunning lends what a verified call holds.
+// lendRunning lends the memory of a verified call.
 func (m *memory) lendRunning(ctx context.Context, p identity.Principal, body int) (*inflight.Loan, error) {
 	most := int64(runningHost)
 	if p.Kind == identity.Admin {
@@ -58,7 +58,8 @@ func (m *memory) lendRunning(ctx context.Context, p identity.Principal, body int
 	return l, nil
 }
 
-// busy is how a call is refused for which there is no memory: SDKs repeat both.
+// busy returns the refusal of a call for which there is no memory. SDKs retry both
+// refusals.
 func busy(err error) error {
 	switch {
 	case errors.Is(err, inflight.ErrShare):
@@ -73,7 +74,8 @@ func throttled(message string) error {
 	return &faultError{fault{Fault: protocol.Fault{Code: "ThrottlingException", Message: message}}}
 }
 
-// checkRate counts a host's call with a body of so many bytes, or refuses it.
+// checkRate counts a host's call with a body of that many bytes. It returns an error if
+// the host makes too many calls.
 func (s *Server) checkRate(p identity.Principal, body int) error {
 	if p.Kind == identity.Host && !s.rates.Take(p.ARN, 1+body/callBytes) {
 		return throttled("Rate exceeded")

@@ -12,8 +12,8 @@ var pageText string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageText))
 
-// page tells a person with a browser what this is. It shows nothing that the
-// installation holds.
+// page answers a person's browser with a page about this server. The page shows nothing
+// of the installation.
 func (s *Server) page(w http.ResponseWriter) {
 	var b strings.Builder
 	if err := pageTemplate.Execute(&b, struct{ Version string }{s.cfg.Version}); err != nil {

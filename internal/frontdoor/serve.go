@@ -26,7 +26,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
-// serve is one request, from its id to its line in the log.
+// serve handles one request, from its id to its line in the log.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{s: s, w: &response{ResponseWriter: w}, r: r, began: time.Now()}
 	x.id = uuid.NewString()
@@ -49,7 +49,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isBrowser tells a person from the client of an API.
+// isBrowser says whether a browser, and not an API client, sent the request.
 func isBrowser(r *http.Request) bool {
 	return !sigv4.Signed(r) && r.Header.Get("X-Amz-Target") == "" && r.Header.Get("X-Amz-Content-Sha256") == ""
 }
@@ -65,15 +65,15 @@ type exchange struct {
 	key    string // the access key, once verified
 	err    error  // what went wrong, for the log
 	code   string // of the error that was answered
-	trail  trail  // what was decided
+	trail  trail  // the decision
 
 	principal identity.Principal // whose key the head claims
-	arriving  *inflight.Loan     // of a large body, until it is verified
-	running   *inflight.Loan     // of a verified call
+	arriving  *inflight.Loan     // memory of a large body, until it is verified
+	running   *inflight.Loan     // memory of a verified call
 }
 
 func (x *exchange) handle() error {
-	x.target = x.s.targetOf(x.r, nil) // by its headers, in case there is no more
+	x.target = x.s.targetOf(x.r, nil) // by its headers; the body may never come
 	mounted, isMounted := x.s.mounts[x.r.URL.Path]
 	opt := sigv4.Options{Service: "ecs"}
 	if isMounted {
@@ -85,7 +85,7 @@ func (x *exchange) handle() error {
 			opt.Service, opt.GlobalRegion = x.target.svc.Model.SigningName, x.target.svc.Model.GlobalRegion
 		}
 	}
-	// Nothing is read, and no memory taken, for a call whose head is not in order.
+	// The server reads nothing and uses no memory if the head of the call is wrong.
 	head, err := x.checkHead(opt)
 	if err != nil {
 		return err
@@ -146,13 +146,14 @@ func (x *exchange) handle() error {
 	return err
 }
 
-// answers are buffers for encoded answers, to be used again. One that had to grow
-// beyond keepAnswer is let go.
+// answers are reusable buffers for encoded answers. A buffer larger than
+// maxPooledAnswer is not reused.
 var answers = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxPooledAnswer = 256 << 10
 
-// findOperation returns the operation that t asks for, or why it isn't served.
+// findOperation returns the operation that t asks for, or an error that says why it
+// isn't served.
 func (s *Server) findOperation(t target, r *http.Request) (*operation, error) {
 	if svc := s.named(t.service); t.svc == nil && svc != nil {
 		return nil, clientError("UnknownOperationException", fmt.Sprintf(
@@ -175,7 +176,7 @@ func (s *Server) findOperation(t target, r *http.Request) (*operation, error) {
 	return op, nil
 }
 
-// named returns the service that is served under a name.
+// named returns the service with a name, or nil.
 func (s *Server) named(name string) *service {
 	for _, svc := range s.services {
 		if svc.Model.Name == name {
@@ -185,7 +186,7 @@ func (s *Server) named(name string) *service {
 	return nil
 }
 
-// checkHead checks what can be told before the body is there.
+// checkHead verifies what can be verified before the body has come.
 func (x *exchange) checkHead(opt sigv4.Options) (*sigv4.Head, error) {
 	v := sigv4.Verifier{
 		Region: x.s.cfg.Region,
@@ -200,7 +201,7 @@ func (x *exchange) checkHead(opt sigv4.Options) (*sigv4.Head, error) {
 	if err == nil {
 		return head, nil
 	}
-	// One that is too large as well learns that first: no key mends it.
+	// A body that is too large gets that error first, because no other key helps then.
 	if x.r.ContentLength > x.s.cfg.BodyLimit {
 		return nil, x.tooLarge()
 	}
@@ -209,8 +210,8 @@ func (x *exchange) checkHead(opt sigv4.Options) (*sigv4.Head, error) {
 	return nil, err
 }
 
-// verify checks the signature, and that its caller may call now. What the body
-// holds of memory is the caller's from here on.
+// verify verifies the signature and admits the caller. From here on the body's memory
+// counts for the caller.
 func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
 	verified, err := head.Verify(body)
 	if err != nil {
@@ -219,8 +220,9 @@ func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
 	return x.admit(verified, len(body), cap(body))
 }
 
-// admit lets the caller of a verified request in, if it may call now: with a body of
-// so many bytes, for which so many are held.
+// admit admits the caller of a verified request with a body of size bytes. held is the
+// memory of the body in bytes. It returns an error if the caller has too many calls, or
+// too much memory, in use.
 func (x *exchange) admit(verified sigv4.Verified, size, held int) (Caller, error) {
 	x.key = verified.AccessKeyID
 	x.s.conns.markVerified(x.r.Context(), x.principal)
@@ -242,7 +244,7 @@ func (x *exchange) admit(verified sigv4.Verified, size, held int) (Caller, error
 	}, nil
 }
 
-// returnLoans gives back what the call has held.
+// returnLoans returns the memory of the call.
 func (x *exchange) returnLoans() {
 	for _, l := range []*inflight.Loan{x.arriving, x.running} {
 		if l != nil {
@@ -251,8 +253,8 @@ func (x *exchange) returnLoans() {
 	}
 }
 
-// scheme is what the client spoke, to us or to a proxy before us that has TLS.
-// A client that lies about it misleads itself only.
+// scheme returns the client's URL scheme, to us or to a proxy before us that terminates
+// TLS. A client that lies about it misleads only itself.
 func scheme(r *http.Request) string {
 	first, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
 	if r.TLS != nil || strings.EqualFold(strings.TrimSpace(first), "https") {
@@ -261,12 +263,12 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
-// faultError is a fault on its way up.
+// faultError is an error that carries its fault.
 type faultError struct{ fault }
 
 func (e *faultError) Error() string { return e.Code + ": " + e.Message }
 
-// answerError answers err.
+// answerError writes the answer for err.
 func (x *exchange) answerError(err error) {
 	x.err = err
 	var f fault
@@ -285,10 +287,10 @@ func (x *exchange) answerError(err error) {
 	}
 	x.code = f.Code
 	if len(f.Message) > maxMessage {
-		f.Message, f.Err = shortenMessage(f.Message), nil // it holds the message, too
+		f.Message, f.Err = shortenMessage(f.Message), nil // Err contains the message, too
 	}
 	if f.Status >= 500 && !f.isPublic {
-		if x.r.Context().Err() != nil { // the client is gone, so its call was cut short
+		if x.r.Context().Err() != nil { // the client has gone, and that ended its call
 			x.s.cfg.Log.Debug("call abandoned by its client", "operation", x.target.operation, "request", x.id, "err", err)
 		} else {
 			x.s.cfg.Log.Error("call failed", "service", x.target.service, "operation", x.target.operation, "request", x.id, "err", err)
@@ -301,19 +303,19 @@ func (x *exchange) answerError(err error) {
 	}
 }
 
-// maxMessage bounds an error's message: most of them quote what was sent. Of a
-// longer one the beginning is answered.
+// maxMessage bounds an error's message in bytes, because most messages quote the
+// request. Of a longer message only the first shownMessage bytes are answered.
 const (
 	maxMessage   = 4 << 10
 	shownMessage = 512
 )
 
-// shortenMessage shortens a message that is too long for anybody to read.
+// shortenMessage shortens a message that is too long to read.
 func shortenMessage(message string) string {
 	return fmt.Sprintf("%s… (%d bytes in all)", strings.ToValidUTF8(message[:shownMessage], ""), len(message))
 }
 
-// recover turns a panic of a handler into an answer; its stack goes to the log.
+// recover answers a handler's panic with an error and logs the stack.
 func (x *exchange) recover() {
 	v := recover()
 	if v == nil {
@@ -342,7 +344,7 @@ func (x *exchange) log() {
 	x.s.write(l)
 }
 
-// A response remembers whether an answer has begun.
+// A response is an http.ResponseWriter that knows whether an answer has begun.
 type response struct {
 	http.ResponseWriter
 	status   int
@@ -373,5 +375,5 @@ func respond(w http.ResponseWriter, status int, body []byte) {
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client is gone, or net/http says so
+	_, _ = w.Write(body) // on an error the client has gone, or net/http reports it
 }

@@ -1,7 +1,7 @@
-// Package frontdoor is the one HTTP server that clients, agents and browsers
-// reach. It verifies each request's signature, finds the operation, asks
-// whether the caller may, runs the handler, and answers in the protocol that
-// the client speaks, also where the answer is no.
+// Package frontdoor is the HTTP server for clients, agents and browsers. It verifies
+// each request's signature, finds the operation, authorizes the caller, runs the
+// handler, and answers in the client's protocol. It answers refusals in that protocol,
+// too.
 //
 //	request ─ which protocol, service, operation ─ head in order, key known
 //	                                                            │
@@ -12,9 +12,9 @@
 //	  not served: 400 in the client's protocol
 //	  decode ─ authorize ─ handler ─ encode
 //
-// Nothing is read and no memory taken for a request whose head is not in order.
-// What bodies, and what they are decoded into, may hold is bounded in all and for
-// each caller; so are the connections that are open without a signed call.
+// The server reads no body and uses no memory for a request whose head is wrong. It
+// bounds the memory of bodies and of decoded inputs, in all and for each caller. It
+// also bounds the number of connections without a signed call.
 package frontdoor
 
 import (
@@ -33,15 +33,15 @@ import (
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
-// A KeySource finds the secret and owner of an access key, which came with a session
-// token if that is not empty. It answers identity.ErrUnknownKey for a key that nobody
-// owns, and for one whose token is not its own.
+// A KeySource finds the secret and the owner of an access key. token is the session
+// token of the request, empty if there is none. Key returns identity.ErrUnknownKey for
+// an unknown key, and for a key that does not belong to the token.
 type KeySource interface {
 	Key(ctx context.Context, accessKeyID, token string) (secret string, p identity.Principal, err error)
 }
 
-// An Authorizer decides whether a request is allowed. An error means that it could
-// not decide.
+// An Authorizer decides whether a request is allowed. An error means that it could not
+// decide.
 type Authorizer interface {
 	Authorize(ctx context.Context, r identity.Request) (identity.Decision, error)
 }
@@ -54,9 +54,10 @@ type Config struct {
 	Keys     KeySource
 	Auth     Authorizer
 	Services []Service
-	// Forwards are where calls for services that are not among Services go on to.
+	// Forwards are the endpoints for calls of services that are not in Services.
 	Forwards []*forward.Upstream
-	// Names are those by which browsers may ask, besides addresses and localhost.
+	// Names are the host names under which browsers may ask. They may always use
+	// addresses and localhost.
 	Names []string
 	Log   *slog.Logger     // default: slog.Default()
 	Now   func() time.Time // default: time.Now
@@ -71,39 +72,38 @@ const (
 	readTimeout       = 30 * time.Second // header and body
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 16 << 10
-	// shutdownTimeout is how long calls may still take once the server stops.
+	// shutdownTimeout is how long running calls may take after the server stops.
 	shutdownTimeout = 10 * time.Second
 )
 
-// Server is the front door. It is made by New and doesn't change once Handler
-// or Serve has been called.
+// Server is the front door. New makes it. It doesn't change after Handler or Serve was
+// called.
 type Server struct {
 	cfg         Config
 	services    []*service
 	servedNames string          // their names, for messages
 	names       map[string]bool // of Config.Names, in lower case
-	// byShape and bySigningName find a service by what a request calls it.
+	// byShape and bySigningName find a service by the names that requests use.
 	byShape, bySigningName map[string]*service
 	mounts                 map[string]http.Handler
 	forwards               map[string]*forward.Upstream // by signing name
 
 	memory memory
 	rates  *inflight.Rates // of hosts' calls
-	audit  *slog.Logger    // Config.Log, with a bound of its own
+	audit  *slog.Logger    // Config.Log with a rate limit of its own
 	conns  *conns
-	drains chan struct{} // refused callers that are heard out
+	drains chan struct{} // refused callers whose body is still being read
 
-	// calls is held for reading while an operation runs, so that shutdown can
-	// wait for all of them.
+	// calls is locked for reading while an operation runs, so that Serve can wait for
+	// all operations at its end.
 	calls sync.RWMutex
 
-	// ending ends when the server is to stop: streams end then, so that nobody
-	// waits for them.
+	// ending ends when the server begins to stop. Streams end then.
 	ending context.Context
 	end    context.CancelFunc
 }
 
-// New checks cfg and the services' declarations.
+// New checks cfg and the services' declarations, and returns a Server.
 func New(cfg Config) (*Server, error) {
 	var missing []string
 	for name, unset := range map[string]bool{
@@ -164,17 +164,17 @@ func New(cfg Config) (*Server, error) {
 	return s, errors.Join(errs...)
 }
 
-// Mount serves path (exact) by h behind a verified signature for service ecs:
-// the agents' websocket upgrades. The caller is in the request's context; h
-// authorizes. It must come before Handler and Serve.
+// Mount serves path (an exact match) by h, after the signature was verified for service
+// ecs. The agents' websocket upgrades use it. The caller is in the request's context. h
+// authorizes the call. Mount must come before Handler and Serve.
 func (s *Server) Mount(path string, h http.Handler) { s.mounts[path] = h }
 
-// Handler is everything that is served.
+// Handler returns the handler of all requests.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
-// Serve answers on ln until ctx ends, then lets running calls finish, for ten
-// seconds at most. Connections that a mounted handler has taken over
-// (websockets) are its owner's to close.
+// Serve serves on ln until ctx ends. Then running calls may take ten seconds more. A
+// connection that a mounted handler has taken over (a websocket) is closed by that
+// handler's owner.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{
 		Handler:           s.Handler(),
@@ -186,7 +186,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
 		ConnState:         s.conns.onState,
 		ConnContext:       s.conns.onContext,
-		// Not ctx: it ends when calls are still to finish.
+		// Not ctx: calls must finish after ctx has ended.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	failed := make(chan error, 1)
@@ -205,7 +205,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		err = srv.Close()
 	}
 	<-failed
-	s.calls.Lock() // those cut off have lost their connection, which ends their context
+	s.calls.Lock() // calls that were cut off have lost their connection, which ends their context
 	defer s.calls.Unlock()
 	return err
 }

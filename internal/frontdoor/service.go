@@ -7,59 +7,59 @@ import (
 	"github.com/ashore/ashore/internal/aws/model"
 )
 
-// A Service is one API that is served here.
+// A Service is an API that this server serves.
 type Service struct {
-	// Model is the API: its names on the wire, and all of its operations, also
-	// those that Impl has no handler for. A call of one of these is refused as not
-	// served yet, any other as unknown.
+	// Model is the API: its names on the wire and all of its operations, including
+	// those without a handler in Impl. A call of an operation without a handler is
+	// refused as not served yet. A call of any other operation is refused as unknown.
 	Model *model.Service
 
-	// Impl holds the handlers. Every exported method of the SDK's signature,
+	// Impl has the handlers. Every exported method with the SDK's signature,
 	//
 	//	func (s *T) RunTask(ctx context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutput, error)
 	//
-	// is the operation of its name. A handler answers an error of the SDK's
-	// types package or any other smithy.APIError; anything else is a 500 whose
-	// detail stays in the log.
+	// is the operation of that name. A handler returns an error of the SDK's types
+	// package or any other smithy.APIError. Any other error is answered with status
+	// 500, and only the log gets its details.
 	Impl any
 
-	// Operations says, for each method of Impl, what authorization needs. New
-	// fails where the two differ.
+	// Operations declares, for each handler of Impl, how its calls are authorized. New
+	// fails if a handler or a declaration is missing.
 	Operations map[string]Operation
 }
 
-// An Operation declares what happens before a handler runs: above all, what
-// authorization needs to know.
+// An Operation declares what happens before a handler runs, above all how a call is
+// authorized.
 type Operation struct {
 	Action string // "ecs:RunTask"
-	// Resources are the ARNs that a request touches, or "*" where it touches
-	// nothing that has one. An error refuses the request as a handler's does.
-	// Nil means "*".
+	// Resources returns the ARNs that a request touches, or "*" if it touches nothing
+	// with an ARN. An error refuses the request, as an error of the handler would. Nil
+	// means "*".
 	Resources func(ctx context.Context, c Caller, in any) ([]string, error)
-	// Further are what a request needs besides Action, such as ecs:TagResource
-	// where it makes something with tags. They are asked for as parts of this
-	// operation, by the key ecs:CreateAction: a policy can tell them from calls of
-	// their own. Nil: nothing.
+	// Further returns what a request needs besides Action, such as ecs:TagResource if
+	// it creates a resource with tags. Each need is authorized as a part of this
+	// operation, with the key ecs:CreateAction. So a policy can distinguish it from a
+	// call of its own. Nil: no further needs.
 	Further func(ctx context.Context, c Caller, in any) ([]Need, error)
-	// Context gives the values of condition keys that only the operation knows, such
-	// as whose things an input is about; nil for a key that is none of them. Names of
-	// keys are in lower case. Nil: there are none.
+	// Context returns the values of condition keys that only the operation knows, such
+	// as the owner of the input's subject. It returns nil for other keys. Key names are
+	// in lower case. Nil: the operation has no such keys.
 	Context func(c Caller, in any, key string) []string
-	// BodyLimit is the largest body in bytes, also once it is decompressed; 0: the
-	// front door's.
+	// BodyLimit is the largest body in bytes, also after decompression. 0: the front
+	// door's limit.
 	BodyLimit int64
-	// Check refuses an input that is wrong by itself, after authorization and
-	// before the handler. Nil: the handler says it all.
+	// Check refuses a wrong input, after authorization and before the handler. Nil:
+	// only the handler checks the input.
 	Check func(in any) error
 }
 
-// With is the operation with the condition keys that only it knows: see Context.
+// With returns the operation with condition keys that only it knows: see Context.
 func (op Operation) With(context func(c Caller, in any, key string) []string) Operation {
 	op.Context = context
 	return op
 }
 
-// A Need is an action on resources that a caller must be allowed.
+// A Need is an action on resources for which the caller needs a permission.
 type Need struct {
 	Action    string
 	Resources []string
@@ -75,8 +75,7 @@ func Op[In any](action string, resources func(ctx context.Context, c Caller, in 
 	})
 }
 
-// OpE is Op for resources that can be wrong by themselves, such as a malformed
-// ARN.
+// OpE is Op for resources that may be wrong, such as a malformed ARN.
 func OpE[In any](action string, resources func(ctx context.Context, c Caller, in *In) ([]string, error)) Operation {
 	return Operation{Action: action, Resources: func(ctx context.Context, c Caller, in any) ([]string, error) {
 		typed, ok := in.(*In)

@@ -6,30 +6,31 @@ import (
 	"time"
 )
 
-// A Stream is an answer that goes on: lines of JSON, one after another, as long
-// as Stream runs. A handler returns it in place of a structure.
+// A Stream is an answer of JSON lines that go on as long as Stream runs. A handler
+// returns it in place of a structure.
 type Stream interface {
-	// Stream sends lines until there are no more, or ctx ends: the client is
-	// gone, the server ends, or the stream is as old as any may get. send fails
-	// where the client does not take a line in time.
+	// Stream sends lines until there are no more or ctx ends. ctx ends if the client
+	// has gone, if the server stops, or after streamLimit. send fails if the client
+	// does not read a line in time.
 	Stream(ctx context.Context, send func(line []byte) error) error
 }
 
 const (
-	// streamLimit is how long a stream lasts at most: a key that has ended must not
-	// go on listening. The client begins another one.
+	// streamLimit is the longest time of a stream: a stream must not go on after its
+	// key was deleted. The client then begins another stream.
 	streamLimit = 10 * time.Minute
-	// sendTimeout is how long a client may take for a line.
+	// sendTimeout is how long a client may take to read a line.
 	sendTimeout = 10 * time.Second
 )
 
-// stream answers by a stream. What goes wrong after the first line ends it.
+// stream writes a stream as the answer. An error after the first line ends the stream.
 func (x *exchange) stream(st Stream) error {
 	ctx, cancel := context.WithTimeout(x.r.Context(), streamLimit)
 	defer cancel()
 	defer context.AfterFunc(x.s.ending, cancel)()
 	control := http.NewResponseController(x.w)
-	// The limits of calls are too short for it; from here on each line has its own.
+	// The limits of calls are too short for a stream. From here on each line has a
+	// limit of its own.
 	if err := control.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}

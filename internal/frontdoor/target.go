@@ -15,21 +15,21 @@ import (
 	"github.com/ashore/ashore/internal/aws/sigv4"
 )
 
-// A target is what a request asks for, as far as it can be told before its
+// A target is what a request asks for, as far as the server can tell before the
 // signature is verified.
 type target struct {
 	protocol  protocol.Protocol
 	service   string // as messages name it
 	operation string
-	svc       *service // nil where the service isn't served
+	svc       *service // nil if the service isn't served
 }
 
-// targetOf reads a request. body may be nil where it is not there yet: only a form
-// in a body names its operation there.
+// targetOf parses the target of a request. body may be nil if it has not come yet. Only
+// a form in a body names its operation there.
 func (s *Server) targetOf(r *http.Request, body []byte) target {
 	_, scope := sigv4.ScopeOf(r)
 	contentType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	inURL, _ := url.ParseQuery(r.URL.RawQuery) // what can be read of it
+	inURL, _ := url.ParseQuery(r.URL.RawQuery) // as much as can be parsed
 	// A signed query string carries the target, too.
 	name := firstNonEmpty(r.Header.Get("X-Amz-Target"), inURL.Get("X-Amz-Target"))
 	form := url.Values{}
@@ -63,14 +63,14 @@ func (s *Server) targetOf(r *http.Request, body []byte) target {
 	return t
 }
 
-// namesService says whether the request names its service by more than its signature: a
-// JSON target with a prefix that nobody has is not guessed at.
+// namesService says whether the request itself names its service, and not only its
+// signature. Then a JSON target with an unknown prefix is not guessed.
 func namesService(t target) bool {
 	_, isJSON := t.protocol.(awsjson.Protocol)
 	return isJSON
 }
 
-// cborTarget reads /service/S/operation/O.
+// cborTarget parses /service/S/operation/O.
 func (s *Server) cborTarget(r *http.Request) target {
 	t := target{protocol: rpccbor.Protocol{}}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
@@ -80,7 +80,7 @@ func (s *Server) cborTarget(r *http.Request) target {
 	return t
 }
 
-// jsonTarget reads Prefix.Operation.
+// jsonTarget parses Prefix.Operation.
 func (s *Server) jsonTarget(name, contentType string) target {
 	t := target{protocol: awsjson.JSON11, operation: name}
 	if contentType == "application/x-amz-json-1.0" {
