@@ -9,7 +9,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// advise adds what to do about the store's own errors.
+// advise adds a hint to the store's own errors.
 func advise(err error) error {
 	var (
 		site    *store.SiteError

@@ -15,7 +15,7 @@ import (
 	"github.com/ashore/ashore/internal/version"
 )
 
-// agentCommand is this host's agent: one process, until SIGTERM. It is ready
+// agentCommand runs this host's agent in one process until SIGTERM. The agent is ready
 // when orders can reach it.
 type agentCommand struct {
 	dataDir  `kong:"embed"`
@@ -65,7 +65,8 @@ func (a *agentCommand) Run(ctx context.Context, t *terminal) (err error) {
 	return err
 }
 
-// reportConnected asks the agent as everybody else does, by its socket.
+// reportConnected waits until the agent is connected and then writes that into the pid
+// file. Like any other program it asks the agent over its socket.
 func reportConnected(ctx context.Context, l local.Layout, claim *local.Claim, is local.Process) error {
 	for wait := 5 * time.Millisecond; ; wait = min(wait*5/4, time.Second) {
 		if s, err := agentState(ctx, l); err == nil && s.Connected {
@@ -73,7 +74,7 @@ func reportConnected(ctx context.Context, l local.Layout, claim *local.Claim, is
 			return claim.WriteProcess(is)
 		}
 		if pace.Sleep(ctx, wait) != nil {
-			return nil // ended before it was ever connected; Run says why
+			return nil // the command ended before the agent was connected; Run says why
 		}
 	}
 }

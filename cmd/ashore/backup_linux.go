@@ -12,7 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// backupCommand saves the state, of a running server or a stopped one.
+// backupCommand saves the state of a running or a stopped server.
 type backupCommand struct {
 	dataDir   `kong:"embed"`
 	etcdFlags `kong:"embed"`
@@ -36,7 +36,7 @@ func (b *backupCommand) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// restoreCommand puts a backup into an empty installation.
+// restoreCommand restores a backup into an empty installation.
 type restoreCommand struct {
 	dataDir   `kong:"embed"`
 	etcdFlags `kong:"embed"`

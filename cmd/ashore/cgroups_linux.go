@@ -20,11 +20,11 @@ import (
 )
 
 // cgroupPatience is how long the last process of a container may take to leave its
-// cgroup once the engine has removed the container.
+// cgroup, after the engine has removed the container.
 const cgroupPatience = 5 * time.Second
 
-// removeCgroups removes tasks' own cgroups, as the agent would in time. Only root's
-// agent makes them. What stays is named, and is no reason to stop here.
+// removeCgroups removes the cgroups of tasks, as the agent would do later. Only root's
+// agent makes them. A cgroup that can't be removed is named in a note and is no error.
 func removeCgroups(ctx context.Context, t *terminal, tasks []string) {
 	if len(tasks) == 0 || os.Geteuid() != 0 {
 		return
@@ -55,7 +55,7 @@ func removeCgroup(ctx context.Context, groups engine.Cgroups, task string) error
 	}
 }
 
-// removeEmptyCgroups removes the folder that all tasks' cgroups are in, if none is.
+// removeEmptyCgroups removes the folder of the tasks' cgroups if it is empty.
 func removeEmptyCgroups(ctx context.Context, t *terminal) {
 	if os.Geteuid() != 0 {
 		return
@@ -69,7 +69,7 @@ func removeEmptyCgroups(ctx context.Context, t *terminal) {
 	}
 }
 
-// hostCgroups are where the tasks' cgroups are; nil where this host has none.
+// hostCgroups returns the tasks' cgroups of this host, nil if the host has no cgroups.
 func hostCgroups(ctx context.Context) (engine.Cgroups, error) {
 	d, err := docker.New("")
 	if err != nil {
@@ -85,8 +85,8 @@ func hostCgroups(ctx context.Context) (engine.Cgroups, error) {
 	return agent.Cgroups(info), nil
 }
 
-// journaledTasks are the ids of the tasks that the agent remembers: a task whose
-// container could not be created has a cgroup all the same. The agent must not run.
+// journaledTasks returns the ids of the tasks in the agent's journal. A task has a
+// cgroup even if its container could not be created. The agent must not run.
 func journaledTasks(l local.Layout) (ids []string, err error) {
 	path := filepath.Join(l.Agent(), agent.JournalFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {

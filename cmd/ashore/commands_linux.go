@@ -1,7 +1,7 @@
 package main
 
-// platformCommands are the commands that need Linux: what runs the control
-// plane and the agent, and what acts on this machine's processes and engine.
+// platformCommands are the commands that need Linux. They run the control plane and the
+// agent, or they act on this machine's processes and engine.
 type platformCommands struct {
 	Up      upCommand      `cmd:"" help:"Start control plane, agent and a sample on this machine."`
 	Down    downCommand    `cmd:"" help:"Stop control plane and agent."`

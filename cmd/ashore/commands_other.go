@@ -2,5 +2,5 @@
 
 package main
 
-// platformCommands: control plane and agent run on Linux only.
+// platformCommands is empty: control plane and agent run on Linux only.
 type platformCommands struct{}

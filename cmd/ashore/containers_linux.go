@@ -19,7 +19,7 @@ import (
 	"github.com/ashore/ashore/internal/sample/image"
 )
 
-// engineContainers finds the installation's containers, running or not.
+// engineContainers lists the installation's containers, running or not.
 func engineContainers(ctx context.Context, engine *dockerclient.Client, installation string) ([]container.Summary, error) {
 	r, err := engine.ContainerList(ctx, dockerclient.ContainerListOptions{All: true,
 		Filters: make(dockerclient.Filters).Add("label", image.LabelInstallation+"="+installation)})
@@ -51,26 +51,27 @@ func removeContainers(ctx context.Context, t *terminal, l local.Layout) error {
 }
 
 const (
-	// parallelStops bounds the containers that are asked to stop at once: each waits
-	// for its program, not for the engine. parallelRemovals are work of the engine's.
+	// parallelStops bounds how many containers are being stopped at once. A stop waits
+	// for the container's program, not for the engine. parallelRemovals bounds the
+	// removals, which are the engine's work.
 	parallelStops    = 32
 	parallelRemovals = 8
 	progressEvery    = 2 * time.Second
-	// engineGrace is how much longer than the container's own time a stop may take,
-	// and how long a removal.
+	// engineGrace is how long a stop may take beyond the container's own timeout, and
+	// how long a removal may take.
 	engineGrace = time.Minute
 )
 
-// removal stops and removes containers. Constant but for gone.
+// removal stops and removes containers. Its fields are constant, except for removed.
 type removal struct {
 	engine        *dockerclient.Client
-	stops, places chan struct{} // slots of stops and removals
-	removed       atomic.Int64  // containers removed so far
+	stops, places chan struct{} // slots for stops and removals
+	removed       atomic.Int64  // number of containers removed so far
 }
 
-// removeAll stops and removes containers, each within its own stop timeout and after
-// those of its task that depend on it. It goes on where one fails, and says of all
-// that could not be removed.
+// removeAll stops and removes containers. A container is stopped within its own
+// timeout, after the containers of its task that depend on it. removeAll goes on after
+// an error and returns all errors.
 func removeAll(ctx context.Context, t *terminal, engine *dockerclient.Client, all []container.Summary) error {
 	if len(all) == 0 {
 		return nil
@@ -91,7 +92,7 @@ func removeAll(ctx context.Context, t *terminal, engine *dockerclient.Client, al
 	return errors.Join(errs...)
 }
 
-// report says at each tick how far it is, until its result is called.
+// report prints the progress at each tick, until its result is called.
 func (d *removal) report(t *terminal, all int, ticks <-chan time.Time) (stop func()) {
 	done := make(chan struct{})
 	var wg sync.WaitGroup
@@ -111,7 +112,7 @@ func (d *removal) report(t *terminal, all int, ticks <-chan time.Time) (stop fun
 	}
 }
 
-// byTask are the containers by task; one of no task is by itself.
+// byTask groups containers by task. A container without a task is a group of its own.
 func byTask(all []container.Summary) [][]container.Summary {
 	var groups [][]container.Summary
 	index := map[string]int{}
@@ -128,7 +129,7 @@ func byTask(all []container.Summary) [][]container.Summary {
 	return groups
 }
 
-// tasksOf are the ids of the containers' tasks.
+// tasksOf returns the ids of the containers' tasks.
 func tasksOf(all []container.Summary) []string {
 	var ids []string
 	for _, group := range byTask(all) {
@@ -139,7 +140,7 @@ func tasksOf(all []container.Summary) []string {
 	return ids
 }
 
-// remove takes a task's containers down, dependents first.
+// remove stops and removes a task's containers, dependents first.
 func (d *removal) remove(ctx context.Context, left []container.Summary) error {
 	for len(left) > 0 {
 		now, later := dependents(left)
@@ -157,8 +158,9 @@ func (d *removal) remove(ctx context.Context, left []container.Summary) error {
 	return nil
 }
 
-// dependents divides containers of a task into those that no other one depends on,
-// and the rest. Of a circle, which no task that ran has, it takes all.
+// dependents divides the containers of a task into those on which no other one depends,
+// and the rest. In a circle of dependencies it returns all of them as now. No task that
+// has run has such a circle.
 func dependents(all []container.Summary) (now, later []container.Summary) {
 	needed := map[string]bool{}
 	for _, c := range all {
@@ -199,8 +201,8 @@ func (d *removal) removeOne(ctx context.Context, c container.Summary) error {
 	return nil
 }
 
-// stop gives a container the time that it has by its settings at the engine, or else
-// by its labels.
+// stop stops a container. The container's timeout comes from its settings at the
+// engine, or else from its labels.
 func (d *removal) stop(ctx context.Context, c container.Summary) error {
 	if err := acquire(ctx, d.stops); err != nil {
 		return err
@@ -230,7 +232,7 @@ func (d *removal) stopTimeout(ctx context.Context, c container.Summary) (time.Du
 	return engine.StopTimeout(c.Labels), nil
 }
 
-// acquire takes one of some slots.
+// acquire takes a slot and waits for one if none is free.
 func acquire(ctx context.Context, slots chan struct{}) error {
 	select {
 	case slots <- struct{}{}:

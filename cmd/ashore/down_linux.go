@@ -13,8 +13,8 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// downCommand stops control plane and agent. Containers outlive both, unless
-// they are told to go.
+// downCommand stops control plane and agent. Containers run on unless a flag says
+// otherwise.
 type downCommand struct {
 	dataDir `kong:"embed"`
 	Tasks   bool   `help:"Stop this host's tasks too, and remove their containers."`
@@ -34,7 +34,7 @@ func (d *downCommand) Run(ctx context.Context, t *terminal) error {
 		t.printf("nothing runs: there is no installation in %s\n", l.Data)
 		return nil
 	}
-	// The watcher first, also one that is starting what ends.
+	// Stop the watcher first, because it may start a stopped process again.
 	if _, err := local.Stop(ctx, l.PID("watch"), stopGrace); err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (d *downCommand) down(ctx context.Context, t *terminal, l local.Layout) err
 		err := stopHostTasks(ctx, t, l)
 		var unable *types.ServerException
 		if errors.As(err, &unable) {
-			// It is for removeContainers, then, and for the agent to report.
+			// removeContainers stops them, and the agent reports it later.
 			t.note("note: the control plane does not stop its tasks: %s", unable.ErrorMessage())
 			err = nil
 		}
@@ -86,8 +86,8 @@ func (d *downCommand) down(ctx context.Context, t *terminal, l local.Layout) err
 	return nil
 }
 
-// stopProcesses ends the agent before the server, so that its last reports
-// find somebody, and a watcher that was started meanwhile before both.
+// stopProcesses stops the agent before the server, so that the server receives the
+// agent's last reports. Before both it stops a watcher that was started meanwhile.
 func stopProcesses(ctx context.Context, t *terminal, l local.Layout) error {
 	any := false
 	if _, err := local.Stop(ctx, l.PID("watch"), stopGrace); err != nil {
@@ -109,9 +109,9 @@ func stopProcesses(ctx context.Context, t *terminal, l local.Layout) error {
 	return nil
 }
 
-// stopHostTasks stops the tasks of this host through the API, where control
-// plane and agent run. Where they don't, removeContainers does what is left,
-// and the agent reports it when it starts again.
+// stopHostTasks stops the tasks of this host through the API, if control plane and
+// agent run. If they don't, removeContainers removes the containers, and the agent
+// reports that at its next start.
 func stopHostTasks(ctx context.Context, t *terminal, l local.Layout) error {
 	_, server, err := local.Running(l.PID("server"))
 	if err != nil {
@@ -145,7 +145,7 @@ func stopHostTasks(ctx context.Context, t *terminal, l local.Layout) error {
 		return nil
 	}
 	t.printf("stopping %d tasks\n", len(arns))
-	// A task may have two minutes to stop, and a few of them share the engine.
+	// A task may need two minutes to stop, and many tasks share the engine.
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, errors.New("tasks did not stop within 5 minutes"))
 	defer cancel()
 	return stopTasks(ctx, api, host.Cluster, arns, func(stopped int) { t.printf("  %d of %d have stopped\n", stopped, len(arns)) })

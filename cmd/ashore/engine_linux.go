@@ -6,7 +6,7 @@ import (
 	"github.com/ashore/ashore/internal/dockerhost"
 )
 
-// engineCommand says whether an engine answers: what the set-up script waits for.
+// engineCommand checks whether an engine answers. The set-up script waits for it.
 type engineCommand struct{}
 
 func (engineCommand) Example() string { return "ashore engine" }

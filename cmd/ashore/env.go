@@ -38,8 +38,8 @@ func (e *envCommand) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// isOldAWS says whether the `aws` here ignores AWS_ENDPOINT_URL. One that can't
-// be asked is taken for a new one, and said so.
+// isOldAWS says whether the `aws` here ignores AWS_ENDPOINT_URL. If its version is
+// unknown, isOldAWS prints a note and returns false.
 func isOldAWS(ctx context.Context, t *terminal) bool {
 	v, ok, err := shellenv.AWSVersion(ctx)
 	if err != nil {

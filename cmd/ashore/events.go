@@ -15,7 +15,7 @@ import (
 	"github.com/ashore/ashore/internal/plain"
 )
 
-// eventsCommand prints events: a line each for people, or EventBridge's JSON.
+// eventsCommand prints events, as lines for people or as EventBridge's JSON.
 type eventsCommand struct {
 	dataDir    `kong:"embed"`
 	Follow     bool     `short:"f" help:"Go on with what is yet to happen, until interrupted."`
@@ -31,7 +31,7 @@ func (eventsCommand) Example() string {
 	return "ashore events --follow --service web"
 }
 
-// detailTypes are short names of the detail types.
+// detailTypes maps short names to detail types.
 var detailTypes = map[string]string{
 	"task": "ECS Task State Change", "instance": "ECS Container Instance State Change", "health": "ECS Container Instance Health Change",
 	"deployment": "ECS Deployment State Change", "service": "ECS Service Action", "duplicate": "Ashore Duplicate Agent Refused",
@@ -71,7 +71,7 @@ func (e *eventsCommand) Run(ctx context.Context, t *terminal) error {
 	var refused *client.Error
 	switch {
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-		return nil // it has been told to end
+		return nil // the user has interrupted it
 	case errors.As(err, &refused):
 		return hint.With(errors.New(refused.Message), "see `ashore events --help`")
 	}
@@ -100,7 +100,7 @@ func printEvent(w io.Writer, revision int64, event json.RawMessage, asJSON bool)
 	return err
 }
 
-// eventText is an event in one line for people.
+// eventText returns an event as one line for people.
 func eventText(event json.RawMessage) (string, error) {
 	var e struct {
 		DetailType string    `json:"detail-type"`

@@ -21,7 +21,7 @@ import (
 	"github.com/ashore/ashore/internal/shellenv"
 )
 
-// hostCommand is about machines as container instances.
+// hostCommand has the commands about machines as container instances.
 type hostCommand struct {
 	Add    hostAddCommand    `cmd:"" help:"Make a host's credentials, for a stock ECS agent."`
 	Assign hostAssignCommand `cmd:"" help:"Say which cluster a host belongs to, what attributes it is given, and how much it may register."`
@@ -54,7 +54,7 @@ func (h *hostMoveCommand) Run(ctx context.Context, t *terminal) error {
 	}
 	var moved agent.MoveOutput
 	if err := agentCall(ctx, l, http.MethodPost, "/v1/move", agent.MoveInput{Cluster: h.Cluster}, &moved); err != nil {
-		// An agent that has not moved stays what it was.
+		// If the agent has not moved, assign its old cluster again.
 		if is, stateErr := agentState(ctx, l); stateErr == nil && is.Cluster != h.Cluster {
 			err = errors.Join(err, back())
 		}
@@ -64,9 +64,9 @@ func (h *hostMoveCommand) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// assign says that the host belongs to its new cluster: that is an administrator's
-// to say. back takes it back. Where this machine is no administrator's, it has been
-// said elsewhere.
+// assign assigns the host to its new cluster. Only an administrator may do so. If this
+// machine has no administrator's key, the host must have been assigned elsewhere. back
+// undoes the assignment.
 func (h *hostMoveCommand) assign(ctx context.Context, l local.Layout) (back func() error, err error) {
 	nothing := func() error { return nil }
 	if _, err := os.Stat(l.Admin()); errors.Is(err, fs.ErrNotExist) {
@@ -99,14 +99,14 @@ func (h *hostMoveCommand) assign(ctx context.Context, l local.Layout) (back func
 	}, nil
 }
 
-// agentState asks the agent what it is doing.
+// agentState returns the agent's state from its local socket.
 func agentState(ctx context.Context, l local.Layout) (agent.State, error) {
 	var s agent.State
 	err := agentCall(ctx, l, http.MethodGet, "/v1/state", nil, &s)
 	return s, err
 }
 
-// agentCall calls the agent's local socket.
+// agentCall calls the agent over its local socket.
 func agentCall(ctx context.Context, l local.Layout, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {

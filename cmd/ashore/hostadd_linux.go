@@ -15,8 +15,8 @@ import (
 	"github.com/ashore/ashore/internal/shellenv"
 )
 
-// hostAddCommand makes the credentials of one more host, for an agent that is
-// not started by `ashore up`: the stock amazon-ecs-agent.
+// hostAddCommand creates credentials for one more host. `ashore up` does not start that
+// host's agent: it is the stock amazon-ecs-agent.
 type hostAddCommand struct {
 	dataDir   `kong:"embed"`
 	Name      string `arg:"" help:"The host's name, one of its own for each machine."`
@@ -26,7 +26,7 @@ type hostAddCommand struct {
 	termFlags `kong:"embed"`
 }
 
-// termFlags are what an administrator grants a host.
+// termFlags are the settings that an administrator makes for a host.
 type termFlags struct {
 	Attribute map[string]string `placeholder:"NAME=VALUE" help:"Give the host's container instance this attribute; may be repeated. ashore.capacity-provider=NAME makes it a member of a capacity provider."`
 	MaxCPU    *int              `name:"max-cpu" placeholder:"UNITS" help:"The most CPU that the host registers, 1024 a core; 0 for all that it has."`
@@ -72,8 +72,8 @@ func (h *hostAddCommand) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// checkCluster refuses a cluster that the agent could not register in. It makes
-// default by itself.
+// checkCluster returns an error if the agent could not register in a cluster. The agent
+// itself creates the cluster default.
 func checkCluster(ctx context.Context, api *client.Client, name string) error {
 	if name == "default" {
 		return nil
@@ -90,11 +90,11 @@ func checkCluster(ctx context.Context, api *client.Client, name string) error {
 	return hint.With(fmt.Errorf("there is no cluster %s", name), "make it by `aws ecs create-cluster --cluster-name %s`", shellenv.Word(name))
 }
 
-// endpoints are the URLs of which no sign has a meaning in the file.
+// endpoints matches the URLs without characters that have a meaning in the file.
 var endpoints = regexp.MustCompile(`^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$`)
 
-// agentEnvironment is a file that a shell, systemd and Docker's --env-file read
-// alike: no value has a character that one of them gives a meaning to.
+// agentEnvironment returns a file that a shell, systemd and Docker's --env-file read in
+// the same way. No value has a character that has a meaning for one of them.
 func agentEnvironment(a local.Admin, cluster string, k client.HostCredentials) []byte {
 	var b strings.Builder
 	for _, v := range [][2]string{

@@ -16,7 +16,7 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// hostAssignCommand changes what a host is granted, on whichever machine it is.
+// hostAssignCommand changes an administrator's settings for a host, from any machine.
 type hostAssignCommand struct {
 	dataDir   `kong:"embed"`
 	Name      string `arg:"" optional:"" help:"The host's name. Default: this host."`
@@ -70,7 +70,7 @@ func (h *hostAssignCommand) Run(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// assign changes what a host is granted, found by its name or its key.
+// assign changes the settings of a host. It finds the host by its name or its key.
 func assign(ctx context.Context, api *client.Client, name, key string, terms client.HostTerms) (client.Host, error) {
 	is, err := api.UpdateHost(ctx, name, key, terms)
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Code == "ResourceNotFoundException" {
@@ -82,7 +82,7 @@ func assign(ctx context.Context, api *client.Client, name, key string, terms cli
 	return is, err
 }
 
-// hostKey is the access key of this host's agent.
+// hostKey returns the access key of this host's agent.
 func hostKey(l local.Layout) (string, error) {
 	var c session.Credentials
 	data, err := os.ReadFile(l.AgentCredentials())

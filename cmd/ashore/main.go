@@ -1,7 +1,7 @@
 // Command ashore is Ashore: control plane, agent and tools in one binary.
 //
-// One file holds one subcommand, a type whose Run does the work. Other systems
-// than Linux get the client commands only: commands_linux.go has the rest.
+// Each subcommand has a file and a type whose Run runs it. On systems other than Linux
+// there are only the client commands: commands_linux.go lists the others.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	_ "github.com/ashore/ashore/internal/sample/early" // the sample image's tools end the process here
 )
 
-// commands is the command line. The platform's own commands come first.
+// commands is the command line. The platform's commands come first.
 type commands struct {
 	platformCommands `kong:"embed"`
 
@@ -33,9 +33,9 @@ type commands struct {
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
-// terminal is what a command prints on. What printf and note are given beside the
-// format may be the text of a host or a definition: its control characters are
-// written as escapes, and it stays on its line.
+// terminal is the output of a command. The arguments of printf and note may contain
+// text of a host or of a task definition. Their control characters are escaped, so the
+// text stays on its line.
 type terminal struct {
 	out, err io.Writer
 	environ  []string
@@ -49,10 +49,10 @@ func (t *terminal) note(format string, args ...any) {
 	fmt.Fprintf(t.err, format+"\n", plain.Args(args)...)
 }
 
-// script prints what a shell is to read, as it is.
+// script prints text for a shell, unchanged.
 func (t *terminal) script(text string) { io.WriteString(t.out, text) } //nolint:errcheck // as printf
 
-// dataDir is the flag that every command on an installation has.
+// dataDir is the flag of every command that works on an installation.
 type dataDir struct {
 	DataDir string `placeholder:"DIR" env:"ASHORE_DATA_DIR" help:"The installation's folder. Default: /var/lib/ashore as root, else ashore in your data folder."`
 }
@@ -65,7 +65,7 @@ func (d dataDir) layout() (local.Layout, error) {
 	return local.NewLayout(e, d.DataDir)
 }
 
-// admin is the key of the installation's administrator, with where it serves.
+// admin returns the key of the installation's administrator and the server's endpoint.
 func (d dataDir) admin() (local.Admin, error) {
 	l, err := d.layout()
 	if err != nil {
@@ -77,7 +77,7 @@ func (d dataDir) admin() (local.Admin, error) {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	// A reader that leaves (`ashore up | head`) must not end us half way.
+	// A reader that stops reading (`ashore up | head`) must not end this process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], &terminal{out: os.Stdout, err: os.Stderr, environ: os.Environ()}))
 }
@@ -88,10 +88,10 @@ const (
 	exitInterrupted = 130
 )
 
-// run is main without the process around it.
+// run is main without the process. It returns the exit status.
 func run(ctx context.Context, args []string, t *terminal) (status int) {
 	var c commands
-	// kong ends the process after --help; here that is a panic with the status.
+	// kong exits after --help. Here that is a panic with the status.
 	type exit int
 	defer func() {
 		if r := recover(); r != nil {
@@ -145,12 +145,12 @@ func run(ctx context.Context, args []string, t *terminal) (status int) {
 	return exitFailed
 }
 
-// exitError ends the process with a status and nothing printed.
+// exitError ends the process with a status and prints nothing.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// help prints kong's page and then the command's example.
+// help prints kong's help and then the command's example.
 func help(o kong.HelpOptions, k *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(o, k); err != nil {
 		return err

@@ -8,35 +8,34 @@ import (
 	"time"
 )
 
-// fleetGC is how far the heap of a fleet may grow, in per cent of what lives,
-// before garbage is collected: more than Go's own measure, so that a fleet takes
-// less of the CPU that it shares with the server.
+// fleetGC is how far the heap of a fleet may grow before a garbage collection, in per
+// cent of the live heap. It is more than Go's default, so that a fleet uses less of the
+// CPU that it shares with the server.
 const fleetGC = 150
 
-// raiseGCPercent sets it, unless the user has chosen by GOGC.
+// raiseGCPercent sets the collector to fleetGC, unless GOGC is set.
 func raiseGCPercent() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(fleetGC)
 	}
 }
 
-// A server has a budget of memory. While little lives in its heap, that may grow by
-// gcRoom, up to gcMost per cent of what lives, before garbage is collected; where
-// more lives than that it keeps to Go's own measure.
+// A server has a memory budget. While its live heap is small, the heap may grow by
+// gcRoom before a garbage collection, but by no more than gcMost per cent. For a larger
+// live heap Go's default applies.
 const (
 	gcRoom  = 400 << 20
 	gcMost  = 300
 	gcEvery = 5 * time.Second
 
-	// A server that has become quiet, allocating less than gcQuiet since the last look,
-	// gives memory back where it holds more than gcSpare beside a few times of what
-	// lives: Go itself takes minutes for it.
+	// An idle server allocates less than gcQuiet between two checks. It returns memory
+	// to the system if its heap exceeds a multiple of the live heap by more than
+	// gcSpare. Go itself would take minutes to return it.
 	gcQuiet = 16 << 20
 	gcSpare = 48 << 20
 )
 
-// adjustGC sets the collector by what lives until ctx ends, unless the user has
-// chosen by GOGC.
+// adjustGC adjusts the collector to the live heap until ctx ends, unless GOGC is set.
 func adjustGC(ctx context.Context) {
 	if os.Getenv("GOGC") != "" {
 		return
@@ -46,7 +45,7 @@ func adjustGC(ctx context.Context) {
 		{Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
 	}
 	at := func(i int) uint64 { return sample[i].Value.Uint64() }
-	var allocated, given uint64 // at the last look; when memory was given back
+	var allocated, given uint64 // at the last check; when memory was last returned
 	every := time.NewTicker(gcEvery)
 	defer every.Stop()
 	for {
@@ -56,7 +55,7 @@ func adjustGC(ctx context.Context) {
 			given = at(1)
 		}
 		allocated = at(1)
-		if now := gcPercent(at(0)); max(now, was)-min(now, was) > 10 { // setting it stops the world
+		if now := gcPercent(at(0)); max(now, was)-min(now, was) > 10 { // SetGCPercent stops the world
 			debug.SetGCPercent(int(now))
 			was = now
 		}
@@ -68,10 +67,10 @@ func adjustGC(ctx context.Context) {
 	}
 }
 
-// holdsSpare says whether a heap is held that is far larger than what lives in it.
+// holdsSpare says whether the heap is much larger than its live part.
 func holdsSpare(live, held uint64) bool { return held > gcSpare+live*(100+gcMost)/100/2 }
 
-// gcPercent is how far a server's heap may grow, in per cent of what lives.
+// gcPercent returns how far a server's heap may grow, in per cent of the live heap.
 func gcPercent(live uint64) uint64 {
 	return min(max(100, gcRoom*100/max(live, 1)), gcMost)
 }

@@ -9,27 +9,27 @@ import (
 	"strings"
 )
 
-// limitShare is how much of what the machine's owner lets a process have its heap may
-// take, in per cent: the rest is for what is no heap, and for the database's pages.
+// limitShare is how much of the cgroup's memory limit the heap may use, in per cent.
+// The rest is for memory outside the heap and for the database's pages.
 const limitShare = 75
 
-// limitMemory has garbage collected the harder the closer the process comes to the
-// memory that its cgroup has, unless the user has chosen by GOMEMLIMIT.
+// limitMemory makes Go collect garbage more often as the process approaches its
+// cgroup's memory limit, unless GOMEMLIMIT is set.
 func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
 	self, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
-		return // no cgroups, no limit
+		return // without cgroups there is no limit
 	}
 	if limit := cgroupMemory("/sys/fs/cgroup", string(self)); limit < math.MaxInt64 {
 		debug.SetMemoryLimit(limit / 100 * limitShare)
 	}
 }
 
-// cgroupMemory is the memory that a process may have by its cgroup and those above,
-// of version 1 or 2. self is what /proc/self/cgroup says.
+// cgroupMemory returns the lowest memory limit of a process's cgroup and its parents,
+// of version 1 or 2. self is the content of /proc/self/cgroup.
 func cgroupMemory(mount, self string) int64 {
 	least := int64(math.MaxInt64)
 	for line := range strings.Lines(self) {
@@ -43,7 +43,8 @@ func cgroupMemory(mount, self string) int64 {
 		} else if parts[1] != "" {
 			continue
 		}
-		// In a container the path may be the host's, and the mount begins below it.
+		// In a container the path may be the host's path, and the mount begins below
+		// it.
 		for at := filepath.Clean("/" + parts[2]); ; at = filepath.Dir(at) {
 			if n := readLimit(filepath.Join(dir, at, file)); n > 0 {
 				least = min(least, n)
@@ -56,8 +57,8 @@ func cgroupMemory(mount, self string) int64 {
 	return least
 }
 
-// readLimit is 0 where there is none: no such file, "max", or version 1's largest
-// number.
+// readLimit returns a limit in bytes, 0 if there is none: if the file is missing, says
+// "max", or has version 1's largest number.
 func readLimit(path string) int64 {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// pprofFlags serve Go's profiles of the process, for whoever works on it.
+// pprofFlags serves Go's profiles of the process to developers.
 type pprofFlags struct {
 	Pprof string `hidden:"" placeholder:"ADDR" help:"Serve profiles on this loopback address."`
 }
 
-// serve begins to, where that is asked for.
+// serve begins to serve profiles if the flag is set.
 func (p pprofFlags) serve() (stop func() error, err error) {
 	if p.Pprof == "" {
 		return func() error { return nil }, nil

@@ -23,21 +23,21 @@ import (
 	"github.com/ashore/ashore/internal/sample/image"
 )
 
-// purge is all that an installation made, found by its id, and nothing else.
+// purge holds everything that an installation made, found by its id.
 type purge struct {
 	layout       local.Layout
-	installation string // empty where the server never started
+	installation string // empty if the server never started
 	engine       *dockerclient.Client
 	containers   []container.Summary
 	images       []image.Image
 	volumes      []string
-	files        []string // of ours, below or beside the data folder
+	files        []string // our files below or beside the data folder
 	profileFiles awsprofile.Files
 	profiles     []string
 }
 
-// planPurge looks before anything is removed: an engine that can't be asked
-// ends it here, while the data that names the containers is still there.
+// planPurge finds everything before anything is removed. If the engine does not answer,
+// it returns an error while the data that names the containers still exists.
 func planPurge(ctx context.Context, l local.Layout, sealKey string) (*purge, error) {
 	p := &purge{layout: l}
 	admin, err := local.ReadAdmin(l)
@@ -47,7 +47,7 @@ func planPurge(ctx context.Context, l local.Layout, sealKey string) (*purge, err
 	case !errors.Is(statErr, fs.ErrNotExist):
 		return nil, err
 	}
-	// Only what we put there: a folder that was named by mistake keeps the rest.
+	// Only what we put there: if the wrong folder was named, its other files stay.
 	for _, path := range []string{l.Admin(), l.Server(), l.Agent(), filepath.Dir(l.Log("server")), filepath.Dir(l.UpLock())} {
 		if _, err := os.Lstat(path); err == nil {
 			p.files = append(p.files, path)
@@ -111,9 +111,9 @@ func (p *purge) list(t *terminal) {
 	}
 }
 
-// execute removes what planPurge found, and the containers that came since.
-// The data goes last, for it holds the id by which the rest is found again
-// should this be interrupted.
+// execute removes what planPurge found, and the containers that were made since. It
+// removes the data last: the data has the id by which a second run finds the rest after
+// an interruption.
 func (p *purge) execute(ctx context.Context, t *terminal) error {
 	if p.installation != "" {
 		all, err := engineContainers(ctx, p.engine, p.installation)
@@ -151,7 +151,7 @@ func (p *purge) execute(ctx context.Context, t *terminal) error {
 			return hint.With(err, "remove it by hand, then run this again")
 		}
 	}
-	// The folder itself goes if nobody keeps anything else in it.
+	// Remove the folder itself if nothing else is in it.
 	switch err := os.Remove(p.layout.Data); {
 	case errors.Is(err, unix.EBUSY):
 		t.note("note: the folder %s is kept, it is a mount point", p.layout.Data)
@@ -164,21 +164,21 @@ func (p *purge) execute(ctx context.Context, t *terminal) error {
 	return nil
 }
 
-// removeFiles removes a file, or a folder with all that is in it. Of a folder that is
-// a mount point the folder stays.
+// removeFiles removes a file, or a folder with its content. A folder that is a mount
+// point stays.
 func removeFiles(t *terminal, path string) error {
 	err := os.RemoveAll(path)
 	if !errors.Is(err, unix.EBUSY) {
 		return err
 	}
 	if left, e := os.ReadDir(path); e != nil || len(left) > 0 {
-		return err // something below it is one
+		return err // a mount point lies below the folder
 	}
 	t.note("note: the folder %s is kept, it is a mount point", path)
 	return nil
 }
 
-// confirm asks where there is a terminal to ask on.
+// confirm asks the user if there is a terminal to ask on.
 func confirm(ctx context.Context, yes bool) (bool, error) {
 	if _, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS); yes || err != nil {
 		return true, nil

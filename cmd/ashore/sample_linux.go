@@ -6,8 +6,8 @@ import (
 	"github.com/ashore/ashore/internal/sample"
 )
 
-// sampleCommand runs a tool of the sample image by name, for trying it out; in
-// the image the name of the program chooses.
+// sampleCommand runs a tool of the sample image by name, to try it out. In the image
+// the program's name chooses the tool.
 type sampleCommand struct {
 	Tool string   `arg:"" default:"sample" help:"sample, sleep, env or exit."`
 	Args []string `arg:"" optional:"" help:"The tool's arguments."`

@@ -26,7 +26,8 @@ const (
 	startedByUp     = "ashore-up"
 )
 
-// runSample runs the sample task unless it runs, waits for it and fetches its page.
+// runSample runs the sample task unless it already runs, waits for it and fetches its
+// page.
 func (r *upRun) runSample(ctx context.Context, api *client.Client) error {
 	cluster := r.host.Cluster
 	begun := time.Now()
@@ -70,7 +71,7 @@ func (r *upRun) runSample(ctx context.Context, api *client.Client) error {
 	return nil
 }
 
-// findSample finds a sample task that is meant to run; empty means none.
+// findSample returns the ARN of a sample task that should run, "" if there is none.
 func findSample(ctx context.Context, api *client.Client, cluster string) (string, error) {
 	l, err := api.ECS.ListTasks(ctx, &ecs.ListTasksInput{Cluster: &cluster, Family: aws.String(sampleFamily), DesiredStatus: types.DesiredStatusRunning})
 	if err != nil || len(l.TaskArns) == 0 {
@@ -84,7 +85,7 @@ func (r *upRun) startSample(ctx context.Context, api *client.Client, cluster str
 	if err != nil {
 		return "", err
 	}
-	// The answer may be lost to Ctrl-C while the task is not: its mark finds it.
+	// Ctrl-C may lose the answer although the task runs. Its mark finds the task.
 	mark := fmt.Sprintf("%s/%d", startedByUp, time.Now().UnixNano())
 	out, err := api.ECS.RunTask(ctx, &ecs.RunTaskInput{Cluster: &cluster, TaskDefinition: &def, StartedBy: &mark})
 	if err != nil {
@@ -109,8 +110,8 @@ func (r *upRun) startSample(ctx context.Context, api *client.Client, cluster str
 	return arn, nil
 }
 
-// sampleDefinition returns the newest revision if it is what we want, or
-// registers one.
+// sampleDefinition returns the newest revision if it has the wanted content. Otherwise
+// it registers one.
 func sampleDefinition(ctx context.Context, api *client.Client, image string) (string, error) {
 	want := types.ContainerDefinition{
 		Name: aws.String(sampleContainer), Image: &image, Cpu: 32, Memory: aws.Int32(32), Essential: aws.Bool(true),
@@ -184,12 +185,12 @@ func pageURL(task types.Task) (string, error) {
 	return "", fmt.Errorf("the sample task has no host port")
 }
 
-// fetchPage fetches the sample's page. The container runs a moment before its
-// program listens.
+// fetchPage fetches the sample's page. It retries, because the container runs a moment
+// before its program listens.
 func fetchPage(ctx context.Context, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	h := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // no proxy
+	h := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}} // without a proxy
 	for {
 		page, err := fetchOnce(ctx, h, url)
 		if err == nil {

@@ -23,7 +23,7 @@ import (
 	"github.com/ashore/ashore/internal/version"
 )
 
-// serverCommand is the control plane: one process, until SIGTERM.
+// serverCommand runs the control plane in one process until SIGTERM.
 type serverCommand struct {
 	dataDir     `kong:"embed"`
 	serverFlags `kong:"embed"`
@@ -35,8 +35,8 @@ func (serverCommand) Example() string {
 	return "ashore server --data-dir ./data --listen 127.0.0.1:4701"
 }
 
-// restartGrace is how long what is open may take to close before the process
-// becomes a new one. What was acknowledged is on disk.
+// restartGrace is how long a server may take to close before the process restarts.
+// Everything acknowledged is on disk.
 const restartGrace = 10 * time.Second
 
 func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
@@ -65,8 +65,8 @@ func (s *serverCommand) Run(ctx context.Context, t *terminal) error {
 	return local.Restart()
 }
 
-// runServer is one server, from its start to its end. It closes restart where the
-// process should be started anew, before it closes what is open.
+// runServer runs one server from its start to its end. If the process should restart,
+// it closes restart before it closes the server.
 func (s *serverCommand) runServer(ctx context.Context, t *terminal, restart chan<- struct{}) (err error) {
 	l, err := s.layout()
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *serverCommand) runServer(ctx context.Context, t *terminal, restart chan
 	if err != nil {
 		return err
 	}
-	defer listener.Close() // Serve has closed it, if it came to that
+	defer listener.Close() // Serve closes it, if it runs
 
 	stopProfiles, err := s.pprofFlags.serve()
 	if err != nil {
@@ -145,7 +145,8 @@ func (s *serverCommand) runServer(ctx context.Context, t *terminal, restart chan
 		return err
 	}
 	is.Ready, is.Endpoint = true, admin.Endpoint
-	// Started again, it is found where it was, also where it could choose its port.
+	// After a restart the server must listen on the same address, even if the system
+	// chose the port.
 	if at := []string{"--listen", listener.Addr().String()}; !slices.Equal(is.Args[max(0, len(is.Args)-2):], at) {
 		is.Args = append(is.Args, at...)
 	}
@@ -164,7 +165,7 @@ func (s *serverCommand) runServer(ctx context.Context, t *terminal, restart chan
 	return err
 }
 
-// thisProcess is what a process says of itself at its start.
+// thisProcess returns what a process writes about itself at its start.
 func thisProcess() (local.Process, error) {
 	dir, err := os.Getwd()
 	return local.Process{Version: version.Number, Args: slices.Clone(os.Args[1:]), Dir: dir}, err
@@ -177,7 +178,7 @@ func unableReason(srv *server.Server) string {
 	return ""
 }
 
-// reportUnable keeps what the pid file says of it up to date: `ashore up` tells it.
+// reportUnable keeps Unable in the pid file up to date. `ashore up` prints it.
 func reportUnable(ctx context.Context, srv *server.Server, claim *local.Claim, is local.Process, log *slog.Logger) {
 	for pace.Sleep(ctx, pace.About(time.Second)) == nil {
 		now := unableReason(srv)
@@ -191,8 +192,8 @@ func reportUnable(ctx context.Context, srv *server.Server, claim *local.Claim, i
 	}
 }
 
-// checkStatePresent refuses to begin a new installation where there was one: its state has
-// gone, and its hosts would be another's.
+// checkStatePresent refuses to begin a new installation where there was one. The old
+// state is gone, and the hosts would belong to another installation.
 func checkStatePresent(l local.Layout, external bool) error {
 	if external || store.Exists(l.Server()) {
 		return nil
@@ -208,8 +209,8 @@ func checkStatePresent(l local.Layout, external bool) error {
 		"a backup brings it back: `ashore restore FILE` with the same --data-dir; `ashore down --purge` removes the rest of it, for another to begin")
 }
 
-// checkLoopback refuses an address that other machines reach: calls are signed
-// but not encrypted.
+// checkLoopback refuses an address that other machines can reach, because calls are
+// signed but not encrypted.
 func checkLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -222,13 +223,13 @@ func checkLoopback(addr string) error {
 		"listen on a loopback address, and let an ssh tunnel or a proxy with TLS lead to it")
 }
 
-// logFlags say how much a process logs.
+// logFlags sets how much a process logs.
 type logFlags struct {
 	LogLevel slog.Level `default:"info" placeholder:"LEVEL" help:"debug, info, warn or error (default: info)."`
 }
 
-// logger bounds what is logged, and where that goes to the process's log file, how
-// large this gets.
+// logger returns a logger that bounds the lines of each source. If the output is the
+// process's log file, it also bounds the file's size.
 func (f logFlags) logger(t *terminal, l local.Layout, process string) *slog.Logger {
 	w := t.err
 	if out, ok := w.(*os.File); ok {

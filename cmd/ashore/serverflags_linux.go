@@ -17,7 +17,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// serverFlags are what `ashore server` can be told, by `ashore up` too.
+// serverFlags are the flags of `ashore server`, which `ashore up` has, too.
 type serverFlags struct {
 	Listen           string        `placeholder:"ADDR" help:"Where to serve the API and the agents (default: 127.0.0.1:4700)."`
 	Account          string        `placeholder:"ID" help:"The account, 12 digits; set at the first start (default: 000000000000)."`
@@ -32,7 +32,7 @@ type serverFlags struct {
 	etcdFlags        `kong:"embed"`
 }
 
-// check refuses what would be kept for good, or can't be meant.
+// check refuses values that would be stored for ever, and values that make no sense.
 func (f serverFlags) check() error {
 	if f.Account != "" {
 		if err := fleet.CheckAccount(f.Account); err != nil {
@@ -63,7 +63,7 @@ func (f serverFlags) check() error {
 
 var hostNames = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$`)
 
-// forwards are where calls go on to.
+// forwards parses the endpoints to which calls are forwarded.
 func (f serverFlags) forwards() ([]forward.Spec, error) {
 	var all []forward.Spec
 	for _, text := range f.Forward {
@@ -78,7 +78,7 @@ func (f serverFlags) forwards() ([]forward.Spec, error) {
 
 func (f serverFlags) listen() string { return cmp.Or(f.Listen, "127.0.0.1:4700") }
 
-// args are the flags as `ashore up` hands them to `ashore server`, which runs in
+// args returns the flags as `ashore up` passes them to `ashore server`, which runs in
 // another folder.
 func (f serverFlags) args() []string {
 	args := []string{"--listen", f.listen(), "--keep-stopped", f.KeepStopped.String(), "--keep-stopped-tasks", strconv.Itoa(f.KeepStoppedTasks),
@@ -107,7 +107,7 @@ func (f serverFlags) args() []string {
 	return args
 }
 
-// absolutePath is a file's path that means the same in any folder.
+// absolutePath returns a file's path that is valid in any folder, "" for "".
 func absolutePath(path string) string {
 	if path == "" {
 		return ""
@@ -118,7 +118,7 @@ func absolutePath(path string) string {
 	return path
 }
 
-// etcdFlags say where the state lies, for every command that touches it.
+// etcdFlags say where the state lies, for every command that uses it.
 type etcdFlags struct {
 	EtcdEndpoints []string `placeholder:"URL,…" help:"Keep the state in this etcd cluster instead of an embedded one."`
 	EtcdPrefix    string   `default:"/ashore" placeholder:"PREFIX" help:"Of every key in an external etcd (default: /ashore)."`
@@ -128,7 +128,7 @@ type etcdFlags struct {
 	EtcdUser      string   `name:"etcd-user" placeholder:"NAME" help:"User for the external etcd; its password is read from ASHORE_ETCD_PASSWORD."`
 }
 
-// external is nil for an embedded etcd.
+// external returns the configuration of an external etcd, nil for an embedded one.
 func (f etcdFlags) external(log *slog.Logger) *store.ConnectConfig {
 	if len(f.EtcdEndpoints) == 0 {
 		return nil

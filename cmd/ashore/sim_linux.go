@@ -23,7 +23,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// simCommand is a fleet of simulated hosts in one process, until SIGTERM.
+// simCommand runs a fleet of simulated hosts in one process until SIGTERM.
 type simCommand struct {
 	dataDir `kong:"embed"`
 	Hosts   int           `default:"100" placeholder:"N" help:"How many hosts (default: 100)."`
@@ -149,7 +149,7 @@ func (s *simCommand) config(t *terminal) (sim.FleetConfig, error) {
 	return cfg, nil
 }
 
-// print shows the statistics now and then.
+// print prints the statistics at intervals.
 func (s *simCommand) print(ctx context.Context, t *terminal, f *sim.Fleet) error {
 	tick := time.NewTicker(s.Every)
 	defer tick.Stop()

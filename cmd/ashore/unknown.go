@@ -10,7 +10,8 @@ import (
 	"github.com/ashore/ashore/internal/hint"
 )
 
-// unknownCommand is about what hosts have run since a backup that was restored.
+// unknownCommand lists, stops or keeps the tasks that hosts have run since a restored
+// backup.
 type unknownCommand struct {
 	dataDir `kong:"embed"`
 	Stop    bool `help:"Stop these tasks, and from now on whatever else is not known."`

@@ -28,8 +28,8 @@ import (
 	"github.com/ashore/ashore/internal/shellenv"
 )
 
-// upCommand starts control plane and agent as two processes of their own, so
-// that either can end without the other, and runs the sample task.
+// upCommand starts control plane and agent as two processes, so that each can end
+// without the other. Then it runs the sample task.
 type upCommand struct {
 	dataDir     `kong:"embed"`
 	serverFlags `kong:"embed"`
@@ -40,8 +40,8 @@ type upCommand struct {
 
 func (upCommand) Example() string { return "ashore up --detach" }
 
-// How long a start may take: the store can have much to read, the engine much
-// to answer.
+// These limit how long a start may take. The store may have much to read, and the
+// engine may be slow.
 const (
 	serverLimit = 2 * time.Minute
 	agentLimit  = time.Minute
@@ -73,7 +73,7 @@ func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 	case r.up && ctx.Err() == nil:
 		r.note("control plane and agent run; `%s down%s` stops them", commandName(r.self), r.dirFlag())
 	default:
-		// Nothing half started stays, least of all after Ctrl-C.
+		// Stop what was started, in particular after Ctrl-C.
 		err = errors.Join(err, r.undo())
 	}
 	err = errors.Join(err, lock.Release())
@@ -85,15 +85,16 @@ func (u *upCommand) Run(ctx context.Context, t *terminal) (err error) {
 	return errors.Join(err, r.undo())
 }
 
-// takeUpLock holds the lock that keeps `ashore up`, `ashore down` and the watcher
-// from meeting at work. The watcher's work is short and is waited for.
+// takeUpLock takes the lock that only one of `ashore up`, `ashore down` and the watcher
+// may have. The watcher has it only for a short time, so takeUpLock waits for the
+// watcher.
 func takeUpLock(ctx context.Context, l local.Layout) (*local.Claim, error) {
 	wait := time.Now().Add(lockLimit)
 	for {
 		lock, err := local.TakeClaim(ctx, l.UpLock())
 		if err == nil {
-			// Who it is, for others to be told: where that can't be written it is held
-			// all the same.
+			// Write this process's id for error messages of others. The lock holds even
+			// if that can't be written.
 			if err := lock.WriteProcess(local.Process{}); err != nil && !local.IsUnwritable(err) {
 				return nil, errors.Join(err, lock.Release())
 			}
@@ -118,9 +119,9 @@ type upRun struct {
 	*terminal
 	layout   local.Layout
 	begun    time.Time
-	self     string   // our own binary
-	started  []string // the processes that this run started, in order
-	samples  []string // ARNs of the tasks that it started
+	self     string   // path of our own binary
+	started  []string // the processes that this run has started, in order
+	samples  []string // ARNs of the tasks that this run has started
 	up       bool     // control plane and agent run
 	agentEnv []string
 
@@ -159,7 +160,7 @@ func (r *upRun) start(ctx context.Context) error {
 	if err := r.writeAgentFiles(ctx, api); err != nil {
 		return err
 	}
-	// The engine reads the image while the agent registers.
+	// The engine loads the image while the agent registers.
 	loaded := make(chan error, 1)
 	loadCtx, stopLoading := context.WithCancel(ctx)
 	defer stopLoading()
@@ -167,7 +168,7 @@ func (r *upRun) start(ctx context.Context) error {
 
 	r.agentEnv = []string{"DOCKER_HOST=" + host}
 	start := agentStart(r.layout, r.self, r.agentEnv)
-	start.Unready = server.Unable != "" // its connection is a change, too
+	start.Unready = server.Unable != "" // the agent's connection would be a change, too
 	process, note, err := r.startProcess(ctx, start)
 	if err != nil {
 		stopLoading()
@@ -202,8 +203,8 @@ func (r *upRun) start(ctx context.Context) error {
 	return nil
 }
 
-// finishUnable ends a start on a control plane that takes no changes: it answers reads,
-// and the agent connects once that is over.
+// finishUnable ends a start whose control plane accepts no changes. The control plane
+// answers reads, and the agent connects later.
 func (r *upRun) finishUnable(ctx context.Context, server, agent local.Process) error {
 	r.printf("agent          process %d, not connected yet\n", agent.PID)
 	if err := r.startWatcher(ctx); err != nil {
@@ -214,8 +215,8 @@ func (r *upRun) finishUnable(ctx context.Context, server, agent local.Process) e
 	return nil
 }
 
-// startWatcher has a process of its own watch over server and agent, where this one does
-// not stay.
+// startWatcher starts a process that watches over server and agent, if this process
+// does not stay.
 func (r *upRun) startWatcher(ctx context.Context) error {
 	if !r.Detach {
 		return nil
@@ -235,7 +236,7 @@ func (r *upRun) startWatcher(ctx context.Context) error {
 	return nil
 }
 
-// startProcess starts a process unless it runs, and says which.
+// startProcess starts a process unless it runs. note says which was the case.
 func (r *upRun) startProcess(ctx context.Context, s local.Start) (p local.Process, note string, err error) {
 	p, running, err := local.Running(r.layout.PID(s.Process))
 	if err != nil {
@@ -245,7 +246,7 @@ func (r *upRun) startProcess(ctx context.Context, s local.Start) (p local.Proces
 		return p, "already runs", nil
 	}
 	if running {
-		// Somebody else's, and not ready: wait for it as if it were ours.
+		// Another command has started it, and it is not ready. Wait for it.
 		p, err := local.AwaitReady(ctx, r.layout.PID(s.Process), s.Limit)
 		return p, "already runs", err
 	}
@@ -257,8 +258,8 @@ func (r *upRun) startProcess(ctx context.Context, s local.Start) (p local.Proces
 	return p, "ready in " + seconds(time.Since(begun)), nil
 }
 
-// checkServer compares what this run was told with the control plane that
-// serves, which an earlier run may have started and told otherwise.
+// checkServer compares this run's flags with the running control plane, which an
+// earlier run may have started with other flags.
 func (r *upRun) checkServer() error {
 	is, want := r.admin, cmp.Or(r.Account, r.admin.Account)
 	if region := cmp.Or(r.Region, is.Region); want != is.Account || region != is.Region {
@@ -277,10 +278,10 @@ func (r *upRun) loadImage(ctx context.Context) error {
 	return err
 }
 
-// writeAgentFiles writes what the agent starts with: its own credentials, made once,
-// and where the server is.
+// writeAgentFiles writes the agent's configuration: its credentials, which are created
+// once, and the server's endpoint.
 func (r *upRun) writeAgentFiles(ctx context.Context, api *client.Client) error {
-	// The cluster is the agent's own once it has registered: host move changes it.
+	// After its registration the agent owns its cluster: `ashore host move` changes it.
 	settings, err := agent.ReadSettings(r.layout.Agent())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -318,7 +319,7 @@ func (r *upRun) writeAgentFiles(ctx context.Context, api *client.Client) error {
 	return settings.Write(r.layout.Agent())
 }
 
-// hostName makes a name that principals can have.
+// hostName converts a name to a valid name of a principal.
 func hostName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
@@ -340,8 +341,8 @@ func writeJSON(path string, v any) error {
 	return local.WriteSecret(path, append(b, '\n'))
 }
 
-// undo stops what this run started, tasks first. It has time of its own: the
-// command's context may be over.
+// undo stops what this run has started, tasks first. It has a timeout of its own,
+// because the command's context may have ended.
 func (r *upRun) undo() error {
 	if len(r.started) == 0 && len(r.samples) == 0 {
 		return nil
@@ -365,8 +366,8 @@ func (r *upRun) undo() error {
 	return errors.Join(errs...)
 }
 
-// watchUntilDone watches over server and agent until the user has had enough. Where another
-// watches already there is no more to do than to wait.
+// watchUntilDone watches over server and agent until ctx ends. If a watcher already
+// does so, it only waits.
 func (r *upRun) watchUntilDone(ctx context.Context) error {
 	r.samples = nil // containers stay
 	if _, watches, err := local.Running(r.layout.PID("watch")); err != nil || watches {
@@ -392,7 +393,8 @@ func (r *upRun) printNext() {
 	r.printf("  %s down%s\n", cmd, flag)
 }
 
-// dirFlag leads another command to this installation, where it needs to be told.
+// dirFlag returns the flag that other commands need for this installation, "" if they
+// need none.
 func (r *upRun) dirFlag() string {
 	if r.DataDir == "" || os.Getenv("ASHORE_DATA_DIR") == r.DataDir {
 		return ""
@@ -400,8 +402,8 @@ func (r *upRun) dirFlag() string {
 	return " --data-dir " + shellenv.Word(r.DataDir)
 }
 
-// commandName is how to call us again, as a word of a shell: by name where PATH has
-// us, else by path as short as it can be.
+// commandName returns a shell word that runs this program: its name if PATH finds it,
+// else its shortest path.
 func commandName(self string) string {
 	if found, err := exec.LookPath("ashore"); err == nil {
 		if real, err := filepath.EvalSymlinks(found); err == nil && real == self {

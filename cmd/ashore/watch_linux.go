@@ -12,15 +12,15 @@ import (
 	"github.com/ashore/ashore/internal/version"
 )
 
-// watchCommand keeps control plane and agent running behind `ashore up --detach`:
-// one that ends is started again.
+// watchCommand keeps control plane and agent running for `ashore up --detach`. It
+// restarts a process that has ended.
 type watchCommand struct {
 	dataDir     `kong:"embed"`
 	serverFlags `kong:"embed"`
 	logFlags    `kong:"embed"`
 }
 
-// watchLimit is how long a watcher may take until it holds its pid file.
+// watchLimit is how long a watcher may take until it has locked its pid file.
 const watchLimit = 10 * time.Second
 
 func (watchCommand) Example() string { return "ashore watch --data-dir ./data" }
@@ -40,7 +40,7 @@ func (w *watchCommand) Run(ctx context.Context, t *terminal) error {
 	})
 }
 
-// watch runs a watcher, the only one of its installation.
+// watch runs a watcher. An installation has only one.
 func watch(ctx context.Context, w local.Watch) (err error) {
 	path := w.Layout.PID("watch")
 	claim, err := local.TakeClaim(ctx, path)
@@ -59,13 +59,13 @@ func watch(ctx context.Context, w local.Watch) (err error) {
 	return nil
 }
 
-// serverStart is how `ashore up` starts the server.
+// serverStart returns how `ashore up` starts the server.
 func serverStart(l local.Layout, self string, f serverFlags) local.Start {
 	return local.Start{Process: "server", Binary: self, Limit: serverLimit,
 		Args: append([]string{"server", "--data-dir", l.Data}, f.args()...)}
 }
 
-// agentStart is how it starts the agent.
+// agentStart returns how `ashore up` starts the agent.
 func agentStart(l local.Layout, self string, env []string) local.Start {
 	return local.Start{Process: "agent", Binary: self, Limit: agentLimit, Env: env,
 		Args: []string{"agent", "--data-dir", l.Data}}
