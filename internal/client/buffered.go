@@ -6,14 +6,14 @@ import (
 	"net/http"
 )
 
-// BufferedClient sends request bodies that nobody closes early. The SDK closes a body as
-// soon as the answer begins; where that is before net/http has looked for the
-// body's end, it closes the connection under the answer, and the SDK repeats the
-// call after up to a second (aws/aws-sdk-go-v2, issues 1825 and 2737). A server as
-// near as ours answers early enough.
+// BufferedClient sends request bodies that are never closed early. The SDK closes a
+// body as soon as the answer begins. If net/http has not read to the body's end by
+// then, it closes the connection during the answer, and the SDK repeats the call after
+// up to a second (aws/aws-sdk-go-v2, issues 1825 and 2737). Our server is near enough
+// to answer that early.
 type BufferedClient struct{ *http.Client }
 
-// Do makes a call whose body stays whole.
+// Do sends a request with a buffered body.
 func (w BufferedClient) Do(r *http.Request) (*http.Response, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return w.Client.Do(r)

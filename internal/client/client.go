@@ -1,5 +1,5 @@
-// Package client calls an installation's API as its administrator: ECS through
-// the SDK's own client, Ashore's own service by hand.
+// Package client calls an installation's API as its administrator. It calls ECS through
+// the SDK's client, and Ashore's own service directly.
 package client
 
 import (
@@ -23,22 +23,22 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// target is the prefix of X-Amz-Target of Ashore's own service, and
-// signingName its name in a signature's scope.
+// target is the prefix of X-Amz-Target of Ashore's own service. signingName is the
+// service's name in a signature's scope.
 const (
 	target      = "Ashore_20261121"
 	signingName = "ashore"
 )
 
-// Client calls one installation. Its fields are constant.
+// Client calls the API of one installation. Its fields are constant.
 type Client struct {
 	ECS   *ecs.Client
 	admin local.Admin
 	http  *http.Client
 }
 
-// New reads nothing of the environment: neither a proxy nor a profile can get
-// between the administrator's own tools and the installation.
+// New returns a client. It reads nothing from the environment, so neither a proxy nor a
+// profile can come between the administrator's tools and the installation.
 func New(a local.Admin) *Client {
 	h := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
 	return &Client{
@@ -50,31 +50,31 @@ func New(a local.Admin) *Client {
 	}
 }
 
-// Close lets idle connections go.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Error is an error answer of Ashore's own service.
+// Error is an error that Ashore's own service has answered.
 type Error struct{ Operation, Code, Message string }
 
 func (e *Error) Error() string { return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message) }
 
-// HostCredentials let one host's agent call the API.
+// HostCredentials are the credentials of one host's agent.
 type HostCredentials struct {
 	AccessKeyID     string `json:"accessKeyId"`
 	SecretAccessKey string `json:"secretAccessKey"`
 	PrincipalARN    string `json:"principalArn"`
 }
 
-// HostTerms are what an administrator grants a host. What is not set stays as it
-// is.
+// HostTerms are an administrator's settings for a host. Fields that are not set stay
+// unchanged.
 type HostTerms struct {
-	Cluster    string            `json:"cluster,omitempty"` // that it may register in
+	Cluster    string            `json:"cluster,omitempty"` // in which the host may register
 	Attributes map[string]string `json:"attributes,omitempty"`
 	MaxCPU     *int              `json:"maxCpu,omitempty"`    // units
 	MaxMemory  *int              `json:"maxMemory,omitempty"` // MiB
 }
 
-// CreateHostCredentials makes a host's principal, or a new key for it. A new host
+// CreateHostCredentials creates a host's principal, or a new key for it. A new host
 // belongs to the cluster default unless the terms say otherwise.
 func (c *Client) CreateHostCredentials(ctx context.Context, name string, terms HostTerms) (HostCredentials, error) {
 	var out HostCredentials
@@ -82,7 +82,7 @@ func (c *Client) CreateHostCredentials(ctx context.Context, name string, terms H
 	return out, err
 }
 
-// Host is what an administrator grants a host, and what it is.
+// Host is a host with its administrator's settings.
 type Host struct {
 	Name         string            `json:"name"`
 	PrincipalARN string            `json:"principalArn"`
@@ -94,16 +94,16 @@ type Host struct {
 	MaxMemory    int               `json:"maxMemory"`
 }
 
-// UpdateHost changes what a host is granted, found by its name or else by its
-// access key.
+// UpdateHost changes the settings of a host. It finds the host by its name, or by its
+// access key if the name is empty.
 func (c *Client) UpdateHost(ctx context.Context, name, accessKeyID string, terms HostTerms) (Host, error) {
 	var out Host
 	err := c.call(ctx, "UpdateHost", map[string]any{"name": name, "accessKeyId": accessKeyID, "terms": terms}, &out)
 	return out, err
 }
 
-// Explain says why a task or a service is as it is, or what would become of a task
-// of a definition. Without a cluster it is the default one, or that of an ARN.
+// Explain returns why a task or a service has its state, or what would happen to a task
+// of a definition. An empty cluster means the ARN's cluster, or else the default one.
 func (c *Client) Explain(ctx context.Context, cluster, what string) (*explain.Explanation, error) {
 	in := map[string]string{"resource": what}
 	if cluster != "" {
@@ -116,7 +116,7 @@ func (c *Client) Explain(ctx context.Context, cluster, what string) (*explain.Ex
 	return &out, nil
 }
 
-// Restore says what there is to decide after a restore.
+// Restore describes the open decisions after a restore.
 type Restore struct {
 	Restored   bool  `json:"restored"`
 	RestoredAt Epoch `json:"restoredAt"`
@@ -134,20 +134,20 @@ type Restore struct {
 	Held int `json:"held"`
 }
 
-// Epoch is a time as the protocol has it, in seconds.
+// Epoch is a time in the protocol, in seconds.
 type Epoch float64
 
-// Time gives it back, to the millisecond.
+// Time returns the time, to the millisecond.
 func (e Epoch) Time() time.Time { return time.UnixMilli(int64(e * 1000)) }
 
-// DescribeRestore tells of the tasks that hosts have run since a restored backup.
+// DescribeRestore lists the tasks that hosts have run since a restored backup.
 func (c *Client) DescribeRestore(ctx context.Context) (*Restore, error) {
 	out := new(Restore)
 	return out, c.call(ctx, "DescribeRestore", struct{}{}, out)
 }
 
-// EndRestore declares what becomes of them: they are stopped, or kept as tasks like
-// all others. It returns how many stops it has ordered.
+// EndRestore decides about these tasks: they are stopped, or they stay as ordinary
+// tasks. It returns the number of stopped tasks.
 func (c *Client) EndRestore(ctx context.Context, stop bool) (stopped int, err error) {
 	var out struct {
 		Stopped int `json:"stopped"`
@@ -156,8 +156,8 @@ func (c *Client) EndRestore(ctx context.Context, stop bool) (stopped int, err er
 	return out.Stopped, err
 }
 
-// send makes a signed call by h. The answer's body, of a call that was not
-// refused, is the caller's to close.
+// send sends a signed call by h. It returns the error of a refused call. Otherwise the
+// caller must close the answer's body.
 func (c *Client) send(ctx context.Context, h *http.Client, operation string, in any) (*http.Response, error) {
 	body, err := json.Marshal(in)
 	if err != nil {

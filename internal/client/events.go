@@ -13,7 +13,7 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// EventsInput says which events are wanted; see StreamEvents of the API.
+// EventsInput selects events; see StreamEvents of the API.
 type EventsInput struct {
 	Cluster     string   `json:"cluster,omitempty"`
 	Service     string   `json:"service,omitempty"`
@@ -23,7 +23,7 @@ type EventsInput struct {
 	Follow      bool     `json:"follow,omitempty"`
 }
 
-// EventLine is a line of the answer.
+// EventLine is one line of the answer.
 type EventLine struct {
 	Revision int64             `json:"revision"`
 	Gap      *EventGap         `json:"gap"`
@@ -31,21 +31,21 @@ type EventLine struct {
 	End      bool              `json:"end"`
 }
 
-// EventGap is what the stream could not tell: the revisions after After up to
-// Through.
+// EventGap is a gap in the stream: it lacks the events of the revisions after After up
+// to Through.
 type EventGap struct{ After, Through int64 }
 
 const (
-	// silence is how long a server says nothing before it counts as gone: it says
-	// something every five seconds.
+	// silenceLimit is how long a server may send nothing before the client considers it
+	// dead. A server sends a line at least every five seconds.
 	silenceLimit = 20 * time.Second
-	// maxBackoff is the longest time between two tries to reach a server.
+	// maxBackoff is the longest wait between two connection attempts.
 	maxBackoff = 5 * time.Second
 )
 
-// Events calls each for every line until ctx ends, or all is told where In does
-// not follow. A connection that ends is replaced by one that goes on where it
-// ended; note hears of it. A refusal ends it all.
+// Events calls each for every line until ctx ends. If In.Follow is false, it ends after
+// the last known event. When a connection ends, Events calls note with the error and
+// connects again, and the stream continues where it ended. A refusal ends Events.
 func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine) error, note func(error)) error {
 	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
 	for {
@@ -77,10 +77,10 @@ func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine
 	}
 }
 
-// consumerError is an error of who listens, not of the connection.
+// consumerError is an error of the caller's function, not of the connection.
 type consumerError struct{ error }
 
-// readEvents reads one connection's lines.
+// readEvents reads the lines of one connection.
 func (c *Client) readEvents(ctx context.Context, in *EventsInput, each func(EventLine) error) (ended bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -95,7 +95,7 @@ func (c *Client) readEvents(ctx context.Context, in *EventsInput, each func(Even
 		line, err := r.ReadBytes('\n')
 		switch {
 		case errors.Is(err, io.EOF) && len(line) == 0:
-			return false, nil // the server ends streams that are old
+			return false, nil // the server ends old streams
 		case err != nil:
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause

@@ -11,7 +11,8 @@ import (
 	"github.com/ashore/ashore/internal/awsprofile"
 )
 
-// Credentials are the operator's at an endpoint. They print without their secrets.
+// Credentials are the operator's credentials at an endpoint. They print without their
+// secrets.
 type Credentials struct {
 	AccessKeyID, SecretAccessKey, SessionToken string
 }
@@ -19,10 +20,10 @@ type Credentials struct {
 func (c Credentials) String() string   { return "credentials" }
 func (c Credentials) GoString() string { return c.String() }
 
-// A Source gives the operator's credentials as they are now.
+// A Source returns the operator's present credentials.
 type Source func() (Credentials, error)
 
-// Environment takes the credentials from variables, as the AWS tools call them.
+// Environment returns a Source that reads the AWS tools' environment variables.
 func Environment(getenv func(string) string) Source {
 	return func() (Credentials, error) {
 		c := Credentials{getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY"), getenv("AWS_SESSION_TOKEN")}
@@ -33,8 +34,8 @@ func Environment(getenv func(string) string) Source {
 	}
 }
 
-// Profile takes them from a profile in the AWS tools' file of credentials, and again
-// whenever that has changed: keys are renewed there.
+// Profile returns a Source that reads a profile in the AWS tools' credentials file. It
+// reads the file again when it has changed, because tools renew keys there.
 func Profile(path, name string) Source {
 	var mu sync.Mutex
 	var read time.Time

@@ -14,17 +14,17 @@ import (
 
 var errIdle = errors.New("nothing has moved for too long")
 
-// renewEvery is how often the deadlines of the client's connection are put off.
+// renewEvery is how often the deadlines of the client's connection are extended.
 const renewEvery = time.Second
 
-// progress ends a call of whose bodies nothing moves any more.
+// progress ends a call when no part of its bodies has moved for too long.
 type progress struct {
 	control *http.ResponseController
 	limits  Limits
 	timer   *time.Timer
 
 	mu  sync.Mutex
-	set time.Time // when the deadlines were put off last
+	set time.Time // when the deadlines were last extended
 }
 
 func newProgress(control *http.ResponseController, limits Limits, cancel context.CancelCauseFunc) *progress {
@@ -33,7 +33,7 @@ func newProgress(control *http.ResponseController, limits Limits, cancel context
 	return p
 }
 
-// noteTransfer says that a part of a body has come or gone.
+// noteTransfer records that a part of a body was received or sent.
 func (p *progress) noteTransfer() {
 	p.timer.Reset(p.limits.Idle)
 	p.mu.Lock()
@@ -43,13 +43,14 @@ func (p *progress) noteTransfer() {
 		return
 	}
 	p.set = now
-	// It is no connection of ours where these fail: then nothing is to be put off.
+	// These fail if the connection is not net/http's. Then there is no deadline to
+	// extend.
 	_ = p.control.SetReadDeadline(now.Add(p.limits.Idle + renewEvery))
 	_ = p.control.SetWriteDeadline(now.Add(p.limits.Idle + p.limits.Headers + renewEvery))
 }
 
-// noteRequestSent says that the endpoint has, or is about to have, the whole request. A read
-// deadline would end the call from here on: the client has nothing more to say.
+// noteRequestSent records that the endpoint has the whole request, or is about to. From
+// here on the client sends nothing more, so a read deadline would end the call.
 func (p *progress) noteRequestSent() {
 	p.timer.Reset(p.limits.Idle + p.limits.Headers)
 	p.mu.Lock()
@@ -58,25 +59,25 @@ func (p *progress) noteRequestSent() {
 	p.set = time.Now()
 }
 
-// interruptRead ends a read of the client's body that is under way.
+// interruptRead interrupts a running read of the client's body.
 func (p *progress) interruptRead() { _ = p.control.SetReadDeadline(time.Unix(1, 0)) }
 
 func (p *progress) stop() { p.timer.Stop() }
 
 // upload is a request's body on its way to the endpoint. The transport may read on
-// when there is an answer already; it must not when the call has ended.
+// after an answer has begun. It must not read after the call has ended.
 type upload struct {
 	progress *progress
 
 	mu       sync.Mutex
-	from     io.Reader // nil once it is closed
-	complete bool      // all of it was read
+	from     io.Reader // nil after detach
+	complete bool      // the whole body was read
 	err      error     // of the client, or of its signature
 }
 
 var errClosed = errors.New("the call has ended")
 
-// Read reads from the client.
+// Read reads from the client's body.
 func (u *upload) Read(b []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -96,12 +97,12 @@ func (u *upload) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Close is the transport's: it may have read all that it wants.
+// Close does nothing. The transport calls it when it needs no more of the body.
 func (u *upload) Close() error { return nil }
 
-// detach has the transport read no more.
+// detach makes the transport read no more.
 func (u *upload) detach() {
-	if u.mu.TryLock() { // nobody reads
+	if u.mu.TryLock() { // no read is running
 		u.from = nil
 		u.mu.Unlock()
 		return
@@ -112,7 +113,7 @@ func (u *upload) detach() {
 	u.from = nil
 }
 
-// failure is what the client's body failed by.
+// failure returns the error of the client's body, or nil.
 func (u *upload) failure() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -1,12 +1,13 @@
-// Package forward passes calls for a service that isn't served here on to an endpoint
-// that the operator names: an object store, an emulator, AWS itself.
+// Package forward forwards calls for a service that isn't served here to an endpoint
+// that the operator names: an object store, an emulator, or AWS itself.
 //
 //	client ─ signed by its key here ─ front door: verified, authorized
 //	                                      │
 //	   upstream ◄─ signed anew by the operator's credentials, bodies as they stream
 //
-// The caller learns nothing of those credentials. Nothing of a body is kept but what
-// is on its way, each part of a call has a deadline, and the call ends with its caller.
+// The caller learns nothing of the operator's credentials. Only the parts of a body
+// that are on their way are in memory. Each part of a call has a deadline. A call ends
+// when its caller ends it.
 package forward
 
 import (
@@ -20,17 +21,17 @@ import (
 // A Spec is one service that is forwarded.
 type Spec struct {
 	Service string   // the signing name of its calls: "s3"
-	URL     *url.URL // of the endpoint: scheme and host
-	Profile string   // of the operator's credentials; empty for those of the environment
-	Region  string   // that the endpoint is signed for; empty for the installation's
+	URL     *url.URL // the endpoint's scheme and host
+	Profile string   // name of the operator's profile; empty for the environment's credentials
+	Region  string   // for the endpoint's signature; empty for the installation's region
 }
 
-// Example is a spec as it is written.
+// Example is an example of a spec's text.
 const Example = "s3=https://s3.eu-west-1.amazonaws.com,profile=store,region=eu-west-1"
 
 var names = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,63}$`)
 
-// Parse reads SERVICE=URL[,profile=NAME][,region=NAME].
+// Parse parses SERVICE=URL[,profile=NAME][,region=NAME].
 func Parse(text string) (Spec, error) {
 	parts := strings.Split(text, ",")
 	service, endpoint, ok := strings.Cut(parts[0], "=")
@@ -40,7 +41,7 @@ func Parse(text string) (Spec, error) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil:
-		return Spec{}, errors.New("the endpoint of " + service + " is not a URL") // the error would quote all of it
+		return Spec{}, errors.New("the endpoint of " + service + " is not a URL") // url.Parse's error would quote the whole text
 	case u.User != nil:
 		return Spec{}, errors.New("the URL of " + service + " must not have a user: credentials are named by profile=")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":

@@ -19,19 +19,19 @@ import (
 
 // Limits are the deadlines of a call.
 type Limits struct {
-	// Connect is how long the endpoint may take to be reached.
+	// Connect is how long the connection to the endpoint may take.
 	Connect time.Duration
-	// Headers is how long it may take to begin its answer, once it has the request.
+	// Headers is how long the endpoint may take to begin its answer, once it has the
+	// request.
 	Headers time.Duration
-	// Idle is how long nothing may move of a body, either way.
+	// Idle is how long a body may stand still, in either direction.
 	Idle time.Duration
 }
 
-// Defaults are the limits of a server.
+// Defaults are a server's limits.
 var Defaults = Limits{Connect: 5 * time.Second, Headers: 2 * time.Minute, Idle: time.Minute}
 
-// An Upstream is an endpoint that calls of one service are passed to. It doesn't
-// change once it is made.
+// An Upstream is an endpoint for the calls of one service. It doesn't change after New.
 type Upstream struct {
 	spec      Spec
 	source    Source
@@ -40,7 +40,7 @@ type Upstream struct {
 	transport *http.Transport
 }
 
-// New makes an Upstream. region is signed for where spec names none.
+// New returns an Upstream. It signs for region if spec names none.
 func New(spec Spec, region string, source Source, limits Limits, log *slog.Logger) *Upstream {
 	spec.Region = cmp.Or(spec.Region, region)
 	dial := &net.Dialer{Timeout: limits.Connect}
@@ -51,14 +51,14 @@ func New(spec Spec, region string, source Source, limits Limits, log *slog.Logge
 	}}
 }
 
-// Service is the signing name of the calls that it takes.
+// Service returns the signing name of the calls that the endpoint receives.
 func (u *Upstream) Service() string { return u.spec.Service }
 
-// Close ends idle connections.
+// Close closes idle connections.
 func (u *Upstream) Close() { u.transport.CloseIdleConnections() }
 
-// An Error is why a call got no answer from the endpoint. Its message is the caller's
-// to read, Err is for the log.
+// An Error says why a call got no answer from the endpoint. The caller may read
+// Message. Err is for the log.
 type Error struct {
 	Status  int
 	Code    string
@@ -68,21 +68,21 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message + " " + e.Err.Error() }
 
-// Unwrap is what lies beneath.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// A Payload is a request's body as its signature has it.
+// A Payload is a request's body as the signature covers it.
 type Payload struct {
-	// Body is what to send, and Length its bytes, -1 where that is not known.
+	// Body is the content, and Length its size in bytes, -1 if it is unknown.
 	Body   io.Reader
 	Length int64
-	// Hash is the X-Amz-Content-Sha256 of the new signature.
+	// Hash is the X-Amz-Content-Sha256 for the new signature.
 	Hash string
 }
 
-// Forward passes r on, and its answer to w. It fails, by an *Error or by what the
-// payload fails by, only while no answer has begun; an answer that breaks off ends the
-// connection.
+// Forward forwards r to the endpoint and its answer to w. It returns an *Error, or the
+// payload's error, only if no answer has begun. If an answer breaks off, Forward ends
+// the connection.
 func (u *Upstream) Forward(w http.ResponseWriter, r *http.Request, p Payload) error {
 	c, err := u.source()
 	if err != nil {
@@ -115,14 +115,15 @@ func (u *Upstream) Forward(w http.ResponseWriter, r *http.Request, p Payload) er
 	return u.copyAnswer(w, res, progress)
 }
 
-// droppedHeaders are headers of a request that are the caller's with us, or a connection's.
+// droppedHeaders are the request headers that are not forwarded, because they belong to
+// the caller's signature or to a connection.
 var droppedHeaders = []string{
 	"Authorization", "X-Amz-Date", "Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256", "Accept-Encoding", "Content-Length",
 	"Connection", "Proxy-Connection", "Proxy-Authorization", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "Cookie", "Ashore-Agent-Run",
 }
 
-// request is the call as the endpoint gets it, without its signature.
+// request returns the request to the endpoint, without its signature.
 func (u *Upstream) request(ctx context.Context, r *http.Request, p Payload, body *upload) *http.Request {
 	at := *u.spec.URL
 	at.Path, at.RawPath, at.RawQuery = r.URL.Path, sigv4.EscapePath(r.URL.Path), unsignedQuery(r.URL.RawQuery)
@@ -139,7 +140,7 @@ func (u *Upstream) request(ctx context.Context, r *http.Request, p Payload, body
 		}
 	}
 	if _, named := out.Header["User-Agent"]; !named {
-		out.Header["User-Agent"] = nil // else net/http writes its own
+		out.Header["User-Agent"] = nil // otherwise net/http writes its own
 	}
 	out.Header.Set("Accept-Encoding", "identity")
 	out.Header.Set("X-Amz-Content-Sha256", p.Hash)
@@ -151,7 +152,7 @@ func (u *Upstream) request(ctx context.Context, r *http.Request, p Payload, body
 	return out
 }
 
-// unsignedQuery is a query string without the parameters of a signature in it.
+// unsignedQuery returns a query string without the parameters of a signature.
 func unsignedQuery(raw string) string {
 	var kept []string
 	for part := range strings.SplitSeq(raw, "&") {
@@ -165,7 +166,7 @@ func unsignedQuery(raw string) string {
 	return strings.Join(kept, "&")
 }
 
-// errorOf says why there is no answer.
+// errorOf returns the error that says why there is no answer.
 func (u *Upstream) errorOf(caller, ctx context.Context, err, body error) error {
 	name := "The endpoint that " + u.spec.Service + " is forwarded to"
 	var timeout net.Error
@@ -180,11 +181,11 @@ func (u *Upstream) errorOf(caller, ctx context.Context, err, body error) error {
 	return &Error{http.StatusServiceUnavailable, "ServiceUnavailable", name + " can't be reached.", err}
 }
 
-// maxErrorBody is how much of an error's answer is looked through for secrets.
+// maxErrorBody is how many bytes of an error's answer are searched for secrets.
 const maxErrorBody = 64 << 10
 
-// checkSecrets refuses an answer that names the operator's key: endpoints quote what
-// was signed where they refuse a signature.
+// checkSecrets returns an error if an answer contains the operator's key. Endpoints
+// that refuse a signature quote what was signed.
 func (u *Upstream) checkSecrets(res *http.Response, c Credentials) error {
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxErrorBody))
 	if err != nil {
@@ -207,7 +208,7 @@ func (u *Upstream) checkSecrets(res *http.Response, c Credentials) error {
 	return nil
 }
 
-// copyAnswer passes the endpoint's answer on as it comes.
+// copyAnswer copies the endpoint's answer to the caller as it arrives.
 func (u *Upstream) copyAnswer(w http.ResponseWriter, res *http.Response, p *progress) error {
 	h := w.Header()
 	ours := h.Clone()
@@ -215,7 +216,7 @@ func (u *Upstream) copyAnswer(w http.ResponseWriter, res *http.Response, p *prog
 	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Authenticate", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Set-Cookie"} {
 		h.Del(name)
 	}
-	maps.Copy(h, ours) // the request's id is ours: the log has it
+	maps.Copy(h, ours) // keep our request id, which is in the log
 	w.WriteHeader(res.StatusCode)
 	control := http.NewResponseController(w)
 	buffer := make([]byte, 32<<10)
@@ -224,7 +225,7 @@ func (u *Upstream) copyAnswer(w http.ResponseWriter, res *http.Response, p *prog
 		p.noteTransfer()
 		if n > 0 {
 			if _, err := w.Write(buffer[:n]); err != nil {
-				return nil // the client is gone
+				return nil // the client has gone
 			}
 			if err := control.Flush(); err != nil {
 				return nil
@@ -236,7 +237,7 @@ func (u *Upstream) copyAnswer(w http.ResponseWriter, res *http.Response, p *prog
 			return nil
 		case err != nil:
 			u.log.Warn("forward: an answer broke off", "service", u.spec.Service, "err", err)
-			panic(http.ErrAbortHandler) // the client must not take it for whole
+			panic(http.ErrAbortHandler) // the client must not consider it complete
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/ashore/ashore/internal/hint"
 )
 
-// Admin is admin.json: what the administrator's tools need to reach the API.
-// The server writes it whenever it starts.
+// Admin is the content of admin.json: what the administrator's tools need to reach the
+// API. The server writes it at each start.
 type Admin struct {
 	InstallationID  string `json:"installationId"`
 	Account         string `json:"account"`
@@ -21,11 +21,12 @@ type Admin struct {
 	Endpoint        string `json:"endpoint"`
 	AccessKeyID     string `json:"accessKeyId"`
 	SecretAccessKey string `json:"secretAccessKey"`
-	// CABundle is a file of certificates, where the endpoint's is signed by a private CA.
+	// CABundle is a file of certificates, if a private CA signed the endpoint's
+	// certificate.
 	CABundle string `json:"caBundle,omitempty"`
 }
 
-// ReadAdmin reads admin.json and says what to do where there is none.
+// ReadAdmin reads admin.json. If there is none, its error has a hint.
 func ReadAdmin(l Layout) (Admin, error) {
 	var a Admin
 	b, err := os.ReadFile(l.Admin())
@@ -48,8 +49,7 @@ func ReadAdmin(l Layout) (Admin, error) {
 	return a, nil
 }
 
-// Write puts admin.json in place, unless it says the same already: a disk may be
-// full.
+// Write writes admin.json, unless it already has this content: the disk may be full.
 func (a Admin) Write(l Layout) error {
 	b, err := json.MarshalIndent(a, "", "  ")
 	if err != nil {
@@ -62,7 +62,7 @@ func (a Admin) Write(l Layout) error {
 	return WriteSecret(l.Admin(), b)
 }
 
-// Host is the endpoint's host without the port, as NO_PROXY wants it.
+// Host returns the endpoint's host without the port, as NO_PROXY needs it.
 func (a Admin) Host() string {
 	host, err := a.host()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package local is an installation as files and processes on this machine.
+// Package local manages an installation's files and processes on this machine.
 //
 //	DATA/                     /var/lib/ashore as root, else the user's data folder, or --data-dir
 //	├ admin.json              0600  where the API is, and the administrator's key
@@ -7,8 +7,8 @@
 //	├ log/                    server.log, agent.log; .1 to .4 are older: each is moved aside at 10 MiB
 //	└ run/                    server.pid, agent.pid, up.lock: held by flock while the process lives
 //
-// The key that seals secrets lies outside DATA, so that a copy of DATA alone
-// reveals nothing.
+// The key that seals secrets lies outside DATA, so that a copy of DATA alone reveals no
+// secret.
 package local
 
 import (
@@ -19,20 +19,20 @@ import (
 	"runtime"
 )
 
-// Layout names the files of one installation. Constant after construction.
+// Layout has the paths of an installation's files. It is constant after NewLayout.
 type Layout struct {
 	Data     string
 	sealRoot string
 }
 
-// Env is what a layout depends on; tests set it.
+// Env is the part of the environment that a layout depends on. Tests set it.
 type Env struct {
 	Root   bool
 	Getenv func(string) string
 	Home   string
 }
 
-// ThisEnv is the process's own.
+// ThisEnv returns this process's Env.
 func ThisEnv() (Env, error) {
 	home, err := os.UserHomeDir()
 	if err != nil && os.Geteuid() != 0 {
@@ -41,7 +41,7 @@ func ThisEnv() (Env, error) {
 	return Env{Root: os.Geteuid() == 0, Getenv: os.Getenv, Home: home}, nil
 }
 
-// NewLayout resolves the folders; dataDir is the user's own choice, or empty.
+// NewLayout finds the folders. dataDir is the user's choice, or empty.
 func NewLayout(e Env, dataDir string) (Layout, error) {
 	l := Layout{Data: dataDir, sealRoot: "/etc/ashore/seal"}
 	if !e.Root {
@@ -83,13 +83,14 @@ func (l Layout) Log(process string) string {
 func (l Layout) PID(process string) string { return filepath.Join(l.Data, "run", process+".pid") }
 func (l Layout) UpLock() string            { return filepath.Join(l.Data, "run", "up.lock") }
 
-// SealKey is where the key of an installation lies unless --seal-key says otherwise.
+// SealKey returns the path of an installation's seal key, unless --seal-key names
+// another.
 func (l Layout) SealKey(installation string) string {
 	return filepath.Join(l.sealRoot, installation+".key")
 }
 
-// Make creates the folders. They are the owner's alone: logs and the store hold
-// what others have no business reading.
+// Make creates the folders. Only their owner may read them, because logs and the store
+// contain private data.
 func (l Layout) Make() error {
 	for _, dir := range []string{l.Data, l.Server(), l.Agent(), filepath.Dir(l.AgentSocket()),
 		filepath.Join(l.Data, "log"), filepath.Join(l.Data, "run")} {
@@ -104,7 +105,7 @@ func makeDir(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	// Mkdir obeys the umask, which may take the owner's own bits: set them.
+	// Mkdir obeys the umask, which may remove the owner's own bits. Set them.
 	if err := os.Mkdir(dir, 0o700); err == nil {
 		return os.Chmod(dir, 0o700)
 	} else if !errors.Is(err, os.ErrExist) {

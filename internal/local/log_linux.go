@@ -12,15 +12,15 @@ import (
 )
 
 const (
-	// logLimit is the size at which a log is moved aside, and logsKept how many of
-	// those are kept: all of them together are some 50 MB.
+	// logLimit is the size in bytes at which a log is rotated. logsKept is how many old
+	// logs are kept. Together they are some 50 MB.
 	logLimit = 10 << 20
 	logsKept = 4
 )
 
-// LogWriter returns where a process writes its lines: out, its standard error. Where
-// that is the process's log, as for one that Spawn has started, the log is moved
-// aside whenever it has grown.
+// LogWriter returns the writer for a process's log lines. out is the process's standard
+// error. If out is the process's log file, as after Spawn, the writer rotates the file
+// whenever it is full.
 func LogWriter(l Layout, process string, out *os.File) io.Writer {
 	return logWriter(l.Log(process), out, logLimit)
 }
@@ -32,7 +32,8 @@ func logWriter(path string, out *os.File, limit int64) io.Writer {
 	return &logFile{path: path, out: out, limit: limit}
 }
 
-// logFile writes to a descriptor that shows the log, and has it show the next one.
+// logFile writes to a descriptor of the log file. After a rotation it makes the
+// descriptor refer to the new file.
 type logFile struct {
 	path  string
 	out   *os.File
@@ -44,10 +45,10 @@ type logFile struct {
 func (l *logFile) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// Others write to it too: the runtime that panics, a library.
+	// Others write to the file, too: a panicking runtime, or a library.
 	if info, err := l.out.Stat(); err == nil && info.Size() > 0 && info.Size()+int64(len(p)) > l.limit {
 		if err := l.rotate(); err != nil {
-			// No more than there may be, then at the price of the old lines.
+			// The size limit holds even then, at the price of the old lines.
 			err = errors.Join(err, l.out.Truncate(0))
 			fmt.Fprintf(l.out, "time=? level=WARN msg=\"the log can't be moved aside and begins anew\" err=%q\n", err)
 		}
@@ -55,9 +56,9 @@ func (l *logFile) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
-// rotate moves the log aside and has the descriptors that showed it show a new one.
+// rotate rotates the log and makes our descriptors refer to the new file.
 func (l *logFile) rotate() error {
-	if !isSameFile(l.path, l.out) { // somebody else has moved it
+	if !isSameFile(l.path, l.out) { // another process has rotated it
 		return l.reopen()
 	}
 	if err := rotateLogs(l.path); err != nil {
@@ -88,14 +89,14 @@ func (l *logFile) reopen() error {
 	return nil
 }
 
-// isSameFile says whether a descriptor shows the file of a name.
+// isSameFile says whether a descriptor refers to the file at a path.
 func isSameFile(path string, f *os.File) bool {
 	a, err1 := os.Stat(path)
 	b, err2 := f.Stat()
 	return err1 == nil && err2 == nil && a.Mode().IsRegular() && os.SameFile(a, b)
 }
 
-// rotateLogs makes room for a log: LOG becomes LOG.1, that LOG.2, and the oldest goes.
+// rotateLogs renames LOG to LOG.1, LOG.1 to LOG.2 and so on, and removes the oldest.
 func rotateLogs(path string) error {
 	for n := logsKept; n > 0; n-- {
 		from := path
@@ -109,7 +110,7 @@ func rotateLogs(path string) error {
 	return nil
 }
 
-// openLog opens a process's log to be written to.
+// openLog opens a process's log for writing.
 func openLog(path string) (*os.File, error) {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return nil, err

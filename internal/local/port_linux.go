@@ -16,8 +16,8 @@ import (
 	"github.com/ashore/ashore/internal/wire"
 )
 
-// Listen listens on addr. Where the port is taken, the error names who has it
-// and the flag that chooses another.
+// Listen listens on addr. If the port is in use, the error names the process that uses
+// it and the flag that selects another port.
 func Listen(addr, flag string) (net.Listener, error) {
 	l, err := wire.ListenConfig().Listen(context.Background(), "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -34,8 +34,8 @@ func Listen(addr, flag string) (net.Listener, error) {
 	return l, err
 }
 
-// portHolder finds who listens on a TCP port: the socket's inode in
-// proc/net/tcp*, then the process with that inode among its files.
+// portHolder finds the process that listens on a TCP port. It finds the socket's inode
+// in proc/net/tcp*, and then the process that has that inode open.
 func portHolder(proc string, port int) (pid int, command string, ok bool) {
 	sockets := map[string]bool{}
 	for _, table := range []string{"tcp", "tcp6"} {

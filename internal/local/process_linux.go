@@ -15,35 +15,35 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// Process is what a running server or agent says of itself in its pid file.
-// The file is held by flock as long as the process lives, so a file left behind
-// by a killed one is known for what it is, whoever has its pid now.
+// Process is what a running server or agent writes about itself into its pid file. The
+// process locks the file by flock as long as it lives. So the file of a killed process
+// is recognised, even if another process now has its pid.
 type Process struct {
 	PID      int    `json:"pid"`
 	Version  string `json:"version"`
 	Ready    bool   `json:"ready"`
 	Endpoint string `json:"endpoint,omitempty"`
-	// Unable says why it takes no changes at the moment.
+	// Unable says why the process accepts no changes at the moment.
 	Unable string `json:"unable,omitempty"`
-	// Args and Dir are how it was started, so that it can be started again.
+	// Args and Dir say how the process was started, so that it can be restarted.
 	Args []string `json:"args,omitempty"`
 	Dir  string   `json:"dir,omitempty"`
 }
 
-// ErrRunning is Claim's error where another process holds the file.
+// ErrRunning is TakeClaim's error if another process has locked the file.
 var ErrRunning = errors.New("already running")
 
-// Claim is a held pid file. What is written into it goes over what was there, so
-// that it needs no room on a full disk.
+// Claim is a locked pid file. Writes overwrite the old content, so they need no free
+// space on a full disk.
 type Claim struct {
 	f        *os.File
-	readOnly bool // its disk is
+	readOnly bool // its disk is read-only
 }
 
-// claimSize is what is always written: the file keeps its blocks.
+// claimSize is the smallest size of the file in bytes. The file keeps its disk blocks.
 const claimSize = 4096
 
-// TakeClaim holds the pid file for this process.
+// TakeClaim locks the pid file for this process.
 func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	readOnly := errors.Is(err, syscall.EROFS)
 	if readOnly {
-		// It can be locked all the same, or where it is not there, its folder.
+		// A read-only file can still be locked. If it does not exist, its folder can.
 		if f, err = os.Open(path); errors.Is(err, fs.ErrNotExist) {
 			f, err = os.Open(filepath.Dir(path))
 		}
@@ -63,25 +63,26 @@ func TakeClaim(ctx context.Context, path string) (*Claim, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 	}
 	c := &Claim{f, readOnly}
-	// What a killed process said goes, and room is taken for what this one will say.
+	// Clear the text of a killed process, and allocate space for this one's text.
 	if err := c.write(nil); err != nil && !IsUnwritable(err) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return c, nil
 }
 
-// IsUnwritable says that the error is one of writing into a claim's file, which is
-// held all the same: its disk is full, or mounted read-only.
+// IsUnwritable says that an error comes from a write into a claim's file. The file
+// stays locked then: its disk is full, or mounted read-only.
 func IsUnwritable(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EROFS)
 }
 
-// lockTimeout is how long alone lets others look at the file, each of which takes
-// microseconds.
+// lockTimeout is how long lockExclusive retries while other processes check the file. A
+// check takes microseconds.
 const lockTimeout = 10 * time.Second
 
-// lockExclusive locks a file that nobody else holds. Whoever looks whether it is held
-// shares it for a moment: only one that can't be shared either is held.
+// lockExclusive locks a file unless another process has locked it. A process that
+// checks the file takes a shared lock for a moment. So the file counts as locked only
+// if a shared lock fails, too.
 func lockExclusive(ctx context.Context, f *os.File) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, lockTimeout, errors.New("is being looked at all the time"))
 	defer cancel()
@@ -106,7 +107,7 @@ func lockExclusive(ctx context.Context, f *os.File) error {
 	}
 }
 
-// WriteProcess writes the process's state into its file.
+// WriteProcess writes the process's state into the file.
 func (c *Claim) WriteProcess(p Process) error {
 	p.PID = os.Getpid()
 	b, err := json.Marshal(p)
@@ -116,7 +117,7 @@ func (c *Claim) WriteProcess(p Process) error {
 	return c.write(b)
 }
 
-// write puts a text into the file, and blanks behind it.
+// write writes a text into the file and fills the rest with blanks.
 func (c *Claim) write(text []byte) error {
 	if c.readOnly {
 		return &os.PathError{Op: "write", Path: c.f.Name(), Err: syscall.EROFS}
@@ -132,18 +133,18 @@ func (c *Claim) write(text []byte) error {
 	return err
 }
 
-// Release lets the file go; it stays in place, since removing a locked file
-// would let two processes hold "the" file.
+// Release unlocks the file. The file stays: after a removal of a locked file, two
+// processes could lock "the" file.
 func (c *Claim) Release() error {
 	err := c.write(nil)
 	if IsUnwritable(err) {
-		err = nil // nobody believes what it says without a lock
+		err = nil // a text without a lock does not count
 	}
 	return errors.Join(err, c.f.Close())
 }
 
-// Running says whether a process holds the pid file, and what it says of
-// itself (nothing yet, just after its start).
+// Running says whether a process has locked the pid file. p is what the process has
+// written there, which is nothing yet just after its start.
 func Running(path string) (p Process, running bool, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -163,12 +164,12 @@ func Running(path string) (p Process, running bool, err error) {
 	b := make([]byte, 16*claimSize)
 	n, _ := f.ReadAt(b, 0)
 	if json.Unmarshal(b[:n], &p) != nil {
-		p = Process{} // read between two writes: it runs and says nothing yet
+		p = Process{} // a write was under way: the process runs, and its text is unknown
 	}
 	return p, true, nil
 }
 
-// AwaitReady waits until the process that holds the pid file is ready.
+// AwaitReady waits until the process of the pid file is ready. It fails after limit.
 func AwaitReady(ctx context.Context, path string, limit time.Duration) (Process, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the process of %s is not ready after %s", path, limit))
 	defer cancel()
@@ -188,8 +189,8 @@ func AwaitReady(ctx context.Context, path string, limit time.Duration) (Process,
 	}
 }
 
-// Stop asks the process that holds the pid file to end, and ends it hard once
-// grace is over. It returns when the process has let go of the file.
+// Stop sends SIGTERM to the process of the pid file, and SIGKILL after grace. It
+// returns when the process has unlocked the file.
 func Stop(ctx context.Context, path string, grace time.Duration) (stopped bool, err error) {
 	deadline := time.Now().Add(grace)
 	signalled := 0
@@ -219,8 +220,8 @@ func Stop(ctx context.Context, path string, grace time.Duration) (stopped bool, 
 	}
 }
 
-// hasOpen says whether the process has the file open. The pid in a file is an old
-// one for the moment between its new holder's lock and first word.
+// hasOpen says whether the process has the file open. Between the lock of a new process
+// and its first write, the pid in the file is an old one.
 func hasOpen(pid int, path string) bool {
 	if pid <= 1 {
 		return false

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// WriteSecret puts a file in place whole or not at all, readable by its owner
-// alone under any umask, and on disk before it returns.
+// WriteSecret writes a file completely or not at all. Only its owner can read it, under
+// any umask. It is on disk when WriteSecret returns.
 func WriteSecret(path string, content []byte) (err error) {
 	if err := makeDir(filepath.Dir(path)); err != nil {
 		return err
@@ -22,7 +22,7 @@ func WriteSecret(path string, content []byte) (err error) {
 			err = errors.Join(fmt.Errorf("write %s: %w", path, err), f.Close(), os.Remove(f.Name()))
 		}
 	}()
-	// CreateTemp asks for 0600, from which the umask may take more.
+	// CreateTemp requests 0600. The umask may remove bits from it.
 	if err := f.Chmod(0o600); err != nil {
 		return err
 	}

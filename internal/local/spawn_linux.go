@@ -15,25 +15,25 @@ import (
 	"github.com/ashore/ashore/internal/hint"
 )
 
-// Start is a process to be started.
+// Start describes a process to start.
 type Start struct {
-	Process string // its name: of its log and pid file
+	Process string // the process's name, which its log and pid file have
 	Binary  string
 	Args    []string
-	Dir     string        // to run in; "/" unless set
-	Env     []string      // besides our own
-	Limit   time.Duration // until it is ready
-	Unready bool          // it need not become ready, only hold its pid file
+	Dir     string        // working directory; "/" unless set
+	Env     []string      // in addition to our own
+	Limit   time.Duration // how long it may take to become ready
+	Unready bool          // it need not become ready, but only lock its pid file
 }
 
-// launched is a process that was launched.
+// launched is a process that was started.
 type launched struct {
 	cmd   *exec.Cmd
-	from  int64      // where its words begin in its log
-	ended chan error // has its end
+	from  int64      // offset in its log at which its output begins
+	ended chan error // receives the process's result
 }
 
-// launch starts a process in a session of its own, with its output in its log.
+// launch starts a process in a session of its own. Its output goes to its log.
 func launch(l Layout, s Start) (*launched, error) {
 	logFile, err := openLog(l.Log(s.Process))
 	if err != nil {
@@ -53,11 +53,11 @@ func launch(l Layout, s Start) (*launched, error) {
 		return nil, err
 	}
 	c := &launched{cmd: cmd, from: from, ended: make(chan error, 1)}
-	go func() { c.ended <- cmd.Wait() }() // ends with the process, or with us
+	go func() { c.ended <- cmd.Wait() }() // ends with the process, or with this one
 	return c, nil
 }
 
-// kill ends the process hard and waits for it.
+// kill kills the process and waits for it.
 func (c *launched) kill() error {
 	err := c.cmd.Process.Kill()
 	if errors.Is(err, os.ErrProcessDone) {
@@ -67,10 +67,11 @@ func (c *launched) kill() error {
 	return err
 }
 
-// Spawn starts a process of its own: in its own session, with its output in the
-// process's log. It returns once the process says in its pid file that it is
-// ready (or holds it, for what need not be); one that ends or takes longer than the limit is an error with the end
-// of its log, and leaves no process behind.
+// Spawn starts a process in a session of its own. Its output goes to its log. Spawn
+// returns when the process has written into its pid file that it is ready. If s.Unready
+// is set, it returns when the process has locked the file. If the process ends, or
+// exceeds the limit, Spawn returns an error with the end of the log. No process stays
+// then.
 func Spawn(ctx context.Context, l Layout, s Start) (Process, error) {
 	process, limit := s.Process, s.Limit
 	c, err := launch(l, s)
@@ -107,9 +108,9 @@ func exitError(err error) error {
 	return err
 }
 
-// processError is the error of a process that did not come up, or has ended: what says
-// which. Where the process
-// printed an error and a hint of its own, those are it; else its last lines.
+// processError returns the error of a process that did not start, or that has ended.
+// what says which. If the process printed an error and a hint, they are the error and
+// the hint. Otherwise the error has the last lines of the log.
 func processError(l Layout, process string, from int64, what string, cause error) error {
 	said := tail(l.Log(process), from)
 	if _, after, ok := strings.Cut("\n"+said, "\nerror: "); ok {
@@ -133,7 +134,7 @@ func tail(path string, from int64) string {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil {
-		if from > info.Size() { // the log has been moved aside since
+		if from > info.Size() { // the log was rotated since
 			from = 0
 		}
 		from = max(from, info.Size()-4096)

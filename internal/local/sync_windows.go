@@ -1,4 +1,5 @@
 package local
 
-// ignoreUnsupported: Windows can't sync a folder, and keeps names itself.
+// ignoreUnsupported returns nil: Windows can't sync a folder, and makes names durable
+// itself.
 func ignoreUnsupported(error) error { return nil }

@@ -12,25 +12,27 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// Watch keeps processes running: one that ends, whoever started it, is started
-// again, at once the first time, then after longer and longer. It takes up.lock for
-// a start, so that it never meets `ashore up` or `ashore down` at work.
+// Watch keeps processes running. It restarts a process that has ended, even if another
+// program started it: at once the first time, then after longer and longer waits. It
+// takes up.lock for each start, so it never interferes with `ashore up` or `ashore
+// down`.
 //
-// Its end leaves the processes as they are. Without it they run on.
+// The processes run on when the watch ends.
 type Watch struct {
 	Layout Layout
-	Starts []Start // how each is started where its pid file does not say
+	Starts []Start // how to start each process, if its pid file does not say it
 	Log    *slog.Logger
 }
 
 const (
-	// glance is how often a process is looked at that another has started.
+	// pollInterval is how often the watch checks a process that another program has
+	// started.
 	pollInterval = 500 * time.Millisecond
-	// The wait before a start, and how long a process must have run for the next
-	// wait to be the first again.
+	// These are the shortest and the longest wait before a restart. After a run of
+	// stableAfter the next wait is the shortest again.
 	minRestartWait, maxRestartWait = 500 * time.Millisecond, time.Minute
 	stableAfter                    = time.Minute
-	// claimLimit is how long a process may take to hold its pid file.
+	// claimLimit is how long a process may take to lock its pid file.
 	claimLimit = 10 * time.Second
 )
 
@@ -43,12 +45,12 @@ func (w Watch) Run(ctx context.Context) {
 	all.Wait()
 }
 
-// watchedProcess is one process. It belongs to one goroutine.
+// watchedProcess is one process of a Watch. It belongs to one goroutine.
 type watchedProcess struct {
 	Watch
 	start   Start
-	adopted int       // the process that start was learnt from
-	child   *launched // where it is ours and runs
+	adopted int       // pid of the process whose arguments start has
+	child   *launched // the process, if we started it and it runs
 }
 
 func (p *watchedProcess) run(ctx context.Context) {
@@ -73,7 +75,7 @@ func (p *watchedProcess) run(ctx context.Context) {
 	}
 }
 
-// awaitEnd returns when the process does not run, and why.
+// awaitEnd waits until the process does not run, and returns why.
 func (p *watchedProcess) awaitEnd(ctx context.Context) error {
 	if c := p.child; c != nil {
 		select {
@@ -100,8 +102,8 @@ func (p *watchedProcess) awaitEnd(ctx context.Context) error {
 	}
 }
 
-// adopt notes how a process was started, and where it serves: one that was told to
-// take any port is found where it was.
+// adopt records how a process was started and where it listens. A process that let the
+// system choose its port gets the same port after a restart.
 func (p *watchedProcess) adopt(is Process) {
 	if len(is.Args) == 0 || is.PID == p.adopted && slices.Equal(is.Args, p.start.Args) {
 		return
@@ -110,8 +112,8 @@ func (p *watchedProcess) adopt(is Process) {
 	p.Log.Info("adopted", "pid", is.PID, "process", p.start.Process)
 }
 
-// restart starts the process, unless it runs by now, and returns once it holds its
-// pid file.
+// restart starts the process, unless it runs by now. It returns when the process has
+// locked its pid file.
 func (p *watchedProcess) restart(ctx context.Context) error {
 	lock, err := p.lockUp(ctx)
 	if err != nil {
@@ -153,13 +155,14 @@ func (p *watchedProcess) restart(ctx context.Context) error {
 			if holds() {
 				return nil
 			}
-			// Who ends us looks for it by its pid file, and would not find it.
+			// A program that ends us finds our child by its pid file, and would not
+			// find it yet.
 			return errors.Join(ctx.Err(), c.kill())
 		}
 	}
 }
 
-// lockUp waits until neither `ashore up` nor `ashore down` is at work.
+// lockUp waits until neither `ashore up` nor `ashore down` runs, and takes their lock.
 func (p *watchedProcess) lockUp(ctx context.Context) (*Claim, error) {
 	said := false
 	for {
