@@ -13,7 +13,7 @@ type Account struct {
 
 // Account returns that of a task that has not ended.
 func (e *Engine) Account(arn string) (Account, bool) {
-	h := e.held(arn)
+	h := e.findTask(arn)
 	if h == nil {
 		return Account{}, false
 	}
@@ -24,7 +24,7 @@ func (e *Engine) Account(arn string) (Account, bool) {
 		return Account{}, false
 	}
 	p := &t.Payload
-	a := Account{Family: p.Family, Version: p.Version, LaunchType: p.LaunchType, Needs: needs(p), Report: t.whole()}
+	a := Account{Family: p.Family, Version: p.Version, LaunchType: p.LaunchType, Needs: requiredResources(p), Report: t.fullReport()}
 	for _, x := range p.Associations {
 		if x.Type == "gpu" {
 			a.GPUs = append(a.GPUs, x.Name)
@@ -33,29 +33,29 @@ func (e *Engine) Account(arn string) (Account, bool) {
 	return a, true
 }
 
-// whole is a report of all that there is to say of a task. It counts as none: what
+// fullReport is a report of all that there is to say of a task. It counts as none: what
 // is to be delivered stays so.
-func (t *Task) whole() Report {
-	r := Report{TaskArn: t.Payload.Arn, Status: t.level(), PullStartedAt: t.PullStartedAt, PullStoppedAt: t.PullStoppedAt}
+func (t *Task) fullReport() Report {
+	r := Report{TaskArn: t.Payload.Arn, Status: t.reportStatus(), PullStartedAt: t.PullStartedAt, PullStoppedAt: t.PullStoppedAt}
 	if r.Status == acs.StatusStopped {
 		r.Status = acs.StatusRunning // its end is to come
 	}
 	for _, c := range t.Containers {
 		if c.Status >= Running {
-			r.Containers = append(r.Containers, t.told(c))
+			r.Containers = append(r.Containers, t.containerReport(c))
 		}
 	}
 	return r
 }
 
-// told is what is said of a container.
-func (t *Task) told(c *Container) ContainerReport {
+// containerReport is what is said of a container.
+func (t *Task) containerReport(c *Container) ContainerReport {
 	r := ContainerReport{
-		Name: c.Name, RuntimeID: clip(c.RuntimeID, maxID), Status: c.Status.Wire(), ExitCode: c.ExitCode,
-		Digest: clip(c.Digest, maxID), Reason: clip(c.Reason, maxReason),
+		Name: c.Name, RuntimeID: truncate(c.RuntimeID, maxID), Status: c.Status.Wire(), ExitCode: c.ExitCode,
+		Digest: truncate(c.Digest, maxID), Reason: truncate(c.Reason, maxReason),
 	}
 	if c.Status >= Running && !c.StartedAt.IsZero() {
-		r.Ports = bindings(t.definition(c.Name), c.Ports)
+		r.Ports = bindings(t.findDefinition(c.Name), c.Ports)
 	}
 	return r
 }

@@ -31,12 +31,12 @@ func bindings(d *acs.Container, ports []runtime.Port) []Binding {
 	runs := make([][]Binding, len(m)+1)
 	for _, p := range ports {
 		i := m.find(p)
-		of := runs[i]
-		if n := len(of); n > 0 && i < len(m) && m[i].count > 1 && of[n-1].precedes(p) {
-			of[n-1].Count = max(of[n-1].Count, 1) + 1
+		run := runs[i]
+		if n := len(run); n > 0 && i < len(m) && m[i].count > 1 && run[n-1].precedes(p) {
+			run[n-1].Count = max(run[n-1].Count, 1) + 1
 			continue
 		}
-		runs[i] = append(of, Binding{Port: p})
+		runs[i] = append(run, Binding{Port: p})
 	}
 	return slices.Concat(runs...)
 }
@@ -57,9 +57,9 @@ type mappings []struct {
 
 func mappingsOf(d *acs.Container) mappings {
 	m := make(mappings, len(d.PortMappings))
-	for i, of := range d.PortMappings {
-		m[i].protocol, m[i].host = protocol(of), of.HostPort
-		m[i].first, m[i].count, _ = mapped(of) // what can't be read maps nothing, and no port comes from it
+	for i, mapping := range d.PortMappings {
+		m[i].protocol, m[i].host = protocolOf(mapping), mapping.HostPort
+		m[i].first, m[i].count, _ = mappedPorts(mapping) // what can't be read maps nothing, and no port comes from it
 	}
 	return m
 }
@@ -69,14 +69,14 @@ func mappingsOf(d *acs.Container) mappings {
 func (m mappings) find(p runtime.Port) int {
 	chosen := len(m)
 	for i := range m {
-		of := &m[i]
-		if of.protocol != p.Protocol || p.ContainerPort < of.first || p.ContainerPort >= of.first+of.count {
+		mapping := &m[i]
+		if mapping.protocol != p.Protocol || p.ContainerPort < mapping.first || p.ContainerPort >= mapping.first+mapping.count {
 			continue
 		}
-		if of.host != 0 && of.host == p.HostPort {
+		if mapping.host != 0 && mapping.host == p.HostPort {
 			return i
 		}
-		if of.host == 0 && chosen == len(m) && (of.count > 1 || of.found == 0 || of.found == p.HostPort) {
+		if mapping.host == 0 && chosen == len(m) && (mapping.count > 1 || mapping.found == 0 || mapping.found == p.HostPort) {
 			chosen = i
 		}
 	}

@@ -8,19 +8,19 @@ import (
 
 // scheduleCleanup removes a task's remains some time after its end was
 // reported. The caller holds the task's lock.
-func (e *Engine) scheduleCleanup(h *held, t *Task) {
+func (e *Engine) scheduleCleanup(h *taskHandle, t *Task) {
 	wait := time.Until(t.StoppedAt.Add(e.cfg.CleanupWait))
 	if len(t.Containers) == 0 {
 		wait = 0 // an answer only; nothing to look at later
 	}
-	e.after(max(wait, 0), func() { e.cleanup(h) })
+	e.runAfter(max(wait, 0), func() { e.cleanUpTask(h) })
 }
 
-// cleanup goes from what can be seen to the record of it, so that an
+// cleanUpTask goes from what can be seen to the record of it, so that an
 // interrupted one is taken up again. The tombstone stays.
-func (e *Engine) cleanup(h *held) {
+func (e *Engine) cleanUpTask(h *taskHandle) {
 	h.mu.Lock()
-	if h.gone || !h.task.Buried || len(h.task.Reports) > 0 {
+	if h.removed || !h.task.Buried || len(h.task.Reports) > 0 {
 		h.mu.Unlock()
 		return
 	}
@@ -29,7 +29,7 @@ func (e *Engine) cleanup(h *held) {
 	h.mu.Unlock()
 	fail := func(what string, err error) {
 		e.log.Warn("clean-up of a task failed, trying again later", "task", arn, "what", what, "err", err)
-		e.after(time.Minute, func() { e.cleanup(h) })
+		e.runAfter(time.Minute, func() { e.cleanUpTask(h) })
 	}
 	for _, c := range t.Containers {
 		if c.RuntimeID == "" {
@@ -40,15 +40,15 @@ func (e *Engine) cleanup(h *held) {
 			return
 		}
 	}
-	if name, err := e.releaseAll(h); err != nil {
+	if name, err := e.releaseResources(h); err != nil {
 		fail(name, err)
 		return
 	}
-	if names := e.foreign(h); len(names) > 0 {
+	if names := e.unknownResources(h); len(names) > 0 {
 		e.log.Warn("resources of an ended task stay on the host: this agent does not know them", "task", arn, "resources", names)
 	}
 	h.mu.Lock()
-	h.gone = true
+	h.removed = true
 	h.mu.Unlock()
 	e.mu.Lock()
 	delete(e.tasks, arn)

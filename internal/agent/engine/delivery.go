@@ -5,7 +5,7 @@ import "github.com/ashore/ashore/internal/wire/acs"
 // Next is a task's oldest undelivered report. Until Delivered or Undelivered is
 // called it counts as on its way.
 func (e *Engine) Next(arn string) (Report, bool) {
-	h := e.held(arn)
+	h := e.findTask(arn)
 	if h == nil {
 		return Report{}, false
 	}
@@ -20,7 +20,7 @@ func (e *Engine) Next(arn string) (Report, bool) {
 
 // Undelivered gives a report back that could not be delivered now.
 func (e *Engine) Undelivered(arn string) {
-	if h := e.held(arn); h != nil {
+	if h := e.findTask(arn); h != nil {
 		h.mu.Lock()
 		h.task.sending = false
 		h.mu.Unlock()
@@ -29,7 +29,7 @@ func (e *Engine) Undelivered(arn string) {
 
 // Delivered strikes a report off, and tells whether the task has another.
 func (e *Engine) Delivered(arn string, seq int64) (more bool) {
-	h := e.held(arn)
+	h := e.findTask(arn)
 	if h == nil {
 		return false
 	}
@@ -47,7 +47,7 @@ func (e *Engine) Delivered(arn string, seq int64) (more bool) {
 			t.Buried = true
 			e.scheduleCleanup(h, t)
 		}
-		e.save(t)
+		e.saveTask(t)
 	}
 	return len(t.Reports) > 0
 }
@@ -55,7 +55,7 @@ func (e *Engine) Delivered(arn string, seq int64) (more bool) {
 // Unreported are the tasks with reports to deliver.
 func (e *Engine) Unreported() []string {
 	var out []string
-	for arn, h := range e.all() {
+	for arn, h := range e.allTasks() {
 		h.mu.Lock()
 		if len(h.task.Reports) > 0 {
 			out = append(out, arn)

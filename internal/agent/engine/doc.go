@@ -18,8 +18,8 @@
 // started is never started again but by its restart policy; and after a crash
 // one that exists but has not started is replaced rather than started, while
 // the engine's events tell whether the start of before was still under way
-// (see Engine.replace). A start that the engine did not answer is looked up, never
-// asked for again (see Engine.lostStart).
+// (see Engine.replaceContainer). A start that the engine did not answer is looked up, never
+// asked for again (see Engine.resolveLostStart).
 //
 // What a task has of the host as a whole, its volumes and its cgroup, are resources
 // (see Resource): they are provided before its containers, restored when the agent
@@ -28,6 +28,6 @@
 //
 // The engine's events are quick and may get lost; its state is what counts. Every
 // few minutes, and after each gap, the containers that it has are held against the
-// tasks (see Engine.compare): what ended unseen is told to its task, and what runs
+// tasks (see Engine.compareContainers): what ended unseen is told to its task, and what runs
 // for no task is stopped.
 package engine

@@ -69,7 +69,7 @@ type Engine struct {
 	log     *slog.Logger
 	ledger  *ledger
 	limit   *limiter
-	feed    *feed
+	feed    *eventFeed
 	// resources are provided in this order and released in the other. Constant.
 	resources []Resource
 
@@ -80,32 +80,32 @@ type Engine struct {
 	late       context.Context
 	lateCancel context.CancelFunc
 
-	mu         sync.Mutex
-	closed     bool
-	wg         sync.WaitGroup
-	tasks      map[string]*held
-	waiting    []string // not admitted yet, oldest first
-	tombstones tombstones
-	where      where
-	registry   map[string]time.Time // image → when its registry last could not be reached
-	look       looks
-	quelling   map[string]bool // ids of the containers that are being stopped though no task says so
+	mu             sync.Mutex
+	closed         bool
+	wg             sync.WaitGroup
+	tasks          map[string]*taskHandle
+	waiting        []string // not admitted yet, oldest first
+	tombstones     tombstones
+	location       location
+	unreachable    map[string]time.Time // image → when its registry last could not be reached
+	resyncs        resyncState
+	stoppingStrays map[string]bool // ids of the containers that are being stopped though no task says so
 
 	recovered atomic.Bool // what an earlier run left is taken up
 }
 
-// held is a task with its lock.
-type held struct {
+// taskHandle is a task with its lock.
+type taskHandle struct {
 	mu          sync.Mutex
 	task        *Task
 	cancelPulls map[string]context.CancelFunc // of the pulls under way; nil if none is
-	gone        bool                          // removed; outcomes that still come are of no interest
+	removed     bool                          // removed; outcomes that still come are of no interest
 	begun       bool                          // its order is journaled and acted upon
 }
 
 const (
-	grace        = 10 * time.Second // for calls in flight when the engine closes
-	registryRest = 30 * time.Second // before an unreachable registry is tried again for a local image
+	grace              = 10 * time.Second // for calls in flight when the engine closes
+	registryRetryDelay = 30 * time.Second // before an unreachable registry is tried again for a local image
 )
 
 // New prepares an engine; Run brings it to life.
@@ -148,15 +148,15 @@ func New(cfg Config) *Engine {
 	e := &Engine{
 		bounded: bounded,
 		cfg:     cfg, log: cfg.Log,
-		ledger:     newLedger(cfg.Total, cfg.Reserved, cfg.PortLow, cfg.PortHigh, cfg.ProbePort),
-		limit:      newLimiter(cfg.Parallel),
-		tasks:      map[string]*held{},
-		tombstones: newTombstones(cfg.Tombstones),
-		registry:   map[string]time.Time{},
-		quelling:   map[string]bool{},
-		where:      where{installation: cfg.InstallationID, region: cfg.Region},
+		ledger:         newLedger(cfg.Total, cfg.Reserved, cfg.PortLow, cfg.PortHigh, cfg.ProbePort),
+		limit:          newLimiter(cfg.Parallel),
+		tasks:          map[string]*taskHandle{},
+		tombstones:     newTombstones(cfg.Tombstones),
+		unreachable:    map[string]time.Time{},
+		stoppingStrays: map[string]bool{},
+		location:       location{installation: cfg.InstallationID, region: cfg.Region},
 	}
-	e.feed = newFeed()
+	e.feed = newEventFeed()
 	if cfg.Cgroups != nil {
 		e.resources = append(e.resources, taskLimits{cfg.Cgroups})
 	}
@@ -171,13 +171,13 @@ func New(cfg Config) *Engine {
 func (e *Engine) SetInstance(arn, cluster string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.where.instance, e.where.cluster = arn, cluster
+	e.location.instance, e.location.cluster = arn, cluster
 }
 
-func (e *Engine) here() where {
+func (e *Engine) readLocation() location {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.where
+	return e.location
 }
 
 // Accept takes a task's order from the server. It returns once the order is
@@ -188,9 +188,9 @@ func (e *Engine) Accept(p acs.Task) func() error {
 	e.mu.Lock()
 	if h, ok := e.tasks[p.Arn]; ok {
 		e.mu.Unlock()
-		return e.again(h, p)
+		return e.repeatOrder(h, p)
 	}
-	ended, buried := e.tombstones.at(p.Arn)
+	ended, buried := e.tombstones.endedAt(p.Arn)
 	var t *Task
 	switch {
 	case p.DesiredStatus == acs.StatusStopped:
@@ -202,9 +202,9 @@ func (e *Engine) Accept(p acs.Task) func() error {
 		t = NewTask(acs.Task{Arn: p.Arn, DesiredStatus: acs.StatusStopped}, now)
 		t.Reason = fmt.Sprintf("%s: the task ended on this container instance at %s and is not started again", TaskState, ended.UTC().Format(time.RFC3339))
 	default:
-		reason := refusal(&p)
+		reason := unsupportedReason(&p)
 		if reason == "" {
-			reason = e.ledger.never(needs(&p))
+			reason = e.ledger.whyImpossible(requiredResources(&p))
 		}
 		if reason != "" {
 			t = NewTask(acs.Task{Arn: p.Arn, DesiredStatus: acs.StatusStopped, Family: p.Family, Version: p.Version}, now)
@@ -216,25 +216,25 @@ func (e *Engine) Accept(p acs.Task) func() error {
 			t = NewTask(p, now)
 		}
 	}
-	h := &held{task: t}
+	h := &taskHandle{task: t}
 	e.tasks[p.Arn] = h
 	e.mu.Unlock()
 
 	h.mu.Lock()
-	commit := e.save(t)
+	commit := e.saveTask(t)
 	h.mu.Unlock()
 	return func() error {
 		if err := commit(); err != nil {
 			return fmt.Errorf("task %s: %w", p.Arn, err)
 		}
-		e.begin(p.Arn, h)
+		e.beginTask(p.Arn, h)
 		return nil
 	}
 }
 
-// begin acts upon a task's order, once. Whichever order of a task is the first to
+// beginTask acts upon a task's order, once. Whichever order of a task is the first to
 // be journaled begins it: those before it may have failed.
-func (e *Engine) begin(arn string, h *held) {
+func (e *Engine) beginTask(arn string, h *taskHandle) {
 	h.mu.Lock()
 	begun, run := h.begun, h.task.Desired == acs.StatusRunning
 	h.begun = true
@@ -242,7 +242,7 @@ func (e *Engine) begin(arn string, h *held) {
 	switch {
 	case begun:
 	case run:
-		e.admit(arn, h)
+		e.admitTask(arn, h)
 	default:
 		e.dispatch(h, Tick{})
 	}
@@ -258,14 +258,14 @@ func (e *Engine) Reject(arn string, cause error) {
 	}
 	t := NewTask(acs.Task{Arn: arn, DesiredStatus: acs.StatusStopped}, time.Now())
 	t.Reason = fmt.Sprintf("%s: Error loading task - %v", Unrecognised, cause)
-	h := &held{task: t}
+	h := &taskHandle{task: t}
 	e.tasks[arn] = h
 	e.mu.Unlock()
-	e.begin(arn, h)
+	e.beginTask(arn, h)
 }
 
-// again is an order for a known task.
-func (e *Engine) again(h *held, p acs.Task) func() error {
+// repeatOrder is an order for a known task.
+func (e *Engine) repeatOrder(h *taskHandle, p acs.Task) func() error {
 	// The server asks about a task whose end it was told: tell it once more. An
 	// end that this very order brings is told in any case.
 	h.mu.Lock()
@@ -278,14 +278,14 @@ func (e *Engine) again(h *held, p acs.Task) func() error {
 	defer h.mu.Unlock()
 	if notify {
 		h.task.Sent = acs.StatusRunning
-		h.task.queue(acs.StatusStopped)
+		h.task.queueReport(acs.StatusStopped)
 	}
-	commit := e.save(h.task)
+	commit := e.saveTask(h.task)
 	return func() error {
 		if err := commit(); err != nil {
 			return fmt.Errorf("task %s: %w", p.Arn, err)
 		}
-		e.begin(p.Arn, h)
+		e.beginTask(p.Arn, h)
 		h.mu.Lock()
 		unsent := len(h.task.Reports) > 0 // queued here, or for an order that could not be journaled
 		h.mu.Unlock()
@@ -296,29 +296,29 @@ func (e *Engine) again(h *held, p acs.Task) func() error {
 	}
 }
 
-// admit lets a task begin if the host has room, else it waits, and blocks nobody.
-func (e *Engine) admit(arn string, h *held) {
-	if e.ledger.admit(arn, needs(&h.task.Payload)) {
-		e.admitted(h)
+// admitTask lets a task begin if the host has room, else it waits, and blocks nobody.
+func (e *Engine) admitTask(arn string, h *taskHandle) {
+	if e.ledger.reserve(arn, requiredResources(&h.task.Payload)) {
+		e.dispatchAdmit(h)
 		return
 	}
 	e.log.Warn("task waits for resources of this host", "task", arn)
 	e.mu.Lock()
 	e.waiting = append(e.waiting, arn)
 	e.mu.Unlock()
-	e.readmit() // room may have come between the two
+	e.admitWaiting() // room may have come between the two
 }
 
-// readmit looks at all that wait.
-func (e *Engine) readmit() {
+// admitWaiting looks at all that wait.
+func (e *Engine) admitWaiting() {
 	e.mu.Lock()
-	var ready []*held
+	var ready []*taskHandle
 	e.waiting = slices.DeleteFunc(e.waiting, func(arn string) bool {
 		h := e.tasks[arn]
-		if h == nil || h.over() {
+		if h == nil || h.hasEnded() {
 			return true
 		}
-		if e.ledger.admit(arn, needs(&h.task.Payload)) {
+		if e.ledger.reserve(arn, requiredResources(&h.task.Payload)) {
 			ready = append(ready, h)
 			return true
 		}
@@ -326,26 +326,26 @@ func (e *Engine) readmit() {
 	})
 	e.mu.Unlock()
 	for _, h := range ready {
-		e.admitted(h)
+		e.dispatchAdmit(h)
 	}
 }
 
-func (e *Engine) admitted(h *held) {
+func (e *Engine) dispatchAdmit(h *taskHandle) {
 	e.dispatch(h, Admit{})
-	if h.over() { // stopped before it was its turn: Finish has come and gone
+	if h.hasEnded() { // stopped before it was its turn: Finish has come and gone
 		e.ledger.release(h.task.Payload.Arn)
-		e.spawn(e.readmit)
+		e.spawn(e.admitWaiting)
 	}
 }
 
-func (h *held) over() bool {
+func (h *taskHandle) hasEnded() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.task.StoppedAt.IsZero()
 }
 
-// save journals a task's state; the caller holds its lock.
-func (e *Engine) save(t *Task) func() error {
+// saveTask journals a task's state; the caller holds its lock.
+func (e *Engine) saveTask(t *Task) func() error {
 	if e.cfg.Journal == nil {
 		return func() error { return nil }
 	}
@@ -357,19 +357,19 @@ func (e *Engine) save(t *Task) func() error {
 }
 
 // dispatch applies an event to a task and sets off what follows from it.
-func (e *Engine) dispatch(h *held, ev Event) {
+func (e *Engine) dispatch(h *taskHandle, ev Event) {
 	h.mu.Lock()
-	if h.gone {
+	if h.removed {
 		h.mu.Unlock()
 		return
 	}
-	before, health := h.task.Status(), h.task.healthOf(ev)
+	before, health := h.task.Status(), h.task.healthOfEvent(ev)
 	acts := Step(h.task, time.Now(), ev)
-	if !passing(ev) || len(acts) > 0 {
-		e.save(h.task) // durable soon; what is lost of it the engine's own state tells again
+	if !isTransient(ev) || len(acts) > 0 {
+		e.saveTask(h.task) // durable soon; what is lost of it the engine's own state tells again
 	}
 	after := h.task.Status()
-	news := after < Stopped && (h.task.healthOf(ev) != health || before != after && h.task.checked())
+	news := after < Stopped && (h.task.healthOfEvent(ev) != health || before != after && h.task.hasKnownHealth())
 	h.mu.Unlock()
 	if news {
 		e.cfg.OnHealth(h.task.Payload.Arn)
@@ -382,8 +382,8 @@ func (e *Engine) dispatch(h *held, ev Event) {
 	}
 }
 
-// passing says whether an event alone changes nothing that outlives the process.
-func passing(ev Event) bool {
+// isTransient says whether an event alone changes nothing that outlives the process.
+func isTransient(ev Event) bool {
 	switch ev.(type) {
 	case Tick, PullBegun:
 		return true
@@ -401,21 +401,21 @@ func (e *Engine) spawn(fn func()) {
 	e.wg.Go(fn)
 }
 
-// after runs fn at a time, unless the engine is closed by then.
-func (e *Engine) after(d time.Duration, fn func()) {
+// runAfter runs fn at a time, unless the engine is closed by then.
+func (e *Engine) runAfter(d time.Duration, fn func()) {
 	time.AfterFunc(d, func() { e.spawn(fn) })
 }
 
-func (e *Engine) held(arn string) *held {
+func (e *Engine) findTask(arn string) *taskHandle {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.tasks[arn]
 }
 
-func (e *Engine) all() map[string]*held {
+func (e *Engine) allTasks() map[string]*taskHandle {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make(map[string]*held, len(e.tasks))
+	out := make(map[string]*taskHandle, len(e.tasks))
 	for arn, h := range e.tasks {
 		out[arn] = h
 	}
@@ -430,8 +430,8 @@ func (e *Engine) Close() {
 		return
 	}
 	e.closed = true
-	if e.look.timer != nil {
-		e.look.timer.Stop()
+	if e.resyncs.timer != nil {
+		e.resyncs.timer.Stop()
 	}
 	e.mu.Unlock()
 	e.cancel()
@@ -441,9 +441,9 @@ func (e *Engine) Close() {
 	e.lateCancel()
 }
 
-func (e *Engine) closing() bool { return e.ctx.Err() != nil }
+func (e *Engine) isClosing() bool { return e.ctx.Err() != nil }
 
-func failure(name string, err error) *Failure {
+func toFailure(name string, err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
 		return f

@@ -12,12 +12,12 @@ import (
 )
 
 // perform sets an action off.
-func (e *Engine) perform(h *held, a Action) {
+func (e *Engine) perform(h *taskHandle, a Action) {
 	switch a := a.(type) {
 	case Notify:
 		e.cfg.OnReport(h.task.Payload.Arn)
 	case After:
-		e.after(time.Until(a.At), func() { e.dispatch(h, Tick{}) })
+		e.runAfter(time.Until(a.At), func() { e.dispatch(h, Tick{}) })
 	case CancelPull:
 		h.mu.Lock()
 		if cancel := h.cancelPulls[a.Container]; cancel != nil {
@@ -25,14 +25,14 @@ func (e *Engine) perform(h *held, a Action) {
 		}
 		h.mu.Unlock()
 	case Finish:
-		e.finish(h)
+		e.finishTask(h)
 	case Provision:
-		missing := e.missing(h)
+		missing := e.missingResources(h)
 		if len(missing) == 0 {
 			e.dispatch(h, Provisioned{})
 			return
 		}
-		e.spawn(func() { e.provision(h, missing) })
+		e.spawn(func() { e.provisionResources(h, missing) })
 	case Pull:
 		ctx, cancel := context.WithCancel(e.ctx)
 		h.mu.Lock()
@@ -42,27 +42,27 @@ func (e *Engine) perform(h *held, a Action) {
 		h.cancelPulls[a.Container] = cancel
 		h.mu.Unlock()
 		e.spawn(func() {
-			done := e.image(ctx, a.Container, h.task.definition(a.Container).Image, func(at time.Time) {
+			done := e.ensureImage(ctx, a.Container, h.task.findDefinition(a.Container).Image, func(at time.Time) {
 				e.dispatch(h, PullBegun{Container: a.Container, At: at})
 			})
-			h.pulled(a.Container)
-			e.outcome(h, done)
+			h.endPull(a.Container)
+			e.dispatchOutcome(h, done)
 		})
 	case Create:
-		e.spawn(func() { e.create(h, a.Container) })
+		e.spawn(func() { e.createContainer(h, a.Container) })
 	case Replace:
-		e.spawn(func() { e.replace(h, a.Container) })
+		e.spawn(func() { e.replaceContainer(h, a.Container) })
 	case Start:
-		e.spawn(func() { e.start(h, a.Container) })
+		e.spawn(func() { e.startContainer(h, a.Container) })
 	case Restart:
-		e.spawn(func() { e.start(h, a.Container) })
+		e.spawn(func() { e.startContainer(h, a.Container) })
 	case Stop:
-		e.spawn(func() { e.stop(h, a.Container) })
+		e.spawn(func() { e.stopContainer(h, a.Container) })
 	}
 }
 
-// pulled ends the context of a pull.
-func (h *held) pulled(container string) {
+// endPull ends the context of a pull.
+func (h *taskHandle) endPull(container string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cancelPulls[container]()
@@ -71,11 +71,11 @@ func (h *held) pulled(container string) {
 	}
 }
 
-// outcome dispatches what came of an action. When the engine is closing, a
+// dispatchOutcome dispatches what came of an action. When the engine is closing, a
 // failure is likely its own doing and tells nothing: the journal keeps the state
 // of before, and the next run finds out.
-func (e *Engine) outcome(h *held, ev Event) {
-	if e.closing() {
+func (e *Engine) dispatchOutcome(h *taskHandle, ev Event) {
+	if e.isClosing() {
 		switch ev := ev.(type) {
 		case Provisioned:
 			if ev.Err != nil {
@@ -98,26 +98,26 @@ func (e *Engine) outcome(h *held, ev Event) {
 	e.dispatch(h, ev)
 }
 
-// create makes a container.
-func (e *Engine) create(h *held, name string) {
+// createContainer makes a container.
+func (e *Engine) createContainer(h *taskHandle, name string) {
 	t := h.task
-	d := t.definition(name)
+	d := t.findDefinition(name)
 	ports, err := e.choosePorts(&t.Payload, d)
 	if err != nil {
-		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, err)})
+		e.dispatchOutcome(h, CreateDone{Container: name, Err: toFailure(CannotCreate, err)})
 		return
 	}
 	h.mu.Lock()
-	setsRegion := t.container(name).ImageSetsRegion
+	setsRegion := t.findContainer(name).ImageSetsRegion
 	h.mu.Unlock()
-	s, fail := spec(&t.Payload, d, e.here(), ports, setsRegion)
+	s, fail := buildSpec(&t.Payload, d, e.readLocation(), ports, setsRegion)
 	for _, r := range e.resources {
 		if fail == nil {
-			fail = r.Apply(&t.Payload, d, h.holding(r.Name()).Value, &s)
+			fail = r.Apply(&t.Payload, d, h.resourceRecord(r.Name()).Value, &s)
 		}
 	}
 	if fail != nil {
-		e.outcome(h, CreateDone{Container: name, Err: fail})
+		e.dispatchOutcome(h, CreateDone{Container: name, Err: fail})
 		return
 	}
 	if s.StopTimeout == 0 && e.cfg.StopTimeout != DefaultStopTimeout {
@@ -126,11 +126,11 @@ func (e *Engine) create(h *held, name string) {
 	var created runtime.Created
 	var holder runtime.Container // of the name
 	durable := func() error { return nil }
-	callErr := e.call(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {
-		durable = e.mayStart(h, name) // synced while the engine creates
+	callErr := e.callLimited(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {
+		durable = e.journalStart(h, name) // synced while the engine creates
 		created, err = e.cfg.Runtime.Create(ctx, s)
 		if errors.Is(err, runtime.ErrNameTaken) {
-			holder, err = e.holder(ctx, s.Name, err)
+			holder, err = e.findNameOwner(ctx, s.Name, err)
 		}
 		return err
 	})
@@ -139,35 +139,35 @@ func (e *Engine) create(h *held, name string) {
 	}
 	switch {
 	case callErr == nil:
-		e.outcome(h, CreateDone{Container: name, ID: created.ID, Ports: created.Ports})
+		e.dispatchOutcome(h, CreateDone{Container: name, ID: created.ID, Ports: created.Ports})
 	case errors.Is(callErr, runtime.ErrNameTaken):
-		e.adopt(h, name, holder, callErr)
+		e.adoptContainer(h, name, holder, callErr)
 	case errors.Is(callErr, runtime.ErrConfig):
-		e.outcome(h, CreateDone{Container: name, Err: failure(ClientConfig, callErr)})
+		e.dispatchOutcome(h, CreateDone{Container: name, Err: toFailure(ClientConfig, callErr)})
 	default:
-		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, callErr)})
+		e.dispatchOutcome(h, CreateDone{Container: name, Err: toFailure(CannotCreate, callErr)})
 	}
 }
 
 var errNotJournaled = errors.New("its start can't be journaled")
 
-// mayStart journals that a container may start in this run of the machine. A
+// journalStart journals that a container may start in this run of the machine. A
 // process that is killed leaves the engine, which tells what was started; after
 // a power cut the journal alone knows.
-func (e *Engine) mayStart(h *held, name string) (durable func() error) {
+func (e *Engine) journalStart(h *taskHandle, name string) (durable func() error) {
 	if e.cfg.Boot == "" {
 		return func() error { return nil }
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.task.container(name).Boot = e.cfg.Boot
-	return e.save(h.task)
+	h.task.findContainer(name).Boot = e.cfg.Boot
+	return e.saveTask(h.task)
 }
 
-// holder finds the container that has a name. An engine gives the name before
+// findNameOwner finds the container that has a name. An engine gives the name before
 // the container is there: while a creation of before is under way, nothing is
 // known, as with an engine that does not answer.
-func (e *Engine) holder(ctx context.Context, name string, taken error) (runtime.Container, error) {
+func (e *Engine) findNameOwner(ctx context.Context, name string, taken error) (runtime.Container, error) {
 	c, err := e.cfg.Runtime.Inspect(ctx, name)
 	switch {
 	case err == nil:
@@ -179,41 +179,41 @@ func (e *Engine) holder(ctx context.Context, name string, taken error) (runtime.
 	}
 }
 
-// adopt takes over the container that holds our name: an earlier create whose
+// adoptContainer takes over the container that holds our name: an earlier create whose
 // answer was lost. Its start can't have been asked for, or its id were known.
-func (e *Engine) adopt(h *held, name string, c runtime.Container, taken error) {
+func (e *Engine) adoptContainer(h *taskHandle, name string, c runtime.Container, taken error) {
 	if c.Labels[LabelTask] != h.task.Payload.Arn || c.Labels[LabelInstallation] != e.cfg.InstallationID {
-		e.outcome(h, CreateDone{Container: name, Err: failure(CannotCreate, taken)})
+		e.dispatchOutcome(h, CreateDone{Container: name, Err: toFailure(CannotCreate, taken)})
 		return
 	}
 	e.log.Info("container was there already, adopted", "task", h.task.Payload.Arn, "container", name, "phase", c.Phase)
 	if c.Phase == runtime.PhaseCreated {
-		e.outcome(h, CreateDone{Container: name, ID: c.ID, Ports: c.Ports})
+		e.dispatchOutcome(h, CreateDone{Container: name, ID: c.ID, Ports: c.Ports})
 		return
 	}
-	e.found(h, name, c)
+	e.dispatchFound(h, name, c)
 }
 
-// found tells of a container that has started.
-func (e *Engine) found(h *held, name string, c runtime.Container) {
+// dispatchFound tells of a container that has started.
+func (e *Engine) dispatchFound(h *taskHandle, name string, c runtime.Container) {
 	for _, p := range c.Ports {
-		e.ledger.hold(h.task.Payload.Arn, p.Protocol, p.HostPort)
+		e.ledger.reservePort(h.task.Payload.Arn, p.Protocol, p.HostPort)
 	}
 	e.dispatch(h, Found{Container: name, ID: c.ID, StartedAt: c.StartedAt, Ports: c.Ports, Health: c.Health})
 	if c.Phase == runtime.PhaseExited {
 		e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
 	} else {
-		e.inspect(h, name, c.ID) // its end may have been told before anyone knew the container
+		e.inspectContainer(h, name, c.ID) // its end may have been told before anyone knew the container
 	}
 }
 
-// stop stops a container, for as long as it takes.
-func (e *Engine) stop(h *held, name string) {
+// stopContainer stops a container, for as long as it takes.
+func (e *Engine) stopContainer(h *taskHandle, name string) {
 	h.mu.Lock()
-	id := h.task.container(name).RuntimeID
+	id := h.task.findContainer(name).RuntimeID
 	h.mu.Unlock()
 	timeout := e.cfg.StopTimeout
-	if s := h.task.definition(name).StopTimeout; s > 0 {
+	if s := h.task.findDefinition(name).StopTimeout; s > 0 {
 		timeout = time.Duration(s) * time.Second
 	}
 	for delay := time.Second; ; delay = min(2*delay, time.Minute) {
@@ -229,17 +229,17 @@ func (e *Engine) stop(h *held, name string) {
 			e.dispatch(h, Gone{Container: name, At: time.Now()})
 			return
 		}
-		if e.closing() {
+		if e.isClosing() {
 			return
 		}
-		e.log.Error("container could not be stopped, trying again", "task", h.task.Payload.Arn, "container", name, "err", failure(CannotStop, errOr(err, "it still runs")))
+		e.log.Error("container could not be stopped, trying again", "task", h.task.Payload.Arn, "container", name, "err", toFailure(CannotStop, orError(err, "it still runs")))
 		if pace.Sleep(e.ctx, delay) != nil {
 			return
 		}
 	}
 }
 
-func errOr(err error, text string) error {
+func orError(err error, text string) error {
 	if err == nil {
 		return errors.New(text)
 	}
@@ -262,10 +262,10 @@ const (
 	awayDelayMax = 5 * time.Second
 )
 
-// call asks the engine for something under the limiter. A broken connection is
+// callLimited asks the engine for something under the limiter. A broken connection is
 // tried again as long as the time allows: the second time collides with or
 // repeats the first, and neither does harm.
-func (e *Engine) call(limit time.Duration, class int, state string, fn func(context.Context) error) error {
+func (e *Engine) callLimited(limit time.Duration, class int, state string, fn func(context.Context) error) error {
 	var end time.Time // its time begins with its first turn
 	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
 		// Waiting for a turn ends with the engine; a call under way does not.
@@ -304,14 +304,14 @@ func (e *Engine) choosePorts(t *acs.Task, d *acs.Container) ([]runtime.Port, err
 	}
 	var out []runtime.Port
 	for _, m := range d.PortMappings {
-		protocol := protocol(m)
-		first, count, err := mapped(m)
+		protocol := protocolOf(m)
+		first, count, err := mappedPorts(m)
 		if err != nil {
 			return nil, err
 		}
 		host := m.HostPort
 		if host == 0 {
-			if host, err = e.ledger.choose(t.Arn, protocol, count); err != nil {
+			if host, err = e.ledger.reserveFreePorts(t.Arn, protocol, count); err != nil {
 				return nil, err
 			}
 		}
@@ -322,26 +322,26 @@ func (e *Engine) choosePorts(t *acs.Task, d *acs.Container) ([]runtime.Port, err
 	return out, nil
 }
 
-// dropPorts gives up a container's dynamic ports.
-func (e *Engine) dropPorts(h *held, name string) {
+// releaseDynamicPorts gives up a container's dynamic ports.
+func (e *Engine) releaseDynamicPorts(h *taskHandle, name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	fixed := map[portKey]bool{}
-	for _, k := range portKeys(needs(&h.task.Payload)) {
+	for _, k := range portKeys(requiredResources(&h.task.Payload)) {
 		fixed[k] = true
 	}
-	for _, p := range h.task.container(name).Ports {
+	for _, p := range h.task.findContainer(name).Ports {
 		if !fixed[portKey{p.Protocol, p.HostPort}] {
-			e.ledger.drop(h.task.Payload.Arn, p.Protocol, p.HostPort)
+			e.ledger.releasePort(h.task.Payload.Arn, p.Protocol, p.HostPort)
 		}
 	}
 }
 
-// finish gives a task's share of the host to others, and makes sure that the task
+// finishTask gives a task's share of the host to others, and makes sure that the task
 // never starts again.
-func (e *Engine) finish(h *held) {
+func (e *Engine) finishTask(h *taskHandle) {
 	arn := h.task.Payload.Arn
-	e.bury(arn)
+	e.addTombstone(arn)
 	e.ledger.release(arn)
-	e.spawn(e.readmit)
+	e.spawn(e.admitWaiting)
 }

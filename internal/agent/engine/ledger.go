@@ -35,7 +35,7 @@ type ledger struct {
 	mu          sync.Mutex
 	cpu, memory int64 // free
 	ports       map[portKey]string
-	taken       map[string]Resources
+	reserved    map[string]Resources
 }
 
 const reservedOwner = "(reserved)"
@@ -44,7 +44,7 @@ func newLedger(total, reserved Resources, lo, hi int, probe func(string, int) bo
 	l := &ledger{
 		total: total, lo: lo, hi: hi, probe: probe,
 		cpu: total.CPU, memory: total.Memory,
-		ports: map[portKey]string{}, taken: map[string]Resources{},
+		ports: map[portKey]string{}, reserved: map[string]Resources{},
 	}
 	for _, k := range portKeys(reserved) {
 		l.ports[k] = reservedOwner
@@ -63,8 +63,8 @@ func portKeys(r Resources) []portKey {
 	return out
 }
 
-// needs is what a task takes while it lives.
-func needs(t *acs.Task) Resources {
+// requiredResources is what a task takes while it lives.
+func requiredResources(t *acs.Task) Resources {
 	var r Resources
 	r.CPU, r.Memory = int64(t.CPU*1024), t.Memory
 	for _, c := range t.Containers {
@@ -72,7 +72,7 @@ func needs(t *acs.Task) Resources {
 			r.CPU += c.CPU
 		}
 		if t.Memory == 0 {
-			r.Memory += reservation(c)
+			r.Memory += containerMemory(c)
 		}
 		for _, p := range c.PortMappings {
 			if p.HostPort == 0 {
@@ -88,7 +88,7 @@ func needs(t *acs.Task) Resources {
 	return r
 }
 
-func reservation(c acs.Container) int64 {
+func containerMemory(c acs.Container) int64 {
 	if c.DockerConfig != nil {
 		if soft := dockerdoc.MemoryReservation(c.DockerConfig.HostConfig); soft > 0 {
 			return soft >> 20
@@ -97,8 +97,8 @@ func reservation(c acs.Container) int64 {
 	return c.Memory
 }
 
-// never tells why a task can't run on this host even if it had it for itself.
-func (l *ledger) never(r Resources) string {
+// whyImpossible tells why a task can't run on this host even if it had it for itself.
+func (l *ledger) whyImpossible(r Resources) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -115,8 +115,8 @@ func (l *ledger) never(r Resources) string {
 	return ""
 }
 
-// admit takes what a task needs, if it is free.
-func (l *ledger) admit(arn string, r Resources) bool {
+// reserve takes what a task needs, if it is free.
+func (l *ledger) reserve(arn string, r Resources) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if r.CPU > l.cpu || r.Memory > l.memory {
@@ -127,31 +127,31 @@ func (l *ledger) admit(arn string, r Resources) bool {
 			return false
 		}
 	}
-	l.takeLocked(arn, r)
+	l.reserveLocked(arn, r)
 	return true
 }
 
-// force takes it for a task that runs already.
-func (l *ledger) force(arn string, r Resources) {
+// reserveRunning takes it for a task that runs already.
+func (l *ledger) reserveRunning(arn string, r Resources) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.takeLocked(arn, r)
+	l.reserveLocked(arn, r)
 }
 
-func (l *ledger) takeLocked(arn string, r Resources) {
-	if _, again := l.taken[arn]; again {
+func (l *ledger) reserveLocked(arn string, r Resources) {
+	if _, again := l.reserved[arn]; again {
 		return
 	}
 	l.cpu -= r.CPU
 	l.memory -= r.Memory
-	l.taken[arn] = r
+	l.reserved[arn] = r
 	for _, k := range portKeys(r) {
 		l.ports[k] = arn
 	}
 }
 
-// hold marks a dynamic port that a recovered task has.
-func (l *ledger) hold(arn, protocol string, port int) {
+// reservePort marks a dynamic port that a recovered task has.
+func (l *ledger) reservePort(arn, protocol string, port int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ports[portKey{protocol, port}] == "" {
@@ -159,10 +159,10 @@ func (l *ledger) hold(arn, protocol string, port int) {
 	}
 }
 
-// choose finds n consecutive free ports for a task. It begins at a random one:
+// reserveFreePorts finds n consecutive free ports for a task. It begins at a random one:
 // ports that were just given up, or that others on the host took, are then
 // rarely met.
-func (l *ledger) choose(arn, protocol string, n int) (int, error) {
+func (l *ledger) reserveFreePorts(arn, protocol string, n int) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	span := l.hi - l.lo + 1 - (n - 1)
@@ -186,8 +186,8 @@ next:
 	return 0, fmt.Errorf("no free host port between %d and %d", l.lo, l.hi)
 }
 
-// drop gives up dynamic ports that could not be used.
-func (l *ledger) drop(arn, protocol string, port int) {
+// releasePort gives up dynamic ports that could not be used.
+func (l *ledger) releasePort(arn, protocol string, port int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if k := (portKey{protocol, port}); l.ports[k] == arn {
@@ -199,10 +199,10 @@ func (l *ledger) drop(arn, protocol string, port int) {
 func (l *ledger) release(arn string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r, ok := l.taken[arn]; ok {
+	if r, ok := l.reserved[arn]; ok {
 		l.cpu += r.CPU
 		l.memory += r.Memory
-		delete(l.taken, arn)
+		delete(l.reserved, arn)
 	}
 	for k, owner := range l.ports {
 		if owner == arn {

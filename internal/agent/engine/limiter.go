@@ -52,8 +52,8 @@ func (l *limiter) acquire(ctx context.Context, class int) error {
 	return ctx.Err()
 }
 
-// dismiss ends the wait of all with an error.
-func (l *limiter) dismiss(err error) {
+// failWaiting ends the wait of all with an error.
+func (l *limiter) failWaiting(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for class, q := range l.queues {

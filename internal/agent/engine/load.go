@@ -49,7 +49,7 @@ func (e *Engine) Load() error {
 				c.doing = Recovering
 			}
 		}
-		e.tasks[arn] = &held{task: t, begun: true}
+		e.tasks[arn] = &taskHandle{task: t, begun: true}
 		return nil
 	})
 }

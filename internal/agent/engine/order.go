@@ -23,10 +23,10 @@ func dependencies(d *acs.Container) []acs.Dependency {
 	return out
 }
 
-// resolvable tells whether a task's dependencies can ever be met: they name
+// isResolvable tells whether a task's dependencies can ever be met: they name
 // containers of the task, run in no circle, and ask for HEALTHY only where there
 // is a health check.
-func resolvable(t *acs.Task) bool {
+func isResolvable(t *acs.Task) bool {
 	const (
 		unseen = iota
 		open
@@ -73,7 +73,7 @@ func resolvable(t *acs.Task) bool {
 	return true
 }
 
-func dynamicPorts(d *acs.Container) bool {
+func hasDynamicPorts(d *acs.Container) bool {
 	for _, p := range d.PortMappings {
 		if p.HostPort == 0 {
 			return true

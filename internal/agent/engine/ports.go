@@ -12,8 +12,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// mapped are the container ports that a mapping maps, count of them from first on.
-func mapped(m acs.PortMapping) (first, count int, err error) {
+// mappedPorts are the container ports that a mapping maps, count of them from first on.
+func mappedPorts(m acs.PortMapping) (first, count int, err error) {
 	if m.ContainerPortRange == "" {
 		return m.ContainerPort, 1, nil
 	}
@@ -24,7 +24,7 @@ func mapped(m acs.PortMapping) (first, count int, err error) {
 	return int(from), int(to) - int(from) + 1, nil
 }
 
-func protocol(m acs.PortMapping) string { return cmp.Or(m.Protocol, "tcp") }
+func protocolOf(m acs.PortMapping) string { return cmp.Or(m.Protocol, "tcp") }
 
 // ProbePort tells whether a port of this host can be bound right now.
 func ProbePort(protocol string, port int) bool {

@@ -35,18 +35,18 @@ func ParsePullBehavior(s string) (PullBehavior, error) {
 	}
 }
 
-// image makes sure of an image and reports how. An engine that is away, while it
+// ensureImage makes sure of an image and reports how. An engine that is away, while it
 // is restarted or upgraded, fails no task as long as a create would wait for it.
 // begun is called when a registry is asked that may take its time.
-func (e *Engine) image(ctx context.Context, container, ref string, begun func(at time.Time)) PullDone {
+func (e *Engine) ensureImage(ctx context.Context, container, ref string, begun func(at time.Time)) PullDone {
 	end := time.Now().Add(e.cfg.CreateTimeout)
 	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
-		done, err := e.obtain(ctx, ref, begun)
+		done, err := e.obtainImage(ctx, ref, begun)
 		done.Container = container
 		if err == nil {
 			return done
 		}
-		done.Err = failure(CannotPull, err)
+		done.Err = toFailure(CannotPull, err)
 		if !errors.Is(err, runtime.ErrUnreachable) || time.Now().After(end) {
 			return done
 		}
@@ -59,9 +59,9 @@ func (e *Engine) image(ctx context.Context, container, ref string, begun func(at
 	}
 }
 
-// obtain takes an image from here or from its registry, as the pull behaviour
+// obtainImage takes an image from here or from its registry, as the pull behaviour
 // says.
-func (e *Engine) obtain(ctx context.Context, ref string, begun func(time.Time)) (done PullDone, err error) {
+func (e *Engine) obtainImage(ctx context.Context, ref string, begun func(time.Time)) (done PullDone, err error) {
 	img, err := e.cfg.Runtime.Image(ctx, ref)
 	if errors.Is(err, runtime.ErrUnreachable) {
 		return done, err
@@ -78,14 +78,14 @@ func (e *Engine) obtain(ctx context.Context, ref string, begun func(time.Time)) 
 			return use(img)
 		}
 	case PullOnce:
-		if local && e.pulledBefore(ref) {
+		if local && e.wasPulled(ref) {
 			return use(img)
 		}
 	case PullAlways:
 	default:
 		// An image without a digest never came from a registry: there is
 		// nowhere to ask.
-		if local && (img.Digest == "" || e.resting(ref)) {
+		if local && (img.Digest == "" || e.isRegistryUnreachable(ref)) {
 			return use(img)
 		}
 		if local {
@@ -96,10 +96,10 @@ func (e *Engine) obtain(ctx context.Context, ref string, begun func(time.Time)) 
 	if limit != e.cfg.LocalPullTimeout {
 		begun(done.Started)
 	}
-	err = e.pull(ctx, ref, limit, local && e.cfg.PullBehavior == PullDefault)
+	err = e.pullImage(ctx, ref, limit, local && e.cfg.PullBehavior == PullDefault)
 	done.Stopped = time.Now()
 	if err != nil && local && e.cfg.PullBehavior == PullDefault && ctx.Err() == nil && !errors.Is(err, runtime.ErrUnreachable) {
-		e.rest(ref)
+		e.noteUnreachable(ref)
 		done.Started = time.Time{}
 		done.Note = CannotPull + ": " + err.Error()
 		return use(img)
@@ -110,7 +110,7 @@ func (e *Engine) obtain(ctx context.Context, ref string, begun func(time.Time)) 
 	if err != nil {
 		return done, err
 	}
-	e.notePulled(ref)
+	e.recordPulled(ref)
 	return use(img)
 }
 
@@ -120,8 +120,8 @@ const (
 	pullDelayMax = 5 * time.Second
 )
 
-// pull tries a registry, more than once where a next try may fare better.
-func (e *Engine) pull(ctx context.Context, ref string, limit time.Duration, once bool) error {
+// pullImage tries a registry, more than once where a next try may fare better.
+func (e *Engine) pullImage(ctx context.Context, ref string, limit time.Duration, once bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	delay := pullDelay
@@ -133,7 +133,7 @@ func (e *Engine) pull(ctx context.Context, ref string, limit time.Duration, once
 		if errors.Is(err, context.DeadlineExceeded) {
 			return fmt.Errorf("the registry did not answer within %s", limit)
 		}
-		if once || try == pullTries || ctx.Err() != nil || errors.Is(err, runtime.ErrUnreachable) || final(err) {
+		if once || try == pullTries || ctx.Err() != nil || errors.Is(err, runtime.ErrUnreachable) || isFinal(err) {
 			return err
 		}
 		if pace.Sleep(ctx, delay) != nil {
@@ -143,9 +143,9 @@ func (e *Engine) pull(ctx context.Context, ref string, limit time.Duration, once
 	}
 }
 
-// final: the registry answered, or nobody need be asked, and a next try would
+// isFinal: the registry answered, or nobody need be asked, and a next try would
 // end the same.
-func final(err error) bool {
+func isFinal(err error) bool {
 	if errors.Is(err, runtime.ErrConfig) {
 		return true
 	}
@@ -170,27 +170,27 @@ func setsRegion(env []string) bool {
 	return false
 }
 
-// resting: the registry of an image was out of reach a moment ago.
-func (e *Engine) resting(ref string) bool {
+// isRegistryUnreachable: the registry of an image was out of reach a moment ago.
+func (e *Engine) isRegistryUnreachable(ref string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	at, ok := e.registry[ref]
-	if ok && time.Since(at) > registryRest {
-		delete(e.registry, ref)
+	at, ok := e.unreachable[ref]
+	if ok && time.Since(at) > registryRetryDelay {
+		delete(e.unreachable, ref)
 		ok = false
 	}
 	return ok
 }
 
-func (e *Engine) rest(ref string) {
+func (e *Engine) noteUnreachable(ref string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.registry[ref] = time.Now()
+	e.unreachable[ref] = time.Now()
 }
 
 const pulledKey = "pulled/"
 
-func (e *Engine) pulledBefore(ref string) bool {
+func (e *Engine) wasPulled(ref string) bool {
 	if e.cfg.Journal == nil {
 		return false
 	}
@@ -201,7 +201,7 @@ func (e *Engine) pulledBefore(ref string) bool {
 	return v != nil
 }
 
-func (e *Engine) notePulled(ref string) {
+func (e *Engine) recordPulled(ref string) {
 	if e.cfg.Journal != nil && e.cfg.PullBehavior == PullOnce {
 		e.cfg.Journal.Put(journal.Meta, pulledKey+ref, []byte(time.Now().UTC().Format(time.RFC3339)))
 	}

@@ -19,7 +19,7 @@ import (
 // containers on the engine name, if they do; of several the one with the most
 // running, else with the most. It is asked when the journal is lost.
 func (e *Engine) InstanceFromEngine(ctx context.Context) (arn, cluster string, err error) {
-	list, err := e.list(ctx, map[string]string{LabelInstallation: e.cfg.InstallationID})
+	list, err := e.listContainers(ctx, map[string]string{LabelInstallation: e.cfg.InstallationID})
 	if err != nil {
 		return "", "", err
 	}
@@ -44,15 +44,15 @@ func (e *Engine) InstanceFromEngine(ctx context.Context) (arn, cluster string, e
 // events until Close. It returns when recovery is done, for which it waits as
 // long as the engine is away. SetInstance comes first, if an instance is known.
 func (e *Engine) Run(ctx context.Context) error {
-	e.spawn(e.follow)
+	e.spawn(e.followEvents)
 	select {
-	case <-e.feed.ready():
+	case <-e.feed.whenSubscribed():
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-e.ctx.Done():
 		return errors.New("engine is closed")
 	}
-	if err := e.recover(ctx); err != nil {
+	if err := e.recoverTasks(ctx); err != nil {
 		return fmt.Errorf("recovery: %w", err)
 	}
 	e.recovered.Store(true)
@@ -60,11 +60,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-func (e *Engine) recover(ctx context.Context) error {
+func (e *Engine) recoverTasks(ctx context.Context) error {
 	var list []runtime.Container
-	if here := e.here(); here.instance != "" {
+	if here := e.readLocation(); here.instance != "" {
 		var err error
-		if list, err = e.list(ctx, here.labels()); err != nil {
+		if list, err = e.listContainers(ctx, here.labels()); err != nil {
 			return err
 		}
 	}
@@ -73,29 +73,29 @@ func (e *Engine) recover(ctx context.Context) error {
 		byTask[c.Labels[LabelTask]] = append(byTask[c.Labels[LabelTask]], c)
 	}
 	for arn, cs := range byTask {
-		if e.held(arn) == nil {
-			e.rebuild(arn, cs)
+		if e.findTask(arn) == nil {
+			e.rebuildTask(arn, cs)
 		}
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(8)
-	for arn, h := range e.all() {
-		group.Go(func() error { return e.readopt(gctx, h, byTask[arn]) })
+	for arn, h := range e.allTasks() {
+		group.Go(func() error { return e.recoverTask(gctx, h, byTask[arn]) })
 	}
 	return group.Wait()
 }
 
-// list finds containers, however long the engine is away.
-func (e *Engine) list(ctx context.Context, labels map[string]string) (list []runtime.Container, err error) {
-	err = e.ask(ctx, func(ctx context.Context) (err error) {
+// listContainers finds containers, however long the engine is away.
+func (e *Engine) listContainers(ctx context.Context, labels map[string]string) (list []runtime.Container, err error) {
+	err = e.retryUnreachable(ctx, func(ctx context.Context) (err error) {
 		list, err = e.cfg.Runtime.List(ctx, labels)
 		return err
 	})
 	return list, err
 }
 
-// ask asks until the engine answers.
-func (e *Engine) ask(ctx context.Context, fn func(context.Context) error) error {
+// retryUnreachable asks until the engine answers.
+func (e *Engine) retryUnreachable(ctx context.Context, fn func(context.Context) error) error {
 	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
 		err := fn(ctx)
 		if !errors.Is(err, runtime.ErrUnreachable) {
@@ -104,22 +104,22 @@ func (e *Engine) ask(ctx context.Context, fn func(context.Context) error) error 
 		if delay == awayDelay {
 			e.log.Warn("engine unreachable, asking again", "err", err)
 		}
-		if e.closing() || pace.Sleep(ctx, pace.Nearly(delay)) != nil {
+		if e.isClosing() || pace.Sleep(ctx, pace.Nearly(delay)) != nil {
 			return err
 		}
 	}
 }
 
-// rebuild makes a task that the journal does not know from its containers'
+// rebuildTask makes a task that the journal does not know from its containers'
 // labels. Of an ended task nothing is rebuilt.
-func (e *Engine) rebuild(arn string, cs []runtime.Container) {
-	if e.buried(arn) {
+func (e *Engine) rebuildTask(arn string, cs []runtime.Container) {
+	if e.hasTombstone(arn) {
 		return
 	}
 	var p acs.Task
 	var err error
 	for _, c := range cs {
-		if p, err = outlined(c.Labels); err == nil {
+		if p, err = decodeOutline(c.Labels); err == nil {
 			break
 		}
 	}
@@ -132,7 +132,7 @@ func (e *Engine) rebuild(arn string, cs []runtime.Container) {
 	t.Admitted, t.Provisioned = true, true
 	complete := true
 	for _, mine := range t.Containers {
-		c, there := own(t, mine, cs)
+		c, there := findOwn(t, mine, cs)
 		mine.doing = Recovering
 		if there {
 			mine.RuntimeID, mine.Status = c.ID, Created
@@ -144,12 +144,12 @@ func (e *Engine) rebuild(arn string, cs []runtime.Container) {
 		t.Reason = "the agent's journal was lost before all containers of the task had started"
 	}
 	e.mu.Lock()
-	e.tasks[arn] = &held{task: t, begun: true}
+	e.tasks[arn] = &taskHandle{task: t, begun: true}
 	e.mu.Unlock()
 }
 
-// outlined reads a task from a container's labels.
-func outlined(labels map[string]string) (acs.Task, error) {
+// decodeOutline reads a task from a container's labels.
+func decodeOutline(labels map[string]string) (acs.Task, error) {
 	var o outline
 	if err := json.Unmarshal([]byte(labels[LabelOutline]), &o); err != nil {
 		return acs.Task{}, err
@@ -161,10 +161,10 @@ func outlined(labels map[string]string) (acs.Task, error) {
 	return t, nil
 }
 
-// own finds a task's container among those that bear its labels, by its id, else
+// findOwn finds a task's container among those that bear its labels, by its id, else
 // by its name: labels can be copied, and a container that was just created anew
 // may have an id that the journal had no time to learn.
-func own(t *Task, c *Container, cs []runtime.Container) (runtime.Container, bool) {
+func findOwn(t *Task, c *Container, cs []runtime.Container) (runtime.Container, bool) {
 	if i := slices.IndexFunc(cs, func(it runtime.Container) bool { return it.ID == c.RuntimeID }); i >= 0 {
 		return cs[i], true
 	}
@@ -175,10 +175,10 @@ func own(t *Task, c *Container, cs []runtime.Container) (runtime.Container, bool
 	return runtime.Container{}, false
 }
 
-// readopt brings a task's state up to what the engine says, and goes on. The
+// recoverTask brings a task's state up to what the engine says, and goes on. The
 // task is stepped once, when all of its containers have been asked about: a step
 // that knew some of them only would take the others for never begun.
-func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) error {
+func (e *Engine) recoverTask(ctx context.Context, h *taskHandle, cs []runtime.Container) error {
 	h.mu.Lock()
 	t := h.task
 	arn := t.Payload.Arn
@@ -190,32 +190,32 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 	live, admitted := t.StoppedAt.IsZero(), t.Admitted
 	ids := map[string]string{}
 	for _, c := range t.Containers {
-		if it, there := own(t, c, cs); there && c.Status != Stopped {
+		if it, there := findOwn(t, c, cs); there && c.Status != Stopped {
 			ids[c.Name] = it.ID
 		}
 		for _, p := range c.Ports {
 			if live {
-				e.ledger.hold(arn, p.Protocol, p.HostPort)
+				e.ledger.reservePort(arn, p.Protocol, p.HostPort)
 			}
 		}
 	}
 	h.mu.Unlock()
 	if live && admitted {
-		e.ledger.force(arn, needs(&t.Payload))
-		e.restore(h)
+		e.ledger.reserveRunning(arn, requiredResources(&t.Payload))
+		e.restoreResources(h)
 	}
 	seen := map[string]runtime.Container{}
 	for name, id := range ids {
 		var c runtime.Container
-		err := e.ask(ctx, func(ctx context.Context) (err error) {
+		err := e.retryUnreachable(ctx, func(ctx context.Context) (err error) {
 			c, err = e.cfg.Runtime.Inspect(ctx, id)
 			return err
 		})
 		switch {
 		case errors.Is(err, runtime.ErrNotFound):
-		case err != nil && ctx.Err() == nil && !e.closing():
+		case err != nil && ctx.Err() == nil && !e.isClosing():
 			e.log.Error("container cannot be inspected, its task waits", "task", arn, "container", name, "err", err)
-			e.after(readoptDelay, func() { _ = e.readopt(e.ctx, h, cs) }) // fails when the engine closes
+			e.runAfter(recoverRetryDelay, func() { _ = e.recoverTask(e.ctx, h, cs) }) // fails when the engine closes
 			return nil
 		case err != nil:
 			return err
@@ -226,7 +226,7 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 	for _, c := range seen {
 		for _, p := range c.Ports {
 			if live && c.Phase != runtime.PhaseCreated {
-				e.ledger.hold(arn, p.Protocol, p.HostPort)
+				e.ledger.reservePort(arn, p.Protocol, p.HostPort)
 			}
 		}
 	}
@@ -235,7 +235,7 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 	wanted, unsent := t.Desired == acs.StatusRunning && live, len(t.Reports) > 0
 	h.mu.Unlock()
 	if wanted && !admitted {
-		e.admit(arn, h)
+		e.admitTask(arn, h)
 	}
 	if unsent {
 		e.cfg.OnReport(arn)
@@ -243,5 +243,5 @@ func (e *Engine) readopt(ctx context.Context, h *held, cs []runtime.Container) e
 	return nil
 }
 
-// readoptDelay is how long a task waits whose container the engine can't show.
-const readoptDelay = 10 * time.Second
+// recoverRetryDelay is how long a task waits whose container the engine can't show.
+const recoverRetryDelay = 10 * time.Second

@@ -6,10 +6,10 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// recovered brings all containers up to what the engine has of them. Their ends
+// applyRecovered brings all containers up to what the engine has of them. Their ends
 // come last, and of these those that no restart policy undoes first: they may end
 // the task, and then nothing is restarted.
-func (t *Task) recovered(now time.Time, ev Recovered) []Action {
+func (t *Task) applyRecovered(now time.Time, ev Recovered) []Action {
 	var acts []Action
 	var ends, restarting []Exited
 	for _, c := range t.Containers {
@@ -20,46 +20,46 @@ func (t *Task) recovered(now time.Time, ev Recovered) []Action {
 		case c.Status == Stopped:
 		case there && it.Phase == runtime.PhaseCreated && (before || c.Status == Running):
 			c.RuntimeID = it.ID
-			t.forgotten(c, ev.At)
+			t.endForgotten(c, ev.At)
 		case there && it.Phase == runtime.PhaseCreated:
 			c.RuntimeID, c.Status, c.doing, c.Removing, c.Doubtful = it.ID, Created, Replacing, true, true
 			acts = append(acts, Replace{c.Name})
 		case there:
-			t.found(c, Found{ID: it.ID, StartedAt: it.StartedAt, Ports: it.Ports, Health: it.Health})
+			t.applyFound(c, Found{ID: it.ID, StartedAt: it.StartedAt, Ports: it.Ports, Health: it.Health})
 			if it.Phase != runtime.PhaseExited {
 				break
 			}
 			end := Exited{Container: c.Name, Code: it.ExitCode, OOM: it.OOMKilled, At: it.FinishedAt}
-			if d := t.definition(c.Name); d != nil && restarts(d.RestartPolicy, end.Code, end.At.Sub(c.LastStart)) {
+			if d := t.findDefinition(c.Name); d != nil && shouldRestart(d.RestartPolicy, end.Code, end.At.Sub(c.LastStart)) {
 				restarting = append(restarting, end)
 			} else {
 				ends = append(ends, end)
 			}
 		case before && c.Status < Running:
-			t.forgotten(c, ev.At)
+			t.endForgotten(c, ev.At)
 		case c.Removing && c.Doubtful:
-			t.failed(c, ev.At, failf(CannotStart, "%s", startUnknown))
+			t.endFailed(c, ev.At, failf(CannotStart, "%s", startUnknown))
 		case c.Removing: // on the way from the old one to the new
 			c.RuntimeID, c.Status, c.Removing, c.doing = "", Pulled, false, Idle
 		case c.RuntimeID != "":
-			t.gone(c, ev.At)
+			t.endVanished(c, ev.At)
 		case c.doing == Recovering:
 			c.doing = Idle // never created
 		}
 	}
 	for _, end := range append(ends, restarting...) {
-		acts = append(acts, t.exited(now, end)...)
+		acts = append(acts, t.applyExited(now, end)...)
 	}
 	return acts
 }
 
-// forgotten ends a container of which the engine no longer knows that it ran, or
+// endForgotten ends a container of which the engine no longer knows that it ran, or
 // may have run: an engine writes a start down after it, and the machine went down
 // since.
-func (t *Task) forgotten(c *Container, at time.Time) {
+func (t *Task) endForgotten(c *Container, at time.Time) {
 	why := failf(Vanished, "the engine no longer knows that the container ran")
 	if c.Status < Running {
 		why = failf(CannotStart, "the machine went down when the container was about to start; whether it had can't be told, so it is not started again")
 	}
-	t.failed(c, at, why)
+	t.endFailed(c, at, why)
 }

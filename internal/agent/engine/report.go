@@ -51,28 +51,28 @@ const changesDelay = 2 * time.Second
 
 var rank = map[string]int{"": 0, acs.StatusPending: 1, acs.StatusRunning: 2, acs.StatusStopped: 3}
 
-// report queues what the state asks for and returns the actions for it.
-func (t *Task) report(now time.Time) []Action {
-	wire := t.level()
+// queueReports queues what the state asks for and returns the actions for it.
+func (t *Task) queueReports(now time.Time) []Action {
+	wire := t.reportStatus()
 	news := rank[wire] > rank[t.Sent]
 	if wire == acs.StatusPending {
 		// On its way to RUNNING a task is PENDING for moments. That is told once its
 		// images are here, or with what else there is to tell.
-		news = news && t.Desired == acs.StatusRunning && t.resolved()
+		news = news && t.Desired == acs.StatusRunning && t.allResolved()
 	}
 	switch {
 	case news:
-		return t.queue(wire)
-	case wire == acs.StatusStopped || t.changesDue || !t.changed():
+		return t.queueReport(wire)
+	case wire == acs.StatusStopped || t.changesDue || !t.hasChanges():
 		return nil
 	}
 	t.changesDue = true
 	return []Action{After{At: now.Add(changesDelay)}}
 }
 
-// level is the task's status as reported. One that is to stop before all of its
+// reportStatus is the task's status as reported. One that is to stop before all of its
 // containers have started never ran as a whole.
-func (t *Task) level() string {
+func (t *Task) reportStatus() string {
 	wire := t.Status().Wire()
 	if wire == acs.StatusRunning && t.Desired == acs.StatusStopped && rank[t.Sent] < rank[wire] {
 		return acs.StatusPending
@@ -80,14 +80,14 @@ func (t *Task) level() string {
 	return wire
 }
 
-// changed: something is not reported yet.
-func (t *Task) changed() bool {
-	return t.pullNames() != t.toldPulls ||
+// hasChanges: something is not reported yet.
+func (t *Task) hasChanges() bool {
+	return t.pullNames() != t.reportedPulls ||
 		slices.ContainsFunc(t.Containers, func(c *Container) bool { return rank[c.Status.Wire()] > rank[c.Reported] && c.Status >= Running })
 }
 
-// pulls are the pulls from registries that are under way.
-func (t *Task) pulls() (list []PullReport) {
+// runningPulls are the pulls from registries that are under way.
+func (t *Task) runningPulls() (list []PullReport) {
 	for _, c := range t.Containers {
 		if c.doing == Pulling && !c.pullAt.IsZero() {
 			list = append(list, PullReport{c.Name, c.pullAt})
@@ -98,48 +98,48 @@ func (t *Task) pulls() (list []PullReport) {
 
 func (t *Task) pullNames() string {
 	var b strings.Builder
-	for _, p := range t.pulls() {
+	for _, p := range t.runningPulls() {
 		b.WriteString(p.Container + " ")
 	}
 	return b.String()
 }
 
-// pulled: no image is missing any more that will still come.
-func (t *Task) pulled() bool {
+// allPulled: no image is missing any more that will still come.
+func (t *Task) allPulled() bool {
 	return !slices.ContainsFunc(t.Containers, func(c *Container) bool { return c.Status < Pulled })
 }
 
-// resolved: all images are known, and one came from a registry by way of a pull.
-func (t *Task) resolved() bool {
+// allResolved: all images are known, and one came from a registry by way of a pull.
+func (t *Task) allResolved() bool {
 	digest := slices.ContainsFunc(t.Containers, func(c *Container) bool { return c.Digest != "" })
-	return digest && t.pulled() && !t.PullStartedAt.IsZero()
+	return digest && t.allPulled() && !t.PullStartedAt.IsZero()
 }
 
-func (t *Task) queue(wire string) []Action {
-	t.withdraw()
+func (t *Task) queueReport(wire string) []Action {
+	t.withdrawPending()
 	r := Report{
 		Seq: t.NextSeq, TaskArn: t.Payload.Arn, Status: wire,
-		PullStartedAt: t.PullStartedAt, ExecutionStoppedAt: t.ExecutionStoppedAt, Pulls: t.pulls(),
+		PullStartedAt: t.PullStartedAt, ExecutionStoppedAt: t.ExecutionStoppedAt, Pulls: t.runningPulls(),
 	}
 	for _, p := range r.Pulls {
 		if r.PullStartedAt.IsZero() || p.Since.Before(r.PullStartedAt) {
 			r.PullStartedAt = p.Since
 		}
 	}
-	if t.pulled() { // the server keeps the first time that it is told
+	if t.allPulled() { // the server keeps the first time that it is told
 		r.PullStoppedAt = t.PullStoppedAt
 	}
 	if wire == acs.StatusStopped {
-		r.Reason = clip(t.Reason, maxReason)
+		r.Reason = truncate(t.Reason, maxReason)
 	}
-	t.toldPulls = t.pullNames()
+	t.reportedPulls = t.pullNames()
 	for _, c := range t.Containers {
 		cw := c.Status.Wire()
 		if rank[cw] <= rank[c.Reported] && wire != acs.StatusStopped {
 			continue
 		}
 		c.Reported = cw
-		r.Containers = append(r.Containers, t.told(c))
+		r.Containers = append(r.Containers, t.containerReport(c))
 	}
 	t.NextSeq++
 	t.Sent = wire
@@ -147,22 +147,22 @@ func (t *Task) queue(wire string) []Action {
 	return []Action{Notify{}}
 }
 
-// withdraw takes back a PENDING report that nobody has taken yet. The next report
+// withdrawPending takes back a PENDING report that nobody has taken yet. The next report
 // says what it said.
-func (t *Task) withdraw() {
+func (t *Task) withdrawPending() {
 	n := len(t.Reports) - 1
 	if n < 0 || t.Reports[n].Status != acs.StatusPending || n == 0 && t.sending {
 		return
 	}
 	for _, told := range t.Reports[n].Containers {
-		if c := t.container(told.Name); c != nil {
+		if c := t.findContainer(told.Name); c != nil {
 			c.Reported = ""
 		}
 	}
 	t.Reports = t.Reports[:n]
 }
 
-func clip(s string, n int) string {
+func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}

@@ -49,9 +49,9 @@ type Holding struct {
 	Value  string         `json:"value,omitempty"`
 }
 
-// holding is what the task has of a resource. A journal of the version before this
+// resourceRecord is what the task has of a resource. A journal of the version before this
 // one says of all resources together whether they are there.
-func (t *Task) holding(resource string) Holding {
+func (t *Task) resourceRecord(resource string) Holding {
 	if h, known := t.Resources[resource]; known {
 		return h
 	}
@@ -61,8 +61,8 @@ func (t *Task) holding(resource string) Holding {
 	return Holding{}
 }
 
-// hold sets it. Others may be reading the map of before.
-func (t *Task) hold(resource string, h Holding) {
+// setResource sets it. Others may be reading the map of before.
+func (t *Task) setResource(resource string, h Holding) {
 	all := maps.Clone(t.Resources)
 	if all == nil {
 		all = map[string]Holding{}
@@ -71,31 +71,31 @@ func (t *Task) hold(resource string, h Holding) {
 	t.Resources = all
 }
 
-// holding is Task.holding, of a task that others change.
-func (h *held) holding(resource string) Holding {
+// resourceRecord is Task.resourceRecord, of a task that others change.
+func (h *taskHandle) resourceRecord(resource string) Holding {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.task.holding(resource)
+	return h.task.resourceRecord(resource)
 }
 
-// missing are the resources that a task needs and has not, in their order.
-func (e *Engine) missing(h *held) (list []Resource) {
+// missingResources are the resources that a task needs and has not, in their order.
+func (e *Engine) missingResources(h *taskHandle) (list []Resource) {
 	for _, r := range e.resources {
-		if r.Needed(&h.task.Payload) && h.holding(r.Name()).Status == Unprovided {
+		if r.Needed(&h.task.Payload) && h.resourceRecord(r.Name()).Status == Unprovided {
 			list = append(list, r)
 		}
 	}
 	return list
 }
 
-// provision provides a task's resources, each after those before it. The journal
+// provisionResources provides a task's resources, each after those before it. The journal
 // gets each one's outcome by itself.
-func (e *Engine) provision(h *held, missing []Resource) {
+func (e *Engine) provisionResources(h *taskHandle, missing []Resource) {
 	t := &h.task.Payload
 	for _, r := range missing {
 		value, err := r.Provide(e.late, t)
 		if err != nil {
-			e.outcome(h, Provisioned{Err: failf("", cannotInit, t.Arn, err)})
+			e.dispatchOutcome(h, Provisioned{Err: failf("", cannotInit, t.Arn, err)})
 			return
 		}
 		e.dispatch(h, Provided{Resource: r.Name(), Value: value})
@@ -103,15 +103,15 @@ func (e *Engine) provision(h *held, missing []Resource) {
 	e.dispatch(h, Provisioned{})
 }
 
-// restore makes sure of the resources that an earlier run of the agent provided to
+// restoreResources makes sure of the resources that an earlier run of the agent provided to
 // a task that is still alive.
-func (e *Engine) restore(h *held) {
+func (e *Engine) restoreResources(h *taskHandle) {
 	t := &h.task.Payload
 	h.mu.Lock()
 	complete := !slices.ContainsFunc(h.task.Containers, func(c *Container) bool { return c.Status < Created })
 	h.mu.Unlock()
 	for _, r := range e.resources {
-		had := h.holding(r.Name())
+		had := h.resourceRecord(r.Name())
 		if had.Status != InPlace || !r.Needed(t) {
 			continue
 		}
@@ -121,18 +121,18 @@ func (e *Engine) restore(h *held) {
 			e.log.Warn("a resource of a running task cannot be restored", "task", t.Arn, "resource", r.Name(), "err", err)
 		case value != had.Value:
 			h.mu.Lock()
-			h.task.hold(r.Name(), Holding{InPlace, value})
+			h.task.setResource(r.Name(), Holding{InPlace, value})
 			h.mu.Unlock()
 		}
 	}
 }
 
-// releaseAll releases a task's resources, the last one first. Each that succeeds
+// releaseResources releases a task's resources, the last one first. Each that succeeds
 // is journaled. It returns the name of the one that does not.
-func (e *Engine) releaseAll(h *held) (failed string, err error) {
+func (e *Engine) releaseResources(h *taskHandle) (failed string, err error) {
 	t := &h.task.Payload
 	for _, r := range slices.Backward(e.resources) {
-		if !r.Needed(t) || h.holding(r.Name()).Status == HandedBack {
+		if !r.Needed(t) || h.resourceRecord(r.Name()).Status == HandedBack {
 			continue
 		}
 		if err := r.Release(e.late, t); err != nil {
@@ -143,9 +143,9 @@ func (e *Engine) releaseAll(h *held) (failed string, err error) {
 	return "", nil
 }
 
-// foreign are resources that the journal knows and this agent does not: those of a
+// unknownResources are resources that the journal knows and this agent does not: those of a
 // newer version, or of an agent with other settings. Nobody can release them.
-func (e *Engine) foreign(h *held) (names []string) {
+func (e *Engine) unknownResources(h *taskHandle) (names []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for name, has := range h.task.Resources {

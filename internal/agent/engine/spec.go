@@ -51,7 +51,7 @@ type outlineElement struct {
 	PortMappings    []acs.PortMapping  `json:"portMappings,omitempty"`
 }
 
-func outlineOf(t *acs.Task) string {
+func encodeOutline(t *acs.Task) string {
 	o := outline{NetworkMode: t.NetworkMode, CPU: t.CPU, Memory: t.Memory}
 	for _, c := range t.Containers {
 		o.Containers = append(o.Containers, outlineElement{
@@ -93,34 +93,34 @@ func ContainerName(t *acs.Task, container string) string {
 		}
 		return -1
 	}, container)
-	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, clean, suffix(t, container))
+	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, clean, hashSuffix(t, container))
 }
 
-func suffix(t *acs.Task, what string) string {
+func hashSuffix(t *acs.Task, what string) string {
 	sum := sha256.Sum256([]byte(t.Arn + "\x00" + what))
 	return hex.EncodeToString(sum[:10])
 }
 
-// where a container runs, as its labels say.
-type where struct {
+// location a container runs, as its labels say.
+type location struct {
 	cluster, instance, installation, region string
 }
 
 // labels are what every container of this instance bears.
-func (w where) labels() map[string]string {
+func (w location) labels() map[string]string {
 	return map[string]string{LabelInstallation: w.installation, LabelInstance: w.instance}
 }
 
-// spec builds a container's spec, without what the task's resources put into it.
+// buildSpec builds a container's spec, without what the task's resources put into it.
 // Its dynamic ports have been chosen already.
-func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, imageSetsRegion bool) (runtime.Spec, *Failure) {
+func buildSpec(t *acs.Task, c *acs.Container, w location, ports []runtime.Port, imageSetsRegion bool) (runtime.Spec, *Failure) {
 	s := runtime.Spec{
 		Name: ContainerName(t, c.Name), Image: c.Image,
 		Command: c.Command, EntryPoint: c.EntryPoint,
 		CPUShares: c.CPU, Network: t.NetworkMode, PID: t.PIDMode, IPC: t.IPCMode, Ports: ports,
 		Labels: map[string]string{
 			LabelCluster: w.cluster, LabelTask: t.Arn, LabelContainer: c.Name, LabelFamily: t.Family, LabelVersion: t.Version,
-			LabelInstallation: w.installation, LabelInstance: w.instance, LabelOutline: outlineOf(t),
+			LabelInstallation: w.installation, LabelInstance: w.instance, LabelOutline: encodeOutline(t),
 		},
 	}
 	if s.Network == "" {
@@ -170,8 +170,8 @@ func spec(t *acs.Task, c *acs.Container, w where, ports []runtime.Port, imageSet
 	return s, nil
 }
 
-// refusal tells why a task can't be set up here at all.
-func refusal(t *acs.Task) string {
+// unsupportedReason tells why a task can't be set up here at all.
+func unsupportedReason(t *acs.Task) string {
 	switch t.NetworkMode {
 	case "", "bridge", "host", "none":
 	default:
@@ -214,7 +214,7 @@ func refusal(t *acs.Task) string {
 		}
 		return fmt.Sprintf("container %s: %s not supported on this container instance", c.Name, what)
 	}
-	if !resolvable(t) {
+	if !isResolvable(t) {
 		return fmt.Sprintf(unresolvable, t.Arn)
 	}
 	return ""

@@ -13,71 +13,71 @@ import (
 // not answer.
 const lostStartWait = time.Minute
 
-// start starts a container; on success it has started when this returns.
-func (e *Engine) start(h *held, name string) {
+// startContainer starts a container; on success it has started when this returns.
+func (e *Engine) startContainer(h *taskHandle, name string) {
 	h.mu.Lock()
-	id := h.task.container(name).RuntimeID
+	id := h.task.findContainer(name).RuntimeID
 	h.mu.Unlock()
-	asked, gaps := time.Now(), e.feed.gaps()
-	err := e.call(e.cfg.StartTimeout, startClass, "running", func(ctx context.Context) error {
+	asked, gaps := time.Now(), e.feed.countChanges()
+	err := e.callLimited(e.cfg.StartTimeout, startClass, "running", func(ctx context.Context) error {
 		return e.cfg.Runtime.Start(ctx, id)
 	})
 	done := StartDone{Container: name, At: time.Now()}
 	switch {
 	case err == nil:
-		done.Ports = e.enginePorts(h, name, id)
+		done.Ports = e.readEnginePorts(h, name, id)
 	case errors.Is(err, runtime.ErrPortTaken):
 		done.PortTaken = true
-		done.Err = failure(CannotStart, err)
-		e.dropPorts(h, name)
+		done.Err = toFailure(CannotStart, err)
+		e.releaseDynamicPorts(h, name)
 		e.resync() // a container that should not run may hold it
 	default:
-		done.Err = failure(CannotStart, err)
+		done.Err = toFailure(CannotStart, err)
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, runtime.ErrUnreachable) || done.Err.Name == TimedOut {
-			e.lostStart(h, done, id, asked)
+			e.resolveLostStart(h, done, id, asked)
 			return
 		}
 	}
-	e.outcome(h, done)
-	if err == nil && e.feed.gaps() != gaps {
-		e.inspect(h, name, id) // its end may have fallen into the gap
+	e.dispatchOutcome(h, done)
+	if err == nil && e.feed.countChanges() != gaps {
+		e.inspectContainer(h, name, id) // its end may have fallen into the gap
 	}
 }
 
-// lostStart finds out what became of a start that the engine did not answer. The
+// resolveLostStart finds out what became of a start that the engine did not answer. The
 // start is never asked for again: it may still be carried out. What has not
 // started by now is reported so, and is kept from it.
-func (e *Engine) lostStart(h *held, done StartDone, id string, asked time.Time) {
+func (e *Engine) resolveLostStart(h *taskHandle, done StartDone, id string, asked time.Time) {
 	ctx, cancel := context.WithTimeout(e.ctx, lostStartWait)
 	defer cancel()
 	h.mu.Lock()
-	first := h.task.container(done.Container).Status < Running
+	first := h.task.findContainer(done.Container).Status < Running
 	h.mu.Unlock()
 	var c runtime.Container
-	err := e.ask(ctx, func(ctx context.Context) (err error) {
+	err := e.retryUnreachable(ctx, func(ctx context.Context) (err error) {
 		c, err = e.cfg.Runtime.Inspect(ctx, id)
 		return err
 	})
 	ended := c.Phase == runtime.PhaseExited && (first || !c.StartedAt.Before(asked))
 	if err == nil && (c.Phase == runtime.PhaseRunning || ended) {
 		done.Err, done.At, done.Ports = nil, c.StartedAt, c.Ports
-		e.outcome(h, done)
+		e.dispatchOutcome(h, done)
 		if ended {
 			e.dispatch(h, Exited{Container: done.Container, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
 		} else {
-			e.inspect(h, done.Container, id) // nobody may have told of its end since
+			e.inspectContainer(h, done.Container, id) // nobody may have told of its end since
 		}
 		return
 	}
-	e.spawn(func() { e.unstart(id) })
-	e.outcome(h, done)
+	e.spawn(func() { e.preventStart(id) })
+	e.dispatchOutcome(h, done)
 }
 
-// unstart sees to it that a container that was reported as not started does not
+// preventStart sees to it that a container that was reported as not started does not
 // run, whenever its start is carried out: one that has not run is removed, which
 // leaves the start nothing, and one that runs is stopped.
-func (e *Engine) unstart(id string) {
-	for delay := settleWait; pace.Sleep(e.ctx, delay) == nil; delay = min(2*delay, time.Minute) {
+func (e *Engine) preventStart(id string) {
+	for delay := lateStartWait; pace.Sleep(e.ctx, delay) == nil; delay = min(2*delay, time.Minute) {
 		c, err := e.cfg.Runtime.Inspect(e.ctx, id)
 		if err == nil && c.Phase == runtime.PhaseCreated {
 			err = e.cfg.Runtime.Remove(e.ctx, id, false)
@@ -92,10 +92,10 @@ func (e *Engine) unstart(id string) {
 	}
 }
 
-// enginePorts asks for ports that the engine chose itself, if there are any.
-func (e *Engine) enginePorts(h *held, name, id string) []runtime.Port {
+// readEnginePorts asks for ports that the engine chose itself, if there are any.
+func (e *Engine) readEnginePorts(h *taskHandle, name, id string) []runtime.Port {
 	h.mu.Lock()
-	ports := h.task.container(name).Ports
+	ports := h.task.findContainer(name).Ports
 	h.mu.Unlock()
 	for _, p := range ports {
 		if p.HostPort != 0 {

@@ -19,33 +19,33 @@ func Step(t *Task, now time.Time, ev Event) []Action {
 	var acts []Action
 	switch ev := ev.(type) {
 	case Order:
-		t.order(now, ev)
+		t.applyOrder(now, ev)
 	case Admit:
 		t.Admitted = true
 	case Tick:
 		t.changesDue = false
-		if t.changed() && t.Sent != acs.StatusStopped && t.Status() < Stopped {
-			acts = append(acts, t.queue(t.level())...)
+		if t.hasChanges() && t.Sent != acs.StatusStopped && t.Status() < Stopped {
+			acts = append(acts, t.queueReport(t.reportStatus())...)
 		}
 	case Provided:
-		t.hold(ev.Resource, Holding{InPlace, ev.Value})
+		t.setResource(ev.Resource, Holding{InPlace, ev.Value})
 	case Released:
-		t.hold(ev.Resource, Holding{Status: HandedBack})
+		t.setResource(ev.Resource, Holding{Status: HandedBack})
 	case Provisioned:
 		t.provisioning = false
 		if ev.Err != nil {
-			t.refuse(now, ev.Err.Text)
+			t.rejectTask(now, ev.Err.Text)
 		} else {
 			t.Provisioned = true
 		}
 	default:
-		acts = append(acts, t.containerEvent(now, ev)...)
+		acts = append(acts, t.applyContainerEvent(now, ev)...)
 	}
 	acts = append(acts, t.advance(now)...)
-	return append(acts, t.report(now)...)
+	return append(acts, t.queueReports(now)...)
 }
 
-func (t *Task) order(now time.Time, o Order) {
+func (t *Task) applyOrder(now time.Time, o Order) {
 	if o.Desired != acs.StatusStopped || t.Desired == acs.StatusStopped {
 		return
 	}
@@ -58,22 +58,22 @@ func (t *Task) order(now time.Time, o Order) {
 	}
 }
 
-// refuse ends a task that cannot be set up.
-func (t *Task) refuse(now time.Time, reason string) {
+// rejectTask ends a task that cannot be set up.
+func (t *Task) rejectTask(now time.Time, reason string) {
 	if t.Reason == "" {
 		t.Reason = reason
 	}
-	t.order(now, Order{Desired: acs.StatusStopped})
+	t.applyOrder(now, Order{Desired: acs.StatusStopped})
 }
 
-func (t *Task) containerEvent(now time.Time, ev Event) []Action {
+func (t *Task) applyContainerEvent(now time.Time, ev Event) []Action {
 	switch ev := ev.(type) {
 	case PullBegun:
-		if c := t.container(ev.Container); c != nil && c.doing == Pulling && c.pullAt.IsZero() {
+		if c := t.findContainer(ev.Container); c != nil && c.doing == Pulling && c.pullAt.IsZero() {
 			c.pullAt = ev.At
 		}
 	case PullDone:
-		c := t.container(ev.Container)
+		c := t.findContainer(ev.Container)
 		if c == nil || c.doing != Pulling {
 			return nil
 		}
@@ -87,66 +87,66 @@ func (t *Task) containerEvent(now time.Time, ev Event) []Action {
 			}
 		}
 		if ev.Err != nil {
-			t.failed(c, now, ev.Err)
+			t.endFailed(c, now, ev.Err)
 			return nil
 		}
 		c.Digest, c.ImageSetsRegion, c.Reason = ev.Digest, ev.SetsRegion, ev.Note
 		c.Status = max(c.Status, Pulled)
 	case CreateDone:
-		c := t.container(ev.Container)
+		c := t.findContainer(ev.Container)
 		if c == nil || (c.doing != Creating && c.doing != Replacing) {
 			return nil
 		}
 		c.doing = Idle
 		if ev.Err != nil {
-			t.failed(c, now, ev.Err)
+			t.endFailed(c, now, ev.Err)
 			return nil
 		}
 		c.RuntimeID, c.Ports, c.Removing, c.Doubtful = ev.ID, ev.Ports, false, false
 		c.Status = max(c.Status, Created)
 	case StartDone:
-		return t.started(now, ev)
+		return t.applyStartDone(now, ev)
 	case Exited:
-		return t.exited(now, ev)
+		return t.applyExited(now, ev)
 	case Gone:
-		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
-			t.gone(c, ev.At)
+		if c := t.findContainer(ev.Container); c != nil && c.Status < Stopped {
+			t.endVanished(c, ev.At)
 		}
 	case Found:
-		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
-			t.found(c, ev)
+		if c := t.findContainer(ev.Container); c != nil && c.Status < Stopped {
+			t.applyFound(c, ev)
 		}
 	case OutOfMemory:
-		if c := t.container(ev.Container); c != nil && c.Status < Stopped {
+		if c := t.findContainer(ev.Container); c != nil && c.Status < Stopped {
 			c.OOMAt = ev.At
 		}
 	case Recovered:
-		return t.recovered(now, ev)
+		return t.applyRecovered(now, ev)
 	case HealthSeen:
-		if c := t.container(ev.Container); c != nil && c.Health != ev.Health {
+		if c := t.findContainer(ev.Container); c != nil && c.Health != ev.Health {
 			c.Health, c.HealthAt = ev.Health, ev.At
 		}
 	}
 	return nil
 }
 
-func (t *Task) gone(c *Container, at time.Time) {
+func (t *Task) endVanished(c *Container, at time.Time) {
 	c.doing = Idle
 	c.Reason = failf(Vanished, "the engine no longer has the container").Error()
-	t.ended(c, at)
+	t.markStopped(c, at)
 }
 
-func (t *Task) found(c *Container, ev Found) {
+func (t *Task) applyFound(c *Container, ev Found) {
 	c.doing, c.Removing, c.Doubtful = Idle, false, false
 	c.RuntimeID, c.Health = ev.ID, ev.Health
 	if ev.Ports != nil {
 		c.Ports = ev.Ports
 	}
-	t.running(c, ev.StartedAt)
+	t.markRunning(c, ev.StartedAt)
 }
 
-func (t *Task) started(now time.Time, ev StartDone) []Action {
-	c := t.container(ev.Container)
+func (t *Task) applyStartDone(now time.Time, ev StartDone) []Action {
+	c := t.findContainer(ev.Container)
 	if c == nil || c.doing != Starting {
 		return nil
 	}
@@ -154,27 +154,27 @@ func (t *Task) started(now time.Time, ev StartDone) []Action {
 	early := c.early
 	c.early = nil
 	if ev.Err != nil {
-		d := t.definition(c.Name)
-		if ev.PortTaken && c.Status == Created && d != nil && dynamicPorts(d) && c.PortTries < maxPortTries && t.Desired == acs.StatusRunning {
+		d := t.findDefinition(c.Name)
+		if ev.PortTaken && c.Status == Created && d != nil && hasDynamicPorts(d) && c.PortTries < maxPortTries && t.Desired == acs.StatusRunning {
 			c.PortTries++
 			c.doing, c.Ports, c.Removing = Replacing, nil, true
 			return []Action{Replace{c.Name}}
 		}
-		t.failed(c, now, ev.Err)
+		t.endFailed(c, now, ev.Err)
 		return nil
 	}
 	if ev.Ports != nil {
 		c.Ports = ev.Ports
 	}
 	c.LastStart = ev.At
-	t.running(c, ev.At)
+	t.markRunning(c, ev.At)
 	if early != nil {
-		return t.exited(now, *early)
+		return t.applyExited(now, *early)
 	}
 	return nil
 }
 
-func (t *Task) running(c *Container, at time.Time) {
+func (t *Task) markRunning(c *Container, at time.Time) {
 	c.Status = max(c.Status, Running)
 	if c.StartedAt.IsZero() {
 		c.StartedAt = at
@@ -184,8 +184,8 @@ func (t *Task) running(c *Container, at time.Time) {
 	}
 }
 
-func (t *Task) exited(now time.Time, ev Exited) []Action {
-	c := t.container(ev.Container)
+func (t *Task) applyExited(now time.Time, ev Exited) []Action {
+	c := t.findContainer(ev.Container)
 	if c == nil || c.Status == Stopped {
 		return nil
 	}
@@ -196,10 +196,10 @@ func (t *Task) exited(now time.Time, ev Exited) []Action {
 		return nil
 	}
 	if c.Status < Running { // recovery: it started and ended unseen
-		t.running(c, ev.At)
+		t.markRunning(c, ev.At)
 	}
-	d := t.definition(c.Name)
-	if d != nil && t.Desired == acs.StatusRunning && c.doing != Stopping && restarts(d.RestartPolicy, ev.Code, ev.At.Sub(c.LastStart)) {
+	d := t.findDefinition(c.Name)
+	if d != nil && t.Desired == acs.StatusRunning && c.doing != Stopping && shouldRestart(d.RestartPolicy, ev.Code, ev.At.Sub(c.LastStart)) {
 		c.Restarts++
 		c.doing, c.OOMAt = Starting, time.Time{}
 		return []Action{Restart{c.Name}}
@@ -210,26 +210,26 @@ func (t *Task) exited(now time.Time, ev Exited) []Action {
 		c.Reason = OOMError + ": " + oomText
 	}
 	c.doing = Idle
-	t.ended(c, ev.At)
+	t.markStopped(c, ev.At)
 	return nil
 }
 
-func restarts(p *acs.RestartPolicy, code int, ran time.Duration) bool {
+func shouldRestart(p *acs.RestartPolicy, code int, ran time.Duration) bool {
 	return p != nil && p.Enabled && !slices.Contains(p.IgnoredExitCodes, code) &&
 		ran >= time.Duration(p.RestartAttemptPeriod)*time.Second
 }
 
-// failed ends a container that could not be brought further.
-func (t *Task) failed(c *Container, now time.Time, err *Failure) {
+// endFailed ends a container that could not be brought further.
+func (t *Task) endFailed(c *Container, now time.Time, err *Failure) {
 	c.doing, c.Removing, c.Doubtful, c.Reason = Idle, false, false, err.Error()
-	t.ended(c, now)
+	t.markStopped(c, now)
 }
 
-func (t *Task) ended(c *Container, at time.Time) {
+func (t *Task) markStopped(c *Container, at time.Time) {
 	c.Status, c.FinishedAt = Stopped, at
-	d := t.definition(c.Name)
+	d := t.findDefinition(c.Name)
 	if d != nil && d.Essential && t.Desired == acs.StatusRunning {
-		t.order(at, Order{Desired: acs.StatusStopped})
+		t.applyOrder(at, Order{Desired: acs.StatusStopped})
 	}
 }
 
@@ -237,22 +237,22 @@ func (t *Task) ended(c *Container, at time.Time) {
 func (t *Task) advance(now time.Time) []Action {
 	var acts []Action
 	if t.Desired == acs.StatusStopped {
-		acts = t.wind(now)
+		acts = t.bringDown(now)
 	} else if t.Admitted {
-		acts = t.progress(now)
+		acts = t.bringUp(now)
 		if t.Desired == acs.StatusStopped { // an essential container failed on the way
-			acts = append(acts, t.wind(now)...)
+			acts = append(acts, t.bringDown(now)...)
 		}
 	}
-	if t.StoppedAt.IsZero() && t.Status() == Stopped && t.idle() {
+	if t.StoppedAt.IsZero() && t.Status() == Stopped && t.isIdle() {
 		t.StoppedAt = now
 		acts = append(acts, Finish{})
 	}
 	return acts
 }
 
-// progress brings containers up.
-func (t *Task) progress(now time.Time) []Action {
+// bringUp brings containers up.
+func (t *Task) bringUp(now time.Time) []Action {
 	if !t.Provisioned {
 		if t.provisioning {
 			return nil
@@ -270,10 +270,10 @@ func (t *Task) progress(now time.Time) []Action {
 			c.doing = Pulling
 			acts = append(acts, Pull{c.Name})
 		case Pulled:
-			ready, wait, err := t.ready(c, now)
+			ready, wait, err := t.checkDependencies(c, now)
 			switch {
 			case err != nil:
-				t.failed(c, now, err)
+				t.endFailed(c, now, err)
 			case ready:
 				c.doing = Creating
 				acts = append(acts, Create{c.Name})
@@ -288,8 +288,8 @@ func (t *Task) progress(now time.Time) []Action {
 	return acts
 }
 
-// wind takes containers down, each after those that depend on it.
-func (t *Task) wind(now time.Time) []Action {
+// bringDown takes containers down, each after those that depend on it.
+func (t *Task) bringDown(now time.Time) []Action {
 	var acts []Action
 	for _, c := range t.Containers {
 		switch {
@@ -302,7 +302,7 @@ func (t *Task) wind(now time.Time) []Action {
 				c.Reason = failf(StoppedPrePull, "Task stopped before image pull could begin for task: %s", t.Payload.Arn).Error()
 			}
 			c.Status, c.FinishedAt = Stopped, now
-		case !t.neededBy(c):
+		case !t.isNeeded(c):
 			c.doing, c.stopAt = Stopping, now
 			acts = append(acts, Stop{c.Name})
 		}
@@ -310,13 +310,13 @@ func (t *Task) wind(now time.Time) []Action {
 	return acts
 }
 
-// neededBy: a container that depends on c has not stopped.
-func (t *Task) neededBy(c *Container) bool {
+// isNeeded: a container that depends on c has not stopped.
+func (t *Task) isNeeded(c *Container) bool {
 	for _, o := range t.Containers {
 		if o == c || o.Status == Stopped {
 			continue
 		}
-		if d := t.definition(o.Name); d != nil {
+		if d := t.findDefinition(o.Name); d != nil {
 			for _, dep := range dependencies(d) {
 				if dep.ContainerName == c.Name && (o.Status == Running || o.doing != Idle) {
 					return true
@@ -327,28 +327,28 @@ func (t *Task) neededBy(c *Container) bool {
 	return false
 }
 
-// ready tells whether c's dependencies are met. While one has a time limit,
+// checkDependencies tells whether c's dependencies are met. While one has a time limit,
 // wait is when the first runs out.
-func (t *Task) ready(c *Container, now time.Time) (ready bool, wait time.Time, err *Failure) {
-	d := t.definition(c.Name)
+func (t *Task) checkDependencies(c *Container, now time.Time) (ready bool, wait time.Time, err *Failure) {
+	d := t.findDefinition(c.Name)
 	ready = true
 	for _, dep := range dependencies(d) {
-		o := t.container(dep.ContainerName)
-		met, never := condition(o, dep.Condition)
+		o := t.findContainer(dep.ContainerName)
+		met, never := checkCondition(o, dep.Condition)
 		if met {
 			continue
 		}
 		ready = false
 		if never != "" {
-			return false, wait, orderFailure(dep, never)
+			return false, wait, dependencyFailure(dep, never)
 		}
-		limit := t.definition(o.Name).StartTimeout
+		limit := t.findDefinition(o.Name).StartTimeout
 		if limit <= 0 || o.StartedAt.IsZero() {
 			continue
 		}
 		end := o.StartedAt.Add(time.Duration(limit) * time.Second)
 		if !now.Before(end) {
-			return false, wait, orderFailure(dep, "has timed out")
+			return false, wait, dependencyFailure(dep, "has timed out")
 		}
 		if wait.IsZero() || end.Before(wait) {
 			wait = end
@@ -364,13 +364,13 @@ func (t *Task) ready(c *Container, now time.Time) (ready bool, wait time.Time, e
 	return false, wait, nil
 }
 
-func orderFailure(dep acs.Dependency, what string) *Failure {
+func dependencyFailure(dep acs.Dependency, what string) *Failure {
 	return failf(CannotStart, "dependency graph: failed to resolve container ordering dependency [%s:%s] as dependency %s.", dep.ContainerName, dep.Condition, what)
 }
 
-// condition tells whether a dependency is met, or why it never will be. One that
+// checkCondition tells whether a dependency is met, or why it never will be. One that
 // ended without having come as far as the condition asks meets it never.
-func condition(o *Container, cond string) (met bool, never string) {
+func checkCondition(o *Container, cond string) (met bool, never string) {
 	const neverStarts = "will never start"
 	ended := func(met bool) (bool, string) {
 		if met || o.Status < Stopped {

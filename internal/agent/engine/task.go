@@ -75,10 +75,10 @@ type Task struct {
 	// Buried: the STOPPED report was delivered, clean-up waits for its time.
 	Buried bool `json:"buried,omitempty"`
 
-	provisioning bool
-	changesDue   bool   // a timer for waiting changes runs
-	toldPulls    string // the pulls that the last report named
-	sending      bool   // Reports[0] is on its way
+	provisioning  bool
+	changesDue    bool   // a timer for waiting changes runs
+	reportedPulls string // the pulls that the last report named
+	sending       bool   // Reports[0] is on its way
 }
 
 // Container is a container's state.
@@ -124,7 +124,7 @@ func (t *Task) ID() string { return taskID(t.Payload.Arn) }
 
 func taskID(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
 
-func (t *Task) container(name string) *Container {
+func (t *Task) findContainer(name string) *Container {
 	for _, c := range t.Containers {
 		if c.Name == name {
 			return c
@@ -133,8 +133,8 @@ func (t *Task) container(name string) *Container {
 	return nil
 }
 
-// definition is the payload's part for a container.
-func (t *Task) definition(name string) *acs.Container {
+// findDefinition is the payload's part for a container.
+func (t *Task) findDefinition(name string) *acs.Container {
 	for i := range t.Payload.Containers {
 		if t.Payload.Containers[i].Name == name {
 			return &t.Payload.Containers[i]
@@ -152,7 +152,7 @@ func (t *Task) Status() Status {
 	return least
 }
 
-func (t *Task) idle() bool {
+func (t *Task) isIdle() bool {
 	if t.provisioning {
 		return false
 	}

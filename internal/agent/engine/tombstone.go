@@ -38,7 +38,7 @@ func (ts *tombstones) add(arn string, at time.Time) {
 	ts.order = append(ts.order, tombstone{arn, at.UnixNano()})
 }
 
-func (ts *tombstones) at(arn string) (time.Time, bool) {
+func (ts *tombstones) endedAt(arn string) (time.Time, bool) {
 	at, ok := ts.ended[arn]
 	return time.Unix(0, at), ok
 }
@@ -72,8 +72,8 @@ func (ts *tombstones) newest(n int) []acs.Tombstone {
 	return out
 }
 
-// bury notes that a task has ended, so that it never starts again.
-func (e *Engine) bury(arn string) {
+// addTombstone notes that a task has ended, so that it never starts again.
+func (e *Engine) addTombstone(arn string) {
 	now := time.Now()
 	e.mu.Lock()
 	e.tombstones.add(arn, now)
@@ -96,10 +96,10 @@ func (e *Engine) pruneTombstones() {
 	}
 }
 
-// buried tells whether a task is known to have ended here.
-func (e *Engine) buried(arn string) bool {
+// hasTombstone tells whether a task is known to have ended here.
+func (e *Engine) hasTombstone(arn string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	_, ended := e.tombstones.at(arn)
+	_, ended := e.tombstones.endedAt(arn)
 	return ended
 }

@@ -38,7 +38,7 @@ type ContainerView struct {
 // Tasks are all tasks that the engine still holds, the ended ones too.
 func (e *Engine) Tasks() []TaskView {
 	var out []TaskView
-	for _, h := range e.all() {
+	for _, h := range e.allTasks() {
 		out = append(out, h.view())
 	}
 	return out
@@ -46,14 +46,14 @@ func (e *Engine) Tasks() []TaskView {
 
 // Task is a task that the engine still holds.
 func (e *Engine) Task(arn string) (TaskView, bool) {
-	h := e.held(arn)
+	h := e.findTask(arn)
 	if h == nil {
 		return TaskView{}, false
 	}
 	return h.view(), true
 }
 
-func (h *held) view() TaskView {
+func (h *taskHandle) view() TaskView {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := h.task
@@ -65,7 +65,7 @@ func (h *held) view() TaskView {
 		v.Status = acs.StatusStopped
 	}
 	for _, c := range t.Containers {
-		d := t.definition(c.Name)
+		d := t.findDefinition(c.Name)
 		v.Containers = append(v.Containers, ContainerView{
 			Name: c.Name, RuntimeID: c.RuntimeID, Status: c.Status.Wire(), ExitCode: c.ExitCode, Ports: c.Ports,
 			Health: c.Health, HealthAt: c.HealthAt, Restarts: c.Restarts, StartedAt: c.StartedAt,
@@ -98,7 +98,7 @@ const inventoryTombstones = 5000
 // Wanted are the tasks that shall run.
 func (e *Engine) Wanted() []string {
 	var out []string
-	for arn, h := range e.all() {
+	for arn, h := range e.allTasks() {
 		h.mu.Lock()
 		if h.task.Desired == acs.StatusRunning {
 			out = append(out, arn)
@@ -109,12 +109,12 @@ func (e *Engine) Wanted() []string {
 }
 
 // Knows tells whether a task is held.
-func (e *Engine) Knows(arn string) bool { return e.held(arn) != nil }
+func (e *Engine) Knows(arn string) bool { return e.findTask(arn) != nil }
 
 // Live counts the tasks that have not ended.
 func (e *Engine) Live() int {
 	n := 0
-	for _, h := range e.all() {
+	for _, h := range e.allTasks() {
 		h.mu.Lock()
 		if h.task.StoppedAt.IsZero() {
 			n++

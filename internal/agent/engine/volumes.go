@@ -17,17 +17,17 @@ type volumes struct{ e *Engine }
 func (volumes) Name() string { return "volumes" }
 
 func (volumes) Needed(t *acs.Task) bool {
-	return slices.ContainsFunc(t.Volumes, func(v acs.Volume) bool { return !onHost(&v) })
+	return slices.ContainsFunc(t.Volumes, func(v acs.Volume) bool { return !isHostPath(&v) })
 }
 
-func onHost(v *acs.Volume) bool { return v.Host != nil && v.Host.SourcePath != "" }
+func isHostPath(v *acs.Volume) bool { return v.Host != nil && v.Host.SourcePath != "" }
 
-func shared(v *acs.Volume) bool { return v.Docker != nil && v.Docker.Scope == "shared" }
+func isShared(v *acs.Volume) bool { return v.Docker != nil && v.Docker.Scope == "shared" }
 
 // Provide makes them; the engine takes a second creation for the first one.
 func (r volumes) Provide(_ context.Context, t *acs.Task) (string, error) {
 	for i := range t.Volumes {
-		if v := &t.Volumes[i]; !onHost(v) {
+		if v := &t.Volumes[i]; !isHostPath(v) {
 			if err := r.create(t, v); err != nil {
 				return "", err
 			}
@@ -37,7 +37,7 @@ func (r volumes) Provide(_ context.Context, t *acs.Task) (string, error) {
 }
 
 func (r volumes) create(t *acs.Task, v *acs.Volume) error {
-	made := runtime.Volume{Name: source(t, v), Driver: "local", Labels: map[string]string{
+	made := runtime.Volume{Name: mountSource(t, v), Driver: "local", Labels: map[string]string{
 		LabelTask: t.Arn, LabelInstallation: r.e.cfg.InstallationID,
 	}}
 	if d := v.Docker; d != nil {
@@ -51,7 +51,7 @@ func (r volumes) create(t *acs.Task, v *acs.Volume) error {
 			}
 		}
 	}
-	if shared(v) {
+	if isShared(v) {
 		delete(made.Labels, LabelTask) // it outlives the task
 		there := false
 		err := r.call(func(ctx context.Context) (err error) {
@@ -69,7 +69,7 @@ func (r volumes) create(t *acs.Task, v *acs.Volume) error {
 }
 
 func (r volumes) call(fn func(context.Context) error) error {
-	return r.e.call(r.e.cfg.CreateTimeout, createClass, "created", fn)
+	return r.e.callLimited(r.e.cfg.CreateTimeout, createClass, "created", fn)
 }
 
 // Restore: an engine keeps a volume as long as a container uses it. For a
@@ -85,11 +85,11 @@ func (r volumes) Restore(ctx context.Context, t *acs.Task, _ string, complete bo
 // Apply mounts what a container names.
 func (volumes) Apply(t *acs.Task, c *acs.Container, _ string, s *runtime.Spec) *Failure {
 	for _, m := range c.MountPoints {
-		v := volumeOf(t, m.SourceVolume)
+		v := findVolume(t, m.SourceVolume)
 		if v == nil {
 			return failf(HostConfig, "Invalid volume referenced: %s", m.SourceVolume)
 		}
-		s.Mounts = append(s.Mounts, runtime.Mount{Source: source(t, v), Target: m.ContainerPath, ReadOnly: m.ReadOnly})
+		s.Mounts = append(s.Mounts, runtime.Mount{Source: mountSource(t, v), Target: m.ContainerPath, ReadOnly: m.ReadOnly})
 	}
 	return nil
 }
@@ -98,17 +98,17 @@ func (volumes) Apply(t *acs.Task, c *acs.Container, _ string, s *runtime.Spec) *
 func (r volumes) Release(ctx context.Context, t *acs.Task) error {
 	for i := range t.Volumes {
 		v := &t.Volumes[i]
-		if onHost(v) || shared(v) {
+		if isHostPath(v) || isShared(v) {
 			continue
 		}
-		if err := r.e.cfg.Runtime.RemoveVolume(ctx, source(t, v)); err != nil {
+		if err := r.e.cfg.Runtime.RemoveVolume(ctx, mountSource(t, v)); err != nil {
 			return fmt.Errorf("volume %s: %w", v.Name, err)
 		}
 	}
 	return nil
 }
 
-func volumeOf(t *acs.Task, name string) *acs.Volume {
+func findVolume(t *acs.Task, name string) *acs.Volume {
 	for i := range t.Volumes {
 		if t.Volumes[i].Name == name {
 			return &t.Volumes[i]
@@ -117,13 +117,13 @@ func volumeOf(t *acs.Task, name string) *acs.Volume {
 	return nil
 }
 
-// source is what is mounted for a volume: a path of the host or the engine's
+// mountSource is what is mounted for a volume: a path of the host or the engine's
 // volume.
-func source(t *acs.Task, v *acs.Volume) string {
+func mountSource(t *acs.Task, v *acs.Volume) string {
 	switch {
-	case onHost(v):
+	case isHostPath(v):
 		return v.Host.SourcePath
-	case shared(v):
+	case isShared(v):
 		return v.Name
 	default:
 		return volumeName(t, v.Name)
@@ -131,5 +131,5 @@ func source(t *acs.Task, v *acs.Volume) string {
 }
 
 func volumeName(t *acs.Task, volume string) string {
-	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, volume, suffix(t, "volume/"+volume))
+	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, volume, hashSuffix(t, "volume/"+volume))
 }

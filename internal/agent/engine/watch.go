@@ -10,29 +10,31 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// feed lets a goroutine follow one container's events.
-type feed struct {
+// eventFeed lets a goroutine follow one container's events.
+type eventFeed struct {
 	mu      sync.Mutex
 	up      chan struct{} // closed while subscribed
 	open    bool
 	changes int // how often the stream broke or began
-	watch   map[string]*sighting
+	watches map[string]*containerWatch
 }
 
-// sighting is what was seen of a container since one began to look.
-type sighting struct {
-	mu      sync.Mutex
-	began   chan struct{} // closed when it starts
-	started bool
-	exited  *runtime.Event
-	lost    bool // the stream broke: something may have been missed
-	removed chan struct{}
-	once    sync.Once
+// containerWatch is what was seen of a container since one began to look.
+type containerWatch struct {
+	mu         sync.Mutex
+	began      chan struct{} // closed when it starts
+	started    bool
+	exited     *runtime.Event
+	incomplete bool // the stream broke: something may have been missed
+	removed    chan struct{}
+	once       sync.Once
 }
 
-func newFeed() *feed { return &feed{up: make(chan struct{}), watch: map[string]*sighting{}} }
+func newEventFeed() *eventFeed {
+	return &eventFeed{up: make(chan struct{}), watches: map[string]*containerWatch{}}
+}
 
-func (f *feed) subscribed() {
+func (f *eventFeed) markSubscribed() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.open {
@@ -42,7 +44,7 @@ func (f *feed) subscribed() {
 	}
 }
 
-func (f *feed) broke() {
+func (f *eventFeed) markBroken() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open {
@@ -50,46 +52,46 @@ func (f *feed) broke() {
 		f.up = make(chan struct{})
 	}
 	f.changes++
-	for _, s := range f.watch {
+	for _, s := range f.watches {
 		s.mu.Lock()
-		s.lost = true
+		s.incomplete = true
 		s.mu.Unlock()
 		s.once.Do(func() { close(s.removed) })
 	}
 }
 
-// gaps counts the beginnings and ends of gaps in the stream so far.
-func (f *feed) gaps() int {
+// countChanges counts the beginnings and ends of gaps in the stream so far.
+func (f *eventFeed) countChanges() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.changes
 }
 
-// ready is closed while the stream is up.
-func (f *feed) ready() <-chan struct{} {
+// whenSubscribed is closed while the stream is up.
+func (f *eventFeed) whenSubscribed() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.up
 }
 
-func (f *feed) follow(id string) *sighting {
-	s := &sighting{began: make(chan struct{}), removed: make(chan struct{})}
+func (f *eventFeed) watch(id string) *containerWatch {
+	s := &containerWatch{began: make(chan struct{}), removed: make(chan struct{})}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s.lost = !f.open
-	f.watch[id] = s
+	s.incomplete = !f.open
+	f.watches[id] = s
 	return s
 }
 
-func (f *feed) unfollow(id string) {
+func (f *eventFeed) unwatch(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.watch, id)
+	delete(f.watches, id)
 }
 
-func (f *feed) see(ev runtime.Event) {
+func (f *eventFeed) deliver(ev runtime.Event) {
 	f.mu.Lock()
-	s := f.watch[ev.ID]
+	s := f.watches[ev.ID]
 	f.mu.Unlock()
 	if s == nil {
 		return
@@ -109,16 +111,16 @@ func (f *feed) see(ev runtime.Event) {
 	}
 }
 
-// follow keeps the engine's event stream up until the engine closes. After each
+// followEvents keeps the engine's event stream up until the engine closes. After each
 // gap all that runs is looked at, for what the gap hid.
-func (e *Engine) follow() {
+func (e *Engine) followEvents() {
 	labels := map[string]string{LabelInstallation: e.cfg.InstallationID}
 	var lost time.Time // the stream, since when; zero while it is up
 	told := false      // that it is lost
 	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 		began := time.Now()
 		err := e.cfg.Runtime.Events(e.ctx, labels, func() {
-			e.feed.subscribed()
+			e.feed.markSubscribed()
 			if lost.IsZero() {
 				return
 			}
@@ -128,9 +130,9 @@ func (e *Engine) follow() {
 				told = false
 				e.cfg.OnEngine()
 			}
-		}, e.observe)
-		e.feed.broke()
-		if e.closing() {
+		}, e.handleEvent)
+		e.feed.markBroken()
+		if e.isClosing() {
 			return
 		}
 		if time.Since(began) > time.Minute {
@@ -147,7 +149,7 @@ func (e *Engine) follow() {
 		}
 		if time.Since(lost) >= e.cfg.CreateTimeout {
 			// What it holds up does not let others have their turn.
-			e.limit.dismiss(&runtime.Error{Kind: runtime.ErrUnreachable, Err: fmt.Errorf("the container engine has not answered for %s", time.Since(lost).Round(time.Second))})
+			e.limit.failWaiting(&runtime.Error{Kind: runtime.ErrUnreachable, Err: fmt.Errorf("the container engine has not answered for %s", time.Since(lost).Round(time.Second))})
 		}
 		if pace.Sleep(e.ctx, pace.Nearly(delay)) != nil {
 			return
@@ -155,20 +157,20 @@ func (e *Engine) follow() {
 	}
 }
 
-// observe turns an engine's event into a task's.
-func (e *Engine) observe(ev runtime.Event) {
-	e.feed.see(ev)
+// handleEvent turns an engine's event into a task's.
+func (e *Engine) handleEvent(ev runtime.Event) {
+	e.feed.deliver(ev)
 	if ev.Kind == runtime.EventStarted {
-		e.appeared(ev)
+		e.stopIfStray(ev)
 		return
 	}
 	name := ev.Labels[LabelContainer]
-	h := e.held(ev.Labels[LabelTask])
+	h := e.findTask(ev.Labels[LabelTask])
 	if h == nil || name == "" {
 		return
 	}
 	h.mu.Lock()
-	c := h.task.container(name)
+	c := h.task.findContainer(name)
 	mine := c != nil && c.RuntimeID == ev.ID && c.doing != Replacing
 	h.mu.Unlock()
 	if !mine {
@@ -177,7 +179,7 @@ func (e *Engine) observe(ev runtime.Event) {
 	switch ev.Kind {
 	case runtime.EventExited:
 		if ev.ExitCode == 137 { // killed: by us, by someone, or for its memory
-			e.spawn(func() { e.ended(h, name, ev) })
+			e.spawn(func() { e.dispatchKilled(h, name, ev) })
 			return
 		}
 		e.dispatch(h, Exited{Container: name, Code: ev.ExitCode, At: ev.At})
@@ -190,17 +192,17 @@ func (e *Engine) observe(ev runtime.Event) {
 	}
 }
 
-// appeared stops what was started and should not run. Before the agent has taken
+// stopIfStray stops what was started and should not run. Before the agent has taken
 // up all that it left, it can't tell.
-func (e *Engine) appeared(ev runtime.Event) {
+func (e *Engine) stopIfStray(ev runtime.Event) {
 	c := runtime.Container{ID: ev.ID, Labels: ev.Labels}
-	if e.recovered.Load() && c.Labels[LabelInstance] == e.here().instance && !e.mayRun(c) {
-		e.quell(c)
+	if e.recovered.Load() && c.Labels[LabelInstance] == e.readLocation().instance && !e.mayRun(c) {
+		e.stopStray(c)
 	}
 }
 
-// ended asks why a killed container was killed.
-func (e *Engine) ended(h *held, name string, ev runtime.Event) {
+// dispatchKilled asks why a killed container was killed.
+func (e *Engine) dispatchKilled(h *taskHandle, name string, ev runtime.Event) {
 	c, err := e.cfg.Runtime.Inspect(e.late, ev.ID)
 	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
 		e.log.Warn("killed container cannot be inspected", "container", name, "err", err)
@@ -208,6 +210,6 @@ func (e *Engine) ended(h *held, name string, ev runtime.Event) {
 	e.dispatch(h, Exited{Container: name, Code: ev.ExitCode, OOM: err == nil && c.OOMKilled, At: ev.At})
 	// It may have been started again before its end was known here.
 	if c := (runtime.Container{ID: ev.ID, Labels: ev.Labels}); !e.mayRun(c) {
-		e.quell(c)
+		e.stopStray(c)
 	}
 }

@@ -10,58 +10,58 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// lookEvery is how often the engine's state is looked at, spread by chance. What
+// resyncInterval is how often the engine's state is looked at, spread by chance. What
 // an event tells is known at once; a lost one costs no more than this.
-const lookEvery = 5 * time.Minute
+const resyncInterval = 5 * time.Minute
 
 // resync looks at the engine's state now, and then from time to time. Only one
 // look is under way; one that is asked for meanwhile follows it.
 func (e *Engine) resync() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.look.under {
-		e.look.again = true
+	if e.resyncs.running {
+		e.resyncs.again = true
 		return
 	}
 	if e.closed {
 		return
 	}
-	e.look.under = true
-	e.wg.Go(e.lookAround)
+	e.resyncs.running = true
+	e.wg.Go(e.runResync)
 }
 
-// looks says when the engine's state is looked at.
-type looks struct {
-	under, again bool
-	timer        *time.Timer // to the next one
+// resyncState says when the engine's state is looked at.
+type resyncState struct {
+	running, again bool
+	timer          *time.Timer // to the next one
 }
 
-func (e *Engine) lookAround() {
+func (e *Engine) runResync() {
 	e.pruneTombstones()
 	for more := true; more; {
-		e.compare(e.ctx)
+		e.compareContainers(e.ctx)
 		e.mu.Lock()
-		more, e.look.again = e.look.again && !e.closed, false
-		e.look.under = more
-		if !more && e.look.timer == nil {
-			e.look.timer = time.AfterFunc(pace.About(lookEvery), e.resync)
+		more, e.resyncs.again = e.resyncs.again && !e.closed, false
+		e.resyncs.running = more
+		if !more && e.resyncs.timer == nil {
+			e.resyncs.timer = time.AfterFunc(pace.About(resyncInterval), e.resync)
 		} else if !more {
-			e.look.timer.Reset(pace.About(lookEvery))
+			e.resyncs.timer.Reset(pace.About(resyncInterval))
 		}
 		e.mu.Unlock()
 	}
 }
 
-// compare holds the engine's containers against the tasks. A task is told what
+// compareContainers holds the engine's containers against the tasks. A task is told what
 // ended or vanished unseen; what runs and should not is stopped.
-func (e *Engine) compare(ctx context.Context) {
-	here := e.here()
+func (e *Engine) compareContainers(ctx context.Context) {
+	here := e.readLocation()
 	if here.instance == "" || !e.recovered.Load() {
 		return
 	}
 	list, err := e.cfg.Runtime.List(ctx, here.labels())
 	if err != nil {
-		if !e.closing() {
+		if !e.isClosing() {
 			e.log.Warn("containers cannot be listed", "err", err)
 		}
 		return
@@ -70,29 +70,29 @@ func (e *Engine) compare(ctx context.Context) {
 	for _, c := range list {
 		running[c.ID] = c.Phase == runtime.PhaseRunning
 	}
-	for _, h := range e.all() {
-		for _, c := range h.doubtful(running) {
-			e.inspect(h, c.Name, c.RuntimeID)
+	for _, h := range e.allTasks() {
+		for _, c := range h.unconfirmedContainers(running) {
+			e.inspectContainer(h, c.Name, c.RuntimeID)
 		}
 	}
 	for _, c := range list {
 		switch {
 		case running[c.ID] && !e.mayRun(c):
-			e.quell(c)
-		case !running[c.ID] && e.leftOver(c):
-			e.clear(ctx, c)
+			e.stopStray(c)
+		case !running[c.ID] && e.isLeftOver(c):
+			e.removeLeftOver(ctx, c)
 		}
 	}
 }
 
-// doubtful are the containers of which the task believes that they run and whose
+// unconfirmedContainers are the containers of which the task believes that they run and whose
 // state a list does not confirm. No list tells of health.
-func (h *held) doubtful(running map[string]bool) []Container {
+func (h *taskHandle) unconfirmedContainers(running map[string]bool) []Container {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var out []Container
 	for _, c := range h.task.Containers {
-		d := h.task.definition(c.Name)
+		d := h.task.findDefinition(c.Name)
 		checked := d != nil && d.HealthCheckType == acs.HealthCheckDocker
 		if c.Status == Running && c.doing == Idle && (!running[c.RuntimeID] || checked) {
 			out = append(out, *c)
@@ -101,14 +101,14 @@ func (h *held) doubtful(running map[string]bool) []Container {
 	return out
 }
 
-// inspect tells a task what became of a container that was seen running.
-func (e *Engine) inspect(h *held, name, id string) {
+// inspectContainer tells a task what became of a container that was seen running.
+func (e *Engine) inspectContainer(h *taskHandle, name, id string) {
 	c, err := e.cfg.Runtime.Inspect(e.ctx, id)
 	switch {
 	case errors.Is(err, runtime.ErrNotFound):
 		e.dispatch(h, Gone{Container: name, At: time.Now()})
 	case err != nil:
-		if !e.closing() {
+		if !e.isClosing() {
 			e.log.Warn("container cannot be inspected", "container", name, "err", err)
 		}
 	case c.Phase == runtime.PhaseExited:
@@ -122,13 +122,13 @@ func (e *Engine) inspect(h *held, name, id string) {
 // task. Labels can be copied: one of a known container has its id. Where the id
 // is not known yet, an empty name of c is taken for the right one.
 func (e *Engine) mayRun(c runtime.Container) bool {
-	h := e.held(c.Labels[LabelTask])
+	h := e.findTask(c.Labels[LabelTask])
 	if h == nil {
 		return false
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	mine := h.task.container(c.Labels[LabelContainer])
+	mine := h.task.findContainer(c.Labels[LabelContainer])
 	switch {
 	case mine == nil || mine.Status == Stopped:
 		return false
@@ -141,35 +141,35 @@ func (e *Engine) mayRun(c runtime.Container) bool {
 	}
 }
 
-// leftOver tells whether a container is what remains of a task that has ended
+// isLeftOver tells whether a container is what remains of a task that has ended
 // and been cleaned up.
-func (e *Engine) leftOver(c runtime.Container) bool {
+func (e *Engine) isLeftOver(c runtime.Container) bool {
 	arn := c.Labels[LabelTask]
-	return !e.Knows(arn) && e.buried(arn)
+	return !e.Knows(arn) && e.hasTombstone(arn)
 }
 
-// quell stops a container if it runs and should not: one of a task that has
+// stopStray stops a container if it runs and should not: one of a task that has
 // ended, started again by hand, by its restart policy or by the engine's own
 // restart, or one that bears copied labels.
-func (e *Engine) quell(c runtime.Container) {
+func (e *Engine) stopStray(c runtime.Container) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.quelling[c.ID] || e.closed {
+	if e.stoppingStrays[c.ID] || e.closed {
 		return
 	}
-	e.quelling[c.ID] = true
+	e.stoppingStrays[c.ID] = true
 	e.wg.Go(func() {
-		e.quellNow(c.ID)
+		e.stopStrayNow(c.ID)
 		e.mu.Lock()
-		delete(e.quelling, c.ID)
+		delete(e.stoppingStrays, c.ID)
 		e.mu.Unlock()
 	})
 }
 
-func (e *Engine) quellNow(id string) {
+func (e *Engine) stopStrayNow(id string) {
 	c, err := e.cfg.Runtime.Inspect(e.ctx, id)
 	switch {
-	case errors.Is(err, runtime.ErrNotFound) || e.closing():
+	case errors.Is(err, runtime.ErrNotFound) || e.isClosing():
 		return
 	case err != nil: // the next look finds it
 		e.log.Warn("container that may have to be stopped cannot be inspected", "id", id, "err", err)
@@ -179,14 +179,14 @@ func (e *Engine) quellNow(id string) {
 	}
 	e.log.Warn("container runs though no task has it running, stopping it", "container", c.Name, "task", c.Labels[LabelTask])
 	e.ensureStopped(id)
-	if e.leftOver(c) {
-		e.clear(e.ctx, c)
+	if e.isLeftOver(c) {
+		e.removeLeftOver(e.ctx, c)
 	}
 }
 
-func (e *Engine) clear(ctx context.Context, c runtime.Container) {
+func (e *Engine) removeLeftOver(ctx context.Context, c runtime.Container) {
 	e.log.Info("removing what is left of an ended task", "task", c.Labels[LabelTask], "container", c.Name)
-	if err := e.cfg.Runtime.Remove(ctx, c.ID, false); err != nil && !e.closing() {
+	if err := e.cfg.Runtime.Remove(ctx, c.ID, false); err != nil && !e.isClosing() {
 		e.log.Warn("left-over container cannot be removed", "container", c.Name, "err", err)
 	}
 }
