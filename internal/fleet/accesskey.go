@@ -6,7 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// PrincipalKind says what a principal is.
+// PrincipalKind is the kind of a principal.
 type PrincipalKind string
 
 const (
@@ -14,8 +14,8 @@ const (
 	PrincipalHost  PrincipalKind = "host"
 )
 
-// AccessKey lets a principal sign. Its secret is sealed: the key that opens it
-// lies outside the store and the data directory.
+// AccessKey lets a principal sign requests. Its secret is sealed. The key that unseals
+// it lies outside the store and the data directory.
 type AccessKey struct {
 	ID           string        `json:"id"`
 	SealedSecret []byte        `json:"sealedSecret"`

@@ -8,11 +8,11 @@ import (
 	"github.com/ashore/ashore/internal/aws/arn"
 )
 
-// Partition is the ARN partition of everything Ashore names.
+// Partition is the ARN partition of all of Ashore's names.
 const Partition = "aws"
 
-// Site is where an installation's resources live: the account and region in
-// each of its ARNs and store keys.
+// Site says where an installation's resources live: the account and the region in each
+// of its ARNs and store keys.
 type Site struct {
 	Account string
 	Region  string
@@ -43,8 +43,8 @@ func (s Site) ServiceARN(cluster, name string) string {
 	return s.arn("service/" + cluster + "/" + name)
 }
 
-// ServiceShortARN names a service in the old format, without its cluster: ECS
-// answers so of a name that it doesn't find.
+// ServiceShortARN names a service in the old format, without its cluster. ECS answers
+// with this format for a service that it doesn't find.
 func (s Site) ServiceShortARN(name string) string { return s.arn("service/" + name) }
 
 // ServiceRevisionARN names a revision of a service.
@@ -70,17 +70,18 @@ func (s Site) ContainerARN(cluster, task, id string) string {
 	return s.arn("container/" + cluster + "/" + task + "/" + id)
 }
 
-// ARN is a parsed ECS ARN: Type "cluster", "task", "container-instance" …, and
-// what follows the first slash.
+// ARN is a parsed ECS ARN. Type is "cluster", "task", "container-instance" …. Rest is
+// the text after the first slash.
 type ARN struct {
 	Partition, Service, Region, Account string
 	Type, Rest                          string
 }
 
-// IsARN says whether s is meant as an ARN.
+// IsARN says whether s is meant to be an ARN.
 func IsARN(s string) bool { return arn.Is(s) }
 
-// ParseARN splits an ARN. It checks the form only, not whose it is.
+// ParseARN parses an ARN. It checks only the form, and not whether the ARN belongs to
+// this site.
 func ParseARN(s string) (ARN, error) {
 	a, err := arn.Parse(s)
 	if err != nil {
@@ -93,8 +94,8 @@ func ParseARN(s string) (ARN, error) {
 	return ARN{Partition: a.Partition, Service: a.Service, Region: a.Region, Account: a.Account, Type: typ, Rest: rest}, nil
 }
 
-// CapacityProviderName resolves what a request calls a capacity provider: its
-// name or its ARN. ok is false for an ARN of another type, account or region.
+// CapacityProviderName resolves a request's reference to a capacity provider: its name
+// or its ARN. ok is false for an ARN of another type, account or region.
 func (s Site) CapacityProviderName(ref string) (name string, ok bool) {
 	if !IsARN(ref) {
 		return ref, true
@@ -106,14 +107,13 @@ func (s Site) CapacityProviderName(ref string) (name string, ok bool) {
 	return a.Rest, true
 }
 
-// Owns says whether the ARN belongs to this site and ECS.
+// Owns says whether the ARN belongs to this site and to ECS.
 func (s Site) Owns(a ARN) bool {
 	return a.Service == "ecs" && a.Region == s.Region && a.Account == s.Account
 }
 
-// ClusterName resolves what a request calls a cluster: a name, an ARN, or
-// nothing, which is "default". ok is false for an ARN of another type, account
-// or region.
+// ClusterName resolves a request's reference to a cluster: a name, an ARN, or "", which
+// means "default". ok is false for an ARN of another type, account or region.
 func (s Site) ClusterName(ref string) (name string, ok bool) {
 	if ref == "" {
 		return DefaultCluster, true
@@ -128,9 +128,9 @@ func (s Site) ClusterName(ref string) (name string, ok bool) {
 	return a.Rest, true
 }
 
-// MemberID resolves what a request calls a task or a container instance of a
-// cluster: its id, its long ARN, or the old short ARN without the cluster. ok
-// is false where the ARN is of another type, account, region or cluster.
+// MemberID resolves a request's reference to a task or a container instance of a
+// cluster: its id, its long ARN, or the old short ARN without the cluster. ok is false
+// for an ARN of another type, account, region or cluster.
 func (s Site) MemberID(typ, cluster, ref string) (id string, ok bool) {
 	if !IsARN(ref) {
 		return ref, true
@@ -145,21 +145,21 @@ func (s Site) MemberID(typ, cluster, ref string) (id string, ok bool) {
 	return a.Rest, true
 }
 
-// TaskDefinitionRef is a parsed family, family:revision or ARN. Revision 0
-// means the family's latest ACTIVE one.
+// TaskDefinitionRef is a parsed family, family:revision or ARN. Revision 0 means the
+// family's latest ACTIVE revision.
 type TaskDefinitionRef struct {
 	Family   string
 	Revision int
 }
 
-// RevisionError is a task definition's revision that is no number.
+// RevisionError says that a task definition's revision is not a number.
 type RevisionError struct{ Number string }
 
-// Error is ECS's text.
+// Error returns ECS's text.
 func (e *RevisionError) Error() string { return "Invalid revision number. Number: " + e.Number }
 
-// TaskDefinitionRef parses what a request calls a task definition. It fails by a
-// *RevisionError where only the revision is wrong.
+// TaskDefinitionRef parses a request's reference to a task definition. It returns a
+// *RevisionError if only the revision is wrong.
 func (s Site) TaskDefinitionRef(ref string) (TaskDefinitionRef, error) {
 	name := ref
 	if IsARN(ref) {

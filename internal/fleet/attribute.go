@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ECS's rules for attributes, and its limit of those that are neither the agent's
-// nor Ashore's for a resource.
+// MaxAttributes is ECS's limit of attributes of a resource. Attributes of the agent and
+// of Ashore don't count.
 const MaxAttributes = 10
 
 var (
@@ -14,15 +14,15 @@ var (
 	attributeValue = regexp.MustCompile(`^[A-Za-z0-9_.@/\\: -]{1,128}$`)
 )
 
-// ValidAttributeName says whether an attribute may have a name.
+// ValidAttributeName says whether ECS allows an attribute's name.
 func ValidAttributeName(name string) bool { return attributeName.MatchString(name) }
 
-// ValidAttributeValue says whether an attribute may have a value.
+// ValidAttributeValue says whether ECS allows an attribute's value.
 func ValidAttributeValue(v string) bool {
 	return attributeValue.MatchString(v) && v[0] != ' ' && v[len(v)-1] != ' '
 }
 
-// IsAgentAttribute says whether an attribute is the agent's to set.
+// IsAgentAttribute says whether only the agent may set an attribute.
 func IsAgentAttribute(name string) bool {
 	return strings.HasPrefix(name, "ecs.") || strings.HasPrefix(name, "com.amazonaws.")
 }

@@ -7,27 +7,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Capacity providers that are always there.
+// These capacity providers always exist.
 const (
 	ProviderFargate     = "FARGATE"
 	ProviderFargateSpot = "FARGATE_SPOT"
 )
 
-// AttributeProvider is the attribute by which a host says which capacity
-// provider it belongs to.
+// AttributeProvider is the attribute with which a host names its capacity provider.
 const AttributeProvider = "ashore.capacity-provider"
 
-// CapacityProvider is a named part of the fleet that strategies distribute tasks
-// over. What it consists of the hosts say, by AttributeProvider.
+// CapacityProvider is a named part of the fleet over which strategies distribute tasks.
+// Hosts join it by AttributeProvider.
 type CapacityProvider struct {
 	Name      string                             `json:"name"`
 	Type      types.CapacityProviderType         `json:"type"`
-	Cluster   string                             `json:"cluster,omitempty"` // of MANAGED_INSTANCES: it belongs to one
+	Cluster   string                             `json:"cluster,omitempty"` // of MANAGED_INSTANCES, which belongs to one cluster
 	Status    types.CapacityProviderStatus       `json:"status"`
 	CreatedAt time.Time                          `json:"createdAt"`
 	DeletedAt time.Time                          `json:"deletedAt,omitzero"` // of an INACTIVE one
 	Update    types.CapacityProviderUpdateStatus `json:"updateStatus,omitempty"`
-	// UpdateReason says why the last update, as a deletion, has failed.
+	// UpdateReason says why the last update, such as a deletion, has failed.
 	UpdateReason string `json:"updateStatusReason,omitempty"`
 
 	Group   *types.AutoScalingGroupProvider `json:"autoScalingGroupProvider,omitempty"`
@@ -37,8 +36,8 @@ type CapacityProvider struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// QueuesTasks says whether tasks for which there is no room wait for it: where ECS's
-// own managed scaling would bring some.
+// QueuesTasks says whether tasks wait if the provider has no room. They wait if ECS's
+// own managed scaling would add instances.
 func (p *CapacityProvider) QueuesTasks() bool {
 	switch {
 	case p.Managed != nil:

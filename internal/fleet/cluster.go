@@ -7,10 +7,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// DefaultCluster is the cluster that a request without one means.
+// DefaultCluster is the cluster of a request that names none.
 const DefaultCluster = "default"
 
-// ClusterStatus is a cluster's life: ACTIVE, and INACTIVE once deleted.
+// ClusterStatus is a cluster's status: ACTIVE, and INACTIVE after its deletion.
 type ClusterStatus string
 
 const (

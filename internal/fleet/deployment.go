@@ -10,74 +10,74 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Deployment is the wish that a service run a revision. It is immutable. A
-// rollback is a deployment of its own, to the revision that was there before.
+// Deployment is the order to run a revision of a service. It is immutable. A rollback
+// is another deployment, to the earlier revision.
 type Deployment struct {
 	Cluster   string    `json:"cluster"`
 	Service   string    `json:"service"`
-	ServiceID string    `json:"serviceId"` // of the service's creation that it belongs to
+	ServiceID string    `json:"serviceId"` // id of the service to which it belongs; see Service.ID
 	ID        string    `json:"id"`        // 19 digits, unique everywhere
-	Number    int64     `json:"number"`    // of its service: a newer one has a higher
+	Number    int64     `json:"number"`    // in its service: a newer deployment has a higher number
 	Revision  string    `json:"revision"`  // id of the ServiceRevision
 	CreatedAt time.Time `json:"createdAt"`
-	// Sources are the revisions that ran, or were to run, when it was made.
+	// Sources are the revisions that ran, or should run, when the deployment was made.
 	Sources []string `json:"sources,omitempty"`
-	// RollbackOf is the deployment that this one takes back, Reason why.
+	// RollbackOf is the deployment that this one rolls back. Reason says why.
 	RollbackOf string `json:"rollbackOf,omitempty"`
 	Reason     string `json:"reason,omitempty"`
-	// Configuration is the service's as it was then.
+	// Configuration is the service's configuration at that time.
 	Configuration *types.DeploymentConfiguration `json:"configuration,omitempty"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// DeploymentState is what the scheduler has made of a deployment. Its absence
-// means that nothing has been done yet.
+// DeploymentState is the state that the scheduler writes for a deployment. Without this
+// record the scheduler has done nothing yet.
 type DeploymentState struct {
-	// Launched counts the tasks that were ever placed for it: the next one's
-	// Serial is one more.
+	// Launched counts all tasks that were ever placed for the deployment. The next
+	// task's Serial is one more.
 	Launched int64                        `json:"launched"`
 	Rollout  types.DeploymentRolloutState `json:"rollout,omitempty"`
 	Reason   string                       `json:"reason,omitempty"`
-	// LastGood is the highest serial of those that are known to have run (or, by
-	// the circuit breaker's setting, to have been healthy): earlier failures don't
-	// count any more.
+	// LastGood is the highest serial of the tasks that are known to have run. By the
+	// circuit breaker's setting it may be the highest serial of the tasks that were
+	// healthy. Earlier failures don't count any more.
 	LastGood int64 `json:"lastGood,omitzero"`
-	// Tripped is set when the circuit breaker has: how many tasks had failed.
+	// Tripped is set when the circuit breaker trips: it is the number of failed tasks.
 	Tripped int `json:"tripped,omitzero"`
-	// Done says that another deployment has taken its place and none of its tasks
-	// is left.
+	// Done says that another deployment has replaced this one, and that none of its
+	// tasks is left.
 	Done       bool              `json:"done,omitzero"`
 	StartedAt  time.Time         `json:"startedAt,omitzero"`
 	UpdatedAt  time.Time         `json:"updatedAt,omitzero"`
 	FinishedAt time.Time         `json:"finishedAt,omitzero"`
 	StoppedAt  time.Time         `json:"stoppedAt,omitzero"`
-	Unplaced   *PlacementFailure `json:"unplaced,omitempty"` // of the last try to place tasks; nil: it found room
-	// NextTry is until when nothing is launched, after tasks that failed to start;
-	// Impaired counts the rounds of them that an event has told of.
+	Unplaced   *PlacementFailure `json:"unplaced,omitempty"` // of the last try to place tasks; nil if they were placed
+	// NextTry is when tasks may be launched again after tasks failed to start. Impaired
+	// counts the rounds of failures that an event has reported.
 	NextTry  time.Time `json:"nextTry,omitzero"`
 	Impaired int       `json:"impaired,omitzero"`
-	// Looping says that an event has told of tasks that keep ending early.
+	// Looping says that an event has reported tasks that repeatedly end early.
 	Looping bool `json:"looping,omitzero"`
-	// Stuck says that an event has told that minimum and maximum let no task be
-	// replaced.
+	// Stuck says that an event has reported that the minimum and maximum percent allow
+	// no task to be replaced.
 	Stuck bool `json:"stuck,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// PlacementFailure is why there was no host for a service's task.
+// PlacementFailure says why a service's task got no host.
 type PlacementFailure struct {
 	At       time.Time `json:"at"`
-	Instance string    `json:"instance,omitempty"` // the one that came closest
+	Instance string    `json:"instance,omitempty"` // the instance that came closest
 	Reason   string    `json:"reason"`
 	Detail   string    `json:"detail,omitempty"`
-	Zone     string    `json:"zone,omitempty"` // the only one that would do, where tasks are rebalanced
-	// Tries counts those in vain in a row.
+	Zone     string    `json:"zone,omitempty"` // the only possible zone, if tasks are rebalanced
+	// Tries is the number of failed tries in a row.
 	Tries int `json:"tries"`
 }
 
-// DeploymentStop is the wish that a deployment end before it has completed.
+// DeploymentStop is the order to stop a deployment before it has completed.
 type DeploymentStop struct {
 	Type types.StopServiceDeploymentStopType `json:"type"`
 	At   time.Time                           `json:"at"`
@@ -85,8 +85,8 @@ type DeploymentStop struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// DeploymentID derives a deployment's id, 19 digits as ECS's, from its service's
-// ID and its number.
+// DeploymentID derives a deployment's id from its service's ID and its number. Like
+// ECS's ids it has 19 digits.
 func DeploymentID(service string, number int64) string {
 	h := sha256.Sum256(fmt.Appendf(nil, "deployment\x00%s\x00%d", service, number))
 	const low = 1e18

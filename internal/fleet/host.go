@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Host is the principal of one machine and the container instance that it is
-// bound to, if it has registered.
+// Host is the principal of one machine, together with its container instance after its
+// registration.
 type Host struct {
 	Name      string    `json:"name"`
 	Principal string    `json:"principal"` // ARN
@@ -23,20 +23,20 @@ type Host struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// HostTerms are what an administrator grants a host, beside the right to be one.
+// HostTerms are an administrator's settings for a host.
 type HostTerms struct {
-	// Assigned is the cluster that the host may register in. Hosts of old have none:
-	// theirs is that of their instance, or of their first registration.
+	// Assigned is the cluster in which the host may register. Old hosts have none: they
+	// have the cluster of their instance, or of their first registration.
 	Assigned string `json:"assigned,omitempty"`
-	// Attributes are given to whatever instance the host registers as.
+	// Attributes are added to each instance that the host registers.
 	Attributes []types.Attribute `json:"attributes,omitempty"`
-	// MaxCPU and MaxMemory, in units and MiB, are the most that it registers; 0: all
-	// that it has.
+	// MaxCPU and MaxMemory, in units and MiB, are the most that the host registers. 0
+	// means everything that it has.
 	MaxCPU    int `json:"maxCpu,omitzero"`
 	MaxMemory int `json:"maxMemory,omitzero"`
 }
 
-// HomeCluster is the cluster that the host may register in, "" for any.
+// HomeCluster returns the cluster in which the host may register, "" for any.
 func (h *Host) HomeCluster() string {
 	if h.Assigned != "" {
 		return h.Assigned
@@ -44,14 +44,14 @@ func (h *Host) HomeCluster() string {
 	return h.Cluster
 }
 
-// MayUse says whether a cluster is any of the host's business: the one that it may
-// register in, and while it has not yet moved there the one that it is in.
+// MayUse says whether the host may use a cluster: the one in which it may register, and
+// the one in which it still is until it has moved.
 func (h *Host) MayUse(cluster string) bool {
 	home := h.HomeCluster()
 	return home == "" || cluster == home || cluster == h.Cluster
 }
 
-// LimitCapacity is a capacity as far as the host may offer it.
+// LimitCapacity returns the part of a capacity that the host may register.
 func (t *HostTerms) LimitCapacity(c Capacity) Capacity {
 	if t.MaxCPU > 0 {
 		c.CPU = min(c.CPU, t.MaxCPU)
@@ -62,8 +62,8 @@ func (t *HostTerms) LimitCapacity(c Capacity) Capacity {
 	return c
 }
 
-// AddAttributes returns attributes with those that the administrator gives in the place of
-// what bears their names.
+// AddAttributes returns attributes together with the administrator's. The
+// administrator's replace others with the same names.
 func (t *HostTerms) AddAttributes(list []types.Attribute) []types.Attribute {
 	out := slices.Clone(list)
 	for _, a := range t.Attributes {
@@ -72,14 +72,14 @@ func (t *HostTerms) AddAttributes(list []types.Attribute) []types.Attribute {
 	return out
 }
 
-// RemoveAttributes returns attributes without those that the administrator gives.
+// RemoveAttributes returns attributes without those with names of the administrator's.
 func (t *HostTerms) RemoveAttributes(list []types.Attribute) []types.Attribute {
 	return slices.DeleteFunc(slices.Clone(list), func(a types.Attribute) bool {
 		return slices.ContainsFunc(t.Attributes, func(g types.Attribute) bool { return a.Name != nil && *a.Name == *g.Name })
 	})
 }
 
-// SetAttribute sets an attribute in a list of the caller's own.
+// SetAttribute sets an attribute in a list that the caller owns.
 func SetAttribute(list []types.Attribute, a types.Attribute) []types.Attribute {
 	at := slices.IndexFunc(list, func(o types.Attribute) bool { return o.Name != nil && *o.Name == *a.Name })
 	if at < 0 {
@@ -89,12 +89,12 @@ func SetAttribute(list []types.Attribute, a types.Attribute) []types.Attribute {
 	return list
 }
 
-// hostAttributes are the names and beginnings of names among Ashore's own attributes that
-// a host may give itself: what it is, and what it can do.
+// hostAttributes are names, and beginnings of names, of Ashore's attributes that a host
+// may set itself: what it is, and what it can do.
 var hostAttributes = []string{"ashore.machine-id", "ashore.network-mode."}
 
-// IsAdminAttribute says whether an attribute is an administrator's to give: it decides
-// what a host belongs to, not what it is.
+// IsAdminAttribute says whether only an administrator may set an attribute, because it
+// decides to what a host belongs.
 func IsAdminAttribute(name string) bool {
 	return strings.HasPrefix(name, "ashore.") && !slices.ContainsFunc(hostAttributes, func(own string) bool {
 		return name == own || strings.HasSuffix(own, ".") && strings.HasPrefix(name, own)

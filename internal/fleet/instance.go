@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// InstanceStatus is a container instance's life as the control plane wants it.
+// InstanceStatus is the status that the control plane sets for a container instance.
 type InstanceStatus string
 
 const (
@@ -29,34 +29,33 @@ type Instance struct {
 	Resources    []types.Resource  `json:"resources,omitempty"` // as the agent sent them
 	Attributes   []types.Attribute `json:"attributes,omitempty"`
 	Tags         []types.Tag       `json:"tags,omitempty"`
-	// ClientToken is that of the registration that made the record: its retry
-	// finds the same instance.
+	// ClientToken is the token of the registration that made the record. A retry of the
+	// registration finds the same instance.
 	ClientToken string `json:"clientToken,omitempty"`
-	// Principal is the ARN of the host's own principal; it alone may report
-	// for this instance.
+	// Principal is the ARN of the host's principal. Only that principal may report for
+	// this instance.
 	Principal string `json:"principal,omitempty"`
-	// Machine is the id of the instance's machine, once it is settled; see
-	// EC2InstanceID.
+	// Machine is the id of the instance's machine, once it is known; see EC2InstanceID.
 	Machine string `json:"machine,omitempty"`
-	// Versions is what ran there when its agent connected last.
+	// Versions are the versions that the agent reported at its last connection.
 	Versions VersionInfo `json:"versions,omitzero"`
-	// Boot is that of the agent that connected last, where it said so.
+	// Boot is the AgentRun.Boot of the agent's last connection, if the agent sent one.
 	Boot string `json:"boot,omitempty"`
-	// Duplicate is the last agent that came with this instance's identity beside the
-	// one that was connected.
+	// Duplicate is the last agent that came with this instance's identity while another
+	// agent was connected.
 	Duplicate *DuplicateAgent `json:"duplicate,omitempty"`
-	// Version is what ECS calls the instance's version: it grows with each
-	// change of the record.
+	// Version is ECS's version of the instance. It grows with each change of the
+	// record.
 	Version int64 `json:"version"`
-	// InactiveSince is about when an INACTIVE instance became so; the reaper
-	// alone writes it.
+	// InactiveSince is about when the instance became INACTIVE. Only the reaper writes
+	// it.
 	InactiveSince time.Time `json:"inactiveSince,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// InstanceSession says that an instance's agent is connected, and to which
-// server. The record lives under that server's lease: it ends with the server.
+// InstanceSession says that an instance's agent is connected, and to which server. The
+// record lives under that server's lease, so it ends with the server.
 type InstanceSession struct {
 	Server       string    `json:"server"`
 	Connection   string    `json:"connection"` // unique for each connection
@@ -64,15 +63,15 @@ type InstanceSession struct {
 	AgentHash    string    `json:"agentHash,omitempty"`
 	Docker       string    `json:"dockerVersion,omitempty"`
 	ConnectedAt  time.Time `json:"connectedAt"`
-	// Since is when the agent came, where it has renewed its connection since
-	// then without staying away; zero: ConnectedAt.
+	// Since is when the agent first connected, if it has reconnected since then without
+	// being away. Zero means ConnectedAt.
 	Since time.Time `json:"since,omitzero"`
 	Run   AgentRun  `json:"run,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// ConnectedSince is since when the agent has been connected.
+// ConnectedSince returns since when the agent has been connected.
 func (s *InstanceSession) ConnectedSince() time.Time {
 	if s.Since.IsZero() {
 		return s.ConnectedAt
@@ -80,23 +79,23 @@ func (s *InstanceSession) ConnectedSince() time.Time {
 	return s.Since
 }
 
-// InstanceHealth is how an instance has last said it is. It is written when
-// that changes, not when it is said again.
+// InstanceHealth is an instance's last reported health. It is written only when it
+// changes.
 type InstanceHealth struct {
 	Checks []HealthCheck `json:"checks"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// EngineUnreachable says whether the instance's agent is known not to reach its
-// container engine: nothing can be started there meanwhile.
+// EngineUnreachable says that the instance's agent certainly can't reach its container
+// engine. No task can start there then.
 func (h *InstanceHealth) EngineUnreachable() bool {
 	return h != nil && slices.ContainsFunc(h.Checks, func(c HealthCheck) bool {
 		return c.Type == types.InstanceHealthCheckTypeContainerRuntime && c.Status == types.InstanceHealthCheckStateImpaired
 	})
 }
 
-// HealthCheck is one check's result.
+// HealthCheck is the result of one check.
 type HealthCheck struct {
 	Type      types.InstanceHealthCheckType  `json:"type"`
 	Status    types.InstanceHealthCheckState `json:"status"`
@@ -104,17 +103,17 @@ type HealthCheck struct {
 	WrittenAt time.Time                      `json:"writtenAt"`
 }
 
-// Former is what is kept of a deregistered instance: who it was, and what became of
-// it.
+// Former returns the part of a deregistered instance that is kept: its identity and its
+// end.
 func (i *Instance) Former() Instance {
 	next := *i
-	next.Machine = i.EC2InstanceID() // an attribute may have it
+	next.Machine = i.EC2InstanceID() // an attribute may have the id
 	next.Resources, next.Attributes, next.Tags, next.ClientToken = nil, nil, nil, ""
 	next.Registered.ReservedPorts, next.Registered.GPUs = nil, nil
 	return next
 }
 
-// IsFormer says whether no more is kept of it.
+// IsFormer says whether only that part is left.
 func (i *Instance) IsFormer() bool {
 	return len(i.Resources)+len(i.Attributes)+len(i.Tags)+len(i.ClientToken)+len(i.Registered.ReservedPorts)+len(i.Registered.GPUs) == 0
 }

@@ -8,9 +8,9 @@ import (
 // AttributeExternal marks the container instances of ECS Anywhere.
 const AttributeExternal = "ecs.capability.external"
 
-// EC2InstanceID is the id of an instance's machine. Every instance has one, as on
-// ECS: i-… of EC2's machines, mi-… of others. One that nothing has told follows
-// from the machine's own principal: a machine that registers anew keeps it.
+// EC2InstanceID returns the id of an instance's machine. As on ECS every instance has
+// one: i-… for EC2's machines, mi-… for others. Without a known id it is derived from
+// the principal of the machine, so the machine keeps its id when it registers again.
 func (i *Instance) EC2InstanceID() string {
 	if id, _ := i.Attribute("ecs.instance-id"); reportedID.MatchString(id) {
 		return id
@@ -29,18 +29,19 @@ func (i *Instance) EC2InstanceID() string {
 	return prefix + DerivedID("machine", of)[:17]
 }
 
-// machineID is the form of EC2's own ids: 17 hex digits, of old machines 8.
+// machineID matches EC2's ids: 17 hex digits, or 8 for old machines.
 var machineID = regexp.MustCompile(`^i-([0-9a-f]{17}|[0-9a-f]{8})$`)
 
-// reportedID is the form in which an agent may say its machine's id.
+// reportedID matches the ids that an agent may report for its machine.
 var reportedID = regexp.MustCompile(`^m?i-[0-9A-Za-z]{1,32}$`)
 
-// maxIdentityDocument is far more than EC2's documents have, in bytes.
+// maxIdentityDocument is the largest document that MachineOf reads, in bytes. EC2's
+// documents are far smaller.
 const maxIdentityDocument = 16 << 10
 
-// MachineOf reads the machine's id in an instance identity document of EC2, "" if
-// it has none. Nobody here can tell who has written the document: the id is shown
-// and decides nothing.
+// MachineOf returns the machine's id from an EC2 instance identity document, "" if the
+// document has none. The control plane can't verify the document's author, so the id is
+// only shown and decides nothing.
 func MachineOf(document string) string {
 	if len(document) > maxIdentityDocument {
 		return ""

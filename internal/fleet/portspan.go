@@ -6,13 +6,13 @@ import (
 	"strconv"
 )
 
-// PortSpan is a run of neighbouring ports of a host, both ends included.
+// PortSpan is a run of consecutive ports of a host, including both ends.
 type PortSpan struct {
 	First, Last uint16
 	Protocol    Protocol
 }
 
-// Span is the port as a run of one.
+// Span returns the port as a run of one port.
 func (p Port) Span() PortSpan { return PortSpan{p.Number, p.Number, p.Protocol} }
 
 func (s PortSpan) String() string {
@@ -35,7 +35,7 @@ func (s PortSpan) before(o PortSpan) bool {
 	return s.Last < o.First
 }
 
-// Common returns the ports that both have, if there are any.
+// Common returns the ports that both runs have. ok is false if there are none.
 func (s PortSpan) Common(o PortSpan) (both PortSpan, ok bool) {
 	if s.before(o) || o.before(s) {
 		return both, false
@@ -43,7 +43,7 @@ func (s PortSpan) Common(o PortSpan) (both PortSpan, ok bool) {
 	return PortSpan{max(s.First, o.First), min(s.Last, o.Last), s.Protocol}, true
 }
 
-// JoinSpans orders spans and joins those that overlap or touch, in place.
+// JoinSpans sorts spans in place and joins those that overlap or touch.
 func JoinSpans(spans []PortSpan) []PortSpan {
 	slices.SortFunc(spans, PortSpan.Compare)
 	out := spans[:0]
@@ -57,20 +57,20 @@ func JoinSpans(spans []PortSpan) []PortSpan {
 	return out
 }
 
-// PortHold is a run of ports and the id of the task that holds it. A run is fixed
-// where the task's definition names its ports: the others were chosen on the host.
+// PortHold is a run of ports and the id of the task that holds it. Fixed says that the
+// task's definition names the ports. Otherwise the host has chosen them.
 type PortHold struct {
 	PortSpan
 	Task  string
 	Fixed bool
 }
 
-// PortHolders says which tasks hold which ports of a host: in order, no port
-// twice. It is immutable: what changes it returns another one. Its costs grow with
-// the runs, not with the ports.
+// PortHolders says which tasks hold which ports of a host. It is sorted and has no port
+// twice. It is immutable: methods that change it return a new one. Its cost grows with
+// the number of runs, not of ports.
 type PortHolders []PortHold
 
-// Of returns the task that holds a port.
+// Of returns the task that holds a port. ok is false if no task holds it.
 func (h PortHolders) Of(p Port) (task string, ok bool) {
 	i, found := slices.BinarySearchFunc(h, p.Span(), func(x PortHold, s PortSpan) int {
 		switch {
@@ -87,9 +87,9 @@ func (h PortHolders) Of(p Port) (task string, ok bool) {
 	return h[i].Task, true
 }
 
-// With enters a task as the holder of what it holds. Of several holders of a port
-// the one with the lowest id is shown, whatever the order they came in; double
-// says that there are several.
+// With returns the holders with a task added. If a port has several holders, the one
+// with the lowest id is shown, in whatever order they came. double says that a port has
+// several holders.
 func (h PortHolders) With(held TaskPorts, task string) (next PortHolders, double bool) {
 	if held.IsEmpty() {
 		return h, false
@@ -97,7 +97,8 @@ func (h PortHolders) With(held TaskPorts, task string) (next PortHolders, double
 	return h.merge(held.holders(task))
 }
 
-// JoinHolders is With of many tasks at once: list has the ports of one task each.
+// JoinHolders is With for many tasks at once. Each element of list has the ports of one
+// task.
 func JoinHolders(list []PortHolders) (all PortHolders, double bool) {
 	switch len(list) {
 	case 0:
@@ -105,14 +106,14 @@ func JoinHolders(list []PortHolders) (all PortHolders, double bool) {
 	case 1:
 		return list[0], false
 	}
-	// By halves, so that each run is copied as often as the list can be halved.
+	// Join halves, so that each run is copied only a logarithmic number of times.
 	a, d1 := JoinHolders(list[:len(list)/2])
 	b, d2 := JoinHolders(list[len(list)/2:])
 	all, d3 := a.merge(b)
 	return all, d1 || d2 || d3
 }
 
-// merge joins two lists into a new one. It walks over both at once.
+// merge merges two sorted lists into a new one.
 func (h PortHolders) merge(o PortHolders) (out PortHolders, double bool) {
 	if len(h) == 0 {
 		return o, false
@@ -167,7 +168,7 @@ func (h PortHolders) merge(o PortHolders) (out PortHolders, double bool) {
 	return out, double
 }
 
-// pickHold is the one of two holds of the same ports that is shown.
+// pickHold returns the hold that is shown for ports that both have.
 func pickHold(a, b PortHold) PortHold {
 	if a.Task == b.Task {
 		a.Fixed = a.Fixed || b.Fixed
@@ -184,7 +185,7 @@ func (x PortHold) truncated(last uint16) PortHold {
 	return x
 }
 
-// appendHold appends a run and joins it with the one before where it goes on with that.
+// appendHold appends a run. It joins the run with the last one if it continues it.
 func (h PortHolders) appendHold(x PortHold) PortHolders {
 	if n := len(h); n > 0 {
 		if l := &h[n-1]; l.Protocol == x.Protocol && l.Task == x.Task && l.Fixed == x.Fixed && int(x.First) == int(l.Last)+1 {
@@ -195,7 +196,7 @@ func (h PortHolders) appendHold(x PortHold) PortHolders {
 	return append(h, x)
 }
 
-// Without takes away all that a task is shown to hold.
+// Without returns the holders without a task's runs.
 func (h PortHolders) Without(task string) PortHolders {
 	if !slices.ContainsFunc(h, func(x PortHold) bool { return x.Task == task }) {
 		return h
@@ -209,19 +210,20 @@ func (h PortHolders) Without(task string) PortHolders {
 	return next
 }
 
-// TaskPorts are the ports that a task holds on its host: those that its definition
-// names and those that its host reports, each in order and joined.
+// TaskPorts are the ports that a task holds on its host. Fixed are the ports that its
+// definition names. Chosen are the ports that its host reports. Both are sorted and
+// joined.
 type TaskPorts struct{ Fixed, Chosen []PortSpan }
 
-// IsEmpty says whether there are none.
+// IsEmpty says whether there are no ports.
 func (p TaskPorts) IsEmpty() bool { return len(p.Fixed)+len(p.Chosen) == 0 }
 
-// Equal says whether both are the same ports.
+// Equal says whether both have the same ports.
 func (p TaskPorts) Equal(o TaskPorts) bool {
 	return slices.Equal(p.Fixed, o.Fixed) && slices.Equal(p.Chosen, o.Chosen)
 }
 
-// holders are the ports as held by a task.
+// holders returns the ports with a task as their holder.
 func (p TaskPorts) holders(task string) PortHolders {
 	holds := func(spans []PortSpan, fixed bool) PortHolders {
 		out := make(PortHolders, len(spans))
@@ -234,7 +236,7 @@ func (p TaskPorts) holders(task string) PortHolders {
 	return all
 }
 
-// PortSpans are the reserved ports.
+// PortSpans returns the reserved ports.
 func (r *Reservation) PortSpans() TaskPorts {
 	if len(r.Ports) == 0 {
 		return TaskPorts{}

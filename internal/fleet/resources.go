@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Protocol of a port.
+// Protocol is the protocol of a port.
 type Protocol string
 
 const (
@@ -25,8 +25,8 @@ type Port struct {
 
 func (p Port) String() string { return strconv.Itoa(int(p.Number)) + "/" + string(p.Protocol) }
 
-// Capacity is what a host brings: CPU in units (1024 a core), memory in MiB,
-// the ports it keeps for itself, the ids of its GPUs.
+// Capacity is what a host offers: CPU in units (1024 a core), memory in MiB, the ports
+// that it reserves for itself, and the ids of its GPUs.
 type Capacity struct {
 	CPU           int      `json:"cpu"`
 	Memory        int      `json:"memory"`
@@ -36,8 +36,8 @@ type Capacity struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// Reservation is what a task holds on its host from placement until its host
-// reports it STOPPED. CPU in units, memory in MiB.
+// Reservation is what a task reserves on its host, from its placement until the host
+// reports it STOPPED. CPU is in units, memory in MiB.
 type Reservation struct {
 	CPU    int      `json:"cpu"`
 	Memory int      `json:"memory"`
@@ -45,19 +45,19 @@ type Reservation struct {
 	GPUs   []string `json:"gpus,omitempty"`
 }
 
-// Usage sums the reservations on one host. It is derived, never stored.
-// The zero value is an idle host.
+// Usage is the sum of the reservations on one host. It is derived and never stored. The
+// zero value is an idle host.
 type Usage struct {
 	CPU, Memory      int
 	Pending, Running int
-	// Holders are the held ports. GPUs maps a held GPU to the id of the task that
-	// holds it; the map is copied before each change: a Usage in a snapshot never
-	// changes.
+	// Holders are the holders of ports. GPUs maps a reserved GPU to the id of the task
+	// that holds it. The map is copied before each change, because a Usage in a
+	// snapshot never changes.
 	Holders PortHolders
 	GPUs    map[string]string
 }
 
-// Free returns what is left of the capacity.
+// Free returns how much of the capacity is not reserved.
 func (u *Usage) Free(c *Capacity) (cpu, memory int) {
 	if u == nil {
 		return c.CPU, c.Memory
@@ -65,8 +65,8 @@ func (u *Usage) Free(c *Capacity) (cpu, memory int) {
 	return c.CPU - u.CPU, c.Memory - u.Memory
 }
 
-// PortHolder says who holds a port: a task's id, "" with ok for the host
-// itself, or ok false for a free one.
+// PortHolder returns the holder of a port: a task's id, or "" for the host itself. ok
+// is false for a free port.
 func (u *Usage) PortHolder(c *Capacity, p Port) (task string, ok bool) {
 	if slices.Contains(c.ReservedPorts, p) {
 		return "", true
@@ -77,8 +77,8 @@ func (u *Usage) PortHolder(c *Capacity, p Port) (task string, ok bool) {
 	return u.Holders.Of(p)
 }
 
-// ParsePortRange parses "a-b" into its bounds. Control plane and agent read port
-// ranges by it alone: what the one registers the other can start.
+// ParsePortRange parses "first-last" into its bounds. Control plane and agent both use
+// it, so an agent can start what the control plane registers.
 func ParsePortRange(s string) (from, to uint16, err error) {
 	a, b, ok := strings.Cut(s, "-")
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// ServiceStatus is a service's life: ACTIVE, DRAINING once deleted and while it
-// has tasks, then INACTIVE.
+// ServiceStatus is a service's status: ACTIVE, after its deletion DRAINING while it has
+// tasks, then INACTIVE.
 type ServiceStatus string
 
 const (
@@ -18,19 +18,19 @@ const (
 	ServiceInactive ServiceStatus = "INACTIVE"
 )
 
-// Service is what people want of a service. What becomes of it the scheduler
-// writes, in a ServiceState.
+// Service is the desired state of a service, written by people. The scheduler writes
+// the actual state into a ServiceState.
 type Service struct {
 	Cluster   string        `json:"cluster"`
 	Name      string        `json:"name"`
-	ID        string        `json:"id"` // unique for each creation under the name
+	ID        string        `json:"id"` // unique for each creation under the same name
 	Status    ServiceStatus `json:"status"`
 	CreatedAt time.Time     `json:"createdAt"`
 	CreatedBy string        `json:"createdBy,omitempty"` // ARN
 	DeletedAt time.Time     `json:"deletedAt,omitzero"`
 
 	Scheduling    types.SchedulingStrategy          `json:"scheduling"`
-	DesiredCount  int                               `json:"desiredCount"` // of a REPLICA
+	DesiredCount  int                               `json:"desiredCount"` // of a REPLICA service
 	Configuration *types.DeploymentConfiguration    `json:"configuration,omitempty"`
 	GracePeriod   *int32                            `json:"healthCheckGracePeriodSeconds,omitempty"`
 	Constraints   []types.PlacementConstraint       `json:"constraints,omitzero"`
@@ -40,26 +40,26 @@ type Service struct {
 	ManagedTags   bool                              `json:"managedTags,omitzero"`
 	Tags          []types.Tag                       `json:"tags,omitempty"`
 
-	// Deployment is the id of the PRIMARY one, the newest. Deployments counts all
-	// there ever were: the newest has that number.
+	// Deployment is the id of the PRIMARY deployment, the newest one. Deployments
+	// counts all deployments that there ever were. The newest has that number.
 	Deployment  string `json:"deployment"`
 	Deployments int64  `json:"deployments"`
 
-	// ClientToken and Request are hashes of those that made the service: a
-	// repetition finds the same.
+	// ClientToken and Request are hashes of the token and the parameters of the request
+	// that made the service. A retry finds the same service.
 	ClientToken string `json:"clientToken,omitempty"`
 	Request     string `json:"request,omitempty"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// ServiceState is what the scheduler has made of a service.
+// ServiceState is the state that the scheduler writes for a service.
 type ServiceState struct {
-	// Service is the ID of the service that the state is of: one that is created
-	// again under the same name begins anew, but for its events' numbers.
+	// Service is the ID of the service to which the state belongs. A new service with
+	// the same name starts with a new state. Only the numbers of its events go on.
 	Service string `json:"service"`
-	Events  int64  `json:"events"` // number of the newest
-	// Steady says that the last thing told of the service is its steady state.
+	Events  int64  `json:"events"` // number of the newest event
+	// Steady says that the last event reports the steady state.
 	Steady   bool      `json:"steady,omitzero"`
 	SteadyAt time.Time `json:"steadyAt,omitzero"`
 
@@ -72,16 +72,17 @@ type ServiceEvent struct {
 	ID      string    `json:"id"` // in UUID form
 	At      time.Time `json:"at"`
 	Message string    `json:"message"`
-	// Type (INFO, WARN, ERROR) and Name (SERVICE_STEADY_STATE …) are those of the
-	// "ECS Service Action" that tells the same; empty where ECS has none.
+	// Type (INFO, WARN, ERROR) and Name (SERVICE_STEADY_STATE …) are those of the "ECS
+	// Service Action" event about the same change. They are empty if ECS has no such
+	// event.
 	Type   string `json:"type,omitempty"`
 	Name   string `json:"name,omitempty"`
-	Reason string `json:"reason,omitempty"` // for people and programs, of a failure
+	Reason string `json:"reason,omitempty"` // of a failure, for people and programs
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// ServiceRevision is what a service's tasks are made from. It is immutable.
+// ServiceRevision is what the service's tasks are made from. It is immutable.
 type ServiceRevision struct {
 	Cluster   string    `json:"cluster"`
 	Service   string    `json:"service"`
@@ -101,17 +102,17 @@ type ServiceRevision struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// groupService begins the group of a service's tasks, startedByService the
-// starter's name that they show.
+// groupService is the prefix of the group of a service's tasks. startedByService is the
+// prefix of their StartedBy.
 const (
 	groupService     = "service:"
 	startedByService = "ecs-svc/"
 )
 
-// ServiceGroup is the group of a service's tasks.
+// ServiceGroup returns the group of a service's tasks.
 func ServiceGroup(service string) string { return groupService + service }
 
-// DeploymentStarter is what tasks of a deployment show as their starter.
+// DeploymentStarter returns the StartedBy of a deployment's tasks.
 func DeploymentStarter(deployment string) string { return startedByService + deployment }
 
 // Service returns the name of the service that the task belongs to, or "".

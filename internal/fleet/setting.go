@@ -8,24 +8,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Settings of ours are tags of a service, or of its cluster for all services
-// there. Their values are whole seconds.
+// Ashore's own settings are tags of a service, or of its cluster for all services of
+// the cluster. Their values are whole seconds.
 const (
 	// SettingReplaceLostAfter is how long a host may be out of contact until its
-	// service tasks are replaced elsewhere. Without it they never are: ECS's rule.
+	// service tasks are replaced elsewhere. Without this setting they are never
+	// replaced, as on ECS.
 	SettingReplaceLostAfter = "ashore.replace-lost-after"
-	// SettingHealthyAfter is how long a task without a health check must have run
-	// to count as healthy.
+	// SettingHealthyAfter is how long a task without a health check must run to count
+	// as healthy.
 	SettingHealthyAfter = "ashore.healthy-after"
 )
 
-// DefaultHealthyAfter is ECS's (Amazon ECS Developer Guide, minimumHealthyPercent).
+// DefaultHealthyAfter is ECS's value (Amazon ECS Developer Guide,
+// minimumHealthyPercent).
 const DefaultHealthyAfter = 40 * time.Second
 
-// maxSetting bounds the settings: a week.
+// maxSetting is the largest value of a setting, in seconds: a week.
 const maxSetting = 7 * 24 * 3600
 
-// CheckSetting says what is wrong with a tag that is a setting of ours, or nil.
+// CheckSetting returns an error if a tag is one of these settings and its value is
+// wrong.
 func CheckSetting(key, value string) error {
 	lowest := 0
 	switch key {
@@ -41,14 +44,14 @@ func CheckSetting(key, value string) error {
 	return nil
 }
 
-// ReplaceLostAfter is how long a host may be out of contact until tasks of the
-// service are replaced; ok is false for never.
+// ReplaceLostAfter returns how long a host may be out of contact until tasks of the
+// service are replaced. ok is false if they are never replaced.
 func (s *Service) ReplaceLostAfter(c *Cluster) (d time.Duration, ok bool) {
 	return setting(SettingReplaceLostAfter, s, c)
 }
 
-// HealthyAfter is how long a task of the service without a health check must have
-// run to count as healthy.
+// HealthyAfter returns how long a task of the service without a health check must run
+// to count as healthy.
 func (s *Service) HealthyAfter(c *Cluster) time.Duration {
 	if d, ok := setting(SettingHealthyAfter, s, c); ok {
 		return d

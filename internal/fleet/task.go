@@ -7,7 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// TaskStatus is a task's place in its life. It only moves forward.
+// TaskStatus is a task's status. It only moves forward.
 type TaskStatus string
 
 const (
@@ -21,7 +21,7 @@ const (
 	TaskStopped        TaskStatus = "STOPPED"
 )
 
-// Order returns the status's place: a higher one is later.
+// Order returns the status's position: a later status has a higher one.
 func (s TaskStatus) Order() int {
 	switch s {
 	case TaskProvisioning:
@@ -44,8 +44,8 @@ func (s TaskStatus) Order() int {
 	return 0
 }
 
-// Task is what was placed, written once. One that waits for a host, PROVISIONING,
-// is kept apart from those placed, without Instance.
+// Task is a placed task, written once. A task that waits for a host (PROVISIONING) is
+// stored apart from the placed ones, without Instance.
 type Task struct {
 	Cluster    string              `json:"cluster"`
 	ID         string              `json:"id"`
@@ -60,35 +60,36 @@ type Task struct {
 	Reserve    Reservation         `json:"reserve"`
 	Tags       []types.Tag         `json:"tags,omitempty"`
 
-	// CapacityProvider is the one whose strategy brought the task here, if any.
+	// CapacityProvider is the provider whose strategy placed the task, if any.
 	CapacityProvider string                          `json:"capacityProvider,omitempty"`
 	PlatformVersion  string                          `json:"platformVersion,omitempty"`
 	PlatformFamily   string                          `json:"platformFamily,omitempty"`
 	EphemeralStorage *types.EphemeralStorage         `json:"ephemeralStorage,omitempty"`
 	Network          *types.AwsVpcConfiguration      `json:"network,omitempty"`
 	Volumes          []types.TaskVolumeConfiguration `json:"volumes,omitempty"`
-	Constraints      []types.PlacementConstraint     `json:"constraints,omitempty"` // of a task that waits
-	Strategies       []types.PlacementStrategy       `json:"strategies,omitempty"`  // of a task that waits
-	// Queued is the state's revision when a task that waits began to: the order of
-	// those who wait.
+	Constraints      []types.PlacementConstraint     `json:"constraints,omitempty"` // of a waiting task
+	Strategies       []types.PlacementStrategy       `json:"strategies,omitempty"`  // of a waiting task
+	// Queued is the state's revision when a waiting task began to wait. It orders the
+	// waiting tasks.
 	Queued int64 `json:"queued,omitzero"`
 
-	// LogMode is how containers hand over their output where their log
-	// configuration doesn't say: blocking or non-blocking, by the account setting
-	// of who made the task. Empty: the engine decides.
+	// LogMode is how containers write their output if their log configuration doesn't
+	// say: blocking or non-blocking, by the account setting of the task's creator.
+	// Empty: the engine decides.
 	LogMode string `json:"logMode,omitempty"`
 
-	// Serial counts the tasks of a service's deployment, from 1; 0 for others.
+	// Serial numbers the tasks of a service's deployment, from 1. It is 0 for other
+	// tasks.
 	Serial int64 `json:"serial,omitzero"`
 
-	// Unknown says that the task's host ran it when the state was restored from a
-	// backup that does not have it: what is here of it is by the host's word.
+	// Unknown says that the task's host ran it and that the restored backup did not
+	// have it. The record is then built from the host's reports.
 	Unknown bool `json:"unknown,omitzero"`
 
 	EnableExecuteCommand bool   `json:"enableExecuteCommand,omitempty"`
 	ReferenceID          string `json:"referenceId,omitempty"`
-	// Containers holds the ids (UUID form) that ECS gives to a task's
-	// containers, in the definition's order.
+	// Containers has the ids (in UUID form) that ECS gives to a task's containers, in
+	// the definition's order.
 	Containers []TaskContainer `json:"containers,omitempty"`
 
 	Extra jsontext.Value `json:",embed"`
@@ -100,30 +101,29 @@ type TaskContainer struct {
 	ID   string `json:"id"`
 }
 
-// TaskStop is the control plane's wish that a task end.
+// TaskStop is the control plane's order to stop a task.
 type TaskStop struct {
 	Code   types.TaskStopCode `json:"code"`
 	Reason string             `json:"reason,omitempty"`
 	At     time.Time          `json:"at"`
-	// Unhealthy says that the task ends because it failed its health checks.
+	// Unhealthy says that the task stops because it failed its health checks.
 	Unhealthy bool `json:"unhealthy,omitzero"`
-	// Lost says that the task ends because its host was out of contact for too
-	// long: it was replaced elsewhere.
+	// Lost says that the task stops because its host was out of contact for too long.
+	// It was replaced elsewhere.
 	Lost bool `json:"lost,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// TaskReport is what a task's host has said of it.
+// TaskReport is the state that a task's host has reported.
 type TaskReport struct {
 	Status     TaskStatus        `json:"status"`
 	Containers []ContainerReport `json:"containers,omitempty"`
-	// StopCode and Reason are set with STOPPED: those of the TaskStop where
-	// there was one, else derived from how the containers ended.
+	// StopCode and Reason are set with STOPPED. They come from the TaskStop if there is
+	// one. Otherwise they are derived from the ends of the containers.
 	StopCode types.TaskStopCode `json:"stopCode,omitempty"`
 	Reason   string             `json:"reason,omitempty"`
-	// Pulls are the pulls of a PENDING task's images that are under way, where its
-	// agent tells.
+	// Pulls are the running image pulls of a PENDING task, if its agent reports them.
 	Pulls []ContainerPull `json:"pulls,omitempty"`
 
 	Connectivity       types.Connectivity `json:"connectivity,omitempty"`
@@ -144,7 +144,8 @@ type ContainerPull struct {
 	Since time.Time `json:"since"`
 }
 
-// ContainerReport is what a task's host has said of one of its containers.
+// ContainerReport is the state that a task's host has reported for one of its
+// containers.
 type ContainerReport struct {
 	Name            string                 `json:"name"`
 	Status          TaskStatus             `json:"status"`
@@ -155,8 +156,8 @@ type ContainerReport struct {
 	NetworkBindings []types.NetworkBinding `json:"networkBindings,omitempty"`
 }
 
-// Token remembers what a request's clientToken brought about, so that its
-// repetition gets the same answer.
+// Token has the result of a request with a clientToken, so that a retry gets the same
+// answer.
 type Token struct {
 	Operation string    `json:"operation"`
 	Request   string    `json:"request"` // hash of the request's parameters
@@ -167,8 +168,7 @@ type Token struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// Failure is a resource that a request could not serve, as in ECS's failures
-// lists.
+// Failure is a resource for which a request failed, as in ECS's failures lists.
 type Failure struct {
 	ARN    string `json:"arn,omitempty"`
 	Reason string `json:"reason"`

@@ -7,20 +7,20 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// TaskAmendment is what people and services have changed of a task since it was
-// placed. Its absence means: nothing.
+// TaskAmendment has the changes that people and services have made to a task since it
+// was placed. Without this record there are none.
 type TaskAmendment struct {
-	// Tags replace the task's own once Tagged is set.
+	// Tags replace the task's own tags if Tagged is set.
 	Tagged bool        `json:"tagged,omitempty"`
 	Tags   []types.Tag `json:"tags,omitempty"`
-	// ProtectedUntil is when the task's protection from scale-in ends; zero is
-	// none.
+	// ProtectedUntil is when the task's protection from scale-in ends. Zero means no
+	// protection.
 	ProtectedUntil time.Time `json:"protectedUntil,omitzero"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// CurrentTags are the task's tags as they are now.
+// CurrentTags returns the task's present tags.
 func (t *TaskState) CurrentTags() []types.Tag {
 	if t.Amendment != nil && t.Amendment.Tagged {
 		return t.Amendment.Tags

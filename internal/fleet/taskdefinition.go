@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Family counts the revisions of a task definition's family. A revision number
-// is never used again, whatever becomes of the revision.
+// Family counts the revisions of a task definition's family. A revision number is never
+// reused.
 type Family struct {
 	Name   string `json:"name"`
 	Latest int    `json:"latest"`
@@ -17,8 +17,8 @@ type Family struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// TaskDefinition is one revision, written once. Definition is what was
-// registered, after ECS's defaults and normalisation, without its tags.
+// TaskDefinition is one revision, written once. Definition is the registered
+// definition, after ECS's defaults and normalisation, without its tags.
 type TaskDefinition struct {
 	Family             string                           `json:"family"`
 	Revision           int                              `json:"revision"`
@@ -27,20 +27,19 @@ type TaskDefinition struct {
 	Definition         *ecs.RegisterTaskDefinitionInput `json:"definition"`
 	Compatibilities    []types.Compatibility            `json:"compatibilities,omitempty"`
 	RequiresAttributes []types.Attribute                `json:"requiresAttributes,omitempty"`
-	// Reserve is what one task of this revision takes from a host, before
-	// overrides.
+	// Reserve is what one task of this revision reserves on a host, before overrides.
 	Reserve Reservation `json:"reserve"`
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// TaskDefinitionState is the changing part of a revision. Its absence means
-// ACTIVE and no tags.
+// TaskDefinitionState is the changeable part of a revision. Without this record the
+// revision is ACTIVE and has no tags.
 type TaskDefinitionState struct {
 	Status         types.TaskDefinitionStatus `json:"status"`
 	DeregisteredAt time.Time                  `json:"deregisteredAt,omitzero"`
-	// DeleteRequestedAt is when the revision became DELETE_IN_PROGRESS. Its
-	// records go once no task that has not stopped is of it.
+	// DeleteRequestedAt is when the revision became DELETE_IN_PROGRESS. Its records are
+	// removed when all of its tasks have stopped.
 	DeleteRequestedAt time.Time   `json:"deleteRequestedAt,omitzero"`
 	Tags              []types.Tag `json:"tags,omitempty"`
 

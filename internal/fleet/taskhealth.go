@@ -7,9 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// TaskHealth is how a task's containers have last been, by their health checks.
-// It is written when that changes, not when it is said again. Its absence means
-// UNKNOWN.
+// TaskHealth is the last health of a task's containers, from their health checks. It is
+// written only when it changes. Without this record the health is UNKNOWN.
 type TaskHealth struct {
 	Containers []ContainerHealth `json:"containers"`
 	Version    int64             `json:"version,omitzero"` // grows with each change
@@ -17,14 +16,14 @@ type TaskHealth struct {
 	Extra jsontext.Value `json:",embed"`
 }
 
-// ContainerHealth is one container's.
+// ContainerHealth is the health of one container.
 type ContainerHealth struct {
 	Name   string             `json:"name"`
 	Status types.HealthStatus `json:"status"`
 	Since  time.Time          `json:"since"`
 }
 
-// Of returns how one of the containers is.
+// Of returns the health of a container.
 func (h *TaskHealth) Of(container string) types.HealthStatus {
 	if h != nil {
 		for i := range h.Containers {
@@ -36,8 +35,8 @@ func (h *TaskHealth) Of(container string) types.HealthStatus {
 	return types.HealthStatusUnknown
 }
 
-// Since returns since when one of the containers is as Of says; zero where that is
-// not known.
+// Since returns since when a container has had the health that Of returns, zero if that
+// is unknown.
 func (h *TaskHealth) Since(container string) time.Time {
 	if h != nil {
 		for i := range h.Containers {
@@ -49,8 +48,8 @@ func (h *TaskHealth) Since(container string) time.Time {
 	return time.Time{}
 }
 
-// HealthStatus is a task's by its essential containers that have health checks:
-// UNHEALTHY where one of them is, HEALTHY where all are, else UNKNOWN.
+// HealthStatus returns a task's health. It depends on the essential containers with
+// health checks: UNHEALTHY if one of them is, HEALTHY if all are, else UNKNOWN.
 func (t *TaskState) HealthStatus(d *TaskDefinition) types.HealthStatus {
 	if t.Health == nil || d == nil || !t.Holds() {
 		return types.HealthStatusUnknown
@@ -75,10 +74,10 @@ func (t *TaskState) HealthStatus(d *TaskDefinition) types.HealthStatus {
 	return types.HealthStatusUnknown
 }
 
-// HasHealthCheck says whether the container has a health check that is run.
-// Engines run what starts with CMD or CMD-SHELL. NONE turns the image's own check
-// off, and any other word they take without running it: then the container's
-// health stays UNKNOWN, as on ECS.
+// HasHealthCheck says whether the engine runs a health check for the container. Engines
+// run a command that starts with CMD or CMD-SHELL. NONE turns off the image's own
+// check. Engines accept any other word, but run nothing. As on ECS the container's
+// health stays UNKNOWN then.
 func HasHealthCheck(c *types.ContainerDefinition) bool {
 	if c.HealthCheck == nil || len(c.HealthCheck.Command) == 0 {
 		return false
@@ -87,8 +86,8 @@ func HasHealthCheck(c *types.ContainerDefinition) bool {
 	return first == "CMD" || first == "CMD-SHELL"
 }
 
-// HealthChecked says whether an essential container of a definition has a health
-// check that is run.
+// HealthChecked says whether the engine runs a health check for an essential container
+// of a definition.
 func (d *TaskDefinition) HealthChecked() bool {
 	for i := range d.Definition.ContainerDefinitions {
 		c := &d.Definition.ContainerDefinitions[i]

@@ -6,8 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// TaskState joins the records of a task as one snapshot holds them. All but the
-// first may be nil. It is immutable.
+// TaskState has the records of a task in one snapshot. All but the first may be nil. It
+// is immutable.
 type TaskState struct {
 	*Task
 	Stop      *TaskStop
@@ -16,7 +16,7 @@ type TaskState struct {
 	Health    *TaskHealth
 }
 
-// Desired returns RUNNING or STOPPED.
+// Desired returns the desired status: RUNNING or STOPPED.
 func (t *TaskState) Desired() TaskStatus {
 	if t.Stop != nil || t.Status() == TaskStopped {
 		return TaskStopped
@@ -24,8 +24,8 @@ func (t *TaskState) Desired() TaskStatus {
 	return TaskRunning
 }
 
-// Status returns the observed status; a task without a report is PENDING, and one
-// without a host PROVISIONING.
+// Status returns the observed status. A task without a report is PENDING, and a task
+// without a host is PROVISIONING.
 func (t *TaskState) Status() TaskStatus {
 	switch {
 	case t.Report != nil:
@@ -36,12 +36,12 @@ func (t *TaskState) Status() TaskStatus {
 	return TaskPending
 }
 
-// Holds says whether the task still holds its reservation: until its host has
-// reported it STOPPED.
+// Holds says whether the task still has its reservation. It has until its host reports
+// it STOPPED.
 func (t *TaskState) Holds() bool { return t.Status() != TaskStopped }
 
-// Failed says whether a task has ended in a way that speaks against what it was
-// made from: it never ran, or it failed its health checks.
+// Failed says whether a task's end counts against its definition: it never ran, or it
+// failed its health checks.
 func (t *TaskState) Failed() bool {
 	if t.Holds() {
 		return false
@@ -49,11 +49,10 @@ func (t *TaskState) Failed() bool {
 	return t.Report.StopCode == types.TaskStopCodeTaskFailedToStart || t.Stop != nil && t.Stop.Unhealthy
 }
 
-// EarlyEnd is how soon after its start a task has ended early.
+// EarlyEnd is how soon after its start a task must end to count as EndedEarly.
 const EarlyEnd = 10 * time.Second
 
-// EndedEarly says whether a task of a service has ended by itself soon after its
-// start.
+// EndedEarly says whether a task of a service has ended by itself soon after its start.
 func (t *TaskState) EndedEarly() bool {
 	if t.Holds() || t.Stop != nil {
 		return false
@@ -62,14 +61,15 @@ func (t *TaskState) EndedEarly() bool {
 	return ok && ran < EarlyEnd && t.Report.StopCode == types.TaskStopCodeEssentialContainerExited
 }
 
-// RunTime is how long a task ran that has ended, if it ever did.
+// RunTime returns how long an ended task ran. ok is false if it never ran or has not
+// ended.
 func (t *TaskState) RunTime() (time.Duration, bool) {
 	r := t.Report
 	if r == nil || r.StartedAt.IsZero() || r.Status != TaskStopped {
 		return 0, false
 	}
-	// Its other containers may have taken their time to stop. When the first one
-	// ended is by its host's clock, which may be behind.
+	// The task's other containers may have needed time to stop. The time at which the
+	// first one ended comes from the host's clock, which may be behind.
 	end := r.StoppingAt
 	if end.Before(r.StartedAt) {
 		end = r.StoppedAt
@@ -77,8 +77,8 @@ func (t *TaskState) RunTime() (time.Duration, bool) {
 	return max(0, end.Sub(r.StartedAt)), true
 }
 
-// HostPorts returns the ports that the task holds on its host: the reserved ones and
-// those that its host reports as bound.
+// HostPorts returns the ports that the task holds on its host: the reserved ports, and
+// the ports that the host reports as bound.
 func (t *TaskState) HostPorts() TaskPorts {
 	if !t.Holds() {
 		return TaskPorts{}
@@ -106,11 +106,11 @@ func (t *TaskState) HostPorts() TaskPorts {
 	return held
 }
 
-// HostPortHolders is Held with the task's id, as part of its host's ports.
+// HostPortHolders returns HostPorts with the task as their holder.
 func (t *TaskState) HostPortHolders() PortHolders { return t.HostPorts().holders(t.ID) }
 
-// BoundPorts are the ports of the host that a binding takes. A malformed one takes
-// none.
+// BoundPorts returns the host's ports that a binding uses. ok is false for a malformed
+// binding.
 func BoundPorts(b *types.NetworkBinding) (PortSpan, bool) {
 	proto := TCP
 	if b.Protocol == types.TransportProtocolUdp {

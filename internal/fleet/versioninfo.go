@@ -5,14 +5,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// VersionInfo is what runs on an instance.
+// VersionInfo has the versions of the software on an instance.
 type VersionInfo struct {
 	Agent  string `json:"agent,omitempty"`
 	Hash   string `json:"hash,omitempty"`
 	Docker string `json:"docker,omitempty"`
 }
 
-// VersionInfoOf reads what a registration says; nil is nothing.
+// VersionInfoOf returns the versions of a registration; v may be nil.
 func VersionInfoOf(v *types.VersionInfo) VersionInfo {
 	if v == nil {
 		return VersionInfo{}
@@ -21,13 +21,13 @@ func VersionInfoOf(v *types.VersionInfo) VersionInfo {
 	return VersionInfo{clip(v.AgentVersion), clip(v.AgentHash), clip(v.DockerVersion)}
 }
 
-// VersionInfo is what the session's agent has said of itself.
+// VersionInfo returns the versions that the session's agent has reported.
 func (s *InstanceSession) VersionInfo() VersionInfo {
 	return VersionInfo{s.AgentVersion, s.AgentHash, s.Docker}
 }
 
-// Runs is what runs on an instance: as its agent says while it is connected, else
-// as it has said last.
+// Runs returns the versions on an instance: those of the session s, or the last
+// reported ones if s is nil.
 func (i *Instance) Runs(s *InstanceSession) VersionInfo {
 	if s != nil {
 		return s.VersionInfo()
