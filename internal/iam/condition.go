@@ -10,8 +10,8 @@ import (
 	"github.com/ashore/ashore/internal/aws/arn"
 )
 
-// A condition compares the value of a key with those of the policy. One of them is
-// enough; of a negated operator, none of them may match.
+// A condition compares the value of a key with the values of the policy. One of them
+// must match. With a negated operator none of them may match.
 type condition struct {
 	operator
 	ifExists bool
@@ -19,16 +19,16 @@ type condition struct {
 	values   []string
 }
 
-// operator compares one value of the policy with that of the request.
+// operator compares one value of the policy with the request's value.
 type operator struct {
 	match   func(want, is string) bool
 	valid   func(want string) bool
-	negated bool // also met by a request that has no such key
-	null    bool // asks only whether the request has the key
+	negated bool // a request without the key also meets it
+	null    bool // only checks whether the request has the key
 }
 
-// operators are what conditions can ask, by name. The set operators (ForAnyValue)
-// are not among them.
+// operators are the operators of conditions, by name. The set operators (ForAnyValue)
+// are not supported.
 var operators = map[string]operator{
 	"StringEquals":    {match: equal, valid: hasNoVariable},
 	"StringNotEquals": {match: equal, valid: hasNoVariable, negated: true},
@@ -52,7 +52,7 @@ func arnLike(want, is string) bool {
 	return err == nil && err2 == nil && matchARN(pattern, a)
 }
 
-// hasNoVariable has no policy variable.
+// hasNoVariable says whether a text has no policy variable.
 func hasNoVariable(s string) bool { return !strings.Contains(s, "${") }
 
 func isBool(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "false") }
@@ -79,8 +79,8 @@ func readConditions(all map[string]map[string][]string) ([]condition, error) {
 	return out, errors.Join(errs...)
 }
 
-// isMet says whether a request meets the condition in which the key has no value, or
-// one.
+// isMet says whether a request meets the condition. values has at most one value: the
+// request's value of the key.
 func (c *condition) isMet(values []string) bool {
 	switch {
 	case c.null:

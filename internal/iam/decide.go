@@ -4,19 +4,19 @@ import "strings"
 
 // A Request is an action on one resource.
 type Request struct {
-	// Action is "ecs:RunTask". "s3:*" stands for all actions of a service, on all of
-	// its resources: a statement allows it only by naming all, and denies it by naming
+	// Action is "ecs:RunTask". "s3:*" means all actions of a service on all of its
+	// resources. A statement allows it only if it names all, and denies it if it names
 	// any.
 	Action   string
-	Resource string // an ARN, or "*" where it touches nothing that has one
-	// Context gives the values of a condition key, whose name is in lower case; none
-	// where the request does not have the key. It is asked only where a statement
-	// names the action and the resource. Nil has no keys.
+	Resource string // an ARN, or "*" if the action has no resource with an ARN
+	// Context returns the values of a condition key, whose name is in lower case. It
+	// returns nil if the request does not have the key. It is only called if a
+	// statement names the action and the resource. A nil Context has no keys.
 	Context func(key string) []string
 }
 
-// A Decision says whether a request is allowed, and which statement decided. Neither
-// Policy nor Sid is set where none applies: then it is not allowed.
+// A Decision says whether a request is allowed, and which statement decided. Policy and
+// Sid are empty if no statement applies. The request is not allowed then.
 type Decision struct {
 	Allowed bool
 	Policy  string
@@ -26,8 +26,8 @@ type Decision struct {
 // Explicit says whether a statement denies the request.
 func (d Decision) Explicit() bool { return !d.Allowed && d.Policy != "" }
 
-// Decide evaluates policies, which apply to a request together: a statement that
-// denies wins over each that allows.
+// Decide evaluates the policies that together apply to a request. A statement that
+// denies wins over all that allow.
 func Decide(policies []*Policy, r Request) Decision {
 	var d Decision
 	for _, p := range policies {
@@ -45,8 +45,8 @@ func Decide(policies []*Policy, r Request) Decision {
 	return d
 }
 
-// applies says whether the statement is about the request. Of a part that is not
-// understood it takes for granted what denies.
+// applies says whether the statement applies to the request. If a part of the statement
+// is not understood, applies assumes the case that denies.
 func (s *statement) applies(r Request) bool {
 	u := &s.unclear
 	if s.allows && (u.effect || u.actions || u.resources || u.conditions) {
@@ -58,7 +58,7 @@ func (s *statement) applies(r Request) bool {
 	return (u.actions || s.hasAction(r.Action)) && (u.resources || s.hasResource(r.Resource)) && s.meetsConditions(r)
 }
 
-// namesServiceAction says whether the statement names an action of a service.
+// namesServiceAction says whether the statement names any action of a service.
 func (s *statement) namesServiceAction(service string) bool {
 	for _, a := range s.actions {
 		of, _, _ := strings.Cut(a, ":")
@@ -96,7 +96,7 @@ func (s *statement) meetsConditions(r Request) bool {
 			values = r.Context(c.key)
 		}
 		switch {
-		case len(values) > 1 && !c.null: // only a set operator says what that means
+		case len(values) > 1 && !c.null: // only set operators define the meaning of several values
 			if s.allows {
 				return false
 			}

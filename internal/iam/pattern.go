@@ -8,7 +8,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/arn"
 )
 
-// A resourcePattern is "*", or an ARN whose parts may have wildcards.
+// A resourcePattern is "*", or an ARN with wildcards in its parts.
 type resourcePattern struct {
 	any   bool
 	parts arn.ARN
@@ -19,14 +19,14 @@ func readResource(s string) (resourcePattern, error) {
 		return resourcePattern{any: true}, nil
 	}
 	parts, err := arn.Parse(s)
-	if err != nil || strings.Contains(s, "${") { // a policy variable
+	if err != nil || strings.Contains(s, "${") { // it has a policy variable
 		return resourcePattern{}, fmt.Errorf("the resource %q is neither * nor an ARN", s)
 	}
 	return resourcePattern{parts: parts}, nil
 }
 
-// matches compares part by part: no wildcard reaches over a colon, except in the
-// last part, which may have colons itself.
+// matches compares part by part. A wildcard does not match across a colon, except in
+// the last part, which may contain colons.
 func (p resourcePattern) matches(resource string) bool {
 	if p.any {
 		return true
@@ -40,10 +40,10 @@ func matchARN(pattern, a arn.ARN) bool {
 		matches(pattern.Account, a.Account, false) && matches(pattern.Resource, a.Resource, false)
 }
 
-// matches compares text with a pattern, in which * is any characters, also none, and
-// ? is one. fold ignores the case of A to Z.
+// matches compares text with a pattern, in which * is any number of characters and ? is
+// one character. fold ignores the case of A to Z.
 func matches(pattern, text string, fold bool) bool {
-	star, from := -1, 0 // the last * and where in text what follows it is tried
+	star, from := -1, 0 // the last *, and where in text the part after it is tried
 	for p, t := 0, 0; ; {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':
@@ -62,7 +62,7 @@ func matches(pattern, text string, fold bool) bool {
 		case star < 0:
 			return false
 		}
-		// The * takes one character more.
+		// The * matches one more character.
 		_, n := utf8.DecodeRuneInString(text[from:])
 		from += n
 		p, t = star+1, from

@@ -1,9 +1,9 @@
-// Package iam decides by policies in IAM's language: data in, decision out.
+// Package iam decides by policies in IAM's language. It is pure: data in, decision out.
 //
-// It understands as much of the language as its policies use so far: effects,
-// actions and resources with wildcards, and conditions by the operators of
-// condition.go. Nothing is allowed by what it does not understand, and what such a
-// statement denies is denied.
+// It understands the part of the language that its policies use so far: effects,
+// actions and resources with wildcards, and conditions with the operators of
+// condition.go. A statement with a part that it does not understand allows nothing. If
+// such a statement denies, it denies.
 package iam
 
 import (
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// An Effect is what a statement does with what it applies to.
+// An Effect is Allow or Deny.
 type Effect string
 
 const (
@@ -21,40 +21,40 @@ const (
 	Deny  Effect = "Deny"
 )
 
-// A Statement applies to a request if it names its action and its resource, and all
-// of its conditions are met.
+// A Statement applies to a request if it names the request's action and resource, and
+// if the request meets all of its conditions.
 type Statement struct {
 	Sid    string
 	Effect Effect
-	// Action has "*", or names of actions with their service: "ecs:Describe*". They
-	// ignore case.
+	// Action has "*", or names of actions with their service: "ecs:Describe*". Case is
+	// ignored.
 	Action []string
-	// Resource has "*", which is whatever a request names, or ARNs with wildcards.
+	// Resource has "*", which matches every resource, or ARNs with wildcards.
 	Resource []string
-	// Condition has conditions by their operator and their key, such as
-	// "StringEquals", "ecs:CreateAction". Names of keys ignore case.
+	// Condition has conditions by operator and key, such as "StringEquals",
+	// "ecs:CreateAction". The case of key names is ignored.
 	Condition map[string]map[string][]string
 }
 
-// A Policy is a list of statements, ready to be evaluated. It doesn't change.
+// A Policy is a list of parsed statements. It doesn't change.
 type Policy struct {
 	Name       string // for decisions
 	statements []statement
 }
 
-// statement is a Statement that has been read.
+// statement is a parsed Statement.
 type statement struct {
 	sid        string
-	allows     bool // else it denies
+	allows     bool // otherwise it denies
 	actions    []string
 	resources  []resourcePattern
 	conditions []condition
-	// unclear are the parts that are not understood.
+	// unclear says which parts are not understood.
 	unclear struct{ effect, actions, resources, conditions bool }
 }
 
-// New reads statements. Its error says what in them is not understood; the policy is
-// good nevertheless, and denies where it can't tell.
+// New parses statements. Its error names the parts that it does not understand. The
+// policy is valid even then, and denies where it can't decide.
 func New(name string, statements ...Statement) (*Policy, error) {
 	p := &Policy{Name: name}
 	var errs []error
@@ -99,7 +99,8 @@ func (s *Statement) read() (statement, error) {
 	return out, errors.Join(errs...)
 }
 
-// validAction: "*", or a service without wildcards, a colon, and a name.
+// validAction says whether an action is "*", or a service without wildcards, a colon,
+// and a name.
 func validAction(a string) bool {
 	service, name, ok := strings.Cut(a, ":")
 	return a == "*" || ok && service != "" && name != "" && !strings.ContainsAny(service, "*?$") && !strings.ContainsAny(name, "$:")

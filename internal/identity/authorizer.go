@@ -9,21 +9,21 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Authorizer decides who may do what, by the policies of the principals and by what
-// the store says of their things.
+// Authorizer decides whether a principal may make a request. It uses the principal's
+// policies and the store's records of the resources.
 type Authorizer struct {
 	store   *store.Store
 	managed managed // constant
 }
 
-// NewAuthorizer decides by what st says.
+// NewAuthorizer returns an Authorizer that reads st.
 func NewAuthorizer(st *store.Store) *Authorizer {
 	return &Authorizer{st, newManaged(st.Site())}
 }
 
-// Authorize decides by the newest state. A fresh one is asked for before it says no:
-// another server may have written a record a moment ago. Its error is that it can't
-// tell.
+// Authorize decides by the newest snapshot. Before it denies it may read a fresh
+// snapshot, because another server may have just written a record. An error means that
+// it can't decide.
 func (a *Authorizer) Authorize(ctx context.Context, r Request) (Decision, error) {
 	d, doubtful, err := a.decide(a.store.Snapshot(), r)
 	if !doubtful {
@@ -36,15 +36,15 @@ func (a *Authorizer) Authorize(ctx context.Context, r Request) (Decision, error)
 	return a.Decide(s, r)
 }
 
-// Decide decides by a snapshot alone, such as that of the transaction which writes
-// what the caller says.
+// Decide decides by one snapshot. A transaction that writes a caller's report uses the
+// snapshot on which it commits.
 func (a *Authorizer) Decide(s *store.Snapshot, r Request) (Decision, error) {
 	d, _, err := a.decide(s, r)
 	return d, err
 }
 
-// decide allows a request if each of its resources is allowed. It is doubtful where
-// it rests on a record that is not there, or is another's.
+// decide allows a request if each of its resources is allowed. doubtful says that the
+// decision rests on a record that is absent, or that belongs to another principal.
 func (a *Authorizer) decide(s *store.Snapshot, r Request) (d Decision, doubtful bool, err error) {
 	policies := a.managed[r.Caller.Kind]
 	resources := r.Resources
@@ -71,19 +71,19 @@ func (a *Authorizer) decide(s *store.Snapshot, r Request) (d Decision, doubtful 
 
 var noResource = []string{"*"}
 
-// facts answer the condition keys of a request, for one resource at a time.
+// facts answers the condition keys of a request, for one resource at a time.
 type facts struct {
 	snap     *store.Snapshot
 	site     fleet.Site
 	request  *Request
 	resource string
 
-	doubtful bool   // a record was not there, or another's
-	why      string // the condition that was not met, in words; for denials
+	doubtful bool   // a record was absent, or another principal's
+	why      string // the condition that was not met, as text for a denial
 	err      error  // a record can't be read
 }
 
-// values answers a key.
+// values returns the values of a condition key.
 func (f *facts) values(key string) []string {
 	switch key {
 	case KeyNamesResource:
@@ -149,7 +149,7 @@ func (f *facts) ownTask() []string {
 		f.doubtful = true
 		f.err = store.Readable(f.snap, store.TaskKey(cluster, id))
 		if f.snap.WaitingTask(cluster, id) != nil {
-			return no // nobody's yet
+			return no // it belongs to no host yet
 		}
 		return nil
 	}
@@ -159,7 +159,8 @@ func (f *facts) ownTask() []string {
 	return no
 }
 
-// ownsInstance says whether an instance is the caller's; nil where there is none.
+// ownsInstance says whether the caller owns an instance. It returns nil if there is no
+// such instance.
 func (f *facts) ownsInstance(cluster, id string) []string {
 	i := f.snap.Instance(cluster, id)
 	if i != nil && i.Principal == f.request.Caller.ARN {
@@ -173,7 +174,7 @@ func (f *facts) ownsInstance(cluster, id string) []string {
 	return nil
 }
 
-// parseMember is the cluster and the id that the resource's ARN has, of its long form.
+// parseMember returns the cluster and the id in the resource's long ARN.
 func (f *facts) parseMember(typ string) (cluster, id string, ok bool) {
 	arn, err := fleet.ParseARN(f.resource)
 	if err != nil || arn.Type != typ {

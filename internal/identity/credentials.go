@@ -14,8 +14,8 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Credentials are an access key with its secret in the clear. They print and
-// log without it.
+// Credentials are an access key with its secret in clear text. They print and log
+// without the secret.
 type Credentials struct {
 	AccessKeyID     string
 	SecretAccessKey string
@@ -25,28 +25,28 @@ type Credentials struct {
 func (c Credentials) String() string   { return "access key " + c.AccessKeyID }
 func (c Credentials) GoString() string { return c.String() }
 
-// ErrHostConnected says that a host's credentials can't be made anew, because a
-// machine is connected with the present ones.
+// ErrHostConnected says that a host gets no new credentials, because a machine is
+// connected with the present ones.
 var ErrHostConnected = errors.New("a host of this name is connected")
 
-// AdminARN names the administrator.
+// AdminARN returns the administrator's ARN.
 func AdminARN(s fleet.Site) string { return "arn:aws:iam::" + s.Account + ":user/administrator" }
 
-// HostARN names a host's own principal.
+// HostARN returns the ARN of a host's principal.
 func HostARN(s fleet.Site, host string) string {
 	return "arn:aws:iam::" + s.Account + ":user/host/" + host
 }
 
-// HasSealed says whether the store holds anything that the seal key opens.
+// HasSealed says whether the store has a secret that the seal key sealed.
 func HasSealed(s *store.Snapshot) bool {
 	for range s.AccessKeys() {
 		return true
 	}
-	return s.AllReadable(store.AccessKeys) != nil // one that can't be read is sealed too
+	return s.AllReadable(store.AccessKeys) != nil // an unreadable key is sealed, too
 }
 
-// EnsureAdmin returns the administrator's key and makes it at the first start.
-// Servers that start at once make one.
+// EnsureAdmin returns the administrator's key. At the first start it creates the key.
+// Servers that start at the same time create one key.
 func EnsureAdmin(ctx context.Context, st *store.Store, sealer *seal.Sealer) (Credentials, error) {
 	var found Credentials
 	err := st.Update(ctx, func(tx *store.Tx) error {
@@ -66,18 +66,18 @@ func EnsureAdmin(ctx context.Context, st *store.Store, sealer *seal.Sealer) (Cre
 	return found, err
 }
 
-// CreateHost makes a host's principal and its key. For a name that exists, as
-// after a lost credentials file, it makes a new key and ends the old ones;
-// while a machine is connected with those it refuses. Terms change what
-// the host is granted; one that is new and has none belongs where it first
-// registers.
+// CreateHost creates a host's principal and its key. If the host exists, for example
+// after its credentials file was lost, CreateHost creates a new key and deletes the old
+// ones. It refuses while a machine is connected as the host. terms change the host's
+// settings. A new host without an assigned cluster belongs to the cluster in which it
+// first registers.
 func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name string, terms ...func(*fleet.Host)) (Credentials, error) {
 	var made Credentials
 	err := st.Update(ctx, func(tx *store.Tx) error {
 		key := store.HostKey(name)
 		h := store.Get(tx, key)
 		arn := HostARN(st.Site(), name)
-		fresh := h == nil // and has no key: those come with it, and it is never removed
+		fresh := h == nil // then it has no key: keys come with the host, and a host is never removed
 		if fresh {
 			h = &fleet.Host{Name: name, Principal: arn, CreatedAt: now()}
 		} else if h.Instance != "" && store.Get(tx, store.SessionKey(h.Cluster, h.Instance)) != nil {
@@ -87,8 +87,8 @@ func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name 
 		for _, change := range terms {
 			change(&next)
 		}
-		// Written also where it is unchanged: of two calls at once one goes
-		// first, and the other ends its key.
+		// Write the record even if it is unchanged: of two concurrent calls one commits
+		// first, and the other deletes its key.
 		if err := store.Put(tx, key, &next); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func CreateHost(ctx context.Context, st *store.Store, sealer *seal.Sealer, name 
 	return made, err
 }
 
-// deleteKeys ends every key of a principal.
+// deleteKeys deletes every key of a principal.
 func deleteKeys(tx *store.Tx, arn string) error {
 	for k := range tx.Snapshot().AccessKeys() {
 		if k.Principal == arn {
@@ -131,17 +131,17 @@ func newKey(tx *store.Tx, sealer *seal.Sealer, kind fleet.PrincipalKind, arn str
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// newKeyID has the form of AWS's: AKIA and 16 of A-Z and 2-7.
+// newKeyID returns an id in AWS's form: AKIA and 16 of A-Z and 2-7.
 func newKeyID() string {
 	return "AKIA" + rand.Text()[:16]
 }
 
-// newSecret has the form of AWS's: 40 letters, digits, + and /.
+// newSecret returns a secret in AWS's form: 40 letters, digits, + and /.
 func newSecret() string {
 	var b [30]byte
 	rand.Read(b[:]) // crypto/rand.Read never fails
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
-// hostName returns the host that an ARN names.
+// hostName returns the host's name in an ARN.
 func hostName(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }

@@ -9,10 +9,11 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// ErrNoHost says that no host has a name or a key.
+// ErrNoHost says that there is no host with a name or a key.
 var ErrNoHost = errors.New("there is no such host")
 
-// HostOf returns the host whose own principal p is, nil where p is no host's.
+// HostOf returns the host whose principal is p. It returns nil if p is not a host's
+// principal.
 func HostOf(s *store.Snapshot, site fleet.Site, p Principal) (*fleet.Host, error) {
 	if p.ARN != HostARN(site, p.Name) {
 		return nil, nil
@@ -23,8 +24,7 @@ func HostOf(s *store.Snapshot, site fleet.Site, p Principal) (*fleet.Host, error
 	return nil, cmp.Or(store.Readable(s, store.HostKey(p.Name)), errors.New("the principal "+p.ARN+" has no record"))
 }
 
-// HostOfKey returns the name of the host that an access key belongs to, or
-// ErrNoHost.
+// HostOfKey returns the name of the host with an access key, or ErrNoHost.
 func HostOfKey(ctx context.Context, st *store.Store, accessKeyID string) (string, error) {
 	snap, err := st.Fresh(ctx)
 	if err != nil {
@@ -37,9 +37,9 @@ func HostOfKey(ctx context.Context, st *store.Store, accessKeyID string) (string
 	return hostName(k.Principal), nil
 }
 
-// ChangeHost changes what an administrator grants a host, and what follows from it
-// for the instance that it is: attributes that it is given, and a lower capacity.
-// What it was given before and is not any more is taken away.
+// ChangeHost changes a host's settings. It also changes the host's instance: it adds
+// the attributes of the new settings, removes those that only the old settings had, and
+// limits the capacity.
 func ChangeHost(ctx context.Context, st *store.Store, name string, change func(*fleet.Host)) (*fleet.Host, error) {
 	var next *fleet.Host
 	err := st.Update(ctx, func(tx *store.Tx) error {
@@ -68,7 +68,7 @@ func changeInstance(tx *store.Tx, was, is *fleet.Host) error {
 	if old == nil || old.Status == fleet.InstanceInactive {
 		return nil
 	}
-	// Whoever places there must not decide over what it was.
+	// A transaction that places tasks there must not decide by the old record.
 	if err := tx.Claim(store.HostGuard(is.Cluster, is.Instance)); err != nil {
 		return err
 	}

@@ -9,27 +9,27 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Keys finds access keys in the store. It keeps opened secrets in memory: to
-// open one takes longer than all the rest of a lookup.
+// Keys finds access keys in the store. It keeps unsealed secrets in memory, because to
+// unseal one takes longer than the rest of a look-up.
 type Keys struct {
 	store  *store.Store
 	sealer *seal.Sealer
 	opened sync.Map // id → opened
 }
 
-// openedKey is the secret of one stored record. Records in snapshots never
-// change, so the pointer tells whether it is still that one.
+// openedKey is the unsealed secret of one stored record. Records in snapshots never
+// change, so the pointer tells whether the record is still the same.
 type openedKey struct {
 	record *fleet.AccessKey
 	secret string
 }
 
-// NewKeys looks keys up in st and opens their secrets with sealer.
+// NewKeys returns Keys that reads st and unseals secrets with sealer.
 func NewKeys(st *store.Store, sealer *seal.Sealer) *Keys { return &Keys{store: st, sealer: sealer} }
 
 // Key returns an access key's secret and owner, or ErrUnknownKey. token is the
-// session token that came with it, empty for none. No session has been issued yet,
-// so no key is known that comes with one.
+// request's session token, empty if there is none. Ashore issues no session tokens yet,
+// so a key with a token is unknown.
 func (k *Keys) Key(ctx context.Context, id, token string) (string, Principal, error) {
 	if token != "" {
 		return "", Principal{}, ErrUnknownKey
@@ -37,7 +37,7 @@ func (k *Keys) Key(ctx context.Context, id, token string) (string, Principal, er
 	snap := k.store.Snapshot()
 	rec := snap.AccessKey(id)
 	if rec == nil {
-		// Another server may have made it a moment ago.
+		// Another server may have just created it.
 		var err error
 		if snap, err = k.store.Fresh(ctx); err != nil {
 			return "", Principal{}, err

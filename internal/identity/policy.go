@@ -5,32 +5,33 @@ import (
 	"github.com/ashore/ashore/internal/iam"
 )
 
-// Condition keys of Ashore's own, in lower case as they are asked for. What a
-// resource is to the caller this package finds out; the others an operation declares.
+// These are Ashore's own condition keys, in lower case. This package finds the values
+// of the keys that relate a resource to the caller. Operations declare the values of
+// the others.
 const (
-	// KeyNamesResource is false for a call that touches nothing which has an ARN.
+	// KeyNamesResource is false for a call without a resource that has an ARN.
 	KeyNamesResource = "ashore:namesresource"
-	// KeyOwnCluster says whether a cluster is any of the host's business.
+	// KeyOwnCluster says whether the host may use a cluster.
 	KeyOwnCluster = "ashore:owncluster"
-	// KeyOwnInstance says whether a container instance is the caller's. An instance
-	// that does not exist has no such key.
+	// KeyOwnInstance says whether a container instance belongs to the caller. The key
+	// does not exist for an instance that does not exist.
 	KeyOwnInstance = "ashore:owninstance"
-	// KeyOwnTask says whether a task is placed on the caller's container instance. A
-	// task that does not exist has no such key.
+	// KeyOwnTask says whether a task is placed on the caller's container instance. The
+	// key does not exist for a task that does not exist.
 	KeyOwnTask = "ashore:owntask"
-	// KeyOwnSettings says whether account settings are the caller's own.
+	// KeyOwnSettings says whether account settings belong to the caller.
 	KeyOwnSettings = "ashore:ownsettings"
-	// KeyNameOnly says whether a cluster is asked for by its name alone.
+	// KeyNameOnly says whether a cluster is created with nothing but a name.
 	KeyNameOnly = "ashore:nameonly"
-	// KeyAnotherAgent says whether another process than the one that calls is
-	// connected as the container instance.
+	// KeyAnotherAgent says whether another process than the caller is connected as the
+	// container instance.
 	KeyAnotherAgent = "ashore:anotheragent"
-	// KeyCreateAction is the operation that gives tags to what it makes. The key is
-	// ECS's.
+	// KeyCreateAction is the operation that tags the resources that it creates. The key
+	// is ECS's.
 	KeyCreateAction = "ecs:createaction"
 )
 
-// Bool are the values of a condition key that says yes or no.
+// Bool returns the values of a condition key of type Bool.
 func Bool(v bool) []string {
 	if v {
 		return yes
@@ -40,7 +41,7 @@ func Bool(v bool) []string {
 
 var yes, no = []string{"true"}, []string{"false"}
 
-// managed are the policies of the principals that there are.
+// managed has the policies of each kind of principal.
 type managed map[Kind][]*iam.Policy
 
 func newManaged(site fleet.Site) managed {
@@ -50,7 +51,7 @@ func newManaged(site fleet.Site) managed {
 	}
 }
 
-// must is for policies that this package writes itself.
+// must panics on an error. It is for policies that this package itself writes.
 func must(p *iam.Policy, err error) *iam.Policy {
 	if err != nil {
 		panic(err)
@@ -58,9 +59,9 @@ func must(p *iam.Policy, err error) *iam.Policy {
 	return p
 }
 
-// hostStatements are what an agent needs: the actions of ECS's managed policy for
-// container instances, on what is the host's own. Beside an instance or a task a call
-// names the host's own cluster, too.
+// hostStatements returns what an agent needs: the actions of ECS's managed policy for
+// container instances, on the host's own resources. A call for an instance or a task
+// also names the host's cluster.
 func hostStatements(site fleet.Site) []iam.Statement {
 	ours := func(resource string) []string {
 		return []string{"arn:*:ecs:" + site.Region + ":" + site.Account + ":" + resource}
@@ -68,7 +69,8 @@ func hostStatements(site fleet.Site) []iam.Statement {
 	when := func(key string) map[string]map[string][]string {
 		return map[string]map[string][]string{"Bool": {key: {"true"}}}
 	}
-	// Of what does not exist the handler says more than a denial could.
+	// unlessAnothers is met by the caller's resources and by missing ones. For a missing
+	// resource the handler's error says more than a denial.
 	unlessAnothers := func(key string) map[string]map[string][]string {
 		return map[string]map[string][]string{"BoolIfExists": {key: {"true"}}}
 	}
@@ -81,16 +83,17 @@ func hostStatements(site fleet.Site) []iam.Statement {
 		{Sid: "OwnCluster", Effect: iam.Allow, Action: all, Resource: ours("cluster/*"), Condition: when(KeyOwnCluster)},
 		{Sid: "OwnInstance", Effect: iam.Allow, Action: onInstances, Resource: ours("container-instance/*/*"), Condition: when(KeyOwnInstance)},
 		{Sid: "Register", Effect: iam.Allow, Action: register, Resource: ours("container-instance/*/*"), Condition: unlessAnothers(KeyOwnInstance)},
-		// An agent repeats a report that is refused for ever, and its later ones wait
-		// behind it: one on a task that is no more must reach the handler.
+		// An agent repeats a refused report for ever, and its later reports wait for
+		// it. So a report on a removed task must reach the handler.
 		{Sid: "OwnTask", Effect: iam.Allow, Action: append([]string{"ecs:ListTagsForResource"}, reports...), Resource: ours("task/*/*"), Condition: unlessAnothers(KeyOwnTask)},
 		{Sid: "DefaultCluster", Effect: iam.Allow, Action: []string{"ecs:CreateCluster"}, Resource: ours("cluster/" + fleet.DefaultCluster),
 			Condition: map[string]map[string][]string{"Bool": {KeyOwnCluster: {"true"}, KeyNameOnly: {"true"}}}},
-		// Tags that a call gives to what it makes, not those of a call of their own: the
-		// making itself is allowed by the statements above.
+		// This allows tags on created resources, and not a TagResource call of its own.
+		// The statements above allow the creation itself.
 		{Sid: "TagWhatItMakes", Effect: iam.Allow, Action: []string{"ecs:TagResource"}, Resource: []string{"*"},
 			Condition: map[string]map[string][]string{"StringEquals": {KeyCreateAction: {"CreateCluster", "RegisterContainerInstance"}}}},
-		// Where the disk of one machine is a copy of another's, both call as one host.
+		// If the disk of one machine is a copy of another's, both call as the same
+		// host.
 		{Sid: "AnotherAgent", Effect: iam.Deny, Action: reports, Resource: []string{"*"}, Condition: when(KeyAnotherAgent)},
 	}
 }

@@ -1,31 +1,30 @@
 package identity
 
-// A Request is what a caller asks to be allowed.
+// A Request asks whether a caller may do something.
 type Request struct {
 	Caller Principal
 	Action string // "ecs:RunTask"
-	// Resources are ARNs, each of which must be allowed, or "*" for nothing that has
-	// one. None is "*" too.
+	// Resources are ARNs, each of which must be allowed. "*" means that the action has
+	// no resource with an ARN. An empty list means "*".
 	Resources []string
-	// Context gives the values of condition keys that the caller's operation knows,
-	// nil for those that it does not have. Names of keys are in lower case. It may be
-	// nil.
+	// Context returns the values of condition keys that the caller's operation knows,
+	// nil for other keys. Key names are in lower case. Context may be nil.
 	Context func(key string) []string
 }
 
 // A Decision says whether a request is allowed, and why.
 type Decision struct {
 	Allowed bool
-	// Resource is what decided: the first that is denied.
+	// Resource is the resource that decided: the first denied one.
 	Resource string
-	// Policy and Statement decided; both are empty where none applies.
+	// Policy and Statement decided. Both are empty if no statement applies.
 	Policy, Statement string
 
-	why    string  // of a denial: the condition that was not met, in words, where there are some
-	denied *Denied // nil where it is allowed
+	why    string  // of a denial: the text of the condition that was not met, or ""
+	denied *Denied // nil if the request is allowed
 }
 
-// Reason is the decision's reason, for the log: "AshoreHost/OwnTask allows",
+// Reason returns the decision's reason for the log: "AshoreHost/OwnTask allows",
 // "AshoreHost/AnotherAgent denies", "no policy allows".
 func (d *Decision) Reason() string {
 	switch {
@@ -39,7 +38,7 @@ func (d *Decision) Reason() string {
 	return d.Policy + "/" + d.Statement + " denies"
 }
 
-// Err is nil for what is allowed, and a *Denied for what is not.
+// Err returns nil for an allowed request, else a *Denied.
 func (d *Decision) Err() error {
 	if d.Allowed {
 		return nil
@@ -50,10 +49,10 @@ func (d *Decision) Err() error {
 	return d.denied
 }
 
-// Refuse is a decision that denies, in the words of why.
+// Refuse returns a decision that denies with the message of why.
 func Refuse(why *Denied) Decision { return Decision{denied: why} }
 
-// denied says no in AWS's words.
+// denied returns a Denied with AWS's message.
 func denied(p Principal, action string, d Decision) *Denied {
 	text := "User: " + p.ARN + " is not authorized to perform: " + action + " on resource: " + d.Resource
 	switch {

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// closeLimit bounds what is only courtesy at the end: others see our sessions
-// end with the lease anyway.
+// closeLimit bounds the part of the shutdown that is only a courtesy: other servers see
+// the end of our sessions with the lease anyway.
 const closeLimit = 5 * time.Second
 
-// Close ends everything that Open began, last first. It waits for all of it.
+// Close ends everything that Open began, in reverse order, and waits for it.
 func (s *Server) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()

@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// etcdLog passes the embedded etcd's log on. While etcd starts or ends, what it
-// warns of is no warning for anybody (that its sockets are closed, that a
-// combination which we chose is unusual), and goes to the debug level; a start
-// that fails says why by its error.
+// etcdLog passes the embedded etcd's log on. While etcd starts or ends it lowers etcd's
+// warnings to the debug level, because they help no one: that sockets are closed, or
+// that our combination of settings is unusual. A start that fails returns an error with
+// the reason.
 type etcdLog struct {
 	slog.Handler
 	serving *atomic.Bool

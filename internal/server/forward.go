@@ -9,8 +9,8 @@ import (
 	"github.com/ashore/ashore/internal/hint"
 )
 
-// openUpstreams makes the endpoints that calls are forwarded to. The operator's
-// credentials must be there from the start; they may change later.
+// openUpstreams creates the endpoints to which calls are forwarded. The operator's
+// credentials must exist at the start. They may change later.
 func (s *Server) openUpstreams() ([]*forward.Upstream, error) {
 	var all []*forward.Upstream
 	for _, spec := range s.cfg.Forwards {

@@ -12,7 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// newLink begins to serve the agents' sessions.
+// newLink returns the server of the agents' sessions.
 func newLink(ctx context.Context, id string, st *store.Store, auth link.Authorizer, log *slog.Logger) (*link.Server, error) {
 	l, err := link.New(ctx, link.Config{
 		Store: st, Auth: auth, ID: id, Log: log, Away: unreachableUntil(time.Now()),
@@ -23,12 +23,12 @@ func newLink(ctx context.Context, id string, st *store.Store, auth link.Authoriz
 	return l, nil
 }
 
-// bootGrace is how long a machine has been up when it no longer has just booted.
+// bootGrace is how long after a boot a machine counts as just booted.
 const bootGrace = 10 * time.Minute
 
-// unreachableUntil is until when no agent could reach this server: until now, where the server
-// alone was restarted. Where the whole machine was, the others' power may have failed
-// with it: they have booted anew too.
+// unreachableUntil returns until when no agent could reach this server. That is now if
+// only the server restarted. It is the zero time if the whole machine has just booted.
+// The hosts may have lost power as well then, and may have booted, too.
 func unreachableUntil(now time.Time) time.Time {
 	if up, ok := uptime(); !ok || up < bootGrace {
 		return time.Time{}
@@ -36,7 +36,7 @@ func unreachableUntil(now time.Time) time.Time {
 	return now
 }
 
-// uptime is how long this machine has been up, where that is known.
+// uptime returns how long this machine has been up. ok is false if that is unknown.
 func uptime() (time.Duration, bool) {
 	data, err := os.ReadFile("/proc/uptime")
 	if err != nil {
@@ -49,7 +49,7 @@ func uptime() (time.Duration, bool) {
 	return time.Duration(seconds * float64(time.Second)), true
 }
 
-// mount gives the link its two paths.
+// mount mounts the link's two paths at the front door.
 func mount(door *frontdoor.Server, l *link.Server) {
 	door.Mount("/acs/ws", l.ACS())
 	door.Mount("/tcs/ws", l.TCS())

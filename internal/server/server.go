@@ -1,9 +1,9 @@
-// Package server puts the control plane's rooms together: etcd, store, seal,
-// identity, front door, services, link. It is the one package that knows all of
-// them, and it decides nothing itself.
+// Package server connects the control plane's packages: etcd, store, seal, identity,
+// front door, services, link. It is the only package that imports all of them, and it
+// decides nothing itself.
 //
-// Close goes the way back: the front door first, so that no call is cut, then
-// the agents' connections, then the store under them.
+// Close works in the reverse order: first the front door, so that no call is cut off,
+// then the agents' connections, then the store.
 package server
 
 import (
@@ -31,30 +31,30 @@ import (
 
 // Config is what a Server needs.
 type Config struct {
-	// Dir is the folder of the embedded etcd, used unless External is set.
+	// Dir is the folder of the embedded etcd. It is not used if External is set.
 	Dir      string
 	External *store.ConnectConfig
 	// DiskReserve is how many bytes the embedded etcd leaves free on its disk.
 	DiskReserve int64
 	Prefix      string // of every key in an external etcd
 
-	Site    fleet.Site // empty members mean what is stored, or the default
+	Site    fleet.Site // empty members mean the stored value, or the default
 	SealKey func(installation string) string
-	Limits  reaper.Limits // what is kept of the past; zero members: the defaults
+	Limits  reaper.Limits // what the reaper keeps; zero members mean the defaults
 	Version string
-	// Maintain compacts and defragments an external etcd too.
+	// Maintain also compacts and defragments an external etcd.
 	Maintain bool
-	Names    []string // by which browsers may ask, besides addresses and localhost
-	// Forwards are where calls for services go on to that are not served here.
+	Names    []string // host names for browsers, besides addresses and localhost
+	// Forwards are the endpoints for calls of services that are not served here.
 	Forwards []forward.Spec
 	Log      *slog.Logger
 }
 
-// Server is a control plane that has its state and can serve. Its fields are
+// Server is a control plane with its state loaded, ready to serve. Its fields are
 // constant after Open.
 type Server struct {
 	cfg       Config
-	id        string          // names this process among an installation's servers
+	id        string          // identifies this process among an installation's servers
 	embedded  *store.Embedded // nil with an external etcd
 	client    *clientv3.Client
 	store     *store.Store
@@ -63,11 +63,11 @@ type Server struct {
 	door      *frontdoor.Server
 	link      *link.Server
 	upstreams []*forward.Upstream
-	serving   atomic.Bool // between Open and Close: etcd's warnings are worth a line
+	serving   atomic.Bool // between Open and Close; only then are etcd's warnings logged as warnings
 }
 
-// Open makes everything ready to serve; on the first start it makes the
-// installation and its administrator's key.
+// Open prepares everything for serving. At the first start it creates the installation
+// and its administrator's key.
 func Open(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -131,25 +131,25 @@ func (s *Server) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// Installation is the record that the first start made.
+// Installation returns the record that the first start wrote.
 func (s *Server) Installation() store.Installation { return s.store.Installation() }
 
-// ID names this process among the installation's servers, as in elections and
-// session records.
+// ID identifies this process among the installation's servers. Elections and session
+// records have it.
 func (s *Server) ID() string { return s.id }
 
-// Admin is the administrator's key.
+// Admin returns the administrator's key.
 func (s *Server) Admin() identity.Credentials { return s.admin }
 
-// ErrRestart is Serve's error where the server should be started anew, in a new
-// process: it could not write, and can now.
+// ErrRestart is Serve's error if the server must restart in a new process. It could not
+// write, and now it can.
 var ErrRestart = errors.New("the server must be started anew")
 
-// Unable returns why no changes are taken at the moment, nil where they are.
+// Unable returns why no changes are accepted at the moment, nil if they are.
 func (s *Server) Unable() error { return s.store.Unable() }
 
-// Serve answers on l until ctx ends or the state can't be kept any longer; that
-// is an error.
+// Serve serves on l until ctx ends. It returns an error if the state can't be stored
+// any longer.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -163,7 +163,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.embedded != nil {
 		g.Go(func() error { return s.awaitEtcd(ctx) })
 	}
-	// RunTask needs the placer until the last call is answered; the scheduler ends
+	// RunTask needs the placer until the last call is answered. The scheduler ends
 	// before it.
 	placing, stopPlacing := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error { return s.services.placer.Run(placing) })
@@ -188,8 +188,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return g.Wait()
 }
 
-// awaitEtcd returns when the embedded etcd has ended. Where its disk is the cause,
-// reads are answered until that can be written again.
+// awaitEtcd returns when the embedded etcd has ended. If the disk is the cause, the
+// server answers reads until the disk can be written again.
 func (s *Server) awaitEtcd(ctx context.Context) error {
 	select {
 	case <-ctx.Done():

@@ -11,8 +11,8 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// services are what the front door serves: AWS's, and our own; and the placer that
-// they share with the scheduler.
+// services are the services behind the front door: AWS's and our own. They share the
+// placer with the scheduler.
 type services struct {
 	placer *placer.Placer
 	ecs    *apiecs.Service
