@@ -1,14 +1,14 @@
-// Package awsprofile adds a profile to the AWS tools' files and changes no line
-// that it did not write.
+// Package awsprofile adds a profile to the AWS tools' files. It changes only lines that
+// it has written itself.
 //
-// A section that is ours begins with a mark right after its header:
+// A section of ours begins with a mark directly after its header:
 //
 //	[profile ashore]
 //	# written by `ashore configure` (installation 4f…); run it again to change this
 //	region = us-east-1
 //
-// It ends at the next section or at the first line that we did not write, so
-// that what a person added to it stays.
+// It ends at the next section, or at the first line that we did not write. So a
+// person's lines in it stay.
 package awsprofile
 
 import (
@@ -28,8 +28,8 @@ type setting struct{ key, value string }
 
 var header = regexp.MustCompile(`^\[\s*([^\]]*?)\s*\]`)
 
-// findSection finds the lines [from, to) of the section; name is as between the
-// brackets. to is -1 where there is none.
+// findSection finds the lines [from, to) of the section. name is the text between the
+// brackets. Both are -1 if there is no such section.
 func findSection(lines []string, name string) (from, to int) {
 	from, to = -1, -1
 	for i, l := range lines {
@@ -47,13 +47,13 @@ func findSection(lines []string, name string) (from, to int) {
 	return from, to
 }
 
-// unquote makes `profile "x"` and `profile   x` the same as `profile x`.
+// unquote returns the same text for `profile "x"`, `profile   x` and `profile x`.
 func unquote(s string) string {
 	return strings.Join(strings.Fields(strings.NewReplacer(`"`, "", "'", "").Replace(s)), " ")
 }
 
-// writeSection returns content with the section written by us, or an error where the
-// section is somebody else's.
+// writeSection returns content with our section in it. It returns an error if a section
+// with the name exists and is not ours.
 func writeSection(content []byte, name, installation string, settings []setting) ([]byte, error) {
 	lines := split(content)
 	ours := []string{"[" + name + "]\n", markStart + installation + markEnd + "\n"}
@@ -81,8 +81,8 @@ func writeSection(content []byte, name, installation string, settings []setting)
 	return join(append(out, lines[end:]...)), nil
 }
 
-// removeSections returns content without the sections that we wrote for the
-// installation, and their names.
+// removeSections returns content without our sections of the installation, and their
+// names.
 func removeSections(content []byte, installation string) ([]byte, []string) {
 	lines := split(content)
 	var out, names []string
@@ -95,10 +95,10 @@ func removeSections(content []byte, installation string) ([]byte, []string) {
 		}
 		end, _ := ownSectionEnd(lines, i, len(lines))
 		if end < len(lines) && header.FindString(lines[end]) == "" && strings.TrimSpace(lines[end]) != "" {
-			// A person's lines follow in the section: the header stays for them.
+			// A person's lines follow in the section. Keep the header for them.
 			out = append(out, lines[i])
 		} else if n := len(out); n > 0 && strings.TrimSpace(out[n-1]) == "" {
-			out = out[:n-1] // the empty line that put wrote before it
+			out = out[:n-1] // the empty line that writeSection wrote before it
 		}
 		names = append(names, unquote(m[1]))
 		i = end
@@ -106,7 +106,8 @@ func removeSections(content []byte, installation string) ([]byte, []string) {
 	return join(out), names
 }
 
-// ownSectionEnd returns the end of what we wrote in the section that begins at from.
+// ownSectionEnd returns the end of our lines in the section that begins at from. ok is
+// false if the section is not ours.
 func ownSectionEnd(lines []string, from, to int) (end int, ok bool) {
 	if from+1 >= to || !strings.HasPrefix(lines[from+1], markStart) {
 		return from, false

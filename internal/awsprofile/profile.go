@@ -13,17 +13,17 @@ import (
 	"github.com/ashore/ashore/internal/hint"
 )
 
-// Profile is what a profile says.
+// Profile is the content of a profile.
 type Profile struct {
 	Name, Installation           string
 	Region, Endpoint, CABundle   string
 	AccessKeyID, SecretAccessKey string
 }
 
-// Files are the two files of the AWS tools.
+// Files are the paths of the AWS tools' two files.
 type Files struct{ Config, Credentials string }
 
-// FilesOf finds the files as the AWS tools do.
+// FilesOf finds the files in the same way as the AWS tools.
 func FilesOf(getenv func(string) string, home string) Files {
 	pick := func(variable, name string) string {
 		path := getenv(variable)
@@ -40,8 +40,8 @@ func FilesOf(getenv func(string) string, home string) Files {
 
 var goodName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@+-]*$`)
 
-// Write adds the profile to both files, or brings up to date what an earlier
-// Write put there. Both are checked before either is changed.
+// Write adds the profile to both files, or updates the profile that an earlier Write
+// added. It checks both files before it changes either.
 func Write(f Files, p Profile) error {
 	if !goodName.MatchString(p.Name) {
 		return hint.With(fmt.Errorf("%q can't be a profile's name", p.Name), "letters, digits and . _ @ + - make one, such as --profile ashore")
@@ -73,8 +73,7 @@ func withNameHint(err error, name string) error {
 	return hint.With(err, "choose another name, such as --profile %s-2, or remove that section", name)
 }
 
-// Remove takes the installation's profiles out of both files again and returns
-// their names.
+// Remove removes the installation's profiles from both files and returns their names.
 func Remove(f Files, installation string) (names []string, err error) {
 	for _, path := range []string{f.Config, f.Credentials} {
 		d, err := open(path)
@@ -93,7 +92,7 @@ func Remove(f Files, installation string) (names []string, err error) {
 	return names, nil
 }
 
-// Find names the profiles of the installation.
+// Find returns the names of the installation's profiles.
 func Find(f Files, installation string) ([]string, error) {
 	d, err := open(f.Config)
 	if err != nil {
@@ -103,7 +102,7 @@ func Find(f Files, installation string) ([]string, error) {
 	return names, nil
 }
 
-// document is a file before and after.
+// document is a file before and after a change.
 type document struct {
 	path          string
 	mode          fs.FileMode
@@ -111,7 +110,7 @@ type document struct {
 }
 
 func open(path string) (*document, error) {
-	// A link stays one: the file that it leads to is replaced.
+	// Replace the target of a link, and keep the link.
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
@@ -164,7 +163,7 @@ func (d *document) save() (err error) {
 	return os.Rename(f.Name(), d.path)
 }
 
-// Read returns the settings of a section in one of the files, by their names.
+// Read returns the settings of a section of a file by name.
 func Read(path, name string) (map[string]string, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package hint pairs an error of the command line with what to do about it.
+// Package hint pairs an error of the command line with a hint about what to do.
 package hint
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/plain"
 )
 
-// Error is an error with advice. It prints as two lines, `error:` and `hint:`.
+// Error is an error with a hint. It prints as two lines, `error:` and `hint:`.
 type Error struct {
 	Err  error
 	Hint string
@@ -19,7 +19,7 @@ type Error struct {
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
-// With adds advice to err; a nil err stays nil.
+// With adds a hint to err. It returns nil for a nil err.
 func With(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
@@ -27,10 +27,10 @@ func With(err error, format string, args ...any) error {
 	return &Error{Err: err, Hint: fmt.Sprintf(format, args...)}
 }
 
-// Print writes err as the command line shows it: the error, then the innermost
-// advice, which is the one nearest to the cause. An error may quote what a host
-// said: it holds no control characters here, and its further lines are indented, so
-// that none passes for advice.
+// Print prints err as the command line shows it: the error, then the innermost hint,
+// which is nearest to the cause. An error may quote text of a host. Print removes its
+// control characters and indents its further lines, so that none of them looks like a
+// hint.
 func Print(w io.Writer, err error) {
 	fmt.Fprintf(w, "error: %s\n", indented(err.Error()))
 	var advice string

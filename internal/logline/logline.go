@@ -1,5 +1,5 @@
-// Package logline bounds a log, whatever those say who are quoted in it: how long a
-// line gets, and how many lines one caller brings about.
+// Package logline bounds a log, whatever text of others it quotes. It bounds the length
+// of a line, and the number of lines that one caller causes.
 package logline
 
 import (
@@ -14,34 +14,34 @@ import (
 )
 
 const (
-	// longest is how many bytes of a text a line has, and longestStack of a stack.
+	// maxText is the longest text of a line in bytes, and maxStack the longest stack.
 	maxText, maxStack = 1 << 10, 16 << 10
-	// most is how many attributes a line has.
+	// maxAttrs is the largest number of attributes of a line.
 	maxAttrs = 32
 )
 
-// Limits say how many lines a log gets.
+// Limits bound the number of lines of a log.
 type Limits struct {
-	// Sources are the attributes that name whom a line is about; the first that a line
-	// has counts. A line without any is bounded only as one of all.
+	// Sources are the attributes that name the source of a line. The first one that a
+	// line has counts. A line without any is bounded only by All.
 	Sources []string
-	// Each brings about so many lines a second, and so many at once.
+	// Each source may cause Each lines a second, and EachBurst at once.
 	Each      float64
 	EachBurst int
-	// All that is logged above the level debug has together so many.
+	// All lines above level debug are bounded by All a second, and AllBurst at once.
 	All      float64
 	AllBurst int
 }
 
-// hostLimits are the limits of a process's log: lines that hosts bring about.
+// hostLimits are the limits of a process's log. Its sources are hosts.
 var hostLimits = Limits{Sources: []string{"by", "instance", "host"}, Each: 2, EachBurst: 60, All: 200, AllBurst: 4000}
 
-// Handler passes lines on, cut where they are too long. Of those that are too many it
-// passes none, and says later how many were left out.
+// Handler passes lines on and cuts long ones. It drops lines beyond the limits, and a
+// later line says how many were left out.
 type Handler struct {
 	next   slog.Handler
 	limits *limits
-	source string // of the attributes that come with every line
+	source string // from the attributes that every line has
 }
 
 // limits are shared by the handlers of one log.
@@ -53,30 +53,30 @@ type limits struct {
 	leftOut map[string]int // source → lines; guarded by mu
 }
 
-// maxLeftOut is of how many sources it is counted what was left out.
+// maxLeftOut is for how many sources the handler counts the lines left out.
 const maxLeftOut = 10_000
 
-// New bounds what next gets of what hosts bring about.
+// New returns a Handler before next with the limits for hosts.
 func New(next slog.Handler) *Handler { return NewLimited(next, hostLimits) }
 
-// NewLimited bounds what next gets.
+// NewLimited returns a Handler before next with limits l.
 func NewLimited(next slog.Handler, l Limits) *Handler {
 	return &Handler{next: next, limits: &limits{
 		sources: l.Sources, each: inflight.NewRates(l.Each, l.EachBurst), all: inflight.NewRates(l.All, l.AllBurst), leftOut: map[string]int{},
 	}}
 }
 
-// Enabled is next's.
+// Enabled says whether next is enabled.
 func (h *Handler) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
 
-// WithGroup is next's.
+// WithGroup returns a Handler before next's WithGroup.
 func (h *Handler) WithGroup(name string) slog.Handler {
 	n := *h
 	n.next = h.next.WithGroup(name)
 	return &n
 }
 
-// WithAttrs cuts what comes with every line, and learns whom they are about.
+// WithAttrs cuts the attributes that every line has, and takes the source from them.
 func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	n := *h
 	cut := make([]slog.Attr, 0, len(attrs))
@@ -88,7 +88,7 @@ func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &n
 }
 
-// Handle passes a line on, or counts it among those left out.
+// Handle passes a line on, or counts it as left out.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	cut := make([]slog.Attr, 0, min(r.NumAttrs(), maxAttrs)+1)
 	r.Attrs(func(a slog.Attr) bool {
@@ -108,8 +108,8 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, line)
 }
 
-// allow counts a line and says whether it may be written, and how many of its source
-// were not since the last that was.
+// allow counts a line and says whether it may be written. before is the number of lines
+// of its source that were left out since the last written one.
 func (l *limits) allow(source string, level slog.Level) (before int, ok bool) {
 	ok = (source == "" || l.each.Take(source, 1)) && (level <= slog.LevelDebug || l.all.Take("", 1))
 	l.mu.Lock()
@@ -134,7 +134,7 @@ func (l *limits) sourceOf(source string, attrs []slog.Attr) string {
 	return source
 }
 
-// clipAttr cuts what an attribute says.
+// clipAttr cuts an attribute's text.
 func clipAttr(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve()
 	limit := maxText
@@ -159,7 +159,7 @@ func clipAttr(a slog.Attr) slog.Attr {
 	return a
 }
 
-// formatValue is what a value says, as the text handler would.
+// formatValue returns a value's text, as slog's text handler writes it.
 func formatValue(v any) string {
 	switch v := v.(type) {
 	case nil:

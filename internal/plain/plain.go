@@ -1,6 +1,6 @@
-// Package plain makes text of others fit for a terminal. What a host, a task
-// definition or a container says may hold control characters: printed as they
-// are, they move the cursor, set the window's title, or hide what follows.
+// Package plain makes the text of others safe for a terminal. Text of a host, a task
+// definition or a container may have control characters. If they were printed, they
+// could move the cursor, set the window's title, or hide other text.
 package plain
 
 import (
@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Text is s on one line of visible characters. Every other character is written
-// as Go's strings have it: \n, \x1b, \u202e. So is a byte that is no UTF-8.
+// Text returns s as one line of visible characters. It writes every other character as
+// an escape of Go: \n, \x1b, \u202e. It does the same with bytes that are not UTF-8.
 func Text(s string) string { return escape(s, false) }
 
 // Lines is like Text but keeps line feeds and tabs.
@@ -47,19 +47,19 @@ func escape(s string, lines bool) string {
 	return b.String()
 }
 
-// visible says whether a terminal shows a character and does nothing else.
+// visible says whether a terminal only shows a character.
 func visible(r rune, lines bool) bool {
 	return unicode.IsGraphic(r) || lines && (r == '\n' || r == '\t')
 }
 
-// isInvalidUTF8 says whether s begins with a byte that is no UTF-8.
+// isInvalidUTF8 says whether s begins with a byte that is not UTF-8.
 func isInvalidUTF8(s string) bool {
 	_, n := utf8.DecodeRuneInString(s)
 	return n == 1
 }
 
-// Args makes the arguments of a Printf fit for a terminal, each by Text. The
-// format is left alone.
+// Args makes the arguments of a Printf safe for a terminal, each by Text. The caller
+// must trust the format.
 func Args(args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// DefaultPort is the port of the page where $PORT says nothing.
+// DefaultPort is the page's port if $PORT is not set.
 const DefaultPort = "8080"
 
-// PageMark is in the page, so that whoever fetches it knows that the right
-// program answered.
+// PageMark is in the page. A client that finds it knows that the right program has
+// answered.
 const PageMark = "Ahoy from Ashore"
 
 func serve(ctx context.Context, stdout io.Writer) error {
@@ -45,11 +45,12 @@ func serve(ctx context.Context, stdout io.Writer) error {
 		return err
 	case <-ctx.Done():
 	}
-	// Who sends requests here may hear of the stop later than we do.
+	// A client may learn of the stop later than this process.
 	if late, err := time.ParseDuration(os.Getenv("DRAIN")); err == nil {
 		time.Sleep(late)
 	}
-	// Requests in flight have a moment; what stops a task waits no longer.
+	// Running requests get a moment. The program that stops the task does not wait
+	// longer.
 	end, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	err = srv.Shutdown(end)

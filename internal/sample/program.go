@@ -1,14 +1,13 @@
-// Package sample is the program inside the sample image: a few small tools in
-// Ashore's own binary, chosen by the name that they are called by, as busybox
-// does it.
+// Package sample is the program in the sample image: a few small tools in Ashore's own
+// binary. As with busybox, the program's name selects the tool.
 //
 //	sample       serves an HTTP page on $PORT (8080) until SIGTERM
 //	sleep N      sleeps N seconds (or 5m, 2h, infinity)
 //	env          prints its environment
 //	exit N       ends with status N
 //
-// It imports the standard library only: package early runs it before the rest
-// of the binary is initialised, so that it needs a few MiB and no time.
+// It imports only the standard library. Package early runs it before the rest of the
+// binary is initialised, so it needs a few MiB and no time.
 package sample
 
 import (
@@ -25,18 +24,18 @@ import (
 	"time"
 )
 
-// Names are the tools, as they are called in the image.
+// Names are the names of the tools in the image.
 var Names = []string{"sample", "sleep", "env", "exit"}
 
-// Main runs the tool and returns its exit status: 0, the status asked for, 143
-// when SIGTERM ended it (as a shell reports it), 2 for wrong arguments.
+// Main runs the tool and returns its exit status: 0, the requested status, 143 if
+// SIGTERM ended it (as a shell reports it), or 2 for wrong arguments.
 func Main(name string, args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	return Run(ctx, name, args, os.Stdout, os.Stderr)
 }
 
-// Run is Main without the process around it.
+// Run is Main without the process.
 func Run(ctx context.Context, name string, args []string, stdout, stderr io.Writer) int {
 	status, err := run(ctx, name, args, stdout)
 	if err != nil {
@@ -98,7 +97,7 @@ func run(ctx context.Context, name string, args []string, stdout io.Writer) (int
 	return statusWrong, fmt.Errorf("no such tool, there are %s", strings.Join(Names, ", "))
 }
 
-// parseSleep adds up its arguments, as sleep does.
+// parseSleep returns the sum of its arguments, as sleep does.
 func parseSleep(args []string) (time.Duration, error) {
 	if len(args) == 0 {
 		return 0, fmt.Errorf("takes a time, such as 360 or 5m")

@@ -1,7 +1,6 @@
-// Package seal encrypts what must not lie in the clear at rest: the secrets of
-// access keys now, other secret values later. The key that opens it is a file of
-// its own, outside the store and the data directory, so that neither a copy of
-// the data directory nor a backup gives anything away.
+// Package seal encrypts stored secrets: now the secrets of access keys, later other
+// secret values. Its key is a file outside the store and the data directory. So neither
+// a copy of the data directory nor a backup reveals a secret.
 package seal
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// Sealer seals and opens. It doesn't change once made.
+// Sealer encrypts and decrypts secrets. It doesn't change after Open.
 type Sealer struct {
 	file string
 	aead tink.AEAD
@@ -27,9 +26,9 @@ type Sealer struct {
 // ErrNoKey says that the key file is missing while sealed data exists.
 var ErrNoKey = errors.New("seal key is missing")
 
-// Open reads the key file. Where there is none, it makes one, unless sealed
-// says that data sealed with an earlier key exists: a new key could not open it,
-// and would hide that the old one is lost.
+// Open reads the key file. If there is none it creates one, unless sealed says that
+// there are secrets of an earlier key. A new key could not unseal them, and would hide
+// that the old key is lost.
 func Open(file string, sealed bool) (*Sealer, error) {
 	h, err := readKey(file)
 	switch {
@@ -50,11 +49,11 @@ func Open(file string, sealed bool) (*Sealer, error) {
 	return &Sealer{file: file, aead: a}, nil
 }
 
-// File is the path of the key file.
+// File returns the path of the key file.
 func (s *Sealer) File() string { return s.file }
 
-// Seal encrypts a secret. owner says what it belongs to: a sealed value opens
-// for the same owner only, so that one can't be put in another's place.
+// Seal encrypts a secret. owner is the owner of the secret. Only the same owner can
+// unseal it, so a sealed value can't be used in place of another one.
 func (s *Sealer) Seal(secret []byte, owner string) ([]byte, error) {
 	return s.aead.Encrypt(secret, []byte(owner))
 }
@@ -68,8 +67,8 @@ func (s *Sealer) Unseal(sealed []byte, owner string) ([]byte, error) {
 	return secret, nil
 }
 
-// Rotate adds a new key to the file and seals with it from the next Open on.
-// What was sealed before still opens.
+// Rotate adds a new key to the file. After the next Open, Seal uses the new key. Values
+// that an older key sealed can still be unsealed.
 func Rotate(file string) error {
 	h, err := readKey(file)
 	if err != nil {
@@ -115,8 +114,8 @@ func readKey(file string) (*keyset.Handle, error) {
 	return h, nil
 }
 
-// createKey writes a new key file. Where another process was quicker, its key is
-// used: the file appears whole or not at all, and once only.
+// createKey creates a key file. If another process has just created one, createKey
+// returns that key. The file appears completely or not at all, and only once.
 func createKey(file string) (*keyset.Handle, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, err
@@ -142,7 +141,7 @@ func createKey(file string) (*keyset.Handle, error) {
 	return h, syncDir(filepath.Dir(file))
 }
 
-// writeKey puts the key into a temporary file beside file, on disk.
+// writeKey writes the key to a temporary file beside file, and syncs it to disk.
 func writeKey(file string, h *keyset.Handle) (tmp string, err error) {
 	var b bytes.Buffer
 	if err := insecurecleartextkeyset.Write(h, keyset.NewJSONWriter(&b)); err != nil {

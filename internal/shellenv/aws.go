@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// AWSVersion asks the `aws` on PATH for its version. There being none is no error.
+// AWSVersion returns the version of the `aws` on PATH. ok is false if there is none,
+// which is no error.
 func AWSVersion(ctx context.Context) (version string, ok bool, err error) {
 	path, err := exec.LookPath("aws")
 	if err != nil {
@@ -19,7 +20,7 @@ func AWSVersion(ctx context.Context) (version string, ok bool, err error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.WaitDelay = time.Second
-	out, err := cmd.CombinedOutput() // version 1 on old Pythons writes it to stderr
+	out, err := cmd.CombinedOutput() // version 1 on old Pythons prints it to stderr
 	if err != nil {
 		return "", false, fmt.Errorf("%s --version: %w", path, err)
 	}
@@ -33,7 +34,7 @@ func AWSVersion(ctx context.Context) (version string, ok bool, err error) {
 var awsVersion = regexp.MustCompile(`aws-cli/([0-9]+\.[0-9]+[0-9.]*)`)
 
 // IgnoresEndpointURL says whether an `aws` of this version ignores AWS_ENDPOINT_URL and
-// endpoint_url, which came with 1.29 and 2.13.
+// endpoint_url. Versions 1.29 and 2.13 introduced them.
 func IgnoresEndpointURL(version string) bool {
 	var major, minor int
 	m := regexp.MustCompile(`^([0-9]+)\.([0-9]+)`).FindStringSubmatch(version)

@@ -11,7 +11,7 @@ func (p posix) export(name, v string) string {
 }
 func (posix) unset(names ...string) string { return "unset " + strings.Join(names, " ") + "\n" }
 
-// One word for flag and value: zsh does not split an expansion.
+// The flag and its value are one word, because zsh does not split an expansion.
 func (posix) defineAWS() string {
 	return `aws() { command aws ${AWS_ENDPOINT_URL:+"--endpoint-url=$AWS_ENDPOINT_URL"} "$@"; }` + "\n"
 }
@@ -37,7 +37,7 @@ func (fish) usage(command string) string {
 
 type powershell struct{}
 
-// PowerShell takes the typographic quotes for the plain one; each is doubled.
+// PowerShell treats typographic quotes as plain ones. Each quote is doubled.
 func (powershell) quote(v string) string {
 	return "'" + strings.NewReplacer("'", "''", "‘", "‘‘", "’", "’’", "‚", "‚‚", "‛", "‛‛").Replace(v) + "'"
 }

@@ -1,10 +1,9 @@
-// Package shellenv writes what `ashore env` prints: commands for the caller's
-// shell that point the AWS tools at an installation, and those that put
-// everything back.
+// Package shellenv writes the output of `ashore env`: commands for the caller's shell
+// that point the AWS tools at an installation, and commands that undo this.
 //
-// What is in the way is unset (a profile, a stale session token, an endpoint
-// for a single service), and everything that is changed is remembered in one
-// variable of our own, from which Revert restores it.
+// Apply unsets variables that would interfere: a profile, an old session token, an
+// endpoint for a single service. It saves all old values in one variable of ours, and
+// Revert restores them.
 package shellenv
 
 import (
@@ -16,23 +15,23 @@ import (
 	"strings"
 )
 
-// Target is what the tools are pointed at.
+// Target is the installation at which the tools are pointed.
 type Target struct {
 	Endpoint, Host, Region       string
 	AccessKeyID, SecretAccessKey string
-	CABundle                     string // only where the endpoint's certificate is from a private CA
-	// OldAWS says that the `aws` here does not know AWS_ENDPOINT_URL: a function
-	// then adds --endpoint-url.
+	CABundle                     string // only if a private CA signed the endpoint's certificate
+	// OldAWS says that the `aws` here ignores AWS_ENDPOINT_URL. Then a shell function
+	// adds --endpoint-url.
 	OldAWS bool
 }
 
-// savedVariable is the variable that remembers what was there before.
+// savedVariable is the variable with the old values.
 const savedVariable = "ASHORE_ENV_SAVED"
 
-// functionVariable is set while our function stands before `aws`.
+// functionVariable is set while our shell function replaces `aws`.
 const functionVariable = "ASHORE_ENV_FUNCTION"
 
-// Dialect is how one kind of shell says it.
+// Dialect writes the commands of one kind of shell.
 type Dialect interface {
 	export(name, value string) string
 	unset(names ...string) string
@@ -41,11 +40,11 @@ type Dialect interface {
 	usage(command string) string
 }
 
-// Dialects by name, as --shell takes it.
+// Dialects are the dialects by the name for --shell.
 var Dialects = map[string]Dialect{"posix": posix{}, "fish": fish{}, "powershell": powershell{}}
 
 // Apply returns the commands that point the shell at t. environ is the shell's
-// environment as the process got it.
+// environment, as this process has inherited it.
 func Apply(d Dialect, t Target, environ []string) string {
 	env := parse(environ)
 	set := map[string]string{
@@ -58,15 +57,15 @@ func Apply(d Dialect, t Target, environ []string) string {
 	if t.CABundle != "" {
 		set["AWS_CA_BUNDLE"] = t.CABundle
 	}
-	// Tools differ in which of the two they read, and many let the lower case
-	// win: one that is missing takes over what the other says.
+	// Tools differ in which of the two variables they read, and many prefer the
+	// lower-case one. If one is missing, it gets the other's value.
 	upper, lower := env["NO_PROXY"], env["no_proxy"]
 	set["NO_PROXY"] = addHost(orDefault(upper, lower), t.Host)
 	set["no_proxy"] = addHost(orDefault(lower, upper), t.Host)
 
 	gone := []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		// These would win over AWS_ENDPOINT_URL.
+		// These would override AWS_ENDPOINT_URL.
 		if strings.HasPrefix(name, "AWS_ENDPOINT_URL_") || name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" {
 			gone = append(gone, name)
 		}
@@ -116,7 +115,8 @@ func Revert(d Dialect, environ []string) (string, error) {
 	return b.String(), nil
 }
 
-// BlockingProxy names the variable whose proxy would swallow calls to host.
+// BlockingProxy returns the variable whose proxy would receive calls to host. ok is
+// false if there is none.
 func BlockingProxy(environ []string, scheme, host string) (name string, ok bool) {
 	env := parse(environ)
 	for _, no := range []string{env["no_proxy"], env["NO_PROXY"]} {
@@ -134,8 +134,8 @@ func BlockingProxy(environ []string, scheme, host string) (name string, ok bool)
 	return "", false
 }
 
-// encodeSaved adds what names are now to what was remembered before: after Apply
-// has run twice, Revert goes back to the start.
+// encodeSaved adds the present values of names to the saved ones. It keeps older saved
+// values, so after two Apply Revert restores the first state.
 func encodeSaved(env map[string]string, names []string) string {
 	old, err := decodeSaved(env[savedVariable])
 	if err != nil {

@@ -2,12 +2,11 @@ package shellenv
 
 import "regexp"
 
-// plainWord are the words that no shell sees anything in.
+// plainWord matches words without characters that have a meaning in a shell.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*$`)
 
-// Word writes s as one word of a command that a person copies into a shell such as
-// sh, bash or zsh: as it is where it has no sign that the shell would act on, else
-// in quotes.
+// Word returns s as one word of a command for a shell such as sh, bash or zsh. It
+// quotes s if s has a character with a meaning in the shell.
 func Word(s string) string {
 	if plainWord.MatchString(s) {
 		return s

@@ -1,11 +1,11 @@
 // Package early runs the sample program before the rest of the binary is
 // initialised.
 //
-// Go initialises packages in the order of their import paths as far as their
-// imports allow. This one imports the standard library only, so its turn comes
-// before etcd, gRPC and the SDK, whose initialisation costs tens of
-// milliseconds and more memory than the program itself; a container that is
-// called `sleep` has neither to spare. A test of the image keeps the promise.
+// Go initialises packages in the order of their import paths, as far as their imports
+// allow. This package imports only the standard library, so it comes before etcd, gRPC
+// and the SDK. Their initialisation takes tens of milliseconds and more memory than the
+// program itself. A container that runs `sleep` can't afford that. A test of the image
+// checks it.
 package early
 
 import (

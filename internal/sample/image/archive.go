@@ -1,10 +1,9 @@
-// Package image makes the sample image out of Ashore's own static binary and
-// loads it into the engine, without a network and without any other tool.
+// Package image makes the sample image from Ashore's own static binary and loads it
+// into the engine. It needs neither a network nor another tool.
 //
-// The archive is the one of `docker save`: manifest, configuration, one layer.
-// The layer holds the binary and links to it under the names of package sample.
-// Everything in it is fixed (times, owners, order), so that the same binary
-// makes the same image, byte for byte.
+// The archive has the format of `docker save`: manifest, configuration, one layer. The
+// layer has the binary, and links to it with the names of package sample. Times, owners
+// and order are fixed, so the same binary makes the same image, byte for byte.
 package image
 
 import (
@@ -24,12 +23,12 @@ import (
 )
 
 const (
-	// LabelInstallation says whose the image is.
+	// LabelInstallation is the label with the image's installation.
 	LabelInstallation = "dev.ashore.installation"
 	labelLayer        = "dev.ashore.sample.layer"
 )
 
-// archive is an image not yet written: only its small parts are in memory.
+// archive is an image that is not written yet. Only its small parts are in memory.
 type archive struct {
 	binary string
 	size   int64
@@ -56,7 +55,7 @@ type imageConfig struct {
 	History []map[string]string `json:"history"`
 }
 
-// plan reads the binary once for its digest. The second reading is write's.
+// plan reads the binary for its digest. write reads it again.
 func plan(binary, installation string, tags ...string) (*archive, error) {
 	if err := checkStatic(binary); err != nil {
 		return nil, err
@@ -144,8 +143,8 @@ func (a *archive) writeLayerOf(w io.Writer, binary io.Reader) error {
 	if err := t.WriteHeader(h); err != nil {
 		return err
 	}
-	// A binary that was replaced meanwhile by a shorter one is an error here;
-	// one by a longer one changes the digest, which the engine checks.
+	// Here a shorter binary that has replaced it meanwhile is an error. A longer one
+	// changes the digest, which the engine checks.
 	if _, err := io.CopyN(t, binary, a.size); err != nil {
 		return fmt.Errorf("read %s: %w", a.binary, err)
 	}
@@ -163,7 +162,8 @@ func header(name string, size int64) *tar.Header {
 	return &tar.Header{Name: name, Size: size, Mode: 0o644, Typeflag: tar.TypeReg, Format: tar.FormatUSTAR}
 }
 
-// checkStatic refuses a binary that needs a loader, which the image lacks.
+// checkStatic returns an error for a binary that needs a loader, because the image has
+// none.
 func checkStatic(binary string) error {
 	f, err := elf.Open(binary)
 	if err != nil {

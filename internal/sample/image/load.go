@@ -11,19 +11,19 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Name is the image as people write it in a task definition.
+// Name is the image's name in task definitions.
 //
-// It carries `localhost`, so that no registry is ever asked for it: under a
-// name such as ashore/sample a stranger's image could answer.
+// It begins with `localhost`, so that no registry is ever asked for it. For a name such
+// as ashore/sample a registry could return a stranger's image.
 const Name = "localhost/ashore/sample:latest"
 
-// NameFor is the name that only this installation uses: the installations on
-// one engine can be of different versions.
+// NameFor returns the image's name for one installation. The installations on one
+// engine may have different versions.
 func NameFor(installation string) string {
 	return "localhost/ashore/sample:i-" + installation[:min(12, len(installation))]
 }
 
-// Engine is what loading needs of the engine's API.
+// Engine is the part of the engine's API that Load needs.
 type Engine interface {
 	ImageInspect(ctx context.Context, id string, opts ...client.ImageInspectOption) (client.ImageInspectResult, error)
 	ImageLoad(ctx context.Context, r io.Reader, opts ...client.ImageLoadOption) (client.ImageLoadResult, error)
@@ -31,9 +31,9 @@ type Engine interface {
 	ImageRemove(ctx context.Context, id string, opts client.ImageRemoveOptions) (client.ImageRemoveResult, error)
 }
 
-// Load makes the image of the binary and loads it under NameFor(installation),
-// and under Name unless another installation's image has it. An engine that has
-// the same image already is left as it is; loaded says which.
+// Load makes the image from the binary. It loads the image as NameFor(installation),
+// and as Name unless another installation's image has that name. If the engine already
+// has the image, Load does nothing and loaded is false.
 func Load(ctx context.Context, e Engine, binary, installation string) (loaded bool, err error) {
 	own := NameFor(installation)
 	a, err := plan(binary, installation, own)
@@ -60,8 +60,8 @@ func Load(ctx context.Context, e Engine, binary, installation string) (loaded bo
 		}
 	}
 	if loaded && old.id != "" {
-		// The image of the binary before. One that a container still uses
-		// stays, and goes with --purge.
+		// This is the image of an older binary. If a container still uses it, it stays
+		// until --purge.
 		_, err := e.ImageRemove(ctx, old.id, client.ImageRemoveOptions{PruneChildren: true})
 		if err != nil && !errdefs.IsConflict(err) && !errdefs.IsNotFound(err) {
 			return loaded, fmt.Errorf("remove the sample image of an older binary: %w", err)
@@ -100,7 +100,7 @@ func load(ctx context.Context, e Engine, a *archive) error {
 		err = readAnswer(answer)
 		err = errors.Join(err, answer.Close())
 	}
-	// An engine that stopped reading must not leave the writer waiting; its own
+	// If the engine stops reading, the writer must not wait for ever. The engine's
 	// answer says more than the writer's "closed pipe" then.
 	r.Close()
 	if werr := <-written; werr != nil && !errors.Is(werr, io.ErrClosedPipe) {
@@ -109,7 +109,7 @@ func load(ctx context.Context, e Engine, a *archive) error {
 	return err
 }
 
-// readAnswer reads the engine's progress, in which an error comes with status 200.
+// readAnswer reads the engine's progress. An error in it comes with status 200.
 func readAnswer(r io.Reader) error {
 	d := json.NewDecoder(r)
 	for {

@@ -8,13 +8,13 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Store is what finding and removing needs of the engine's API.
+// Store is the part of the engine's API that List and Remove need.
 type Store interface {
 	ImageList(ctx context.Context, opts client.ImageListOptions) (client.ImageListResult, error)
 	ImageRemove(ctx context.Context, id string, opts client.ImageRemoveOptions) (client.ImageRemoveResult, error)
 }
 
-// Image is one of the installation's images.
+// Image is an image of the installation.
 type Image struct {
 	ID    string
 	Names []string
@@ -35,15 +35,15 @@ func List(ctx context.Context, s Store, installation string) ([]Image, error) {
 	return out, nil
 }
 
-// Remove removes the installation's images with all their names. kept are those
-// that somebody else's container runs: they stay, as they are not ours alone.
+// Remove removes the installation's images with all their names. It keeps images that a
+// container of someone else runs, and returns them as kept.
 func Remove(ctx context.Context, s Store, installation string) (kept []Image, err error) {
 	images, err := List(ctx, s, installation)
 	if err != nil {
 		return nil, err
 	}
 	for _, i := range images {
-		// Force: an image with two names is removed by neither of them alone.
+		// An image with two names can only be removed with Force.
 		_, err := s.ImageRemove(ctx, i.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
 		switch {
 		case errdefs.IsConflict(err):
