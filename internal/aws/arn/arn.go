@@ -1,4 +1,4 @@
-// Package arn reads and writes ARNs of any service.
+// Package arn parses and writes ARNs of any service.
 package arn
 
 import (
@@ -7,22 +7,22 @@ import (
 )
 
 // An ARN names a resource: arn:partition:service:region:account:resource. Region and
-// Account are empty where the service's resources have none.
+// Account are empty if the service's resources have none.
 type ARN struct {
 	Partition string // "aws"
 	Service   string // "ecs"
 	Region    string
 	Account   string
-	Resource  string // "cluster/c", "log-group:/ecs/web:*", "bucket/key": it may hold colons and slashes
+	Resource  string // "cluster/c", "log-group:/ecs/web:*", "bucket/key": it may contain colons and slashes
 }
 
 const prefix = "arn:"
 
-// Is says whether s is meant as an ARN.
+// Is says whether s is meant to be an ARN.
 func Is(s string) bool { return strings.HasPrefix(s, prefix) }
 
-// Parse splits an ARN. It checks the form only: that there are six parts, and that
-// partition, service and resource are not empty.
+// Parse parses an ARN. It only checks that there are six parts, and that partition,
+// service and resource are not empty.
 func Parse(s string) (ARN, error) {
 	rest, ok := strings.CutPrefix(s, prefix)
 	var a ARN
@@ -37,15 +37,15 @@ func Parse(s string) (ARN, error) {
 	return a, nil
 }
 
-// String is the ARN as it is written.
+// String returns the ARN as text.
 func (a ARN) String() string {
 	return prefix + a.Partition + ":" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Resource
 }
 
-// Cut splits the resource into its type and what follows, at the first slash or
-// colon, whichever comes first: "cluster" and "c", "log-group" and "/ecs/web:*". sep
-// is 0 where the resource has no type, as the queues of SQS; id is all of it then.
-// For S3 the two are bucket and key.
+// Cut splits the resource into its type and its id, at the first slash or colon:
+// "cluster" and "c", "log-group" and "/ecs/web:*". If the resource has no type, as
+// SQS's queues have none, sep is 0 and id is the whole resource. For S3 the two are
+// bucket and key.
 func (a ARN) Cut() (typ string, sep byte, id string) {
 	i := strings.IndexAny(a.Resource, "/:")
 	if i < 0 {

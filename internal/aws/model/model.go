@@ -1,11 +1,10 @@
-// Package model says how the SDK's structs stand on the wire: which member a Go
-// field is, what the model calls it, and the traits that a protocol asks for.
+// Package model says how the SDK's structs appear on the wire: which member a Go field
+// is, its name in the model, and the traits that protocols need.
 //
-// The source is the SDK itself. A service's module carries the schemas of its
-// model, and each struct writes its members with their schemas. Of notes which
-// schema a field is written with, so no rule about names is needed. For a struct
-// without schemas (an older module, a struct of ours) the name follows from the
-// Go name: see nameOf.
+// The SDK itself is the source. A service's module has the schemas of its model, and
+// each struct writes its members with their schemas. Of records which schema belongs to
+// which field, so no rule about names is needed. For a struct without schemas (of an
+// older module, or our own) the name follows from the Go name: see nameOf.
 package model
 
 import (
@@ -26,7 +25,7 @@ type Struct struct {
 	byName  map[string]int
 }
 
-// Member returns a member by its name, or nil.
+// Member returns a member by its name, nil if there is none.
 func (s *Struct) Member(name string) *Member {
 	i, ok := s.byName[name]
 	if !ok {
@@ -39,16 +38,16 @@ func (s *Struct) Member(name string) *Member {
 type Member struct {
 	Index int    // of the Go field
 	Name  string // in the model, and on the wire unless a trait says otherwise
-	// Schema has the member's traits. It is nil where the SDK has none.
+	// Schema has the member's traits. It is nil if the SDK has none.
 	Schema *smithy.Schema
 }
 
-// Trait returns a trait of a member, or the zero T.
+// Trait returns a trait of a member, or T's zero value.
 func Trait[T smithy.Trait](m *smithy.Schema) (T, bool) { return smithy.SchemaTrait[T](m) }
 
 var structs sync.Map // reflect.Type → *Struct
 
-// Of returns how a struct type stands on the wire.
+// Of returns how a struct type appears on the wire.
 func Of(t reflect.Type) (*Struct, error) {
 	if s, ok := structs.Load(t); ok {
 		return s.(*Struct), nil
@@ -81,7 +80,7 @@ func Of(t reflect.Type) (*Struct, error) {
 	return s, nil
 }
 
-// isMember says whether a field is a member at all.
+// isMember says whether a field is a member.
 func isMember(f reflect.StructField) bool {
 	if !f.IsExported() || sdkOnly[f.Name] != "" && f.Type.String() == sdkOnly[f.Name] {
 		return false
@@ -90,15 +89,15 @@ func isMember(f reflect.StructField) bool {
 	return tag != "-"
 }
 
-// sdkOnly are fields, by name and type, that the SDK adds to shapes for its own
+// sdkOnly are the fields, by name and type, that the SDK adds to shapes for its own
 // use.
 var sdkOnly = map[string]string{
 	"ResultMetadata":    "middleware.Metadata",
 	"ErrorCodeOverride": "*string",
 }
 
-// nameOf is the name of a member without a schema: what a json tag says, what its
-// service's model says, or the Go name with a small first letter.
+// nameOf returns the name of a member without a schema: the name in its json tag, in
+// its service's model, or the Go name with a lower-case first letter.
 func nameOf(t reflect.Type, f reflect.StructField) string {
 	if tag, _, _ := strings.Cut(f.Tag.Get("json"), ","); tag != "" {
 		return tag
@@ -109,7 +108,7 @@ func nameOf(t reflect.Type, f reflect.StructField) string {
 	return LowerFirst(f.Name)
 }
 
-// LowerFirst is s with a small first letter.
+// LowerFirst returns s with a lower-case first letter.
 func LowerFirst(s string) string {
 	r, n := utf8.DecodeRuneInString(s)
 	return string(unicode.ToLower(r)) + s[n:]

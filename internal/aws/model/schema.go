@@ -9,14 +9,15 @@ import (
 	"github.com/aws/smithy-go/document"
 )
 
-// members is what the SDK's structs with schemas have.
+// members has the members that one of the SDK's structs with schemas writes.
 type members interface {
 	SerializeMembers(smithy.ShapeSerializer)
 }
 
-// schemaOf is the schema that the SDK writes a field of t with, nil where it has
-// none: the one whose value differs from what a struct with nothing set writes.
-// Numbers and booleans that the model requires are always written.
+// schemaOf returns the schema with which the SDK writes a field of t, nil if there is
+// none. It compares what a struct with only that field set writes with what an empty
+// struct writes: the schema whose value differs is the field's. The SDK always writes
+// numbers and booleans that the model requires.
 func schemaOf(t reflect.Type, field int) *smithy.Schema {
 	unset, one := reflect.New(t), reflect.New(t)
 	m, ok := one.Interface().(members)
@@ -34,7 +35,7 @@ func schemaOf(t reflect.Type, field int) *smithy.Schema {
 	return nil
 }
 
-// SchemaOf is the schema of a structure of the SDK, nil where it has none.
+// SchemaOf returns the schema of an SDK structure, nil if it has none.
 func SchemaOf(t reflect.Type) *smithy.Schema {
 	v, ok := reflect.New(t).Interface().(smithy.Serializable)
 	if !ok {
@@ -42,14 +43,14 @@ func SchemaOf(t reflect.Type) *smithy.Schema {
 	}
 	var all recorder
 	v.Serialize(&all)
-	for schema := range all.values { // the structure itself, as all else is below it
+	for schema := range all.values { // the first is the structure itself; all others are below it
 		return schema
 	}
 	return nil
 }
 
-// setSample gives a field a value that the SDK writes. It knows no value for a
-// document and for a stream; their names follow from their Go names.
+// setSample sets a field to a value that the SDK writes. It returns false for documents
+// and streams. Their names follow from their Go names.
 func setSample(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -78,8 +79,8 @@ func setSample(v reflect.Value) bool {
 	return true
 }
 
-// A recorder is a serializer that notes what is written at its top, by schema:
-// scalars with their values, everything else as there.
+// A recorder is a serializer that records the values at the top level, by schema:
+// scalars with their values, everything else as true.
 type recorder struct {
 	values map[*smithy.Schema]any
 	depth  int

@@ -7,43 +7,44 @@ import (
 	"sync"
 )
 
-// A Service is an API of AWS as its model describes it. It names no Go types: a
-// type that is named is linked, with all of its methods, whether it is used or not.
+// A Service is the model of an AWS API. It refers to no Go types, because the linker
+// includes each type that is referred to, with all of its methods.
 type Service struct {
-	Name        string // as actions and messages name it: "ecs"
+	Name        string // in actions and messages: "ecs"
 	SigningName string // in the scope of a signature: "ecs"
-	// GlobalRegion is what clients sign for where the service is one in all regions:
-	// "us-east-1"; empty for any other service.
+	// GlobalRegion is the region for which clients of a global service sign:
+	// "us-east-1". It is empty for any other service.
 	GlobalRegion string
-	// Shape is the service's name in the model, in X-Amz-Target and in the paths of
+	// Shape is the service's name in the model, in X-Amz-Target, and in the paths of
 	// RPC v2 CBOR: "AmazonEC2ContainerServiceV20141113".
 	Shape     string
 	Version   string // of the Query protocol: "2010-05-08"
 	Namespace string // of XML answers: "https://iam.amazonaws.com/doc/2010-05-08/"
-	// Module is the SDK's module, whose types the service's structs are.
+	// Module is the SDK module with the service's structs.
 	Module string
-	// Operations are all of the API, served here or not, by name in order.
+	// Operations are all operations of the API, whether or not they are served here,
+	// sorted by name.
 	Operations []Operation
-	// Names are the members, by their Go names, that are called otherwise on the
-	// wire than their Go name with a small first letter, by the struct. Only a
-	// module without schemas needs them.
+	// Names has wire names by struct and Go name. It has only the members whose wire
+	// name is not the Go name with a lower-case first letter. Only modules without
+	// schemas need it.
 	Names map[string]map[string]string
-	// Required are the members that the model requires, by their Go names, by the
-	// struct: "CreateRoleInput", "types.Tag".
+	// Required has the Go names of the members that the model requires, by struct:
+	// "CreateRoleInput", "types.Tag".
 	Required map[string][]string
 }
 
 // An Operation is one call of an API.
 type Operation struct {
 	Name string
-	// Method and Path are those of a REST protocol: "PUT", "/schedules/{Name}".
+	// Method and Path belong to a REST protocol: "PUT", "/schedules/{Name}".
 	Method, Path string
-	// Bound are the members of the input that a REST protocol puts elsewhere than
-	// into the body, by their Go names.
+	// Bound has the input's members that a REST protocol puts outside of the body, by
+	// their Go names.
 	Bound map[string]Binding
 }
 
-// OperationNames are the operations' names, in order.
+// OperationNames returns the operations' names, sorted.
 func (s *Service) OperationNames() []string {
 	names := make([]string, len(s.Operations))
 	for i, o := range s.Operations {
@@ -52,7 +53,7 @@ func (s *Service) OperationNames() []string {
 	return names
 }
 
-// A Binding is where in a request a member stands.
+// A Binding says where in a request a member is.
 type Binding struct {
 	In   Place
 	Name string // of the label, the parameter or the header
@@ -86,13 +87,13 @@ func (s *Service) Operation(name string) *Operation {
 
 var services sync.Map // module → *Service
 
-// Declare makes a service known, for RequiredOf, and returns it.
+// Declare registers a service for RequiredOf and returns it.
 func Declare(s *Service) *Service {
 	services.Store(s.Module, s)
 	return s
 }
 
-// findDeclared is the service that has a struct, and what its tables call the struct.
+// findDeclared returns the service of a struct, and the struct's name in its tables.
 func findDeclared(t reflect.Type) (*Service, string) {
 	module, name := t.PkgPath(), t.Name()
 	if m, ok := strings.CutSuffix(module, "/types"); ok {
@@ -105,8 +106,8 @@ func findDeclared(t reflect.Type) (*Service, string) {
 	return s.(*Service), name
 }
 
-// RequiredOf are the members of a struct that its service's model requires, by
-// their Go names. There are none where no service that is declared has the struct.
+// RequiredOf returns the Go names of the members that a struct's model requires. It
+// returns none if no declared service has the struct.
 func RequiredOf(t reflect.Type) []string {
 	s, name := findDeclared(t)
 	if s == nil {

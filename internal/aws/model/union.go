@@ -8,14 +8,13 @@ import (
 	"sync"
 )
 
-// A Union is an interface of the SDK of which a value is exactly one of some
-// members.
+// A Union is an interface of the SDK. Its value is exactly one of several members.
 type Union struct {
 	Type    reflect.Type
 	Members []UnionMember
 }
 
-// Member returns a member by its name, or nil.
+// Member returns a member by its name, nil if there is none.
 func (u *Union) Member(name string) *UnionMember {
 	for i := range u.Members {
 		if u.Members[i].Name == name {
@@ -35,7 +34,7 @@ type UnionMember struct {
 
 // A Document is an interface of the SDK that holds any JSON.
 type Document struct {
-	// Make returns a document that was read: raw is its JSON, v what it holds.
+	// Make returns a document from its JSON. raw is the JSON text, v the decoded value.
 	Make func(raw []byte, v any) any
 }
 
@@ -44,9 +43,9 @@ var (
 	documents sync.Map // reflect.Type → *Document
 )
 
-// DeclareUnion says which members a union has, by their names in the model: no
-// reflection finds them. Each service's model declares its own when its package is
-// initialized.
+// DeclareUnion declares a union's members by their names in the model, because
+// reflection can't find them. Each service's model declares its unions when its package
+// is initialized.
 func DeclareUnion[I any](members map[string]I) {
 	u := &Union{Type: reflect.TypeFor[I]()}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -60,19 +59,19 @@ func DeclareUnion[I any](members map[string]I) {
 	unions.Store(u.Type, u)
 }
 
-// DeclareDocument says what makes a document of type I.
+// DeclareDocument declares how a document of type I is made.
 func DeclareDocument[I any](make func(raw []byte, v any) any) {
 	documents.Store(reflect.TypeFor[I](), &Document{make})
 }
 
-// UnionOf returns a declared union, or nil.
+// UnionOf returns a declared union, nil if there is none.
 func UnionOf(t reflect.Type) *Union {
 	u, _ := unions.Load(t)
 	union, _ := u.(*Union)
 	return union
 }
 
-// DocumentOf returns a declared document, or nil.
+// DocumentOf returns a declared document, nil if there is none.
 func DocumentOf(t reflect.Type) *Document {
 	d, _ := documents.Load(t)
 	document, _ := d.(*Document)

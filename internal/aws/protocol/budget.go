@@ -5,31 +5,31 @@ import "cmp"
 const (
 	// MaxDepth is how deep structures, lists and maps may nest.
 	MaxDepth = 64
-	// maxMemory bounds, in bytes, what lists, maps and structures of one document
-	// occupy: a list of empty objects is a few bytes each on the wire and hundreds
-	// each in memory.
+	// maxMemory bounds the memory of the lists, maps and structures of one document, in
+	// bytes. An empty object in a list is a few bytes on the wire and hundreds in
+	// memory.
 	maxMemory = 64 << 20
-	// holdStep is how many bytes Hold is asked for at once.
+	// holdStep is how many bytes are asked of Hold at once.
 	holdStep = 64 << 10
 )
 
-// Within bounds the memory that a document may grow to.
+// Within bounds the memory of a decoded document.
 type Within struct {
-	Memory int // bytes of lists, maps and structures; 0: 64 MiB
-	// Hold, if not nil, is asked before the document occupies so many bytes in all.
-	// It is asked in steps, so seldom, and not for the first step, which most
-	// documents stay within. Its error ends the decoding.
+	Memory int // bytes of lists, maps and structures; 0 means 64 MiB
+	// Hold, if not nil, is called before the document occupies that many bytes in all.
+	// It is called only once for each holdStep, and not for the first one, which most
+	// documents never exceed. Its error ends the decoding.
 	Hold func(bytes int) error
 }
 
-// A Budget is the memory that a document may take.
+// A Budget counts the memory of a document.
 type Budget struct {
 	within Within
 	spent  int
-	held   int // what Hold was asked for; spent is less
+	held   int // bytes asked of Hold; spent is less
 }
 
-// NewBudget is the budget of one document.
+// NewBudget returns the budget of one document.
 func NewBudget(within Within) Budget {
 	within.Memory = cmp.Or(within.Memory, maxMemory)
 	return Budget{within: within, held: holdStep}
@@ -47,7 +47,7 @@ func (b *Budget) Spend(n int) error {
 	return b.within.Hold(b.held)
 }
 
-// CheckDepth refuses a depth that is too great.
+// CheckDepth returns an error for a depth beyond MaxDepth.
 func CheckDepth(depth int) error {
 	if depth >= MaxDepth {
 		return Errorf("nested more than %d deep", MaxDepth)

@@ -1,5 +1,5 @@
-// Package protocol has what AWS's protocols share: how an error in a document is
-// named, and how much a document may cost.
+// Package protocol has what AWS's protocols share: the errors of a document, and the
+// limits of a document.
 package protocol
 
 import (
@@ -7,12 +7,12 @@ import (
 	"fmt"
 )
 
-// Error says what in a document could not be decoded, or what in a value could
-// not be encoded.
+// Error says which part of a document could not be decoded, or which part of a value
+// could not be encoded.
 type Error struct {
 	Path string // "containerDefinitions[2].cpu"; empty for the document itself
 	Msg  string
-	Err  error // what lies beneath, or nil
+	Err  error // the cause, or nil
 }
 
 func (e *Error) Error() string {
@@ -24,12 +24,12 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Errorf is an Error of the document itself.
+// Errorf returns an Error of the document itself.
 func Errorf(format string, args ...any) error {
 	return &Error{Msg: fmt.Sprintf(format, args...)}
 }
 
-// At puts an element in front of err's path.
+// At adds an element to the front of err's path.
 func At(elem string, err error) error {
 	var e *Error
 	if !errors.As(err, &e) {

@@ -6,35 +6,35 @@ import (
 	"github.com/ashore/ashore/internal/aws/model"
 )
 
-// A Protocol is a way of AWS to put calls into HTTP, as the server sees it.
+// A Protocol is one of AWS's ways to send calls over HTTP, on the server's side.
 type Protocol interface {
-	// Decode reads the input of an operation into in, a pointer to its struct.
-	// Every error that the request causes is an *Error.
+	// Decode decodes the input of an operation into in, a pointer to its struct. It
+	// returns an *Error for everything that is wrong with the request.
 	Decode(op *model.Operation, r *http.Request, body []byte, in any, within Within) error
 	// Encode appends the answer's body to dst and sets its headers.
 	Encode(dst []byte, svc *model.Service, op *model.Operation, h http.Header, requestID string, out any) ([]byte, error)
-	// Fault is the body of an error, whose headers it sets.
+	// Fault returns the body of an error and sets its headers.
 	Fault(h http.Header, requestID string, f Fault) []byte
-	// Status is the HTTP status of an error that names none.
+	// Status returns the HTTP status of an error that has none of its own.
 	Status(Fault) int
-	// Malformed is the code of an input that can't be decoded.
+	// Malformed returns the error code for an input that can't be decoded.
 	Malformed() string
 }
 
-// A Fault is an error as it is answered.
+// A Fault is an error for the client.
 type Fault struct {
-	// Status is the HTTP status, 0 where the protocol or the model decides.
+	// Status is the HTTP status. 0 means that the protocol or the model decides.
 	Status int
-	// ModelStatus is what the service's model says, 0 for nothing. JSON and CBOR
-	// don't heed it.
+	// ModelStatus is the status in the service's model, 0 for none. JSON and CBOR
+	// ignore it.
 	ModelStatus int
 	Code        string
 	Message     string
-	Err         any // a modelled error, for its members beside the message; or nil
+	Err         any // a modelled error, for its further members; or nil
 }
 
-// StatusOf is the status that all protocols but JSON and CBOR answer an error with:
-// what the model says, 403 where the caller is not known or may not, 400 otherwise.
+// StatusOf returns the status of an error in all protocols except JSON and CBOR: the
+// model's status, 403 if the caller is unknown or not allowed, else 400.
 func StatusOf(f Fault) int {
 	if f.ModelStatus != 0 {
 		return f.ModelStatus

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/smithy-go/traits"
 )
 
-// A TimeFormat is one of the three ways in which AWS writes a time.
+// A TimeFormat is one of AWS's three formats of a time.
 type TimeFormat string
 
 const (
@@ -20,7 +20,7 @@ const (
 	Epoch    TimeFormat = "epoch-seconds"
 )
 
-// TimeFormatOf is the format that a member's schema asks for, or the protocol's.
+// TimeFormatOf returns the format in a member's schema, or else the protocol's format.
 func TimeFormatOf(schema *smithy.Schema, otherwise TimeFormat) TimeFormat {
 	if t, ok := smithy.SchemaTrait[*traits.TimestampFormat](schema); ok {
 		return TimeFormat(t.Format)
@@ -28,7 +28,7 @@ func TimeFormatOf(schema *smithy.Schema, otherwise TimeFormat) TimeFormat {
 	return otherwise
 }
 
-// AppendTime writes t with milliseconds where there are any; HTTPDate has none.
+// AppendTime appends t. It adds milliseconds if they are not zero; HTTPDate has none.
 func AppendTime(dst []byte, t time.Time, f TimeFormat) []byte {
 	switch f {
 	case HTTPDate:
@@ -39,9 +39,9 @@ func AppendTime(dst []byte, t time.Time, f TimeFormat) []byte {
 	return t.UTC().Truncate(time.Millisecond).AppendFormat(dst, "2006-01-02T15:04:05.999Z07:00")
 }
 
-// AppendEpoch writes seconds since 1970, with milliseconds where there are any.
+// AppendEpoch appends seconds since 1970. It adds milliseconds if they are not zero.
 func AppendEpoch(dst []byte, t time.Time) []byte {
-	ms := t.UnixMilli() // rounds down, also before 1970
+	ms := t.UnixMilli() // UnixMilli rounds down, also before 1970
 	if ms < 0 {
 		dst, ms = append(dst, '-'), -ms
 	}
@@ -54,8 +54,8 @@ func AppendEpoch(dst []byte, t time.Time) []byte {
 	return append(dst, strings.TrimRight(string(digits[:]), "0")...)
 }
 
-// ParseTime reads a time in format f. Every format but Epoch also takes the text
-// of DateTime, as AWS does.
+// ParseTime parses a time in format f. Like AWS, every format but Epoch also accepts
+// DateTime.
 func ParseTime(s string, f TimeFormat) (time.Time, error) {
 	var t time.Time
 	ok := false
@@ -78,7 +78,7 @@ func ParseTime(s string, f TimeFormat) (time.Time, error) {
 	return InYears(t.UTC())
 }
 
-// InYears refuses a time that no format can write.
+// InYears returns an error for a time that no format can express.
 func InYears(t time.Time) (time.Time, error) {
 	if y := t.Year(); y < 1 || y > 9999 {
 		return time.Time{}, Errorf("the year %d is out of range for a Timestamp", y)
@@ -86,8 +86,8 @@ func InYears(t time.Time) (time.Time, error) {
 	return t, nil
 }
 
-// ParseEpoch reads seconds since 1970, exactly to the nanosecond unless they are
-// written with an exponent.
+// ParseEpoch parses seconds since 1970. The result is exact to the nanosecond, unless
+// the text has an exponent.
 func ParseEpoch(s string) (time.Time, bool) {
 	if strings.ContainsAny(s, "eE") {
 		f, err := strconv.ParseFloat(s, 64)

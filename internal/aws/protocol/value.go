@@ -12,9 +12,9 @@ var (
 	timeT   = reflect.TypeFor[time.Time]()
 )
 
-// Absent says whether a member with this value is left out: nil pointers, lists,
-// maps and interfaces, enums and times that were never set. Zeros of plain numbers
-// and booleans are there ("desiredCount": 0), which is what AWS answers.
+// Absent says whether a member with this value is left out: a nil pointer, list, map or
+// interface, or an unset enum or time. Zeros of plain numbers and booleans are written
+// ("desiredCount": 0), as AWS does.
 func Absent(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface:
@@ -27,7 +27,7 @@ func Absent(v reflect.Value) bool {
 	return false
 }
 
-// UnionValue is the member that a union has, and its value.
+// UnionValue returns a union's member and its value.
 func UnionValue(v reflect.Value) (*model.UnionMember, reflect.Value, error) {
 	u := model.UnionOf(v.Type())
 	if u == nil {

@@ -1,7 +1,7 @@
 package shape
 
-// NotNil gives a list its empty form: AWS answers [] where it has nothing, and not
-// every client takes null for that.
+// NotNil returns an empty list for nil. AWS answers [] for an empty list, and not every
+// client accepts null.
 func NotNil[S ~[]E, E any](s S) S {
 	if s == nil {
 		return S{}

@@ -11,15 +11,15 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// A plan checks values of one type. Plans of recursive types refer to each
-// other, so check is only called once a whole plan is built.
+// A plan checks values of one type. Plans of recursive types refer to each other, so
+// check is only called when a whole plan is built.
 type plan struct {
-	// check says whether to go on. Nil: there is nothing to check.
+	// check returns whether to continue. It is nil if there is nothing to check.
 	check func(w *walk, v reflect.Value) bool
 }
 
 var (
-	plans  sync.Map // reflect.Type -> *plan, nil where there is nothing to check
+	plans  sync.Map // reflect.Type -> *plan, nil if there is nothing to check
 	planMu sync.Mutex
 )
 
@@ -37,11 +37,12 @@ func planOf(t reflect.Type) *plan {
 	return p
 }
 
-// A builder holds the plans of one planOf until all of them are complete.
+// A builder has the plans of one planOf until all of them are complete.
 type builder map[reflect.Type]*plan
 
-// plan is nil where a type has nothing to check. A type that holds itself is
-// taken to have something: what refers to it is built before that is known.
+// plan returns the plan of a type, nil if there is nothing to check. A recursive type
+// counts as having something to check: the types that refer to it are built before that
+// is known.
 func (b builder) plan(t reflect.Type) *plan {
 	if p, ok := b[t]; ok {
 		return p
@@ -74,7 +75,7 @@ func (b builder) plan(t reflect.Type) *plan {
 	return p
 }
 
-// enum checks a string type that knows its values.
+// enum returns the check of a string type that knows its values.
 func enum(t reflect.Type) func(*walk, reflect.Value) bool {
 	m, ok := t.MethodByName("Values")
 	if !ok || m.Type.NumIn() != 1 || m.Type.NumOut() != 1 || m.Type.Out(0) != reflect.SliceOf(t) {
@@ -96,7 +97,7 @@ func enum(t reflect.Type) func(*walk, reflect.Value) bool {
 	}
 }
 
-// listNames is "a, b or c".
+// listNames returns "a, b or c".
 func listNames(names []string) string {
 	last := len(names) - 1
 	if last < 1 {
@@ -115,7 +116,7 @@ type member struct {
 func (b builder) structure(t reflect.Type) func(*walk, reflect.Value) bool {
 	wire, err := model.Of(t)
 	if err != nil {
-		return nil // the codec says so
+		return nil // the codec reports it
 	}
 	required := model.RequiredOf(t)
 	var members []member
@@ -150,8 +151,8 @@ func (b builder) structure(t reflect.Type) func(*walk, reflect.Value) bool {
 	}
 }
 
-// canBeUnset says whether a value of t can say that it isn't there. A plain number
-// or truth can't: its zero may be meant.
+// canBeUnset says whether a value of t can be unset. A plain number or boolean can't,
+// because its zero may be intended.
 func canBeUnset(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface, reflect.String:
@@ -221,15 +222,15 @@ func (b builder) mapping(t reflect.Type) func(*walk, reflect.Value) bool {
 	}
 }
 
-// union checks the one member that a union has. A document isn't one and has
-// nothing to check.
+// union checks the one member of a union. A document is not a union and has nothing to
+// check.
 func union(w *walk, v reflect.Value) bool {
 	if v.IsNil() || model.UnionOf(v.Type()) == nil {
 		return true
 	}
 	m, value, err := protocol.UnionValue(v)
 	if err != nil {
-		return true // none that the codec makes
+		return true // the codec makes no such value
 	}
 	p := planOf(value.Type())
 	if p == nil {

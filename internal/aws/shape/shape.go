@@ -1,6 +1,6 @@
-// Package shape checks an input of the SDK by its types alone: that each member
-// which the API's model requires is there, and that each enum has one of the
-// values which the model knows, however deep they lie.
+// Package shape checks an SDK input by its types alone: that it has each member which
+// the API's model requires, and that each enum has one of the model's values, at any
+// depth.
 package shape
 
 import (
@@ -14,18 +14,18 @@ import (
 type Violation struct {
 	Path string // "containerDefinitions[0].portMappings[1].protocol"
 	Rule string // "is required", "must be tcp or udp, not \"icmp\""
-	// Missing says that the member is required and not there.
+	// Missing says that the member is required and missing.
 	Missing bool
-	// Enum is the type of an enum that doesn't know Value; nil where that is not
-	// what is wrong.
+	// Enum is the type of an enum that doesn't know Value. It is nil for other
+	// violations.
 	Enum  reflect.Type
 	Value string
 }
 
-// String is the violation as a sentence.
+// String returns the violation as a sentence.
 func (v Violation) String() string { return v.Path + " " + v.Rule + "." }
 
-// Member is the path without the positions in lists: "tags[].key".
+// Member returns the path without the positions in lists: "tags[].key".
 func (v Violation) Member() string {
 	var b strings.Builder
 	for rest := v.Path; ; {
@@ -39,9 +39,9 @@ func (v Violation) Member() string {
 	}
 }
 
-// Violations are those of an input, which must be a pointer to a struct, in the
-// order of its members. As with the SDK's own checks a required member is there
-// once it isn't nil: an empty text or list is the operation's own business.
+// Violations yields the violations of an input, which must be a pointer to a struct, in
+// the order of its members. As in the SDK's own checks, a required member is present if
+// it isn't nil. The operation itself checks empty texts and lists.
 func Violations(in any) iter.Seq[Violation] {
 	return func(yield func(Violation) bool) {
 		v := reflect.ValueOf(in)
@@ -55,21 +55,20 @@ func Violations(in any) iter.Seq[Violation] {
 	}
 }
 
-// A walk is on its way through one input. Its path is only written out for a
-// violation.
+// A walk is the position in one input. It only builds its path for a violation.
 type walk struct {
 	yield func(Violation) bool
 	path  []step
 }
 
-// A step leads to a member, or to the place in a list or map.
+// A step leads to a member, or to a position in a list or map.
 type step struct {
 	name  string
 	index int
 	key   string
 }
 
-// report yields a violation, whose path is where the walk is.
+// report yields a violation with the walk's path.
 func (w *walk) report(v Violation) bool {
 	var b strings.Builder
 	for _, s := range w.path {

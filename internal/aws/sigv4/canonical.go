@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// A canonical holds the parts of a canonical request. uri and host are apart
-// because clients differ in them.
+// A canonical has the parts of a canonical request. uri and host are separate, because
+// clients differ in them.
 type canonical struct {
 	method  string
 	query   string
-	headers []string // signed, in their order; host's value is put in later
+	headers []string // the signed ones, in order; host's value is set later
 	values  map[string]string
 	payload string
 }
@@ -34,13 +34,13 @@ func (c *canonical) text(uri, host string) string {
 	return b.String()
 }
 
-// headerValue is the canonical value of a header of r: each value trimmed, runs
-// of spaces made one, values joined by commas.
+// headerValue returns the canonical value of a header of r: each value trimmed, spaces
+// collapsed, values joined by commas.
 func headerValue(r *http.Request, name string) string {
 	if name == "content-length" && r.Header.Get("Content-Length") == "" && r.ContentLength >= 0 {
 		return strconv.FormatInt(r.ContentLength, 10)
 	}
-	if name == "transfer-encoding" { // net/http takes it out of the headers
+	if name == "transfer-encoding" { // net/http removes it from the headers
 		return strings.Join(r.TransferEncoding, ",")
 	}
 	values := r.Header.Values(name)
@@ -54,9 +54,9 @@ func headerValue(r *http.Request, name string) string {
 	return strings.Join(trimmed, ",")
 }
 
-// uris are the forms in which clients sign a path: its escaped form escaped
-// once more, and for some with "//", "." and ".." resolved before. S3 escapes
-// once and resolves nothing.
+// uris returns the forms in which clients sign a path. It is the escaped path, escaped
+// once more, and for some clients with "//", "." and ".." resolved first. S3's clients
+// escape once and resolve nothing.
 func uris(u *url.URL, service string) []string {
 	p := u.EscapedPath()
 	if p == "" {
@@ -66,7 +66,8 @@ func uris(u *url.URL, service string) []string {
 		return []string{p}
 	}
 	if strings.HasPrefix(service, "s3") {
-		// What the client sent, and what AWS would have sent in its place.
+		// The path that the client sent, and the path that AWS's clients would have
+		// sent.
 		return distinct(p, escape(u.Path, true))
 	}
 	forms := []string{escape(p, true)}
@@ -79,8 +80,8 @@ func uris(u *url.URL, service string) []string {
 	return distinct(forms...)
 }
 
-// hosts are the forms in which clients sign the host that they address: some
-// leave the scheme's own port out of one of the two.
+// hosts returns the forms in which clients sign the host: some leave out the scheme's
+// default port in the header or in the signature.
 func hosts(r *http.Request) []string {
 	h := r.Host
 	if h == "" && r.URL != nil {
@@ -103,7 +104,7 @@ func distinct(s ...string) []string {
 	return d
 }
 
-// canonicalQuery sorts and escapes a raw query, leaving out the signature.
+// canonicalQuery sorts and escapes a raw query without the signature.
 func canonicalQuery(raw string) string {
 	if raw == "" {
 		return ""
@@ -136,7 +137,7 @@ func canonicalQuery(raw string) string {
 	return b.String()
 }
 
-// unescape undoes percent encoding, or leaves what isn't that as it is.
+// unescape decodes percent encoding. It leaves malformed text unchanged.
 func unescape(s string) string {
 	if u, err := url.QueryUnescape(s); err == nil {
 		return u
@@ -144,12 +145,11 @@ func unescape(s string) string {
 	return s
 }
 
-// EscapePath is a path in the form in which AWS's clients send it: what is signed is
-// what stands on the wire.
+// EscapePath returns a path in the form in which AWS's clients send and sign it.
 func EscapePath(path string) string { return escape(path, true) }
 
-// escape is AWS's percent encoding: all but letters, digits and "-_.~", and
-// slashes where keepSlash.
+// escape returns s in AWS's percent encoding: all but letters, digits and "-_.~", and
+// slashes if keepSlash is set.
 func escape(s string, keepSlash bool) string {
 	const hexDigits = "0123456789ABCDEF"
 	plain := func(c byte) bool {

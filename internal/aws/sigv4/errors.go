@@ -2,8 +2,8 @@ package sigv4
 
 import "fmt"
 
-// A Code is why a request was refused, by AWS's name in the JSON protocols.
-// Each protocol has its own spelling of some.
+// A Code says why a request was refused, with AWS's name in the JSON protocols. Each
+// protocol spells some codes differently.
 type Code string
 
 const (
@@ -13,7 +13,7 @@ const (
 	UnrecognizedClient         Code = "UnrecognizedClientException"
 )
 
-// Error is a refusal, in AWS's words where it has some.
+// Error is a refusal, with AWS's message if AWS has one.
 type Error struct {
 	Code    Code
 	Message string
@@ -25,7 +25,7 @@ func refuse(code Code, format string, args ...any) error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// UnknownToken is AWS's message for credentials that it doesn't know.
+// UnknownToken is AWS's message for unknown credentials.
 const UnknownToken = "The security token included in the request is invalid."
 
 const mismatch = "The request signature we calculated does not match the signature you provided. " +

@@ -9,13 +9,14 @@ import (
 )
 
 const (
-	// headerWindow is how far a signed header's time may be off, either way.
+	// headerWindow is how far the time of a signed header may be off, in either
+	// direction.
 	headerWindow = 5 * time.Minute
-	// queryWindow is how long a signed query string holds at most.
+	// queryWindow is the longest validity of a signed query string.
 	queryWindow = 15 * time.Minute
 )
 
-// claim is what a request says about its signature, before anything is checked.
+// claim is what a request states about its signature, before any check.
 type claim struct {
 	accessKeyID string
 	scope       scope
@@ -30,13 +31,13 @@ type claim struct {
 	token       string
 }
 
-// Signed says whether a request claims to be signed at all.
+// Signed says whether a request has a signature, valid or not.
 func Signed(r *http.Request) bool {
 	return r.Header.Get("Authorization") != "" || inQuery(r)
 }
 
-// ScopeOf returns the region and service that a request claims to be signed
-// for, unverified; empty where there is no such claim.
+// ScopeOf returns the region and service in a request's signature, without verifying
+// it. Both are empty if there is no signature.
 func ScopeOf(r *http.Request) (region, service string) {
 	c, err := parse(r)
 	if err != nil {
@@ -130,7 +131,7 @@ func parseQuery(r *http.Request) (*claim, error) {
 		query: true, signature: q.Get("X-Amz-Signature"), headers: strings.Split(q.Get("X-Amz-SignedHeaders"), ";"),
 		token: q.Get("X-Amz-Security-Token"), expires: queryWindow,
 	}
-	if c.token == "" { // some put it into a header all the same
+	if c.token == "" { // some clients put it into a header nevertheless
 		c.token = r.Header.Get("X-Amz-Security-Token")
 	}
 	if e := q.Get("X-Amz-Expires"); e != "" {
@@ -143,7 +144,7 @@ func parseQuery(r *http.Request) (*claim, error) {
 	return c, c.complete(q.Get("X-Amz-Credential"), q.Get("X-Amz-Date"))
 }
 
-// complete reads the credential and the date.
+// complete parses the credential and the date.
 func (c *claim) complete(credential, date string) error {
 	parts := strings.Split(credential, "/")
 	if len(parts) != 5 || parts[0] == "" {

@@ -7,27 +7,28 @@ import (
 	"time"
 )
 
-// A Signer signs requests by their header: calls of the API, upgrades to a
-// websocket, and the frames of a telemetry connection.
+// A Signer signs requests by headers: API calls, websocket upgrades, and the frames of
+// a telemetry connection.
 type Signer struct {
 	AccessKeyID     string
 	SecretAccessKey string
-	SessionToken    string // sent and signed where it is not empty
+	SessionToken    string // sent and signed if it is not empty
 	Region          string
 	Service         string
-	// Now is the time to sign with, corrected by the server's where it is
-	// known to differ; nil means time.Now.
+	// Now returns the time for the signature, corrected by the server's clock if the
+	// difference is known. nil means time.Now.
 	Now func() time.Time
-	// Keys spares deriving the signing key for each request; nil is none.
+	// Keys caches the signing key; nil means no cache.
 	Keys *Keys
 }
 
-// Sign sets X-Amz-Date, X-Amz-Security-Token and Authorization of r, whose body is body. It covers
-// the host, the content type and every X-Amz header, so it comes last. Where
-// X-Amz-Content-Sha256 is set, that is the payload's hash as it is signed.
+// Sign sets X-Amz-Date, X-Amz-Security-Token and Authorization of r, whose body is
+// body. The signature covers the host, the content type and every X-Amz header, so Sign
+// must be called last. If X-Amz-Content-Sha256 is set, it is used as the payload's
+// hash.
 //
-// A frame of a telemetry connection is signed as a GET of the URL of its
-// upgrade, with the frame as body; the two headers then go into the frame.
+// A frame of a telemetry connection is signed as a GET of its upgrade's URL, with the
+// frame as body. The two headers then go into the frame.
 func (s Signer) Sign(r *http.Request, body []byte) {
 	now := time.Now
 	if s.Now != nil {
@@ -62,7 +63,7 @@ func (s Signer) Sign(r *http.Request, body []byte) {
 		", SignedHeaders="+strings.Join(can.headers, ";")+", Signature="+sig)
 }
 
-// signingHost is the host as net/http will send it.
+// signingHost returns the host as net/http will send it.
 func signingHost(r *http.Request) string {
 	if r.Host != "" {
 		return r.Host

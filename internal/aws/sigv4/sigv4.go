@@ -1,9 +1,9 @@
-// Package sigv4 is AWS Signature Version 4, both sides: Verifier for requests
-// that arrive with a signed header or a signed query string, Signer for those
-// that the agent and the command line send.
+// Package sigv4 is AWS Signature Version 4 for both sides. Verifier verifies requests
+// with a signed header or a signed query string. Signer signs the requests of the agent
+// and the command line.
 //
-// Both build the canonical request from what is on the wire, by the rules that
-// AWS publishes; the tests hold them against the SDK's signer.
+// Both build the canonical request from the bytes on the wire, by AWS's published
+// rules. The tests compare them with the SDK's signer.
 package sigv4
 
 import (
@@ -24,7 +24,7 @@ const (
 	unsignedPayload = "UNSIGNED-PAYLOAD"
 )
 
-// A scope is what a signature is valid for.
+// A scope says for what a signature is valid.
 type scope struct {
 	date, region, service string
 }
@@ -39,7 +39,7 @@ func mac(key []byte, s string) []byte {
 	return h.Sum(nil)
 }
 
-// signingKey derives what signs for a secret in a scope.
+// signingKey derives the signing key of a secret in a scope.
 func signingKey(secret string, s scope) []byte {
 	key := mac([]byte("AWS4"+secret), s.date)
 	key = mac(key, s.region)
@@ -47,7 +47,7 @@ func signingKey(secret string, s scope) []byte {
 	return mac(key, terminator)
 }
 
-// Keys remembers the last signing key: it serves for a day.
+// Keys caches the last signing key, which is valid for a day.
 type Keys struct {
 	mu     sync.Mutex
 	secret string
@@ -64,13 +64,13 @@ func (k *Keys) of(secret string, s scope) []byte {
 	return k.key
 }
 
-// signature is the hexadecimal signature of a canonical request.
+// signature returns the hexadecimal signature of a canonical request.
 func signature(key []byte, at time.Time, s scope, canonical string) string {
 	sum := sha256.Sum256([]byte(canonical))
 	return hex.EncodeToString(mac(key, algorithm+"\n"+at.Format(timeFormat)+"\n"+s.String()+"\n"+hex.EncodeToString(sum[:])))
 }
 
-// payloadHash is the hexadecimal SHA-256 of a body.
+// payloadHash returns the hexadecimal SHA-256 of a body.
 func payloadHash(body []byte) string {
 	if len(body) == 0 {
 		return emptyHash

@@ -15,30 +15,30 @@ import (
 	"time"
 )
 
-// A Verifier checks signed requests.
+// A Verifier verifies signed requests.
 type Verifier struct {
 	Region string
-	// Secret finds the secret of an access key, which came with a session token if
-	// that is not empty. An error that IsUnknown recognises refuses as
-	// UnrecognizedClientException; any other is returned as it is.
+	// Secret returns the secret of an access key. token is the request's session token,
+	// empty if there is none. An error for which IsUnknown returns true refuses the
+	// request as UnrecognizedClientException. Any other error is returned unchanged.
 	Secret    func(ctx context.Context, accessKeyID, token string) (string, error)
 	IsUnknown func(error) bool
 	Now       func() time.Time
 }
 
-// Options are what differs between the services that requests are for.
+// Options are the differences between services.
 type Options struct {
-	// Service is the signing name that the scope must have; empty for any.
+	// Service is the signing name that the scope must have; empty allows any.
 	Service string
-	// GlobalRegion is the region that clients sign for wherever they are, beside the
-	// verifier's; empty for none. Services that are one in all regions have such.
+	// GlobalRegion is the region for which clients of a global service sign, besides
+	// the verifier's region. It is empty for other services.
 	GlobalRegion string
-	// UnsignedPayload allows a body that the signature doesn't cover, which
-	// only clients of S3 have a use for.
+	// UnsignedPayload allows a body that the signature doesn't cover. Only clients of
+	// S3 use it.
 	UnsignedPayload bool
 }
 
-// Verified is what a good signature says.
+// Verified is the content of a valid signature.
 type Verified struct {
 	AccessKeyID string
 	Region      string // of the scope
@@ -47,8 +47,8 @@ type Verified struct {
 	Query       bool // signed in the query string
 }
 
-// Verify checks that r, with body, was signed by a known key for this region,
-// not long ago. Refusals are of type *Error.
+// Verify verifies that a known key signed r with body, for this region and not long
+// ago. Refusals are of type *Error.
 func (v *Verifier) Verify(r *http.Request, body []byte, opt Options) (Verified, error) {
 	h, err := v.Head(r, opt)
 	if err != nil {
@@ -57,15 +57,15 @@ func (v *Verifier) Verify(r *http.Request, body []byte, opt Options) (Verified, 
 	return h.Verify(body)
 }
 
-// Head is what can be told of a signed request before its body is there: it is
-// signed in due form, for this region, now, in the name of a known key.
+// Head is a signed request before its body has come. Its form, region and time are
+// right, and its key is known.
 type Head struct {
 	r      *http.Request
 	claim  *claim
 	secret string
 }
 
-// Head checks that much, in the words of Verify.
+// Head verifies the head of a request. Its refusals are those of Verify.
 func (v *Verifier) Head(r *http.Request, opt Options) (*Head, error) {
 	c, err := parse(r)
 	if err != nil {
@@ -97,10 +97,10 @@ func (v *Verifier) Head(r *http.Request, opt Options) (*Head, error) {
 	return &Head{r, c, secret}, nil
 }
 
-// AccessKeyID is the key that the request claims to be signed by.
+// AccessKeyID returns the key that the request names.
 func (h *Head) AccessKeyID() string { return h.claim.accessKeyID }
 
-// Verify checks the signature of the request with its body.
+// Verify verifies the signature of the request with its body.
 func (h *Head) Verify(body []byte) (Verified, error) {
 	c := h.claim
 	payload, err := payloadOf(h.r, body, c)
@@ -113,11 +113,11 @@ func (h *Head) Verify(body []byte) (Verified, error) {
 	return Verified{AccessKeyID: c.accessKeyID, Region: c.scope.region, Service: c.scope.service, At: c.at, Query: c.query}, nil
 }
 
-// Service is the service that the request claims to be signed for.
+// Service returns the service in the request's signature.
 func (h *Head) Service() string { return h.claim.scope.service }
 
-// Claimed is the payload's hash as the head states it, or what stands there in its
-// place (UNSIGNED-PAYLOAD); empty where the head says nothing of the payload.
+// Claimed returns the payload's hash in the head, or the text in its place
+// (UNSIGNED-PAYLOAD). It is empty if the head has neither.
 func (h *Head) Claimed() string {
 	if sent := h.r.Header.Get("X-Amz-Content-Sha256"); sent != "" || !h.claim.unsigned {
 		return sent
@@ -125,8 +125,8 @@ func (h *Head) Claimed() string {
 	return unsignedPayload
 }
 
-// VerifyClaimed checks the signature of the request before its body is there: what
-// comes must have the hash that is Claimed. Whole says so of it.
+// VerifyClaimed verifies the signature of the request before its body has come. The
+// body must have the hash that Claimed returns. CheckedBody verifies that.
 func (h *Head) VerifyClaimed() (Verified, error) {
 	c := h.claim
 	if !match(h.r, c, h.secret, h.Claimed()) {
@@ -135,9 +135,10 @@ func (h *Head) VerifyClaimed() (Verified, error) {
 	return Verified{AccessKeyID: c.accessKeyID, Region: c.scope.region, Service: c.scope.service, At: c.at, Query: c.query}, nil
 }
 
-// CheckedBody reads the body of a request that is Claimed to have a hash, and has so many
-// bytes (-1: not known). It fails in the place of the last part, or of the end, of
-// another one. A body that isn't hashed it reads as it is.
+// CheckedBody reads the body of a request and verifies that it has the hash of Claimed.
+// length is its size in bytes, -1 if it is unknown. For another body it returns an
+// error instead of the last part, or of the end. It passes a body without a hash on
+// unchanged.
 func (h *Head) CheckedBody(body io.Reader, length int64) io.Reader {
 	if h.claim.unsigned {
 		return body
@@ -165,8 +166,8 @@ func (w *checkedBody) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// match compares the signature with that of every form in which clients sign
-// what is the same request.
+// match compares the signature with the signature of every form in which clients sign
+// the same request.
 func match(r *http.Request, c *claim, secret, payload string) bool {
 	can := canonical{method: r.Method, query: canonicalQuery(r.URL.RawQuery), headers: c.headers, payload: payload}
 	can.values = make(map[string]string, len(c.headers))
@@ -198,8 +199,8 @@ func (v *Verifier) checkScope(c *claim, opt Options) error {
 	return nil
 }
 
-// checkHeaders wants everything signed that decides what a request does. The
-// content type doesn't: some SDKs (PHP's) never sign it.
+// checkHeaders requires a signature of every header that decides what a request does.
+// It excepts the content type, because some SDKs (PHP's) never sign it.
 func checkHeaders(r *http.Request, c *claim) error {
 	if !slices.Contains(c.headers, "host") {
 		return refuse(InvalidSignature, "'Host' must be a 'SignedHeader' in the AWS Authorization.")
@@ -208,7 +209,7 @@ func checkHeaders(r *http.Request, c *claim) error {
 		if len(r.Header.Values(h)) > 1 {
 			return refuse(InvalidSignature, "The request has more than one %s header.", h)
 		}
-		if c.query && h == "X-Amz-Date" { // the query string carries it
+		if c.query && h == "X-Amz-Date" { // the query string has it
 			continue
 		}
 		if r.Header.Get(h) != "" && !slices.Contains(c.headers, strings.ToLower(h)) {
@@ -226,7 +227,7 @@ func checkHeaders(r *http.Request, c *claim) error {
 	return nil
 }
 
-// checkPayloadHeader looks at what the head says of the payload.
+// checkPayloadHeader checks what the head states about the payload.
 func checkPayloadHeader(r *http.Request, c *claim, unsigned bool) error {
 	sent := r.Header.Values("X-Amz-Content-Sha256")
 	if len(sent) > 1 {
@@ -242,7 +243,7 @@ func checkPayloadHeader(r *http.Request, c *claim, unsigned bool) error {
 	return nil
 }
 
-// payloadOf returns the payload's hash as the signature has it.
+// payloadOf returns the payload's hash as the signature covers it.
 func payloadOf(r *http.Request, body []byte, c *claim) (string, error) {
 	sent := r.Header.Get("X-Amz-Content-Sha256")
 	if c.unsigned {
@@ -271,7 +272,7 @@ func (v *Verifier) checkTime(c *claim) error {
 	return nil
 }
 
-// formatDuration writes a duration as AWS does: "5 min".
+// formatDuration formats a duration as AWS does: "5 min".
 func formatDuration(d time.Duration) string {
 	if d%time.Minute == 0 {
 		return strconv.Itoa(int(d/time.Minute)) + " min"

@@ -13,8 +13,9 @@ func init() {
 	})
 }
 
-// rawDocument is a document that stays as it was sent, byte for byte: the SDK's
-// own would turn empty maps into null. The embedded one makes it the SDK's type.
+// rawDocument is a document that keeps the bytes that were sent. The SDK's own document
+// would turn empty maps into null. The embedded document makes rawDocument implement
+// the SDK's interface.
 type rawDocument struct {
 	document.Interface
 	raw []byte

@@ -8,8 +8,8 @@ import (
 	"github.com/ashore/ashore/internal/aws/model"
 )
 
-// readNames takes what the serializers and deserializers of an older module call
-// the members of a struct:
+// readNames reads the wire names of a struct's members from the serializers and
+// deserializers of an older module:
 //
 //	func awsRestjson1_serializeDocumentTag(v *types.Tag, value smithyjson.Value) error {
 //		if v.Key != nil {
@@ -65,8 +65,8 @@ func (s *Source) name(st, member, name string) {
 	s.Names[st][member] = name
 }
 
-// structOf is the struct that a function's first parameter points to, by so many
-// stars, as the tables call it.
+// structOf returns the struct to which a function's first parameter points, with the
+// given number of stars. The name is in the form of the tables.
 func structOf(d *ast.FuncDecl, stars int) string {
 	t := d.Type.Params.List[0].Type
 	for range stars {

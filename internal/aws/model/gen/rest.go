@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// places are the encoder's methods that put a member elsewhere than into the body.
+// places are the encoder's methods that put a member outside of the body.
 var places = map[string]string{"SetURI": "InLabel", "SetQuery": "InQuery", "AddQuery": "InQuery", "SetHeader": "InHeader", "AddHeader": "InHeader"}
 
-// readREST takes what the serializers of an older module say of a REST protocol:
+// readREST reads a REST protocol from the serializers of an older module:
 //
 //	opPath, opQuery := httpbinding.SplitURI("/schedules/{Name}")
 //	request.Method = "POST"
@@ -67,7 +67,7 @@ func (s *Source) restOf(op string) *Operation {
 	return s.rest[op]
 }
 
-// fieldIn is the first field of a variable that a statement names.
+// fieldIn returns the first field of a variable in a statement.
 func fieldIn(stmt ast.Stmt, variable string) (member string) {
 	ast.Inspect(stmt, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok {
@@ -80,7 +80,7 @@ func fieldIn(stmt ast.Stmt, variable string) (member string) {
 	return member
 }
 
-// called is the name of the method that a call calls.
+// called returns the name of the called method.
 func called(n *ast.CallExpr) string {
 	if sel, ok := n.Fun.(*ast.SelectorExpr); ok {
 		return sel.Sel.Name

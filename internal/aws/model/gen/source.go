@@ -17,22 +17,23 @@ import (
 
 const modules = "github.com/aws/aws-sdk-go-v2/service/"
 
-// A Source is what the sources of a module of the SDK say of their service.
+// A Source holds what a module's sources say about its service.
 type Source struct {
 	Service     string // "elasticloadbalancingv2"
 	SigningName string
-	// GlobalRegion is the region that the rules for endpoints sign for in the
-	// partition aws, whatever the client's is.
+	// GlobalRegion is the region for which clients in the partition aws sign, whatever
+	// their own region is. It comes from the rules for endpoints.
 	GlobalRegion string
 	Shape        string
 	Version      string
 	Namespace    string
 	Operations   []Operation
-	Required     map[string][]string          // by "CreateRoleInput" or "types.Tag"
-	Unions       map[string]map[string]string // by union and Go name of a member: its name in the model
-	members      map[string][]string          // by shape, as the schemas have them
+	Required     map[string][]string          // required members, by struct: "CreateRoleInput" or "types.Tag"
+	Unions       map[string]map[string]string // by union and member's Go name: the member's name in the model
+	members      map[string][]string          // by shape, in the form of the schemas
 	rest         map[string]*Operation        // of a REST protocol, by name
-	// Names are by struct and Go name, where it is not that with a small first letter.
+	// Names has the members' wire names, by struct and Go name. It lacks those that are
+	// the Go name with a lower-case first letter.
 	Names map[string]map[string]string
 }
 
@@ -42,10 +43,10 @@ type Operation struct {
 	Bound              map[string]Binding // by the Go name of the member
 }
 
-// A Binding is where a REST protocol puts a member.
+// A Binding says where a REST protocol puts a member.
 type Binding struct{ In, Name string }
 
-// Read reads the module of a service in the version that this repository uses.
+// Read reads a service's module, in the version of this repository's go.mod.
 func Read(service string) (*Source, error) {
 	dir, err := dirOf(service)
 	if err != nil {
@@ -76,8 +77,8 @@ func Read(service string) (*Source, error) {
 	return s, nil
 }
 
-// nameUnions finds the names of the unions' members, which Go writes with a great
-// first letter. A module without schemas writes them with a small one.
+// nameUnions finds the names of the unions' members. Go writes them with an upper-case
+// first letter. A module without schemas writes them with a lower-case one.
 func (s *Source) nameUnions() {
 	for union, members := range s.Unions {
 		for name := range members {
@@ -101,8 +102,8 @@ func dirOf(service string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// readFiles reads a folder's files. pkg is what their structs' names begin with
-// in the tables, "-" where they have none of the API.
+// readFiles reads a folder's files. pkg is the prefix of their structs in the tables,
+// "-" if they have no structs of the API.
 func (s *Source) readFiles(dir, pkg, pattern string) error {
 	files, err := filepath.Glob(filepath.Join(dir, pattern))
 	if err != nil {
@@ -131,7 +132,7 @@ func (s *Source) readFiles(dir, pkg, pattern string) error {
 	return nil
 }
 
-// readTypes takes the required members of the structs in a declaration.
+// readTypes reads the required members of the structs in a declaration.
 func (s *Source) readTypes(d *ast.GenDecl, pkg string) {
 	if pkg == "-" {
 		return
@@ -143,8 +144,8 @@ func (s *Source) readTypes(d *ast.GenDecl, pkg string) {
 		}
 		if st, ok := typ.Type.(*ast.StructType); ok {
 			for _, field := range st.Fields.List {
-				// A line of its own: comments also speak of members that are
-				// required under a condition.
+				// The text must be a line of its own: comments also mention members
+				// that are required only under a condition.
 				if !slices.Contains(strings.Split(strings.TrimSpace(field.Doc.Text()), "\n"), "This member is required.") {
 					continue
 				}
@@ -156,8 +157,8 @@ func (s *Source) readTypes(d *ast.GenDecl, pkg string) {
 	}
 }
 
-// readFunc takes an operation of the client, or a member of a union:
-// func (*PolicyMemberArn) isPolicy().
+// readFunc reads an operation of the client, or a member of a union: func
+// (*PolicyMemberArn) isPolicy().
 func (s *Source) readFunc(d *ast.FuncDecl, pkg string) {
 	if d.Recv == nil || len(d.Recv.List) != 1 {
 		return
@@ -186,13 +187,14 @@ func (s *Source) readFunc(d *ast.FuncDecl, pkg string) {
 	}
 }
 
-// awsGlobal is the region of the partition aws in which global services are.
+// awsGlobal is the region of the partition aws for which clients of global services
+// sign.
 const awsGlobal = "us-east-1"
 
 var targetOf = regexp.MustCompile(`^(\w+)\.\w+$`)
 
-// readCall takes what stands in calls: the signing name, the prefix of targets,
-// the version and the namespace.
+// readCall reads the signing name, the prefix of targets, the version and the namespace
+// from calls.
 func (s *Source) readCall(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.CallExpr:
@@ -231,7 +233,7 @@ func (s *Source) readCall(n ast.Node) bool {
 	return true
 }
 
-// member is the string that a composite literal gives a field.
+// member returns the string of a field in a composite literal.
 func member(e ast.Expr, field string) string {
 	lit, ok := e.(*ast.CompositeLit)
 	if !ok {
@@ -245,7 +247,7 @@ func member(e ast.Expr, field string) string {
 	return ""
 }
 
-// text is the string at a place among arguments, empty where there is none.
+// text returns the i-th argument if it is a string, else "".
 func text(args []ast.Expr, i int) string {
 	if i >= len(args) {
 		return ""

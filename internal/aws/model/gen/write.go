@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Go is the model as source of a package of its own.
+// Go returns the model as source of a Go package.
 func (s *Source) Go() ([]byte, error) {
 	var b bytes.Buffer
 	unions := slices.Sorted(maps.Keys(s.Unions))

@@ -1,17 +1,16 @@
-// Package awsjson is the AWS JSON 1.0 and 1.1 codec over the structs of aws-sdk-go-v2:
-// the server's side of what the SDK's own serializers do for clients.
+// Package awsjson is the AWS JSON 1.0 and 1.1 codec for the structs of aws-sdk-go-v2.
+// It is the server's counterpart of the SDK's serializers.
 //
-// Package model says what a member is called. Nil pointers, slices, maps and interfaces and empty
-// enums are left out; everything else is written, zeros of plain numbers and
-// booleans too ("desiredCount": 0), which is what ECS answers. Empty slices and
-// maps that are not nil are written as [] and {}. Timestamps are epoch seconds
-// with milliseconds; RFC 3339 strings are understood as well. Blobs are base64.
-// Decoding ignores members that it doesn't know, takes null for absent, and
-// bounds depth, size and the memory that a document may grow to.
+// Package model names the members. Encoding leaves out nil pointers, slices, maps and
+// interfaces, and empty enums. It writes everything else, also zeros of plain numbers
+// and booleans ("desiredCount": 0), as ECS does. It writes empty slices and maps that
+// are not nil as [] and {}. Timestamps are epoch seconds with milliseconds; RFC 3339
+// strings are accepted, too. Blobs are base64. Decoding ignores unknown members and
+// treats null as absent. It bounds the depth, the size and the memory of a document.
 //
-// Plain structs of ours work too; a `json:"name"` tag overrides a name.
+// Plain structs of ours work, too. A `json:"name"` tag replaces a name.
 //
-// The plan for a type is made by reflection at its first use and kept.
+// The codec builds a plan for each type by reflection at its first use, and caches it.
 package awsjson
 
 import (
@@ -27,13 +26,13 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// MaxSize is the largest document that is decoded, in bytes.
+// MaxSize is the largest document that can be decoded, in bytes.
 const MaxSize = 16 << 20
 
 // Marshal encodes v, a struct or a pointer to one, under wire names.
 func Marshal(v any) ([]byte, error) { return Append(nil, v) }
 
-// Append is Marshal onto the end of dst.
+// Append is Marshal that appends to dst.
 func Append(dst []byte, v any) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer {
@@ -54,11 +53,11 @@ func Append(dst []byte, v any) ([]byte, error) {
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// Unmarshal decodes b into what v points to. Every error that b causes is a
-// *protocol.Error.
+// Unmarshal decodes b into the struct to which v points. It returns a *protocol.Error
+// for everything that is wrong with b.
 func Unmarshal(b []byte, v any) error { return UnmarshalWithin(b, v, protocol.Within{}) }
 
-// UnmarshalWithin is Unmarshal within limits of the caller.
+// UnmarshalWithin is Unmarshal with limits.
 func UnmarshalWithin(b []byte, v any, within protocol.Within) error {
 	rv := reflect.ValueOf(v)
 	if rv.Kind() != reflect.Pointer || rv.IsNil() {
@@ -74,12 +73,13 @@ func UnmarshalWithin(b []byte, v any, within protocol.Within) error {
 	}
 	d := decoders.Get().(*decoder)
 	defer func() {
-		d.src, d.budget = bytes.Buffer{}, protocol.Budget{} // or the pool would keep b alive
+		d.src, d.budget = bytes.Buffer{}, protocol.Budget{} // otherwise the pool would keep b in memory
 		d.Reset(&d.src)
 		decoders.Put(d)
 	}()
 	d.src = *bytes.NewBuffer(b)
-	// The duplicate check costs a set for each object; as AWS does, the last wins.
+	// The check for duplicates costs a set for each object. As in AWS, the last one
+	// wins.
 	d.Reset(&d.src, jsontext.AllowDuplicateNames(true))
 	d.budget = protocol.NewBudget(within)
 	if d.PeekKind() == 'n' {

@@ -24,7 +24,7 @@ func (b builder) planPointer(p *plan, t reflect.Type) error {
 		return err
 	}
 	p.name, p.absent = elem.name, isNil
-	if elem.name == "" { // a struct that is still being planned
+	if elem.name == "" { // the plan of this struct is not complete yet
 		p.name = "a Structure"
 	}
 	p.enc = func(dst []byte, v reflect.Value, depth int) ([]byte, error) {
@@ -82,7 +82,7 @@ func (b builder) planStruct(p *plan, t reflect.Type) error {
 		return append(dst, '}'), nil
 	}
 	p.dec = func(d *decoder, v reflect.Value, depth int) error {
-		next := 0 // members mostly come in our order: a guess that saves a look-up
+		next := 0 // members mostly come in our order: this guess saves a look-up
 		return d.members(p, depth, func(key []byte) error {
 			var f *field
 			if next < len(fields) && fields[next].name == string(key) {
@@ -106,7 +106,7 @@ func (b builder) planStruct(p *plan, t reflect.Type) error {
 	return nil
 }
 
-// members reads an object, calling f before each member's value.
+// members reads an object. It calls f before each member's value.
 func (d *decoder) members(p *plan, depth int, f func(key []byte) error) error {
 	if err := d.open('{', p, depth); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (b builder) planSlice(p *plan, t reflect.Type) error {
 			}
 			v.SetLen(i + 1)
 			v.Index(i).SetZero()
-			// A list never holds null: a hole would shift what follows it.
+			// A list never contains null: a gap would shift the elements after it.
 			if d.PeekKind() == 'n' {
 				return protocol.At("["+strconv.Itoa(i)+"]", d.mismatch('n', elem))
 			}
@@ -197,7 +197,7 @@ func (b builder) planMap(p *plan, t reflect.Type) error {
 		if depth >= protocol.MaxDepth {
 			return nil, errTooDeep
 		}
-		// In order, so that equal values are equal bytes.
+		// Sort the keys, so that equal values have equal bytes.
 		keys := v.MapKeys()
 		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 		dst = append(dst, '{')

@@ -15,7 +15,7 @@ type decoder struct {
 	budget protocol.Budget
 }
 
-// open reads the delimiter that begins an object or a list.
+// open reads the first delimiter of an object or a list.
 func (d *decoder) open(kind jsontext.Kind, p *plan, depth int) error {
 	if k := d.PeekKind(); k != kind {
 		return d.mismatch(k, p)
@@ -29,7 +29,7 @@ func (d *decoder) open(kind jsontext.Kind, p *plan, depth int) error {
 	return nil
 }
 
-// close reads the delimiter that ends an object or a list.
+// close reads the last delimiter of an object or a list.
 func (d *decoder) close() error {
 	if _, err := d.ReadToken(); err != nil {
 		return syntax(err)
@@ -37,7 +37,7 @@ func (d *decoder) close() error {
 	return nil
 }
 
-// more says whether another element follows before the end delimiter.
+// more says whether another element comes before the end delimiter.
 func (d *decoder) more(end jsontext.Kind) (bool, error) {
 	switch d.PeekKind() {
 	case end:
@@ -49,7 +49,7 @@ func (d *decoder) more(end jsontext.Kind) (bool, error) {
 	return true, nil
 }
 
-// key reads a member's name. What it returns may be overwritten by the next read.
+// key reads a member's name. The next read may overwrite the result.
 func (d *decoder) key() ([]byte, error) {
 	raw, err := d.ReadValue()
 	if err != nil {
@@ -58,7 +58,7 @@ func (d *decoder) key() ([]byte, error) {
 	return unquote(raw)
 }
 
-// skipNull reads a null if one comes next.
+// skipNull reads a null if it comes next.
 func (d *decoder) skipNull() (bool, error) {
 	if d.PeekKind() != 'n' {
 		return false, nil
@@ -69,7 +69,7 @@ func (d *decoder) skipNull() (bool, error) {
 	return true, nil
 }
 
-// scalar reads a value of the given kind, valid until the next read.
+// scalar reads a value of the given kind. It is valid until the next read.
 func (d *decoder) scalar(kind jsontext.Kind, p *plan) ([]byte, error) {
 	if k := d.PeekKind(); k != kind {
 		return nil, d.mismatch(k, p)
@@ -101,7 +101,7 @@ func unquote(raw []byte) ([]byte, error) {
 	return s, nil
 }
 
-// mismatch is the error for a value of the wrong kind, in the words of AWS.
+// mismatch returns the error for a value of the wrong kind, with AWS's message.
 func (d *decoder) mismatch(got jsontext.Kind, want *plan) error {
 	switch got {
 	case '"':
@@ -124,7 +124,7 @@ func (d *decoder) mismatch(got jsontext.Kind, want *plan) error {
 	return syntax(err)
 }
 
-// any reads whatever comes next, for a document.
+// any reads the next value, of any kind, for a document.
 func (d *decoder) any(depth int) (raw []byte, v any, err error) {
 	val, err := d.ReadValue()
 	if err != nil {
@@ -137,7 +137,7 @@ func (d *decoder) any(depth int) (raw []byte, v any, err error) {
 	if nesting(raw)+depth > protocol.MaxDepth {
 		return nil, nil, protocol.Errorf("nested more than %d deep", protocol.MaxDepth)
 	}
-	// An element of a document takes two bytes here and some 16 to 50 in memory.
+	// An element of a document takes two bytes here, and 16 to 50 in memory.
 	if err := d.budget.Spend(24 * len(raw)); err != nil {
 		return nil, nil, err
 	}
@@ -149,7 +149,7 @@ func (d *decoder) any(depth int) (raw []byte, v any, err error) {
 	return raw, v, nil
 }
 
-// nesting is how deep valid JSON nests.
+// nesting returns the nesting depth of valid JSON.
 func nesting(raw []byte) int {
 	depth, deepest, quoted := 0, 0, false
 	for i := 0; i < len(raw); i++ {

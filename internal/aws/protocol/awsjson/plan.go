@@ -9,15 +9,15 @@ import (
 	"github.com/ashore/ashore/internal/aws/model"
 )
 
-// A plan encodes and decodes one Go type. Plans of recursive types refer to
-// each other, so enc and dec are only called once a whole plan is built.
+// A plan encodes and decodes one Go type. Plans of recursive types refer to each other,
+// so enc and dec are only called when a whole plan is built.
 type plan struct {
 	name string // for messages: "a List"
 	size int    // memory of one value
 	enc  func(dst []byte, v reflect.Value, depth int) ([]byte, error)
-	// dec is never called on a null.
+	// dec is never called for null.
 	dec func(d *decoder, v reflect.Value, depth int) error
-	// absent says whether a member with this value is left out; nil: never.
+	// absent says whether a member with this value is left out. nil means never.
 	absent func(v reflect.Value) bool
 }
 
@@ -45,7 +45,7 @@ func planOf(t reflect.Type) (*plan, error) {
 	return p, nil
 }
 
-// A builder holds the plans of one planOf until all of them are complete.
+// A builder has the plans of one planOf until all of them are complete.
 type builder map[reflect.Type]*plan
 
 func (b builder) plan(t reflect.Type) (*plan, error) {
@@ -56,7 +56,7 @@ func (b builder) plan(t reflect.Type) (*plan, error) {
 		return p.(*plan), nil
 	}
 	p := &plan{size: int(t.Size())}
-	b[t] = p // before its members, which may refer back to it
+	b[t] = p // set before its members, which may refer to it
 	var err error
 	switch k := t.Kind(); {
 	case t == timeT:
@@ -91,11 +91,11 @@ type field struct {
 	index int // in the Go struct
 	order int // among the members
 	name  string
-	key   string // `"name":` as written
+	key   string // `"name":` as written in the document
 	plan  *plan
 }
 
-// fields are the members of a struct in their Go order.
+// fields returns the members of a struct in their Go order.
 func (b builder) fields(t reflect.Type) ([]field, error) {
 	st, err := model.Of(t)
 	if err != nil {

@@ -25,7 +25,7 @@ func planString(p *plan, t reflect.Type) {
 		}
 		return err
 	}
-	if t != stringT { // an enum: empty means that it was never set
+	if t != stringT { // an enum; an empty one is unset
 		p.absent = func(v reflect.Value) bool { return v.Len() == 0 }
 	}
 }
@@ -73,7 +73,7 @@ func planInt(p *plan) {
 	}
 }
 
-// parseInt also takes whole numbers written as 1.0 or 1e3, as AWS does.
+// parseInt also accepts whole numbers written as 1.0 or 1e3, as AWS does.
 func parseInt(raw []byte) (int64, bool) {
 	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
 		return n, true
@@ -99,7 +99,7 @@ func planFloat(p *plan) {
 		start := len(dst)
 		dst = jsontext.AppendFloat(dst, f, v.Type().Bits())
 		if !strings.ContainsAny(string(dst[start:]), ".e") {
-			dst = append(dst, ".0"...) // as ECS answers doubleValue
+			dst = append(dst, ".0"...) // as ECS writes doubleValue
 		}
 		return dst, nil
 	}
@@ -186,8 +186,8 @@ func planTime(p *plan) {
 	}
 }
 
-// appendString quotes s; bytes that aren't UTF-8 become U+FFFD, which is all
-// that the error of AppendQuote would say.
+// appendString appends s quoted. Bytes that aren't UTF-8 become U+FFFD; AppendQuote's
+// error would only report those.
 func appendString(dst []byte, s string) []byte {
 	dst, _ = jsontext.AppendQuote(dst, s)
 	return dst

@@ -1,9 +1,9 @@
-// Package awsxml writes the SDK's structs as the XML that AWS's Query, EC2 and
-// REST-XML protocols answer.
+// Package awsxml encodes the SDK's structs as XML, for the answers of AWS's Query, EC2
+// and REST-XML protocols.
 //
-// Nil pointers, slices, maps and interfaces and empty enums are left out;
-// everything else is written, zeros too. The schemas' traits decide about names,
-// flattened lists, attributes and the form of times.
+// It leaves out nil pointers, slices, maps and interfaces, and empty enums. It writes
+// everything else, also zeros. The schemas' traits decide about names, flattened lists,
+// attributes and formats of times.
 package awsxml
 
 import (
@@ -24,17 +24,17 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// An Encoder writes XML in the way of one protocol.
+// An Encoder writes the XML of one protocol.
 type Encoder struct {
-	// Element is what an element of a list is called without a name in its schema:
-	// "member", or "item" with EC2.
+	// Element is the name of a list's elements if their schema has none: "member", or
+	// "item" for EC2.
 	Element string
-	// Name is what a member is called that has neither a schema nor a tag xml.
+	// Name returns the name of a member without a schema and without an xml tag.
 	Name func(member string) string
 }
 
-// AppendMembers writes the members of a struct, or of a pointer to one, each as
-// an element.
+// AppendMembers appends the members of a struct, or of a pointer to one, each as an
+// element.
 func (e *Encoder) AppendMembers(dst []byte, v any) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer {
@@ -46,7 +46,7 @@ func (e *Encoder) AppendMembers(dst []byte, v any) ([]byte, error) {
 	return e.members(dst, rv, 0)
 }
 
-// AppendOpen writes a start tag. attributes are pairs of name and value.
+// AppendOpen appends a start tag. attributes are pairs of name and value.
 func AppendOpen(dst []byte, name string, attributes ...string) []byte {
 	dst = append(append(dst, '<'), name...)
 	for i := 0; i+1 < len(attributes); i += 2 {
@@ -56,17 +56,17 @@ func AppendOpen(dst []byte, name string, attributes ...string) []byte {
 	return append(dst, '>')
 }
 
-// AppendClose writes an end tag.
+// AppendClose appends an end tag.
 func AppendClose(dst []byte, name string) []byte {
 	return append(append(append(dst, '<', '/'), name...), '>')
 }
 
-// AppendLeaf writes an element that holds a text.
+// AppendLeaf appends an element with a text.
 func AppendLeaf(dst []byte, name, text string) []byte {
 	return AppendClose(AppendText(AppendOpen(dst, name), text), name)
 }
 
-// AppendText writes character data. What XML can't hold becomes U+FFFD.
+// AppendText appends character data. Characters that XML does not allow become U+FFFD.
 func AppendText(dst []byte, s string) []byte {
 	for _, r := range s {
 		switch r {
@@ -90,7 +90,7 @@ func AppendText(dst []byte, s string) []byte {
 	return dst
 }
 
-// inXML says whether XML 1.0 has a character at all.
+// inXML says whether XML 1.0 allows a character.
 func inXML(r rune) bool {
 	return r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= 0x10FFFF
 }
@@ -106,7 +106,7 @@ func (e *Encoder) members(dst []byte, v reflect.Value, depth int) ([]byte, error
 	for i := range s.Members {
 		m := &s.Members[i]
 		if isAttribute(m.Schema) {
-			continue // its struct's start tag has it
+			continue // the start tag of its struct has it
 		}
 		name := e.nameOf(s, m)
 		if dst, err = e.member(dst, name, v.Field(m.Index), m.Schema, depth+1); err != nil {
@@ -134,7 +134,7 @@ func (e *Encoder) nameOf(s *model.Struct, m *model.Member) string {
 	return m.Name
 }
 
-// member writes one member, or nothing where it is absent.
+// member appends one member, or nothing if it is absent.
 func (e *Encoder) member(dst []byte, name string, v reflect.Value, schema *smithy.Schema, depth int) ([]byte, error) {
 	if protocol.Absent(v) {
 		return dst, nil
@@ -152,7 +152,7 @@ func (e *Encoder) member(dst []byte, name string, v reflect.Value, schema *smith
 
 var timeT = reflect.TypeFor[time.Time]()
 
-// element writes a value between its tags.
+// element appends a value between its tags.
 func (e *Encoder) element(dst []byte, name string, v reflect.Value, schema *smithy.Schema, depth int) ([]byte, error) {
 	if err := protocol.CheckDepth(depth); err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func (e *Encoder) element(dst []byte, name string, v reflect.Value, schema *smit
 	return AppendClose(dst, name), nil
 }
 
-// open writes a start tag with the namespace and the attributes of what follows.
+// open appends a start tag with the namespace and the attributes of its content.
 func (e *Encoder) open(dst []byte, name string, v reflect.Value, schema *smithy.Schema) ([]byte, error) {
 	var attributes []string
 	if ns, ok := smithy.SchemaTrait[*traits.XMLNamespace](schema); ok {
@@ -198,7 +198,7 @@ func (e *Encoder) open(dst []byte, name string, v reflect.Value, schema *smithy.
 	return AppendOpen(dst, name, attributes...), nil
 }
 
-// indirect is what an attribute's pointer points to: attributes are texts.
+// indirect returns the target of an attribute's pointer: attributes are texts.
 func indirect(v reflect.Value) reflect.Value {
 	for v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -257,7 +257,7 @@ func (e *Encoder) entries(dst []byte, name string, v reflect.Value, schema *smit
 	if schema != nil {
 		key, value = schema.MapKey(), schema.MapValue()
 	}
-	keys := v.MapKeys() // in order, so that equal values are equal bytes
+	keys := v.MapKeys() // sorted, so that equal values have equal bytes
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	var err error
 	for _, k := range keys {
@@ -288,7 +288,7 @@ func (e *Encoder) union(dst []byte, v reflect.Value, depth int) ([]byte, error) 
 	return e.element(dst, m.Name, value, nil, depth+1)
 }
 
-// appendFloat writes a number as XML Schema does.
+// appendFloat appends a number in the form of XML Schema.
 func appendFloat(dst []byte, f float64, bits int) []byte {
 	switch {
 	case math.IsNaN(f):
@@ -301,5 +301,5 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 	return strconv.AppendFloat(dst, f, 'g', -1, bits)
 }
 
-// Header is what each document begins with.
+// Header is the beginning of each document.
 const Header = xml.Header

@@ -12,8 +12,8 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// Unmarshal reads a form into what v points to, a struct. It ignores names that
-// the struct doesn't have. Every error that the form causes is a *protocol.Error.
+// Unmarshal decodes a form into the struct to which v points. It ignores unknown names.
+// It returns a *protocol.Error for everything that is wrong with the form.
 func (d Dialect) Unmarshal(form url.Values, v any, within protocol.Within) error {
 	budget := protocol.NewBudget(within)
 	root, err := treeOf(form, &budget)

@@ -1,9 +1,9 @@
-// Package query reads the forms of AWS's Query protocol and of EC2's dialect of
-// it: "Action=AssumeRole&Tags.member.1.Key=a". Answers are XML, see awsxml.
+// Package query decodes the forms of AWS's Query protocol and of EC2's dialect of it:
+// "Action=AssumeRole&Tags.member.1.Key=a". Answers are XML, see awsxml.
 //
-// AWS's own Query protocol numbers a list below a name of its elements
-// ("Tags.member.1"), EC2 below the list's own name ("Tag.1"). EC2's shapes are
-// ours, written by hand; a tag `query:"Tag"` says the name on the wire.
+// AWS's Query protocol puts the name of a list's elements before their numbers
+// ("Tags.member.1"). EC2 puts the numbers directly behind the list's name ("Tag.1").
+// EC2's shapes are written by hand; a tag `query:"Tag"` gives the name on the wire.
 package query
 
 import (
@@ -24,18 +24,18 @@ const (
 	EC2
 )
 
-// A shape says how a list, a map or a time is written at one place.
+// A shape says how a list, a map or a time is written in one place.
 type shape struct {
-	element    string // of a list: "member"; of a map: "entry"; empty where flattened
+	element    string // of a list: "member"; of a map: "entry"; empty if flattened
 	key, value string // of a map's entries
 	time       protocol.TimeFormat
 	item       *smithy.Schema // of a list's elements or a map's values
 }
 
-// of is the shape of an element or a value, which nothing flattens.
+// of returns the shape of an element or a value, which is never flattened.
 func (s shape) of(schema *smithy.Schema) shape { return shapeOf(schema, false) }
 
-// inputName is what a member is called in a form.
+// inputName returns the name of a member in a form.
 func (d Dialect) inputName(s *model.Struct, m *model.Member) string {
 	if tag := s.Type.Field(m.Index).Tag.Get("query"); tag != "" {
 		return tag
@@ -49,7 +49,7 @@ func (d Dialect) inputName(s *model.Struct, m *model.Member) string {
 	return m.Name
 }
 
-// shape is how a member's value is written.
+// shape returns the shape of a member's value.
 func (d Dialect) shape(s *model.Struct, m *model.Member) shape {
 	if d == EC2 {
 		return shape{time: protocol.DateTime}
@@ -82,7 +82,7 @@ func shapeOf(schema *smithy.Schema, flat bool) shape {
 	return s
 }
 
-// unmodelled is the shape of a struct's member that no schema describes.
+// unmodelled returns the shape of a member without a schema.
 func unmodelled(t reflect.Type) shape {
 	s := shape{time: protocol.DateTime, key: "key", value: "value"}
 	switch t.Kind() {

@@ -18,7 +18,7 @@ var encoders = [...]awsxml.Encoder{
 	EC2: {Element: "item", Name: model.LowerFirst},
 }
 
-// Form is the form that a request carries, in its body or in its URL.
+// Form returns a request's form, from its body or its URL.
 func Form(r *http.Request, body []byte) (url.Values, error) {
 	raw := string(body)
 	if raw == "" {
@@ -65,8 +65,7 @@ func (d Dialect) Encode(dst []byte, svc *model.Service, op *model.Operation, h h
 	return awsxml.AppendClose(dst, response), nil
 }
 
-// hasResult says whether an operation answers a structure at all, be it one
-// without members.
+// hasResult says whether an operation answers with a structure, even an empty one.
 func hasResult(out any) bool {
 	t := reflect.TypeOf(out)
 	for t.Kind() == reflect.Pointer {
@@ -77,12 +76,12 @@ func hasResult(out any) bool {
 	return schema != nil && !unit
 }
 
-// Fault writes an error in the dialect's spelling. Namespaces are left out, as
-// no client reads them.
+// Fault encodes an error in the dialect's form. It leaves out namespaces, because no
+// client reads them.
 func (d Dialect) Fault(h http.Header, requestID string, f protocol.Fault) []byte {
 	h.Set("Content-Type", "text/xml")
 	code := f.Code
-	if spelled, ok := codes[code]; ok && f.Err == nil { // a modelled error has its own
+	if spelled, ok := codes[code]; ok && f.Err == nil { // a modelled error has a spelling of its own
 		code = spelled
 	}
 	if d == EC2 {
@@ -102,15 +101,15 @@ func (d Dialect) Fault(h http.Header, requestID string, f protocol.Fault) []byte
 	return awsxml.AppendClose(awsxml.AppendLeaf(b, "RequestId", requestID), "ErrorResponse")
 }
 
-// Status is what the model says, 403 for a caller who is not known or may not, 400
-// otherwise.
+// Status returns the model's status, 403 if the caller is unknown or not allowed, else
+// 400.
 func (d Dialect) Status(f protocol.Fault) int { return protocol.StatusOf(f) }
 
-// Malformed is the code of a form that can't be read into the input.
+// Malformed returns the error code for a form that can't be decoded.
 func (d Dialect) Malformed() string { return "MalformedInput" }
 
-// codes are the spellings of the Query protocol for errors that any service may
-// answer, where they differ from those of JSON.
+// codes are the Query protocol's spellings of errors that any service may answer. It
+// has only those that differ from JSON's.
 var codes = map[string]string{
 	"MissingAuthenticationTokenException": "MissingAuthenticationToken",
 	"IncompleteSignatureException":        "IncompleteSignature",

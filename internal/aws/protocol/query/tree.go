@@ -9,25 +9,25 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// A node is what a form says below one name: "Tags.member.2.Key=a" is a path of
-// four nodes.
+// A node has the part of a form below one name. "Tags.member.2.Key=a" is a path of four
+// nodes.
 type node struct {
 	value string
 	given bool // the name itself has a value
 	below map[string]*node
 }
 
-// nodeSize is about what a node takes in memory, its place in a map included.
+// nodeSize is about the memory of a node in bytes, including its place in a map.
 const nodeSize = 160
 
-// treeOf arranges a form by the parts of its names.
+// treeOf builds a tree from the names of a form.
 func treeOf(form url.Values, budget *protocol.Budget) (*node, error) {
 	root := &node{}
 	for name, values := range form {
 		n := root
 		depth := 0
 		for rest, more := name, true; more; depth++ {
-			if depth >= 3*protocol.MaxDepth { // a list or map takes up to three parts a level
+			if depth >= 3*protocol.MaxDepth { // a list or map has up to three nodes a level
 				return nil, protocol.At(name[:min(len(name), 64)], protocol.CheckDepth(protocol.MaxDepth))
 			}
 			var part string
@@ -50,7 +50,7 @@ func treeOf(form url.Values, budget *protocol.Budget) (*node, error) {
 	return root, nil
 }
 
-// at is the node below n by a path of names, nil where there is none.
+// at returns the node below n at a path of names, nil if there is none.
 func (n *node) at(names ...string) *node {
 	for _, name := range names {
 		if name == "" {
@@ -63,8 +63,8 @@ func (n *node) at(names ...string) *node {
 	return n
 }
 
-// numbered are the nodes below n whose names are numbers, in their order. The
-// numbers only order: AWS takes gaps.
+// numbered returns the nodes below n whose names are numbers, sorted. As in AWS, the
+// numbers may have gaps.
 func (n *node) numbered() ([]*node, error) {
 	type item struct {
 		number uint64

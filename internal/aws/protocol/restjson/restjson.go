@@ -1,6 +1,6 @@
-// Package restjson is AWS's REST-JSON protocol over the SDK's structs: an
-// operation is a method and a path, some members stand in the path, the query
-// string and the headers, and the others in a JSON body.
+// Package restjson is AWS's REST-JSON protocol for the SDK's structs. An operation is a
+// method and a path. Some members are in the path, the query string or the headers. The
+// others are in a JSON body.
 package restjson
 
 import (
@@ -19,8 +19,8 @@ import (
 // Protocol is REST-JSON.
 type Protocol struct{}
 
-// Find returns the operation that a method and a path ask for, nil where there is
-// none. A path that has more fixed parts wins over one with labels.
+// Find returns the operation with a method and a path, nil if there is none. A path
+// with more fixed parts is preferred.
 func Find(svc *model.Service, method, path string) *model.Operation {
 	var found *model.Operation
 	fixed := -1
@@ -36,9 +36,9 @@ func Find(svc *model.Service, method, path string) *model.Operation {
 	return found
 }
 
-// match compares a path with a pattern: "/schedules/{Name}", and "{Key+}" for the
-// rest of the path. It returns the labels' values, still escaped, and how many
-// parts are fixed.
+// match matches a path with a pattern: "/schedules/{Name}", or "{Key+}" for the rest of
+// the path. It returns the labels' values, still escaped, and the number of fixed
+// parts.
 func match(pattern, path string) (labels map[string]string, fixed int, ok bool) {
 	pattern, _, _ = strings.Cut(pattern, "?")
 	want, have := strings.Split(strings.Trim(pattern, "/"), "/"), strings.Split(strings.Trim(path, "/"), "/")
@@ -65,7 +65,7 @@ func match(pattern, path string) (labels map[string]string, fixed int, ok bool) 
 	return labels, fixed, len(want) == len(have)
 }
 
-// Decode reads the body, and then what stands elsewhere.
+// Decode decodes the body, and then the members outside of it.
 func (Protocol) Decode(op *model.Operation, r *http.Request, body []byte, in any, within protocol.Within) error {
 	if len(body) > 0 {
 		if err := awsjson.UnmarshalWithin(body, in, within); err != nil {
@@ -86,7 +86,7 @@ func (Protocol) Decode(op *model.Operation, r *http.Request, body []byte, in any
 		if !field.IsValid() {
 			return protocol.Errorf("%T has no member %s", in, member)
 		}
-		field.SetZero() // what the body says of it doesn't count
+		field.SetZero() // a value in the body doesn't count
 		var values []string
 		switch b.In {
 		case model.InLabel:
@@ -107,7 +107,7 @@ func (Protocol) Decode(op *model.Operation, r *http.Request, body []byte, in any
 	return nil
 }
 
-// set gives a member the texts that stand for it.
+// set sets a member to the texts of its binding.
 func set(v reflect.Value, values []string, b model.Binding) error {
 	if len(values) == 0 {
 		return nil
@@ -176,7 +176,7 @@ func (Protocol) Encode(dst []byte, _ *model.Service, _ *model.Operation, h http.
 	return awsjson.Append(dst, out)
 }
 
-// Fault is an object, and the error's type a header.
+// Fault returns an object, and puts the error's type into a header.
 func (Protocol) Fault(h http.Header, _ string, f protocol.Fault) []byte {
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Amzn-Errortype", f.Code)
@@ -186,9 +186,9 @@ func (Protocol) Fault(h http.Header, _ string, f protocol.Fault) []byte {
 	return awsjson.Object("message", f.Message)
 }
 
-// Status is what the model says, 403 for a caller who is not known or may not, 400
-// otherwise.
+// Status returns the model's status, 403 if the caller is unknown or not allowed, else
+// 400.
 func (Protocol) Status(f protocol.Fault) int { return protocol.StatusOf(f) }
 
-// Malformed is the code of a request that can't be read into the input.
+// Malformed returns the error code for a request that can't be decoded.
 func (Protocol) Malformed() string { return "SerializationException" }

@@ -1,5 +1,5 @@
-// Package restxml answers errors in REST-XML: in S3's form, and in that of all
-// others. No service that is served here speaks it.
+// Package restxml answers errors in REST-XML, in S3's form and in the form of other
+// services. No service that is served here uses it.
 package restxml
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol/query"
 )
 
-// A Protocol is REST-XML as S3 speaks it, or as all others do.
+// A Protocol is S3's REST-XML, or the REST-XML of other services.
 type Protocol int
 
 const (
@@ -27,8 +27,7 @@ func (p Protocol) Encode([]byte, *model.Service, *model.Operation, http.Header, 
 	return nil, protocol.Errorf("REST-XML is not served")
 }
 
-// Fault is S3's bare Error, or the answer of the Query protocol, which REST-XML
-// shares.
+// Fault returns S3's bare Error, or the same error as the Query protocol.
 func (p Protocol) Fault(h http.Header, requestID string, f protocol.Fault) []byte {
 	if p == AWS {
 		return query.AWS.Fault(h, requestID, f)
@@ -43,14 +42,14 @@ func (p Protocol) Fault(h http.Header, requestID string, f protocol.Fault) []byt
 	return awsxml.AppendClose(awsxml.AppendLeaf(b, "RequestId", requestID), "Error")
 }
 
-// Status is what the model says, 403 for a caller who is not known or may not, 400
-// otherwise.
+// Status returns the model's status, 403 if the caller is unknown or not allowed, else
+// 400.
 func (p Protocol) Status(f protocol.Fault) int { return protocol.StatusOf(f) }
 
-// Malformed is the code of a body that can't be read.
+// Malformed returns the error code for a body that can't be decoded.
 func (p Protocol) Malformed() string { return "MalformedXML" }
 
-// codes are S3's spellings for errors that any service may answer.
+// codes are S3's spellings of errors that any service may answer.
 var codes = map[string]string{
 	"MissingAuthenticationTokenException": "AccessDenied",
 	"IncompleteSignatureException":        "AuthorizationHeaderMalformed",

@@ -10,9 +10,9 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// Unmarshal reads b into what v points to, a struct. It ignores members that the
-// struct doesn't have and takes null for absent. Every error that b causes is a
-// *protocol.Error.
+// Unmarshal decodes b into the struct to which v points. It ignores unknown members and
+// treats null as absent. It returns a *protocol.Error for everything that is wrong with
+// b.
 func Unmarshal(b []byte, v any, within protocol.Within) error {
 	d := &decoder{b: b, budget: protocol.NewBudget(within)}
 	if err := d.value(reflect.ValueOf(v).Elem(), 0); err != nil {
@@ -24,7 +24,7 @@ func Unmarshal(b []byte, v any, within protocol.Within) error {
 	return nil
 }
 
-// A decoder reads items from b, which it shortens.
+// A decoder reads items from b and removes them.
 type decoder struct {
 	b      []byte
 	budget protocol.Budget
@@ -32,14 +32,14 @@ type decoder struct {
 
 var errShort = protocol.Errorf("malformed CBOR: unexpected end")
 
-// A head is an item's first bytes.
+// A head has an item's first bytes.
 type head struct {
 	major byte
 	arg   uint64
 	info  byte // the lower five bits
 }
 
-// indefinite says that an item's length is not known beforehand.
+// indefinite says that the item's length is unknown before its end.
 func (h head) indefinite() bool { return h.info == 31 }
 
 func (d *decoder) head() (head, error) {
@@ -68,7 +68,7 @@ func (d *decoder) head() (head, error) {
 	return h, nil
 }
 
-// null reads a null or an undefined if one comes next.
+// null reads a null or an undefined if it comes next.
 func (d *decoder) null() bool {
 	if len(d.b) > 0 && (d.b[0] == simpleNull || d.b[0] == simpleUndefined) {
 		d.b = d.b[1:]
@@ -77,7 +77,7 @@ func (d *decoder) null() bool {
 	return false
 }
 
-// bytes reads the content of a byte or text string.
+// bytes reads the content of a byte string or a text string.
 func (d *decoder) bytes(h head) ([]byte, error) {
 	if !h.indefinite() {
 		if h.arg > uint64(len(d.b)) {
@@ -107,7 +107,7 @@ func (d *decoder) bytes(h head) ([]byte, error) {
 	}
 }
 
-// end reads the break that ends an item of indefinite length, if it comes next.
+// end reads the end of an item of indefinite length if it comes next.
 func (d *decoder) end() bool {
 	if len(d.b) > 0 && d.b[0] == itemBreak {
 		d.b = d.b[1:]
@@ -129,7 +129,7 @@ func (d *decoder) each(h head, f func(i int) error) error {
 	return nil
 }
 
-// expect reads the head of an item of one kind.
+// expect reads the head of an item of the given kind.
 func (d *decoder) expect(major byte, what string) (head, error) {
 	h, err := d.head()
 	if err != nil {
@@ -259,7 +259,7 @@ func (d *decoder) float() (float64, error) {
 	return 0, protocol.Errorf("a simple value found where a number is expected")
 }
 
-// halfOf is the number that 16 bits stand for.
+// halfOf returns the number with the given 16 bits.
 func halfOf(bits uint16) float64 {
 	exponent, fraction := int(bits>>10&0x1f), float64(bits&0x3ff)
 	var f float64
@@ -423,7 +423,7 @@ func (d *decoder) union(v reflect.Value, depth int) error {
 	return err
 }
 
-// skip reads an item that nobody wants.
+// skip reads an item and ignores it.
 func (d *decoder) skip(depth int) error {
 	if err := protocol.CheckDepth(depth); err != nil {
 		return err

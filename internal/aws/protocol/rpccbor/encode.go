@@ -1,9 +1,9 @@
-// Package rpccbor is Smithy's RPC v2 CBOR protocol over the SDK's structs: calls
-// are POSTs to /service/S/operation/O, bodies are CBOR (RFC 8949).
+// Package rpccbor is Smithy's RPC v2 CBOR protocol for the SDK's structs. Calls are
+// POSTs to /service/S/operation/O, bodies are CBOR (RFC 8949).
 //
-// Nil pointers, slices, maps and interfaces and empty enums are left out;
-// everything else is written, zeros too. Times are epoch seconds under tag 1, with
-// milliseconds. Documents have no form in this protocol.
+// It leaves out nil pointers, slices, maps and interfaces, and empty enums. It writes
+// everything else, also zeros. Times are epoch seconds under tag 1, with milliseconds.
+// The protocol has no documents.
 package rpccbor
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// The major types of an item, its first three bits.
+// These are the major types of an item, its first three bits.
 const (
 	majorUint byte = iota << 5
 	majorNegative
@@ -31,7 +31,7 @@ const (
 	majorSimple
 )
 
-// The simple values and the floats of majorSimple.
+// These are the simple values and the floats of majorSimple.
 const (
 	simpleFalse = majorSimple | 20 + iota
 	simpleTrue
@@ -47,7 +47,7 @@ const (
 // tagEpoch is the tag of a time in seconds since 1970.
 const tagEpoch = 1
 
-// Append writes v, a struct or a pointer to one.
+// Append appends v, a struct or a pointer to one.
 func Append(dst []byte, v any) ([]byte, error) {
 	rv := reflect.ValueOf(v)
 	for rv.Kind() == reflect.Pointer {
@@ -59,7 +59,7 @@ func Append(dst []byte, v any) ([]byte, error) {
 	return appendStruct(dst, rv, 0)
 }
 
-// appendHead writes an item's major type and its argument.
+// appendHead appends an item's major type and its argument.
 func appendHead(dst []byte, major byte, arg uint64) []byte {
 	switch {
 	case arg < 24:
@@ -165,7 +165,7 @@ func appendSlice(dst []byte, v reflect.Value, depth int) ([]byte, error) {
 }
 
 func appendMap(dst []byte, v reflect.Value, depth int) ([]byte, error) {
-	keys := v.MapKeys() // in order, so that equal values are equal bytes
+	keys := v.MapKeys() // sorted, so that equal values have equal bytes
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	dst = appendHead(dst, majorMap, uint64(len(keys)))
 	var err error

@@ -11,7 +11,7 @@ import (
 // Protocol is RPC v2 CBOR.
 type Protocol struct{}
 
-// Decode takes no body at all for no members.
+// Decode treats an empty body as an input without members.
 func (Protocol) Decode(_ *model.Operation, _ *http.Request, body []byte, in any, within protocol.Within) error {
 	if len(body) == 0 {
 		return nil
@@ -29,7 +29,7 @@ func mark(h http.Header) {
 	h.Set("Smithy-Protocol", "rpc-v2-cbor")
 }
 
-// Fault is a map of __type, message and a modelled error's own members.
+// Fault returns a map of __type, message and a modelled error's members.
 func (Protocol) Fault(h http.Header, _ string, f protocol.Fault) []byte {
 	mark(h)
 	if f.Err != nil {
@@ -42,7 +42,7 @@ func (Protocol) Fault(h http.Header, _ string, f protocol.Fault) []byte {
 	return appendText(appendText(b, "message"), f.Message)
 }
 
-// appendError writes a modelled error's members after its type.
+// appendError appends a modelled error's members after its type.
 func appendError(f protocol.Fault) ([]byte, error) {
 	v := reflect.Indirect(reflect.ValueOf(f.Err))
 	s, err := model.Of(v.Type())
@@ -65,8 +65,8 @@ func appendError(f protocol.Fault) ([]byte, error) {
 	return b, nil
 }
 
-// Status is 400 for every error of a client.
+// Status returns 400, for every error of a client.
 func (Protocol) Status(protocol.Fault) int { return http.StatusBadRequest }
 
-// Malformed is the code of a body that can't be read into the input.
+// Malformed returns the error code for a body that can't be decoded.
 func (Protocol) Malformed() string { return "SerializationException" }
