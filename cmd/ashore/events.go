@@ -52,7 +52,7 @@ func (e *eventsCommand) Run(ctx context.Context, t *terminal) error {
 		in.DetailTypes = append(in.DetailTypes, name)
 	}
 	asJSON := e.JSON || !isTerminal(t.out)
-	told := int64(-1)
+	lastRevision := int64(-1)
 	err = c.Events(ctx, in, func(l client.EventLine) error {
 		if l.Gap != nil {
 			t.note("note: what happened after revision %d up to %d is not known any more", l.Gap.After, l.Gap.Through)
@@ -62,11 +62,11 @@ func (e *eventsCommand) Run(ctx context.Context, t *terminal) error {
 				return err
 			}
 		}
-		told = l.Revision
+		lastRevision = l.Revision
 		return nil
 	}, func(err error) { t.note("note: the connection has ended and is made again: %v", err) })
-	if told >= 0 {
-		t.note("note: to go on from here: --since %d", told)
+	if lastRevision >= 0 {
+		t.note("note: to go on from here: --since %d", lastRevision)
 	}
 	var refused *client.Error
 	switch {
@@ -126,10 +126,10 @@ func eventText(event json.RawMessage) (string, error) {
 		what = p[5]
 	}
 	d := &e.Detail
-	said := []string{e.Time.Local().Format(time.TimeOnly), what}
+	parts := []string{e.Time.Local().Format(time.TimeOnly), what}
 	add := func(when bool, format string, args ...any) {
 		if when {
-			said = append(said, fmt.Sprintf(format, args...))
+			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
 	switch e.DetailType {
@@ -156,5 +156,5 @@ func eventText(event json.RawMessage) (string, error) {
 		add(d.Reason != "", "%s", d.Reason)
 		add(d.Reason == "" && d.DeploymentID != "", "%s", d.DeploymentID)
 	}
-	return strings.Join(said, "  "), nil
+	return strings.Join(parts, "  "), nil
 }

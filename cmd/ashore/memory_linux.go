@@ -68,7 +68,7 @@ func adjustGC(ctx context.Context) {
 }
 
 // holdsSpare says whether the heap is much larger than its live part.
-func holdsSpare(live, held uint64) bool { return held > gcSpare+live*(100+gcMost)/100/2 }
+func holdsSpare(live, heap uint64) bool { return heap > gcSpare+live*(100+gcMost)/100/2 }
 
 // gcPercent returns how far a server's heap may grow, in per cent of the live heap.
 func gcPercent(live uint64) uint64 {

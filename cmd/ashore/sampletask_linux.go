@@ -230,7 +230,7 @@ func stopTasks(ctx context.Context, api *client.Client, cluster string, arns []s
 			return fmt.Errorf("stop the task %s: %w", lastPart(arn), err)
 		}
 	}
-	said := time.Now()
+	reported := time.Now()
 	for i, arn := range arns {
 		for wait := 20 * time.Millisecond; ; wait = min(wait*3/2, time.Second) {
 			task, err := describeTask(ctx, api, cluster, arn)
@@ -240,8 +240,8 @@ func stopTasks(ctx context.Context, api *client.Client, cluster string, arns []s
 			if aws.ToString(task.LastStatus) == "STOPPED" {
 				break
 			}
-			if time.Since(said) >= progressEvery {
-				said = time.Now()
+			if time.Since(reported) >= progressEvery {
+				reported = time.Now()
 				progress(i)
 			}
 			if pace.Sleep(ctx, wait) != nil {

@@ -199,7 +199,7 @@ func checkStatePresent(l local.Layout, external bool) error {
 		return nil
 	}
 	admin, err := local.ReadAdmin(l)
-	if _, gone := os.Stat(l.Admin()); errors.Is(gone, fs.ErrNotExist) {
+	if _, statErr := os.Stat(l.Admin()); errors.Is(statErr, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {

@@ -80,13 +80,13 @@ func Remove(f Files, installation string) (names []string, err error) {
 		if err != nil {
 			return names, err
 		}
-		after, gone := removeSections(d.before, installation)
+		after, removed := removeSections(d.before, installation)
 		d.after = after
 		if err := d.save(); err != nil {
 			return names, err
 		}
 		if path == f.Config {
-			names = gone
+			names = removed
 		}
 	}
 	return names, nil

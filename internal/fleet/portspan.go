@@ -225,14 +225,14 @@ func (p TaskPorts) Equal(o TaskPorts) bool {
 
 // holders returns the ports with a task as their holder.
 func (p TaskPorts) holders(task string) PortHolders {
-	holds := func(spans []PortSpan, fixed bool) PortHolders {
+	toHolds := func(spans []PortSpan, fixed bool) PortHolders {
 		out := make(PortHolders, len(spans))
 		for i, s := range spans {
 			out[i] = PortHold{s, task, fixed}
 		}
 		return out
 	}
-	all, _ := holds(p.Chosen, false).merge(holds(p.Fixed, true))
+	all, _ := toHolds(p.Chosen, false).merge(toHolds(p.Fixed, true))
 	return all
 }
 

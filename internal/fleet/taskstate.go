@@ -83,27 +83,27 @@ func (t *TaskState) HostPorts() TaskPorts {
 	if !t.Holds() {
 		return TaskPorts{}
 	}
-	held := t.Reserve.PortSpans()
+	ports := t.Reserve.PortSpans()
 	if t.Report == nil {
-		return held
+		return ports
 	}
 	n := 0
 	for i := range t.Report.Containers {
 		n += len(t.Report.Containers[i].NetworkBindings)
 	}
 	if n == 0 {
-		return held
+		return ports
 	}
-	held.Chosen = make([]PortSpan, 0, n)
+	ports.Chosen = make([]PortSpan, 0, n)
 	for i := range t.Report.Containers {
 		for j := range t.Report.Containers[i].NetworkBindings {
 			if s, ok := BoundPorts(&t.Report.Containers[i].NetworkBindings[j]); ok {
-				held.Chosen = append(held.Chosen, s)
+				ports.Chosen = append(ports.Chosen, s)
 			}
 		}
 	}
-	held.Chosen = JoinSpans(held.Chosen)
-	return held
+	ports.Chosen = JoinSpans(ports.Chosen)
+	return ports
 }
 
 // HostPortHolders returns HostPorts with the task as their holder.

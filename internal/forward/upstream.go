@@ -128,14 +128,14 @@ func (u *Upstream) request(ctx context.Context, r *http.Request, p Payload, body
 	at := *u.spec.URL
 	at.Path, at.RawPath, at.RawQuery = r.URL.Path, sigv4.EscapePath(r.URL.Path), unsignedQuery(r.URL.RawQuery)
 	out := (&http.Request{Method: r.Method, URL: &at, Host: u.spec.URL.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, ContentLength: p.Length}).WithContext(ctx)
-	gone := slices.Clone(droppedHeaders)
+	dropped := slices.Clone(droppedHeaders)
 	for _, list := range r.Header["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
-			gone = append(gone, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+			dropped = append(dropped, http.CanonicalHeaderKey(strings.TrimSpace(name)))
 		}
 	}
 	for name, values := range r.Header {
-		if !slices.Contains(gone, name) {
+		if !slices.Contains(dropped, name) {
 			out.Header[name] = values
 		}
 	}

@@ -43,10 +43,10 @@ func faultOf(err error) fault {
 		Status: http.StatusInternalServerError, Code: "ServerException",
 		Message: "The request could not be processed because of an internal error.",
 	}, detail: err}
-	var told interface{ Public() string }
+	var public interface{ Public() string }
 	switch {
-	case errors.As(err, &told):
-		f.Message, f.isPublic = told.Public(), true
+	case errors.As(err, &public):
+		f.Message, f.isPublic = public.Public(), true
 	case errors.Is(err, context.DeadlineExceeded):
 		f.Message = "The request could not be processed in time."
 	}

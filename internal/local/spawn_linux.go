@@ -112,8 +112,8 @@ func exitError(err error) error {
 // what says which. If the process printed an error and a hint, they are the error and
 // the hint. Otherwise the error has the last lines of the log.
 func processError(l Layout, process string, from int64, what string, cause error) error {
-	said := tail(l.Log(process), from)
-	if _, after, ok := strings.Cut("\n"+said, "\nerror: "); ok {
+	output := tail(l.Log(process), from)
+	if _, after, ok := strings.Cut("\n"+output, "\nerror: "); ok {
 		message, advice, _ := strings.Cut(after, "\nhint: ")
 		err := fmt.Errorf("the %s %s: %s", process, what, strings.TrimSpace(message))
 		if advice = strings.TrimSpace(advice); advice != "" {
@@ -121,8 +121,8 @@ func processError(l Layout, process string, from int64, what string, cause error
 		}
 		return err
 	}
-	if said != "" {
-		cause = fmt.Errorf("%w; its last words:\n%s", cause, said)
+	if output != "" {
+		cause = fmt.Errorf("%w; its last words:\n%s", cause, output)
 	}
 	return hint.With(fmt.Errorf("the %s %s: %w", process, what, cause), "all it said is in %s", l.Log(process))
 }

@@ -136,14 +136,14 @@ func (p *watchedProcess) restart(ctx context.Context) error {
 	defer limit.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	holds := func() bool {
+	hasClaim := func() bool {
 		is, running, err := Running(path)
 		return err == nil && running && is.PID == c.cmd.Process.Pid
 	}
 	for {
 		select {
 		case <-tick.C:
-			if holds() {
+			if hasClaim() {
 				p.child = c
 				return nil
 			}
@@ -152,7 +152,7 @@ func (p *watchedProcess) restart(ctx context.Context) error {
 		case <-limit.C:
 			return errors.Join(fmt.Errorf("it did not hold %s after %s", path, claimLimit), c.kill())
 		case <-ctx.Done():
-			if holds() {
+			if hasClaim() {
 				return nil
 			}
 			// A program that ends us finds our child by its pid file, and would not
@@ -164,7 +164,7 @@ func (p *watchedProcess) restart(ctx context.Context) error {
 
 // lockUp waits until neither `ashore up` nor `ashore down` runs, and takes their lock.
 func (p *watchedProcess) lockUp(ctx context.Context) (*Claim, error) {
-	said := false
+	logged := false
 	for {
 		lock, err := TakeClaim(ctx, p.Layout.UpLock())
 		if err == nil {
@@ -176,9 +176,9 @@ func (p *watchedProcess) lockUp(ctx context.Context) (*Claim, error) {
 		if !errors.Is(err, ErrRunning) {
 			return nil, err
 		}
-		if !said {
+		if !logged {
 			p.Log.Info("waits for up.lock", "process", p.start.Process)
-			said = true
+			logged = true
 		}
 		if err := pace.Sleep(ctx, pace.About(pollInterval/5)); err != nil {
 			return nil, err

@@ -63,14 +63,14 @@ func Apply(d Dialect, t Target, environ []string) string {
 	set["NO_PROXY"] = addHost(orDefault(upper, lower), t.Host)
 	set["no_proxy"] = addHost(orDefault(lower, upper), t.Host)
 
-	gone := []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
+	unset := []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		// These would override AWS_ENDPOINT_URL.
 		if strings.HasPrefix(name, "AWS_ENDPOINT_URL_") || name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" {
-			gone = append(gone, name)
+			unset = append(unset, name)
 		}
 	}
-	set[savedVariable] = encodeSaved(env, slices.Concat(slices.Collect(maps.Keys(set)), gone))
+	set[savedVariable] = encodeSaved(env, slices.Concat(slices.Collect(maps.Keys(set)), unset))
 	if t.OldAWS {
 		set[functionVariable] = "1"
 	}
@@ -79,7 +79,7 @@ func Apply(d Dialect, t Target, environ []string) string {
 	for _, name := range slices.Sorted(maps.Keys(set)) {
 		b.WriteString(d.export(name, set[name]))
 	}
-	b.WriteString(d.unset(gone...))
+	b.WriteString(d.unset(unset...))
 	if t.OldAWS {
 		b.WriteString(d.defineAWS())
 	}
@@ -98,15 +98,15 @@ func Revert(d Dialect, environ []string) (string, error) {
 		}
 	}
 	var b strings.Builder
-	gone := []string{}
+	unset := []string{}
 	for _, name := range slices.Sorted(maps.Keys(old)) {
 		if v := old[name]; v != nil {
 			b.WriteString(d.export(name, *v))
 		} else {
-			gone = append(gone, name)
+			unset = append(unset, name)
 		}
 	}
-	b.WriteString(d.unset(append(gone, savedVariable)...))
+	b.WriteString(d.unset(append(unset, savedVariable)...))
 	if env[functionVariable] != "" {
 		b.WriteString(d.removeAWS())
 		b.WriteString(d.unset(functionVariable))

@@ -310,8 +310,8 @@ func (t *tables) recountHolders(host member, u *fleet.Usage, without string) (co
 		if !ok || id == without || r.state.Task == nil || !r.state.Holds() {
 			continue
 		}
-		if held := r.state.HostPortHolders(); len(held) > 0 {
-			ports = append(ports, held)
+		if holders := r.state.HostPortHolders(); len(holders) > 0 {
+			ports = append(ports, holders)
 		}
 		var g bool
 		u.GPUs, g = addGPUHolder(u.GPUs, r.state.Reserve.GPUs, id)

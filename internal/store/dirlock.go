@@ -34,11 +34,11 @@ func lockDir(dir string) (*dirLock, error) {
 	if err != nil {
 		return nil, err
 	}
-	held, err := lockFile(f)
+	locked, err := lockFile(f)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", f.Name(), err), f.Close())
 	}
-	if held {
+	if locked {
 		pid, err := io.ReadAll(io.LimitReader(f, 32))
 		return nil, errors.Join(&HeldError{dir, string(bytes.TrimSpace(pid))}, err, f.Close())
 	}

@@ -90,17 +90,17 @@ func (s *set) update(add, private bool, value, id string) {
 	if !ok && !add {
 		return
 	}
-	mine := private
+	owned := private
 	if ok && !private {
-		_, mine = s.own[ids]
+		_, owned = s.own[ids]
 	}
 	switch {
 	case !ok:
 		ids = new(btree.Set[string])
-	case !mine:
+	case !owned:
 		ids = ids.Copy()
 	}
-	if !mine && !private {
+	if !owned && !private {
 		if s.own == nil {
 			s.own = map[*btree.Set[string]]struct{}{}
 		}
@@ -116,7 +116,7 @@ func (s *set) update(add, private bool, value, id string) {
 		s.Delete(value)
 		return
 	}
-	if !ok || !mine {
+	if !ok || !owned {
 		s.Set(unique.Make(value).Value(), ids)
 	}
 }

@@ -55,9 +55,9 @@ type overwritten struct {
 func (tx *Tx) Try(f func() error) (fits bool, err error) {
 	was := *tx // the copy shares tx's maps; rollBack restores them from trying
 	tx.trying.depth++
-	kept := false
+	done := false
 	defer func() {
-		if !kept {
+		if !done {
 			tx.rollBack(&was)
 		}
 		if tx.trying.depth = was.trying.depth; tx.trying.depth == 0 {
@@ -67,8 +67,8 @@ func (tx *Tx) Try(f func() error) (fits bool, err error) {
 	if err := f(); err != nil {
 		return false, err
 	}
-	kept = tx.fits()
-	return kept, nil
+	done = tx.fits()
+	return done, nil
 }
 
 // rollBack restores the transaction's state before a Try.

@@ -96,8 +96,8 @@ func ParseEpoch(s string) (time.Time, bool) {
 		}
 		return time.UnixMilli(int64(math.Round(f * 1000))).UTC(), true
 	}
-	whole, frac, _ := strings.Cut(s, ".")
-	sec, err := strconv.ParseInt(whole, 10, 64)
+	seconds, frac, _ := strings.Cut(s, ".")
+	sec, err := strconv.ParseInt(seconds, 10, 64)
 	if err != nil || sec > 1e12 || sec < -1e12 {
 		return time.Time{}, false
 	}

@@ -39,11 +39,11 @@ func (d decoder) structure(n *node, v reflect.Value, depth int) error {
 	for i := range s.Members {
 		m := &s.Members[i]
 		name := d.dialect.inputName(s, m)
-		below := n.below[name]
-		if below == nil {
+		child := n.children[name]
+		if child == nil {
 			continue
 		}
-		if err := d.value(below, v.Field(m.Index), d.dialect.shape(s, m), depth+1); err != nil {
+		if err := d.value(child, v.Field(m.Index), d.dialect.shape(s, m), depth+1); err != nil {
 			return protocol.At(name, err)
 		}
 	}
@@ -87,7 +87,7 @@ func (d decoder) list(n *node, v reflect.Value, s shape, depth int) error {
 		return err
 	}
 	fresh := reflect.MakeSlice(v.Type(), 0, 0)
-	if n.given && len(n.below) == 0 { // "Tags=": an empty list
+	if n.given && len(n.children) == 0 { // "Tags=": an empty list
 		v.Set(fresh)
 		return nil
 	}
@@ -118,7 +118,7 @@ func (d decoder) mapping(n *node, v reflect.Value, s shape, depth int) error {
 		return err
 	}
 	m := reflect.MakeMap(v.Type())
-	if n.given && len(n.below) == 0 {
+	if n.given && len(n.children) == 0 {
 		v.Set(m)
 		return nil
 	}
@@ -157,15 +157,15 @@ func (d decoder) union(n *node, v reflect.Value, depth int) error {
 		return protocol.Errorf("%s has no form in the Query protocol", v.Type())
 	}
 	for _, m := range u.Members {
-		below := n.below[m.Name]
-		if below == nil {
+		child := n.children[m.Name]
+		if child == nil {
 			continue
 		}
-		if len(n.below) > 1 {
+		if len(n.children) > 1 {
 			return protocol.Errorf("%s must have one member", u.Type.Name())
 		}
 		fresh := reflect.New(m.Type)
-		if err := d.value(below, fresh.Elem().Field(m.Index), shape{}, depth+1); err != nil {
+		if err := d.value(child, fresh.Elem().Field(m.Index), shape{}, depth+1); err != nil {
 			return protocol.At(m.Name, err)
 		}
 		v.Set(fresh)

@@ -12,9 +12,9 @@ import (
 // A node has the part of a form below one name. "Tags.member.2.Key=a" is a path of four
 // nodes.
 type node struct {
-	value string
-	given bool // the name itself has a value
-	below map[string]*node
+	value    string
+	given    bool // the name itself has a value
+	children map[string]*node
 }
 
 // nodeSize is about the memory of a node in bytes, including its place in a map.
@@ -32,16 +32,16 @@ func treeOf(form url.Values, budget *protocol.Budget) (*node, error) {
 			}
 			var part string
 			part, rest, more = strings.Cut(rest, ".")
-			next := n.below[part]
+			next := n.children[part]
 			if next == nil {
 				if err := budget.Spend(nodeSize); err != nil {
 					return nil, err
 				}
 				next = &node{}
-				if n.below == nil {
-					n.below = map[string]*node{}
+				if n.children == nil {
+					n.children = map[string]*node{}
 				}
-				n.below[part] = next
+				n.children[part] = next
 			}
 			n = next
 		}
@@ -56,7 +56,7 @@ func (n *node) at(names ...string) *node {
 		if name == "" {
 			continue
 		}
-		if n = n.below[name]; n == nil {
+		if n = n.children[name]; n == nil {
 			return nil
 		}
 	}
@@ -71,12 +71,12 @@ func (n *node) numbered() ([]*node, error) {
 		node   *node
 	}
 	var items []item
-	for name, below := range n.below {
+	for name, child := range n.children {
 		number, err := strconv.ParseUint(name, 10, 32)
 		if err != nil || number == 0 {
 			return nil, protocol.Errorf("%q is not the number of an element", name)
 		}
-		items = append(items, item{number, below})
+		items = append(items, item{number, child})
 	}
 	slices.SortFunc(items, func(a, b item) int {
 		if a.number < b.number {
