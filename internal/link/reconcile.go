@@ -203,6 +203,6 @@ func settle(ctx context.Context, st *store.Store, p peer, id, reason string) err
 		if err := report.EndDeregistration(tx, t); err != nil {
 			return err
 		}
-		return report.Settle(tx, t, reason, time.Now().UTC().Truncate(time.Millisecond))
+		return report.EndTask(tx, t, reason, time.Now().UTC().Truncate(time.Millisecond))
 	})
 }

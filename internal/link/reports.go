@@ -108,7 +108,7 @@ func (x *session) commit(ctx context.Context, list []taken, now time.Time) (rest
 		if t.Instance != x.peer.id {
 			return errNotOurs
 		}
-		d, err := report.Definition(snap, t)
+		d, err := report.ReadDefinition(snap, t)
 		if err != nil {
 			return err
 		}

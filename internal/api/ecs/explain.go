@@ -38,7 +38,7 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 		arn := s.site.TaskARN(c.Name, name)
 		kept := keptApart(snap, explain.KindTask, arn, store.TaskKey(c.Name, name).String(), store.WaitingTaskKey(c.Name, name).String())
 		if t := lookup.Task(snap, c.Name, name); t != nil {
-			return kept.Before(s.explainTask(snap, t)), nil
+			return kept.PrependTo(s.explainTask(snap, t)), nil
 		}
 		if kept != nil {
 			return kept, nil
@@ -47,7 +47,7 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 	case typ == "service" || typ == "" && (snap.Service(c.Name, name) != nil || store.Readable(snap, store.ServiceKey(c.Name, name)) != nil):
 		kept := keptApart(snap, explain.KindService, s.site.ServiceARN(c.Name, name), store.ServiceKey(c.Name, name).String())
 		if svc := snap.Service(c.Name, name); svc != nil {
-			return kept.Before(s.explainService(snap, c, svc)), nil
+			return kept.PrependTo(s.explainService(snap, c, svc)), nil
 		}
 		if kept != nil {
 			return kept, nil
@@ -78,7 +78,7 @@ func keptApart(snap *store.Snapshot, kind, arn string, keys ...string) *explain.
 			if e == nil {
 				e = &explain.Explanation{Kind: kind, ARN: arn}
 			}
-			e.Unreadable(u.Key, u.Reason)
+			e.AddUnreadable(u.Key, u.Reason)
 		}
 	}
 	return e
@@ -86,7 +86,7 @@ func keptApart(snap *store.Snapshot, kind, arn string, keys ...string) *explain.
 
 func (s *Service) explainTask(snap *store.Snapshot, t *fleet.TaskState) *explain.Explanation {
 	if t.Holds() && t.Stop == nil && snap.Uncertain(t.Cluster, t.ID) {
-		return explain.Withheld(s.site.TaskARN(t.Cluster, t.ID), t)
+		return explain.OfWithheld(s.site.TaskARN(t.Cluster, t.ID), t)
 	}
 	host := explain.Host{}
 	if t.Instance != "" {
@@ -96,7 +96,7 @@ func (s *Service) explainTask(snap *store.Snapshot, t *fleet.TaskState) *explain
 		}
 	}
 	d, _ := snap.TaskDefinition(t.Family, t.Revision)
-	e := explain.Task(s.site.TaskARN(t.Cluster, t.ID), t, d, host, s.now())
+	e := explain.OfTask(s.site.TaskARN(t.Cluster, t.ID), t, d, host, s.now())
 	if t.Status() == fleet.TaskProvisioning {
 		if d != nil {
 			e.Placement = append(e.Placement, s.placer.RoomFor(snap, d, t.Task))
@@ -129,14 +129,14 @@ func (s *Service) explainService(snap *store.Snapshot, c *fleet.Cluster, svc *fl
 			continue
 		}
 		n := snap.DeploymentTasks(c.Name, d.ID)
-		crashes := scheduler.Crashes(snap, d, in.Now)
+		crashes := scheduler.CrashesOf(snap, d, in.Now)
 		in.Deployments = append(in.Deployments, explain.Deployment{
 			Crashes: crashes, Crashed: snap.Task(c.Name, crashes.Last()),
 			Deployment: d.Deployment, State: d.State, Revision: snap.ServiceRevision(c.Name, svc.Name, d.Revision),
 			Running: n.Running, Pending: n.Pending, Stopping: n.Stopping, Failed: lastFailed(snap, c.Name, &d),
 		})
 	}
-	e := explain.Of(s.site.ServiceARN(c.Name, svc.Name), in)
+	e := explain.OfService(s.site.ServiceARN(c.Name, svc.Name), in)
 	if svc.Status != fleet.ServiceActive || len(e.Placement) > 0 {
 		return e
 	}

@@ -76,7 +76,7 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 	var filter *query.Expr
 	if aws.ToString(in.Filter) != "" {
 		var err error
-		if filter, err = query.Compiled(*in.Filter); err != nil {
+		if filter, err = query.ParseCached(*in.Filter); err != nil {
 			return nil, refuse.Invalid("filter is invalid: %s.", err)
 		}
 	}
@@ -89,7 +89,7 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 		return nil, err
 	}
 	list := p.taker()
-	shown := &placer.Shown{Snap: snap} // one for all: thousands may be asked
+	shown := &placer.QueryView{Snap: snap} // one for all: thousands may be asked
 	for i := range snap.Instances(c.Name, p.after) {
 		if i.Status == fleet.InstanceInactive || (in.Status != "" && string(i.Status) != string(in.Status)) {
 			continue
@@ -212,7 +212,7 @@ func (s *Service) retire(ctx context.Context, cluster, id, reason string) error 
 		return err
 	}
 	err = s.eachTask(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
-		return report.Settle(tx, t, reason, s.now())
+		return report.EndTask(tx, t, reason, s.now())
 	}, (*fleet.TaskState).Holds)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (s *Service) runTaskOperations() operations {
 // RunTask places tasks on hosts with room for them and answers once that is
 // stored. With a clientToken a repetition gets the first call's answer.
 func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTaskOutput, error) {
-	l, err := placer.RunTask(in, frontdoor.CallerFrom(ctx).Principal.ARN)
+	l, err := placer.RunTaskLaunch(in, frontdoor.CallerFrom(ctx).Principal.ARN)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTa
 
 // StartTask places a task on each of the hosts that the caller has chosen.
 func (s *Service) StartTask(ctx context.Context, in *sdk.StartTaskInput) (*sdk.StartTaskOutput, error) {
-	l, err := placer.StartTask(in, frontdoor.CallerFrom(ctx).Principal.ARN)
+	l, err := placer.StartTaskLaunch(in, frontdoor.CallerFrom(ctx).Principal.ARN)
 	if err != nil {
 		return nil, err
 	}

@@ -95,7 +95,7 @@ func (s *Service) submit(ctx context.Context, action string, cluster *string, ta
 		if denied := may.Err(); denied != nil {
 			return &types.AccessDeniedException{Message: aws.String(denied.Error())}
 		}
-		d, err := report.Definition(tx.Snapshot(), t)
+		d, err := report.ReadDefinition(tx.Snapshot(), t)
 		if err != nil {
 			return err
 		}

@@ -22,14 +22,14 @@ type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }
 
-func broken(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
+func newError(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
 
 // Check checks a strategy by the rules that hold wherever one is given. field
 // is the request's name for it. associated are the providers of the cluster in
 // which it is to be used: a strategy may name no others.
 func Check(field string, strategy []types.CapacityProviderStrategyItem, associated []string) error {
 	if len(strategy) > MaxProviders {
-		return broken("%s: a strategy may contain at most %d capacity providers, not %d.", field, MaxProviders, len(strategy))
+		return newError("%s: a strategy may contain at most %d capacity providers, not %d.", field, MaxProviders, len(strategy))
 	}
 	var fargate, own, base string
 	seen := make(map[string]bool, len(strategy))
@@ -38,15 +38,15 @@ func Check(field string, strategy []types.CapacityProviderStrategyItem, associat
 		name := aws.ToString(s.CapacityProvider)
 		switch {
 		case name == "":
-			return broken("%s.capacityProvider: the capacity provider can not be blank.", at)
+			return newError("%s.capacityProvider: the capacity provider can not be blank.", at)
 		case seen[name]:
-			return broken("%s.capacityProvider: %q is named twice; a strategy may name a capacity provider once.", at, name)
+			return newError("%s.capacityProvider: %q is named twice; a strategy may name a capacity provider once.", at, name)
 		case s.Weight < 0 || s.Weight > MaxWeight:
-			return broken("%s.weight: the weight of %q must be between 0 and %d, not %d.", at, name, MaxWeight, s.Weight)
+			return newError("%s.weight: the weight of %q must be between 0 and %d, not %d.", at, name, MaxWeight, s.Weight)
 		case s.Base < 0 || s.Base > MaxBase:
-			return broken("%s.base: the base of %q must be between 0 and %d, not %d.", at, name, MaxBase, s.Base)
+			return newError("%s.base: the base of %q must be between 0 and %d, not %d.", at, name, MaxBase, s.Base)
 		case s.Base > 0 && base != "":
-			return broken("%s.base: only one capacity provider in a strategy can have a base, and both %q and %q have one.", at, base, name)
+			return newError("%s.base: only one capacity provider in a strategy can have a base, and both %q and %q have one.", at, base, name)
 		}
 		seen[name] = true
 		if s.Base > 0 {
@@ -58,12 +58,12 @@ func Check(field string, strategy []types.CapacityProviderStrategyItem, associat
 			own = name
 		}
 		if fargate != "" && own != "" {
-			return broken("%s: a strategy may contain either Fargate capacity providers (%s) or others (%s), but not both.", field, fargate, own)
+			return newError("%s: a strategy may contain either Fargate capacity providers (%s) or others (%s), but not both.", field, fargate, own)
 		}
 	}
 	for i, s := range strategy {
 		if name := *s.CapacityProvider; !slices.Contains(associated, name) {
-			return broken("The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again. (%s[%d].capacityProvider: %s; associated: %s)",
+			return newError("The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again. (%s[%d].capacityProvider: %s; associated: %s)",
 				field, i, name, listed(associated))
 		}
 	}
@@ -76,7 +76,7 @@ func Usable(field string, strategy []types.CapacityProviderStrategyItem) error {
 	if len(strategy) < 2 || slices.ContainsFunc(strategy, func(s types.CapacityProviderStrategyItem) bool { return s.Weight > 0 }) {
 		return nil
 	}
-	return broken("%s: when a strategy names multiple capacity providers, at least one of them must have a weight greater than 0.", field)
+	return newError("%s: when a strategy names multiple capacity providers, at least one of them must have a weight greater than 0.", field)
 }
 
 func listed(names []string) string {

@@ -21,7 +21,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 		TaskArn: aws.String(arn), ClusterArn: aws.String(site.ClusterARN(t.Cluster)),
 		TaskDefinitionArn: aws.String(site.TaskDefinitionARN(t.Family, t.Revision)),
 		LastStatus:        aws.String(string(t.Status())), DesiredStatus: aws.String(string(t.Desired())),
-		LaunchType: t.LaunchType, CreatedAt: aws.Time(t.CreatedAt), Group: text(t.Group), StartedBy: text(t.StartedBy),
+		LaunchType: t.LaunchType, CreatedAt: aws.Time(t.CreatedAt), Group: textOrNil(t.Group), StartedBy: textOrNil(t.StartedBy),
 		Cpu: aws.String(strconv.Itoa(t.Reserve.CPU)), Memory: aws.String(strconv.Itoa(t.Reserve.Memory)),
 		EnableExecuteCommand: t.EnableExecuteCommand, HealthStatus: t.HealthStatus(v.Definition), Version: TaskVersion(t),
 		Attachments: []types.Attachment{}, Attributes: []types.Attribute{}, Tags: []types.Tag{},
@@ -30,7 +30,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 	if t.Instance != "" {
 		out.ContainerInstanceArn = aws.String(site.InstanceARN(t.Cluster, t.Instance))
 	}
-	out.CapacityProviderName, out.PlatformVersion, out.PlatformFamily = text(t.CapacityProvider), text(t.PlatformVersion), text(t.PlatformFamily)
+	out.CapacityProviderName, out.PlatformVersion, out.PlatformFamily = textOrNil(t.CapacityProvider), textOrNil(t.PlatformVersion), textOrNil(t.PlatformFamily)
 	if e := t.EphemeralStorage; e != nil {
 		out.EphemeralStorage = e
 		out.FargateEphemeralStorage = &types.TaskEphemeralStorage{SizeInGiB: e.SizeInGiB}
@@ -47,20 +47,20 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 		}
 	}
 	if t.Stop != nil {
-		out.StopCode, out.StoppedReason, out.StoppingAt = t.Stop.Code, text(t.Stop.Reason), aws.Time(t.Stop.At)
+		out.StopCode, out.StoppedReason, out.StoppingAt = t.Stop.Code, textOrNil(t.Stop.Reason), aws.Time(t.Stop.At)
 	}
 	if r := t.Report; r != nil {
 		out.Connectivity = types.ConnectivityDisconnected
 		if c := v.Session; c != nil {
 			out.Connectivity, out.ConnectivityAt = types.ConnectivityConnected, aws.Time(latest(t.CreatedAt, c.ConnectedSince()))
 		}
-		out.PullStartedAt, out.PullStoppedAt, out.StartedAt = when(r.PullStartedAt), when(r.PullStoppedAt), when(r.StartedAt)
-		out.ExecutionStoppedAt, out.StoppedAt = when(r.ExecutionStoppedAt), when(r.StoppedAt)
+		out.PullStartedAt, out.PullStoppedAt, out.StartedAt = timeOrNil(r.PullStartedAt), timeOrNil(r.PullStoppedAt), timeOrNil(r.StartedAt)
+		out.ExecutionStoppedAt, out.StoppedAt = timeOrNil(r.ExecutionStoppedAt), timeOrNil(r.StoppedAt)
 		if out.StoppingAt == nil {
-			out.StoppingAt = when(r.StoppingAt)
+			out.StoppingAt = timeOrNil(r.StoppingAt)
 		}
 		if r.Status == fleet.TaskStopped {
-			out.StopCode, out.StoppedReason = r.StopCode, text(r.Reason)
+			out.StopCode, out.StoppedReason = r.StopCode, textOrNil(r.Reason)
 		}
 	}
 	containers := t.Containers
@@ -154,21 +154,21 @@ func containerOut(site fleet.Site, t *fleet.TaskState, d *fleet.TaskDefinition, 
 			continue
 		}
 		out.LastStatus = aws.String(string(r.Status))
-		out.ExitCode, out.Reason, out.RuntimeId, out.ImageDigest = r.ExitCode, text(r.Reason), text(r.RuntimeID), text(r.ImageDigest)
+		out.ExitCode, out.Reason, out.RuntimeId, out.ImageDigest = r.ExitCode, textOrNil(r.Reason), textOrNil(r.RuntimeID), textOrNil(r.ImageDigest)
 		out.NetworkBindings = shape.NotNil(r.NetworkBindings)
 	}
 	return out
 }
 
 // text is nil for an empty string: ECS leaves such members out.
-func text(s string) *string {
+func textOrNil(s string) *string {
 	if s == "" {
 		return nil
 	}
 	return &s
 }
 
-func when(t time.Time) *time.Time {
+func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}

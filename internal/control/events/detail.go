@@ -19,7 +19,7 @@ type detail map[string]any
 
 // detailOf gives a structure of the SDK the form that events have: as the API
 // answers it, but with times as text, and members by name.
-func detailOf(v any) detail {
+func newDetail(v any) detail {
 	d, ok := plain(reflect.ValueOf(v)).(detail)
 	if !ok {
 		panic(fmt.Sprintf("events: %T is no structure", v))

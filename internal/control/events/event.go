@@ -51,7 +51,7 @@ type Event struct {
 
 // event puts a detail into its envelope. what tells events of one resource at
 // one revision apart.
-func event(site fleet.Site, m *store.Moment, detailType, resource, what string, d detail) Event {
+func newEvent(site fleet.Site, m *store.Moment, detailType, resource, what string, d detail) Event {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d", detailType, resource, what, m.Revision))
 	id, err := uuid.FromBytes(sum[:16])
 	if err != nil { // 16 bytes always are one
@@ -78,15 +78,15 @@ func Of(site fleet.Site, m *store.Moment, f *Filter) []Event {
 	}
 	switch m.Kind {
 	case store.TaskChanged:
-		add(TaskStateChange, f.task(m), func() (Event, bool) { return task(site, m) })
+		add(TaskStateChange, f.matchesTask(m), func() (Event, bool) { return taskEvent(site, m) })
 	case store.InstanceChanged:
-		add(ContainerInstanceStateChange, f.instance(m), func() (Event, bool) { return instance(site, m) })
-		add(ContainerInstanceHealthChange, f.instance(m), func() (Event, bool) { return health(site, m) })
-		add(DuplicateAgentRefused, f.instance(m), func() (Event, bool) { return duplicate(site, m) })
+		add(ContainerInstanceStateChange, f.matchesInstance(m), func() (Event, bool) { return instanceEvent(site, m) })
+		add(ContainerInstanceHealthChange, f.matchesInstance(m), func() (Event, bool) { return healthEvent(site, m) })
+		add(DuplicateAgentRefused, f.matchesInstance(m), func() (Event, bool) { return duplicateEvent(site, m) })
 	case store.ServiceChanged:
-		add(DeploymentStateChange, f.service(m), func() (Event, bool) { return deploymentBegun(site, m) })
-		add(DeploymentStateChange, f.service(m), func() (Event, bool) { return deploymentEnded(site, m) })
-		add(ServiceAction, f.service(m), func() (Event, bool) { return action(site, m) })
+		add(DeploymentStateChange, f.matchesService(m), func() (Event, bool) { return deploymentBegunEvent(site, m) })
+		add(DeploymentStateChange, f.matchesService(m), func() (Event, bool) { return deploymentEndedEvent(site, m) })
+		add(ServiceAction, f.matchesService(m), func() (Event, bool) { return actionEvent(site, m) })
 	}
 	return out
 }

@@ -19,19 +19,21 @@ func (f *Filter) wants(detailType string) bool {
 	return len(f.DetailTypes) == 0 || slices.Contains(f.DetailTypes, detailType)
 }
 
-func (f *Filter) cluster(m *store.Moment) bool { return f.Cluster == "" || m.Names[0] == f.Cluster }
+func (f *Filter) matchesCluster(m *store.Moment) bool {
+	return f.Cluster == "" || m.Names[0] == f.Cluster
+}
 
-func (f *Filter) task(m *store.Moment) bool {
-	if !f.cluster(m) || f.Task != "" && m.Names[1] != f.Task {
+func (f *Filter) matchesTask(m *store.Moment) bool {
+	if !f.matchesCluster(m) || f.Task != "" && m.Names[1] != f.Task {
 		return false
 	}
 	return f.Service == "" || m.Is.Task != nil && m.Is.Task.Service() == f.Service
 }
 
-func (f *Filter) instance(m *store.Moment) bool {
-	return f.cluster(m) && f.Service == "" && f.Task == ""
+func (f *Filter) matchesInstance(m *store.Moment) bool {
+	return f.matchesCluster(m) && f.Service == "" && f.Task == ""
 }
 
-func (f *Filter) service(m *store.Moment) bool {
-	return f.cluster(m) && f.Task == "" && (f.Service == "" || m.Names[1] == f.Service)
+func (f *Filter) matchesService(m *store.Moment) bool {
+	return f.matchesCluster(m) && f.Task == "" && (f.Service == "" || m.Names[1] == f.Service)
 }

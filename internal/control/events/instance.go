@@ -11,19 +11,19 @@ import (
 
 // instance tells a change of a container instance, of what is left on it, or of
 // its agent's connection.
-func instance(site fleet.Site, m *store.Moment) (Event, bool) {
+func instanceEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	if m.Is.Instance == nil || m.Was.Instance != nil && m.Was.InstanceRevision == m.Is.InstanceRevision {
 		return Event{}, false
 	}
-	d := detailOf(describe.Instance(site, m.Is, describe.InstanceFields{})).without("tags")
+	d := newDetail(describe.Instance(site, m.Is, describe.InstanceFields{})).without("tags")
 	d["clusterArn"] = site.ClusterARN(m.Names[0])
 	d["updatedAt"] = m.At
-	return event(site, m, ContainerInstanceStateChange, site.InstanceARN(m.Names[0], m.Names[1]), "", d), true
+	return newEvent(site, m, ContainerInstanceStateChange, site.InstanceARN(m.Names[0], m.Names[1]), "", d), true
 }
 
 // health tells that one of an instance's checks has another result than before,
 // or that nobody is there any more who could say.
-func health(site fleet.Site, m *store.Moment) (Event, bool) {
+func healthEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	if m.Is.Instance == nil || m.Was.Health == nil && m.Is.Health == nil {
 		return Event{}, false
 	}
@@ -31,14 +31,14 @@ func health(site fleet.Site, m *store.Moment) (Event, bool) {
 	if was.OverallStatus == is.OverallStatus && slices.EqualFunc(was.Details, is.Details, sameResult) {
 		return Event{}, false
 	}
-	i := detailOf(describe.Instance(site, m.Is, describe.InstanceFields{}))
+	i := newDetail(describe.Instance(site, m.Is, describe.InstanceFields{}))
 	d := detail{
 		"clusterArn": site.ClusterARN(m.Names[0]), "containerInstanceArn": i["containerInstanceArn"],
 		"capacityProviderName": i["capacityProviderName"], // null where it has none
 		"ec2InstanceId":        i["ec2InstanceId"],
 		"overallStatus":        is.OverallStatus, "healthChecks": is.Details,
 	}
-	return event(site, m, ContainerInstanceHealthChange, site.InstanceARN(m.Names[0], m.Names[1]), "", d), true
+	return newEvent(site, m, ContainerInstanceHealthChange, site.InstanceARN(m.Names[0], m.Names[1]), "", d), true
 }
 
 func sameResult(a, b types.InstanceHealthCheckResult) bool {
@@ -47,7 +47,7 @@ func sameResult(a, b types.InstanceHealthCheckResult) bool {
 
 // duplicate tells that a second agent came with an instance's identity, and that the
 // one that was connected stays.
-func duplicate(site fleet.Site, m *store.Moment) (Event, bool) {
+func duplicateEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	if m.Is.Instance == nil || m.Is.Instance.Duplicate == nil || m.Is.Instance.Duplicate.ReportedAt.IsZero() {
 		return Event{}, false
 	}
@@ -60,7 +60,7 @@ func duplicate(site fleet.Site, m *store.Moment) (Event, bool) {
 	if d.Address != "" {
 		reason = "An agent with the identity of this container instance, from " + d.Address + ", was refused, because another one is connected."
 	}
-	e := event(site, m, DuplicateAgentRefused, arn, "", detail{
+	e := newEvent(site, m, DuplicateAgentRefused, arn, "", detail{
 		"clusterArn": site.ClusterARN(m.Names[0]), "containerInstanceArn": arn, "eventType": "WARN", "eventName": "DUPLICATE_AGENT_REFUSED",
 		"address": d.Address, "reason": reason + " Two machines have one identity: is the disk of one a copy of the other's?", "createdAt": d.At,
 	})

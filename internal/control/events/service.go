@@ -11,7 +11,7 @@ import (
 )
 
 // deploymentBegun tells that a service's deployment is there.
-func deploymentBegun(site fleet.Site, m *store.Moment) (Event, bool) {
+func deploymentBegunEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	d := m.Is.Deployment
 	if d.Deployment == nil || m.Was.Deployment.Deployment != nil {
 		return Event{}, false
@@ -20,37 +20,37 @@ func deploymentBegun(site fleet.Site, m *store.Moment) (Event, bool) {
 	if d.RollbackOf != "" {
 		reason = cmp.Or(d.Reason, fmt.Sprintf("ECS deployment circuit breaker: rolling back to deploymentId %s.", fleet.DeploymentStarter(d.ID)))
 	}
-	return deployment(site, m, "INFO", "SERVICE_DEPLOYMENT_IN_PROGRESS", reason), true
+	return deploymentEvent(site, m, "INFO", "SERVICE_DEPLOYMENT_IN_PROGRESS", reason), true
 }
 
 // deploymentEnded tells that a service's deployment has completed or failed.
-func deploymentEnded(site fleet.Site, m *store.Moment) (Event, bool) {
+func deploymentEndedEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	was, is := m.Was.Deployment, m.Is.Deployment
 	if is.Deployment == nil || is.State == nil || was.State != nil && was.State.Rollout == is.State.Rollout {
 		return Event{}, false
 	}
 	switch is.State.Rollout {
 	case types.DeploymentRolloutStateCompleted:
-		return deployment(site, m, "INFO", "SERVICE_DEPLOYMENT_COMPLETED", fmt.Sprintf("ECS deployment %s completed.", fleet.DeploymentStarter(is.ID))), true
+		return deploymentEvent(site, m, "INFO", "SERVICE_DEPLOYMENT_COMPLETED", fmt.Sprintf("ECS deployment %s completed.", fleet.DeploymentStarter(is.ID))), true
 	case types.DeploymentRolloutStateFailed:
-		return deployment(site, m, "ERROR", "SERVICE_DEPLOYMENT_FAILED", cmp.Or(is.State.Reason, "ECS deployment circuit breaker: tasks failed to start.")), true
+		return deploymentEvent(site, m, "ERROR", "SERVICE_DEPLOYMENT_FAILED", cmp.Or(is.State.Reason, "ECS deployment circuit breaker: tasks failed to start.")), true
 	}
 	return Event{}, false
 }
 
-func deployment(site fleet.Site, m *store.Moment, typ, name, reason string) Event {
+func deploymentEvent(site fleet.Site, m *store.Moment, typ, name, reason string) Event {
 	d := m.Is.Deployment
 	updated := d.CreatedAt
 	if d.State != nil && !d.State.UpdatedAt.IsZero() {
 		updated = d.State.UpdatedAt
 	}
-	return event(site, m, DeploymentStateChange, site.ServiceARN(m.Names[0], m.Names[1]), d.ID+" "+name, detail{
+	return newEvent(site, m, DeploymentStateChange, site.ServiceARN(m.Names[0], m.Names[1]), d.ID+" "+name, detail{
 		"eventType": typ, "eventName": name, "deploymentId": fleet.DeploymentStarter(d.ID), "updatedAt": updated, "reason": reason,
 	})
 }
 
 // action tells an event of a service that ECS has a name for.
-func action(site fleet.Site, m *store.Moment) (Event, bool) {
+func actionEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	e := m.Is.Event
 	if e == nil || m.Was.Event != nil || e.Type == "" || e.Name == "" {
 		return Event{}, false
@@ -59,5 +59,5 @@ func action(site fleet.Site, m *store.Moment) (Event, bool) {
 	if e.Reason != "" {
 		d["reason"] = e.Reason
 	}
-	return event(site, m, ServiceAction, site.ServiceARN(m.Names[0], m.Names[1]), strconv.FormatInt(e.Number, 10), d), true
+	return newEvent(site, m, ServiceAction, site.ServiceARN(m.Names[0], m.Names[1]), strconv.FormatInt(e.Number, 10), d), true
 }

@@ -9,15 +9,15 @@ import (
 // task tells a change of a task as DescribeTasks shows it. What is not shown by
 // events (tags, protection) makes none, nor does the task's record that is
 // forgotten after its end.
-func task(site fleet.Site, m *store.Moment) (Event, bool) {
+func taskEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	was, is := m.Was.Task, m.Is.Task
 	if is == nil || was != nil && describe.TaskVersion(was) == describe.TaskVersion(is) {
 		return Event{}, false
 	}
-	d := detailOf(describe.Task(site, m.Is, false)).without("tags", "inferenceAccelerators")
+	d := newDetail(describe.Task(site, m.Is, false)).without("tags", "inferenceAccelerators")
 	if o, ok := d["overrides"].(detail); ok {
 		d["overrides"] = o.without("inferenceAcceleratorOverrides")
 	}
 	d["updatedAt"] = m.At
-	return event(site, m, TaskStateChange, site.TaskARN(m.Names[0], m.Names[1]), "", d), true
+	return newEvent(site, m, TaskStateChange, site.TaskARN(m.Names[0], m.Names[1]), "", d), true
 }

@@ -63,7 +63,7 @@ type Nearest struct {
 
 // Room looks at all of a view's hosts for one task.
 func Room(v placement.View, r placement.Request, arn func(instance string) string) Placement {
-	res := placement.Look(v, r)
+	res := placement.SurveyHosts(v, r)
 	out := Placement{Hosts: len(v.IDs), Room: res.Room}
 	for _, reason := range placement.Reasons() {
 		if n := res.Rejected[reason]; n > 0 {
@@ -89,18 +89,18 @@ func findings(lacks []placement.Lack) []Finding {
 	return out
 }
 
-func (e *Explanation) say(text, help string) {
+func (e *Explanation) addFinding(text, help string) {
 	e.Findings = append(e.Findings, Finding{text, help})
 }
 
 // Unreadable says that a record of the thing can't be read.
-func (e *Explanation) Unreadable(key, reason string) {
-	e.say(fmt.Sprintf("The stored record %s can't be read: %s. Nothing that needs it is done.", key, reason),
+func (e *Explanation) AddUnreadable(key, reason string) {
+	e.addFinding(fmt.Sprintf("The stored record %s can't be read: %s. Nothing that needs it is done.", key, reason),
 		"Mend the record in etcd, or delete it: what it belongs to goes on by itself then. The server's log names it in full.")
 }
 
 // Before puts the findings of e, which may be nil, before those of another.
-func (e *Explanation) Before(other *Explanation) *Explanation {
+func (e *Explanation) PrependTo(other *Explanation) *Explanation {
 	if e != nil {
 		other.Findings = append(e.Findings, other.Findings...)
 	}
@@ -159,4 +159,4 @@ func (e *Explanation) Lines() []string {
 	return out
 }
 
-func at(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

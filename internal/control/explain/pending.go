@@ -12,13 +12,13 @@ import (
 
 // pending says what a task that has not come up yet is waiting for: pulls, and
 // containers that others depend on.
-func (e *Explanation) pending(t *fleet.TaskState, d *fleet.TaskDefinition, now time.Time) {
+func (e *Explanation) addPending(t *fleet.TaskState, d *fleet.TaskDefinition, now time.Time) {
 	for _, p := range t.Report.Pulls {
 		text := fmt.Sprintf("Container %s waits for its image", p.Name)
 		if c := definitionOf(d, p.Name); c != nil {
 			text += " " + aws.ToString(c.Image)
 		}
-		e.say(fmt.Sprintf("%s, which its host pulls since %s, for %s by now.", text, at(p.Since), now.Sub(p.Since).Round(time.Second)), "")
+		e.addFinding(fmt.Sprintf("%s, which its host pulls since %s, for %s by now.", text, formatTime(p.Since), now.Sub(p.Since).Round(time.Second)), "")
 	}
 	if d == nil {
 		return
@@ -29,7 +29,7 @@ func (e *Explanation) pending(t *fleet.TaskState, d *fleet.TaskDefinition, now t
 			continue
 		}
 		for _, on := range dependencies(c) {
-			e.dependency(t, d, aws.ToString(c.Name), on)
+			e.addDependency(t, d, aws.ToString(c.Name), on)
 		}
 	}
 }
@@ -45,7 +45,7 @@ func dependencies(c *types.ContainerDefinition) []types.ContainerDependency {
 }
 
 // dependency says what is missing of a container that another one waits for.
-func (e *Explanation) dependency(t *fleet.TaskState, d *fleet.TaskDefinition, container string, on types.ContainerDependency) {
+func (e *Explanation) addDependency(t *fleet.TaskState, d *fleet.TaskDefinition, container string, on types.ContainerDependency) {
 	name := aws.ToString(on.ContainerName)
 	r, health := reportOf(t, name), t.Health.Of(name)
 	var met bool
@@ -62,12 +62,12 @@ func (e *Explanation) dependency(t *fleet.TaskState, d *fleet.TaskDefinition, co
 	}
 	text := fmt.Sprintf("Container %s waits for the container %s: %s. That is %s", container, name, on.Condition, r.Status)
 	if on.Condition != types.ContainerConditionHealthy || r.Status != fleet.TaskRunning {
-		e.say(text+".", "")
+		e.addFinding(text+".", "")
 		return
 	}
 	text += fmt.Sprintf(", its health is %s", health)
 	if since := t.Health.Since(name); !since.IsZero() {
-		text += " since " + at(since)
+		text += " since " + formatTime(since)
 	}
 	help := ""
 	if health == types.HealthStatusUnhealthy {
@@ -76,7 +76,7 @@ func (e *Explanation) dependency(t *fleet.TaskState, d *fleet.TaskDefinition, co
 			help += fmt.Sprintf(" Without a startTimeout of %s, %s waits for ever.", name, container)
 		}
 	}
-	e.say(text+".", help)
+	e.addFinding(text+".", help)
 }
 
 func definitionOf(d *fleet.TaskDefinition, name string) *types.ContainerDefinition {

@@ -34,30 +34,30 @@ type Deployment struct {
 }
 
 // Of explains a service.
-func Of(arn string, s *Service) *Explanation {
+func OfService(arn string, s *Service) *Explanation {
 	e := &Explanation{Kind: KindService, ARN: arn, Status: string(s.Status)}
 	count := fmt.Sprintf("%d of its tasks run, %d are pending, %d are stopping.", s.Running, s.Pending, s.Stopping)
 	switch {
 	case s.Status == fleet.ServiceInactive:
-		e.say(fmt.Sprintf("It was deleted at %s.", at(s.DeletedAt)), "")
+		e.addFinding(fmt.Sprintf("It was deleted at %s.", formatTime(s.DeletedAt)), "")
 		return e
 	case s.Status == fleet.ServiceDraining:
-		e.say("It was deleted, and becomes INACTIVE when its tasks have stopped. "+count, "")
+		e.addFinding("It was deleted, and becomes INACTIVE when its tasks have stopped. "+count, "")
 	case s.Scheduling == types.SchedulingStrategyDaemon:
-		e.say("It wants one task on each container instance that suits it. "+count, "")
+		e.addFinding("It wants one task on each container instance that suits it. "+count, "")
 	default:
-		e.say(fmt.Sprintf("It wants %d tasks. %s", s.DesiredCount, count), "")
+		e.addFinding(fmt.Sprintf("It wants %d tasks. %s", s.DesiredCount, count), "")
 	}
 	if s.State != nil && s.State.Service == s.ID && s.State.Steady {
-		e.say(fmt.Sprintf("It is in its steady state since %s.", at(s.State.SteadyAt)), "")
+		e.addFinding(fmt.Sprintf("It is in its steady state since %s.", formatTime(s.State.SteadyAt)), "")
 	}
 	for i := range s.Deployments {
-		e.deployment(s, &s.Deployments[i])
+		e.addDeployment(s, &s.Deployments[i])
 	}
 	return e
 }
 
-func (e *Explanation) deployment(s *Service, d *Deployment) {
+func (e *Explanation) addDeployment(s *Service, d *Deployment) {
 	role := "ACTIVE"
 	if d.ID == s.Service.Deployment {
 		role = "PRIMARY"
@@ -69,7 +69,7 @@ func (e *Explanation) deployment(s *Service, d *Deployment) {
 	text += fmt.Sprintf(": %d tasks run, %d are pending, %d are stopping", d.Running, d.Pending, d.Stopping)
 	st := d.State
 	if st == nil {
-		e.say(text+"; nothing has been done for it yet.", "")
+		e.addFinding(text+"; nothing has been done for it yet.", "")
 		return
 	}
 	if st.Rollout != "" {
@@ -78,33 +78,33 @@ func (e *Explanation) deployment(s *Service, d *Deployment) {
 			text += ": " + st.Reason
 		}
 	}
-	e.say(text, "")
+	e.addFinding(text, "")
 	if st.Stuck {
-		e.stuck(s.Service)
+		e.addStuck(s.Service)
 	}
 	if u := st.Unplaced; u != nil {
-		text := fmt.Sprintf("At %s a task found no host, %d times in a row by then: %s", at(u.At), u.Tries, u.Reason)
+		text := fmt.Sprintf("At %s a task found no host, %d times in a row by then: %s", formatTime(u.At), u.Tries, u.Reason)
 		if u.Detail != "" {
 			text += ": " + u.Detail
 		}
 		if u.Zone != "" {
 			text += fmt.Sprintf(" (in the zone %s, where it would even the tasks out)", u.Zone)
 		}
-		e.say(text, "It is tried again when something changes that it waits for.")
+		e.addFinding(text, "It is tried again when something changes that it waits for.")
 	}
 	if d.Failed != nil {
-		e.say(fmt.Sprintf("Its task %s failed at %s: %s", d.Failed.ID, at(d.Failed.Report.StoppedAt), d.Failed.Report.Reason), "")
+		e.addFinding(fmt.Sprintf("Its task %s failed at %s: %s", d.Failed.ID, formatTime(d.Failed.Report.StoppedAt), d.Failed.Report.Reason), "")
 	}
 	if wait := st.NextTry.Sub(s.Now); wait > 0 {
-		e.say(fmt.Sprintf("Its tasks keep failing to start: the next is tried at %s, in %s.", at(st.NextTry), wait.Round(time.Second)),
+		e.addFinding(fmt.Sprintf("Its tasks keep failing to start: the next is tried at %s, in %s.", formatTime(st.NextTry), wait.Round(time.Second)),
 			"Mend what the reason names. An update of the service to another task definition, or with forceNewDeployment, is tried at once.")
 	}
-	e.crashes(s, d)
+	e.addCrashes(s, d)
 }
 
 // stuck says that minimum and maximum let no task be replaced. Room on hosts is of
 // no use then.
-func (e *Explanation) stuck(s *fleet.Service) {
+func (e *Explanation) addStuck(s *fleet.Service) {
 	minimum, maximum := aws.ToInt32(s.Configuration.MinimumHealthyPercent), aws.ToInt32(s.Configuration.MaximumPercent)
 	text := fmt.Sprintf("Its deployment configuration lets no task stop and none start beside the others: minimumHealthyPercent is %d, rounded up to whole tasks, and maximumPercent %d, rounded down.", minimum, maximum)
 	help := "Update the service to a lower minimumHealthyPercent."
@@ -112,27 +112,27 @@ func (e *Explanation) stuck(s *fleet.Service) {
 		low, high := rollout.Unstick(s.DesiredCount)
 		help = fmt.Sprintf("Update the service to a maximumPercent of at least %d, or to a minimumHealthyPercent of at most %d.", high, low)
 	}
-	e.say(text, help)
+	e.addFinding(text, help)
 	e.Placement = []Placement{{Refused: "the service's minimumHealthyPercent and maximumPercent let none start"}}
 }
 
 // crashes says of tasks that keep ending early what becomes of their replacements.
-func (e *Explanation) crashes(s *Service, d *Deployment) {
+func (e *Explanation) addCrashes(s *Service, d *Deployment) {
 	c := &d.Crashes
-	waiting, next := c.Held(s.Now)
+	waiting, next := c.Delayed(s.Now)
 	if waiting == 0 {
 		return
 	}
-	e.say(fmt.Sprintf("Its tasks keep ending by themselves within %d seconds of their start. They are replaced more and more slowly: %d of them not yet, the next at %s, in %s.",
-		int(fleet.EarlyEnd.Seconds()), waiting, at(next), next.Sub(s.Now).Round(time.Second)),
+	e.addFinding(fmt.Sprintf("Its tasks keep ending by themselves within %d seconds of their start. They are replaced more and more slowly: %d of them not yet, the next at %s, in %s.",
+		int(fleet.EarlyEnd.Seconds()), waiting, formatTime(next), next.Sub(s.Now).Round(time.Second)),
 		"Mend what ends them. An update of the service to another task definition, or with forceNewDeployment, is carried out at once.")
 	if t := d.Crashed; t != nil {
-		text := fmt.Sprintf("Its task %s ended at %s: %s", t.ID, at(t.Report.StoppedAt), t.Report.Reason)
+		text := fmt.Sprintf("Its task %s ended at %s: %s", t.ID, formatTime(t.Report.StoppedAt), t.Report.Reason)
 		for i := range t.Report.Containers {
 			if k := &t.Report.Containers[i]; k.ExitCode != nil {
 				text += fmt.Sprintf("; container %s: exit code %d", k.Name, *k.ExitCode)
 			}
 		}
-		e.say(text, "See what it printed, on its host.")
+		e.addFinding(text, "See what it printed, on its host.")
 	}
 }

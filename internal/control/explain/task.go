@@ -18,60 +18,60 @@ type Host struct {
 }
 
 // Task explains a task by its records, its definition, which may be nil, and its host.
-func Task(arn string, t *fleet.TaskState, d *fleet.TaskDefinition, host Host, now time.Time) *Explanation {
+func OfTask(arn string, t *fleet.TaskState, d *fleet.TaskDefinition, host Host, now time.Time) *Explanation {
 	e := &Explanation{Kind: KindTask, ARN: arn, Status: string(t.Status())}
 	switch status := t.Status(); {
 	case status == fleet.TaskStopped:
-		e.stopped(t)
+		e.addEnd(t)
 		return e
 	case t.Instance == "":
-		e.say(fmt.Sprintf("It waits for a host since %s: none had room when it was last tried.", at(t.CreatedAt)),
+		e.addFinding(fmt.Sprintf("It waits for a host since %s: none had room when it was last tried.", formatTime(t.CreatedAt)),
 			fmt.Sprintf("It is placed as soon as a container instance of the capacity provider %s has room.", t.CapacityProvider))
 		return e
 	}
 	if t.Unknown {
-		e.say(fmt.Sprintf("The state was restored from a backup that does not have the task, and its host runs it (found at %s): what it is made of and takes is known by the host's word alone.", at(t.CreatedAt)),
+		e.addFinding(fmt.Sprintf("The state was restored from a backup that does not have the task, and its host runs it (found at %s): what it is made of and takes is known by the host's word alone.", formatTime(t.CreatedAt)),
 			"It runs on until it is stopped: `ashore unknown` lists such tasks, and stops or keeps all of them.")
 	}
-	e.host(t, host)
+	e.addHost(t, host)
 	if t.Stop != nil {
-		e.say(fmt.Sprintf("It is to stop since %s: %s (%s). What it holds is free when its host has reported it STOPPED.", at(t.Stop.At), t.Stop.Reason, t.Stop.Code), "")
+		e.addFinding(fmt.Sprintf("It is to stop since %s: %s (%s). What it holds is free when its host has reported it STOPPED.", formatTime(t.Stop.At), t.Stop.Reason, t.Stop.Code), "")
 	}
-	e.underWay(t, host.Connected)
-	e.containers(t)
+	e.addProgress(t, host.Connected)
+	e.addContainers(t)
 	if t.Status() == fleet.TaskPending && t.Report != nil {
-		e.pending(t, d, now)
+		e.addPending(t, d, now)
 	}
 	return e
 }
 
 // Withheld explains a task that came with a restored backup and may have run since.
-func Withheld(arn string, t *fleet.TaskState) *Explanation {
+func OfWithheld(arn string, t *fleet.TaskState) *Explanation {
 	e := &Explanation{Kind: KindTask, ARN: arn, Status: string(t.Status())}
-	e.say("The state was restored from a backup in which the task had not started. Whether it has run since is not known, so it is not started: no task runs twice.",
+	e.addFinding("The state was restored from a backup in which the task had not started. Whether it has run since is not known, so it is not started: no task runs twice.",
 		"`ashore unknown --keep` or `ashore unknown --stop` declares that the state holds, and starts it; or stop it.")
 	return e
 }
 
 // host says what the host's state means for the task.
-func (e *Explanation) host(t *fleet.TaskState, h Host) {
+func (e *Explanation) addHost(t *fleet.TaskState, h Host) {
 	switch {
 	case h.Instance == nil || h.Instance.Status == fleet.InstanceInactive:
-		e.say(fmt.Sprintf("Its container instance %s is gone.", h.ARN), "")
+		e.addFinding(fmt.Sprintf("Its container instance %s is gone.", h.ARN), "")
 	case !h.Connected:
-		e.say(fmt.Sprintf("The agent of its container instance %s is not connected: what has become of the task since is not known here, and it keeps what it holds.", h.ARN),
+		e.addFinding(fmt.Sprintf("The agent of its container instance %s is not connected: what has become of the task since is not known here, and it keeps what it holds.", h.ARN),
 			"Start the agent on the host and see that it can reach the server. The host goes on by itself then.")
 	case h.EngineAway:
-		e.say(fmt.Sprintf("The container engine of its container instance %s does not answer the agent there: what has become of the task since is not known.", h.ARN),
+		e.addFinding(fmt.Sprintf("The container engine of its container instance %s does not answer the agent there: what has become of the task since is not known.", h.ARN),
 			"Start the container engine on the host. The agent goes on by itself then.")
 	case h.Instance.Status == fleet.InstanceDraining:
 		help := "Set the container instance ACTIVE again to leave the task there."
 		if t.Service() == "" {
 			help = "A task that belongs to no service stays until it ends or is stopped."
 		}
-		e.say(fmt.Sprintf("It is on the container instance %s, which is DRAINING.", h.ARN), help)
+		e.addFinding(fmt.Sprintf("It is on the container instance %s, which is DRAINING.", h.ARN), help)
 	default:
-		e.say(fmt.Sprintf("It is on the container instance %s, whose agent is connected.", h.ARN), "")
+		e.addFinding(fmt.Sprintf("It is on the container instance %s, whose agent is connected.", h.ARN), "")
 	}
 	if h.Instance == nil || h.Instance.Duplicate == nil || !h.Instance.Duplicate.Refused {
 		return
@@ -81,28 +81,28 @@ func (e *Explanation) host(t *fleet.TaskState, h Host) {
 	if d.Address != "" {
 		from = " from " + d.Address
 	}
-	e.say(fmt.Sprintf("A second agent%s with the identity of the container instance was refused at %s.", from, at(d.At)),
+	e.addFinding(fmt.Sprintf("A second agent%s with the identity of the container instance was refused at %s.", from, formatTime(d.At)),
 		"Two machines have one identity. On the one that is the copy, remove the agent's data folder, and give it credentials of its own.")
 }
 
 // underWay says how far a task has come that has not stopped.
-func (e *Explanation) underWay(t *fleet.TaskState, connected bool) {
+func (e *Explanation) addProgress(t *fleet.TaskState, connected bool) {
 	switch r := t.Report; {
 	case r == nil && connected:
-		e.say(fmt.Sprintf("It was placed at %s; its host has the order, or gets it now, and has reported nothing yet.", at(t.CreatedAt)), "")
+		e.addFinding(fmt.Sprintf("It was placed at %s; its host has the order, or gets it now, and has reported nothing yet.", formatTime(t.CreatedAt)), "")
 	case r == nil:
-		e.say(fmt.Sprintf("It was placed at %s and its host has reported nothing yet.", at(t.CreatedAt)), "")
+		e.addFinding(fmt.Sprintf("It was placed at %s and its host has reported nothing yet.", formatTime(t.CreatedAt)), "")
 	case !r.StartedAt.IsZero():
-		e.say(fmt.Sprintf("It runs since %s.", at(r.StartedAt)), "")
+		e.addFinding(fmt.Sprintf("It runs since %s.", formatTime(r.StartedAt)), "")
 	case !r.PullStartedAt.IsZero() && r.PullStoppedAt.IsZero() && len(r.Pulls) == 0:
-		e.say(fmt.Sprintf("Its host pulls images since %s.", at(r.PullStartedAt)), "")
+		e.addFinding(fmt.Sprintf("Its host pulls images since %s.", formatTime(r.PullStartedAt)), "")
 	case r.Status == fleet.TaskPending:
-		e.say("Its containers are being started.", "")
+		e.addFinding("Its containers are being started.", "")
 	}
 }
 
 // containers says of each container how it is.
-func (e *Explanation) containers(t *fleet.TaskState) {
+func (e *Explanation) addContainers(t *fleet.TaskState) {
 	if t.Report == nil {
 		return
 	}
@@ -122,7 +122,7 @@ func (e *Explanation) containers(t *fleet.TaskState) {
 				help = "Its health check fails: see the container's output on its host."
 			}
 		}
-		e.say(text, help)
+		e.addFinding(text, help)
 	}
 }
 
@@ -139,7 +139,7 @@ func healthOf(t *fleet.TaskState, container string) types.HealthStatus {
 }
 
 // stopped says why a task has ended.
-func (e *Explanation) stopped(t *fleet.TaskState) {
+func (e *Explanation) addEnd(t *fleet.TaskState) {
 	r := t.Report
 	reason := r.Reason
 	if reason == "" {
@@ -149,9 +149,9 @@ func (e *Explanation) stopped(t *fleet.TaskState) {
 	if r.StopCode == types.TaskStopCodeTaskFailedToStart {
 		help = "It never ran: mend what the reason names, and run it again."
 	}
-	e.say(fmt.Sprintf("It stopped at %s: %s (%s).", at(r.StoppedAt), reason, r.StopCode), help)
+	e.addFinding(fmt.Sprintf("It stopped at %s: %s (%s).", formatTime(r.StoppedAt), reason, r.StopCode), help)
 	if !r.StartedAt.IsZero() {
-		e.say(fmt.Sprintf("It had run since %s.", at(r.StartedAt)), "")
+		e.addFinding(fmt.Sprintf("It had run since %s.", formatTime(r.StartedAt)), "")
 	}
-	e.containers(t)
+	e.addContainers(t)
 }

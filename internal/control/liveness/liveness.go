@@ -42,9 +42,9 @@ const Gap = 5 * time.Second
 // Bounds of the respite after the clock stood. It stood for nothing where it was
 // for less than a moment, as while a leader looks at one host after the other.
 const (
-	shortRespite = 15 * time.Second
-	longRespite  = 3 * time.Minute
-	moment       = time.Second
+	minGrace = 15 * time.Second
+	maxGrace = 3 * time.Minute
+	minStop  = time.Second
 )
 
 // Presence is what is known of a host.
@@ -72,18 +72,18 @@ type Tracker struct {
 
 // cluster is a clock and what it measures.
 type cluster struct {
-	hosts    map[string]*host
-	expected int // hosts that are present or away
-	away     int
-	ran      time.Duration // what the clock showed at
-	at       time.Time
-	stood    time.Time // since when it stands; zero while it runs
+	hosts     map[string]*host
+	expected  int // hosts that are present or away
+	away      int
+	shown     time.Duration // what the clock showed at
+	at        time.Time
+	stoppedAt time.Time // since when it stands; zero while it runs
 }
 
 type host struct {
 	presence Presence
 	since    time.Duration // on the cluster's clock, unless present
-	respite  time.Duration // lost no sooner than after this
+	grace    time.Duration // lost no sooner than after this
 }
 
 // New returns the tracker of a leader that begins to watch now, with a current
@@ -96,22 +96,22 @@ func New(now time.Time) *Tracker {
 // is to be called at least once in each Gap, for else nobody is ever lost. After
 // a longer silence every absence counts from now.
 func (t *Tracker) Confirm(now time.Time) {
-	if t.blind(now) {
+	if t.isBlind(now) {
 		t.began = now
 		for _, c := range t.clusters {
-			c.ran, c.at = 0, now
-			if c.stands() {
-				c.stood = now
+			c.shown, c.at = 0, now
+			if c.isStopped() {
+				c.stoppedAt = now
 			}
 			for _, h := range c.hosts {
-				h.since, h.respite = 0, 0
+				h.since, h.grace = 0, 0
 			}
 		}
 	}
 	t.confirmed = now
 }
 
-func (t *Tracker) blind(now time.Time) bool { return now.Sub(t.confirmed) > Gap }
+func (t *Tracker) isBlind(now time.Time) bool { return now.Sub(t.confirmed) > Gap }
 
 // Observe says what is known of a host at this time. Said again it changes
 // nothing.
@@ -125,22 +125,22 @@ func (t *Tracker) Observe(now time.Time, clusterName, hostName string, p Presenc
 	h := c.hosts[hostName]
 	switch {
 	case h == nil:
-		h = &host{since: c.ran}
+		h = &host{since: c.shown}
 		c.hosts[hostName] = h
 	case h.presence == p:
 		return
 	default:
 		if h.presence == Present {
-			h.since = c.ran
+			h.since = c.shown
 		}
 		c.count(h, -1)
 	}
 	h.presence = p
 	if p == Present {
-		h.respite = 0
+		h.grace = 0
 	}
 	c.count(h, +1)
-	c.turn(now, t.began)
+	c.updateClock(now, t.began)
 }
 
 // Forget drops a host that is registered no more.
@@ -152,7 +152,7 @@ func (t *Tracker) Forget(now time.Time, clusterName, hostName string) {
 	c.advance(now)
 	c.count(c.hosts[hostName], -1)
 	delete(c.hosts, hostName)
-	c.turn(now, t.began)
+	c.updateClock(now, t.began)
 	if len(c.hosts) == 0 {
 		delete(t.clusters, clusterName)
 	}
@@ -160,8 +160,8 @@ func (t *Tracker) Forget(now time.Time, clusterName, hostName string) {
 
 // Lost tells whether a host has been away for that long, as far as its
 // cluster's clock knows.
-func (t *Tracker) Lost(now time.Time, clusterName, hostName string, after time.Duration) bool {
-	due, ok := t.Due(now, clusterName, hostName, after)
+func (t *Tracker) IsLost(now time.Time, clusterName, hostName string, after time.Duration) bool {
+	due, ok := t.LostAt(now, clusterName, hostName, after)
 	return ok && !due.After(now)
 }
 
@@ -169,17 +169,17 @@ func (t *Tracker) Lost(now time.Time, clusterName, hostName string, after time.D
 // has passed means that it is. There is none for a host that is present or
 // unknown, nor while the clock stands or the leader is blind. A host that
 // was lost before the clock stood is lost meanwhile too.
-func (t *Tracker) Due(now time.Time, clusterName, hostName string, after time.Duration) (time.Time, bool) {
+func (t *Tracker) LostAt(now time.Time, clusterName, hostName string, after time.Duration) (time.Time, bool) {
 	c := t.clusters[clusterName]
-	if c == nil || t.blind(now) {
+	if c == nil || t.isBlind(now) {
 		return time.Time{}, false
 	}
 	h := c.hosts[hostName]
 	if h == nil || h.presence == Present {
 		return time.Time{}, false
 	}
-	left := max(after, h.respite) - (c.show(now) - h.since)
-	if left > 0 && c.stands() {
+	left := max(after, h.grace) - (c.read(now) - h.since)
+	if left > 0 && c.isStopped() {
 		return time.Time{}, false
 	}
 	return now.Add(left), true
@@ -207,47 +207,47 @@ func (t *Tracker) Clock(clusterName string) (away, expected int, stands bool) {
 	if c == nil {
 		return 0, 0, false
 	}
-	return c.away, c.expected, c.stands()
+	return c.away, c.expected, c.isStopped()
 }
 
 // stands is the rule: more than a third, and at least two, or all went away and
 // nobody has replaced them.
-func (c *cluster) stands() bool {
+func (c *cluster) isStopped() bool {
 	return c.away >= 2 && 3*c.away > c.expected || c.away > 0 && c.away == c.expected
 }
 
 // turn follows a change of who is there: the clock may stop, or start again.
-func (c *cluster) turn(now, began time.Time) {
+func (c *cluster) updateClock(now, began time.Time) {
 	switch {
-	case c.stands() && c.stood.IsZero():
-		c.stood = now
-	case !c.stands() && !c.stood.IsZero():
-		stood := now.Sub(c.stood)
-		respite := min(max(stood, shortRespite), longRespite)
-		if c.stood.Sub(began) < moment {
-			respite = longRespite
+	case c.isStopped() && c.stoppedAt.IsZero():
+		c.stoppedAt = now
+	case !c.isStopped() && !c.stoppedAt.IsZero():
+		stopped := now.Sub(c.stoppedAt)
+		grace := min(max(stopped, minGrace), maxGrace)
+		if c.stoppedAt.Sub(began) < minStop {
+			grace = maxGrace
 		}
-		c.stood = time.Time{}
-		if stood < moment {
+		c.stoppedAt = time.Time{}
+		if stopped < minStop {
 			return
 		}
 		for _, h := range c.hosts {
 			if h.presence == Away {
-				h.since, h.respite = c.ran, respite
+				h.since, h.grace = c.shown, grace
 			}
 		}
 	}
 }
 
-func (c *cluster) show(now time.Time) time.Duration {
-	if c.stands() {
-		return c.ran
+func (c *cluster) read(now time.Time) time.Duration {
+	if c.isStopped() {
+		return c.shown
 	}
-	return c.ran + max(0, now.Sub(c.at))
+	return c.shown + max(0, now.Sub(c.at))
 }
 
 // advance notes what the clock shows, before something changes.
-func (c *cluster) advance(now time.Time) { c.ran, c.at = c.show(now), now }
+func (c *cluster) advance(now time.Time) { c.shown, c.at = c.read(now), now }
 
 func (c *cluster) count(h *host, d int) {
 	switch h.presence {

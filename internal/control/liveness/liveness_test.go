@@ -65,7 +65,7 @@ func TestTranscripts(t *testing.T) {
 					after := duration(t, f[1])
 					var lost []string
 					for h := range tr.Missing("c") {
-						if tr.Lost(now, "c", h, after) {
+						if tr.IsLost(now, "c", h, after) {
 							lost = append(lost, h)
 						}
 					}
@@ -76,7 +76,7 @@ func TestTranscripts(t *testing.T) {
 					}
 					fmt.Fprintf(&out, "%s: lost %v; %d away of %d, %s\n", now.Sub(begin), lost, away, expected, state)
 				case "due":
-					if at, ok := tr.Due(now, "c", f[2], duration(t, f[1])); ok {
+					if at, ok := tr.LostAt(now, "c", f[2], duration(t, f[1])); ok {
 						fmt.Fprintf(&out, "%s: %s due at %s\n", now.Sub(begin), f[2], at.Sub(begin))
 					} else {
 						fmt.Fprintf(&out, "%s: %s not due\n", now.Sub(begin), f[2])
@@ -184,7 +184,7 @@ func TestAgainstCounting(t *testing.T) {
 			after := 1 + rng.IntN(30)
 			for name, h := range ref {
 				want := silent <= 5 && h.p != Present && h.away >= max(after, h.respite)
-				if got := tr.Lost(now, "c", name, time.Duration(after)*time.Second); got != want {
+				if got := tr.IsLost(now, "c", name, time.Duration(after)*time.Second); got != want {
 					t.Fatalf("%s: host %s lost after %d: %v; %+v, silent for %d", now, name, after, got, *h, silent)
 				}
 			}

@@ -52,7 +52,7 @@ func benchmarkStrategies(b *testing.B, strategies ...Strategy) {
 				v.Tasks = slices.Values(on)
 				parts := map[string]*Division{}
 				v.Parts = func(attributes []string) *Division { // as the placer keeps them
-					key := keyOf(attributes)
+					key := joinValues(attributes)
 					if parts[key] == nil {
 						parts[key] = Divide(v.IDs, v.Host, attributes)
 					}

@@ -25,8 +25,8 @@ type Constraints struct {
 }
 
 // unmet returns why the constraints keep a task off a host, or "".
-func (c *Constraints) unmet(h Host) Reason {
-	if c.failing(h) != nil {
+func (c *Constraints) unmetReason(h Host) Reason {
+	if c.failedExpression(h) != nil {
 		return MemberOf
 	}
 	if c.Distinct && h.Groups != nil {
@@ -40,11 +40,11 @@ func (c *Constraints) unmet(h Host) Reason {
 }
 
 // failing returns the first expression that a host does not meet, or nil.
-func (c *Constraints) failing(h Host) *query.Expr {
+func (c *Constraints) failedExpression(h Host) *query.Expr {
 	if len(c.MemberOf) == 0 {
 		return nil
 	}
-	v := shown{&h}
+	v := expressionView{&h}
 	if i := slices.IndexFunc(c.MemberOf, func(e *query.Expr) bool { return !e.Matches(v) }); i >= 0 {
 		return c.MemberOf[i]
 	}
@@ -54,26 +54,26 @@ func (c *Constraints) failing(h Host) *query.Expr {
 // Suits says whether a host may take tasks of the request by what it is, whatever
 // is free on it and whether or not its agent is connected.
 func (r *Request) Suits(h Host) bool {
-	return h.Instance != nil && offers(h.Instance, r.Needs) && r.failing(h) == nil
+	return h.Instance != nil && offersAll(h.Instance, r.Needs) && r.failedExpression(h) == nil
 }
 
 func (c *Constraints) detail(h Host, reason Reason) string {
 	if reason == Distinct {
 		return fmt.Sprintf("The container instance has a task of the group %s already.", c.Group)
 	}
-	return fmt.Sprintf("The container instance does not meet the expression %q.", c.failing(h))
+	return fmt.Sprintf("The container instance does not meet the expression %q.", c.failedExpression(h))
 }
 
 // shown is what a host shows to an expression; its Instance must be set.
-type shown struct{ h *Host }
+type expressionView struct{ h *Host }
 
-func (s shown) Agent() (string, bool)                { return s.h.Agent, s.h.Connected }
-func (s shown) RegisteredAt() time.Time              { return s.h.Instance.RegisteredAt }
-func (s shown) Attribute(name string) (string, bool) { return s.h.Instance.Attribute(name) }
-func (s shown) EC2InstanceID() string                { return s.h.Instance.EC2InstanceID() }
-func (s shown) Groups() iter.Seq[string]             { return s.h.Groups }
+func (s expressionView) Agent() (string, bool)                { return s.h.Agent, s.h.Connected }
+func (s expressionView) RegisteredAt() time.Time              { return s.h.Instance.RegisteredAt }
+func (s expressionView) Attribute(name string) (string, bool) { return s.h.Instance.Attribute(name) }
+func (s expressionView) EC2InstanceID() string                { return s.h.Instance.EC2InstanceID() }
+func (s expressionView) Groups() iter.Seq[string]             { return s.h.Groups }
 
-func (s shown) RunningTasks() int {
+func (s expressionView) RunningTasks() int {
 	if s.h.Usage == nil {
 		return 0
 	}

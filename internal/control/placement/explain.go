@@ -27,8 +27,8 @@ type Survey struct {
 }
 
 // Look asks every host whether it could take a task of r.
-func Look(v View, r Request) Survey {
-	why := explain(v, &r)
+func SurveyHosts(v View, r Request) Survey {
+	why := explainAll(v, &r)
 	out := Survey{Room: len(v.IDs), Rejected: why.hosts, Nearest: why.nearest(&r)}
 	for _, n := range why.hosts {
 		out.Room -= n
@@ -38,10 +38,10 @@ func Look(v View, r Request) Survey {
 
 // Reasons are all that a host can give, from the one that says most against it
 // to the one that says least.
-func Reasons() []Reason { return slices.Clone(order) }
+func Reasons() []Reason { return slices.Clone(reasonOrder) }
 
 // explain looks at every host once.
-func explain(v View, r *Request) explanation {
+func explainAll(v View, r *Request) explanation {
 	why := explanation{r: r, hosts: map[Reason]int{}}
 	for _, id := range v.IDs {
 		h := v.Host(id)
@@ -58,7 +58,7 @@ func (e *explanation) add(id string, h Host, reason Reason) {
 	if reason == Attribute {
 		lacks = len(Lacks(e.r.Needs, h.Instance))
 	}
-	if e.id == "" || closer(reason, h, e.reason, e.host) || reason == Attribute && e.reason == Attribute && lacks < e.lacks {
+	if e.id == "" || isCloser(reason, h, e.reason, e.host) || reason == Attribute && e.reason == Attribute && lacks < e.lacks {
 		e.id, e.reason, e.host, e.lacks = id, reason, h, lacks
 	}
 }
@@ -83,7 +83,7 @@ func (r *Request) rejection(id string, h Host, reason Reason) Rejection {
 	n := Rejection{Instance: id, Reason: reason, Detail: r.detail(h, reason), Help: r.help(h, reason)}
 	reasons := []Reason{reason}
 	if h.Instance != nil {
-		reasons = append(reasons, r.also(h, reason)...)
+		reasons = append(reasons, r.otherReasons(h, reason)...)
 	}
 	for _, also := range reasons[1:] {
 		n.Detail += " " + r.detail(h, also)
@@ -98,9 +98,9 @@ func (r *Request) rejection(id string, h Host, reason Reason) Rejection {
 }
 
 // closer says whether host a, refused for ra, came nearer than host b.
-func closer(ra Reason, a Host, rb Reason, b Host) bool {
+func isCloser(ra Reason, a Host, rb Reason, b Host) bool {
 	if ra != rb {
-		return slices.Index(order, ra) > slices.Index(order, rb)
+		return slices.Index(reasonOrder, ra) > slices.Index(reasonOrder, rb)
 	}
 	switch ra {
 	case Memory, CPU:

@@ -4,9 +4,9 @@ import "container/heap"
 
 // leaf are hosts that no attribute tells apart.
 type leaf struct {
-	ids   []string // the caller's: never changed
-	known bool     // all were looked at: hosts and fitting count
-	hosts hosts    // those that fit, ranked
+	ids       []string // the caller's: never changed
+	inspected bool     // all were looked at: hosts and fitting count
+	hosts     hosts    // those that fit, ranked
 	// fitting are those that fit where none is better than another; it only
 	// shrinks.
 	fitting []string
@@ -18,26 +18,26 @@ type leaf struct {
 }
 
 // settle finds the leaf's best host. It is false where none fits.
-func (l *leaf) settle(p *picker) bool {
+func (l *leaf) findBest(p *picker) bool {
 	if l.id != "" {
 		return true
 	}
-	if !l.known {
-		if l.probe(p) {
+	if !l.inspected {
+		if l.probeHosts(p) {
 			return true
 		}
-		l.look(p)
+		l.inspectHosts(p)
 	}
 	if len(p.plan.binpack) == 0 && p.plan.spread < 0 {
-		return l.any(p)
+		return l.chooseRandom(p)
 	}
-	return l.first(p)
+	return l.chooseFirst(p)
 }
 
 // probe tries a few hosts at random, where a host can be known for one of the
 // best without a look at the others. On a small fleet it leaves the work to the
 // look at all, whose choice is as random.
-func (l *leaf) probe(p *picker) bool {
+func (l *leaf) probeHosts(p *picker) bool {
 	if len(l.ids) <= probes || len(p.plan.binpack) > 0 {
 		return false
 	}
@@ -55,8 +55,8 @@ func (l *leaf) probe(p *picker) bool {
 }
 
 // look looks at every host once: which fit, and why the others don't.
-func (l *leaf) look(p *picker) {
-	l.known = true
+func (l *leaf) inspectHosts(p *picker) {
+	l.inspected = true
 	ranked := len(p.plan.binpack) > 0 || p.plan.spread >= 0
 	for _, id := range l.ids {
 		h := p.v.Host(id)
@@ -65,7 +65,7 @@ func (l *leaf) look(p *picker) {
 			continue
 		}
 		if ranked {
-			l.hosts = append(l.hosts, ranking{p.plan.of(&h, p.tasks[id]), p.rnd.Uint32(), id})
+			l.hosts = append(l.hosts, ranking{p.plan.rankOf(&h, p.tasks[id]), p.rnd.Uint32(), id})
 		} else {
 			l.fitting = append(l.fitting, id)
 		}
@@ -74,7 +74,7 @@ func (l *leaf) look(p *picker) {
 }
 
 // any chooses at random.
-func (l *leaf) any(p *picker) bool {
+func (l *leaf) chooseRandom(p *picker) bool {
 	for len(l.fitting) > 0 {
 		i := p.rnd.IntN(len(l.fitting))
 		if h := p.v.Host(l.fitting[i]); p.r.Fit(h) == "" {
@@ -91,7 +91,7 @@ func (l *leaf) any(p *picker) bool {
 
 // first chooses the host that ranks first. Only the one chosen last can have
 // changed since it was ranked, and it has stayed in its place.
-func (l *leaf) first(p *picker) bool {
+func (l *leaf) chooseFirst(p *picker) bool {
 	for len(l.hosts) > 0 {
 		f := &l.hosts[0]
 		h := p.v.Host(f.id)
@@ -100,7 +100,7 @@ func (l *leaf) first(p *picker) bool {
 			heap.Pop(&l.hosts)
 			continue
 		}
-		if now := p.plan.of(&h, p.tasks[f.id]); now != f.rank {
+		if now := p.plan.rankOf(&h, p.tasks[f.id]); now != f.rank {
 			f.rank, f.chance = now, p.rnd.Uint32()
 			heap.Fix(&l.hosts, 0)
 			continue

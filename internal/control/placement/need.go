@@ -18,7 +18,7 @@ type Need struct {
 }
 
 // met says whether a host offers what is needed.
-func (n *Need) met(i *fleet.Instance) bool {
+func (n *Need) isMetBy(i *fleet.Instance) bool {
 	v, has := i.Attribute(n.Name)
 	return has && (n.Value == "" || n.Value == v)
 }
@@ -31,9 +31,9 @@ func (n *Need) attribute() string {
 }
 
 // offers says whether a host offers all that is needed.
-func offers(i *fleet.Instance, needs []Need) bool {
+func offersAll(i *fleet.Instance, needs []Need) bool {
 	for k := range needs {
-		if !needs[k].met(i) {
+		if !needs[k].isMetBy(i) {
 			return false
 		}
 	}
@@ -53,7 +53,7 @@ func Lacks(needs []Need, hosts ...*fleet.Instance) []Lack {
 	attributes := map[string][]string{}
 	for k := range needs {
 		n := &needs[k]
-		if slices.ContainsFunc(hosts, n.met) {
+		if slices.ContainsFunc(hosts, n.isMetBy) {
 			continue
 		}
 		if len(attributes[n.For]) == 0 {
@@ -76,7 +76,7 @@ func Lacks(needs []Need, hosts ...*fleet.Instance) []Lack {
 
 // Told is a list of lacks as one text: each with what would help, and numbered
 // where there are several.
-func Told(lacks []Lack) string {
+func DescribeLacks(lacks []Lack) string {
 	var out []string
 	for i, l := range lacks {
 		number := ""

@@ -14,8 +14,8 @@ type Part struct {
 
 // Division is hosts in parts.
 type Division struct {
-	Parts []Part
-	of    map[string]int32 // of an ACTIVE host: its part
+	Parts  []Part
+	partOf map[string]int32 // of an ACTIVE host: its part
 }
 
 // Divide sorts hosts into parts, in the order in which they come.
@@ -23,12 +23,12 @@ func Divide(ids []string, host func(string) Host, attributes []string) *Division
 	if len(attributes) == 0 {
 		return &Division{Parts: []Part{{IDs: ids}}}
 	}
-	d := &Division{of: make(map[string]int32, len(ids))}
+	d := &Division{partOf: make(map[string]int32, len(ids))}
 	at := map[string]int{}
 	for _, id := range ids {
 		h := host(id)
-		values := valuesOf(h, attributes)
-		key := keyOf(values)
+		values := attributeValues(h, attributes)
+		key := joinValues(values)
 		i, known := at[key]
 		if !known {
 			i = len(d.Parts)
@@ -37,13 +37,13 @@ func Divide(ids []string, host func(string) Host, attributes []string) *Division
 		}
 		d.Parts[i].IDs = append(d.Parts[i].IDs, id)
 		if h.Instance != nil && h.Instance.Status == fleet.InstanceActive {
-			d.of[id] = int32(i)
+			d.partOf[id] = int32(i)
 		}
 	}
 	return d
 }
 
-func valuesOf(h Host, attributes []string) []string {
+func attributeValues(h Host, attributes []string) []string {
 	values := make([]string, len(attributes))
 	if h.Instance == nil {
 		return values
@@ -55,4 +55,4 @@ func valuesOf(h Host, attributes []string) []string {
 }
 
 // keyOf joins values: an attribute's value has no zero byte.
-func keyOf(values []string) string { return strings.Join(values, "\x00") }
+func joinValues(values []string) string { return strings.Join(values, "\x00") }

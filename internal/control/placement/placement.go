@@ -71,7 +71,7 @@ const (
 
 // order ranks reasons by how far a host came: the checks' order. The host that
 // came furthest explains best.
-var order = []Reason{Inactive, Agent, GPU, Memory, CPU, Ports, Attribute, MemberOf, Distinct}
+var reasonOrder = []Reason{Inactive, Agent, GPU, Memory, CPU, Ports, Attribute, MemberOf, Distinct}
 
 // Choice is a host chosen for one task, with what the task takes from it.
 type Choice struct {
@@ -100,7 +100,7 @@ type Rejection struct {
 
 // Text is all of it as one text.
 func (n *Rejection) Text() string {
-	return strings.TrimSpace(strings.Join(slices.DeleteFunc([]string{n.Detail, Told(n.Lacks), n.Help}, func(s string) bool { return s == "" }), " "))
+	return strings.TrimSpace(strings.Join(slices.DeleteFunc([]string{n.Detail, DescribeLacks(n.Lacks), n.Help}, func(s string) bool { return s == "" }), " "))
 }
 
 // probes bounds how many hosts are tried at random before all are looked at.
@@ -109,22 +109,22 @@ const probes = 8
 // Place chooses a host for each task of r, each the best by its strategies at
 // that moment. taken is told of each choice at once and must show it in what
 // v.Host answers from then on; v.Tasks need not show it.
-func Place(v View, r Request, rnd *rand.Rand, taken func(Choice)) Result {
+func Place(v View, r Request, rnd *rand.Rand, onChoice func(Choice)) Result {
 	var res Result
 	p := newPicker(v, &r, rnd)
 	for len(res.Chosen) < r.Count {
-		id, h, ok := p.pick()
+		id, h, ok := p.pickBest()
 		if !ok {
 			break
 		}
 		c := Choice{id, r.reserve(h)}
-		taken(c)
-		p.placed()
+		onChoice(c)
+		p.recordPlaced()
 		res.Chosen = append(res.Chosen, c)
 	}
 	if res.Missing = r.Count - len(res.Chosen); res.Missing > 0 {
 		if p.stale { // by this very request: the first look is out of date
-			p.why = explain(v, &r)
+			p.why = explainAll(v, &r)
 		}
 		res.Rejected, res.Nearest = p.why.hosts, p.why.nearest(&r)
 	}
@@ -132,7 +132,7 @@ func Place(v View, r Request, rnd *rand.Rand, taken func(Choice)) Result {
 }
 
 // On decides about one named host: StartTask.
-func On(id string, h Host, r Request) (Choice, *Rejection) {
+func PlaceOn(id string, h Host, r Request) (Choice, *Rejection) {
 	if reason := r.Fit(h); reason != "" {
 		n := r.rejection(id, h, reason)
 		return Choice{}, &n
@@ -153,10 +153,10 @@ func (r *Request) Fit(h Host) Reason {
 		return resource
 	}
 	// Last, because it costs most: agents have dozens of attributes.
-	if !offers(h.Instance, r.Needs) {
+	if !offersAll(h.Instance, r.Needs) {
 		return Attribute
 	}
-	return r.unmet(h)
+	return r.unmetReason(h)
 }
 
 // shortages yields the resources of which a host has too little.
@@ -179,17 +179,17 @@ func (r *Request) shortages(h Host) iter.Seq[Reason] {
 }
 
 // also are the further reasons against a host that is refused for one.
-func (r *Request) also(h Host, reason Reason) []Reason {
+func (r *Request) otherReasons(h Host, reason Reason) []Reason {
 	var out []Reason
 	for other := range r.shortages(h) {
 		if other != reason {
 			out = append(out, other)
 		}
 	}
-	if reason != Attribute && !offers(h.Instance, r.Needs) {
+	if reason != Attribute && !offersAll(h.Instance, r.Needs) {
 		out = append(out, Attribute)
 	}
-	if other := r.unmet(h); other != "" && reason != MemberOf && reason != Distinct {
+	if other := r.unmetReason(h); other != "" && reason != MemberOf && reason != Distinct {
 		out = append(out, other)
 	}
 	return out

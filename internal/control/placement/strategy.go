@@ -59,7 +59,7 @@ type pack struct {
 	kind  Kind
 }
 
-func planOf(strategies []Strategy) plan {
+func newPlan(strategies []Strategy) plan {
 	p := plan{spread: -1}
 	for i, s := range strategies {
 		switch s.Kind {
@@ -85,7 +85,7 @@ func planOf(strategies []Strategy) plan {
 func (p *plan) spreads() bool { return len(p.attributes) > 0 || p.spread >= 0 }
 
 // of is how a host ranks within its leaf.
-func (p *plan) of(h *Host, tasks int) rank {
+func (p *plan) rankOf(h *Host, tasks int) rank {
 	var out rank
 	if p.spread >= 0 {
 		out[p.spread] = tasks

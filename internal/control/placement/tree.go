@@ -23,8 +23,8 @@ type picker struct {
 }
 
 func newPicker(v View, r *Request, rnd *rand.Rand) *picker {
-	p := &picker{v: v, r: r, plan: planOf(r.Strategies), rnd: rnd, why: explanation{r: r, hosts: map[Reason]int{}}}
-	p.root = p.node(-1)
+	p := &picker{v: v, r: r, plan: newPlan(r.Strategies), rnd: rnd, why: explanation{r: r, hosts: map[Reason]int{}}}
+	p.root = p.newNode(-1)
 	if !p.plan.spreads() && len(p.plan.binpack) == 0 {
 		p.root.leaf = &leaf{ids: v.IDs}
 		return p
@@ -40,27 +40,27 @@ func newPicker(v View, r *Request, rnd *rand.Rand) *picker {
 	for k, part := range parts.Parts {
 		n := p.root
 		for i, level := range p.plan.levels {
-			key := keyOf(part.Values[:i+1])
-			kid := inner[key]
-			if kid == nil {
-				kid = p.node(level)
-				inner[key] = kid
-				n.kids = append(n.kids, kid)
-				kid.up = n
+			key := joinValues(part.Values[:i+1])
+			child := inner[key]
+			if child == nil {
+				child = p.newNode(level)
+				inner[key] = child
+				n.children = append(n.children, child)
+				child.parent = n
 			}
-			n = kid
+			n = child
 		}
 		n.leaf = &leaf{ids: part.IDs}
 		leaves[k] = n
 	}
-	p.count(parts, leaves, inner)
-	p.root.order()
+	p.countTasks(parts, leaves, inner)
+	p.root.initHeaps()
 	return p
 }
 
 // count finds out where the group's tasks are. Those of a host that takes no
 // tasks count nowhere: they are on their way elsewhere.
-func (p *picker) count(parts *Division, leaves []*node, inner map[string]*node) {
+func (p *picker) countTasks(parts *Division, leaves []*node, inner map[string]*node) {
 	if !p.plan.spreads() || p.v.Tasks == nil {
 		return
 	}
@@ -73,17 +73,17 @@ func (p *picker) count(parts *Division, leaves []*node, inner map[string]*node) 
 	}
 	for id, n := range p.tasks {
 		var at *node
-		if k, known := parts.of[id]; known {
+		if k, known := parts.partOf[id]; known {
 			at = leaves[k]
 		} else if h := p.v.Host(id); h.Instance != nil && h.Instance.Status == fleet.InstanceActive {
 			// It takes none of this request's tasks, but counts as far as it has
 			// the values of hosts that do.
-			values := valuesOf(h, p.plan.attributes)
+			values := attributeValues(h, p.plan.attributes)
 			for k := len(values); k > 0 && at == nil; k-- {
-				at = inner[keyOf(values[:k])]
+				at = inner[joinValues(values[:k])]
 			}
 		}
-		for ; at != nil; at = at.up {
+		for ; at != nil; at = at.parent {
 			at.tasks += n
 		}
 	}
@@ -91,117 +91,117 @@ func (p *picker) count(parts *Division, leaves []*node, inner map[string]*node) 
 
 // node is a value of an attribute, or the root.
 type node struct {
-	p     *picker
-	up    *node
-	level int // its place in rank; -1: the root
-	tasks int // of the group on its hosts
-	kids  kids
-	leaf  *leaf // nil: it has kids
+	p        *picker
+	parent   *node
+	level    int // its place in rank; -1: the root
+	tasks    int // of the group on its hosts
+	children children
+	leaf     *leaf // nil: it has kids
 
 	// best is the rank of its best host, or, until it is settled, something that
 	// no host of it comes before.
-	best    rank
-	settled bool
-	chance  uint32 // decides between equals
+	best      rank
+	bestKnown bool
+	chance    uint32 // decides between equals
 }
 
-func (p *picker) node(level int) *node { return &node{p: p, level: level, chance: p.rnd.Uint32()} }
+func (p *picker) newNode(level int) *node { return &node{p: p, level: level, chance: p.rnd.Uint32()} }
 
 // order makes a tree of what was counted.
-func (n *node) order() {
-	n.unsettle()
-	for _, k := range n.kids {
-		k.order()
+func (n *node) initHeaps() {
+	n.resetBest()
+	for _, k := range n.children {
+		k.initHeaps()
 	}
-	heap.Init(&n.kids)
+	heap.Init(&n.children)
 }
 
-func (n *node) unsettle() {
-	n.best, n.settled = rank{}, false
+func (n *node) resetBest() {
+	n.best, n.bestKnown = rank{}, false
 	if n.level >= 0 {
 		n.best[n.level] = n.tasks
 	}
 }
 
 // settle finds the node's best host. It is false where none fits.
-func (n *node) settle() bool {
-	if n.settled {
+func (n *node) findBest() bool {
+	if n.bestKnown {
 		return true
 	}
 	if n.leaf != nil {
-		if !n.leaf.settle(n.p) {
+		if !n.leaf.findBest(n.p) {
 			return false
 		}
 		n.best = n.leaf.rank
 	} else {
 		for {
-			if len(n.kids) == 0 {
+			if len(n.children) == 0 {
 				return false
 			}
-			first := n.kids[0]
-			if first.settled {
+			first := n.children[0]
+			if first.bestKnown {
 				n.best = first.best
 				break
 			}
-			if first.settle() {
-				heap.Fix(&n.kids, 0)
+			if first.findBest() {
+				heap.Fix(&n.children, 0)
 			} else {
-				heap.Pop(&n.kids)
+				heap.Pop(&n.children)
 			}
 		}
 	}
 	if n.level >= 0 {
 		n.best[n.level] = n.tasks
 	}
-	n.settled = true
+	n.bestKnown = true
 	return true
 }
 
 // pick returns the best host, or false where none fits.
-func (p *picker) pick() (string, Host, bool) {
-	if !p.root.settle() {
+func (p *picker) pickBest() (string, Host, bool) {
+	if !p.root.findBest() {
 		return "", Host{}, false
 	}
 	n := p.root
 	for n.leaf == nil {
-		n = n.kids[0]
+		n = n.children[0]
 	}
 	return n.leaf.id, n.leaf.host, true
 }
 
 // placed takes notice of a task on the host that was picked.
-func (p *picker) placed() {
+func (p *picker) recordPlaced() {
 	n := p.root
 	for n.leaf == nil {
-		n = n.kids[0]
+		n = n.children[0]
 	}
 	if p.tasks != nil {
 		p.tasks[n.leaf.id]++
 	}
 	n.leaf.id = ""
-	for ; n != nil; n = n.up {
+	for ; n != nil; n = n.parent {
 		n.tasks++
 		n.chance = p.rnd.Uint32()
-		n.unsettle()
-		if n.up != nil {
-			heap.Fix(&n.up.kids, 0)
+		n.resetBest()
+		if n.parent != nil {
+			heap.Fix(&n.parent.children, 0)
 		}
 	}
 }
 
 // kids is a heap, the best first.
-type kids []*node
+type children []*node
 
-func (k kids) Len() int      { return len(k) }
-func (k kids) Swap(i, j int) { k[i], k[j] = k[j], k[i] }
-func (k kids) Less(i, j int) bool {
+func (k children) Len() int      { return len(k) }
+func (k children) Swap(i, j int) { k[i], k[j] = k[j], k[i] }
+func (k children) Less(i, j int) bool {
 	if d := k[i].best.compare(&k[j].best); d != 0 {
 		return d < 0
 	}
 	return k[i].chance < k[j].chance
 }
-func (k *kids) Push(x any) { *k = append(*k, x.(*node)) }
-func (k *kids) Pop() any {
+func (k *children) Push(x any) { *k = append(*k, x.(*node)) }
+func (k *children) Pop() any {
 	last := len(*k) - 1
 	n := (*k)[last]
 	*k = (*k)[:last]

@@ -34,23 +34,23 @@ type placed struct {
 }
 
 // add names the batch's next task and its containers.
-func (b *batch) add(t fleet.Task, d *fleet.TaskDefinition, c placement.Choice) {
+func (b *batch) addTask(t fleet.Task, d *fleet.TaskDefinition, c placement.Choice) {
 	t.ID = b.launch.taskID(b.cluster, len(b.tasks))
-	t.Containers = containers(d, t.ID)
+	t.Containers = newContainers(d, t.ID)
 	b.tasks = append(b.tasks, placed{t, c})
 }
 
 // take adds a task to the batch, and what it takes to the round's decision.
-func (b *batch) take(t fleet.Task, d *fleet.TaskDefinition, c placement.Choice) {
-	b.add(t, d, c)
+func (b *batch) addPlaced(t fleet.Task, d *fleet.TaskDefinition, c placement.Choice) {
+	b.addTask(t, d, c)
 	b.reserve(b.snap, b.cluster, b.tasks[len(b.tasks)-1].task.ID, t.Group, c)
 }
 
 // chooseHost chooses a host that is named, or notes why it takes no task: nil.
-func (b *batch) chooseHost(id string, req placement.Request) *placement.Choice {
-	c, refused := placement.On(id, b.host(b.cluster, id), req)
+func (b *batch) chooseNamedHost(id string, req placement.Request) *placement.Choice {
+	c, refused := placement.PlaceOn(id, b.host(b.cluster, id), req)
 	if refused != nil {
-		b.failures = append(b.failures, b.failure(b.cluster, *refused))
+		b.failures = append(b.failures, b.newFailure(b.cluster, *refused))
 		return nil
 	}
 	return &c
@@ -61,23 +61,23 @@ func (b *batch) chooseHost(id string, req placement.Request) *placement.Choice {
 func (b *batch) chooseInLanes(lanes []lane, d *fleet.TaskDefinition, task fleet.Task) error {
 	for i := range lanes {
 		t := task
-		if err := lanes[i].fits(b.launch, d.Definition, &t); err != nil {
+		if err := lanes[i].applyTo(b.launch, d.Definition, &t); err != nil {
 			return err
 		}
 	}
 	for i := range lanes {
-		if err := b.unservable(b.cluster, d, task.Overrides, lanes[i].pool); err != nil {
+		if err := b.checkServable(b.cluster, d, task.Overrides, lanes[i].pool); err != nil {
 			return err
 		}
 	}
 	for i := range lanes {
-		if err := b.hasHosts(b.cluster, &lanes[i], d); err != nil {
+		if err := b.checkHosts(b.cluster, &lanes[i], d); err != nil {
 			return err
 		}
 	}
 	for i := range lanes {
 		t := task
-		if err := lanes[i].fits(b.launch, d.Definition, &t); err != nil {
+		if err := lanes[i].applyTo(b.launch, d.Definition, &t); err != nil {
 			return err
 		}
 		if err := b.chooseInLane(&lanes[i], d, t); err != nil {
@@ -95,33 +95,33 @@ func (b *batch) chooseInLane(l *lane, d *fleet.TaskDefinition, task fleet.Task) 
 	if err != nil {
 		return err
 	}
-	taken := func(c placement.Choice) { b.take(task, d, c) }
+	taken := func(c placement.Choice) { b.addPlaced(task, d, c) }
 	// Strategies compare hosts, so none may be left out.
 	hosts := b.candidates(b.cluster, len(req.Strategies) > 0)
-	res := placement.Place(b.view(b.cluster, hosts, l.pool, task.Group), req, b.rand, taken)
+	res := placement.Place(b.placementView(b.cluster, hosts, l.pool, task.Group), req, b.rand, taken)
 	if res.Missing > 0 && hosts.rev != b.snap.InstancesRevision() {
 		req.Count = res.Missing
 		// Those in memory may have been drained or deregistered meanwhile.
 		hosts = b.candidates(b.cluster, true)
-		if err := b.hasHosts(b.cluster, l, d); err != nil {
+		if err := b.checkHosts(b.cluster, l, d); err != nil {
 			return err
 		}
-		res = placement.Place(b.view(b.cluster, hosts, l.pool, task.Group), req, b.rand, taken)
+		res = placement.Place(b.placementView(b.cluster, hosts, l.pool, task.Group), req, b.rand, taken)
 	}
 	if l.waits {
 		for range res.Missing {
-			b.add(task, d, placement.Choice{})
+			b.addTask(task, d, placement.Choice{})
 		}
-		return b.letWait(b.cluster, res.Missing)
+		return b.reserveWaiting(b.cluster, res.Missing)
 	}
 	for range res.Missing {
-		b.failures = append(b.failures, b.failure(b.cluster, res.Nearest))
+		b.failures = append(b.failures, b.newFailure(b.cluster, res.Nearest))
 	}
 	return nil
 }
 
 // task is what the tasks of a batch have in common: all but where they go.
-func (b *batch) task(d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) (fleet.Task, error) {
+func (b *batch) newTask(d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) (fleet.Task, error) {
 	def, o := d.Definition, b.launch
 	none := fleet.Task{}
 	overrides, err := definition.CheckOverrides(def, o.overrides)
@@ -158,7 +158,7 @@ func (b *batch) task(d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) (fl
 		Overrides: overrides, Reserve: reserve, Tags: tags, ReferenceID: o.referenceID, Volumes: o.volumes,
 		Constraints: o.constraints, Strategies: o.strategies,
 	}
-	if logs(def) {
+	if usesDefaultLogMode(def) {
 		t.LogMode = setting.Of(b.snap, b.site, o.caller, types.SettingNameDefaultLogDriverMode)
 	}
 	if o.network != nil {
@@ -169,7 +169,7 @@ func (b *batch) task(d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) (fl
 
 // logs says whether a definition leaves to the account setting how a container
 // hands over its output.
-func logs(def *sdk.RegisterTaskDefinitionInput) bool {
+func usesDefaultLogMode(def *sdk.RegisterTaskDefinitionInput) bool {
 	return slices.ContainsFunc(def.ContainerDefinitions, func(c types.ContainerDefinition) bool {
 		return c.LogConfiguration != nil && c.LogConfiguration.Options["mode"] == ""
 	})
@@ -197,7 +197,7 @@ func requestOf(t *fleet.Task, d *fleet.TaskDefinition, count int) (placement.Req
 }
 
 // containers gives a task's containers their ids, which follow from the task's.
-func containers(d *fleet.TaskDefinition, task string) []fleet.TaskContainer {
+func newContainers(d *fleet.TaskDefinition, task string) []fleet.TaskContainer {
 	var out []fleet.TaskContainer
 	for i := range d.Definition.ContainerDefinitions {
 		name := aws.ToString(d.Definition.ContainerDefinitions[i].Name)

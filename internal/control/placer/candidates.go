@@ -27,13 +27,13 @@ type division struct {
 	attributes string
 }
 
-const candidatesFor = time.Second
+const candidatesMaxAge = time.Second
 
 // candidates returns the cluster's ACTIVE instances, from memory unless now.
 func (w *world) candidates(cluster string, now bool) *candidates {
 	c := w.hosts[cluster]
 	count := w.snap.Counts(cluster).Instances
-	if c != nil && c.rev == w.snap.InstancesRevision() || c != nil && !now && c.count == count && w.now.Sub(c.at) < candidatesFor {
+	if c != nil && c.rev == w.snap.InstancesRevision() || c != nil && !now && c.count == count && w.now.Sub(c.at) < candidatesMaxAge {
 		return c
 	}
 	c = &candidates{pools: map[pool][]string{}, parts: map[division]*placement.Division{}, rev: w.snap.InstancesRevision(), count: count, at: w.now}
@@ -43,14 +43,14 @@ func (w *world) candidates(cluster string, now bool) *candidates {
 		}
 	}
 	if w.hosts[cluster] == nil {
-		w.forgetClusters()
+		w.forgetDeletedClusters()
 	}
 	w.hosts[cluster] = c
 	return c
 }
 
 // forgetClusters leaves out the clusters that are no more.
-func (w *world) forgetClusters() {
+func (w *world) forgetDeletedClusters() {
 	maps.DeleteFunc(w.hosts, func(name string, _ *candidates) bool {
 		c := w.snap.Cluster(name)
 		return c == nil || c.Status != fleet.ClusterActive
@@ -58,7 +58,7 @@ func (w *world) forgetClusters() {
 }
 
 // of returns the candidates that belong to a pool.
-func (c *candidates) of(w *world, cluster string, p pool) []string {
+func (c *candidates) inPool(w *world, cluster string, p pool) []string {
 	if p == (pool{}) {
 		return c.ids
 	}
@@ -67,7 +67,7 @@ func (c *candidates) of(w *world, cluster string, p pool) []string {
 		return ids
 	}
 	for _, id := range c.ids {
-		if i := w.snap.Instance(cluster, id); i != nil && p.has(i) {
+		if i := w.snap.Instance(cluster, id); i != nil && p.contains(i) {
 			ids = append(ids, id)
 		}
 	}
@@ -76,11 +76,11 @@ func (c *candidates) of(w *world, cluster string, p pool) []string {
 }
 
 // divided returns the candidates of a pool, told apart by attributes.
-func (c *candidates) divided(w *world, cluster string, p pool, attributes []string) *placement.Division {
+func (c *candidates) divide(w *world, cluster string, p pool, attributes []string) *placement.Division {
 	key := division{p, strings.Join(attributes, "\x00")}
 	parts, known := c.parts[key]
 	if !known {
-		parts = placement.Divide(c.of(w, cluster, p), func(id string) placement.Host {
+		parts = placement.Divide(c.inPool(w, cluster, p), func(id string) placement.Host {
 			return placement.Host{Instance: w.snap.Instance(cluster, id)}
 		}, attributes)
 		c.parts[key] = parts

@@ -26,19 +26,19 @@ func (p *Placer) CheckService(tx *store.Tx, svc *fleet.Service, rev *fleet.Servi
 		network: rev.Network, volumes: taskVolumes(rev.Volumes), group: fleet.ServiceGroup(svc.Name), caller: svc.CreatedBy,
 	}
 	round := newRound(p, tx)
-	task, err := newBatch(round, l, svc.Cluster).task(d, nil)
+	task, err := newBatch(round, l, svc.Cluster).newTask(d, nil)
 	if err != nil {
 		return "", err
 	}
-	for _, in := range serviceLanes(tx.Snapshot(), rev, def) {
+	for _, in := range lanesOf(tx.Snapshot(), rev, def) {
 		if svc.Scheduling == types.SchedulingStrategyDaemon && in.launchType == types.LaunchTypeFargate {
 			return "", refuse.Invalid("The daemon scheduling strategy is not supported with FARGATE launch type.")
 		}
 		t := task
-		if err := suits(d, in.launchType); err != nil {
+		if err := checkCompatible(d, in.launchType); err != nil {
 			return "", err
 		}
-		if err := in.fits(l, def, &t); err != nil {
+		if err := in.applyTo(l, def, &t); err != nil {
 			return "", err
 		}
 		if t.PlatformFamily != "" {
@@ -46,11 +46,11 @@ func (p *Placer) CheckService(tx *store.Tx, svc *fleet.Service, rev *fleet.Servi
 		}
 	}
 	// Hosts that offer what it needs may come later.
-	return platformFamily, round.unservable(svc.Cluster, d, nil, pool{})
+	return platformFamily, round.checkServable(svc.Cluster, d, nil, pool{})
 }
 
 // serviceLanes are those that the tasks of a service's revision may go to.
-func serviceLanes(snap *store.Snapshot, rev *fleet.ServiceRevision, def *sdk.RegisterTaskDefinitionInput) []lane {
+func lanesOf(snap *store.Snapshot, rev *fleet.ServiceRevision, def *sdk.RegisterTaskDefinitionInput) []lane {
 	if t := rev.LaunchType; t != "" {
 		l := lane{launchType: t, pool: poolOf(def, "")}
 		if t == types.LaunchTypeFargate {

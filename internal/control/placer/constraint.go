@@ -32,7 +32,7 @@ func compileConstraints(in []types.PlacementConstraint) (placement.Constraints, 
 			}
 			out.Distinct = true
 		case types.PlacementConstraintTypeMemberOf:
-			e, err := query.Compiled(aws.ToString(c.Expression))
+			e, err := query.ParseCached(aws.ToString(c.Expression))
 			if err != nil {
 				return out, refuse.Invalid("placementConstraints[%d].expression is invalid: %s.", i, err)
 			}
@@ -55,7 +55,7 @@ func placementConstraints(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput) (
 	}
 	out.Group = t.Group
 	for _, c := range def.PlacementConstraints {
-		e, err := query.Compiled(aws.ToString(c.Expression))
+		e, err := query.ParseCached(aws.ToString(c.Expression))
 		if err != nil {
 			return out, refuse.Client("The task definition's placement constraint %q is invalid: %s.", aws.ToString(c.Expression), err)
 		}
@@ -90,22 +90,22 @@ func groupsOn(snap *store.Snapshot, i *fleet.Instance, more []string) iter.Seq[s
 
 // Shown is what an instance shows to an expression, looked up as it is
 // asked for.
-type Shown struct {
+type QueryView struct {
 	Snap *store.Snapshot
 	*fleet.Instance
 }
 
 // Agent is the version of the agent, and whether it is connected.
-func (s *Shown) Agent() (version string, connected bool) {
+func (s *QueryView) Agent() (version string, connected bool) {
 	c := s.Snap.Session(s.Cluster, s.ID)
 	return s.Runs(c).Agent, c != nil
 }
 
 // RegisteredAt is when the instance registered first.
-func (s *Shown) RegisteredAt() time.Time { return s.Instance.RegisteredAt }
+func (s *QueryView) RegisteredAt() time.Time { return s.Instance.RegisteredAt }
 
 // RunningTasks counts the tasks that are RUNNING on the instance.
-func (s *Shown) RunningTasks() int {
+func (s *QueryView) RunningTasks() int {
 	u := s.Snap.Usage(s.Cluster, s.ID)
 	if u == nil {
 		return 0
@@ -114,4 +114,4 @@ func (s *Shown) RunningTasks() int {
 }
 
 // Groups are the groups of the tasks that are to run on the instance.
-func (s *Shown) Groups() iter.Seq[string] { return groupsOn(s.Snap, s.Instance, nil) }
+func (s *QueryView) Groups() iter.Seq[string] { return groupsOn(s.Snap, s.Instance, nil) }

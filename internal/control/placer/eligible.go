@@ -25,7 +25,7 @@ func (p *Placer) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.S
 	case rev.LaunchType == types.LaunchTypeFargate:
 		provider = fleet.ProviderFargate
 	}
-	r := p.reader(snap)
+	r := p.newReader(snap)
 	t := &fleet.Task{Cluster: svc.Cluster, Group: fleet.ServiceGroup(svc.Name), Constraints: svc.Constraints}
 	req, err := requestOf(t, d, 1)
 	if err != nil {
@@ -33,7 +33,7 @@ func (p *Placer) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.S
 	}
 	req.Constraints.Distinct = false // of its own tasks
 	find := func() (out []string) {
-		for _, id := range r.candidates(svc.Cluster, true).of(&r.world, svc.Cluster, poolOf(d.Definition, provider)) {
+		for _, id := range r.candidates(svc.Cluster, true).inPool(&r.world, svc.Cluster, poolOf(d.Definition, provider)) {
 			if req.Suits(r.host(svc.Cluster, id)) {
 				out = append(out, id)
 			}
@@ -43,7 +43,7 @@ func (p *Placer) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.S
 	if len(req.MemberOf) > 0 { // it may ask what runs there
 		return find(), nil
 	}
-	return p.eligible.get(snap.InstancesRevision(), suited{svc.Cluster, rev.Family, rev.Revision, provider}, find), nil
+	return p.eligible.getOrFind(snap.InstancesRevision(), eligibleKey{svc.Cluster, rev.Family, rev.Revision, provider}, find), nil
 }
 
 // maxEligible is how many definitions' hosts are remembered: revisions come and go
@@ -52,22 +52,22 @@ const maxEligible = 1024
 
 // eligible remembers the hosts that suit definitions by what the hosts' records
 // say alone, until one of these changes.
-type eligible struct {
+type eligibleCache struct {
 	mu  sync.Mutex
 	rev int64 // of the hosts; guarded by mu
-	ids map[suited][]string
+	ids map[eligibleKey][]string
 }
 
-type suited struct {
+type eligibleKey struct {
 	cluster, family string
 	revision        int
 	provider        string
 }
 
-func (e *eligible) get(rev int64, k suited, find func() []string) []string {
+func (e *eligibleCache) getOrFind(rev int64, k eligibleKey, find func() []string) []string {
 	e.mu.Lock()
 	if e.rev != rev || e.ids == nil {
-		e.rev, e.ids = rev, map[suited][]string{}
+		e.rev, e.ids = rev, map[eligibleKey][]string{}
 	}
 	ids, known := e.ids[k]
 	e.mu.Unlock()

@@ -16,7 +16,7 @@ func RunTx(p *Placer, tx *store.Tx, in *sdk.RunTaskInput) (placed int, err error
 // RunSinceTx places as the placer does what a call asks for that began when the
 // state had a revision.
 func RunSinceTx(p *Placer, tx *store.Tx, in *sdk.RunTaskInput, since int64) (placed int, err error) {
-	l, err := RunTask(in, "")
+	l, err := RunTaskLaunch(in, "")
 	if err != nil {
 		return 0, err
 	}

@@ -29,7 +29,7 @@ func poolOf(def *sdk.RegisterTaskDefinitionInput, provider string) pool {
 	}
 }
 
-func (p pool) has(i *fleet.Instance) bool {
+func (p pool) contains(i *fleet.Instance) bool {
 	if p.provider != "" {
 		of, belongs := i.Attribute(fleet.AttributeProvider)
 		// Fargate's capacity is whatever belongs to nobody else.
@@ -37,11 +37,11 @@ func (p pool) has(i *fleet.Instance) bool {
 			return false
 		}
 	}
-	return p.offers(i)
+	return p.meetsAttributes(i)
 }
 
 // offers leaves out whose host it is.
-func (p pool) offers(i *fleet.Instance) bool {
+func (p pool) meetsAttributes(i *fleet.Instance) bool {
 	if p.zone != "" {
 		if z, _ := i.Attribute("ecs.availability-zone"); z != p.zone {
 			return false
@@ -72,7 +72,7 @@ type lane struct {
 
 // lanes resolves a launch type or a capacity provider strategy: how many tasks
 // go where.
-func (w *world) lanes(l *Launch, c *fleet.Cluster, d *fleet.TaskDefinition) ([]lane, error) {
+func (w *world) resolveLanes(l *Launch, c *fleet.Cluster, d *fleet.TaskDefinition) ([]lane, error) {
 	strategy, field := l.strategy, "capacityProviderStrategy"
 	if len(strategy) == 0 && l.launchType == "" {
 		strategy, field = c.DefaultCapacityProviderStrategy, "defaultCapacityProviderStrategy"
@@ -85,7 +85,7 @@ func (w *world) lanes(l *Launch, c *fleet.Cluster, d *fleet.TaskDefinition) ([]l
 		case types.LaunchTypeFargate:
 			one.provider = fleet.ProviderFargate
 		}
-		return []lane{one}, suits(d, one.launchType)
+		return []lane{one}, checkCompatible(d, one.launchType)
 	}
 	err := capacity.Check(field, strategy, c.CapacityProviders)
 	if err == nil {
@@ -114,7 +114,7 @@ func (w *world) lanes(l *Launch, c *fleet.Cluster, d *fleet.TaskDefinition) ([]l
 				next.launchType = types.LaunchTypeManagedInstances
 			}
 		}
-		if err := suits(d, next.launchType); err != nil {
+		if err := checkCompatible(d, next.launchType); err != nil {
 			return nil, err
 		}
 		out = append(out, next)
@@ -122,7 +122,7 @@ func (w *world) lanes(l *Launch, c *fleet.Cluster, d *fleet.TaskDefinition) ([]l
 	return out, nil
 }
 
-func suits(d *fleet.TaskDefinition, t types.LaunchType) error {
+func checkCompatible(d *fleet.TaskDefinition, t types.LaunchType) error {
 	if slices.Contains(d.Compatibilities, types.Compatibility(t)) {
 		return nil
 	}
@@ -131,7 +131,7 @@ func suits(d *fleet.TaskDefinition, t types.LaunchType) error {
 
 // fits checks what depends on the launch type, and sets what a task of the lane
 // shows of it.
-func (l *lane) fits(o *Launch, def *sdk.RegisterTaskDefinitionInput, t *fleet.Task) error {
+func (l *lane) applyTo(o *Launch, def *sdk.RegisterTaskDefinitionInput, t *fleet.Task) error {
 	t.LaunchType, t.CapacityProvider = l.launchType, l.name
 	if l.launchType != types.LaunchTypeFargate {
 		switch {

@@ -50,7 +50,7 @@ type Launch struct {
 }
 
 // RunTask is what RunTask asks for. caller is the ARN of who asks.
-func RunTask(in *sdk.RunTaskInput, caller string) (*Launch, error) {
+func RunTaskLaunch(in *sdk.RunTaskInput, caller string) (*Launch, error) {
 	l := &Launch{
 		cluster: in.Cluster, definition: aws.ToString(in.TaskDefinition), count: 1, launchType: in.LaunchType,
 		strategy: in.CapacityProviderStrategy, platform: aws.ToString(in.PlatformVersion),
@@ -76,7 +76,7 @@ func RunTask(in *sdk.RunTaskInput, caller string) (*Launch, error) {
 	if _, err := compileConstraints(l.constraints); err != nil {
 		return nil, err
 	}
-	if err := l.check(in.PropagateTags, in.EnableExecuteCommand); err != nil {
+	if err := l.checkCommon(in.PropagateTags, in.EnableExecuteCommand); err != nil {
 		return nil, err
 	}
 	if token := aws.ToString(in.ClientToken); token != "" {
@@ -96,7 +96,7 @@ func RunTask(in *sdk.RunTaskInput, caller string) (*Launch, error) {
 }
 
 // StartTask is what StartTask asks for. caller is the ARN of who asks.
-func StartTask(in *sdk.StartTaskInput, caller string) (*Launch, error) {
+func StartTaskLaunch(in *sdk.StartTaskInput, caller string) (*Launch, error) {
 	l := &Launch{
 		cluster: in.Cluster, definition: aws.ToString(in.TaskDefinition), instances: in.ContainerInstances, start: true,
 		overrides: in.Overrides, network: in.NetworkConfiguration, volumes: in.VolumeConfigurations,
@@ -109,7 +109,7 @@ func StartTask(in *sdk.StartTaskInput, caller string) (*Launch, error) {
 	case len(l.instances) > 10:
 		return nil, refuse.Invalid("containerInstances must have at most 10 entries, not %d.", len(l.instances))
 	}
-	return l, l.check(in.PropagateTags, in.EnableExecuteCommand)
+	return l, l.checkCommon(in.PropagateTags, in.EnableExecuteCommand)
 }
 
 // maxStartedBy is in characters. The API reference allows letters, digits, hyphens,
@@ -117,7 +117,7 @@ func StartTask(in *sdk.StartTaskInput, caller string) (*Launch, error) {
 const maxStartedBy = 128
 
 // check is what RunTask and StartTask have in common.
-func (l *Launch) check(propagate types.PropagateTags, exec bool) error {
+func (l *Launch) checkCommon(propagate types.PropagateTags, exec bool) error {
 	switch propagate {
 	case "", types.PropagateTagsNone:
 	case types.PropagateTagsTaskDefinition:

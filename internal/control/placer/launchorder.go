@@ -19,11 +19,11 @@ type launchOrder struct {
 	outcome Outcome
 }
 
-func (o *launchOrder) wanted() int { return max(o.count, len(o.instances)) }
+func (o *launchOrder) taskCount() int { return max(o.count, len(o.instances)) }
 
 func (o *launchOrder) clientToken() string { return o.token }
 
-func (o *launchOrder) called() bool { return true }
+func (o *launchOrder) hasCaller() bool { return true }
 
 func (o *launchOrder) reset() { o.outcome = Outcome{} }
 
@@ -38,7 +38,7 @@ func (o *launchOrder) place(r *round) error {
 	}
 	o.outcome.Cluster = c.Name
 	if o.token != "" {
-		if done, err := o.repeated(r); done || err != nil {
+		if done, err := o.answerRepeated(r); done || err != nil {
 			return err
 		}
 	}
@@ -54,12 +54,12 @@ func (o *launchOrder) place(r *round) error {
 	}
 	var lanes []lane
 	if !o.start {
-		if lanes, err = r.lanes(o.Launch, c, d); err != nil {
+		if lanes, err = r.resolveLanes(o.Launch, c, d); err != nil {
 			return err
 		}
 	}
 	b := newBatch(r, o.Launch, c.Name)
-	task, err := b.task(d, st)
+	task, err := b.newTask(d, st)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (o *launchOrder) place(r *round) error {
 		if r.snap.WaitingTask(c.Name, t.task.ID) != nil { // this token's, whose record has been cleaned away
 			continue
 		}
-		if err := r.write(t); err != nil {
+		if err := r.writeTask(t); err != nil {
 			return err
 		}
 	}
@@ -94,7 +94,7 @@ func (o *launchOrder) place(r *round) error {
 // tasks that it has brought about. Where there are none another call may try
 // again, but not one that had begun when its caller was told that nothing was
 // placed: it may have come from a server that slept meanwhile.
-func (o *launchOrder) repeated(r *round) (bool, error) {
+func (o *launchOrder) answerRepeated(r *round) (bool, error) {
 	t := store.Get(r.tx, store.TokenKey(o.outcome.Cluster, o.token))
 	if t == nil || len(t.Tasks) == 0 && r.snap.TokenWritten(o.outcome.Cluster, o.token) <= o.since {
 		return false, nil
@@ -113,10 +113,10 @@ func (o *launchOrder) repeated(r *round) (bool, error) {
 // startOnNamed places a task on each of the hosts that StartTask names.
 func (o *launchOrder) startOnNamed(b *batch, d *fleet.TaskDefinition, task fleet.Task) error {
 	l := lane{launchType: types.LaunchTypeEc2, pool: poolOf(d.Definition, "")}
-	if err := l.fits(o.Launch, d.Definition, &task); err != nil {
+	if err := l.applyTo(o.Launch, d.Definition, &task); err != nil {
 		return err
 	}
-	if err := b.unservable(b.cluster, d, task.Overrides, l.pool); err != nil {
+	if err := b.checkServable(b.cluster, d, task.Overrides, l.pool); err != nil {
 		return err
 	}
 	req, err := requestOf(&task, d, 1)
@@ -133,10 +133,10 @@ func (o *launchOrder) startOnNamed(b *batch, d *fleet.TaskDefinition, task fleet
 			b.failures = append(b.failures, fleet.Failure{ARN: arn, Reason: refuse.Missing})
 			continue
 		}
-		if c := b.chooseHost(id, req); c != nil {
+		if c := b.chooseNamedHost(id, req); c != nil {
 			t := task
 			t.LaunchType = b.launchTypeOn(b.cluster, c.Instance, d)
-			b.take(t, d, *c)
+			b.addPlaced(t, d, *c)
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func TestHostsAreForgotten(t *testing.T) {
 		t.Errorf("%d clusters are remembered", n)
 	}
 	for i := range 2*maxEligible + 1 {
-		p.eligible.get(7, suited{"c", "f", i, ""}, func() []string { return []string{"h"} })
+		p.eligible.getOrFind(7, eligibleKey{"c", "f", i, ""}, func() []string { return []string{"h"} })
 	}
 	if n := len(p.eligible.ids); n > maxEligible {
 		t.Errorf("the hosts of %d revisions are remembered", n)

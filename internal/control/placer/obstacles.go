@@ -13,10 +13,10 @@ import (
 // obstacles are all that keeps tasks of a definition off every host of a cluster,
 // where there is something that a wait for hosts would not end: what Ashore does
 // not serve, or what the pool's hosts must offer and no host of the cluster does.
-func (w *world) obstacles(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) []placement.Lack {
+func (w *world) findObstacles(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) []placement.Lack {
 	out := definition.Gaps(d.Definition, o)
 	p.provider, p.zone = "", ""
-	if len(out) == 0 && (p == pool{} || len(w.candidates(cluster, false).of(w, cluster, p)) > 0 || len(w.candidates(cluster, true).of(w, cluster, p)) > 0) {
+	if len(out) == 0 && (p == pool{} || len(w.candidates(cluster, false).inPool(w, cluster, p)) > 0 || len(w.candidates(cluster, true).inPool(w, cluster, p)) > 0) {
 		return nil
 	}
 	var hosts []*fleet.Instance
@@ -33,9 +33,9 @@ func (w *world) obstacles(cluster string, d *fleet.TaskDefinition, o *types.Task
 }
 
 // unservable refuses what has obstacles, and names them all.
-func (w *world) unservable(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) error {
-	if lacks := w.obstacles(cluster, d, o, p); len(lacks) > 0 {
-		return refuse.Unsupported("The task needs what it can't get in the cluster %s: %s", cluster, placement.Told(lacks))
+func (w *world) checkServable(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) error {
+	if lacks := w.findObstacles(cluster, d, o, p); len(lacks) > 0 {
+		return refuse.Unsupported("The task needs what it can't get in the cluster %s: %s", cluster, placement.DescribeLacks(lacks))
 	}
 	return nil
 }

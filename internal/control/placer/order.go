@@ -5,11 +5,11 @@ package placer
 // are tasks that wait for a host, serviceOrder are new tasks of a service.
 type order interface {
 	// wanted is how many tasks the order asks for.
-	wanted() int
+	taskCount() int
 	// clientToken is the hash of the caller's token; empty: none.
 	clientToken() string
 	// called says that a caller of the API waits for the order.
-	called() bool
+	hasCaller() bool
 	// place decides and writes, in a round's transaction. Nothing is written where it
 	// returns an error; ErrTooLarge says that the transaction can't hold it.
 	place(*round) error
@@ -20,7 +20,7 @@ type order interface {
 }
 
 // pending is an order whose caller waits.
-type pending struct {
+type pendingOrder struct {
 	order
 	done chan struct{} // closed once the order is placed or refused
 	err  error         // why it was refused; to be read once done is closed

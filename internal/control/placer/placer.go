@@ -27,11 +27,11 @@ type Placer struct {
 	log      *slog.Logger
 	clock    func() time.Time
 	rand     *rand.Rand
-	orders   chan *pending
+	orders   chan *pendingOrder
 	stopped  chan struct{}          // closed when Run has ended
 	hosts    map[string]*candidates // by cluster; the goroutine's own
 	sizes    sizes                  // the goroutine's own
-	eligible eligible
+	eligible eligibleCache
 }
 
 // Config is what a placer needs. Store must be set.
@@ -59,7 +59,7 @@ func New(cfg Config) *Placer {
 	}
 	return &Placer{
 		store: cfg.Store, site: cfg.Store.Site(), server: cfg.Server, log: cfg.Log, clock: cfg.Now, rand: cfg.Rand,
-		orders: make(chan *pending, 256), stopped: make(chan struct{}), hosts: map[string]*candidates{},
+		orders: make(chan *pendingOrder, 256), stopped: make(chan struct{}), hosts: map[string]*candidates{},
 	}
 }
 
@@ -70,7 +70,7 @@ func (p *Placer) now() time.Time { return p.clock().UTC().Truncate(time.Millisec
 func (p *Placer) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.placeOrders(ctx) })
-	g.Go(func() error { return p.provision(ctx) })
+	g.Go(func() error { return p.runProvisioner(ctx) })
 	return g.Wait()
 }
 

@@ -22,7 +22,7 @@ import (
 // now, and hands what does to its own placer.
 
 // provision leads, or waits to, until ctx or the store ends.
-func (p *Placer) provision(ctx context.Context) error {
+func (p *Placer) runProvisioner(ctx context.Context) error {
 	if err := p.store.Campaign(ctx, "provisioner", p.server, p.watchForRoom); ctx.Err() == nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
 	for cluster := range snap.Clusters("") {
 		due[cluster] = snap.Counts(cluster).Waiting > 0
 	}
-	w := &watcher{Placer: p, term: term}
+	w := &provisioner{Placer: p, term: term}
 	for {
 		start := time.Now()
 		looked := false
@@ -56,28 +56,28 @@ func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
 				return err
 			}
 		}
-		a, err := w.next(ctx, feed)
+		a, err := w.nextAdvance(ctx, feed)
 		if err != nil {
 			return err
 		}
-		due = mayHaveRoom(a)
-		w.again(due)
+		due = clustersWithRoom(a)
+		w.addRetries(due)
 	}
 }
 
 // watcher is the provisioner's work of one term.
-type watcher struct {
+type provisioner struct {
 	*Placer
 	term  *store.Term
-	aside contain.Aside[waits]
+	aside contain.Aside[waitingKey]
 }
 
 // waits names a task that waits, or with no id a whole cluster's.
-type waits struct{ cluster, id string }
+type waitingKey struct{ cluster, id string }
 
 // next waits for an advance, or until something that was set aside is to be tried
 // again: the advance is empty then.
-func (w *watcher) next(ctx context.Context, feed *store.Feed) (store.Advance, error) {
+func (w *provisioner) nextAdvance(ctx context.Context, feed *store.Feed) (store.Advance, error) {
 	at, some := w.aside.Next()
 	if !some {
 		return feed.Next(ctx)
@@ -92,9 +92,9 @@ func (w *watcher) next(ctx context.Context, feed *store.Feed) (store.Advance, er
 }
 
 // again adds the clusters of what was set aside for long enough.
-func (w *watcher) again(due map[string]bool) {
+func (w *provisioner) addRetries(due map[string]bool) {
 	snap := w.store.Snapshot()
-	w.aside.Keep(func(k waits) bool {
+	w.aside.Keep(func(k waitingKey) bool {
 		if k.id == "" {
 			return snap.Counts(k.cluster).Waiting > 0
 		}
@@ -106,14 +106,14 @@ func (w *watcher) again(due map[string]bool) {
 }
 
 // fail sets something aside that concerns nothing else.
-func (w *watcher) fail(k waits, err error) {
+func (w *provisioner) setAside(k waitingKey, err error) {
 	times, wait := w.aside.Fail(k, time.Now())
 	w.log.Error("provisioner: what waits for a host is set aside", append(contain.Attrs(err), "cluster", k.cluster, "task", k.id, "times", times, "retry_in", wait)...)
 }
 
 // mayHaveRoom names the clusters with tasks that wait in which an advance could have
 // made room.
-func mayHaveRoom(a store.Advance) map[string]bool {
+func clustersWithRoom(a store.Advance) map[string]bool {
 	due := map[string]bool{}
 	for _, c := range a.Changes {
 		if c.Kind == store.RestoredChanged {
@@ -140,15 +140,15 @@ func mayHaveRoom(a store.Advance) map[string]bool {
 }
 
 // placeWaiting hands what fits by now to the placer, the oldest first.
-func (w *watcher) placeWaiting(ctx context.Context, cluster string) error {
-	all := waits{cluster, ""}
+func (w *provisioner) placeWaiting(ctx context.Context, cluster string) error {
+	all := waitingKey{cluster, ""}
 	if w.aside.Is(all, time.Now()) {
 		return nil
 	}
 	err := contain.Do(func() error { return w.placeGroups(ctx, cluster) })
 	switch {
 	case store.IsItemError(err):
-		w.fail(all, err)
+		w.setAside(all, err)
 		return nil
 	case err == nil:
 		w.aside.Forget(all)
@@ -156,16 +156,16 @@ func (w *watcher) placeWaiting(ctx context.Context, cluster string) error {
 	return err
 }
 
-func (w *watcher) placeGroups(ctx context.Context, cluster string) error {
+func (w *provisioner) placeGroups(ctx context.Context, cluster string) error {
 	now := time.Now()
 	for _, group := range groupByNeed(w.store.Snapshot(), cluster) {
-		group = slices.DeleteFunc(group, func(t *fleet.Task) bool { return w.aside.Is(waits{cluster, t.ID}, now) })
-		for len(group) > 0 && w.fits(group[0]) {
+		group = slices.DeleteFunc(group, func(t *fleet.Task) bool { return w.aside.Is(waitingKey{cluster, t.ID}, now) })
+		for len(group) > 0 && w.hasRoom(group[0]) {
 			some := group[:min(10, len(group))]
 			group = group[len(some):]
-			placed, err := w.order(ctx, cluster, some...)
+			placed, err := w.submitTasks(ctx, cluster, some...)
 			if store.IsItemError(err) {
-				placed, err = w.oneByOne(ctx, cluster, some, err)
+				placed, err = w.submitOneByOne(ctx, cluster, some, err)
 			}
 			if err != nil {
 				return err
@@ -179,16 +179,16 @@ func (w *watcher) placeGroups(ctx context.Context, cluster string) error {
 }
 
 // fits says whether some host has room for a task; a task that can't be looked at is set aside.
-func (w *watcher) fits(t *fleet.Task) (fits bool) {
-	err := contain.Do(func() error { fits = w.fitsNow(w.store.Snapshot(), t); return nil })
+func (w *provisioner) hasRoom(t *fleet.Task) (fits bool) {
+	err := contain.Do(func() error { fits = w.fitsSomewhere(w.store.Snapshot(), t); return nil })
 	if err != nil {
-		w.fail(waits{t.Cluster, t.ID}, err)
+		w.setAside(waitingKey{t.Cluster, t.ID}, err)
 	}
 	return fits
 }
 
 // order hands tasks to the placer. It returns how many have a host now.
-func (w *watcher) order(ctx context.Context, cluster string, some ...*fleet.Task) (placed int, err error) {
+func (w *provisioner) submitTasks(ctx context.Context, cluster string, some ...*fleet.Task) (placed int, err error) {
 	o := &waitingOrder{term: w.term, cluster: cluster}
 	for _, t := range some {
 		o.ids = append(o.ids, t.ID)
@@ -204,15 +204,15 @@ func (w *watcher) order(ctx context.Context, cluster string, some ...*fleet.Task
 
 // oneByOne hands tasks to the placer of which one can't be placed, as err says. It
 // is set aside, and the others count as the order's.
-func (w *watcher) oneByOne(ctx context.Context, cluster string, some []*fleet.Task, err error) (placed int, _ error) {
+func (w *provisioner) submitOneByOne(ctx context.Context, cluster string, some []*fleet.Task, err error) (placed int, _ error) {
 	if len(some) == 1 {
-		w.fail(waits{cluster, some[0].ID}, err)
+		w.setAside(waitingKey{cluster, some[0].ID}, err)
 		return 1, nil
 	}
 	for _, t := range some {
-		n, err := w.order(ctx, cluster, t)
+		n, err := w.submitTasks(ctx, cluster, t)
 		if store.IsItemError(err) {
-			n, err = w.oneByOne(ctx, cluster, []*fleet.Task{t}, err)
+			n, err = w.submitOneByOne(ctx, cluster, []*fleet.Task{t}, err)
 		}
 		if err != nil {
 			return placed, err
@@ -239,7 +239,7 @@ func groupByNeed(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 	var out [][]*fleet.Task
 	at := map[string]int{}
 	for _, t := range all {
-		k := needs(t)
+		k := needsKey(t)
 		i, known := at[k]
 		if !known {
 			i = len(out)
@@ -253,7 +253,7 @@ func groupByNeed(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 
 // needs is equal for tasks that fit on the same hosts: strategies only choose among
 // these.
-func needs(t *fleet.Task) string {
+func needsKey(t *fleet.Task) string {
 	overrides, err := awsjson.Marshal(t.Overrides)
 	if err != nil {
 		return t.ID // alone
@@ -267,17 +267,17 @@ func needs(t *fleet.Task) string {
 
 // fitsNow looks whether some host has room for a task that waits, without
 // keeping the placer from its work.
-func (p *Placer) fitsNow(snap *store.Snapshot, t *fleet.Task) bool {
+func (p *Placer) fitsSomewhere(snap *store.Snapshot, t *fleet.Task) bool {
 	d, _ := snap.TaskDefinition(t.Family, t.Revision)
 	if d == nil {
 		return false
 	}
-	r := p.reader(snap)
+	r := p.newReader(snap)
 	req, err := requestOf(t, d, 1)
 	if err != nil {
 		p.log.Warn("provisioner: a task that waits can't be placed", "cluster", t.Cluster, "task", t.ID, "err", err)
 		return false
 	}
-	view := r.view(t.Cluster, r.candidates(t.Cluster, true), poolOf(d.Definition, t.CapacityProvider), t.Group)
+	view := r.placementView(t.Cluster, r.candidates(t.Cluster, true), poolOf(d.Definition, t.CapacityProvider), t.Group)
 	return slices.ContainsFunc(view.IDs, func(id string) bool { return req.Fit(view.Host(id)) == placement.Reason("") })
 }

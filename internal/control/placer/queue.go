@@ -19,7 +19,7 @@ var errStopped = errors.New("the server is stopping")
 // round.
 func (p *Placer) placeOrders(ctx context.Context) error {
 	defer close(p.stopped)
-	var left []*pending
+	var left []*pendingOrder
 	for {
 		if len(left) == 0 {
 			select {
@@ -38,8 +38,8 @@ func (p *Placer) placeOrders(ctx context.Context) error {
 				break gather
 			}
 		}
-		var orders []*pending
-		orders, left = p.sizes.split(fair(left))
+		var orders []*pendingOrder
+		orders, left = p.sizes.split(orderFairly(left))
 		left = append(p.placeTogether(ctx, orders), left...)
 	}
 }
@@ -47,25 +47,25 @@ func (p *Placer) placeOrders(ctx context.Context) error {
 // fair puts the launches that a caller waits for before what controllers order:
 // services of thousands of tasks keep nobody waiting. The controllers' oldest
 // order goes first all the same, so that callers can't keep them waiting either.
-func fair(all []*pending) []*pending {
-	var first, launches, rest []*pending
+func orderFairly(all []*pendingOrder) []*pendingOrder {
+	var first, launches, others []*pendingOrder
 	for _, o := range all {
 		switch {
-		case o.called():
+		case o.hasCaller():
 			launches = append(launches, o)
 		case first == nil:
-			first = []*pending{o}
+			first = []*pendingOrder{o}
 		default:
-			rest = append(rest, o)
+			others = append(others, o)
 		}
 	}
-	return slices.Concat(first, launches, rest)
+	return slices.Concat(first, launches, others)
 }
 
 // submit hands an order to the placer's goroutine and waits until it is placed or
 // refused.
-func (p *Placer) submit(ctx context.Context, what order) error {
-	o := &pending{order: what, done: make(chan struct{})}
+func (p *Placer) submit(ctx context.Context, order order) error {
+	o := &pendingOrder{order: order, done: make(chan struct{})}
 	select {
 	case p.orders <- o:
 	case <-ctx.Done():
@@ -90,45 +90,45 @@ func (p *Placer) submit(ctx context.Context, what order) error {
 
 // placeTogether places as many orders as one transaction holds, in one round, and
 // answers each of those. It returns the rest.
-func (p *Placer) placeTogether(ctx context.Context, orders []*pending) (rest []*pending) {
+func (p *Placer) placeTogether(ctx context.Context, orders []*pendingOrder) (left []*pendingOrder) {
 	// The bound of one round: whoever waits has its own.
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err := contain.Do(func() (err error) { rest, err = p.tryTogether(ctx, orders); return err })
+	err := contain.Do(func() (err error) { left, err = p.tryTogether(ctx, orders); return err })
 	if err != nil {
-		rest = nil
+		left = nil
 	}
 	if err != nil && ctx.Err() == nil {
 		p.log.Error("placer: a round has failed", append(contain.Attrs(err), "orders", len(orders))...)
 	}
-	for _, o := range orders[:len(orders)-len(rest)] {
+	for _, o := range orders[:len(orders)-len(left)] {
 		if err != nil && !store.IsItemError(o.err) {
 			o.err = fmt.Errorf("place tasks: %w", err)
 		}
 		close(o.done)
 	}
-	return rest
+	return left
 }
 
 // tryTogether places as many orders as one transaction holds, and returns the rest. An
 // order that panics, or that needs a record which can't be read, is refused with that,
 // and the others are placed without it.
-func (p *Placer) tryTogether(ctx context.Context, orders []*pending) (rest []*pending, err error) {
+func (p *Placer) tryTogether(ctx context.Context, orders []*pendingOrder) (left []*pendingOrder, err error) {
 	// A failure, too, must rest on every acknowledged write.
 	if _, err := p.store.Fresh(ctx); err != nil {
 		return nil, err
 	}
 	var r *round
-	rest, refused, err := store.UpdateSome(ctx, p.store, orders,
+	left, refused, err := store.UpdateSome(ctx, p.store, orders,
 		func(tx *store.Tx) error { r = newRound(p, tx); return nil },
-		func(tx *store.Tx, o *pending) error {
+		func(tx *store.Tx, o *pendingOrder) error {
 			before := tx.Share()
 			r.orders++
 			r.place(o)
 			if errors.Is(o.err, store.ErrTooLarge) {
 				return o.err
 			}
-			p.sizes.note(o, tx.Share()-before)
+			p.sizes.record(o, tx.Share()-before)
 			return nil
 		})
 	for _, l := range refused {
@@ -137,5 +137,5 @@ func (p *Placer) tryTogether(ctx context.Context, orders []*pending) (rest []*pe
 		o.err = fmt.Errorf("place %s: %w", o, l.Err)
 		p.log.Error("placer: an order is set aside", append(contain.Attrs(l.Err), "order", o.String())...)
 	}
-	return rest, err
+	return left, err
 }

@@ -11,21 +11,21 @@ func TestSplitKeepsToWhatFits(t *testing.T) {
 	sizes := &sizes{call: 0.02}
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	var all []*pending
+	var all []*pendingOrder
 	for i := range 200 {
 		l := &Launch{count: 1 + rnd.IntN(10)}
 		if i%7 == 0 {
 			l.token = "same"
 		}
-		all = append(all, &pending{order: &launchOrder{Launch: l}})
+		all = append(all, &pendingOrder{order: &launchOrder{Launch: l}})
 	}
 	left, total := all, 0
 	for len(left) > 0 {
-		var batch []*pending
+		var batch []*pendingOrder
 		batch, left = sizes.split(left)
 		share, same := 0.0, 0
 		for _, o := range batch {
-			share += sizes.guess(o)
+			share += sizes.estimate(o)
 			if o.clientToken() == "same" {
 				same++
 			}
@@ -43,9 +43,11 @@ func TestSplitKeepsToWhatFits(t *testing.T) {
 // Callers and controllers both keep sending: neither waits for more than its turn.
 func TestCallersAndControllersTakeTurns(t *testing.T) {
 	sizes := &sizes{call: 0.005, service: 0.05} // no transaction holds 250 tasks
-	called := func() *pending { return &pending{order: &launchOrder{Launch: &Launch{count: 1}}} }
-	large := func() *pending { return &pending{order: &serviceOrder{ServiceLaunch: ServiceLaunch{Count: 250}}} }
-	var left []*pending
+	called := func() *pendingOrder { return &pendingOrder{order: &launchOrder{Launch: &Launch{count: 1}}} }
+	large := func() *pendingOrder {
+		return &pendingOrder{order: &serviceOrder{ServiceLaunch: ServiceLaunch{Count: 250}}}
+	}
+	var left []*pendingOrder
 	for range 16 {
 		left = append(left, large())
 	}
@@ -53,8 +55,8 @@ func TestCallersAndControllersTakeTurns(t *testing.T) {
 	for round := range 20 {
 		caller := called()
 		left = append(left, caller)
-		var batch []*pending
-		batch, left = sizes.split(fair(left))
+		var batch []*pendingOrder
+		batch, left = sizes.split(orderFairly(left))
 		if !slices.Contains(batch, caller) {
 			t.Fatalf("round %d: a caller waits for services", round)
 		}
@@ -62,13 +64,13 @@ func TestCallersAndControllersTakeTurns(t *testing.T) {
 			t.Fatalf("round %d: not the oldest of the services' orders", round)
 		}
 		left = append(left, large())
-		oldest = left[slices.IndexFunc(left, func(o *pending) bool { return !o.called() })]
+		oldest = left[slices.IndexFunc(left, func(o *pendingOrder) bool { return !o.hasCaller() })]
 	}
 	for range 500 {
 		left = append(left, called())
 	}
-	batch, _ := sizes.split(fair(left))
-	if batch[0] != oldest || !batch[len(batch)-1].called() {
+	batch, _ := sizes.split(orderFairly(left))
+	if batch[0] != oldest || !batch[len(batch)-1].hasCaller() {
 		t.Error("many callers keep the services waiting, or the other way round")
 	}
 }

@@ -112,7 +112,7 @@ func TestRunTaskRacesChangesOfInstance(t *testing.T) {
 
 // runTask has a placer carry out a call of RunTask.
 func runTask(ctx context.Context, p *placer.Placer, in *sdk.RunTaskInput) (placer.Outcome, error) {
-	l, err := placer.RunTask(in, "")
+	l, err := placer.RunTaskLaunch(in, "")
 	if err != nil {
 		return placer.Outcome{}, err
 	}

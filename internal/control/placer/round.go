@@ -30,13 +30,13 @@ func newRound(p *Placer, tx *store.Tx) *round {
 
 // reader is a round over a snapshot that places nothing. It has a memory of its own,
 // so that every goroutine can have one.
-func (p *Placer) reader(snap *store.Snapshot) *round {
+func (p *Placer) newReader(snap *store.Snapshot) *round {
 	return &round{world: world{site: p.site, snap: snap, now: p.now(), hosts: map[string]*candidates{}}}
 }
 
 // place places one order. A panic on the way may leave what the placer remembers of
 // hosts changed in part, so that is forgotten.
-func (r *round) place(o *pending) {
+func (r *round) place(o *pendingOrder) {
 	whole := false
 	defer func() {
 		if !whole {
@@ -50,7 +50,7 @@ func (r *round) place(o *pending) {
 
 // write stores a task. One that is there already is this token's, whose record
 // has been cleaned away: it answers for itself.
-func (r *round) write(p *placed) error {
+func (r *round) writeTask(p *placed) error {
 	t := &p.task
 	if p.on.Instance == "" {
 		t.Queued = r.snap.Revision()
@@ -83,18 +83,18 @@ func (r *round) host(cluster, id string) placement.Host {
 }
 
 // view shows placement a pool's hosts, and where tasks of the group are.
-func (r *round) view(cluster string, c *candidates, p pool, group string) placement.View {
+func (r *round) placementView(cluster string, c *candidates, p pool, group string) placement.View {
 	return placement.View{
-		IDs: c.of(&r.world, cluster, p),
+		IDs: c.inPool(&r.world, cluster, p),
 		Host: func(id string) placement.Host {
 			h := r.host(cluster, id)
-			if h.Instance != nil && !p.has(h.Instance) { // it was when the candidates were listed
+			if h.Instance != nil && !p.contains(h.Instance) { // it was when the candidates were listed
 				return placement.Host{}
 			}
 			return h
 		},
 		Tasks: r.tasksOf(cluster, group),
-		Parts: func(attributes []string) *placement.Division { return c.divided(&r.world, cluster, p, attributes) },
+		Parts: func(attributes []string) *placement.Division { return c.divide(&r.world, cluster, p, attributes) },
 	}
 }
 

@@ -46,11 +46,11 @@ type serviceOrder struct {
 	launched Launched
 }
 
-func (o *serviceOrder) wanted() int { return o.Count }
+func (o *serviceOrder) taskCount() int { return o.Count }
 
 func (o *serviceOrder) clientToken() string { return "" }
 
-func (o *serviceOrder) called() bool { return false }
+func (o *serviceOrder) hasCaller() bool { return false }
 
 func (o *serviceOrder) reset() { o.launched = Launched{} }
 
@@ -60,7 +60,7 @@ func (o *serviceOrder) String() string {
 
 // forServices is how much of a transaction the tasks of a service may fill at most: the
 // rest is for the callers of the same round.
-const forServices = 0.75
+const maxServiceShare = 0.75
 
 // place places a service's new tasks, as far as there is room, and stores what became
 // of it. Where the service or the deployment have changed since the scheduler
@@ -77,7 +77,7 @@ func (o *serviceOrder) place(r *round) error {
 	}
 	d := r.snap.Deployment(svc.Cluster, svc.Name, o.Deployment)
 	was := store.Get(r.tx, store.DeploymentStateKey(svc.Cluster, svc.Name, o.Deployment))
-	if d.Deployment == nil || d.ServiceID != svc.ID || launched(was) != o.After {
+	if d.Deployment == nil || d.ServiceID != svc.ID || launchedCount(was) != o.After {
 		return nil
 	}
 	o.launched.Stale = false
@@ -87,7 +87,7 @@ func (o *serviceOrder) place(r *round) error {
 	}
 	var tasks []placed
 	waiting := r.waiting[svc.Cluster]
-	n, err := r.tx.TryMost(o.Count, forServices, func(n int) (err error) {
+	n, err := r.tx.TryMost(o.Count, maxServiceShare, func(n int) (err error) {
 		r.release(svc.Cluster, tasks) // more of them did not fit
 		r.waiting[svc.Cluster] = waiting
 		tasks, err = o.placeSome(r, svc, &d, was, n)
@@ -106,7 +106,7 @@ func (o *serviceOrder) placeSome(r *round, svc *fleet.Service, d *store.Deployme
 	if err != nil {
 		return nil, err
 	}
-	state, err := serviceevent.StateOf(r.tx, svc)
+	state, err := serviceevent.ReadState(r.tx, svc)
 	if err != nil {
 		return nil, err
 	}
@@ -115,13 +115,13 @@ func (o *serviceOrder) placeSome(r *round, svc *fleet.Service, d *store.Deployme
 	var ids []string
 	for n := range tasks {
 		tasks[n].task.Serial = o.After + int64(n) + 1
-		if err := r.write(&tasks[n]); err != nil {
+		if err := r.writeTask(&tasks[n]); err != nil {
 			return nil, err
 		}
 		ids = append(ids, tasks[n].task.ID)
 	}
 	if len(ids) > 0 {
-		events = rollout.Started(svc.Name, ids)
+		events = rollout.StartedEvents(svc.Name, ids)
 	}
 	if refused != nil {
 		if next.Unplaced != nil && next.Unplaced.Zone == o.Zone {
@@ -129,7 +129,7 @@ func (o *serviceOrder) placeSome(r *round, svc *fleet.Service, d *store.Deployme
 		}
 		// People are told of a cause once, not of every try.
 		if o.Zone == "" && (next.Unplaced == nil || next.Unplaced.Reason != refused.Reason) {
-			events = append(events, rollout.Unplaceable(svc.Name, refused.Reason, unplaceable(refused)))
+			events = append(events, rollout.UnplaceableEvent(svc.Name, refused.Reason, describeUnplaced(refused)))
 		}
 		refused.Tries++
 		refused.At, refused.Zone = r.now, o.Zone
@@ -144,7 +144,7 @@ func (o *serviceOrder) placeSome(r *round, svc *fleet.Service, d *store.Deployme
 		store.Put(r.tx, store.ServiceStateKey(svc.Cluster, svc.Name), state))
 }
 
-func launched(s *fleet.DeploymentState) int64 {
+func launchedCount(s *fleet.DeploymentState) int64 {
 	if s == nil {
 		return 0
 	}
@@ -171,7 +171,7 @@ func (w *world) withLaunched(was *fleet.DeploymentState, d *store.Deployment, n 
 // chooseHosts chooses hosts for a service's tasks. What keeps all or some of them from
 // one is no error: the service waits for it to change.
 func (o *serviceOrder) chooseHosts(r *round, svc *fleet.Service, d *store.Deployment, count int) ([]placed, *fleet.PlacementFailure, error) {
-	b, err := o.choose(r, svc, d, count)
+	b, err := o.chooseBatch(r, svc, d, count)
 	if err != nil {
 		if api := smithy.APIError(nil); errors.As(err, &api) {
 			return nil, &fleet.PlacementFailure{Reason: api.ErrorMessage()}, nil
@@ -191,7 +191,7 @@ func (o *serviceOrder) chooseHosts(r *round, svc *fleet.Service, d *store.Deploy
 
 // choose chooses hosts for a service's tasks as RunTask does for its own. Where it
 // returns an error it has taken nothing.
-func (o *serviceOrder) choose(r *round, svc *fleet.Service, d *store.Deployment, count int) (*batch, error) {
+func (o *serviceOrder) chooseBatch(r *round, svc *fleet.Service, d *store.Deployment, count int) (*batch, error) {
 	c, err := lookup.ClusterTx(r.tx, r.site, &svc.Cluster)
 	if err != nil {
 		return nil, err
@@ -209,14 +209,14 @@ func (o *serviceOrder) choose(r *round, svc *fleet.Service, d *store.Deployment,
 	st := store.Get(r.tx, store.TaskDefinitionStateKey(rev.Family, rev.Revision))
 	some := o.ServiceLaunch
 	some.Count = count
-	l := launchOf(svc, rev, d.ID, &some)
-	l.running = shares(r.snap, svc.Cluster, l)
-	lanes, err := r.lanes(l, c, def)
+	l := launchFor(svc, rev, d.ID, &some)
+	l.running = countByProvider(r.snap, svc.Cluster, l)
+	lanes, err := r.resolveLanes(l, c, def)
 	if err != nil {
 		return nil, err
 	}
 	b := newBatch(r, l, svc.Cluster)
-	task, err := b.task(def, st)
+	task, err := b.newTask(def, st)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +232,7 @@ func (o *serviceOrder) choose(r *round, svc *fleet.Service, d *store.Deployment,
 
 // shares are how many tasks of a service's deployment each of its capacity
 // providers has, where there are several.
-func shares(snap *store.Snapshot, cluster string, l *Launch) map[string]int {
+func countByProvider(snap *store.Snapshot, cluster string, l *Launch) map[string]int {
 	if len(l.strategy) < 2 {
 		return nil
 	}
@@ -247,10 +247,10 @@ func shares(snap *store.Snapshot, cluster string, l *Launch) map[string]int {
 
 // placeDaemon places a DAEMON's tasks, one on each of some hosts.
 func (b *batch) placeDaemon(instances []string, l *lane, d *fleet.TaskDefinition, task fleet.Task) error {
-	if err := l.fits(b.launch, d.Definition, &task); err != nil {
+	if err := l.applyTo(b.launch, d.Definition, &task); err != nil {
 		return err
 	}
-	if err := b.unservable(b.cluster, d, task.Overrides, l.pool); err != nil {
+	if err := b.checkServable(b.cluster, d, task.Overrides, l.pool); err != nil {
 		return err
 	}
 	req, err := requestOf(&task, d, 1)
@@ -258,15 +258,15 @@ func (b *batch) placeDaemon(instances []string, l *lane, d *fleet.TaskDefinition
 		return err
 	}
 	for _, id := range instances {
-		if c := b.chooseHost(id, req); c != nil {
-			b.take(task, d, *c)
+		if c := b.chooseNamedHost(id, req); c != nil {
+			b.addPlaced(task, d, *c)
 		}
 	}
 	return nil
 }
 
 // launchOf is what a service's tasks are launched with.
-func launchOf(svc *fleet.Service, rev *fleet.ServiceRevision, deployment string, l *ServiceLaunch) *Launch {
+func launchFor(svc *fleet.Service, rev *fleet.ServiceRevision, deployment string, l *ServiceLaunch) *Launch {
 	out := &Launch{
 		cluster: &svc.Cluster, definition: fmt.Sprintf("%s:%d", rev.Family, rev.Revision), count: l.Count,
 		launchType: rev.LaunchType, strategy: rev.CapacityProviders, platform: rev.PlatformVersion, constraints: svc.Constraints, strategies: svc.Strategies,
@@ -288,7 +288,7 @@ func launchOf(svc *fleet.Service, rev *fleet.ServiceRevision, deployment string,
 
 // unplaceable says in ECS's words which host came closest and what it lacks, and
 // then what exactly.
-func unplaceable(f *fleet.PlacementFailure) string {
+func describeUnplaced(f *fleet.PlacementFailure) string {
 	if f.Instance == "" {
 		return "Reason: " + f.Reason
 	}

@@ -5,7 +5,7 @@ package placer
 // not fit after all comes back from the round, but was looked at for nothing.
 type sizes struct{ call, waiting, service float64 }
 
-func (s *sizes) of(o order) *float64 {
+func (s *sizes) shareOf(o order) *float64 {
 	switch o.(type) {
 	case *waitingOrder:
 		return &s.waiting
@@ -16,18 +16,18 @@ func (s *sizes) of(o order) *float64 {
 }
 
 // guess is about how much of a transaction an order takes.
-func (s *sizes) guess(p *pending) float64 {
-	share := *s.of(p.order) * float64(p.wanted())
+func (s *sizes) estimate(p *pendingOrder) float64 {
+	share := *s.shareOf(p.order) * float64(p.taskCount())
 	if _, is := p.order.(*serviceOrder); is {
-		return min(share, forServices) // it takes no more where it is the first
+		return min(share, maxServiceShare) // it takes no more where it is the first
 	}
 	return share
 }
 
 // note takes in what an order has taken. A guess that is too low is found out, and one
 // that is too high is not: so the least there was lately counts.
-func (s *sizes) note(p *pending, share float64) {
-	is, n := s.of(p.order), p.wanted()
+func (s *sizes) record(p *pendingOrder, share float64) {
+	is, n := s.shareOf(p.order), p.taskCount()
 	if p.err != nil || n == 0 || share <= 0 {
 		return
 	}
@@ -40,12 +40,12 @@ func (s *sizes) note(p *pending, share float64) {
 
 // split takes orders from the front that one transaction may hold. Of two with the same
 // token the second waits, so that it sees what the first did.
-func (s *sizes) split(all []*pending) (orders, left []*pending) {
+func (s *sizes) split(all []*pendingOrder) (orders, left []*pendingOrder) {
 	share := 0.0
 	tokens := map[string]bool{}
 	for i, o := range all {
 		token := o.clientToken()
-		share += s.guess(o)
+		share += s.estimate(o)
 		if (i > 0 && share > 1) || (token != "" && tokens[token]) {
 			return all[:i], all[i:]
 		}

@@ -23,11 +23,11 @@ type waitingOrder struct {
 	placed  []string // of ids, those that have a host now
 }
 
-func (o *waitingOrder) wanted() int { return len(o.ids) }
+func (o *waitingOrder) taskCount() int { return len(o.ids) }
 
 func (o *waitingOrder) clientToken() string { return "" }
 
-func (o *waitingOrder) called() bool { return false }
+func (o *waitingOrder) hasCaller() bool { return false }
 
 func (o *waitingOrder) reset() { o.placed = nil }
 
@@ -64,7 +64,7 @@ func (o *waitingOrder) place(r *round) error {
 		}
 		p := placed{*t, *choice}
 		p.task.ID = id
-		if err := r.write(&p); err != nil {
+		if err := r.writeTask(&p); err != nil {
 			return err
 		}
 		o.placed = append(o.placed, id)
@@ -82,7 +82,7 @@ func (r *round) chooseForWaiting(t *fleet.Task) (*placement.Choice, error) {
 	if err != nil {
 		return nil, err
 	}
-	view := r.view(t.Cluster, r.candidates(t.Cluster, true), poolOf(d.Definition, t.CapacityProvider), t.Group)
+	view := r.placementView(t.Cluster, r.candidates(t.Cluster, true), poolOf(d.Definition, t.CapacityProvider), t.Group)
 	res := placement.Place(view, req, r.rand, func(placement.Choice) {})
 	if res.Missing > 0 {
 		return nil, nil
@@ -91,7 +91,7 @@ func (r *round) chooseForWaiting(t *fleet.Task) (*placement.Choice, error) {
 }
 
 // letWait lets n more tasks wait, unless too many do.
-func (r *round) letWait(cluster string, n int) error {
+func (r *round) reserveWaiting(cluster string, n int) error {
 	if n == 0 {
 		return nil
 	}

@@ -19,15 +19,15 @@ type world struct {
 }
 
 // hasHosts refuses a lane that leads to no host at all.
-func (w *world) hasHosts(cluster string, l *lane, d *fleet.TaskDefinition) error {
-	if len(w.candidates(cluster, false).of(w, cluster, l.pool)) > 0 {
+func (w *world) checkHosts(cluster string, l *lane, d *fleet.TaskDefinition) error {
+	if len(w.candidates(cluster, false).inPool(w, cluster, l.pool)) > 0 {
 		return nil
 	}
 	hosts := w.candidates(cluster, true)
-	if len(hosts.of(w, cluster, l.pool)) > 0 {
+	if len(hosts.inPool(w, cluster, l.pool)) > 0 {
 		return nil
 	}
-	if err := w.unservable(cluster, d, nil, l.pool); err != nil {
+	if err := w.checkServable(cluster, d, nil, l.pool); err != nil {
 		return err
 	}
 	switch {
@@ -41,7 +41,7 @@ func (w *world) hasHosts(cluster string, l *lane, d *fleet.TaskDefinition) error
 }
 
 // failure is what an answer says of a task that found no host.
-func (w *world) failure(cluster string, n placement.Rejection) fleet.Failure {
+func (w *world) newFailure(cluster string, n placement.Rejection) fleet.Failure {
 	f := fleet.Failure{Reason: string(n.Reason), Detail: n.Text()}
 	if n.Instance != "" {
 		f.ARN = w.site.InstanceARN(cluster, n.Instance)

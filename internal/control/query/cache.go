@@ -12,7 +12,7 @@ var cache struct {
 }
 
 // Compiled is Parse for expressions that are used again and again.
-func Compiled(s string) (*Expr, error) {
+func ParseCached(s string) (*Expr, error) {
 	cache.Lock()
 	e := cache.exprs[s]
 	cache.Unlock()

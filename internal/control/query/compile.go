@@ -25,7 +25,7 @@ const (
 	notMatches   = "!~"
 )
 
-var spelled = map[string]string{
+var operatorNames = map[string]string{
 	"equals": equal, "not_equals": notEqual, "greater_than": greater, "greater_than_equal": greaterEqual,
 	"less_than": less, "less_than_equal": lessEqual, "not_exists": notExists, "not_in": notIn,
 	"matches": matches, "not_matches": notMatches,
@@ -50,7 +50,7 @@ var (
 type compiler struct{ source string }
 
 func (c *compiler) fail(offset int, format string, args ...any) error {
-	return &Error{place(c.source, offset), fmt.Sprintf(format, args...)}
+	return &Error{position(c.source, offset), fmt.Sprintf(format, args...)}
 }
 
 func (c *compiler) or(o *orClause) (node, error) {
@@ -99,7 +99,7 @@ func (c *compiler) factor(f *factor) (node, error) {
 
 func (c *compiler) condition(in *condition) (node, error) {
 	n := &test{subject: in.Subject, op: in.Exists + in.Op + in.Match + in.In}
-	if s, ok := spelled[n.op]; ok {
+	if s, ok := operatorNames[n.op]; ok {
 		n.op = s
 	}
 	allowed, known := subjects[in.Subject]
@@ -116,14 +116,14 @@ func (c *compiler) condition(in *condition) (node, error) {
 		return nil, c.fail(in.Pos.Offset, "%s does not take the operator %s; expected one of %s", in.Subject, n.op, strings.Join(allowed, " "))
 	}
 	for _, t := range in.List {
-		n.values = append(n.values, t.plain())
+		n.values = append(n.values, t.unquoted())
 	}
 	switch {
 	case in.Value != nil:
-		n.values = []string{in.Value.plain()}
+		n.values = []string{in.Value.unquoted()}
 		return n, c.value(n, in.Value)
 	case in.Pattern != nil:
-		n.values = []string{in.Pattern.plain()}
+		n.values = []string{in.Pattern.unquoted()}
 		re, err := pattern(n.values[0])
 		if err != nil {
 			return nil, c.fail(in.Pattern.Pos.Offset, "%s", err)
@@ -132,7 +132,7 @@ func (c *compiler) condition(in *condition) (node, error) {
 	}
 	if n.subject == "agentConnected" && n.pattern == nil {
 		for _, t := range in.List {
-			if v := t.plain(); v != "true" && v != "false" {
+			if v := t.unquoted(); v != "true" && v != "false" {
 				return nil, c.fail(t.Pos.Offset, "found %q; expected true or false", v)
 			}
 		}

@@ -56,17 +56,17 @@ func (a anyOf) String() string { return join(a, " or ") }
 
 func (a allOf) String() string { return join(a, " and ") }
 
-func (n negation) String() string { return "not " + inner(n.of) }
+func (n negation) String() string { return "not " + parenthesized(n.of) }
 
 func join(nodes []node, with string) string {
 	parts := make([]string, len(nodes))
 	for i, n := range nodes {
-		parts[i] = inner(n)
+		parts[i] = parenthesized(n)
 	}
 	return strings.Join(parts, with)
 }
 
-func inner(n node) string {
+func parenthesized(n node) string {
 	switch n.(type) {
 	case anyOf, allOf:
 		return "(" + n.String() + ")"
@@ -89,20 +89,20 @@ type test struct {
 
 func (t *test) matches(v View) bool {
 	if p, ok := positive[t.op]; ok {
-		return !t.holds(v, p)
+		return !t.evaluate(v, p)
 	}
-	return t.holds(v, t.op)
+	return t.evaluate(v, t.op)
 }
 
 // holds evaluates a positive operator.
-func (t *test) holds(v View, op string) bool {
+func (t *test) evaluate(v View, op string) bool {
 	switch t.subject {
 	case "agentConnected":
 		_, connected := v.Agent()
-		return t.text(strconv.FormatBool(connected), op)
+		return t.evaluateText(strconv.FormatBool(connected), op)
 	case "ec2InstanceId":
 		id := v.EC2InstanceID()
-		return id != "" && t.text(id, op)
+		return id != "" && t.evaluateText(id, op)
 	case "runningTasksCount":
 		return compared(cmp.Compare(v.RunningTasks(), t.count), op)
 	case "registeredAt":
@@ -117,18 +117,18 @@ func (t *test) holds(v View, op string) bool {
 			return false
 		}
 		for g := range groups {
-			if t.text(g, op) {
+			if t.evaluateText(g, op) {
 				return true
 			}
 		}
 		return false
 	}
 	s, ok := v.Attribute(t.attribute)
-	return ok && t.text(s, op)
+	return ok && t.evaluateText(s, op)
 }
 
 // text evaluates a positive operator on a value that is there.
-func (t *test) text(s, op string) bool {
+func (t *test) evaluateText(s, op string) bool {
 	switch op {
 	case exists:
 		return true

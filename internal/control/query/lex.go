@@ -56,7 +56,7 @@ const (
 
 // next says which tokens may stand after one, and in words. Element is a value
 // within a list; open counts the parentheses not closed yet.
-func next(after string, open int) (tokens []string, words string) {
+func expectedAfter(after string, open int) (tokens []string, words string) {
 	switch after {
 	case "Subject":
 		return []string{"Exists", "In", "Match", "Compare"}, "an operator"

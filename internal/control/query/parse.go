@@ -55,7 +55,7 @@ type text struct {
 }
 
 // plain is the text without its quotes.
-func (t *text) plain() string {
+func (t *text) unquoted() string {
 	if strings.HasPrefix(t.Text, "'") || strings.HasPrefix(t.Text, `"`) {
 		return t.Text[1 : len(t.Text)-1]
 	}
@@ -95,7 +95,7 @@ func syntaxError(s string, err error) error {
 	offset := at.Position().Offset
 	list, err := lexAll(s)
 	if err != nil {
-		return &Error{place(s, offset), at.Message()}
+		return &Error{position(s, offset), at.Message()}
 	}
 	names := lexer.SymbolsByRune(tokens)
 	after, inList, open := "", false, 0
@@ -104,12 +104,12 @@ func syntaxError(s string, err error) error {
 		if inList && (name == "Word" || name == "Quoted") {
 			name = "Element"
 		}
-		if may, words := next(after, open); !slices.Contains(may, name) {
+		if may, words := expectedAfter(after, open); !slices.Contains(may, name) {
 			found := "the end"
 			if !t.EOF() {
 				found = strconv.Quote(t.Value)
 			}
-			return &Error{place(s, t.Pos.Offset), fmt.Sprintf("found %s; expected %s", found, words)}
+			return &Error{position(s, t.Pos.Offset), fmt.Sprintf("found %s; expected %s", found, words)}
 		}
 		switch after = name; name {
 		case "LParen":
@@ -119,7 +119,7 @@ func syntaxError(s string, err error) error {
 		}
 		inList = name == "LBrack" || (inList && name != "RBrack")
 	}
-	return &Error{place(s, offset), at.Message()}
+	return &Error{position(s, offset), at.Message()}
 }
 
 func lexAll(s string) ([]lexer.Token, error) {
@@ -131,6 +131,6 @@ func lexAll(s string) ([]lexer.Token, error) {
 }
 
 // place turns an offset in bytes into a position in characters, from 1.
-func place(s string, offset int) int {
+func position(s string, offset int) int {
 	return utf8.RuneCountInString(s[:min(offset, len(s))]) + 1
 }

@@ -227,16 +227,16 @@ func TestDeepNesting(t *testing.T) {
 }
 
 func TestCompiled(t *testing.T) {
-	a, err := Compiled("agentConnected == true")
-	b, err2 := Compiled("agentConnected == true")
+	a, err := ParseCached("agentConnected == true")
+	b, err2 := ParseCached("agentConnected == true")
 	if err != nil || err2 != nil || a != b {
 		t.Error(a, b, err, err2)
 	}
-	if _, err := Compiled("nonsense"); err == nil {
+	if _, err := ParseCached("nonsense"); err == nil {
 		t.Error("no error")
 	}
 	for i := range cacheSize + 10 {
-		if _, err := Compiled("runningTasksCount == " + strings.Repeat("0", i%40) + strings.Repeat("1", 1+i%9) + strings.Repeat(" ", i/40)); err != nil {
+		if _, err := ParseCached("runningTasksCount == " + strings.Repeat("0", i%40) + strings.Repeat("1", 1+i%9) + strings.Repeat(" ", i/40)); err != nil {
 			t.Fatal(err)
 		}
 	}

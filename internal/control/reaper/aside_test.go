@@ -77,7 +77,7 @@ func TestUnreadableStays(t *testing.T) {
 func TestPanicIsLeftOut(t *testing.T) {
 	f := &finder{}
 	for _, id := range []string{"a", "bad", "b"} {
-		find(f, Task{"c", id}, &f.Tasks, func() bool {
+		addIfDue(f, Task{"c", id}, &f.Tasks, func() bool {
 			if id == "bad" {
 				panic(errors.New("no time"))
 			}

@@ -61,21 +61,21 @@ func (r Revision) String() string { return fmt.Sprintf("task definition %s:%d", 
 func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 	f := &finder{l, snap, now, Due{}}
 	for name, c := range snap.Clusters("") {
-		find(f, Cluster{name}, &f.Clusters, func() bool { return l.overdue(c, now) && empty(snap, name) })
+		addIfDue(f, Cluster{name}, &f.Clusters, func() bool { return l.clusterExpired(c, now) && isEmpty(snap, name) })
 	}
 	for name, p := range snap.CapacityProviders("") {
-		find(f, Provider{name}, &f.Providers, func() bool { return l.expired(p, now) })
+		addIfDue(f, Provider{name}, &f.Providers, func() bool { return l.providerExpired(p, now) })
 	}
 	for cluster := range snap.Clusters("") {
-		f.tokens(cluster)
-		f.instances(cluster)
+		f.findTokens(cluster)
+		f.findInstances(cluster)
 		for svc := range snap.Services(cluster, "") {
-			find(f, Service{cluster, svc.Name}, &f.Services, func() bool { return len(l.outdated(snap, svc, now)) > 0 })
+			addIfDue(f, Service{cluster, svc.Name}, &f.Services, func() bool { return len(l.expiredRecords(snap, svc, now)) > 0 })
 		}
-		f.tasks(cluster)
+		f.findTasks(cluster)
 	}
 	for r := range snap.Revisions(types.TaskDefinitionStatusDeleteInProgress, "", fleet.TaskDefinitionRef{}) {
-		find(f, Revision{r}, &f.Revisions, func() bool { return unused(snap, r) })
+		addIfDue(f, Revision{r}, &f.Revisions, func() bool { return isUnused(snap, r) })
 	}
 	return f.Due
 }
@@ -90,21 +90,21 @@ type finder struct {
 
 // find adds a thing to a list where it is due. Where looking at it panics it is left
 // out.
-func find[T fmt.Stringer](f *finder, thing T, list *[]T, due func() bool) {
+func addIfDue[T fmt.Stringer](f *finder, item T, list *[]T, due func() bool) {
 	err := contain.Do(func() error {
 		if due() {
-			*list = append(*list, thing)
+			*list = append(*list, item)
 		}
 		return nil
 	})
 	if err != nil {
-		f.Failed = append(f.Failed, Failed{thing.String(), err})
+		f.Failed = append(f.Failed, Failed{item.String(), err})
 	}
 }
 
-func (f *finder) tokens(cluster string) {
+func (f *finder) findTokens(cluster string) {
 	for hash, t := range f.snap.Tokens(cluster) {
-		find(f, Token{cluster, hash}, &f.Tokens, func() bool {
+		addIfDue(f, Token{cluster, hash}, &f.Tokens, func() bool {
 			age := f.TokenAge
 			if len(t.Tasks) == 0 {
 				age = min(age, emptyTokenAge)
@@ -115,23 +115,23 @@ func (f *finder) tokens(cluster string) {
 }
 
 // formerInstances is how many deregistered instances of one host are kept.
-const formerInstances = 20
+const maxFormerInstances = 20
 
 // instances finds a cluster's deregistered instances: those whose time begins, those
 // whose time is over, and the oldest of a host that has been too many.
-func (f *finder) instances(cluster string) {
+func (f *finder) findInstances(cluster string) {
 	hosts := map[string][]*fleet.Instance{}
 	for i := range f.snap.Instances(cluster, "") {
 		if i.Status != fleet.InstanceInactive {
 			continue
 		}
-		thing := Instance{cluster, i.ID}
+		item := Instance{cluster, i.ID}
 		begins := false
-		find(f, thing, &f.Ended, func() bool {
+		addIfDue(f, item, &f.Ended, func() bool {
 			begins = i.InactiveSince.IsZero() || !i.IsFormer() // those of old are as large as they were
 			return begins
 		})
-		find(f, thing, &f.Instances, func() bool {
+		addIfDue(f, item, &f.Instances, func() bool {
 			over := !begins && f.now.Sub(i.InactiveSince) > f.DeletedAge
 			if !begins && !over && i.Principal != "" {
 				hosts[i.Principal] = append(hosts[i.Principal], i)
@@ -140,19 +140,19 @@ func (f *finder) instances(cluster string) {
 		})
 	}
 	for _, former := range hosts {
-		if len(former) <= formerInstances {
+		if len(former) <= maxFormerInstances {
 			continue
 		}
 		slices.SortFunc(former, func(a, b *fleet.Instance) int {
 			return cmp.Or(b.InactiveSince.Compare(a.InactiveSince), b.RegisteredAt.Compare(a.RegisteredAt))
 		})
-		for _, i := range former[formerInstances:] {
+		for _, i := range former[maxFormerInstances:] {
 			f.Instances = append(f.Instances, Instance{cluster, i.ID})
 		}
 	}
 }
 
-func (f *finder) tasks(cluster string) {
+func (f *finder) findTasks(cluster string) {
 	if f.snap.Counts(cluster).Stopped == 0 {
 		return
 	}
@@ -163,16 +163,16 @@ func (f *finder) tasks(cluster string) {
 	}
 	var all []stopped
 	for t := range f.snap.Tasks(cluster, "") {
-		thing := Task{cluster, t.ID}
+		item := Task{cluster, t.ID}
 		var due bool
 		var ends []Task
-		find(f, thing, &ends, func() bool {
+		addIfDue(f, item, &ends, func() bool {
 			over := t.Status() == fleet.TaskStopped
-			due = over && f.now.Sub(ended(t)) > f.StoppedAge
+			due = over && f.now.Sub(endedAt(t)) > f.StoppedAge
 			return over
 		})
 		if len(ends) > 0 {
-			all = append(all, stopped{thing, f.snap.Reported(cluster, t.ID), due})
+			all = append(all, stopped{item, f.snap.Reported(cluster, t.ID), due})
 		}
 	}
 	slices.SortFunc(all, func(a, b stopped) int { return int(b.rev - a.rev) })
@@ -183,7 +183,7 @@ func (f *finder) tasks(cluster string) {
 	}
 }
 
-func ended(t *fleet.TaskState) time.Time {
+func endedAt(t *fleet.TaskState) time.Time {
 	for _, at := range []time.Time{t.Report.StoppedAt, t.Report.ExecutionStoppedAt, t.Report.StoppingAt} {
 		if !at.IsZero() {
 			return at

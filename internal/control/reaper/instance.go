@@ -10,7 +10,7 @@ import (
 
 // stamp notes since when an instance is INACTIVE, as far as the leader knows, and
 // leaves out what nobody reads of one.
-func stamp(tx *store.Tx, i Instance, now time.Time) error {
+func recordInactive(tx *store.Tx, i Instance, now time.Time) error {
 	k := store.InstanceKey(i.Cluster, i.ID)
 	old := store.Get(tx, k)
 	if old == nil || old.Status != fleet.InstanceInactive || !old.InactiveSince.IsZero() && old.IsFormer() {
@@ -25,13 +25,13 @@ func stamp(tx *store.Tx, i Instance, now time.Time) error {
 
 // drops deletes an instance's records. INACTIVE is for good, and nothing is
 // placed on such an instance; its stopped tasks go by their own limits.
-func drops(tx *store.Tx, i Instance) error {
+func deleteInstance(tx *store.Tx, i Instance) error {
 	k := store.InstanceKey(i.Cluster, i.ID)
 	if old := store.Get(tx, k); old == nil || old.Status != fleet.InstanceInactive {
 		return nil
 	}
 	return errors.Join(
-		drop(tx, store.InstanceHealthKey(i.Cluster, i.ID)),
-		drop(tx, store.HostGuard(i.Cluster, i.ID)),
+		deleteIfPresent(tx, store.InstanceHealthKey(i.Cluster, i.ID)),
+		deleteIfPresent(tx, store.HostGuard(i.Cluster, i.ID)),
 		store.Delete(tx, k))
 }

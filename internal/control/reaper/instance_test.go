@@ -73,7 +73,7 @@ func TestFormerInstancesAreFewAndSmall(t *testing.T) {
 		}
 		return i
 	}
-	const n = formerInstances + 5
+	const n = maxFormerInstances + 5
 	for k := range n {
 		// Some are of old: their time has begun, and they are as large as they were.
 		since := now.Add(time.Duration(k-n) * time.Minute)
@@ -112,7 +112,7 @@ func TestFormerInstancesAreFewAndSmall(t *testing.T) {
 			left++
 		}
 	}
-	if left != formerInstances || s.Snapshot().Instance("c", "other") == nil {
+	if left != maxFormerInstances || s.Snapshot().Instance("c", "other") == nil {
 		t.Errorf("%d are left of the host's %d", left, n)
 	}
 	for k := 1; k < 10; k += 2 { // the oldest of those whose time began first
@@ -132,7 +132,7 @@ func TestInactiveInstanceIsLookedAtAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Update(t.Context(), func(tx *store.Tx) error { return drops(tx, Instance{"c", "i"}) }); err != nil {
+	if err := s.Update(t.Context(), func(tx *store.Tx) error { return deleteInstance(tx, Instance{"c", "i"}) }); err != nil {
 		t.Fatal(err)
 	}
 	if s.Snapshot().Instance("c", "i") == nil {

@@ -88,29 +88,29 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 	now := r.Now()
 	due := r.Limits.Find(r.Store.Snapshot(), now)
 	for _, f := range due.Failed {
-		r.leave(f.What, f.Err)
+		r.logLeft(f.What, f.Err)
 	}
-	for _, room := range []func() error{
-		func() error { return each(ctx, r, term, due.Tasks, forget) },
+	for _, remove := range []func() error{
+		func() error { return updateEach(ctx, r, term, due.Tasks, deleteTask) },
 		func() error {
-			return each(ctx, r, term, due.Tokens, func(tx *store.Tx, t Token) error { return drop(tx, store.TokenKey(t.Cluster, t.Hash)) })
+			return updateEach(ctx, r, term, due.Tokens, func(tx *store.Tx, t Token) error { return deleteIfPresent(tx, store.TokenKey(t.Cluster, t.Hash)) })
 		},
 		func() error {
-			return each(ctx, r, term, due.Ended, func(tx *store.Tx, i Instance) error { return stamp(tx, i, now) })
+			return updateEach(ctx, r, term, due.Ended, func(tx *store.Tx, i Instance) error { return recordInactive(tx, i, now) })
 		},
-		func() error { return each(ctx, r, term, due.Instances, drops) },
-		func() error { return r.services(ctx, term, due.Services, now) },
+		func() error { return updateEach(ctx, r, term, due.Instances, deleteInstance) },
+		func() error { return r.reapServices(ctx, term, due.Services, now) },
 		func() error {
-			return each(ctx, r, term, due.Clusters, func(tx *store.Tx, c Cluster) error { return r.Limits.dissolve(tx, c.Name, now) })
-		},
-		func() error {
-			return each(ctx, r, term, due.Providers, func(tx *store.Tx, p Provider) error { return r.Limits.retire(tx, p.Name, now) })
+			return updateEach(ctx, r, term, due.Clusters, func(tx *store.Tx, c Cluster) error { return r.Limits.deleteCluster(tx, c.Name, now) })
 		},
 		func() error {
-			return each(ctx, r, term, due.Revisions, func(tx *store.Tx, rev Revision) error { return bury(tx, rev.TaskDefinitionRef) })
+			return updateEach(ctx, r, term, due.Providers, func(tx *store.Tx, p Provider) error { return r.Limits.deleteProvider(tx, p.Name, now) })
+		},
+		func() error {
+			return updateEach(ctx, r, term, due.Revisions, func(tx *store.Tx, rev Revision) error { return deleteRevision(tx, rev.TaskDefinitionRef) })
 		},
 	} {
-		if err := room(); err != nil {
+		if err := remove(); err != nil {
 			return err
 		}
 	}
@@ -123,16 +123,16 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 
 // each deletes what is past its time of some things, in as few transactions as hold
 // them. What can't be deleted is left out.
-func each[T fmt.Stringer](ctx context.Context, r *Reaper, term *store.Term, all []T, do func(*store.Tx, T) error) error {
+func updateEach[T fmt.Stringer](ctx context.Context, r *Reaper, term *store.Term, all []T, do func(*store.Tx, T) error) error {
 	left, err := store.UpdateEach(ctx, r.Store, all, term.Guard, do)
 	for _, l := range left {
-		r.leave(l.Item.String(), l.Err)
+		r.logLeft(l.Item.String(), l.Err)
 	}
 	return err
 }
 
 // leave notes that something is left as it is.
-func (r *Reaper) leave(what string, err error) {
+func (r *Reaper) logLeft(what string, err error) {
 	r.Log.Error("reaper: something is left as it is, past its time or not", append(contain.Attrs(err), "what", what)...)
 }
 
@@ -148,20 +148,20 @@ func (r *Reaper) update(ctx context.Context, term *store.Term, fn func(*store.Tx
 
 // forget deletes a task's records, unless it is not stopped: a status
 // only moves forward, but a task may be gone and its id used again.
-func forget(tx *store.Tx, t Task) error {
+func deleteTask(tx *store.Tx, t Task) error {
 	report := store.Get(tx, store.TaskReportKey(t.Cluster, t.ID))
 	if report == nil || report.Status != fleet.TaskStopped {
 		return nil
 	}
 	return errors.Join(
 		store.Delete(tx, store.TaskReportKey(t.Cluster, t.ID)),
-		drop(tx, store.TaskStopKey(t.Cluster, t.ID)),
-		drop(tx, store.TaskAmendmentKey(t.Cluster, t.ID)),
-		drop(tx, store.TaskHealthKey(t.Cluster, t.ID)),
-		drop(tx, store.TaskKey(t.Cluster, t.ID)))
+		deleteIfPresent(tx, store.TaskStopKey(t.Cluster, t.ID)),
+		deleteIfPresent(tx, store.TaskAmendmentKey(t.Cluster, t.ID)),
+		deleteIfPresent(tx, store.TaskHealthKey(t.Cluster, t.ID)),
+		deleteIfPresent(tx, store.TaskKey(t.Cluster, t.ID)))
 }
 
-func drop[V any](tx *store.Tx, k store.Key[V]) error {
+func deleteIfPresent[V any](tx *store.Tx, k store.Key[V]) error {
 	if store.Get(tx, k) == nil {
 		return nil
 	}

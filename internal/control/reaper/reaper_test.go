@@ -149,7 +149,7 @@ func TestRevisions(t *testing.T) {
 		k := store.WaitingTaskKey("c", "waiting")
 		return errors.Join(
 			store.Create(tx, store.TaskKey("c", "waiting"), &fleet.Task{Cluster: "c", ID: "waiting", Instance: "i", Family: "f", Revision: 5}),
-			drop(tx, k), store.Create(tx, store.TaskStopKey("c", "running"), &fleet.TaskStop{}))
+			deleteIfPresent(tx, k), store.Create(tx, store.TaskStopKey("c", "running"), &fleet.TaskStop{}))
 	})
 	reap("[1 2 4 5]") // told to stop is not stopped
 	update(func(tx *store.Tx) error {
@@ -163,10 +163,10 @@ func TestRevisions(t *testing.T) {
 	}
 	// What was decided on an older snapshot is decided again in the transaction.
 	update(func(tx *store.Tx) error {
-		if err := bury(tx, fleet.TaskDefinitionRef{Family: "f", Revision: 1}); err != nil {
+		if err := deleteRevision(tx, fleet.TaskDefinitionRef{Family: "f", Revision: 1}); err != nil {
 			return err
 		}
-		return bury(tx, fleet.TaskDefinitionRef{Family: "f", Revision: 2})
+		return deleteRevision(tx, fleet.TaskDefinitionRef{Family: "f", Revision: 2})
 	})
 	reap("[1 2]")
 }

@@ -12,12 +12,12 @@ import (
 )
 
 // keptDeployments is how many deployments that have ended a service keeps.
-const keptDeployments = 100
+const maxEndedDeployments = 100
 
 // outdated are the deletions of a service's records that are due, its own last. They
 // are old deployments with the revisions that nothing refers to any more, or all of
 // a deleted service. A record that can't be read may refer to what seems unused.
-func (l Limits) outdated(snap *store.Snapshot, svc *fleet.Service, now time.Time) (all []func(*store.Tx) error) {
+func (l Limits) expiredRecords(snap *store.Snapshot, svc *fleet.Service, now time.Time) (all []func(*store.Tx) error) {
 	c, name := svc.Cluster, svc.Name
 	if snap.AllReadable(store.ServiceMembers(c, name)) != nil {
 		return nil
@@ -31,7 +31,7 @@ func (l Limits) outdated(snap *store.Snapshot, svc *fleet.Service, now time.Time
 			ended++
 			// The newest that was completed may be gone back to.
 			good := d.State.Rollout == types.DeploymentRolloutStateCompleted && !completed
-			over = ended > keptDeployments && !good
+			over = ended > maxEndedDeployments && !good
 		}
 		if d.State != nil && d.State.Rollout == types.DeploymentRolloutStateCompleted {
 			completed = true
@@ -41,31 +41,31 @@ func (l Limits) outdated(snap *store.Snapshot, svc *fleet.Service, now time.Time
 			continue
 		}
 		all = append(all, func(tx *store.Tx) error {
-			return errors.Join(drop(tx, store.DeploymentStopKey(c, name, d.ID)), drop(tx, store.DeploymentStateKey(c, name, d.ID)), drop(tx, store.DeploymentKey(c, name, d.ID)))
+			return errors.Join(deleteIfPresent(tx, store.DeploymentStopKey(c, name, d.ID)), deleteIfPresent(tx, store.DeploymentStateKey(c, name, d.ID)), deleteIfPresent(tx, store.DeploymentKey(c, name, d.ID)))
 		})
 	}
 	for r := range snap.ServiceRevisions(c, name) {
 		if !used[r.ID] {
-			all = append(all, func(tx *store.Tx) error { return drop(tx, store.ServiceRevisionKey(c, name, r.ID)) })
+			all = append(all, func(tx *store.Tx) error { return deleteIfPresent(tx, store.ServiceRevisionKey(c, name, r.ID)) })
 		}
 	}
 	if !gone {
 		return all
 	}
 	for e := range snap.ServiceEvents(c, name) {
-		all = append(all, func(tx *store.Tx) error { return drop(tx, store.ServiceEventKey(c, name, e.Number)) })
+		all = append(all, func(tx *store.Tx) error { return deleteIfPresent(tx, store.ServiceEventKey(c, name, e.Number)) })
 	}
 	return append(all, func(tx *store.Tx) error {
-		return errors.Join(drop(tx, store.ServiceStateKey(c, name)), drop(tx, store.ServiceKey(c, name)))
+		return errors.Join(deleteIfPresent(tx, store.ServiceStateKey(c, name)), deleteIfPresent(tx, store.ServiceKey(c, name)))
 	})
 }
 
 // services tidies services, one after the other.
-func (r *Reaper) services(ctx context.Context, term *store.Term, all []Service, now time.Time) error {
+func (r *Reaper) reapServices(ctx context.Context, term *store.Term, all []Service, now time.Time) error {
 	for _, svc := range all {
-		err := contain.Do(func() error { return r.tidy(ctx, term, svc, now) })
+		err := contain.Do(func() error { return r.reapService(ctx, term, svc, now) })
 		if store.IsItemError(err) {
-			r.leave(svc.String(), err)
+			r.logLeft(svc.String(), err)
 		} else if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (r *Reaper) services(ctx context.Context, term *store.Term, all []Service, 
 // tidy deletes what is past its time of a service, in as many transactions as it
 // takes. Whoever makes a deployment writes the service's record, so none of the
 // revisions that go can come to be used meanwhile.
-func (r *Reaper) tidy(ctx context.Context, term *store.Term, of Service, now time.Time) error {
+func (r *Reaper) reapService(ctx context.Context, term *store.Term, of Service, now time.Time) error {
 	for left := true; left; {
 		err := r.update(ctx, term, func(tx *store.Tx) error {
 			left = false
@@ -84,7 +84,7 @@ func (r *Reaper) tidy(ctx context.Context, term *store.Term, of Service, now tim
 			if svc == nil {
 				return nil
 			}
-			for n, forget := range r.Limits.outdated(tx.Snapshot(), svc, now) {
+			for n, forget := range r.Limits.expiredRecords(tx.Snapshot(), svc, now) {
 				fits, err := tx.Try(func() error { return forget(tx) })
 				switch {
 				case err != nil:
@@ -107,7 +107,7 @@ func (r *Reaper) tidy(ctx context.Context, term *store.Term, of Service, now tim
 
 // serving says whether a service that isn't deleted has a revision of a task
 // definition.
-func serving(snap *store.Snapshot, of fleet.TaskDefinitionRef) bool {
+func isUsedByService(snap *store.Snapshot, of fleet.TaskDefinitionRef) bool {
 	for cluster := range snap.Clusters("") {
 		for svc := range snap.Services(cluster, "") {
 			if svc.Status == fleet.ServiceInactive {

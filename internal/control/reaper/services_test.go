@@ -25,7 +25,7 @@ func TestServices(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const all = keptDeployments + 50
+	const all = maxEndedDeployments + 50
 	update(func(tx *store.Tx) error {
 		return errors.Join(store.Create(tx, store.ClusterKey("c"), &fleet.Cluster{Name: "c"}),
 			store.Create(tx, store.ServiceKey("c", "web"), &fleet.Service{Cluster: "c", Name: "web", ID: "now", Status: fleet.ServiceActive, Deployment: fmt.Sprint(all), Deployments: all}),
@@ -62,7 +62,7 @@ func TestServices(t *testing.T) {
 	}
 	reap()
 	left := s.Snapshot().Deployments("c", "web")
-	if len(left) != keptDeployments+2 || left[len(left)-1].ID != "21" { // PRIMARY, 100, the completed one
+	if len(left) != maxEndedDeployments+2 || left[len(left)-1].ID != "21" { // PRIMARY, 100, the completed one
 		t.Errorf("%d deployments are left, the oldest %s", len(left), left[len(left)-1].ID)
 	}
 	revisions := 0
@@ -75,7 +75,7 @@ func TestServices(t *testing.T) {
 	if revisions != len(left) {
 		t.Errorf("%d revisions of %d deployments", revisions, len(left))
 	}
-	if !serving(s.Snapshot(), fleet.TaskDefinitionRef{Family: "f", Revision: all}) || serving(s.Snapshot(), fleet.TaskDefinitionRef{Family: "f", Revision: 1}) {
+	if !isUsedByService(s.Snapshot(), fleet.TaskDefinitionRef{Family: "f", Revision: all}) || isUsedByService(s.Snapshot(), fleet.TaskDefinitionRef{Family: "f", Revision: 1}) {
 		t.Error("a definition is in use as long as a revision that is kept is of it")
 	}
 

@@ -12,14 +12,14 @@ import (
 // bindingsOf returns what is kept of a container's bindings as its host says them,
 // in their order: those that are well formed, and of these no more than what its
 // definition asks for can give.
-func bindingsOf(d *fleet.TaskDefinition, container string, said []types.NetworkBinding) []types.NetworkBinding {
+func bindingsOf(d *fleet.TaskDefinition, container string, reported []types.NetworkBinding) []types.NetworkBinding {
 	var kept []types.NetworkBinding
 	most := mostBindings(d, container)
-	for i := range said {
+	for i := range reported {
 		if len(kept) == most {
 			break
 		}
-		if b, ok := wellFormed(&said[i]); ok {
+		if b, ok := cleanBinding(&reported[i]); ok {
 			kept = append(kept, b)
 		}
 	}
@@ -53,23 +53,23 @@ func mostBindings(d *fleet.TaskDefinition, container string) int {
 }
 
 // wellFormed returns a binding with what is in it and makes sense.
-func wellFormed(said *types.NetworkBinding) (b types.NetworkBinding, ok bool) {
-	b.Protocol = said.Protocol
+func cleanBinding(reported *types.NetworkBinding) (b types.NetworkBinding, ok bool) {
+	b.Protocol = reported.Protocol
 	switch b.Protocol {
 	case "", types.TransportProtocolTcp, types.TransportProtocolUdp:
 	default:
 		return b, false
 	}
-	if ip := aws.ToString(said.BindIP); ip != "" {
+	if ip := aws.ToString(reported.BindIP); ip != "" {
 		if _, err := netip.ParseAddr(ip); err != nil {
 			return b, false
 		}
-		b.BindIP = said.BindIP
+		b.BindIP = reported.BindIP
 	}
 	for _, r := range []struct {
 		from *string
 		put  **string
-	}{{said.ContainerPortRange, &b.ContainerPortRange}, {said.HostPortRange, &b.HostPortRange}} {
+	}{{reported.ContainerPortRange, &b.ContainerPortRange}, {reported.HostPortRange, &b.HostPortRange}} {
 		if aws.ToString(r.from) == "" {
 			continue
 		}
@@ -82,7 +82,7 @@ func wellFormed(said *types.NetworkBinding) (b types.NetworkBinding, ok bool) {
 	for _, p := range []struct {
 		from *int32
 		put  **int32
-	}{{said.ContainerPort, &b.ContainerPort}, {said.HostPort, &b.HostPort}} {
+	}{{reported.ContainerPort, &b.ContainerPort}, {reported.HostPort, &b.HostPort}} {
 		switch n := aws.ToInt32(p.from); {
 		case n < 0 || n > 65535:
 			return b, false

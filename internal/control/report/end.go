@@ -12,8 +12,8 @@ import (
 
 // finish completes the report of a task that has ended: every container is
 // STOPPED, and the stop code and reason say why in ECS's words.
-func finish(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition, reason string, now time.Time) {
-	ran := !r.StartedAt.IsZero() || allRan(r, t, d)
+func finishReport(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition, reason string, now time.Time) {
+	ran := !r.StartedAt.IsZero() || allContainersRan(r, t, d)
 	for _, c := range t.Containers {
 		i := slices.IndexFunc(r.Containers, func(x fleet.ContainerReport) bool { return x.Name == c.Name })
 		if i < 0 {
@@ -34,7 +34,7 @@ func finish(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition, re
 	case !ran:
 		r.StopCode = types.TaskStopCodeTaskFailedToStart
 		if r.Reason = reason; r.Reason == "" {
-			r.Reason = cause(r, d)
+			r.Reason = startError(r, d)
 		}
 		if r.Reason == "" {
 			r.Reason = "Task failed to start"
@@ -55,7 +55,7 @@ func finish(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition, re
 // allRan says whether a task that was never reported RUNNING was so all the same,
 // as a whole, too briefly for its host to say it: each of its containers ran. One
 // that is not essential may have failed by itself, or the host has not named it.
-func allRan(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition) bool {
+func allContainersRan(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition) bool {
 	any := false
 	for _, tc := range t.Containers {
 		i := slices.IndexFunc(r.Containers, func(x fleet.ContainerReport) bool { return x.Name == tc.Name })
@@ -64,7 +64,7 @@ func allRan(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition) bo
 			any = any || essential(d, tc.Name)
 		case essential(d, tc.Name):
 			return false
-		case i >= 0 && !failed(r.Containers[i].Reason):
+		case i >= 0 && !isStartError(r.Containers[i].Reason):
 			return false // it was still to begin
 		}
 	}
@@ -80,7 +80,7 @@ func hasRun(c *fleet.ContainerReport) bool {
 
 // failed says whether a reason is an error by which a container failed to start, and
 // not that its task ended before it began.
-func failed(reason string) bool {
+func isStartError(reason string) bool {
 	return isError(reason) && !strings.HasPrefix(reason, "TaskStoppedBeforePullBeginError")
 }
 
@@ -94,14 +94,14 @@ func isError(reason string) bool {
 // cause is the error that kept a task from running. One that follows from another
 // container's is told only where there is no other; of the rest an essential
 // container's comes first.
-func cause(r *fleet.TaskReport, d *fleet.TaskDefinition) string {
+func startError(r *fleet.TaskReport, d *fleet.TaskDefinition) string {
 	var best string
 	rank := 0
 	for i := range r.Containers {
 		c := &r.Containers[i]
 		n := 0
 		switch {
-		case !failed(c.Reason) || hasRun(c) && !strings.HasPrefix(c.Reason, "OutOfMemoryError"):
+		case !isStartError(c.Reason) || hasRun(c) && !strings.HasPrefix(c.Reason, "OutOfMemoryError"):
 		case followsFromAnother(c.Reason):
 			n = 1
 		case !essential(d, c.Name):

@@ -65,12 +65,12 @@ func Apply(t *fleet.TaskState, d *fleet.TaskDefinition, in Statement, now time.T
 		}
 	}
 	if next.Status == fleet.TaskStopped {
-		finish(next, t, d, fleet.Clip(in.Reason, fleet.MaxReason), now)
+		finishReport(next, t, d, fleet.Clip(in.Reason, fleet.MaxReason), now)
 	}
 	if changed {
 		next.Version++
 	}
-	if pulls := pulling(next, t.Task, in.Pulls, now); !slices.Equal(pulls, next.Pulls) {
+	if pulls := updatePulls(next, t.Task, in.Pulls, now); !slices.Equal(pulls, next.Pulls) {
 		next.Pulls = pulls // which is no change of what is shown of the task
 	} else if !changed {
 		return nil
@@ -80,21 +80,21 @@ func Apply(t *fleet.TaskState, d *fleet.TaskDefinition, in Statement, now time.T
 
 // pulling are the pulls of a task after a statement. How long one takes is counted
 // from what was said of it first.
-func pulling(r *fleet.TaskReport, t *fleet.Task, said *[]fleet.ContainerPull, now time.Time) []fleet.ContainerPull {
+func updatePulls(r *fleet.TaskReport, t *fleet.Task, reported *[]fleet.ContainerPull, now time.Time) []fleet.ContainerPull {
 	if r.Status != fleet.TaskPending || !r.PullStoppedAt.IsZero() {
 		return nil
 	}
-	if said == nil {
+	if reported == nil {
 		return r.Pulls
 	}
 	var out []fleet.ContainerPull
 	for _, c := range t.Containers {
 		named := func(p fleet.ContainerPull) bool { return p.Name == c.Name }
-		i := slices.IndexFunc(*said, named)
+		i := slices.IndexFunc(*reported, named)
 		if i < 0 {
 			continue
 		}
-		p := fleet.ContainerPull{Name: c.Name, Since: clamp((*said)[i].Since, t.CreatedAt, now)}
+		p := fleet.ContainerPull{Name: c.Name, Since: clamp((*reported)[i].Since, t.CreatedAt, now)}
 		if j := slices.IndexFunc(r.Pulls, named); j >= 0 {
 			p = r.Pulls[j]
 		}

@@ -16,10 +16,10 @@ func Put(tx *store.Tx, t *fleet.TaskState, next *fleet.TaskReport) error {
 			return err
 		}
 	}
-	return write(tx, t, next)
+	return putReport(tx, t, next)
 }
 
-func write(tx *store.Tx, t *fleet.TaskState, next *fleet.TaskReport) error {
+func putReport(tx *store.Tx, t *fleet.TaskState, next *fleet.TaskReport) error {
 	k := store.TaskReportKey(t.Cluster, t.ID)
 	store.Get(tx, k)
 	store.Get(tx, store.TaskKey(t.Cluster, t.ID))
@@ -51,7 +51,7 @@ func EndDeregistration(tx *store.Tx, t *fleet.TaskState) error {
 
 // Definition returns a task's definition, nil where it is gone. Where it can't be
 // read, what a report means can't be told.
-func Definition(snap *store.Snapshot, t *fleet.TaskState) (*fleet.TaskDefinition, error) {
+func ReadDefinition(snap *store.Snapshot, t *fleet.TaskState) (*fleet.TaskDefinition, error) {
 	if d, _ := snap.TaskDefinition(t.Family, t.Revision); d != nil {
 		return d, nil
 	}
@@ -61,7 +61,7 @@ func Definition(snap *store.Snapshot, t *fleet.TaskState) (*fleet.TaskDefinition
 // Settle writes the end of a task whose host is gone for good, or has said that
 // it knows nothing of it. It is the one report that no host makes. What becomes
 // of the instance is the caller's matter.
-func Settle(tx *store.Tx, t *fleet.TaskState, reason string, now time.Time) error {
+func EndTask(tx *store.Tx, t *fleet.TaskState, reason string, now time.Time) error {
 	wish := t.Stop
 	if wish == nil {
 		wish = &fleet.TaskStop{Code: types.TaskStopCodeInfrastructureHealth, Reason: reason, At: now}
@@ -74,7 +74,7 @@ func Settle(tx *store.Tx, t *fleet.TaskState, reason string, now time.Time) erro
 	if next == nil {
 		return nil
 	}
-	return write(tx, t, next)
+	return putReport(tx, t, next)
 }
 
 // Stop writes the wish that a task end, unless it ends already. The first wish

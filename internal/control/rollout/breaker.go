@@ -32,7 +32,7 @@ func percentUp(n, percent int) int   { return (n*percent + 99) / 100 }
 func percentDown(n, percent int) int { return n * percent / 100 }
 
 // Failures counts the tasks that count as failures of a deployment.
-func Failures(b *Breaker, d *Deployment, tasks []Task) int {
+func CountFailures(b *Breaker, d *Deployment, tasks []Task) int {
 	n := 0
 	for i := range tasks {
 		if t := &tasks[i]; t.Deployment == d.ID && t.failed() && (b.KeepCount || t.Serial > d.LastGood) {
@@ -44,7 +44,7 @@ func Failures(b *Breaker, d *Deployment, tasks []Task) int {
 
 // judge finds out whether PRIMARY has failed, and how far its failures to start
 // hold it back.
-func (s *step) judge() {
+func (s *step) judgePrimary() {
 	s.desired = s.svc.Desired
 	if s.svc.Strategy == types.SchedulingStrategyDaemon {
 		s.desired = len(s.in.Hosts)
@@ -53,23 +53,23 @@ func (s *step) judge() {
 	s.highest = percentDown(s.desired, s.svc.MaximumPercent)
 	s.out.Threshold = s.svc.Breaker.Threshold(s.desired)
 
-	s.forgive()
-	s.throttle = s.rounds(0, s.ran)
+	s.forgiveFailures()
+	s.throttle = s.countRounds(0, s.lastRan)
 	if s.state.Rollout == types.DeploymentRolloutStateInProgress && s.primary.Stop != "" {
-		s.fail(reasonStopped, "it was stopped by StopServiceDeployment", s.primary.Stop == types.StopServiceDeploymentStopTypeRollback, reasonRollbackAsked)
+		s.failPrimary(reasonStopped, "it was stopped by StopServiceDeployment", s.primary.Stop == types.StopServiceDeploymentStopTypeRollback, reasonRollbackAsked)
 	}
-	s.trip()
-	s.hold()
-	s.pace()
+	s.tripBreaker()
+	s.updateThrottle()
+	s.updateDelays()
 }
 
 // trip ends PRIMARY where too many of its tasks have failed, and returns whether
 // it did; it launches nothing.
-func (s *step) trip() bool {
+func (s *step) tripBreaker() bool {
 	if s.state.Rollout != types.DeploymentRolloutStateInProgress || !s.svc.Breaker.Enabled || s.failures < s.out.Threshold {
 		return false
 	}
-	s.fail(reasonTripped, "tasks failed to start", s.svc.Breaker.Rollback, reasonRollback)
+	s.failPrimary(reasonTripped, "tasks failed to start", s.svc.Breaker.Rollback, reasonRollback)
 	s.out.Launches = slices.DeleteFunc(s.out.Launches, func(l Launch) bool {
 		if l.Deployment != s.primary.ID {
 			return false
@@ -81,11 +81,11 @@ func (s *step) trip() bool {
 }
 
 // forgive moves LastGood as tasks become healthy: earlier failures don't count.
-func (s *step) forgive() {
-	if s.good <= s.state.LastGood || s.state.Rollout != types.DeploymentRolloutStateInProgress {
+func (s *step) forgiveFailures() {
+	if s.lastHealthy <= s.state.LastGood || s.state.Rollout != types.DeploymentRolloutStateInProgress {
 		return
 	}
-	s.state.LastGood = max(s.good, s.bad)
+	s.state.LastGood = max(s.lastHealthy, s.lastFailed)
 	if !s.svc.Breaker.KeepCount {
 		s.failures = 0
 	}
@@ -93,15 +93,15 @@ func (s *step) forgive() {
 
 // fail ends PRIMARY as FAILED. It goes back to the last completed deployment's
 // revision where that is wanted and there is one; a rollback doesn't roll back.
-func (s *step) fail(reason, why string, back bool, text func(string) string) {
+func (s *step) failPrimary(reason, why string, back bool, text func(string) string) {
 	s.state.Rollout, s.state.Reason = types.DeploymentRolloutStateFailed, reason
 	s.state.SteadySince, s.state.NextTry, s.state.Impaired, s.state.Looping, s.state.Stuck = time.Time{}, time.Time{}, 0, false, false
 	s.out.Throttled = nil
-	s.event(failed(s.svc.Name, s.primary.ID, why))
+	s.addEvent(failedEvent(s.svc.Name, s.primary.ID, why))
 	c := s.svc.Completed
 	if !back || c == nil || s.primary.RollbackOf != "" {
 		return
 	}
 	s.out.Rollback = &Rollback{Of: s.primary.ID, Revision: c.Revision, Reason: text(s.in.NextID)}
-	s.event(rollingBack(s.svc.Name, s.in.NextID))
+	s.addEvent(rollingBackEvent(s.svc.Name, s.in.NextID))
 }

@@ -18,10 +18,10 @@ const (
 	firstPause = time.Second // after a second round in a row; the first one's are replaced at once
 	maxPause   = 30 * time.Second
 	// longestAfter rounds the pause grows no more.
-	longestAfter = 7
+	longestPauseAfter = 7
 	// afresh: what was launched so long after a round had ended was not launched in
 	// its place.
-	afresh = 2 * maxPause
+	unrelatedAfter = 2 * maxPause
 )
 
 // Pause is the wait of the replacements after a number of consecutive rounds that
@@ -34,35 +34,35 @@ func Pause(rounds int) time.Duration {
 }
 
 // Fate is what has become of a task that was launched.
-type Fate uint8
+type Outcome uint8
 
 const (
-	Open      Fate = iota // nobody can say yet, or somebody else ended it, or it failed to start
-	Early                 // it ended by itself within fleet.EarlyEnd of its start
-	Lived                 // it ran for longer
-	Forgotten             // nothing is known of it any more
+	Undecided  Outcome = iota // nobody can say yet, or somebody else ended it, or it failed to start
+	EndedEarly                // it ended by itself within fleet.EarlyEnd of its start
+	RanLong                   // it ran for longer
+	Forgotten                 // nothing is known of it any more
 )
 
 // Past is a task that was launched some time.
-type Past struct {
+type LaunchedTask struct {
 	ID        string
-	Fate      Fate
+	Outcome   Outcome
 	CreatedAt time.Time
 	StoppedAt time.Time
 	Instance  string
 }
 
 // FateOf says what has become of a task.
-func FateOf(t *fleet.TaskState, now time.Time) Fate {
+func OutcomeOf(t *fleet.TaskState, now time.Time) Outcome {
 	switch ran, ended := t.RunTime(); {
 	case t.EndedEarly():
-		return Early
+		return EndedEarly
 	case ended && ran >= fleet.EarlyEnd:
-		return Lived
+		return RanLong
 	case !ended && t.Status() == fleet.TaskRunning && now.Sub(t.Report.StartedAt) >= fleet.EarlyEnd:
-		return Lived
+		return RanLong
 	}
-	return Open
+	return Undecided
 }
 
 // Crashes are the consecutive rounds of a deployment's launches, up to the newest,
@@ -88,17 +88,17 @@ type round struct {
 
 // CrashesOf looks at a deployment's launches, the newest first, as far back as it
 // needs to.
-func CrashesOf(launched iter.Seq[Past], now time.Time) Crashes {
+func CrashesOf(launched iter.Seq[LaunchedTask], now time.Time) Crashes {
 	var (
-		c     Crashes
-		elder int // rounds that are forgotten
-		open  round
-		next  time.Time // first launch of the round after the open one
-		old   int       // rounds whose replacements no longer wait
-		known = true
+		c           Crashes
+		olderRounds int // rounds that are forgotten
+		open        round
+		next        time.Time // first launch of the round after the open one
+		old         int       // rounds whose replacements no longer wait
+		known       = true
 	)
 	// closes ends the open round and says whether older ones matter.
-	closes := func() bool {
+	closeRound := func() bool {
 		r := open
 		open = round{}
 		switch {
@@ -106,7 +106,7 @@ func CrashesOf(launched iter.Seq[Past], now time.Time) Crashes {
 			return true // it says nothing
 		case r.lived >= len(r.early):
 			return false
-		case !next.IsZero() && next.Sub(r.ended) > afresh:
+		case !next.IsZero() && next.Sub(r.ended) > unrelatedAfter:
 			return false
 		}
 		for _, e := range r.early {
@@ -118,18 +118,18 @@ func CrashesOf(launched iter.Seq[Past], now time.Time) Crashes {
 		if now.Sub(r.ended) >= maxPause {
 			old++
 		}
-		return old < longestAfter
+		return old < longestPauseAfter
 	}
 	more := true
 	for p := range launched {
-		if p.Fate == Forgotten {
+		if p.Outcome == Forgotten {
 			known = false
 			break
 		}
 		// Those of a round were launched before any of them had ended.
-		replaced := p.Fate == Early && !p.StoppedAt.After(open.last)
-		if !open.last.IsZero() && (replaced || open.last.Sub(p.CreatedAt).Abs() >= together) {
-			if more = closes(); !more {
+		replaced := p.Outcome == EndedEarly && !p.StoppedAt.After(open.last)
+		if !open.last.IsZero() && (replaced || open.last.Sub(p.CreatedAt).Abs() >= sameRoundWithin) {
+			if more = closeRound(); !more {
 				break
 			}
 		}
@@ -137,10 +137,10 @@ func CrashesOf(launched iter.Seq[Past], now time.Time) Crashes {
 			open.last = p.CreatedAt
 		}
 		open.first = p.CreatedAt
-		switch p.Fate {
-		case Lived:
+		switch p.Outcome {
+		case RanLong:
 			open.lived++
-		case Early:
+		case EndedEarly:
 			open.early = append(open.early, crash{task: p.ID, instance: p.Instance, at: p.StoppedAt})
 			if p.StoppedAt.After(open.ended) {
 				open.ended = p.StoppedAt
@@ -148,22 +148,22 @@ func CrashesOf(launched iter.Seq[Past], now time.Time) Crashes {
 		}
 	}
 	if more {
-		more = closes()
+		more = closeRound()
 	}
 	if more && !known && c.Rounds > 1 {
 		// So many have ended since that the elder ones are forgotten.
-		elder = longestAfter
+		olderRounds = longestPauseAfter
 	}
 	for i := range c.ends {
 		e := &c.ends[i]
-		e.until = e.at.Add(Pause(c.Rounds + elder - e.rank))
+		e.until = e.at.Add(Pause(c.Rounds + olderRounds - e.rank))
 	}
 	return c
 }
 
 // Held counts the replacements that still wait, and says when the first of them no
 // longer does.
-func (c *Crashes) Held(now time.Time) (n int, next time.Time) {
+func (c *Crashes) Delayed(now time.Time) (n int, next time.Time) {
 	for i := range c.ends {
 		e := &c.ends[i]
 		if !now.Before(e.until) {
@@ -186,29 +186,29 @@ func (c *Crashes) Last() string {
 }
 
 // pace finds out how many replacements of PRIMARY's tasks wait.
-func (s *step) pace() {
+func (s *step) updateDelays() {
 	c := &s.primary.Crashes
 	if s.state.Rollout == types.DeploymentRolloutStateFailed || c.Rounds == 0 {
 		s.state.Looping = false
 		return
 	}
-	s.held, s.heldUntil = c.Held(s.in.Now)
+	s.delayed, s.delayedUntil = c.Delayed(s.in.Now)
 }
 
 // paced is how many of the tasks that a REPLICA of PRIMARY's wants are launched now.
-func (s *step) paced(want int) int {
-	if s.held == 0 || want <= 0 {
+func (s *step) limitByDelays(want int) int {
+	if s.delayed == 0 || want <= 0 {
 		return want
 	}
-	s.holdBack()
-	return max(0, want-s.held)
+	s.delayReplacement()
+	return max(0, want-s.delayed)
 }
 
 // holdBack lets a replacement wait, and tells people of it once.
-func (s *step) holdBack() {
-	s.wake(s.heldUntil)
+func (s *step) delayReplacement() {
+	s.wakeAt(s.delayedUntil)
 	if !s.state.Looping {
 		s.state.Looping = true
-		s.event(looping(s.svc.Name, s.heldUntil))
+		s.addEvent(loopingEvent(s.svc.Name, s.delayedUntil))
 	}
 }

@@ -15,7 +15,7 @@ import (
 func (w *world) forget(keep int) {
 	var ends []time.Time
 	for i := range w.in.Tasks {
-		if t := &w.in.Tasks[i]; t.ended() {
+		if t := &w.in.Tasks[i]; t.hasStopped() {
 			ends = append(ends, t.StoppedAt)
 		}
 	}
@@ -23,7 +23,7 @@ func (w *world) forget(keep int) {
 		return
 	}
 	slices.SortFunc(ends, func(a, b time.Time) int { return b.Compare(a) })
-	w.in.Tasks = slices.DeleteFunc(w.in.Tasks, func(t Task) bool { return t.ended() && !t.StoppedAt.After(ends[keep]) })
+	w.in.Tasks = slices.DeleteFunc(w.in.Tasks, func(t Task) bool { return t.hasStopped() && !t.StoppedAt.After(ends[keep]) })
 }
 
 // loops is a service whose tasks run and end by themselves, on all hosts or on one.
@@ -59,7 +59,7 @@ func (l *loops) until(end time.Time) {
 			if t.Status == fleet.TaskRunning {
 				at = l.dies[t.ID]
 			}
-			if !t.ended() && !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			if !t.hasStopped() && !at.IsZero() && (next.IsZero() || at.Before(next)) {
 				next = at
 			}
 		}
@@ -71,7 +71,7 @@ func (l *loops) until(end time.Time) {
 		for i := range l.in.Tasks {
 			t := &l.in.Tasks[i]
 			switch {
-			case t.Stop && !t.ended():
+			case t.Stop && !t.hasStopped():
 				l.end(t)
 			case t.Status == fleet.TaskPending && !l.runs[t.ID].After(next):
 				l.run(t)
@@ -140,7 +140,7 @@ func crashLoop(seed uint64) (err error) {
 		total += n
 	}
 	// each: at once, and after 0, 1, 2, 4, 8 and 16 s; then every 30 s
-	if most := slots * (longestAfter + int(span/maxPause)); total > most {
+	if most := slots * (longestPauseAfter + int(span/maxPause)); total > most {
 		fail("%d launches of %d tasks in %s, at most %d were expected", total, slots, span, most)
 	}
 	if least := slots * int(span/(maxPause+12*time.Second)); total < least {
@@ -165,7 +165,7 @@ func TestOnlyReplacementsWait(t *testing.T) {
 	newest := func() *Task { return &w.in.Tasks[len(w.in.Tasks)-1] }
 	for range 5 { // the first one ends after a minute
 		w.end(newest())
-		if w.step(); newest().ended() {
+		if w.step(); newest().hasStopped() {
 			w.in.Now = Step(w.look()).Wake
 			w.step()
 		}
@@ -188,7 +188,7 @@ func TestOnlyReplacementsWait(t *testing.T) {
 	w.host("a").condition = HostLost
 	lost := 0
 	for i := range w.in.Tasks {
-		if t := &w.in.Tasks[i]; !t.ended() && t.Instance == "a" {
+		if t := &w.in.Tasks[i]; !t.hasStopped() && t.Instance == "a" {
 			lost++
 		}
 	}
@@ -202,41 +202,41 @@ func TestCrashesOf(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	// of each task: how many seconds ago it was launched, and its fate; those that
 	// ended did so a second after their launch
-	tasks := func(fate Fate, ago ...float64) (out []Past) {
+	tasks := func(fate Outcome, ago ...float64) (out []LaunchedTask) {
 		for _, s := range ago {
 			at := now.Add(-time.Duration(s * float64(time.Second)))
-			out = append(out, Past{Fate: fate, CreatedAt: at, StoppedAt: at.Add(time.Second)})
+			out = append(out, LaunchedTask{Outcome: fate, CreatedAt: at, StoppedAt: at.Add(time.Second)})
 		}
 		return out
 	}
-	past := func(launched, ended float64) Past {
+	past := func(launched, ended float64) LaunchedTask {
 		ago := func(s float64) time.Time { return now.Add(-time.Duration(s * float64(time.Second))) }
-		return Past{Fate: Early, CreatedAt: ago(launched), StoppedAt: ago(ended)}
+		return LaunchedTask{Outcome: EndedEarly, CreatedAt: ago(launched), StoppedAt: ago(ended)}
 	}
 	for _, c := range []struct {
 		name     string
-		launches [][]Past // the newest first
+		launches [][]LaunchedTask // the newest first
 		rounds   int
 		held     int
 		next     time.Duration
 	}{
 		{"none", nil, 0, 0, 0},
-		{"one", [][]Past{tasks(Early, 1)}, 1, 0, 0},
-		{"two", [][]Past{tasks(Early, 1, 2)}, 2, 1, time.Second},
-		{"one round of three", [][]Past{tasks(Early, 1, 1.1, 1.2)}, 1, 0, 0},
-		{"each in the last one's place, within a second", [][]Past{{past(0.3, 0.1), past(0.6, 0.3), past(0.9, 0.6)}}, 3, 2, 700 * time.Millisecond},
-		{"three rounds, and one under way", [][]Past{tasks(Open, 1), tasks(Early, 2, 3.5, 5)}, 3, 1, time.Second},
-		{"one that lives between", [][]Past{tasks(Early, 1), tasks(Lived, 12), tasks(Early, 13, 15)}, 1, 0, 0},
-		{"most of a round live", [][]Past{tasks(Early, 1, 12), tasks(Lived, 12.1, 12.2), tasks(Early, 13)}, 1, 0, 0},
-		{"most of a round end", [][]Past{tasks(Early, 1, 12), tasks(Lived, 12.1), tasks(Early, 12.2, 14)}, 3, 1, 2 * time.Second},
-		{"a long time between", [][]Past{tasks(Early, 1, 63.1)}, 1, 0, 0},
-		{"not so long", [][]Past{tasks(Early, 1, 61.9)}, 2, 1, time.Second},
-		{"as long as can be", [][]Past{tasks(Early, 1, 32, 63, 94, 125, 156, 187, 218, 249, 280, 311)}, 8, 1, 30 * time.Second},
-		{"forgotten before the first", [][]Past{tasks(Early, 1), tasks(Forgotten, 2)}, 1, 0, 0},
-		{"forgotten before the second", [][]Past{tasks(Early, 1, 3), tasks(Forgotten, 5)}, 2, 2, 28 * time.Second},
+		{"one", [][]LaunchedTask{tasks(EndedEarly, 1)}, 1, 0, 0},
+		{"two", [][]LaunchedTask{tasks(EndedEarly, 1, 2)}, 2, 1, time.Second},
+		{"one round of three", [][]LaunchedTask{tasks(EndedEarly, 1, 1.1, 1.2)}, 1, 0, 0},
+		{"each in the last one's place, within a second", [][]LaunchedTask{{past(0.3, 0.1), past(0.6, 0.3), past(0.9, 0.6)}}, 3, 2, 700 * time.Millisecond},
+		{"three rounds, and one under way", [][]LaunchedTask{tasks(Undecided, 1), tasks(EndedEarly, 2, 3.5, 5)}, 3, 1, time.Second},
+		{"one that lives between", [][]LaunchedTask{tasks(EndedEarly, 1), tasks(RanLong, 12), tasks(EndedEarly, 13, 15)}, 1, 0, 0},
+		{"most of a round live", [][]LaunchedTask{tasks(EndedEarly, 1, 12), tasks(RanLong, 12.1, 12.2), tasks(EndedEarly, 13)}, 1, 0, 0},
+		{"most of a round end", [][]LaunchedTask{tasks(EndedEarly, 1, 12), tasks(RanLong, 12.1), tasks(EndedEarly, 12.2, 14)}, 3, 1, 2 * time.Second},
+		{"a long time between", [][]LaunchedTask{tasks(EndedEarly, 1, 63.1)}, 1, 0, 0},
+		{"not so long", [][]LaunchedTask{tasks(EndedEarly, 1, 61.9)}, 2, 1, time.Second},
+		{"as long as can be", [][]LaunchedTask{tasks(EndedEarly, 1, 32, 63, 94, 125, 156, 187, 218, 249, 280, 311)}, 8, 1, 30 * time.Second},
+		{"forgotten before the first", [][]LaunchedTask{tasks(EndedEarly, 1), tasks(Forgotten, 2)}, 1, 0, 0},
+		{"forgotten before the second", [][]LaunchedTask{tasks(EndedEarly, 1, 3), tasks(Forgotten, 5)}, 2, 2, 28 * time.Second},
 	} {
 		got := CrashesOf(slices.Values(slices.Concat(c.launches...)), now)
-		held, next := got.Held(now)
+		held, next := got.Delayed(now)
 		wait := time.Duration(0)
 		if held > 0 {
 			wait = next.Sub(now)

@@ -4,15 +4,15 @@ import "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 // slot is one host's place for a DAEMON's task.
 type slot struct {
-	own   int32 // PRIMARY's task there, +1
-	busy  bool  // some task of the service has not ended there
-	tried bool  // PRIMARY's last try there failed to start
-	held  bool  // the replacement of one that ended early waits
+	own     int32 // PRIMARY's task there, +1
+	busy    bool  // some task of the service has not ended there
+	tried   bool  // PRIMARY's last try there failed to start
+	delayed bool  // the replacement of one that ended early waits
 }
 
 // daemon keeps one task on each host: the old one ends there before the new one
 // starts.
-func (s *step) daemon() {
+func (s *step) stepDaemon() {
 	slots := make([]slot, len(s.in.Hosts))
 	at := make(map[string]int32, len(s.in.Hosts))
 	for i := range s.in.Hosts {
@@ -23,16 +23,16 @@ func (s *step) daemon() {
 		k, ok := at[t.Instance]
 		if !ok {
 			if m.counts() {
-				s.stop(i, s.off(t))
+				s.stopTask(i, s.reasonToLeaveHost(t))
 			}
 			continue
 		}
 		sl := &slots[k]
-		sl.busy = sl.busy || !t.ended()
+		sl.busy = sl.busy || !t.hasStopped()
 		if s.owner[i] == 0 && t.failedToStart() {
 			sl.tried = true
 		}
-		if !m.counts() || !m.is(isOwn) || m.is(leaves) {
+		if !m.counts() || !m.has(isOwn) || m.has(mustLeave) {
 			continue
 		}
 		if sl.own == 0 {
@@ -45,47 +45,47 @@ func (s *step) daemon() {
 			sl.own = int32(i) + 1
 			i = other
 		}
-		s.stop(i, reasonScaling(s.primary.ID))
+		s.stopTask(i, reasonScaling(s.primary.ID))
 	}
 	for i := range s.primary.Crashes.ends {
 		e := &s.primary.Crashes.ends[i]
-		if k, ok := at[e.instance]; ok && s.held > 0 && s.in.Now.Before(e.until) {
-			slots[k].held = true
+		if k, ok := at[e.instance]; ok && s.delayed > 0 && s.in.Now.Before(e.until) {
+			slots[k].delayed = true
 		}
 	}
 	if s.state.Rollout != types.DeploymentRolloutStateFailed && !s.throttled {
-		s.release(s.leaving, unlisted)
+		s.stopLeaving(s.leaving, unlisted)
 	} else {
-		s.releaseUnhealthy()
+		s.stopUnhealthy()
 	}
-	s.fill(slots)
-	s.tell()
+	s.fillHosts(slots)
+	s.addStoppedEvents()
 }
 
 // off says why a DAEMON's task can't stay on its host.
-func (s *step) off(t *Task) string {
+func (s *step) reasonToLeaveHost(t *Task) string {
 	if t.Host == HostDraining {
 		return reasonDraining(s.svc.Name, t.Instance)
 	}
-	s.event(violated(s.svc.Name, t.ID, t.Instance))
+	s.addEvent(violatedEvent(s.svc.Name, t.ID, t.Instance))
 	return reasonIneligible(s.svc.Name, t.Instance)
 }
 
 // releaseUnhealthy stops PRIMARY's unhealthy tasks: beside them nothing can start.
-func (s *step) releaseUnhealthy() {
+func (s *step) stopUnhealthy() {
 	if s.state.Rollout == types.DeploymentRolloutStateFailed {
 		return // nothing would take their place
 	}
 	for i, m := range s.marks {
-		if m.class() == unhealthy && m.is(isOwn) {
-			s.stop(i, s.reason(i, m))
+		if m.class() == unhealthy && m.has(isOwn) {
+			s.stopTask(i, s.stopReason(i, m))
 		}
 	}
 }
 
 // fill launches a task on each host that has none.
-func (s *step) fill(slots []slot) {
-	blocked := s.blocked(s.primary)
+func (s *step) fillHosts(slots []slot) {
+	blocked := s.isBlocked(s.primary)
 	failed := s.state.Rollout == types.DeploymentRolloutStateFailed
 	var hosts []string
 	missing := 0
@@ -99,8 +99,8 @@ func (s *step) fill(slots []slot) {
 			continue
 		}
 		missing++
-		if sl.held {
-			s.holdBack()
+		if sl.delayed {
+			s.delayReplacement()
 			continue
 		}
 		if !sl.busy && !failed && !blocked && !(s.throttled && sl.tried) {
@@ -109,7 +109,7 @@ func (s *step) fill(slots []slot) {
 	}
 	s.stalled = missing > 0
 	if missing == 0 && s.primary.Unplaced != nil {
-		s.placed = true
+		s.unplacedResolved = true
 	}
 	if len(hosts) > 0 {
 		s.out.Launches = append(s.out.Launches, Launch{Deployment: s.primary.ID, Count: len(hosts), Instances: hosts})

@@ -152,18 +152,18 @@ type Task struct {
 	ProtectedUntil time.Time
 	Instance       string // id; "" while it waits for a host
 	Zone           string
-	Host           Condition
+	Host           HostCondition
 	Spare          int // of CPU or memory on its host, whichever the service packs
 }
 
 // Condition is that of a task's host.
-type Condition uint8
+type HostCondition uint8
 
 const (
-	HostOK       Condition = iota
-	HostAway               // out of contact; it keeps its tasks
-	HostDraining           // DRAINING or being deregistered
-	HostLost               // out of contact for too long, or gone
+	HostOK       HostCondition = iota
+	HostAway                   // out of contact; it keeps its tasks
+	HostDraining               // DRAINING or being deregistered
+	HostLost                   // out of contact for too long, or gone
 )
 
 // Host is one that a DAEMON is to run on.

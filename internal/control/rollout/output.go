@@ -54,7 +54,7 @@ type DeploymentChange struct {
 	ID string
 	DeploymentState
 	// Placed: a deployment's Unplaced is settled, and to be forgotten.
-	Placed bool
+	UnplacedResolved bool
 }
 
 // Rollback asks for a new deployment, Input.NextID, in PRIMARY's place.
@@ -72,7 +72,7 @@ type Throttled struct {
 }
 
 // Nothing says whether there is nothing to store.
-func (o *Output) Nothing() bool {
+func (o *Output) IsEmpty() bool {
 	return len(o.Launches) == 0 && len(o.Stops) == 0 && len(o.Deployments) == 0 && len(o.Events) == 0 &&
 		o.Rollback == nil && !o.Inactive
 }

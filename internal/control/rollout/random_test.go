@@ -90,7 +90,7 @@ func (w *world) chance(r *rand.Rand) {
 	some := func(f func(t *Task)) {
 		p := 1 + r.IntN(4)
 		for i := range w.in.Tasks {
-			if t := &w.in.Tasks[i]; !t.ended() && r.IntN(p) == 0 {
+			if t := &w.in.Tasks[i]; !t.hasStopped() && r.IntN(p) == 0 {
 				f(t)
 			}
 		}
@@ -122,12 +122,12 @@ func (w *world) chance(r *rand.Rand) {
 		w.obey()
 	case 7:
 		some(func(t *Task) {
-			if !t.ended() && !t.Stop { // a container of one that does not run yet may
+			if !t.hasStopped() && !t.Stop { // a container of one that does not run yet may
 				t.Health = []types.HealthStatus{types.HealthStatusHealthy, types.HealthStatusHealthy, types.HealthStatusUnhealthy, types.HealthStatusUnknown}[r.IntN(4)]
 			}
 		})
 	case 8:
-		w.hosts[r.IntN(len(w.hosts))].condition = []Condition{HostOK, HostOK, HostAway, HostDraining, HostLost}[r.IntN(5)]
+		w.hosts[r.IntN(len(w.hosts))].condition = []HostCondition{HostOK, HostOK, HostAway, HostDraining, HostLost}[r.IntN(5)]
 		w.changed()
 	case 9:
 		if r.IntN(2) == 0 {
@@ -165,7 +165,7 @@ func (w *world) fixed() {
 	if w.unplaced() {
 		w.step() // what can't be placed may cost the tasks that are in the way
 	}
-	if again := Step(w.look()); !again.Nothing() && !w.unplaced() {
+	if again := Step(w.look()); !again.IsEmpty() && !w.unplaced() {
 		fail("asks again: %+v", again)
 	}
 }
@@ -192,7 +192,7 @@ func (w *world) converge(r *rand.Rand) error {
 		busy = w.startAll() || busy
 		busy = w.obey() || busy
 		for i := range w.in.Tasks {
-			if t := &w.in.Tasks[i]; !t.ended() && t.Health != "" && t.Health != types.HealthStatusHealthy {
+			if t := &w.in.Tasks[i]; !t.hasStopped() && t.Health != "" && t.Health != types.HealthStatusHealthy {
 				t.Health = types.HealthStatusHealthy
 				busy = true
 			}
@@ -223,7 +223,7 @@ func (w *world) atRest() error {
 	primary := &w.in.Deployments[0]
 	for i := range w.in.Tasks {
 		t := &w.in.Tasks[i]
-		if t.ended() {
+		if t.hasStopped() {
 			continue
 		}
 		d := w.deployment(t.Deployment)
@@ -285,18 +285,18 @@ func checkStep(in *Input, o *Output) {
 	taken := map[string]bool{}
 	for i := range in.Tasks {
 		t := &in.Tasks[i]
-		if !t.ended() {
+		if !t.hasStopped() {
 			taken[t.Instance] = true
 		}
 		if stopped[t.ID] {
-			if t.Stop || t.ended() {
+			if t.Stop || t.hasStopped() {
 				fail("stops %s again", t.ID)
 			}
 			if in.Now.Before(t.ProtectedUntil) && t.Host != HostLost && t.Health != types.HealthStatusUnhealthy && !daemon {
 				fail("stops %s, which is protected", t.ID)
 			}
 		}
-		if t.Stop || t.ended() || t.Host == HostLost || daemon && !eligible[t.Instance] {
+		if t.Stop || t.hasStopped() || t.Host == HostLost || daemon && !eligible[t.Instance] {
 			continue
 		}
 		if isHealthy(in, t) {

@@ -3,67 +3,67 @@ package rollout
 import "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 // replica keeps the desired count.
-func (s *step) replica() {
-	keeper := unlisted
-	if s.failing() {
-		keeper = s.keeper()
+func (s *step) stepReplica() {
+	fallback := unlisted
+	if s.isFailing() {
+		fallback = s.findFallback()
 	}
-	if keeper != unlisted && !s.leans {
-		s.leans = true
-		s.lean(keeper)
+	if fallback != unlisted && !s.fallbackCounted {
+		s.fallbackCounted = true
+		s.countFallbackPending(fallback)
 	}
-	s.retire(keeper)
+	s.stopReplaced(fallback)
 	s.scaleIn()
-	s.keep(keeper)
+	s.launchFallback(fallback)
 
 	want := 0
 	if s.state.Rollout != types.DeploymentRolloutStateFailed {
 		want = max(0, s.desired-s.own)
 	}
 	if u := s.primary.Unplaced; u != nil && want == 0 && u.Zone == "" {
-		s.placed = true
+		s.unplacedResolved = true
 	}
-	want = s.paced(want)
+	want = s.limitByDelays(want)
 	if want > 0 && !s.throttled {
 		short := want - (s.highest - s.live)
 		if s.primary.Unplaced != nil {
 			short = max(short, want) // the hosts have no room either
 		}
-		s.release(short, keeper)
+		s.stopLeaving(short, fallback)
 	}
-	if want > 0 && !s.throttled && !s.blocked(s.primary) {
+	if want > 0 && !s.throttled && !s.isBlocked(s.primary) {
 		n := min(want, s.highest-s.live)
 		if s.throttle.Rounds >= impairedAfter {
-			n = min(n, probes-s.starting())
+			n = min(n, probeTasks-s.countStarting())
 		}
-		s.launch(s.primary, n, "")
+		s.addLaunch(s.primary, n, "")
 	}
-	s.keep(keeper) // in the room that PRIMARY has left
-	s.tell()
+	s.launchFallback(fallback) // in the room that PRIMARY has left
+	s.addStoppedEvents()
 }
 
 // retire lets one task leave for each that has become healthy in its place. Once
 // PRIMARY has FAILED what stands, stands, but for draining hosts.
-func (s *step) retire(keeper int) {
+func (s *step) stopReplaced(fallback int) {
 	n := s.leaving
 	if s.state.Rollout != types.DeploymentRolloutStateFailed {
 		n -= max(0, s.desired-s.ownHealthy)
 	}
-	s.release(n, keeper)
+	s.stopLeaving(n, fallback)
 }
 
 // starting counts PRIMARY's tasks that don't run yet.
-func (s *step) starting() int {
+func (s *step) countStarting() int {
 	n := 0
 	for _, m := range s.marks {
-		if m.class() == pending && m.is(isOwn) {
+		if m.class() == pending && m.has(isOwn) {
 			n++
 		}
 	}
 	return n
 }
 
-func (s *step) launch(d *Deployment, n int, zone string) {
+func (s *step) addLaunch(d *Deployment, n int, zone string) {
 	if n <= 0 {
 		return
 	}
@@ -77,7 +77,7 @@ func (s *step) launch(d *Deployment, n int, zone string) {
 
 // release stops up to n of the tasks that have to leave, the worst first, as far
 // as enough are left. Once PRIMARY has FAILED only draining hosts' tasks leave.
-func (s *step) release(n, keeper int) {
+func (s *step) stopLeaving(n, fallback int) {
 	stays := s.state.Rollout == types.DeploymentRolloutStateFailed
 	for class := unhealthy; class <= healthy && n > 0; class++ {
 		for i := range s.marks {
@@ -85,42 +85,42 @@ func (s *step) release(n, keeper int) {
 				break
 			}
 			m := s.marks[i]
-			if m.class() != class || !m.is(leaves) || stays && s.in.Tasks[i].Host != HostDraining {
+			if m.class() != class || !m.has(mustLeave) || stays && s.in.Tasks[i].Host != HostDraining {
 				continue
 			}
-			if m.is(fixed) && class != unhealthy {
-				s.wake(s.in.Tasks[i].ProtectedUntil)
+			if m.has(isProtected) && class != unhealthy {
+				s.wakeAt(s.in.Tasks[i].ProtectedUntil)
 				continue
 			}
 			switch {
 			case class == healthy && s.healthy <= s.lowest:
 				continue
-			case class == young && (s.standing <= s.lowest || stays && s.running() <= s.lowest):
+			case class == young && (s.standing <= s.lowest || stays && s.countRunning() <= s.lowest):
 				continue
-			case class == pending && keeper != unlisted && int(s.owner[i]) == keeper:
+			case class == pending && fallback != unlisted && int(s.owner[i]) == fallback:
 				if s.standing <= s.lowest {
 					continue
 				}
 				s.standing--
 			}
 			n--
-			s.stop(i, s.reason(i, m))
+			s.stopTask(i, s.stopReason(i, m))
 		}
 	}
 }
 
 // reason says why a task has to leave.
-func (s *step) reason(i int, m mark) string {
+func (s *step) stopReason(i int, m mark) string {
 	t := &s.in.Tasks[i]
 	failed := s.state.Rollout == types.DeploymentRolloutStateFailed
 	switch {
 	case failed && t.Host == HostDraining && m.class() != unhealthy:
 		return reasonDraining(s.svc.Name, t.Instance)
-	case !m.is(isOwn):
+	case !m.has(isOwn):
 		return reasonScaling(s.primary.ID)
 	case m.class() == unhealthy:
-		s.event(unhealthyTask(s.svc.Name, t.ID))
-		if s.owner[i] == 0 && s.blames(t) {
+		s.addEvent(unhealthyTaskEvent(s.svc.Name, t.ID))
+		if s.owner[i] == 0 && s.countsAsFailure(t) {
 			s.failures++
 		}
 		return ReasonUnhealthy
@@ -130,16 +130,16 @@ func (s *step) reason(i int, m mark) string {
 
 // lean counts the keeper's pending tasks among those that stand: while PRIMARY
 // fails they are what the service relies on.
-func (s *step) lean(keeper int) {
+func (s *step) countFallbackPending(fallback int) {
 	for i, m := range s.marks {
-		if m.class() == pending && int(s.owner[i]) == keeper {
+		if m.class() == pending && int(s.owner[i]) == fallback {
 			s.standing++
 		}
 	}
 }
 
 // running counts the tasks that run and are not known to be unhealthy.
-func (s *step) running() int {
+func (s *step) countRunning() int {
 	n := 0
 	for _, m := range s.marks {
 		if c := m.class(); c == young || c == healthy {
@@ -151,16 +151,16 @@ func (s *step) running() int {
 
 // replaced counts those that stand and, on draining hosts, have to leave although
 // PRIMARY, which has FAILED, launches nothing in their place.
-func (s *step) replaced(keeper int) int {
+func (s *step) countDraining(fallback int) int {
 	n := 0
 	if s.state.Rollout != types.DeploymentRolloutStateFailed {
 		return n
 	}
 	for i, m := range s.marks {
-		if s.in.Tasks[i].Host != HostDraining || !m.is(leaves) || m.is(fixed) {
+		if s.in.Tasks[i].Host != HostDraining || !m.has(mustLeave) || m.has(isProtected) {
 			continue
 		}
-		if c := m.class(); c > pending || c == pending && int(s.owner[i]) == keeper {
+		if c := m.class(); c > pending || c == pending && int(s.owner[i]) == fallback {
 			n++
 		}
 	}
@@ -169,26 +169,26 @@ func (s *step) replaced(keeper int) int {
 
 // keep launches tasks of the deployment before PRIMARY, up to the minimum, in place
 // of worse ones and of those on draining hosts.
-func (s *step) keep(keeper int) {
-	for keeper != unlisted {
-		d := &s.in.Deployments[keeper]
-		n := s.lowest - s.standing + s.replaced(keeper)
-		if held, until := d.Crashes.Held(s.in.Now); n > 0 && held > 0 {
-			s.wake(until)
-			n -= held
+func (s *step) launchFallback(fallback int) {
+	for fallback != unlisted {
+		d := &s.in.Deployments[fallback]
+		n := s.lowest - s.standing + s.countDraining(fallback)
+		if delayed, until := d.Crashes.Delayed(s.in.Now); n > 0 && delayed > 0 {
+			s.wakeAt(until)
+			n -= delayed
 		}
 		n = min(n, s.highest-s.live)
-		if n <= 0 || s.blocked(d) {
+		if n <= 0 || s.isBlocked(d) {
 			return
 		}
-		if th := s.rounds(keeper, s.lastRan(keeper)); s.in.Now.Before(th.NextTry) {
-			s.wake(th.NextTry)
+		if th := s.countRounds(fallback, s.lastRanSerial(fallback)); s.in.Now.Before(th.NextTry) {
+			s.wakeAt(th.NextTry)
 			return
 		}
-		s.launch(d, n, "")
-		s.kept[keeper] += n
+		s.addLaunch(d, n, "")
+		s.counted[fallback] += n
 		s.standing += n
 		s.leaving += n
-		s.retire(keeper)
+		s.stopReplaced(fallback)
 	}
 }

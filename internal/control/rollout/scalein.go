@@ -15,44 +15,44 @@ func (s *step) scaleIn() {
 	if n <= 0 {
 		return
 	}
-	if s.rebalances() {
+	if s.canRebalance() {
 		// a new task in its better place stays, and the surplus one elsewhere until
 		// that is healthy
 		for before := 0; s.own != before; {
 			before = s.own
-			for _, i := range s.surplus(unhealthy, healthy, s.own-s.desired) {
+			for _, i := range s.pickSurplus(unhealthy, healthy, s.own-s.desired) {
 				if s.marks[i].class() == healthy && (s.ownHealthy <= s.desired || s.healthy <= s.lowest) {
 					break
 				}
-				s.drop(int(i))
+				s.stopSurplus(int(i))
 			}
 		}
 		return
 	}
 	for class := pending; class <= healthy && n > 0; class++ {
-		for _, i := range s.surplus(class, class, n) {
+		for _, i := range s.pickSurplus(class, class, n) {
 			if class == healthy && s.healthy <= s.lowest {
 				return // the surplus is protected, and not healthy yet
 			}
-			s.drop(int(i))
+			s.stopSurplus(int(i))
 			n--
 		}
 	}
 }
 
 // drop stops a task that is beyond the desired count.
-func (s *step) drop(i int) {
-	s.stop(i, reasonScaling(s.primary.ID))
-	s.scaling = s.scaling || s.owner[i] == 0 && reachable(&s.in.Tasks[i])
+func (s *step) stopSurplus(i int) {
+	s.stopTask(i, reasonScaling(s.primary.ID))
+	s.scalingIn = s.scalingIn || s.owner[i] == 0 && isReachable(&s.in.Tasks[i])
 }
 
 // scaledIn says whether a task of PRIMARY's was beyond the desired count and has
 // not ended yet. One on a host that is away may not for long.
-func (s *step) scaledIn(t *Task) bool {
-	return t.Stop && !t.ended() && reachable(t) && t.StopReason == reasonScaling(s.primary.ID)
+func (s *step) isScalingIn(t *Task) bool {
+	return t.Stop && !t.hasStopped() && isReachable(t) && t.StopReason == reasonScaling(s.primary.ID)
 }
 
-func reachable(t *Task) bool { return t.Host == HostOK || t.Host == HostDraining }
+func isReachable(t *Task) bool { return t.Host == HostOK || t.Host == HostDraining }
 
 // candidate is a task that may go, as small as it sorts fast.
 type candidate struct {
@@ -71,7 +71,7 @@ type candidate struct {
 // The orders of candidates. They are compared ten thousands of times: pointers to
 // them stay on the stack, and what decides first is looked at first.
 
-func newest(a, b *candidate) int {
+func byAge(a, b *candidate) int {
 	switch {
 	case a.deployment != b.deployment:
 		return cmp.Compare(a.deployment, b.deployment)
@@ -81,7 +81,7 @@ func newest(a, b *candidate) int {
 	return cmp.Compare(a.task, b.task)
 }
 
-func fullest(a, b *candidate, packs bool) int {
+func byInstance(a, b *candidate, packs bool) int {
 	switch {
 	case a.away != b.away:
 		return cmp.Compare(a.away, b.away)
@@ -93,7 +93,7 @@ func fullest(a, b *candidate, packs bool) int {
 	return cmp.Compare(a.rank, b.rank)
 }
 
-func first(a, b *candidate) int {
+func byZone(a, b *candidate) int {
 	switch {
 	case a.away != b.away:
 		return cmp.Compare(a.away, b.away)
@@ -104,24 +104,24 @@ func first(a, b *candidate) int {
 }
 
 // surplus picks up to n of PRIMARY's tasks of some classes to go, in order.
-func (s *step) surplus(from, to mark, n int) []int32 {
+func (s *step) pickSurplus(from, to mark, n int) []int32 {
 	var (
 		picks           []candidate
 		zones, hosts    numbers
 		inZone, onHosts []int32 // tasks, by number
 	)
 	for i, m := range s.marks {
-		if !m.is(isOwn) || m.is(leaves) || !m.counts() {
+		if !m.has(isOwn) || m.has(mustLeave) || !m.counts() {
 			continue
 		}
 		t := &s.in.Tasks[i]
-		zone, host := zones.of(t.Zone), hosts.of(t.Instance)
+		zone, host := zones.numberOf(t.Zone), hosts.numberOf(t.Instance)
 		inZone, onHosts = increment(inZone, zone), increment(onHosts, host)
 		if c := m.class(); c < from || c > to {
 			continue
 		}
-		if m.is(fixed) {
-			s.wake(t.ProtectedUntil)
+		if m.has(isProtected) {
+			s.wakeAt(t.ProtectedUntil)
 			continue
 		}
 		c := candidate{task: int32(i), zone: zone, instance: host, deployment: uint8(s.owner[i]), serial: t.Serial}
@@ -131,7 +131,7 @@ func (s *step) surplus(from, to mark, n int) []int32 {
 		picks = append(picks, c)
 	}
 	packs := s.svc.Packs
-	slices.SortFunc(picks, func(a, b candidate) int { return newest(&a, &b) })
+	slices.SortFunc(picks, func(a, b candidate) int { return byAge(&a, &b) })
 	for i := range picks {
 		p := &picks[i]
 		p.rank = int32(i)
@@ -142,14 +142,14 @@ func (s *step) surplus(from, to mark, n int) []int32 {
 		p.onInstance = onHosts[p.instance]
 		onHosts[p.instance]--
 	}
-	slices.SortFunc(picks, func(a, b candidate) int { return fullest(&a, &b, packs) })
+	slices.SortFunc(picks, func(a, b candidate) int { return byInstance(&a, &b, packs) })
 	for i := range picks {
 		p := &picks[i]
 		p.rank = int32(i)
 		p.inZone = inZone[p.zone]
 		inZone[p.zone]--
 	}
-	slices.SortFunc(picks, func(a, b candidate) int { return first(&a, &b) })
+	slices.SortFunc(picks, func(a, b candidate) int { return byZone(&a, &b) })
 	out := make([]int32, min(n, len(picks)))
 	for i := range out {
 		out[i] = picks[i].task
@@ -160,7 +160,7 @@ func (s *step) surplus(from, to mark, n int) []int32 {
 // numbers gives each name a number, from 0 on.
 type numbers map[string]int32
 
-func (n *numbers) of(name string) int32 {
+func (n *numbers) numberOf(name string) int32 {
 	if *n == nil {
 		*n = numbers{}
 	}
@@ -181,6 +181,6 @@ func increment(counts []int32, k int32) []int32 {
 }
 
 // rebalances says whether the service keeps its zones even.
-func (s *step) rebalances() bool {
+func (s *step) canRebalance() bool {
 	return s.svc.Rebalance && s.svc.Strategy != types.SchedulingStrategyDaemon && len(s.in.Zones) > 1 && s.state.Rollout == types.DeploymentRolloutStateCompleted
 }

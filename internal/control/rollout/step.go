@@ -17,62 +17,62 @@ func Step(in *Input) Output {
 	case s.svc.Status == Inactive:
 		return s.out
 	case s.svc.Status == Draining:
-		s.end()
+		s.stopAll()
 		return s.out
 	case len(in.Deployments) == 0:
 		return s.out
 	}
 	s.primary = &in.Deployments[0]
 	s.state = s.primary.DeploymentState
-	s.tally()
-	s.stopLost()
-	s.judge()
+	s.classifyTasks()
+	s.stopLostTasks()
+	s.judgePrimary()
 	if s.out.Rollback == nil {
 		daemon := s.svc.Strategy == types.SchedulingStrategyDaemon
 		if daemon {
-			s.daemon()
+			s.stepDaemon()
 		} else {
-			s.replica()
+			s.stepReplica()
 		}
 		// what was just found unhealthy may be one too many
-		if s.trip() && s.out.Rollback == nil && !daemon {
-			s.replica()
+		if s.tripBreaker() && s.out.Rollback == nil && !daemon {
+			s.stepReplica()
 		}
-		s.settle()
+		s.updateSteadyState()
 		s.rebalance()
-		s.tellStuck()
+		s.reportStuck()
 	}
-	s.finish()
+	s.addDeploymentChanges()
 	return s.out
 }
 
 // step is one call's work.
 type step struct {
-	in      *Input
-	svc     *Service
-	out     Output
-	primary *Deployment
-	state   DeploymentState // PRIMARY's as it becomes
-	placed  bool            // PRIMARY's Unplaced is settled
+	in               *Input
+	svc              *Service
+	out              Output
+	primary          *Deployment
+	state            DeploymentState // PRIMARY's as it becomes
+	unplacedResolved bool            // PRIMARY's Unplaced is settled
 
-	marks []mark // of in.Tasks
-	owner []int8 // of in.Tasks: index of its deployment, or unlisted
-	kept  []int  // by deployment: tasks that count
+	marks   []mark // of in.Tasks
+	owner   []int8 // of in.Tasks: index of its deployment, or unlisted
+	counted []int  // by deployment: tasks that count
 
 	desired, lowest, highest                          int
 	live, leaving, healthy, standing, own, ownHealthy int
 
-	ran, good, bad int64 // PRIMARY's last that ran, is healthy, failed: serials
-	failures       int   // that count for the breaker
-	throttle       Throttled
-	throttled      bool // now
-	held           int  // replacements of PRIMARY's that wait
-	heldUntil      time.Time
-	stalled        bool // DAEMON: hosts are without what they should have
+	lastRan, lastHealthy, lastFailed int64 // PRIMARY's last that ran, is healthy, failed: serials
+	failures                         int   // that count for the breaker
+	throttle                         Throttled
+	throttled                        bool // now
+	delayed                          int  // replacements of PRIMARY's that wait
+	delayedUntil                     time.Time
+	stalled                          bool // DAEMON: hosts are without what they should have
 
-	scaling bool // PRIMARY's tasks end that were beyond the desired count
+	scalingIn bool // PRIMARY's tasks end that were beyond the desired count
 
-	leans bool // the keeper's pending tasks are in standing
+	fallbackCounted bool // the keeper's pending tasks are in standing
 
 	stopped []string // ids of tasks, for the events
 }
@@ -87,26 +87,26 @@ func Adopts(primary, older *Deployment) bool {
 }
 
 // wake asks to be called again at a time.
-func (s *step) wake(at time.Time) {
+func (s *step) wakeAt(at time.Time) {
 	if at.After(s.in.Now) && (s.out.Wake.IsZero() || at.Before(s.out.Wake)) {
 		s.out.Wake = at
 	}
 }
 
-func (s *step) event(e Event) { s.out.Events = append(s.out.Events, e) }
+func (s *step) addEvent(e Event) { s.out.Events = append(s.out.Events, e) }
 
 // stop ends a task; what it counted for goes with it.
-func (s *step) stop(i int, reason string) {
+func (s *step) stopTask(i int, reason string) {
 	t := &s.in.Tasks[i]
 	s.out.Stops = append(s.out.Stops, Stop{Task: t.ID, Code: types.TaskStopCodeServiceSchedulerInitiated, Reason: reason})
 	s.stopped = append(s.stopped, t.ID)
 	if s.marks != nil {
-		s.discount(i)
+		s.uncountTask(i)
 	}
 }
 
 // end stops what a deleted service has left.
-func (s *step) end() {
+func (s *step) stopAll() {
 	left := false
 	primary := ""
 	if len(s.in.Deployments) > 0 {
@@ -114,39 +114,39 @@ func (s *step) end() {
 	}
 	for i := range s.in.Tasks {
 		t := &s.in.Tasks[i]
-		if t.ended() {
+		if t.hasStopped() {
 			continue
 		}
 		// A lost host may never say that its task has ended; what it holds there
 		// stays reserved, the service need not wait.
 		left = left || t.Host != HostLost
 		if !t.Stop {
-			s.stop(i, reasonScaling(primary))
+			s.stopTask(i, reasonScaling(primary))
 		}
 	}
-	s.tell()
+	s.addStoppedEvents()
 	s.out.Inactive = !left
 }
 
 // tell makes the events of what was stopped.
-func (s *step) tell() {
-	s.out.Events = append(s.out.Events, Stopped(s.svc.Name, s.stopped)...)
+func (s *step) addStoppedEvents() {
+	s.out.Events = append(s.out.Events, StoppedEvents(s.svc.Name, s.stopped)...)
 	s.stopped = s.stopped[:0]
 }
 
 // stopLost stops the tasks of lost hosts; they have stopped counting.
-func (s *step) stopLost() {
+func (s *step) stopLostTasks() {
 	for i, m := range s.marks {
 		if m.class() == lost {
-			s.stop(i, reasonLost(s.svc.Name, s.in.Tasks[i].Instance))
+			s.stopTask(i, reasonLost(s.svc.Name, s.in.Tasks[i].Instance))
 		}
 	}
 }
 
 // settle says whether the service is steady, and what that means for PRIMARY.
-func (s *step) settle() {
-	is := s.launches() == 0 && s.state.Rollout != types.DeploymentRolloutStateFailed &&
-		s.leaving == 0 && (s.own == s.desired || s.own > s.desired && s.rebalances()) && s.ownHealthy >= s.desired && !s.stalled
+func (s *step) updateSteadyState() {
+	is := s.countLaunches() == 0 && s.state.Rollout != types.DeploymentRolloutStateFailed &&
+		s.leaving == 0 && (s.own == s.desired || s.own > s.desired && s.canRebalance()) && s.ownHealthy >= s.desired && !s.stalled
 	if !is {
 		s.state.SteadySince = time.Time{}
 		return
@@ -154,20 +154,20 @@ func (s *step) settle() {
 	if s.state.Rollout == types.DeploymentRolloutStateInProgress {
 		s.state.Rollout = types.DeploymentRolloutStateCompleted
 		s.state.Reason = reasonCompleted(s.primary.ID)
-		s.event(completed(s.svc.Name, s.primary.ID))
+		s.addEvent(completedEvent(s.svc.Name, s.primary.ID))
 	}
-	if s.scaling {
+	if s.scalingIn {
 		s.state.SteadySince = time.Time{} // it reaches its steady state once they have ended
 		return
 	}
 	if s.state.SteadySince.IsZero() {
 		s.state.SteadySince = s.in.Now
-		s.event(steady(s.svc.Name))
+		s.addEvent(steadyEvent(s.svc.Name))
 	}
 }
 
 // launches counts what is launched, but for rebalancing, which disturbs nothing.
-func (s *step) launches() int {
+func (s *step) countLaunches() int {
 	n := 0
 	for i := range s.out.Launches {
 		if s.out.Launches[i].Zone == "" {
@@ -178,15 +178,15 @@ func (s *step) launches() int {
 }
 
 // finish hands out the changed states.
-func (s *step) finish() {
-	if s.state != s.primary.DeploymentState || s.placed {
-		s.out.Deployments = append(s.out.Deployments, DeploymentChange{ID: s.primary.ID, DeploymentState: s.state, Placed: s.placed})
+func (s *step) addDeploymentChanges() {
+	if s.state != s.primary.DeploymentState || s.unplacedResolved {
+		s.out.Deployments = append(s.out.Deployments, DeploymentChange{ID: s.primary.ID, DeploymentState: s.state, UnplacedResolved: s.unplacedResolved})
 	}
-	keeper := s.keeper()
+	fallback := s.findFallback()
 	for i := 1; i < len(s.in.Deployments); i++ {
 		d := &s.in.Deployments[i]
-		waits := i == keeper && s.lowest > 0 && s.state.Rollout != types.DeploymentRolloutStateCompleted
-		if d.Retired || s.kept[i] > 0 || waits || s.out.Rollback != nil {
+		waits := i == fallback && s.lowest > 0 && s.state.Rollout != types.DeploymentRolloutStateCompleted
+		if d.Retired || s.counted[i] > 0 || waits || s.out.Rollback != nil {
 			continue
 		}
 		next := d.DeploymentState
@@ -198,7 +198,7 @@ func (s *step) finish() {
 
 // keeper is the index of the deployment that keeps the service at its minimum
 // while PRIMARY fails, or unlisted.
-func (s *step) keeper() int {
+func (s *step) findFallback() int {
 	for i := 1; i < len(s.in.Deployments); i++ {
 		d := &s.in.Deployments[i]
 		if d.Rollout == types.DeploymentRolloutStateCompleted && !Adopts(s.primary, d) {

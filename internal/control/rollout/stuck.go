@@ -21,7 +21,7 @@ func Unstick(desired int) (minimumPercent, maximumPercent int) {
 
 // tellStuck tells people once that tasks have to leave which minimum and maximum
 // keep, as soon as nothing else is under way.
-func (s *step) tellStuck() {
+func (s *step) reportStuck() {
 	own := s.own
 	for i := range s.out.Launches {
 		if s.out.Launches[i].Deployment == s.primary.ID {
@@ -34,9 +34,9 @@ func (s *step) tellStuck() {
 		return
 	}
 	starting := func(m mark) bool { return m.class() == pending }
-	if s.state.Stuck || s.throttled || s.live < s.desired || s.launches() > 0 || slices.ContainsFunc(s.marks, starting) {
+	if s.state.Stuck || s.throttled || s.live < s.desired || s.countLaunches() > 0 || slices.ContainsFunc(s.marks, starting) {
 		return
 	}
 	s.state.Stuck = true
-	s.event(stuck(s.svc.Name))
+	s.addEvent(stuckEvent(s.svc.Name))
 }

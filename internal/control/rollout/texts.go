@@ -57,25 +57,25 @@ const (
 )
 
 // LeftAside is the event of a service that can't be looked at.
-func LeftAside(text string) Event { return Event{Message: text, Type: failure} }
+func SetAsideEvent(text string) Event { return Event{Message: text, Type: failure} }
 
 // an event names at most this many tasks, as ECS's do
-const named = 10
+const tasksPerEvent = 10
 
 // Started are the events of tasks that were launched.
-func Started(service string, tasks []string) []Event {
-	return listed(service, "started %d tasks", tasks, Event{})
+func StartedEvents(service string, tasks []string) []Event {
+	return taskEvents(service, "started %d tasks", tasks, Event{})
 }
 
 // Stopped are the events of tasks that a service stopped.
-func Stopped(service string, tasks []string) []Event {
-	return listed(service, "stopped %d running tasks", tasks, Event{Type: info, Name: "TASKS_STOPPED"})
+func StoppedEvents(service string, tasks []string) []Event {
+	return taskEvents(service, "stopped %d running tasks", tasks, Event{Type: info, Name: "TASKS_STOPPED"})
 }
 
-func listed(service, verb string, tasks []string, like Event) []Event {
+func taskEvents(service, verb string, tasks []string, like Event) []Event {
 	var out []Event
 	for len(tasks) > 0 {
-		n := min(named, len(tasks))
+		n := min(tasksPerEvent, len(tasks))
 		var b strings.Builder
 		fmt.Fprintf(&b, "(service %s) has "+verb+":", service, n)
 		for _, t := range tasks[:n] {
@@ -94,47 +94,47 @@ func listed(service, verb string, tasks []string, like Event) []Event {
 // Unplaceable is the event of a launch that found no host. The detail names the
 // closest match and what it lacks, as whole sentences; it may be empty. The reason
 // is a failure's, such as RESOURCE:CPU.
-func Unplaceable(service, reason, detail string) Event {
+func UnplaceableEvent(service, reason, detail string) Event {
 	return Event{Message: strings.TrimSpace(fmt.Sprintf("(service %s) was unable to place a task because no container instance met all of its requirements. %s", service, detail)),
 		Type: failure, Name: "SERVICE_TASK_PLACEMENT_FAILURE", Reason: reason}
 }
 
 // stuck is ECS's text. Of the names that its documents list the one of
 // configuration errors comes nearest.
-func stuck(service string) Event {
+func stuckEvent(service string) Event {
 	const reason = "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
 	return Event{Message: fmt.Sprintf("(service %s) %s", service, reason), Type: failure, Name: "SERVICE_TASK_CONFIGURATION_FAILURE", Reason: reason}
 }
 
-func steady(service string) Event {
+func steadyEvent(service string) Event {
 	return Event{Message: fmt.Sprintf("(service %s) has reached a steady state.", service), Type: info, Name: "SERVICE_STEADY_STATE"}
 }
 
-func completed(service, deployment string) Event {
+func completedEvent(service, deployment string) Event {
 	return Event{Message: fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment completed.", service, deployment), Type: info, Name: "SERVICE_DEPLOYMENT_COMPLETED"}
 }
 
-func failed(service, deployment, why string) Event {
+func failedEvent(service, deployment, why string) Event {
 	return Event{Message: fmt.Sprintf("(service %s) (deployment ecs-svc/%s) deployment failed: %s.", service, deployment, why), Type: failure, Name: "SERVICE_DEPLOYMENT_FAILED"}
 }
 
-func rollingBack(service, deployment string) Event {
+func rollingBackEvent(service, deployment string) Event {
 	return Event{Message: fmt.Sprintf("(service %s) rolling back to deployment ecs-svc/%s.", service, deployment), Type: info, Name: "SERVICE_DEPLOYMENT_IN_PROGRESS"}
 }
 
-func unhealthyTask(service, task string) Event {
+func unhealthyTaskEvent(service, task string) Event {
 	return Event{Message: fmt.Sprintf("(service %s) (task %s) failed container health checks.", service, task)}
 }
 
-func violated(service, task, instance string) Event {
+func violatedEvent(service, task, instance string) Event {
 	return Event{Message: fmt.Sprintf("(service %s) (task %s) on container instance (%s) no longer meets the service's placement constraints.", service, task, instance), Type: failure, Name: "SERVICE_DAEMON_PLACEMENT_CONSTRAINT_VIOLATED"}
 }
 
-func looping(service string, next time.Time) Event {
+func loopingEvent(service string, next time.Time) Event {
 	return Event{Message: fmt.Sprintf("(service %s) has tasks that end by themselves within %d seconds of their start. They are replaced more and more slowly, the next one at %s.",
 		service, int(fleet.EarlyEnd.Seconds()), next.UTC().Format(time.RFC3339))}
 }
 
-func impaired(service string, next time.Time) Event {
+func impairedEvent(service string, next time.Time) Event {
 	return Event{Message: fmt.Sprintf("(service %s) is unable to consistently start tasks successfully. The next try is at %s.", service, next.UTC().Format(time.RFC3339)), Type: warning, Name: "SERVICE_TASK_START_IMPAIRED"}
 }

@@ -13,9 +13,9 @@ const (
 	maxBackoff   = 27 * time.Minute
 	// impairedAfter rounds people are told, and the next rounds are of few tasks.
 	impairedAfter = 3
-	probes        = 10
+	probeTasks    = 10
 	// Launches this near to each other are one round.
-	together = time.Second
+	sameRoundWithin = time.Second
 )
 
 // Backoff is the wait after a number of consecutive rounds of failed starts.
@@ -27,10 +27,10 @@ func Backoff(rounds int) time.Duration {
 }
 
 // lastRan is the serial of a deployment's newest task that ever ran.
-func (s *step) lastRan(owner int) int64 {
+func (s *step) lastRanSerial(owner int) int64 {
 	var ran int64
 	for i := range s.in.Tasks {
-		if t := &s.in.Tasks[i]; int(s.owner[i]) == owner && t.ran() {
+		if t := &s.in.Tasks[i]; int(s.owner[i]) == owner && t.hasRun() {
 			ran = max(ran, t.Serial)
 		}
 	}
@@ -39,14 +39,14 @@ func (s *step) lastRan(owner int) int64 {
 
 // rounds counts a deployment's failures to start since its last task that ran,
 // and the rounds in which they were launched.
-func (s *step) rounds(owner int, ran int64) Throttled {
+func (s *step) countRounds(owner int, ran int64) Throttled {
 	var (
 		th   Throttled
 		last time.Time
 		seen [12]time.Time // more rounds than these make the longest wait
 	)
 	for i, m := range s.marks {
-		if int(s.owner[i]) != owner || owner == 0 && !m.is(unrun) {
+		if int(s.owner[i]) != owner || owner == 0 && !m.has(failedStart) {
 			continue
 		}
 		t := &s.in.Tasks[i]
@@ -63,7 +63,7 @@ func (s *step) rounds(owner int, ran int64) Throttled {
 		}
 		known := false
 		for _, at := range seen[:th.Rounds] {
-			if t.CreatedAt.Sub(at).Abs() < together {
+			if t.CreatedAt.Sub(at).Abs() < sameRoundWithin {
 				known = true
 				break
 			}
@@ -80,7 +80,7 @@ func (s *step) rounds(owner int, ran int64) Throttled {
 }
 
 // hold keeps what failures to start mean for PRIMARY, and tells people of it.
-func (s *step) hold() {
+func (s *step) updateThrottle() {
 	if s.state.Rollout == types.DeploymentRolloutStateFailed || s.throttle.Failures == 0 {
 		s.state.NextTry, s.state.Impaired = time.Time{}, 0
 		return
@@ -88,20 +88,20 @@ func (s *step) hold() {
 	s.state.NextTry = s.throttle.NextTry
 	if s.in.Now.Before(s.throttle.NextTry) {
 		s.throttled = true
-		s.wake(s.throttle.NextTry)
+		s.wakeAt(s.throttle.NextTry)
 		th := s.throttle
 		s.out.Throttled = &th
 	}
 	if s.throttle.Rounds >= impairedAfter && s.throttle.Rounds > s.state.Impaired {
 		s.state.Impaired = s.throttle.Rounds
-		s.event(impaired(s.svc.Name, s.throttle.NextTry))
+		s.addEvent(impairedEvent(s.svc.Name, s.throttle.NextTry))
 	}
 }
 
 // failing says whether nothing shows that PRIMARY can start its tasks. An
 // unhealthy one shows it before it is stopped: what follows from its stop is
 // decided together with it.
-func (s *step) failing() bool {
+func (s *step) isFailing() bool {
 	switch s.state.Rollout {
 	case types.DeploymentRolloutStateFailed:
 		return true
@@ -113,7 +113,7 @@ func (s *step) failing() bool {
 		return true
 	}
 	for i, m := range s.marks {
-		if m.class() == unhealthy && s.owner[i] == 0 && s.blames(&s.in.Tasks[i]) {
+		if m.class() == unhealthy && s.owner[i] == 0 && s.countsAsFailure(&s.in.Tasks[i]) {
 			return true
 		}
 	}
@@ -121,19 +121,19 @@ func (s *step) failing() bool {
 }
 
 // blames says whether a failure of one of PRIMARY's tasks counts.
-func (s *step) blames(t *Task) bool {
+func (s *step) countsAsFailure(t *Task) bool {
 	return s.svc.Breaker.KeepCount || t.Serial > s.state.LastGood
 }
 
 // blocked says whether a launch that found no hosts is too recent to repeat.
-func (s *step) blocked(d *Deployment) bool {
+func (s *step) isBlocked(d *Deployment) bool {
 	u := d.Unplaced
 	if u == nil || u.Changed {
 		return false
 	}
 	at := u.At.Add(PlacementRetry)
 	if s.in.Now.Before(at) {
-		s.wake(at)
+		s.wakeAt(at)
 		return true
 	}
 	return false

@@ -95,7 +95,7 @@ func (w *world) play(words []string) error {
 			if h == nil {
 				return fmt.Errorf("no host %s", a)
 			}
-			h.condition = map[string]Condition{"lose": HostLost, "drain": HostDraining, "away": HostAway, "back": HostOK, "remove": HostLost}[cmd]
+			h.condition = map[string]HostCondition{"lose": HostLost, "drain": HostDraining, "away": HostAway, "back": HostOK, "remove": HostLost}[cmd]
 		}
 		w.changed()
 	case "stop":
@@ -117,7 +117,7 @@ func (w *world) once() {
 		return
 	}
 	again := Step(w.look())
-	if again.Nothing() || w.in.Deployments[0].RollbackOf != "" || w.unplaced() {
+	if again.IsEmpty() || w.in.Deployments[0].RollbackOf != "" || w.unplaced() {
 		return
 	}
 	w.printf("ASKED AGAIN, at once:\n")
@@ -201,7 +201,7 @@ func (w *world) tasks(cmd string, args []string) error {
 	}
 	for i := range w.in.Tasks {
 		t := &w.in.Tasks[i]
-		if !slices.Contains(args, t.ID) && (!slices.Contains(args, "all") || t.ended()) {
+		if !slices.Contains(args, t.ID) && (!slices.Contains(args, "all") || t.hasStopped()) {
 			continue
 		}
 		switch cmd {
@@ -222,7 +222,7 @@ func (w *world) tasks(cmd string, args []string) error {
 				w.end(t)
 			}
 		case "health":
-			if !t.ended() {
+			if !t.hasStopped() {
 				t.Health = types.HealthStatus(word)
 			}
 		case "protect":
@@ -247,7 +247,7 @@ func (w *world) show() {
 		w.printf("  %s (%s):", h.name, h.zone)
 		for i := range w.in.Tasks {
 			t := &w.in.Tasks[i]
-			if t.Instance != h.name || t.ended() {
+			if t.Instance != h.name || t.hasStopped() {
 				continue
 			}
 			state := strings.ToLower(string(t.Status))

@@ -27,7 +27,7 @@ type world struct {
 type machine struct {
 	name, zone string
 	slots      int // tasks that it holds
-	condition  Condition
+	condition  HostCondition
 }
 
 func newWorld(out io.Writer) *world {
@@ -74,7 +74,7 @@ func (w *world) look() *Input {
 	}
 	held := map[string]int{}
 	for i := range w.in.Tasks {
-		if t := &w.in.Tasks[i]; !t.ended() {
+		if t := &w.in.Tasks[i]; !t.hasStopped() {
 			held[t.Instance]++
 		}
 	}
@@ -99,11 +99,11 @@ func (w *world) crashes(deployment string) Crashes {
 			known[t.Serial] = t
 		}
 	}
-	return CrashesOf(func(yield func(Past) bool) {
+	return CrashesOf(func(yield func(LaunchedTask) bool) {
 		for n := w.serial[deployment]; n > 0; n-- {
-			p := Past{Fate: Forgotten}
+			p := LaunchedTask{Outcome: Forgotten}
 			if t := known[n]; t != nil {
-				p = Past{ID: t.ID, CreatedAt: t.CreatedAt, StoppedAt: t.StoppedAt, Instance: t.Instance, Fate: fate(t, w.in.Now)}
+				p = LaunchedTask{ID: t.ID, CreatedAt: t.CreatedAt, StoppedAt: t.StoppedAt, Instance: t.Instance, Outcome: fate(t, w.in.Now)}
 			}
 			if !yield(p) {
 				return
@@ -113,20 +113,20 @@ func (w *world) crashes(deployment string) Crashes {
 }
 
 // fate says the rule anew.
-func fate(t *Task, now time.Time) Fate {
+func fate(t *Task, now time.Time) Outcome {
 	end := now
-	if t.ended() {
+	if t.hasStopped() {
 		end = t.StoppedAt
 	}
 	switch ran := end.Sub(t.StartedAt); {
-	case !t.ran():
-		return Open
+	case !t.hasRun():
+		return Undecided
 	case ran >= 10*time.Second:
-		return Lived
-	case t.ended() && t.StopCode == types.TaskStopCodeEssentialContainerExited:
-		return Early
+		return RanLong
+	case t.hasStopped() && t.StopCode == types.TaskStopCodeEssentialContainerExited:
+		return EndedEarly
 	}
-	return Open
+	return Undecided
 }
 
 func (w *world) host(name string) *machine {
@@ -165,7 +165,7 @@ func (w *world) step() bool {
 		i := slices.IndexFunc(w.in.Deployments, func(d Deployment) bool { return d.ID == c.ID })
 		d := &w.in.Deployments[i]
 		d.DeploymentState = c.DeploymentState
-		if c.Placed {
+		if c.UnplacedResolved {
 			d.Unplaced = nil
 		}
 		if d.Rollout == types.DeploymentRolloutStateCompleted && i == 0 {
@@ -188,7 +188,7 @@ func (w *world) step() bool {
 	if out.Inactive {
 		w.in.Service.Status = Inactive
 	}
-	return !out.Nothing()
+	return !out.IsEmpty()
 }
 
 func (w *world) task(id string) *Task {
@@ -248,7 +248,7 @@ func (w *world) place(l *Launch) {
 func (w *world) counts(h *machine) (zone, on, held int) {
 	for i := range w.in.Tasks {
 		t := &w.in.Tasks[i]
-		if t.ended() {
+		if t.hasStopped() {
 			continue
 		}
 		if t.Instance == h.name {
@@ -344,13 +344,13 @@ func (w *world) deployment(id string) *Deployment {
 
 // end stops a task, by itself or as it was asked to.
 func (w *world) end(t *Task) {
-	if t.ended() {
+	if t.hasStopped() {
 		return
 	}
 	switch {
 	case t.Stop:
 		t.StopCode = types.TaskStopCodeServiceSchedulerInitiated
-	case t.ran():
+	case t.hasRun():
 		t.StopCode = types.TaskStopCodeEssentialContainerExited
 	default:
 		t.StopCode = types.TaskStopCodeTaskFailedToStart
@@ -377,7 +377,7 @@ func (w *world) obey() bool {
 	for i := range w.in.Tasks {
 		t := &w.in.Tasks[i]
 		h := w.host(t.Instance)
-		if t.Stop && !t.ended() && (h.condition == HostOK || h.condition == HostDraining) {
+		if t.Stop && !t.hasStopped() && (h.condition == HostOK || h.condition == HostDraining) {
 			w.end(t)
 			any = true
 		}

@@ -10,11 +10,11 @@ import (
 // rebalance, where all is steady, launches tasks in the zones that have too few;
 // as they become healthy, scaleIn takes as many from the zones with the most.
 func (s *step) rebalance() {
-	if !s.rebalances() || s.state.SteadySince.IsZero() || s.own != s.desired || s.throttled {
+	if !s.canRebalance() || s.state.SteadySince.IsZero() || s.own != s.desired || s.throttled {
 		return
 	}
-	if s.held > 0 { // a new one in its better place has ended early
-		s.wake(s.heldUntil)
+	if s.delayed > 0 { // a new one in its better place has ended early
+		s.wakeAt(s.delayedUntil)
 		return
 	}
 	zones := slices.Clone(s.in.Zones)
@@ -28,8 +28,8 @@ func (s *step) rebalance() {
 		}
 		if at, ok := slices.BinarySearch(zones, s.in.Tasks[i].Zone); ok {
 			have[at]++
-			if m.is(fixed) {
-				s.wake(s.in.Tasks[i].ProtectedUntil)
+			if m.has(isProtected) {
+				s.wakeAt(s.in.Tasks[i].ProtectedUntil)
 			} else if s.in.Tasks[i].Host != HostAway { // nobody could tell it to go
 				free[at]++
 			}
@@ -39,14 +39,14 @@ func (s *step) rebalance() {
 	}
 	if slices.Max(have)-slices.Min(have) < 2 {
 		if u := s.primary.Unplaced; u != nil && u.Zone != "" {
-			s.placed = true
+			s.unplacedResolved = true
 		}
 		return
 	}
-	if !s.placed && s.blocked(s.primary) {
+	if !s.unplacedResolved && s.isBlocked(s.primary) {
 		return
 	}
-	first := s.primary.Unplaced == nil || s.placed
+	first := s.primary.Unplaced == nil || s.unplacedResolved
 	room := s.highest - s.live
 	// the fullest zones keep one more each where it doesn't come out even
 	total := s.live - elsewhere
@@ -68,16 +68,16 @@ func (s *step) rebalance() {
 	room = min(room, movable)
 	for rank, z := range order {
 		if n := min(fair(rank)-have[z], room); n > 0 {
-			s.launch(s.primary, n, zones[z])
+			s.addLaunch(s.primary, n, zones[z])
 			room -= n
 		}
 	}
 	if first && len(s.out.Launches) > 0 {
-		s.event(unbalanced(s.svc.Name, zones, have))
+		s.addEvent(unbalancedEvent(s.svc.Name, zones, have))
 	}
 }
 
-func unbalanced(service string, zones []string, have []int) Event {
+func unbalancedEvent(service string, zones []string, have []int) Event {
 	var b strings.Builder
 	fmt.Fprintf(&b, "(service %s) is not AZ balanced with ", service)
 	for i, z := range zones {

@@ -18,8 +18,8 @@ import (
 
 // look looks at a service once. told is the event that last told why it was set
 // aside.
-func (l *leader) look(ctx context.Context, w *work, room bool, told string) look {
-	r := look{work: w, told: told}
+func (l *leader) inspect(ctx context.Context, w *work, room bool, told string) inspection {
+	r := inspection{work: w, reportedCause: told}
 	r.err = contain.Do(func() (err error) {
 		r.outcome, err = l.converge(ctx, w.cluster, w.name, room)
 		return err
@@ -27,10 +27,10 @@ func (l *leader) look(ctx context.Context, w *work, room bool, told string) look
 	if !store.IsItemError(r.err) {
 		return r
 	}
-	r.outcome.room = r.outcome.room || room
-	if r.told = cause(w.name, r.err); r.told != told {
-		if err := contain.Do(func() error { return l.tellCause(ctx, w, r.told) }); err != nil {
-			r.told = told // it can't be told now
+	r.outcome.mayHaveRoom = r.outcome.mayHaveRoom || room
+	if r.reportedCause = causeText(w.name, r.err); r.reportedCause != told {
+		if err := contain.Do(func() error { return l.writeCauseEvent(ctx, w, r.reportedCause) }); err != nil {
+			r.reportedCause = told // it can't be told now
 			l.Log.Warn("scheduler: a service's event is not written", append(contain.Attrs(err), "cluster", w.cluster, "service", w.name)...)
 		}
 	}
@@ -38,7 +38,7 @@ func (l *leader) look(ctx context.Context, w *work, room bool, told string) look
 }
 
 // cause is the text of the event of a service that is set aside.
-func cause(service string, err error) string {
+func causeText(service string, err error) string {
 	why := "an error in the scheduler; the server's log has more."
 	if unreadable := (*store.UnreadableError)(nil); errors.As(err, &unreadable) {
 		why = fmt.Sprintf("the stored record %s can't be read.", unreadable.Key)
@@ -47,7 +47,7 @@ func cause(service string, err error) string {
 }
 
 // tellCause writes an event, where the service is there to have one.
-func (l *leader) tellCause(ctx context.Context, w *work, text string) error {
+func (l *leader) writeCauseEvent(ctx context.Context, w *work, text string) error {
 	return l.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := l.term.Guard(tx); err != nil {
 			return err
@@ -56,11 +56,11 @@ func (l *leader) tellCause(ctx context.Context, w *work, text string) error {
 		if svc == nil {
 			return nil
 		}
-		state, err := serviceevent.StateOf(tx, svc)
+		state, err := serviceevent.ReadState(tx, svc)
 		if err != nil {
 			return err
 		}
-		if err := serviceevent.Append(tx, svc, state, l.now(), []rollout.Event{rollout.LeftAside(text)}); err != nil {
+		if err := serviceevent.Append(tx, svc, state, l.now(), []rollout.Event{rollout.SetAsideEvent(text)}); err != nil {
 			return err
 		}
 		return store.Put(tx, store.ServiceStateKey(svc.Cluster, svc.Name), state)
@@ -68,16 +68,16 @@ func (l *leader) tellCause(ctx context.Context, w *work, text string) error {
 }
 
 // setAside takes in a look that has failed by a fault of the service's own.
-func (l *leader) setAside(r look, now time.Time) {
+func (l *leader) setAside(r inspection, now time.Time) {
 	w := r.work
-	times, wait := l.aside.Fail(name{w.cluster, w.name}, now)
+	times, wait := l.aside.Fail(serviceKey{w.cluster, w.name}, now)
 	l.Log.Error("scheduler: a service is set aside", append(contain.Attrs(r.err), "cluster", w.cluster, "service", w.name, "times", times, "retry_in", wait)...)
-	w.dirty, w.notBefore, w.told = true, now.Add(wait), r.told
-	w.room = w.room || r.outcome.room
+	w.dirty, w.notBefore, w.reportedCause = true, now.Add(wait), r.reportedCause
+	w.mayHaveRoom = w.mayHaveRoom || r.outcome.mayHaveRoom
 }
 
 // each takes in a change of one thing; where that panics it is left out.
-func (l *leader) each(c store.Change, f func()) {
+func (l *leader) runContained(c store.Change, f func()) {
 	if err := contain.Do(func() error { f(); return nil }); err != nil {
 		l.Log.Error("scheduler: a change was not taken in", append(contain.Attrs(err), "kind", c.Kind.String(), "names", c.Names)...)
 	}

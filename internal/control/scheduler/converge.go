@@ -11,15 +11,15 @@ import (
 
 // outcome is what a look at a service has come to.
 type outcome struct {
-	gone     bool          // there is nothing to keep any more
-	again    bool          // another look is worth it at once
-	room     bool          // room may have been made and was not tried yet
-	unplaced bool          // tasks look for room
-	hosted   bool          // it depends on what hosts there are
-	losing   bool          // it has tasks on hosts of which nobody can tell yet when they count as lost
-	wake     time.Time     // of the next look although nothing changes; zero: none
-	cost     time.Duration // of looking
-	pause    time.Duration // before the next look
+	gone           bool          // there is nothing to keep any more
+	repeat         bool          // another look is worth it at once
+	mayHaveRoom    bool          // room may have been made and was not tried yet
+	unplaced       bool          // tasks look for room
+	dependsOnHosts bool          // it depends on what hosts there are
+	lossUnknown    bool          // it has tasks on hosts of which nobody can tell yet when they count as lost
+	wake           time.Time     // of the next look although nothing changes; zero: none
+	cost           time.Duration // of looking
+	pause          time.Duration // before the next look
 }
 
 // errStale says that a decision's grounds have changed before it was stored.
@@ -32,36 +32,36 @@ const maxAge = time.Second
 // converge looks at a service once and does what it needs.
 func (l *leader) converge(ctx context.Context, cluster, service string, room bool) (outcome, error) {
 	began := l.Now()
-	out := outcome{room: room}
-	v, err := l.view(l.Store.Snapshot(), cluster, service, room)
+	out := outcome{mayHaveRoom: room}
+	v, err := l.newView(l.Store.Snapshot(), cluster, service, room)
 	if err != nil || v == nil {
-		return outcome{gone: v == nil && err == nil, room: room}, err
+		return outcome{gone: v == nil && err == nil, mayHaveRoom: room}, err
 	}
-	defer v.done()
+	defer v.release()
 	step := rollout.Step(&v.in)
 	out.cost = l.Now().Sub(began)
-	out.hosted, out.losing = v.hosted, v.losing
+	out.dependsOnHosts, out.lossUnknown = v.dependsOnHosts, v.lossUnknown
 	out.wake = earliest(step.Wake, v.wake)
 	for i := range v.in.Deployments {
 		out.unplaced = out.unplaced || v.in.Deployments[i].Unplaced != nil
 	}
 	if !out.unplaced {
-		out.room = false
+		out.mayHaveRoom = false
 	}
-	if err := l.store(ctx, v, &step); err != nil {
+	if err := l.storeOutput(ctx, v, &step); err != nil {
 		if errors.Is(err, errStale) {
-			out.again = true
+			out.repeat = true
 			return out, nil
 		}
 		return out, err
 	}
 	for i := range step.Launches {
-		out.room = false
+		out.mayHaveRoom = false
 		done, err := l.launch(ctx, v, &step.Launches[i], began)
-		out.again = out.again || !done.done
+		out.repeat = out.repeat || !done.done
 		if done.missing > 0 {
 			out.unplaced = true
-			out.pause = vain(done.tries)
+			out.pause = pauseAfterTries(done.tries)
 		}
 		if err != nil {
 			return out, err
@@ -71,7 +71,7 @@ func (l *leader) converge(ctx context.Context, cluster, service string, room boo
 }
 
 // vain is the pause after tries in a row that found no room.
-func vain(tries int) time.Duration {
+func pauseAfterTries(tries int) time.Duration {
 	return min(time.Duration(tries)*10*time.Millisecond, 250*time.Millisecond)
 }
 
@@ -83,7 +83,7 @@ func earliest(a, b time.Time) time.Time {
 }
 
 // launching is how far a launch has come.
-type launching struct {
+type launchProgress struct {
 	done    bool // nothing of it is left to be done
 	missing int  // tasks that found no host
 	tries   int  // in vain
@@ -91,17 +91,17 @@ type launching struct {
 
 // launch launches tasks, as many at once as fit in a transaction, until there is
 // no more room, or the decision is out of date.
-func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, decided time.Time) (launching, error) {
+func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, decided time.Time) (launchProgress, error) {
 	left, instances := want.Count, want.Instances
-	most := mostTasks
+	most := maxTasks
 	for left > 0 {
 		if l.Now().Sub(decided) > maxAge {
-			return launching{}, nil
+			return launchProgress{}, nil
 		}
 		snap := l.Store.Snapshot()
 		d := snap.Deployment(v.service.Cluster, v.service.Name, want.Deployment)
 		if d.Deployment == nil || snap.Service(v.service.Cluster, v.service.Name) != v.service {
-			return launching{}, nil
+			return launchProgress{}, nil
 		}
 		order := placer.ServiceLaunch{Term: l.term, Service: v.service, Deployment: want.Deployment, Count: min(left, most), Zone: want.Zone}
 		if d.State != nil {
@@ -112,7 +112,7 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 		}
 		got, err := l.Placer.LaunchService(ctx, order)
 		if err != nil || got.Stale {
-			return launching{}, err
+			return launchProgress{}, err
 		}
 		n := order.Count - got.Left
 		left -= n
@@ -120,7 +120,7 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 			instances = instances[n:]
 		}
 		if got.Left > 0 {
-			most = min(2*n, mostTasks) // about what fits
+			most = min(2*n, maxTasks) // about what fits
 		}
 		if got.Missing > 0 {
 			tries := 1
@@ -131,8 +131,8 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 			if len(instances) > 0 {
 				continue // each has a host of its own to find room on
 			}
-			return launching{true, got.Missing, tries}, nil
+			return launchProgress{true, got.Missing, tries}, nil
 		}
 	}
-	return launching{done: true}, nil
+	return launchProgress{done: true}, nil
 }

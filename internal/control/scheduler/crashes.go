@@ -10,28 +10,28 @@ import (
 
 // Crashes are what a deployment's newest tasks have come to, by the records of
 // those that are still known.
-func Crashes(snap *store.Snapshot, d store.Deployment, now time.Time) rollout.Crashes {
+func CrashesOf(snap *store.Snapshot, d store.Deployment, now time.Time) rollout.Crashes {
 	if d.State == nil || snap.DeploymentTasks(d.Cluster, d.ID).EndedEarly == 0 {
 		return rollout.Crashes{} // for nearly all of them, without a look at their tasks
 	}
-	return rollout.CrashesOf(func(yield func(rollout.Past) bool) {
+	return rollout.CrashesOf(func(yield func(rollout.LaunchedTask) bool) {
 		for serial := d.State.Launched; serial > 0; serial-- {
-			if !yield(past(snap, d.Cluster, fleet.ServiceTaskID(d.ID, serial), now)) {
+			if !yield(launchedTask(snap, d.Cluster, fleet.ServiceTaskID(d.ID, serial), now)) {
 				return
 			}
 		}
 	}, now)
 }
 
-func past(snap *store.Snapshot, cluster, id string, now time.Time) rollout.Past {
+func launchedTask(snap *store.Snapshot, cluster, id string, now time.Time) rollout.LaunchedTask {
 	t := snap.Task(cluster, id)
 	if t == nil {
 		if w := snap.WaitingTask(cluster, id); w != nil {
-			return rollout.Past{ID: id, CreatedAt: w.CreatedAt}
+			return rollout.LaunchedTask{ID: id, CreatedAt: w.CreatedAt}
 		}
-		return rollout.Past{ID: id, Fate: rollout.Forgotten}
+		return rollout.LaunchedTask{ID: id, Outcome: rollout.Forgotten}
 	}
-	p := rollout.Past{ID: id, Fate: rollout.FateOf(t, now), CreatedAt: t.CreatedAt, Instance: t.Instance}
+	p := rollout.LaunchedTask{ID: id, Outcome: rollout.OutcomeOf(t, now), CreatedAt: t.CreatedAt, Instance: t.Instance}
 	if t.Report != nil {
 		p.StoppedAt = t.Report.StoppedAt
 	}

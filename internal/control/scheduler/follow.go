@@ -7,7 +7,7 @@ import (
 )
 
 // follow marks the services that an advance may concern.
-func (l *leader) follow(a store.Advance) {
+func (l *leader) applyAdvance(a store.Advance) {
 	l.snap = a.Next
 	seen := map[store.Change]bool{}
 	rooms, hosts := map[string]bool{}, map[string]bool{}
@@ -16,18 +16,18 @@ func (l *leader) follow(a store.Advance) {
 			continue
 		}
 		seen[c] = true
-		l.each(c, func() { l.change(a, c, rooms, hosts) })
+		l.runContained(c, func() { l.markChanged(a, c, rooms, hosts) })
 	}
 	for cluster := range rooms {
 		for w := range l.unplaced[cluster] {
-			w.room = true
-			l.mark(w)
+			w.mayHaveRoom = true
+			l.markDirty(w)
 		}
 	}
 	for cluster := range hosts {
-		for _, works := range [...]map[*work]bool{l.hosted[cluster], l.losing[cluster]} {
+		for _, works := range [...]map[*work]bool{l.hostDependent[cluster], l.lossUnknown[cluster]} {
 			for w := range works {
-				l.mark(w)
+				l.markDirty(w)
 			}
 		}
 	}
@@ -35,20 +35,20 @@ func (l *leader) follow(a store.Advance) {
 
 // change marks the services that one change may concern, and notes the clusters in
 // which it may have made room or concerns hosts.
-func (l *leader) change(a store.Advance, c store.Change, rooms, hosts map[string]bool) {
+func (l *leader) markChanged(a store.Advance, c store.Change, rooms, hosts map[string]bool) {
 	switch c.Kind {
 	case store.ServiceChanged:
-		l.mark(l.work(c.Names[0], c.Names[1]))
+		l.markDirty(l.workOf(c.Names[0], c.Names[1]))
 	case store.TaskChanged:
-		if l.task(a, c) {
+		if l.markTask(a, c) {
 			rooms[c.Names[0]] = true
 		}
 	case store.InstanceChanged, store.SessionChanged:
 		rooms[c.Names[0]], hosts[c.Names[0]] = true, true
-		l.observe(a.Next, c.Names[0], c.Names[1])
+		l.observeHost(a.Next, c.Names[0], c.Names[1])
 		for t := range a.Next.TasksOn(c.Names[0], c.Names[1]) {
 			if s := t.Service(); s != "" && t.Holds() {
-				l.mark(l.work(c.Names[0], s))
+				l.markDirty(l.workOf(c.Names[0], s))
 			}
 		}
 	case store.InstanceHealthChanged:
@@ -59,7 +59,7 @@ func (l *leader) change(a store.Advance, c store.Change, rooms, hosts map[string
 		rooms[c.Names[0]] = true
 		for s := range a.Next.Services(c.Names[0], "") {
 			if s.Status != fleet.ServiceInactive {
-				l.mark(l.work(c.Names[0], s.Name))
+				l.markDirty(l.workOf(c.Names[0], s.Name))
 			}
 		}
 	case store.CapacityProviderChanged:
@@ -70,7 +70,7 @@ func (l *leader) change(a store.Advance, c store.Change, rooms, hosts map[string
 }
 
 // task marks the service of a task and says whether the task's end has made room.
-func (l *leader) task(a store.Advance, c store.Change) bool {
+func (l *leader) markTask(a store.Advance, c store.Change) bool {
 	was, is := a.Prev.Task(c.Names[0], c.Names[1]), a.Next.Task(c.Names[0], c.Names[1])
 	t := is
 	switch {
@@ -88,16 +88,16 @@ func (l *leader) task(a store.Advance, c store.Change) bool {
 		t = &fleet.TaskState{Task: w}
 	}
 	if s := t.Service(); s != "" {
-		l.mark(l.work(c.Names[0], s))
+		l.markDirty(l.workOf(c.Names[0], s))
 	}
 	if is != nil && is.Stop != nil && is.Stop.Lost {
-		l.observe(a.Next, c.Names[0], is.Instance)
+		l.observeHost(a.Next, c.Names[0], is.Instance)
 	}
 	return was != nil && was.Holds() && (is == nil || !is.Holds())
 }
 
 // observe tells the tracker of a host's presence.
-func (l *leader) observe(snap *store.Snapshot, cluster, id string) {
+func (l *leader) observeHost(snap *store.Snapshot, cluster, id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.Now()
@@ -106,10 +106,10 @@ func (l *leader) observe(snap *store.Snapshot, cluster, id string) {
 		l.tracker.Forget(now, cluster, id)
 		return
 	}
-	l.tracker.Observe(now, cluster, id, presence(snap, cluster, id))
+	l.tracker.Observe(now, cluster, id, presenceOf(snap, cluster, id))
 }
 
-func presence(snap *store.Snapshot, cluster, id string) liveness.Presence {
+func presenceOf(snap *store.Snapshot, cluster, id string) liveness.Presence {
 	if snap.Session(cluster, id) != nil {
 		return liveness.Present
 	}

@@ -25,39 +25,39 @@ type view struct {
 	in          rollout.Input
 	tasks       *[]rollout.Task // what in.Tasks lies in
 
-	lost   map[string]string // ids of tasks whose host is lost, and the host
-	hosts  map[string]hostView
-	after  time.Duration // of a host's loss
-	loses  bool          // hosts can be lost at all
-	wake   time.Time     // of the next host's loss
-	hosted bool          // it depends on what hosts there are
-	zoned  bool          // it matters which zones its tasks are in
-	packs  string        // what it packs, CPU or MEMORY, where that matters
-	losing bool          // it has tasks on hosts of which nobody can tell yet when they count as lost
+	lostHosts      map[string]string // ids of tasks whose host is lost, and the host
+	hosts          map[string]hostView
+	lostAfter      time.Duration // of a host's loss
+	hostsCanBeLost bool          // hosts can be lost at all
+	wake           time.Time     // of the next host's loss
+	dependsOnHosts bool          // it depends on what hosts there are
+	zoned          bool          // it matters which zones its tasks are in
+	packs          string        // what it packs, CPU or MEMORY, where that matters
+	lossUnknown    bool          // it has tasks on hosts of which nobody can tell yet when they count as lost
 }
 
 // tasks are the lists of views that are done with: thousands of tasks each time
 // would keep the collector busy.
-var tasks = sync.Pool{New: func() any { return new([]rollout.Task) }}
+var taskLists = sync.Pool{New: func() any { return new([]rollout.Task) }}
 
 // done gives back what the view has taken. Nothing of it may be used any more.
-func (v *view) done() {
+func (v *view) release() {
 	clear(v.in.Tasks)
 	*v.tasks = v.in.Tasks[:0]
 	v.in.Tasks = nil
-	tasks.Put(v.tasks)
+	taskLists.Put(v.tasks)
 }
 
 // hostView is what a step needs to know of a host.
 type hostView struct {
-	condition rollout.Condition
+	condition rollout.HostCondition
 	zone      string
 	spare     int
 }
 
 // view prepares a service for a step. It returns nil where there is nothing to
 // keep.
-func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) (*view, error) {
+func (l *leader) newView(snap *store.Snapshot, cluster, service string, room bool) (*view, error) {
 	c, s := snap.Cluster(cluster), snap.Service(cluster, service)
 	if c == nil || s == nil || s.Status == fleet.ServiceInactive {
 		return nil, nil
@@ -66,26 +66,26 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 	if err := snap.ServiceReadable(cluster, service); err != nil {
 		return nil, err
 	}
-	v := &view{snap: snap, cluster: c, service: s, tasks: tasks.Get().(*[]rollout.Task), hosts: map[string]hostView{}, lost: map[string]string{}}
+	v := &view{snap: snap, cluster: c, service: s, tasks: taskLists.Get().(*[]rollout.Task), hosts: map[string]hostView{}, lostHosts: map[string]string{}}
 	if st := snap.ServiceState(cluster, service); st != nil && st.Service == s.ID {
 		v.state = st
 	}
-	v.after, v.loses = s.ReplaceLostAfter(c)
+	v.lostAfter, v.hostsCanBeLost = s.ReplaceLostAfter(c)
 	v.in.Now = l.now()
 	v.in.NextID = fleet.DeploymentID(s.ID, s.Deployments+1)
-	v.in.Service = wish(s, c)
-	v.surplus()
+	v.in.Service = rolloutService(s, c)
+	v.setSurplusOrder()
 	v.addDeployments(room)
-	if err := v.readable(); err != nil {
-		v.done()
+	if err := v.checkReadable(); err != nil {
+		v.release()
 		return nil, err
 	}
 	l.addTasks(v)
 	// What a deleted service has left is stopped wherever it is.
-	if s.Status == fleet.ServiceActive && (v.in.Service.Strategy == types.SchedulingStrategyDaemon || v.rebalanced()) {
-		v.hosted = true
+	if s.Status == fleet.ServiceActive && (v.in.Service.Strategy == types.SchedulingStrategyDaemon || v.isRebalanced()) {
+		v.dependsOnHosts = true
 		if err := l.addHosts(v); err != nil {
-			v.done()
+			v.release()
 			return nil, err
 		}
 	}
@@ -94,7 +94,7 @@ func (l *leader) view(snap *store.Snapshot, cluster, service string, room bool) 
 
 // readable returns an error where the definition of a deployment under way can't be
 // read.
-func (v *view) readable() error {
+func (v *view) checkReadable() error {
 	for _, d := range v.deployments {
 		rev := v.snap.ServiceRevision(d.Cluster, d.Service, d.Revision)
 		if rev == nil {
@@ -111,7 +111,7 @@ func (v *view) readable() error {
 func (l *leader) now() time.Time { return l.Now().UTC().Truncate(time.Millisecond) }
 
 // wish is what is wanted, with ECS's defaults.
-func wish(s *fleet.Service, c *fleet.Cluster) rollout.Service {
+func rolloutService(s *fleet.Service, c *fleet.Cluster) rollout.Service {
 	w := rollout.Service{
 		Name: s.Name, Status: rollout.Status(s.Status), Strategy: s.Scheduling, Desired: s.DesiredCount,
 		MinimumPercent: 100, MaximumPercent: 200, HealthyAfter: s.HealthyAfter(c),
@@ -156,12 +156,12 @@ func (v *view) addDeployments(room bool) {
 }
 
 func (v *view) deployment(d store.Deployment, room bool) rollout.Deployment {
-	out := rollout.Deployment{ID: d.ID, Revision: d.Revision, CreatedAt: d.CreatedAt, RollbackOf: d.RollbackOf, HealthChecks: v.checked(d)}
+	out := rollout.Deployment{ID: d.ID, Revision: d.Revision, CreatedAt: d.CreatedAt, RollbackOf: d.RollbackOf, HealthChecks: v.hasHealthChecks(d)}
 	if d.Stop != nil {
 		out.Stop = d.Stop.Type
 	}
 	out.DeploymentState = stateOf(d)
-	out.Crashes = Crashes(v.snap, d, v.in.Now)
+	out.Crashes = CrashesOf(v.snap, d, v.in.Now)
 	if d.ID == v.service.Deployment && v.state != nil && v.state.Steady {
 		out.SteadySince = v.state.SteadyAt
 	}
@@ -190,7 +190,7 @@ func stateOf(d store.Deployment) rollout.DeploymentState {
 
 // checked says whether essential containers of a deployment's tasks have health
 // checks.
-func (v *view) checked(d store.Deployment) bool {
+func (v *view) hasHealthChecks(d store.Deployment) bool {
 	rev := v.snap.ServiceRevision(d.Cluster, d.Service, d.Revision)
 	if rev == nil {
 		return false
@@ -269,10 +269,10 @@ func (l *leader) addTask(v *view, t *fleet.TaskState) {
 		out.ProtectedUntil = t.Amendment.ProtectedUntil
 	}
 	if t.Instance != "" && t.Holds() {
-		h := l.host(v, t.Instance)
+		h := l.viewHost(v, t.Instance)
 		out.Host, out.Zone, out.Spare = h.condition, h.zone, h.spare
 		if h.condition == rollout.HostLost {
-			v.lost[t.ID] = t.Instance
+			v.lostHosts[t.ID] = t.Instance
 		}
 	}
 	v.in.Tasks = append(v.in.Tasks, out)
@@ -280,7 +280,7 @@ func (l *leader) addTask(v *view, t *fleet.TaskState) {
 
 // host is a host's condition as the service sees it: how long it may be out of
 // contact is each service's own wish.
-func (l *leader) host(v *view, id string) hostView {
+func (l *leader) viewHost(v *view, id string) hostView {
 	h, known := v.hosts[id]
 	if known {
 		return h
@@ -308,12 +308,12 @@ func (l *leader) host(v *view, id string) hostView {
 	}
 	if v.snap.Session(cluster, id) == nil {
 		h.condition = rollout.HostAway
-		if v.loses {
+		if v.hostsCanBeLost {
 			now := l.Now()
-			due, known := l.lostAt(now, cluster, id, v.after)
+			due, known := l.lostAt(now, cluster, id, v.lostAfter)
 			switch {
 			case !known:
-				v.losing = true
+				v.lossUnknown = true
 			case !due.After(now):
 				h.condition = rollout.HostLost
 			case v.wake.IsZero() || due.Before(v.wake):
@@ -333,12 +333,12 @@ func (l *leader) host(v *view, id string) hostView {
 func (l *leader) lostAt(now time.Time, cluster, id string, after time.Duration) (due time.Time, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.tracker.Due(now, cluster, id, after)
+	return l.tracker.LostAt(now, cluster, id, after)
 }
 
 // rebalanced says whether zones are to be kept even: not before the deployment is
 // COMPLETED, which brings about another look.
-func (v *view) rebalanced() bool {
+func (v *view) isRebalanced() bool {
 	return v.in.Service.Rebalance && len(v.in.Deployments) > 0 && v.in.Deployments[0].Rollout == types.DeploymentRolloutStateCompleted
 }
 
@@ -359,7 +359,7 @@ func (l *leader) addHosts(v *view) error {
 	}
 	zones := map[string]bool{}
 	for _, id := range ids {
-		h := l.host(v, id)
+		h := l.viewHost(v, id)
 		if h.condition == rollout.HostLost || h.condition == rollout.HostDraining {
 			continue
 		}

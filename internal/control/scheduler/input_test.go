@@ -48,7 +48,7 @@ func TestOneThatRanEndsTheThrottle(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := newLeader(&Scheduler{Store: s, Placer: nobody{t}, Now: func() time.Time { return now }}, nil)
-	v, err := l.view(s.Snapshot(), "c", "s", false)
+	v, err := l.newView(s.Snapshot(), "c", "s", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,14 +17,14 @@ import (
 const (
 	// atOnce is how many services are being looked at at once: while one waits
 	// for its transaction, others go on, and the placer places for all together.
-	atOnce = 16
+	maxInspections = 16
 	// again is the shortest time between two looks at a service: what changes
 	// meanwhile comes as one.
-	again = 5 * time.Millisecond
+	minSpacing = 5 * time.Millisecond
 	// costs is how many times as long as a look took the next one is away, as far
 	// as rest (but twice as long at least): looking at a service of thousands of
 	// tasks after each of their reports would take what the reports need.
-	costs, rest = 10, 100 * time.Millisecond
+	costFactor, maxSpacing = 10, 100 * time.Millisecond
 	// retryAfter is the wait after a look that ended in an error.
 	retryAfter = time.Second
 	// confirmEvery is how often the leader asks etcd whether it is up to date: a
@@ -32,7 +32,7 @@ const (
 	confirmEvery = liveness.Gap / 3
 )
 
-type name struct{ cluster, service string }
+type serviceKey struct{ cluster, service string }
 
 // leader is one term.
 type leader struct {
@@ -40,18 +40,18 @@ type leader struct {
 	term *store.Term
 
 	snap     *store.Snapshot // the newest that the feed has shown
-	services map[name]*work
+	services map[serviceKey]*work
 	queue    queue
 	running  int
 	// Services of a cluster that concern more than changes of their own tasks:
 	// those that look for room, and those that depend on what hosts there are.
-	unplaced, hosted map[string]map[*work]bool
+	unplaced, hostDependent map[string]map[*work]bool
 	// losing are those with tasks on hosts that may count as lost some time, and
 	// nobody can tell when: each confirmation may.
-	losing map[string]map[*work]bool
+	lossUnknown map[string]map[*work]bool
 
 	// aside are the services that could not be looked at, by faults of their own.
-	aside contain.Aside[name]
+	aside contain.Aside[serviceKey]
 
 	mu      sync.Mutex
 	tracker *liveness.Tracker // guarded by mu
@@ -59,16 +59,16 @@ type leader struct {
 
 func newLeader(s *Scheduler, term *store.Term) *leader {
 	return &leader{
-		Scheduler: s, term: term, services: map[name]*work{},
-		unplaced: map[string]map[*work]bool{}, hosted: map[string]map[*work]bool{}, losing: map[string]map[*work]bool{},
+		Scheduler: s, term: term, services: map[serviceKey]*work{},
+		unplaced: map[string]map[*work]bool{}, hostDependent: map[string]map[*work]bool{}, lossUnknown: map[string]map[*work]bool{},
 	}
 }
 
 // look is what a look at a service has come to.
-type look struct {
+type inspection struct {
 	*work
-	err  error
-	told string // the event that tells of err
+	err           error
+	reportedCause string // the event that tells of err
 	outcome
 }
 
@@ -86,7 +86,7 @@ func (l *leader) lead(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	snap, feed := l.Store.Follow()
-	l.begin(snap)
+	l.markAll(snap)
 	advances, fresh := make(chan store.Advance), make(chan confirmation)
 	begin := func(f func() error) { g.Go(func() error { return contain.Do(f) }) }
 	begin(func() error {
@@ -102,13 +102,13 @@ func (l *leader) lead(ctx context.Context) error {
 			}
 		}
 	})
-	begin(func() error { return l.confirm(ctx, fresh) })
+	begin(func() error { return l.confirmRevisions(ctx, fresh) })
 	begin(func() error { return l.loop(ctx, g, advances, fresh) })
 	return g.Wait()
 }
 
 // confirm finds out which revision etcd is at, time and again.
-func (l *leader) confirm(ctx context.Context, fresh chan<- confirmation) error {
+func (l *leader) confirmRevisions(ctx context.Context, fresh chan<- confirmation) error {
 	for {
 		asked := l.Now()
 		snap, err := l.Store.Fresh(ctx)
@@ -126,18 +126,18 @@ func (l *leader) confirm(ctx context.Context, fresh chan<- confirmation) error {
 }
 
 // begin looks at everything there is.
-func (l *leader) begin(snap *store.Snapshot) {
+func (l *leader) markAll(snap *store.Snapshot) {
 	l.snap = snap
 	l.tracker = liveness.New(l.Now())
 	for cluster := range snap.Clusters("") {
 		for i := range snap.Instances(cluster, "") {
-			l.each(store.Change{Kind: store.InstanceChanged, Names: store.Names{cluster, i.ID}}, func() { l.observe(snap, cluster, i.ID) })
+			l.runContained(store.Change{Kind: store.InstanceChanged, Names: store.Names{cluster, i.ID}}, func() { l.observeHost(snap, cluster, i.ID) })
 		}
 		for s := range snap.Services(cluster, "") {
 			if s.Status != fleet.ServiceInactive {
-				w := l.work(cluster, s.Name)
-				w.room = true
-				l.mark(w)
+				w := l.workOf(cluster, s.Name)
+				w.mayHaveRoom = true
+				l.markDirty(w)
 			}
 		}
 	}
@@ -145,36 +145,36 @@ func (l *leader) begin(snap *store.Snapshot) {
 
 // loop is the one goroutine that decides which service is looked at when.
 func (l *leader) loop(ctx context.Context, g *errgroup.Group, advances <-chan store.Advance, fresh <-chan confirmation) error {
-	done := make(chan look, atOnce)
+	done := make(chan inspection, maxInspections)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var confirmed confirmation
 	for {
 		now := l.Now()
-		for l.running < atOnce {
-			w := l.queue.next(now)
+		for l.running < maxInspections {
+			w := l.queue.popDue(now)
 			if w == nil {
 				break
 			}
 			l.running++
-			w.running, w.dirty = true, false
-			room := w.room
-			w.room = false
-			told := w.told
+			w.inspecting, w.dirty = true, false
+			room := w.mayHaveRoom
+			w.mayHaveRoom = false
+			told := w.reportedCause
 			g.Go(func() error {
-				done <- l.look(ctx, w, room, told)
+				done <- l.inspect(ctx, w, room, told)
 				return nil
 			})
 		}
 		timer.Stop()
-		if l.running < atOnce && len(l.queue) > 0 {
+		if l.running < maxInspections && len(l.queue) > 0 {
 			timer.Reset(max(0, l.queue[0].due.Sub(now)))
 		}
 		select {
 		case a := <-advances:
-			l.follow(a)
+			l.applyAdvance(a)
 		case r := <-done:
-			if err := l.takeIn(r); err != nil {
+			if err := l.applyInspection(r); err != nil {
 				return err
 			}
 		case confirmed = <-fresh:
@@ -183,31 +183,31 @@ func (l *leader) loop(ctx context.Context, g *errgroup.Group, advances <-chan st
 			return ctx.Err()
 		}
 		if confirmed.rev > 0 && l.snap.Revision() >= confirmed.rev {
-			l.current(confirmed.at)
+			l.confirmTracker(confirmed.at)
 			confirmed = confirmation{}
 		}
 	}
 }
 
 // current tells the tracker that what it has been told was etcd's state at a time.
-func (l *leader) current(at time.Time) {
+func (l *leader) confirmTracker(at time.Time) {
 	func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.tracker.Confirm(at)
 	}()
-	for _, works := range l.losing {
+	for _, works := range l.lossUnknown {
 		for w := range works {
-			l.mark(w)
+			l.markDirty(w)
 		}
 	}
 }
 
 // takeIn takes in what a look has come to.
-func (l *leader) takeIn(r look) error {
+func (l *leader) applyInspection(r inspection) error {
 	l.running--
 	w := r.work
-	w.running = false
+	w.inspecting = false
 	now := l.Now()
 	switch {
 	case errors.Is(r.err, store.ErrDeposed):
@@ -217,32 +217,32 @@ func (l *leader) takeIn(r look) error {
 	case r.err != nil:
 		l.Log.Warn("scheduler: a service could not be kept", "cluster", w.cluster, "service", w.name, "err", r.err)
 		w.dirty, w.notBefore = true, now.Add(retryAfter)
-		w.room = w.room || r.outcome.room
+		w.mayHaveRoom = w.mayHaveRoom || r.outcome.mayHaveRoom
 	case r.gone:
-		delete(l.services, name{w.cluster, w.name})
-		keep(l.unplaced, w, false)
-		keep(l.hosted, w, false)
-		keep(l.losing, w, false)
-		l.aside.Forget(name{w.cluster, w.name})
+		delete(l.services, serviceKey{w.cluster, w.name})
+		setMember(l.unplaced, w, false)
+		setMember(l.hostDependent, w, false)
+		setMember(l.lossUnknown, w, false)
+		l.aside.Forget(serviceKey{w.cluster, w.name})
 		if w.dirty { // made anew
-			l.mark(l.work(w.cluster, w.name))
+			l.markDirty(l.workOf(w.cluster, w.name))
 		}
 		return nil
 	default:
-		l.aside.Forget(name{w.cluster, w.name})
-		w.dirty = w.dirty || r.again
-		w.room = w.room || r.outcome.room
+		l.aside.Forget(serviceKey{w.cluster, w.name})
+		w.dirty = w.dirty || r.repeat
+		w.mayHaveRoom = w.mayHaveRoom || r.outcome.mayHaveRoom
 		w.wake = r.outcome.wake
-		w.notBefore = now.Add(max(again, 2*r.cost, min(costs*r.cost, rest)) + r.pause)
-		keep(l.unplaced, w, r.unplaced)
-		keep(l.hosted, w, r.hosted)
-		keep(l.losing, w, r.losing)
+		w.notBefore = now.Add(max(minSpacing, 2*r.cost, min(costFactor*r.cost, maxSpacing)) + r.pause)
+		setMember(l.unplaced, w, r.unplaced)
+		setMember(l.hostDependent, w, r.dependsOnHosts)
+		setMember(l.lossUnknown, w, r.lossUnknown)
 	}
-	l.queue.put(w)
+	l.queue.update(w)
 	return nil
 }
 
-func keep(in map[string]map[*work]bool, w *work, is bool) {
+func setMember(in map[string]map[*work]bool, w *work, is bool) {
 	if !is {
 		delete(in[w.cluster], w)
 		if len(in[w.cluster]) == 0 {
@@ -256,16 +256,16 @@ func keep(in map[string]map[*work]bool, w *work, is bool) {
 	in[w.cluster][w] = true
 }
 
-func (l *leader) work(cluster, service string) *work {
-	w := l.services[name{cluster, service}]
+func (l *leader) workOf(cluster, service string) *work {
+	w := l.services[serviceKey{cluster, service}]
 	if w == nil {
 		w = &work{cluster: cluster, name: service, place: -1}
-		l.services[name{cluster, service}] = w
+		l.services[serviceKey{cluster, service}] = w
 	}
 	return w
 }
 
-func (l *leader) mark(w *work) {
+func (l *leader) markDirty(w *work) {
 	w.dirty = true
-	l.queue.put(w)
+	l.queue.update(w)
 }

@@ -9,12 +9,12 @@ import (
 type work struct {
 	cluster, name string
 
-	dirty     bool      // something has changed since the last look began
-	room      bool      // something has changed that could make room
-	running   bool      // it is being looked at
-	notBefore time.Time // of the next look, whatever happens
-	wake      time.Time // of the next look although nothing changes; zero: none
-	told      string    // the event that last told why it was set aside
+	dirty         bool      // something has changed since the last look began
+	mayHaveRoom   bool      // something has changed that could make room
+	inspecting    bool      // it is being looked at
+	notBefore     time.Time // of the next look, whatever happens
+	wake          time.Time // of the next look although nothing changes; zero: none
+	reportedCause string    // the event that last told why it was set aside
 
 	due   time.Time
 	place int // in the queue, -1 outside
@@ -46,10 +46,10 @@ func (q *queue) Pop() any {
 }
 
 // put gives a service its place by what is known of it.
-func (q *queue) put(w *work) {
+func (q *queue) update(w *work) {
 	switch {
-	case w.running || !w.dirty && w.wake.IsZero():
-		q.drop(w)
+	case w.inspecting || !w.dirty && w.wake.IsZero():
+		q.remove(w)
 		return
 	case w.dirty:
 		w.due = w.notBefore
@@ -66,14 +66,14 @@ func (q *queue) put(w *work) {
 	heap.Fix(q, w.place)
 }
 
-func (q *queue) drop(w *work) {
+func (q *queue) remove(w *work) {
 	if w.place >= 0 {
 		heap.Remove(q, w.place)
 	}
 }
 
 // next takes the first one that is due.
-func (q *queue) next(now time.Time) *work {
+func (q *queue) popDue(now time.Time) *work {
 	if len(*q) == 0 || (*q)[0].due.After(now) {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 // zones, unless its strategies pack without regard to them; a service that packs
 // empties the hosts with the most to spare first (ECS's developer guide, task
 // placement strategies).
-func (v *view) surplus() {
+func (v *view) setSurplusOrder() {
 	s := v.service
 	v.zoned = v.in.Service.Rebalance
 	n := v.snap.ServiceTasks(s.Cluster, s.Name)

@@ -46,7 +46,7 @@ type Placer interface {
 
 // mostTasks bounds what is launched, or stopped, in one transaction where etcd would
 // take more: others wait for the placer meanwhile.
-const mostTasks = 250
+const maxTasks = 250
 
 // Run keeps services until ctx or the store ends.
 func (s *Scheduler) Run(ctx context.Context) error {

@@ -15,19 +15,19 @@ import (
 // store stores what a step asks for, but the launches: at once where a transaction
 // holds it. Where it takes several the states come last: what a broken-off one leaves
 // behind, the next step sees.
-func (l *leader) store(ctx context.Context, v *view, out *rollout.Output) error {
+func (l *leader) storeOutput(ctx context.Context, v *view, out *rollout.Output) error {
 	left := *out
-	if n := len(left.Events) - serviceevent.Kept; n > 0 {
+	if n := len(left.Events) - serviceevent.MaxEvents; n > 0 {
 		left.Events = left.Events[n:] // the others would be gone at once
 	}
-	most := mostTasks
+	most := maxTasks
 	for len(left.Stops)+len(left.Events)+len(left.Deployments) > 0 || left.Rollback != nil || left.Inactive {
 		var some rollout.Output
 		whole := false
 		err := l.update(ctx, v, func(tx *store.Tx) (err error) {
 			whole = false
 			if len(left.Stops) <= most {
-				whole, err = tx.Try(func() error { return l.write(tx, v, &left) })
+				whole, err = tx.Try(func() error { return l.writeOutput(tx, v, &left) })
 			}
 			if whole || err != nil {
 				return err
@@ -41,7 +41,7 @@ func (l *leader) store(ctx context.Context, v *view, out *rollout.Output) error 
 		left.Stops, left.Events = left.Stops[len(some.Stops):], left.Events[len(some.Events):]
 		left.Deployments = left.Deployments[:len(left.Deployments)-len(some.Deployments)]
 		if n := len(some.Stops); n > 0 {
-			most = min(2*n, mostTasks)
+			most = min(2*n, maxTasks)
 		}
 	}
 	return nil
@@ -64,7 +64,7 @@ func (l *leader) writeSome(tx *store.Tx, v *view, left *rollout.Output, most int
 	}
 	n, err := tx.TryMost(most, 1, func(n int) error {
 		some = part(n)
-		return l.write(tx, v, &some)
+		return l.writeOutput(tx, v, &some)
 	})
 	if err == nil && n <= 0 {
 		err = store.ErrTooLarge
@@ -87,18 +87,18 @@ func (l *leader) update(ctx context.Context, v *view, fn func(*store.Tx) error) 
 }
 
 // write writes what a step asks for, but the launches.
-func (l *leader) write(tx *store.Tx, v *view, out *rollout.Output) error {
+func (l *leader) writeOutput(tx *store.Tx, v *view, out *rollout.Output) error {
 	for _, s := range out.Stops {
-		if err := l.stop(tx, v, s); err != nil {
+		if err := l.writeStop(tx, v, s); err != nil {
 			return err
 		}
 	}
-	state, err := serviceevent.StateOf(tx, v.service)
+	state, err := serviceevent.ReadState(tx, v.service)
 	if err != nil {
 		return err
 	}
 	before := *state
-	if err := l.states(tx, v, out, state); err != nil {
+	if err := l.writeStates(tx, v, out, state); err != nil {
 		return err
 	}
 	if err := serviceevent.Append(tx, v.service, state, v.in.Now, out.Events); err != nil {
@@ -111,10 +111,10 @@ func (l *leader) write(tx *store.Tx, v *view, out *rollout.Output) error {
 }
 
 // stop writes the wish that a task end; the first wish stays.
-func (l *leader) stop(tx *store.Tx, v *view, s rollout.Stop) error {
+func (l *leader) writeStop(tx *store.Tx, v *view, s rollout.Stop) error {
 	wish := &fleet.TaskStop{Code: s.Code, Reason: s.Reason, At: v.in.Now, Unhealthy: s.Reason == rollout.ReasonUnhealthy}
 	cluster := v.service.Cluster
-	if id, lost := v.lost[s.Task]; lost {
+	if id, lost := v.lostHosts[s.Task]; lost {
 		wish.Lost = true
 		// It may have come back meanwhile.
 		if store.Get(tx, store.SessionKey(cluster, id)) != nil {
@@ -128,9 +128,9 @@ func (l *leader) stop(tx *store.Tx, v *view, s rollout.Stop) error {
 }
 
 // states writes what a step has made of the deployments and of the service.
-func (l *leader) states(tx *store.Tx, v *view, out *rollout.Output, state *fleet.ServiceState) error {
+func (l *leader) writeStates(tx *store.Tx, v *view, out *rollout.Output, state *fleet.ServiceState) error {
 	for i := range out.Deployments {
-		if err := l.deployment(tx, v, out, &out.Deployments[i], state); err != nil {
+		if err := l.writeDeployment(tx, v, out, &out.Deployments[i], state); err != nil {
 			return err
 		}
 	}
@@ -166,7 +166,7 @@ func (v *view) sources() []string {
 	return out
 }
 
-func (l *leader) deployment(tx *store.Tx, v *view, out *rollout.Output, c *rollout.DeploymentChange, state *fleet.ServiceState) error {
+func (l *leader) writeDeployment(tx *store.Tx, v *view, out *rollout.Output, c *rollout.DeploymentChange, state *fleet.ServiceState) error {
 	i := slices.IndexFunc(v.deployments, func(d store.Deployment) bool { return d.ID == c.ID })
 	was := v.deployments[i]
 	k := store.DeploymentStateKey(was.Cluster, was.Service, was.ID)
@@ -194,7 +194,7 @@ func (l *leader) deployment(tx *store.Tx, v *view, out *rollout.Output, c *rollo
 			next.Tripped = out.Failures
 		}
 	}
-	if c.Placed {
+	if c.UnplacedResolved {
 		next.Unplaced = nil
 	}
 	if was.ID == v.service.Deployment {

@@ -12,12 +12,12 @@ import (
 )
 
 // Kept is how many events of a service are kept: as many as ECS shows.
-const Kept = 100
+const MaxEvents = 100
 
 // StateOf reads a service's state for a transaction that will write it: a new
 // one where it has none, or where that is of an earlier service of the name,
 // whose events' numbers go on.
-func StateOf(tx *store.Tx, s *fleet.Service) (*fleet.ServiceState, error) {
+func ReadState(tx *store.Tx, s *fleet.Service) (*fleet.ServiceState, error) {
 	old := store.Get(tx, store.ServiceStateKey(s.Cluster, s.Name))
 	switch {
 	case old == nil:
@@ -42,10 +42,10 @@ func Append(tx *store.Tx, s *fleet.Service, state *fleet.ServiceState, now time.
 		if err != nil {
 			return err
 		}
-		if n <= Kept {
+		if n <= MaxEvents {
 			continue
 		}
-		old := store.ServiceEventKey(s.Cluster, s.Name, n-Kept)
+		old := store.ServiceEventKey(s.Cluster, s.Name, n-MaxEvents)
 		if store.Readable(tx.Snapshot(), old) != nil {
 			continue // it stays: nobody may overwrite it
 		}

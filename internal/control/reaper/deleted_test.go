@@ -82,7 +82,7 @@ func TestDeletedRacesRevival(t *testing.T) {
 	put(t, s, store.CapacityProviderKey("p"), &fleet.CapacityProvider{Name: "p", Status: types.CapacityProviderStatusInactive, DeletedAt: now.Add(-99 * time.Hour)})
 	again := false
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
-		if err := errors.Join(Defaults.dissolve(tx, "c", now), Defaults.retire(tx, "p", now)); err != nil || again {
+		if err := errors.Join(Defaults.deleteCluster(tx, "c", now), Defaults.deleteProvider(tx, "p", now)); err != nil || again {
 			return err
 		}
 		again = true

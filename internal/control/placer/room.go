@@ -15,7 +15,7 @@ import (
 
 // RoomFor says what would become of a task that waits for a host, now.
 func (p *Placer) RoomFor(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task) explain.Placement {
-	return p.roomNow(snap, d, t, poolOf(d.Definition, t.CapacityProvider))
+	return p.findRoom(snap, d, t, poolOf(d.Definition, t.CapacityProvider))
 }
 
 // RoomForDefinition says what would become of a task of a definition that is run
@@ -25,26 +25,26 @@ func (p *Placer) RoomForDefinition(snap *store.Snapshot, c *fleet.Cluster, d *fl
 	if !slices.Contains(d.Compatibilities, types.CompatibilityEc2) && slices.Contains(d.Compatibilities, types.CompatibilityFargate) {
 		l.launchType = types.LaunchTypeFargate
 	}
-	return p.next(snap, c, d, l)
+	return p.roomForNext(snap, c, d, l)
 }
 
 // RoomForService says what would become of the next task of a service's revision.
 func (p *Placer) RoomForService(snap *store.Snapshot, c *fleet.Cluster, svc *fleet.Service, rev *fleet.ServiceRevision, d *fleet.TaskDefinition) []explain.Placement {
-	l := launchOf(svc, rev, svc.Deployment, &ServiceLaunch{Count: 1})
-	l.running = shares(snap, c.Name, l)
-	return p.next(snap, c, d, l)
+	l := launchFor(svc, rev, svc.Deployment, &ServiceLaunch{Count: 1})
+	l.running = countByProvider(snap, c.Name, l)
+	return p.roomForNext(snap, c, d, l)
 }
 
 // next says what would become of the next task of a launch.
-func (p *Placer) next(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition, l *Launch) []explain.Placement {
-	refused := func(err error) []explain.Placement { return []explain.Placement{{Refused: wording(err)}} }
-	r := p.reader(snap)
-	lanes, err := r.lanes(l, c, d)
+func (p *Placer) roomForNext(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition, l *Launch) []explain.Placement {
+	refused := func(err error) []explain.Placement { return []explain.Placement{{Refused: errorText(err)}} }
+	r := p.newReader(snap)
+	lanes, err := r.resolveLanes(l, c, d)
 	if err != nil {
 		return refused(err)
 	}
 	for i := range lanes {
-		if lacks := r.obstacles(c.Name, d, l.overrides, lanes[i].pool); len(lacks) > 0 {
+		if lacks := r.findObstacles(c.Name, d, l.overrides, lanes[i].pool); len(lacks) > 0 {
 			return []explain.Placement{explain.Obstacles(c.Name, lacks)}
 		}
 	}
@@ -57,28 +57,28 @@ func (p *Placer) next(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefin
 	}
 	var out []explain.Placement
 	for i := range lanes {
-		out = append(out, p.roomNow(snap, d, t, lanes[i].pool))
+		out = append(out, p.findRoom(snap, d, t, lanes[i].pool))
 	}
 	return out
 }
 
 // roomNow looks for a host for one more task like t. A host that is drained is
 // among those looked at: it may be all that is missing.
-func (p *Placer) roomNow(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task, of pool) explain.Placement {
-	r := p.reader(snap)
+func (p *Placer) findRoom(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task, of pool) explain.Placement {
+	r := p.newReader(snap)
 	req, err := requestOf(t, d, 1)
 	if err != nil {
-		return explain.Placement{CapacityProvider: of.provider, Refused: wording(err)}
+		return explain.Placement{CapacityProvider: of.provider, Refused: errorText(err)}
 	}
 	v := placement.View{Host: func(id string) placement.Host { return r.host(t.Cluster, id) }}
 	for i := range snap.Instances(t.Cluster, "") {
-		if i.Status != fleet.InstanceInactive && of.has(i) {
+		if i.Status != fleet.InstanceInactive && of.contains(i) {
 			v.IDs = append(v.IDs, i.ID)
 		}
 	}
 	if len(v.IDs) == 0 {
-		if err := r.hasHosts(t.Cluster, &lane{pool: of}, d); err != nil {
-			return explain.Placement{CapacityProvider: of.provider, Refused: wording(err)}
+		if err := r.checkHosts(t.Cluster, &lane{pool: of}, d); err != nil {
+			return explain.Placement{CapacityProvider: of.provider, Refused: errorText(err)}
 		}
 	}
 	out := explain.Room(v, req, func(id string) string { return p.site.InstanceARN(t.Cluster, id) })
@@ -87,7 +87,7 @@ func (p *Placer) roomNow(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet
 }
 
 // wording is what a refusal says to its caller.
-func wording(err error) string {
+func errorText(err error) string {
 	if api := smithy.APIError(nil); errors.As(err, &api) {
 		return api.ErrorMessage()
 	}
