@@ -1,10 +1,10 @@
-// Package capacity decides which capacity provider each task of a request goes
-// to, and whether a capacity provider strategy may be used at all. It is data
-// in, data out.
+// Package capacity decides which capacity provider each task of a request goes to,
+// and whether a capacity provider strategy may be used at all. It is data in, data
+// out.
 //
-// The rules are ECS's: first the one provider with a base gets tasks until it
-// has that many, then the rest is shared by weight. A provider of weight 0 gets
-// none beyond its base.
+// The rules are ECS's. First the one provider with a base gets tasks until it has
+// that many. The other tasks are divided by weight. A provider of weight 0 gets none
+// beyond its base.
 package capacity
 
 import (
@@ -12,30 +12,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// The names that ECS reserves for the capacity that needs no provider of one's
-// own.
+// The names of the capacity providers that ECS itself offers.
 const (
 	Fargate     = "FARGATE"
 	FargateSpot = "FARGATE_SPOT"
 )
 
-// IsFargate says whether a provider's name is one of the two that are always
-// there.
+// IsFargate reports whether a provider's name is one of the two that always exist.
 func IsFargate(name string) bool { return name == Fargate || name == FargateSpot }
 
-// Distribute names the provider of each of count further tasks, in the order in
-// which they are to be placed. running holds how many tasks of the same whole (a
-// service; nothing for a call of RunTask) each provider has already.
+// Distribute returns the names of the providers of count further tasks, in the order
+// in which the tasks are to be placed. running is how many tasks of the same service
+// each provider already has; it is empty for a call of RunTask.
 //
-// The base comes first. Beyond it each task goes to the provider that is left
-// farthest behind its weight, counting the tasks above its base; of equals to
-// the first one in the strategy. So the shares are exact whenever the sum of the
-// weights divides the number of tasks, and no provider has less than its share
-// rounded down.
+// The base comes first. Beyond it each task goes to the provider that is farthest
+// behind its weight, counting its tasks above its base. Of equal ones it goes to the
+// first in the strategy. So the shares are exact if the sum of the weights divides
+// the number of tasks, and no provider has less than its share rounded down.
 //
-// A strategy of one provider needs no weight. Where several have none, only the
-// base can be placed, and what comes back is shorter than count: Usable refuses
-// such a strategy beforehand, as ECS does.
+// A strategy of one provider needs no weight. If several providers have none, only
+// the base can be placed, and the result is shorter than count. Usable refuses such a
+// strategy beforehand, as ECS does.
 func Distribute(strategy []types.CapacityProviderStrategyItem, running map[string]int, count int) []string {
 	type provider struct {
 		name         string
@@ -60,8 +57,8 @@ func Distribute(strategy []types.CapacityProviderStrategyItem, running map[strin
 			if p.weight == 0 {
 				continue
 			}
-			// (has-base+1)/weight is the least for the one farthest behind;
-			// multiplied out, it needs no fractions.
+			// (has-base+1)/weight is lowest for the provider that is farthest behind.
+			// Multiplication by both weights avoids fractions.
 			if best == nil || (p.has-p.base+1)*best.weight < (best.has-best.base+1)*p.weight {
 				best = p
 			}

@@ -16,17 +16,17 @@ const (
 	MaxBase      = 100_000
 )
 
-// Error is a rule that a strategy breaks; its text is for the caller of the
-// API, who gets it as InvalidParameterException.
+// Error is a rule that a strategy violates. Its text is for the caller of the API,
+// which gets it as an InvalidParameterException.
 type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }
 
 func newError(format string, args ...any) error { return &Error{fmt.Sprintf(format, args...)} }
 
-// Check checks a strategy by the rules that hold wherever one is given. field
-// is the request's name for it. associated are the providers of the cluster in
-// which it is to be used: a strategy may name no others.
+// Check checks a strategy by the rules that always apply. field is the request's name
+// for it. associated are the providers of the cluster in which it will be used: a
+// strategy may name no others.
 func Check(field string, strategy []types.CapacityProviderStrategyItem, associated []string) error {
 	if len(strategy) > MaxProviders {
 		return newError("%s: a strategy may contain at most %d capacity providers, not %d.", field, MaxProviders, len(strategy))
@@ -70,8 +70,8 @@ func Check(field string, strategy []types.CapacityProviderStrategyItem, associat
 	return nil
 }
 
-// Usable checks in addition that tasks can be placed by a strategy: a default
-// strategy of no weights may be stored, but not run with.
+// Usable checks in addition that tasks can be placed by a strategy. A default
+// strategy without weights may be stored, but not used.
 func Usable(field string, strategy []types.CapacityProviderStrategyItem) error {
 	if len(strategy) < 2 || slices.ContainsFunc(strategy, func(s types.CapacityProviderStrategyItem) bool { return s.Weight > 0 }) {
 		return nil

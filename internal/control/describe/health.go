@@ -6,8 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Health is an instance's health: what its agent has last said, as far as its
-// agent is here to say otherwise.
+// Health returns an instance's health as its agent last reported it. If the agent is
+// not connected, there is INSUFFICIENT_DATA.
 func Health(v store.View) *types.ContainerInstanceHealthStatus {
 	out := &types.ContainerInstanceHealthStatus{OverallStatus: types.InstanceHealthCheckStateInsufficientData, Details: []types.InstanceHealthCheckResult{}}
 	if v.Health == nil || v.Session == nil {
@@ -28,7 +28,7 @@ func Health(v store.View) *types.ContainerInstanceHealthStatus {
 	return out
 }
 
-// severity orders states: the whole is as its worst check.
+// severity orders states: the overall status is the status of the worst check.
 func severity(s types.InstanceHealthCheckState) int {
 	switch s {
 	case types.InstanceHealthCheckStateOk:

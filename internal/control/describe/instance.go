@@ -1,5 +1,5 @@
-// Package describe puts tasks and container instances into ECS's words: what the
-// API answers and what events carry is the same.
+// Package describe converts tasks and container instances into ECS's structs. API
+// answers and events both use it, so they show the same.
 package describe
 
 import (
@@ -13,11 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// InstanceFields are what a caller may ask for besides.
+// InstanceFields are the optional members that a caller may ask for.
 type InstanceFields struct{ Tags, Health bool }
 
-// Instance describes a container instance. Its version is the revision of its
-// newest change: it grows with each change of what is shown of it.
+// Instance describes a container instance. Its version is the revision of its newest
+// change, so it grows with each change of what is shown.
 func Instance(site fleet.Site, v store.View, fields InstanceFields) types.ContainerInstance {
 	i, u := v.Instance, v.Usage
 	out := types.ContainerInstance{
@@ -50,10 +50,9 @@ func versionInfo(v fleet.VersionInfo) *types.VersionInfo {
 	return &types.VersionInfo{AgentVersion: textOrNil(v.Agent), AgentHash: textOrNil(v.Hash), DockerVersion: textOrNil(v.Docker)}
 }
 
-// resourcesOut gives the resources in ECS's form: PORTS lists the ports in use that
-// somebody has named, the agent or a task definition. Those that the host chose
-// itself are none of them.
-// Those that only the agent knows are passed on as it sent them.
+// resourcesOut returns the resources in ECS's form. PORTS lists the ports in use that
+// the agent or a task definition names, but not those that the host chose itself.
+// Resources that only the agent knows are passed on as it sent them.
 func resourcesOut(sent []types.Resource, cpu, memory int, ports []fleet.Port) []types.Resource {
 	integer := func(name string, v int) types.Resource {
 		return types.Resource{Name: aws.String(name), Type: aws.String("INTEGER"), IntegerValue: int32(v)}

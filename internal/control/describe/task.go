@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Task describes a task.
+// Task describes a task, with its tags if tags is set.
 func Task(site fleet.Site, v store.View, tags bool) types.Task {
 	t := v.Task
 	arn := site.TaskARN(t.Cluster, t.ID)
@@ -65,7 +65,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 	}
 	containers := t.Containers
 	if t.Instance == "" && t.Report == nil {
-		containers = nil // it waits, and has them with its host
+		containers = nil // it waits; a task has containers once it has a host
 	}
 	out.Overrides = overridesOut(t.Task, containers)
 	for _, tc := range containers {
@@ -75,7 +75,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 	return out
 }
 
-// latest of two times: a task was not connected before it was there.
+// latest returns the later of two times: a task was not connected before it existed.
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -83,12 +83,12 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// TaskVersion grows with each change of what is shown of a task: it counts the
-// changes of its records.
+// TaskVersion returns a number that grows with each change of what is shown of a
+// task: it counts the changes of the task's records.
 func TaskVersion(t *fleet.TaskState) int64 {
 	v := int64(1)
 	if t.CapacityProvider != "" && t.Instance != "" {
-		v++ // it may have been shown while it waited for a host
+		v++ // callers may have seen it while it waited for a host
 	}
 	if t.Stop != nil {
 		v++
@@ -102,8 +102,8 @@ func TaskVersion(t *fleet.TaskState) int64 {
 	return v
 }
 
-// overridesOut lists every container that the task has by now, as ECS does, also
-// those without overrides.
+// overridesOut returns a task's overrides. Like ECS it lists every container that the
+// task has now, including those without overrides.
 func overridesOut(t *fleet.Task, containers []fleet.TaskContainer) *types.TaskOverride {
 	out := types.TaskOverride{}
 	if t.Overrides != nil {
@@ -160,7 +160,7 @@ func containerOut(site fleet.Site, t *fleet.TaskState, d *fleet.TaskDefinition, 
 	return out
 }
 
-// text is nil for an empty string: ECS leaves such members out.
+// textOrNil returns nil for an empty string: ECS leaves such members out.
 func textOrNil(s string) *string {
 	if s == "" {
 		return nil

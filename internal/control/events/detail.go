@@ -13,12 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// A detail is an event's detail: members by name. Its values are strings,
-// numbers, booleans, times, nil for null, and lists and structures of the SDK.
+// detail is an event's detail: members by name. Its values are strings, numbers,
+// booleans, times, nil for null, and lists and structs of the SDK.
 type detail map[string]any
 
-// detailOf gives a structure of the SDK the form that events have: as the API
-// answers it, but with times as text, and members by name.
+// newDetail converts a struct of the SDK into the form that events have: as the API
+// answers it, but with times as text and members by name.
 func newDetail(v any) detail {
 	d, ok := plain(reflect.ValueOf(v)).(detail)
 	if !ok {
@@ -28,20 +28,20 @@ func newDetail(v any) detail {
 }
 
 func (d detail) encode() json.RawMessage {
-	b, err := json.Marshal(plain(reflect.ValueOf(d))) // maps come in the order of their keys
+	b, err := json.Marshal(plain(reflect.ValueOf(d))) // json writes maps in the order of their keys
 	if err != nil {
-		panic(fmt.Sprintf("events: a detail that can't be encoded: %v", err)) // only plain values are in it
+		panic(fmt.Sprintf("events: a detail that can't be encoded: %v", err)) // it has only plain values
 	}
 	return b
 }
 
-// timeForm is how ECS's events write times within the detail.
+// timeForm is the form of times within the detail of ECS's events.
 const timeForm = "2006-01-02T15:04:05.000Z"
 
 var timeT = reflect.TypeFor[time.Time]()
 
-// plain returns v as a tree of details, lists and scalars; absent members are
-// left out.
+// plain returns v as a tree of details, lists and scalars. Absent members are left
+// out.
 func plain(v reflect.Value) any {
 	switch {
 	case !v.IsValid():
@@ -86,7 +86,7 @@ func plain(v reflect.Value) any {
 	return v.Interface()
 }
 
-// absent says whether a member is left out: where it is not set, and empty enums.
+// absent reports whether a member is left out: it is not set, or an empty enum.
 func absent(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
@@ -97,7 +97,7 @@ func absent(v reflect.Value) bool {
 	return false
 }
 
-// resource has, in events, the value of its type alone.
+// resource returns a resource as events show it: only the value of its type.
 func resource(r types.Resource) detail {
 	d := detail{"name": aws.ToString(r.Name), "type": aws.ToString(r.Type)}
 	switch aws.ToString(r.Type) {
@@ -113,7 +113,7 @@ func resource(r types.Resource) detail {
 	return d
 }
 
-// without takes members away.
+// without removes members and returns d.
 func (d detail) without(names ...string) detail {
 	maps.DeleteFunc(d, func(name string, _ any) bool { return slices.Contains(names, name) })
 	return d

@@ -1,12 +1,12 @@
-// Package events tells what happens in an installation in the shapes that
-// Amazon ECS sends to EventBridge: the one place where changes become events.
+// Package events turns changes into events in the form that Amazon ECS sends to
+// EventBridge. It is the only place that does so.
 //
 //	store.Moment ── Of ──► events of one change, by data alone
 //	store.Chronicle ── Stream ──► batches for a consumer, from a revision on
 //
-// An event's id, version and detail follow from the change and its revision, so
-// that every server tells the same. Its time is when the server that tells it
-// has seen the change.
+// An event's id, version and detail follow from the change and its revision, so every
+// server makes the same events. The time of an event is when the server that sends it
+// saw the change.
 package events
 
 import (
@@ -29,16 +29,16 @@ const (
 	ServiceAction                 = "ECS Service Action"
 )
 
-// DuplicateAgentRefused is an event that ECS has none for: two machines have one
-// identity, and the agent of the second was refused.
+// DuplicateAgentRefused is the detail type of an event that ECS does not have: two
+// machines have one identity, and the second one's agent was refused.
 const DuplicateAgentRefused = "Ashore Duplicate Agent Refused"
 
-// DetailTypes are all that are told.
+// DetailTypes are all detail types of events.
 var DetailTypes = []string{TaskStateChange, ContainerInstanceStateChange, ContainerInstanceHealthChange, DeploymentStateChange, ServiceAction, DuplicateAgentRefused}
 
 // Event is an event in EventBridge's form.
 type Event struct {
-	Version    string          `json:"version"` // of the form: "0"
+	Version    string          `json:"version"` // version of this form: "0"
 	ID         string          `json:"id"`
 	DetailType string          `json:"detail-type"`
 	Source     string          `json:"source"`
@@ -49,23 +49,23 @@ type Event struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// event puts a detail into its envelope. what tells events of one resource at
-// one revision apart.
+// newEvent puts a detail into its envelope. what distinguishes events of one resource
+// at one revision.
 func newEvent(site fleet.Site, m *store.Moment, detailType, resource, what string, d detail) Event {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%d", detailType, resource, what, m.Revision))
 	id, err := uuid.FromBytes(sum[:16])
-	if err != nil { // 16 bytes always are one
+	if err != nil { // 16 bytes are always a UUID
 		panic(err)
 	}
-	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // version 8: our own way
+	id[6], id[8] = id[6]&0x0f|0x80, id[8]&0x3f|0x80 // version 8: a form of our own
 	return Event{
 		Version: "0", ID: id.String(), DetailType: detailType, Source: "aws.ecs", Account: site.Account, Region: site.Region,
 		Time: m.At.UTC().Format(time.RFC3339), Resources: []string{resource}, Detail: d.encode(),
 	}
 }
 
-// Of returns the events of one change that the filter lets through. It may be
-// none: not all that is written is told.
+// Of returns the events of one change that the filter selects. There may be none: not
+// every write makes an event.
 func Of(site fleet.Site, m *store.Moment, f *Filter) []Event {
 	var out []Event
 	add := func(detailType string, matches bool, make func() (Event, bool)) {

@@ -6,11 +6,11 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Filter says which events are wanted. The zero value wants all. A service or a
-// task is one of Cluster's.
+// Filter selects events. The zero value selects all. A service or a task must belong
+// to Cluster.
 type Filter struct {
 	Cluster     string   // name
-	Service     string   // name: what happens to it, its deployments and its tasks
+	Service     string   // name: events of the service, its deployments and its tasks
 	Task        string   // id
 	DetailTypes []string // empty: all
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// instance tells a change of a container instance, of what is left on it, or of
-// its agent's connection.
+// instanceEvent reports a change of a container instance, of its remaining resources,
+// or of its agent's connection.
 func instanceEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	if m.Is.Instance == nil || m.Was.Instance != nil && m.Was.InstanceRevision == m.Is.InstanceRevision {
 		return Event{}, false
@@ -21,8 +21,8 @@ func instanceEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	return newEvent(site, m, ContainerInstanceStateChange, site.InstanceARN(m.Names[0], m.Names[1]), "", d), true
 }
 
-// health tells that one of an instance's checks has another result than before,
-// or that nobody is there any more who could say.
+// healthEvent reports that one of an instance's checks has a new result, or that
+// there is no agent any more that could report one.
 func healthEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	if m.Is.Instance == nil || m.Was.Health == nil && m.Is.Health == nil {
 		return Event{}, false
@@ -45,8 +45,8 @@ func sameResult(a, b types.InstanceHealthCheckResult) bool {
 	return a.Type == b.Type && a.Status == b.Status
 }
 
-// duplicate tells that a second agent came with an instance's identity, and that the
-// one that was connected stays.
+// duplicateEvent reports that a second agent came with an instance's identity, and
+// that the connected one stays.
 func duplicateEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	if m.Is.Instance == nil || m.Is.Instance.Duplicate == nil || m.Is.Instance.Duplicate.ReportedAt.IsZero() {
 		return Event{}, false

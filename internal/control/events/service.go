@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// deploymentBegun tells that a service's deployment is there.
+// deploymentBegunEvent reports that a service has a new deployment.
 func deploymentBegunEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	d := m.Is.Deployment
 	if d.Deployment == nil || m.Was.Deployment.Deployment != nil {
@@ -23,7 +23,7 @@ func deploymentBegunEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	return deploymentEvent(site, m, "INFO", "SERVICE_DEPLOYMENT_IN_PROGRESS", reason), true
 }
 
-// deploymentEnded tells that a service's deployment has completed or failed.
+// deploymentEndedEvent reports that a service's deployment has completed or failed.
 func deploymentEndedEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	was, is := m.Was.Deployment, m.Is.Deployment
 	if is.Deployment == nil || is.State == nil || was.State != nil && was.State.Rollout == is.State.Rollout {
@@ -49,7 +49,7 @@ func deploymentEvent(site fleet.Site, m *store.Moment, typ, name, reason string)
 	})
 }
 
-// action tells an event of a service that ECS has a name for.
+// actionEvent reports an event of a service for which ECS has a name.
 func actionEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	e := m.Is.Event
 	if e == nil || m.Was.Event != nil || e.Type == "" || e.Name == "" {

@@ -7,45 +7,47 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Stream tells events in the order in which they happened, from a revision on.
-// It belongs to one goroutine and needs no closing. One that is read slowly
-// holds nobody up: where the store no longer knows what happened, it says so.
+// Stream yields events in the order in which they happened, from a revision on. Only
+// one goroutine may use it, and it needs no closing. A slow reader delays nothing: if
+// the store no longer knows what happened, the stream reports a gap.
 type Stream struct {
 	chronicle *store.Chronicle
 	site      fleet.Site
 	filter    Filter
 }
 
-// Follow tells what happens after a revision, as Snapshot.Revision counts.
+// Follow returns a stream of what happens after a revision; revisions are those of
+// Snapshot.Revision.
 func Follow(st *store.Store, after int64, f Filter) *Stream {
 	return &Stream{st.Chronicle(after), st.Site(), f}
 }
 
-// A Batch is a piece of a stream.
+// Batch is a piece of a stream.
 type Batch struct {
-	// Gap is set where events before those of the batch are lost to the stream.
+	// Gap is set if events before those of the batch are lost to the stream.
 	Gap       *Gap
-	Revisions []Revision // those with events
-	Through   int64      // the stream can be taken up after this revision
+	Revisions []Revision // the revisions that have events
+	Through   int64      // the stream can be resumed after this revision
 }
 
-// A Gap is a range of revisions that nothing is known of, but what the state is
-// after it.
+// Gap is a range of revisions whose events are not known. Only the state after it is
+// known.
 type Gap struct {
 	After   int64 `json:"after"`
 	Through int64 `json:"through"`
 }
 
-// A Revision is what one transaction has brought about.
+// Revision is the events of one transaction.
 type Revision struct {
 	Revision int64
 	Events   []Event
 }
 
-// Position is the revision after which the stream can be taken up.
+// Position returns the revision after which the stream can be resumed.
 func (s *Stream) Position() int64 { return s.chronicle.Position() }
 
-// Next waits for what happens next. A batch may be empty: Through has moved on.
+// Next waits for what happens next. A batch may have no events; then only Through has
+// advanced.
 func (s *Stream) Next(ctx context.Context) (Batch, error) {
 	p, err := s.chronicle.Next(ctx)
 	if err != nil {

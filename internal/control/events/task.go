@@ -6,9 +6,9 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// task tells a change of a task as DescribeTasks shows it. What is not shown by
-// events (tags, protection) makes none, nor does the task's record that is
-// forgotten after its end.
+// taskEvent reports a change of a task as DescribeTasks shows it. Changes of what
+// events do not show (tags, protection) make no event, and neither does the deletion
+// of the task's record after its end.
 func taskEvent(site fleet.Site, m *store.Moment) (Event, bool) {
 	was, is := m.Was.Task, m.Is.Task
 	if is == nil || was != nil && describe.TaskVersion(was) == describe.TaskVersion(is) {

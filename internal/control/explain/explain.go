@@ -1,5 +1,5 @@
-// Package explain says in sentences why a task or a service is as it is, and what
-// would help. It is pure: records go in, an explanation comes out.
+// Package explain writes sentences about why a task or a service is as it is, and
+// what would help. It is pure: records go in, an explanation comes out.
 package explain
 
 import (
@@ -10,14 +10,14 @@ import (
 	"github.com/ashore/ashore/internal/control/placement"
 )
 
-// The kinds of things that are explained.
+// The kinds of resources that are explained.
 const (
 	KindTask           = "task"
 	KindService        = "service"
 	KindTaskDefinition = "task-definition"
 )
 
-// Explanation is what is known of a thing, the most telling first.
+// Explanation is what is known of a resource, the most important first.
 type Explanation struct {
 	Kind      string      `json:"kind"`
 	ARN       string      `json:"arn"`
@@ -26,21 +26,21 @@ type Explanation struct {
 	Placement []Placement `json:"placement,omitempty"`
 }
 
-// Finding is one thing, and what would help where something is amiss.
+// Finding is one fact, and what would help if something is wrong.
 type Finding struct {
 	Text string `json:"text"`
 	Help string `json:"help,omitempty"`
 }
 
-// Placement is what would become of one more task now. Hosts were looked at, and
-// Room of them have room for it.
+// Placement is what would become of one more task now. Hosts of them were inspected,
+// and Room of them have room for it.
 type Placement struct {
 	CapacityProvider string     `json:"capacityProvider,omitempty"`
 	Hosts            int        `json:"hosts"`
 	Room             int        `json:"room"`
 	Rejected         []Rejected `json:"rejected,omitempty"`
 	Nearest          *Nearest   `json:"nearest,omitempty"`
-	// Refused says why no host was looked at, and Lacks what would be needed.
+	// Refused says why no host was inspected, and Lacks what would be needed.
 	Refused string    `json:"refused,omitempty"`
 	Lacks   []Finding `json:"lacks,omitempty"`
 }
@@ -51,17 +51,17 @@ type Rejected struct {
 	Hosts  int    `json:"hosts"`
 }
 
-// Nearest is the host that comes closest where none has room.
+// Nearest is the host that comes closest, if none has room.
 type Nearest struct {
 	Instance string `json:"instance"` // ARN
 	Reason   string `json:"reason"`
 	Detail   string `json:"detail"`
 	Help     string `json:"help,omitempty"`
-	// Lacks are the things that it lacks, where they are several.
+	// Lacks are the needs that it does not meet, if there are several.
 	Lacks []Finding `json:"lacks,omitempty"`
 }
 
-// Room looks at all of a view's hosts for one task.
+// Room inspects all hosts of a view for one task.
 func Room(v placement.View, r placement.Request, arn func(instance string) string) Placement {
 	res := placement.SurveyHosts(v, r)
 	out := Placement{Hosts: len(v.IDs), Room: res.Room}
@@ -76,7 +76,7 @@ func Room(v placement.View, r placement.Request, arn func(instance string) strin
 	return out
 }
 
-// Obstacles is the placement of what no host of a cluster can be given.
+// Obstacles returns the placement of a task that needs what no host of a cluster has.
 func Obstacles(cluster string, lacks []placement.Lack) Placement {
 	return Placement{Refused: "the task needs what it can't get in the cluster " + cluster + ".", Lacks: findings(lacks)}
 }
@@ -93,13 +93,14 @@ func (e *Explanation) addFinding(text, help string) {
 	e.Findings = append(e.Findings, Finding{text, help})
 }
 
-// Unreadable says that a record of the thing can't be read.
+// AddUnreadable adds the finding that a record of the resource can't be read.
 func (e *Explanation) AddUnreadable(key, reason string) {
 	e.addFinding(fmt.Sprintf("The stored record %s can't be read: %s. Nothing that needs it is done.", key, reason),
 		"Mend the record in etcd, or delete it: what it belongs to goes on by itself then. The server's log names it in full.")
 }
 
-// Before puts the findings of e, which may be nil, before those of another.
+// PrependTo puts the findings of e, which may be nil, before those of other, and
+// returns other.
 func (e *Explanation) PrependTo(other *Explanation) *Explanation {
 	if e != nil {
 		other.Findings = append(e.Findings, other.Findings...)
@@ -107,7 +108,7 @@ func (e *Explanation) PrependTo(other *Explanation) *Explanation {
 	return other
 }
 
-// Lines are the explanation as a terminal shows it.
+// Lines returns the explanation as a terminal shows it.
 func (e *Explanation) Lines() []string {
 	head := strings.ReplaceAll(e.Kind, "-", " ") + " " + e.ARN
 	if e.Status != "" {

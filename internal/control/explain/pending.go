@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// pending says what a task that has not come up yet is waiting for: pulls, and
+// addPending adds what a task that does not run yet is waiting for: pulls, and
 // containers that others depend on.
 func (e *Explanation) addPending(t *fleet.TaskState, d *fleet.TaskDefinition, now time.Time) {
 	for _, p := range t.Report.Pulls {
@@ -34,7 +34,8 @@ func (e *Explanation) addPending(t *fleet.TaskState, d *fleet.TaskDefinition, no
 	}
 }
 
-// dependencies are those that a container names and those that its links imply.
+// dependencies returns the dependencies that a container declares, and those that its
+// links imply.
 func dependencies(c *types.ContainerDefinition) []types.ContainerDependency {
 	list := append([]types.ContainerDependency(nil), c.DependsOn...)
 	for _, l := range c.Links {
@@ -44,7 +45,7 @@ func dependencies(c *types.ContainerDefinition) []types.ContainerDependency {
 	return list
 }
 
-// dependency says what is missing of a container that another one waits for.
+// addDependency adds what is missing of a container that another one waits for.
 func (e *Explanation) addDependency(t *fleet.TaskState, d *fleet.TaskDefinition, container string, on types.ContainerDependency) {
 	name := aws.ToString(on.ContainerName)
 	r, health := reportOf(t, name), t.Health.Of(name)
@@ -90,7 +91,8 @@ func definitionOf(d *fleet.TaskDefinition, name string) *types.ContainerDefiniti
 	return nil
 }
 
-// reportOf is what is known of a container; one that nothing was said of is PENDING.
+// reportOf returns what is known of a container. A container without a report is
+// PENDING.
 func reportOf(t *fleet.TaskState, name string) fleet.ContainerReport {
 	for _, c := range t.Report.Containers {
 		if c.Name == name {

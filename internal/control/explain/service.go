@@ -10,30 +10,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Service is what an explanation of a service rests on.
+// Service is the input of an explanation of a service.
 type Service struct {
 	*fleet.Service
 	State                      *fleet.ServiceState
 	Running, Pending, Stopping int
-	Deployments                []Deployment // those under way, the newest first
+	Deployments                []Deployment // deployments that are not done, the newest first
 	Now                        time.Time
 }
 
-// Deployment is one of a service's deployments with its tasks. Revision is nil
-// where it is gone, and Failed the task that failed last, if any did.
+// Deployment is one of a service's deployments with its tasks. Revision is nil if it
+// is deleted. Failed is the task that failed last, if any did.
 type Deployment struct {
 	*fleet.Deployment
 	State                      *fleet.DeploymentState
 	Revision                   *fleet.ServiceRevision
 	Running, Pending, Stopping int
 	Failed                     *fleet.TaskState
-	// Crashes are what its newest tasks have come to, Crashed the last one that
-	// ended early, if it is known.
+	// Crashes describe the newest tasks that ended early. Crashed is the last of
+	// them, if it is known.
 	Crashes rollout.Crashes
 	Crashed *fleet.TaskState
 }
 
-// Of explains a service.
+// OfService explains a service.
 func OfService(arn string, s *Service) *Explanation {
 	e := &Explanation{Kind: KindService, ARN: arn, Status: string(s.Status)}
 	count := fmt.Sprintf("%d of its tasks run, %d are pending, %d are stopping.", s.Running, s.Pending, s.Stopping)
@@ -102,8 +102,8 @@ func (e *Explanation) addDeployment(s *Service, d *Deployment) {
 	e.addCrashes(s, d)
 }
 
-// stuck says that minimum and maximum let no task be replaced. Room on hosts is of
-// no use then.
+// addStuck adds that minimum and maximum let no task be replaced. Room on hosts does
+// not help then.
 func (e *Explanation) addStuck(s *fleet.Service) {
 	minimum, maximum := aws.ToInt32(s.Configuration.MinimumHealthyPercent), aws.ToInt32(s.Configuration.MaximumPercent)
 	text := fmt.Sprintf("Its deployment configuration lets no task stop and none start beside the others: minimumHealthyPercent is %d, rounded up to whole tasks, and maximumPercent %d, rounded down.", minimum, maximum)
@@ -116,7 +116,8 @@ func (e *Explanation) addStuck(s *fleet.Service) {
 	e.Placement = []Placement{{Refused: "the service's minimumHealthyPercent and maximumPercent let none start"}}
 }
 
-// crashes says of tasks that keep ending early what becomes of their replacements.
+// addCrashes adds when the replacements of tasks that keep ending early will be
+// launched.
 func (e *Explanation) addCrashes(s *Service, d *Deployment) {
 	c := &d.Crashes
 	waiting, next := c.Delayed(s.Now)

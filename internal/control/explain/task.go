@@ -8,16 +8,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Host is what is known of a task's host: a nil Instance is one that is gone.
+// Host is what is known of a task's host. A nil Instance means that the host is gone.
 type Host struct {
 	ARN       string
 	Instance  *fleet.Instance
 	Connected bool
-	// EngineAway: its agent does not reach its container engine.
+	// EngineAway: its agent can't reach its container engine.
 	EngineAway bool
 }
 
-// Task explains a task by its records, its definition, which may be nil, and its host.
+// OfTask explains a task by its records, its definition, which may be nil, and its
+// host.
 func OfTask(arn string, t *fleet.TaskState, d *fleet.TaskDefinition, host Host, now time.Time) *Explanation {
 	e := &Explanation{Kind: KindTask, ARN: arn, Status: string(t.Status())}
 	switch status := t.Status(); {
@@ -45,7 +46,7 @@ func OfTask(arn string, t *fleet.TaskState, d *fleet.TaskDefinition, host Host, 
 	return e
 }
 
-// Withheld explains a task that came with a restored backup and may have run since.
+// OfWithheld explains a task that came with a restored backup and may have run since.
 func OfWithheld(arn string, t *fleet.TaskState) *Explanation {
 	e := &Explanation{Kind: KindTask, ARN: arn, Status: string(t.Status())}
 	e.addFinding("The state was restored from a backup in which the task had not started. Whether it has run since is not known, so it is not started: no task runs twice.",
@@ -53,7 +54,7 @@ func OfWithheld(arn string, t *fleet.TaskState) *Explanation {
 	return e
 }
 
-// host says what the host's state means for the task.
+// addHost adds what the host's state means for the task.
 func (e *Explanation) addHost(t *fleet.TaskState, h Host) {
 	switch {
 	case h.Instance == nil || h.Instance.Status == fleet.InstanceInactive:
@@ -85,7 +86,7 @@ func (e *Explanation) addHost(t *fleet.TaskState, h Host) {
 		"Two machines have one identity. On the one that is the copy, remove the agent's data folder, and give it credentials of its own.")
 }
 
-// underWay says how far a task has come that has not stopped.
+// addProgress adds how far a task has come that has not stopped.
 func (e *Explanation) addProgress(t *fleet.TaskState, connected bool) {
 	switch r := t.Report; {
 	case r == nil && connected:
@@ -101,7 +102,7 @@ func (e *Explanation) addProgress(t *fleet.TaskState, connected bool) {
 	}
 }
 
-// containers says of each container how it is.
+// addContainers adds each container's state.
 func (e *Explanation) addContainers(t *fleet.TaskState) {
 	if t.Report == nil {
 		return
@@ -138,7 +139,7 @@ func healthOf(t *fleet.TaskState, container string) types.HealthStatus {
 	return ""
 }
 
-// stopped says why a task has ended.
+// addEnd adds why a task has ended.
 func (e *Explanation) addEnd(t *fleet.TaskState) {
 	r := t.Report
 	reason := r.Reason

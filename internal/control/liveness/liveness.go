@@ -1,31 +1,30 @@
 // Package liveness decides which hosts count as lost: data in, data out.
 //
-// A host is lost when it has been without a session for a time that the
-// service asks for. That time is counted on its cluster's clock, which
-// the leader's own watching drives and which stands still whenever the hosts'
-// absence says more about the control plane, or about the whole site, than
-// about them:
+// A host is lost when it has been without a session for the time that the service
+// sets. That time is measured on its cluster's clock, which advances while the leader
+// observes the hosts. The clock stops while the hosts' absence says more about the
+// control plane, or about the whole site, than about the hosts:
 //
 //	leader begins, or was blind ──► all absences count from zero
-//	more than a third of a cluster away, and at least two, or all of it ──► its clock stands
-//	less than that ──► its clock goes on where it stood, and who is away still
-//	gets as long again as it stood, from zero
+//	more than a third of a cluster away, and at least two, or all of it ──► its clock stops
+//	less than that ──► its clock goes on where it stopped; a host that is still away
+//	counts from zero, and gets as long a grace period as the clock was stopped
 //
-// So a loss is never declared before a leader has watched, without a gap, for
-// as long as the loss takes: an outage of the control plane replaces nothing,
-// however long, and neither do all hosts of a site that start again at once.
-// In a cluster of two or three hosts one lost host is still replaceable; when
-// two of two to five are away at once, nobody can tell who is cut off from whom,
-// and nothing is replaced until one is back or declared gone. Where no host is
-// left, there is nowhere to replace anything.
+// So a loss is never declared before a leader has observed, without a gap, for as
+// long as the loss takes. An outage of the control plane replaces nothing, no matter
+// how long it is, and neither does a restart of all hosts of a site. In a cluster of
+// two or three hosts one lost host can still be replaced. If two hosts of two to five
+// are away at once, it is not known which side is cut off, so nothing is replaced
+// until one is back or declared gone. If no host is left, there is no place for
+// replacements.
 //
-// Agents come back by a back-off that grows with the outage, the stock agent's to
-// over two minutes: hence the respite, without which the last third to return
-// would be lost. It is the longest one after an outage that began before the
-// leader did.
+// Agents reconnect with a back-off that grows with the outage; the stock agent's
+// grows to over two minutes. Without the grace period, the last third of the hosts to
+// return would be lost. The period is the longest one after an outage that began
+// before the leader did.
 //
-// Whoever acts on a loss guards its transaction by the absence of the host's
-// session, besides the leader's term.
+// A transaction that acts on a loss is guarded by the absence of the host's session,
+// beside the leader's term.
 package liveness
 
 import (
@@ -35,66 +34,66 @@ import (
 	"time"
 )
 
-// Gap is for how long a confirmation that the watched state is current holds.
-// A leader that confirms later than that was blind in between.
+// Gap is for how long a confirmation that the observed state is current holds. A
+// leader that confirms later than that was blind meanwhile.
 const Gap = 5 * time.Second
 
-// Bounds of the respite after the clock stood. It stood for nothing where it was
-// for less than a moment, as while a leader looks at one host after the other.
+// The bounds of the grace period after the clock was stopped. A stop shorter than
+// minStop does not count, such as while a leader observes one host after the
+// other.
 const (
 	minGrace = 15 * time.Second
 	maxGrace = 3 * time.Minute
 	minStop  = time.Second
 )
 
-// Presence is what is known of a host.
+// Presence is what is known about a host's connection.
 type Presence uint8
 
 const (
 	// Present is a host with a session.
 	Present Presence = iota
-	// Away is a host without one.
+	// Away is a host without a session.
 	Away
-	// Replaced is a host without one whose tasks were replaced elsewhere already.
-	// It is not missed any more: it does not count towards the third that makes
-	// the clock stand still, so the next loss is not held up by it. It goes on to
-	// be away for what else it runs.
+	// Replaced is a host without a session whose tasks were already replaced
+	// elsewhere. It does not count towards the third that stops the clock, so it does
+	// not delay the next loss. For the other tasks on it, the host is still away.
 	Replaced
 )
 
-// Tracker follows the hosts' presence for one leader, for one term. It belongs
-// to one goroutine. Times passed to it never go back.
+// Tracker follows the hosts' presence for one leader, for one term. Only one
+// goroutine may use it. Times that are passed to it must never go back.
 type Tracker struct {
-	began     time.Time // to watch, or to see again
+	began     time.Time // when it began to observe, or ceased to be blind
 	confirmed time.Time
 	clusters  map[string]*cluster
 }
 
-// cluster is a clock and what it measures.
+// cluster is a clock and the hosts whose absence it measures.
 type cluster struct {
 	hosts     map[string]*host
 	expected  int // hosts that are present or away
 	away      int
-	shown     time.Duration // what the clock showed at
+	shown     time.Duration // what the clock showed at the time at
 	at        time.Time
-	stoppedAt time.Time // since when it stands; zero while it runs
+	stoppedAt time.Time // since when the clock is stopped; zero while it runs
 }
 
 type host struct {
 	presence Presence
-	since    time.Duration // on the cluster's clock, unless present
-	grace    time.Duration // lost no sooner than after this
+	since    time.Duration // on the cluster's clock; not valid if present
+	grace    time.Duration // the host is lost after this time at the earliest
 }
 
-// New returns the tracker of a leader that begins to watch now, with a current
+// New returns the tracker of a leader that begins to observe now, with a current
 // state.
 func New(now time.Time) *Tracker {
 	return &Tracker{began: now, confirmed: now, clusters: map[string]*cluster{}}
 }
 
-// Confirm says that the state which is observed is etcd's own at this time: it
-// is to be called at least once in each Gap, for else nobody is ever lost. After
-// a longer silence every absence counts from now.
+// Confirm says that the observed state was etcd's state at `now`. Call it at least
+// once every Gap, or no host is ever declared lost. After a longer silence every
+// absence counts from now.
 func (t *Tracker) Confirm(now time.Time) {
 	if t.isBlind(now) {
 		t.began = now
@@ -113,8 +112,8 @@ func (t *Tracker) Confirm(now time.Time) {
 
 func (t *Tracker) isBlind(now time.Time) bool { return now.Sub(t.confirmed) > Gap }
 
-// Observe says what is known of a host at this time. Said again it changes
-// nothing.
+// Observe records a host's presence at a time. Recording the same presence again
+// changes nothing.
 func (t *Tracker) Observe(now time.Time, clusterName, hostName string, p Presence) {
 	c := t.clusters[clusterName]
 	if c == nil {
@@ -143,7 +142,7 @@ func (t *Tracker) Observe(now time.Time, clusterName, hostName string, p Presenc
 	c.updateClock(now, t.began)
 }
 
-// Forget drops a host that is registered no more.
+// Forget removes a host that is no longer registered.
 func (t *Tracker) Forget(now time.Time, clusterName, hostName string) {
 	c := t.clusters[clusterName]
 	if c == nil || c.hosts[hostName] == nil {
@@ -158,17 +157,17 @@ func (t *Tracker) Forget(now time.Time, clusterName, hostName string) {
 	}
 }
 
-// Lost tells whether a host has been away for that long, as far as its
-// cluster's clock knows.
+// IsLost reports whether a host has been away for a time, measured on its cluster's
+// clock.
 func (t *Tracker) IsLost(now time.Time, clusterName, hostName string, after time.Duration) bool {
 	due, ok := t.LostAt(now, clusterName, hostName, after)
 	return ok && !due.After(now)
 }
 
-// Due is when the host will be lost if nothing changes until then; a time that
-// has passed means that it is. There is none for a host that is present or
-// unknown, nor while the clock stands or the leader is blind. A host that
-// was lost before the clock stood is lost meanwhile too.
+// LostAt returns when the host will be lost if nothing changes until then. A time
+// that has passed means that it is lost. There is no such time for a host that is
+// present or unknown, and none while the clock is stopped or the leader is blind. A
+// host that was lost before the clock stopped stays lost.
 func (t *Tracker) LostAt(now time.Time, clusterName, hostName string, after time.Duration) (time.Time, bool) {
 	c := t.clusters[clusterName]
 	if c == nil || t.isBlind(now) {
@@ -185,7 +184,7 @@ func (t *Tracker) LostAt(now time.Time, clusterName, hostName string, after time
 	return now.Add(left), true
 }
 
-// Missing names the hosts of a cluster that are without a session, in order.
+// Missing yields the names of a cluster's hosts without a session, in order.
 func (t *Tracker) Missing(clusterName string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		c := t.clusters[clusterName]
@@ -200,8 +199,8 @@ func (t *Tracker) Missing(clusterName string) iter.Seq[string] {
 	}
 }
 
-// Clock says how a cluster's clock is, for people: how many hosts are away of
-// how many that are expected, and whether it stands for that.
+// Clock returns the state of a cluster's clock, for people: how many hosts are away,
+// how many are expected, and whether the clock is stopped because of that.
 func (t *Tracker) Clock(clusterName string) (away, expected int, stands bool) {
 	c := t.clusters[clusterName]
 	if c == nil {
@@ -210,13 +209,13 @@ func (t *Tracker) Clock(clusterName string) (away, expected int, stands bool) {
 	return c.away, c.expected, c.isStopped()
 }
 
-// stands is the rule: more than a third, and at least two, or all went away and
-// nobody has replaced them.
+// isStopped is the rule: the clock stops if more than a third of the hosts and at
+// least two are away, or if all are away and not replaced.
 func (c *cluster) isStopped() bool {
 	return c.away >= 2 && 3*c.away > c.expected || c.away > 0 && c.away == c.expected
 }
 
-// turn follows a change of who is there: the clock may stop, or start again.
+// updateClock stops or starts the clock after a host's presence has changed.
 func (c *cluster) updateClock(now, began time.Time) {
 	switch {
 	case c.isStopped() && c.stoppedAt.IsZero():
@@ -239,6 +238,7 @@ func (c *cluster) updateClock(now, began time.Time) {
 	}
 }
 
+// read returns what the clock shows.
 func (c *cluster) read(now time.Time) time.Duration {
 	if c.isStopped() {
 		return c.shown
@@ -246,7 +246,7 @@ func (c *cluster) read(now time.Time) time.Duration {
 	return c.shown + max(0, now.Sub(c.at))
 }
 
-// advance notes what the clock shows, before something changes.
+// advance stores what the clock shows, before something changes.
 func (c *cluster) advance(now time.Time) { c.shown, c.at = c.read(now), now }
 
 func (c *cluster) count(h *host, d int) {

@@ -15,16 +15,16 @@ const (
 	Distinct Reason = "DistinctInstance placement constraint unsatisfied."
 )
 
-// Constraints narrow the hosts that a task may be placed on.
+// Constraints narrow down the hosts that a task may be placed on.
 type Constraints struct {
 	MemberOf []*query.Expr
-	// Distinct keeps tasks of one group on hosts of their own.
+	// Distinct: tasks of one group must be on different hosts.
 	Distinct bool
-	// Group is the task's own.
+	// Group is the task's own group.
 	Group string
 }
 
-// unmet returns why the constraints keep a task off a host, or "".
+// unmetReason returns why the constraints keep a task off a host, or "".
 func (c *Constraints) unmetReason(h Host) Reason {
 	if c.failedExpression(h) != nil {
 		return MemberOf
@@ -39,7 +39,7 @@ func (c *Constraints) unmetReason(h Host) Reason {
 	return ""
 }
 
-// failing returns the first expression that a host does not meet, or nil.
+// failedExpression returns the first expression that a host does not meet, or nil.
 func (c *Constraints) failedExpression(h Host) *query.Expr {
 	if len(c.MemberOf) == 0 {
 		return nil
@@ -51,8 +51,8 @@ func (c *Constraints) failedExpression(h Host) *query.Expr {
 	return nil
 }
 
-// Suits says whether a host may take tasks of the request by what it is, whatever
-// is free on it and whether or not its agent is connected.
+// Suits reports whether a host may take tasks of the request by its record alone: it
+// ignores what is free there, and whether the agent is connected.
 func (r *Request) Suits(h Host) bool {
 	return h.Instance != nil && offersAll(h.Instance, r.Needs) && r.failedExpression(h) == nil
 }
@@ -64,7 +64,7 @@ func (c *Constraints) detail(h Host, reason Reason) string {
 	return fmt.Sprintf("The container instance does not meet the expression %q.", c.failedExpression(h))
 }
 
-// shown is what a host shows to an expression; its Instance must be set.
+// expressionView lets an expression read a host; its Instance must be set.
 type expressionView struct{ h *Host }
 
 func (s expressionView) Agent() (string, bool)                { return s.h.Agent, s.h.Connected }

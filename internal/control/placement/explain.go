@@ -9,24 +9,24 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// explanation counts refused hosts by reason and keeps the closest.
+// explanation counts refused hosts by reason and remembers the closest.
 type explanation struct {
 	r      *Request
 	hosts  map[Reason]int
 	id     string
 	reason Reason
 	host   Host
-	lacks  int // of the closest, where it lacks attributes
+	lacks  int // how many needs the closest host does not meet, if it lacks attributes
 }
 
-// Survey is what all hosts say to one task.
+// Survey is whether each of the hosts could take a task.
 type Survey struct {
-	Room     int // hosts that could take it
+	Room     int // number of hosts that could take the task
 	Rejected map[Reason]int
-	Nearest  Rejection // of those that could not
+	Nearest  Rejection // the closest of the hosts that could not
 }
 
-// Look asks every host whether it could take a task of r.
+// SurveyHosts checks for every host whether it could take a task of r.
 func SurveyHosts(v View, r Request) Survey {
 	why := explainAll(v, &r)
 	out := Survey{Room: len(v.IDs), Rejected: why.hosts, Nearest: why.nearest(&r)}
@@ -36,11 +36,11 @@ func SurveyHosts(v View, r Request) Survey {
 	return out
 }
 
-// Reasons are all that a host can give, from the one that says most against it
-// to the one that says least.
+// Reasons returns all reasons against a host, ordered from the one that is farthest
+// from a fit to the one that is closest.
 func Reasons() []Reason { return slices.Clone(reasonOrder) }
 
-// explain looks at every host once.
+// explainAll inspects every host once.
 func explainAll(v View, r *Request) explanation {
 	why := explanation{r: r, hosts: map[Reason]int{}}
 	for _, id := range v.IDs {
@@ -78,7 +78,7 @@ func (e *explanation) nearest(r *Request) Rejection {
 	return n
 }
 
-// rejection says all that keeps a task off a host.
+// rejection describes everything that keeps a task off a host.
 func (r *Request) rejection(id string, h Host, reason Reason) Rejection {
 	n := Rejection{Instance: id, Reason: reason, Detail: r.detail(h, reason), Help: r.help(h, reason)}
 	reasons := []Reason{reason}
@@ -97,7 +97,8 @@ func (r *Request) rejection(id string, h Host, reason Reason) Rejection {
 	return n
 }
 
-// closer says whether host a, refused for ra, came nearer than host b.
+// isCloser reports whether host a, refused for ra, came closer to a fit than host b,
+// refused for rb.
 func isCloser(ra Reason, a Host, rb Reason, b Host) bool {
 	if ra != rb {
 		return slices.Index(reasonOrder, ra) > slices.Index(reasonOrder, rb)
@@ -123,7 +124,7 @@ func summary(rejected map[Reason]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// detail names what was missing on a host.
+// detail describes what is missing on a host.
 func (r *Request) detail(h Host, reason Reason) string {
 	switch reason {
 	case Inactive:
@@ -169,7 +170,7 @@ func (r *Request) detail(h Host, reason Reason) string {
 	return string(reason)
 }
 
-// help says what would make room on a host that can't take a task.
+// help describes what would make room on a host that can't take a task.
 func (r *Request) help(h Host, reason Reason) string {
 	switch reason {
 	case Inactive:
@@ -190,7 +191,7 @@ func (r *Request) help(h Host, reason Reason) string {
 		if lacks := Lacks(r.Needs, h.Instance); len(lacks) == 1 {
 			return lacks[0].Help
 		}
-		return "" // each has its own
+		return "" // each lack has its own
 	case GPU:
 		return fmt.Sprintf("%d more GPUs must be free: stop tasks that hold some, or add a container instance with %d.", r.GPUs-len(freeGPUs(h)), r.GPUs)
 	case Memory:

@@ -2,22 +2,22 @@ package placement
 
 import "container/heap"
 
-// leaf are hosts that no attribute tells apart.
+// leaf is hosts that no attribute tells apart.
 type leaf struct {
-	ids       []string // the caller's: never changed
-	inspected bool     // all were looked at: hosts and fitting count
-	hosts     hosts    // those that fit, ranked
-	// fitting are those that fit where none is better than another; it only
-	// shrinks.
+	ids       []string // owned by the caller: read-only
+	inspected bool     // every host was inspected; hosts and fitting are valid
+	hosts     hosts    // the hosts that fit, ranked
+	// fitting are the hosts that fit, where none is better than another. The list
+	// only shrinks.
 	fitting []string
 
-	// The host found, if id is set.
+	// The host that was found, if id is set.
 	id   string
 	host Host
 	rank rank
 }
 
-// settle finds the leaf's best host. It is false where none fits.
+// findBest finds the leaf's best host. It returns false if no host fits.
 func (l *leaf) findBest(p *picker) bool {
 	if l.id != "" {
 		return true
@@ -34,9 +34,9 @@ func (l *leaf) findBest(p *picker) bool {
 	return l.chooseFirst(p)
 }
 
-// probe tries a few hosts at random, where a host can be known for one of the
-// best without a look at the others. On a small fleet it leaves the work to the
-// look at all, whose choice is as random.
+// probeHosts tries a few hosts at random. It is used where a host can be known to be
+// one of the best without inspecting the others. On a small fleet it does nothing:
+// inspecting all hosts leads to a choice that is as random.
 func (l *leaf) probeHosts(p *picker) bool {
 	if len(l.ids) <= probes || len(p.plan.binpack) > 0 {
 		return false
@@ -54,7 +54,8 @@ func (l *leaf) probeHosts(p *picker) bool {
 	return false
 }
 
-// look looks at every host once: which fit, and why the others don't.
+// inspectHosts inspects every host once. It collects those that fit, and why the
+// others don't.
 func (l *leaf) inspectHosts(p *picker) {
 	l.inspected = true
 	ranked := len(p.plan.binpack) > 0 || p.plan.spread >= 0
@@ -73,7 +74,7 @@ func (l *leaf) inspectHosts(p *picker) {
 	heap.Init(&l.hosts)
 }
 
-// any chooses at random.
+// chooseRandom chooses a host that fits at random.
 func (l *leaf) chooseRandom(p *picker) bool {
 	for len(l.fitting) > 0 {
 		i := p.rnd.IntN(len(l.fitting))
@@ -89,8 +90,8 @@ func (l *leaf) chooseRandom(p *picker) bool {
 	return false
 }
 
-// first chooses the host that ranks first. Only the one chosen last can have
-// changed since it was ranked, and it has stayed in its place.
+// chooseFirst chooses the host that ranks first. Only the host that was chosen last
+// can have changed since it was ranked, and it is still where it was in the heap.
 func (l *leaf) chooseFirst(p *picker) bool {
 	for len(l.hosts) > 0 {
 		f := &l.hosts[0]
@@ -111,14 +112,14 @@ func (l *leaf) chooseFirst(p *picker) bool {
 	return false
 }
 
-// ranking is a host that fits.
+// ranking is a host that fits, with its rank.
 type ranking struct {
 	rank   rank
 	chance uint32 // decides between equals
 	id     string
 }
 
-// hosts is a heap, the best first.
+// hosts is a heap with the best host first.
 type hosts []ranking
 
 func (h hosts) Len() int      { return len(h) }

@@ -8,16 +8,16 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// Need is what a host must offer for a task: an attribute, with a value where one
-// is given.
+// Need is what a host must offer for a task: an attribute, with a value if one is
+// given.
 type Need struct {
 	Name, Value string
-	// For is what asks for it, as a person knows it, such as "the log driver
-	// awslogs of the container web". Help is what they can do about it.
+	// For is what needs it, in words that a user knows, such as "the log driver
+	// awslogs of the container web". Help is what the user can do about it.
 	For, Help string
 }
 
-// met says whether a host offers what is needed.
+// isMetBy reports whether a host offers what is needed.
 func (n *Need) isMetBy(i *fleet.Instance) bool {
 	v, has := i.Attribute(n.Name)
 	return has && (n.Value == "" || n.Value == v)
@@ -30,7 +30,7 @@ func (n *Need) attribute() string {
 	return n.Name
 }
 
-// offers says whether a host offers all that is needed.
+// offersAll reports whether a host offers everything that is needed.
 func offersAll(i *fleet.Instance, needs []Need) bool {
 	for k := range needs {
 		if !needs[k].isMetBy(i) {
@@ -46,8 +46,7 @@ type Lack struct {
 	Help string // sentences
 }
 
-// Lacks are those of the needs that none of the hosts offers, told by what asks
-// for them.
+// Lacks returns the needs that none of the hosts offers, grouped by what needs them.
 func Lacks(needs []Need, hosts ...*fleet.Instance) []Lack {
 	var out []Lack
 	attributes := map[string][]string{}
@@ -74,8 +73,8 @@ func Lacks(needs []Need, hosts ...*fleet.Instance) []Lack {
 	return out
 }
 
-// Told is a list of lacks as one text: each with what would help, and numbered
-// where there are several.
+// DescribeLacks writes lacks as one text: each with what would help, and numbered if
+// there are several.
 func DescribeLacks(lacks []Lack) string {
 	var out []string
 	for i, l := range lacks {

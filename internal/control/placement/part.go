@@ -6,19 +6,19 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// Part are the hosts that have the same values of some attributes.
+// Part is the hosts that have the same values of some attributes.
 type Part struct {
-	Values []string // in the attributes' order; a host without one has ""
+	Values []string // in the attributes' order; "" for an attribute that the hosts don't have
 	IDs    []string
 }
 
-// Division is hosts in parts.
+// Division is a list of hosts divided into parts.
 type Division struct {
 	Parts  []Part
-	partOf map[string]int32 // of an ACTIVE host: its part
+	partOf map[string]int32 // by id of an ACTIVE host: the index of its part
 }
 
-// Divide sorts hosts into parts, in the order in which they come.
+// Divide divides hosts into parts. The parts are in the order of their first hosts.
 func Divide(ids []string, host func(string) Host, attributes []string) *Division {
 	if len(attributes) == 0 {
 		return &Division{Parts: []Part{{IDs: ids}}}
@@ -54,5 +54,5 @@ func attributeValues(h Host, attributes []string) []string {
 	return values
 }
 
-// keyOf joins values: an attribute's value has no zero byte.
+// joinValues joins values into a key: an attribute's value has no zero byte.
 func joinValues(values []string) string { return strings.Join(values, "\x00") }

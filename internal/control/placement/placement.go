@@ -1,13 +1,12 @@
-// Package placement chooses hosts for tasks. It is pure: a view of the hosts and
-// a request go in, the chosen hosts come out, with the reasons where there were
-// too few.
+// Package placement chooses hosts for tasks. It is pure: a view of the hosts and a
+// request go in; the chosen hosts come out, with the reasons if there were too few.
 //
-// Among fitting hosts it chooses the best by the request's strategies, and at
-// random where none of them decides. Where it can, it probes a few hosts before
-// it looks at all of them: on a fleet with room the first probes hit, and a task
-// costs the same on 5,000 hosts as on five. Strategies that rank hosts by what is
-// left on them look at every host once for a request; each of its tasks then
-// costs the logarithm of that.
+// Among the hosts that fit it chooses the best by the request's strategies, and at
+// random where none of them decides. Where it can, it tries a few hosts at random
+// before it inspects all of them. On a fleet with room these tries succeed, and a
+// task costs the same on 5,000 hosts as on five. Strategies that rank hosts by what
+// is free on them inspect every host once for a request. Each task of the request
+// then costs the logarithm of the number of hosts.
 package placement
 
 import (
@@ -19,44 +18,45 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// Host is one candidate. Usage counts what was placed there, in the same round
-// too; nil is an idle host.
+// Host is one candidate. Usage counts the tasks that were placed there, including
+// those of the same round; nil means that the host is idle.
 type Host struct {
 	Instance  *fleet.Instance
 	Usage     *fleet.Usage
 	Connected bool
 	Agent     string // its version
-	// EngineAway: its agent does not reach its container engine.
+	// EngineAway: its agent can't reach its container engine.
 	EngineAway bool
-	// Groups are those of the tasks that are to run there. It is asked only
-	// where a constraint needs it; nil is none.
+	// Groups yields the groups of the tasks that are to run there. Placement reads it
+	// only where a constraint needs it; nil is none.
 	Groups iter.Seq[string]
 }
 
-// View is what a decision rests on. IDs are the candidates; Host looks one up
-// and returns the zero Host for an id that is gone.
+// View is what a decision is based on. IDs are the candidates. Host looks one up; it
+// returns the zero Host for an id that does not exist any more.
 type View struct {
 	IDs  []string
 	Host func(id string) Host
 	// Tasks yields the host of each task of the request's group that is to run.
-	// It is asked once, and only where a strategy spreads; nil is none.
+	// Placement reads it once, and only where a strategy spreads; nil is none.
 	Tasks iter.Seq[string]
-	// Parts returns Divide(IDs, Host, attributes), from memory perhaps: it costs
-	// most where many requests see the same hosts. Nil: it is worked out.
+	// Parts returns Divide(IDs, Host, attributes), possibly from a cache: dividing
+	// costs most where many requests see the same hosts. If it is nil, placement
+	// divides the hosts itself.
 	Parts func(attributes []string) *Division
 }
 
 // Request is what one task needs. All tasks of a request need the same.
 type Request struct {
 	Count      int
-	Reserve    fleet.Reservation // its GPUs are chosen here, by number
+	Reserve    fleet.Reservation // without GPUs: placement chooses them
 	GPUs       int
 	Needs      []Need
 	Strategies []Strategy // up to five; none is Random
 	Constraints
 }
 
-// Reason says why a host can't take a task. The values are ECS's.
+// Reason is why a host can't take a task. The values are ECS's.
 type Reason string
 
 const (
@@ -69,18 +69,19 @@ const (
 	Agent     Reason = "AGENT"
 )
 
-// order ranks reasons by how far a host came: the checks' order. The host that
-// came furthest explains best.
+// reasonOrder ranks reasons by how far a host came in the checks. The host that came
+// furthest explains best.
 var reasonOrder = []Reason{Inactive, Agent, GPU, Memory, CPU, Ports, Attribute, MemberOf, Distinct}
 
-// Choice is a host chosen for one task, with what the task takes from it.
+// Choice is a host that was chosen for one task, with the task's reservation there.
 type Choice struct {
 	Instance string
 	Reserve  fleet.Reservation
 }
 
-// Result is what Place decided. Missing tasks found no host; then Rejected
-// counts the hosts by reason, and Nearest is the host that came closest.
+// Result is what Place decided. Missing is how many tasks found no host. If there are
+// any, Rejected counts the hosts by reason, and Nearest is the host that came
+// closest.
 type Result struct {
 	Chosen   []Choice
 	Missing  int
@@ -88,27 +89,27 @@ type Result struct {
 	Nearest  Rejection
 }
 
-// Rejection is why one host can't take a task, and what would help. Reason is
-// the first that was found; the rest says all.
+// Rejection is why one host can't take a task, and what would help. Reason is the
+// first reason that was found; Detail, Help and Lacks describe all of them.
 type Rejection struct {
 	Instance string
 	Reason   Reason
 	Detail   string
 	Help     string
-	Lacks    []Lack // where it lacks more than one thing
+	Lacks    []Lack // set if the host does not meet more than one need
 }
 
-// Text is all of it as one text.
+// Text returns Detail, Lacks and Help as one text.
 func (n *Rejection) Text() string {
 	return strings.TrimSpace(strings.Join(slices.DeleteFunc([]string{n.Detail, DescribeLacks(n.Lacks), n.Help}, func(s string) bool { return s == "" }), " "))
 }
 
-// probes bounds how many hosts are tried at random before all are looked at.
+// probes is how many hosts are tried at random before all are inspected.
 const probes = 8
 
-// Place chooses a host for each task of r, each the best by its strategies at
-// that moment. taken is told of each choice at once and must show it in what
-// v.Host answers from then on; v.Tasks need not show it.
+// Place chooses a host for each task of r, the best one by its strategies at that
+// moment. Place calls onChoice with each choice at once. From then on v.Host must
+// include that task; v.Tasks need not.
 func Place(v View, r Request, rnd *rand.Rand, onChoice func(Choice)) Result {
 	var res Result
 	p := newPicker(v, &r, rnd)
@@ -123,7 +124,7 @@ func Place(v View, r Request, rnd *rand.Rand, onChoice func(Choice)) Result {
 		res.Chosen = append(res.Chosen, c)
 	}
 	if res.Missing = r.Count - len(res.Chosen); res.Missing > 0 {
-		if p.stale { // by this very request: the first look is out of date
+		if p.stale { // this request has changed the hosts since they were inspected
 			p.why = explainAll(v, &r)
 		}
 		res.Rejected, res.Nearest = p.why.hosts, p.why.nearest(&r)
@@ -131,7 +132,8 @@ func Place(v View, r Request, rnd *rand.Rand, onChoice func(Choice)) Result {
 	return res
 }
 
-// On decides about one named host: StartTask.
+// PlaceOn decides about one host that the caller names: StartTask. It returns either
+// a choice or a rejection.
 func PlaceOn(id string, h Host, r Request) (Choice, *Rejection) {
 	if reason := r.Fit(h); reason != "" {
 		n := r.rejection(id, h, reason)
@@ -140,8 +142,8 @@ func PlaceOn(id string, h Host, r Request) (Choice, *Rejection) {
 	return Choice{id, r.reserve(h)}, nil
 }
 
-// Fit returns why a host can't take a task, or "" where it can: the first of all
-// reasons, in their order.
+// Fit returns the first reason why a host can't take a task, in the order of the
+// checks, or "" if it can.
 func (r *Request) Fit(h Host) Reason {
 	if h.Instance == nil || h.Instance.Status != fleet.InstanceActive {
 		return Inactive
@@ -178,7 +180,7 @@ func (r *Request) shortages(h Host) iter.Seq[Reason] {
 	}
 }
 
-// also are the further reasons against a host that is refused for one.
+// otherReasons returns the further reasons against a host that is refused for one.
 func (r *Request) otherReasons(h Host, reason Reason) []Reason {
 	var out []Reason
 	for other := range r.shortages(h) {

@@ -8,18 +8,19 @@ const (
 	Random Kind = iota
 	// SpreadHosts takes the host with the fewest tasks of the group.
 	SpreadHosts
-	// SpreadAttribute takes the value of Strategy.Attribute whose hosts have the
-	// fewest tasks of the group together. Hosts without it count as one value.
+	// SpreadAttribute takes a host with the value of Strategy.Attribute whose hosts
+	// have the fewest tasks of the group together. Hosts without the attribute count
+	// as one value.
 	SpreadAttribute
-	// BinpackCPU and BinpackMemory take the host with the least left of it.
+	// BinpackCPU and BinpackMemory take the host with the least of it free.
 	BinpackCPU
 	BinpackMemory
 )
 
-// Strategy ranks the hosts that fit. Of several, a later one decides where the
-// earlier ones see no difference, and chance where none does. A spread behind
-// another counts within the other's value: zone, then rack, counts the tasks of
-// each rack of a zone.
+// Strategy ranks the hosts that fit. Of several strategies, a later one decides
+// between hosts that are equal for the earlier ones; chance decides between hosts
+// that are equal for all. A spread behind another one counts within the other's
+// value: zone, then rack, counts the tasks of each rack of a zone.
 type Strategy struct {
 	Kind      Kind
 	Attribute string
@@ -28,8 +29,8 @@ type Strategy struct {
 // maxStrategies is ECS's limit.
 const maxStrategies = 5
 
-// rank is a host's place by each strategy: the first difference decides, and
-// less is better.
+// rank is a host's rank by each strategy. The first difference decides, and less is
+// better.
 type rank [maxStrategies]int
 
 func (a *rank) compare(b *rank) int {
@@ -44,13 +45,13 @@ func (a *rank) compare(b *rank) int {
 	return 0
 }
 
-// plan is a list of strategies, taken apart. Values of attributes divide the
-// hosts once for all, so they make a tree; what differs from host to host ranks
-// the hosts in its leaves.
+// plan is a list of strategies, split by kind. The values of attributes divide the
+// hosts once for the whole request, so they make a tree. What differs from host to
+// host ranks the hosts within the tree's leaves.
 type plan struct {
-	attributes []string // of the spreads, in order
-	levels     []int    // each one's place in the list of strategies
-	spread     int      // the place of a spread over hosts; -1: none
+	attributes []string // the attributes of the spreads, in order
+	levels     []int    // the index of each of them in the list of strategies
+	spread     int      // the index of a spread over hosts; -1: none
 	binpack    []pack
 }
 
@@ -81,10 +82,11 @@ func newPlan(strategies []Strategy) plan {
 	return p
 }
 
-// spreads says whether it matters where the group's tasks are.
+// spreads reports whether it matters where the group's tasks are.
 func (p *plan) spreads() bool { return len(p.attributes) > 0 || p.spread >= 0 }
 
-// of is how a host ranks within its leaf.
+// rankOf returns a host's rank within its leaf. tasks is how many tasks of the group
+// it has.
 func (p *plan) rankOf(h *Host, tasks int) rank {
 	var out rank
 	if p.spread >= 0 {

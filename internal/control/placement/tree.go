@@ -7,18 +7,19 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// picker chooses hosts for the tasks of one request. It looks at as few hosts as
-// the strategies allow: what it needs to know is worked out where it comes to
-// matter, and a task changes nothing but its host's way up the tree.
+// picker chooses hosts for the tasks of one request. It inspects as few hosts as the
+// strategies allow: it works something out only when it matters. A placed task
+// changes only the nodes on the way from its host up to the root.
 type picker struct {
 	v     View
 	r     *Request
 	plan  plan
 	rnd   *rand.Rand
-	tasks map[string]int // of the group, by host, with those of this request
+	tasks map[string]int // number of the group's tasks by host, including those of this request
 	root  *node
-	why   explanation // of the hosts that were looked at
-	// stale says that a host that fitted has come to fit no more: why misses it.
+	why   explanation // explains the hosts that were inspected
+	// stale is set if a host that fitted does not fit any more: why does not include
+	// it.
 	stale bool
 }
 
@@ -58,8 +59,8 @@ func newPicker(v View, r *Request, rnd *rand.Rand) *picker {
 	return p
 }
 
-// count finds out where the group's tasks are. Those of a host that takes no
-// tasks count nowhere: they are on their way elsewhere.
+// countTasks counts the group's tasks in the tree. Tasks on a host that takes no new
+// tasks do not count: they will move elsewhere.
 func (p *picker) countTasks(parts *Division, leaves []*node, inner map[string]*node) {
 	if !p.plan.spreads() || p.v.Tasks == nil {
 		return
@@ -76,8 +77,8 @@ func (p *picker) countTasks(parts *Division, leaves []*node, inner map[string]*n
 		if k, known := parts.partOf[id]; known {
 			at = leaves[k]
 		} else if h := p.v.Host(id); h.Instance != nil && h.Instance.Status == fleet.InstanceActive {
-			// It takes none of this request's tasks, but counts as far as it has
-			// the values of hosts that do.
+			// The host takes none of this request's tasks. Its tasks count in the nodes
+			// whose values it shares with hosts that do.
 			values := attributeValues(h, p.plan.attributes)
 			for k := len(values); k > 0 && at == nil; k-- {
 				at = inner[joinValues(values[:k])]
@@ -93,13 +94,13 @@ func (p *picker) countTasks(parts *Division, leaves []*node, inner map[string]*n
 type node struct {
 	p        *picker
 	parent   *node
-	level    int // its place in rank; -1: the root
-	tasks    int // of the group on its hosts
+	level    int // its index in rank; -1: the root
+	tasks    int // number of the group's tasks on its hosts
 	children children
-	leaf     *leaf // nil: it has kids
+	leaf     *leaf // nil: it has children
 
-	// best is the rank of its best host, or, until it is settled, something that
-	// no host of it comes before.
+	// best is the rank of the node's best host. Until bestKnown is set, it is a lower
+	// bound: no host of the node ranks before it.
 	best      rank
 	bestKnown bool
 	chance    uint32 // decides between equals
@@ -107,7 +108,7 @@ type node struct {
 
 func (p *picker) newNode(level int) *node { return &node{p: p, level: level, chance: p.rnd.Uint32()} }
 
-// order makes a tree of what was counted.
+// initHeaps makes heaps of the children, after the tasks were counted.
 func (n *node) initHeaps() {
 	n.resetBest()
 	for _, k := range n.children {
@@ -116,6 +117,7 @@ func (n *node) initHeaps() {
 	heap.Init(&n.children)
 }
 
+// resetBest sets best to its lower bound.
 func (n *node) resetBest() {
 	n.best, n.bestKnown = rank{}, false
 	if n.level >= 0 {
@@ -123,7 +125,7 @@ func (n *node) resetBest() {
 	}
 }
 
-// settle finds the node's best host. It is false where none fits.
+// findBest finds the node's best host. It returns false if no host fits.
 func (n *node) findBest() bool {
 	if n.bestKnown {
 		return true
@@ -157,7 +159,7 @@ func (n *node) findBest() bool {
 	return true
 }
 
-// pick returns the best host, or false where none fits.
+// pickBest returns the best host, or false if no host fits.
 func (p *picker) pickBest() (string, Host, bool) {
 	if !p.root.findBest() {
 		return "", Host{}, false
@@ -169,7 +171,7 @@ func (p *picker) pickBest() (string, Host, bool) {
 	return n.leaf.id, n.leaf.host, true
 }
 
-// placed takes notice of a task on the host that was picked.
+// recordPlaced counts a task on the host that was picked last.
 func (p *picker) recordPlaced() {
 	n := p.root
 	for n.leaf == nil {
@@ -189,7 +191,7 @@ func (p *picker) recordPlaced() {
 	}
 }
 
-// kids is a heap, the best first.
+// children is a heap with the best node first.
 type children []*node
 
 func (k children) Len() int      { return len(k) }

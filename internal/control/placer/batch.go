@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// batch are the tasks of one launch while hosts are chosen for them.
+// batch is the tasks of one launch while hosts are chosen for them.
 type batch struct {
 	*round
 	launch   *Launch
@@ -27,26 +27,27 @@ func newBatch(r *round, l *Launch, cluster string) *batch {
 	return &batch{round: r, launch: l, cluster: cluster}
 }
 
-// placed is a task with its host; the zero choice is none: the task waits.
+// placed is a task with its host. With the zero choice it has none: the task waits.
 type placed struct {
 	task fleet.Task
 	on   placement.Choice
 }
 
-// add names the batch's next task and its containers.
+// addTask adds a task to the batch, with the ids of the task and its containers.
 func (b *batch) addTask(t fleet.Task, d *fleet.TaskDefinition, c placement.Choice) {
 	t.ID = b.launch.taskID(b.cluster, len(b.tasks))
 	t.Containers = newContainers(d, t.ID)
 	b.tasks = append(b.tasks, placed{t, c})
 }
 
-// take adds a task to the batch, and what it takes to the round's decision.
+// addPlaced adds a task to the batch and its reservation to the round's decision.
 func (b *batch) addPlaced(t fleet.Task, d *fleet.TaskDefinition, c placement.Choice) {
 	b.addTask(t, d, c)
 	b.reserve(b.snap, b.cluster, b.tasks[len(b.tasks)-1].task.ID, t.Group, c)
 }
 
-// chooseHost chooses a host that is named, or notes why it takes no task: nil.
+// chooseNamedHost returns a host that the caller names. If the host can't take the
+// task, it adds a failure and returns nil.
 func (b *batch) chooseNamedHost(id string, req placement.Request) *placement.Choice {
 	c, refused := placement.PlaceOn(id, b.host(b.cluster, id), req)
 	if refused != nil {
@@ -56,8 +57,8 @@ func (b *batch) chooseNamedHost(id string, req placement.Request) *placement.Cho
 	return &c
 }
 
-// chooseInLanes chooses hosts for the tasks of all lanes, or lets them wait. Where it
-// returns an error it has taken nothing.
+// chooseInLanes chooses hosts for the tasks of all lanes, or lets tasks wait. If it
+// returns an error, it has reserved nothing.
 func (b *batch) chooseInLanes(lanes []lane, d *fleet.TaskDefinition, task fleet.Task) error {
 	for i := range lanes {
 		t := task
@@ -101,7 +102,7 @@ func (b *batch) chooseInLane(l *lane, d *fleet.TaskDefinition, task fleet.Task) 
 	res := placement.Place(b.placementView(b.cluster, hosts, l.pool, task.Group), req, b.rand, taken)
 	if res.Missing > 0 && hosts.rev != b.snap.InstancesRevision() {
 		req.Count = res.Missing
-		// Those in memory may have been drained or deregistered meanwhile.
+		// Hosts of an old list may have been drained or deregistered meanwhile.
 		hosts = b.candidates(b.cluster, true)
 		if err := b.checkHosts(b.cluster, l, d); err != nil {
 			return err
@@ -120,7 +121,8 @@ func (b *batch) chooseInLane(l *lane, d *fleet.TaskDefinition, task fleet.Task) 
 	return nil
 }
 
-// task is what the tasks of a batch have in common: all but where they go.
+// newTask returns what the tasks of a batch have in common: everything but where they
+// run.
 func (b *batch) newTask(d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) (fleet.Task, error) {
 	def, o := d.Definition, b.launch
 	none := fleet.Task{}
@@ -167,15 +169,15 @@ func (b *batch) newTask(d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) 
 	return t, nil
 }
 
-// logs says whether a definition leaves to the account setting how a container
-// hands over its output.
+// usesDefaultLogMode reports whether a container's log configuration has no mode:
+// then an account setting determines the mode.
 func usesDefaultLogMode(def *sdk.RegisterTaskDefinitionInput) bool {
 	return slices.ContainsFunc(def.ContainerDefinitions, func(c types.ContainerDefinition) bool {
 		return c.LogConfiguration != nil && c.LogConfiguration.Options["mode"] == ""
 	})
 }
 
-// requestOf is what a host must have for a task of a definition.
+// requestOf returns what a host must have for tasks of a definition.
 func requestOf(t *fleet.Task, d *fleet.TaskDefinition, count int) (placement.Request, error) {
 	gpus, err := definition.GPUs(d.Definition, t.Overrides)
 	if err != nil {
@@ -196,7 +198,8 @@ func requestOf(t *fleet.Task, d *fleet.TaskDefinition, count int) (placement.Req
 	}, nil
 }
 
-// containers gives a task's containers their ids, which follow from the task's.
+// newContainers returns a task's containers with their ids, which are derived from
+// the task's id.
 func newContainers(d *fleet.TaskDefinition, task string) []fleet.TaskContainer {
 	var out []fleet.TaskContainer
 	for i := range d.Definition.ContainerDefinitions {

@@ -9,27 +9,29 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// candidates are a cluster's ACTIVE instances as of one revision. A choice is
-// checked against the transaction's own snapshot, so an old list costs a probe,
-// never a wrong placement; who finds no host looks at a new one.
+// candidates are a cluster's ACTIVE instances at one revision. A choice is checked
+// against the transaction's own snapshot, so an old list costs a wasted try, never a
+// wrong placement. A request that finds no host tries again with a new list.
 type candidates struct {
 	ids   []string
-	pools map[pool][]string // those of ids that belong to a pool, once asked for
+	pools map[pool][]string // by pool, the ids that belong to it; filled on demand
 	parts map[division]*placement.Division
-	rev   int64 // of the instances
+	rev   int64 // revision of the instances' records
 	count int
 	at    time.Time
 }
 
-// division is a pool's hosts told apart by attributes.
+// division is a pool's hosts divided by attributes.
 type division struct {
 	pool
 	attributes string
 }
 
+// candidatesMaxAge is for how long a list is used although instances have changed.
 const candidatesMaxAge = time.Second
 
-// candidates returns the cluster's ACTIVE instances, from memory unless now.
+// candidates returns the cluster's ACTIVE instances. Unless now is set it may return
+// a list that is up to candidatesMaxAge old.
 func (w *world) candidates(cluster string, now bool) *candidates {
 	c := w.hosts[cluster]
 	count := w.snap.Counts(cluster).Instances
@@ -49,7 +51,7 @@ func (w *world) candidates(cluster string, now bool) *candidates {
 	return c
 }
 
-// forgetClusters leaves out the clusters that are no more.
+// forgetDeletedClusters removes the lists of clusters that do not exist any more.
 func (w *world) forgetDeletedClusters() {
 	maps.DeleteFunc(w.hosts, func(name string, _ *candidates) bool {
 		c := w.snap.Cluster(name)
@@ -57,7 +59,7 @@ func (w *world) forgetDeletedClusters() {
 	})
 }
 
-// of returns the candidates that belong to a pool.
+// inPool returns the candidates that belong to a pool.
 func (c *candidates) inPool(w *world, cluster string, p pool) []string {
 	if p == (pool{}) {
 		return c.ids
@@ -75,7 +77,7 @@ func (c *candidates) inPool(w *world, cluster string, p pool) []string {
 	return ids
 }
 
-// divided returns the candidates of a pool, told apart by attributes.
+// divide returns the candidates of a pool, divided by attributes.
 func (c *candidates) divide(w *world, cluster string, p pool, attributes []string) *placement.Division {
 	key := division{p, strings.Join(attributes, "\x00")}
 	parts, known := c.parts[key]

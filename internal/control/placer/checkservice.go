@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// CheckService checks that tasks of a service's revision can be made at all, as
-// RunTask does of its tasks. It returns the platform family that Fargate has for
-// them.
+// CheckService checks that tasks of a service's revision can be created at all, as
+// RunTask does for its tasks. It returns the platform family that Fargate has for
+// them, or "".
 func (p *Placer) CheckService(tx *store.Tx, svc *fleet.Service, rev *fleet.ServiceRevision, d *fleet.TaskDefinition) (platformFamily string, err error) {
 	def := d.Definition
 	if err := definition.CheckNetwork(rev.Network); err != nil {
@@ -45,11 +45,11 @@ func (p *Placer) CheckService(tx *store.Tx, svc *fleet.Service, rev *fleet.Servi
 			platformFamily = t.PlatformFamily
 		}
 	}
-	// Hosts that offer what it needs may come later.
+	// Hosts that offer what the tasks need may come later.
 	return platformFamily, round.checkServable(svc.Cluster, d, nil, pool{})
 }
 
-// serviceLanes are those that the tasks of a service's revision may go to.
+// lanesOf returns the lanes that tasks of a service's revision may take.
 func lanesOf(snap *store.Snapshot, rev *fleet.ServiceRevision, def *sdk.RegisterTaskDefinitionInput) []lane {
 	if t := rev.LaunchType; t != "" {
 		l := lane{launchType: t, pool: poolOf(def, "")}
@@ -66,8 +66,9 @@ func lanesOf(snap *store.Snapshot, rev *fleet.ServiceRevision, def *sdk.Register
 	return out
 }
 
-// taskVolumes are a service's volume configurations as those of each of its
-// tasks: the same, but that a task's also says whether the volume ends with it.
+// taskVolumes converts a service's volume configurations into those of each of its
+// tasks. They are the same, except that a task's configuration also says whether the
+// volume ends with the task.
 func taskVolumes(in []types.ServiceVolumeConfiguration) []types.TaskVolumeConfiguration {
 	var out []types.TaskVolumeConfiguration
 	for _, v := range in {

@@ -15,7 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// maxConstraints is ECS's limit for a task, its definition's included.
+// maxConstraints is ECS's limit for a task; it includes the constraints of its
+// definition.
 const maxConstraints = 10
 
 // compileConstraints checks the placement constraints of a request.
@@ -64,8 +65,8 @@ func placementConstraints(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput) (
 	return out, nil
 }
 
-// hostOf is a host as a decision sees it. groups are of tasks that the snapshot
-// doesn't show yet.
+// hostOf returns a host for placement. groups are the groups of tasks that the
+// snapshot does not show yet.
 func hostOf(snap *store.Snapshot, i *fleet.Instance, groups []string) placement.Host {
 	h := placement.Host{Instance: i, Agent: i.Runs(snap.Session(i.Cluster, i.ID)).Agent, Usage: snap.Usage(i.Cluster, i.ID), Groups: groupsOn(snap, i, groups)}
 	if c := snap.Session(i.Cluster, i.ID); c != nil {
@@ -75,8 +76,8 @@ func hostOf(snap *store.Snapshot, i *fleet.Instance, groups []string) placement.
 	return h
 }
 
-// groupsOn yields the groups of the tasks that are to run on a host. One that
-// is to stop doesn't count, as in ECS.
+// groupsOn yields the groups of the tasks that are to run on a host, and then more. A
+// task that is to stop does not count, as in ECS.
 func groupsOn(snap *store.Snapshot, i *fleet.Instance, more []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for t := range snap.TasksOn(i.Cluster, i.ID) {
@@ -88,20 +89,20 @@ func groupsOn(snap *store.Snapshot, i *fleet.Instance, more []string) iter.Seq[s
 	}
 }
 
-// Shown is what an instance shows to an expression, looked up as it is
-// asked for.
+// QueryView lets an expression read an instance. It looks a value up when the
+// expression asks for it.
 type QueryView struct {
 	Snap *store.Snapshot
 	*fleet.Instance
 }
 
-// Agent is the version of the agent, and whether it is connected.
+// Agent returns the version of the agent, and whether it is connected.
 func (s *QueryView) Agent() (version string, connected bool) {
 	c := s.Snap.Session(s.Cluster, s.ID)
 	return s.Runs(c).Agent, c != nil
 }
 
-// RegisteredAt is when the instance registered first.
+// RegisteredAt returns when the instance was first registered.
 func (s *QueryView) RegisteredAt() time.Time { return s.Instance.RegisteredAt }
 
 // RunningTasks counts the tasks that are RUNNING on the instance.
@@ -113,5 +114,5 @@ func (s *QueryView) RunningTasks() int {
 	return u.Running
 }
 
-// Groups are the groups of the tasks that are to run on the instance.
+// Groups yields the groups of the tasks that are to run on the instance.
 func (s *QueryView) Groups() iter.Seq[string] { return groupsOn(s.Snap, s.Instance, nil) }

@@ -8,14 +8,14 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// decision is what a round has given away so far, and its snapshot doesn't show.
+// decision is what a round has reserved so far. Its snapshot does not show that.
 type decision struct {
-	usage   map[string]*fleet.Usage // hosts that this round placed on, by cluster/id
-	groups  map[string][]string     // of the tasks that this round placed, by cluster/id of the host
-	waiting map[string]int          // tasks that this round has let wait, by cluster
+	usage   map[string]*fleet.Usage // of the hosts that this round placed tasks on, by cluster/id
+	groups  map[string][]string     // groups of the tasks that this round placed, by cluster/id of the host
+	waiting map[string]int          // number of tasks that this round lets wait, by cluster
 }
 
-// reserve adds a task to what its host has given away.
+// reserve adds a task's reservation to its host's usage.
 func (d *decision) reserve(snap *store.Snapshot, cluster, task, group string, c placement.Choice) {
 	key := cluster + "/" + c.Instance
 	d.groups[key] = append(d.groups[key], group)
@@ -39,8 +39,8 @@ func (d *decision) reserve(snap *store.Snapshot, cluster, task, group string, c 
 	}
 }
 
-// release takes back what tasks have taken that are refused after all. Nobody has
-// taken anything since.
+// release takes back the reservations of tasks that are refused after all. The round
+// must not have reserved anything since.
 func (d *decision) release(cluster string, taken []placed) {
 	for i := range taken {
 		c := &taken[i].on
@@ -48,7 +48,7 @@ func (d *decision) release(cluster string, taken []placed) {
 			continue
 		}
 		key := cluster + "/" + c.Instance
-		d.groups[key] = d.groups[key][:len(d.groups[key])-1] // these were the last to take
+		d.groups[key] = d.groups[key][:len(d.groups[key])-1] // these tasks reserved last
 		u := d.usage[key]
 		u.CPU -= c.Reserve.CPU
 		u.Memory -= c.Reserve.Memory

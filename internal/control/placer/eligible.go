@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Eligible are the hosts of a cluster that tasks of a service may run on by what
-// they are: their capacity provider, attributes and the constraints, but not what
-// is free on them.
+// Eligible returns the ids of the hosts in a cluster that tasks of a service may run
+// on. It considers their capacity provider, attributes and the constraints, but not
+// what is free on them.
 func (p *Placer) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.ServiceRevision) ([]string, error) {
 	d, _ := snap.TaskDefinition(rev.Family, rev.Revision)
 	if d == nil {
@@ -31,7 +31,7 @@ func (p *Placer) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.S
 	if err != nil {
 		return nil, err
 	}
-	req.Constraints.Distinct = false // of its own tasks
+	req.Constraints.Distinct = false // the service's own tasks don't exclude a host
 	find := func() (out []string) {
 		for _, id := range r.candidates(svc.Cluster, true).inPool(&r.world, svc.Cluster, poolOf(d.Definition, provider)) {
 			if req.Suits(r.host(svc.Cluster, id)) {
@@ -40,30 +40,33 @@ func (p *Placer) Eligible(snap *store.Snapshot, svc *fleet.Service, rev *fleet.S
 		}
 		return out
 	}
-	if len(req.MemberOf) > 0 { // it may ask what runs there
+	if len(req.MemberOf) > 0 { // an expression may depend on what runs there
 		return find(), nil
 	}
 	return p.eligible.getOrFind(snap.InstancesRevision(), eligibleKey{svc.Cluster, rev.Family, rev.Revision, provider}, find), nil
 }
 
-// maxEligible is how many definitions' hosts are remembered: revisions come and go
-// while no host changes.
+// maxEligible is how many definitions' hosts are cached. Without a limit the cache
+// would grow with new revisions while no host changes.
 const maxEligible = 1024
 
-// eligible remembers the hosts that suit definitions by what the hosts' records
-// say alone, until one of these changes.
+// eligibleCache caches the hosts that suit definitions. The result depends on the
+// hosts' records alone, so it holds until one of these changes.
 type eligibleCache struct {
 	mu  sync.Mutex
-	rev int64 // of the hosts; guarded by mu
+	rev int64 // revision of the hosts' records; guarded by mu
 	ids map[eligibleKey][]string
 }
 
+// eligibleKey is what the result of a search depends on, beside the hosts.
 type eligibleKey struct {
 	cluster, family string
 	revision        int
 	provider        string
 }
 
+// getOrFind returns the cached hosts, or calls find and caches its result if rev is
+// still current.
 func (e *eligibleCache) getOrFind(rev int64, k eligibleKey, find func() []string) []string {
 	e.mu.Lock()
 	if e.rev != rev || e.ids == nil {

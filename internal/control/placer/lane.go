@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// pool says which hosts may take a task, apart from what it needs of them: those
-// of a capacity provider, and those that offer what not every host does. The
+// pool selects the hosts that may take a task, beside what the task needs of a host:
+// those of a capacity provider, and those that offer what not every host offers. The
 // zero pool is the whole cluster.
 type pool struct {
 	provider        string
@@ -29,10 +29,11 @@ func poolOf(def *sdk.RegisterTaskDefinitionInput, provider string) pool {
 	}
 }
 
+// contains reports whether a host belongs to the pool.
 func (p pool) contains(i *fleet.Instance) bool {
 	if p.provider != "" {
 		of, belongs := i.Attribute(fleet.AttributeProvider)
-		// Fargate's capacity is whatever belongs to nobody else.
+		// Fargate's capacity is all hosts that belong to no other provider.
 		if belongs && of != p.provider || !belongs && !capacity.IsFargate(p.provider) {
 			return false
 		}
@@ -40,7 +41,8 @@ func (p pool) contains(i *fleet.Instance) bool {
 	return p.meetsAttributes(i)
 }
 
-// offers leaves out whose host it is.
+// meetsAttributes reports whether a host belongs to the pool by everything but its
+// capacity provider.
 func (p pool) meetsAttributes(i *fleet.Instance) bool {
 	if p.zone != "" {
 		if z, _ := i.Attribute("ecs.availability-zone"); z != p.zone {
@@ -60,18 +62,18 @@ func (p pool) meetsAttributes(i *fleet.Instance) bool {
 	return true
 }
 
-// lane is where a part of a launch goes: with one launch type to the hosts of
+// lane is a part of a launch: its tasks have one launch type and go to the hosts of
 // one pool.
 type lane struct {
 	pool
 	launchType types.LaunchType
-	name       string // of the capacity provider that a strategy named
-	waits      bool   // tasks without room wait for it
+	name       string // the capacity provider that a strategy named
+	waits      bool   // tasks that find no room wait for it
 	count      int
 }
 
-// lanes resolves a launch type or a capacity provider strategy: how many tasks
-// go where.
+// resolveLanes converts a launch type or a capacity provider strategy into lanes: how
+// many tasks go where.
 func (w *world) resolveLanes(l *Launch, c *fleet.Cluster, d *fleet.TaskDefinition) ([]lane, error) {
 	strategy, field := l.strategy, "capacityProviderStrategy"
 	if len(strategy) == 0 && l.launchType == "" {
@@ -129,8 +131,8 @@ func checkCompatible(d *fleet.TaskDefinition, t types.LaunchType) error {
 	return refuse.Invalid("Task definition does not support launch_type %s.", t)
 }
 
-// fits checks what depends on the launch type, and sets what a task of the lane
-// shows of it.
+// applyTo checks what depends on the launch type, and sets the members of a task that
+// follow from the lane.
 func (l *lane) applyTo(o *Launch, def *sdk.RegisterTaskDefinitionInput, t *fleet.Task) error {
 	t.LaunchType, t.CapacityProvider = l.launchType, l.name
 	if l.launchType != types.LaunchTypeFargate {

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Launch is a request for tasks, RunTask or StartTask, checked as far as it can
-// be without the state.
+// Launch is a request for tasks, RunTask or StartTask. It is checked as far as that
+// is possible without the state.
 type Launch struct {
 	cluster    *string
 	definition string
@@ -41,15 +41,16 @@ type Launch struct {
 
 	// Of a service:
 	deployment string         // id
-	after      int64          // serial of the task that it launched last
-	running    map[string]int // by capacity provider, the tasks that it has
+	after      int64          // serial of the task that the deployment launched last
+	running    map[string]int // number of the deployment's tasks, by capacity provider
 
 	caller  string // ARN
 	token   string // hash of the clientToken; empty: none
 	request string // hash of the parameters
 }
 
-// RunTask is what RunTask asks for. caller is the ARN of who asks.
+// RunTaskLaunch converts an input of RunTask. caller is the ARN of the principal that
+// calls. Errors are ECS's.
 func RunTaskLaunch(in *sdk.RunTaskInput, caller string) (*Launch, error) {
 	l := &Launch{
 		cluster: in.Cluster, definition: aws.ToString(in.TaskDefinition), count: 1, launchType: in.LaunchType,
@@ -95,7 +96,8 @@ func RunTaskLaunch(in *sdk.RunTaskInput, caller string) (*Launch, error) {
 	return l, nil
 }
 
-// StartTask is what StartTask asks for. caller is the ARN of who asks.
+// StartTaskLaunch converts an input of StartTask. caller is the ARN of the principal
+// that calls. Errors are ECS's.
 func StartTaskLaunch(in *sdk.StartTaskInput, caller string) (*Launch, error) {
 	l := &Launch{
 		cluster: in.Cluster, definition: aws.ToString(in.TaskDefinition), instances: in.ContainerInstances, start: true,
@@ -116,7 +118,7 @@ func StartTaskLaunch(in *sdk.StartTaskInput, caller string) (*Launch, error) {
 // underscores and slashes; ECS takes any, and deployers send spaces.
 const maxStartedBy = 128
 
-// check is what RunTask and StartTask have in common.
+// checkCommon checks what RunTask and StartTask have in common.
 func (l *Launch) checkCommon(propagate types.PropagateTags, exec bool) error {
 	switch propagate {
 	case "", types.PropagateTagsNone:
@@ -149,8 +151,9 @@ func (l *Launch) checkCommon(propagate types.PropagateTags, exec bool) error {
 	return tag.Check(l.tags)
 }
 
-// taskID is the id of the launch's n-th task: derived from the token where
-// there is one, so that a repetition collides instead of doubling.
+// taskID returns the id of the launch's task number n, from 0 on. It derives the id
+// from the deployment or the token if there is one, so that a repetition collides and
+// creates no second task.
 func (l *Launch) taskID(cluster string, n int) string {
 	switch {
 	case l.deployment != "":

@@ -15,7 +15,7 @@ import (
 // launchOrder is a call of RunTask or StartTask.
 type launchOrder struct {
 	*Launch
-	since   int64 // a revision that there was when the call began
+	since   int64 // a revision of the store from before the call began
 	outcome Outcome
 }
 
@@ -31,6 +31,7 @@ func (o *launchOrder) String() string {
 	return fmt.Sprintf("a launch of %s in %s", o.definition, aws.ToString(o.cluster))
 }
 
+// place chooses hosts for the launch's tasks and writes the tasks and the token.
 func (o *launchOrder) place(r *round) error {
 	c, err := lookup.ClusterTx(r.tx, r.site, o.cluster)
 	if err != nil {
@@ -46,7 +47,7 @@ func (o *launchOrder) place(r *round) error {
 	if err != nil {
 		return lookup.NoDefinition(err, "TaskDefinition not found.")
 	}
-	// The revision too: one that is gone has no state, as an ACTIVE one.
+	// Guard the definition too: a deleted one has no state record, like an ACTIVE one.
 	store.Get(r.tx, store.TaskDefinitionKey(d.Family, d.Revision))
 	store.Get(r.tx, store.TaskDefinitionStateKey(d.Family, d.Revision))
 	if lookup.DefinitionStatus(st) != types.TaskDefinitionStatusActive {
@@ -74,7 +75,7 @@ func (o *launchOrder) place(r *round) error {
 	for n := range b.tasks {
 		t := &b.tasks[n]
 		o.outcome.Tasks = append(o.outcome.Tasks, t.task.ID)
-		if r.snap.WaitingTask(c.Name, t.task.ID) != nil { // this token's, whose record has been cleaned away
+		if r.snap.WaitingTask(c.Name, t.task.ID) != nil { // an earlier call with this token created it; the token's record is deleted since
 			continue
 		}
 		if err := r.writeTask(t); err != nil {
@@ -90,10 +91,10 @@ func (o *launchOrder) place(r *round) error {
 	return nil
 }
 
-// repeated answers an order whose token was used before. A token belongs to the
-// tasks that it has brought about. Where there are none another call may try
-// again, but not one that had begun when its caller was told that nothing was
-// placed: it may have come from a server that slept meanwhile.
+// answerRepeated answers an order whose token was used before. It reports whether it
+// has. A token belongs to the tasks that it has created. If it has created none, a
+// later call may try again. But a call that began before its caller was told that
+// nothing was placed may not: it may come from a server that was suspended meanwhile.
 func (o *launchOrder) answerRepeated(r *round) (bool, error) {
 	t := store.Get(r.tx, store.TokenKey(o.outcome.Cluster, o.token))
 	if t == nil || len(t.Tasks) == 0 && r.snap.TokenWritten(o.outcome.Cluster, o.token) <= o.since {
@@ -110,7 +111,7 @@ func (o *launchOrder) answerRepeated(r *round) (bool, error) {
 	return true, nil
 }
 
-// startOnNamed places a task on each of the hosts that StartTask names.
+// startOnNamed places one task on each of the hosts that StartTask names.
 func (o *launchOrder) startOnNamed(b *batch, d *fleet.TaskDefinition, task fleet.Task) error {
 	l := lane{launchType: types.LaunchTypeEc2, pool: poolOf(d.Definition, "")}
 	if err := l.applyTo(o.Launch, d.Definition, &task); err != nil {
@@ -142,8 +143,9 @@ func (o *launchOrder) startOnNamed(b *batch, d *fleet.TaskDefinition, task fleet
 	return nil
 }
 
-// launchTypeOn is the launch type of a task that StartTask put on a host, which
-// has none to ask for: the host's own, where the definition suits it.
+// launchTypeOn returns the launch type of a task that StartTask places on a host,
+// because the request has none: EXTERNAL for an external host if the definition
+// allows that, else EC2.
 func (w *world) launchTypeOn(cluster, instance string, d *fleet.TaskDefinition) types.LaunchType {
 	_, external := w.snap.Instance(cluster, instance).Attribute(fleet.AttributeExternal)
 	if external && slices.Contains(d.Compatibilities, types.CompatibilityExternal) {

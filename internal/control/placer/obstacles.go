@@ -10,9 +10,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// obstacles are all that keeps tasks of a definition off every host of a cluster,
-// where there is something that a wait for hosts would not end: what Ashore does
-// not serve, or what the pool's hosts must offer and no host of the cluster does.
+// findObstacles returns everything that keeps tasks of a definition off every host of
+// a cluster and that waiting would not change: features that Ashore does not serve,
+// and, where the pool has no host, what no host of the cluster offers.
 func (w *world) findObstacles(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) []placement.Lack {
 	out := definition.Gaps(d.Definition, o)
 	p.provider, p.zone = "", ""
@@ -32,7 +32,8 @@ func (w *world) findObstacles(cluster string, d *fleet.TaskDefinition, o *types.
 	return out
 }
 
-// unservable refuses what has obstacles, and names them all.
+// checkServable returns an error that names all obstacles, or nil where there are
+// none.
 func (w *world) checkServable(cluster string, d *fleet.TaskDefinition, o *types.TaskOverride, p pool) error {
 	if lacks := w.findObstacles(cluster, d, o, p); len(lacks) > 0 {
 		return refuse.Unsupported("The task needs what it can't get in the cluster %s: %s", cluster, placement.DescribeLacks(lacks))

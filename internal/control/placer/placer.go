@@ -14,12 +14,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Placer places tasks: one goroutine takes all orders that wait and places them
-// together, in one transaction over one snapshot. One goroutine alone never
-// conflicts with itself.
+// Placer places tasks. One goroutine takes all orders that wait and places them
+// together, in one transaction over one snapshot. As it is alone, it never conflicts
+// with itself.
 //
-// It is safe for use by several goroutines. Run must be running for launches to be
-// answered.
+// Placer is safe for use by several goroutines. Launches are answered only while Run
+// is running.
 type Placer struct {
 	store    *store.Store
 	site     fleet.Site
@@ -29,12 +29,12 @@ type Placer struct {
 	rand     *rand.Rand
 	orders   chan *pendingOrder
 	stopped  chan struct{}          // closed when Run has ended
-	hosts    map[string]*candidates // by cluster; the goroutine's own
-	sizes    sizes                  // the goroutine's own
+	hosts    map[string]*candidates // by cluster; only Run's goroutine uses it
+	sizes    sizes                  // only Run's goroutine uses it
 	eligible eligibleCache
 }
 
-// Config is what a placer needs. Store must be set.
+// Config is the configuration of a placer. Store must be set.
 type Config struct {
 	Store  *store.Store
 	Server string           // names this process among an installation's servers; default: at random
@@ -63,10 +63,10 @@ func New(cfg Config) *Placer {
 	}
 }
 
-// now is the time as records keep it: ECS's times have milliseconds.
+// now returns the time as records store it: ECS's times have milliseconds.
 func (p *Placer) now() time.Time { return p.clock().UTC().Truncate(time.Millisecond) }
 
-// Run places tasks until ctx ends. It can be run once.
+// Run places tasks until ctx ends. Call it once.
 func (p *Placer) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return p.placeOrders(ctx) })
@@ -74,14 +74,14 @@ func (p *Placer) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// Outcome is what became of a launch.
+// Outcome is the result of a launch.
 type Outcome struct {
 	Cluster  string
 	Tasks    []string // ids of its tasks, with a host or waiting for one
 	Failures []fleet.Failure
 }
 
-// Place hands a launch to the placer and waits for its outcome.
+// Place submits a launch to the placer and waits for its outcome.
 func (p *Placer) Place(ctx context.Context, l *Launch) (Outcome, error) {
 	o := &launchOrder{Launch: l, since: p.store.Snapshot().Revision()}
 	if err := p.submit(ctx, o); err != nil {
@@ -90,7 +90,7 @@ func (p *Placer) Place(ctx context.Context, l *Launch) (Outcome, error) {
 	return o.outcome, nil
 }
 
-// LaunchService places tasks of a service, as far as there is room.
+// LaunchService places as many of a service's tasks as there is room for.
 func (p *Placer) LaunchService(ctx context.Context, l ServiceLaunch) (Launched, error) {
 	o := &serviceOrder{ServiceLaunch: l}
 	if err := p.submit(ctx, o); err != nil {

@@ -17,11 +17,11 @@ import (
 )
 
 // Tasks of a capacity provider with managed scaling wait, PROVISIONING, until a
-// host has room for them. One server watches for that, the leader: whenever
-// something has changed that could make room it looks whether what waits fits
-// now, and hands what does to its own placer.
+// host has room for them. One server, the leader, watches for that. When a change
+// could make room, it checks whether waiting tasks fit now. It submits those that
+// fit to its own placer.
 
-// provision leads, or waits to, until ctx or the store ends.
+// runProvisioner leads, or waits to lead, until ctx or the store ends.
 func (p *Placer) runProvisioner(ctx context.Context) error {
 	if err := p.store.Campaign(ctx, "provisioner", p.server, p.watchForRoom); ctx.Err() == nil {
 		return err
@@ -29,8 +29,8 @@ func (p *Placer) runProvisioner(ctx context.Context) error {
 	return nil
 }
 
-// watchForRoom is the leader's loop. It looks at the state, never at what the
-// change says, so a change missed costs nothing but the time to the next.
+// watchForRoom is the leader's loop. It decides by the state, never by what a change
+// contains. So a lost change only delays it until the next one.
 func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
 	snap, feed := p.store.Follow()
 	due := map[string]bool{}
@@ -40,18 +40,18 @@ func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
 	w := &provisioner{Placer: p, term: term}
 	for {
 		start := time.Now()
-		looked := false
+		tried := false
 		for cluster, is := range due {
 			if is {
-				looked = true
+				tried = true
 				if err := w.placeWaiting(ctx, cluster); err != nil {
 					return err
 				}
 			}
 		}
-		// At most half of the time goes into looking in vain, however busy the
-		// cluster; what changes meanwhile comes as one.
-		if looked {
+		// At most half of the time is spent on tries in vain, even in a busy cluster.
+		// Changes meanwhile arrive as one advance.
+		if tried {
 			if err := pace.Sleep(ctx, max(5*time.Millisecond, time.Since(start))); err != nil {
 				return err
 			}
@@ -65,18 +65,19 @@ func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
 	}
 }
 
-// watcher is the provisioner's work of one term.
+// provisioner is the work of one term.
 type provisioner struct {
 	*Placer
 	term  *store.Term
 	aside contain.Aside[waitingKey]
 }
 
-// waits names a task that waits, or with no id a whole cluster's.
+// waitingKey names a waiting task, or, if the id is empty, all waiting tasks of a
+// cluster.
 type waitingKey struct{ cluster, id string }
 
-// next waits for an advance, or until something that was set aside is to be tried
-// again: the advance is empty then.
+// nextAdvance waits for an advance, or until something that was set aside is to be
+// tried again: then the advance is empty.
 func (w *provisioner) nextAdvance(ctx context.Context, feed *store.Feed) (store.Advance, error) {
 	at, some := w.aside.Next()
 	if !some {
@@ -91,7 +92,8 @@ func (w *provisioner) nextAdvance(ctx context.Context, feed *store.Feed) (store.
 	return a, err
 }
 
-// again adds the clusters of what was set aside for long enough.
+// addRetries adds the clusters of tasks that were set aside and are to be tried again
+// now.
 func (w *provisioner) addRetries(due map[string]bool) {
 	snap := w.store.Snapshot()
 	w.aside.Keep(func(k waitingKey) bool {
@@ -105,14 +107,14 @@ func (w *provisioner) addRetries(due map[string]bool) {
 	}
 }
 
-// fail sets something aside that concerns nothing else.
+// setAside sets tasks aside after an error that concerns nothing else.
 func (w *provisioner) setAside(k waitingKey, err error) {
 	times, wait := w.aside.Fail(k, time.Now())
 	w.log.Error("provisioner: what waits for a host is set aside", append(contain.Attrs(err), "cluster", k.cluster, "task", k.id, "times", times, "retry_in", wait)...)
 }
 
-// mayHaveRoom names the clusters with tasks that wait in which an advance could have
-// made room.
+// clustersWithRoom returns the clusters with waiting tasks in which an advance may
+// have made room.
 func clustersWithRoom(a store.Advance) map[string]bool {
 	due := map[string]bool{}
 	for _, c := range a.Changes {
@@ -131,7 +133,7 @@ func clustersWithRoom(a store.Advance) map[string]bool {
 		case c.Kind == store.TaskChanged:
 			was, is := a.Prev.Task(c.Names[0], c.Names[1]), a.Next.Task(c.Names[0], c.Names[1])
 			ended := was != nil && was.Holds() && (is == nil || !is.Holds())
-			// A task that waits since now was refused on an older state.
+			// A task that began to wait just now was decided on by an older state.
 			came := a.Prev.WaitingTask(c.Names[0], c.Names[1]) == nil && a.Next.WaitingTask(c.Names[0], c.Names[1]) != nil
 			due[c.Names[0]] = ended || came
 		}
@@ -178,7 +180,8 @@ func (w *provisioner) placeGroups(ctx context.Context, cluster string) error {
 	return nil
 }
 
-// fits says whether some host has room for a task; a task that can't be looked at is set aside.
+// hasRoom reports whether a host has room for a task. If that can't be decided
+// because of an error, it sets the task aside.
 func (w *provisioner) hasRoom(t *fleet.Task) (fits bool) {
 	err := contain.Do(func() error { fits = w.fitsSomewhere(w.store.Snapshot(), t); return nil })
 	if err != nil {
@@ -187,7 +190,7 @@ func (w *provisioner) hasRoom(t *fleet.Task) (fits bool) {
 	return fits
 }
 
-// order hands tasks to the placer. It returns how many have a host now.
+// submitTasks submits tasks to the placer. It returns how many have a host now.
 func (w *provisioner) submitTasks(ctx context.Context, cluster string, some ...*fleet.Task) (placed int, err error) {
 	o := &waitingOrder{term: w.term, cluster: cluster}
 	for _, t := range some {
@@ -202,8 +205,9 @@ func (w *provisioner) submitTasks(ctx context.Context, cluster string, some ...*
 	return len(o.placed), nil
 }
 
-// oneByOne hands tasks to the placer of which one can't be placed, as err says. It
-// is set aside, and the others count as the order's.
+// submitOneByOne submits tasks one by one, after an order of all of them failed with
+// err. The task that fails alone is set aside and counts as placed, and the others go
+// on.
 func (w *provisioner) submitOneByOne(ctx context.Context, cluster string, some []*fleet.Task, err error) (placed int, _ error) {
 	if len(some) == 1 {
 		w.setAside(waitingKey{cluster, some[0].ID}, err)
@@ -222,10 +226,10 @@ func (w *provisioner) submitOneByOne(ctx context.Context, cluster string, some [
 	return placed, nil
 }
 
-// groupByNeed groups the tasks that wait by what they need, each group with its
-// oldest first, the groups by their oldest: where one does not fit, none of its
-// group does. One that may have run since the backup that the state comes from is
-// left to wait.
+// groupByNeed groups the waiting tasks by what they need. Each group has its oldest
+// task first, and the groups are ordered by their oldest task. If one task of a group
+// does not fit, none does. A task that may have run since the backup from which the
+// state was restored is left out.
 func groupByNeed(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 	var all []*fleet.Task
 	for t := range snap.WaitingTasks(cluster, "") {
@@ -251,12 +255,12 @@ func groupByNeed(snap *store.Snapshot, cluster string) [][]*fleet.Task {
 	return out
 }
 
-// needs is equal for tasks that fit on the same hosts: strategies only choose among
-// these.
+// needsKey returns a key that is equal for tasks that fit on the same hosts. It
+// leaves the strategies out: they only choose among these hosts.
 func needsKey(t *fleet.Task) string {
 	overrides, err := awsjson.Marshal(t.Overrides)
 	if err != nil {
-		return t.ID // alone
+		return t.ID // a group of its own
 	}
 	k := fmt.Sprintf("%s:%d %s %s %s", t.Family, t.Revision, t.CapacityProvider, t.Group, overrides)
 	for _, c := range t.Constraints {
@@ -265,8 +269,8 @@ func needsKey(t *fleet.Task) string {
 	return k
 }
 
-// fitsNow looks whether some host has room for a task that waits, without
-// keeping the placer from its work.
+// fitsSomewhere reports whether a host has room for a waiting task. It does not
+// occupy the placer's goroutine.
 func (p *Placer) fitsSomewhere(snap *store.Snapshot, t *fleet.Task) bool {
 	d, _ := snap.TaskDefinition(t.Family, t.Revision)
 	if d == nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// errStopped refuses the launches that wait when the server stops. Their clients
-// try again, with the same token.
+// errStopped refuses the waiting launches when the server stops. Their clients try
+// again, with the same token.
 var errStopped = errors.New("the server is stopping")
 
-// placeOrders is the placer's goroutine: it gathers what waits and places it, round by
-// round.
+// placeOrders is the loop of the placer's goroutine: it collects the orders that wait
+// and places them, round by round.
 func (p *Placer) placeOrders(ctx context.Context) error {
 	defer close(p.stopped)
 	var left []*pendingOrder
@@ -44,9 +44,9 @@ func (p *Placer) placeOrders(ctx context.Context) error {
 	}
 }
 
-// fair puts the launches that a caller waits for before what controllers order:
-// services of thousands of tasks keep nobody waiting. The controllers' oldest
-// order goes first all the same, so that callers can't keep them waiting either.
+// orderFairly puts orders with a waiting caller before those of controllers, so that
+// services with thousands of tasks do not delay callers. But the controllers' oldest
+// order goes first, so that callers can't delay controllers without end.
 func orderFairly(all []*pendingOrder) []*pendingOrder {
 	var first, launches, others []*pendingOrder
 	for _, o := range all {
@@ -62,7 +62,7 @@ func orderFairly(all []*pendingOrder) []*pendingOrder {
 	return slices.Concat(first, launches, others)
 }
 
-// submit hands an order to the placer's goroutine and waits until it is placed or
+// submit sends an order to the placer's goroutine and waits until it is placed or
 // refused.
 func (p *Placer) submit(ctx context.Context, order order) error {
 	o := &pendingOrder{order: order, done: make(chan struct{})}
@@ -88,10 +88,10 @@ func (p *Placer) submit(ctx context.Context, order order) error {
 	}
 }
 
-// placeTogether places as many orders as one transaction holds, in one round, and
-// answers each of those. It returns the rest.
+// placeTogether places as many orders as one transaction has room for, in one round,
+// and answers each of those. It returns the orders that are left.
 func (p *Placer) placeTogether(ctx context.Context, orders []*pendingOrder) (left []*pendingOrder) {
-	// The bound of one round: whoever waits has its own.
+	// This limits one round; each caller has a limit of its own.
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	err := contain.Do(func() (err error) { left, err = p.tryTogether(ctx, orders); return err })
@@ -110,11 +110,11 @@ func (p *Placer) placeTogether(ctx context.Context, orders []*pendingOrder) (lef
 	return left
 }
 
-// tryTogether places as many orders as one transaction holds, and returns the rest. An
-// order that panics, or that needs a record which can't be read, is refused with that,
-// and the others are placed without it.
+// tryTogether places as many orders as one transaction has room for, and returns the
+// orders that are left. An order that panics, or that needs an unreadable record, is
+// refused with that error, and the others are placed without it.
 func (p *Placer) tryTogether(ctx context.Context, orders []*pendingOrder) (left []*pendingOrder, err error) {
-	// A failure, too, must rest on every acknowledged write.
+	// A refusal must take every acknowledged write into account, too.
 	if _, err := p.store.Fresh(ctx); err != nil {
 		return nil, err
 	}

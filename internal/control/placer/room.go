@@ -13,13 +13,14 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// RoomFor says what would become of a task that waits for a host, now.
+// RoomFor returns what would become of a task that waits for a host, if it were
+// placed now.
 func (p *Placer) RoomFor(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task) explain.Placement {
 	return p.findRoom(snap, d, t, poolOf(d.Definition, t.CapacityProvider))
 }
 
-// RoomForDefinition says what would become of a task of a definition that is run
-// without further parameters.
+// RoomForDefinition returns what would become of a task of a definition that is run
+// now without further parameters: one placement for each lane.
 func (p *Placer) RoomForDefinition(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition) []explain.Placement {
 	l := &Launch{count: 1, group: "family:" + d.Family}
 	if !slices.Contains(d.Compatibilities, types.CompatibilityEc2) && slices.Contains(d.Compatibilities, types.CompatibilityFargate) {
@@ -28,14 +29,15 @@ func (p *Placer) RoomForDefinition(snap *store.Snapshot, c *fleet.Cluster, d *fl
 	return p.roomForNext(snap, c, d, l)
 }
 
-// RoomForService says what would become of the next task of a service's revision.
+// RoomForService returns what would become of the next task of a service's revision:
+// one placement for each lane.
 func (p *Placer) RoomForService(snap *store.Snapshot, c *fleet.Cluster, svc *fleet.Service, rev *fleet.ServiceRevision, d *fleet.TaskDefinition) []explain.Placement {
 	l := launchFor(svc, rev, svc.Deployment, &ServiceLaunch{Count: 1})
 	l.running = countByProvider(snap, c.Name, l)
 	return p.roomForNext(snap, c, d, l)
 }
 
-// next says what would become of the next task of a launch.
+// roomForNext returns what would become of the next task of a launch.
 func (p *Placer) roomForNext(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition, l *Launch) []explain.Placement {
 	refused := func(err error) []explain.Placement { return []explain.Placement{{Refused: errorText(err)}} }
 	r := p.newReader(snap)
@@ -62,8 +64,8 @@ func (p *Placer) roomForNext(snap *store.Snapshot, c *fleet.Cluster, d *fleet.Ta
 	return out
 }
 
-// roomNow looks for a host for one more task like t. A host that is drained is
-// among those looked at: it may be all that is missing.
+// findRoom looks for a host for one more task like t. It also considers DRAINING
+// hosts: the state of such a host may be the only obstacle.
 func (p *Placer) findRoom(snap *store.Snapshot, d *fleet.TaskDefinition, t *fleet.Task, of pool) explain.Placement {
 	r := p.newReader(snap)
 	req, err := requestOf(t, d, 1)
@@ -86,7 +88,7 @@ func (p *Placer) findRoom(snap *store.Snapshot, d *fleet.TaskDefinition, t *flee
 	return out
 }
 
-// wording is what a refusal says to its caller.
+// errorText returns the text that the caller of the API gets for an error.
 func errorText(err error) string {
 	if api := smithy.APIError(nil); errors.As(err, &api) {
 		return api.ErrorMessage()

@@ -17,7 +17,7 @@ type round struct {
 	decision
 	tx     *store.Tx
 	rand   *rand.Rand
-	orders int // that it has begun to place
+	orders int // how many it has begun to place
 }
 
 func newRound(p *Placer, tx *store.Tx) *round {
@@ -28,28 +28,29 @@ func newRound(p *Placer, tx *store.Tx) *round {
 	}
 }
 
-// reader is a round over a snapshot that places nothing. It has a memory of its own,
-// so that every goroutine can have one.
+// newReader returns a round over a snapshot that places nothing. It has its own lists
+// of hosts, so each goroutine can have one.
 func (p *Placer) newReader(snap *store.Snapshot) *round {
 	return &round{world: world{site: p.site, snap: snap, now: p.now(), hosts: map[string]*candidates{}}}
 }
 
-// place places one order. A panic on the way may leave what the placer remembers of
-// hosts changed in part, so that is forgotten.
+// place places one order. If that panics, the lists of hosts may be changed in part,
+// so they are cleared.
 func (r *round) place(o *pendingOrder) {
-	whole := false
+	finished := false
 	defer func() {
-		if !whole {
+		if !finished {
 			clear(r.hosts)
 		}
 	}()
 	o.reset()
 	o.err = o.order.place(r)
-	whole = true
+	finished = true
 }
 
-// write stores a task. One that is there already is this token's, whose record
-// has been cleaned away: it answers for itself.
+// writeTask stores a task. If the task exists already, an earlier call with the same
+// token created it, and the token's record has been deleted since: then it stays as
+// it is.
 func (r *round) writeTask(p *placed) error {
 	t := &p.task
 	if p.on.Instance == "" {
@@ -67,7 +68,8 @@ func (r *round) writeTask(p *placed) error {
 	return store.Put(r.tx, k, t)
 }
 
-// host is a host as the round sees it: the snapshot and what it placed itself.
+// host returns a host as the round sees it: the snapshot, and what the round itself
+// placed there.
 func (r *round) host(cluster, id string) placement.Host {
 	i := r.snap.Instance(cluster, id)
 	if i == nil {
@@ -82,13 +84,13 @@ func (r *round) host(cluster, id string) placement.Host {
 	return h
 }
 
-// view shows placement a pool's hosts, and where tasks of the group are.
+// placementView shows placement the hosts of a pool, and where the group's tasks are.
 func (r *round) placementView(cluster string, c *candidates, p pool, group string) placement.View {
 	return placement.View{
 		IDs: c.inPool(&r.world, cluster, p),
 		Host: func(id string) placement.Host {
 			h := r.host(cluster, id)
-			if h.Instance != nil && !p.contains(h.Instance) { // it was when the candidates were listed
+			if h.Instance != nil && !p.contains(h.Instance) { // it belonged to the pool when the candidates were listed
 				return placement.Host{}
 			}
 			return h
@@ -98,8 +100,8 @@ func (r *round) placementView(cluster string, c *candidates, p pool, group strin
 	}
 }
 
-// tasksOf yields the host of each task of a group that is to run, those that this
-// round has placed too.
+// tasksOf yields the host of each task of a group that is to run. Tasks that this
+// round has placed are included.
 func (r *round) tasksOf(cluster, group string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for t := range r.snap.TasksWhere(cluster, store.TaskFilter{Desired: fleet.TaskRunning, Group: group}, "") {

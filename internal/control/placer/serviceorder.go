@@ -17,30 +17,30 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// ServiceLaunch asks for tasks of a deployment.
+// ServiceLaunch requests tasks of a deployment.
 type ServiceLaunch struct {
 	Term *store.Term
-	// Service is the record that the decision rests on: once it has changed,
-	// nothing is launched.
+	// Service is the record that the decision was made on. If it has changed, nothing
+	// is launched.
 	Service    *fleet.Service
 	Deployment string
-	// After is how many tasks the deployment had launched when it was decided:
-	// once that has changed, nothing is launched.
+	// After is how many tasks the deployment had launched when the decision was made.
+	// If that has changed, nothing is launched.
 	After     int64
 	Count     int
-	Instances []string // of a DAEMON: one task on each, Count of them
-	Zone      string   // the only one to place them in; empty: any
+	Instances []string // for a DAEMON: Count hosts, one task on each
+	Zone      string   // the only zone to place them in; empty: any
 }
 
-// Launched is what became of a ServiceLaunch.
+// Launched is the result of a ServiceLaunch.
 type Launched struct {
-	Tasks   int  // that exist now, with a host or waiting for one
-	Missing int  // that found no host
-	Left    int  // of the count asked for, that did not fit into the transaction: the last ones
-	Stale   bool // the decision's grounds have changed; nothing was done
+	Tasks   int  // tasks that exist now, with a host or waiting for one
+	Missing int  // tasks that found no host
+	Left    int  // the last tasks of Count, which did not fit into the transaction
+	Stale   bool // the service or the deployment has changed; nothing was done
 }
 
-// serviceOrder are new tasks of a service.
+// serviceOrder is new tasks of a service.
 type serviceOrder struct {
 	ServiceLaunch
 	launched Launched
@@ -58,14 +58,14 @@ func (o *serviceOrder) String() string {
 	return fmt.Sprintf("%d tasks of the service %s in %s", o.Count, o.Service.Name, o.Service.Cluster)
 }
 
-// forServices is how much of a transaction the tasks of a service may fill at most: the
-// rest is for the callers of the same round.
+// maxServiceShare is which share of a transaction the tasks of a service may fill.
+// The remaining share is for callers in the same round.
 const maxServiceShare = 0.75
 
-// place places a service's new tasks, as far as there is room, and stores what became
-// of it. Where the service or the deployment have changed since the scheduler
-// decided, it does nothing. Where the transaction has nothing else yet and can't hold
-// them all, it places as many as that.
+// place places a service's new tasks, as long as there is room, and stores the
+// result. If the service or the deployment has changed since the scheduler decided,
+// it does nothing. If the order is the first of its round and the transaction has no
+// room for all tasks, it places as many as fit.
 func (o *serviceOrder) place(r *round) error {
 	o.launched = Launched{Stale: true}
 	if err := o.Term.Guard(r.tx); err != nil {
@@ -88,7 +88,7 @@ func (o *serviceOrder) place(r *round) error {
 	var tasks []placed
 	waiting := r.waiting[svc.Cluster]
 	n, err := r.tx.TryMost(o.Count, maxServiceShare, func(n int) (err error) {
-		r.release(svc.Cluster, tasks) // more of them did not fit
+		r.release(svc.Cluster, tasks) // a larger number of tasks did not fit
 		r.waiting[svc.Cluster] = waiting
 		tasks, err = o.placeSome(r, svc, &d, was, n)
 		return err
@@ -100,7 +100,7 @@ func (o *serviceOrder) place(r *round) error {
 	return err
 }
 
-// placeSome places the first tasks of a service's launch.
+// placeSome places the first count tasks of the order.
 func (o *serviceOrder) placeSome(r *round, svc *fleet.Service, d *store.Deployment, was *fleet.DeploymentState, count int) ([]placed, error) {
 	tasks, refused, err := o.chooseHosts(r, svc, d, count)
 	if err != nil {
@@ -127,7 +127,7 @@ func (o *serviceOrder) placeSome(r *round, svc *fleet.Service, d *store.Deployme
 		if next.Unplaced != nil && next.Unplaced.Zone == o.Zone {
 			refused.Tries = next.Unplaced.Tries
 		}
-		// People are told of a cause once, not of every try.
+		// An event reports a cause once, not each try.
 		if o.Zone == "" && (next.Unplaced == nil || next.Unplaced.Reason != refused.Reason) {
 			events = append(events, rollout.UnplaceableEvent(svc.Name, refused.Reason, describeUnplaced(refused)))
 		}
@@ -144,6 +144,7 @@ func (o *serviceOrder) placeSome(r *round, svc *fleet.Service, d *store.Deployme
 		store.Put(r.tx, store.ServiceStateKey(svc.Cluster, svc.Name), state))
 }
 
+// launchedCount returns how many tasks a deployment has launched.
 func launchedCount(s *fleet.DeploymentState) int64 {
 	if s == nil {
 		return 0
@@ -151,7 +152,7 @@ func launchedCount(s *fleet.DeploymentState) int64 {
 	return s.Launched
 }
 
-// withLaunched is a deployment's state with n more tasks.
+// withLaunched returns a deployment's state with n more launched tasks.
 func (w *world) withLaunched(was *fleet.DeploymentState, d *store.Deployment, n int) *fleet.DeploymentState {
 	next := &fleet.DeploymentState{}
 	if was != nil {
@@ -168,8 +169,9 @@ func (w *world) withLaunched(was *fleet.DeploymentState, d *store.Deployment, n 
 	return next
 }
 
-// chooseHosts chooses hosts for a service's tasks. What keeps all or some of them from
-// one is no error: the service waits for it to change.
+// chooseHosts chooses hosts for a service's tasks. If ECS's rules or the lack of room
+// leave tasks without a host, that is no error: it returns the failure, and the
+// service waits until something changes.
 func (o *serviceOrder) chooseHosts(r *round, svc *fleet.Service, d *store.Deployment, count int) ([]placed, *fleet.PlacementFailure, error) {
 	b, err := o.chooseBatch(r, svc, d, count)
 	if err != nil {
@@ -189,8 +191,8 @@ func (o *serviceOrder) chooseHosts(r *round, svc *fleet.Service, d *store.Deploy
 	return b.tasks, refused, nil
 }
 
-// choose chooses hosts for a service's tasks as RunTask does for its own. Where it
-// returns an error it has taken nothing.
+// chooseBatch chooses hosts for a service's tasks in the way RunTask does. If it
+// returns an error, it has reserved nothing.
 func (o *serviceOrder) chooseBatch(r *round, svc *fleet.Service, d *store.Deployment, count int) (*batch, error) {
 	c, err := lookup.ClusterTx(r.tx, r.site, &svc.Cluster)
 	if err != nil {
@@ -200,8 +202,8 @@ func (o *serviceOrder) chooseBatch(r *round, svc *fleet.Service, d *store.Deploy
 	if rev == nil {
 		return nil, refuse.Client("The service revision %s is gone.", d.Revision)
 	}
-	// An INACTIVE definition serves the services that use it, as in ECS. It must
-	// not be gone.
+	// As in ECS, a service may go on to use a definition that is INACTIVE. The
+	// definition must exist.
 	def := store.Get(r.tx, store.TaskDefinitionKey(rev.Family, rev.Revision))
 	if def == nil {
 		return nil, refuse.Client("The task definition %s:%d is gone.", rev.Family, rev.Revision)
@@ -230,8 +232,8 @@ func (o *serviceOrder) chooseBatch(r *round, svc *fleet.Service, d *store.Deploy
 	return b, b.chooseInLanes(lanes, def, task)
 }
 
-// shares are how many tasks of a service's deployment each of its capacity
-// providers has, where there are several.
+// countByProvider counts the tasks of a service's deployment by capacity provider. It
+// returns nil if there are fewer than two providers.
 func countByProvider(snap *store.Snapshot, cluster string, l *Launch) map[string]int {
 	if len(l.strategy) < 2 {
 		return nil
@@ -265,7 +267,7 @@ func (b *batch) placeDaemon(instances []string, l *lane, d *fleet.TaskDefinition
 	return nil
 }
 
-// launchOf is what a service's tasks are launched with.
+// launchFor returns the launch of a service's tasks.
 func launchFor(svc *fleet.Service, rev *fleet.ServiceRevision, deployment string, l *ServiceLaunch) *Launch {
 	out := &Launch{
 		cluster: &svc.Cluster, definition: fmt.Sprintf("%s:%d", rev.Family, rev.Revision), count: l.Count,
@@ -286,8 +288,8 @@ func launchFor(svc *fleet.Service, rev *fleet.ServiceRevision, deployment string
 	return out
 }
 
-// unplaceable says in ECS's words which host came closest and what it lacks, and
-// then what exactly.
+// describeUnplaced returns, in ECS's words, which host came closest and what it
+// lacks, followed by the details.
 func describeUnplaced(f *fleet.PlacementFailure) string {
 	if f.Instance == "" {
 		return "Reason: " + f.Reason

@@ -1,8 +1,9 @@
 package placer
 
-// sizes are how much of a transaction orders have taken lately for each task, by what
-// they are: of callers, of tasks that wait, of services. They only save work: what does
-// not fit after all comes back from the round, but was looked at for nothing.
+// sizes estimates which share of a transaction an order takes for each of its tasks,
+// from recent orders of its kind: of callers, of waiting tasks, of services. An
+// estimate only saves work: an order that does not fit after all comes back from the
+// round and was tried in vain.
 type sizes struct{ call, waiting, service float64 }
 
 func (s *sizes) shareOf(o order) *float64 {
@@ -15,17 +16,18 @@ func (s *sizes) shareOf(o order) *float64 {
 	return &s.call
 }
 
-// guess is about how much of a transaction an order takes.
+// estimate returns about which share of a transaction an order takes; 1 is all of it.
 func (s *sizes) estimate(p *pendingOrder) float64 {
 	share := *s.shareOf(p.order) * float64(p.taskCount())
 	if _, is := p.order.(*serviceOrder); is {
-		return min(share, maxServiceShare) // it takes no more where it is the first
+		return min(share, maxServiceShare) // as the first order of a round it takes no more
 	}
 	return share
 }
 
-// note takes in what an order has taken. A guess that is too low is found out, and one
-// that is too high is not: so the least there was lately counts.
+// record learns from the share that an order has taken. A round notices an estimate
+// that is too low, but not one that is too high. So a lower value counts at once, and
+// a higher one raises the estimate slowly.
 func (s *sizes) record(p *pendingOrder, share float64) {
 	is, n := s.shareOf(p.order), p.taskCount()
 	if p.err != nil || n == 0 || share <= 0 {
@@ -38,8 +40,9 @@ func (s *sizes) record(p *pendingOrder, share float64) {
 	}
 }
 
-// split takes orders from the front that one transaction may hold. Of two with the same
-// token the second waits, so that it sees what the first did.
+// split returns the orders from the front that probably fit into one transaction, and
+// the others. Of two orders with the same token the second is left over, so that it
+// sees what the first one did.
 func (s *sizes) split(all []*pendingOrder) (orders, left []*pendingOrder) {
 	share := 0.0
 	tokens := map[string]bool{}

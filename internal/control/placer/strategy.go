@@ -15,7 +15,7 @@ const maxStrategies = 5
 
 const attributePrefix = "attribute:"
 
-// compileStrategies checks placement strategies and says what they come to.
+// compileStrategies checks placement strategies and converts them for placement.
 func compileStrategies(in []types.PlacementStrategy) ([]placement.Strategy, error) {
 	if len(in) > maxStrategies {
 		return nil, refuse.Invalid("placementStrategy can have at most %d entries, not %d.", maxStrategies, len(in))
@@ -26,7 +26,7 @@ func compileStrategies(in []types.PlacementStrategy) ([]placement.Strategy, erro
 		field := aws.ToString(s.Field)
 		switch s.Type {
 		case types.PlacementStrategyTypeRandom:
-			next.Kind = placement.Random // its field is not used
+			next.Kind = placement.Random // ECS does not use its field
 		case types.PlacementStrategyTypeBinpack:
 			switch {
 			case strings.EqualFold(field, "cpu"):
@@ -54,8 +54,8 @@ func compileStrategies(in []types.PlacementStrategy) ([]placement.Strategy, erro
 	return out, nil
 }
 
-// NormalStrategies are placement strategies as ECS shows them of a service: host
-// is instanceId, and what binpack packs is in capitals.
+// NormalStrategies returns placement strategies as ECS shows them for a service: host
+// becomes instanceId, and the field of binpack is in capitals.
 func NormalStrategies(in []types.PlacementStrategy) []types.PlacementStrategy {
 	var out []types.PlacementStrategy
 	for _, s := range in {
@@ -75,10 +75,10 @@ func NormalStrategies(in []types.PlacementStrategy) []types.PlacementStrategy {
 	return out
 }
 
-// defaultStrategies are those of a service that names none: ECS's scheduler
-// prefers the zone with the fewest of its tasks, and there the container instance
-// with the fewest (API reference, UpdateService). Hosts without a zone count as
-// one together.
+// defaultStrategies apply to a service that names none: ECS's scheduler prefers the
+// zone with the fewest of the service's tasks, and there the container instance with
+// the fewest (API reference, UpdateService). All hosts without a zone count as one
+// zone.
 var defaultStrategies = []types.PlacementStrategy{
 	{Type: types.PlacementStrategyTypeSpread, Field: aws.String(attributePrefix + "ecs.availability-zone")},
 	{Type: types.PlacementStrategyTypeSpread, Field: aws.String("instanceId")},

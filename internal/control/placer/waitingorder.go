@@ -10,17 +10,17 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// maxWaiting is how many tasks may wait for a host in a cluster: ECS's quota of
-// tasks in PROVISIONING.
+// maxWaiting is how many tasks of a cluster may wait for a host: ECS's quota of tasks
+// in PROVISIONING.
 const maxWaiting = 500
 
-// waitingOrder are tasks that wait for a host, to be placed where there is room by
-// now. Only the leader asks for that.
+// waitingOrder is tasks that wait for a host and are to be placed if there is room
+// now. Only the leader makes such orders.
 type waitingOrder struct {
 	term    *store.Term
 	cluster string
 	ids     []string
-	placed  []string // of ids, those that have a host now
+	placed  []string // those of ids that have a host now
 }
 
 func (o *waitingOrder) taskCount() int { return len(o.ids) }
@@ -35,8 +35,8 @@ func (o *waitingOrder) String() string {
 	return fmt.Sprintf("%d tasks that wait in %s", len(o.ids), o.cluster)
 }
 
-// place gives hosts to tasks that wait, as far as there is room: the record that
-// waits is deleted and the task is created, in one transaction and under the same id.
+// place gives hosts to waiting tasks, as long as there is room. In one transaction it
+// deletes the waiting record and creates the task under the same id.
 func (o *waitingOrder) place(r *round) error {
 	if err := o.term.Guard(r.tx); err != nil {
 		return err
@@ -72,7 +72,7 @@ func (o *waitingOrder) place(r *round) error {
 	return nil
 }
 
-// chooseForWaiting finds a host for a task that waits, or nil.
+// chooseForWaiting returns a host for a waiting task, or nil if none has room.
 func (r *round) chooseForWaiting(t *fleet.Task) (*placement.Choice, error) {
 	d, _ := r.snap.TaskDefinition(t.Family, t.Revision)
 	if d == nil {
@@ -90,12 +90,13 @@ func (r *round) chooseForWaiting(t *fleet.Task) (*placement.Choice, error) {
 	return &res.Chosen[0], nil
 }
 
-// letWait lets n more tasks wait, unless too many do.
+// reserveWaiting counts n more tasks as waiting in this round. It returns an error if
+// more than maxWaiting would wait.
 func (r *round) reserveWaiting(cluster string, n int) error {
 	if n == 0 {
 		return nil
 	}
-	// What two servers let wait at once is counted by only one of them.
+	// Two servers may let tasks wait at once: the guard makes one of them count again.
 	r.tx.Unchanged(store.WaitingTasks(cluster))
 	if r.snap.Counts(cluster).Waiting+r.waiting[cluster]+n > maxWaiting {
 		return refuse.Client("The cluster has reached the quota of %d tasks in the PROVISIONING state: run tasks there again when some have been placed or stopped.", maxWaiting)

@@ -9,8 +9,8 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// world is what a round reads: one snapshot, at one time. hosts is remembered from
-// round to round.
+// world is what a round reads: one snapshot, at one time. hosts is shared by all
+// rounds of the placer.
 type world struct {
 	site  fleet.Site
 	snap  *store.Snapshot
@@ -18,7 +18,8 @@ type world struct {
 	hosts map[string]*candidates // by cluster
 }
 
-// hasHosts refuses a lane that leads to no host at all.
+// checkHosts returns an error if no host belongs to the lane's pool and its tasks
+// can't wait for one.
 func (w *world) checkHosts(cluster string, l *lane, d *fleet.TaskDefinition) error {
 	if len(w.candidates(cluster, false).inPool(w, cluster, l.pool)) > 0 {
 		return nil
@@ -40,7 +41,7 @@ func (w *world) checkHosts(cluster string, l *lane, d *fleet.TaskDefinition) err
 		l.provider, fleet.AttributeProvider, l.provider)
 }
 
-// failure is what an answer says of a task that found no host.
+// newFailure describes a task that found no host, for the answer.
 func (w *world) newFailure(cluster string, n placement.Rejection) fleet.Failure {
 	f := fleet.Failure{Reason: string(n.Reason), Detail: n.Text()}
 	if n.Instance != "" {

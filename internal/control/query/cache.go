@@ -2,8 +2,7 @@ package query
 
 import "sync"
 
-// cacheSize bounds the expressions kept compiled: those of the definitions in
-// use. When full it starts anew.
+// cacheSize is how many compiled expressions are cached. A full cache is emptied.
 const cacheSize = 1000
 
 var cache struct {
@@ -11,7 +10,7 @@ var cache struct {
 	exprs map[string]*Expr
 }
 
-// Compiled is Parse for expressions that are used again and again.
+// ParseCached is Parse with a cache, for expressions that are used again and again.
 func ParseCached(s string) (*Expr, error) {
 	cache.Lock()
 	e := cache.exprs[s]

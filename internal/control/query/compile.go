@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The operators in the form in which String prints them.
+// The operators in the form that String prints.
 const (
 	equal        = "=="
 	notEqual     = "!="
@@ -31,11 +31,11 @@ var operatorNames = map[string]string{
 	"matches": matches, "not_matches": notMatches,
 }
 
-// positive gives the operator that a negative one is the complement of.
+// positive maps a negative operator to the one whose complement it is.
 var positive = map[string]string{notEqual: equal, notExists: exists, notIn: in, notMatches: matches}
 
-// The subjects, with the operators that the developer guide gives each. It
-// gives none for attributes and groups; groups have no order.
+// The subjects, with the operators that the developer guide lists for each. It
+// lists none for attributes and groups; groups have no order.
 var (
 	words    = []string{equal, notEqual, in, notIn, matches, notMatches}
 	ordered  = []string{equal, notEqual, greater, greaterEqual, less, lessEqual}
@@ -140,7 +140,7 @@ func (c *compiler) condition(in *condition) (node, error) {
 	return n, nil
 }
 
-// value reads what a subject with a type of its own is compared with.
+// value parses the value that a subject with a type of its own is compared with.
 func (c *compiler) value(n *test, t *text) error {
 	v := n.values[0]
 	switch n.subject {
@@ -177,7 +177,8 @@ func parseTime(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// parseVersion reads 1.2.3, also behind a v and with a suffix such as -abc.
+// parseVersion parses 1.2.3, also after a v and with a suffix such as -abc. It
+// returns nil if s is no version.
 func parseVersion(s string) []int {
 	s = strings.TrimPrefix(s, "v")
 	if i := strings.IndexAny(s, "-+"); i >= 0 {
@@ -196,7 +197,7 @@ func parseVersion(s string) []int {
 
 const (
 	maxPattern = 256  // characters; an attribute's value has at most 128
-	maxProgram = 5000 // what a pattern may become with its repetitions written out
+	maxProgram = 5000 // size of a pattern with its repetitions written out
 )
 
 func pattern(s string) (*regexp.Regexp, error) {

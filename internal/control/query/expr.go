@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// View is what a host shows to an expression, which asks only for what it needs.
+// View lets an expression read a host. The expression reads only what it needs.
 type View interface {
-	// Agent is the connected agent's version, "" if it is not known.
+	// Agent returns the version of the connected agent, "" if it is not known.
 	Agent() (version string, connected bool)
 	EC2InstanceID() string // "" if it has none
 	RegisteredAt() time.Time
@@ -21,14 +21,14 @@ type View interface {
 	Groups() iter.Seq[string] // of the tasks on the host; may be nil
 }
 
-// Expr is an expression that was read. It is immutable.
+// Expr is a parsed expression. It is immutable.
 type Expr struct{ root node }
 
-// Matches says whether a host meets the expression.
+// Matches reports whether a host meets the expression.
 func (e *Expr) Matches(v View) bool { return e.root.matches(v) }
 
-// String gives the expression in one form of the many it can be written in.
-// Parse reads it as the same.
+// String returns the expression in one of the many forms in which it can be written.
+// Parse reads it as the same expression.
 func (e *Expr) String() string { return e.root.String() }
 
 type node interface {
@@ -77,7 +77,7 @@ func parenthesized(n node) string {
 // test is one condition.
 type test struct {
 	subject   string
-	attribute string // of an attribute: its name
+	attribute string // name of the attribute, if the subject is one
 	op        string
 	values    []string
 
@@ -94,7 +94,7 @@ func (t *test) matches(v View) bool {
 	return t.evaluate(v, t.op)
 }
 
-// holds evaluates a positive operator.
+// evaluate evaluates a positive operator.
 func (t *test) evaluate(v View, op string) bool {
 	switch t.subject {
 	case "agentConnected":
@@ -127,7 +127,7 @@ func (t *test) evaluate(v View, op string) bool {
 	return ok && t.evaluateText(s, op)
 }
 
-// text evaluates a positive operator on a value that is there.
+// evaluateText evaluates a positive operator on a value that exists.
 func (t *test) evaluateText(s, op string) bool {
 	switch op {
 	case exists:
@@ -156,7 +156,7 @@ func compared(c int, op string) bool {
 	return c <= 0
 }
 
-// compareTexts compares numbers as such, all else as text.
+// compareTexts compares two numbers as numbers, and everything else as text.
 func compareTexts(a, b string) int {
 	x, err1 := strconv.ParseFloat(a, 64)
 	y, err2 := strconv.ParseFloat(b, 64)
@@ -204,8 +204,8 @@ func (t *test) String() string {
 	return s + " " + quoted(t.values[0], wholeValue)
 }
 
-// quoted quotes a text that is not a word. No text has both kinds of quotes:
-// none could have been written.
+// quoted quotes a text that is not a word. No text contains both kinds of quotes:
+// such a text could not have been written.
 func quoted(s string, word *regexp.Regexp) string {
 	switch {
 	case word.MatchString(s):

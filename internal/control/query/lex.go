@@ -2,9 +2,10 @@ package query
 
 import "github.com/alecthomas/participle/v2/lexer"
 
-// What a word may consist of depends on what stands before it, hence states:
-// Root reads up to a subject, Operator what follows it, the others its argument.
-// Other catches what no rule wants, so that the grammar reports it.
+// tokens are the rules of the lexer. What a word may consist of depends on what comes
+// before it, so the lexer has states. Root reads up to a subject, Operator reads what
+// follows it, and the others read its argument. Other matches what no other rule
+// matches, so that the grammar reports it.
 var tokens = lexer.MustStateful(lexer.Rules{
 	"Root": {
 		{Name: "space", Pattern: `\s+`},
@@ -49,13 +50,14 @@ var tokens = lexer.MustStateful(lexer.Rules{
 
 const (
 	bareValue = `[^\s()\[\],'"&|=!<>~][^\s()\[\],'"&|]*`
-	// A pattern has more signs. Parentheses end it, as in ECS; quoted it may
-	// have them.
+	// A pattern may have more characters than a value. As in ECS parentheses end it,
+	// unless it is quoted.
 	barePattern = `(?:[^\s()'"&|=!<>~]|\|[^\s()'"&|])(?:[^\s()'"&|]|\|[^\s()'"&|])*`
 )
 
-// next says which tokens may stand after one, and in words. Element is a value
-// within a list; open counts the parentheses not closed yet.
+// expectedAfter returns which tokens may follow a token, and the same in words.
+// Element is a value within a list. open is the number of parentheses that are not
+// closed yet.
 func expectedAfter(after string, open int) (tokens []string, words string) {
 	switch after {
 	case "Subject":

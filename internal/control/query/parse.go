@@ -12,7 +12,7 @@ import (
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// MaxLength is ECS's limit of an expression, in characters.
+// MaxLength is ECS's limit for the length of an expression, in characters.
 const MaxLength = 2000
 
 // Error says where an expression is wrong, and why.
@@ -54,7 +54,7 @@ type text struct {
 	Text string `parser:"@(Word | PatternWord | Quoted)"`
 }
 
-// plain is the text without its quotes.
+// unquoted returns the text without its quotes.
 func (t *text) unquoted() string {
 	if strings.HasPrefix(t.Text, "'") || strings.HasPrefix(t.Text, `"`) {
 		return t.Text[1 : len(t.Text)-1]
@@ -64,7 +64,7 @@ func (t *text) unquoted() string {
 
 var grammar = participle.MustBuild[orClause](participle.Lexer(tokens))
 
-// Parse reads an expression. Its errors are *Error.
+// Parse parses an expression. Its errors are *Error.
 func Parse(s string) (*Expr, error) {
 	if strings.TrimSpace(s) == "" {
 		return nil, &Error{1, `the expression is empty; expected a subject, "not" or "("`}
@@ -84,9 +84,9 @@ func Parse(s string) (*Expr, error) {
 	return &Expr{root}, nil
 }
 
-// syntaxError words the parser's error: what was found, and what may stand
-// there. The parser may give up a token early; the first that can't stand where
-// it does is the one to name.
+// syntaxError converts the parser's error: it names what was found, and what may
+// stand there. The parser may stop a token too early, so syntaxError looks for the
+// first token that is not allowed where it is.
 func syntaxError(s string, err error) error {
 	var at participle.Error
 	if !errors.As(err, &at) {
@@ -130,7 +130,7 @@ func lexAll(s string) ([]lexer.Token, error) {
 	return lexer.ConsumeAll(l)
 }
 
-// place turns an offset in bytes into a position in characters, from 1.
+// position converts an offset in bytes into a position in characters, from 1.
 func position(s string, offset int) int {
 	return utf8.RuneCountInString(s[:min(offset, len(s))]) + 1
 }

@@ -8,13 +8,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// overdue says of a deleted cluster whether its time is over.
+// clusterExpired reports whether a cluster was deleted longer than DeletedAge ago.
 func (l Limits) clusterExpired(c *fleet.Cluster, now time.Time) bool {
 	return c.Status == fleet.ClusterInactive && now.Sub(c.DeletedAt) > l.DeletedAge
 }
 
-// empty says whether nothing is left below a cluster: tasks, tokens and instances go
-// by their own limits. A record that can't be read may be any of them.
+// isEmpty reports whether a cluster has no records left. Its tasks, tokens and
+// instances are deleted by their own limits. A record that can't be read may be any
+// of them, so the cluster is not empty then.
 func isEmpty(snap *store.Snapshot, cluster string) bool {
 	if snap.AllReadable(store.ClusterMembers(cluster)) != nil {
 		return false
@@ -37,8 +38,8 @@ func isEmpty(snap *store.Snapshot, cluster string) bool {
 	return true
 }
 
-// dissolve deletes a cluster's record, unless the cluster was made anew or
-// something has come below it.
+// deleteCluster deletes a cluster's record, unless the cluster was created again or
+// has got new records.
 func (l Limits) deleteCluster(tx *store.Tx, name string, now time.Time) error {
 	k := store.ClusterKey(name)
 	if c := store.Get(tx, k); c == nil || !l.clusterExpired(c, now) || !isEmpty(tx.Snapshot(), name) {
@@ -48,12 +49,13 @@ func (l Limits) deleteCluster(tx *store.Tx, name string, now time.Time) error {
 	return store.Delete(tx, k)
 }
 
-// expired says of a deleted capacity provider whether its time is over.
+// providerExpired reports whether a capacity provider was deleted longer than
+// DeletedAge ago.
 func (l Limits) providerExpired(p *fleet.CapacityProvider, now time.Time) bool {
 	return p.Status == types.CapacityProviderStatusInactive && now.Sub(p.DeletedAt) > l.DeletedAge
 }
 
-// retire deletes a capacity provider's record, unless it was made anew.
+// deleteProvider deletes a capacity provider's record, unless it was created again.
 func (l Limits) deleteProvider(tx *store.Tx, name string, now time.Time) error {
 	k := store.CapacityProviderKey(name)
 	if p := store.Get(tx, k); p == nil || !l.providerExpired(p, now) {

@@ -12,31 +12,32 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Due is what can go.
+// Due is what can be deleted.
 type Due struct {
 	Tasks  []Task
 	Tokens []Token
-	// Clusters and Providers are deleted ones.
+	// Clusters and Providers were deleted by a call.
 	Clusters  []Cluster
 	Providers []Provider
-	// Instances are deregistered ones. Ended are those that became INACTIVE
-	// since the last look: their time begins, and little of them is kept.
+	// Instances are deregistered ones. Ended are those that became INACTIVE since the
+	// last run: their age counts from now, and most members of their records are
+	// removed.
 	Instances, Ended []Instance
-	// Revisions are of task definitions that are being deleted; see unused.
+	// Revisions are task definitions that are being deleted; see isUnused.
 	Revisions []Revision
-	// Services have records that are past their time.
+	// Services have records that are due.
 	Services []Service
-	// Failed are things that could not be looked at.
+	// Failed are items that could not be checked.
 	Failed []Failed
 }
 
-// Failed is something that was left out, and why.
+// Failed is an item that was left out, and why.
 type Failed struct {
 	What string
 	Err  error
 }
 
-// The names of what can go.
+// The names of what can be deleted.
 type (
 	Cluster  struct{ Name string }
 	Provider struct{ Name string }
@@ -55,9 +56,9 @@ func (t Token) String() string    { return "client token " + t.Cluster + "/" + t
 func (s Service) String() string  { return "service " + s.Cluster + "/" + s.Name }
 func (r Revision) String() string { return fmt.Sprintf("task definition %s:%d", r.Family, r.Revision) }
 
-// Find returns what is due at a time: of each cluster the tasks that stopped
-// longer ago than the limit, and those beyond the number, the ones reported
-// first first.
+// Find returns what is due at a time. Of each cluster these are the tasks that
+// stopped longer ago than the limit, and those beyond the limit of their number,
+// starting with the ones whose end was reported first.
 func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 	f := &finder{l, snap, now, Due{}}
 	for name, c := range snap.Clusters("") {
@@ -80,7 +81,7 @@ func (l Limits) Find(snap *store.Snapshot, now time.Time) Due {
 	return f.Due
 }
 
-// finder is one look at a snapshot.
+// finder is the work of one Find.
 type finder struct {
 	Limits
 	snap *store.Snapshot
@@ -88,8 +89,8 @@ type finder struct {
 	Due
 }
 
-// find adds a thing to a list where it is due. Where looking at it panics it is left
-// out.
+// addIfDue adds an item to a list if it is due. If the check panics, the item is
+// added to Failed.
 func addIfDue[T fmt.Stringer](f *finder, item T, list *[]T, due func() bool) {
 	err := contain.Do(func() error {
 		if due() {
@@ -114,11 +115,12 @@ func (f *finder) findTokens(cluster string) {
 	}
 }
 
-// formerInstances is how many deregistered instances of one host are kept.
+// maxFormerInstances is how many deregistered instances of one host are retained.
 const maxFormerInstances = 20
 
-// instances finds a cluster's deregistered instances: those whose time begins, those
-// whose time is over, and the oldest of a host that has been too many.
+// findInstances finds a cluster's deregistered instances: those whose age counts from
+// now, those whose time is over, and the oldest of a host that has been too many
+// instances.
 func (f *finder) findInstances(cluster string) {
 	hosts := map[string][]*fleet.Instance{}
 	for i := range f.snap.Instances(cluster, "") {
@@ -128,7 +130,7 @@ func (f *finder) findInstances(cluster string) {
 		item := Instance{cluster, i.ID}
 		begins := false
 		addIfDue(f, item, &f.Ended, func() bool {
-			begins = i.InactiveSince.IsZero() || !i.IsFormer() // those of old are as large as they were
+			begins = i.InactiveSince.IsZero() || !i.IsFormer() // records from earlier versions still have all their members
 			return begins
 		})
 		addIfDue(f, item, &f.Instances, func() bool {
@@ -158,7 +160,7 @@ func (f *finder) findTasks(cluster string) {
 	}
 	type stopped struct {
 		task Task
-		rev  int64 // the order of ends: clocks give none
+		rev  int64 // store's revision of the report; it gives the order of ends, which clocks do not
 		due  bool
 	}
 	var all []stopped

@@ -8,8 +8,8 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// stamp notes since when an instance is INACTIVE, as far as the leader knows, and
-// leaves out what nobody reads of one.
+// recordInactive stores since when an instance is INACTIVE, as far as the leader
+// knows, and removes members of the record that nothing reads any more.
 func recordInactive(tx *store.Tx, i Instance, now time.Time) error {
 	k := store.InstanceKey(i.Cluster, i.ID)
 	old := store.Get(tx, k)
@@ -23,8 +23,8 @@ func recordInactive(tx *store.Tx, i Instance, now time.Time) error {
 	return store.Put(tx, k, &next)
 }
 
-// drops deletes an instance's records. INACTIVE is for good, and nothing is
-// placed on such an instance; its stopped tasks go by their own limits.
+// deleteInstance deletes an instance's records. An instance never leaves INACTIVE,
+// and nothing is placed on it. Its stopped tasks are deleted by their own limits.
 func deleteInstance(tx *store.Tx, i Instance) error {
 	k := store.InstanceKey(i.Cluster, i.ID)
 	if old := store.Get(tx, k); old == nil || old.Status != fleet.InstanceInactive {

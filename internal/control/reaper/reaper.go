@@ -1,11 +1,10 @@
-// Package reaper forgets what nobody asks for any longer: tasks that have
-// stopped, by time and by number, and client tokens and what was deleted
-// (clusters, capacity providers) or deregistered (container instances), by
-// time; and deleted revisions of task definitions, once no task is of them.
+// Package reaper deletes records that are no longer needed: stopped tasks, by age and
+// by number; client tokens, deleted clusters and capacity providers, and deregistered
+// container instances, by age; and deleted revisions of task definitions, once no
+// task uses them.
 //
-// What is due is decided by a pure function of a snapshot. The leader alone
-// deletes, and each of its transactions is guarded by its term and by the
-// records that it deletes.
+// A pure function of a snapshot decides what is due. Only the leader deletes. Each of
+// its transactions is guarded by its term and by the records that it deletes.
 package reaper
 
 import (
@@ -22,19 +21,19 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Limits are how much is kept.
+// Limits are how long, and how many, records are retained.
 type Limits struct {
-	StoppedAge time.Duration // of a stopped task
-	Stopped    int           // stopped tasks a cluster
+	StoppedAge time.Duration // of a stopped task, since it stopped
+	Stopped    int           // number of stopped tasks of a cluster
 	TokenAge   time.Duration
-	DeletedAge time.Duration // of a deleted cluster or capacity provider, a deregistered instance
+	DeletedAge time.Duration // of a deleted cluster or capacity provider, or a deregistered instance
 }
 
-// Defaults are the limits unless set.
+// Defaults are the limits that apply where none is set.
 var Defaults = Limits{StoppedAge: 24 * time.Hour, Stopped: 20_000, TokenAge: 24 * time.Hour, DeletedAge: 24 * time.Hour}
 
-// emptyTokenAge is how long a token is kept that has brought about nothing: it only
-// keeps calls from being carried out that had begun before.
+// emptyTokenAge is how long a token is retained that has created no task. It only
+// prevents calls that began earlier from being carried out.
 const emptyTokenAge = time.Hour
 
 func (l Limits) orDefaults() Limits {
@@ -46,17 +45,17 @@ func (l Limits) orDefaults() Limits {
 	}
 }
 
-// Reaper deletes what is due, on one server at a time.
+// Reaper deletes what is due. Only one server at a time does so.
 type Reaper struct {
 	Store  *store.Store
 	Server string // name of this server
-	Limits Limits // each 0 is that of Defaults
+	Limits Limits // a limit of 0 is the one of Defaults
 	Every  time.Duration
 	Now    func() time.Time // time.Now unless set
 	Log    *slog.Logger
 }
 
-// Run reaps until ctx or the store ends.
+// Run deletes what is due, again and again, until ctx or the store ends.
 func (r *Reaper) Run(ctx context.Context) error {
 	r.Limits = r.Limits.orDefaults()
 	if r.Every == 0 {
@@ -82,8 +81,8 @@ func (r *Reaper) lead(ctx context.Context, term *store.Term) error {
 	}
 }
 
-// Reap deletes what is due now. A thing of which a record can't be read, or that
-// makes it panic, is left as it is, and the others go.
+// Reap deletes what is due now. An item with a record that can't be read, or that
+// causes a panic, is left as it is, and the others are deleted.
 func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 	now := r.Now()
 	due := r.Limits.Find(r.Store.Snapshot(), now)
@@ -121,8 +120,8 @@ func (r *Reaper) Reap(ctx context.Context, term *store.Term) error {
 	return nil
 }
 
-// each deletes what is past its time of some things, in as few transactions as hold
-// them. What can't be deleted is left out.
+// updateEach runs an update for each of some items, in as few transactions as
+// possible. Items for which it fails are logged and left as they are.
 func updateEach[T fmt.Stringer](ctx context.Context, r *Reaper, term *store.Term, all []T, do func(*store.Tx, T) error) error {
 	left, err := store.UpdateEach(ctx, r.Store, all, term.Guard, do)
 	for _, l := range left {
@@ -131,12 +130,12 @@ func updateEach[T fmt.Stringer](ctx context.Context, r *Reaper, term *store.Term
 	return err
 }
 
-// leave notes that something is left as it is.
+// logLeft logs that an item is left as it is.
 func (r *Reaper) logLeft(what string, err error) {
 	r.Log.Error("reaper: something is left as it is, past its time or not", append(contain.Attrs(err), "what", what)...)
 }
 
-// update is a transaction of a leader: it commits only while its term lasts.
+// update runs a leader's transaction: it commits only while the leader's term lasts.
 func (r *Reaper) update(ctx context.Context, term *store.Term, fn func(*store.Tx) error) error {
 	return r.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := term.Guard(tx); err != nil {
@@ -146,8 +145,8 @@ func (r *Reaper) update(ctx context.Context, term *store.Term, fn func(*store.Tx
 	})
 }
 
-// forget deletes a task's records, unless it is not stopped: a status
-// only moves forward, but a task may be gone and its id used again.
+// deleteTask deletes a task's records, unless the task is not stopped. A status only
+// moves forward, but meanwhile a task may have been deleted and its id used again.
 func deleteTask(tx *store.Tx, t Task) error {
 	report := store.Get(tx, store.TaskReportKey(t.Cluster, t.ID))
 	if report == nil || report.Status != fleet.TaskStopped {

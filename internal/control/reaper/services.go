@@ -11,12 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// keptDeployments is how many deployments that have ended a service keeps.
+// maxEndedDeployments is how many ended deployments of a service are retained.
 const maxEndedDeployments = 100
 
-// outdated are the deletions of a service's records that are due, its own last. They
-// are old deployments with the revisions that nothing refers to any more, or all of
-// a deleted service. A record that can't be read may refer to what seems unused.
+// expiredRecords returns the deletions of a service's records that are due, the
+// service's own record last. These are old deployments with the revisions that
+// nothing refers to any more, or everything of a deleted service. If a record can't
+// be read, it may refer to what seems unused, so nothing is due.
 func (l Limits) expiredRecords(snap *store.Snapshot, svc *fleet.Service, now time.Time) (all []func(*store.Tx) error) {
 	c, name := svc.Cluster, svc.Name
 	if snap.AllReadable(store.ServiceMembers(c, name)) != nil {
@@ -29,7 +30,7 @@ func (l Limits) expiredRecords(snap *store.Snapshot, svc *fleet.Service, now tim
 		over := gone || d.ServiceID != svc.ID
 		if !over && d.ID != svc.Deployment && d.State != nil && d.State.Done {
 			ended++
-			// The newest that was completed may be gone back to.
+			// A rollback may go back to the newest completed deployment.
 			good := d.State.Rollout == types.DeploymentRolloutStateCompleted && !completed
 			over = ended > maxEndedDeployments && !good
 		}
@@ -60,7 +61,7 @@ func (l Limits) expiredRecords(snap *store.Snapshot, svc *fleet.Service, now tim
 	})
 }
 
-// services tidies services, one after the other.
+// reapServices deletes what is due of services, one service after the other.
 func (r *Reaper) reapServices(ctx context.Context, term *store.Term, all []Service, now time.Time) error {
 	for _, svc := range all {
 		err := contain.Do(func() error { return r.reapService(ctx, term, svc, now) })
@@ -73,9 +74,9 @@ func (r *Reaper) reapServices(ctx context.Context, term *store.Term, all []Servi
 	return nil
 }
 
-// tidy deletes what is past its time of a service, in as many transactions as it
-// takes. Whoever makes a deployment writes the service's record, so none of the
-// revisions that go can come to be used meanwhile.
+// reapService deletes what is due of a service, in as many transactions as it takes.
+// A transaction that creates a deployment also writes the service's record. So a
+// revision that is deleted here can't come into use meanwhile.
 func (r *Reaper) reapService(ctx context.Context, term *store.Term, of Service, now time.Time) error {
 	for left := true; left; {
 		err := r.update(ctx, term, func(tx *store.Tx) error {
@@ -105,8 +106,8 @@ func (r *Reaper) reapService(ctx context.Context, term *store.Term, of Service, 
 	return nil
 }
 
-// serving says whether a service that isn't deleted has a revision of a task
-// definition.
+// isUsedByService reports whether a service that is not deleted has a revision of a
+// task definition.
 func isUsedByService(snap *store.Snapshot, of fleet.TaskDefinitionRef) bool {
 	for cluster := range snap.Clusters("") {
 		for svc := range snap.Services(cluster, "") {

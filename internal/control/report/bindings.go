@@ -9,9 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// bindingsOf returns what is kept of a container's bindings as its host says them,
-// in their order: those that are well formed, and of these no more than what its
-// definition asks for can give.
+// bindingsOf returns those of a container's reported bindings that are stored, in
+// their order: the well-formed ones, and not more than its definition can lead to.
 func bindingsOf(d *fleet.TaskDefinition, container string, reported []types.NetworkBinding) []types.NetworkBinding {
 	var kept []types.NetworkBinding
 	most := mostBindings(d, container)
@@ -26,12 +25,12 @@ func bindingsOf(d *fleet.TaskDefinition, container string, reported []types.Netw
 	return kept
 }
 
-// spareBindings are kept of what no definition has asked for: an engine may bind
-// more by its own settings.
+// spareBindings is how many bindings are stored in addition to those of the
+// definition: an engine may bind more by its own settings.
 const spareBindings = 8
 
-// mostBindings bounds a container's bindings: each mapping is bound for IPv4 and
-// for IPv6, and a range perhaps port by port.
+// mostBindings returns how many bindings of a container are stored at most. Each
+// mapping is bound for IPv4 and for IPv6, and a range possibly port by port.
 func mostBindings(d *fleet.TaskDefinition, container string) int {
 	if d == nil {
 		return fleet.MaxSinglePorts
@@ -52,7 +51,8 @@ func mostBindings(d *fleet.TaskDefinition, container string) int {
 	return spareBindings
 }
 
-// wellFormed returns a binding with what is in it and makes sense.
+// cleanBinding returns a binding with only its valid members. ok is false if the
+// binding is not well formed.
 func cleanBinding(reported *types.NetworkBinding) (b types.NetworkBinding, ok bool) {
 	b.Protocol = reported.Protocol
 	switch b.Protocol {
@@ -86,7 +86,7 @@ func cleanBinding(reported *types.NetworkBinding) (b types.NetworkBinding, ok bo
 		switch n := aws.ToInt32(p.from); {
 		case n < 0 || n > 65535:
 			return b, false
-		case n > 0 || p.from != nil && b.ContainerPortRange == nil: // beside a range 0 is none
+		case n > 0 || p.from != nil && b.ContainerPortRange == nil: // beside a range, 0 means no port
 			*p.put = p.from
 		}
 	}

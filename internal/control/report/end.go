@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// finish completes the report of a task that has ended: every container is
-// STOPPED, and the stop code and reason say why in ECS's words.
+// finishReport completes the report of a task that has ended: every container is
+// STOPPED, and the stop code and reason say why, in ECS's words.
 func finishReport(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition, reason string, now time.Time) {
 	ran := !r.StartedAt.IsZero() || allContainersRan(r, t, d)
 	for _, c := range t.Containers {
@@ -24,7 +24,7 @@ func finishReport(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefiniti
 	}
 	r.StoppedAt = now
 	if ran && r.StartedAt.IsZero() {
-		// It ran so briefly that its host never said so.
+		// It ran so briefly that its host never reported it.
 		r.StartedAt = latest(t.CreatedAt, r.PullStoppedAt)
 	}
 	switch {
@@ -52,9 +52,10 @@ func finishReport(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefiniti
 	}
 }
 
-// allRan says whether a task that was never reported RUNNING was so all the same,
-// as a whole, too briefly for its host to say it: each of its containers ran. One
-// that is not essential may have failed by itself, or the host has not named it.
+// allContainersRan reports whether a task ran that was never reported RUNNING,
+// because it ran too briefly for its host to report it. It did if each of its
+// containers ran. A container that is not essential need not have run: it may have
+// failed by itself, or its host may not have named it.
 func allContainersRan(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefinition) bool {
 	any := false
 	for _, tc := range t.Containers {
@@ -65,35 +66,35 @@ func allContainersRan(r *fleet.TaskReport, t *fleet.TaskState, d *fleet.TaskDefi
 		case essential(d, tc.Name):
 			return false
 		case i >= 0 && !isStartError(r.Containers[i].Reason):
-			return false // it was still to begin
+			return false // it had not begun
 		}
 	}
 	return any
 }
 
-// hasRun says whether a container that has ended ever ran. Its reason alone does
-// not tell: agents also give one to a container that ran from the image they had
-// although the registry did not answer.
+// hasRun reports whether a container that has ended ever ran. Its reason alone is not
+// enough: if the registry did not answer and the container ran from the image on the
+// host, agents give such a container a reason too.
 func hasRun(c *fleet.ContainerReport) bool {
 	return c.RuntimeID != "" && c.ExitCode != nil && !strings.HasPrefix(c.Reason, "CannotStartContainerError")
 }
 
-// failed says whether a reason is an error by which a container failed to start, and
-// not that its task ended before it began.
+// isStartError reports whether a reason is an error by which a container failed to
+// start. The reason that its task ended before it began is no such error.
 func isStartError(reason string) bool {
 	return isError(reason) && !strings.HasPrefix(reason, "TaskStoppedBeforePullBeginError")
 }
 
-// isError says whether a container's reason has the form of an agent's errors,
+// isError reports whether a container's reason has the form of an agent's errors,
 // "CannotPullContainerError: …".
 func isError(reason string) bool {
 	name, _, ok := strings.Cut(reason, ":")
 	return ok && strings.HasSuffix(name, "Error")
 }
 
-// cause is the error that kept a task from running. One that follows from another
-// container's is told only where there is no other; of the rest an essential
-// container's comes first.
+// startError returns the error that prevented a task from running, or "". An error
+// that follows from another container's error is used only if there is no other.
+// Among the others, that of an essential container comes first.
 func startError(r *fleet.TaskReport, d *fleet.TaskDefinition) string {
 	var best string
 	rank := 0
@@ -116,8 +117,8 @@ func startError(r *fleet.TaskReport, d *fleet.TaskDefinition) string {
 	return best
 }
 
-// followsFromAnother says whether an error only tells that another container of
-// the task is missing, or did not become what this one depends on.
+// followsFromAnother reports whether an error only says that another container of the
+// task is missing, or did not reach the state that this one depends on.
 func followsFromAnother(reason string) bool {
 	return strings.Contains(reason, "dependency graph:") || strings.Contains(reason, "No such container:")
 }

@@ -1,7 +1,8 @@
-// Package report turns what hosts say of their tasks into the tasks' observed
-// state. Apply is pure; Put, Settle and Stop write its results, guarded by what
-// they rest on. Whoever learns of a task's fate comes here: the handlers of the
-// Submit calls, the link with an agent's inventory, a forced deregistration.
+// Package report turns what hosts report about their tasks into the tasks' observed
+// state. Apply is pure. Put, EndTask and Stop write its results, guarded by the
+// records from which they were derived. Everything that learns what became of a task
+// uses this package: the handlers of the Submit calls, the link with an agent's
+// inventory, and a forced deregistration.
 package report
 
 import (
@@ -14,46 +15,46 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Statement is what a host says of a task: one Submit call.
+// Statement is what a host reports about a task: one Submit call.
 type Statement struct {
-	Status     fleet.TaskStatus // empty: of containers only
+	Status     fleet.TaskStatus // empty: the statement is about containers only
 	Reason     string
 	Containers []types.ContainerStateChange
 
 	PullStarted, PullStopped, ExecutionStopped time.Time
-	// Pulls are all pulls that are under way; nil where the host does not tell.
+	// Pulls are all pulls that are under way; nil if the host does not report them.
 	Pulls *[]fleet.ContainerPull
 }
 
-// Apply returns the task's report after a statement, or nil where the statement
-// says nothing new. It is pure. Statuses only move forward; containers are taken
-// in the statement's order, and one may come twice. What it stores is bounded,
-// whatever a host says.
+// Apply returns the task's report after a statement, or nil if the statement contains
+// nothing new. It is pure. Statuses only move forward. Containers are applied in the
+// statement's order, and one may occur twice. The size of the result is bounded,
+// whatever a host reports.
 func Apply(t *fleet.TaskState, d *fleet.TaskDefinition, in Statement, now time.Time) *fleet.TaskReport {
 	next := &fleet.TaskReport{Status: fleet.TaskPending}
 	if t.Report != nil {
 		*next = *t.Report
 		next.Containers = slices.Clone(t.Report.Containers)
 		if next.Status == fleet.TaskStopped {
-			return nil // its end is settled
+			return nil // its end is final
 		}
 	}
 	changed := t.Report == nil
 	for i := range in.Containers {
 		changed = applyContainer(next, t.Task, d, &in.Containers[i]) || changed
 	}
-	// Hosts' clocks are their own: what they say lies between the task's
-	// creation and now, in the order in which it happens.
+	// Hosts' clocks differ from ours. So the times that they report are moved to lie
+	// between the task's creation and now, in the order in which the events happen.
 	earliest := t.CreatedAt
-	for _, at := range []struct{ said, kept *time.Time }{
+	for _, at := range []struct{ reported, stored *time.Time }{
 		{&in.PullStarted, &next.PullStartedAt}, {&in.PullStopped, &next.PullStoppedAt}, {&in.ExecutionStopped, &next.ExecutionStoppedAt},
 	} {
-		if !at.said.IsZero() && at.kept.IsZero() {
-			*at.kept = clamp(*at.said, earliest, now)
+		if !at.reported.IsZero() && at.stored.IsZero() {
+			*at.stored = clamp(*at.reported, earliest, now)
 			changed = true
 		}
-		if !at.kept.IsZero() {
-			earliest = *at.kept
+		if !at.stored.IsZero() {
+			earliest = *at.stored
 		}
 	}
 	if in.Status.Order() > next.Status.Order() {
@@ -71,15 +72,15 @@ func Apply(t *fleet.TaskState, d *fleet.TaskDefinition, in Statement, now time.T
 		next.Version++
 	}
 	if pulls := updatePulls(next, t.Task, in.Pulls, now); !slices.Equal(pulls, next.Pulls) {
-		next.Pulls = pulls // which is no change of what is shown of the task
+		next.Pulls = pulls // DescribeTasks does not show them, so Version does not change
 	} else if !changed {
 		return nil
 	}
 	return next
 }
 
-// pulling are the pulls of a task after a statement. How long one takes is counted
-// from what was said of it first.
+// updatePulls returns the pulls of a task after a statement. A pull that was reported
+// before retains its earlier time.
 func updatePulls(r *fleet.TaskReport, t *fleet.Task, reported *[]fleet.ContainerPull, now time.Time) []fleet.ContainerPull {
 	if r.Status != fleet.TaskPending || !r.PullStoppedAt.IsZero() {
 		return nil
@@ -113,9 +114,9 @@ func clamp(t, from, to time.Time) time.Time {
 	return t.UTC().Truncate(time.Millisecond)
 }
 
-// applyContainer takes over one container's entry and says whether it changed
-// anything. Containers that the task does not have (agents have some of their
-// own) are passed over.
+// applyContainer applies one container's entry and reports whether it changed
+// anything. Containers that the task does not have are ignored; agents have some of
+// their own.
 func applyContainer(r *fleet.TaskReport, t *fleet.Task, d *fleet.TaskDefinition, in *types.ContainerStateChange) bool {
 	name := aws.ToString(in.ContainerName)
 	if !slices.ContainsFunc(t.Containers, func(c fleet.TaskContainer) bool { return c.Name == name }) {
@@ -159,8 +160,8 @@ func sameBinding(a, b types.NetworkBinding) bool {
 		aws.ToString(a.ContainerPortRange) == aws.ToString(b.ContainerPortRange) && aws.ToString(a.HostPortRange) == aws.ToString(b.HostPortRange)
 }
 
-// containerStatus reads a status that an agent sends; agents know a few more
-// names for what is PENDING here.
+// containerStatus parses a status that an agent sends. Agents have a few more names
+// for states that are PENDING here.
 func containerStatus(s string) fleet.TaskStatus {
 	switch status := fleet.TaskStatus(strings.ToUpper(s)); status {
 	case fleet.TaskRunning, fleet.TaskStopped:
@@ -169,7 +170,7 @@ func containerStatus(s string) fleet.TaskStatus {
 	return fleet.TaskPending
 }
 
-// bindHostPorts derives the bindings of containers on the host's own network:
+// bindHostPorts derives the bindings of containers on the host's own network, because
 // agents report none for them.
 func bindHostPorts(r *fleet.TaskReport, t *fleet.Task, d *fleet.TaskDefinition) {
 	if d == nil || d.Definition.NetworkMode != types.NetworkModeHost {

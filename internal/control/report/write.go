@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Put writes a task's next report, guarded by all that it was derived from. The
-// last report of an instance's last task ends the instance's deregistration.
+// Put writes a task's next report, guarded by everything from which it was derived.
+// The last report of an instance's last task ends the instance's deregistration.
 func Put(tx *store.Tx, t *fleet.TaskState, next *fleet.TaskReport) error {
 	if next.Status == fleet.TaskStopped {
 		if err := EndDeregistration(tx, t); err != nil {
@@ -29,13 +29,13 @@ func putReport(tx *store.Tx, t *fleet.TaskState, next *fleet.TaskReport) error {
 	return store.Put(tx, k, next)
 }
 
-// EndDeregistration makes the instance of a task that ends in this transaction
-// INACTIVE if it is deregistering and the task was its last.
+// EndDeregistration makes an instance INACTIVE if it is deregistering and t, which
+// ends in this transaction, is its last task.
 func EndDeregistration(tx *store.Tx, t *fleet.TaskState) error {
 	if i := tx.Snapshot().Instance(t.Cluster, t.Instance); i == nil || i.Status != fleet.InstanceDeregistering {
 		return nil
 	}
-	// Of two last tasks that end at once each would still see the other.
+	// Without the claim, two last tasks that end at once would each still see the other.
 	if err := tx.Claim(store.HostGuard(t.Cluster, t.Instance)); err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func EndDeregistration(tx *store.Tx, t *fleet.TaskState) error {
 	return store.Put(tx, k, &next)
 }
 
-// Definition returns a task's definition, nil where it is gone. Where it can't be
-// read, what a report means can't be told.
+// ReadDefinition returns a task's definition, or nil if it is deleted. It returns an
+// error if the definition can't be read: what a report means is not known then.
 func ReadDefinition(snap *store.Snapshot, t *fleet.TaskState) (*fleet.TaskDefinition, error) {
 	if d, _ := snap.TaskDefinition(t.Family, t.Revision); d != nil {
 		return d, nil
@@ -58,9 +58,9 @@ func ReadDefinition(snap *store.Snapshot, t *fleet.TaskState) (*fleet.TaskDefini
 	return nil, store.Readable(snap, store.TaskDefinitionKey(t.Family, t.Revision))
 }
 
-// Settle writes the end of a task whose host is gone for good, or has said that
-// it knows nothing of it. It is the one report that no host makes. What becomes
-// of the instance is the caller's matter.
+// EndTask writes the end of a task whose host is gone for good, or has reported that
+// it does not know the task. It is the only report that comes from no host. The
+// caller decides what becomes of the instance.
 func EndTask(tx *store.Tx, t *fleet.TaskState, reason string, now time.Time) error {
 	wish := t.Stop
 	if wish == nil {
@@ -77,8 +77,8 @@ func EndTask(tx *store.Tx, t *fleet.TaskState, reason string, now time.Time) err
 	return putReport(tx, t, next)
 }
 
-// Stop writes the wish that a task end, unless it ends already. The first wish
-// stays: its reason is the one that holds.
+// Stop writes the request to stop a task, unless it has stopped or there is an
+// earlier request. The first request stays, because its reason counts.
 func Stop(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
 	k := store.TaskStopKey(cluster, id)
 	if store.Get(tx, k) != nil {
@@ -93,8 +93,8 @@ func Stop(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
 	return store.Put(tx, k, wish)
 }
 
-// StopWaiting ends a task that waits for a host: it never had a host that could report its
-// end.
+// StopWaiting ends a task that waits for a host. It writes the task's report itself:
+// there was never a host that could report its end.
 func StopWaiting(tx *store.Tx, cluster, id string, wish *fleet.TaskStop) error {
 	k := store.WaitingTaskKey(cluster, id)
 	t := store.Get(tx, k)

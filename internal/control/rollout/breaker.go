@@ -7,13 +7,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Bounds of the breaker's default threshold.
+// The bounds of the breaker's default threshold, in tasks.
 const (
 	minThreshold = 3
 	maxThreshold = 200
 )
 
-// Threshold is the number of failures at which the breaker trips.
+// Threshold returns the number of failures at which the breaker trips.
 func (b *Breaker) Threshold(desired int) int {
 	kind, value := b.Type, b.Value
 	if kind == "" {
@@ -31,7 +31,7 @@ func (b *Breaker) Threshold(desired int) int {
 func percentUp(n, percent int) int   { return (n*percent + 99) / 100 }
 func percentDown(n, percent int) int { return n * percent / 100 }
 
-// Failures counts the tasks that count as failures of a deployment.
+// CountFailures counts the tasks that are failures of a deployment.
 func CountFailures(b *Breaker, d *Deployment, tasks []Task) int {
 	n := 0
 	for i := range tasks {
@@ -42,8 +42,8 @@ func CountFailures(b *Breaker, d *Deployment, tasks []Task) int {
 	return n
 }
 
-// judge finds out whether PRIMARY has failed, and how far its failures to start
-// hold it back.
+// judgePrimary decides whether PRIMARY has failed, and how far its failures to start
+// delay its launches.
 func (s *step) judgePrimary() {
 	s.desired = s.svc.Desired
 	if s.svc.Strategy == types.SchedulingStrategyDaemon {
@@ -63,8 +63,8 @@ func (s *step) judgePrimary() {
 	s.updateDelays()
 }
 
-// trip ends PRIMARY where too many of its tasks have failed, and returns whether
-// it did; it launches nothing.
+// tripBreaker fails PRIMARY if too many of its tasks have failed. It returns whether
+// it did; PRIMARY's launches are taken back then.
 func (s *step) tripBreaker() bool {
 	if s.state.Rollout != types.DeploymentRolloutStateInProgress || !s.svc.Breaker.Enabled || s.failures < s.out.Threshold {
 		return false
@@ -80,7 +80,8 @@ func (s *step) tripBreaker() bool {
 	return true
 }
 
-// forgive moves LastGood as tasks become healthy: earlier failures don't count.
+// forgiveFailures raises LastGood when tasks become healthy: earlier failures no
+// longer count.
 func (s *step) forgiveFailures() {
 	if s.lastHealthy <= s.state.LastGood || s.state.Rollout != types.DeploymentRolloutStateInProgress {
 		return
@@ -91,8 +92,9 @@ func (s *step) forgiveFailures() {
 	}
 }
 
-// fail ends PRIMARY as FAILED. It goes back to the last completed deployment's
-// revision where that is wanted and there is one; a rollback doesn't roll back.
+// failPrimary ends PRIMARY as FAILED. If back is set and a deployment has completed,
+// it requests a rollback to that deployment's revision. A rollback is never rolled
+// back.
 func (s *step) failPrimary(reason, why string, back bool, text func(string) string) {
 	s.state.Rollout, s.state.Reason = types.DeploymentRolloutStateFailed, reason
 	s.state.SteadySince, s.state.NextTry, s.state.Impaired, s.state.Looping, s.state.Stuck = time.Time{}, time.Time{}, 0, false, false

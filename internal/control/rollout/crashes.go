@@ -8,23 +8,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// A task that has run and ends by itself is replaced, as on ECS without an end: it
-// has not failed to start. What begins and ends again at once is replaced more and
-// more slowly, by a pace of ours, so that it does not wear its host out. Each of
-// a deployment's rounds of launches that mostly ended early lets its replacements
-// wait longer; one that mostly lives on ends that, and so does a new deployment.
-// Only the replacements wait, not what else is to be launched.
+// A task that has run and then ends by itself is replaced, on ECS without end: it
+// has not failed to start. Ashore replaces tasks that end soon after their start
+// more and more slowly, so that they do not wear their host out; ECS has no such
+// pace. Each round of a deployment's launches that mostly ended early makes its
+// replacements wait longer. A round that mostly lives on ends that, and so does a
+// new deployment. Only the replacements wait, not other launches.
 const (
-	firstPause = time.Second // after a second round in a row; the first one's are replaced at once
+	firstPause = time.Second // after a second consecutive round; the first round's tasks are replaced at once
 	maxPause   = 30 * time.Second
-	// longestAfter rounds the pause grows no more.
+	// After longestPauseAfter rounds the pause does not grow any more.
 	longestPauseAfter = 7
-	// afresh: what was launched so long after a round had ended was not launched in
-	// its place.
+	// What was launched this long after a round had ended does not replace that
+	// round's tasks.
 	unrelatedAfter = 2 * maxPause
 )
 
-// Pause is the wait of the replacements after a number of consecutive rounds that
+// Pause returns how long replacements wait after a number of consecutive rounds that
 // ended early.
 func Pause(rounds int) time.Duration {
 	if rounds <= 1 {
@@ -33,17 +33,17 @@ func Pause(rounds int) time.Duration {
 	return min(firstPause<<min(rounds-2, 16), maxPause)
 }
 
-// Fate is what has become of a task that was launched.
+// Outcome is what has become of a task that was launched.
 type Outcome uint8
 
 const (
-	Undecided  Outcome = iota // nobody can say yet, or somebody else ended it, or it failed to start
+	Undecided  Outcome = iota // not known yet, or it was stopped on request, or it failed to start
 	EndedEarly                // it ended by itself within fleet.EarlyEnd of its start
 	RanLong                   // it ran for longer
-	Forgotten                 // nothing is known of it any more
+	Forgotten                 // its records are gone
 )
 
-// Past is a task that was launched some time.
+// LaunchedTask is a task that was launched at some time.
 type LaunchedTask struct {
 	ID        string
 	Outcome   Outcome
@@ -52,7 +52,7 @@ type LaunchedTask struct {
 	Instance  string
 }
 
-// FateOf says what has become of a task.
+// OutcomeOf returns what has become of a task.
 func OutcomeOf(t *fleet.TaskState, now time.Time) Outcome {
 	switch ran, ended := t.RunTime(); {
 	case t.EndedEarly():
@@ -65,45 +65,45 @@ func OutcomeOf(t *fleet.TaskState, now time.Time) Outcome {
 	return Undecided
 }
 
-// Crashes are the consecutive rounds of a deployment's launches, up to the newest,
-// that mostly ended early. The zero value is none.
+// Crashes are the newest consecutive rounds of a deployment's launches that mostly
+// ended early. The zero value is none.
 type Crashes struct {
-	Rounds int     // as far back as it mattered
-	ends   []crash // of their tasks, and when their replacements' wait is over
+	Rounds int     // counted as far back as it matters
+	ends   []crash // tasks that ended early, and until when their replacements wait
 }
 
 type crash struct {
 	task, instance string
-	rank           int // of its round, from the newest on
+	rank           int // number of its round, 0 for the newest
 	at, until      time.Time
 }
 
 // round is a number of tasks that were launched together.
 type round struct {
 	last, first time.Time // launches
-	ended       time.Time // the last one's end
+	ended       time.Time // when the last of them ended
 	lived       int
 	early       []crash
 }
 
-// CrashesOf looks at a deployment's launches, the newest first, as far back as it
-// needs to.
+// CrashesOf returns the crashes of a deployment. launched yields its tasks, the
+// newest first; CrashesOf stops reading when older tasks no longer matter.
 func CrashesOf(launched iter.Seq[LaunchedTask], now time.Time) Crashes {
 	var (
 		c           Crashes
-		olderRounds int // rounds that are forgotten
+		olderRounds int // rounds whose records are gone
 		open        round
 		next        time.Time // first launch of the round after the open one
-		old         int       // rounds whose replacements no longer wait
+		old         int       // rounds whose replacements do not wait any more
 		known       = true
 	)
-	// closes ends the open round and says whether older ones matter.
+	// closeRound ends the open round. It reports whether older ones matter.
 	closeRound := func() bool {
 		r := open
 		open = round{}
 		switch {
 		case r.lived == 0 && len(r.early) == 0:
-			return true // it says nothing
+			return true // it shows nothing
 		case r.lived >= len(r.early):
 			return false
 		case !next.IsZero() && next.Sub(r.ended) > unrelatedAfter:
@@ -126,7 +126,7 @@ func CrashesOf(launched iter.Seq[LaunchedTask], now time.Time) Crashes {
 			known = false
 			break
 		}
-		// Those of a round were launched before any of them had ended.
+		// The tasks of a round were launched before any of them had ended.
 		replaced := p.Outcome == EndedEarly && !p.StoppedAt.After(open.last)
 		if !open.last.IsZero() && (replaced || open.last.Sub(p.CreatedAt).Abs() >= sameRoundWithin) {
 			if more = closeRound(); !more {
@@ -151,7 +151,7 @@ func CrashesOf(launched iter.Seq[LaunchedTask], now time.Time) Crashes {
 		more = closeRound()
 	}
 	if more && !known && c.Rounds > 1 {
-		// So many have ended since that the elder ones are forgotten.
+		// So many tasks have ended since that the records of older rounds are gone.
 		olderRounds = longestPauseAfter
 	}
 	for i := range c.ends {
@@ -161,8 +161,8 @@ func CrashesOf(launched iter.Seq[LaunchedTask], now time.Time) Crashes {
 	return c
 }
 
-// Held counts the replacements that still wait, and says when the first of them no
-// longer does.
+// Delayed returns how many replacements still wait, and when the first of them may be
+// launched.
 func (c *Crashes) Delayed(now time.Time) (n int, next time.Time) {
 	for i := range c.ends {
 		e := &c.ends[i]
@@ -177,7 +177,7 @@ func (c *Crashes) Delayed(now time.Time) (n int, next time.Time) {
 	return n, next
 }
 
-// Last is the id of the newest task that ended early, or "".
+// Last returns the id of the newest task that ended early, or "".
 func (c *Crashes) Last() string {
 	if len(c.ends) == 0 {
 		return ""
@@ -185,7 +185,7 @@ func (c *Crashes) Last() string {
 	return c.ends[0].task
 }
 
-// pace finds out how many replacements of PRIMARY's tasks wait.
+// updateDelays finds out how many replacements of PRIMARY's tasks wait.
 func (s *step) updateDelays() {
 	c := &s.primary.Crashes
 	if s.state.Rollout == types.DeploymentRolloutStateFailed || c.Rounds == 0 {
@@ -195,7 +195,8 @@ func (s *step) updateDelays() {
 	s.delayed, s.delayedUntil = c.Delayed(s.in.Now)
 }
 
-// paced is how many of the tasks that a REPLICA of PRIMARY's wants are launched now.
+// limitByDelays returns how many of the tasks that a REPLICA's PRIMARY wants are
+// launched now.
 func (s *step) limitByDelays(want int) int {
 	if s.delayed == 0 || want <= 0 {
 		return want
@@ -204,7 +205,7 @@ func (s *step) limitByDelays(want int) int {
 	return max(0, want-s.delayed)
 }
 
-// holdBack lets a replacement wait, and tells people of it once.
+// delayReplacement lets a replacement wait, and reports that once by an event.
 func (s *step) delayReplacement() {
 	s.wakeAt(s.delayedUntil)
 	if !s.state.Looping {

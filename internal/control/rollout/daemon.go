@@ -2,15 +2,15 @@ package rollout
 
 import "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-// slot is one host's place for a DAEMON's task.
+// slot is the place for a DAEMON's task on one host.
 type slot struct {
-	own     int32 // PRIMARY's task there, +1
-	busy    bool  // some task of the service has not ended there
-	tried   bool  // PRIMARY's last try there failed to start
-	delayed bool  // the replacement of one that ended early waits
+	own     int32 // index of PRIMARY's task there, +1; 0: none
+	busy    bool  // a task of the service there has not ended
+	tried   bool  // a task of PRIMARY failed to start there
+	delayed bool  // the replacement of a task that ended early waits
 }
 
-// daemon keeps one task on each host: the old one ends there before the new one
+// stepDaemon keeps one task on each host. The old task ends there before the new one
 // starts.
 func (s *step) stepDaemon() {
 	slots := make([]slot, len(s.in.Hosts))
@@ -39,7 +39,7 @@ func (s *step) stepDaemon() {
 			sl.own = int32(i) + 1
 			continue
 		}
-		// two of them: the better one, else the elder, stays
+		// the host has two: the better task stays, or the older one if they are equal
 		other := int(sl.own) - 1
 		if o := s.marks[other]; m.class() > o.class() || m.class() == o.class() && t.Serial < s.in.Tasks[other].Serial {
 			sl.own = int32(i) + 1
@@ -62,7 +62,8 @@ func (s *step) stepDaemon() {
 	s.addStoppedEvents()
 }
 
-// off says why a DAEMON's task can't stay on its host.
+// reasonToLeaveHost returns why a DAEMON's task can't stay on its host. It adds an
+// event if the host no longer meets the constraints.
 func (s *step) reasonToLeaveHost(t *Task) string {
 	if t.Host == HostDraining {
 		return reasonDraining(s.svc.Name, t.Instance)
@@ -71,10 +72,10 @@ func (s *step) reasonToLeaveHost(t *Task) string {
 	return reasonIneligible(s.svc.Name, t.Instance)
 }
 
-// releaseUnhealthy stops PRIMARY's unhealthy tasks: beside them nothing can start.
+// stopUnhealthy stops PRIMARY's unhealthy tasks: a new task can't start beside them.
 func (s *step) stopUnhealthy() {
 	if s.state.Rollout == types.DeploymentRolloutStateFailed {
-		return // nothing would take their place
+		return // nothing would replace them
 	}
 	for i, m := range s.marks {
 		if m.class() == unhealthy && m.has(isOwn) {
@@ -83,7 +84,7 @@ func (s *step) stopUnhealthy() {
 	}
 }
 
-// fill launches a task on each host that has none.
+// fillHosts launches a task on each host that has none.
 func (s *step) fillHosts(slots []slot) {
 	blocked := s.isBlocked(s.primary)
 	failed := s.state.Rollout == types.DeploymentRolloutStateFailed
@@ -95,7 +96,7 @@ func (s *step) fillHosts(slots []slot) {
 		case sl.own != 0:
 			continue
 		case h.Away:
-			s.desired-- // nobody can start it
+			s.desired-- // the host can't start a task now
 			continue
 		}
 		missing++

@@ -7,27 +7,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Input is what Step decides from. Step changes nothing of it.
+// Input is what Step decides from. Step changes nothing in it.
 type Input struct {
 	Now     time.Time
 	Service Service
 	// Deployments that are not retired, the newest, PRIMARY, first.
 	Deployments []Deployment
-	// Tasks of the service, in any order, also the stopped ones that are still
-	// known: failures are counted from them. One whose deployment is not listed
-	// counts as an older deployment's.
+	// Tasks of the service, in any order. Stopped tasks that are still known belong
+	// to them, because failures are counted from them. A task whose deployment is not
+	// listed counts as a task of an older deployment.
 	Tasks []Task
-	// Hosts that a DAEMON is to run on: ACTIVE, not lost, and of those that its
-	// constraints allow.
+	// Hosts that a DAEMON is to run on: ACTIVE, not lost, and allowed by its
+	// constraints.
 	Hosts []Host
-	// Zones in which a REPLICA's tasks may be placed; read where it is rebalanced.
+	// Zones in which a REPLICA's tasks may be placed. Step reads them only if the
+	// service is rebalanced.
 	Zones []string
-	// NextID is the id that a rollback's deployment will get, if this step asks
-	// for one. The caller derives it from PRIMARY's, so that a repetition collides.
+	// NextID is the id of a rollback's deployment, if this step requests one. The
+	// caller derives it from PRIMARY's id, so that a repetition collides.
 	NextID string
 }
 
-// Service is the wish.
+// Service is what is wanted.
 type Service struct {
 	Name           string
 	Status         Status
@@ -39,18 +40,19 @@ type Service struct {
 	// HealthyAfter is how long a task without health checks runs until it counts
 	// as healthy.
 	HealthyAfter time.Duration
-	// GracePeriod is how long after its start a task's failing health checks are
-	// overlooked.
+	// GracePeriod is how long after a task's start its failing health checks are
+	// ignored.
 	GracePeriod time.Duration
 	Rebalance   bool // across availability zones
-	// Packs: scaling in empties the hosts with the most left first.
+	// Packs is set if the service packs its tasks: scaling in stops tasks on the
+	// hosts with the most room first.
 	Packs bool
-	// Completed is the last deployment that came to COMPLETED, retired or not;
-	// nil if none has.
+	// Completed is the last deployment that became COMPLETED, retired or not; nil if
+	// there is none.
 	Completed *Completed
 }
 
-// Status is a service's life.
+// Status is the stage of a service's life.
 type Status string
 
 const (
@@ -63,11 +65,12 @@ const (
 type Breaker struct {
 	Enabled  bool
 	Rollback bool
-	// Type and Value make the threshold; empty is BOUNDED_PERCENT 50.
+	// Type and Value make the threshold. An empty Type is BOUNDED_PERCENT with the
+	// value 50.
 	Type  types.ThresholdType
 	Value int
-	// KeepCount: failures count until the deployment ends, although tasks become
-	// healthy (ECS's resetOnHealthyTask, turned off).
+	// KeepCount: failures count until the deployment ends, even if tasks become
+	// healthy meanwhile (ECS's resetOnHealthyTask, turned off).
 	KeepCount bool
 }
 
@@ -77,8 +80,8 @@ type Completed struct {
 	Revision   string
 }
 
-// Deployment is one of the service's deployments with what earlier steps have
-// found out.
+// Deployment is one of the service's deployments, with what earlier steps have found
+// out.
 type Deployment struct {
 	ID         string // the digits after "ecs-svc/"
 	Revision   string
@@ -87,40 +90,41 @@ type Deployment struct {
 	// HealthChecks says whether essential containers of its task definition have
 	// health checks.
 	HealthChecks bool
-	// Stop is what StopServiceDeployment asked for, or "".
+	// Stop is the type that StopServiceDeployment asked for, or "".
 	Stop types.StopServiceDeploymentStopType
-	// Unplaced is the last launch, if not all of it found hosts. The caller writes
-	// it with each failed placement, and clears it with one that places all.
+	// Unplaced is the last launch, if some of its tasks found no host. The caller
+	// writes it with each failed placement. It clears it with a launch that places
+	// all tasks.
 	Unplaced *Unplaced
-	// Crashes are what its newest tasks have come to.
+	// Crashes describes the newest tasks that ended early.
 	Crashes Crashes
 
 	DeploymentState
 }
 
-// DeploymentState is what Step has found out about a deployment, to be stored
-// and given back to it.
+// DeploymentState is what Step has found out about a deployment. The caller stores it
+// and passes it to the next Step.
 type DeploymentState struct {
 	Rollout types.DeploymentRolloutState
 	Reason  string // of Rollout, in ECS's words
-	// LastGood: failures of tasks up to this serial no longer count. It moves as
+	// LastGood is a serial: failures of tasks up to it no longer count. It grows as
 	// tasks become healthy.
 	LastGood int64
-	// SteadySince is when the service became steady, as events told; zero while it
-	// is not. Only PRIMARY's counts (fleet.ServiceState keeps it).
+	// SteadySince is when the service became steady, as its events reported; zero
+	// while it is not steady. Only PRIMARY's counts (fleet.ServiceState stores it).
 	SteadySince time.Time
-	// NextTry is until when nothing is launched, after failures to start; zero
-	// without.
+	// NextTry is the time until which nothing is launched after failures to start;
+	// zero if launches need not wait.
 	NextTry time.Time
-	// Impaired is the number of consecutive rounds of failed starts that people
-	// were told of.
+	// Impaired is the number of consecutive rounds of failed starts that an event has
+	// reported.
 	Impaired int
-	// Looping: people were told that replacements of tasks that end early wait.
+	// Looping: an event has reported that replacements of tasks that end early wait.
 	Looping bool
-	// Stuck: people were told that minimum and maximum let no task be replaced.
+	// Stuck: an event has reported that minimum and maximum let no task be replaced.
 	Stuck bool
-	// Retired: an older deployment that has nothing left to do (fleet's Done). ECS
-	// lists it no more.
+	// Retired: an older deployment that has nothing left to do (fleet's Done). ECS no
+	// longer lists it.
 	Retired bool
 }
 
@@ -128,9 +132,9 @@ type DeploymentState struct {
 type Unplaced struct {
 	At     time.Time
 	Reason string
-	Zone   string // the launch's
-	// Changed: hosts or what they hold have changed since, so another try is
-	// worth it now.
+	Zone   string // the zone of the launch
+	// Changed: hosts, or what they have reserved, have changed since, so another try
+	// is worth it now.
 	Changed bool
 }
 
@@ -138,25 +142,26 @@ type Unplaced struct {
 type Task struct {
 	ID         string
 	Deployment string // id
-	Serial     int64  // the how manieth of its deployment
+	Serial     int64  // 1 for the deployment's first task, 2 for the second, …
 	Status     fleet.TaskStatus
-	// Stop is set once the task is wanted STOPPED, with the reason asked for.
+	// Stop is set once the task's desired status is STOPPED. StopReason is the reason
+	// that came with the request.
 	Stop       bool
 	StopReason string
-	// StopCode is that of a STOPPED task's report.
+	// StopCode is the code in a STOPPED task's report.
 	StopCode       types.TaskStopCode
 	Health         types.HealthStatus
 	CreatedAt      time.Time
-	StartedAt      time.Time // zero: it never was RUNNING
+	StartedAt      time.Time // zero: it was never RUNNING
 	StoppedAt      time.Time // zero: unknown, or not STOPPED
 	ProtectedUntil time.Time
 	Instance       string // id; "" while it waits for a host
 	Zone           string
 	Host           HostCondition
-	Spare          int // of CPU or memory on its host, whichever the service packs
+	Spare          int // what is free on its host: CPU units or MiB of memory, whichever the service packs
 }
 
-// Condition is that of a task's host.
+// HostCondition is the condition of a task's host.
 type HostCondition uint8
 
 const (
@@ -166,9 +171,9 @@ const (
 	HostLost                   // out of contact for too long, or gone
 )
 
-// Host is one that a DAEMON is to run on.
+// Host is a host that a DAEMON is to run on.
 type Host struct {
 	Instance string
-	// Away: out of contact. What it has stays; nothing is launched there.
+	// Away: the host is out of contact. Its tasks stay; nothing is launched there.
 	Away bool
 }

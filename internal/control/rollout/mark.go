@@ -5,35 +5,35 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// mark is what a task counts as: its class, and flags.
+// mark is how a task counts: its class, and flags.
 type mark uint8
 
 const (
-	gone mark = iota // doesn't count
+	gone mark = iota // it does not count
 	lost
-	unhealthy // the classes from here on count; the worst is first
+	unhealthy // this class and the later ones count; the worst is first
 	pending
 	young
 	healthy
 
 	classMask   mark = 0x0f
-	isOwn       mark = 0x10 // PRIMARY's, or taken over by it
-	mustLeave   mark = 0x20 // has to leave
-	isProtected mark = 0x40 // protected from scale-in and deployments
-	failedStart mark = 0x80 // PRIMARY's, and failed to start
+	isOwn       mark = 0x10 // it is PRIMARY's, or PRIMARY has taken it over
+	mustLeave   mark = 0x20 // it has to leave
+	isProtected mark = 0x40 // it is protected from scale-in and deployments
+	failedStart mark = 0x80 // it is PRIMARY's, and failed to start
 )
 
 func (m mark) class() mark        { return m & classMask }
 func (m mark) counts() bool       { return m.class() >= unhealthy }
 func (m mark) has(flag mark) bool { return m&flag != 0 }
 
-// ended says whether a task has STOPPED.
+// hasStopped reports whether a task is STOPPED.
 func (t *Task) hasStopped() bool { return t.Status == fleet.TaskStopped }
 
-// ran says whether a task ever was RUNNING.
+// hasRun reports whether a task was ever RUNNING.
 func (t *Task) hasRun() bool { return !t.StartedAt.IsZero() }
 
-// failedToStart says whether a task ended by itself without ever running.
+// failedToStart reports whether a task ended by itself and never ran.
 func (t *Task) failedToStart() bool {
 	if !t.hasStopped() || t.hasRun() {
 		return false
@@ -45,12 +45,12 @@ func (t *Task) failedToStart() bool {
 	return false
 }
 
-// failed says whether a task counts as a failure of its deployment.
+// failed reports whether a task counts as a failure of its deployment.
 func (t *Task) failed() bool {
 	return t.failedToStart() || t.Stop && t.StopReason == ReasonUnhealthy
 }
 
-// tally classes all tasks.
+// classifyTasks gives every task its mark and adds it to the sums.
 func (s *step) classifyTasks() {
 	in := s.in
 	s.marks = make([]mark, len(in.Tasks))
@@ -86,7 +86,8 @@ func (s *step) classifyTasks() {
 	}
 }
 
-// weigh notes what one of PRIMARY's tasks says of it.
+// recordOutcome notes what one of PRIMARY's tasks shows about PRIMARY: its serial if
+// it ran, is healthy or failed. It returns the flag failedStart or nothing.
 func (s *step) recordOutcome(t *Task, m mark) mark {
 	if t.hasRun() {
 		s.lastRan = max(s.lastRan, t.Serial)
@@ -108,7 +109,7 @@ func (s *step) recordOutcome(t *Task, m mark) mark {
 	return 0
 }
 
-// find returns the index of a deployment, or unlisted.
+// findDeployment returns the index of a deployment, or unlisted.
 func (s *step) findDeployment(id string) int {
 	for i := range s.in.Deployments {
 		if s.in.Deployments[i].ID == id && i < 127 {
@@ -123,7 +124,7 @@ func (s *step) classOf(t *Task, owner int) mark {
 	case t.Stop || t.hasStopped():
 		return gone
 	case t.Status != fleet.TaskRunning && t.Status.Order() > fleet.TaskRunning.Order():
-		return gone // it ends by itself
+		return gone // it is ending by itself
 	case t.Host == HostLost:
 		return lost
 	case t.Status != fleet.TaskRunning:
@@ -149,8 +150,8 @@ func (s *step) classOf(t *Task, owner int) mark {
 	return healthy
 }
 
-// classifyPending classes a task that does not run yet. A container of it may have
-// become unhealthy already, which another one waits for in vain.
+// classOfPending returns the class of a task that does not run yet. One of its
+// containers may be unhealthy already, and another container waits for it in vain.
 func (s *step) classOfPending(t *Task) mark {
 	if t.Health != types.HealthStatusUnhealthy {
 		return pending
@@ -162,7 +163,7 @@ func (s *step) classOfPending(t *Task) mark {
 	return unhealthy
 }
 
-// count adds a task to the sums, or takes it out.
+// countTask adds a task to the sums if by is 1, and takes it out if by is -1.
 func (s *step) countTask(i, by int) {
 	m := s.marks[i]
 	if !m.counts() {

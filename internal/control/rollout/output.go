@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Output is what to do next. Its zero value is: nothing.
+// Output is what to do next. Its zero value means that there is nothing to do.
 type Output struct {
 	Launches    []Launch
 	Stops       []Stop
@@ -14,34 +14,35 @@ type Output struct {
 	Rollback    *Rollback
 	// Inactive: a deleted service has no task left.
 	Inactive bool
-	Events   []Event // of the service that are new, oldest first
-	// Wake is when to call again, even if nothing changes; zero is never.
+	Events   []Event // new events of the service, oldest first
+	// Wake is when to call again, even if nothing changes; zero means never.
 	Wake time.Time
-	// Throttled is set while failures to start hold launches back.
+	// Throttled is set while failures to start delay launches.
 	Throttled *Throttled
-	// Failures and Threshold are the circuit breaker's for PRIMARY.
+	// Failures and Threshold are the circuit breaker's numbers for PRIMARY.
 	Failures, Threshold int
 }
 
-// Launch asks for new tasks of a deployment.
+// Launch requests new tasks of a deployment.
 type Launch struct {
 	Deployment string
 	Count      int
-	// Instances are the hosts of a DAEMON's tasks, Count of them, one for each.
+	// Instances are the hosts of a DAEMON's tasks: Count of them, one for each task.
 	Instances []string
-	// Zone is the only one to place them in, where a REPLICA is rebalanced.
+	// Zone is the only zone in which the tasks may be placed, where a REPLICA is
+	// rebalanced.
 	Zone string
 }
 
-// Stop asks that a task end.
+// Stop requests that a task ends.
 type Stop struct {
 	Task   string
 	Code   types.TaskStopCode
 	Reason string
 }
 
-// Event is a service event. Type, Name and Reason are those of the "ECS Service
-// Action" that tells the same; empty where there is none.
+// Event is a service event. Type, Name and Reason are the members of the "ECS Service
+// Action" event that reports the same; they are empty if there is no such event.
 type Event struct {
 	Message string
 	Type    string
@@ -49,29 +50,29 @@ type Event struct {
 	Reason  string
 }
 
-// DeploymentChange is a deployment's state as it is now.
+// DeploymentChange is a deployment's new state.
 type DeploymentChange struct {
 	ID string
 	DeploymentState
-	// Placed: a deployment's Unplaced is settled, and to be forgotten.
+	// UnplacedResolved: the caller must clear the deployment's Unplaced.
 	UnplacedResolved bool
 }
 
-// Rollback asks for a new deployment, Input.NextID, in PRIMARY's place.
+// Rollback requests a new deployment, Input.NextID, in PRIMARY's place.
 type Rollback struct {
-	Of       string // deployment that failed
+	Of       string // id of the deployment that failed
 	Revision string
-	Reason   string // of the new deployment's IN_PROGRESS
+	Reason   string // of the new deployment's state IN_PROGRESS
 }
 
-// Throttled says how failures to start hold launches back.
+// Throttled describes how failures to start delay launches.
 type Throttled struct {
 	Failures int // consecutive
 	Rounds   int // in which they were launched
 	NextTry  time.Time
 }
 
-// Nothing says whether there is nothing to store.
+// IsEmpty reports whether there is nothing to store.
 func (o *Output) IsEmpty() bool {
 	return len(o.Launches) == 0 && len(o.Stops) == 0 && len(o.Deployments) == 0 && len(o.Events) == 0 &&
 		o.Rollback == nil && !o.Inactive

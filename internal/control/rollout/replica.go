@@ -2,7 +2,7 @@ package rollout
 
 import "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-// replica keeps the desired count.
+// stepReplica keeps the desired count of tasks.
 func (s *step) stepReplica() {
 	fallback := unlisted
 	if s.isFailing() {
@@ -38,12 +38,12 @@ func (s *step) stepReplica() {
 		}
 		s.addLaunch(s.primary, n, "")
 	}
-	s.launchFallback(fallback) // in the room that PRIMARY has left
+	s.launchFallback(fallback) // in the room that PRIMARY left over
 	s.addStoppedEvents()
 }
 
-// retire lets one task leave for each that has become healthy in its place. Once
-// PRIMARY has FAILED what stands, stands, but for draining hosts.
+// stopReplaced lets one task leave for each that has become healthy in its place.
+// Once PRIMARY has FAILED only tasks on draining hosts leave.
 func (s *step) stopReplaced(fallback int) {
 	n := s.leaving
 	if s.state.Rollout != types.DeploymentRolloutStateFailed {
@@ -52,7 +52,7 @@ func (s *step) stopReplaced(fallback int) {
 	s.stopLeaving(n, fallback)
 }
 
-// starting counts PRIMARY's tasks that don't run yet.
+// countStarting counts PRIMARY's tasks that do not run yet.
 func (s *step) countStarting() int {
 	n := 0
 	for _, m := range s.marks {
@@ -63,6 +63,7 @@ func (s *step) countStarting() int {
 	return n
 }
 
+// addLaunch adds n tasks of a deployment to the launches.
 func (s *step) addLaunch(d *Deployment, n int, zone string) {
 	if n <= 0 {
 		return
@@ -75,8 +76,9 @@ func (s *step) addLaunch(d *Deployment, n int, zone string) {
 	s.out.Launches = append(s.out.Launches, Launch{Deployment: d.ID, Count: n, Zone: zone})
 }
 
-// release stops up to n of the tasks that have to leave, the worst first, as far
-// as enough are left. Once PRIMARY has FAILED only draining hosts' tasks leave.
+// stopLeaving stops up to n of the tasks that have to leave, the worst first, as long
+// as enough tasks are left. Once PRIMARY has FAILED only tasks on draining hosts
+// leave.
 func (s *step) stopLeaving(n, fallback int) {
 	stays := s.state.Rollout == types.DeploymentRolloutStateFailed
 	for class := unhealthy; class <= healthy && n > 0; class++ {
@@ -109,7 +111,8 @@ func (s *step) stopLeaving(n, fallback int) {
 	}
 }
 
-// reason says why a task has to leave.
+// stopReason returns why a task has to leave. If that is its health, it adds an event
+// and counts the failure.
 func (s *step) stopReason(i int, m mark) string {
 	t := &s.in.Tasks[i]
 	failed := s.state.Rollout == types.DeploymentRolloutStateFailed
@@ -128,8 +131,8 @@ func (s *step) stopReason(i int, m mark) string {
 	return reasonDraining(s.svc.Name, t.Instance)
 }
 
-// lean counts the keeper's pending tasks among those that stand: while PRIMARY
-// fails they are what the service relies on.
+// countFallbackPending adds the fallback's pending tasks to those that stand: while
+// PRIMARY fails, the service depends on them.
 func (s *step) countFallbackPending(fallback int) {
 	for i, m := range s.marks {
 		if m.class() == pending && int(s.owner[i]) == fallback {
@@ -138,7 +141,7 @@ func (s *step) countFallbackPending(fallback int) {
 	}
 }
 
-// running counts the tasks that run and are not known to be unhealthy.
+// countRunning counts the tasks that run and are not known to be unhealthy.
 func (s *step) countRunning() int {
 	n := 0
 	for _, m := range s.marks {
@@ -149,8 +152,8 @@ func (s *step) countRunning() int {
 	return n
 }
 
-// replaced counts those that stand and, on draining hosts, have to leave although
-// PRIMARY, which has FAILED, launches nothing in their place.
+// countDraining counts the tasks on draining hosts that stand and have to leave, once
+// PRIMARY has FAILED and launches nothing in their place. Otherwise it returns 0.
 func (s *step) countDraining(fallback int) int {
 	n := 0
 	if s.state.Rollout != types.DeploymentRolloutStateFailed {
@@ -167,8 +170,8 @@ func (s *step) countDraining(fallback int) int {
 	return n
 }
 
-// keep launches tasks of the deployment before PRIMARY, up to the minimum, in place
-// of worse ones and of those on draining hosts.
+// launchFallback launches tasks of the deployment before PRIMARY, up to the minimum.
+// They replace worse tasks and those on draining hosts.
 func (s *step) launchFallback(fallback int) {
 	for fallback != unlisted {
 		d := &s.in.Deployments[fallback]

@@ -7,17 +7,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// scaleIn stops what PRIMARY has beyond the desired count: pending tasks first,
-// then from the zone with the most, there from the instance with the most, or for
-// a service that packs from the one with the most to spare, there the newest.
+// scaleIn stops PRIMARY's tasks beyond the desired count, pending tasks first. It
+// takes them from the zone with the most tasks, there from the instance with the most
+// tasks, and there the newest. A service that packs takes them from the instance with
+// the most room instead.
 func (s *step) scaleIn() {
 	n := s.own - s.desired
 	if n <= 0 {
 		return
 	}
 	if s.canRebalance() {
-		// a new task in its better place stays, and the surplus one elsewhere until
-		// that is healthy
+		// A new task in a better zone stays. The surplus task elsewhere stays until
+		// the new one is healthy.
 		for before := 0; s.own != before; {
 			before = s.own
 			for _, i := range s.pickSurplus(unhealthy, healthy, s.own-s.desired) {
@@ -32,7 +33,7 @@ func (s *step) scaleIn() {
 	for class := pending; class <= healthy && n > 0; class++ {
 		for _, i := range s.pickSurplus(class, class, n) {
 			if class == healthy && s.healthy <= s.lowest {
-				return // the surplus is protected, and not healthy yet
+				return // the other tasks are protected, or not healthy yet
 			}
 			s.stopSurplus(int(i))
 			n--
@@ -40,36 +41,38 @@ func (s *step) scaleIn() {
 	}
 }
 
-// drop stops a task that is beyond the desired count.
+// stopSurplus stops a task that is beyond the desired count.
 func (s *step) stopSurplus(i int) {
 	s.stopTask(i, reasonScaling(s.primary.ID))
 	s.scalingIn = s.scalingIn || s.owner[i] == 0 && isReachable(&s.in.Tasks[i])
 }
 
-// scaledIn says whether a task of PRIMARY's was beyond the desired count and has
-// not ended yet. One on a host that is away may not for long.
+// isScalingIn reports whether a task of PRIMARY was beyond the desired count and is
+// still ending. A task on a host that is out of contact does not count: its end may
+// take long.
 func (s *step) isScalingIn(t *Task) bool {
 	return t.Stop && !t.hasStopped() && isReachable(t) && t.StopReason == reasonScaling(s.primary.ID)
 }
 
 func isReachable(t *Task) bool { return t.Host == HostOK || t.Host == HostDraining }
 
-// candidate is a task that may go, as small as it sorts fast.
+// candidate is a task that may be stopped. It is small so that it sorts fast.
 type candidate struct {
 	task           int32
-	zone, instance int32 // numbers
-	away           int32 // 1 on a host out of contact: ECS scales nothing in there while others can go
-	// The task goes when its instance, and its zone, has come down to as many tasks
-	// as these say: the higher, the earlier. Of a service that packs the first is
-	// what its instance has to spare, the same for all its tasks.
+	zone, instance int32 // numbers of their names
+	away           int32 // 1 on a host out of contact: ECS stops nothing there while other tasks can be stopped
+	// The task is stopped when its instance, and its zone, has come down to this many
+	// tasks: a higher number is stopped earlier. For a service that packs, onInstance
+	// is what is free on the instance, the same for all its tasks.
 	onInstance, inZone int32
-	deployment         uint8 // its index: a newer one's is lower, the oldest are unlisted, as the highest
+	deployment         uint8 // index of its deployment: newer ones are lower; unlisted, the oldest, converts to the highest
 	serial             int64
-	rank               int32 // in the order so far
+	rank               int32 // position in the order so far
 }
 
-// The orders of candidates. They are compared ten thousands of times: pointers to
-// them stay on the stack, and what decides first is looked at first.
+// byAge, byInstance and byZone order candidates. They run ten thousands of times.
+// So they take pointers, which stay on the stack, and compare first what decides
+// most often.
 
 func byAge(a, b *candidate) int {
 	switch {
@@ -103,7 +106,8 @@ func byZone(a, b *candidate) int {
 	return cmp.Compare(a.rank, b.rank)
 }
 
-// surplus picks up to n of PRIMARY's tasks of some classes to go, in order.
+// pickSurplus returns up to n of PRIMARY's tasks, of the classes from … to, in the
+// order in which they are to be stopped. The results are indexes of tasks.
 func (s *step) pickSurplus(from, to mark, n int) []int32 {
 	var (
 		picks           []candidate
@@ -180,7 +184,8 @@ func increment(counts []int32, k int32) []int32 {
 	return counts
 }
 
-// rebalances says whether the service keeps its zones even.
+// canRebalance reports whether the service's tasks are to be spread evenly over zones
+// now.
 func (s *step) canRebalance() bool {
 	return s.svc.Rebalance && s.svc.Strategy != types.SchedulingStrategyDaemon && len(s.in.Zones) > 1 && s.state.Rollout == types.DeploymentRolloutStateCompleted
 }

@@ -6,11 +6,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// PlacementRetry is after how long a launch that found no hosts is tried again
-// although nothing is known to have changed.
+// PlacementRetry is the time after which a launch that found no hosts is tried again,
+// even if nothing is known to have changed.
 const PlacementRetry = 15 * time.Second
 
-// Step says what a service needs next.
+// Step returns what a service needs next.
 func Step(in *Input) Output {
 	s := step{in: in, svc: &in.Service}
 	switch {
@@ -46,47 +46,48 @@ func Step(in *Input) Output {
 	return s.out
 }
 
-// step is one call's work.
+// step is the work of one call of Step.
 type step struct {
 	in               *Input
 	svc              *Service
 	out              Output
 	primary          *Deployment
-	state            DeploymentState // PRIMARY's as it becomes
-	unplacedResolved bool            // PRIMARY's Unplaced is settled
+	state            DeploymentState // PRIMARY's new state
+	unplacedResolved bool            // PRIMARY's Unplaced no longer applies
 
-	marks   []mark // of in.Tasks
-	owner   []int8 // of in.Tasks: index of its deployment, or unlisted
+	marks   []mark // by task
+	owner   []int8 // by task: index of its deployment, or unlisted
 	counted []int  // by deployment: tasks that count
 
 	desired, lowest, highest                          int
 	live, leaving, healthy, standing, own, ownHealthy int
 
-	lastRan, lastHealthy, lastFailed int64 // PRIMARY's last that ran, is healthy, failed: serials
-	failures                         int   // that count for the breaker
+	lastRan, lastHealthy, lastFailed int64 // serials of PRIMARY's newest tasks that ran, are healthy, failed
+	failures                         int   // failures that count for the breaker
 	throttle                         Throttled
 	throttled                        bool // now
-	delayed                          int  // replacements of PRIMARY's that wait
+	delayed                          int  // how many replacements of PRIMARY's tasks wait
 	delayedUntil                     time.Time
-	stalled                          bool // DAEMON: hosts are without what they should have
+	stalled                          bool // DAEMON: some hosts lack the task that they should have
 
-	scalingIn bool // PRIMARY's tasks end that were beyond the desired count
+	scalingIn bool // some of PRIMARY's tasks beyond the desired count are ending
 
-	fallbackCounted bool // the keeper's pending tasks are in standing
+	fallbackCounted bool // standing includes the fallback's pending tasks
 
 	stopped []string // ids of tasks, for the events
 }
 
 const unlisted = -1
 
-// Adopts says whether PRIMARY has taken over the tasks of an older deployment: a
-// rollback does from those of the revision it goes back to. They count as its own
-// tasks, and the older deployment isn't shown.
+// Adopts reports whether PRIMARY has taken over the tasks of an older deployment. A
+// rollback takes over the tasks of the revision that it goes back to. They count as
+// its own tasks, and the older deployment is not shown.
 func Adopts(primary, older *Deployment) bool {
 	return primary.RollbackOf != "" && older.Revision == primary.Revision && older.ID != primary.RollbackOf
 }
 
-// wake asks to be called again at a time.
+// wakeAt requests another call at a time, if that is in the future and no earlier
+// call is requested.
 func (s *step) wakeAt(at time.Time) {
 	if at.After(s.in.Now) && (s.out.Wake.IsZero() || at.Before(s.out.Wake)) {
 		s.out.Wake = at
@@ -95,7 +96,7 @@ func (s *step) wakeAt(at time.Time) {
 
 func (s *step) addEvent(e Event) { s.out.Events = append(s.out.Events, e) }
 
-// stop ends a task; what it counted for goes with it.
+// stopTask stops a task and takes it out of the sums.
 func (s *step) stopTask(i int, reason string) {
 	t := &s.in.Tasks[i]
 	s.out.Stops = append(s.out.Stops, Stop{Task: t.ID, Code: types.TaskStopCodeServiceSchedulerInitiated, Reason: reason})
@@ -105,7 +106,8 @@ func (s *step) stopTask(i int, reason string) {
 	}
 }
 
-// end stops what a deleted service has left.
+// stopAll stops all tasks that a deleted service still has. If none is left, it marks
+// the service as inactive.
 func (s *step) stopAll() {
 	left := false
 	primary := ""
@@ -117,8 +119,8 @@ func (s *step) stopAll() {
 		if t.hasStopped() {
 			continue
 		}
-		// A lost host may never say that its task has ended; what it holds there
-		// stays reserved, the service need not wait.
+		// A lost host may never report that its task has ended. What the task has
+		// reserved there stays reserved; the service need not wait.
 		left = left || t.Host != HostLost
 		if !t.Stop {
 			s.stopTask(i, reasonScaling(primary))
@@ -128,13 +130,14 @@ func (s *step) stopAll() {
 	s.out.Inactive = !left
 }
 
-// tell makes the events of what was stopped.
+// addStoppedEvents adds the events of the tasks that were stopped since the last
+// call.
 func (s *step) addStoppedEvents() {
 	s.out.Events = append(s.out.Events, StoppedEvents(s.svc.Name, s.stopped)...)
 	s.stopped = s.stopped[:0]
 }
 
-// stopLost stops the tasks of lost hosts; they have stopped counting.
+// stopLostTasks stops the tasks of lost hosts. They do not count any more.
 func (s *step) stopLostTasks() {
 	for i, m := range s.marks {
 		if m.class() == lost {
@@ -143,7 +146,8 @@ func (s *step) stopLostTasks() {
 	}
 }
 
-// settle says whether the service is steady, and what that means for PRIMARY.
+// updateSteadyState finds out whether the service is steady. If it is, PRIMARY
+// becomes COMPLETED, and SteadySince is set.
 func (s *step) updateSteadyState() {
 	is := s.countLaunches() == 0 && s.state.Rollout != types.DeploymentRolloutStateFailed &&
 		s.leaving == 0 && (s.own == s.desired || s.own > s.desired && s.canRebalance()) && s.ownHealthy >= s.desired && !s.stalled
@@ -157,7 +161,7 @@ func (s *step) updateSteadyState() {
 		s.addEvent(completedEvent(s.svc.Name, s.primary.ID))
 	}
 	if s.scalingIn {
-		s.state.SteadySince = time.Time{} // it reaches its steady state once they have ended
+		s.state.SteadySince = time.Time{} // it is steady once those tasks have ended
 		return
 	}
 	if s.state.SteadySince.IsZero() {
@@ -166,7 +170,8 @@ func (s *step) updateSteadyState() {
 	}
 }
 
-// launches counts what is launched, but for rebalancing, which disturbs nothing.
+// countLaunches counts the tasks to be launched, without those for rebalancing: these
+// do not make a service unsteady.
 func (s *step) countLaunches() int {
 	n := 0
 	for i := range s.out.Launches {
@@ -177,7 +182,8 @@ func (s *step) countLaunches() int {
 	return n
 }
 
-// finish hands out the changed states.
+// addDeploymentChanges adds the changed states to the output. It retires older
+// deployments that have nothing left to do.
 func (s *step) addDeploymentChanges() {
 	if s.state != s.primary.DeploymentState || s.unplacedResolved {
 		s.out.Deployments = append(s.out.Deployments, DeploymentChange{ID: s.primary.ID, DeploymentState: s.state, UnplacedResolved: s.unplacedResolved})
@@ -196,8 +202,8 @@ func (s *step) addDeploymentChanges() {
 	s.out.Failures = s.failures
 }
 
-// keeper is the index of the deployment that keeps the service at its minimum
-// while PRIMARY fails, or unlisted.
+// findFallback returns the index of the deployment that keeps the service at its
+// minimum while PRIMARY fails, or unlisted.
 func (s *step) findFallback() int {
 	for i := 1; i < len(s.in.Deployments); i++ {
 		d := &s.in.Deployments[i]

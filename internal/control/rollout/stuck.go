@@ -6,21 +6,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// ConfiguredStuck says whether minimum and maximum, of a desired count, let no
-// task be replaced: neither may one stop nor may one start beside the others.
-// Only what is unhealthy makes room then.
+// ConfiguredStuck reports whether minimum and maximum, in percent of a desired count,
+// let no task be replaced: no task may stop, and none may start beside the others.
+// Only an unhealthy task makes room then.
 func ConfiguredStuck(desired, minimumPercent, maximumPercent int) bool {
 	return desired > 0 && percentUp(desired, minimumPercent) >= desired && percentDown(desired, maximumPercent) <= desired
 }
 
-// Unstick returns the highest minimum and the lowest maximum, in percent, of which
-// either lets one of the desired tasks be replaced.
+// Unstick returns the highest minimum and the lowest maximum, in percent. Each of the
+// two alone lets one of the desired tasks be replaced.
 func Unstick(desired int) (minimumPercent, maximumPercent int) {
 	return 100 * (desired - 1) / desired, (100*(desired+1) + desired - 1) / desired
 }
 
-// tellStuck tells people once that tasks have to leave which minimum and maximum
-// keep, as soon as nothing else is under way.
+// reportStuck adds one event if tasks have to leave but minimum and maximum do not
+// let them. It waits until nothing else is under way.
 func (s *step) reportStuck() {
 	own := s.own
 	for i := range s.out.Launches {

@@ -11,7 +11,7 @@ import (
 // ReasonUnhealthy is the reason of stops that count as failures of a deployment.
 const ReasonUnhealthy = "Task failed container health checks"
 
-// ReasonInProgress is the reason of a new deployment's IN_PROGRESS.
+// ReasonInProgress returns the reason of a new deployment's state IN_PROGRESS.
 func ReasonInProgress(deployment string) string {
 	return fmt.Sprintf("ECS deployment ecs-svc/%s in progress.", deployment)
 }
@@ -56,18 +56,19 @@ const (
 	failure = "ERROR"
 )
 
-// LeftAside is the event of a service that can't be looked at.
+// SetAsideEvent returns the event of a service that the scheduler can't handle for
+// now.
 func SetAsideEvent(text string) Event { return Event{Message: text, Type: failure} }
 
-// an event names at most this many tasks, as ECS's do
+// tasksPerEvent is how many tasks an event names at most, as in ECS.
 const tasksPerEvent = 10
 
-// Started are the events of tasks that were launched.
+// StartedEvents returns the events of tasks that were launched.
 func StartedEvents(service string, tasks []string) []Event {
 	return taskEvents(service, "started %d tasks", tasks, Event{})
 }
 
-// Stopped are the events of tasks that a service stopped.
+// StoppedEvents returns the events of tasks that a service stopped.
 func StoppedEvents(service string, tasks []string) []Event {
 	return taskEvents(service, "stopped %d running tasks", tasks, Event{Type: info, Name: "TASKS_STOPPED"})
 }
@@ -91,15 +92,15 @@ func taskEvents(service, verb string, tasks []string, like Event) []Event {
 	return out
 }
 
-// Unplaceable is the event of a launch that found no host. The detail names the
-// closest match and what it lacks, as whole sentences; it may be empty. The reason
-// is a failure's, such as RESOURCE:CPU.
+// UnplaceableEvent returns the event of a launch that found no host. detail names the
+// closest match and what it lacks, in full sentences; it may be empty. reason is the
+// reason of a failure, such as RESOURCE:CPU.
 func UnplaceableEvent(service, reason, detail string) Event {
 	return Event{Message: strings.TrimSpace(fmt.Sprintf("(service %s) was unable to place a task because no container instance met all of its requirements. %s", service, detail)),
 		Type: failure, Name: "SERVICE_TASK_PLACEMENT_FAILURE", Reason: reason}
 }
 
-// stuck is ECS's text. Of the names that its documents list the one of
+// stuckEvent has ECS's text. Of the names that ECS's documents list, this one of
 // configuration errors comes nearest.
 func stuckEvent(service string) Event {
 	const reason = "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."

@@ -7,18 +7,19 @@ import (
 )
 
 const (
-	// firstBackoff is the wait after a first round of failed starts; each further
+	// firstBackoff is the wait after a first round of failed starts. Each further
 	// round doubles it.
 	firstBackoff = 2 * time.Second
 	maxBackoff   = 27 * time.Minute
-	// impairedAfter rounds people are told, and the next rounds are of few tasks.
+	// After impairedAfter rounds an event reports it, and further rounds launch at
+	// most probeTasks tasks.
 	impairedAfter = 3
 	probeTasks    = 10
-	// Launches this near to each other are one round.
+	// Launches that are less than this apart belong to one round.
 	sameRoundWithin = time.Second
 )
 
-// Backoff is the wait after a number of consecutive rounds of failed starts.
+// Backoff returns the wait after a number of consecutive rounds of failed starts.
 func Backoff(rounds int) time.Duration {
 	if rounds <= 0 {
 		return 0
@@ -26,7 +27,8 @@ func Backoff(rounds int) time.Duration {
 	return min(firstBackoff<<min(rounds-1, 16), maxBackoff)
 }
 
-// lastRan is the serial of a deployment's newest task that ever ran.
+// lastRanSerial returns the serial of a deployment's newest task that ever ran; 0 if
+// none did.
 func (s *step) lastRanSerial(owner int) int64 {
 	var ran int64
 	for i := range s.in.Tasks {
@@ -37,13 +39,13 @@ func (s *step) lastRanSerial(owner int) int64 {
 	return ran
 }
 
-// rounds counts a deployment's failures to start since its last task that ran,
-// and the rounds in which they were launched.
+// countRounds counts a deployment's failures to start since its last task that ran,
+// and the rounds in which they were launched. ran is the serial of that task.
 func (s *step) countRounds(owner int, ran int64) Throttled {
 	var (
 		th   Throttled
 		last time.Time
-		seen [12]time.Time // more rounds than these make the longest wait
+		seen [12]time.Time // more rounds than these do not make the wait longer
 	)
 	for i, m := range s.marks {
 		if int(s.owner[i]) != owner || owner == 0 && !m.has(failedStart) {
@@ -79,7 +81,8 @@ func (s *step) countRounds(owner int, ran int64) Throttled {
 	return th
 }
 
-// hold keeps what failures to start mean for PRIMARY, and tells people of it.
+// updateThrottle sets PRIMARY's NextTry and Impaired by its failures to start, and
+// reports an impaired service by an event.
 func (s *step) updateThrottle() {
 	if s.state.Rollout == types.DeploymentRolloutStateFailed || s.throttle.Failures == 0 {
 		s.state.NextTry, s.state.Impaired = time.Time{}, 0
@@ -98,9 +101,9 @@ func (s *step) updateThrottle() {
 	}
 }
 
-// failing says whether nothing shows that PRIMARY can start its tasks. An
-// unhealthy one shows it before it is stopped: what follows from its stop is
-// decided together with it.
+// isFailing reports whether PRIMARY fails to start its tasks: it has FAILED, or
+// failures count against it. An unhealthy task counts before it is stopped, because
+// what follows from its stop is decided together with the stop.
 func (s *step) isFailing() bool {
 	switch s.state.Rollout {
 	case types.DeploymentRolloutStateFailed:
@@ -120,12 +123,14 @@ func (s *step) isFailing() bool {
 	return false
 }
 
-// blames says whether a failure of one of PRIMARY's tasks counts.
+// countsAsFailure reports whether a failure of one of PRIMARY's tasks counts for the
+// breaker.
 func (s *step) countsAsFailure(t *Task) bool {
 	return s.svc.Breaker.KeepCount || t.Serial > s.state.LastGood
 }
 
-// blocked says whether a launch that found no hosts is too recent to repeat.
+// isBlocked reports whether a launch that found no hosts is too recent to be
+// repeated.
 func (s *step) isBlocked(d *Deployment) bool {
 	u := d.Unplaced
 	if u == nil || u.Changed {

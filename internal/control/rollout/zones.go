@@ -7,21 +7,22 @@ import (
 	"strings"
 )
 
-// rebalance, where all is steady, launches tasks in the zones that have too few;
-// as they become healthy, scaleIn takes as many from the zones with the most.
+// rebalance launches tasks in the zones that have too few, once the service is
+// steady. As they become healthy, scaleIn stops as many in the zones with the most
+// tasks.
 func (s *step) rebalance() {
 	if !s.canRebalance() || s.state.SteadySince.IsZero() || s.own != s.desired || s.throttled {
 		return
 	}
-	if s.delayed > 0 { // a new one in its better place has ended early
+	if s.delayed > 0 { // a new task in a better zone has ended early
 		s.wakeAt(s.delayedUntil)
 		return
 	}
 	zones := slices.Clone(s.in.Zones)
 	slices.Sort(zones)
 	zones = slices.Compact(zones)
-	have, free := make([]int, len(zones)), make([]int, len(zones)) // free to go, of those it has
-	elsewhere := 0                                                 // in zones without hosts for new tasks
+	have, free := make([]int, len(zones)), make([]int, len(zones)) // free counts those of have that may be stopped
+	elsewhere := 0                                                 // tasks in zones without hosts for new tasks
 	for i, m := range s.marks {
 		if !m.counts() {
 			continue
@@ -30,7 +31,7 @@ func (s *step) rebalance() {
 			have[at]++
 			if m.has(isProtected) {
 				s.wakeAt(s.in.Tasks[i].ProtectedUntil)
-			} else if s.in.Tasks[i].Host != HostAway { // nobody could tell it to go
+			} else if s.in.Tasks[i].Host != HostAway { // the host could not be told to stop it
 				free[at]++
 			}
 		} else {
@@ -48,7 +49,7 @@ func (s *step) rebalance() {
 	}
 	first := s.primary.Unplaced == nil || s.unplacedResolved
 	room := s.highest - s.live
-	// the fullest zones keep one more each where it doesn't come out even
+	// Where the tasks don't divide evenly, the fullest zones keep one more each.
 	total := s.live - elsewhere
 	order := make([]int, len(zones))
 	for i := range order {

@@ -12,12 +12,12 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// A service whose records make the scheduler panic, or can't be read, is set
-// aside: the others are kept as ever, and this one is looked at again after longer
-// and longer times. The log has the stack, and the service's events the cause.
+// A service whose records make the scheduler panic, or can't be read, is set aside.
+// The scheduler goes on with the others, and inspects this one again after longer and
+// longer times. The log has the stack, and the service's events have the cause.
 
-// look looks at a service once. told is the event that last told why it was set
-// aside.
+// inspect inspects a service once. reportedCause is the text of the last event that
+// reported why the service was set aside.
 func (l *leader) inspect(ctx context.Context, w *work, room bool, told string) inspection {
 	r := inspection{work: w, reportedCause: told}
 	r.err = contain.Do(func() (err error) {
@@ -30,14 +30,14 @@ func (l *leader) inspect(ctx context.Context, w *work, room bool, told string) i
 	r.outcome.mayHaveRoom = r.outcome.mayHaveRoom || room
 	if r.reportedCause = causeText(w.name, r.err); r.reportedCause != told {
 		if err := contain.Do(func() error { return l.writeCauseEvent(ctx, w, r.reportedCause) }); err != nil {
-			r.reportedCause = told // it can't be told now
+			r.reportedCause = told // it can't be reported now
 			l.Log.Warn("scheduler: a service's event is not written", append(contain.Attrs(err), "cluster", w.cluster, "service", w.name)...)
 		}
 	}
 	return r
 }
 
-// cause is the text of the event of a service that is set aside.
+// causeText returns the text of the event of a service that is set aside.
 func causeText(service string, err error) string {
 	why := "an error in the scheduler; the server's log has more."
 	if unreadable := (*store.UnreadableError)(nil); errors.As(err, &unreadable) {
@@ -46,7 +46,7 @@ func causeText(service string, err error) string {
 	return fmt.Sprintf("(service %s) is left as it is for the time being: %s It is looked at again by and by.", service, why)
 }
 
-// tellCause writes an event, where the service is there to have one.
+// writeCauseEvent writes an event, if the service still exists.
 func (l *leader) writeCauseEvent(ctx context.Context, w *work, text string) error {
 	return l.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := l.term.Guard(tx); err != nil {
@@ -67,7 +67,7 @@ func (l *leader) writeCauseEvent(ctx context.Context, w *work, text string) erro
 	})
 }
 
-// setAside takes in a look that has failed by a fault of the service's own.
+// setAside handles an inspection that failed by a fault of the service's own.
 func (l *leader) setAside(r inspection, now time.Time) {
 	w := r.work
 	times, wait := l.aside.Fail(serviceKey{w.cluster, w.name}, now)
@@ -76,7 +76,8 @@ func (l *leader) setAside(r inspection, now time.Time) {
 	w.mayHaveRoom = w.mayHaveRoom || r.outcome.mayHaveRoom
 }
 
-// each takes in a change of one thing; where that panics it is left out.
+// runContained handles a change of one record. If that panics, it logs the panic and
+// goes on.
 func (l *leader) runContained(c store.Change, f func()) {
 	if err := contain.Do(func() error { f(); return nil }); err != nil {
 		l.Log.Error("scheduler: a change was not taken in", append(contain.Attrs(err), "kind", c.Kind.String(), "names", c.Names)...)

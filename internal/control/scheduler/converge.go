@@ -9,27 +9,28 @@ import (
 	"github.com/ashore/ashore/internal/control/rollout"
 )
 
-// outcome is what a look at a service has come to.
+// outcome is the result of inspecting a service.
 type outcome struct {
-	gone           bool          // there is nothing to keep any more
-	repeat         bool          // another look is worth it at once
+	gone           bool          // the service no longer needs the scheduler
+	repeat         bool          // it should be inspected again at once
 	mayHaveRoom    bool          // room may have been made and was not tried yet
-	unplaced       bool          // tasks look for room
-	dependsOnHosts bool          // it depends on what hosts there are
-	lossUnknown    bool          // it has tasks on hosts of which nobody can tell yet when they count as lost
-	wake           time.Time     // of the next look although nothing changes; zero: none
-	cost           time.Duration // of looking
-	pause          time.Duration // before the next look
+	unplaced       bool          // some of its tasks have found no host
+	dependsOnHosts bool          // it depends on which hosts exist
+	lossUnknown    bool          // it has tasks on absent hosts, and it is not known yet when these count as lost
+	wake           time.Time     // time of the next inspection even if nothing changes; zero: none
+	cost           time.Duration // how long the decision took
+	pause          time.Duration // wait before the next inspection
 }
 
-// errStale says that a decision's grounds have changed before it was stored.
+// errStale says that the records of a decision have changed before its result was
+// stored.
 var errStale = errors.New("the service has changed meanwhile")
 
-// maxAge is how long launches go on by one decision: a service of thousands of
-// tasks is not looked at anew for each transaction.
+// maxAge is how long launches may go on by one decision, so that a service of
+// thousands of tasks is not inspected anew for each transaction.
 const maxAge = time.Second
 
-// converge looks at a service once and does what it needs.
+// converge inspects a service once and does what it needs.
 func (l *leader) converge(ctx context.Context, cluster, service string, room bool) (outcome, error) {
 	began := l.Now()
 	out := outcome{mayHaveRoom: room}
@@ -70,7 +71,8 @@ func (l *leader) converge(ctx context.Context, cluster, service string, room boo
 	return out, nil
 }
 
-// vain is the pause after tries in a row that found no room.
+// pauseAfterTries returns the pause after a number of consecutive tries that found no
+// room.
 func pauseAfterTries(tries int) time.Duration {
 	return min(time.Duration(tries)*10*time.Millisecond, 250*time.Millisecond)
 }
@@ -82,15 +84,15 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// launching is how far a launch has come.
+// launchProgress is how far a launch has come.
 type launchProgress struct {
-	done    bool // nothing of it is left to be done
+	done    bool // nothing is left to be done
 	missing int  // tasks that found no host
-	tries   int  // in vain
+	tries   int  // consecutive tries that found no room
 }
 
-// launch launches tasks, as many at once as fit in a transaction, until there is
-// no more room, or the decision is out of date.
+// launch launches tasks, as many at once as fit into a transaction, until there is no
+// more room or the decision is out of date.
 func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, decided time.Time) (launchProgress, error) {
 	left, instances := want.Count, want.Instances
 	most := maxTasks
@@ -120,7 +122,7 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 			instances = instances[n:]
 		}
 		if got.Left > 0 {
-			most = min(2*n, maxTasks) // about what fits
+			most = min(2*n, maxTasks) // about as many as fit
 		}
 		if got.Missing > 0 {
 			tries := 1
@@ -129,7 +131,7 @@ func (l *leader) launch(ctx context.Context, v *view, want *rollout.Launch, deci
 				tries = d.State.Unplaced.Tries
 			}
 			if len(instances) > 0 {
-				continue // each has a host of its own to find room on
+				continue // each task needs room on a host of its own
 			}
 			return launchProgress{true, got.Missing, tries}, nil
 		}

@@ -8,11 +8,11 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Crashes are what a deployment's newest tasks have come to, by the records of
-// those that are still known.
+// CrashesOf returns the crashes of a deployment, from the records of its newest tasks
+// that still exist.
 func CrashesOf(snap *store.Snapshot, d store.Deployment, now time.Time) rollout.Crashes {
 	if d.State == nil || snap.DeploymentTasks(d.Cluster, d.ID).EndedEarly == 0 {
-		return rollout.Crashes{} // for nearly all of them, without a look at their tasks
+		return rollout.Crashes{} // this is so for nearly all deployments, and saves reading their tasks
 	}
 	return rollout.CrashesOf(func(yield func(rollout.LaunchedTask) bool) {
 		for serial := d.State.Launched; serial > 0; serial-- {

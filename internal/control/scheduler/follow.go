@@ -6,7 +6,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// follow marks the services that an advance may concern.
+// applyAdvance marks the services that an advance may concern.
 func (l *leader) applyAdvance(a store.Advance) {
 	l.snap = a.Next
 	seen := map[store.Change]bool{}
@@ -25,16 +25,17 @@ func (l *leader) applyAdvance(a store.Advance) {
 		}
 	}
 	for cluster := range hosts {
-		for _, works := range [...]map[*work]bool{l.hostDependent[cluster], l.lossUnknown[cluster]} {
-			for w := range works {
+		for _, services := range [...]map[*work]bool{l.hostDependent[cluster], l.lossUnknown[cluster]} {
+			for w := range services {
 				l.markDirty(w)
 			}
 		}
 	}
 }
 
-// change marks the services that one change may concern, and notes the clusters in
-// which it may have made room or concerns hosts.
+// markChanged marks the services that one change may concern. It adds to rooms the
+// clusters in which the change may have made room, and to hosts those whose hosts it
+// concerns.
 func (l *leader) markChanged(a store.Advance, c store.Change, rooms, hosts map[string]bool) {
 	switch c.Kind {
 	case store.ServiceChanged:
@@ -69,7 +70,8 @@ func (l *leader) markChanged(a store.Advance, c store.Change, rooms, hosts map[s
 	}
 }
 
-// task marks the service of a task and says whether the task's end has made room.
+// markTask marks the service of a task. It reports whether the task's end has made
+// room.
 func (l *leader) markTask(a store.Advance, c store.Change) bool {
 	was, is := a.Prev.Task(c.Names[0], c.Names[1]), a.Next.Task(c.Names[0], c.Names[1])
 	t := is
@@ -96,7 +98,7 @@ func (l *leader) markTask(a store.Advance, c store.Change) bool {
 	return was != nil && was.Holds() && (is == nil || !is.Holds())
 }
 
-// observe tells the tracker of a host's presence.
+// observeHost passes a host's presence to the tracker.
 func (l *leader) observeHost(snap *store.Snapshot, cluster, id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,32 +15,32 @@ import (
 
 const zoneAttribute = "ecs.availability-zone"
 
-// view is a service as one snapshot shows it, ready for a step.
+// view is a service as one snapshot shows it, prepared for a step.
 type view struct {
 	snap        *store.Snapshot
 	cluster     *fleet.Cluster
 	service     *fleet.Service
-	state       *fleet.ServiceState // nil: none, or of another service of the name
-	deployments []store.Deployment  // those not done, the newest first
+	state       *fleet.ServiceState // nil: there is none, or it belongs to an earlier service of the name
+	deployments []store.Deployment  // deployments that are not done, the newest first
 	in          rollout.Input
-	tasks       *[]rollout.Task // what in.Tasks lies in
+	tasks       *[]rollout.Task // the list from the pool that in.Tasks uses
 
-	lostHosts      map[string]string // ids of tasks whose host is lost, and the host
+	lostHosts      map[string]string // by id of a task whose host is lost: the id of the host
 	hosts          map[string]hostView
-	lostAfter      time.Duration // of a host's loss
-	hostsCanBeLost bool          // hosts can be lost at all
-	wake           time.Time     // of the next host's loss
-	dependsOnHosts bool          // it depends on what hosts there are
+	lostAfter      time.Duration // a host counts as lost after being away for so long
+	hostsCanBeLost bool          // whether hosts can be lost at all
+	wake           time.Time     // when the next host counts as lost
+	dependsOnHosts bool          // it depends on which hosts exist
 	zoned          bool          // it matters which zones its tasks are in
-	packs          string        // what it packs, CPU or MEMORY, where that matters
-	lossUnknown    bool          // it has tasks on hosts of which nobody can tell yet when they count as lost
+	packs          string        // what it packs, CPU or MEMORY, if that matters
+	lossUnknown    bool          // it has tasks on absent hosts, and it is not known yet when these count as lost
 }
 
-// tasks are the lists of views that are done with: thousands of tasks each time
-// would keep the collector busy.
+// taskLists are the lists of released views. Allocating thousands of tasks each time
+// would load the garbage collector.
 var taskLists = sync.Pool{New: func() any { return new([]rollout.Task) }}
 
-// done gives back what the view has taken. Nothing of it may be used any more.
+// release returns the view's list to the pool. The view must not be used any more.
 func (v *view) release() {
 	clear(v.in.Tasks)
 	*v.tasks = v.in.Tasks[:0]
@@ -48,21 +48,21 @@ func (v *view) release() {
 	taskLists.Put(v.tasks)
 }
 
-// hostView is what a step needs to know of a host.
+// hostView is what a step needs to know about a host.
 type hostView struct {
 	condition rollout.HostCondition
 	zone      string
 	spare     int
 }
 
-// view prepares a service for a step. It returns nil where there is nothing to
-// keep.
+// newView prepares a service for a step. It returns nil if the service needs no
+// scheduling. The caller must release the view.
 func (l *leader) newView(snap *store.Snapshot, cluster, service string, room bool) (*view, error) {
 	c, s := snap.Cluster(cluster), snap.Service(cluster, service)
 	if c == nil || s == nil || s.Status == fleet.ServiceInactive {
 		return nil, nil
 	}
-	// Without a record of its own the service's tasks would count as nobody's, say.
+	// If, say, a deployment's record were missing, its tasks would belong to no deployment.
 	if err := snap.ServiceReadable(cluster, service); err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func (l *leader) newView(snap *store.Snapshot, cluster, service string, room boo
 		return nil, err
 	}
 	l.addTasks(v)
-	// What a deleted service has left is stopped wherever it is.
+	// The tasks of a deleted service are stopped wherever they are.
 	if s.Status == fleet.ServiceActive && (v.in.Service.Strategy == types.SchedulingStrategyDaemon || v.isRebalanced()) {
 		v.dependsOnHosts = true
 		if err := l.addHosts(v); err != nil {
@@ -92,8 +92,8 @@ func (l *leader) newView(snap *store.Snapshot, cluster, service string, room boo
 	return v, nil
 }
 
-// readable returns an error where the definition of a deployment under way can't be
-// read.
+// checkReadable returns an error if the task definition of a current deployment can't
+// be read.
 func (v *view) checkReadable() error {
 	for _, d := range v.deployments {
 		rev := v.snap.ServiceRevision(d.Cluster, d.Service, d.Revision)
@@ -107,10 +107,10 @@ func (v *view) checkReadable() error {
 	return nil
 }
 
-// now is the time as records keep it.
+// now returns the time as records store it.
 func (l *leader) now() time.Time { return l.Now().UTC().Truncate(time.Millisecond) }
 
-// wish is what is wanted, with ECS's defaults.
+// rolloutService returns what is wanted of a service, with ECS's defaults.
 func rolloutService(s *fleet.Service, c *fleet.Cluster) rollout.Service {
 	w := rollout.Service{
 		Name: s.Name, Status: rollout.Status(s.Status), Strategy: s.Scheduling, Desired: s.DesiredCount,
@@ -142,7 +142,7 @@ func (v *view) addDeployments(room bool) {
 	primary := v.service.Deployment
 	for _, d := range v.snap.Deployments(v.service.Cluster, v.service.Name) {
 		if d.ServiceID != v.service.ID {
-			continue // of an earlier service of the name
+			continue // it belongs to an earlier service of the name
 		}
 		if d.State != nil && d.State.Rollout == types.DeploymentRolloutStateCompleted && v.in.Service.Completed == nil && d.ID != primary {
 			v.in.Service.Completed = &rollout.Completed{Deployment: d.ID, Revision: d.Revision}
@@ -172,7 +172,7 @@ func (v *view) deployment(d store.Deployment, room bool) rollout.Deployment {
 	return out
 }
 
-// stateOf is a deployment's state as the last step left it; a new one begins
+// stateOf returns a deployment's state as the last step left it. A new one is
 // IN_PROGRESS.
 func stateOf(d store.Deployment) rollout.DeploymentState {
 	var out rollout.DeploymentState
@@ -188,8 +188,8 @@ func stateOf(d store.Deployment) rollout.DeploymentState {
 	return out
 }
 
-// checked says whether essential containers of a deployment's tasks have health
-// checks.
+// hasHealthChecks reports whether essential containers of a deployment's tasks have
+// health checks.
 func (v *view) hasHealthChecks(d store.Deployment) bool {
 	rev := v.snap.ServiceRevision(d.Cluster, d.Service, d.Revision)
 	if rev == nil {
@@ -199,8 +199,8 @@ func (v *view) hasHealthChecks(d store.Deployment) bool {
 	return def != nil && def.HealthChecked()
 }
 
-// addTasks adds the tasks that are to run, those that are to end and have not,
-// those that have failed, and the last that ran after one of these.
+// addTasks adds the tasks that are to run, those that are to end and have not, those
+// that have failed, and for each deployment the newest task that ran after a failure.
 func (l *leader) addTasks(v *view) {
 	cluster, service := v.service.Cluster, v.service.Name
 	n := v.snap.ServiceTasks(cluster, service)
@@ -212,7 +212,7 @@ func (l *leader) addTasks(v *view) {
 		l.addTask(v, t)
 	}
 	for _, d := range v.deployments {
-		first := int64(0) // of those that failed
+		first := int64(0) // serial of the first failed task
 		for t := range v.snap.FailedTasks(cluster, d.ID) {
 			l.addTask(v, t)
 			if first == 0 || t.Serial < first {
@@ -233,7 +233,7 @@ func (l *leader) addTasks(v *view) {
 }
 
 // addLastRun adds the newest task after the first failure that ran and has ended:
-// failures to start that come before it no longer count.
+// earlier failures to start no longer count.
 func (l *leader) addLastRun(v *view, d *store.Deployment, first int64) {
 	if d.State == nil {
 		return
@@ -243,7 +243,7 @@ func (l *leader) addLastRun(v *view, d *store.Deployment, first int64) {
 		if t == nil || t.Report == nil || t.Report.StartedAt.IsZero() {
 			continue
 		}
-		if !t.Holds() && !t.Failed() { // the others have been added
+		if !t.Holds() && !t.Failed() { // other tasks have been added already
 			l.addTask(v, t)
 		}
 		return
@@ -278,8 +278,8 @@ func (l *leader) addTask(v *view, t *fleet.TaskState) {
 	v.in.Tasks = append(v.in.Tasks, out)
 }
 
-// host is a host's condition as the service sees it: how long it may be out of
-// contact is each service's own wish.
+// viewHost returns a host as the service sees it. How long a host may be out of
+// contact is each service's own setting.
 func (l *leader) viewHost(v *view, id string) hostView {
 	h, known := v.hosts[id]
 	if known {
@@ -288,7 +288,7 @@ func (l *leader) viewHost(v *view, id string) hostView {
 	cluster := v.service.Cluster
 	i := v.snap.Instance(cluster, id)
 	if i == nil && store.Readable(v.snap, store.InstanceKey(cluster, id)) != nil {
-		h.condition = rollout.HostAway // it is there, and that is all that is known
+		h.condition = rollout.HostAway // it exists; nothing more is known
 		v.hosts[id] = h
 		return h
 	}
@@ -328,22 +328,22 @@ func (l *leader) viewHost(v *view, id string) hostView {
 	return h
 }
 
-// lostAt says when a host that is away counts as lost, if it stays away; known is
-// false where nobody can tell yet.
+// lostAt returns when an absent host counts as lost, if it stays away. known is false
+// if that is not known yet.
 func (l *leader) lostAt(now time.Time, cluster, id string, after time.Duration) (due time.Time, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.tracker.LostAt(now, cluster, id, after)
 }
 
-// rebalanced says whether zones are to be kept even: not before the deployment is
-// COMPLETED, which brings about another look.
+// isRebalanced reports whether zones are to be kept even. They are not before the
+// deployment is COMPLETED; that change leads to another inspection.
 func (v *view) isRebalanced() bool {
 	return v.in.Service.Rebalance && len(v.in.Deployments) > 0 && v.in.Deployments[0].Rollout == types.DeploymentRolloutStateCompleted
 }
 
-// addHosts adds what hosts there are: for a DAEMON those that it is to run on,
-// for a REPLICA that is rebalanced their zones.
+// addHosts adds hosts: for a DAEMON those that it is to run on, for a rebalanced
+// REPLICA their zones.
 func (l *leader) addHosts(v *view) error {
 	if len(v.deployments) == 0 {
 		return nil

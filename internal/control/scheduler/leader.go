@@ -15,20 +15,22 @@ import (
 )
 
 const (
-	// atOnce is how many services are being looked at at once: while one waits
-	// for its transaction, others go on, and the placer places for all together.
+	// maxInspections is how many services are inspected at the same time. While one
+	// waits for its transaction, others go on, and the placer places tasks for all
+	// together.
 	maxInspections = 16
-	// again is the shortest time between two looks at a service: what changes
-	// meanwhile comes as one.
+	// minSpacing is the shortest time between two inspections of a service: changes
+	// meanwhile are handled together.
 	minSpacing = 5 * time.Millisecond
-	// costs is how many times as long as a look took the next one is away, as far
-	// as rest (but twice as long at least): looking at a service of thousands of
-	// tasks after each of their reports would take what the reports need.
+	// The wait until the next inspection is costFactor times as long as the last one
+	// took, but at most maxSpacing, and at least twice as long as the last one took.
+	// Inspecting a service of thousands of tasks after each of their reports would
+	// take the time that the reports need.
 	costFactor, maxSpacing = 10, 100 * time.Millisecond
-	// retryAfter is the wait after a look that ended in an error.
+	// retryAfter is the wait after an inspection that ended in an error.
 	retryAfter = time.Second
-	// confirmEvery is how often the leader asks etcd whether it is up to date: a
-	// few times in what liveness takes for a gap.
+	// confirmEvery is how often the leader asks etcd whether its snapshot is current:
+	// a few times in each liveness.Gap.
 	confirmEvery = liveness.Gap / 3
 )
 
@@ -39,18 +41,19 @@ type leader struct {
 	*Scheduler
 	term *store.Term
 
-	snap     *store.Snapshot // the newest that the feed has shown
+	snap     *store.Snapshot // the newest one from the feed
 	services map[serviceKey]*work
 	queue    queue
 	running  int
-	// Services of a cluster that concern more than changes of their own tasks:
-	// those that look for room, and those that depend on what hosts there are.
+	// Services, by cluster, that must be inspected also when other records change:
+	// unplaced have tasks without a host, hostDependent depend on which hosts exist.
 	unplaced, hostDependent map[string]map[*work]bool
-	// losing are those with tasks on hosts that may count as lost some time, and
-	// nobody can tell when: each confirmation may.
+	// lossUnknown are services with tasks on absent hosts of which it is not known
+	// when they count as lost. Each confirmation may decide that.
 	lossUnknown map[string]map[*work]bool
 
-	// aside are the services that could not be looked at, by faults of their own.
+	// aside are the services that could not be inspected because of faults of their
+	// own.
 	aside contain.Aside[serviceKey]
 
 	mu      sync.Mutex
@@ -64,11 +67,11 @@ func newLeader(s *Scheduler, term *store.Term) *leader {
 	}
 }
 
-// look is what a look at a service has come to.
+// inspection is the result of inspecting a service.
 type inspection struct {
 	*work
 	err           error
-	reportedCause string // the event that tells of err
+	reportedCause string // text of the event that reports err
 	outcome
 }
 
@@ -78,9 +81,9 @@ type confirmation struct {
 	at  time.Time
 }
 
-// lead keeps services until the term ends.
+// lead schedules services until the term ends.
 func (l *leader) lead(ctx context.Context) error {
-	// The first decision rests on all that was acknowledged before the term.
+	// The first decision must see all writes that were acknowledged before the term.
 	if _, err := l.Store.Fresh(ctx); err != nil {
 		return err
 	}
@@ -107,7 +110,7 @@ func (l *leader) lead(ctx context.Context) error {
 	return g.Wait()
 }
 
-// confirm finds out which revision etcd is at, time and again.
+// confirmRevisions asks etcd for its revision again and again.
 func (l *leader) confirmRevisions(ctx context.Context, fresh chan<- confirmation) error {
 	for {
 		asked := l.Now()
@@ -125,7 +128,7 @@ func (l *leader) confirmRevisions(ctx context.Context, fresh chan<- confirmation
 	}
 }
 
-// begin looks at everything there is.
+// markAll marks every service and observes every host.
 func (l *leader) markAll(snap *store.Snapshot) {
 	l.snap = snap
 	l.tracker = liveness.New(l.Now())
@@ -143,7 +146,7 @@ func (l *leader) markAll(snap *store.Snapshot) {
 	}
 }
 
-// loop is the one goroutine that decides which service is looked at when.
+// loop is the goroutine that decides which service is inspected when.
 func (l *leader) loop(ctx context.Context, g *errgroup.Group, advances <-chan store.Advance, fresh <-chan confirmation) error {
 	done := make(chan inspection, maxInspections)
 	timer := time.NewTimer(0)
@@ -189,21 +192,22 @@ func (l *leader) loop(ctx context.Context, g *errgroup.Group, advances <-chan st
 	}
 }
 
-// current tells the tracker that what it has been told was etcd's state at a time.
+// confirmTracker confirms to the tracker that its observations were etcd's state at a
+// time.
 func (l *leader) confirmTracker(at time.Time) {
 	func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.tracker.Confirm(at)
 	}()
-	for _, works := range l.lossUnknown {
-		for w := range works {
+	for _, services := range l.lossUnknown {
+		for w := range services {
 			l.markDirty(w)
 		}
 	}
 }
 
-// takeIn takes in what a look has come to.
+// applyInspection handles the result of inspecting a service.
 func (l *leader) applyInspection(r inspection) error {
 	l.running--
 	w := r.work
@@ -224,7 +228,7 @@ func (l *leader) applyInspection(r inspection) error {
 		setMember(l.hostDependent, w, false)
 		setMember(l.lossUnknown, w, false)
 		l.aside.Forget(serviceKey{w.cluster, w.name})
-		if w.dirty { // made anew
+		if w.dirty { // it was created again
 			l.markDirty(l.workOf(w.cluster, w.name))
 		}
 		return nil

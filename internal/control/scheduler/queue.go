@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// work is a service that the leader keeps. It belongs to the leader's goroutine.
+// work is a service that the leader schedules. Only the leader's goroutine uses it.
 type work struct {
 	cluster, name string
 
-	dirty         bool      // something has changed since the last look began
-	mayHaveRoom   bool      // something has changed that could make room
-	inspecting    bool      // it is being looked at
-	notBefore     time.Time // of the next look, whatever happens
-	wake          time.Time // of the next look although nothing changes; zero: none
-	reportedCause string    // the event that last told why it was set aside
+	dirty         bool      // something has changed since the last inspection began
+	mayHaveRoom   bool      // a change may have made room
+	inspecting    bool      // it is being inspected
+	notBefore     time.Time // earliest time of the next inspection
+	wake          time.Time // time of the next inspection even if nothing changes; zero: none
+	reportedCause string    // text of the last event that reported why it was set aside
 
 	due   time.Time
-	place int // in the queue, -1 outside
+	place int // index in the queue; -1: not in it
 }
 
-// queue holds what is to be looked at, the next first.
+// queue contains the services that are to be inspected, the next one first.
 type queue []*work
 
 func (q queue) Len() int           { return len(q) }
@@ -45,7 +45,7 @@ func (q *queue) Pop() any {
 	return w
 }
 
-// put gives a service its place by what is known of it.
+// update puts a service where it belongs in the queue now, or removes it.
 func (q *queue) update(w *work) {
 	switch {
 	case w.inspecting || !w.dirty && w.wake.IsZero():
@@ -72,7 +72,7 @@ func (q *queue) remove(w *work) {
 	}
 }
 
-// next takes the first one that is due.
+// popDue removes and returns the first service if it is due, else nil.
 func (q *queue) popDue(now time.Time) *work {
 	if len(*q) == 0 || (*q)[0].due.After(now) {
 		return nil

@@ -7,10 +7,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// surplus says by what the service's surplus is chosen, if there may be one: by
-// zones, unless its strategies pack without regard to them; a service that packs
-// empties the hosts with the most to spare first (ECS's developer guide, task
-// placement strategies).
+// setSurplusOrder decides how tasks beyond the desired count are chosen, if there may
+// be some. They are chosen by zones, unless the service's strategies pack and ignore
+// zones. A service that packs stops tasks on the hosts with the most room first
+// (ECS's developer guide, task placement strategies).
 func (v *view) setSurplusOrder() {
 	s := v.service
 	v.zoned = v.in.Service.Rebalance

@@ -1,5 +1,5 @@
-// Package scheduler brings services to what is wanted of them: it launches,
-// replaces and stops their tasks, moves their deployments on, and says so in
+// Package scheduler makes services match what is wanted of them: it launches,
+// replaces and stops their tasks, updates the states of their deployments, and writes
 // their events.
 //
 //	store's feed ──► queue of services that may need something ──► converge
@@ -9,10 +9,10 @@
 //	                             transactions: stops, states,       Placer: new tasks
 //	                             events, rollback
 //
-// One server leads. It works from the state, never from what a change says, so
-// whatever was lost on the way costs at most the time to the next look; at the
-// beginning of a term it looks at every service. Each of its transactions is
-// guarded by its term and by the records that the decision rested on.
+// One server leads. It decides by the state, never by what a change contains, so a
+// lost change only delays it until the next inspection. At the beginning of a term it
+// inspects every service. Each of its transactions is guarded by its term and by the
+// records on which the decision was made.
 package scheduler
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Scheduler keeps services, on one server at a time.
+// Scheduler runs services. Only one server at a time does so.
 type Scheduler struct {
 	Store  *store.Store
 	Server string // name of this server
@@ -36,19 +36,19 @@ type Scheduler struct {
 
 // Placer finds hosts for the tasks of services.
 type Placer interface {
-	// LaunchService places tasks as far as there is room, and stores them with what
-	// became of it.
+	// LaunchService places as many tasks as there is room for, and stores them
+	// together with the result.
 	LaunchService(context.Context, placer.ServiceLaunch) (placer.Launched, error)
-	// Eligible are the hosts that tasks of a revision may run on by what they
-	// are, whatever is free on them.
+	// Eligible returns the ids of the hosts that tasks of a revision may run on by
+	// the hosts' records, without regard to what is free on them.
 	Eligible(*store.Snapshot, *fleet.Service, *fleet.ServiceRevision) ([]string, error)
 }
 
-// mostTasks bounds what is launched, or stopped, in one transaction where etcd would
-// take more: others wait for the placer meanwhile.
+// maxTasks is how many tasks one transaction launches or stops at most, even where
+// etcd would accept more: other orders wait for the placer meanwhile.
 const maxTasks = 250
 
-// Run keeps services until ctx or the store ends.
+// Run schedules services until ctx or the store ends.
 func (s *Scheduler) Run(ctx context.Context) error {
 	if s.Now == nil {
 		s.Now = time.Now

@@ -12,30 +12,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// store stores what a step asks for, but the launches: at once where a transaction
-// holds it. Where it takes several the states come last: what a broken-off one leaves
-// behind, the next step sees.
+// storeOutput stores what a step requests, except launches. It uses one transaction
+// if everything fits. If it takes several, the states come last: if one of them
+// fails, the next step sees what is missing.
 func (l *leader) storeOutput(ctx context.Context, v *view, out *rollout.Output) error {
 	left := *out
 	if n := len(left.Events) - serviceevent.MaxEvents; n > 0 {
-		left.Events = left.Events[n:] // the others would be gone at once
+		left.Events = left.Events[n:] // the older ones would be deleted at once
 	}
 	most := maxTasks
 	for len(left.Stops)+len(left.Events)+len(left.Deployments) > 0 || left.Rollback != nil || left.Inactive {
 		var some rollout.Output
-		whole := false
+		complete := false
 		err := l.update(ctx, v, func(tx *store.Tx) (err error) {
-			whole = false
+			complete = false
 			if len(left.Stops) <= most {
-				whole, err = tx.Try(func() error { return l.writeOutput(tx, v, &left) })
+				complete, err = tx.Try(func() error { return l.writeOutput(tx, v, &left) })
 			}
-			if whole || err != nil {
+			if complete || err != nil {
 				return err
 			}
 			some, err = l.writeSome(tx, v, &left, most)
 			return err
 		})
-		if whole || err != nil {
+		if complete || err != nil {
 			return err
 		}
 		left.Stops, left.Events = left.Stops[len(some.Stops):], left.Events[len(some.Events):]
@@ -47,8 +47,8 @@ func (l *leader) storeOutput(ctx context.Context, v *view, out *rollout.Output) 
 	return nil
 }
 
-// writeSome writes as much as fits of what comes first, and returns that: stops, up to
-// a number of them, then events, then the states of the oldest deployments.
+// writeSome writes as much as fits of what comes first, and returns that: stops, at
+// most `most` of them, then events, then the states of the oldest deployments.
 func (l *leader) writeSome(tx *store.Tx, v *view, left *rollout.Output, most int) (some rollout.Output, err error) {
 	var part func(n int) rollout.Output
 	switch states := left.Deployments; {
@@ -59,7 +59,7 @@ func (l *leader) writeSome(tx *store.Tx, v *view, left *rollout.Output, most int
 		most = len(left.Events)
 		part = func(n int) rollout.Output { return rollout.Output{Events: left.Events[:n]} }
 	default:
-		most = len(states) - 1 // the newest goes with what else there is
+		most = len(states) - 1 // the newest is written together with the other changes
 		part = func(n int) rollout.Output { return rollout.Output{Deployments: states[len(states)-n:]} }
 	}
 	n, err := tx.TryMost(most, 1, func(n int) error {
@@ -72,8 +72,8 @@ func (l *leader) writeSome(tx *store.Tx, v *view, left *rollout.Output, most int
 	return some, err
 }
 
-// update runs a transaction that commits only while the term lasts and the
-// service is the one that was looked at.
+// update runs a transaction that commits only while the term lasts and the service's
+// record is the inspected one.
 func (l *leader) update(ctx context.Context, v *view, fn func(*store.Tx) error) error {
 	return l.Store.Update(ctx, func(tx *store.Tx) error {
 		if err := l.term.Guard(tx); err != nil {
@@ -86,7 +86,7 @@ func (l *leader) update(ctx context.Context, v *view, fn func(*store.Tx) error) 
 	})
 }
 
-// write writes what a step asks for, but the launches.
+// writeOutput writes what a step requests, except launches.
 func (l *leader) writeOutput(tx *store.Tx, v *view, out *rollout.Output) error {
 	for _, s := range out.Stops {
 		if err := l.writeStop(tx, v, s); err != nil {
@@ -110,13 +110,13 @@ func (l *leader) writeOutput(tx *store.Tx, v *view, out *rollout.Output) error {
 	return store.Put(tx, store.ServiceStateKey(v.service.Cluster, v.service.Name), state)
 }
 
-// stop writes the wish that a task end; the first wish stays.
+// writeStop writes the request to stop a task. An earlier request stays as it is.
 func (l *leader) writeStop(tx *store.Tx, v *view, s rollout.Stop) error {
 	wish := &fleet.TaskStop{Code: s.Code, Reason: s.Reason, At: v.in.Now, Unhealthy: s.Reason == rollout.ReasonUnhealthy}
 	cluster := v.service.Cluster
 	if id, lost := v.lostHosts[s.Task]; lost {
 		wish.Lost = true
-		// It may have come back meanwhile.
+		// The host may have come back meanwhile.
 		if store.Get(tx, store.SessionKey(cluster, id)) != nil {
 			return errStale
 		}
@@ -127,7 +127,7 @@ func (l *leader) writeStop(tx *store.Tx, v *view, s rollout.Stop) error {
 	return report.Stop(tx, cluster, s.Task, wish)
 }
 
-// states writes what a step has made of the deployments and of the service.
+// writeStates writes the new states of the deployments and of the service.
 func (l *leader) writeStates(tx *store.Tx, v *view, out *rollout.Output, state *fleet.ServiceState) error {
 	for i := range out.Deployments {
 		if err := l.writeDeployment(tx, v, out, &out.Deployments[i], state); err != nil {
@@ -155,7 +155,7 @@ func (l *leader) writeStates(tx *store.Tx, v *view, out *rollout.Output, state *
 	return store.Put(tx, store.ServiceKey(next.Cluster, next.Name), &next)
 }
 
-// sources are the revisions of the deployments that a rollback takes the place of.
+// sources returns the revisions of the deployments that a rollback replaces.
 func (v *view) sources() []string {
 	var out []string
 	for _, d := range v.deployments {
@@ -166,6 +166,8 @@ func (v *view) sources() []string {
 	return out
 }
 
+// writeDeployment writes a deployment's new state, and PRIMARY's steady state into
+// state.
 func (l *leader) writeDeployment(tx *store.Tx, v *view, out *rollout.Output, c *rollout.DeploymentChange, state *fleet.ServiceState) error {
 	i := slices.IndexFunc(v.deployments, func(d store.Deployment) bool { return d.ID == c.ID })
 	was := v.deployments[i]

@@ -1,5 +1,5 @@
-// Package serviceevent keeps a service's events: its history as ECS shows it, which
-// the scheduler and the placer write.
+// Package serviceevent writes a service's events: its history as ECS shows it. The
+// scheduler and the placer use it.
 package serviceevent
 
 import (
@@ -11,12 +11,12 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Kept is how many events of a service are kept: as many as ECS shows.
+// MaxEvents is how many events of a service are retained: as many as ECS shows.
 const MaxEvents = 100
 
-// StateOf reads a service's state for a transaction that will write it: a new
-// one where it has none, or where that is of an earlier service of the name,
-// whose events' numbers go on.
+// ReadState reads a service's state for a transaction that will write it. It returns
+// a new state if the service has none. If the stored one belongs to an earlier
+// service of the same name, the new state continues the numbers of its events.
 func ReadState(tx *store.Tx, s *fleet.Service) (*fleet.ServiceState, error) {
 	old := store.Get(tx, store.ServiceStateKey(s.Cluster, s.Name))
 	switch {
@@ -29,8 +29,8 @@ func ReadState(tx *store.Tx, s *fleet.Service) (*fleet.ServiceState, error) {
 	return &next, nil
 }
 
-// Append adds events to a service's history, and takes as many old ones away as are
-// beyond those kept. Writing the state is the caller's.
+// Append adds events to a service's history, and deletes old ones beyond MaxEvents.
+// The caller must write the state.
 func Append(tx *store.Tx, s *fleet.Service, state *fleet.ServiceState, now time.Time, events []rollout.Event) error {
 	for _, e := range events {
 		state.Events++
@@ -47,7 +47,7 @@ func Append(tx *store.Tx, s *fleet.Service, state *fleet.ServiceState, now time.
 		}
 		old := store.ServiceEventKey(s.Cluster, s.Name, n-MaxEvents)
 		if store.Readable(tx.Snapshot(), old) != nil {
-			continue // it stays: nobody may overwrite it
+			continue // an unreadable record must not be overwritten or deleted
 		}
 		if store.Get(tx, old) != nil {
 			if err := store.Delete(tx, old); err != nil {
