@@ -269,7 +269,7 @@ func (a Agent) resume(ctx context.Context, cfg Config, j *journal.Journal, eng *
 	}
 	id := sess.Identity()
 	if id.InstanceArn == "" && j != nil {
-		arn, cluster, err := eng.InstanceFromEngine(ctx)
+		arn, cluster, err := eng.FindInstance(ctx)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (e *Engine) scheduleCleanup(h *taskHandle, t *Task) {
 // interrupted one is taken up again. The tombstone stays.
 func (e *Engine) cleanUpTask(h *taskHandle) {
 	h.mu.Lock()
-	if h.removed || !h.task.Buried || len(h.task.Reports) > 0 {
+	if h.removed || !h.task.EndDelivered || len(h.task.Reports) > 0 {
 		h.mu.Unlock()
 		return
 	}

@@ -134,7 +134,7 @@ func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) (running in
 			Runtime: m, Journal: j, InstallationID: "inst", Total: engine.Resources{CPU: 4096, Memory: 4096}, Parallel: 6,
 			OnReport: func(arn string) {
 				for {
-					r, ok := e.Next(arn)
+					r, ok := e.NextReport(arn)
 					if !ok || m.dead.Load() {
 						return
 					}
@@ -147,7 +147,7 @@ func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) (running in
 						t.Logf("life %d: %+v", life, r)
 					}
 					mu.Unlock()
-					e.Delivered(arn, r.Seq)
+					e.MarkDelivered(arn, r.Seq)
 				}
 			},
 		})
@@ -160,7 +160,7 @@ func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) (running in
 		}
 		for n := range tasks {
 			arn := fmt.Sprint("task/", n)
-			if status(arn) == "" && !e.Knows(arn) { // not acknowledged yet: ordered again
+			if status(arn) == "" && !e.HasTask(arn) { // not acknowledged yet: ordered again
 				cs := []acs.Container{box("a", true, "sleep 1000000"), box("b", false, "sleep 0.01")}
 				switch n % 3 {
 				case 0:

@@ -2,9 +2,9 @@ package engine
 
 import "github.com/ashore/ashore/internal/wire/acs"
 
-// Next is a task's oldest undelivered report. Until Delivered or Undelivered is
+// NextReport is a task's oldest undelivered report. Until Delivered or Undelivered is
 // called it counts as on its way.
-func (e *Engine) Next(arn string) (Report, bool) {
+func (e *Engine) NextReport(arn string) (Report, bool) {
 	h := e.findTask(arn)
 	if h == nil {
 		return Report{}, false
@@ -18,8 +18,8 @@ func (e *Engine) Next(arn string) (Report, bool) {
 	return h.task.Reports[0], true
 }
 
-// Undelivered gives a report back that could not be delivered now.
-func (e *Engine) Undelivered(arn string) {
+// MarkUndelivered gives a report back that could not be delivered now.
+func (e *Engine) MarkUndelivered(arn string) {
 	if h := e.findTask(arn); h != nil {
 		h.mu.Lock()
 		h.task.sending = false
@@ -27,8 +27,8 @@ func (e *Engine) Undelivered(arn string) {
 	}
 }
 
-// Delivered strikes a report off, and tells whether the task has another.
-func (e *Engine) Delivered(arn string, seq int64) (more bool) {
+// MarkDelivered strikes a report off, and tells whether the task has another.
+func (e *Engine) MarkDelivered(arn string, seq int64) (more bool) {
 	h := e.findTask(arn)
 	if h == nil {
 		return false
@@ -43,8 +43,8 @@ func (e *Engine) Delivered(arn string, seq int64) (more bool) {
 		if len(t.Reports) == 0 {
 			t.Reports = nil
 		}
-		if r.Status == acs.StatusStopped && !t.Buried {
-			t.Buried = true
+		if r.Status == acs.StatusStopped && !t.EndDelivered {
+			t.EndDelivered = true
 			e.scheduleCleanup(h, t)
 		}
 		e.saveTask(t)
@@ -52,8 +52,8 @@ func (e *Engine) Delivered(arn string, seq int64) (more bool) {
 	return len(t.Reports) > 0
 }
 
-// Unreported are the tasks with reports to deliver.
-func (e *Engine) Unreported() []string {
+// TasksWithReports are the tasks with reports to deliver.
+func (e *Engine) TasksWithReports() []string {
 	var out []string
 	for arn, h := range e.allTasks() {
 		h.mu.Lock()

@@ -31,7 +31,7 @@ func TestAnEngineThatHangs(t *testing.T) {
 	inBubble(t, engine.Config{OnEngine: notice}, fake.Config{}, func(r *rig) {
 		r.accept(run("runs", box("a", true, "sleep 100000")))
 		time.Sleep(time.Hour)
-		if err := r.Healthy(r.t.Context()); err != nil || len(told) != 0 {
+		if err := r.CheckHealth(r.t.Context()); err != nil || len(told) != 0 {
 			t.Fatalf("well, and told %v: %v", told, err)
 		}
 		r.fake.Hang(nil)
@@ -46,7 +46,7 @@ func TestAnEngineThatHangs(t *testing.T) {
 		if len(told) != 1 || told[0].Sub(hung) > time.Minute {
 			t.Errorf("hung at %s, told at %v", hung, told)
 		}
-		if err := r.Healthy(r.t.Context()); err == nil {
+		if err := r.CheckHealth(r.t.Context()); err == nil {
 			t.Error("an engine that hangs is well")
 		}
 		time.Sleep(9 * time.Minute)
@@ -59,7 +59,7 @@ func TestAnEngineThatHangs(t *testing.T) {
 		r.fake.Resume()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if err := r.Healthy(r.t.Context()); err != nil || len(told) != 2 {
+		if err := r.CheckHealth(r.t.Context()); err != nil || len(told) != 2 {
 			t.Errorf("told %v, %v", told, err)
 		}
 		r.accept(run("after", box("a", true, "sleep 100000")))
@@ -80,7 +80,7 @@ func TestAnEngineThatStartsNothing(t *testing.T) {
 			r.accept(run(fmt.Sprint("new ", i), box("a", true, "sleep 100000")))
 		}
 		time.Sleep(4 * time.Minute)
-		if err := r.Healthy(r.t.Context()); err == nil {
+		if err := r.CheckHealth(r.t.Context()); err == nil {
 			t.Error("an engine that starts nothing is well")
 		}
 		time.Sleep(20 * time.Minute)

@@ -69,7 +69,7 @@ func TestNothingStartsAgainWhenTheJournalIsLost(t *testing.T) {
 func TestTheInstanceIsFoundByWhatHasEnded(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
 		find := func() string {
-			arn, _, err := r.InstanceFromEngine(r.t.Context())
+			arn, _, err := r.FindInstance(r.t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}

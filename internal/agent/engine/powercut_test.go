@@ -90,12 +90,12 @@ func TestPowerCutStartsNothingTwice(t *testing.T) {
 					}
 					var last engine.Report
 					for {
-						r, more := e.Next("task/1")
+						r, more := e.NextReport("task/1")
 						if !more {
 							break
 						}
 						last = r
-						e.Delivered("task/1", r.Seq)
+						e.MarkDelivered("task/1", r.Seq)
 					}
 					if last.Status != acs.StatusStopped || !strings.Contains(last.Containers[0].Reason, c.reason) {
 						t.Errorf("%+v", last)

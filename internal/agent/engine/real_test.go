@@ -59,12 +59,12 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) take(arn string) {
 	for {
-		r, ok := b.Next(arn)
+		r, ok := b.NextReport(arn)
 		if !ok {
 			return
 		}
 		b.reports <- r
-		b.Delivered(arn, r.Seq)
+		b.MarkDelivered(arn, r.Seq)
 	}
 }
 

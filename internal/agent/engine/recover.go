@@ -15,10 +15,10 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// InstanceFromEngine is the container instance that this installation's
+// FindInstance is the container instance that this installation's
 // containers on the engine name, if they do; of several the one with the most
 // running, else with the most. It is asked when the journal is lost.
-func (e *Engine) InstanceFromEngine(ctx context.Context) (arn, cluster string, err error) {
+func (e *Engine) FindInstance(ctx context.Context) (arn, cluster string, err error) {
 	list, err := e.listContainers(ctx, map[string]string{LabelInstallation: e.cfg.InstallationID})
 	if err != nil {
 		return "", "", err
@@ -182,7 +182,7 @@ func (e *Engine) recoverTask(ctx context.Context, h *taskHandle, cs []runtime.Co
 	h.mu.Lock()
 	t := h.task
 	arn := t.Payload.Arn
-	if t.Buried {
+	if t.EndDelivered {
 		e.scheduleCleanup(h, t)
 		h.mu.Unlock()
 		return nil

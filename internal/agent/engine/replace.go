@@ -98,10 +98,10 @@ func (e *Engine) removeUnstarted(h *taskHandle, name, id string) (started bool, 
 }
 
 // finishReplace goes on after the removal of a container, by what was seen of it.
-func (e *Engine) finishReplace(h *taskHandle, name, id string, s *containerWatch) {
-	s.mu.Lock()
-	started, exited, lost := s.started, s.exited, s.incomplete
-	s.mu.Unlock()
+func (e *Engine) finishReplace(h *taskHandle, name, id string, w *containerWatch) {
+	w.mu.Lock()
+	started, exited, lost := w.started, w.exited, w.incomplete
+	w.mu.Unlock()
 	switch {
 	case started:
 		e.dispatch(h, Found{Container: name, ID: id, StartedAt: time.Now()})

@@ -38,41 +38,41 @@ type ResourceStatus string
 
 // The statuses in order. Unprovided: it may be there, but the journal does not say so.
 const (
-	Unprovided ResourceStatus = ""
-	InPlace    ResourceStatus = "provided"
-	HandedBack ResourceStatus = "released"
+	ResourceUnprovided ResourceStatus = ""
+	ResourceProvided   ResourceStatus = "provided"
+	ResourceReleased   ResourceStatus = "released"
 )
 
-// Holding is what a task has of a resource, as journaled.
-type Holding struct {
+// ResourceRecord is what a task has of a resource, as journaled.
+type ResourceRecord struct {
 	Status ResourceStatus `json:"status,omitempty"`
 	Value  string         `json:"value,omitempty"`
 }
 
 // resourceRecord is what the task has of a resource. A journal of the version before this
 // one says of all resources together whether they are there.
-func (t *Task) resourceRecord(resource string) Holding {
+func (t *Task) resourceRecord(resource string) ResourceRecord {
 	if h, known := t.Resources[resource]; known {
 		return h
 	}
 	if t.Provisioned {
-		return Holding{Status: InPlace}
+		return ResourceRecord{Status: ResourceProvided}
 	}
-	return Holding{}
+	return ResourceRecord{}
 }
 
 // setResource sets it. Others may be reading the map of before.
-func (t *Task) setResource(resource string, h Holding) {
+func (t *Task) setResource(resource string, h ResourceRecord) {
 	all := maps.Clone(t.Resources)
 	if all == nil {
-		all = map[string]Holding{}
+		all = map[string]ResourceRecord{}
 	}
 	all[resource] = h
 	t.Resources = all
 }
 
 // resourceRecord is Task.resourceRecord, of a task that others change.
-func (h *taskHandle) resourceRecord(resource string) Holding {
+func (h *taskHandle) resourceRecord(resource string) ResourceRecord {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.task.resourceRecord(resource)
@@ -81,7 +81,7 @@ func (h *taskHandle) resourceRecord(resource string) Holding {
 // missingResources are the resources that a task needs and has not, in their order.
 func (e *Engine) missingResources(h *taskHandle) (list []Resource) {
 	for _, r := range e.resources {
-		if r.Needed(&h.task.Payload) && h.resourceRecord(r.Name()).Status == Unprovided {
+		if r.Needed(&h.task.Payload) && h.resourceRecord(r.Name()).Status == ResourceUnprovided {
 			list = append(list, r)
 		}
 	}
@@ -112,7 +112,7 @@ func (e *Engine) restoreResources(h *taskHandle) {
 	h.mu.Unlock()
 	for _, r := range e.resources {
 		had := h.resourceRecord(r.Name())
-		if had.Status != InPlace || !r.Needed(t) {
+		if had.Status != ResourceProvided || !r.Needed(t) {
 			continue
 		}
 		value, err := r.Restore(e.late, t, had.Value, complete)
@@ -121,7 +121,7 @@ func (e *Engine) restoreResources(h *taskHandle) {
 			e.log.Warn("a resource of a running task cannot be restored", "task", t.Arn, "resource", r.Name(), "err", err)
 		case value != had.Value:
 			h.mu.Lock()
-			h.task.setResource(r.Name(), Holding{InPlace, value})
+			h.task.setResource(r.Name(), ResourceRecord{ResourceProvided, value})
 			h.mu.Unlock()
 		}
 	}
@@ -132,7 +132,7 @@ func (e *Engine) restoreResources(h *taskHandle) {
 func (e *Engine) releaseResources(h *taskHandle) (failed string, err error) {
 	t := &h.task.Payload
 	for _, r := range slices.Backward(e.resources) {
-		if !r.Needed(t) || h.resourceRecord(r.Name()).Status == HandedBack {
+		if !r.Needed(t) || h.resourceRecord(r.Name()).Status == ResourceReleased {
 			continue
 		}
 		if err := r.Release(e.late, t); err != nil {
@@ -150,7 +150,7 @@ func (e *Engine) unknownResources(h *taskHandle) (names []string) {
 	defer h.mu.Unlock()
 	for name, has := range h.task.Resources {
 		ours := slices.ContainsFunc(e.resources, func(r Resource) bool { return r.Name() == name })
-		if !ours && has.Status == InPlace {
+		if !ours && has.Status == ResourceProvided {
 			names = append(names, name)
 		}
 	}

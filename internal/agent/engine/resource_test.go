@@ -257,7 +257,7 @@ func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
 		if left := l.left(); len(left) > 0 {
 			t.Errorf("left: %v", left)
 		}
-		if r.Knows("t") {
+		if r.HasTask("t") {
 			t.Error("the task is still known")
 		}
 		r.crash(func() {}) // its record is gone
@@ -354,7 +354,7 @@ func TestTheVersionBeforeIsToldWhatIsThere(t *testing.T) {
 			}
 			var record struct {
 				Provisioned bool
-				Resources   map[string]engine.Holding
+				Resources   map[string]engine.ResourceRecord
 			}
 			if err := json.Unmarshal(data, &record); err != nil {
 				t.Fatal(err)

@@ -145,7 +145,7 @@ func (e *Engine) mayRun(c runtime.Container) bool {
 // and been cleaned up.
 func (e *Engine) isLeftOver(c runtime.Container) bool {
 	arn := c.Labels[LabelTask]
-	return !e.Knows(arn) && e.hasTombstone(arn)
+	return !e.HasTask(arn) && e.hasTombstone(arn)
 }
 
 // stopStray stops a container if it runs and should not: one of a task that has

@@ -99,14 +99,14 @@ func (r *rig) take(arn string) {
 	r.taking.Lock()
 	defer r.taking.Unlock()
 	for !r.away.Load() {
-		rep, ok := r.Next(arn)
+		rep, ok := r.NextReport(arn)
 		if !ok {
 			return
 		}
 		r.mu.Lock()
 		r.reports = append(r.reports, rep)
 		r.mu.Unlock()
-		r.Delivered(arn, rep.Seq)
+		r.MarkDelivered(arn, rep.Seq)
 	}
 }
 

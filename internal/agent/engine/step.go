@@ -28,9 +28,9 @@ func Step(t *Task, now time.Time, ev Event) []Action {
 			acts = append(acts, t.queueReport(t.reportStatus())...)
 		}
 	case Provided:
-		t.setResource(ev.Resource, Holding{InPlace, ev.Value})
+		t.setResource(ev.Resource, ResourceRecord{ResourceProvided, ev.Value})
 	case Released:
-		t.setResource(ev.Resource, Holding{Status: HandedBack})
+		t.setResource(ev.Resource, ResourceRecord{Status: ResourceReleased})
 	case Provisioned:
 		t.provisioning = false
 		if ev.Err != nil {

@@ -61,7 +61,7 @@ type Task struct {
 	Provisioned bool `json:"provisioned,omitempty"`
 	// Resources are those that were provided or released, by name. The map is
 	// replaced, never changed.
-	Resources map[string]Holding `json:"resources,omitempty"`
+	Resources map[string]ResourceRecord `json:"resources,omitempty"`
 
 	AcceptedAt         time.Time `json:"acceptedAt,omitzero"`
 	PullStartedAt      time.Time `json:"pullStartedAt,omitzero"`
@@ -72,8 +72,8 @@ type Task struct {
 	Sent    string   `json:"sent,omitempty"`    // highest status in a report
 	Reports []Report `json:"reports,omitempty"` // not delivered yet, oldest first
 	NextSeq int64    `json:"nextSeq,omitempty"`
-	// Buried: the STOPPED report was delivered, clean-up waits for its time.
-	Buried bool `json:"buried,omitempty"`
+	// EndDelivered: the STOPPED report was delivered, clean-up waits for its time.
+	EndDelivered bool `json:"buried,omitempty"`
 
 	provisioning  bool
 	changesDue    bool   // a timer for waiting changes runs

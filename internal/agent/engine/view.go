@@ -95,8 +95,8 @@ func (e *Engine) Inventory() ([]acs.InventoryTask, []acs.Tombstone) {
 // about tasks that it still believes alive.
 const inventoryTombstones = 5000
 
-// Wanted are the tasks that shall run.
-func (e *Engine) Wanted() []string {
+// ListWanted are the tasks that shall run.
+func (e *Engine) ListWanted() []string {
 	var out []string
 	for arn, h := range e.allTasks() {
 		h.mu.Lock()
@@ -108,11 +108,11 @@ func (e *Engine) Wanted() []string {
 	return out
 }
 
-// Knows tells whether a task is held.
-func (e *Engine) Knows(arn string) bool { return e.findTask(arn) != nil }
+// HasTask tells whether a task is held.
+func (e *Engine) HasTask(arn string) bool { return e.findTask(arn) != nil }
 
-// Live counts the tasks that have not ended.
-func (e *Engine) Live() int {
+// CountLive counts the tasks that have not ended.
+func (e *Engine) CountLive() int {
 	n := 0
 	for _, h := range e.allTasks() {
 		h.mu.Lock()
@@ -129,8 +129,8 @@ func (e *Engine) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 	return e.cfg.Runtime.Stats(ctx, id)
 }
 
-// Healthy asks whether the runtime answers, and gets its work done.
-func (e *Engine) Healthy(ctx context.Context) error {
+// CheckHealth asks whether the runtime answers, and gets its work done.
+func (e *Engine) CheckHealth(ctx context.Context) error {
 	if _, err := e.cfg.Runtime.Info(ctx); err != nil {
 		return err
 	}

@@ -327,7 +327,7 @@ func (o *orders) roleCredentials(m *acs.IAMRoleCredentialsMessage) {
 		return
 	}
 	o.forgetCredentials()
-	if !o.cfg.Engine.Knows(m.TaskArn) {
+	if !o.cfg.Engine.HasTask(m.TaskArn) {
 		o.log.Warn("credentials for an unknown task", "task", m.TaskArn)
 		return
 	}
@@ -353,7 +353,7 @@ func (o *orders) taskManifest(m *acs.TaskManifestMessage) {
 		}
 	}
 	var stop []acs.ManifestTask
-	for _, arn := range o.cfg.Engine.Wanted() {
+	for _, arn := range o.cfg.Engine.ListWanted() {
 		if !listed[arn] {
 			stop = append(stop, acs.ManifestTask{TaskArn: arn, TaskClusterArn: m.ClusterArn, DesiredStatus: acs.StatusStopped})
 		}
@@ -375,7 +375,7 @@ func (o *orders) stopVerified(m *acs.TaskStopVerificationAck) {
 		return
 	}
 	for _, t := range m.StopTasks {
-		if t.DesiredStatus != acs.StatusStopped || !o.cfg.Engine.Knows(t.TaskArn) {
+		if t.DesiredStatus != acs.StatusStopped || !o.cfg.Engine.HasTask(t.TaskArn) {
 			continue
 		}
 		commit := o.cfg.Engine.Accept(acs.Task{Arn: t.TaskArn, DesiredStatus: acs.StatusStopped})

@@ -44,7 +44,7 @@ func (o *outbox) detach(line *orders) {
 		o.flight = nil
 		for i := range f.reports {
 			arn := f.reports[i].TaskArn
-			o.s.cfg.Engine.Undelivered(arn)
+			o.s.cfg.Engine.MarkUndelivered(arn)
 			delete(o.active, arn)
 			o.wanted = append(o.wanted, arn)
 		}
@@ -76,7 +76,7 @@ func (o *outbox) boardLocked() *flight {
 		if o.active[arn] {
 			continue // who has its report on the way will see that there is more
 		}
-		if r, ok := o.s.cfg.Engine.Next(arn); ok {
+		if r, ok := o.s.cfg.Engine.NextReport(arn); ok {
 			o.active[arn] = true
 			f.reports = append(f.reports, r)
 		}
@@ -117,7 +117,7 @@ func (o *outbox) landed(id string, refused []string, all bool) {
 		}
 		// A report that comes now finds the task either still active, and is
 		// seen here, or active no more, and is seen by the next message.
-		if o.s.cfg.Engine.Delivered(r.TaskArn, r.Seq) {
+		if o.s.cfg.Engine.MarkDelivered(r.TaskArn, r.Seq) {
 			o.wanted = append(o.wanted, r.TaskArn)
 		}
 		delete(o.active, r.TaskArn)

@@ -20,7 +20,7 @@ type move struct {
 // Move registers the host anew, as a new instance of a cluster. It returns when
 // that is done or cannot be; the host then stays what it was.
 func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
-	if n := s.cfg.Engine.Live(); n > 0 {
+	if n := s.cfg.Engine.CountLive(); n > 0 {
 		return Identity{}, fmt.Errorf("%w: %d of them", ErrBusy, n)
 	}
 	m := &move{cluster: cluster, gone: ctx, done: make(chan error, 1)}

@@ -50,7 +50,7 @@ func (o *outbox) open(ctx context.Context) {
 	o.mu.Lock()
 	o.ctx = ctx
 	o.mu.Unlock()
-	for _, arn := range o.s.cfg.Engine.Unreported() {
+	for _, arn := range o.s.cfg.Engine.TasksWithReports() {
 		o.notify(arn)
 	}
 }
@@ -112,12 +112,12 @@ func (o *outbox) deliver(ctx context.Context, arn string) {
 		// The end of the queue and of the worker are seen together, so that
 		// no notice falls between.
 		o.mu.Lock()
-		r, ok := o.s.cfg.Engine.Next(arn)
+		r, ok := o.s.cfg.Engine.NextReport(arn)
 		if !ok || ctx.Err() != nil {
 			delete(o.active, arn)
 			o.mu.Unlock()
 			if ok {
-				o.s.cfg.Engine.Undelivered(arn)
+				o.s.cfg.Engine.MarkUndelivered(arn)
 			}
 			return
 		}
@@ -135,13 +135,13 @@ func (o *outbox) deliver(ctx context.Context, arn string) {
 		case err == nil:
 			server.Reset()
 			refused.Reset()
-			o.s.cfg.Engine.Delivered(arn, r.Seq)
+			o.s.cfg.Engine.MarkDelivered(arn, r.Seq)
 			continue
 		case ctx.Err() != nil:
 			continue
 		case errors.As(err, &api) && api.Code == "InvalidParameterException":
 			o.s.log.Error("report refused for good, dropped", "task", arn, "status", r.Status, "err", err)
-			o.s.cfg.Engine.Delivered(arn, r.Seq)
+			o.s.cfg.Engine.MarkDelivered(arn, r.Seq)
 			continue
 		}
 		d := pace.Nearly(server.Next())

@@ -166,7 +166,7 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 			if mover {
 				return err
 			}
-			if in.ContainerInstanceArn != "" && !refused.noCluster() && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.Live() == 0 {
+			if in.ContainerInstanceArn != "" && !refused.noCluster() && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.CountLive() == 0 {
 				// The server knows this host by another name, or not at all:
 				// an agent killed in the middle of a move comes back so. With
 				// no task here there is nothing to hold on to.

@@ -265,7 +265,7 @@ func (s *Session) serve(ctx context.Context) {
 
 // forgetCredentials drops credentials of tasks that are gone.
 func (s *Session) forgetCredentials() {
-	s.creds.keep(s.cfg.Engine.Knows)
+	s.creds.keep(s.cfg.Engine.HasTask)
 }
 
 // credentials of tasks' roles: in memory only.

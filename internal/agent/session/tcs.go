@@ -352,7 +352,7 @@ func (t *telemetry) instanceStatus(ctx context.Context, id Identity) tcs.Message
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	status := tcs.StatusOK
-	if err := t.s.cfg.Engine.Healthy(ctx); err != nil {
+	if err := t.s.cfg.Engine.CheckHealth(ctx); err != nil {
 		status = tcs.StatusImpaired
 		t.s.log.Error("container runtime does not answer", "err", err)
 	}
