@@ -41,16 +41,36 @@ func conformFeed(t *testing.T, client *clientv3.Client, cfg Config) {
 			t.Fatalf("got %+v, %v", next, err)
 		}
 	})
+	t.Run("since a revision", func(t *testing.T) {
+		for _, at := range []*Snapshot{start, a.Next} {
+			got, ok := s.Since(at.Revision())
+			want := diff(tab(at), tab(s.Snapshot()))
+			if !ok || len(got) != len(want) {
+				t.Errorf("%v, %v since %d, not %v", got, ok, at.Revision(), want)
+			}
+		}
+		if got, ok := s.Since(s.Snapshot().Revision()); !ok || len(got) != 0 {
+			t.Errorf("%v, %v since now", got, ok)
+		}
+		for _, unknown := range []int64{s.history.after - 1, s.Snapshot().Revision() + 1} {
+			if got, ok := s.Since(unknown); ok {
+				t.Errorf("%v since %d, of which nothing is known", got, unknown)
+			}
+		}
+	})
 	t.Run("left behind", func(t *testing.T) {
 		// As if more had changed than the store keeps.
 		s.mu.Lock()
 		for range maxHistory + 10 {
-			s.history.add([]Change{{ClusterChanged, Names{"noise"}}})
+			s.history.add(s.snap.Load().Revision(), []Change{{ClusterChanged, Names{"noise"}}})
 		}
 		kept := len(s.history.steps)
 		s.mu.Unlock()
 		if kept > maxHistory {
 			t.Errorf("%d steps are kept", kept)
+		}
+		if got, ok := s.Since(a.Next.Revision()); ok {
+			t.Errorf("%d changes since a revision that is forgotten", len(got))
 		}
 		putCluster(t, s, "c")
 		if err := s.Update(ctx, func(tx *Tx) error {

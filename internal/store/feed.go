@@ -1,6 +1,9 @@
 package store
 
-import "context"
+import (
+	"context"
+	"sort"
+)
 
 // ChangeKind says what changed: a kind of records, or the kind that the record is a
 // part of.
@@ -49,21 +52,47 @@ const maxHistory = 1 << 15
 
 // history holds the newest changes, from which feeds catch up.
 type history struct {
-	steps [][]Change
+	steps []step
 	first int           // number of steps[0]; the count begins when the store opens
+	after int64         // every change of a later revision is in steps
 	size  int           // changes in steps
 	more  chan struct{} // closed at the next step
 }
 
-func (h *history) add(changes []Change) {
-	h.steps = append(h.steps, changes)
+// A step is what has changed from one snapshot to the next.
+type step struct {
+	revision int64 // of the later snapshot
+	changes  []Change
+}
+
+func (h *history) add(revision int64, changes []Change) {
+	h.steps = append(h.steps, step{revision, changes})
 	for h.size += len(changes); h.size > maxHistory || len(h.steps) > maxHistory; h.first++ {
-		h.size -= len(h.steps[0])
-		h.steps[0] = nil
+		h.size -= len(h.steps[0].changes)
+		h.after = h.steps[0].revision
+		h.steps[0] = step{}
 		h.steps = h.steps[1:]
 	}
 	close(h.more)
 	h.more = make(chan struct{})
+}
+
+// Since returns the records that have changed after a revision, as Snapshot.Revision
+// counts, up to the newest snapshot at least. It may return a record several times, and
+// a record that changed shortly before the revision. ok is false if the store has
+// dropped some of these changes, or if its newest snapshot is older than the revision.
+func (s *Store) Since(revision int64) (changes []Change, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := &s.history
+	if revision < h.after || revision > s.snap.Load().Revision() {
+		return nil, false
+	}
+	from := sort.Search(len(h.steps), func(i int) bool { return h.steps[i].revision > revision })
+	for _, one := range h.steps[from:] {
+		changes = append(changes, one.changes...)
+	}
+	return changes, true
 }
 
 func (h *history) next() int { return h.first + len(h.steps) }
@@ -107,8 +136,8 @@ func (f *Feed) Next(ctx context.Context) (Advance, error) {
 	a := Advance{Prev: f.last, Next: f.s.snap.Load()}
 	behind := f.at < h.first
 	if !behind {
-		for _, changes := range h.steps[f.at-h.first:] {
-			a.Changes = append(a.Changes, changes...)
+		for _, one := range h.steps[f.at-h.first:] {
+			a.Changes = append(a.Changes, one.changes...)
 		}
 	}
 	f.at = h.next()

@@ -291,7 +291,7 @@ func publish(s *Store, rev int64, changes []Change, d *momentBuilder) {
 	} else {
 		s.moments.forget(next.Revision())
 	}
-	s.history.add(changes)
+	s.history.add(next.Revision(), changes)
 	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool {
 		if w.rev > rev {
 			return false

@@ -181,6 +181,7 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	s.logUnreadable(newTables(), s.Snapshot())
 	s.logUnknown(newTables(), tab(s.Snapshot()))
 	s.moments.forget(s.Snapshot().Revision())
+	s.history.after = s.Snapshot().Revision()
 	return s, nil
 }
 
