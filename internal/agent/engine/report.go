@@ -61,6 +61,10 @@ func (t *Task) queueReports(now time.Time) []Action {
 		news = news && t.Desired == acs.StatusRunning && t.allResolved()
 	}
 	switch {
+	case wire == acs.StatusStopped && t.StoppedAt.IsZero():
+		// Its resources are still being provided. A task whose end is told is cleaned up,
+		// and what came into being after that nobody would release.
+		return nil
 	case news:
 		return t.queueReport(wire)
 	case wire == acs.StatusStopped || t.changesDue || !t.hasChanges():

@@ -164,6 +164,44 @@ func TestAResourceThatCannotBeProvided(t *testing.T) {
 	})
 }
 
+// A task that is stopped while its resources are being provided ends when they are
+// there: then they are released, and others get its share of the host.
+func TestAStopWhileResourcesAreProvided(t *testing.T) {
+	l := newLand()
+	l.onCall = func(call string) error {
+		if call == "provide two" {
+			time.Sleep(time.Minute)
+		}
+		return nil
+	}
+	journaled(t, engine.Config{Resources: l.plots(), Total: engine.Resources{CPU: 100, Memory: 4096}}, fake.Config{}, func(r *rig) {
+		all := func(arn, status string) acs.Task {
+			task := run(arn, box("a", true, "sleep 60"))
+			task.Containers[0].CPU, task.DesiredStatus = 100, status
+			return task
+		}
+		r.accept(all("t", "RUNNING"))
+		time.Sleep(time.Second)
+		r.accept(all("t", "STOPPED"))
+		time.Sleep(time.Second)
+		r.expect("t", "")
+		time.Sleep(time.Hour)
+		r.expect("t", "STOPPED a=STOPPED ["+stoppedBeforePull+"t]\n")
+		time.Sleep(3 * time.Hour)
+		if left := l.left(); len(left) > 0 || r.Knows("t") {
+			t.Errorf("left: %v; is it known: %v", left, r.Knows("t"))
+		}
+		r.accept(all("next", "RUNNING"))
+		time.Sleep(time.Hour)
+		r.expect("next", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n")
+		r.accept(all("t", "RUNNING")) // a late order
+		time.Sleep(time.Hour)
+		r.startedOnce(1)
+	})
+}
+
+const stoppedBeforePull = "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: "
+
 // An agent that dies between two resources provides the missing ones when it comes
 // back and takes up the others: there is no second one of any. What was provided
 // and not journaled yet is provided again, which is why that must find the first.
