@@ -188,8 +188,8 @@ func TestAStopWhileResourcesAreProvided(t *testing.T) {
 		time.Sleep(time.Hour)
 		r.expect("t", "STOPPED a=STOPPED ["+stoppedBeforePull+"t]\n")
 		time.Sleep(3 * time.Hour)
-		if left := l.left(); len(left) > 0 || r.Knows("t") {
-			t.Errorf("left: %v; is it known: %v", left, r.Knows("t"))
+		if left := l.left(); len(left) > 0 || r.HasTask("t") {
+			t.Errorf("left: %v; is it known: %v", left, r.HasTask("t"))
 		}
 		r.accept(all("next", "RUNNING"))
 		time.Sleep(time.Hour)
