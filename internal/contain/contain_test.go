@@ -28,15 +28,15 @@ func TestDo(t *testing.T) {
 }
 
 func TestAside(t *testing.T) {
-	a := Aside[string]{}
+	a := Failures[string]{}
 	now := time.Unix(1e9, 0)
-	if _, some := a.Next(); some || a.Is("x", now) {
+	if _, some := a.Next(); some || a.IsWaiting("x", now) {
 		t.Error("something is set aside")
 	}
 	var last time.Duration
 	for i := 1; i <= 12; i++ {
-		times, wait := a.Fail("x", now)
-		if times != i || wait > 90*time.Second || !a.Is("x", now.Add(wait-1)) || a.Is("x", now.Add(wait)) {
+		times, wait := a.Add("x", now)
+		if times != i || wait > 90*time.Second || !a.IsWaiting("x", now.Add(wait-1)) || a.IsWaiting("x", now.Add(wait)) {
 			t.Fatalf("after %d failures %d, %v", i, times, wait)
 		}
 		if at, some := a.Next(); !some || !at.Equal(now.Add(wait)) {
@@ -48,7 +48,7 @@ func TestAside(t *testing.T) {
 		if due := a.Due(now.Add(wait)); len(due) != 1 || a.Due(now.Add(wait)) != nil {
 			t.Errorf("due are %v", due)
 		}
-		if at, _ := a.Next(); !at.After(now.Add(wait)) || a.Is("x", now.Add(wait)) {
+		if at, _ := a.Next(); !at.After(now.Add(wait)) || a.IsWaiting("x", now.Add(wait)) {
 			t.Errorf("after that the next is at %v", at)
 		}
 		last = wait
@@ -56,13 +56,13 @@ func TestAside(t *testing.T) {
 	if last < 30*time.Second {
 		t.Errorf("the twelfth wait is %v", last)
 	}
-	if a.Is("y", now) {
+	if a.IsWaiting("y", now) {
 		t.Error("another one is set aside")
 	}
-	a.Fail("y", now)
-	a.Keep(func(k string) bool { return k == "y" })
+	a.Add("y", now)
+	a.Retain(func(k string) bool { return k == "y" })
 	a.Forget("z")
-	if times, _ := a.Fail("x", now); times != 1 || a.Len() != 2 {
+	if times, _ := a.Add("x", now); times != 1 || a.Len() != 2 {
 		t.Errorf("it is remembered: %d, %d", times, a.Len())
 	}
 }

@@ -89,9 +89,9 @@ func (x *exchange) reserveBody(key string, bytes int) error {
 		return nil
 	}
 	if x.arriving == nil {
-		x.arriving = x.s.memory.arriving.Lend(key, arrivingEach)
+		x.arriving = x.s.memory.arriving.Reserve(key, arrivingEach)
 	}
-	err := x.arriving.Hold(x.r.Context(), int64(bytes))
+	err := x.arriving.Resize(x.r.Context(), int64(bytes))
 	if err != nil {
 		x.refuseBody()
 	}

@@ -24,12 +24,12 @@ func (x *exchange) decompress(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, clientError("SerializationException", "The body is not what its Content-Encoding says, gzip: "+err.Error()+".")
 	}
-	limit, before := x.bodyLimit(), x.running.Held()
+	limit, before := x.bodyLimit(), x.running.Size()
 	out := make([]byte, 0, firstRead)
 	for {
 		if len(out) == cap(out) {
 			more := min(2*cap(out), int(limit)+1)
-			if err := x.running.Hold(x.r.Context(), before+int64(more)); err != nil {
+			if err := x.running.Resize(x.r.Context(), before+int64(more)); err != nil {
 				return nil, busy(err)
 			}
 			out = slices.Grow(out, more-len(out))

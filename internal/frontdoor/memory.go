@@ -45,14 +45,14 @@ func newMemory() memory {
 }
 
 // lendRunning lends the memory of a verified call.
-func (m *memory) lendRunning(ctx context.Context, p identity.Principal, body int) (*inflight.Loan, error) {
+func (m *memory) lendRunning(ctx context.Context, p identity.Principal, body int) (*inflight.Reservation, error) {
 	most := int64(runningHost)
 	if p.Kind == identity.Admin {
 		most = runningAdmin
 	}
-	l := m.running.Lend(p.ARN, most)
-	if err := l.Hold(ctx, callMemory+int64(body)); err != nil {
-		l.Return()
+	l := m.running.Reserve(p.ARN, most)
+	if err := l.Resize(ctx, callMemory+int64(body)); err != nil {
+		l.Release()
 		return nil, busy(err)
 	}
 	return l, nil
@@ -77,7 +77,7 @@ func throttled(message string) error {
 // checkRate counts a host's call with a body of that many bytes. It returns an error if
 // the host makes too many calls.
 func (s *Server) checkRate(p identity.Principal, body int) error {
-	if p.Kind == identity.Host && !s.rates.Take(p.ARN, 1+body/callBytes) {
+	if p.Kind == identity.Host && !s.rates.Allow(p.ARN, 1+body/callBytes) {
 		return throttled("Rate exceeded")
 	}
 	return nil

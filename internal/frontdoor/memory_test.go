@@ -94,8 +94,8 @@ func TestCallersShareMemory(t *testing.T) {
 	d := open(t)
 	d.front.memory.arriving = inflight.New(128<<10, 10*time.Millisecond)
 	large := `{"cluster":"` + strings.Repeat("x", 100<<10) + `"}`
-	held := d.front.memory.arriving.Lend(key, arrivingEach)
-	if err := held.Hold(t.Context(), 120<<10); err != nil {
+	held := d.front.memory.arriving.Reserve(key, arrivingEach)
+	if err := held.Resize(t.Context(), 120<<10); err != nil {
 		t.Fatal(err)
 	}
 	refused := func(status int, want string, r *http.Request) {
@@ -107,7 +107,7 @@ func TestCallersShareMemory(t *testing.T) {
 	refused(503, `{"__type":"ServiceUnavailable","message":"The server has too many calls under way. Try again in a moment."}`, d.signed(t, "ecs", "POST", "/", large, call("ListTasks")...))
 	refused(503, `<Type>Receiver</Type><Code>ServiceUnavailable</Code>`, d.signed(t, "sts", "POST", "/", "Action=X&y="+large, "Content-Type", "application/x-www-form-urlencoded"))
 	refused(200, "taskArns", d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...)) // small ones need none
-	held.Return()
+	held.Release()
 	refused(200, "taskArns", d.signed(t, "ecs", "POST", "/", large, call("ListTasks")...))
 
 	// Calls that run.

@@ -97,9 +97,9 @@ func isHandler(t reflect.Type) bool {
 // decode reads a request's input. What it is decoded into counts for the loan.
 func (x *exchange) decode(ctx context.Context, op *operation, body []byte) (any, error) {
 	in := reflect.New(op.in).Interface()
-	before := x.running.Held()
+	before := x.running.Size()
 	err := x.target.protocol.Decode(op.model, x.r, body, in, protocol.Within{Memory: documentMemory, Hold: func(bytes int) error {
-		return x.running.Hold(ctx, before+int64(bytes))
+		return x.running.Resize(ctx, before+int64(bytes))
 	}})
 	if err == nil || ctx.Err() != nil {
 		return in, ctx.Err()

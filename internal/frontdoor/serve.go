@@ -67,9 +67,9 @@ type exchange struct {
 	code   string // of the error that was answered
 	trail  trail  // the decision
 
-	principal identity.Principal // whose key the head claims
-	arriving  *inflight.Loan     // memory of a large body, until it is verified
-	running   *inflight.Loan     // memory of a verified call
+	principal identity.Principal    // whose key the head claims
+	arriving  *inflight.Reservation // memory of a large body, until it is verified
+	running   *inflight.Reservation // memory of a verified call
 }
 
 func (x *exchange) handle() error {
@@ -234,7 +234,7 @@ func (x *exchange) admit(verified sigv4.Verified, size, held int) (Caller, error
 		return Caller{}, err
 	}
 	if x.arriving != nil {
-		x.arriving.Return()
+		x.arriving.Release()
 	}
 	return Caller{
 		Principal: x.principal, AccessKeyID: verified.AccessKeyID, RequestID: x.id,
@@ -246,9 +246,9 @@ func (x *exchange) admit(verified sigv4.Verified, size, held int) (Caller, error
 
 // returnLoans returns the memory of the call.
 func (x *exchange) returnLoans() {
-	for _, l := range []*inflight.Loan{x.arriving, x.running} {
+	for _, l := range []*inflight.Reservation{x.arriving, x.running} {
 		if l != nil {
-			l.Return()
+			l.Release()
 		}
 	}
 }

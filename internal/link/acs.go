@@ -29,18 +29,18 @@ const (
 // it is accepted: an agent whose accepted connection is closed comes back at
 // once, in a hot loop.
 func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
-	if !s.enter() {
-		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
+	if !s.addConn() {
+		s.refuse(w, r, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
 		return
 	}
-	handed := false // to a goroutine of its own
+	detached := false // to a goroutine of its own
 	defer func() {
-		if !handed {
+		if !detached {
 			s.conns.Done()
 		}
 	}()
 	q := r.URL.Query()
-	p, why := s.admit(r, actionPoll, q.Get("clusterArn"), q.Get("containerInstanceArn"))
+	p, why := s.authorizeUpgrade(r, actionPoll, q.Get("clusterArn"), q.Get("containerInstanceArn"))
 	if why != nil {
 		s.refuse(w, r, why)
 		return
@@ -54,13 +54,13 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		ConnectedAt:  time.Now().UTC(),
 		Run:          runOf(q),
 	})
-	if why := s.claim(r, p, x); why != nil {
+	if why := s.claimInstance(r, p, x); why != nil {
 		s.refuse(w, r, why)
 		return
 	}
-	if why := s.join(p, x); why != nil {
+	if why := s.addSession(p, x); why != nil {
 		s.refuse(w, r, why)
-		s.recorder.ended(p, x.id)
+		s.recorder.noteEnded(p, x.id)
 		return
 	}
 
@@ -72,26 +72,26 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	if baseline.Restored() != nil {
 		w.Header().Add(acs.ExtensionsHeader, acs.AccountsVersion)
 	}
-	x.last.Store(time.Now().UnixNano())
+	x.lastHeardAt.Store(time.Now().UnixNano())
 	conn, err := websocket.Accept(w, r, nil)
-	x.socket.open(conn)
+	x.socket.setConn(conn)
 	if err != nil {
 		s.cfg.Log.Info("link: upgrade failed", "instance", p, "err", err)
-		s.leave(p, x)
-		s.recorder.ended(p, x.id)
+		s.removeSession(p, x)
+		s.recorder.noteEnded(p, x.id)
 		return // Accept has answered
 	}
 	conn.SetReadLimit(acsReadLimit)
 	s.cfg.Log.Info("link: agent connected", "instance", p, "connection", x.id, "agent", x.record.AgentVersion, "docker", x.record.Docker, "remote", r.RemoteAddr)
 	// What the request held, and the deep stack that verified it, go with the
 	// handler: a connection lasts.
-	handed = true
+	detached = true
 	go func() {
 		defer s.conns.Done()
-		defer s.recorder.ended(p, x.id)
-		defer s.leave(p, x)
+		defer s.recorder.noteEnded(p, x.id)
+		defer s.removeSession(p, x)
 		began := time.Now()
-		s.ended(line{p, actionPoll}, began, x.serve(s.ctx, conn, baseline))
+		s.noteEnd(connectionKey{p, actionPoll}, began, x.serve(s.ctx, conn, baseline))
 	}()
 }
 
@@ -102,64 +102,64 @@ func runOf(q url.Values) fleet.AgentRun {
 	}
 }
 
-// join makes x the instance's connection here and ends the one before. Of two
+// addSession makes x the instance's connection here and ends the one before. Of two
 // upgrades at once the one that owns the record stays.
-func (s *Server) join(p peer, x *session) *refusal {
+func (s *Server) addSession(p peer, x *session) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
-		return refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down")
+		return newRefusal(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down")
 	}
 	switch rec := s.store.Snapshot().Session(p.cluster, p.id); {
 	case rec == nil:
-		s.recorder.check(p) // lost with its lease meanwhile
+		s.recorder.requestCheck(p) // lost with its lease meanwhile
 	case rec.Connection != x.id:
-		return refusef(http.StatusConflict, acs.ServerException, "superseded by a newer connection")
+		return newRefusal(http.StatusConflict, acs.ServerException, "superseded by a newer connection")
 	}
 	if old := s.sessions[p]; old != nil {
-		old.end(closeRefused, "superseded by a newer connection")
+		old.requestClose(closeRefused, "superseded by a newer connection")
 	}
 	s.sessions[p] = x
 	if len(s.sessions) == 1 {
-		s.recorder.poke() // from now on it has to watch the lease
+		s.recorder.wakeUp() // from now on it has to watch the lease
 	}
 	return nil
 }
 
-func (s *Server) leave(p peer, x *session) {
+func (s *Server) removeSession(p peer, x *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sessions[p] == x {
 		delete(s.sessions, p)
-		s.renewals.left(p, &x.record, x.heard(), time.Now())
+		s.renewals.noteLeft(p, &x.record, x.lastHeard(), time.Now())
 	}
 }
 
-// parcel is a decoded message with what it holds.
-type parcel struct {
+// received is a decoded message with what it holds.
+type received struct {
 	acs.Message
-	loan *inflight.Loan // nil for all but large ones
+	memory *inflight.Reservation // nil for all but large ones
 }
 
-// done gives back what it held.
-func (p parcel) done() {
-	if p.loan != nil {
-		p.loan.Return()
+// release gives back what it held.
+func (p received) release() {
+	if p.memory != nil {
+		p.memory.Release()
 	}
 }
 
-// read passes the agent's messages on until the connection ends.
-func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
+// readMessages passes the agent's messages on until the connection ends.
+func (x *session) readMessages(ctx context.Context, conn *websocket.Conn) error {
 	for {
-		raw, err := x.s.read(ctx, x.peer, conn)
+		raw, err := x.s.readMessage(ctx, x.peer, conn)
 		if err == nil {
-			x.last.Store(time.Now().UnixNano())
-			x.busy.Store(true)
-			err = x.receive(ctx, raw)
-			x.busy.Store(false)
+			x.lastHeardAt.Store(time.Now().UnixNano())
+			x.handling.Store(true)
+			err = x.receiveMessage(ctx, raw)
+			x.handling.Store(false)
 		}
 		if errors.Is(err, errBusy) {
-			x.end(websocket.StatusTryAgainLater, err.Error())
+			x.requestClose(websocket.StatusTryAgainLater, err.Error())
 		}
 		if err != nil {
 			return err
@@ -167,13 +167,13 @@ func (x *session) read(ctx context.Context, conn *websocket.Conn) error {
 	}
 }
 
-// receive passes one message on. Its error ends the connection.
-func (x *session) receive(ctx context.Context, raw *message) error {
+// receiveMessage passes one message on. Its error ends the connection.
+func (x *session) receiveMessage(ctx context.Context, raw *message) error {
 	defer raw.release()
 	if raw.typ != websocket.MessageText {
 		return nil
 	}
-	err := raw.weigh(ctx, raw.b.Bytes())
+	err := raw.reserveMemory(ctx, raw.b.Bytes())
 	if errors.Is(err, errBusy) || ctx.Err() != nil {
 		return err
 	}
@@ -189,16 +189,16 @@ func (x *session) receive(ctx context.Context, raw *message) error {
 		if err := x.s.rates.Wait(ctx, x.peer.String(), len(r.Reports)); err != nil {
 			return err
 		}
-		x.acknowledged(r.Acks)
-		x.acknowledge(x.take(ctx, r))
+		x.noteAcks(r.Acks)
+		x.queueAck(x.applyReports(ctx, r))
 		return nil
 	}
-	p := parcel{m, raw.keep()}
+	p := received{m, raw.detachMemory()}
 	select {
 	case x.in <- p:
 		return nil
 	case <-ctx.Done():
-		p.done()
+		p.release()
 		return ctx.Err()
 	}
 }

@@ -81,7 +81,7 @@ func TestSessionThatPanics(t *testing.T) {
 				t.Errorf("it ended with %v", err)
 			}
 			good.nothing(st, other)
-			eventually(t, "it is set aside", func() bool { return s.mayReturn(line{peer{"c", inst}, c.action}) != nil })
+			eventually(t, "it is set aside", func() bool { return s.checkFailures(connectionKey{peer{"c", inst}, c.action}) != nil })
 			if _, r, err := dial(); err == nil || r.StatusCode != http.StatusServiceUnavailable {
 				t.Errorf("it was let in again at once: %v, %v", r, err)
 			}

@@ -25,13 +25,13 @@ func (x *session) sendOrders(ctx context.Context, snap *store.Snapshot) error {
 		return err
 	}
 	now := time.Now()
-	due := x.orders.due(now)
+	due := x.orders.listDue(now)
 	if len(due) == 0 {
 		return nil
 	}
 	if slices.ContainsFunc(due, func(o *order) bool { return o.status == acs.StatusRunning && o.sent > 0 }) {
 		// The host may have reported to another server.
-		fresh, err := x.fresh(ctx)
+		fresh, err := x.readFresh(ctx)
 		if err != nil {
 			x.log.Warn("link: payloads wait for the newest state", "err", err)
 			x.orders.postpone(due, now.Add(ackWait/10))
@@ -54,8 +54,8 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 	var sent []*order
 	for _, o := range list {
 		t := snap.Task(x.peer.cluster, o.task)
-		if status := wantedIn(snap, t, x.peer.id); status != o.status {
-			x.orders.want(o.task, status, time.Now())
+		if status := sendableStatus(snap, t, x.peer.id); status != o.status {
+			x.orders.set(o.task, status, time.Now())
 			continue // the next step sends what is wanted now
 		}
 		if o.status == acs.StatusStopped {
@@ -63,17 +63,17 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 			sent = append(sent, o)
 			continue
 		}
-		task, err := x.run(snap, t)
+		task, err := x.buildRunOrder(snap, t)
 		if err != nil {
 			x.log.Error("link: task can't be sent", append(contain.Attrs(err), "task", o.task, "times", o.failed+1)...)
-			x.orders.fail(o, time.Now())
+			x.orders.markFailed(o, time.Now())
 			if errors.Is(err, store.ErrUnreadable) {
 				continue // it may be mended
 			}
 			if errors.As(err, new(*contain.Panic)) {
 				err = errUnsendable
 			}
-			x.later("stop a task that can't be sent", parcel{}, func(ctx context.Context) error {
+			x.addChore("stop a task that can't be sent", received{}, func(ctx context.Context) error {
 				return stopUnsendable(ctx, x.s.store, x.peer.cluster, o.task, err)
 			})
 			continue
@@ -84,15 +84,15 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 	if len(sent) == 0 {
 		return nil
 	}
-	x.orders.sent(m.MessageID, sent, time.Now())
-	return x.send(ctx, m)
+	x.orders.markSent(m.MessageID, sent, time.Now())
+	return x.sendMessage(ctx, m)
 }
 
 // errUnsendable is what a person is told of a task whose order panics.
 var errUnsendable = errors.New("an error in the server, whose log has more")
 
-// run builds the order to run a task.
-func (x *session) run(snap *store.Snapshot, t *fleet.TaskState) (task acs.Task, err error) {
+// buildRunOrder builds the order to run a task.
+func (x *session) buildRunOrder(snap *store.Snapshot, t *fleet.TaskState) (task acs.Task, err error) {
 	def, _ := snap.TaskDefinition(t.Family, t.Revision)
 	if def == nil {
 		return task, cmp.Or(store.Readable(snap, store.TaskDefinitionKey(t.Family, t.Revision)), errNoDefinition)
@@ -106,23 +106,23 @@ func (x *session) run(snap *store.Snapshot, t *fleet.TaskState) (task acs.Task, 
 
 func (x *session) newPayload(snap *store.Snapshot) *acs.PayloadMessage {
 	return &acs.PayloadMessage{
-		MessageID: x.messageID(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
-		GeneratedAt: time.Now().UnixMilli(), SeqNum: x.number(snap),
+		MessageID: x.newMessageID(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
+		GeneratedAt: time.Now().UnixMilli(), SeqNum: x.nextSequence(snap),
 	}
 }
 
 // sendStrays tells the agent to stop tasks that it should not run, until it has
 // acknowledged that.
 func (x *session) sendStrays(ctx context.Context, snap *store.Snapshot) error {
-	due := x.strays.due(time.Now())
+	due := x.strays.listDue(time.Now())
 	for len(due) > 0 {
 		n := min(tasksPerMessage, len(due))
 		m := x.newPayload(snap)
 		for _, o := range due[:n] {
 			m.Tasks = append(m.Tasks, acs.Task{Arn: o.task, TaskClusterArn: x.clusterARN(), DesiredStatus: acs.StatusStopped})
 		}
-		x.strays.sent(m.MessageID, due[:n], time.Now())
-		if err := x.send(ctx, m); err != nil {
+		x.strays.markSent(m.MessageID, due[:n], time.Now())
+		if err := x.sendMessage(ctx, m); err != nil {
 			return err
 		}
 		due = due[n:]
@@ -132,7 +132,7 @@ func (x *session) sendStrays(ctx context.Context, snap *store.Snapshot) error {
 
 func (x *session) taskARN(id string) string { return x.s.site.TaskARN(x.peer.cluster, id) }
 
-func (x *session) fresh(ctx context.Context) (*store.Snapshot, error) {
+func (x *session) readFresh(ctx context.Context) (*store.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	return x.s.store.Fresh(ctx)
@@ -141,7 +141,7 @@ func (x *session) fresh(ctx context.Context) (*store.Snapshot, error) {
 // stopUnsendable makes a task end that no agent could be told of: its stop is
 // delivered instead, and the agent's answer settles it.
 func stopUnsendable(ctx context.Context, st *store.Store, cluster, id string, why error) error {
-	return update(ctx, st, func(tx *store.Tx) error {
+	return updateStore(ctx, st, func(tx *store.Tx) error {
 		if store.Get(tx, store.TaskKey(cluster, id)) == nil || store.Get(tx, store.TaskStopKey(cluster, id)) != nil {
 			return nil
 		}

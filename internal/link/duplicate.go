@@ -30,22 +30,22 @@ import (
 // A connection that another server has is asked by that server, which learns of it
 // from the instance's record and answers there.
 const (
-	// askOther is how much longer than its agent's answer the word of another server
+	// otherServerWait is how much longer than its agent's answer the word of another server
 	// is waited for.
-	askOther = 2 * time.Second
-	// askedAgain is how old what is known of a duplicate may be.
-	askedAgain = time.Minute
-	// toldAgain is how often a duplicate that goes on trying is told of.
-	toldAgain = 10 * time.Minute
+	otherServerWait = 2 * time.Second
+	// duplicateMaxAge is how old what is known of a duplicate may be.
+	duplicateMaxAge = time.Minute
+	// duplicateEventInterval is how often a duplicate that goes on trying is told of.
+	duplicateEventInterval = 10 * time.Minute
 )
 
-// errMoved: another connection has come since the decision.
-var errMoved = errors.New("another connection has come meanwhile")
+// errSuperseded: another connection has come since the decision.
+var errSuperseded = errors.New("another connection has come meanwhile")
 
-// claim makes a new connection the instance's, if it may be.
-func (s *Server) claim(r *http.Request, p peer, x *session) *refusal {
+// claimInstance makes a new connection the instance's, if it may be.
+func (s *Server) claimInstance(r *http.Request, p peer, x *session) *refusal {
 	for {
-		there, why := s.vet(r.Context(), p, &x.record, hostOf(r.RemoteAddr))
+		there, why := s.checkDuplicate(r.Context(), p, &x.record, hostOf(r.RemoteAddr))
 		if why != nil {
 			return why
 		}
@@ -53,7 +53,7 @@ func (s *Server) claim(r *http.Request, p peer, x *session) *refusal {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, errMoved) && r.Context().Err() == nil:
+		case errors.Is(err, errSuperseded) && r.Context().Err() == nil:
 			continue
 		case errors.As(err, &why):
 		default:
@@ -63,43 +63,43 @@ func (s *Server) claim(r *http.Request, p peer, x *session) *refusal {
 			if errors.As(err, &told) {
 				message += ": " + told.Public()
 			}
-			why = refusef(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
+			why = newRefusal(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
 		}
-		s.recorder.ended(p, x.id) // after an error of etcd it may be there all the same
+		s.recorder.noteEnded(p, x.id) // after an error of etcd it may be there all the same
 		return why
 	}
 }
 
-// vet decides whether a new connection may be the instance's. there is the one that
+// checkDuplicate decides whether a new connection may be the instance's. there is the one that
 // is, or "", at the time of the decision.
-func (s *Server) vet(ctx context.Context, p peer, next *fleet.InstanceSession, address string) (there string, why *refusal) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.AskFor+askOther)
+func (s *Server) checkDuplicate(ctx context.Context, p peer, next *fleet.InstanceSession, address string) (there string, why *refusal) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.AskFor+otherServerWait)
 	defer cancel()
 	asked := false
 	for {
-		changed := s.changes.next()
+		changed := s.changes.whenChanged()
 		snap := s.store.Snapshot()
 		old, inst := snap.Session(p.cluster, p.id), snap.Instance(p.cluster, p.id)
 		switch {
 		case old == nil && asked:
 			return "", nil // it did not answer
 		case old == nil:
-			return "", s.mayFollow(p, inst, next, time.Now())
+			return "", s.checkComeback(p, inst, next, time.Now())
 		case old.Run.Same(next.Run):
 			return old.Connection, nil
 		case old.Server == s.cfg.ID:
-			return old.Connection, s.askHere(ctx, p, old, address)
+			return old.Connection, s.pingOwn(ctx, p, old, address)
 		case inst == nil:
 			return old.Connection, nil // writeRecord says why it may not connect
 		}
-		if d := inst.Duplicate; d != nil && d.Connection == old.Connection && d.Refused && time.Since(d.At) < askedAgain {
-			return "", duplicated(p)
+		if d := inst.Duplicate; d != nil && d.Connection == old.Connection && d.Refused && time.Since(d.At) < duplicateMaxAge {
+			return "", duplicateRefusal(p)
 		}
 		if !asked {
 			asked = true
-			if err := s.tell(ctx, p, fleet.DuplicateAgent{Connection: old.Connection, Address: address}); err != nil {
+			if err := s.recordDuplicate(ctx, p, fleet.DuplicateAgent{Connection: old.Connection, Address: address}); err != nil {
 				s.cfg.Log.Warn("link: the server of an older connection can't be asked", "instance", p, "err", err)
-				return "", refusef(http.StatusServiceUnavailable, acs.ServerException, "the session can't be recorded at the moment")
+				return "", newRefusal(http.StatusServiceUnavailable, acs.ServerException, "the session can't be recorded at the moment")
 			}
 		}
 		select {
@@ -110,71 +110,71 @@ func (s *Server) vet(ctx context.Context, p peer, next *fleet.InstanceSession, a
 	}
 }
 
-func duplicated(p peer) *refusal {
-	return refusef(http.StatusConflict, acs.InvalidInstanceException,
+func duplicateRefusal(p peer) *refusal {
+	return newRefusal(http.StatusConflict, acs.InvalidInstanceException,
 		"the agent of another machine is connected as the container instance %s. Where this machine was copied from that one, remove the agent's data folder here and give this machine credentials of its own.", p.id)
 }
 
-// askHere asks the agent of a connection to this server whether it is there still.
+// pingOwn asks the agent of a connection to this server whether it is there still.
 // Where it is, the new one is refused.
-func (s *Server) askHere(ctx context.Context, p peer, old *fleet.InstanceSession, address string) *refusal {
-	x := s.session(p)
+func (s *Server) pingOwn(ctx context.Context, p peer, old *fleet.InstanceSession, address string) *refusal {
+	x := s.findSession(p)
 	if x == nil || x.id != old.Connection {
 		return nil // it is over, and its record about to go
 	}
-	if !x.answers(ctx) {
-		x.end(closeRefused, "superseded by a newer connection")
+	if !x.isAlive(ctx) {
+		x.requestClose(closeRefused, "superseded by a newer connection")
 		return nil
 	}
 	s.cfg.Log.Warn("link: a second agent with an instance's identity is refused", "instance", p, "remote", address)
-	if err := s.tell(ctx, p, fleet.DuplicateAgent{Connection: old.Connection, Address: address, Refused: true}); err != nil {
+	if err := s.recordDuplicate(ctx, p, fleet.DuplicateAgent{Connection: old.Connection, Address: address, Refused: true}); err != nil {
 		s.cfg.Log.Warn("link: that is not told", "instance", p, "err", err)
 	}
-	return duplicated(p)
+	return duplicateRefusal(p)
 }
 
-// mayFollow decides over a connection where none is.
-func (s *Server) mayFollow(p peer, inst *fleet.Instance, next *fleet.InstanceSession, now time.Time) *refusal {
+// checkComeback decides over a connection where none is.
+func (s *Server) checkComeback(p peer, inst *fleet.Instance, next *fleet.InstanceSession, now time.Time) *refusal {
 	if inst == nil || inst.Boot == "" || next.Run.Boot == "" || inst.Boot == next.Run.Boot {
 		return nil
 	}
-	last, known := s.renewals.heard(p)
+	last, known := s.renewals.lastHeard(p)
 	if !known {
 		last = s.cfg.Away
 	}
 	if now.Sub(last) >= s.cfg.Comeback {
 		return nil
 	}
-	return refusef(http.StatusServiceUnavailable, acs.ServerException,
+	return newRefusal(http.StatusServiceUnavailable, acs.ServerException,
 		"another machine, or this one before it booted, was connected as the container instance %s until a moment ago; it has %s to come back", p.id, s.cfg.Comeback)
 }
 
-// answers pings the agent. One whose message is being worked on is there.
-func (x *session) answers(ctx context.Context) bool {
+// isAlive pings the agent. One whose message is being worked on is there.
+func (x *session) isAlive(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, x.s.cfg.AskFor)
 	defer cancel()
 	began := time.Now()
 	err := x.socket.ping(ctx)
-	return err == nil || x.busy.Load() || x.heard().After(began)
+	return err == nil || x.handling.Load() || x.lastHeard().After(began)
 }
 
-// asked answers another server's question about the connection here: by the record,
+// answerLater answers another server's question about the connection here: by the record,
 // or by ending the connection.
-func (s *Server) asked(p peer, x *session) {
-	if !x.asking.CompareAndSwap(false, true) {
+func (s *Server) answerLater(p peer, x *session) {
+	if !x.pinging.CompareAndSwap(false, true) {
 		return
 	}
 	s.loops.Go(func() {
-		defer x.asking.Store(false)
-		if err := contain.Do(func() error { return s.answer(p, x) }); err != nil {
+		defer x.pinging.Store(false)
+		if err := contain.Do(func() error { return s.answerQuestion(p, x) }); err != nil {
 			s.cfg.Log.Warn("link: another server's question is not answered", append(contain.Attrs(err), "instance", p)...)
 		}
 	})
 }
 
-func (s *Server) answer(p peer, x *session) error {
-	if !x.answers(s.ctx) {
-		x.end(closeRefused, "superseded by a newer connection")
+func (s *Server) answerQuestion(p peer, x *session) error {
+	if !x.isAlive(s.ctx) {
+		x.requestClose(closeRefused, "superseded by a newer connection")
 		return nil
 	}
 	inst := s.store.Snapshot().Instance(p.cluster, p.id)
@@ -184,12 +184,12 @@ func (s *Server) answer(p peer, x *session) error {
 	next := *inst.Duplicate
 	next.Refused = true
 	s.cfg.Log.Warn("link: a second agent with an instance's identity is refused", "instance", p, "remote", next.Address)
-	return s.tell(s.ctx, p, next)
+	return s.recordDuplicate(s.ctx, p, next)
 }
 
-// tell writes down what is known of a duplicate, unless it has been lately.
-func (s *Server) tell(ctx context.Context, p peer, d fleet.DuplicateAgent) error {
-	return update(ctx, s.store, func(tx *store.Tx) error {
+// recordDuplicate writes down what is known of a duplicate, unless it has been lately.
+func (s *Server) recordDuplicate(ctx context.Context, p peer, d fleet.DuplicateAgent) error {
+	return updateStore(ctx, s.store, func(tx *store.Tx) error {
 		k := store.InstanceKey(p.cluster, p.id)
 		inst := store.Get(tx, k)
 		if inst == nil {
@@ -197,12 +197,12 @@ func (s *Server) tell(ctx context.Context, p peer, d fleet.DuplicateAgent) error
 		}
 		d.At = time.Now().UTC().Truncate(time.Millisecond)
 		if o := inst.Duplicate; o != nil && o.Connection == d.Connection {
-			if age := d.At.Sub(o.At); o.Refused == d.Refused && age < askedAgain {
+			if age := d.At.Sub(o.At); o.Refused == d.Refused && age < duplicateMaxAge {
 				return nil
 			}
 			d.ReportedAt = o.ReportedAt
 		}
-		if d.Refused && d.At.Sub(d.ReportedAt) >= toldAgain {
+		if d.Refused && d.At.Sub(d.ReportedAt) >= duplicateEventInterval {
 			d.ReportedAt = d.At
 		}
 		next := *inst
@@ -220,14 +220,14 @@ func hostOf(remote string) string {
 	return host
 }
 
-// changes tell those who wait that a session or an instance has changed.
-type changes struct {
+// changeSignal tell those who wait that a session or an instance has changed.
+type changeSignal struct {
 	mu sync.Mutex
 	ch chan struct{} // nil while nobody waits
 }
 
-// next is closed at the next change.
-func (c *changes) next() <-chan struct{} {
+// whenChanged is closed at the next change.
+func (c *changeSignal) whenChanged() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ch == nil {
@@ -236,7 +236,7 @@ func (c *changes) next() <-chan struct{} {
 	return c.ch
 }
 
-func (c *changes) happened() {
+func (c *changeSignal) notify() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ch != nil {
@@ -245,12 +245,12 @@ func (c *changes) happened() {
 	}
 }
 
-// vetTelemetry refuses telemetry of another agent than the one that is connected for
+// checkTelemetryDuplicate refuses telemetry of another agent than the one that is connected for
 // orders, or, where that is not known, than the one whose telemetry comes already.
-func (s *Server) vetTelemetry(ctx context.Context, p peer, run fleet.AgentRun) *refusal {
+func (s *Server) checkTelemetryDuplicate(ctx context.Context, p peer, run fleet.AgentRun) *refusal {
 	if rec := s.store.Snapshot().Session(p.cluster, p.id); rec != nil && rec.Run.Process != "" && run.Process != "" {
 		if rec.Run.Differs(run) {
-			return duplicated(p)
+			return duplicateRefusal(p)
 		}
 		return nil
 	}
@@ -263,7 +263,7 @@ func (s *Server) vetTelemetry(ctx context.Context, p peer, run fleet.AgentRun) *
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.AskFor)
 	defer cancel()
 	if old.socket.ping(ctx) == nil {
-		return duplicated(p)
+		return duplicateRefusal(p)
 	}
 	return nil
 }
@@ -276,8 +276,8 @@ type socket struct {
 
 func newSocket() *socket { return &socket{up: make(chan struct{})} }
 
-// open gives the connection; nil where the upgrade failed.
-func (l *socket) open(conn *websocket.Conn) {
+// setConn gives the connection; nil where the upgrade failed.
+func (l *socket) setConn(conn *websocket.Conn) {
 	l.conn = conn
 	close(l.up)
 }

@@ -93,7 +93,7 @@ func TestAHalfOpenConnectionIsNoAgent(t *testing.T) {
 			next[*acs.TaskManifestMessage](a)
 			eventually(t, "the first session ends, and the second stays", func() bool {
 				rec := s.st.Snapshot().Session("c", inst)
-				return rec != nil && rec.Run == second && (s == s1 || s1.session(peer{"c", inst}) == nil)
+				return rec != nil && rec.Run == second && (s == s1 || s1.findSession(peer{"c", inst}) == nil)
 			})
 			a.nothing(st1, inst)
 			dead.conn.CloseNow()
@@ -127,7 +127,7 @@ func TestTheLastMachineMayComeBackFirst(t *testing.T) {
 		next[*acs.TaskManifestMessage](a)
 		a.drop()
 		eventually(t, "it has gone", func() bool {
-			_, known := s.renewals.heard(peer{"c", inst})
+			_, known := s.renewals.lastHeard(peer{"c", inst})
 			return known && st.Snapshot().Session("c", inst) == nil
 		})
 	}

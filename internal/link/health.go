@@ -18,8 +18,8 @@ var checkTypes = map[string]types.InstanceHealthCheckType{
 	"Daemon":                   types.InstanceHealthCheckTypeDaemon,
 }
 
-// healthOf reads an agent's statement. What the API has no name for is left out.
-func healthOf(m *tcs.PublishInstanceStatusRequest, now time.Time) []fleet.HealthCheck {
+// decodeHealth reads an agent's statement. What the API has no name for is left out.
+func decodeHealth(m *tcs.PublishInstanceStatusRequest, now time.Time) []fleet.HealthCheck {
 	var out []fleet.HealthCheck
 	for _, s := range m.Statuses {
 		c := fleet.HealthCheck{Type: checkTypes[s.Type], Status: types.InstanceHealthCheckState(s.Status), ChangedAt: s.LastStatusChange.Time, WrittenAt: now}
@@ -35,17 +35,17 @@ func healthOf(m *tcs.PublishInstanceStatusRequest, now time.Time) []fleet.Health
 	return out
 }
 
-// keepHealth writes what an agent says of its host where it says something new.
+// storeHealth writes what an agent says of its host where it says something new.
 // What fails is said again.
-func (s *Server) keepHealth(ctx context.Context, p peer, m *tcs.PublishInstanceStatusRequest) error {
-	checks := healthOf(m, time.Now().UTC().Truncate(time.Millisecond))
-	if len(checks) == 0 || sameHealth(s.store.Snapshot().InstanceHealth(p.cluster, p.id), checks) {
+func (s *Server) storeHealth(ctx context.Context, p peer, m *tcs.PublishInstanceStatusRequest) error {
+	checks := decodeHealth(m, time.Now().UTC().Truncate(time.Millisecond))
+	if len(checks) == 0 || equalHealth(s.store.Snapshot().InstanceHealth(p.cluster, p.id), checks) {
 		return nil
 	}
-	return update(ctx, s.store, func(tx *store.Tx) error {
+	return updateStore(ctx, s.store, func(tx *store.Tx) error {
 		k := store.InstanceHealthKey(p.cluster, p.id)
 		old := store.Get(tx, k)
-		if sameHealth(old, checks) || store.Get(tx, store.InstanceKey(p.cluster, p.id)) == nil {
+		if equalHealth(old, checks) || store.Get(tx, store.InstanceKey(p.cluster, p.id)) == nil {
 			return nil
 		}
 		next := &fleet.InstanceHealth{Checks: checks}
@@ -56,8 +56,8 @@ func (s *Server) keepHealth(ctx context.Context, p peer, m *tcs.PublishInstanceS
 	})
 }
 
-// sameHealth says whether a statement repeats what is known.
-func sameHealth(old *fleet.InstanceHealth, checks []fleet.HealthCheck) bool {
+// equalHealth says whether a statement repeats what is known.
+func equalHealth(old *fleet.InstanceHealth, checks []fleet.HealthCheck) bool {
 	return old != nil && slices.EqualFunc(old.Checks, checks, func(a, b fleet.HealthCheck) bool {
 		return a.Type == b.Type && a.Status == b.Status
 	})

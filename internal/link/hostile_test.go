@@ -57,7 +57,7 @@ func TestHostileFramesCostLittle(t *testing.T) {
 			t.Errorf("%s: %d MiB for a frame of %d", name, spent>>20, len(text)>>20)
 		}
 	}
-	if held := s.frames.Lend("all", messagesAll); held.Hold(t.Context(), messagesAll) != nil {
+	if held := s.memory.Reserve("all", maxMemory); held.Resize(t.Context(), maxMemory) != nil {
 		t.Error("memory of frames is still lent")
 	}
 }
@@ -69,10 +69,10 @@ func TestLargeMessagesWaitForMemory(t *testing.T) {
 	st := w.store(store.Config{Sole: true})
 	seed(t, st)
 	s, inst := w.server("s1", st), instance(t, st)
-	s.frames = inflight.New(messagesAll, 10*time.Millisecond)
+	s.memory = inflight.New(maxMemory, 10*time.Millisecond)
 	a := connect(t, s, inst, manners{})
-	taken := s.frames.Lend("others", messagesAll)
-	if err := taken.Hold(t.Context(), messagesAll); err != nil {
+	taken := s.memory.Reserve("others", maxMemory)
+	if err := taken.Resize(t.Context(), maxMemory); err != nil {
 		t.Fatal(err)
 	}
 	a.say("small")
@@ -81,37 +81,37 @@ func TestLargeMessagesWaitForMemory(t *testing.T) {
 	if err := a.ended(); websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
 		t.Errorf("without memory: %v", err)
 	}
-	taken.Return()
+	taken.Release()
 	b := connect(t, s, inst, manners{})
 	b.send(large)
 	b.say("afterwards")
 	eventually(t, "the memory is given back", func() bool {
-		l := s.frames.Lend("all", messagesAll)
-		defer l.Return()
-		return l.Hold(t.Context(), messagesAll) == nil
+		l := s.memory.Reserve("all", maxMemory)
+		defer l.Release()
+		return l.Resize(t.Context(), maxMemory) == nil
 	})
 }
 
 // What waits in a session that ends is given back, too.
 func TestSessionsGiveMemoryBack(t *testing.T) {
-	s := &Server{cfg: Config{Log: slog.New(slog.DiscardHandler)}, frames: inflight.New(100, time.Millisecond)}
+	s := &Server{cfg: Config{Log: slog.New(slog.DiscardHandler)}, memory: inflight.New(100, time.Millisecond)}
 	x := newSession(s, peer{"c", "i"}, identity.Principal{}, fleet.InstanceSession{})
-	parcelOf := func(m acs.Message) parcel {
-		l := s.frames.Lend("i", 100)
-		if err := l.Hold(t.Context(), 25); err != nil {
+	parcelOf := func(m acs.Message) received {
+		l := s.memory.Reserve("i", 100)
+		if err := l.Resize(t.Context(), 25); err != nil {
 			t.Fatal(err)
 		}
-		return parcel{m, l}
+		return received{m, l}
 	}
-	x.handle(parcelOf(&acs.InventoryMessage{MessageID: "1"}))
-	x.handle(parcelOf(&acs.InventoryMessage{MessageID: "2"})) // in the place of the first
-	x.handle(parcelOf(&acs.AckRequest{}))                     // done with
+	x.handleMessage(parcelOf(&acs.InventoryMessage{MessageID: "1"}))
+	x.handleMessage(parcelOf(&acs.InventoryMessage{MessageID: "2"})) // in the place of the first
+	x.handleMessage(parcelOf(&acs.AckRequest{}))                     // done with
 	x.in <- parcelOf(&acs.NackRequest{})
 	if len(x.chores) != 1 {
 		t.Errorf("%d chores", len(x.chores))
 	}
-	x.giveUp()
-	if l := s.frames.Lend("all", 100); l.Hold(t.Context(), 100) != nil {
+	x.releaseMessages()
+	if l := s.memory.Reserve("all", 100); l.Resize(t.Context(), 100) != nil {
 		t.Error("memory is still lent")
 	}
 }

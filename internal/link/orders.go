@@ -14,9 +14,9 @@ const (
 	stopWaitMax = 10 * time.Minute // cap of the back-off between STOPPED orders
 )
 
-// wanted says what an instance's agent has to be told of a task: RUNNING,
+// wantedStatus says what an instance's agent has to be told of a task: RUNNING,
 // STOPPED or, as "", nothing. instance is the id of the session's instance.
-func wanted(t *fleet.TaskState, instance string) string {
+func wantedStatus(t *fleet.TaskState, instance string) string {
 	switch {
 	case t == nil || t.Instance != instance || !t.Holds():
 		return ""
@@ -28,12 +28,12 @@ func wanted(t *fleet.TaskState, instance string) string {
 	return ""
 }
 
-// wantedIn is wanted as a snapshot shows the task, as far as it may be told by now.
+// sendableStatus is wanted as a snapshot shows the task, as far as it may be told by now.
 // One of which a record can't be read may have been reported, or may be to stop;
 // one may have run since the backup that the state comes from: neither is sent to
 // run.
-func wantedIn(snap *store.Snapshot, t *fleet.TaskState, instance string) string {
-	status := wanted(t, instance)
+func sendableStatus(snap *store.Snapshot, t *fleet.TaskState, instance string) string {
+	status := wantedStatus(t, instance)
 	if status == acs.StatusRunning && (snap.Uncertain(t.Cluster, t.ID) || snap.AllReadable(store.TaskMembers(t.Cluster, t.ID)) != nil) {
 		return ""
 	}
@@ -43,12 +43,12 @@ func wantedIn(snap *store.Snapshot, t *fleet.TaskState, instance string) string 
 // order is something that the agent has to be told until the state says that it
 // is done.
 type order struct {
-	task   string // id
-	status string // RUNNING or STOPPED
-	due    time.Time
-	never  bool // acknowledged and not to be repeated on this connection
-	sent   int
-	failed int // times that it could not be sent
+	task         string // id
+	status       string // RUNNING or STOPPED
+	due          time.Time
+	acknowledged bool // acknowledged and not to be repeated on this connection
+	sent         int
+	failed       int // times that it could not be sent
 }
 
 // orders are those outstanding on one connection. It is plain data: the session
@@ -62,8 +62,8 @@ func newOrders() *orders {
 	return &orders{byTask: map[string]*order{}, byMessage: map[string][]string{}}
 }
 
-// want brings the order for a task in line with what the state wants.
-func (o *orders) want(task, status string, now time.Time) {
+// set brings the order for a task in line with what the state wants.
+func (o *orders) set(task, status string, now time.Time) {
 	is := o.byTask[task]
 	switch {
 	case status == "":
@@ -73,11 +73,11 @@ func (o *orders) want(task, status string, now time.Time) {
 	}
 }
 
-// due returns the orders to be sent at now, STOPPED before RUNNING.
-func (o *orders) due(now time.Time) []*order {
+// listDue returns the orders to be sent at now, STOPPED before RUNNING.
+func (o *orders) listDue(now time.Time) []*order {
 	var list []*order
 	for _, x := range o.byTask {
-		if !x.never && !x.due.After(now) {
+		if !x.acknowledged && !x.due.After(now) {
 			list = append(list, x)
 		}
 	}
@@ -96,8 +96,8 @@ func (o *orders) due(now time.Time) []*order {
 	return list
 }
 
-// sent notes that the orders went out in one message.
-func (o *orders) sent(message string, list []*order, now time.Time) {
+// markSent notes that the orders went out in one message.
+func (o *orders) markSent(message string, list []*order, now time.Time) {
 	for _, x := range list {
 		x.sent++
 		x.due = now.Add(ackWait)
@@ -108,12 +108,12 @@ func (o *orders) sent(message string, list []*order, now time.Time) {
 	}
 }
 
-// acknowledged notes that the agent has taken a message over. A STOPPED order
+// markAcknowledged notes that the agent has taken a message over. A STOPPED order
 // stays: only the report settles it.
-func (o *orders) acknowledged(message string) {
+func (o *orders) markAcknowledged(message string) {
 	for _, task := range o.byMessage[message] {
 		if x := o.byTask[task]; x != nil && x.status == acs.StatusRunning {
-			x.never = true
+			x.acknowledged = true
 		}
 	}
 	delete(o.byMessage, message)
@@ -126,24 +126,24 @@ func (o *orders) postpone(list []*order, to time.Time) {
 	}
 }
 
-// fail puts off what could not be sent, longer from one time to the next.
-func (o *orders) fail(x *order, now time.Time) {
+// markFailed puts off what could not be sent, longer from one time to the next.
+func (o *orders) markFailed(x *order, now time.Time) {
 	x.due = now.Add(min(ackWait<<min(x.failed, 10), stopWaitMax))
 	x.failed++
 }
 
-// next returns when the next order is due.
-func (o *orders) next() (at time.Time, ok bool) {
+// nextDue returns when the next order is due.
+func (o *orders) nextDue() (at time.Time, ok bool) {
 	for _, x := range o.byTask {
-		if !x.never && (!ok || x.due.Before(at)) {
+		if !x.acknowledged && (!ok || x.due.Before(at)) {
 			at, ok = x.due, true
 		}
 	}
 	return at, ok
 }
 
-// settled forgets the orders of an acknowledged message altogether.
-func (o *orders) settled(message string) {
+// removeMessage forgets the orders of an acknowledged message altogether.
+func (o *orders) removeMessage(message string) {
 	for _, task := range o.byMessage[message] {
 		delete(o.byTask, task)
 	}

@@ -28,7 +28,7 @@ func TestWanted(t *testing.T) {
 		{"ended by itself", &fleet.TaskState{Task: task, Report: report(fleet.TaskStopped)}, ""},
 		{"ended as wanted", &fleet.TaskState{Task: task, Stop: stop, Report: report(fleet.TaskStopped)}, ""},
 	} {
-		if got := wanted(c.state, "i"); got != c.want {
+		if got := wantedStatus(c.state, "i"); got != c.want {
 			t.Errorf("%s: order %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -36,26 +36,26 @@ func TestWanted(t *testing.T) {
 
 func TestOrdersRunningIsRepeatedUntilAcknowledged(t *testing.T) {
 	o, now := newOrders(), time.Unix(1000, 0)
-	o.want("a", acs.StatusRunning, now)
-	o.sent("m1", o.due(now), now)
-	if due := o.due(now.Add(59 * time.Second)); len(due) != 0 {
+	o.set("a", acs.StatusRunning, now)
+	o.markSent("m1", o.listDue(now), now)
+	if due := o.listDue(now.Add(59 * time.Second)); len(due) != 0 {
 		t.Fatalf("sent again after 59 s: %+v", due[0])
 	}
 	now = now.Add(time.Minute)
-	due := o.due(now)
+	due := o.listDue(now)
 	if len(due) != 1 || due[0].sent != 1 {
 		t.Fatalf("due after an unacknowledged minute: %v", due)
 	}
-	o.sent("m2", due, now)
-	o.want("a", acs.StatusRunning, now) // the task changed, the wish did not
-	o.acknowledged("m1")                // a late acknowledgement counts too
-	if due := o.due(now.Add(24 * time.Hour)); len(due) != 0 {
+	o.markSent("m2", due, now)
+	o.set("a", acs.StatusRunning, now) // the task changed, the wish did not
+	o.markAcknowledged("m1")           // a late acknowledgement counts too
+	if due := o.listDue(now.Add(24 * time.Hour)); len(due) != 0 {
 		t.Fatalf("acknowledged, and due again: %+v", due[0])
 	}
-	if _, ok := o.next(); ok {
+	if _, ok := o.nextDue(); ok {
 		t.Fatal("an acknowledged order keeps the session awake")
 	}
-	o.want("a", "", now)
+	o.set("a", "", now)
 	if len(o.byTask) != 0 {
 		t.Fatal("the report does not end the order")
 	}
@@ -63,22 +63,22 @@ func TestOrdersRunningIsRepeatedUntilAcknowledged(t *testing.T) {
 
 func TestOrdersStopIsRepeatedWithBackoffUntilReported(t *testing.T) {
 	o, now := newOrders(), time.Unix(1000, 0)
-	o.want("a", acs.StatusRunning, now)
-	o.want("b", acs.StatusStopped, now)
-	if due := o.due(now); len(due) != 2 || due[0].task != "b" {
+	o.set("a", acs.StatusRunning, now)
+	o.set("b", acs.StatusStopped, now)
+	if due := o.listDue(now); len(due) != 2 || due[0].task != "b" {
 		t.Fatalf("stops do not come first: %v", due)
 	}
-	o.want("a", acs.StatusStopped, now)
-	o.want("b", "", now)
+	o.set("a", acs.StatusStopped, now)
+	o.set("b", "", now)
 	var waits []time.Duration
 	for range 6 {
-		due := o.due(now)
+		due := o.listDue(now)
 		if len(due) != 1 || due[0].task != "a" {
 			t.Fatalf("due: %v", due)
 		}
-		o.sent("m", due, now)
-		o.acknowledged("m") // only the report settles a stop
-		next, ok := o.next()
+		o.markSent("m", due, now)
+		o.markAcknowledged("m") // only the report settles a stop
+		next, ok := o.nextDue()
 		if !ok {
 			t.Fatal("an acknowledged stop is forgotten")
 		}

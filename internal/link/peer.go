@@ -26,20 +26,20 @@ type peer struct{ cluster, id string }
 
 func (p peer) String() string { return p.cluster + "/" + p.id }
 
-// admit finds the instance that an upgrade is for and decides whether the caller
+// authorizeUpgrade finds the instance that an upgrade is for and decides whether the caller
 // may speak for it. cluster and instance are names, ids or ARNs, as the agent
 // was configured.
-func (s *Server) admit(r *http.Request, action, cluster, instance string) (peer, *refusal) {
+func (s *Server) authorizeUpgrade(r *http.Request, action, cluster, instance string) (peer, *refusal) {
 	ctx, cancel := context.WithTimeout(r.Context(), storeWait)
 	defer cancel()
 	if s.ctx.Err() != nil {
-		return peer{}, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down")
+		return peer{}, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down")
 	}
-	p, why := s.resolve(cluster, instance)
+	p, why := s.resolvePeer(cluster, instance)
 	if why != nil {
 		return peer{}, why
 	}
-	if why := s.mayReturn(line{p, action}); why != nil {
+	if why := s.checkFailures(connectionKey{p, action}); why != nil {
 		return peer{}, why
 	}
 	caller := frontdoor.CallerFrom(ctx).Principal
@@ -47,10 +47,10 @@ func (s *Server) admit(r *http.Request, action, cluster, instance string) (peer,
 	may, err := frontdoor.Authorize(ctx, s.cfg.Auth, identity.Request{Caller: caller, Action: action, Resources: []string{arn}})
 	if err != nil {
 		s.cfg.Log.Warn("link: upgrade not authorized", "instance", p, "err", err)
-		return peer{}, refusef(http.StatusServiceUnavailable, acs.ServerException, "the call can't be authorized at the moment")
+		return peer{}, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "the call can't be authorized at the moment")
 	}
 	if !may.Allowed {
-		return peer{}, refusef(http.StatusForbidden, acs.AccessDeniedException, "%v", may.Err())
+		return peer{}, newRefusal(http.StatusForbidden, acs.AccessDeniedException, "%v", may.Err())
 	}
 	snap := s.store.Snapshot()
 	if inst := snap.Instance(p.cluster, p.id); inst == nil || inst.Status == fleet.InstanceInactive {
@@ -58,47 +58,47 @@ func (s *Server) admit(r *http.Request, action, cluster, instance string) (peer,
 		fresh, err := s.store.Fresh(ctx)
 		if err != nil {
 			s.cfg.Log.Warn("link: upgrade without the newest state", "instance", p, "err", err)
-			return peer{}, refusef(http.StatusServiceUnavailable, acs.ServerException, "the state can't be read at the moment")
+			return peer{}, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "the state can't be read at the moment")
 		}
 		snap = fresh
 	}
-	return p, mayConnect(snap, p)
+	return p, checkMayConnect(snap, p)
 }
 
-// resolve names the instance. The agent's idea of an ARN may be a bare name or
+// resolvePeer names the instance. The agent's idea of an ARN may be a bare name or
 // id, and an instance's ARN long or short; a long one names its cluster itself.
-func (s *Server) resolve(cluster, instance string) (peer, *refusal) {
+func (s *Server) resolvePeer(cluster, instance string) (peer, *refusal) {
 	if instance == "" {
-		return peer{}, refusef(http.StatusBadRequest, acs.BadRequestException, "the container instance is missing")
+		return peer{}, newRefusal(http.StatusBadRequest, acs.BadRequestException, "the container instance is missing")
 	}
 	name, ok := s.site.ClusterName(cluster)
 	if !ok {
-		return peer{}, refusef(http.StatusBadRequest, acs.InvalidClusterException, "%q is not a cluster of account %s in %s", cluster, s.site.Account, s.site.Region)
+		return peer{}, newRefusal(http.StatusBadRequest, acs.InvalidClusterException, "%q is not a cluster of account %s in %s", cluster, s.site.Account, s.site.Region)
 	}
 	id, ok := s.site.MemberID("container-instance", name, instance)
 	if !ok || !fleet.IsID(id) {
-		return peer{}, refusef(http.StatusBadRequest, acs.InvalidInstanceException, "%q is not a container instance of cluster %s", instance, name)
+		return peer{}, newRefusal(http.StatusBadRequest, acs.InvalidInstanceException, "%q is not a container instance of cluster %s", instance, name)
 	}
 	return peer{name, id}, nil
 }
 
-// mayConnect refuses agents of unknown and deregistered instances.
-func mayConnect(snap *store.Snapshot, p peer) *refusal {
+// checkMayConnect refuses agents of unknown and deregistered instances.
+func checkMayConnect(snap *store.Snapshot, p peer) *refusal {
 	inst := snap.Instance(p.cluster, p.id)
 	switch {
-	case p.readable(snap) != nil:
+	case p.checkReadable(snap) != nil:
 		// It is there: the agent must not register anew.
-		return refusef(http.StatusServiceUnavailable, acs.ServerException, "%v", p.readable(snap))
+		return newRefusal(http.StatusServiceUnavailable, acs.ServerException, "%v", p.checkReadable(snap))
 	case inst == nil && snap.Cluster(p.cluster) == nil:
-		return refusef(http.StatusBadRequest, acs.InvalidClusterException, "cluster %s is not known", p.cluster)
+		return newRefusal(http.StatusBadRequest, acs.InvalidClusterException, "cluster %s is not known", p.cluster)
 	case inst == nil:
-		return refusef(http.StatusBadRequest, acs.InvalidInstanceException, "container instance %s is not registered in cluster %s", p.id, p.cluster)
+		return newRefusal(http.StatusBadRequest, acs.InvalidInstanceException, "container instance %s is not registered in cluster %s", p.id, p.cluster)
 	case inst.Status == fleet.InstanceInactive:
-		return inactive(p)
+		return inactiveRefusal(p)
 	}
 	return nil
 }
 
-func inactive(p peer) *refusal {
-	return refusef(http.StatusBadRequest, acs.InactiveInstanceException, "Container instance %s is deregistered.", p.id)
+func inactiveRefusal(p peer) *refusal {
+	return newRefusal(http.StatusBadRequest, acs.InactiveInstanceException, "Container instance %s is deregistered.", p.id)
 }

@@ -19,9 +19,9 @@ const (
 	// smallMessage is how large a message is that is read without asking for memory:
 	// all but a large host's inventory are smaller.
 	smallMessage = buffer.Kept
-	// messagesAll and messagesEach bound what larger ones hold, while they are read
+	// maxMemory and messagesEach bound what larger ones hold, while they are read
 	// and until they are done with: of all agents, and of one.
-	messagesAll, messagesEach = 96 << 20, 64 << 20
+	maxMemory, maxMemoryEach = 96 << 20, 64 << 20
 	// messageWait is how long such a message waits for memory, and messageTime how
 	// long it may take to come.
 	messageWait, messageTime = 10 * time.Second, 30 * time.Second
@@ -35,9 +35,9 @@ const (
 // message is what an agent has sent, in a buffer that is lent. It must be given
 // back, once nobody uses its bytes any more.
 type message struct {
-	typ  websocket.MessageType
-	b    *bytes.Buffer
-	loan *inflight.Loan // of a large one
+	typ    websocket.MessageType
+	b      *bytes.Buffer
+	memory *inflight.Reservation // of a large one
 }
 
 func (m *message) release() {
@@ -45,22 +45,22 @@ func (m *message) release() {
 		buffer.Put(m.b)
 		m.b = nil
 	}
-	if m.loan != nil {
-		m.loan.Return()
-		m.loan = nil
+	if m.memory != nil {
+		m.memory.Release()
+		m.memory = nil
 	}
 }
 
-// keep gives the bytes back and hands over what the decoded message holds.
-func (m *message) keep() *inflight.Loan {
-	loan := m.loan
-	m.loan = nil
+// detachMemory gives the bytes back and hands over what the decoded message holds.
+func (m *message) detachMemory() *inflight.Reservation {
+	loan := m.memory
+	m.memory = nil
 	m.release()
 	return loan
 }
 
-// read reads the next message. Its memory follows what arrives.
-func (s *Server) read(ctx context.Context, p peer, conn *websocket.Conn) (*message, error) {
+// readMessage reads the next message. Its memory follows what arrives.
+func (s *Server) readMessage(ctx context.Context, p peer, conn *websocket.Conn) (*message, error) {
 	typ, r, err := conn.Reader(ctx)
 	if err != nil {
 		return nil, err
@@ -83,11 +83,11 @@ func (s *Server) readInto(ctx context.Context, m *message, p peer, conn *websock
 	}
 	late := time.AfterFunc(messageTime, func() { _ = conn.CloseNow() }) // the read says so
 	defer late.Stop()
-	m.loan = s.frames.Lend(p.String(), messagesEach)
+	m.memory = s.memory.Reserve(p.String(), maxMemoryEach)
 	for size := int64(2 * smallMessage); ; size *= 2 {
 		// What has come is copied once more when the buffer grows.
-		if err := m.loan.Hold(ctx, size+size/2); err != nil {
-			return busy(err)
+		if err := m.memory.Resize(ctx, size+size/2); err != nil {
+			return toBusyError(err)
 		}
 		n, err := m.b.ReadFrom(io.LimitReader(r, size/2))
 		if err != nil || n < size/2 {
@@ -96,15 +96,15 @@ func (s *Server) readInto(ctx context.Context, m *message, p peer, conn *websock
 	}
 }
 
-// weigh looks at a message before it is decoded, and asks for the memory that this
+// reserveMemory looks at a message before it is decoded, and asks for the memory that this
 // takes.
-func (m *message) weigh(ctx context.Context, body []byte) error {
+func (m *message) reserveMemory(ctx context.Context, body []byte) error {
 	bytes, err := frame.Weigh(body)
-	if err != nil || m.loan == nil {
+	if err != nil || m.memory == nil {
 		return err
 	}
-	if err := m.loan.Hold(ctx, m.loan.Held()+bytes); err != nil {
-		return busy(err)
+	if err := m.memory.Resize(ctx, m.memory.Size()+bytes); err != nil {
+		return toBusyError(err)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (m *message) weigh(ctx context.Context, body []byte) error {
 // StatusTryAgainLater: the agent comes back after a while.
 var errBusy = errors.New("too much is under way")
 
-func busy(err error) error {
+func toBusyError(err error) error {
 	if errors.Is(err, inflight.ErrShare) || errors.Is(err, inflight.ErrFull) {
 		return fmt.Errorf("%w: %w", errBusy, err)
 	}

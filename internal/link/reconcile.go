@@ -18,8 +18,8 @@ var errNoDefinition = errors.New("its task definition is not stored")
 // what it runs beyond that.
 func (x *session) sendManifest(ctx context.Context, snap *store.Snapshot) error {
 	m := &acs.TaskManifestMessage{
-		MessageID: x.messageID(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
-		GeneratedAt: time.Now().UnixMilli(), Timeline: x.number(snap), Tasks: []acs.ManifestTask{},
+		MessageID: x.newMessageID(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
+		GeneratedAt: time.Now().UnixMilli(), Timeline: x.nextSequence(snap), Tasks: []acs.ManifestTask{},
 	}
 	for t := range snap.TasksOn(x.peer.cluster, x.peer.id) {
 		if t.Holds() {
@@ -27,40 +27,40 @@ func (x *session) sendManifest(ctx context.Context, snap *store.Snapshot) error 
 		}
 	}
 	x.manifest = m.MessageID
-	return x.send(ctx, m)
+	return x.sendMessage(ctx, m)
 }
 
-// verify confirms those of the agent's stop candidates that must go by the
+// verifyStops confirms those of the agent's stop candidates that must go by the
 // newest state: a candidate may have been placed after the manifest was written.
-func (x *session) verify(ctx context.Context, m *acs.TaskStopVerificationMessage) error {
-	snap, err := x.fresh(ctx)
+func (x *session) verifyStops(ctx context.Context, m *acs.TaskStopVerificationMessage) error {
+	snap, err := x.readFresh(ctx)
 	if err != nil {
 		return err
 	}
 	var stop []acs.ManifestTask
 	var unknown []acs.InventoryTask
 	for _, c := range m.StopCandidates {
-		if len(c.TaskArn) <= maxARN && spared(x.s.site, snap, x.peer, c.TaskArn) {
+		if len(c.TaskArn) <= maxARN && isSpared(x.s.site, snap, x.peer, c.TaskArn) {
 			unknown = append(unknown, acs.InventoryTask{TaskArn: c.TaskArn, DesiredStatus: acs.StatusRunning, Status: acs.StatusRunning})
 		} else if len(c.TaskArn) <= maxARN && mustStop(x.s.site, snap, x.peer, c.TaskArn) {
 			stop = append(stop, acs.ManifestTask{TaskArn: c.TaskArn, TaskClusterArn: c.TaskClusterArn, DesiredStatus: acs.StatusStopped})
 		}
 	}
-	if err := x.takeOver(ctx, unknown); err != nil {
+	if err := x.importTasks(ctx, unknown); err != nil {
 		return err
 	}
 	if len(stop) == 0 {
 		return nil
 	}
 	x.log.Info("link: stops confirmed", "tasks", len(stop))
-	return x.send(ctx, &acs.TaskStopVerificationAck{MessageID: m.MessageID, GeneratedAt: time.Now().UnixMilli(), StopTasks: stop})
+	return x.sendMessage(ctx, &acs.TaskStopVerificationAck{MessageID: m.MessageID, GeneratedAt: time.Now().UnixMilli(), StopTasks: stop})
 }
 
 // mustStop says whether a task that the instance runs has to go: it is wanted
 // STOPPED, has been settled, was placed elsewhere or is not known at all. What
 // belongs to another account or region is not ours to stop.
 func mustStop(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
-	cluster, id, ok := taskOf(site, p, arn)
+	cluster, id, ok := parseTaskARN(site, p, arn)
 	if !ok {
 		return false
 	}
@@ -71,18 +71,18 @@ func mustStop(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 	return cluster != p.cluster || t == nil || t.Instance != p.id || t.Desired() == fleet.TaskStopped
 }
 
-// spared says whether a task of ours that is not known here runs on nevertheless: it
+// isSpared says whether a task of ours that is not known here runs on nevertheless: it
 // may have been started since the backup that the state comes from.
-func spared(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
+func isSpared(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 	if snap.Restored() == nil {
 		return false
 	}
-	cluster, id, ok := taskOf(site, p, arn)
+	cluster, id, ok := parseTaskARN(site, p, arn)
 	return ok && snap.Task(cluster, id) == nil
 }
 
-// taskOf finds the cluster and id in the long or short ARN of a task of ours.
-func taskOf(site fleet.Site, p peer, arn string) (cluster, id string, ok bool) {
+// parseTaskARN finds the cluster and id in the long or short ARN of a task of ours.
+func parseTaskARN(site fleet.Site, p peer, arn string) (cluster, id string, ok bool) {
 	a, err := fleet.ParseARN(arn)
 	if err != nil || !site.Owns(a) || a.Type != "task" {
 		return "", "", false
@@ -93,8 +93,8 @@ func taskOf(site fleet.Site, p peer, arn string) (cluster, id string, ok bool) {
 	return p.cluster, a.Rest, true
 }
 
-// judgement is what an inventory brings to light.
-type judgement struct {
+// comparison is what an inventory brings to light.
+type comparison struct {
 	lost   map[string]string // task id → why its host can't answer for it any more
 	strays []string          // ARNs of tasks that run there and must not
 }
@@ -105,26 +105,26 @@ const (
 	reasonEnded = "The task ended on its host, whose report of it is not known here any more."
 )
 
-// judge compares an instance's inventory with the state. Tasks are lost only by
+// compareInventory compares an instance's inventory with the state. Tasks are lost only by
 // the host's own word: those that it says have ended, and those that it had
 // reported before it connected and now neither runs nor remembers. snap is newer
 // than the inventory, reported older.
-func judge(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMessage, reported map[string]struct{}) judgement {
-	j := judgement{lost: map[string]string{}}
+func compareInventory(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMessage, reported map[string]struct{}) comparison {
+	j := comparison{lost: map[string]string{}}
 	held := map[string]*acs.InventoryTask{}
 	for i := range inv.Tasks {
 		t := &inv.Tasks[i]
-		if cluster, id, ok := taskOf(site, p, t.TaskArn); ok && cluster == p.cluster {
+		if cluster, id, ok := parseTaskARN(site, p, t.TaskArn); ok && cluster == p.cluster {
 			held[id] = t
 		}
 		if len(t.TaskArn) <= maxARN && t.DesiredStatus != acs.StatusStopped && t.Status != acs.StatusStopped && mustStop(site, snap, p, t.TaskArn) &&
-			!spared(site, snap, p, t.TaskArn) {
+			!isSpared(site, snap, p, t.TaskArn) {
 			j.strays = append(j.strays, t.TaskArn)
 		}
 	}
 	buried := map[string]bool{}
 	for _, b := range inv.Tombstones {
-		if cluster, id, ok := taskOf(site, p, b.TaskArn); ok && cluster == p.cluster {
+		if cluster, id, ok := parseTaskARN(site, p, b.TaskArn); ok && cluster == p.cluster {
 			buried[id] = true
 		}
 	}
@@ -155,19 +155,19 @@ const (
 	maxARN = 1024
 )
 
-// reconcile acts on the agent's inventory.
-func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) error {
-	snap, err := x.fresh(ctx)
+// reconcileInventory acts on the agent's inventory.
+func (x *session) reconcileInventory(ctx context.Context, inv *acs.InventoryMessage) error {
+	snap, err := x.readFresh(ctx)
 	if err != nil {
 		return err
 	}
 	if snap.Restored() != nil {
-		if err := x.takeOver(ctx, inv.Tasks); err != nil {
+		if err := x.importTasks(ctx, inv.Tasks); err != nil {
 			return err
 		}
 		snap = x.s.store.Snapshot()
 	}
-	j := judge(x.s.site, snap, x.peer, inv, x.reported)
+	j := compareInventory(x.s.site, snap, x.peer, inv, x.reported)
 	now := time.Now()
 	for i, arn := range j.strays {
 		if len(x.strays.byTask) >= maxStrays {
@@ -177,11 +177,11 @@ func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) erro
 		if i < namedStrays {
 			x.log.Warn("link: host runs a task that is not wanted there", "task", fleet.ClipBytes(arn, maxARN))
 		}
-		x.strays.want(arn, acs.StatusStopped, now)
+		x.strays.set(arn, acs.StatusStopped, now)
 	}
 	for id, reason := range j.lost {
 		x.log.Warn("link: task settled by its host's inventory", "task", id, "reason", reason)
-		err := settle(ctx, x.s.store, x.peer, id, reason)
+		err := endLostTask(ctx, x.s.store, x.peer, id, reason)
 		if store.IsItemError(err) {
 			x.log.Warn("link: a lost task is left as it is", "task", id, "err", err)
 			continue
@@ -193,9 +193,9 @@ func (x *session) reconcile(ctx context.Context, inv *acs.InventoryMessage) erro
 	return nil
 }
 
-// settle records a task as STOPPED that its host can't answer for any more.
-func settle(ctx context.Context, st *store.Store, p peer, id, reason string) error {
-	return update(ctx, st, func(tx *store.Tx) error {
+// endLostTask records a task as STOPPED that its host can't answer for any more.
+func endLostTask(ctx context.Context, st *store.Store, p peer, id, reason string) error {
+	return updateStore(ctx, st, func(tx *store.Tx) error {
 		t := tx.Snapshot().Task(p.cluster, id)
 		if t == nil || t.Instance != p.id || !t.Holds() {
 			return nil

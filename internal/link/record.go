@@ -21,33 +21,33 @@ type recorder struct {
 	s    *Server
 	wake chan struct{}
 
-	mu   sync.Mutex
-	gone map[string]peer // ended connection → its instance; guarded by mu
-	todo map[peer]bool   // to be compared; true: to be written whatever is there; guarded by mu
+	mu      sync.Mutex
+	ended   map[string]peer // ended connection → its instance; guarded by mu
+	pending map[peer]bool   // to be compared; true: to be written whatever is there; guarded by mu
 }
 
 func newRecorder(s *Server) *recorder {
-	return &recorder{s: s, wake: make(chan struct{}, 1), gone: map[string]peer{}, todo: map[peer]bool{}}
+	return &recorder{s: s, wake: make(chan struct{}, 1), ended: map[string]peer{}, pending: map[peer]bool{}}
 }
 
-// ended notes that a connection is over: its record must go, unless a newer
+// noteEnded notes that a connection is over: its record must go, unless a newer
 // connection owns it.
-func (r *recorder) ended(p peer, connection string) {
+func (r *recorder) noteEnded(p peer, connection string) {
 	r.mu.Lock()
-	r.gone[connection] = p
+	r.ended[connection] = p
 	r.mu.Unlock()
-	r.poke()
+	r.wakeUp()
 }
 
-// check notes that an instance's record differs from its connection here.
-func (r *recorder) check(p peer) {
+// requestCheck notes that an instance's record differs from its connection here.
+func (r *recorder) requestCheck(p peer) {
 	r.mu.Lock()
-	r.todo[p] = r.todo[p] || false
+	r.pending[p] = r.pending[p] || false
 	r.mu.Unlock()
-	r.poke()
+	r.wakeUp()
 }
 
-func (r *recorder) poke() {
+func (r *recorder) wakeUp() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -60,7 +60,7 @@ func (r *recorder) run() {
 	for {
 		// Without sessions there need not be a lease, so none is missed.
 		var lost <-chan struct{}
-		if r.s.Connected() > 0 {
+		if r.s.CountConnected() > 0 {
 			lost = r.s.store.LeaseLost()
 		}
 		all := false
@@ -70,24 +70,24 @@ func (r *recorder) run() {
 		case <-r.wake:
 		case <-lost:
 			r.s.cfg.Log.Warn("link: lease lost, session records are written again")
-			r.all()
+			r.markAll()
 			all = true
 		}
-		err := r.write(all)
+		err := r.writePending(all)
 		switch {
 		case r.s.ctx.Err() != nil:
 			return
 		case err != nil && all && !r.s.store.Sole():
 			r.s.cfg.Log.Warn("link: the state is out of reach, agents are sent to other servers", "err", err)
-			r.s.dismiss()
-			r.poke()
+			r.s.endSessions()
+			r.wakeUp()
 		case err != nil:
 			r.s.cfg.Log.Warn("link: session records lag behind", "err", err, "retry_in", delay)
 			if pace.Sleep(r.s.ctx, pace.About(delay)) != nil {
 				return
 			}
 			delay = min(2*delay, most)
-			r.poke()
+			r.wakeUp()
 		case all:
 			delay = first
 			// Where no record could be written, as for instances that are no
@@ -101,46 +101,46 @@ func (r *recorder) run() {
 	}
 }
 
-// rejoin is how long a server that has lost its lease tries to get another. Where
+// rejoinTimeout is how long a server that has lost its lease tries to get another. Where
 // it can't, its agents are better off with a server that can: the lease was lost
 // because etcd had not been reached for its whole time.
-const rejoin = 2 * time.Second
+const rejoinTimeout = 2 * time.Second
 
-func (r *recorder) write(all bool) error {
+func (r *recorder) writePending(all bool) error {
 	ctx := r.s.ctx
 	if all {
-		short, cancel := context.WithTimeout(ctx, rejoin)
+		short, cancel := context.WithTimeout(ctx, rejoinTimeout)
 		defer cancel()
 		ctx = short
 	}
-	return r.pass(ctx)
+	return r.processPending(ctx)
 }
 
-// all marks the record of every session to be written again.
-func (r *recorder) all() {
+// markAll marks the record of every session to be written again.
+func (r *recorder) markAll() {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for p := range r.s.sessions {
-		r.todo[p] = true
+		r.pending[p] = true
 	}
 }
 
-// pass does what there is to do. What fails stays to be done.
-func (r *recorder) pass(ctx context.Context) error {
+// processPending does what there is to do. What fails stays to be done.
+func (r *recorder) processPending(ctx context.Context) error {
 	r.mu.Lock()
-	gone, todo := r.gone, r.todo
-	r.gone, r.todo = map[string]peer{}, map[peer]bool{}
+	gone, todo := r.ended, r.pending
+	r.ended, r.pending = map[string]peer{}, map[peer]bool{}
 	r.mu.Unlock()
 	var g errgroup.Group
 	g.SetLimit(64) // the store joins what runs at once
 	for connection, p := range gone {
 		g.Go(func() error {
-			err := r.apart(p, func() error { return removeRecord(ctx, r.s.store, p, connection) })
+			err := r.isolate(p, func() error { return removeRecord(ctx, r.s.store, p, connection) })
 			if err != nil {
 				r.mu.Lock()
-				r.gone[connection] = p
+				r.ended[connection] = p
 				r.mu.Unlock()
 			}
 			return err
@@ -148,10 +148,10 @@ func (r *recorder) pass(ctx context.Context) error {
 	}
 	for p, force := range todo {
 		g.Go(func() error {
-			err := r.apart(p, func() error { return r.renew(ctx, p, force) })
+			err := r.isolate(p, func() error { return r.renewRecord(ctx, p, force) })
 			if err != nil {
 				r.mu.Lock()
-				r.todo[p] = r.todo[p] || force
+				r.pending[p] = r.pending[p] || force
 				r.mu.Unlock()
 			}
 			return err
@@ -160,10 +160,10 @@ func (r *recorder) pass(ctx context.Context) error {
 	return g.Wait()
 }
 
-// apart does something with an instance's record. Where that panics, or the record
+// isolate does something with an instance's record. Where that panics, or the record
 // can't be read, it is left: the next change of the record brings it up again, and
 // the others' must not wait for it.
-func (r *recorder) apart(p peer, f func() error) error {
+func (r *recorder) isolate(p peer, f func() error) error {
 	err := contain.Do(f)
 	if store.IsItemError(err) {
 		r.s.cfg.Log.Error("link: a session record is left as it is", append(contain.Attrs(err), "instance", p)...)
@@ -172,15 +172,15 @@ func (r *recorder) apart(p peer, f func() error) error {
 	return err
 }
 
-// renew writes a live session's record again, or ends the session where a newer
+// renewRecord writes a live session's record again, or ends the session where a newer
 // connection owns the record.
-func (r *recorder) renew(ctx context.Context, p peer, force bool) error {
-	x := r.s.session(p)
+func (r *recorder) renewRecord(ctx context.Context, p peer, force bool) error {
+	x := r.s.findSession(p)
 	if x == nil {
 		return nil
 	}
 	var newer bool
-	err := update(ctx, r.s.store, func(tx *store.Tx) error {
+	err := updateStore(ctx, r.s.store, func(tx *store.Tx) error {
 		rec := store.Get(tx, store.SessionKey(p.cluster, p.id))
 		newer = rec != nil && rec.Connection != x.id
 		if newer || (rec != nil && !force) || store.Get(tx, store.InstanceKey(p.cluster, p.id)) == nil {
@@ -189,7 +189,7 @@ func (r *recorder) renew(ctx context.Context, p peer, force bool) error {
 		return store.PutLeased(tx, store.SessionKey(p.cluster, p.id), &x.record)
 	})
 	if err == nil && newer {
-		x.end(closeRefused, "superseded by a newer connection")
+		x.requestClose(closeRefused, "superseded by a newer connection")
 	}
 	return err
 }
@@ -198,17 +198,17 @@ func (r *recorder) renew(ctx context.Context, p peer, force bool) error {
 // there for the time after it. It refuses for an instance that may not connect, and
 // where another connection has come since there was one of the id there.
 func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSession, there string) error {
-	return update(ctx, s.store, func(tx *store.Tx) error {
+	return updateStore(ctx, s.store, func(tx *store.Tx) error {
 		k := store.InstanceKey(p.cluster, p.id)
 		inst := store.Get(tx, k)
 		if inst == nil || inst.Status == fleet.InstanceInactive {
-			return inactive(p)
+			return inactiveRefusal(p)
 		}
 		old := store.Get(tx, store.SessionKey(p.cluster, p.id))
 		if old != nil && old.Connection != there && !old.Run.Same(rec.Run) {
-			return errMoved
+			return errSuperseded
 		}
-		rec.Since = s.renewals.since(p, old, rec.ConnectedAt)
+		rec.Since = s.renewals.connectedSince(p, old, rec.ConnectedAt)
 		next := *inst
 		if v := rec.VersionInfo(); v != inst.Versions {
 			next.Versions = v
@@ -229,7 +229,7 @@ func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSes
 // removeRecord removes the instance's record if it is still that of the given
 // connection: a late end must not disconnect a newer one.
 func removeRecord(ctx context.Context, st *store.Store, p peer, connection string) error {
-	return update(ctx, st, func(tx *store.Tx) error {
+	return updateStore(ctx, st, func(tx *store.Tx) error {
 		rec := store.Get(tx, store.SessionKey(p.cluster, p.id))
 		if rec == nil || rec.Connection != connection {
 			return nil
@@ -238,9 +238,9 @@ func removeRecord(ctx context.Context, st *store.Store, p peer, connection strin
 	})
 }
 
-// removeStale removes every session record: those of an earlier process on a
+// removeStaleRecords removes every session record: those of an earlier process on a
 // store of our own, whose lease may have some seconds left.
-func removeStale(ctx context.Context, st *store.Store) error {
+func removeStaleRecords(ctx context.Context, st *store.Store) error {
 	var g errgroup.Group
 	g.SetLimit(64)
 	for key, rec := range st.Snapshot().Sessions() {
@@ -250,7 +250,7 @@ func removeStale(ctx context.Context, st *store.Store) error {
 	return g.Wait()
 }
 
-func update(ctx context.Context, st *store.Store, fn func(*store.Tx) error) error {
+func updateStore(ctx context.Context, st *store.Store, fn func(*store.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	return st.Update(ctx, fn)

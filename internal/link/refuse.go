@@ -17,7 +17,7 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.name + ": " + r.text }
 
-func refusef(status int, name, format string, args ...any) *refusal {
+func newRefusal(status int, name, format string, args ...any) *refusal {
 	return &refusal{status, name, fmt.Sprintf(format, args...)}
 }
 

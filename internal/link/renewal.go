@@ -14,9 +14,9 @@ const renewalLimit = time.Minute
 // renewals remember since when the agents had been connected that have gone
 // lately, to this server or to another.
 type renewals struct {
-	mu    sync.Mutex
-	gone  map[peer]departure // guarded by mu
-	sweep time.Time          // when to look for those that are too old; guarded by mu
+	mu         sync.Mutex
+	departures map[peer]departure // guarded by mu
+	sweep      time.Time          // when to look for those that are too old; guarded by mu
 }
 
 type departure struct {
@@ -24,44 +24,44 @@ type departure struct {
 	since, at, heard time.Time
 }
 
-// left notes that a session has ended, whose agent was last heard at a time.
-func (r *renewals) left(p peer, s *fleet.InstanceSession, heard, now time.Time) {
+// noteLeft notes that a session has ended, whose agent was last heard at a time.
+func (r *renewals) noteLeft(p peer, s *fleet.InstanceSession, heard, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.gone == nil {
-		r.gone = map[peer]departure{}
+	if r.departures == nil {
+		r.departures = map[peer]departure{}
 	}
 	if now.After(r.sweep) {
-		for q, d := range r.gone {
+		for q, d := range r.departures {
 			if now.Sub(d.at) > renewalLimit {
-				delete(r.gone, q)
+				delete(r.departures, q)
 			}
 		}
 		r.sweep = now.Add(renewalLimit)
 	}
-	if d, ok := r.gone[p]; ok && d.connection == s.Connection {
+	if d, ok := r.departures[p]; ok && d.connection == s.Connection {
 		heard = d.heard // who had the connection knows better
 	}
-	r.gone[p] = departure{s.Connection, s.ConnectedSince(), now, heard}
+	r.departures[p] = departure{s.Connection, s.ConnectedSince(), now, heard}
 }
 
-// heard is when the agent that has gone lately was last heard.
-func (r *renewals) heard(p peer) (time.Time, bool) {
+// lastHeard is when the agent that has gone lately was last heard.
+func (r *renewals) lastHeard(p peer) (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d, ok := r.gone[p]
+	d, ok := r.departures[p]
 	return d.heard, ok
 }
 
-// since is since when the agent has been connected that connects now; old is the
+// connectedSince is since when the agent has been connected that connects now; old is the
 // record of a session that has not ended yet, or nil.
-func (r *renewals) since(p peer, old *fleet.InstanceSession, now time.Time) time.Time {
+func (r *renewals) connectedSince(p peer, old *fleet.InstanceSession, now time.Time) time.Time {
 	if old != nil {
 		return old.ConnectedSince()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if d, ok := r.gone[p]; ok && now.Sub(d.at) <= renewalLimit {
+	if d, ok := r.departures[p]; ok && now.Sub(d.at) <= renewalLimit {
 		return d.since
 	}
 	return now

@@ -34,7 +34,7 @@ func TestRenewedSessions(t *testing.T) {
 		eventually(t, "the server has looked at that", func() bool {
 			s.renewals.mu.Lock()
 			defer s.renewals.mu.Unlock()
-			_, ok := s.renewals.gone[peer{"c", inst}]
+			_, ok := s.renewals.departures[peer{"c", inst}]
 			return ok
 		})
 		a = connect(t, s, inst, same)
@@ -50,7 +50,7 @@ func TestRenewedSessions(t *testing.T) {
 				t.Errorf("beside the old one: since %s, at first %s", rec.ConnectedSince(), first)
 			}
 			// Else it would take the record for its own when b has gone.
-			eventually(t, "the old one is ended", func() bool { return s1.Connected() == 0 })
+			eventually(t, "the old one is ended", func() bool { return s1.CountConnected() == 0 })
 			a = b
 		}
 	}
@@ -63,20 +63,20 @@ func TestRenewals(t *testing.T) {
 	var r renewals
 	p, q := peer{"c", "1"}, peer{"c", "2"}
 	at := func(s int) time.Time { return time.Date(2026, 1, 1, 0, 0, s, 0, time.UTC) }
-	if got := r.since(p, nil, at(5)); !got.Equal(at(5)) {
+	if got := r.connectedSince(p, nil, at(5)); !got.Equal(at(5)) {
 		t.Errorf("an unknown one: %s", got)
 	}
-	r.left(p, &fleet.InstanceSession{ConnectedAt: at(5)}, at(10), at(10))
+	r.noteLeft(p, &fleet.InstanceSession{ConnectedAt: at(5)}, at(10), at(10))
 	for _, tt := range []struct{ now, want int }{{10, 5}, {70, 5}, {71, 71}} {
-		if got := r.since(p, nil, at(tt.now)); !got.Equal(at(tt.want)) {
+		if got := r.connectedSince(p, nil, at(tt.now)); !got.Equal(at(tt.want)) {
 			t.Errorf("back at %d: since %s", tt.now, got)
 		}
 	}
-	if got := r.since(p, &fleet.InstanceSession{ConnectedAt: at(8), Since: at(3)}, at(20)); !got.Equal(at(3)) {
+	if got := r.connectedSince(p, &fleet.InstanceSession{ConnectedAt: at(8), Since: at(3)}, at(20)); !got.Equal(at(3)) {
 		t.Errorf("beside an older session: since %s", got)
 	}
-	r.left(q, &fleet.InstanceSession{ConnectedAt: at(90), Since: at(20)}, at(100), at(100))
-	if _, old := r.gone[p]; old || len(r.gone) != 1 {
-		t.Errorf("kept: %v", r.gone)
+	r.noteLeft(q, &fleet.InstanceSession{ConnectedAt: at(90), Since: at(20)}, at(100), at(100))
+	if _, old := r.departures[p]; old || len(r.departures) != 1 {
+		t.Errorf("kept: %v", r.departures)
 	}
 }

@@ -15,25 +15,25 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// take stores what the agent says of its tasks and returns the answer, when the
+// applyReports stores what the agent says of its tasks and returns the answer, when the
 // store has committed. It runs in the reader: an agent has one such message under
 // way. What it can't take it refuses: the agent then submits it by the call, which
 // says why, or tries for as long as it takes.
-func (x *session) take(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck {
+func (x *session) applyReports(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck {
 	ack := &acs.ReportAck{MessageID: m.MessageID}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	var all []taken
+	var all []parsedReport
 	seen := make(map[string]bool, len(m.Reports))
 	for i := range m.Reports {
 		r := &m.Reports[i]
-		t, ok := x.statement(r)
+		t, ok := x.parseReport(r)
 		if !ok || seen[t.id] || i >= acs.MaxReports {
 			ack.Refused = append(ack.Refused, r.TaskArn)
 			continue
 		}
 		seen[t.id] = true
-		if t.say.Status == fleet.TaskStopped && x.s.store.Snapshot().Restored() != nil {
-			x.ended(t.id)
+		if t.statement.Status == fleet.TaskStopped && x.s.store.Snapshot().Restored() != nil {
+			x.noteEndedTask(t.id)
 		}
 		all = append(all, t)
 	}
@@ -43,7 +43,7 @@ func (x *session) take(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck
 		if oneByOne {
 			some = all[:1]
 		}
-		rest, left, err := x.commit(ctx, some, now)
+		rest, left, err := x.commitReports(ctx, some, now)
 		if errors.Is(err, errOneByOne) {
 			oneByOne = true
 			continue
@@ -64,10 +64,10 @@ func (x *session) take(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck
 	return ack
 }
 
-// taken is a report that is well formed.
-type taken struct {
-	arn, id string
-	say     report.Statement
+// parsedReport is a report that is well formed.
+type parsedReport struct {
+	arn, id   string
+	statement report.Statement
 }
 
 // errOneByOne: of an instance that ends with its last task each end must see the
@@ -77,9 +77,9 @@ var errOneByOne = errors.New("the instance is deregistering")
 // errNotOurs refuses a host that speaks for what is another's.
 var errNotOurs = errors.New("the task or instance is not the caller's")
 
-// commit writes as many reports as fit into one transaction, and returns the rest and
+// commitReports writes as many reports as fit into one transaction, and returns the rest and
 // those that it has left out. A task that is no more takes none.
-func (x *session) commit(ctx context.Context, list []taken, now time.Time) (rest []taken, left []store.LeftOut[taken], err error) {
+func (x *session) commitReports(ctx context.Context, list []parsedReport, now time.Time) (rest []parsedReport, left []store.LeftOut[parsedReport], err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	return store.UpdateSome(ctx, x.s.store, list, func(tx *store.Tx) error {
@@ -99,7 +99,7 @@ func (x *session) commit(ctx context.Context, list []taken, now time.Time) (rest
 			return errOneByOne
 		}
 		return nil
-	}, func(tx *store.Tx, of taken) error {
+	}, func(tx *store.Tx, of parsedReport) error {
 		snap := tx.Snapshot()
 		t := snap.Task(x.peer.cluster, of.id)
 		if t == nil {
@@ -112,7 +112,7 @@ func (x *session) commit(ctx context.Context, list []taken, now time.Time) (rest
 		if err != nil {
 			return err
 		}
-		next := report.Apply(t, d, of.say, now)
+		next := report.Apply(t, d, of.statement, now)
 		if next == nil {
 			return nil
 		}
@@ -120,9 +120,9 @@ func (x *session) commit(ctx context.Context, list []taken, now time.Time) (rest
 	})
 }
 
-// statement reads a report of one of this instance's tasks.
-func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
-	cluster, id, ok := taskOf(x.s.site, x.peer, r.TaskArn)
+// parseReport reads a report of one of this instance's tasks.
+func (x *session) parseReport(r *acs.TaskReport) (t parsedReport, ok bool) {
+	cluster, id, ok := parseTaskARN(x.s.site, x.peer, r.TaskArn)
 	if !ok || cluster != x.peer.cluster || !fleet.IsID(id) {
 		return t, false // of before the host moved, say
 	}
@@ -130,7 +130,7 @@ func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
 	if status.Order() == 0 {
 		return t, false
 	}
-	t = taken{arn: r.TaskArn, id: id, say: report.Statement{
+	t = parsedReport{arn: r.TaskArn, id: id, statement: report.Statement{
 		Status: status, Reason: r.Reason,
 		PullStarted: r.PullStartedAt.Time(), PullStopped: r.PullStoppedAt.Time(), ExecutionStopped: r.ExecutionStoppedAt.Time(),
 		Containers: make([]types.ContainerStateChange, len(r.Containers)),
@@ -139,7 +139,7 @@ func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
 	for i, p := range r.Pulls {
 		pulls[i] = fleet.ContainerPull{Name: p.ContainerName, Since: p.StartedAt.Time()}
 	}
-	t.say.Pulls = &pulls
+	t.statement.Pulls = &pulls
 	for i := range r.Containers {
 		c := &r.Containers[i]
 		change := types.ContainerStateChange{
@@ -149,7 +149,7 @@ func (x *session) statement(r *acs.TaskReport) (t taken, ok bool) {
 		for j := range c.NetworkBindings {
 			change.NetworkBindings = append(change.NetworkBindings, bindingOf(&c.NetworkBindings[j]))
 		}
-		t.say.Containers[i] = change
+		t.statement.Containers[i] = change
 	}
 	return t, true
 }
@@ -164,45 +164,45 @@ func bindingOf(b *acs.NetworkBinding) types.NetworkBinding {
 	return out
 }
 
-// acknowledged notes what a message acknowledges beside its reports. That alone
+// noteAcks notes what a message acknowledges beside its reports. That alone
 // is nothing to wake the loop for: it ends repetitions, and whatever the loop does
 // next begins with it.
-func (x *session) acknowledged(ids []string) {
+func (x *session) noteAcks(ids []string) {
 	if len(ids) == 0 {
 		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.acked = append(x.acked, ids...)
+	x.ackedIDs = append(x.ackedIDs, ids...)
 }
 
-// takeAcks ends the repetition of what was acknowledged.
-func (x *session) takeAcks() {
+// applyAcks ends the repetition of what was acknowledged.
+func (x *session) applyAcks() {
 	x.mu.Lock()
-	ids := x.acked
-	x.acked = nil
+	ids := x.ackedIDs
+	x.ackedIDs = nil
 	x.mu.Unlock()
 	for _, id := range ids {
-		x.orders.acknowledged(id)
-		x.strays.settled(id)
+		x.orders.markAcknowledged(id)
+		x.strays.removeMessage(id)
 	}
 }
 
-// acknowledge has the loop send an answer.
-func (x *session) acknowledge(a *acs.ReportAck) {
+// queueAck has the loop send an answer.
+func (x *session) queueAck(a *acs.ReportAck) {
 	x.mu.Lock()
-	x.taken = append(x.taken, a)
+	x.acks = append(x.acks, a)
 	x.mu.Unlock()
-	x.rouse()
+	x.wakeLoop()
 }
 
 func (x *session) sendAcks(ctx context.Context) error {
 	x.mu.Lock()
-	list := x.taken
-	x.taken = nil
+	list := x.acks
+	x.acks = nil
 	x.mu.Unlock()
 	for _, a := range list {
-		if err := x.send(ctx, a); err != nil {
+		if err := x.sendMessage(ctx, a); err != nil {
 			return err
 		}
 	}

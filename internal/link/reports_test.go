@@ -135,21 +135,21 @@ func TestAcknowledgementsWithReports(t *testing.T) {
 	x := newSession(s.Server, peer{"c", inst}, s.caller, fleet.InstanceSession{Connection: "x"})
 	now := time.Now()
 	for _, id := range []string{"a", "b"} {
-		x.orders.want(id, acs.StatusRunning, now)
-		x.orders.sent("message of "+id, []*order{x.orders.byTask[id]}, now)
-		x.strays.want("stray "+id, acs.StatusStopped, now)
-		x.strays.sent("stop of "+id, []*order{x.strays.byTask["stray "+id]}, now)
+		x.orders.set(id, acs.StatusRunning, now)
+		x.orders.markSent("message of "+id, []*order{x.orders.byTask[id]}, now)
+		x.strays.set("stray "+id, acs.StatusStopped, now)
+		x.strays.markSent("stop of "+id, []*order{x.strays.byTask["stray "+id]}, now)
 	}
-	x.acknowledged([]string{"message of a", "stop of b", "of nobody"})
+	x.noteAcks([]string{"message of a", "stop of b", "of nobody"})
 	if len(x.wake) != 0 {
 		t.Error("the loop is woken for an acknowledgement alone")
 	}
-	x.takeAcks()
+	x.applyAcks()
 	late := now.Add(2 * ackWait)
-	if due := x.orders.due(late); len(due) != 1 || due[0].task != "b" {
+	if due := x.orders.listDue(late); len(due) != 1 || due[0].task != "b" {
 		t.Errorf("repeated: %+v", due)
 	}
-	if due := x.strays.due(late); len(due) != 1 || due[0].task != "stray a" {
+	if due := x.strays.listDue(late); len(due) != 1 || due[0].task != "stray a" {
 		t.Errorf("repeated: %+v", due)
 	}
 }

@@ -29,18 +29,18 @@ const (
 	unknownFamily                   = "unknown"
 )
 
-// takeOver writes what a host says of the tasks that run there.
-func (x *session) takeOver(ctx context.Context, tasks []acs.InventoryTask) error {
+// importTasks writes what a host says of the tasks that run there.
+func (x *session) importTasks(ctx context.Context, tasks []acs.InventoryTask) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	var all []running
+	var all []runningTask
 	for i := range tasks {
-		if r, ok := x.running(&tasks[i]); ok && len(all) < maxStrays {
+		if r, ok := x.parseRunning(&tasks[i]); ok && len(all) < maxStrays {
 			all = append(all, r)
 		}
 	}
 	for len(all) > 0 {
 		var unknown []string
-		rest, left, err := x.takeSome(ctx, all, now, &unknown)
+		rest, left, err := x.importBatch(ctx, all, now, &unknown)
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (x *session) takeOver(ctx context.Context, tasks []acs.InventoryTask) error
 			x.log.Warn("link: host runs a task that the restored state does not know: it runs on as an unknown one, `ashore unknown` tells of it", "task", id)
 			// Its end may have been reported meanwhile, to nobody.
 			if x.hasEnded(id) {
-				if err := settle(ctx, x.s.store, x.peer, id, reasonEnded); err != nil {
+				if err := endLostTask(ctx, x.s.store, x.peer, id, reasonEnded); err != nil {
 					return err
 				}
 			}
@@ -61,47 +61,47 @@ func (x *session) takeOver(ctx context.Context, tasks []acs.InventoryTask) error
 	return nil
 }
 
-// takeSome takes as many tasks over as fit into one transaction, and returns the rest
+// importBatch takes as many tasks over as fit into one transaction, and returns the rest
 // and those that it has left out. unknown are those that nobody here knew.
-func (x *session) takeSome(ctx context.Context, some []running, now time.Time, unknown *[]string) (rest []running, left []store.LeftOut[running], err error) {
+func (x *session) importBatch(ctx context.Context, some []runningTask, now time.Time, unknown *[]string) (rest []runningTask, left []store.LeftOut[runningTask], err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	var found map[string]bool
 	rest, left, err = store.UpdateSome(ctx, x.s.store, some,
 		func(*store.Tx) error { found = map[string]bool{}; return nil },
-		func(tx *store.Tx, r running) error {
-			is, err := x.takeOne(tx, &r, now)
+		func(tx *store.Tx, r runningTask) error {
+			is, err := x.importTask(tx, &r, now)
 			found[r.id] = is
 			return err
 		})
 	for _, r := range some[:len(some)-len(rest)] {
-		if found[r.id] && !slices.ContainsFunc(left, func(l store.LeftOut[running]) bool { return l.Item.id == r.id }) {
+		if found[r.id] && !slices.ContainsFunc(left, func(l store.LeftOut[runningTask]) bool { return l.Item.id == r.id }) {
 			*unknown = append(*unknown, r.id)
 		}
 	}
 	return rest, left, err
 }
 
-// running is a task that runs on the host, as that tells it.
-type running struct {
-	taken
+// runningTask is a task that runs on the host, as that tells it.
+type runningTask struct {
+	parsedReport
 	account    *acs.TaskAccount // nil where the host tells no more than that it runs
 	containers []string
 }
 
-func (x *session) running(t *acs.InventoryTask) (r running, ok bool) {
+func (x *session) parseRunning(t *acs.InventoryTask) (r runningTask, ok bool) {
 	if t.DesiredStatus == acs.StatusStopped || t.Status == acs.StatusStopped {
 		return r, false
 	}
-	said := acs.TaskReport{TaskArn: t.TaskArn, Status: t.Status}
+	reported := acs.TaskReport{TaskArn: t.TaskArn, Status: t.Status}
 	if t.Account != nil {
-		said = t.Account.Report
-		said.TaskArn = t.TaskArn
+		reported = t.Account.Report
+		reported.TaskArn = t.TaskArn
 	}
-	if said.Status != acs.StatusRunning {
-		said.Status = acs.StatusPending
+	if reported.Status != acs.StatusRunning {
+		reported.Status = acs.StatusPending
 	}
-	if r.taken, ok = x.statement(&said); !ok {
+	if r.parsedReport, ok = x.parseReport(&reported); !ok {
 		return r, false
 	}
 	r.account = t.Account
@@ -113,9 +113,9 @@ func (x *session) running(t *acs.InventoryTask) (r running, ok bool) {
 	return r, true
 }
 
-// takeOne takes one task over, as part of a transaction, and says whether nobody here
+// importTask takes one task over, as part of a transaction, and says whether nobody here
 // knew it.
-func (x *session) takeOne(tx *store.Tx, r *running, now time.Time) (unknown bool, err error) {
+func (x *session) importTask(tx *store.Tx, r *runningTask, now time.Time) (unknown bool, err error) {
 	snap := tx.Snapshot()
 	inst := store.Get(tx, store.InstanceKey(x.peer.cluster, x.peer.id))
 	if inst == nil || inst.Status == fleet.InstanceInactive || store.Get(tx, store.RestoredKey()) == nil {
@@ -123,7 +123,7 @@ func (x *session) takeOne(tx *store.Tx, r *running, now time.Time) (unknown bool
 	}
 	t := snap.Task(x.peer.cluster, r.id)
 	if t == nil {
-		task := x.unknown(inst, r, now)
+		task := x.newUnknownTask(inst, r, now)
 		if err := store.Create(tx, store.TaskKey(task.Cluster, task.ID), task); err != nil {
 			return false, err
 		}
@@ -143,16 +143,16 @@ func (x *session) takeOne(tx *store.Tx, r *running, now time.Time) (unknown bool
 		return unknown, nil
 	}
 	d, _ := snap.TaskDefinition(t.Family, t.Revision)
-	next := report.Apply(t, d, r.say, now)
+	next := report.Apply(t, d, r.statement, now)
 	if next == nil {
 		return unknown, nil
 	}
 	return unknown, report.Put(tx, t, next)
 }
 
-// unknown is the record of a task of which only its host knows, within what the
+// newUnknownTask is the record of a task of which only its host knows, within what the
 // host has.
-func (x *session) unknown(inst *fleet.Instance, r *running, now time.Time) *fleet.Task {
+func (x *session) newUnknownTask(inst *fleet.Instance, r *runningTask, now time.Time) *fleet.Task {
 	t := &fleet.Task{
 		Cluster: x.peer.cluster, ID: r.id, Instance: x.peer.id, Family: unknownFamily, LaunchType: types.LaunchTypeExternal,
 		CreatedAt: now, StartedBy: fleet.StartedUnknown, Unknown: true,
@@ -168,14 +168,14 @@ func (x *session) unknown(inst *fleet.Instance, r *running, now time.Time) *flee
 		case types.LaunchTypeEc2, types.LaunchTypeFargate:
 			t.LaunchType = l
 		}
-		t.Reserve = reserved(inst, a)
+		t.Reserve = reservationOf(inst, a)
 	}
 	t.Group = "family:" + t.Family
 	return t
 }
 
-// reserved is what an unknown task takes of its host.
-func reserved(inst *fleet.Instance, a *acs.TaskAccount) fleet.Reservation {
+// reservationOf is what an unknown task takes of its host.
+func reservationOf(inst *fleet.Instance, a *acs.TaskAccount) fleet.Reservation {
 	within := func(n int64, most int) int { return int(min(max(n, 0), int64(max(most, 0)))) }
 	r := fleet.Reservation{CPU: within(a.CPU, inst.Registered.CPU), Memory: within(a.Memory, inst.Registered.Memory)}
 	add := func(ports []int, proto fleet.Protocol) {
@@ -196,19 +196,19 @@ func reserved(inst *fleet.Instance, a *acs.TaskAccount) fleet.Reservation {
 	return r
 }
 
-// ended notes the end of a task that may not be known: the inventory that has it as
+// noteEndedTask notes the end of a task that may not be known: the inventory that has it as
 // running may still wait to be compared.
-func (x *session) ended(id string) {
+func (x *session) noteEndedTask(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if len(x.endedHere) < maxStrays {
-		x.endedHere[id] = struct{}{}
+	if len(x.endedTasks) < maxStrays {
+		x.endedTasks[id] = struct{}{}
 	}
 }
 
 func (x *session) hasEnded(id string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	_, ok := x.endedHere[id]
+	_, ok := x.endedTasks[id]
 	return ok
 }

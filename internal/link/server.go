@@ -61,15 +61,15 @@ type Server struct {
 
 	recorder *recorder
 	renewals renewals
-	changes  changes
-	frames   *inflight.Pool  // what large messages hold
+	changes  changeSignal
+	memory   *inflight.Pool  // what large messages hold
 	rates    *inflight.Rates // of agents' messages, by weight
 
 	mu        sync.Mutex
-	closing   bool                // guarded by mu
-	aside     contain.Aside[line] // sessions that have failed by faults of their own; guarded by mu
-	sessions  map[peer]*session   // the newest ACS connection of each; guarded by mu
-	telemetry map[peer]*telemetry // the newest TCS connection of each; guarded by mu
+	closing   bool                            // guarded by mu
+	failures  contain.Failures[connectionKey] // sessions that have failed by faults of their own; guarded by mu
+	sessions  map[peer]*session               // the newest ACS connection of each; guarded by mu
+	telemetry map[peer]*telemetry             // the newest TCS connection of each; guarded by mu
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
@@ -104,10 +104,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{
 		cfg: cfg, store: cfg.Store, site: cfg.Store.Site(),
 		sessions: map[peer]*session{}, telemetry: map[peer]*telemetry{},
-		frames: inflight.New(messagesAll, messageWait), rates: inflight.NewRates(weightPerSecond, weightBurst),
+		memory: inflight.New(maxMemory, messageWait), rates: inflight.NewRates(weightPerSecond, weightBurst),
 	}
 	if s.store.Sole() {
-		err := removeStale(ctx, s.store)
+		err := removeStaleRecords(ctx, s.store)
 		if errors.Is(err, store.ErrDisk) {
 			cfg.Log.Warn("link: sessions of an earlier process are left to end with its lease", "err", err)
 			err = nil
@@ -119,7 +119,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	s.recorder = newRecorder(s)
 	_, feed := s.store.Follow()
-	s.loops.Go(func() { s.dispatch(feed) })
+	s.loops.Go(func() { s.dispatchChanges(feed) })
 	s.loops.Go(s.recorder.run)
 	return s, nil
 }
@@ -139,16 +139,16 @@ func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
 	for _, c := range s.sessions {
-		c.end(websocket.StatusGoingAway, "server is shutting down")
+		c.requestClose(websocket.StatusGoingAway, "server is shutting down")
 	}
 	for _, c := range s.telemetry {
-		c.end(websocket.StatusGoingAway, "server is shutting down")
+		c.requestClose(websocket.StatusGoingAway, "server is shutting down")
 	}
 	s.mu.Unlock()
 	s.conns.Wait()
 	s.cancel()
 	s.loops.Wait()
-	err := s.recorder.pass(ctx)
+	err := s.recorder.processPending(ctx)
 	if err != nil && ctx.Err() != nil || errors.Is(err, store.ErrDisk) {
 		s.cfg.Log.Warn("link: session records are left to end with the lease", "err", err)
 		return nil
@@ -156,20 +156,20 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-// dismiss ends every session, as Close does; agents may come back.
-func (s *Server) dismiss() {
+// endSessions ends every session, as Close does; agents may come back.
+func (s *Server) endSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, x := range s.sessions {
-		x.end(websocket.StatusGoingAway, "this server can't reach its state")
+		x.requestClose(websocket.StatusGoingAway, "this server can't reach its state")
 	}
 	for _, t := range s.telemetry {
-		t.end(websocket.StatusGoingAway, "this server can't reach its state")
+		t.requestClose(websocket.StatusGoingAway, "this server can't reach its state")
 	}
 }
 
-// enter counts an upgrade in, unless the server is closing.
-func (s *Server) enter() bool {
+// addConn counts an upgrade in, unless the server is closing.
+func (s *Server) addConn() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -179,31 +179,31 @@ func (s *Server) enter() bool {
 	return true
 }
 
-// Connected says how many agents hold an ACS connection to this server.
-func (s *Server) Connected() int {
+// CountConnected says how many agents hold an ACS connection to this server.
+func (s *Server) CountConnected() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sessions)
 }
 
-// dispatch follows the store and wakes the sessions that a change concerns, and
+// dispatchChanges follows the store and wakes the sessions that a change concerns, and
 // no others.
-func (s *Server) dispatch(feed *store.Feed) {
+func (s *Server) dispatchChanges(feed *store.Feed) {
 	for {
 		a, err := feed.Next(s.ctx)
 		if err != nil {
 			return // closed
 		}
 		for _, c := range a.Changes {
-			if err := contain.Do(func() error { s.change(a, c); return nil }); err != nil {
+			if err := contain.Do(func() error { s.dispatchChange(a, c); return nil }); err != nil {
 				s.cfg.Log.Error("link: a change was not passed on", append(contain.Attrs(err), "kind", c.Kind.String(), "names", c.Names)...)
 			}
 		}
 	}
 }
 
-// change wakes the session that a change concerns.
-func (s *Server) change(a store.Advance, c store.Change) {
+// dispatchChange wakes the session that a change concerns.
+func (s *Server) dispatchChange(a store.Advance, c store.Change) {
 	switch c.Kind {
 	case store.TaskChanged:
 		t := a.Next.Task(c.Names[0], c.Names[1])
@@ -211,66 +211,66 @@ func (s *Server) change(a store.Advance, c store.Change) {
 			t = a.Prev.Task(c.Names[0], c.Names[1])
 		}
 		if t != nil {
-			if x := s.session(peer{c.Names[0], t.Instance}); x != nil {
-				x.mark(t.ID, wantedIn(a.Next, t, t.Instance))
+			if x := s.findSession(peer{c.Names[0], t.Instance}); x != nil {
+				x.markTask(t.ID, sendableStatus(a.Next, t, t.Instance))
 			}
 		}
 	case store.RestoredChanged:
-		s.certain(a.Next)
+		s.markUnsent(a.Next)
 	case store.InstanceChanged:
 		p := peer{c.Names[0], c.Names[1]}
-		s.moved(p)
-		s.changes.happened()
-		if p.readable(a.Prev) != nil {
-			s.recorder.check(p) // it can be recorded now
+		s.noteInstanceChange(p)
+		s.changes.notify()
+		if p.checkReadable(a.Prev) != nil {
+			s.recorder.requestCheck(p) // it can be recorded now
 		}
 	case store.SessionChanged:
-		s.changes.happened()
+		s.changes.notify()
 		p := peer{c.Names[0], c.Names[1]}
 		if was := a.Prev.Session(p.cluster, p.id); was != nil && a.Next.Session(p.cluster, p.id) == nil {
-			s.renewals.left(p, was, time.Now(), time.Now())
+			s.renewals.noteLeft(p, was, time.Now(), time.Now())
 		}
-		if x := s.session(p); x != nil {
+		if x := s.findSession(p); x != nil {
 			if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
-				s.recorder.check(p)
+				s.recorder.requestCheck(p)
 			}
 		}
 	}
 }
 
-// certain has every session look again at what it has not sent: it may be by now.
-func (s *Server) certain(snap *store.Snapshot) {
+// markUnsent has every session look again at what it has not sent: it may be by now.
+func (s *Server) markUnsent(snap *store.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for p, x := range s.sessions {
 		for t := range snap.TasksOn(p.cluster, p.id) {
 			if t.Report == nil {
-				x.mark(t.ID, wantedIn(snap, t, p.id))
+				x.markTask(t.ID, sendableStatus(snap, t, p.id))
 			}
 		}
 	}
 }
 
-func (s *Server) session(p peer) *session {
+func (s *Server) findSession(p peer) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sessions[p]
 }
 
-// moved tells the instance's connections, if there are any, that it has changed.
-func (s *Server) moved(p peer) {
+// noteInstanceChange tells the instance's connections, if there are any, that it has changed.
+func (s *Server) noteInstanceChange(p peer) {
 	s.mu.Lock()
 	x, t := s.sessions[p], s.telemetry[p]
 	s.mu.Unlock()
 	if x != nil {
-		x.move()
+		x.markInstance()
 		if d := s.store.Snapshot().Instance(p.cluster, p.id); d != nil && d.Duplicate != nil && d.Duplicate.Connection == x.id && !d.Duplicate.Refused {
-			s.asked(p, x)
+			s.answerLater(p, x)
 		}
 	}
 	if t != nil {
-		if p.over(s.store.Snapshot()) {
-			t.end(closeRefused, inactive(p).Error())
+		if p.isDeregistered(s.store.Snapshot()) {
+			t.requestClose(closeRefused, inactiveRefusal(p).Error())
 		}
 	}
 }

@@ -31,54 +31,54 @@ type session struct {
 	record fleet.InstanceSession
 	log    *slog.Logger
 
-	in   chan parcel // from the reader, in order
+	in   chan received // from the reader, in order
 	wake chan struct{}
 	quit chan struct{}
 
-	socket *socket
-	last   atomic.Int64 // when the agent was last heard, in ns
-	busy   atomic.Bool  // a message of it is being worked on
-	asking atomic.Bool  // it is being asked whether it is there
+	socket      *socket
+	lastHeardAt atomic.Int64 // when the agent was last heard, in ns
+	handling    atomic.Bool  // a message of it is being worked on
+	pinging     atomic.Bool  // it is being asked whether it is there
 
-	mu      sync.Mutex
-	changed map[string]struct{} // ids of tasks to look at again; guarded by mu
-	moved   bool                // the instance is to be looked at again; guarded by mu
-	leaving bool                // farewell waits for the end of orders; guarded by mu
-	taken   []*acs.ReportAck    // to be sent; guarded by mu
-	acked   []string            // ids of messages that came with reports; guarded by mu
-	closing *ending             // set before quit is closed; guarded by mu
-	// endedHere are ids of tasks whose end was reported while the state was a
+	mu              sync.Mutex
+	changed         map[string]struct{} // ids of tasks to look at again; guarded by mu
+	instanceChanged bool                // the instance is to be looked at again; guarded by mu
+	leaving         bool                // farewell waits for the end of orders; guarded by mu
+	acks            []*acs.ReportAck    // to be sent; guarded by mu
+	ackedIDs        []string            // ids of messages that came with reports; guarded by mu
+	closing         *closeReason        // set before quit is closed; guarded by mu
+	// endedTasks are ids of tasks whose end was reported while the state was a
 	// restored one; guarded by mu.
-	endedHere map[string]struct{}
+	endedTasks map[string]struct{}
 
 	// The rest belongs to the loop.
-	conn     *websocket.Conn
-	late     *time.Timer // ends the connection when a write takes too long; nil until the first
-	orders   *orders
-	strays   *orders             // tasks by ARN that run there and must not
-	reported map[string]struct{} // ids of tasks whose host had reported before it connected
-	manifest string              // message id of the manifest, until its candidates were confirmed
-	beats    []string            // heartbeats without acknowledgement
-	beatAt   time.Time
-	chores   []*chore
-	seq      int64
-	messages int64
-	settled  bool      // the instance is registered, as of its last change
-	leaveAt  time.Time // when the session of a deregistered instance ends at the latest
+	conn         *websocket.Conn
+	writeTimer   *time.Timer // ends the connection when a write takes too long; nil until the first
+	orders       *orders
+	strays       *orders             // tasks by ARN that run there and must not
+	reported     map[string]struct{} // ids of tasks whose host had reported before it connected
+	manifest     string              // message id of the manifest, until its candidates were confirmed
+	pendingBeats []string            // heartbeats without acknowledgement
+	nextBeat     time.Time
+	chores       []*chore
+	seq          int64
+	messages     int64
+	registered   bool      // the instance is registered, as of its last change
+	leaveAt      time.Time // when the session of a deregistered instance ends at the latest
 }
 
-type ending struct {
+type closeReason struct {
 	code   websocket.StatusCode
 	reason string
 }
 
 // chore is work that needs etcd and is tried until it is done.
 type chore struct {
-	what string
-	due  time.Time
-	wait time.Duration
-	do   func(context.Context) error
-	of   parcel // the message that it is about
+	what    string
+	due     time.Time
+	wait    time.Duration
+	do      func(context.Context) error
+	message received // the message that it is about
 }
 
 // closeWait bounds the wait for an agent's answer to a close frame.
@@ -91,53 +91,53 @@ func newSession(s *Server, p peer, caller identity.Principal, record fleet.Insta
 	return &session{
 		s: s, peer: p, caller: caller, id: record.Connection, record: record,
 		log:     s.cfg.Log.With("instance", p.String(), "connection", record.Connection),
-		in:      make(chan parcel, 16),
+		in:      make(chan received, 16),
 		wake:    make(chan struct{}, 1),
 		quit:    make(chan struct{}),
 		socket:  newSocket(),
-		changed: map[string]struct{}{}, endedHere: map[string]struct{}{},
+		changed: map[string]struct{}{}, endedTasks: map[string]struct{}{},
 		orders: newOrders(), strays: newOrders(), reported: map[string]struct{}{},
 	}
 }
 
-// mark notes that a task has changed. It never blocks. Where the agent is to be
+// markTask notes that a task has changed. It never blocks. Where the agent is to be
 // told nothing of it the loop is not roused: what it does next begins with a look
 // at what has changed, and only a farewell waits for the end of orders.
-func (x *session) mark(task, wanted string) {
+func (x *session) markTask(task, wanted string) {
 	x.mu.Lock()
 	x.changed[task] = struct{}{}
 	rest := wanted == "" && !x.leaving
 	x.mu.Unlock()
 	if !rest {
-		x.rouse()
+		x.wakeLoop()
 	}
 }
 
-// move notes that the instance has changed.
-func (x *session) move() {
+// markInstance notes that the instance has changed.
+func (x *session) markInstance() {
 	x.mu.Lock()
-	x.moved = true
+	x.instanceChanged = true
 	x.mu.Unlock()
-	x.rouse()
+	x.wakeLoop()
 }
 
-// heard is when the agent was last heard.
-func (x *session) heard() time.Time { return time.Unix(0, x.last.Load()) }
+// lastHeard is when the agent was last heard.
+func (x *session) lastHeard() time.Time { return time.Unix(0, x.lastHeardAt.Load()) }
 
-// rouse has the loop look for what there is to do.
-func (x *session) rouse() {
+// wakeLoop has the loop look for what there is to do.
+func (x *session) wakeLoop() {
 	select {
 	case x.wake <- struct{}{}:
 	default:
 	}
 }
 
-// end asks the session to close its connection. The first call counts.
-func (x *session) end(code websocket.StatusCode, reason string) {
+// requestClose asks the session to close its connection. The first call counts.
+func (x *session) requestClose(code websocket.StatusCode, reason string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closing == nil {
-		x.closing = &ending{code, reason}
+		x.closing = &closeReason{code, reason}
 		close(x.quit)
 	}
 }
@@ -150,10 +150,10 @@ func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *sto
 	defer cancel(nil)
 	x.conn = conn
 	var reader sync.WaitGroup
-	reader.Go(func() { cancel(contain.Do(func() error { return x.read(ctx, conn) })) })
-	err := contain.Do(func() error { return x.loop(ctx, baseline) })
+	reader.Go(func() { cancel(contain.Do(func() error { return x.readMessages(ctx, conn) })) })
+	err := contain.Do(func() error { return x.runLoop(ctx, baseline) })
 	if store.IsItemError(err) {
-		x.end(closeRefused, errSetAside.Error())
+		x.requestClose(closeRefused, errSetAside.Error())
 	}
 	x.mu.Lock()
 	closing := x.closing
@@ -173,14 +173,14 @@ func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *sto
 	cancel(err)
 	_ = conn.CloseNow() // closed already, or past being told
 	reader.Wait()
-	x.giveUp()
+	x.releaseMessages()
 	return err
 }
 
-func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
+func (x *session) runLoop(ctx context.Context, baseline *store.Snapshot) error {
 	now := time.Now()
 	for t := range baseline.TasksOn(x.peer.cluster, x.peer.id) {
-		x.orders.want(t.ID, wantedIn(baseline, t, x.peer.id), now)
+		x.orders.set(t.ID, sendableStatus(baseline, t, x.peer.id), now)
 		if t.Holds() && t.Report != nil {
 			x.reported[t.ID] = struct{}{}
 		}
@@ -188,7 +188,7 @@ func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
 	if err := x.sendManifest(ctx, baseline); err != nil {
 		return err
 	}
-	x.beatAt = now.Add(x.untilBeat())
+	x.nextBeat = now.Add(x.heartbeatDelay())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -205,7 +205,7 @@ func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
 		case <-x.wake:
 		case <-timer.C:
 		case p := <-x.in:
-			if err := contain.Do(func() error { x.handle(p); return nil }); err != nil {
+			if err := contain.Do(func() error { x.handleMessage(p); return nil }); err != nil {
 				return err
 			}
 		}
@@ -214,29 +214,29 @@ func (x *session) loop(ctx context.Context, baseline *store.Snapshot) error {
 
 // step does all that is due and returns when the next thing is.
 func (x *session) step(ctx context.Context) (next time.Time, err error) {
-	if err := x.beat(ctx, time.Now()); err != nil {
+	if err := x.sendHeartbeat(ctx, time.Now()); err != nil {
 		return next, err
 	}
-	x.takeAcks()
+	x.applyAcks()
 	if err := x.sendAcks(ctx); err != nil {
 		return next, err
 	}
-	x.work(ctx)
-	snap := x.look()
-	if x.farewell(snap) {
+	x.runChores(ctx)
+	snap := x.updateOrders()
+	if x.endIfDeregistered(snap) {
 		return time.Now(), nil // quit is closed
 	}
 	if err := x.sendOrders(ctx, snap); err != nil {
 		return next, err
 	}
-	next = x.beatAt
+	next = x.nextBeat
 	sooner := func(t time.Time, ok bool) {
 		if ok && t.Before(next) {
 			next = t
 		}
 	}
-	sooner(x.orders.next())
-	sooner(x.strays.next())
+	sooner(x.orders.nextDue())
+	sooner(x.strays.nextDue())
 	for _, c := range x.chores {
 		sooner(c.due, true)
 	}
@@ -244,35 +244,35 @@ func (x *session) step(ctx context.Context) (next time.Time, err error) {
 	return next, nil
 }
 
-// look brings the orders in line with the tasks that have changed and returns
+// updateOrders brings the orders in line with the tasks that have changed and returns
 // the snapshot that it saw. It takes the marks first: a mark that comes later
 // stays for the next look, one that came earlier is never newer than the
 // snapshot.
-func (x *session) look() *store.Snapshot {
+func (x *session) updateOrders() *store.Snapshot {
 	x.mu.Lock()
 	var changed map[string]struct{}
 	if len(x.changed) > 0 {
 		changed, x.changed = x.changed, map[string]struct{}{}
 	}
-	if x.moved {
-		x.moved, x.settled = false, false
+	if x.instanceChanged {
+		x.instanceChanged, x.registered = false, false
 	}
 	x.mu.Unlock()
 	snap, now := x.s.store.Snapshot(), time.Now()
 	for id := range changed {
-		x.orders.want(id, wantedIn(snap, snap.Task(x.peer.cluster, id), x.peer.id), now)
+		x.orders.set(id, sendableStatus(snap, snap.Task(x.peer.cluster, id), x.peer.id), now)
 	}
 	return snap
 }
 
-// farewell ends the session of a deregistered instance once it has nothing more
+// endIfDeregistered ends the session of a deregistered instance once it has nothing more
 // to stop, or has had its time for it.
-func (x *session) farewell(snap *store.Snapshot) bool {
-	if x.settled {
+func (x *session) endIfDeregistered(snap *store.Snapshot) bool {
+	if x.registered {
 		return false
 	}
-	if !x.peer.over(snap) {
-		x.settled = true
+	if !x.peer.isDeregistered(snap) {
+		x.registered = true
 		return false
 	}
 	now := time.Now()
@@ -281,38 +281,38 @@ func (x *session) farewell(snap *store.Snapshot) bool {
 		x.mu.Lock()
 		x.leaving = true
 		x.mu.Unlock()
-		x.rouse() // for what came after this look and before that
+		x.wakeLoop() // for what came after this look and before that
 	}
 	if len(x.orders.byTask) > 0 && now.Before(x.leaveAt) {
 		return false
 	}
-	x.end(closeRefused, inactive(x.peer).Error())
+	x.requestClose(closeRefused, inactiveRefusal(x.peer).Error())
 	return true
 }
 
-// beat sends the heartbeat that is due. Only data messages keep an agent
+// sendHeartbeat sends the heartbeat that is due. Only data messages keep an agent
 // connected, and only acknowledgements show that it still is.
-func (x *session) beat(ctx context.Context, now time.Time) error {
-	if now.Before(x.beatAt) {
+func (x *session) sendHeartbeat(ctx context.Context, now time.Time) error {
+	if now.Before(x.nextBeat) {
 		return nil
 	}
-	if len(x.beats) >= 2 {
+	if len(x.pendingBeats) >= 2 {
 		return errHungUp
 	}
-	m := &acs.HeartbeatMessage{MessageID: x.messageID(), Healthy: true}
-	x.beats = append(x.beats, m.MessageID)
-	x.beatAt = now.Add(x.untilBeat())
-	return x.send(ctx, m)
+	m := &acs.HeartbeatMessage{MessageID: x.newMessageID(), Healthy: true}
+	x.pendingBeats = append(x.pendingBeats, m.MessageID)
+	x.nextBeat = now.Add(x.heartbeatDelay())
+	return x.sendMessage(ctx, m)
 }
 
-// untilBeat spreads the heartbeats of agents that connected at once.
-func (x *session) untilBeat() time.Duration {
+// heartbeatDelay spreads the heartbeats of agents that connected at once.
+func (x *session) heartbeatDelay() time.Duration {
 	d := x.s.cfg.Heartbeat
 	return d*5/6 + rand.N(d/3)
 }
 
-// work tries the chores that are due.
-func (x *session) work(ctx context.Context) {
+// runChores tries the chores that are due.
+func (x *session) runChores(ctx context.Context) {
 	left := x.chores[:0]
 	for _, c := range x.chores {
 		if time.Now().Before(c.due) {
@@ -326,7 +326,7 @@ func (x *session) work(ctx context.Context) {
 			left = append(left, c)
 			continue
 		}
-		c.of.done()
+		c.message.release()
 	}
 	x.chores = left
 }
@@ -334,14 +334,14 @@ func (x *session) work(ctx context.Context) {
 // maxChores bounds what one agent can make its session remember.
 const maxChores = 16
 
-// later has something done that needs etcd. What is the same as a chore that waits
+// addChore has something done that needs etcd. What is the same as a chore that waits
 // takes its place: the agent knows better now.
-func (x *session) later(what string, of parcel, do func(context.Context) error) {
-	c := &chore{what: what, wait: time.Second, do: do, of: of}
+func (x *session) addChore(what string, of received, do func(context.Context) error) {
+	c := &chore{what: what, wait: time.Second, do: do, message: of}
 	if of.Message != nil {
 		for i, old := range x.chores {
 			if old.what == what {
-				old.of.done()
+				old.message.release()
 				x.chores[i] = c
 				return
 			}
@@ -349,34 +349,34 @@ func (x *session) later(what string, of parcel, do func(context.Context) error) 
 	}
 	if len(x.chores) >= maxChores {
 		x.log.Warn("link: agent asks for too much at once", "what", what)
-		of.done()
+		of.release()
 		return
 	}
 	x.chores = append(x.chores, c)
 }
 
-// giveUp gives back what messages hold that nobody will look at any more.
-func (x *session) giveUp() {
+// releaseMessages gives back what messages hold that nobody will look at any more.
+func (x *session) releaseMessages() {
 	for _, c := range x.chores {
-		c.of.done()
+		c.message.release()
 	}
 	for {
 		select {
 		case p := <-x.in:
-			p.done()
+			p.release()
 		default:
 			return
 		}
 	}
 }
 
-// handle takes one message of the agent.
-func (x *session) handle(p parcel) {
+// handleMessage takes one message of the agent.
+func (x *session) handleMessage(p received) {
 	switch m := p.Message.(type) {
 	case *acs.AckRequest:
-		x.acknowledged([]string{m.MessageID})
+		x.noteAcks([]string{m.MessageID})
 	case *acs.HeartbeatAckRequest:
-		x.beats = nil // whichever it answers, the agent is there
+		x.pendingBeats = nil // whichever it answers, the agent is there
 	case *acs.NackRequest:
 		x.log.Warn("link: agent refused a message", "message", m.MessageID, "reason", fleet.Clip(m.Reason, fleet.MaxReason))
 	case *acs.TaskStopVerificationMessage:
@@ -384,48 +384,48 @@ func (x *session) handle(p parcel) {
 			break // counts once, and for the latest manifest
 		}
 		x.manifest = ""
-		x.later("verify stops", p, func(ctx context.Context) error { return x.verify(ctx, m) })
+		x.addChore("verify stops", p, func(ctx context.Context) error { return x.verifyStops(ctx, m) })
 		return
 	case *acs.InventoryMessage:
-		x.later("compare the inventory", p, func(ctx context.Context) error { return x.reconcile(ctx, m) })
+		x.addChore("compare the inventory", p, func(ctx context.Context) error { return x.reconcileInventory(ctx, m) })
 		return
 	case *acs.IAMRoleCredentialsAckRequest:
 		// No credentials are sent yet.
 	default:
 		x.log.Debug("link: message ignored", "type", acs.TypeOf(m))
 	}
-	p.done()
+	p.release()
 }
 
-// send writes one message. An agent that doesn't read loses its connection.
-func (x *session) send(ctx context.Context, m acs.Message) error {
+// sendMessage writes one message. An agent that doesn't read loses its connection.
+func (x *session) sendMessage(ctx context.Context, m acs.Message) error {
 	b := buffer.Get()
 	defer buffer.Put(b)
 	if err := acs.EncodeTo(b, m); err != nil {
 		return err
 	}
 	// One timer for all of them costs less than a context for each.
-	if x.late == nil {
-		x.late = time.AfterFunc(x.s.cfg.WriteWait, func() { _ = x.conn.CloseNow() }) // Write tells
+	if x.writeTimer == nil {
+		x.writeTimer = time.AfterFunc(x.s.cfg.WriteWait, func() { _ = x.conn.CloseNow() }) // Write tells
 	} else {
-		x.late.Reset(x.s.cfg.WriteWait)
+		x.writeTimer.Reset(x.s.cfg.WriteWait)
 	}
-	defer x.late.Stop()
+	defer x.writeTimer.Stop()
 	if err := x.conn.Write(context.WithoutCancel(ctx), websocket.MessageText, b.Bytes()); err != nil {
 		return fmt.Errorf("send %s: %w", acs.TypeOf(m), err)
 	}
 	return nil
 }
 
-// number returns a message's sequence number: the revision that it shows, and
+// nextSequence returns a message's sequence number: the revision that it shows, and
 // never less than the one before.
-func (x *session) number(snap *store.Snapshot) int64 {
+func (x *session) nextSequence(snap *store.Snapshot) int64 {
 	x.seq = max(x.seq, snap.Revision())
 	return x.seq
 }
 
-// messageID makes one that no other message of any connection has.
-func (x *session) messageID() string {
+// newMessageID makes one that no other message of any connection has.
+func (x *session) newMessageID() string {
 	x.messages++
 	return x.id + "/" + strconv.FormatInt(x.messages, 10)
 }

@@ -153,7 +153,7 @@ func TestTheNewestConnectionWins(t *testing.T) {
 		if code := websocket.CloseStatus(err); code != closeRefused {
 			t.Fatalf("%d: the old connection ended with %v", i, err)
 		}
-		eventually(t, "the old server forgets the session", func() bool { return s1.Connected()+s2.Connected() == 1 })
+		eventually(t, "the old server forgets the session", func() bool { return s1.CountConnected()+s2.CountConnected() == 1 })
 		// What the recorder does about the end, once more and for certain.
 		if err := removeRecord(t.Context(), st1, peer{"c", inst}, oldID); err != nil {
 			t.Fatal(err)
@@ -217,10 +217,10 @@ func TestASlowAgentDelaysNobody(t *testing.T) {
 		}
 		submit(t, st, id, fleet.TaskRunning)
 	}
-	if d := time.Since(began); s.Connected() != 2 {
+	if d := time.Since(began); s.CountConnected() != 2 {
 		t.Errorf("the quick agent waited %v, until the slow one was dropped", d)
 	}
-	eventually(t, "the slow one is dropped", func() bool { return s.Connected() == 1 })
+	eventually(t, "the slow one is dropped", func() bool { return s.CountConnected() == 1 })
 }
 
 func TestRecordsAreWrittenAgainAfterALostLease(t *testing.T) {
@@ -260,8 +260,8 @@ func TestRecordsAreWrittenAgainAfterALostLease(t *testing.T) {
 			t.Errorf("%s has no record", id)
 		}
 	}
-	if s.Connected() != len(ids) {
-		t.Errorf("%d sessions are left", s.Connected())
+	if s.CountConnected() != len(ids) {
+		t.Errorf("%d sessions are left", s.CountConnected())
 	}
 }
 
@@ -430,7 +430,7 @@ func TestIdleSessionsSleep(t *testing.T) {
 	b := connect(t, s, idle, manners{})
 	next[*acs.TaskManifestMessage](a)
 	next[*acs.TaskManifestMessage](b)
-	x := s.session(peer{"c", idle})
+	x := s.findSession(peer{"c", idle})
 	for i := range 20 {
 		id := task(t, st, busy)
 		next[*acs.PayloadMessage](a)
@@ -463,25 +463,25 @@ func TestSessionsSleepThroughReports(t *testing.T) {
 			return false
 		}
 	}
-	if x.mark("a", acs.StatusRunning); !woken() {
+	if x.markTask("a", acs.StatusRunning); !woken() {
 		t.Error("an order rests")
 	}
-	if x.mark("a", ""); woken() {
+	if x.markTask("a", ""); woken() {
 		t.Error("woken to do nothing")
 	}
-	x.orders.want("a", acs.StatusRunning, time.Now())
-	if x.look(); len(x.orders.byTask) != 0 {
+	x.orders.set("a", acs.StatusRunning, time.Now())
+	if x.updateOrders(); len(x.orders.byTask) != 0 {
 		t.Error("what has changed is not looked at")
 	}
 	id := task(t, st, inst)
 	stop(t, st, id)
-	x.mark(id, acs.StatusStopped)
+	x.markTask(id, acs.StatusStopped)
 	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceInactive})
 	woken()
-	if x.farewell(x.look()) || !woken() {
+	if x.endIfDeregistered(x.updateOrders()) || !woken() {
 		t.Error("not looked at again by who leaves")
 	}
-	if x.mark("b", ""); !woken() {
+	if x.markTask("b", ""); !woken() {
 		t.Error("who leaves is not woken")
 	}
 }

@@ -13,39 +13,39 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// keepTaskHealth writes what an agent says of its tasks' containers where it says
+// storeTaskHealth writes what an agent says of its tasks' containers where it says
 // something new. What fails is said again.
-func (s *Server) keepTaskHealth(ctx context.Context, p peer, m *tcs.PublishHealthRequest) error {
+func (s *Server) storeTaskHealth(ctx context.Context, p peer, m *tcs.PublishHealthRequest) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	// no more in one transaction than a message of the stock agent holds
 	for part := range slices.Chunk(m.Tasks, tcs.MaxTasksPerMessage) {
 		snap := s.store.Snapshot()
-		if !slices.ContainsFunc(part, func(said tcs.TaskHealth) bool {
-			t := p.task(snap, said.TaskArn)
-			return t != nil && nextHealth(t, t.Health, &said, now) != nil
+		if !slices.ContainsFunc(part, func(reported tcs.TaskHealth) bool {
+			t := p.findTask(snap, reported.TaskArn)
+			return t != nil && mergeHealth(t, t.Health, &reported, now) != nil
 		}) {
 			continue
 		}
 		if err := s.rates.Wait(ctx, p.String(), 1); err != nil { // a transaction counts like a message
 			return err
 		}
-		if err := s.putHealth(ctx, p, part, now); err != nil {
+		if err := s.storeHealthBatch(ctx, p, part, now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// putHealth writes what is said of some tasks in one transaction. What can't be
+// storeHealthBatch writes what is said of some tasks in one transaction. What can't be
 // written of one is left out.
-func (s *Server) putHealth(ctx context.Context, p peer, said []tcs.TaskHealth, now time.Time) error {
+func (s *Server) storeHealthBatch(ctx context.Context, p peer, reported []tcs.TaskHealth, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	var done map[string]bool
-	left, err := store.UpdateEach(ctx, s.store, said,
+	left, err := store.UpdateEach(ctx, s.store, reported,
 		func(*store.Tx) error { done = map[string]bool{}; return nil },
-		func(tx *store.Tx, said tcs.TaskHealth) error {
-			t := p.task(tx.Snapshot(), said.TaskArn)
+		func(tx *store.Tx, reported tcs.TaskHealth) error {
+			t := p.findTask(tx.Snapshot(), reported.TaskArn)
 			if t == nil || done[t.ID] {
 				return nil
 			}
@@ -55,7 +55,7 @@ func (s *Server) putHealth(ctx context.Context, p peer, said []tcs.TaskHealth, n
 			if store.Get(tx, store.TaskKey(t.Cluster, t.ID)) == nil {
 				return nil
 			}
-			if next := nextHealth(t, old, &said, now); next != nil {
+			if next := mergeHealth(t, old, &reported, now); next != nil {
 				return store.Put(tx, k, next)
 			}
 			return nil
@@ -66,8 +66,8 @@ func (s *Server) putHealth(ctx context.Context, p peer, said []tcs.TaskHealth, n
 	return err
 }
 
-// task finds the task that the agent means, if that runs on its host.
-func (p peer) task(snap *store.Snapshot, arn string) *fleet.TaskState {
+// findTask finds the task that the agent means, if that runs on its host.
+func (p peer) findTask(snap *store.Snapshot, arn string) *fleet.TaskState {
 	t := snap.Task(p.cluster, arn[strings.LastIndexByte(arn, '/')+1:])
 	if t == nil || t.Instance != p.id || !t.Holds() {
 		return nil
@@ -75,16 +75,16 @@ func (p peer) task(snap *store.Snapshot, arn string) *fleet.TaskState {
 	return t
 }
 
-// nextHealth joins what is known and what an agent says; nil if that is nothing
+// mergeHealth joins what is known and what an agent says; nil if that is nothing
 // new. What the API has no name for, and containers that the task doesn't have,
 // are left out.
-func nextHealth(t *fleet.TaskState, old *fleet.TaskHealth, said *tcs.TaskHealth, now time.Time) *fleet.TaskHealth {
+func mergeHealth(t *fleet.TaskState, old *fleet.TaskHealth, reported *tcs.TaskHealth, now time.Time) *fleet.TaskHealth {
 	next := &fleet.TaskHealth{Version: 1}
 	if old != nil {
 		next.Containers, next.Version, next.Extra = slices.Clone(old.Containers), old.Version+1, old.Extra
 	}
 	changed := false
-	for _, c := range said.Containers {
+	for _, c := range reported.Containers {
 		is := fleet.ContainerHealth{Name: c.ContainerName, Status: types.HealthStatus(c.HealthStatus), Since: c.StatusSince.UTC().Truncate(time.Millisecond)}
 		has := slices.ContainsFunc(t.Containers, func(tc fleet.TaskContainer) bool { return tc.Name == is.Name })
 		if !has || !slices.Contains(is.Status.Values(), is.Status) {

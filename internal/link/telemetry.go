@@ -30,83 +30,83 @@ type telemetry struct {
 	run     fleet.AgentRun
 	socket  *socket
 	quit    context.Context // ended by end, and when the connection is over
-	leave   context.CancelFunc
+	cancel  context.CancelFunc
 	once    sync.Once
-	closing ending // set before quit ends
+	closing closeReason // set before quit ends
 }
 
-func (t *telemetry) end(code websocket.StatusCode, reason string) {
+func (t *telemetry) requestClose(code websocket.StatusCode, reason string) {
 	t.once.Do(func() {
-		t.closing = ending{code, reason}
-		t.leave()
+		t.closing = closeReason{code, reason}
+		t.cancel()
 	})
 }
 
 func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
-	if !s.enter() {
-		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
+	if !s.addConn() {
+		s.refuse(w, r, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
 		return
 	}
-	handed := false // to a goroutine of its own
+	detached := false // to a goroutine of its own
 	defer func() {
-		if !handed {
+		if !detached {
 			s.conns.Done()
 		}
 	}()
 	q := r.URL.Query()
-	p, why := s.admit(r, actionTelemetry, q.Get("cluster"), q.Get("containerInstance"))
+	p, why := s.authorizeUpgrade(r, actionTelemetry, q.Get("cluster"), q.Get("containerInstance"))
 	if why != nil {
 		s.refuse(w, r, why)
 		return
 	}
 	t := &telemetry{run: runOf(q), socket: newSocket()}
-	if why := s.vetTelemetry(r.Context(), p, t.run); why != nil {
+	if why := s.checkTelemetryDuplicate(r.Context(), p, t.run); why != nil {
 		s.refuse(w, r, why)
 		return
 	}
-	t.quit, t.leave = context.WithCancel(context.Background())
+	t.quit, t.cancel = context.WithCancel(context.Background())
 	s.mu.Lock()
 	closing := s.closing
 	if !closing {
 		if old := s.telemetry[p]; old != nil {
-			old.end(closeRefused, "superseded by a newer connection")
+			old.requestClose(closeRefused, "superseded by a newer connection")
 		}
 		s.telemetry[p] = t
 	}
 	s.mu.Unlock()
 	if closing {
-		s.refuse(w, r, refusef(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
+		s.refuse(w, r, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
 		return
 	}
 	conn, err := websocket.Accept(w, r, nil)
-	t.socket.open(conn)
+	t.socket.setConn(conn)
 	if err != nil {
 		s.cfg.Log.Info("link: telemetry upgrade failed", "instance", p, "err", err)
-		s.forget(p, t)
+		s.removeTelemetry(p, t)
 		return // Accept has answered
 	}
 	conn.SetReadLimit(tcsReadLimit)
-	handed = true
+	detached = true
 	go func() { // as with ACS
 		defer s.conns.Done()
-		defer s.forget(p, t)
+		defer s.removeTelemetry(p, t)
 		began := time.Now()
-		s.ended(line{p, actionTelemetry}, began, s.listen(p, t, conn))
+		s.noteEnd(connectionKey{p, actionTelemetry}, began, s.serveTelemetry(p, t, conn))
 	}()
 }
 
-// forget ends what is known of a connection.
-func (s *Server) forget(p peer, t *telemetry) {
+// removeTelemetry ends what is known of a connection.
+func (s *Server) removeTelemetry(p peer, t *telemetry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.leave()
+	t.cancel()
 	if s.telemetry[p] == t {
 		delete(s.telemetry, p)
 	}
 }
 
-// listen takes telemetry until either side ends the connection. It returns why.
-func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) error {
+// serveTelemetry takes telemetry until either side ends the connection. It returns why.
+func (s *Server) serveTelemetry(p peer, t *telemetry, conn *websocket.Conn) error {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(t.quit, func() {
 		defer close(closed)
@@ -114,12 +114,12 @@ func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) error {
 			s.cfg.Log.Debug("link: telemetry close handshake", "instance", p, "err", err)
 		}
 	})
-	err := s.receive(s.ctx, p, conn)
+	err := s.receiveTelemetry(s.ctx, p, conn)
 	switch {
 	case errors.Is(err, errBusy):
-		t.end(websocket.StatusTryAgainLater, err.Error())
+		t.requestClose(websocket.StatusTryAgainLater, err.Error())
 	case store.IsItemError(err):
-		t.end(closeRefused, errSetAside.Error())
+		t.requestClose(closeRefused, errSetAside.Error())
 	}
 	s.cfg.Log.Debug("link: telemetry ended", "instance", p, "reason", err)
 	if !stop() {
@@ -129,17 +129,17 @@ func (s *Server) listen(p peer, t *telemetry, conn *websocket.Conn) error {
 	return err
 }
 
-func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) error {
+func (s *Server) receiveTelemetry(ctx context.Context, p peer, conn *websocket.Conn) error {
 	for {
 		read, cancel := context.WithTimeout(ctx, tcsSilence)
-		m, err := s.read(read, p, conn)
+		m, err := s.readMessage(read, p, conn)
 		cancel()
 		if err != nil {
 			return err
 		}
 		var answer tcs.Message
 		err = contain.Do(func() (err error) {
-			answer, err = s.observe(ctx, p, m)
+			answer, err = s.handleTelemetry(ctx, p, m)
 			return err
 		})
 		m.release()
@@ -166,14 +166,14 @@ func (s *Server) receive(ctx context.Context, p peer, conn *websocket.Conn) erro
 	}
 }
 
-// observe takes one frame and returns its acknowledgement. The signature in its
+// handleTelemetry takes one frame and returns its acknowledgement. The signature in its
 // header is not looked at: the connection's upgrade was verified.
-func (s *Server) observe(ctx context.Context, p peer, raw *message) (tcs.Message, error) {
+func (s *Server) handleTelemetry(ctx context.Context, p peer, raw *message) (tcs.Message, error) {
 	_, body, err := tcs.Split(raw.b.Bytes())
 	if err != nil {
 		return nil, err
 	}
-	if err := raw.weigh(ctx, body); err != nil {
+	if err := raw.reserveMemory(ctx, body); err != nil {
 		return nil, err
 	}
 	m, err := tcs.Decode(body)
@@ -184,12 +184,12 @@ func (s *Server) observe(ctx context.Context, p peer, raw *message) (tcs.Message
 	case *tcs.PublishMetricsRequest:
 		return &tcs.AckPublishMetric{}, nil
 	case *tcs.PublishHealthRequest:
-		if err := s.keepTaskHealth(ctx, p, m); err != nil {
+		if err := s.storeTaskHealth(ctx, p, m); err != nil {
 			s.cfg.Log.Warn("link: tasks' health lags behind", "instance", p, "err", err)
 		}
 		return &tcs.AckPublishHealth{}, nil
 	case *tcs.PublishInstanceStatusRequest:
-		if err := s.keepHealth(ctx, p, m); err != nil {
+		if err := s.storeHealth(ctx, p, m); err != nil {
 			s.cfg.Log.Warn("link: an instance's health lags behind", "instance", p, "err", err)
 		}
 		return &tcs.AckPublishInstanceStatus{}, nil

@@ -111,7 +111,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 // allow counts a line and says whether it may be written. before is the number of lines
 // of its source that were left out since the last written one.
 func (l *limits) allow(source string, level slog.Level) (before int, ok bool) {
-	ok = (source == "" || l.each.Take(source, 1)) && (level <= slog.LevelDebug || l.all.Take("", 1))
+	ok = (source == "" || l.each.Allow(source, 1)) && (level <= slog.LevelDebug || l.all.Allow("", 1))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if ok {

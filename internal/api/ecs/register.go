@@ -60,7 +60,7 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterCon
 	if err != nil {
 		return nil, err
 	}
-	if r.host = host != nil; r.host && !s.registrations.Take(r.caller.ARN, 1) {
+	if r.host = host != nil; r.host && !s.registrations.Allow(r.caller.ARN, 1) {
 		return nil, &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded", Fault: smithy.FaultClient}
 	}
 	if err := s.supersede(ctx, r); err != nil {

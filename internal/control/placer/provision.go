@@ -69,7 +69,7 @@ func (p *Placer) watchForRoom(ctx context.Context, term *store.Term) error {
 type provisioner struct {
 	*Placer
 	term  *store.Term
-	aside contain.Aside[waitingKey]
+	aside contain.Failures[waitingKey]
 }
 
 // waitingKey names a waiting task, or, if the id is empty, all waiting tasks of a
@@ -96,7 +96,7 @@ func (w *provisioner) nextAdvance(ctx context.Context, feed *store.Feed) (store.
 // now.
 func (w *provisioner) addRetries(due map[string]bool) {
 	snap := w.store.Snapshot()
-	w.aside.Keep(func(k waitingKey) bool {
+	w.aside.Retain(func(k waitingKey) bool {
 		if k.id == "" {
 			return snap.Counts(k.cluster).Waiting > 0
 		}
@@ -109,7 +109,7 @@ func (w *provisioner) addRetries(due map[string]bool) {
 
 // setAside sets tasks aside after an error that concerns nothing else.
 func (w *provisioner) setAside(k waitingKey, err error) {
-	times, wait := w.aside.Fail(k, time.Now())
+	times, wait := w.aside.Add(k, time.Now())
 	w.log.Error("provisioner: what waits for a host is set aside", append(contain.Attrs(err), "cluster", k.cluster, "task", k.id, "times", times, "retry_in", wait)...)
 }
 
@@ -144,7 +144,7 @@ func clustersWithRoom(a store.Advance) map[string]bool {
 // placeWaiting hands what fits by now to the placer, the oldest first.
 func (w *provisioner) placeWaiting(ctx context.Context, cluster string) error {
 	all := waitingKey{cluster, ""}
-	if w.aside.Is(all, time.Now()) {
+	if w.aside.IsWaiting(all, time.Now()) {
 		return nil
 	}
 	err := contain.Do(func() error { return w.placeGroups(ctx, cluster) })
@@ -161,7 +161,7 @@ func (w *provisioner) placeWaiting(ctx context.Context, cluster string) error {
 func (w *provisioner) placeGroups(ctx context.Context, cluster string) error {
 	now := time.Now()
 	for _, group := range groupByNeed(w.store.Snapshot(), cluster) {
-		group = slices.DeleteFunc(group, func(t *fleet.Task) bool { return w.aside.Is(waitingKey{cluster, t.ID}, now) })
+		group = slices.DeleteFunc(group, func(t *fleet.Task) bool { return w.aside.IsWaiting(waitingKey{cluster, t.ID}, now) })
 		for len(group) > 0 && w.hasRoom(group[0]) {
 			some := group[:min(10, len(group))]
 			group = group[len(some):]

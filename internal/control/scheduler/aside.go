@@ -70,7 +70,7 @@ func (l *leader) writeCauseEvent(ctx context.Context, w *work, text string) erro
 // setAside handles an inspection that failed by a fault of the service's own.
 func (l *leader) setAside(r inspection, now time.Time) {
 	w := r.work
-	times, wait := l.aside.Fail(serviceKey{w.cluster, w.name}, now)
+	times, wait := l.aside.Add(serviceKey{w.cluster, w.name}, now)
 	l.Log.Error("scheduler: a service is set aside", append(contain.Attrs(r.err), "cluster", w.cluster, "service", w.name, "times", times, "retry_in", wait)...)
 	w.dirty, w.notBefore, w.reportedCause = true, now.Add(wait), r.reportedCause
 	w.mayHaveRoom = w.mayHaveRoom || r.outcome.mayHaveRoom

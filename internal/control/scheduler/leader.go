@@ -54,7 +54,7 @@ type leader struct {
 
 	// aside are the services that could not be inspected because of faults of their
 	// own.
-	aside contain.Aside[serviceKey]
+	aside contain.Failures[serviceKey]
 
 	mu      sync.Mutex
 	tracker *liveness.Tracker // guarded by mu

@@ -35,7 +35,7 @@ type healthcheck struct {
 	Retries     int32         `json:",omitempty"`
 }
 
-func engineConfig(c *types.ContainerDefinition) config {
+func buildConfig(c *types.ContainerDefinition) config {
 	out := config{
 		User: aws.ToString(c.User), WorkingDir: aws.ToString(c.WorkingDirectory), Hostname: aws.ToString(c.Hostname),
 		Labels: c.DockerLabels, Tty: aws.ToBool(c.PseudoTerminal), OpenStdin: aws.ToBool(c.Interactive),
@@ -86,7 +86,7 @@ type logConfig struct {
 	Config map[string]string `json:",omitempty"`
 }
 
-func hostConfig(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, memory, soft *int32) host {
+func buildHostConfig(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, memory, soft *int32) host {
 	out := host{
 		NetworkMode: string(networkMode(def)), Privileged: aws.ToBool(c.Privileged), ReadonlyRootfs: aws.ToBool(c.ReadonlyRootFilesystem),
 		DNS: c.DnsServers, DNSSearch: c.DnsSearchDomains, SecurityOpt: c.DockerSecurityOptions,
@@ -104,14 +104,14 @@ func hostConfig(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.Co
 		}
 		out.Sysctls[aws.ToString(s.Namespace)] = aws.ToString(s.Value)
 	}
-	linuxParameters(&out, c.LinuxParameters, memory)
+	applyLinuxParameters(&out, c.LinuxParameters, memory)
 	if l := c.LogConfiguration; l != nil {
-		out.LogConfig = &logConfig{string(l.LogDriver), logOptions(t, c)}
+		out.LogConfig = &logConfig{string(l.LogDriver), buildLogOptions(t, c)}
 	}
 	return out
 }
 
-func linuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
+func applyLinuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
 	if l == nil {
 		return
 	}
@@ -151,10 +151,10 @@ func linuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
 	}
 }
 
-// logOptions translates awslogs-stream-prefix, which only ECS knows, writes what
+// buildLogOptions translates awslogs-stream-prefix, which only ECS knows, writes what
 // ECS reads in any case as engines read it, and adds the task's mode where the
 // definition has none.
-func logOptions(t *fleet.Task, c *types.ContainerDefinition) map[string]string {
+func buildLogOptions(t *fleet.Task, c *types.ContainerDefinition) map[string]string {
 	options := make(map[string]string, len(c.LogConfiguration.Options))
 	for k, v := range c.LogConfiguration.Options {
 		switch awslogs := c.LogConfiguration.LogDriver == types.LogDriverAwslogs; {

@@ -33,22 +33,22 @@ func Run(site fleet.Site, t *fleet.Task, d *fleet.TaskDefinition) (acs.Task, err
 		Family: t.Family, Version: strconv.Itoa(t.Revision), NetworkMode: string(networkMode(def)),
 		PIDMode: string(def.PidMode), IPCMode: string(def.IpcMode), LaunchType: string(t.LaunchType), Group: t.Group, ServiceName: t.Service(),
 	}
-	if err := taskSize(&out, def, t.Overrides); err != nil {
+	if err := setTaskSize(&out, def, t.Overrides); err != nil {
 		return acs.Task{}, err
 	}
 	for i := range def.Volumes {
-		out.Volumes = append(out.Volumes, volume(&def.Volumes[i]))
+		out.Volumes = append(out.Volumes, buildVolume(&def.Volumes[i]))
 	}
 	free := t.Reserve.GPUs
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
-		o := override(t.Overrides, aws.ToString(c.Name))
-		oc, err := container(site, t, def, c, o)
+		o := findOverride(t.Overrides, aws.ToString(c.Name))
+		oc, err := buildContainer(site, t, def, c, o)
 		if err != nil {
 			return acs.Task{}, fmt.Errorf("container %s: %w", aws.ToString(c.Name), err)
 		}
 		out.Containers = append(out.Containers, oc)
-		for range min(gpus(c, o), len(free)) {
+		for range min(countGPUs(c, o), len(free)) {
 			out.Associations = append(out.Associations, acs.Associated{
 				Type: "gpu", Name: free[0], Containers: []string{oc.Name}, Content: acs.Content{Encoding: "identity"},
 			})
@@ -62,8 +62,8 @@ func networkMode(def *sdk.RegisterTaskDefinitionInput) types.NetworkMode {
 	return cmp.Or(def.NetworkMode, types.NetworkModeBridge)
 }
 
-// taskSize sets the task's own limits; on the wire its CPU is in vCPUs.
-func taskSize(out *acs.Task, def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) error {
+// setTaskSize sets the task's own limits; on the wire its CPU is in vCPUs.
+func setTaskSize(out *acs.Task, def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) error {
 	cpu, memory := aws.ToString(def.Cpu), aws.ToString(def.Memory)
 	if o != nil {
 		cpu = cmp.Or(aws.ToString(o.Cpu), cpu)
@@ -86,7 +86,7 @@ func taskSize(out *acs.Task, def *sdk.RegisterTaskDefinitionInput, o *types.Task
 	return nil
 }
 
-func override(o *types.TaskOverride, name string) *types.ContainerOverride {
+func findOverride(o *types.TaskOverride, name string) *types.ContainerOverride {
 	if o != nil {
 		for i := range o.ContainerOverrides {
 			if aws.ToString(o.ContainerOverrides[i].Name) == name {
@@ -97,7 +97,7 @@ func override(o *types.TaskOverride, name string) *types.ContainerOverride {
 	return &types.ContainerOverride{}
 }
 
-func gpus(c *types.ContainerDefinition, o *types.ContainerOverride) int {
+func countGPUs(c *types.ContainerDefinition, o *types.ContainerOverride) int {
 	rs := c.ResourceRequirements
 	if o.ResourceRequirements != nil {
 		rs = o.ResourceRequirements
@@ -114,7 +114,7 @@ func gpus(c *types.ContainerDefinition, o *types.ContainerOverride) int {
 	return n
 }
 
-func container(site fleet.Site, t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, o *types.ContainerOverride) (acs.Container, error) {
+func buildContainer(site fleet.Site, t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, o *types.ContainerOverride) (acs.Container, error) {
 	memory, soft := c.Memory, c.MemoryReservation
 	if o.Memory != nil {
 		memory = o.Memory
@@ -124,7 +124,7 @@ func container(site fleet.Site, t *fleet.Task, def *sdk.RegisterTaskDefinitionIn
 	}
 	out := acs.Container{
 		Name: aws.ToString(c.Name), Image: aws.ToString(c.Image), Essential: aws.ToBool(c.Essential),
-		Command: c.Command, EntryPoint: c.EntryPoint, Environment: environment(t, c, o),
+		Command: c.Command, EntryPoint: c.EntryPoint, Environment: mergeEnvironment(t, c, o),
 		CPU: int64(c.Cpu), Memory: int64(aws.ToInt32(memory)), Links: c.Links,
 		StartTimeout: int(aws.ToInt32(c.StartTimeout)), StopTimeout: int(aws.ToInt32(c.StopTimeout)),
 	}
@@ -166,14 +166,14 @@ func container(site fleet.Site, t *fleet.Task, def *sdk.RegisterTaskDefinitionIn
 		}
 		out.RestartPolicy = r
 	}
-	docker, err := dockerConfig(t, def, c, memory, soft)
+	docker, err := encodeDockerConfig(t, def, c, memory, soft)
 	out.DockerConfig = docker
 	return out, err
 }
 
-// environment merges the override's variables over the definition's. What runs
+// mergeEnvironment merges the override's variables over the definition's. What runs
 // the task is the server's to say.
-func environment(t *fleet.Task, c *types.ContainerDefinition, o *types.ContainerOverride) map[string]string {
+func mergeEnvironment(t *fleet.Task, c *types.ContainerDefinition, o *types.ContainerOverride) map[string]string {
 	env := map[string]string{"AWS_EXECUTION_ENV": "AWS_ECS_" + string(t.LaunchType)}
 	for _, list := range [][]types.KeyValuePair{c.Environment, o.Environment} {
 		for _, kv := range list {
@@ -183,7 +183,7 @@ func environment(t *fleet.Task, c *types.ContainerDefinition, o *types.Container
 	return env
 }
 
-func volume(v *types.Volume) acs.Volume {
+func buildVolume(v *types.Volume) acs.Volume {
 	out := acs.Volume{Name: aws.ToString(v.Name)}
 	if d := v.DockerVolumeConfiguration; d != nil {
 		out.Type = acs.VolumeDocker
@@ -201,12 +201,12 @@ func volume(v *types.Volume) acs.Volume {
 	return out
 }
 
-func dockerConfig(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, memory, soft *int32) (*acs.DockerConfig, error) {
-	config, err := json.Marshal(engineConfig(c))
+func encodeDockerConfig(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, memory, soft *int32) (*acs.DockerConfig, error) {
+	config, err := json.Marshal(buildConfig(c))
 	if err != nil {
 		return nil, err
 	}
-	host, err := json.Marshal(hostConfig(t, def, c, memory, soft))
+	host, err := json.Marshal(buildHostConfig(t, def, c, memory, soft))
 	if err != nil {
 		return nil, err
 	}

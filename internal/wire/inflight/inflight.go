@@ -32,8 +32,8 @@ type Pool struct {
 // share is what one sender may have.
 type share struct {
 	*semaphore.Weighted
-	size int64
-	used int // loans; guarded by the pool's mu
+	size         int64
+	reservations int // loans; guarded by the pool's mu
 }
 
 // New makes a pool of so many bytes. Who asks for more than there is waits so long.
@@ -41,17 +41,17 @@ func New(size int64, wait time.Duration) *Pool {
 	return &Pool{all: semaphore.NewWeighted(size), size: size, wait: wait, shares: map[string]*share{}}
 }
 
-// Loan is what one message or call holds. It is not for concurrent use.
-type Loan struct {
+// Reservation is what one message or call holds. It is not for concurrent use.
+type Reservation struct {
 	pool  *Pool
 	owner string
 	share *share
-	held  int64
+	size  int64
 }
 
-// Lend begins a loan of a sender that may hold so many bytes at once. It must be
+// Reserve begins a loan of a sender that may hold so many bytes at once. It must be
 // given back.
-func (p *Pool) Lend(owner string, most int64) *Loan {
+func (p *Pool) Reserve(owner string, most int64) *Reservation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.shares[owner]
@@ -59,16 +59,16 @@ func (p *Pool) Lend(owner string, most int64) *Loan {
 		s = &share{Weighted: semaphore.NewWeighted(most), size: most}
 		p.shares[owner] = s
 	}
-	s.used++
-	return &Loan{pool: p, owner: owner, share: s}
+	s.reservations++
+	return &Reservation{pool: p, owner: owner, share: s}
 }
 
-// Held is how much the loan holds.
-func (l *Loan) Held() int64 { return l.held }
+// Size is how much the loan holds.
+func (l *Reservation) Size() int64 { return l.size }
 
-// Hold has the loan hold at least so many bytes in all.
-func (l *Loan) Hold(ctx context.Context, bytes int64) error {
-	more := bytes - l.held
+// Resize has the loan hold at least so many bytes in all.
+func (l *Reservation) Resize(ctx context.Context, bytes int64) error {
+	more := bytes - l.size
 	if more <= 0 {
 		return nil
 	}
@@ -81,7 +81,7 @@ func (l *Loan) Hold(ctx context.Context, bytes int64) error {
 	}
 	if l.share.TryAcquire(more) {
 		if l.pool.all.TryAcquire(more) {
-			l.held = bytes
+			l.size = bytes
 			return nil
 		}
 		l.share.Release(more)
@@ -89,36 +89,36 @@ func (l *Loan) Hold(ctx context.Context, bytes int64) error {
 	wait, cancel := context.WithTimeout(ctx, l.pool.wait)
 	defer cancel()
 	if l.share.Acquire(wait, more) != nil {
-		return l.refused(ctx, ErrShare)
+		return l.waitError(ctx, ErrShare)
 	}
 	if l.pool.all.Acquire(wait, more) != nil {
 		l.share.Release(more)
-		return l.refused(ctx, ErrFull)
+		return l.waitError(ctx, ErrFull)
 	}
-	l.held = bytes
+	l.size = bytes
 	return nil
 }
 
-func (l *Loan) refused(ctx context.Context, why error) error {
+func (l *Reservation) waitError(ctx context.Context, why error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return why
 }
 
-// Return gives all of it back. Doing it again does nothing.
-func (l *Loan) Return() {
+// Release gives all of it back. Doing it again does nothing.
+func (l *Reservation) Release() {
 	if l.share == nil {
 		return
 	}
-	if l.held > 0 {
-		l.pool.all.Release(l.held)
-		l.share.Release(l.held)
+	if l.size > 0 {
+		l.pool.all.Release(l.size)
+		l.share.Release(l.size)
 	}
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
-	if l.share.used--; l.share.used == 0 {
+	if l.share.reservations--; l.share.reservations == 0 {
 		delete(l.pool.shares, l.owner)
 	}
-	l.share, l.held = nil, 0
+	l.share, l.size = nil, 0
 }

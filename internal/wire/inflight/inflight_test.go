@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-func hold(t *testing.T, l *Loan, n int64, want error) {
+func hold(t *testing.T, l *Reservation, n int64, want error) {
 	t.Helper()
-	if err := l.Hold(t.Context(), n); !errors.Is(err, want) {
+	if err := l.Resize(t.Context(), n); !errors.Is(err, want) {
 		t.Fatalf("hold %d: %v, want %v", n, err, want)
 	}
 }
@@ -20,13 +20,13 @@ func hold(t *testing.T, l *Loan, n int64, want error) {
 func TestSharesAndAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(100, time.Second)
-		a, again, b := p.Lend("a", 60), p.Lend("a", 60), p.Lend("b", 60)
+		a, again, b := p.Reserve("a", 60), p.Reserve("a", 60), p.Reserve("b", 60)
 		hold(t, a, 40, nil)
 		hold(t, a, 30, nil) // less than it has
 		began := time.Now()
 		hold(t, again, 21, ErrShare)
 		hold(t, b, 60, nil)
-		c := p.Lend("c", 60)
+		c := p.Reserve("c", 60)
 		hold(t, c, 1, ErrFull)
 		if waited := time.Since(began); waited != 2*time.Second {
 			t.Errorf("waited %v for two refusals", waited)
@@ -35,16 +35,16 @@ func TestSharesAndAll(t *testing.T) {
 		if waited := time.Since(began); waited != 2*time.Second {
 			t.Error("waited for what it can never have")
 		}
-		a.Return()
-		a.Return()
+		a.Release()
+		a.Release()
 		hold(t, again, 40, nil)
-		for _, l := range []*Loan{again, b, c} {
-			l.Return()
+		for _, l := range []*Reservation{again, b, c} {
+			l.Release()
 		}
 		if len(p.shares) != 0 {
 			t.Errorf("%d shares are left", len(p.shares))
 		}
-		hold(t, p.Lend("d", 100), 100, nil)
+		hold(t, p.Reserve("d", 100), 100, nil)
 	})
 }
 
@@ -52,11 +52,11 @@ func TestSharesAndAll(t *testing.T) {
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(10, time.Minute)
-		a, b := p.Lend("a", 10), p.Lend("b", 10)
+		a, b := p.Reserve("a", 10), p.Reserve("b", 10)
 		hold(t, a, 10, nil)
 		go func() {
 			time.Sleep(time.Second)
-			a.Return()
+			a.Release()
 		}()
 		began := time.Now()
 		hold(t, b, 5, nil)
@@ -65,12 +65,12 @@ func TestWaiting(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		c := p.Lend("c", 10)
-		if err := c.Hold(ctx, 10); !errors.Is(err, context.DeadlineExceeded) {
+		c := p.Reserve("c", 10)
+		if err := c.Resize(ctx, 10); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
-		c.Return()
-		b.Return()
-		hold(t, p.Lend("d", 10), 10, nil)
+		c.Release()
+		b.Release()
+		hold(t, p.Reserve("d", 10), 10, nil)
 	})
 }
