@@ -2,16 +2,17 @@ package engine
 
 import "github.com/ashore/ashore/internal/wire/acs"
 
-// Account is what a task is, takes and has come to, for a server that may not know
-// it.
+// Account describes a task to a server that may not know it: its definition, its resources
+// and its state.
 type Account struct {
 	Family, Version, LaunchType string
 	Needs                       Resources
 	GPUs                        []string
-	Report                      Report // of its whole state, told before or not
+	Report                      Report // of its whole state, reported before or not
 }
 
-// Account returns that of a task that has not ended.
+// Account returns the account of a task. It returns false if the task is unknown or has
+// ended.
 func (e *Engine) Account(arn string) (Account, bool) {
 	h := e.findTask(arn)
 	if h == nil {
@@ -33,12 +34,12 @@ func (e *Engine) Account(arn string) (Account, bool) {
 	return a, true
 }
 
-// fullReport is a report of all that there is to say of a task. It counts as none: what
-// is to be delivered stays so.
+// fullReport returns a report of a task's whole state. It does not change which reports
+// are still to be delivered.
 func (t *Task) fullReport() Report {
 	r := Report{TaskArn: t.Payload.Arn, Status: t.reportStatus(), PullStartedAt: t.PullStartedAt, PullStoppedAt: t.PullStoppedAt}
 	if r.Status == acs.StatusStopped {
-		r.Status = acs.StatusRunning // its end is to come
+		r.Status = acs.StatusRunning // the report of its end follows
 	}
 	for _, c := range t.Containers {
 		if c.Status >= Running {
@@ -48,7 +49,7 @@ func (t *Task) fullReport() Report {
 	return r
 }
 
-// containerReport is what is said of a container.
+// containerReport returns the report about a container.
 func (t *Task) containerReport(c *Container) ContainerReport {
 	r := ContainerReport{
 		Name: c.Name, RuntimeID: truncate(c.RuntimeID, maxID), Status: c.Status.Wire(), ExitCode: c.ExitCode,

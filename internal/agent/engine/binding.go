@@ -8,16 +8,16 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Binding is a run of a container's ports on its host: Count ports, of which Port
-// is the first.
+// Binding is a run of consecutive ports of a container on its host. It has Count ports;
+// Port is the first.
 type Binding struct {
 	runtime.Port
 	Count int `json:"count,omitempty"` // 0: one port
 }
 
-// bindings are a container's ports in the order of its definition's mappings, as
-// ECS reports them. A mapped range is one binding, or several where its ports are
-// not side by side on the host. Ports of no mapping come last.
+// bindings returns a container's ports as ECS reports them, in the order of the mappings
+// in its definition. A mapped range is one binding, or several if its ports are not
+// consecutive on the host. Ports that belong to no mapping come last.
 func bindings(d *acs.Container, ports []runtime.Port) []Binding {
 	if len(ports) == 0 {
 		return nil
@@ -41,31 +41,33 @@ func bindings(d *acs.Container, ports []runtime.Port) []Binding {
 	return slices.Concat(runs...)
 }
 
-// precedes says whether p is the next port after the run's, on both sides.
+// precedes reports whether p is the next port after the run, both in the container and on
+// the host.
 func (b Binding) precedes(p runtime.Port) bool {
 	n := max(b.Count, 1)
 	return b.Protocol == p.Protocol && b.HostIP == p.HostIP && b.ContainerPort+n == p.ContainerPort && b.HostPort+n == p.HostPort
 }
 
-// mappings finds out which of a container's mappings a port comes from.
+// mappings are the port mappings of a container.
 type mappings []struct {
 	protocol     string
 	first, count int // container ports
-	host         int // of a mapping that names one
-	found        int // the host port that a mapping of one port was found with; 0: none yet
+	host         int // 0 if the mapping names no host port
+	found        int // for a mapping of one port: the host port found for it; 0: none yet
 }
 
+// mappingsOf returns the port mappings of a container's definition.
 func mappingsOf(d *acs.Container) mappings {
 	m := make(mappings, len(d.PortMappings))
 	for i, mapping := range d.PortMappings {
 		m[i].protocol, m[i].host = protocolOf(mapping), mapping.HostPort
-		m[i].first, m[i].count, _ = mappedPorts(mapping) // what can't be read maps nothing, and no port comes from it
+		m[i].first, m[i].count, _ = mappedPorts(mapping) // a mapping that can't be parsed has no ports
 	}
 	return m
 }
 
-// find returns the mapping's index, or their number where the port comes from none.
-// A mapping that names the host port goes first.
+// find returns the index of the mapping that a port belongs to, or len(m) if there is
+// none. A mapping that names the host port takes precedence.
 func (m mappings) find(p runtime.Port) int {
 	chosen := len(m)
 	for i := range m {

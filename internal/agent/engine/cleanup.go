@@ -6,18 +6,19 @@ import (
 	"github.com/ashore/ashore/internal/agent/journal"
 )
 
-// scheduleCleanup removes a task's remains some time after its end was
-// reported. The caller holds the task's lock.
+// scheduleCleanup schedules the removal of a task's containers and resources, CleanupWait
+// after the task's end. The caller holds the task's lock.
 func (e *Engine) scheduleCleanup(h *taskHandle, t *Task) {
 	wait := time.Until(t.StoppedAt.Add(e.cfg.CleanupWait))
 	if len(t.Containers) == 0 {
-		wait = 0 // an answer only; nothing to look at later
+		wait = 0 // the task only answers an order; it has nothing to look at later
 	}
 	e.runAfter(max(wait, 0), func() { e.cleanUpTask(h) })
 }
 
-// cleanUpTask goes from what can be seen to the record of it, so that an
-// interrupted one is taken up again. The tombstone stays.
+// cleanUpTask removes an ended task's containers, then its resources, then its journal
+// record. The record goes last, so that an interrupted clean-up is repeated. The tombstone
+// stays.
 func (e *Engine) cleanUpTask(h *taskHandle) {
 	h.mu.Lock()
 	if h.removed || !h.task.EndDelivered || len(h.task.Reports) > 0 {

@@ -2,8 +2,8 @@ package engine
 
 import "github.com/ashore/ashore/internal/wire/acs"
 
-// NextReport is a task's oldest undelivered report. Until Delivered or Undelivered is
-// called it counts as on its way.
+// NextReport returns a task's oldest undelivered report. The report counts as being sent
+// until MarkDelivered or MarkUndelivered is called.
 func (e *Engine) NextReport(arn string) (Report, bool) {
 	h := e.findTask(arn)
 	if h == nil {
@@ -18,7 +18,7 @@ func (e *Engine) NextReport(arn string) (Report, bool) {
 	return h.task.Reports[0], true
 }
 
-// MarkUndelivered gives a report back that could not be delivered now.
+// MarkUndelivered returns a report to the queue that could not be delivered now.
 func (e *Engine) MarkUndelivered(arn string) {
 	if h := e.findTask(arn); h != nil {
 		h.mu.Lock()
@@ -27,7 +27,7 @@ func (e *Engine) MarkUndelivered(arn string) {
 	}
 }
 
-// MarkDelivered strikes a report off, and tells whether the task has another.
+// MarkDelivered removes a delivered report, and reports whether the task has another.
 func (e *Engine) MarkDelivered(arn string, seq int64) (more bool) {
 	h := e.findTask(arn)
 	if h == nil {
@@ -52,7 +52,7 @@ func (e *Engine) MarkDelivered(arn string, seq int64) (more bool) {
 	return len(t.Reports) > 0
 }
 
-// TasksWithReports are the tasks with reports to deliver.
+// TasksWithReports returns the ARNs of the tasks with undelivered reports.
 func (e *Engine) TasksWithReports() []string {
 	var out []string
 	for arn, h := range e.allTasks() {

@@ -1,7 +1,7 @@
-// Package engine runs tasks. The life of a task is a pure function: Step takes
-// a task's state and one event and yields the new state and the actions to
-// take. Engine carries the actions out on a runtime, each in its own goroutine,
-// and turns their outcomes into events again; it journals every new state.
+// Package engine runs tasks. The life of a task is a pure function: Step takes a task's
+// state and one event. It changes the state and returns the actions that follow. Engine
+// carries out the actions on a runtime, each in its own goroutine, and turns their
+// outcomes into new events. It journals every new state.
 //
 // A container's life:
 //
@@ -10,24 +10,25 @@
 //	  │               │  are met)         │                └───┘ restart      │
 //	  └───────────────┴───────────────────┴── failure, or the task stops ─────┘
 //
-// A task is PENDING until each of its containers has started, RUNNING until all
-// have stopped, then STOPPED; it never goes back.
+// A task is PENDING until all of its containers have started. Then it is RUNNING until all
+// of them have stopped, and then STOPPED. It never goes back.
 //
-// What makes a start happen at most once: a container's name derives from its
-// task, so a second create collides with the first; a container that has ever
-// started is never started again but by its restart policy; and after a crash
-// one that exists but has not started is replaced rather than started, while
-// the engine's events tell whether the start of before was still under way
-// (see Engine.replaceContainer). A start that the engine did not answer is looked up, never
-// asked for again (see Engine.resolveLostStart).
+// A container starts at most once, for these reasons:
+//   - A container's name derives from its task, so a second create collides with the first.
+//   - Only the restart policy starts a container again that has ever started.
+//   - After a crash the engine replaces a container that exists but has not started,
+//     and does not start it. The runtime's events show whether an earlier start was
+//     still under way (see Engine.replaceContainer).
+//   - If the runtime did not answer a start, the engine looks up its result and never
+//     sends the start again (see Engine.resolveLostStart).
 //
-// What a task has of the host as a whole, its volumes and its cgroup, are resources
-// (see Resource): they are provided before its containers, restored when the agent
-// starts anew, and released after its containers are removed, each with its own
-// place in the journal.
+// Volumes and a cgroup belong to a task as a whole; they are resources (see Resource). The
+// engine provides them before the task's containers, restores them when the agent starts
+// again, and releases them after it removed the containers. The journal has a record for
+// each of them.
 //
-// The engine's events are quick and may get lost; its state is what counts. Every
-// few minutes, and after each gap, the containers that it has are held against the
-// tasks (see Engine.compareContainers): what ended unseen is told to its task, and what runs
-// for no task is stopped.
+// The runtime's events are quick but may get lost, so its state decides. Every few
+// minutes, and after each gap in the event stream, the engine compares the runtime's
+// containers with its tasks (see Engine.compareContainers). It reports to a task what
+// ended unseen, and stops what runs for no task.
 package engine

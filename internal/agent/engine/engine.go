@@ -16,7 +16,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Config of an Engine. Zero values are the defaults.
+// Config configures an Engine. A zero value means the default.
 type Config struct {
 	Runtime runtime.Runtime
 	Journal *journal.Journal // nil: nothing outlives the process
@@ -24,42 +24,45 @@ type Config struct {
 
 	InstallationID string
 	Region         string
-	Boot           string    // tells this run of the machine from others; empty: unknown
-	Total          Resources // what the host offers
-	Reserved       Resources // ports that no task may have
-	PortLow        int       // dynamic host ports
-	PortHigh       int
-	ProbePort      func(protocol string, port int) bool // whether a port can be had; nil: unknown
+	Boot           string                               // identifies this boot of the machine; empty: unknown
+	Total          Resources                            // what the host offers
+	Reserved       Resources                            // ports that no task may use
+	PortLow        int                                  // first dynamic host port
+	PortHigh       int                                  // last dynamic host port
+	ProbePort      func(protocol string, port int) bool // reports whether a port is free; nil: unknown
 	Cgroups        Cgroups                              // nil: no task-level limits
-	Resources      []Resource                           // further ones; each is provided after those before it
+	Resources      []Resource                           // more resources; each is provided after those before it
 
 	PullBehavior PullBehavior
 	PullTimeout  time.Duration // 2 h
-	// LocalPullTimeout bounds the try at a registry for an image that is here.
+	// LocalPullTimeout limits the pull of an image that is on this host already.
 	LocalPullTimeout time.Duration // 2 s
 	CreateTimeout    time.Duration // 4 min
 	StartTimeout     time.Duration // 3 min
-	StopTimeout      time.Duration // 30 s, where the container names none
+	StopTimeout      time.Duration // 30 s; used if the container sets none
 	CleanupWait      time.Duration // 3 h
-	Parallel         int           // creations and starts at once
+	Parallel         int           // creations and starts that run at the same time
 
 	// OnReport is called when a task has a report to deliver. It must not block.
 	OnReport func(taskArn string)
-	// OnHealth is called when the health of a running task's container is another,
-	// or was known before the task ran. It must not block.
+	// OnHealth is called when the health of a running task's container changes. It is
+	// also called when a task begins to run and a health is known already. It must not
+	// block.
 	OnHealth func(taskArn string)
-	// Tombstones is how many ended tasks are known at most; 50,000 unless set.
+	// Tombstones is the highest number of ended tasks that the engine remembers. The
+	// default is 50,000.
 	Tombstones int
 	// OnEngine is called when the container engine has been away for EngineAway, or
-	// gets its work done no more, and when that is over. It must not block.
+	// when its calls no longer finish, and again when that is over. It must not block.
 	OnEngine func()
-	// EngineAway is 15 s: what is placed here while the engine is restarted or
-	// upgraded waits for it.
+	// EngineAway is 15 s by default. A restart or an upgrade of the container engine is
+	// shorter than that, and new tasks wait for it.
 	EngineAway time.Duration
 	Limits     runtime.Limits // of calls to the Runtime
 }
 
-// DefaultParallel is what Docker Engine gains by; more only makes each slower.
+// DefaultParallel is as much parallelism as Docker Engine gains from. With more, each call
+// only gets slower.
 const DefaultParallel = 8
 
 // Engine runs the tasks of one host.
@@ -70,11 +73,11 @@ type Engine struct {
 	ledger  *ledger
 	limit   *limiter
 	feed    *eventFeed
-	// resources are provided in this order and released in the other. Constant.
+	// resources are provided in this order and released in the reverse order. Constant.
 	resources []Resource
 
-	// ctx ends all work at once; calls that change the engine's state get a
-	// little longer by late, so that their outcome is seldom unknown.
+	// ctx ends all work at once. Calls that change the container engine's state use
+	// late, which ends a little later, so that their outcome is seldom unknown.
 	ctx        context.Context
 	cancel     context.CancelFunc
 	late       context.Context
@@ -83,32 +86,32 @@ type Engine struct {
 	mu             sync.Mutex
 	closed         bool
 	wg             sync.WaitGroup
-	tasks          map[string]*taskHandle
-	waiting        []string // not admitted yet, oldest first
+	tasks          map[string]*taskHandle // ARNs of tasks that are not admitted yet, oldest first
+	waiting        []string               // not admitted yet, oldest first
 	tombstones     tombstones
 	location       location
-	unreachable    map[string]time.Time // image → when its registry last could not be reached
+	unreachable    map[string]time.Time // image → when its registry was last found unreachable
 	resyncs        resyncState
-	stoppingStrays map[string]bool // ids of the containers that are being stopped though no task says so
+	stoppingStrays map[string]bool // ids of the containers that are being stopped because they belong to no running task
 
-	recovered atomic.Bool // what an earlier run left is taken up
+	recovered atomic.Bool // the state that an earlier run left is restored
 }
 
-// taskHandle is a task with its lock.
+// taskHandle is a task and its lock.
 type taskHandle struct {
 	mu          sync.Mutex
 	task        *Task
-	cancelPulls map[string]context.CancelFunc // of the pulls under way; nil if none is
-	removed     bool                          // removed; outcomes that still come are of no interest
-	begun       bool                          // its order is journaled and acted upon
+	cancelPulls map[string]context.CancelFunc // cancel the pulls that run now; nil if none runs
+	removed     bool                          // the task was removed; ignore outcomes that arrive later
+	begun       bool                          // its order is journaled and carried out
 }
 
 const (
-	grace              = 10 * time.Second // for calls in flight when the engine closes
-	registryRetryDelay = 30 * time.Second // before an unreachable registry is tried again for a local image
+	grace              = 10 * time.Second // for calls that run while the engine closes
+	registryRetryDelay = 30 * time.Second // before an unreachable registry is tried again for an image that is on this host
 )
 
-// New prepares an engine; Run brings it to life.
+// New prepares an engine. Run starts it.
 func New(cfg Config) *Engine {
 	def := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
@@ -140,7 +143,8 @@ func New(cfg Config) *Engine {
 	if cfg.OnHealth == nil {
 		cfg.OnHealth = func(string) {}
 	}
-	// The engine's own time for these says what ECS's agent says of it.
+	// The create and start timeouts make errors in the words of ECS's agent. So the
+	// runtime's limits are a little longer.
 	def(&cfg.Limits.Create, cfg.CreateTimeout+10*time.Second)
 	def(&cfg.Limits.Start, cfg.StartTimeout+10*time.Second)
 	bounded := runtime.Bound(cfg.Runtime, cfg.Limits, cfg.OnEngine)
@@ -166,23 +170,25 @@ func New(cfg Config) *Engine {
 	return e
 }
 
-// SetInstance says under which name the host is registered now. It must be known
-// before a task is accepted.
+// SetInstance sets the ARN and the cluster under which the host is registered. Call it
+// before the first Accept.
 func (e *Engine) SetInstance(arn, cluster string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.location.instance, e.location.cluster = arn, cluster
 }
 
+// readLocation returns the current labels of this host.
 func (e *Engine) readLocation() location {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.location
 }
 
-// Accept takes a task's order from the server. It returns once the order is
-// journaled; only then may it be acknowledged, and only then is it acted upon.
-// Orders for one task must come in their order.
+// Accept takes a task's order from the server. The caller must call the returned function:
+// it returns nil once the order is journaled. Only then may the caller acknowledge the
+// order, and only then does the engine carry it out. The orders for one task must come in
+// the order in which the server sent them.
 func (e *Engine) Accept(p acs.Task) func() error {
 	now := time.Now()
 	e.mu.Lock()
@@ -232,8 +238,8 @@ func (e *Engine) Accept(p acs.Task) func() error {
 	}
 }
 
-// beginTask acts upon a task's order, once. Whichever order of a task is the first to
-// be journaled begins it: those before it may have failed.
+// beginTask carries out a task's order, once. The first order of a task that is journaled
+// begins it; earlier orders may have failed.
 func (e *Engine) beginTask(arn string, h *taskHandle) {
 	h.mu.Lock()
 	begun, run := h.begun, h.task.Desired == acs.StatusRunning
@@ -248,7 +254,8 @@ func (e *Engine) beginTask(arn string, h *taskHandle) {
 	}
 }
 
-// Reject answers a task that could not be read.
+// Reject answers an order whose task could not be decoded. The task is reported as
+// stopped.
 func (e *Engine) Reject(arn string, cause error) {
 	e.mu.Lock()
 	if _, known := e.tasks[arn]; known || arn == "" {
@@ -264,10 +271,10 @@ func (e *Engine) Reject(arn string, cause error) {
 	e.beginTask(arn, h)
 }
 
-// repeatOrder is an order for a known task.
+// repeatOrder accepts an order for a known task.
 func (e *Engine) repeatOrder(h *taskHandle, p acs.Task) func() error {
-	// The server asks about a task whose end it was told: tell it once more. An
-	// end that this very order brings is told in any case.
+	// The server asks about a task whose end was reported already: report the end
+	// again. An end that this order itself brings about is reported anyway.
 	h.mu.Lock()
 	notify := h.task.Sent == acs.StatusStopped && len(h.task.Reports) == 0
 	h.mu.Unlock()
@@ -287,7 +294,7 @@ func (e *Engine) repeatOrder(h *taskHandle, p acs.Task) func() error {
 		}
 		e.beginTask(p.Arn, h)
 		h.mu.Lock()
-		unsent := len(h.task.Reports) > 0 // queued here, or for an order that could not be journaled
+		unsent := len(h.task.Reports) > 0 // queued here, or by an order that could not be journaled
 		h.mu.Unlock()
 		if unsent {
 			e.cfg.OnReport(p.Arn)
@@ -296,7 +303,8 @@ func (e *Engine) repeatOrder(h *taskHandle, p acs.Task) func() error {
 	}
 }
 
-// admitTask lets a task begin if the host has room, else it waits, and blocks nobody.
+// admitTask lets a task begin if the host has room. Otherwise the task waits; it does not
+// block other tasks.
 func (e *Engine) admitTask(arn string, h *taskHandle) {
 	if e.ledger.reserve(arn, requiredResources(&h.task.Payload)) {
 		e.dispatchAdmit(h)
@@ -306,10 +314,10 @@ func (e *Engine) admitTask(arn string, h *taskHandle) {
 	e.mu.Lock()
 	e.waiting = append(e.waiting, arn)
 	e.mu.Unlock()
-	e.admitWaiting() // room may have come between the two
+	e.admitWaiting() // room may have come free before the task was in the list
 }
 
-// admitWaiting looks at all that wait.
+// admitWaiting admits the waiting tasks that fit now.
 func (e *Engine) admitWaiting() {
 	e.mu.Lock()
 	var ready []*taskHandle
@@ -330,21 +338,24 @@ func (e *Engine) admitWaiting() {
 	}
 }
 
+// dispatchAdmit lets a task begin for which the ledger has reserved resources.
 func (e *Engine) dispatchAdmit(h *taskHandle) {
 	e.dispatch(h, Admit{})
-	if h.hasEnded() { // stopped before it was its turn: Finish has come and gone
+	if h.hasEnded() { // stopped before its turn: Finish ran before the reservation
 		e.ledger.release(h.task.Payload.Arn)
 		e.spawn(e.admitWaiting)
 	}
 }
 
+// hasEnded reports whether the task has ended.
 func (h *taskHandle) hasEnded() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.task.StoppedAt.IsZero()
 }
 
-// saveTask journals a task's state; the caller holds its lock.
+// saveTask journals a task's state. The returned function waits until it is durable. The
+// caller holds the task's lock.
 func (e *Engine) saveTask(t *Task) func() error {
 	if e.cfg.Journal == nil {
 		return func() error { return nil }
@@ -356,7 +367,7 @@ func (e *Engine) saveTask(t *Task) func() error {
 	return e.cfg.Journal.Put(journal.Tasks, t.Payload.Arn, data).Wait
 }
 
-// dispatch applies an event to a task and sets off what follows from it.
+// dispatch applies an event to a task and carries out the actions that follow.
 func (e *Engine) dispatch(h *taskHandle, ev Event) {
 	h.mu.Lock()
 	if h.removed {
@@ -366,7 +377,7 @@ func (e *Engine) dispatch(h *taskHandle, ev Event) {
 	before, health := h.task.Status(), h.task.healthOfEvent(ev)
 	acts := Step(h.task, time.Now(), ev)
 	if !isTransient(ev) || len(acts) > 0 {
-		e.saveTask(h.task) // durable soon; what is lost of it the engine's own state tells again
+		e.saveTask(h.task) // durable soon; if it is lost, the runtime's own state shows it again
 	}
 	after := h.task.Status()
 	news := after < Stopped && (h.task.healthOfEvent(ev) != health || before != after && h.task.hasKnownHealth())
@@ -382,7 +393,8 @@ func (e *Engine) dispatch(h *taskHandle, ev Event) {
 	}
 }
 
-// isTransient says whether an event alone changes nothing that outlives the process.
+// isTransient reports whether an event by itself changes nothing that outlives the
+// process.
 func isTransient(ev Event) bool {
 	switch ev.(type) {
 	case Tick, PullBegun:
@@ -391,7 +403,7 @@ func isTransient(ev Event) bool {
 	return false
 }
 
-// spawn runs fn in a goroutine that Close awaits; after Close it does nothing.
+// spawn runs fn in a goroutine. Close waits for it. After Close, spawn does nothing.
 func (e *Engine) spawn(fn func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -401,17 +413,19 @@ func (e *Engine) spawn(fn func()) {
 	e.wg.Go(fn)
 }
 
-// runAfter runs fn at a time, unless the engine is closed by then.
+// runAfter runs fn after d, unless the engine is closed by then.
 func (e *Engine) runAfter(d time.Duration, fn func()) {
 	time.AfterFunc(d, func() { e.spawn(fn) })
 }
 
+// findTask returns a task's handle, or nil if the engine does not know the task.
 func (e *Engine) findTask(arn string) *taskHandle {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.tasks[arn]
 }
 
+// allTasks returns the handles of all tasks, by ARN.
 func (e *Engine) allTasks() map[string]*taskHandle {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -422,7 +436,7 @@ func (e *Engine) allTasks() map[string]*taskHandle {
 	return out
 }
 
-// Close stops working on tasks and leaves containers as they are.
+// Close ends the work on tasks. It leaves the containers as they are.
 func (e *Engine) Close() {
 	e.mu.Lock()
 	if e.closed {
@@ -443,6 +457,7 @@ func (e *Engine) Close() {
 
 func (e *Engine) isClosing() bool { return e.ctx.Err() != nil }
 
+// toFailure returns err as a Failure. If err is none yet, the Failure gets the given name.
 func toFailure(name string, err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {

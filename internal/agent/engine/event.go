@@ -6,49 +6,49 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// Event is something that a task's state depends on.
+// Event is an input of Step: something that a task's state depends on.
 type Event interface{ event() }
 
-// Order is what the server wants. Desired only moves forward.
+// Order is an order of the server. Desired only moves forward.
 type Order struct {
 	Desired string
-	Reason  string // of a refused task
+	Reason  string // of a task that was rejected
 }
 
 // Admit lets a task use the host's resources.
 type Admit struct{}
 
-// Tick lets time have its effect.
+// Tick means that time has passed.
 type Tick struct{}
 
-// Provided: one of the task's resources is there. Value is what its containers
-// need to know of it.
+// Provided means that one of the task's resources exists. Value is what the task's
+// containers need in order to use it.
 type Provided struct{ Resource, Value string }
 
-// Provisioned ends Provision.
+// Provisioned is the outcome of Provision.
 type Provisioned struct{ Err *Failure }
 
-// Released: one of an ended task's resources is removed.
+// Released means that one resource of an ended task is removed.
 type Released struct{ Resource string }
 
-// PullBegun: a container's image is not here, or may be older than its registry's,
-// and the registry is being asked.
+// PullBegun means that a registry is being asked for a container's image, since the image
+// is not on the host or may be out of date.
 type PullBegun struct {
 	Container string
 	At        time.Time
 }
 
-// PullDone ends Pull. Started is zero if nothing had to be fetched.
+// PullDone is the outcome of Pull. Started is zero if nothing was pulled.
 type PullDone struct {
 	Container        string
 	Digest           string
 	SetsRegion       bool
 	Started, Stopped time.Time
-	Note             string // the registry's complaint when the local image had to do
+	Note             string // the registry's error if the image on the host was used instead
 	Err              *Failure
 }
 
-// CreateDone ends Create and Replace.
+// CreateDone is the outcome of Create and Replace.
 type CreateDone struct {
 	Container string
 	ID        string
@@ -56,36 +56,36 @@ type CreateDone struct {
 	Err       *Failure
 }
 
-// StartDone ends Start.
+// StartDone is the outcome of Start and Restart.
 type StartDone struct {
 	Container string
 	At        time.Time
-	Ports     []runtime.Port // if not nil, what Create could not know
-	PortTaken bool           // Err is for a port that something else holds
+	Ports     []runtime.Port // if not nil, host ports that were not known at Create
+	PortTaken bool           // Err means that another process uses a port
 	Err       *Failure
 }
 
-// Exited is a container's end.
+// Exited means that a container has ended.
 type Exited struct {
 	Container string
 	Code      int
-	OOM       bool // the engine says that a process in it was killed for its memory, at some time
+	OOM       bool // the runtime says that a process in it was killed for lack of memory, at some time
 	At        time.Time
 }
 
-// OutOfMemory: a process in a container was killed for its memory.
+// OutOfMemory means that a process in a container was killed for lack of memory.
 type OutOfMemory struct {
 	Container string
 	At        time.Time
 }
 
-// Gone: the engine knows nothing of a container it once had.
+// Gone means that the runtime no longer has a container that it once had.
 type Gone struct {
 	Container string
 	At        time.Time
 }
 
-// Found tells of a container that had started already.
+// Found means that a container had started already.
 type Found struct {
 	Container string
 	ID        string
@@ -94,16 +94,16 @@ type Found struct {
 	Health    string
 }
 
-// Recovered tells what the engine has of a task's containers when the agent
-// starts: all of them at once, by the name in the task. Those that it has not are
-// missing.
+// Recovered lists the containers that the runtime has of a task when the agent starts. It
+// has all of them at once, by their name in the task. A container that the runtime does
+// not have is missing.
 type Recovered struct {
 	Containers map[string]runtime.Container
-	Boot       string // this run of the machine; empty: unknown
+	Boot       string // this boot of the machine; empty: unknown
 	At         time.Time
 }
 
-// HealthSeen is a health check's result.
+// HealthSeen is the result of a health check.
 type HealthSeen struct {
 	Container string
 	Health    string
@@ -127,40 +127,40 @@ func (Found) event()       {}
 func (Recovered) event()   {}
 func (HealthSeen) event()  {}
 
-// Action is something to be done for a task.
+// Action is an output of Step: work to be done for a task.
 type Action interface{ action() }
 
-// Provision provides the task's resources; Provided tells of each.
+// Provision provides the task's resources. A Provided follows for each, then Provisioned.
 type Provision struct{}
 
-// Pull makes sure of a container's image.
+// Pull makes sure that a container's image is on the host. PullDone follows.
 type Pull struct{ Container string }
 
-// CancelPull gives a pull up; PullDone still comes.
+// CancelPull cancels a pull. PullDone still follows.
 type CancelPull struct{ Container string }
 
-// Create creates a container.
+// Create creates a container. CreateDone follows.
 type Create struct{ Container string }
 
-// Start starts it for the first time.
+// Start starts a container for the first time. StartDone follows.
 type Start struct{ Container string }
 
-// Restart starts it again, by its restart policy.
+// Restart starts a container again, by its restart policy. StartDone follows.
 type Restart struct{ Container string }
 
-// Replace removes a container that never started and creates it anew.
+// Replace removes a container that never started and creates it again. CreateDone follows.
 type Replace struct{ Container string }
 
-// Stop stops it, and is not given up: Exited or Gone ends it.
+// Stop stops a container. It is retried until Exited or Gone follows.
 type Stop struct{ Container string }
 
-// After asks for a Tick at a time.
+// After requests a Tick at a time.
 type After struct{ At time.Time }
 
-// Notify tells that a report waits.
+// Notify means that a report is to be delivered.
 type Notify struct{}
 
-// Finish: the task has ended, and others may have its share of the host.
+// Finish means that the task has ended and other tasks may use its share of the host.
 type Finish struct{}
 
 func (Provision) action()  {}

@@ -11,7 +11,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// perform sets an action off.
+// perform begins to carry out an action.
 func (e *Engine) perform(h *taskHandle, a Action) {
 	switch a := a.(type) {
 	case Notify:
@@ -61,19 +61,19 @@ func (e *Engine) perform(h *taskHandle, a Action) {
 	}
 }
 
-// endPull ends the context of a pull.
+// endPull releases the context of a container's pull.
 func (h *taskHandle) endPull(container string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cancelPulls[container]()
 	if delete(h.cancelPulls, container); len(h.cancelPulls) == 0 {
-		h.cancelPulls = nil // for good, most often
+		h.cancelPulls = nil // most tasks never pull again
 	}
 }
 
-// dispatchOutcome dispatches what came of an action. When the engine is closing, a
-// failure is likely its own doing and tells nothing: the journal keeps the state
-// of before, and the next run finds out.
+// dispatchOutcome dispatches the outcome of an action. While the engine closes, it ignores
+// failures: the close itself is their likely cause. The journal then has the state from
+// before the action, and the next run of the agent finds out the outcome.
 func (e *Engine) dispatchOutcome(h *taskHandle, ev Event) {
 	if e.isClosing() {
 		switch ev := ev.(type) {
@@ -98,7 +98,7 @@ func (e *Engine) dispatchOutcome(h *taskHandle, ev Event) {
 	e.dispatch(h, ev)
 }
 
-// createContainer makes a container.
+// createContainer creates a container and dispatches CreateDone.
 func (e *Engine) createContainer(h *taskHandle, name string) {
 	t := h.task
 	d := t.findDefinition(name)
@@ -124,10 +124,10 @@ func (e *Engine) createContainer(h *taskHandle, name string) {
 		s.StopTimeout = e.cfg.StopTimeout
 	}
 	var created runtime.Created
-	var holder runtime.Container // of the name
+	var holder runtime.Container // the container that already has the name
 	durable := func() error { return nil }
 	callErr := e.callLimited(e.cfg.CreateTimeout, createClass, "created", func(ctx context.Context) (err error) {
-		durable = e.journalStart(h, name) // synced while the engine creates
+		durable = e.journalStart(h, name) // synced while the runtime creates the container
 		created, err = e.cfg.Runtime.Create(ctx, s)
 		if errors.Is(err, runtime.ErrNameTaken) {
 			holder, err = e.findNameOwner(ctx, s.Name, err)
@@ -151,9 +151,9 @@ func (e *Engine) createContainer(h *taskHandle, name string) {
 
 var errNotJournaled = errors.New("its start can't be journaled")
 
-// journalStart journals that a container may start in this run of the machine. A
-// process that is killed leaves the engine, which tells what was started; after
-// a power cut the journal alone knows.
+// journalStart journals that a container may start in this boot of the machine. The
+// returned function waits until that is durable. If the agent is killed, the runtime still
+// knows what was started. After a power cut, only the journal knows it.
 func (e *Engine) journalStart(h *taskHandle, name string) (durable func() error) {
 	if e.cfg.Boot == "" {
 		return func() error { return nil }
@@ -164,9 +164,9 @@ func (e *Engine) journalStart(h *taskHandle, name string) (durable func() error)
 	return e.saveTask(h.task)
 }
 
-// findNameOwner finds the container that has a name. An engine gives the name before
-// the container is there: while a creation of before is under way, nothing is
-// known, as with an engine that does not answer.
+// findNameOwner finds the container that already has a name. A runtime reserves the name
+// before the container exists. So while an earlier creation is under way, the runtime
+// knows no container of that name, and the error is the one for an unreachable runtime.
 func (e *Engine) findNameOwner(ctx context.Context, name string, taken error) (runtime.Container, error) {
 	c, err := e.cfg.Runtime.Inspect(ctx, name)
 	switch {
@@ -179,8 +179,9 @@ func (e *Engine) findNameOwner(ctx context.Context, name string, taken error) (r
 	}
 }
 
-// adoptContainer takes over the container that holds our name: an earlier create whose
-// answer was lost. Its start can't have been asked for, or its id were known.
+// adoptContainer takes over the container that already has our name, if an earlier create
+// of ours made it and its answer was lost. No start was sent to it yet: a start needs its
+// id.
 func (e *Engine) adoptContainer(h *taskHandle, name string, c runtime.Container, taken error) {
 	if c.Labels[LabelTask] != h.task.Payload.Arn || c.Labels[LabelInstallation] != e.cfg.InstallationID {
 		e.dispatchOutcome(h, CreateDone{Container: name, Err: toFailure(CannotCreate, taken)})
@@ -194,7 +195,7 @@ func (e *Engine) adoptContainer(h *taskHandle, name string, c runtime.Container,
 	e.dispatchFound(h, name, c)
 }
 
-// dispatchFound tells of a container that has started.
+// dispatchFound dispatches that a container has started, and its end if it has ended.
 func (e *Engine) dispatchFound(h *taskHandle, name string, c runtime.Container) {
 	for _, p := range c.Ports {
 		e.ledger.reservePort(h.task.Payload.Arn, p.Protocol, p.HostPort)
@@ -203,11 +204,11 @@ func (e *Engine) dispatchFound(h *taskHandle, name string, c runtime.Container) 
 	if c.Phase == runtime.PhaseExited {
 		e.dispatch(h, Exited{Container: name, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
 	} else {
-		e.inspectContainer(h, name, c.ID) // its end may have been told before anyone knew the container
+		e.inspectContainer(h, name, c.ID) // its end may have been reported before the task knew its id
 	}
 }
 
-// stopContainer stops a container, for as long as it takes.
+// stopContainer stops a container. It retries until the container has stopped.
 func (e *Engine) stopContainer(h *taskHandle, name string) {
 	h.mu.Lock()
 	id := h.task.findContainer(name).RuntimeID
@@ -239,6 +240,7 @@ func (e *Engine) stopContainer(h *taskHandle, name string) {
 	}
 }
 
+// orError returns err, or an error with the text if err is nil.
 func orError(err error, text string) error {
 	if err == nil {
 		return errors.New(text)
@@ -246,7 +248,7 @@ func orError(err error, text string) error {
 	return err
 }
 
-// ensureStopped stops a container that should not run.
+// ensureStopped stops a container that should not run. It retries until that succeeds.
 func (e *Engine) ensureStopped(id string) {
 	for delay := time.Second; ; delay = min(2*delay, time.Minute) {
 		err := e.cfg.Runtime.Stop(e.ctx, id, e.cfg.StopTimeout)
@@ -256,19 +258,20 @@ func (e *Engine) ensureStopped(id string) {
 	}
 }
 
-// How soon, and how seldom, an engine that is away is asked again.
+// The shortest and the longest pause between two calls to a runtime that is away.
 const (
 	awayDelay    = 100 * time.Millisecond
 	awayDelayMax = 5 * time.Second
 )
 
-// callLimited asks the engine for something under the limiter. A broken connection is
-// tried again as long as the time allows: the second time collides with or
-// repeats the first, and neither does harm.
+// callLimited calls the runtime when the limiter gives it a turn. If the runtime is
+// unreachable, it retries within the limit; it does not retry a start. A second creation
+// collides with the first or repeats it, and neither does harm. state is the container
+// status that a timeout error names.
 func (e *Engine) callLimited(limit time.Duration, class int, state string, fn func(context.Context) error) error {
-	var end time.Time // its time begins with its first turn
+	var end time.Time // the limit counts from the first turn
 	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
-		// Waiting for a turn ends with the engine; a call under way does not.
+		// Close ends the wait for a turn. It does not end a call at once.
 		if err := e.limit.acquire(e.ctx, class); err != nil {
 			return err
 		}
@@ -297,7 +300,8 @@ func (e *Engine) callLimited(limit time.Duration, class int, state string, fn fu
 	}
 }
 
-// choosePorts gives each mapping its host port.
+// choosePorts returns the port mappings with a host port for each. It reserves the dynamic
+// ones.
 func (e *Engine) choosePorts(t *acs.Task, d *acs.Container) ([]runtime.Port, error) {
 	if t.NetworkMode == "host" || t.NetworkMode == "none" {
 		return nil, nil
@@ -322,7 +326,7 @@ func (e *Engine) choosePorts(t *acs.Task, d *acs.Container) ([]runtime.Port, err
 	return out, nil
 }
 
-// releaseDynamicPorts gives up a container's dynamic ports.
+// releaseDynamicPorts releases a container's dynamic ports.
 func (e *Engine) releaseDynamicPorts(h *taskHandle, name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -337,8 +341,8 @@ func (e *Engine) releaseDynamicPorts(h *taskHandle, name string) {
 	}
 }
 
-// finishTask gives a task's share of the host to others, and makes sure that the task
-// never starts again.
+// finishTask releases a task's share of the host, and records that the task must never
+// start again.
 func (e *Engine) finishTask(h *taskHandle) {
 	arn := h.task.Payload.Arn
 	e.addTombstone(arn)

@@ -2,8 +2,8 @@ package engine
 
 import "github.com/ashore/ashore/internal/agent/runtime"
 
-// healthOfEvent is the health of the container that an event tells the health of, as
-// far as it is known.
+// healthOfEvent returns the known health of the container that a HealthSeen event
+// concerns. For other events it returns "".
 func (t *Task) healthOfEvent(ev Event) string {
 	seen, ok := ev.(HealthSeen)
 	if !ok {
@@ -15,7 +15,7 @@ func (t *Task) healthOfEvent(ev Event) string {
 	return ""
 }
 
-// knownHealth is a health, empty while no check has said anything.
+// knownHealth returns a health, or "" if no check has had a result yet.
 func knownHealth(health string) string {
 	if health == runtime.Starting {
 		return ""
@@ -23,7 +23,7 @@ func knownHealth(health string) string {
 	return health
 }
 
-// hasKnownHealth says whether a health check has said something of some container.
+// hasKnownHealth reports whether a health check of any container has had a result.
 func (t *Task) hasKnownHealth() bool {
 	for _, c := range t.Containers {
 		if knownHealth(c.Health) != "" {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// DefaultStopTimeout is how long a container may take to stop that names no time of
-// its own.
+// DefaultStopTimeout is how long a container may take to stop if it sets no time of its
+// own.
 const DefaultStopTimeout = 30 * time.Second
 
-// StopTimeout is how long a container may take to stop, by its labels.
+// StopTimeout returns how long a container may take to stop, by its labels.
 func StopTimeout(labels map[string]string) time.Duration {
 	if e := elementOf(labels); e != nil && e.StopTimeout > 0 {
 		return time.Duration(e.StopTimeout) * time.Second
@@ -17,8 +17,8 @@ func StopTimeout(labels map[string]string) time.Duration {
 	return DefaultStopTimeout
 }
 
-// DependsOn names the containers of the same task that a container depends on, by
-// its labels. It stops before them.
+// DependsOn returns the names of the containers of the same task that a container depends
+// on, by its labels. It stops before them.
 func DependsOn(labels map[string]string) []string {
 	var names []string
 	if e := elementOf(labels); e != nil {
@@ -29,8 +29,8 @@ func DependsOn(labels map[string]string) []string {
 	return names
 }
 
-// elementOf is a container's part of its task's outline; nil where its labels do not
-// tell.
+// elementOf returns a container's part of its task's outline, or nil if the labels have
+// none.
 func elementOf(labels map[string]string) *outlineElement {
 	var o outline
 	if json.Unmarshal([]byte(labels[LabelOutline]), &o) != nil {
@@ -44,8 +44,8 @@ func elementOf(labels map[string]string) *outlineElement {
 	return nil
 }
 
-// TaskOf is the id of the task that a container belongs to, by its labels; empty
-// for one of no task.
+// TaskOf returns the id of the task that a container belongs to, by its labels. It returns
+// "" if the container belongs to no task.
 func TaskOf(labels map[string]string) string {
 	if arn := labels[LabelTask]; arn != "" {
 		return taskID(arn)

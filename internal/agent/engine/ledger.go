@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Resources is what a host has, or a task takes.
+// Resources is what a host offers or a task needs.
 type Resources struct {
 	CPU    int64 // units
 	Memory int64 // MiB
@@ -25,17 +25,18 @@ type portKey struct {
 
 func (k portKey) String() string { return strconv.Itoa(k.port) + "/" + k.protocol }
 
-// ledger is the host's own account. The server keeps one too; this one only
-// keeps its slips from doing harm, and it never lets one task block another.
+// ledger records which resources of the host are reserved, and for which task. The server
+// has a ledger too; this one only prevents harm from the server's mistakes. A task that
+// does not fit never blocks another.
 type ledger struct {
 	total  Resources // constant
-	lo, hi int       // dynamic ports, constant
+	lo, hi int       // range of the dynamic ports, constant
 	probe  func(protocol string, port int) bool
 
 	mu          sync.Mutex
-	cpu, memory int64 // free
-	ports       map[portKey]string
-	reserved    map[string]Resources
+	cpu, memory int64                // free
+	ports       map[portKey]string   // owner of each reserved port
+	reserved    map[string]Resources // by task ARN
 }
 
 const reservedOwner = "(reserved)"
@@ -63,7 +64,7 @@ func portKeys(r Resources) []portKey {
 	return out
 }
 
-// requiredResources is what a task takes while it lives.
+// requiredResources returns what a task uses while it lives.
 func requiredResources(t *acs.Task) Resources {
 	var r Resources
 	r.CPU, r.Memory = int64(t.CPU*1024), t.Memory
@@ -88,6 +89,8 @@ func requiredResources(t *acs.Task) Resources {
 	return r
 }
 
+// containerMemory returns the memory in MiB that a container counts with: its soft limit
+// if it has one, else its hard limit.
 func containerMemory(c acs.Container) int64 {
 	if c.DockerConfig != nil {
 		if soft := dockerdoc.MemoryReservation(c.DockerConfig.HostConfig); soft > 0 {
@@ -97,7 +100,8 @@ func containerMemory(c acs.Container) int64 {
 	return c.Memory
 }
 
-// whyImpossible tells why a task can't run on this host even if it had it for itself.
+// whyImpossible returns why a task can't run on this host even without other tasks. It
+// returns "" if it can.
 func (l *ledger) whyImpossible(r Resources) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -115,7 +119,7 @@ func (l *ledger) whyImpossible(r Resources) string {
 	return ""
 }
 
-// reserve takes what a task needs, if it is free.
+// reserve reserves what a task needs. It returns false if that is not free.
 func (l *ledger) reserve(arn string, r Resources) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,7 +135,7 @@ func (l *ledger) reserve(arn string, r Resources) bool {
 	return true
 }
 
-// reserveRunning takes it for a task that runs already.
+// reserveRunning reserves the resources of a task that runs already, free or not.
 func (l *ledger) reserveRunning(arn string, r Resources) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,7 +154,7 @@ func (l *ledger) reserveLocked(arn string, r Resources) {
 	}
 }
 
-// reservePort marks a dynamic port that a recovered task has.
+// reservePort reserves a dynamic port that a recovered task uses.
 func (l *ledger) reservePort(arn, protocol string, port int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,9 +163,9 @@ func (l *ledger) reservePort(arn, protocol string, port int) {
 	}
 }
 
-// reserveFreePorts finds n consecutive free ports for a task. It begins at a random one:
-// ports that were just given up, or that others on the host took, are then
-// rarely met.
+// reserveFreePorts finds n consecutive free ports, reserves them for a task and returns
+// the first. The search begins at a random port. So it seldom meets a port that was
+// released a moment ago or that another process of the host uses.
 func (l *ledger) reserveFreePorts(arn, protocol string, n int) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -186,7 +190,7 @@ next:
 	return 0, fmt.Errorf("no free host port between %d and %d", l.lo, l.hi)
 }
 
-// releasePort gives up dynamic ports that could not be used.
+// releasePort releases a dynamic port that could not be used.
 func (l *ledger) releasePort(arn, protocol string, port int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -195,7 +199,7 @@ func (l *ledger) releasePort(arn, protocol string, port int) {
 	}
 }
 
-// release gives back all that a task has.
+// release releases everything that is reserved for a task.
 func (l *ledger) release(arn string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,16 +5,16 @@ import (
 	"sync"
 )
 
-// limiter bounds how many creations and starts the engine gets at once. A start
-// goes before any creation: a burst then finishes task by task, and not all of
-// it at the end.
+// limiter bounds how many creations and starts run in the runtime at the same time. A
+// start has priority over every creation. So the tasks of a burst finish one after the
+// other, and not all of them at the end.
 type limiter struct {
 	mu     sync.Mutex
 	free   int
-	queues [2][]chan error // by class; each takes one
+	queues [2][]chan error // by class; each element waits for one turn
 }
 
-// Classes of a limiter's users.
+// Classes of calls, by priority.
 const (
 	startClass = iota
 	createClass
@@ -22,6 +22,8 @@ const (
 
 func newLimiter(n int) *limiter { return &limiter{free: n} }
 
+// acquire waits for a turn. It returns an error if the context ends or failWaiting is
+// called; then there is nothing to release.
 func (l *limiter) acquire(ctx context.Context, class int) error {
 	l.mu.Lock()
 	if l.free > 0 {
@@ -52,7 +54,7 @@ func (l *limiter) acquire(ctx context.Context, class int) error {
 	return ctx.Err()
 }
 
-// failWaiting ends the wait of all with an error.
+// failWaiting ends every wait with err.
 func (l *limiter) failWaiting(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,6 +66,7 @@ func (l *limiter) failWaiting(err error) {
 	}
 }
 
+// release gives the turn to the next caller that waits.
 func (l *limiter) release() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

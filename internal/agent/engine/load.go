@@ -11,7 +11,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/journal"
 )
 
-// Load reads the journal. It must come before Run.
+// Load reads the journal. Call it before Run.
 func (e *Engine) Load() error {
 	if e.cfg.Journal == nil {
 		return nil
@@ -36,14 +36,14 @@ func (e *Engine) Load() error {
 	return e.cfg.Journal.Each(journal.Tasks, func(arn string, v []byte) error {
 		t, err := readTask(arn, v)
 		if err != nil {
-			// One record must not keep all other tasks from being taken up. Its
-			// containers, if it has any, tell again what it said.
+			// One unreadable record must not prevent the recovery of all other tasks.
+			// Its containers, if it has any, carry labels with the same information.
 			e.log.Error("journal: a task's record cannot be read and is dropped", "task", arn, "bytes", len(v), "err", err)
 			e.cfg.Journal.Delete(journal.Tasks, arn)
 			return nil
 		}
-		// What was under way is not known: nothing may be done to a container
-		// until the engine was asked about it.
+		// The journal does not say which operations were under way. Nothing may be done
+		// to a container before the runtime was asked about it.
 		for _, c := range t.Containers {
 			if c.Status < Running {
 				c.doing = Recovering

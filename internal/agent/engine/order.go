@@ -6,8 +6,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// dependencies of a container: those it names, and those that its volumes and
-// links imply.
+// dependencies returns a container's dependencies: those that it names, and those that
+// follow from its volumes and links.
 func dependencies(d *acs.Container) []acs.Dependency {
 	out := d.DependsOn
 	if len(d.VolumesFrom)+len(d.Links) > 0 {
@@ -23,9 +23,9 @@ func dependencies(d *acs.Container) []acs.Dependency {
 	return out
 }
 
-// isResolvable tells whether a task's dependencies can ever be met: they name
-// containers of the task, run in no circle, and ask for HEALTHY only where there
-// is a health check.
+// isResolvable reports whether a task's dependencies can ever be met. They must name
+// containers of the task, contain no cycle, and require HEALTHY only of a container with a
+// health check.
 func isResolvable(t *acs.Task) bool {
 	const (
 		unseen = iota
@@ -73,6 +73,7 @@ func isResolvable(t *acs.Task) bool {
 	return true
 }
 
+// hasDynamicPorts reports whether a container has a mapping without a fixed host port.
 func hasDynamicPorts(d *acs.Container) bool {
 	for _, p := range d.PortMappings {
 		if p.HostPort == 0 {

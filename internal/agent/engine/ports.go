@@ -12,7 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// mappedPorts are the container ports that a mapping maps, count of them from first on.
+// mappedPorts returns the container ports of a mapping: count ports, beginning at first.
 func mappedPorts(m acs.PortMapping) (first, count int, err error) {
 	if m.ContainerPortRange == "" {
 		return m.ContainerPort, 1, nil
@@ -26,7 +26,7 @@ func mappedPorts(m acs.PortMapping) (first, count int, err error) {
 
 func protocolOf(m acs.PortMapping) string { return cmp.Or(m.Protocol, "tcp") }
 
-// ProbePort tells whether a port of this host can be bound right now.
+// ProbePort reports whether a port of this host can be bound right now.
 func ProbePort(protocol string, port int) bool {
 	address := ":" + strconv.Itoa(port)
 	if protocol == "udp" {
@@ -43,7 +43,8 @@ func ProbePort(protocol string, port int) bool {
 	return l.Close() == nil
 }
 
-// KernelPorts is the host's range of ephemeral ports, or Linux's own default.
+// KernelPorts returns the host's range of ephemeral ports. If it can't be read, it returns
+// Linux's default.
 func KernelPorts() (low, high int) {
 	data, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if err == nil {

@@ -12,18 +12,18 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// PullBehavior is ECS_IMAGE_PULL_BEHAVIOR.
+// PullBehavior is the value of ECS_IMAGE_PULL_BEHAVIOR.
 type PullBehavior string
 
-// The behaviours.
+// The pull behaviors.
 const (
-	PullDefault      PullBehavior = "default"       // the registry, else what is here
-	PullAlways       PullBehavior = "always"        // the registry
-	PullOnce         PullBehavior = "once"          // the registry the first time
-	PullPreferCached PullBehavior = "prefer-cached" // what is here, else the registry
+	PullDefault      PullBehavior = "default"       // pull; if that fails, use the image on the host
+	PullAlways       PullBehavior = "always"        // always pull
+	PullOnce         PullBehavior = "once"          // pull if this agent never pulled the image
+	PullPreferCached PullBehavior = "prefer-cached" // pull only if the image is not on the host
 )
 
-// ParsePullBehavior reads the setting; empty is default.
+// ParsePullBehavior parses the setting. The empty string is the default.
 func ParsePullBehavior(s string) (PullBehavior, error) {
 	switch b := PullBehavior(s); b {
 	case "":
@@ -35,9 +35,9 @@ func ParsePullBehavior(s string) (PullBehavior, error) {
 	}
 }
 
-// ensureImage makes sure of an image and reports how. An engine that is away, while it
-// is restarted or upgraded, fails no task as long as a create would wait for it.
-// begun is called when a registry is asked that may take its time.
+// ensureImage makes sure that an image is on the host, and returns the outcome. If the
+// runtime is away because of a restart or an upgrade, it retries for as long as a create
+// would. It calls begun before a pull that may take long.
 func (e *Engine) ensureImage(ctx context.Context, container, ref string, begun func(at time.Time)) PullDone {
 	end := time.Now().Add(e.cfg.CreateTimeout)
 	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
@@ -59,8 +59,7 @@ func (e *Engine) ensureImage(ctx context.Context, container, ref string, begun f
 	}
 }
 
-// obtainImage takes an image from here or from its registry, as the pull behaviour
-// says.
+// obtainImage returns the image on the host or pulls it, as the pull behavior demands.
 func (e *Engine) obtainImage(ctx context.Context, ref string, begun func(time.Time)) (done PullDone, err error) {
 	img, err := e.cfg.Runtime.Image(ctx, ref)
 	if errors.Is(err, runtime.ErrUnreachable) {
@@ -83,8 +82,8 @@ func (e *Engine) obtainImage(ctx context.Context, ref string, begun func(time.Ti
 		}
 	case PullAlways:
 	default:
-		// An image without a digest never came from a registry: there is
-		// nowhere to ask.
+		// An image without a digest never came from a registry, so no registry can have
+		// it.
 		if local && (img.Digest == "" || e.isRegistryUnreachable(ref)) {
 			return use(img)
 		}
@@ -120,7 +119,7 @@ const (
 	pullDelayMax = 5 * time.Second
 )
 
-// pullImage tries a registry, more than once where a next try may fare better.
+// pullImage pulls an image. Unless once is set, it retries if a retry may succeed.
 func (e *Engine) pullImage(ctx context.Context, ref string, limit time.Duration, once bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -143,8 +142,8 @@ func (e *Engine) pullImage(ctx context.Context, ref string, limit time.Duration,
 	}
 }
 
-// isFinal: the registry answered, or nobody need be asked, and a next try would
-// end the same.
+// isFinal reports whether a retry of a pull would fail in the same way: the registry has
+// refused it, or the reference is invalid.
 func isFinal(err error) bool {
 	if errors.Is(err, runtime.ErrConfig) {
 		return true
@@ -161,6 +160,7 @@ func isFinal(err error) bool {
 	return false
 }
 
+// setsRegion reports whether an image's environment sets an AWS region.
 func setsRegion(env []string) bool {
 	for _, v := range env {
 		if strings.HasPrefix(v, "AWS_REGION=") || strings.HasPrefix(v, "AWS_DEFAULT_REGION=") {
@@ -170,7 +170,8 @@ func setsRegion(env []string) bool {
 	return false
 }
 
-// isRegistryUnreachable: the registry of an image was out of reach a moment ago.
+// isRegistryUnreachable reports whether an image's registry was found unreachable less
+// than registryRetryDelay ago.
 func (e *Engine) isRegistryUnreachable(ref string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -182,6 +183,7 @@ func (e *Engine) isRegistryUnreachable(ref string) bool {
 	return ok
 }
 
+// noteUnreachable records that an image's registry can't be reached now.
 func (e *Engine) noteUnreachable(ref string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -190,6 +192,7 @@ func (e *Engine) noteUnreachable(ref string) {
 
 const pulledKey = "pulled/"
 
+// wasPulled reports whether this agent has pulled an image before.
 func (e *Engine) wasPulled(ref string) bool {
 	if e.cfg.Journal == nil {
 		return false
@@ -201,6 +204,7 @@ func (e *Engine) wasPulled(ref string) bool {
 	return v != nil
 }
 
+// recordPulled journals that an image was pulled, if the pull behavior needs that.
 func (e *Engine) recordPulled(ref string) {
 	if e.cfg.Journal != nil && e.cfg.PullBehavior == PullOnce {
 		e.cfg.Journal.Put(journal.Meta, pulledKey+ref, []byte(time.Now().UTC().Format(time.RFC3339)))

@@ -15,15 +15,16 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// FindInstance is the container instance that this installation's
-// containers on the engine name, if they do; of several the one with the most
-// running, else with the most. It is asked when the journal is lost.
+// FindInstance returns the ARN and the cluster of the container instance that this
+// installation's containers name in their labels, or "". If they name several, it returns
+// the one with the most running containers, and if none runs, the one with the most
+// containers. The agent calls it when its journal is lost.
 func (e *Engine) FindInstance(ctx context.Context) (arn, cluster string, err error) {
 	list, err := e.listContainers(ctx, map[string]string{LabelInstallation: e.cfg.InstallationID})
 	if err != nil {
 		return "", "", err
 	}
-	const running = 1 << 32 // one that runs weighs more than any number that do not
+	const running = 1 << 32 // a running container counts more than any number of others
 	count := map[string]int{}
 	for _, c := range list {
 		i := c.Labels[LabelInstance]
@@ -40,9 +41,9 @@ func (e *Engine) FindInstance(ctx context.Context) (arn, cluster string, err err
 	return arn, cluster, nil
 }
 
-// Run takes up what the journal and the engine hold, then follows the engine's
-// events until Close. It returns when recovery is done, for which it waits as
-// long as the engine is away. SetInstance comes first, if an instance is known.
+// Run restores the tasks from the journal and the runtime, then follows the runtime's
+// events until Close. It returns when the recovery is complete. While the runtime is away,
+// it waits. Call SetInstance before, if an instance is known.
 func (e *Engine) Run(ctx context.Context) error {
 	e.spawn(e.followEvents)
 	select {
@@ -60,6 +61,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
+// recoverTasks brings all tasks of the journal and of the runtime up to date.
 func (e *Engine) recoverTasks(ctx context.Context) error {
 	var list []runtime.Container
 	if here := e.readLocation(); here.instance != "" {
@@ -85,7 +87,7 @@ func (e *Engine) recoverTasks(ctx context.Context) error {
 	return group.Wait()
 }
 
-// listContainers finds containers, however long the engine is away.
+// listContainers lists containers. It waits while the runtime is away.
 func (e *Engine) listContainers(ctx context.Context, labels map[string]string) (list []runtime.Container, err error) {
 	err = e.retryUnreachable(ctx, func(ctx context.Context) (err error) {
 		list, err = e.cfg.Runtime.List(ctx, labels)
@@ -94,7 +96,7 @@ func (e *Engine) listContainers(ctx context.Context, labels map[string]string) (
 	return list, err
 }
 
-// retryUnreachable asks until the engine answers.
+// retryUnreachable calls fn until the runtime is reachable.
 func (e *Engine) retryUnreachable(ctx context.Context, fn func(context.Context) error) error {
 	for delay := awayDelay; ; delay = min(2*delay, awayDelayMax) {
 		err := fn(ctx)
@@ -110,8 +112,8 @@ func (e *Engine) retryUnreachable(ctx context.Context, fn func(context.Context) 
 	}
 }
 
-// rebuildTask makes a task that the journal does not know from its containers'
-// labels. Of an ended task nothing is rebuilt.
+// rebuildTask creates a task from its containers' labels, if the journal does not have it.
+// It rebuilds no task that has a tombstone.
 func (e *Engine) rebuildTask(arn string, cs []runtime.Container) {
 	if e.hasTombstone(arn) {
 		return
@@ -139,7 +141,7 @@ func (e *Engine) rebuildTask(arn string, cs []runtime.Container) {
 		}
 		complete = complete && there && c.Phase != runtime.PhaseCreated
 	}
-	if !complete { // the rest can't be created without their definitions
+	if !complete { // without their definitions the others can't be created
 		t.Desired = acs.StatusStopped
 		t.Reason = "the agent's journal was lost before all containers of the task had started"
 	}
@@ -148,7 +150,7 @@ func (e *Engine) rebuildTask(arn string, cs []runtime.Container) {
 	e.mu.Unlock()
 }
 
-// decodeOutline reads a task from a container's labels.
+// decodeOutline decodes a task from a container's labels.
 func decodeOutline(labels map[string]string) (acs.Task, error) {
 	var o outline
 	if err := json.Unmarshal([]byte(labels[LabelOutline]), &o); err != nil {
@@ -161,9 +163,9 @@ func decodeOutline(labels map[string]string) (acs.Task, error) {
 	return t, nil
 }
 
-// findOwn finds a task's container among those that bear its labels, by its id, else
-// by its name: labels can be copied, and a container that was just created anew
-// may have an id that the journal had no time to learn.
+// findOwn finds a task's container among those with its labels, by its id, else by its
+// name. Labels can be copied, so they prove nothing. The id may be new: a container may
+// have been created again just before the agent ended.
 func findOwn(t *Task, c *Container, cs []runtime.Container) (runtime.Container, bool) {
 	if i := slices.IndexFunc(cs, func(it runtime.Container) bool { return it.ID == c.RuntimeID }); i >= 0 {
 		return cs[i], true
@@ -175,9 +177,9 @@ func findOwn(t *Task, c *Container, cs []runtime.Container) (runtime.Container, 
 	return runtime.Container{}, false
 }
 
-// recoverTask brings a task's state up to what the engine says, and goes on. The
-// task is stepped once, when all of its containers have been asked about: a step
-// that knew some of them only would take the others for never begun.
+// recoverTask brings a task's state up to date with the runtime's, and goes on with the
+// task. It inspects all of the task's containers first and then dispatches one event. If
+// the event had only some of them, Step would treat the others as never created.
 func (e *Engine) recoverTask(ctx context.Context, h *taskHandle, cs []runtime.Container) error {
 	h.mu.Lock()
 	t := h.task
@@ -243,5 +245,5 @@ func (e *Engine) recoverTask(ctx context.Context, h *taskHandle, cs []runtime.Co
 	return nil
 }
 
-// recoverRetryDelay is how long a task waits whose container the engine can't show.
+// recoverRetryDelay is how long a task waits if one of its containers can't be inspected.
 const recoverRetryDelay = 10 * time.Second

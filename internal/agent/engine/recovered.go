@@ -6,15 +6,15 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// applyRecovered brings all containers up to what the engine has of them. Their ends
-// come last, and of these those that no restart policy undoes first: they may end
-// the task, and then nothing is restarted.
+// applyRecovered brings all containers up to date with what the runtime has. It applies
+// the ends of containers last, and among them first those that no restart policy undoes:
+// they may end the task, and then nothing is restarted.
 func (t *Task) applyRecovered(now time.Time, ev Recovered) []Action {
 	var acts []Action
 	var ends, restarting []Exited
 	for _, c := range t.Containers {
 		it, there := ev.Containers[c.Name]
-		// It may have been started before the machine went down.
+		// It may have been started before the machine last booted.
 		before := c.Boot != ev.Boot && c.Boot != ""
 		switch {
 		case c.Status == Stopped:
@@ -39,7 +39,7 @@ func (t *Task) applyRecovered(now time.Time, ev Recovered) []Action {
 			t.endForgotten(c, ev.At)
 		case c.Removing && c.Doubtful:
 			t.endFailed(c, ev.At, failf(CannotStart, "%s", startUnknown))
-		case c.Removing: // on the way from the old one to the new
+		case c.Removing: // the old one was removed, the new one not yet created
 			c.RuntimeID, c.Status, c.Removing, c.doing = "", Pulled, false, Idle
 		case c.RuntimeID != "":
 			t.endVanished(c, ev.At)
@@ -53,9 +53,9 @@ func (t *Task) applyRecovered(now time.Time, ev Recovered) []Action {
 	return acts
 }
 
-// endForgotten ends a container of which the engine no longer knows that it ran, or
-// may have run: an engine writes a start down after it, and the machine went down
-// since.
+// endForgotten ends a container if the runtime no longer knows that it ran or may have
+// run. A runtime writes a start to disk only after the start, and the machine went down in
+// between.
 func (t *Task) endForgotten(c *Container, at time.Time) {
 	why := failf(Vanished, "the engine no longer knows that the container ran")
 	if c.Status < Running {

@@ -9,16 +9,15 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// replaceContainer removes a container that was created but, as far as anyone saw, never
-// started, and creates it anew. Its start may have been asked for by an agent
-// that then died, and still be on its way to the engine; starting it too could
-// make it run twice. Removal settles that: it fails if the container runs, and
-// the engine tells of a start before it tells of the removal. It would take the
-// evidence of a short run away, so a start that is under way gets settleWait to
-// show first.
+// replaceContainer removes a container that, as far as is known, never started, and
+// creates it again. An earlier run of the agent may have sent its start, and the start may
+// still be on its way to the runtime. A second start could make the container run twice.
+// The removal decides: it fails if the container runs, and the runtime reports a start
+// before it reports the removal. But the removal destroys the evidence of a short run. So
+// replaceContainer first waits lateStartWait for a start that is under way.
 //
-// Where the task stops, the container stays: it is the only evidence of its
-// start, and one that comes late is undone by quell.
+// If the task is to stop, the container stays: it is the only evidence of its start. If
+// a start takes effect later, stopStray stops the container.
 func (e *Engine) replaceContainer(h *taskHandle, name string) {
 	h.mu.Lock()
 	c := h.task.findContainer(name)
@@ -29,7 +28,7 @@ func (e *Engine) replaceContainer(h *taskHandle, name string) {
 		e.dispatch(h, CreateDone{Container: name, ID: id})
 		return
 	}
-	if err := commit(); err != nil { // the next run must know what an absence means
+	if err := commit(); err != nil { // the next run must know what the absence of the container means
 		e.dispatchOutcome(h, CreateDone{Container: name, Err: toFailure(CannotCreate, err)})
 		return
 	}
@@ -72,7 +71,8 @@ func (e *Engine) replaceContainer(h *taskHandle, name string) {
 	e.finishReplace(h, name, id, s)
 }
 
-// removeUnstarted removes a container unless it has started, which it tells the task.
+// removeUnstarted removes a container unless it has started. If it has started, it
+// dispatches that.
 func (e *Engine) removeUnstarted(h *taskHandle, name, id string) (started bool, err error) {
 	ctx, cancel := context.WithTimeout(e.late, e.cfg.CreateTimeout)
 	defer cancel()
@@ -97,7 +97,8 @@ func (e *Engine) removeUnstarted(h *taskHandle, name, id string) (started bool, 
 	return true, nil
 }
 
-// finishReplace goes on after the removal of a container, by what was seen of it.
+// finishReplace goes on after the removal of a container, depending on the events that w
+// has.
 func (e *Engine) finishReplace(h *taskHandle, name, id string, w *containerWatch) {
 	w.mu.Lock()
 	started, exited, lost := w.started, w.exited, w.incomplete
@@ -124,8 +125,8 @@ func (e *Engine) finishReplace(h *taskHandle, name, id string, w *containerWatch
 		e.dispatch(h, CreateDone{Container: name})
 		return
 	}
-	// Until that is durable, the next run takes the absence for a container that
-	// may have run.
+	// Until that is durable, the next run of the agent has to assume that a missing
+	// container may have run.
 	if err := commit(); err != nil {
 		e.dispatchOutcome(h, CreateDone{Container: name, Err: toFailure(CannotCreate, err)})
 		return
@@ -133,8 +134,8 @@ func (e *Engine) finishReplace(h *taskHandle, name, id string, w *containerWatch
 	e.createContainer(h, name)
 }
 
-// lateStartWait is how long a start that an earlier run of the agent asked for may
-// take to be seen. Nothing rests on it but how a second loss, of the journal, goes.
+// lateStartWait is how long a start that an earlier run of the agent sent may take to
+// show. It only matters if the journal is lost as well.
 const lateStartWait = 5 * time.Second
 
 const startUnknown = "whether the container had started could not be told, so it is not started again"

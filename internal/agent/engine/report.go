@@ -9,7 +9,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Report is one SubmitTaskStateChange. Seq orders the reports of a task.
+// Report is the input of one SubmitTaskStateChange. Seq orders the reports of a task.
 type Report struct {
 	Seq                int64             `json:"seq"`
 	TaskArn            string            `json:"taskArn"`
@@ -22,13 +22,13 @@ type Report struct {
 	Pulls              []PullReport      `json:"pulls,omitempty"` // all that are under way
 }
 
-// PullReport is a container whose image is being pulled.
+// PullReport describes a container whose image is being pulled.
 type PullReport struct {
 	Container string    `json:"container"`
 	Since     time.Time `json:"since"`
 }
 
-// ContainerReport is one container's part of it.
+// ContainerReport is a container's part of a report.
 type ContainerReport struct {
 	Name      string    `json:"name"`
 	RuntimeID string    `json:"runtimeId,omitempty"`
@@ -39,25 +39,27 @@ type ContainerReport struct {
 	Ports     []Binding `json:"ports,omitempty"`
 }
 
-// Limits of ECS on what a report may hold.
+// ECS's limits for the texts of a report, in bytes.
 const (
 	maxReason = 1024
 	maxID     = 255
 )
 
-// changesDelay is how long changes that alter nothing at the task's own level
-// wait for company.
+// changesDelay is how long changes wait to be reported together, if they do not change the
+// task's own status.
 const changesDelay = 2 * time.Second
 
 var rank = map[string]int{"": 0, acs.StatusPending: 1, acs.StatusRunning: 2, acs.StatusStopped: 3}
 
-// queueReports queues what the state asks for and returns the actions for it.
+// queueReports queues the reports that the task's state requires, and returns the actions
+// for them.
 func (t *Task) queueReports(now time.Time) []Action {
 	wire := t.reportStatus()
 	news := rank[wire] > rank[t.Sent]
 	if wire == acs.StatusPending {
-		// On its way to RUNNING a task is PENDING for moments. That is told once its
-		// images are here, or with what else there is to tell.
+		// A task is often PENDING only for a moment before it is RUNNING. So PENDING is
+		// reported when the task's images are on the host, or together with another
+		// change.
 		news = news && t.Desired == acs.StatusRunning && t.allResolved()
 	}
 	switch {
@@ -74,8 +76,8 @@ func (t *Task) queueReports(now time.Time) []Action {
 	return []Action{After{At: now.Add(changesDelay)}}
 }
 
-// reportStatus is the task's status as reported. One that is to stop before all of its
-// containers have started never ran as a whole.
+// reportStatus returns the task's status as reported. A task that is to stop before all of
+// its containers have started was never RUNNING.
 func (t *Task) reportStatus() string {
 	wire := t.Status().Wire()
 	if wire == acs.StatusRunning && t.Desired == acs.StatusStopped && rank[t.Sent] < rank[wire] {
@@ -84,13 +86,13 @@ func (t *Task) reportStatus() string {
 	return wire
 }
 
-// hasChanges: something is not reported yet.
+// hasChanges reports whether something is not reported yet.
 func (t *Task) hasChanges() bool {
 	return t.pullNames() != t.reportedPulls ||
 		slices.ContainsFunc(t.Containers, func(c *Container) bool { return rank[c.Status.Wire()] > rank[c.Reported] && c.Status >= Running })
 }
 
-// runningPulls are the pulls from registries that are under way.
+// runningPulls returns the pulls from registries that are under way.
 func (t *Task) runningPulls() (list []PullReport) {
 	for _, c := range t.Containers {
 		if c.doing == Pulling && !c.pullAt.IsZero() {
@@ -100,6 +102,7 @@ func (t *Task) runningPulls() (list []PullReport) {
 	return list
 }
 
+// pullNames returns the names of the containers with a running pull, as one string.
 func (t *Task) pullNames() string {
 	var b strings.Builder
 	for _, p := range t.runningPulls() {
@@ -108,17 +111,19 @@ func (t *Task) pullNames() string {
 	return b.String()
 }
 
-// allPulled: no image is missing any more that will still come.
+// allPulled reports whether the images of all containers are on the host.
 func (t *Task) allPulled() bool {
 	return !slices.ContainsFunc(t.Containers, func(c *Container) bool { return c.Status < Pulled })
 }
 
-// allResolved: all images are known, and one came from a registry by way of a pull.
+// allResolved reports whether all images are on the host and at least one was pulled from
+// a registry.
 func (t *Task) allResolved() bool {
 	digest := slices.ContainsFunc(t.Containers, func(c *Container) bool { return c.Digest != "" })
 	return digest && t.allPulled() && !t.PullStartedAt.IsZero()
 }
 
+// queueReport adds a report with the given status to the queue.
 func (t *Task) queueReport(wire string) []Action {
 	t.withdrawPending()
 	r := Report{
@@ -130,7 +135,7 @@ func (t *Task) queueReport(wire string) []Action {
 			r.PullStartedAt = p.Since
 		}
 	}
-	if t.allPulled() { // the server keeps the first time that it is told
+	if t.allPulled() { // the server stores only the first time that is reported
 		r.PullStoppedAt = t.PullStoppedAt
 	}
 	if wire == acs.StatusStopped {
@@ -151,8 +156,8 @@ func (t *Task) queueReport(wire string) []Action {
 	return []Action{Notify{}}
 }
 
-// withdrawPending takes back a PENDING report that nobody has taken yet. The next report
-// says what it said.
+// withdrawPending removes the last report if it is a PENDING report that is not being
+// sent. The next report repeats its content.
 func (t *Task) withdrawPending() {
 	n := len(t.Reports) - 1
 	if n < 0 || t.Reports[n].Status != acs.StatusPending || n == 0 && t.sending {
@@ -166,6 +171,7 @@ func (t *Task) withdrawPending() {
 	t.Reports = t.Reports[:n]
 }
 
+// truncate shortens s to at most n bytes, at the boundary of a rune.
 func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -176,12 +182,12 @@ func truncate(s string, n int) string {
 	return s[:n]
 }
 
-// Failure is an error in ECS's words: "<Name>: <text>".
+// Failure is an error in ECS's form "<Name>: <text>".
 type Failure struct{ Name, Text string }
 
 func (f *Failure) Error() string { return f.Name + ": " + f.Text }
 
-// The names that the engine uses.
+// The names of failures, and texts, as ECS's agent has them.
 const (
 	CannotPull      = "CannotPullContainerError"
 	CannotCreate    = "CannotCreateContainerError"
@@ -194,7 +200,7 @@ const (
 	TimedOut        = "DockerTimeoutError"
 	Vanished        = "ContainerVanishedError"
 	StoppedPrePull  = "TaskStoppedBeforePullBeginError"
-	Unrecognised    = "UnrecogniedTaskError" // spelt exactly so
+	Unrecognised    = "UnrecogniedTaskError" // ECS's own spelling
 	TaskState       = "TaskStateError"
 	oomText         = "Container killed due to memory usage"
 	unresolvable    = "Task dependencies cannot be resolved, taskArn: %s"
@@ -202,6 +208,7 @@ const (
 	unknownStopText = "Agent could not progress task's state to stopped"
 )
 
+// failf returns a Failure with a formatted text.
 func failf(name, format string, args ...any) *Failure {
 	return &Failure{name, fmt.Sprintf(format, args...)}
 }

@@ -9,48 +9,49 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Resource is a kind of thing on the host that a task has as a whole: its volumes,
-// its cgroup. The names of what it makes follow from the task alone, so that a
-// second call finds what the first one made. An agent may be killed between any
-// call and the journal's record of it; then the call is made again.
+// Resource is a kind of resource that a task as a whole has on the host, such as its
+// volumes or its cgroup. The names that it creates derive from the task alone, so a second
+// call finds what the first one created. An agent may be killed between a call and its
+// journal record. Then the call is repeated.
 type Resource interface {
-	// Name is what the journal calls it. It never changes.
+	// Name returns the resource's name in the journal. It never changes.
 	Name() string
-	// Needed tells whether a task has it on this host.
+	// Needed reports whether a task needs the resource on this host.
 	Needed(t *acs.Task) bool
-	// Provide makes it, and returns what Apply needs to know of it.
+	// Provide creates the resource. It returns the value that Apply needs.
 	Provide(ctx context.Context, t *acs.Task) (value string, err error)
-	// Restore makes sure of it in a new run of the agent, after Provide in an
-	// earlier one, and returns the value again. The value that it gets is empty if
-	// the journal has none. complete: all of the task's containers exist.
+	// Restore makes sure that the resource exists in a new run of the agent, after an
+	// earlier run provided it. It returns the value again. The given value is "" if the
+	// journal has none. complete means that all of the task's containers exist.
 	Restore(ctx context.Context, t *acs.Task, value string, complete bool) (string, error)
-	// Apply puts it into the specification of one of the task's containers. It is
-	// called for tasks that do not need it, too; then the value is empty.
+	// Apply adds the resource to the specification of one of the task's containers. It
+	// is also called for tasks that do not need the resource. Then the value is "".
 	Apply(t *acs.Task, c *acs.Container, value string, s *runtime.Spec) *Failure
-	// Release removes it when the task's containers are gone, whether or not
-	// Provide was called or succeeded. What is not there is no error. It is called
-	// again until it succeeds.
+	// Release removes the resource after the task's containers were removed. It is
+	// called even if Provide was never called or failed. It returns no error if the
+	// resource does not exist. It is called again until it succeeds.
 	Release(ctx context.Context, t *acs.Task) error
 }
 
-// ResourceStatus says how far a task is with a resource.
+// ResourceStatus is the state of a task's resource.
 type ResourceStatus string
 
-// The statuses in order. Unprovided: it may be there, but the journal does not say so.
+// The statuses, in order. ResourceUnprovided: the resource may exist, but the journal has
+// no record of it.
 const (
 	ResourceUnprovided ResourceStatus = ""
 	ResourceProvided   ResourceStatus = "provided"
 	ResourceReleased   ResourceStatus = "released"
 )
 
-// ResourceRecord is what a task has of a resource, as journaled.
+// ResourceRecord is the journal's record of a task's resource.
 type ResourceRecord struct {
 	Status ResourceStatus `json:"status,omitempty"`
 	Value  string         `json:"value,omitempty"`
 }
 
-// resourceRecord is what the task has of a resource. A journal of the version before this
-// one says of all resources together whether they are there.
+// resourceRecord returns the task's record of a resource. Journals one version older only
+// have one field for all resources together, Provisioned.
 func (t *Task) resourceRecord(resource string) ResourceRecord {
 	if h, known := t.Resources[resource]; known {
 		return h
@@ -61,7 +62,8 @@ func (t *Task) resourceRecord(resource string) ResourceRecord {
 	return ResourceRecord{}
 }
 
-// setResource sets it. Others may be reading the map of before.
+// setResource sets the record of a resource. Others may be reading the old map, so it
+// makes a new one.
 func (t *Task) setResource(resource string, h ResourceRecord) {
 	all := maps.Clone(t.Resources)
 	if all == nil {
@@ -71,14 +73,14 @@ func (t *Task) setResource(resource string, h ResourceRecord) {
 	t.Resources = all
 }
 
-// resourceRecord is Task.resourceRecord, of a task that others change.
+// resourceRecord returns the task's record of a resource, under the task's lock.
 func (h *taskHandle) resourceRecord(resource string) ResourceRecord {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.task.resourceRecord(resource)
 }
 
-// missingResources are the resources that a task needs and has not, in their order.
+// missingResources returns the resources that a task needs and does not have, in order.
 func (e *Engine) missingResources(h *taskHandle) (list []Resource) {
 	for _, r := range e.resources {
 		if r.Needed(&h.task.Payload) && h.resourceRecord(r.Name()).Status == ResourceUnprovided {
@@ -88,8 +90,8 @@ func (e *Engine) missingResources(h *taskHandle) (list []Resource) {
 	return list
 }
 
-// provisionResources provides a task's resources, each after those before it. The journal
-// gets each one's outcome by itself.
+// provisionResources provides a task's resources in order. The journal records the outcome
+// of each separately.
 func (e *Engine) provisionResources(h *taskHandle, missing []Resource) {
 	t := &h.task.Payload
 	for _, r := range missing {
@@ -103,8 +105,8 @@ func (e *Engine) provisionResources(h *taskHandle, missing []Resource) {
 	e.dispatch(h, Provisioned{})
 }
 
-// restoreResources makes sure of the resources that an earlier run of the agent provided to
-// a task that is still alive.
+// restoreResources restores the resources that an earlier run of the agent provided to a
+// task that has not ended.
 func (e *Engine) restoreResources(h *taskHandle) {
 	t := &h.task.Payload
 	h.mu.Lock()
@@ -127,8 +129,8 @@ func (e *Engine) restoreResources(h *taskHandle) {
 	}
 }
 
-// releaseResources releases a task's resources, the last one first. Each that succeeds
-// is journaled. It returns the name of the one that does not.
+// releaseResources releases a task's resources in reverse order, and journals each
+// success. On an error it returns the name of the resource that failed.
 func (e *Engine) releaseResources(h *taskHandle) (failed string, err error) {
 	t := &h.task.Payload
 	for _, r := range slices.Backward(e.resources) {
@@ -143,8 +145,9 @@ func (e *Engine) releaseResources(h *taskHandle) (failed string, err error) {
 	return "", nil
 }
 
-// unknownResources are resources that the journal knows and this agent does not: those of a
-// newer version, or of an agent with other settings. Nobody can release them.
+// unknownResources returns the names of resources in the journal that this agent does not
+// know. A newer version, or an agent with other settings, provided them. This agent can't
+// release them.
 func (e *Engine) unknownResources(h *taskHandle) (names []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,12 +10,12 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// resyncInterval is how often the engine's state is looked at, spread by chance. What
-// an event tells is known at once; a lost one costs no more than this.
+// resyncInterval is the mean time between two comparisons with the runtime's state. Events
+// report changes at once, and a lost event is found within this time.
 const resyncInterval = 5 * time.Minute
 
-// resync looks at the engine's state now, and then from time to time. Only one
-// look is under way; one that is asked for meanwhile follows it.
+// resync compares the tasks with the runtime's state now, and then periodically. Only one
+// comparison runs at a time. If one runs already, another follows it.
 func (e *Engine) resync() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -30,12 +30,13 @@ func (e *Engine) resync() {
 	e.wg.Go(e.runResync)
 }
 
-// resyncState says when the engine's state is looked at.
+// resyncState says whether a comparison runs and when the next is due.
 type resyncState struct {
 	running, again bool
-	timer          *time.Timer // to the next one
+	timer          *time.Timer // until the next comparison
 }
 
+// runResync compares until no further comparison is requested, then sets the timer.
 func (e *Engine) runResync() {
 	e.pruneTombstones()
 	for more := true; more; {
@@ -52,8 +53,8 @@ func (e *Engine) runResync() {
 	}
 }
 
-// compareContainers holds the engine's containers against the tasks. A task is told what
-// ended or vanished unseen; what runs and should not is stopped.
+// compareContainers compares the runtime's containers with the tasks. It dispatches to a
+// task what ended or vanished unseen. It stops containers that should not run.
 func (e *Engine) compareContainers(ctx context.Context) {
 	here := e.readLocation()
 	if here.instance == "" || !e.recovered.Load() {
@@ -85,8 +86,9 @@ func (e *Engine) compareContainers(ctx context.Context) {
 	}
 }
 
-// unconfirmedContainers are the containers of which the task believes that they run and whose
-// state a list does not confirm. No list tells of health.
+// unconfirmedContainers returns the containers that run according to the task and that a
+// list of the runtime does not confirm. It also returns those with a health check, since a
+// list does not contain health.
 func (h *taskHandle) unconfirmedContainers(running map[string]bool) []Container {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,7 +103,8 @@ func (h *taskHandle) unconfirmedContainers(running map[string]bool) []Container 
 	return out
 }
 
-// inspectContainer tells a task what became of a container that was seen running.
+// inspectContainer inspects a container that the task knows as running, and dispatches its
+// state.
 func (e *Engine) inspectContainer(h *taskHandle, name, id string) {
 	c, err := e.cfg.Runtime.Inspect(e.ctx, id)
 	switch {
@@ -118,9 +121,9 @@ func (e *Engine) inspectContainer(h *taskHandle, name, id string) {
 	}
 }
 
-// mayRun tells whether a container that bears this instance's labels runs for a
-// task. Labels can be copied: one of a known container has its id. Where the id
-// is not known yet, an empty name of c is taken for the right one.
+// mayRun reports whether a container with this instance's labels runs for a task. Labels
+// can be copied, so the id must be that of the task's container. While the task does not
+// know the id, the name must match; an empty name of c counts as a match.
 func (e *Engine) mayRun(c runtime.Container) bool {
 	h := e.findTask(c.Labels[LabelTask])
 	if h == nil {
@@ -141,16 +144,16 @@ func (e *Engine) mayRun(c runtime.Container) bool {
 	}
 }
 
-// isLeftOver tells whether a container is what remains of a task that has ended
-// and been cleaned up.
+// isLeftOver reports whether a container belongs to a task that has ended and was cleaned
+// up.
 func (e *Engine) isLeftOver(c runtime.Container) bool {
 	arn := c.Labels[LabelTask]
 	return !e.HasTask(arn) && e.hasTombstone(arn)
 }
 
-// stopStray stops a container if it runs and should not: one of a task that has
-// ended, started again by hand, by its restart policy or by the engine's own
-// restart, or one that bears copied labels.
+// stopStray stops a container that runs and should not. Either its task has ended, and the
+// container was started again by hand, by its restart policy or by a restart of the
+// runtime; or it has copied labels.
 func (e *Engine) stopStray(c runtime.Container) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -166,12 +169,13 @@ func (e *Engine) stopStray(c runtime.Container) {
 	})
 }
 
+// stopStrayNow inspects a container and stops it if it still runs and should not.
 func (e *Engine) stopStrayNow(id string) {
 	c, err := e.cfg.Runtime.Inspect(e.ctx, id)
 	switch {
 	case errors.Is(err, runtime.ErrNotFound) || e.isClosing():
 		return
-	case err != nil: // the next look finds it
+	case err != nil: // the next comparison finds it again
 		e.log.Warn("container that may have to be stopped cannot be inspected", "id", id, "err", err)
 		return
 	case c.Phase != runtime.PhaseRunning || e.mayRun(c):
@@ -184,6 +188,7 @@ func (e *Engine) stopStrayNow(id string) {
 	}
 }
 
+// removeLeftOver removes a container of a task that was cleaned up.
 func (e *Engine) removeLeftOver(ctx context.Context, c runtime.Container) {
 	e.log.Info("removing what is left of an ended task", "task", c.Labels[LabelTask], "container", c.Name)
 	if err := e.cfg.Runtime.Remove(ctx, c.ID, false); err != nil && !e.isClosing() {

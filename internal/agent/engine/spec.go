@@ -15,7 +15,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Labels of every container. The first five are ECS's own.
+// Labels of every container. The first five are those of ECS's agent.
 const (
 	LabelCluster      = "com.amazonaws.ecs.cluster"
 	LabelTask         = "com.amazonaws.ecs.task-arn"
@@ -24,12 +24,12 @@ const (
 	LabelVersion      = "com.amazonaws.ecs.task-definition-version"
 	LabelInstallation = "dev.ashore.installation"
 	LabelInstance     = "dev.ashore.instance"
-	// LabelOutline holds what a lost journal is rebuilt from: see outline.
+	// LabelOutline has the data from which a lost journal is rebuilt: see outline.
 	LabelOutline = "dev.ashore.task"
 )
 
-// outline is the part of a task's definition that matters once it runs. It
-// holds no environment and no settings.
+// outline is the part of a task's definition that matters while the task runs. It contains
+// no environment and no settings.
 type outline struct {
 	NetworkMode string           `json:"networkMode,omitempty"`
 	CPU         float64          `json:"cpu,omitempty"`
@@ -51,6 +51,7 @@ type outlineElement struct {
 	PortMappings    []acs.PortMapping  `json:"portMappings,omitempty"`
 }
 
+// encodeOutline returns a task's outline as JSON.
 func encodeOutline(t *acs.Task) string {
 	o := outline{NetworkMode: t.NetworkMode, CPU: t.CPU, Memory: t.Memory}
 	for _, c := range t.Containers {
@@ -70,6 +71,7 @@ func encodeOutline(t *acs.Task) string {
 	return string(data)
 }
 
+// task returns the task that an outline and a container's labels describe.
 func (o outline) task(labels map[string]string) acs.Task {
 	t := acs.Task{
 		Arn: labels[LabelTask], DesiredStatus: acs.StatusRunning, Family: labels[LabelFamily], Version: labels[LabelVersion],
@@ -84,8 +86,8 @@ func (o outline) task(labels map[string]string) acs.Task {
 	return t
 }
 
-// ContainerName is the engine's name for a task's container. It is the same
-// each time, so that creating one twice collides.
+// ContainerName returns the runtime's name for a task's container. It is always the same,
+// so that a second creation collides with the first.
 func ContainerName(t *acs.Task, container string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r == '-' || r < 128 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
@@ -96,23 +98,24 @@ func ContainerName(t *acs.Task, container string) string {
 	return fmt.Sprintf("ecs-%s-%s-%s-%s", t.Family, t.Version, clean, hashSuffix(t, container))
 }
 
+// hashSuffix returns a suffix that makes a name unique to a task and to what.
 func hashSuffix(t *acs.Task, what string) string {
 	sum := sha256.Sum256([]byte(t.Arn + "\x00" + what))
 	return hex.EncodeToString(sum[:10])
 }
 
-// location a container runs, as its labels say.
+// location has the labels that say where a container runs.
 type location struct {
 	cluster, instance, installation, region string
 }
 
-// labels are what every container of this instance bears.
+// labels returns the labels that every container of this instance has.
 func (w location) labels() map[string]string {
 	return map[string]string{LabelInstallation: w.installation, LabelInstance: w.instance}
 }
 
-// buildSpec builds a container's spec, without what the task's resources put into it.
-// Its dynamic ports have been chosen already.
+// buildSpec returns a container's specification without the parts that the task's
+// resources add. The caller has chosen its dynamic ports.
 func buildSpec(t *acs.Task, c *acs.Container, w location, ports []runtime.Port, imageSetsRegion bool) (runtime.Spec, *Failure) {
 	s := runtime.Spec{
 		Name: ContainerName(t, c.Name), Image: c.Image,
@@ -131,7 +134,7 @@ func buildSpec(t *acs.Task, c *acs.Container, w location, ports []runtime.Port, 
 	}
 	s.StopTimeout = time.Duration(c.StopTimeout) * time.Second
 	if c.Memory > 0 {
-		s.Memory = max(c.Memory, 4) << 20 // fewer than 4 MiB is raised, as in ECS
+		s.Memory = max(c.Memory, 4) << 20 // as in ECS, at least 4 MiB
 	}
 	env := maps.Clone(c.Environment)
 	if env == nil {
@@ -170,7 +173,7 @@ func buildSpec(t *acs.Task, c *acs.Container, w location, ports []runtime.Port, 
 	return s, nil
 }
 
-// unsupportedReason tells why a task can't be set up here at all.
+// unsupportedReason returns why this agent can't run a task at all, or "".
 func unsupportedReason(t *acs.Task) string {
 	switch t.NetworkMode {
 	case "", "bridge", "host", "none":

@@ -9,11 +9,12 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// lostStartWait is how long an engine is asked what became of a start that it did
-// not answer.
+// lostStartWait is how long the engine tries to find out the result of a start that the
+// runtime did not answer.
 const lostStartWait = time.Minute
 
-// startContainer starts a container; on success it has started when this returns.
+// startContainer starts a container and dispatches StartDone. On success the container has
+// started when it returns.
 func (e *Engine) startContainer(h *taskHandle, name string) {
 	h.mu.Lock()
 	id := h.task.findContainer(name).RuntimeID
@@ -30,7 +31,7 @@ func (e *Engine) startContainer(h *taskHandle, name string) {
 		done.PortTaken = true
 		done.Err = toFailure(CannotStart, err)
 		e.releaseDynamicPorts(h, name)
-		e.resync() // a container that should not run may hold it
+		e.resync() // a container that should not run may use the port
 	default:
 		done.Err = toFailure(CannotStart, err)
 		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, runtime.ErrUnreachable) || done.Err.Name == TimedOut {
@@ -40,13 +41,13 @@ func (e *Engine) startContainer(h *taskHandle, name string) {
 	}
 	e.dispatchOutcome(h, done)
 	if err == nil && e.feed.countChanges() != gaps {
-		e.inspectContainer(h, name, id) // its end may have fallen into the gap
+		e.inspectContainer(h, name, id) // its end may be lost in the gap
 	}
 }
 
-// resolveLostStart finds out what became of a start that the engine did not answer. The
-// start is never asked for again: it may still be carried out. What has not
-// started by now is reported so, and is kept from it.
+// resolveLostStart finds out the result of a start that the runtime did not answer. It
+// never sends the start again, since the first may still be carried out. If the container
+// has not started by now, it reports that, and prevents a later start.
 func (e *Engine) resolveLostStart(h *taskHandle, done StartDone, id string, asked time.Time) {
 	ctx, cancel := context.WithTimeout(e.ctx, lostStartWait)
 	defer cancel()
@@ -65,7 +66,7 @@ func (e *Engine) resolveLostStart(h *taskHandle, done StartDone, id string, aske
 		if ended {
 			e.dispatch(h, Exited{Container: done.Container, Code: c.ExitCode, OOM: c.OOMKilled, At: c.FinishedAt})
 		} else {
-			e.inspectContainer(h, done.Container, id) // nobody may have told of its end since
+			e.inspectContainer(h, done.Container, id) // its end may have been missed since
 		}
 		return
 	}
@@ -73,9 +74,9 @@ func (e *Engine) resolveLostStart(h *taskHandle, done StartDone, id string, aske
 	e.dispatchOutcome(h, done)
 }
 
-// preventStart sees to it that a container that was reported as not started does not
-// run, whenever its start is carried out: one that has not run is removed, which
-// leaves the start nothing, and one that runs is stopped.
+// preventStart makes sure that a container that was reported as not started does not run
+// later. If it has not started, preventStart removes it, so that a late start fails. If it
+// runs, preventStart stops it.
 func (e *Engine) preventStart(id string) {
 	for delay := lateStartWait; pace.Sleep(e.ctx, delay) == nil; delay = min(2*delay, time.Minute) {
 		c, err := e.cfg.Runtime.Inspect(e.ctx, id)
@@ -92,7 +93,8 @@ func (e *Engine) preventStart(id string) {
 	}
 }
 
-// readEnginePorts asks for ports that the engine chose itself, if there are any.
+// readEnginePorts returns the ports that the runtime chose itself, or nil if there are
+// none.
 func (e *Engine) readEnginePorts(h *taskHandle, name, id string) []runtime.Port {
 	h.mu.Lock()
 	ports := h.task.findContainer(name).Ports

@@ -9,11 +9,11 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// maxPortTries bounds how often a dynamic port is chosen anew because something
-// else on the host holds it.
+// maxPortTries is how often a dynamic port is chosen again because another process of the
+// host uses it.
 const maxPortTries = 10
 
-// Step applies one event to a task and says what to do next. It reads no clock
+// Step applies one event to a task and returns the actions that follow. It reads no clock
 // and does no I/O.
 func Step(t *Task, now time.Time, ev Event) []Action {
 	var acts []Action
@@ -45,6 +45,7 @@ func Step(t *Task, now time.Time, ev Event) []Action {
 	return append(acts, t.queueReports(now)...)
 }
 
+// applyOrder applies the server's order to stop.
 func (t *Task) applyOrder(now time.Time, o Order) {
 	if o.Desired != acs.StatusStopped || t.Desired == acs.StatusStopped {
 		return
@@ -58,7 +59,7 @@ func (t *Task) applyOrder(now time.Time, o Order) {
 	}
 }
 
-// rejectTask ends a task that cannot be set up.
+// rejectTask stops a task whose resources can't be provided.
 func (t *Task) rejectTask(now time.Time, reason string) {
 	if t.Reason == "" {
 		t.Reason = reason
@@ -66,6 +67,7 @@ func (t *Task) rejectTask(now time.Time, reason string) {
 	t.applyOrder(now, Order{Desired: acs.StatusStopped})
 }
 
+// applyContainerEvent applies an event that concerns a container.
 func (t *Task) applyContainerEvent(now time.Time, ev Event) []Action {
 	switch ev := ev.(type) {
 	case PullBegun:
@@ -130,12 +132,14 @@ func (t *Task) applyContainerEvent(now time.Time, ev Event) []Action {
 	return nil
 }
 
+// endVanished ends a container that the runtime no longer has.
 func (t *Task) endVanished(c *Container, at time.Time) {
 	c.doing = Idle
 	c.Reason = failf(Vanished, "the engine no longer has the container").Error()
 	t.markStopped(c, at)
 }
 
+// applyFound applies that a container has started.
 func (t *Task) applyFound(c *Container, ev Found) {
 	c.doing, c.Removing, c.Doubtful = Idle, false, false
 	c.RuntimeID, c.Health = ev.ID, ev.Health
@@ -145,6 +149,7 @@ func (t *Task) applyFound(c *Container, ev Found) {
 	t.markRunning(c, ev.StartedAt)
 }
 
+// applyStartDone applies the outcome of a start.
 func (t *Task) applyStartDone(now time.Time, ev StartDone) []Action {
 	c := t.findContainer(ev.Container)
 	if c == nil || c.doing != Starting {
@@ -174,6 +179,7 @@ func (t *Task) applyStartDone(now time.Time, ev StartDone) []Action {
 	return nil
 }
 
+// markRunning records that a container runs since at.
 func (t *Task) markRunning(c *Container, at time.Time) {
 	c.Status = max(c.Status, Running)
 	if c.StartedAt.IsZero() {
@@ -184,14 +190,15 @@ func (t *Task) markRunning(c *Container, at time.Time) {
 	}
 }
 
+// applyExited applies the end of a container. Its restart policy may restart it.
 func (t *Task) applyExited(now time.Time, ev Exited) []Action {
 	c := t.findContainer(ev.Container)
 	if c == nil || c.Status == Stopped {
 		return nil
 	}
 	if c.doing == Starting {
-		// The start's answer is still to come and decides: a failed start may
-		// be told as an exit too.
+		// The start's own answer is still to come, and it decides: a runtime may report
+		// a failed start as an exit as well.
 		c.early = &ev
 		return nil
 	}
@@ -214,17 +221,20 @@ func (t *Task) applyExited(now time.Time, ev Exited) []Action {
 	return nil
 }
 
+// shouldRestart reports whether a restart policy restarts a container that ended with code
+// after it ran for ran.
 func shouldRestart(p *acs.RestartPolicy, code int, ran time.Duration) bool {
 	return p != nil && p.Enabled && !slices.Contains(p.IgnoredExitCodes, code) &&
 		ran >= time.Duration(p.RestartAttemptPeriod)*time.Second
 }
 
-// endFailed ends a container that could not be brought further.
+// endFailed ends a container after a failed operation.
 func (t *Task) endFailed(c *Container, now time.Time, err *Failure) {
 	c.doing, c.Removing, c.Doubtful, c.Reason = Idle, false, false, err.Error()
 	t.markStopped(c, now)
 }
 
+// markStopped records a container's end. The end of an essential container stops the task.
 func (t *Task) markStopped(c *Container, at time.Time) {
 	c.Status, c.FinishedAt = Stopped, at
 	d := t.findDefinition(c.Name)
@@ -233,7 +243,7 @@ func (t *Task) markStopped(c *Container, at time.Time) {
 	}
 }
 
-// advance finds what can be done now.
+// advance returns the actions that are possible now.
 func (t *Task) advance(now time.Time) []Action {
 	var acts []Action
 	if t.Desired == acs.StatusStopped {
@@ -251,7 +261,7 @@ func (t *Task) advance(now time.Time) []Action {
 	return acts
 }
 
-// bringUp brings containers up.
+// bringUp returns the actions that bring the task's containers further.
 func (t *Task) bringUp(now time.Time) []Action {
 	if !t.Provisioned {
 		if t.provisioning {
@@ -288,7 +298,8 @@ func (t *Task) bringUp(now time.Time) []Action {
 	return acts
 }
 
-// bringDown takes containers down, each after those that depend on it.
+// bringDown returns the actions that stop the task's containers. A container stops after
+// those that depend on it.
 func (t *Task) bringDown(now time.Time) []Action {
 	var acts []Action
 	for _, c := range t.Containers {
@@ -310,7 +321,7 @@ func (t *Task) bringDown(now time.Time) []Action {
 	return acts
 }
 
-// isNeeded: a container that depends on c has not stopped.
+// isNeeded reports whether a container that depends on c has not stopped.
 func (t *Task) isNeeded(c *Container) bool {
 	for _, o := range t.Containers {
 		if o == c || o.Status == Stopped {
@@ -327,8 +338,9 @@ func (t *Task) isNeeded(c *Container) bool {
 	return false
 }
 
-// checkDependencies tells whether c's dependencies are met. While one has a time limit,
-// wait is when the first runs out.
+// checkDependencies reports whether c's dependencies are met. If some have time limits,
+// wait is when the first limit ends; it is zero if it was returned before. err is why the
+// dependencies can never be met.
 func (t *Task) checkDependencies(c *Container, now time.Time) (ready bool, wait time.Time, err *Failure) {
 	d := t.findDefinition(c.Name)
 	ready = true
@@ -357,7 +369,7 @@ func (t *Task) checkDependencies(c *Container, now time.Time) (ready bool, wait 
 	if ready {
 		return true, time.Time{}, nil
 	}
-	if wait.Equal(c.timeout) { // asked for already
+	if wait.Equal(c.timeout) { // the timer runs already
 		return false, time.Time{}, nil
 	}
 	c.timeout = wait
@@ -368,8 +380,8 @@ func dependencyFailure(dep acs.Dependency, what string) *Failure {
 	return failf(CannotStart, "dependency graph: failed to resolve container ordering dependency [%s:%s] as dependency %s.", dep.ContainerName, dep.Condition, what)
 }
 
-// checkCondition tells whether a dependency is met, or why it never will be. One that
-// ended without having come as far as the condition asks meets it never.
+// checkCondition reports whether container o meets a condition, or why it never will. A
+// container that ended before it reached the condition never meets it.
 func checkCondition(o *Container, cond string) (met bool, never string) {
 	const neverStarts = "will never start"
 	ended := func(met bool) (bool, string) {

@@ -8,21 +8,23 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Cgroups holds tasks' own limits, as cgroup.Root and cgroup.Slices do.
+// Cgroups creates and removes the cgroups with tasks' own limits. cgroup.Root and
+// cgroup.Slices implement it.
 type Cgroups interface {
 	Create(task string, l cgroup.Limits) (parent string, err error)
 	Remove(task string) error
 }
 
-// taskLimits are a task's limits as a whole, kept by a cgroup that is the parent of
-// its containers'. Its value is how the engine names that parent.
+// taskLimits is the Resource for a task's own limits. A cgroup enforces them; it is the
+// parent of the cgroups of the task's containers. The value is the runtime's name for that
+// parent.
 type taskLimits struct{ cgroups Cgroups }
 
 func (taskLimits) Name() string { return "cgroup" }
 
 func (taskLimits) Needed(t *acs.Task) bool { return t.CPU > 0 || t.Memory > 0 }
 
-// Provide makes the cgroup, or sets the limits of the one that is there.
+// Provide creates the cgroup, or sets the limits of an existing one.
 func (r taskLimits) Provide(_ context.Context, t *acs.Task) (string, error) {
 	var shares int64
 	for _, c := range t.Containers {
@@ -31,7 +33,7 @@ func (r taskLimits) Provide(_ context.Context, t *acs.Task) (string, error) {
 	return r.cgroups.Create(taskID(t.Arn), cgroup.Limits{CPU: t.CPU, Shares: shares, Memory: t.Memory << 20})
 }
 
-// Restore sets the limits anew: cgroups do not survive the machine.
+// Restore sets the limits again: cgroups do not survive a reboot.
 func (r taskLimits) Restore(ctx context.Context, t *acs.Task, _ string, _ bool) (string, error) {
 	return r.Provide(ctx, t)
 }

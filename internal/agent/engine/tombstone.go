@@ -8,19 +8,18 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Tombstones are kept long enough for any late order to have come, and not
-// without bound.
+// A tombstone stays longer than any late order may take to arrive. Their number is
+// bounded.
 const (
 	tombstoneLife = 7 * 24 * time.Hour
 	tombstoneMax  = 50_000
 )
 
-// tombstones are the tasks that have ended here, by their ARN. Engine.mu guards
-// them.
+// tombstones are the tasks that have ended on this host, by ARN. Engine.mu guards them.
 type tombstones struct {
 	max   int              // constant
 	ended map[string]int64 // Unix nanoseconds
-	order []tombstone      // by time; of a task that is there twice the last one counts
+	order []tombstone      // by time; if a task is in it twice, the last one counts
 }
 
 type tombstone struct {
@@ -32,18 +31,19 @@ func newTombstones(most int) tombstones {
 	return tombstones{max: cmp.Or(most, tombstoneMax), ended: map[string]int64{}}
 }
 
-// add takes a task that ended no earlier than all before it.
+// add adds a task. It must not have ended before one that was added earlier.
 func (ts *tombstones) add(arn string, at time.Time) {
 	ts.ended[arn] = at.UnixNano()
 	ts.order = append(ts.order, tombstone{arn, at.UnixNano()})
 }
 
+// endedAt returns when a task ended.
 func (ts *tombstones) endedAt(arn string) (time.Time, bool) {
 	at, ok := ts.ended[arn]
 	return time.Unix(0, at), ok
 }
 
-// prune forgets what is too old or too much, and returns it.
+// prune removes the tombstones that are too old or too many, and returns their ARNs.
 func (ts *tombstones) prune(now time.Time) (gone []string) {
 	oldest := now.Add(-tombstoneLife).UnixNano()
 	for len(ts.order) > 0 {
@@ -61,7 +61,7 @@ func (ts *tombstones) prune(now time.Time) (gone []string) {
 	return gone
 }
 
-// newest are at most n.
+// newest returns the n newest tombstones, or all if there are fewer.
 func (ts *tombstones) newest(n int) []acs.Tombstone {
 	out := make([]acs.Tombstone, 0, min(n, len(ts.ended)))
 	for i := len(ts.order) - 1; i >= 0 && len(out) < n; i-- {
@@ -72,7 +72,7 @@ func (ts *tombstones) newest(n int) []acs.Tombstone {
 	return out
 }
 
-// addTombstone notes that a task has ended, so that it never starts again.
+// addTombstone records that a task has ended, so that it never starts again.
 func (e *Engine) addTombstone(arn string) {
 	now := time.Now()
 	e.mu.Lock()
@@ -84,6 +84,7 @@ func (e *Engine) addTombstone(arn string) {
 	e.pruneTombstones()
 }
 
+// pruneTombstones removes old tombstones, from the journal too.
 func (e *Engine) pruneTombstones() {
 	e.mu.Lock()
 	gone := e.tombstones.prune(time.Now())
@@ -96,7 +97,7 @@ func (e *Engine) pruneTombstones() {
 	}
 }
 
-// hasTombstone tells whether a task is known to have ended here.
+// hasTombstone reports whether a task is known to have ended here.
 func (e *Engine) hasTombstone(arn string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// TaskView is what others may know of a task.
+// TaskView is the part of a task's state that other packages may read.
 type TaskView struct {
 	Arn         string          `json:"arn"`
 	Family      string          `json:"family"`
@@ -20,7 +20,7 @@ type TaskView struct {
 	Containers  []ContainerView `json:"containers"`
 }
 
-// ContainerView is what others may know of a container.
+// ContainerView is the part of a container's state that other packages may read.
 type ContainerView struct {
 	Name       string         `json:"name"`
 	RuntimeID  string         `json:"runtimeId,omitempty"`
@@ -35,7 +35,8 @@ type ContainerView struct {
 	HasRestart bool           `json:"-"`
 }
 
-// Tasks are all tasks that the engine still holds, the ended ones too.
+// Tasks returns all tasks that the engine has, including the ended ones that are not
+// cleaned up.
 func (e *Engine) Tasks() []TaskView {
 	var out []TaskView
 	for _, h := range e.allTasks() {
@@ -44,7 +45,7 @@ func (e *Engine) Tasks() []TaskView {
 	return out
 }
 
-// Task is a task that the engine still holds.
+// Task returns one task. It returns false if the engine does not have it.
 func (e *Engine) Task(arn string) (TaskView, bool) {
 	h := e.findTask(arn)
 	if h == nil {
@@ -75,7 +76,8 @@ func (h *taskHandle) view() TaskView {
 	return v
 }
 
-// Inventory is all that the engine knows, for the server to compare.
+// Inventory returns all tasks and the newest tombstones. The server compares them with its
+// state.
 func (e *Engine) Inventory() ([]acs.InventoryTask, []acs.Tombstone) {
 	tasks := []acs.InventoryTask{}
 	for _, v := range e.Tasks() {
@@ -91,11 +93,11 @@ func (e *Engine) Inventory() ([]acs.InventoryTask, []acs.Tombstone) {
 	return tasks, stones
 }
 
-// inventoryTombstones bounds the message: the newest matter, as the server asks
-// about tasks that it still believes alive.
+// inventoryTombstones bounds the message. The server asks about tasks that it believes
+// alive, so only the newest tombstones matter.
 const inventoryTombstones = 5000
 
-// ListWanted are the tasks that shall run.
+// ListWanted returns the ARNs of the tasks that the server wants to run.
 func (e *Engine) ListWanted() []string {
 	var out []string
 	for arn, h := range e.allTasks() {
@@ -108,10 +110,10 @@ func (e *Engine) ListWanted() []string {
 	return out
 }
 
-// HasTask tells whether a task is held.
+// HasTask reports whether the engine has a task.
 func (e *Engine) HasTask(arn string) bool { return e.findTask(arn) != nil }
 
-// CountLive counts the tasks that have not ended.
+// CountLive returns the number of tasks that have not ended.
 func (e *Engine) CountLive() int {
 	n := 0
 	for _, h := range e.allTasks() {
@@ -124,12 +126,12 @@ func (e *Engine) CountLive() int {
 	return n
 }
 
-// Stats samples a container.
+// Stats returns a sample of a container's resource usage.
 func (e *Engine) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 	return e.cfg.Runtime.Stats(ctx, id)
 }
 
-// CheckHealth asks whether the runtime answers, and gets its work done.
+// CheckHealth returns an error if the runtime does not answer or its calls do not finish.
 func (e *Engine) CheckHealth(ctx context.Context) error {
 	if _, err := e.cfg.Runtime.Info(ctx); err != nil {
 		return err

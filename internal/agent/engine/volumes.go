@@ -10,8 +10,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// volumes are the volumes that the container engine keeps for a task. A path of
-// the host needs nothing, and a shared volume outlives the task.
+// volumes is the Resource for the volumes that the runtime stores for a task. A host path
+// needs nothing. A shared volume outlives the task.
 type volumes struct{ e *Engine }
 
 func (volumes) Name() string { return "volumes" }
@@ -24,7 +24,8 @@ func isHostPath(v *acs.Volume) bool { return v.Host != nil && v.Host.SourcePath 
 
 func isShared(v *acs.Volume) bool { return v.Docker != nil && v.Docker.Scope == "shared" }
 
-// Provide makes them; the engine takes a second creation for the first one.
+// Provide creates the volumes. If a volume exists, the runtime accepts its creation as
+// well.
 func (r volumes) Provide(_ context.Context, t *acs.Task) (string, error) {
 	for i := range t.Volumes {
 		if v := &t.Volumes[i]; !isHostPath(v) {
@@ -72,9 +73,9 @@ func (r volumes) call(fn func(context.Context) error) error {
 	return r.e.callLimited(r.e.cfg.CreateTimeout, createClass, "created", fn)
 }
 
-// Restore: an engine keeps a volume as long as a container uses it. For a
-// container that is still to be created it is made sure of: the engine would make
-// a missing one itself, with its own driver and without options.
+// Restore creates missing volumes, unless all containers exist. A runtime never removes a
+// volume that a container uses. If a volume were missing at a create, the runtime would
+// create it with its default driver and without options.
 func (r volumes) Restore(ctx context.Context, t *acs.Task, _ string, complete bool) (string, error) {
 	if complete {
 		return "", nil
@@ -82,7 +83,7 @@ func (r volumes) Restore(ctx context.Context, t *acs.Task, _ string, complete bo
 	return r.Provide(ctx, t)
 }
 
-// Apply mounts what a container names.
+// Apply adds the mounts of a container.
 func (volumes) Apply(t *acs.Task, c *acs.Container, _ string, s *runtime.Spec) *Failure {
 	for _, m := range c.MountPoints {
 		v := findVolume(t, m.SourceVolume)
@@ -94,7 +95,7 @@ func (volumes) Apply(t *acs.Task, c *acs.Container, _ string, s *runtime.Spec) *
 	return nil
 }
 
-// Release removes those that are the task's own.
+// Release removes the task's own volumes.
 func (r volumes) Release(ctx context.Context, t *acs.Task) error {
 	for i := range t.Volumes {
 		v := &t.Volumes[i]
@@ -117,8 +118,8 @@ func findVolume(t *acs.Task, name string) *acs.Volume {
 	return nil
 }
 
-// mountSource is what is mounted for a volume: a path of the host or the engine's
-// volume.
+// mountSource returns what is mounted for a volume: a host path, or the name of the
+// runtime's volume.
 func mountSource(t *acs.Task, v *acs.Volume) string {
 	switch {
 	case isHostPath(v):

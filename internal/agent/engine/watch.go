@@ -10,22 +10,22 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// eventFeed lets a goroutine follow one container's events.
+// eventFeed distributes the runtime's events to goroutines that each watch one container.
 type eventFeed struct {
 	mu      sync.Mutex
 	up      chan struct{} // closed while subscribed
 	open    bool
-	changes int // how often the stream broke or began
+	changes int // how often the stream ended or began
 	watches map[string]*containerWatch
 }
 
-// containerWatch is what was seen of a container since one began to look.
+// containerWatch is what was seen of a container since the watch began.
 type containerWatch struct {
 	mu         sync.Mutex
 	began      chan struct{} // closed when it starts
 	started    bool
 	exited     *runtime.Event
-	incomplete bool // the stream broke: something may have been missed
+	incomplete bool // the stream ended: events may have been missed
 	removed    chan struct{}
 	once       sync.Once
 }
@@ -60,14 +60,15 @@ func (f *eventFeed) markBroken() {
 	}
 }
 
-// countChanges counts the beginnings and ends of gaps in the stream so far.
+// countChanges returns how many times the stream has begun or ended. If it did not change,
+// there was no gap.
 func (f *eventFeed) countChanges() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.changes
 }
 
-// whenSubscribed is closed while the stream is up.
+// whenSubscribed returns a channel that is closed while the stream is up.
 func (f *eventFeed) whenSubscribed() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -111,12 +112,12 @@ func (f *eventFeed) deliver(ev runtime.Event) {
 	}
 }
 
-// followEvents keeps the engine's event stream up until the engine closes. After each
-// gap all that runs is looked at, for what the gap hid.
+// followEvents subscribes to the runtime's events until the engine closes. After each gap
+// it compares all tasks with the runtime, to find what the gap hid.
 func (e *Engine) followEvents() {
 	labels := map[string]string{LabelInstallation: e.cfg.InstallationID}
-	var lost time.Time // the stream, since when; zero while it is up
-	told := false      // that it is lost
+	var lost time.Time // since when the stream is down; zero while it is up
+	told := false      // that the runtime is away
 	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 		began := time.Now()
 		err := e.cfg.Runtime.Events(e.ctx, labels, func() {
@@ -148,7 +149,7 @@ func (e *Engine) followEvents() {
 			e.cfg.OnEngine()
 		}
 		if time.Since(lost) >= e.cfg.CreateTimeout {
-			// What it holds up does not let others have their turn.
+			// A call that hangs must not make the other calls wait for a turn.
 			e.limit.failWaiting(&runtime.Error{Kind: runtime.ErrUnreachable, Err: fmt.Errorf("the container engine has not answered for %s", time.Since(lost).Round(time.Second))})
 		}
 		if pace.Sleep(e.ctx, pace.Nearly(delay)) != nil {
@@ -157,7 +158,7 @@ func (e *Engine) followEvents() {
 	}
 }
 
-// handleEvent turns an engine's event into a task's.
+// handleEvent turns the runtime's event into a task's event.
 func (e *Engine) handleEvent(ev runtime.Event) {
 	e.feed.deliver(ev)
 	if ev.Kind == runtime.EventStarted {
@@ -192,8 +193,8 @@ func (e *Engine) handleEvent(ev runtime.Event) {
 	}
 }
 
-// stopIfStray stops what was started and should not run. Before the agent has taken
-// up all that it left, it can't tell.
+// stopIfStray stops a container that was started and should not run. Before the recovery
+// is complete, the engine can't decide that.
 func (e *Engine) stopIfStray(ev runtime.Event) {
 	c := runtime.Container{ID: ev.ID, Labels: ev.Labels}
 	if e.recovered.Load() && c.Labels[LabelInstance] == e.readLocation().instance && !e.mayRun(c) {
@@ -201,14 +202,15 @@ func (e *Engine) stopIfStray(ev runtime.Event) {
 	}
 }
 
-// dispatchKilled asks why a killed container was killed.
+// dispatchKilled dispatches the end of a killed container, after it has asked the runtime
+// whether lack of memory was the cause.
 func (e *Engine) dispatchKilled(h *taskHandle, name string, ev runtime.Event) {
 	c, err := e.cfg.Runtime.Inspect(e.late, ev.ID)
 	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
 		e.log.Warn("killed container cannot be inspected", "container", name, "err", err)
 	}
 	e.dispatch(h, Exited{Container: name, Code: ev.ExitCode, OOM: err == nil && c.OOMKilled, At: ev.At})
-	// It may have been started again before its end was known here.
+	// The container may have been started again before its end was known here.
 	if c := (runtime.Container{ID: ev.ID, Labels: ev.Labels}); !e.mayRun(c) {
 		e.stopStray(c)
 	}
