@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	// acsReadLimit bounds a message from an agent. The largest is an inventory:
-	// some 200 bytes a task.
+	// acsReadLimit bounds a message from an agent, in bytes. The largest message is an
+	// inventory, with about 200 bytes a task.
 	acsReadLimit = 8 << 20
-	// closeRefused is a close code that agents don't answer by reconnecting at
-	// once, as they do to 1000, 1001, 1006 and 1011.
+	// closeRefused is a close code after which agents wait before they reconnect. After
+	// 1000, 1001, 1006 and 1011 they reconnect at once.
 	closeRefused = websocket.StatusPolicyViolation
 )
 
-// serveACS decides on the upgrade, and everything that can fail is done before
-// it is accepted: an agent whose accepted connection is closed comes back at
-// once, in a hot loop.
+// serveACS answers the upgrade for an ACS connection. It does everything that can fail
+// before it accepts the upgrade: if an accepted connection is closed, the agent reconnects
+// at once, in a hot loop.
 func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	if !s.addConn() {
 		s.refuse(w, r, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
 		return
 	}
-	detached := false // to a goroutine of its own
+	detached := false // the connection belongs to another goroutine now
 	defer func() {
 		if !detached {
 			s.conns.Done()
@@ -64,9 +64,9 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	// Taken after join, so that no change falls between it and the first mark,
-	// and before the agent knows of the connection, so that its inventory is
-	// younger than the reports in it.
+	// Take the snapshot after addSession, so that no change falls between it and the
+	// first mark. Take it before the agent learns of the connection, so that the
+	// inventory is newer than the reports in the snapshot.
 	baseline := s.store.Snapshot()
 	w.Header()[acs.ExtensionsHeader] = []string{acs.ExtensionsVersion, acs.ReportsVersion, acs.AcksVersion, acs.RangesVersion}
 	if baseline.Restored() != nil {
@@ -83,8 +83,8 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(acsReadLimit)
 	s.cfg.Log.Info("link: agent connected", "instance", p, "connection", x.id, "agent", x.record.AgentVersion, "docker", x.record.Docker, "remote", r.RemoteAddr)
-	// What the request held, and the deep stack that verified it, go with the
-	// handler: a connection lasts.
+	// A connection lasts long. The handler returns now, to free the request's memory
+	// and the deep stack that verified it.
 	detached = true
 	go func() {
 		defer s.conns.Done()
@@ -95,15 +95,15 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 	}()
 }
 
-// runOf is what an agent says of its run.
+// runOf returns what an upgrade's query says about the agent's process and its boot.
 func runOf(q url.Values) fleet.AgentRun {
 	return fleet.AgentRun{
 		Process: fleet.ClipBytes(q.Get(acs.RunParameter), fleet.MaxRun), Boot: fleet.ClipBytes(q.Get(acs.BootParameter), fleet.MaxRun),
 	}
 }
 
-// addSession makes x the instance's connection here and ends the one before. Of two
-// upgrades at once the one that owns the record stays.
+// addSession makes x the instance's connection to this server and ends the previous one.
+// If two upgrades come at once, the one that owns the session record wins.
 func (s *Server) addSession(p peer, x *session) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,7 +112,7 @@ func (s *Server) addSession(p peer, x *session) *refusal {
 	}
 	switch rec := s.store.Snapshot().Session(p.cluster, p.id); {
 	case rec == nil:
-		s.recorder.requestCheck(p) // lost with its lease meanwhile
+		s.recorder.requestCheck(p) // the record was lost with its lease in the meantime
 	case rec.Connection != x.id:
 		return newRefusal(http.StatusConflict, acs.ServerException, "superseded by a newer connection")
 	}
@@ -120,12 +120,13 @@ func (s *Server) addSession(p peer, x *session) *refusal {
 		old.requestClose(closeRefused, "superseded by a newer connection")
 	}
 	s.sessions[p] = x
-	if len(s.sessions) == 1 {
+	if len(s.sessions) == 1 { // from now on the recorder has to watch the lease
 		s.recorder.wakeUp() // from now on it has to watch the lease
 	}
 	return nil
 }
 
+// removeSession removes x, unless a newer session has replaced it.
 func (s *Server) removeSession(p peer, x *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,13 +136,13 @@ func (s *Server) removeSession(p peer, x *session) {
 	}
 }
 
-// received is a decoded message with what it holds.
+// received is a decoded message with the memory reserved for it.
 type received struct {
 	acs.Message
-	memory *inflight.Reservation // nil for all but large ones
+	memory *inflight.Reservation // nil for small messages
 }
 
-// release gives back what it held.
+// release releases the message's memory.
 func (p received) release() {
 	if p.memory != nil {
 		p.memory.Release()
@@ -167,7 +168,7 @@ func (x *session) readMessages(ctx context.Context, conn *websocket.Conn) error 
 	}
 }
 
-// receiveMessage passes one message on. Its error ends the connection.
+// receiveMessage decodes a message and passes it on. An error ends the connection.
 func (x *session) receiveMessage(ctx context.Context, raw *message) error {
 	defer raw.release()
 	if raw.typ != websocket.MessageText {

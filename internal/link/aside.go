@@ -12,22 +12,23 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// A session that panics ends, and its agent is refused for longer and longer times:
-// what made it panic may come again at once. The other sessions go on.
+// If a session panics, it ends, and its agent is refused for a time that grows with each
+// panic: the cause may come again at once. The other sessions go on.
 
-// connectionKey is one of an instance's two connections, by the action of its upgrade.
+// connectionKey identifies one of an instance's two connections by the action of its
+// upgrade.
 type connectionKey struct {
 	peer   peer
 	action string
 }
 
-// errSetAside is what an agent is told whose session has panicked.
+// errSetAside is the error that an agent gets after its session has panicked.
 var errSetAside = errors.New("the session has met an error in the server, whose log has more")
 
-// stableAfter is how long a session lasts that has come to do well.
+// stableAfter is how long a session must last to clear the failures before it.
 const stableAfter = time.Minute
 
-// noteEnd notes why a session has ended.
+// noteEnd records why a session has ended. A panic counts as a failure.
 func (s *Server) noteEnd(l connectionKey, began time.Time, err error) {
 	now := time.Now()
 	s.mu.Lock()
@@ -44,7 +45,7 @@ func (s *Server) noteEnd(l connectionKey, began time.Time, err error) {
 	s.cfg.Log.Error("link: a session is set aside", append(contain.Attrs(err), "instance", l.peer, "action", l.action, "times", times, "retry_in", wait)...)
 }
 
-// checkFailures refuses the agent of a session that is set aside.
+// checkFailures returns a refusal while an agent must wait after its session's panics.
 func (s *Server) checkFailures(l connectionKey) *refusal {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,14 +55,14 @@ func (s *Server) checkFailures(l connectionKey) *refusal {
 	return nil
 }
 
-// checkReadable returns an error where the instance's record, or its cluster's, is there
-// and can't be read.
+// checkReadable returns an error if the record of the instance or of its cluster exists
+// and can't be decoded.
 func (p peer) checkReadable(snap *store.Snapshot) error {
 	return cmp.Or(store.Readable(snap, store.InstanceKey(p.cluster, p.id)), store.Readable(snap, store.ClusterKey(p.cluster)))
 }
 
-// isDeregistered says whether the instance is deregistered. One whose record can't be read
-// goes on: what it was is not known to have ended.
+// isDeregistered reports whether the instance is deregistered. An instance whose record
+// can't be decoded counts as registered, since nothing says that it was deregistered.
 func (p peer) isDeregistered(snap *store.Snapshot) bool {
 	inst := snap.Instance(p.cluster, p.id)
 	if inst == nil {

@@ -15,11 +15,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// tasksPerMessage bounds a payload: it is acknowledged as a whole.
+// tasksPerMessage bounds a payload message. An agent acknowledges a payload as a whole.
 const tasksPerMessage = 20
 
-// sendOrders sends what is due. Each task is looked up once more in the snapshot
-// at hand, so an order is never older than the state that this server knows.
+// sendOrders sends the orders that are due. It looks each task up in snap again, so that
+// an order is never older than the state that this server knows.
 func (x *session) sendOrders(ctx context.Context, snap *store.Snapshot) error {
 	if err := x.sendStrays(ctx, snap); err != nil {
 		return err
@@ -49,6 +49,7 @@ func (x *session) sendOrders(ctx context.Context, snap *store.Snapshot) error {
 	return nil
 }
 
+// sendPayload sends the orders in list in one message, as far as they still hold.
 func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []*order) error {
 	m := x.newPayload(snap)
 	var sent []*order
@@ -56,7 +57,7 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 		t := snap.Task(x.peer.cluster, o.task)
 		if status := sendableStatus(snap, t, x.peer.id); status != o.status {
 			x.orders.set(o.task, status, time.Now())
-			continue // the next step sends what is wanted now
+			continue // the next step sends the new order
 		}
 		if o.status == acs.StatusStopped {
 			m.Tasks = append(m.Tasks, payload.Stop(x.s.site, t.Task))
@@ -68,7 +69,7 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 			x.log.Error("link: task can't be sent", append(contain.Attrs(err), "task", o.task, "times", o.failed+1)...)
 			x.orders.markFailed(o, time.Now())
 			if errors.Is(err, store.ErrUnreadable) {
-				continue // it may be mended
+				continue // the record may be repaired
 			}
 			if errors.As(err, new(*contain.Panic)) {
 				err = errUnsendable
@@ -88,7 +89,7 @@ func (x *session) sendPayload(ctx context.Context, snap *store.Snapshot, list []
 	return x.sendMessage(ctx, m)
 }
 
-// errUnsendable is what a person is told of a task whose order panics.
+// errUnsendable is the reason that users see for a task whose order panics.
 var errUnsendable = errors.New("an error in the server, whose log has more")
 
 // buildRunOrder builds the order to run a task.
@@ -111,8 +112,8 @@ func (x *session) newPayload(snap *store.Snapshot) *acs.PayloadMessage {
 	}
 }
 
-// sendStrays tells the agent to stop tasks that it should not run, until it has
-// acknowledged that.
+// sendStrays orders the agent to stop tasks that it should not run, until it acknowledges
+// that.
 func (x *session) sendStrays(ctx context.Context, snap *store.Snapshot) error {
 	due := x.strays.listDue(time.Now())
 	for len(due) > 0 {
@@ -132,14 +133,15 @@ func (x *session) sendStrays(ctx context.Context, snap *store.Snapshot) error {
 
 func (x *session) taskARN(id string) string { return x.s.site.TaskARN(x.peer.cluster, id) }
 
+// readFresh returns a snapshot that is at least as new as this call.
 func (x *session) readFresh(ctx context.Context) (*store.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	return x.s.store.Fresh(ctx)
 }
 
-// stopUnsendable makes a task end that no agent could be told of: its stop is
-// delivered instead, and the agent's answer settles it.
+// stopUnsendable stops a task whose order can't be built. The agent gets the order to stop
+// it instead, and its answer ends the task.
 func stopUnsendable(ctx context.Context, st *store.Store, cluster, id string, why error) error {
 	return updateStore(ctx, st, func(tx *store.Tx) error {
 		if store.Get(tx, store.TaskKey(cluster, id)) == nil || store.Get(tx, store.TaskStopKey(cluster, id)) != nil {

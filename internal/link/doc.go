@@ -9,22 +9,21 @@
 //	                           acknowledgements that came along wait for its next step
 //	session begins, ends, its lease is lost ─► recorder ─► session record
 //
-// Sessions are level-triggered: what is sent follows from the newest snapshot,
-// never from the event that woke the session.
+// Sessions are level-triggered: they derive what they send from the newest snapshot, never
+// from the event that woke them.
 //
 //	no report, no stop wanted         RUNNING; again when unacknowledged for a
 //	                                  minute, and on the next connection
 //	stop wanted, not STOPPED          STOPPED; again with back-off until the
-//	                                  report settles
+//	                                  host reports the end
 //	anything else                     nothing
 //
-// A RUNNING order is thus never repeated once its host has reported: an agent
-// that has forgotten an ended task would run it again. Every session's messages
-// are written by one goroutine from snapshots that only advance, so RUNNING
-// never follows STOPPED.
+// So a RUNNING order is never repeated once its host has reported: an agent that has
+// forgotten an ended task would run it again. One goroutine writes all messages of a
+// session, from snapshots that only advance. So RUNNING never follows STOPPED.
 //
-// An instance's agent is connected while its session record exists. The record
-// lives under the server's lease; the newest connection owns it, and the late end of
-// an older one leaves it alone. A connection of another agent is refused while the
-// one that is there answers: see vet.
+// An instance's agent is connected while its session record exists. The record lives under
+// the server's lease, and the newest connection owns it. If an older connection ends late,
+// it does not change the record. While a connection's agent answers, a connection of
+// another agent is refused: see checkDuplicate.
 package link

@@ -15,34 +15,36 @@ import (
 	"github.com/coder/websocket"
 )
 
-// Two machines may have one identity: the disk of one is a copy of the other's. The
-// agent that is there stays, the other is refused. A connection counts as there while
-// its agent answers a ping: one that broke without a word does not.
+// Two machines can have one identity if the disk of one is a copy of the other's. The
+// connected agent stays and the other is refused. A connection counts as alive while its
+// agent answers a ping; a connection that broke silently does not answer.
 //
-//	another connection of        the process that is there       takes its place
-//	                             a process that is not known     the one there is asked:
-//	                             or another                        it answers   refused, told as an event
-//	                                                               it does not  takes its place
-//	a connection where none is   the machine and boot of before  is taken
-//	                             another, soon after the last    waits: the last may come back
-//	                             another, later                  is taken
+//	new connection of             connected       then
+//	the connected process         yes             it replaces the old connection
+//	an unknown or other process   yes             the connected agent is pinged:
+//	                                                it answers    refused, and an event says so
+//	                                                no answer     it replaces the old connection
+//	the same machine and boot     no              accepted
+//	another machine or boot       no, but lately  refused for a while: the last may come back
+//	another machine or boot       no              accepted
 //
-// A connection that another server has is asked by that server, which learns of it
-// from the instance's record and answers there.
+// If another server has the connection, that server pings its agent. It learns of the
+// question from the instance's record, and writes its answer there.
 const (
-	// otherServerWait is how much longer than its agent's answer the word of another server
-	// is waited for.
+	// otherServerWait is how much longer another server may take to answer than its
+	// agent.
 	otherServerWait = 2 * time.Second
-	// duplicateMaxAge is how old what is known of a duplicate may be.
+	// duplicateMaxAge is how long a recorded duplicate stays valid.
 	duplicateMaxAge = time.Minute
-	// duplicateEventInterval is how often a duplicate that goes on trying is told of.
+	// duplicateEventInterval is the time between two events about the same duplicate.
 	duplicateEventInterval = 10 * time.Minute
 )
 
-// errSuperseded: another connection has come since the decision.
+// errSuperseded means that another connection has come since the decision.
 var errSuperseded = errors.New("another connection has come meanwhile")
 
-// claimInstance makes a new connection the instance's, if it may be.
+// claimInstance writes a new connection into the instance's record, or returns why it may
+// not.
 func (s *Server) claimInstance(r *http.Request, p peer, x *session) *refusal {
 	for {
 		there, why := s.checkDuplicate(r.Context(), p, &x.record, hostOf(r.RemoteAddr))
@@ -65,13 +67,13 @@ func (s *Server) claimInstance(r *http.Request, p peer, x *session) *refusal {
 			}
 			why = newRefusal(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
 		}
-		s.recorder.noteEnded(p, x.id) // after an error of etcd it may be there all the same
+		s.recorder.noteEnded(p, x.id) // after an error of etcd the record may exist nevertheless
 		return why
 	}
 }
 
-// checkDuplicate decides whether a new connection may be the instance's. there is the one that
-// is, or "", at the time of the decision.
+// checkDuplicate decides whether a new connection may become the instance's. there is the
+// id of the connection that the instance had at the time of the decision, or "".
 func (s *Server) checkDuplicate(ctx context.Context, p peer, next *fleet.InstanceSession, address string) (there string, why *refusal) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.AskFor+otherServerWait)
 	defer cancel()
@@ -82,7 +84,7 @@ func (s *Server) checkDuplicate(ctx context.Context, p peer, next *fleet.Instanc
 		old, inst := snap.Session(p.cluster, p.id), snap.Instance(p.cluster, p.id)
 		switch {
 		case old == nil && asked:
-			return "", nil // it did not answer
+			return "", nil // the old agent did not answer
 		case old == nil:
 			return "", s.checkComeback(p, inst, next, time.Now())
 		case old.Run.Same(next.Run):
@@ -90,7 +92,7 @@ func (s *Server) checkDuplicate(ctx context.Context, p peer, next *fleet.Instanc
 		case old.Server == s.cfg.ID:
 			return old.Connection, s.pingOwn(ctx, p, old, address)
 		case inst == nil:
-			return old.Connection, nil // writeRecord says why it may not connect
+			return old.Connection, nil // writeRecord returns why it may not connect
 		}
 		if d := inst.Duplicate; d != nil && d.Connection == old.Connection && d.Refused && time.Since(d.At) < duplicateMaxAge {
 			return "", duplicateRefusal(p)
@@ -105,22 +107,23 @@ func (s *Server) checkDuplicate(ctx context.Context, p peer, next *fleet.Instanc
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return old.Connection, nil // its server is gone, or it is
+			return old.Connection, nil // the old connection's server is gone, or the connection is
 		}
 	}
 }
 
+// duplicateRefusal is the answer to an agent whose identity another connected machine has.
 func duplicateRefusal(p peer) *refusal {
 	return newRefusal(http.StatusConflict, acs.InvalidInstanceException,
 		"the agent of another machine is connected as the container instance %s. Where this machine was copied from that one, remove the agent's data folder here and give this machine credentials of its own.", p.id)
 }
 
-// pingOwn asks the agent of a connection to this server whether it is there still.
-// Where it is, the new one is refused.
+// pingOwn pings the agent of a connection to this server. If the agent answers, the new
+// connection is refused.
 func (s *Server) pingOwn(ctx context.Context, p peer, old *fleet.InstanceSession, address string) *refusal {
 	x := s.findSession(p)
 	if x == nil || x.id != old.Connection {
-		return nil // it is over, and its record about to go
+		return nil // the old connection has ended, and its record is about to go
 	}
 	if !x.isAlive(ctx) {
 		x.requestClose(closeRefused, "superseded by a newer connection")
@@ -133,7 +136,7 @@ func (s *Server) pingOwn(ctx context.Context, p peer, old *fleet.InstanceSession
 	return duplicateRefusal(p)
 }
 
-// checkComeback decides over a connection where none is.
+// checkComeback decides whether an agent may connect to an instance without a connection.
 func (s *Server) checkComeback(p peer, inst *fleet.Instance, next *fleet.InstanceSession, now time.Time) *refusal {
 	if inst == nil || inst.Boot == "" || next.Run.Boot == "" || inst.Boot == next.Run.Boot {
 		return nil
@@ -149,7 +152,8 @@ func (s *Server) checkComeback(p peer, inst *fleet.Instance, next *fleet.Instanc
 		"another machine, or this one before it booted, was connected as the container instance %s until a moment ago; it has %s to come back", p.id, s.cfg.Comeback)
 }
 
-// isAlive pings the agent. One whose message is being worked on is there.
+// isAlive reports whether the agent answers a ping. An agent whose message is being
+// handled counts as alive.
 func (x *session) isAlive(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, x.s.cfg.AskFor)
 	defer cancel()
@@ -158,8 +162,8 @@ func (x *session) isAlive(ctx context.Context) bool {
 	return err == nil || x.handling.Load() || x.lastHeard().After(began)
 }
 
-// answerLater answers another server's question about the connection here: by the record,
-// or by ending the connection.
+// answerLater answers another server's question about a connection to this server, in a
+// goroutine. Either it writes the answer into the record, or it ends the connection.
 func (s *Server) answerLater(p peer, x *session) {
 	if !x.pinging.CompareAndSwap(false, true) {
 		return
@@ -172,6 +176,7 @@ func (s *Server) answerLater(p peer, x *session) {
 	})
 }
 
+// answerQuestion pings the agent and answers for it.
 func (s *Server) answerQuestion(p peer, x *session) error {
 	if !x.isAlive(s.ctx) {
 		x.requestClose(closeRefused, "superseded by a newer connection")
@@ -187,7 +192,8 @@ func (s *Server) answerQuestion(p peer, x *session) error {
 	return s.recordDuplicate(s.ctx, p, next)
 }
 
-// recordDuplicate writes down what is known of a duplicate, unless it has been lately.
+// recordDuplicate writes a duplicate into the instance's record, unless the record has it
+// and is recent.
 func (s *Server) recordDuplicate(ctx context.Context, p peer, d fleet.DuplicateAgent) error {
 	return updateStore(ctx, s.store, func(tx *store.Tx) error {
 		k := store.InstanceKey(p.cluster, p.id)
@@ -211,7 +217,7 @@ func (s *Server) recordDuplicate(ctx context.Context, p peer, d fleet.DuplicateA
 	})
 }
 
-// hostOf is the address without its port.
+// hostOf returns the address without its port.
 func hostOf(remote string) string {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
@@ -220,13 +226,13 @@ func hostOf(remote string) string {
 	return host
 }
 
-// changeSignal tell those who wait that a session or an instance has changed.
+// changeSignal wakes goroutines that wait for a change of a session or an instance.
 type changeSignal struct {
 	mu sync.Mutex
-	ch chan struct{} // nil while nobody waits
+	ch chan struct{} // nil while none waits
 }
 
-// whenChanged is closed at the next change.
+// whenChanged returns a channel that closes at the next change.
 func (c *changeSignal) whenChanged() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -236,6 +242,7 @@ func (c *changeSignal) whenChanged() <-chan struct{} {
 	return c.ch
 }
 
+// notify closes the current channel.
 func (c *changeSignal) notify() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -245,8 +252,9 @@ func (c *changeSignal) notify() {
 	}
 }
 
-// checkTelemetryDuplicate refuses telemetry of another agent than the one that is connected for
-// orders, or, where that is not known, than the one whose telemetry comes already.
+// checkTelemetryDuplicate refuses a telemetry connection of another agent than the one
+// with the ACS connection. If that is unknown, it compares with the current telemetry
+// connection.
 func (s *Server) checkTelemetryDuplicate(ctx context.Context, p peer, run fleet.AgentRun) *refusal {
 	if rec := s.store.Snapshot().Session(p.cluster, p.id); rec != nil && rec.Run.Process != "" && run.Process != "" {
 		if rec.Run.Differs(run) {
@@ -268,15 +276,15 @@ func (s *Server) checkTelemetryDuplicate(ctx context.Context, p peer, run fleet.
 	return nil
 }
 
-// socket is a connection that others than its owner may ask for, from its upgrade on.
+// socket is a connection that other goroutines may ping, from its upgrade on.
 type socket struct {
-	up   chan struct{} // closed when the upgrade is over
+	up   chan struct{} // closed when the upgrade has ended
 	conn *websocket.Conn
 }
 
 func newSocket() *socket { return &socket{up: make(chan struct{})} }
 
-// setConn gives the connection; nil where the upgrade failed.
+// setConn sets the connection, or nil if the upgrade failed.
 func (l *socket) setConn(conn *websocket.Conn) {
 	l.conn = conn
 	close(l.up)
@@ -284,7 +292,7 @@ func (l *socket) setConn(conn *websocket.Conn) {
 
 var errNoSocket = errors.New("the upgrade failed")
 
-// ping asks the other end, and returns when it has answered.
+// ping pings the agent and waits for the answer.
 func (l *socket) ping(ctx context.Context) error {
 	select {
 	case <-l.up:

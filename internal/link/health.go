@@ -11,14 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// checkTypes are the names that the API has for what agents check.
+// checkTypes are the API's names for the checks of agents.
 var checkTypes = map[string]types.InstanceHealthCheckType{
 	tcs.StatusContainerRuntime: types.InstanceHealthCheckTypeContainerRuntime,
 	"AcceleratedCompute":       types.InstanceHealthCheckTypeAcceleratedCompute,
 	"Daemon":                   types.InstanceHealthCheckTypeDaemon,
 }
 
-// decodeHealth reads an agent's statement. What the API has no name for is left out.
+// decodeHealth converts an agent's message. It leaves out what the API has no name for.
 func decodeHealth(m *tcs.PublishInstanceStatusRequest, now time.Time) []fleet.HealthCheck {
 	var out []fleet.HealthCheck
 	for _, s := range m.Statuses {
@@ -35,8 +35,8 @@ func decodeHealth(m *tcs.PublishInstanceStatusRequest, now time.Time) []fleet.He
 	return out
 }
 
-// storeHealth writes what an agent says of its host where it says something new.
-// What fails is said again.
+// storeHealth writes a host's health if it has changed. The agent repeats its message, so
+// a failed write is repeated too.
 func (s *Server) storeHealth(ctx context.Context, p peer, m *tcs.PublishInstanceStatusRequest) error {
 	checks := decodeHealth(m, time.Now().UTC().Truncate(time.Millisecond))
 	if len(checks) == 0 || equalHealth(s.store.Snapshot().InstanceHealth(p.cluster, p.id), checks) {
@@ -56,7 +56,7 @@ func (s *Server) storeHealth(ctx context.Context, p peer, m *tcs.PublishInstance
 	})
 }
 
-// equalHealth says whether a statement repeats what is known.
+// equalHealth reports whether checks equals what is stored.
 func equalHealth(old *fleet.InstanceHealth, checks []fleet.HealthCheck) bool {
 	return old != nil && slices.EqualFunc(old.Checks, checks, func(a, b fleet.HealthCheck) bool {
 		return a.Type == b.Type && a.Status == b.Status

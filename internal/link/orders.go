@@ -10,12 +10,12 @@ import (
 )
 
 const (
-	ackWait     = time.Minute      // after which an unacknowledged payload is sent again
-	stopWaitMax = 10 * time.Minute // cap of the back-off between STOPPED orders
+	ackWait     = time.Minute      // an unacknowledged payload is sent again after this
+	stopWaitMax = 10 * time.Minute // longest back-off between STOPPED orders
 )
 
-// wantedStatus says what an instance's agent has to be told of a task: RUNNING,
-// STOPPED or, as "", nothing. instance is the id of the session's instance.
+// wantedStatus returns the status that an instance's agent must be ordered to bring a task
+// to: RUNNING, STOPPED, or "" for no order. instance is the id of the session's instance.
 func wantedStatus(t *fleet.TaskState, instance string) string {
 	switch {
 	case t == nil || t.Instance != instance || !t.Holds():
@@ -28,10 +28,10 @@ func wantedStatus(t *fleet.TaskState, instance string) string {
 	return ""
 }
 
-// sendableStatus is wanted as a snapshot shows the task, as far as it may be told by now.
-// One of which a record can't be read may have been reported, or may be to stop;
-// one may have run since the backup that the state comes from: neither is sent to
-// run.
+// sendableStatus returns the wantedStatus of a task in a snapshot, or "" where it is not
+// safe to send. A task whose records can't all be decoded may have reported, or may have
+// to stop. After a restore, a task may have run since the backup. In both cases it is not
+// ordered to run.
 func sendableStatus(snap *store.Snapshot, t *fleet.TaskState, instance string) string {
 	status := wantedStatus(t, instance)
 	if status == acs.StatusRunning && (snap.Uncertain(t.Cluster, t.ID) || snap.AllReadable(store.TaskMembers(t.Cluster, t.ID)) != nil) {
@@ -40,29 +40,28 @@ func sendableStatus(snap *store.Snapshot, t *fleet.TaskState, instance string) s
 	return status
 }
 
-// order is something that the agent has to be told until the state says that it
-// is done.
+// order is an order to the agent that is repeated until the state shows its result.
 type order struct {
 	task         string // id
 	status       string // RUNNING or STOPPED
 	due          time.Time
-	acknowledged bool // acknowledged and not to be repeated on this connection
+	acknowledged bool // acknowledged, so it is not repeated on this connection
 	sent         int
-	failed       int // times that it could not be sent
+	failed       int // how often it could not be sent
 }
 
-// orders are those outstanding on one connection. It is plain data: the session
-// looks at the state, sends, and tells it the time.
+// orders are the outstanding orders of one connection. It is plain data: the session reads
+// the state, sends, and passes the time in.
 type orders struct {
 	byTask    map[string]*order
-	byMessage map[string][]string // payload's message id → its tasks
+	byMessage map[string][]string // message id of a payload → its tasks
 }
 
 func newOrders() *orders {
 	return &orders{byTask: map[string]*order{}, byMessage: map[string][]string{}}
 }
 
-// set brings the order for a task in line with what the state wants.
+// set sets the wanted status of a task. "" removes the task's order.
 func (o *orders) set(task, status string, now time.Time) {
 	is := o.byTask[task]
 	switch {
@@ -73,7 +72,7 @@ func (o *orders) set(task, status string, now time.Time) {
 	}
 }
 
-// listDue returns the orders to be sent at now, STOPPED before RUNNING.
+// listDue returns the orders that are due at now, STOPPED before RUNNING.
 func (o *orders) listDue(now time.Time) []*order {
 	var list []*order
 	for _, x := range o.byTask {
@@ -96,7 +95,7 @@ func (o *orders) listDue(now time.Time) []*order {
 	return list
 }
 
-// markSent notes that the orders went out in one message.
+// markSent records that one message with the orders was sent.
 func (o *orders) markSent(message string, list []*order, now time.Time) {
 	for _, x := range list {
 		x.sent++
@@ -108,8 +107,8 @@ func (o *orders) markSent(message string, list []*order, now time.Time) {
 	}
 }
 
-// markAcknowledged notes that the agent has taken a message over. A STOPPED order
-// stays: only the report settles it.
+// markAcknowledged records that the agent has acknowledged a message. A STOPPED order
+// stays: only the host's report ends it.
 func (o *orders) markAcknowledged(message string) {
 	for _, task := range o.byMessage[message] {
 		if x := o.byTask[task]; x != nil && x.status == acs.StatusRunning {
@@ -119,20 +118,20 @@ func (o *orders) markAcknowledged(message string) {
 	delete(o.byMessage, message)
 }
 
-// postpone moves what is due at now to later.
+// postpone changes the time at which orders are due.
 func (o *orders) postpone(list []*order, to time.Time) {
 	for _, x := range list {
 		x.due = to
 	}
 }
 
-// markFailed puts off what could not be sent, longer from one time to the next.
+// markFailed postpones an order that could not be sent, longer each time.
 func (o *orders) markFailed(x *order, now time.Time) {
 	x.due = now.Add(min(ackWait<<min(x.failed, 10), stopWaitMax))
 	x.failed++
 }
 
-// nextDue returns when the next order is due.
+// nextDue returns when the next order is due. ok is false if there is none.
 func (o *orders) nextDue() (at time.Time, ok bool) {
 	for _, x := range o.byTask {
 		if !x.acknowledged && (!ok || x.due.Before(at)) {
@@ -142,7 +141,7 @@ func (o *orders) nextDue() (at time.Time, ok bool) {
 	return at, ok
 }
 
-// removeMessage forgets the orders of an acknowledged message altogether.
+// removeMessage removes all orders of an acknowledged message.
 func (o *orders) removeMessage(message string) {
 	for _, task := range o.byMessage[message] {
 		delete(o.byTask, task)

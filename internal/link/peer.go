@@ -12,7 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Actions that the two upgrades are authorized as.
+// Actions with which the two upgrades are authorized.
 const (
 	actionPoll      = "ecs:Poll"
 	actionTelemetry = "ecs:StartTelemetrySession"
@@ -21,14 +21,13 @@ const (
 // storeWait bounds each wait of a session for etcd.
 const storeWait = 5 * time.Second
 
-// peer is the container instance at the other end.
+// peer identifies the container instance at the other end of a connection.
 type peer struct{ cluster, id string }
 
 func (p peer) String() string { return p.cluster + "/" + p.id }
 
-// authorizeUpgrade finds the instance that an upgrade is for and decides whether the caller
-// may speak for it. cluster and instance are names, ids or ARNs, as the agent
-// was configured.
+// authorizeUpgrade finds the instance of an upgrade and checks that the caller may act for
+// it. cluster and instance are names, ids or ARNs, as the agent was configured.
 func (s *Server) authorizeUpgrade(r *http.Request, action, cluster, instance string) (peer, *refusal) {
 	ctx, cancel := context.WithTimeout(r.Context(), storeWait)
 	defer cancel()
@@ -65,8 +64,8 @@ func (s *Server) authorizeUpgrade(r *http.Request, action, cluster, instance str
 	return p, checkMayConnect(snap, p)
 }
 
-// resolvePeer names the instance. The agent's idea of an ARN may be a bare name or
-// id, and an instance's ARN long or short; a long one names its cluster itself.
+// resolvePeer returns the instance. Instead of an ARN the agent may send a name or an id.
+// An instance's ARN may be short, or long with the name of its cluster.
 func (s *Server) resolvePeer(cluster, instance string) (peer, *refusal) {
 	if instance == "" {
 		return peer{}, newRefusal(http.StatusBadRequest, acs.BadRequestException, "the container instance is missing")
@@ -87,7 +86,7 @@ func checkMayConnect(snap *store.Snapshot, p peer) *refusal {
 	inst := snap.Instance(p.cluster, p.id)
 	switch {
 	case p.checkReadable(snap) != nil:
-		// It is there: the agent must not register anew.
+		// The instance exists, so the agent must not register again.
 		return newRefusal(http.StatusServiceUnavailable, acs.ServerException, "%v", p.checkReadable(snap))
 	case inst == nil && snap.Cluster(p.cluster) == nil:
 		return newRefusal(http.StatusBadRequest, acs.InvalidClusterException, "cluster %s is not known", p.cluster)
@@ -99,6 +98,7 @@ func checkMayConnect(snap *store.Snapshot, p peer) *refusal {
 	return nil
 }
 
+// inactiveRefusal is the answer to the agent of a deregistered instance.
 func inactiveRefusal(p peer) *refusal {
 	return newRefusal(http.StatusBadRequest, acs.InactiveInstanceException, "Container instance %s is deregistered.", p.id)
 }

@@ -16,28 +16,29 @@ import (
 )
 
 const (
-	// smallMessage is how large a message is that is read without asking for memory:
-	// all but a large host's inventory are smaller.
+	// smallMessage is the size up to which a message is read without a reservation of
+	// memory. Only the inventory of a large host is larger.
 	smallMessage = buffer.Kept
-	// maxMemory and messagesEach bound what larger ones hold, while they are read
-	// and until they are done with: of all agents, and of one.
+	// maxMemory and maxMemoryEach bound the bytes that larger messages use from their
+	// first byte until they are handled: those of all agents, and those of one.
 	maxMemory, maxMemoryEach = 96 << 20, 64 << 20
-	// messageWait is how long such a message waits for memory, and messageTime how
-	// long it may take to come.
+	// messageWait bounds the wait of such a message for memory. messageTime bounds how
+	// long it may take to arrive.
 	messageWait, messageTime = 10 * time.Second, 30 * time.Second
 
-	// An agent's messages are counted by weight: one for each, for each report in it,
-	// and for each weightBytes. Who sends more than this waits.
+	// An agent's messages are counted by weight: one for each message, one for each
+	// report in it, and one for each weightBytes. An agent that exceeds the rate has to
+	// wait.
 	weightPerSecond, weightBurst = 250, 4000
 	weightBytes                  = 4 << 10
 )
 
-// message is what an agent has sent, in a buffer that is lent. It must be given
-// back, once nobody uses its bytes any more.
+// message is a message of an agent, in a pooled buffer. Call release when its bytes are no
+// longer used.
 type message struct {
 	typ    websocket.MessageType
 	b      *bytes.Buffer
-	memory *inflight.Reservation // of a large one
+	memory *inflight.Reservation // of a large message
 }
 
 func (m *message) release() {
@@ -51,7 +52,7 @@ func (m *message) release() {
 	}
 }
 
-// detachMemory gives the bytes back and hands over what the decoded message holds.
+// detachMemory releases the buffer and returns the reservation for the decoded message.
 func (m *message) detachMemory() *inflight.Reservation {
 	loan := m.memory
 	m.memory = nil
@@ -59,7 +60,7 @@ func (m *message) detachMemory() *inflight.Reservation {
 	return loan
 }
 
-// readMessage reads the next message. Its memory follows what arrives.
+// readMessage reads the next message. It reserves memory as the bytes arrive.
 func (s *Server) readMessage(ctx context.Context, p peer, conn *websocket.Conn) (*message, error) {
 	typ, r, err := conn.Reader(ctx)
 	if err != nil {
@@ -81,11 +82,11 @@ func (s *Server) readInto(ctx context.Context, m *message, p peer, conn *websock
 	if n, err := m.b.ReadFrom(io.LimitReader(r, smallMessage)); err != nil || n < smallMessage {
 		return err
 	}
-	late := time.AfterFunc(messageTime, func() { _ = conn.CloseNow() }) // the read says so
+	late := time.AfterFunc(messageTime, func() { _ = conn.CloseNow() }) // then the read returns an error
 	defer late.Stop()
 	m.memory = s.memory.Reserve(p.String(), maxMemoryEach)
 	for size := int64(2 * smallMessage); ; size *= 2 {
-		// What has come is copied once more when the buffer grows.
+		// When the buffer grows, the bytes so far exist twice for a moment.
 		if err := m.memory.Resize(ctx, size+size/2); err != nil {
 			return toBusyError(err)
 		}
@@ -96,8 +97,8 @@ func (s *Server) readInto(ctx context.Context, m *message, p peer, conn *websock
 	}
 }
 
-// reserveMemory looks at a message before it is decoded, and asks for the memory that this
-// takes.
+// reserveMemory checks a message before it is decoded, and reserves the memory that
+// decoding it needs.
 func (m *message) reserveMemory(ctx context.Context, body []byte) error {
 	bytes, err := frame.Weigh(body)
 	if err != nil || m.memory == nil {
@@ -109,8 +110,8 @@ func (m *message) reserveMemory(ctx context.Context, body []byte) error {
 	return nil
 }
 
-// errBusy ends a connection for whose message there is no memory, with
-// StatusTryAgainLater: the agent comes back after a while.
+// errBusy ends a connection if there is no memory for its message. The close code is
+// StatusTryAgainLater, after which the agent reconnects after a while.
 var errBusy = errors.New("too much is under way")
 
 func toBusyError(err error) error {

@@ -14,8 +14,8 @@ import (
 
 var errNoDefinition = errors.New("its task definition is not stored")
 
-// sendManifest lists what should run on the instance. The agent answers with
-// what it runs beyond that.
+// sendManifest sends the list of tasks that should run on the instance. The agent answers
+// with the tasks that it runs beyond the list.
 func (x *session) sendManifest(ctx context.Context, snap *store.Snapshot) error {
 	m := &acs.TaskManifestMessage{
 		MessageID: x.newMessageID(), ClusterArn: x.clusterARN(), ContainerInstanceArn: x.instanceARN(),
@@ -30,8 +30,9 @@ func (x *session) sendManifest(ctx context.Context, snap *store.Snapshot) error 
 	return x.sendMessage(ctx, m)
 }
 
-// verifyStops confirms those of the agent's stop candidates that must go by the
-// newest state: a candidate may have been placed after the manifest was written.
+// verifyStops confirms the agent's stop candidates that must stop by the newest state. A
+// candidate may have been placed after the manifest was written, and then it must not
+// stop.
 func (x *session) verifyStops(ctx context.Context, m *acs.TaskStopVerificationMessage) error {
 	snap, err := x.readFresh(ctx)
 	if err != nil {
@@ -56,9 +57,9 @@ func (x *session) verifyStops(ctx context.Context, m *acs.TaskStopVerificationMe
 	return x.sendMessage(ctx, &acs.TaskStopVerificationAck{MessageID: m.MessageID, GeneratedAt: time.Now().UnixMilli(), StopTasks: stop})
 }
 
-// mustStop says whether a task that the instance runs has to go: it is wanted
-// STOPPED, has been settled, was placed elsewhere or is not known at all. What
-// belongs to another account or region is not ours to stop.
+// mustStop reports whether a task that runs on the instance must stop: it should be
+// STOPPED, it has ended, it belongs to another instance, or it is unknown. A task of
+// another account or region is left alone.
 func mustStop(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 	cluster, id, ok := parseTaskARN(site, p, arn)
 	if !ok {
@@ -66,13 +67,13 @@ func mustStop(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 	}
 	t := snap.Task(cluster, id)
 	if t == nil && store.Readable(snap, store.TaskKey(cluster, id)) != nil {
-		return false // it is known, and that is all
+		return false // it is known, but not more
 	}
 	return cluster != p.cluster || t == nil || t.Instance != p.id || t.Desired() == fleet.TaskStopped
 }
 
-// isSpared says whether a task of ours that is not known here runs on nevertheless: it
-// may have been started since the backup that the state comes from.
+// isSpared reports whether an unknown task goes on running: after a restore, it may have
+// been started since the backup.
 func isSpared(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 	if snap.Restored() == nil {
 		return false
@@ -81,7 +82,8 @@ func isSpared(site fleet.Site, snap *store.Snapshot, p peer, arn string) bool {
 	return ok && snap.Task(cluster, id) == nil
 }
 
-// parseTaskARN finds the cluster and id in the long or short ARN of a task of ours.
+// parseTaskARN returns the cluster and the id in the long or short ARN of a task of this
+// site.
 func parseTaskARN(site fleet.Site, p peer, arn string) (cluster, id string, ok bool) {
 	a, err := fleet.ParseARN(arn)
 	if err != nil || !site.Owns(a) || a.Type != "task" {
@@ -93,22 +95,22 @@ func parseTaskARN(site fleet.Site, p peer, arn string) (cluster, id string, ok b
 	return p.cluster, a.Rest, true
 }
 
-// comparison is what an inventory brings to light.
+// comparison is the result of comparing an inventory with the state.
 type comparison struct {
-	lost   map[string]string // task id → why its host can't answer for it any more
+	lost   map[string]string // task id → why its host no longer has it
 	strays []string          // ARNs of tasks that run there and must not
 }
 
-// Reasons of tasks that their host can't answer for.
+// Reasons of tasks that their host no longer has.
 const (
 	reasonLost  = "The host lost the task: its agent neither runs nor remembers it."
 	reasonEnded = "The task ended on its host, whose report of it is not known here any more."
 )
 
-// compareInventory compares an instance's inventory with the state. Tasks are lost only by
-// the host's own word: those that it says have ended, and those that it had
-// reported before it connected and now neither runs nor remembers. snap is newer
-// than the inventory, reported older.
+// compareInventory compares an instance's inventory with the state. Only the host's own
+// data ends a task: the host says that the task has ended; or the host reported the task
+// before it connected, and now neither runs nor remembers it. snap must be newer than the
+// inventory, and reported older.
 func compareInventory(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMessage, reported map[string]struct{}) comparison {
 	j := comparison{lost: map[string]string{}}
 	held := map[string]*acs.InventoryTask{}
@@ -135,7 +137,7 @@ func compareInventory(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.In
 		_, was := reported[t.ID]
 		switch h := held[t.ID]; {
 		case h != nil && (h.Status != acs.StatusStopped || h.Unreported > 0):
-			// It runs, or its end is on the way.
+			// It runs, or its end is about to be reported.
 		case h != nil || buried[t.ID]:
 			j.lost[t.ID] = reasonEnded
 		case was:
@@ -148,10 +150,10 @@ func compareInventory(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.In
 }
 
 const (
-	// maxStrays is how many tasks an agent is told to stop at once that it should not
-	// run, and namedStrays how many of them are named in the log.
+	// maxStrays bounds how many tasks an agent is ordered to stop at once because it
+	// should not run them. namedStrays bounds how many of them the log names.
 	maxStrays, namedStrays = 10_000, 20
-	// maxARN is over the length of every task's ARN.
+	// maxARN is longer than any task's ARN.
 	maxARN = 1024
 )
 
@@ -172,7 +174,7 @@ func (x *session) reconcileInventory(ctx context.Context, inv *acs.InventoryMess
 	for i, arn := range j.strays {
 		if len(x.strays.byTask) >= maxStrays {
 			x.log.Warn("link: host runs more tasks that are not wanted there than it is told at once", "left", len(j.strays)-i)
-			break // it tells of the others again
+			break // the next inventory has the others again
 		}
 		if i < namedStrays {
 			x.log.Warn("link: host runs a task that is not wanted there", "task", fleet.ClipBytes(arn, maxARN))
@@ -193,7 +195,7 @@ func (x *session) reconcileInventory(ctx context.Context, inv *acs.InventoryMess
 	return nil
 }
 
-// endLostTask records a task as STOPPED that its host can't answer for any more.
+// endLostTask records that a task is STOPPED which its host no longer has.
 func endLostTask(ctx context.Context, st *store.Store, p peer, id, reason string) error {
 	return updateStore(ctx, st, func(tx *store.Tx) error {
 		t := tx.Snapshot().Task(p.cluster, id)

@@ -13,24 +13,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// recorder keeps session records in line with the connections: it removes those
-// of ended ones, and writes those again that vanished with a lost lease. What
-// fails is tried again with back-off, so a record never outlives its connection
-// by more than etcd's outage.
+// recorder keeps the session records equal to the connections. It removes the records of
+// ended connections. It writes records again that were lost with a lease. It retries
+// failures with back-off, so a record outlives its connection only for as long as etcd is
+// unavailable.
 type recorder struct {
 	s    *Server
 	wake chan struct{}
 
 	mu      sync.Mutex
-	ended   map[string]peer // ended connection → its instance; guarded by mu
-	pending map[peer]bool   // to be compared; true: to be written whatever is there; guarded by mu
+	ended   map[string]peer // id of an ended connection → its instance; guarded by mu
+	pending map[peer]bool   // records to compare; true: write it in any case; guarded by mu
 }
 
 func newRecorder(s *Server) *recorder {
 	return &recorder{s: s, wake: make(chan struct{}, 1), ended: map[string]peer{}, pending: map[peer]bool{}}
 }
 
-// noteEnded notes that a connection is over: its record must go, unless a newer
+// noteEnded requests the removal of an ended connection's record, unless a newer
 // connection owns it.
 func (r *recorder) noteEnded(p peer, connection string) {
 	r.mu.Lock()
@@ -39,7 +39,7 @@ func (r *recorder) noteEnded(p peer, connection string) {
 	r.wakeUp()
 }
 
-// requestCheck notes that an instance's record differs from its connection here.
+// requestCheck requests the comparison of an instance's record with its connection here.
 func (r *recorder) requestCheck(p peer) {
 	r.mu.Lock()
 	r.pending[p] = r.pending[p] || false
@@ -47,6 +47,7 @@ func (r *recorder) requestCheck(p peer) {
 	r.wakeUp()
 }
 
+// wakeUp wakes run.
 func (r *recorder) wakeUp() {
 	select {
 	case r.wake <- struct{}{}:
@@ -54,11 +55,12 @@ func (r *recorder) wakeUp() {
 	}
 }
 
+// run processes requests and lost leases until the server closes.
 func (r *recorder) run() {
 	const first, most = 100 * time.Millisecond, 10 * time.Second
 	delay := first
 	for {
-		// Without sessions there need not be a lease, so none is missed.
+		// Without sessions there may be no lease, so none can be lost.
 		var lost <-chan struct{}
 		if r.s.CountConnected() > 0 {
 			lost = r.s.store.LeaseLost()
@@ -90,8 +92,8 @@ func (r *recorder) run() {
 			r.wakeUp()
 		case all:
 			delay = first
-			// Where no record could be written, as for instances that are no
-			// more, there is no new lease either and the old one stays lost.
+			// If no record could be written, for example because the instances are
+			// gone, there is no new lease, and the old one still counts as lost.
 			if pace.Sleep(r.s.ctx, pace.About(first)) != nil {
 				return
 			}
@@ -101,11 +103,12 @@ func (r *recorder) run() {
 	}
 }
 
-// rejoinTimeout is how long a server that has lost its lease tries to get another. Where
-// it can't, its agents are better off with a server that can: the lease was lost
-// because etcd had not been reached for its whole time.
+// rejoinTimeout is how long a server that has lost its lease tries to get a new one. The
+// lease was lost because etcd was unreachable for the lease's whole time. If it still is,
+// another server may reach it, and the agents should connect there.
 const rejoinTimeout = 2 * time.Second
 
+// writePending processes what is pending. For all it has only rejoinTimeout.
 func (r *recorder) writePending(all bool) error {
 	ctx := r.s.ctx
 	if all {
@@ -116,7 +119,7 @@ func (r *recorder) writePending(all bool) error {
 	return r.processPending(ctx)
 }
 
-// markAll marks the record of every session to be written again.
+// markAll requests that the record of every session is written again.
 func (r *recorder) markAll() {
 	r.s.mu.Lock()
 	defer r.s.mu.Unlock()
@@ -127,14 +130,14 @@ func (r *recorder) markAll() {
 	}
 }
 
-// processPending does what there is to do. What fails stays to be done.
+// processPending processes all requests. A request that fails stays pending.
 func (r *recorder) processPending(ctx context.Context) error {
 	r.mu.Lock()
 	gone, todo := r.ended, r.pending
 	r.ended, r.pending = map[string]peer{}, map[peer]bool{}
 	r.mu.Unlock()
 	var g errgroup.Group
-	g.SetLimit(64) // the store joins what runs at once
+	g.SetLimit(64) // the store joins concurrent updates
 	for connection, p := range gone {
 		g.Go(func() error {
 			err := r.isolate(p, func() error { return removeRecord(ctx, r.s.store, p, connection) })
@@ -160,9 +163,9 @@ func (r *recorder) processPending(ctx context.Context) error {
 	return g.Wait()
 }
 
-// isolate does something with an instance's record. Where that panics, or the record
-// can't be read, it is left: the next change of the record brings it up again, and
-// the others' must not wait for it.
+// isolate runs f on an instance's record. If f panics or the record can't be decoded,
+// isolate logs that and returns nil: the next change of the record brings it up again, and
+// the other records must not wait for it.
 func (r *recorder) isolate(p peer, f func() error) error {
 	err := contain.Do(f)
 	if store.IsItemError(err) {
@@ -172,8 +175,8 @@ func (r *recorder) isolate(p peer, f func() error) error {
 	return err
 }
 
-// renewRecord writes a live session's record again, or ends the session where a newer
-// connection owns the record.
+// renewRecord writes a live session's record again. If a newer connection owns the record,
+// it ends the session instead.
 func (r *recorder) renewRecord(ctx context.Context, p peer, force bool) error {
 	x := r.s.findSession(p)
 	if x == nil {
@@ -194,9 +197,9 @@ func (r *recorder) renewRecord(ctx context.Context, p peer, force bool) error {
 	return err
 }
 
-// writeRecord makes connection rec the instance's newest, and keeps what runs
-// there for the time after it. It refuses for an instance that may not connect, and
-// where another connection has come since there was one of the id there.
+// writeRecord makes rec the instance's session record, and stores its versions and its
+// boot in the instance. It refuses instances that may not connect. It returns
+// errSuperseded if the instance has another connection than there.
 func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSession, there string) error {
 	return updateStore(ctx, s.store, func(tx *store.Tx) error {
 		k := store.InstanceKey(p.cluster, p.id)
@@ -226,8 +229,8 @@ func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSes
 	})
 }
 
-// removeRecord removes the instance's record if it is still that of the given
-// connection: a late end must not disconnect a newer one.
+// removeRecord removes the instance's session record if it still belongs to the given
+// connection. So a connection that ends late does not remove a newer one's record.
 func removeRecord(ctx context.Context, st *store.Store, p peer, connection string) error {
 	return updateStore(ctx, st, func(tx *store.Tx) error {
 		rec := store.Get(tx, store.SessionKey(p.cluster, p.id))
@@ -238,8 +241,8 @@ func removeRecord(ctx context.Context, st *store.Store, p peer, connection strin
 	})
 }
 
-// removeStaleRecords removes every session record: those of an earlier process on a
-// store of our own, whose lease may have some seconds left.
+// removeStaleRecords removes all session records. On a store that no other server uses, an
+// earlier process has left them, and its lease may last some seconds more.
 func removeStaleRecords(ctx context.Context, st *store.Store) error {
 	var g errgroup.Group
 	g.SetLimit(64)
@@ -250,6 +253,7 @@ func removeStaleRecords(ctx context.Context, st *store.Store) error {
 	return g.Wait()
 }
 
+// updateStore runs a transaction with the time limit storeWait.
 func updateStore(ctx context.Context, st *store.Store, fn func(*store.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()

@@ -7,16 +7,17 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// refusal is why an upgrade is answered by a status other than 101. The agent
-// retries with back-off, after InactiveInstanceException only after an hour.
+// refusal is the answer to an upgrade with another status than 101. The agent retries with
+// back-off. After InactiveInstanceException it waits longer.
 type refusal struct {
 	status int
-	name   string // one of those that agents decode
+	name   string // a name that agents know
 	text   string
 }
 
 func (r *refusal) Error() string { return r.name + ": " + r.text }
 
+// newRefusal returns a refusal with a formatted text.
 func newRefusal(status int, name, format string, args ...any) *refusal {
 	return &refusal{status, name, fmt.Sprintf(format, args...)}
 }

@@ -7,16 +7,16 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// A stock agent renews its connection every half hour: it ends the old one, and
-// comes back. Whoever is back within renewalLimit has never been away.
+// A stock agent renews its connection every half hour: it closes the old one and
+// reconnects. If it is back within renewalLimit, it counts as connected all the time.
 const renewalLimit = time.Minute
 
-// renewals remember since when the agents had been connected that have gone
-// lately, to this server or to another.
+// renewals records, for agents that have disconnected lately from any server, since when
+// they had been connected.
 type renewals struct {
 	mu         sync.Mutex
 	departures map[peer]departure // guarded by mu
-	sweep      time.Time          // when to look for those that are too old; guarded by mu
+	sweep      time.Time          // when to remove those that are too old; guarded by mu
 }
 
 type departure struct {
@@ -24,7 +24,7 @@ type departure struct {
 	since, at, heard time.Time
 }
 
-// noteLeft notes that a session has ended, whose agent was last heard at a time.
+// noteLeft records that a session has ended, and when its agent was last heard.
 func (r *renewals) noteLeft(p peer, s *fleet.InstanceSession, heard, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -40,12 +40,12 @@ func (r *renewals) noteLeft(p peer, s *fleet.InstanceSession, heard, now time.Ti
 		r.sweep = now.Add(renewalLimit)
 	}
 	if d, ok := r.departures[p]; ok && d.connection == s.Connection {
-		heard = d.heard // who had the connection knows better
+		heard = d.heard // the server that had the connection knows better
 	}
 	r.departures[p] = departure{s.Connection, s.ConnectedSince(), now, heard}
 }
 
-// lastHeard is when the agent that has gone lately was last heard.
+// lastHeard returns when an agent that disconnected lately was last heard.
 func (r *renewals) lastHeard(p peer) (time.Time, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,8 +53,8 @@ func (r *renewals) lastHeard(p peer) (time.Time, bool) {
 	return d.heard, ok
 }
 
-// connectedSince is since when the agent has been connected that connects now; old is the
-// record of a session that has not ended yet, or nil.
+// connectedSince returns since when an agent that connects now counts as connected. old is
+// the record of its session that has not ended yet, or nil.
 func (r *renewals) connectedSince(p peer, old *fleet.InstanceSession, now time.Time) time.Time {
 	if old != nil {
 		return old.ConnectedSince()

@@ -15,10 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// applyReports stores what the agent says of its tasks and returns the answer, when the
-// store has committed. It runs in the reader: an agent has one such message under
-// way. What it can't take it refuses: the agent then submits it by the call, which
-// says why, or tries for as long as it takes.
+// applyReports stores an agent's reports and returns the answer after the store has
+// committed. The reader calls it, so an agent has only one such message under way. It
+// refuses the reports that it can't store. The agent then submits these by API calls,
+// which return the reason, or retries for as long as it takes.
 func (x *session) applyReports(ctx context.Context, m *acs.ReportMessage) *acs.ReportAck {
 	ack := &acs.ReportAck{MessageID: m.MessageID}
 	now := time.Now().UTC().Truncate(time.Millisecond)
@@ -64,28 +64,29 @@ func (x *session) applyReports(ctx context.Context, m *acs.ReportMessage) *acs.R
 	return ack
 }
 
-// parsedReport is a report that is well formed.
+// parsedReport is a well-formed report.
 type parsedReport struct {
 	arn, id   string
 	statement report.Statement
 }
 
-// errOneByOne: of an instance that ends with its last task each end must see the
-// one before.
+// errOneByOne: a deregistering instance ends with its last task, so the end of each task
+// must see the ends before it.
 var errOneByOne = errors.New("the instance is deregistering")
 
-// errNotOurs refuses a host that speaks for what is another's.
+// errNotOurs refuses a host that reports about another host's task or instance.
 var errNotOurs = errors.New("the task or instance is not the caller's")
 
-// commitReports writes as many reports as fit into one transaction, and returns the rest and
-// those that it has left out. A task that is no more takes none.
+// commitReports stores as many reports as fit into one transaction. It returns the rest,
+// and those that it left out because of an error. It ignores reports of tasks that no
+// longer exist.
 func (x *session) commitReports(ctx context.Context, list []parsedReport, now time.Time) (rest []parsedReport, left []store.LeftOut[parsedReport], err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	return store.UpdateSome(ctx, x.s.store, list, func(tx *store.Tx) error {
 		inst := tx.Snapshot().Instance(x.peer.cluster, x.peer.id)
-		// The upgrade was authorized by the same; what is written rests on what
-		// this transaction sees.
+		// The upgrade was authorized already. It is checked again here, against the
+		// state on which this transaction commits.
 		may, err := x.s.cfg.Auth.Decide(tx.Snapshot(), identity.Request{
 			Caller: x.caller, Action: actionPoll, Resources: []string{x.s.site.InstanceARN(x.peer.cluster, x.peer.id)},
 		})
@@ -120,11 +121,11 @@ func (x *session) commitReports(ctx context.Context, list []parsedReport, now ti
 	})
 }
 
-// parseReport reads a report of one of this instance's tasks.
+// parseReport parses a report. ok is false if it is not of a task of this instance.
 func (x *session) parseReport(r *acs.TaskReport) (t parsedReport, ok bool) {
 	cluster, id, ok := parseTaskARN(x.s.site, x.peer, r.TaskArn)
 	if !ok || cluster != x.peer.cluster || !fleet.IsID(id) {
-		return t, false // of before the host moved, say
+		return t, false // for example from before the host moved to another cluster
 	}
 	status := fleet.TaskStatus(r.Status)
 	if status.Order() == 0 {
@@ -164,9 +165,8 @@ func bindingOf(b *acs.NetworkBinding) types.NetworkBinding {
 	return out
 }
 
-// noteAcks notes what a message acknowledges beside its reports. That alone
-// is nothing to wake the loop for: it ends repetitions, and whatever the loop does
-// next begins with it.
+// noteAcks stores acknowledgements that came with reports. They do not wake the loop: they
+// only end repetitions, and the loop applies them at its next step.
 func (x *session) noteAcks(ids []string) {
 	if len(ids) == 0 {
 		return
@@ -188,7 +188,7 @@ func (x *session) applyAcks() {
 	}
 }
 
-// queueAck has the loop send an answer.
+// queueAck makes the loop send an answer.
 func (x *session) queueAck(a *acs.ReportAck) {
 	x.mu.Lock()
 	x.acks = append(x.acks, a)
@@ -196,6 +196,7 @@ func (x *session) queueAck(a *acs.ReportAck) {
 	x.wakeLoop()
 }
 
+// sendAcks sends the queued answers.
 func (x *session) sendAcks(ctx context.Context) error {
 	x.mu.Lock()
 	list := x.acks

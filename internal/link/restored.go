@@ -14,22 +14,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// After a restore (see fleet.Restored) hosts run tasks that the state does not know,
-// and know the end of others that it takes for running. Their word counts: what runs
-// is taken over as it is, an unknown task as one that nobody here has wanted, which
-// holds what it takes and runs on until somebody stops it.
+// After a restore (see fleet.Restored) hosts run tasks that the state does not know, and
+// know of ends that the state does not. The hosts' data decides. A task that runs is
+// imported as it is. An unknown task reserves its resources and runs until a user stops
+// it.
 
-// reasonUncertain settles a task of the backup that its host does not know.
+// reasonUncertain ends a task of the backup that its host does not know.
 const reasonUncertain = "The state was restored from a backup in which the task had not started, and its host does not know it: whether it has run since is not known."
 
-// Bounds of what a host says of a task that is not known.
+// Bounds of a host's data about an unknown task.
 const (
 	maxTaskContainers, maxTaskPorts = 10, 100
 	maxRevision                     = 1 << 30
 	unknownFamily                   = "unknown"
 )
 
-// importTasks writes what a host says of the tasks that run there.
+// importTasks stores the tasks that a host says are running.
 func (x *session) importTasks(ctx context.Context, tasks []acs.InventoryTask) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	var all []runningTask
@@ -50,7 +50,8 @@ func (x *session) importTasks(ctx context.Context, tasks []acs.InventoryTask) er
 		}
 		for _, id := range unknown {
 			x.log.Warn("link: host runs a task that the restored state does not know: it runs on as an unknown one, `ashore unknown` tells of it", "task", id)
-			// Its end may have been reported meanwhile, to nobody.
+			// The task's end may have been reported in the meantime, when no record of
+			// it existed.
 			if x.hasEnded(id) {
 				if err := endLostTask(ctx, x.s.store, x.peer, id, reasonEnded); err != nil {
 					return err
@@ -61,8 +62,9 @@ func (x *session) importTasks(ctx context.Context, tasks []acs.InventoryTask) er
 	return nil
 }
 
-// importBatch takes as many tasks over as fit into one transaction, and returns the rest
-// and those that it has left out. unknown are those that nobody here knew.
+// importBatch imports as many tasks as fit into one transaction. It returns the rest, and
+// those that it left out because of an error. It adds to unknown the ids of tasks that had
+// no record.
 func (x *session) importBatch(ctx context.Context, some []runningTask, now time.Time, unknown *[]string) (rest []runningTask, left []store.LeftOut[runningTask], err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
@@ -82,13 +84,14 @@ func (x *session) importBatch(ctx context.Context, some []runningTask, now time.
 	return rest, left, err
 }
 
-// runningTask is a task that runs on the host, as that tells it.
+// runningTask is a task that runs on the host, according to the host.
 type runningTask struct {
 	parsedReport
-	account    *acs.TaskAccount // nil where the host tells no more than that it runs
+	account    *acs.TaskAccount // nil if the host only says that it runs
 	containers []string
 }
 
+// parseRunning parses a task of an inventory. ok is false if it does not run.
 func (x *session) parseRunning(t *acs.InventoryTask) (r runningTask, ok bool) {
 	if t.DesiredStatus == acs.StatusStopped || t.Status == acs.StatusStopped {
 		return r, false
@@ -113,8 +116,8 @@ func (x *session) parseRunning(t *acs.InventoryTask) (r runningTask, ok bool) {
 	return r, true
 }
 
-// importTask takes one task over, as part of a transaction, and says whether nobody here
-// knew it.
+// importTask imports one task as part of a transaction, and reports whether it had no
+// record.
 func (x *session) importTask(tx *store.Tx, r *runningTask, now time.Time) (unknown bool, err error) {
 	snap := tx.Snapshot()
 	inst := store.Get(tx, store.InstanceKey(x.peer.cluster, x.peer.id))
@@ -127,7 +130,7 @@ func (x *session) importTask(tx *store.Tx, r *runningTask, now time.Time) (unkno
 		if err := store.Create(tx, store.TaskKey(task.Cluster, task.ID), task); err != nil {
 			return false, err
 		}
-		// It waited for a host when the backup was made, and has found one.
+		// The task waited for a host when the backup was made, and got one afterwards.
 		if k := store.WaitingTaskKey(task.Cluster, task.ID); store.Get(tx, k) != nil {
 			if err := store.Delete(tx, k); err != nil {
 				return false, err
@@ -150,8 +153,8 @@ func (x *session) importTask(tx *store.Tx, r *runningTask, now time.Time) (unkno
 	return unknown, report.Put(tx, t, next)
 }
 
-// newUnknownTask is the record of a task of which only its host knows, within what the
-// host has.
+// newUnknownTask returns the record of a task that only its host knows. What it reserves
+// is limited to what the host has.
 func (x *session) newUnknownTask(inst *fleet.Instance, r *runningTask, now time.Time) *fleet.Task {
 	t := &fleet.Task{
 		Cluster: x.peer.cluster, ID: r.id, Instance: x.peer.id, Family: unknownFamily, LaunchType: types.LaunchTypeExternal,
@@ -174,7 +177,7 @@ func (x *session) newUnknownTask(inst *fleet.Instance, r *runningTask, now time.
 	return t
 }
 
-// reservationOf is what an unknown task takes of its host.
+// reservationOf returns what an unknown task reserves on its host.
 func reservationOf(inst *fleet.Instance, a *acs.TaskAccount) fleet.Reservation {
 	within := func(n int64, most int) int { return int(min(max(n, 0), int64(max(most, 0)))) }
 	r := fleet.Reservation{CPU: within(a.CPU, inst.Registered.CPU), Memory: within(a.Memory, inst.Registered.Memory)}
@@ -196,8 +199,8 @@ func reservationOf(inst *fleet.Instance, a *acs.TaskAccount) fleet.Reservation {
 	return r
 }
 
-// noteEndedTask notes the end of a task that may not be known: the inventory that has it as
-// running may still wait to be compared.
+// noteEndedTask records the end of a task that may have no record. An inventory that lists
+// the task as running may still wait to be compared.
 func (x *session) noteEndedTask(id string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -206,6 +209,7 @@ func (x *session) noteEndedTask(id string) {
 	}
 }
 
+// hasEnded reports whether noteEndedTask was called for a task.
 func (x *session) hasEnded(id string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()

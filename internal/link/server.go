@@ -18,42 +18,41 @@ import (
 	"github.com/coder/websocket"
 )
 
-// An Authorizer decides whether a caller may speak for a container instance: at its
-// upgrade by the newest state, and for what it reports by the state of the transaction
-// that stores it.
+// An Authorizer decides whether a caller may act for a container instance. Upgrades use
+// the newest state. Reports use the state of the transaction that stores them.
 type Authorizer interface {
 	frontdoor.Authorizer
 	Decide(s *store.Snapshot, r identity.Request) (identity.Decision, error)
 }
 
-// Config is what a Server needs. Store, Auth and ID must be set.
+// Config configures a Server. Store, Auth and ID are required.
 type Config struct {
 	Store *store.Store
 	Auth  Authorizer
-	ID    string // names this server's process in session records
+	ID    string // identifies this server's process in session records
 	Log   *slog.Logger
-	// Heartbeat is the mean time between two heartbeats: 30 s unless set. An
-	// agent that sees no message for a minute hangs up.
+	// Heartbeat is the mean time between two heartbeats, 30 s by default. An agent
+	// disconnects if it gets no message for a minute.
 	Heartbeat time.Duration
-	// WriteWait bounds each write: an agent that doesn't read loses its
-	// connection and delays nobody else. 10 s unless set.
+	// WriteWait bounds each write, 10 s by default. An agent that does not read loses
+	// its connection, and delays no other agent.
 	WriteWait time.Duration
-	// Away is until when agents could not reach the servers at all, where that is
-	// known: they have to have time to come back. Zero is long ago.
+	// Away is the time until which agents could not reach any server, if that is known.
+	// Agents need time to come back after it. Zero means long ago.
 	Away time.Time
-	// AskFor is how long the answer of an agent is waited for that may still be
-	// connected, when another one comes as the same instance: 4 s unless set.
+	// AskFor is how long a connected agent may take to answer a ping when another agent
+	// connects as the same instance, 4 s by default.
 	AskFor time.Duration
-	// Comeback is how long the machine that was connected last may take to come back
-	// before another one with its identity is taken for it: 25 s unless set. Agents
-	// try again every 20 s or so.
+	// Comeback is how long the machine that was connected last may stay away before
+	// another machine may use its identity, 25 s by default. Agents retry about every
+	// 20 s.
 	Comeback time.Duration
-	// Linger is how long the session of a deregistered instance stays for its
-	// last stops: a minute unless set.
+	// Linger is how long the session of a deregistered instance stays open for its last
+	// stops, a minute by default.
 	Linger time.Duration
 }
 
-// Server holds the sessions of the agents that are connected here.
+// Server has the sessions of the agents that are connected to this process.
 type Server struct {
 	cfg   Config       // constant
 	store *store.Store // constant
@@ -62,23 +61,23 @@ type Server struct {
 	recorder *recorder
 	renewals renewals
 	changes  changeSignal
-	memory   *inflight.Pool  // what large messages hold
+	memory   *inflight.Pool  // memory of large messages
 	rates    *inflight.Rates // of agents' messages, by weight
 
 	mu        sync.Mutex
 	closing   bool                            // guarded by mu
-	failures  contain.Failures[connectionKey] // sessions that have failed by faults of their own; guarded by mu
-	sessions  map[peer]*session               // the newest ACS connection of each; guarded by mu
-	telemetry map[peer]*telemetry             // the newest TCS connection of each; guarded by mu
+	failures  contain.Failures[connectionKey] // sessions that panicked; guarded by mu
+	sessions  map[peer]*session               // the newest ACS connection of each instance; guarded by mu
+	telemetry map[peer]*telemetry             // the newest TCS connection of each instance; guarded by mu
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelFunc
-	conns  sync.WaitGroup // upgrade handlers and what they start
+	conns  sync.WaitGroup // upgrade handlers and the goroutines that they start
 	loops  sync.WaitGroup // dispatcher and recorder
 }
 
-// New begins to serve. On a store that no other process shares, session records
-// that an earlier process has left are removed first.
+// New starts a Server. On a store that no other process uses, it first removes the session
+// records that an earlier process has left.
 func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Store == nil || cfg.Auth == nil || cfg.ID == "" {
 		return nil, errors.New("link: store, authorizer and id must be set")
@@ -124,17 +123,17 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// ACS serves GET /acs/ws, TCS GET /tcs/ws. Both expect a verified caller in the
-// request's context.
+// ACS returns the handler of GET /acs/ws. It expects a verified caller in the request's
+// context.
 func (s *Server) ACS() http.Handler { return http.HandlerFunc(s.serveACS) }
 
-// TCS serves the telemetry socket.
+// TCS returns the handler of GET /tcs/ws. It expects a verified caller in the request's
+// context.
 func (s *Server) TCS() http.Handler { return http.HandlerFunc(s.serveTCS) }
 
-// Close ends every connection with close code 1001, at which agents reconnect at
-// once, to another server where there is one. It waits for all of its
-// goroutines; ctx only bounds the removal of the session records, which end with
-// the store's lease anyway.
+// Close ends every connection with close code 1001. Agents then reconnect at once, to
+// another server if there is one. Close waits for all of its goroutines. ctx only bounds
+// the removal of the session records, which end with the store's lease anyway.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
@@ -156,7 +155,7 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-// endSessions ends every session, as Close does; agents may come back.
+// endSessions ends every session with the same code as Close. Agents may reconnect.
 func (s *Server) endSessions() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -168,7 +167,8 @@ func (s *Server) endSessions() {
 	}
 }
 
-// addConn counts an upgrade in, unless the server is closing.
+// addConn counts an upgrade for Close to wait for. It returns false if the server is
+// closing.
 func (s *Server) addConn() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,15 +179,15 @@ func (s *Server) addConn() bool {
 	return true
 }
 
-// CountConnected says how many agents hold an ACS connection to this server.
+// CountConnected returns how many agents have an ACS connection to this server.
 func (s *Server) CountConnected() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sessions)
 }
 
-// dispatchChanges follows the store and wakes the sessions that a change concerns, and
-// no others.
+// dispatchChanges follows the store and passes each change to the session that it
+// concerns.
 func (s *Server) dispatchChanges(feed *store.Feed) {
 	for {
 		a, err := feed.Next(s.ctx)
@@ -238,7 +238,8 @@ func (s *Server) dispatchChange(a store.Advance, c store.Change) {
 	}
 }
 
-// markUnsent has every session look again at what it has not sent: it may be by now.
+// markUnsent makes every session check its unreported tasks again: it may be allowed to
+// send them now.
 func (s *Server) markUnsent(snap *store.Snapshot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -251,13 +252,15 @@ func (s *Server) markUnsent(snap *store.Snapshot) {
 	}
 }
 
+// findSession returns the instance's session on this server, or nil.
 func (s *Server) findSession(p peer) *session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.sessions[p]
 }
 
-// noteInstanceChange tells the instance's connections, if there are any, that it has changed.
+// noteInstanceChange tells the instance's connections to this server that the instance has
+// changed.
 func (s *Server) noteInstanceChange(p peer) {
 	s.mu.Lock()
 	x, t := s.sessions[p], s.telemetry[p]

@@ -21,13 +21,13 @@ import (
 	"github.com/coder/websocket"
 )
 
-// session is one agent's ACS connection. One goroutine reads, one (loop) decides
-// and writes; they and the dispatcher meet in in, changed and quit only.
+// session is one agent's ACS connection. One goroutine reads; another (runLoop) decides
+// and writes. They and the dispatcher only share in, wake, quit and what mu guards.
 type session struct {
 	s      *Server
 	peer   peer
 	caller identity.Principal
-	id     string // the connection's
+	id     string // of the connection
 	record fleet.InstanceSession
 	log    *slog.Logger
 
@@ -36,35 +36,35 @@ type session struct {
 	quit chan struct{}
 
 	socket      *socket
-	lastHeardAt atomic.Int64 // when the agent was last heard, in ns
-	handling    atomic.Bool  // a message of it is being worked on
-	pinging     atomic.Bool  // it is being asked whether it is there
+	lastHeardAt atomic.Int64 // when the agent was last heard, in Unix ns
+	handling    atomic.Bool  // one of its messages is being handled
+	pinging     atomic.Bool  // it is being pinged for another server
 
 	mu              sync.Mutex
-	changed         map[string]struct{} // ids of tasks to look at again; guarded by mu
-	instanceChanged bool                // the instance is to be looked at again; guarded by mu
-	leaving         bool                // farewell waits for the end of orders; guarded by mu
-	acks            []*acs.ReportAck    // to be sent; guarded by mu
-	ackedIDs        []string            // ids of messages that came with reports; guarded by mu
+	changed         map[string]struct{} // ids of tasks to check again; guarded by mu
+	instanceChanged bool                // the instance must be checked again; guarded by mu
+	leaving         bool                // the session ends when its orders have ended; guarded by mu
+	acks            []*acs.ReportAck    // answers to send; guarded by mu
+	ackedIDs        []string            // ids of messages that were acknowledged with reports; guarded by mu
 	closing         *closeReason        // set before quit is closed; guarded by mu
-	// endedTasks are ids of tasks whose end was reported while the state was a
-	// restored one; guarded by mu.
+	// endedTasks are ids of tasks whose end was reported after a restore; guarded by
+	// mu.
 	endedTasks map[string]struct{}
 
-	// The rest belongs to the loop.
+	// Only the loop uses the other fields.
 	conn         *websocket.Conn
-	writeTimer   *time.Timer // ends the connection when a write takes too long; nil until the first
+	writeTimer   *time.Timer // ends the connection when a write takes too long; nil before the first write
 	orders       *orders
 	strays       *orders             // tasks by ARN that run there and must not
-	reported     map[string]struct{} // ids of tasks whose host had reported before it connected
-	manifest     string              // message id of the manifest, until its candidates were confirmed
-	pendingBeats []string            // heartbeats without acknowledgement
+	reported     map[string]struct{} // ids of tasks whose host had reported them before this connection
+	manifest     string              // message id of the manifest, until its candidates are confirmed
+	pendingBeats []string            // heartbeats that are not acknowledged
 	nextBeat     time.Time
 	chores       []*chore
 	seq          int64
 	messages     int64
-	registered   bool      // the instance is registered, as of its last change
-	leaveAt      time.Time // when the session of a deregistered instance ends at the latest
+	registered   bool      // the instance was registered when it was last checked
+	leaveAt      time.Time // the latest time at which the session of a deregistered instance ends
 }
 
 type closeReason struct {
@@ -72,13 +72,13 @@ type closeReason struct {
 	reason string
 }
 
-// chore is work that needs etcd and is tried until it is done.
+// chore is work that needs etcd. It is retried until it succeeds.
 type chore struct {
 	what    string
 	due     time.Time
 	wait    time.Duration
 	do      func(context.Context) error
-	message received // the message that it is about
+	message received // the message that it handles
 }
 
 // closeWait bounds the wait for an agent's answer to a close frame.
@@ -100,9 +100,9 @@ func newSession(s *Server, p peer, caller identity.Principal, record fleet.Insta
 	}
 }
 
-// markTask notes that a task has changed. It never blocks. Where the agent is to be
-// told nothing of it the loop is not roused: what it does next begins with a look
-// at what has changed, and only a farewell waits for the end of orders.
+// markTask records that a task has changed. It never blocks. If the agent needs no order
+// for the task, the loop is not woken: its next step applies the change anyway, and only a
+// leaving session waits for the end of its orders.
 func (x *session) markTask(task, wanted string) {
 	x.mu.Lock()
 	x.changed[task] = struct{}{}
@@ -113,7 +113,7 @@ func (x *session) markTask(task, wanted string) {
 	}
 }
 
-// markInstance notes that the instance has changed.
+// markInstance records that the instance has changed.
 func (x *session) markInstance() {
 	x.mu.Lock()
 	x.instanceChanged = true
@@ -121,10 +121,10 @@ func (x *session) markInstance() {
 	x.wakeLoop()
 }
 
-// lastHeard is when the agent was last heard.
+// lastHeard returns when the agent was last heard.
 func (x *session) lastHeard() time.Time { return time.Unix(0, x.lastHeardAt.Load()) }
 
-// wakeLoop has the loop look for what there is to do.
+// wakeLoop makes the loop take a step.
 func (x *session) wakeLoop() {
 	select {
 	case x.wake <- struct{}{}:
@@ -132,7 +132,7 @@ func (x *session) wakeLoop() {
 	}
 }
 
-// requestClose asks the session to close its connection. The first call counts.
+// requestClose requests that the session close its connection. Only the first call counts.
 func (x *session) requestClose(code websocket.StatusCode, reason string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -142,9 +142,9 @@ func (x *session) requestClose(code websocket.StatusCode, reason string) {
 	}
 }
 
-// serve runs the session until either side ends it or ctx does. It returns why,
-// nil where this side has ended it. A panic of the session's ends no other one: the
-// agent is told not to come back at once.
+// serve runs the session until either side or ctx ends it. It returns the reason, or nil
+// if this side ended it. If the session panics, other sessions go on, and the agent is
+// told not to reconnect at once.
 func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *store.Snapshot) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -160,8 +160,7 @@ func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *sto
 	x.mu.Unlock()
 	if closing != nil {
 		x.log.Info("link: connection closed", "code", int(closing.code), "reason", closing.reason)
-		// The close frame is out by then; an agent that is not there any more
-		// does not answer it.
+		// The close frame is sent by then. An agent that is gone does not answer it.
 		hurry := time.AfterFunc(closeWait, func() { cancel(errors.New("no answer to the close frame")) })
 		if err := conn.Close(closing.code, closing.reason); err != nil {
 			x.log.Debug("link: close handshake", "err", err)
@@ -171,12 +170,13 @@ func (x *session) serve(ctx context.Context, conn *websocket.Conn, baseline *sto
 		x.log.Info("link: agent disconnected", "reason", err)
 	}
 	cancel(err)
-	_ = conn.CloseNow() // closed already, or past being told
+	_ = conn.CloseNow() // closed already, or can't be told any more
 	reader.Wait()
 	x.releaseMessages()
 	return err
 }
 
+// runLoop sends what the state requires, until the connection ends.
 func (x *session) runLoop(ctx context.Context, baseline *store.Snapshot) error {
 	now := time.Now()
 	for t := range baseline.TasksOn(x.peer.cluster, x.peer.id) {
@@ -212,7 +212,7 @@ func (x *session) runLoop(ctx context.Context, baseline *store.Snapshot) error {
 	}
 }
 
-// step does all that is due and returns when the next thing is.
+// step does everything that is due, and returns when the next step is due.
 func (x *session) step(ctx context.Context) (next time.Time, err error) {
 	if err := x.sendHeartbeat(ctx, time.Now()); err != nil {
 		return next, err
@@ -244,10 +244,9 @@ func (x *session) step(ctx context.Context) (next time.Time, err error) {
 	return next, nil
 }
 
-// updateOrders brings the orders in line with the tasks that have changed and returns
-// the snapshot that it saw. It takes the marks first: a mark that comes later
-// stays for the next look, one that came earlier is never newer than the
-// snapshot.
+// updateOrders sets the orders of the tasks that have changed, and returns the snapshot
+// that it used. It takes the marks before the snapshot. So the snapshot is at least as new
+// as the marks, and a mark that comes later stays for the next call.
 func (x *session) updateOrders() *store.Snapshot {
 	x.mu.Lock()
 	var changed map[string]struct{}
@@ -265,8 +264,8 @@ func (x *session) updateOrders() *store.Snapshot {
 	return snap
 }
 
-// endIfDeregistered ends the session of a deregistered instance once it has nothing more
-// to stop, or has had its time for it.
+// endIfDeregistered closes the session of a deregistered instance once it has nothing more
+// to stop or its time is over.
 func (x *session) endIfDeregistered(snap *store.Snapshot) bool {
 	if x.registered {
 		return false
@@ -281,7 +280,7 @@ func (x *session) endIfDeregistered(snap *store.Snapshot) bool {
 		x.mu.Lock()
 		x.leaving = true
 		x.mu.Unlock()
-		x.wakeLoop() // for what came after this look and before that
+		x.wakeLoop() // for changes between the last updateOrders and leaving
 	}
 	if len(x.orders.byTask) > 0 && now.Before(x.leaveAt) {
 		return false
@@ -290,7 +289,7 @@ func (x *session) endIfDeregistered(snap *store.Snapshot) bool {
 	return true
 }
 
-// sendHeartbeat sends the heartbeat that is due. Only data messages keep an agent
+// sendHeartbeat sends a heartbeat if it is due. Only data messages keep an agent
 // connected, and only acknowledgements show that it still is.
 func (x *session) sendHeartbeat(ctx context.Context, now time.Time) error {
 	if now.Before(x.nextBeat) {
@@ -305,13 +304,14 @@ func (x *session) sendHeartbeat(ctx context.Context, now time.Time) error {
 	return x.sendMessage(ctx, m)
 }
 
-// heartbeatDelay spreads the heartbeats of agents that connected at once.
+// heartbeatDelay returns the time until the next heartbeat. It is random, so that agents
+// that connected at once do not get theirs at once.
 func (x *session) heartbeatDelay() time.Duration {
 	d := x.s.cfg.Heartbeat
 	return d*5/6 + rand.N(d/3)
 }
 
-// runChores tries the chores that are due.
+// runChores runs the chores that are due.
 func (x *session) runChores(ctx context.Context) {
 	left := x.chores[:0]
 	for _, c := range x.chores {
@@ -331,11 +331,11 @@ func (x *session) runChores(ctx context.Context) {
 	x.chores = left
 }
 
-// maxChores bounds what one agent can make its session remember.
+// maxChores bounds how many chores one agent can cause.
 const maxChores = 16
 
-// addChore has something done that needs etcd. What is the same as a chore that waits
-// takes its place: the agent knows better now.
+// addChore adds work that needs etcd. It replaces a waiting chore of the same kind: the
+// agent's newer message counts.
 func (x *session) addChore(what string, of received, do func(context.Context) error) {
 	c := &chore{what: what, wait: time.Second, do: do, message: of}
 	if of.Message != nil {
@@ -355,7 +355,7 @@ func (x *session) addChore(what string, of received, do func(context.Context) er
 	x.chores = append(x.chores, c)
 }
 
-// releaseMessages gives back what messages hold that nobody will look at any more.
+// releaseMessages releases the memory of messages that will not be handled any more.
 func (x *session) releaseMessages() {
 	for _, c := range x.chores {
 		c.message.release()
@@ -370,18 +370,18 @@ func (x *session) releaseMessages() {
 	}
 }
 
-// handleMessage takes one message of the agent.
+// handleMessage handles one message of the agent.
 func (x *session) handleMessage(p received) {
 	switch m := p.Message.(type) {
 	case *acs.AckRequest:
 		x.noteAcks([]string{m.MessageID})
 	case *acs.HeartbeatAckRequest:
-		x.pendingBeats = nil // whichever it answers, the agent is there
+		x.pendingBeats = nil // any acknowledgement shows that the agent is there
 	case *acs.NackRequest:
 		x.log.Warn("link: agent refused a message", "message", m.MessageID, "reason", fleet.Clip(m.Reason, fleet.MaxReason))
 	case *acs.TaskStopVerificationMessage:
 		if m.MessageID != x.manifest {
-			break // counts once, and for the latest manifest
+			break // counts once, and only for the latest manifest
 		}
 		x.manifest = ""
 		x.addChore("verify stops", p, func(ctx context.Context) error { return x.verifyStops(ctx, m) })
@@ -397,16 +397,16 @@ func (x *session) handleMessage(p received) {
 	p.release()
 }
 
-// sendMessage writes one message. An agent that doesn't read loses its connection.
+// sendMessage writes one message. An agent that does not read loses its connection.
 func (x *session) sendMessage(ctx context.Context, m acs.Message) error {
 	b := buffer.Get()
 	defer buffer.Put(b)
 	if err := acs.EncodeTo(b, m); err != nil {
 		return err
 	}
-	// One timer for all of them costs less than a context for each.
+	// One timer for all messages costs less than a context for each.
 	if x.writeTimer == nil {
-		x.writeTimer = time.AfterFunc(x.s.cfg.WriteWait, func() { _ = x.conn.CloseNow() }) // Write tells
+		x.writeTimer = time.AfterFunc(x.s.cfg.WriteWait, func() { _ = x.conn.CloseNow() }) // Write returns the error
 	} else {
 		x.writeTimer.Reset(x.s.cfg.WriteWait)
 	}
@@ -417,14 +417,14 @@ func (x *session) sendMessage(ctx context.Context, m acs.Message) error {
 	return nil
 }
 
-// nextSequence returns a message's sequence number: the revision that it shows, and
-// never less than the one before.
+// nextSequence returns a message's sequence number: the snapshot's revision, and never
+// less than the last one.
 func (x *session) nextSequence(snap *store.Snapshot) int64 {
 	x.seq = max(x.seq, snap.Revision())
 	return x.seq
 }
 
-// newMessageID makes one that no other message of any connection has.
+// newMessageID returns an id that no other message of any connection has.
 func (x *session) newMessageID() string {
 	x.messages++
 	return x.id + "/" + strconv.FormatInt(x.messages, 10)

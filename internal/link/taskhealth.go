@@ -13,11 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// storeTaskHealth writes what an agent says of its tasks' containers where it says
-// something new. What fails is said again.
+// storeTaskHealth writes the health of an agent's containers where it has changed. The
+// agent repeats its message, so a failed write is repeated too.
 func (s *Server) storeTaskHealth(ctx context.Context, p peer, m *tcs.PublishHealthRequest) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	// no more in one transaction than a message of the stock agent holds
+	// One transaction has at most as many tasks as a message of the stock agent.
 	for part := range slices.Chunk(m.Tasks, tcs.MaxTasksPerMessage) {
 		snap := s.store.Snapshot()
 		if !slices.ContainsFunc(part, func(reported tcs.TaskHealth) bool {
@@ -36,8 +36,8 @@ func (s *Server) storeTaskHealth(ctx context.Context, p peer, m *tcs.PublishHeal
 	return nil
 }
 
-// storeHealthBatch writes what is said of some tasks in one transaction. What can't be
-// written of one is left out.
+// storeHealthBatch writes the health of some tasks in one transaction. It leaves out tasks
+// that can't be written.
 func (s *Server) storeHealthBatch(ctx context.Context, p peer, reported []tcs.TaskHealth, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
@@ -66,7 +66,7 @@ func (s *Server) storeHealthBatch(ctx context.Context, p peer, reported []tcs.Ta
 	return err
 }
 
-// findTask finds the task that the agent means, if that runs on its host.
+// findTask returns the task of an ARN if it runs on this peer, else nil.
 func (p peer) findTask(snap *store.Snapshot, arn string) *fleet.TaskState {
 	t := snap.Task(p.cluster, arn[strings.LastIndexByte(arn, '/')+1:])
 	if t == nil || t.Instance != p.id || !t.Holds() {
@@ -75,9 +75,9 @@ func (p peer) findTask(snap *store.Snapshot, arn string) *fleet.TaskState {
 	return t
 }
 
-// mergeHealth joins what is known and what an agent says; nil if that is nothing
-// new. What the API has no name for, and containers that the task doesn't have,
-// are left out.
+// mergeHealth merges a task's stored health with an agent's message. It returns nil if
+// nothing has changed. It ignores health that the API has no name for, and containers that
+// the task does not have.
 func mergeHealth(t *fleet.TaskState, old *fleet.TaskHealth, reported *tcs.TaskHealth, now time.Time) *fleet.TaskHealth {
 	next := &fleet.TaskHealth{Version: 1}
 	if old != nil {
@@ -95,7 +95,7 @@ func mergeHealth(t *fleet.TaskState, old *fleet.TaskHealth, reported *tcs.TaskHe
 		}
 		i := slices.IndexFunc(next.Containers, func(o fleet.ContainerHealth) bool { return o.Name == is.Name })
 		switch {
-		case i < 0 && is.Status == types.HealthStatusUnknown: // that is what its absence says
+		case i < 0 && is.Status == types.HealthStatusUnknown: // no entry already means UNKNOWN
 		case i < 0:
 			next.Containers, changed = append(next.Containers, is), true
 		case next.Containers[i].Status != is.Status:

@@ -16,25 +16,25 @@ import (
 )
 
 const (
-	// tcsReadLimit is over what agents send: a MiB at most.
+	// tcsReadLimit bounds a message in bytes. Agents send 1 MiB at most.
 	tcsReadLimit = 2 << 20
-	// tcsSilence is after how long without a message (one comes every 20 s) a
-	// telemetry connection is given up.
+	// tcsSilence is how long a telemetry connection may bring no message. Agents send
+	// one every 20 s.
 	tcsSilence = 3 * time.Minute
 )
 
-// telemetry is one agent's TCS connection. Whatever comes is acknowledged;
-// nothing of it reaches the store but how the host itself and its tasks'
-// containers are, where that changes.
+// telemetry is one agent's TCS connection. Every message is acknowledged. Only changes of
+// the host's health and of its containers' health reach the store.
 type telemetry struct {
 	run     fleet.AgentRun
 	socket  *socket
-	quit    context.Context // ended by end, and when the connection is over
+	quit    context.Context // ends when a close is requested or the connection is over
 	cancel  context.CancelFunc
 	once    sync.Once
 	closing closeReason // set before quit ends
 }
 
+// requestClose requests that the connection be closed. Only the first call counts.
 func (t *telemetry) requestClose(code websocket.StatusCode, reason string) {
 	t.once.Do(func() {
 		t.closing = closeReason{code, reason}
@@ -42,12 +42,13 @@ func (t *telemetry) requestClose(code websocket.StatusCode, reason string) {
 	})
 }
 
+// serveTCS answers the upgrade for a TCS connection.
 func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
 	if !s.addConn() {
 		s.refuse(w, r, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "this server is shutting down"))
 		return
 	}
-	detached := false // to a goroutine of its own
+	detached := false // the connection belongs to another goroutine now
 	defer func() {
 		if !detached {
 			s.conns.Done()
@@ -87,7 +88,7 @@ func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(tcsReadLimit)
 	detached = true
-	go func() { // as with ACS
+	go func() { // see serveACS
 		defer s.conns.Done()
 		defer s.removeTelemetry(p, t)
 		began := time.Now()
@@ -95,7 +96,7 @@ func (s *Server) serveTCS(w http.ResponseWriter, r *http.Request) {
 	}()
 }
 
-// removeTelemetry ends what is known of a connection.
+// removeTelemetry removes an ended connection.
 func (s *Server) removeTelemetry(p peer, t *telemetry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +106,8 @@ func (s *Server) removeTelemetry(p peer, t *telemetry) {
 	}
 }
 
-// serveTelemetry takes telemetry until either side ends the connection. It returns why.
+// serveTelemetry receives telemetry until either side ends the connection. It returns the
+// reason.
 func (s *Server) serveTelemetry(p peer, t *telemetry, conn *websocket.Conn) error {
 	closed := make(chan struct{})
 	stop := context.AfterFunc(t.quit, func() {
@@ -125,10 +127,12 @@ func (s *Server) serveTelemetry(p peer, t *telemetry, conn *websocket.Conn) erro
 	if !stop() {
 		<-closed
 	}
-	_ = conn.CloseNow() // closed already, or past being told
+	_ = conn.CloseNow() // closed already, or can't be told any more
 	return err
 }
 
+// receiveTelemetry handles messages and sends their acknowledgements, until an error ends
+// the connection.
 func (s *Server) receiveTelemetry(ctx context.Context, p peer, conn *websocket.Conn) error {
 	for {
 		read, cancel := context.WithTimeout(ctx, tcsSilence)
@@ -166,8 +170,8 @@ func (s *Server) receiveTelemetry(ctx context.Context, p peer, conn *websocket.C
 	}
 }
 
-// handleTelemetry takes one frame and returns its acknowledgement. The signature in its
-// header is not looked at: the connection's upgrade was verified.
+// handleTelemetry handles one message and returns its acknowledgement. It ignores the
+// signature in the message's header, since the connection's upgrade was verified.
 func (s *Server) handleTelemetry(ctx context.Context, p peer, raw *message) (tcs.Message, error) {
 	_, body, err := tcs.Split(raw.b.Bytes())
 	if err != nil {

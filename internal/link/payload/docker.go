@@ -13,9 +13,9 @@ import (
 
 const mib = 1 << 20
 
-// config is Docker's Config as far as definitions reach it. Agents lay it over
-// what they computed: a key that is there wins, also with null or zero, so each
-// is left out unless it is really set.
+// config is the part of Docker's Config that definitions can set. Agents merge it over
+// their own: a key that is present wins, also with null or zero. So each key is left out
+// unless the definition sets it.
 type config struct {
 	User            string            `json:",omitempty"`
 	WorkingDir      string            `json:",omitempty"`
@@ -35,6 +35,7 @@ type healthcheck struct {
 	Retries     int32         `json:",omitempty"`
 }
 
+// buildConfig returns the Config of a container definition.
 func buildConfig(c *types.ContainerDefinition) config {
 	out := config{
 		User: aws.ToString(c.User), WorkingDir: aws.ToString(c.WorkingDirectory), Hostname: aws.ToString(c.Hostname),
@@ -51,7 +52,7 @@ func buildConfig(c *types.ContainerDefinition) config {
 	return out
 }
 
-// host is Docker's HostConfig, by the same rule.
+// host is the part of Docker's HostConfig that definitions can set, by the same rule.
 type host struct {
 	NetworkMode       string            `json:",omitempty"`
 	Privileged        bool              `json:",omitempty"`
@@ -86,6 +87,8 @@ type logConfig struct {
 	Config map[string]string `json:",omitempty"`
 }
 
+// buildHostConfig returns the HostConfig of a container. memory and soft are its limits in
+// MiB.
 func buildHostConfig(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, memory, soft *int32) host {
 	out := host{
 		NetworkMode: string(networkMode(def)), Privileged: aws.ToBool(c.Privileged), ReadonlyRootfs: aws.ToBool(c.ReadonlyRootFilesystem),
@@ -111,6 +114,7 @@ func buildHostConfig(t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *typ
 	return out
 }
 
+// applyLinuxParameters sets what a definition's linuxParameters set.
 func applyLinuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
 	if l == nil {
 		return
@@ -128,7 +132,7 @@ func applyLinuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
 			in = aws.ToString(d.HostPath)
 		}
 		for _, p := range d.Permissions {
-			perms += string(p[0]) // read, write, mknod
+			perms += string(p[0]) // r, w or m, for read, write, mknod
 		}
 		if perms == "" {
 			perms = "rwm"
@@ -141,8 +145,8 @@ func applyLinuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
 		}
 		out.Tmpfs[aws.ToString(m.ContainerPath)] = strings.Join(append([]string{"size=" + strconv.Itoa(int(m.Size)) + "m"}, m.MountOptions...), ",")
 	}
-	// Docker counts memory and swap together; without a hard limit there is
-	// nothing to add swap to.
+	// Docker counts memory and swap together. Without a hard memory limit there is no
+	// base to add the swap to.
 	if l.MaxSwap != nil && memory != nil {
 		out.MemorySwap = (int64(*memory) + int64(*l.MaxSwap)) * mib
 	}
@@ -151,9 +155,10 @@ func applyLinuxParameters(out *host, l *types.LinuxParameters, memory *int32) {
 	}
 }
 
-// buildLogOptions translates awslogs-stream-prefix, which only ECS knows, writes what
-// ECS reads in any case as engines read it, and adds the task's mode where the
-// definition has none.
+// buildLogOptions returns the options of the log driver. It translates
+// awslogs-stream-prefix, which only ECS knows. It writes the value of awslogs-create-group
+// in lower case, since ECS ignores case and Docker does not. It adds the task's mode if
+// the definition sets none.
 func buildLogOptions(t *fleet.Task, c *types.ContainerDefinition) map[string]string {
 	options := make(map[string]string, len(c.LogConfiguration.Options))
 	for k, v := range c.LogConfiguration.Options {

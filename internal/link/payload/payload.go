@@ -1,8 +1,7 @@
-// Package payload turns a placed task and its definition into the order that an
-// agent receives: the definition's containers with the task's overrides merged
-// in, and what only the engine understands as the two JSON documents that agents
-// lay over what they computed themselves. It is pure: the same records give the
-// same bytes.
+// Package payload builds the order that an agent receives from a placed task and its
+// definition. The order has the definition's containers with the task's overrides merged
+// in. Settings that only the container engine understands are in two JSON documents, which
+// agents merge over their own. The package is pure: the same records give the same bytes.
 package payload
 
 import (
@@ -20,12 +19,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Stop orders a task's end.
+// Stop returns the order to stop a task.
 func Stop(site fleet.Site, t *fleet.Task) acs.Task {
 	return acs.Task{Arn: site.TaskARN(t.Cluster, t.ID), DesiredStatus: acs.StatusStopped, TaskClusterArn: site.ClusterARN(t.Cluster)}
 }
 
-// Run orders a task's start. d must be the task's own revision.
+// Run returns the order to run a task. d must be the task's own revision.
 func Run(site fleet.Site, t *fleet.Task, d *fleet.TaskDefinition) (acs.Task, error) {
 	def := d.Definition
 	out := acs.Task{
@@ -62,7 +61,7 @@ func networkMode(def *sdk.RegisterTaskDefinitionInput) types.NetworkMode {
 	return cmp.Or(def.NetworkMode, types.NetworkModeBridge)
 }
 
-// setTaskSize sets the task's own limits; on the wire its CPU is in vCPUs.
+// setTaskSize sets the task's own limits. On the wire, CPU is in vCPUs and memory in MiB.
 func setTaskSize(out *acs.Task, def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) error {
 	cpu, memory := aws.ToString(def.Cpu), aws.ToString(def.Memory)
 	if o != nil {
@@ -86,6 +85,7 @@ func setTaskSize(out *acs.Task, def *sdk.RegisterTaskDefinitionInput, o *types.T
 	return nil
 }
 
+// findOverride returns the overrides of a container, or empty ones.
 func findOverride(o *types.TaskOverride, name string) *types.ContainerOverride {
 	if o != nil {
 		for i := range o.ContainerOverrides {
@@ -97,6 +97,7 @@ func findOverride(o *types.TaskOverride, name string) *types.ContainerOverride {
 	return &types.ContainerOverride{}
 }
 
+// countGPUs returns the number of GPUs that a container needs.
 func countGPUs(c *types.ContainerDefinition, o *types.ContainerOverride) int {
 	rs := c.ResourceRequirements
 	if o.ResourceRequirements != nil {
@@ -114,6 +115,7 @@ func countGPUs(c *types.ContainerDefinition, o *types.ContainerOverride) int {
 	return n
 }
 
+// buildContainer returns a container's part of the order.
 func buildContainer(site fleet.Site, t *fleet.Task, def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, o *types.ContainerOverride) (acs.Container, error) {
 	memory, soft := c.Memory, c.MemoryReservation
 	if o.Memory != nil {
@@ -171,8 +173,8 @@ func buildContainer(site fleet.Site, t *fleet.Task, def *sdk.RegisterTaskDefinit
 	return out, err
 }
 
-// mergeEnvironment merges the override's variables over the definition's. What runs
-// the task is the server's to say.
+// mergeEnvironment merges the override's variables over the definition's. The server sets
+// AWS_EXECUTION_ENV.
 func mergeEnvironment(t *fleet.Task, c *types.ContainerDefinition, o *types.ContainerOverride) map[string]string {
 	env := map[string]string{"AWS_EXECUTION_ENV": "AWS_ECS_" + string(t.LaunchType)}
 	for _, list := range [][]types.KeyValuePair{c.Environment, o.Environment} {
