@@ -1,10 +1,10 @@
-// Package contain keeps a failure to the one thing that it concerns: a panic
-// becomes an error, and what fails again and again waits longer and longer, so
-// that the rest goes on.
+// Package contain limits a failure to the one item that it concerns. A panic becomes an
+// error. An item that fails again and again waits longer and longer, so that the other
+// items go on.
 //
-// It is for the loops that work on many things in turn: services, orders,
-// sessions. What a panic may leave changed in part must belong to the one thing,
-// or be thrown away by who contains it.
+// It is for loops over many items, such as services, orders or sessions. A panic may
+// leave data changed in part. That data must belong to the one item, or the caller must
+// discard it.
 package contain
 
 import (
@@ -22,7 +22,7 @@ type Panic struct {
 
 func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
-// Attrs are what a log says of an error: where it was a panic, with the stack.
+// Attrs returns the log attributes of an error. For a panic they include the stack.
 func Attrs(err error) []any {
 	if p := (*Panic)(nil); errors.As(err, &p) {
 		return []any{"err", err, "stack", string(p.Stack)}
@@ -30,7 +30,7 @@ func Attrs(err error) []any {
 	return []any{"err", err}
 }
 
-// Do calls f. Where f panics the error is a *Panic.
+// Do calls f and returns its error. If f panics, the error is a *Panic.
 func Do(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -40,7 +40,7 @@ func Do(f func() error) (err error) {
 	return f()
 }
 
-// With is Do of a function with a context.
+// With returns a function that calls f under Do.
 func With(f func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error { return Do(func() error { return f(ctx) }) }
 }

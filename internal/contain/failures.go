@@ -6,10 +6,10 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// Failures keeps apart what has failed, each thing for longer from one failure to the
-// next. It belongs to one goroutine.
+// Failures records which keys have failed. A key has to wait after each failure, longer
+// each time. Failures is for one goroutine.
 type Failures[K comparable] struct {
-	Min, Max time.Duration // 1 s and 1 min unless set
+	Min, Max time.Duration // defaults: 1 s and 1 min
 
 	failed map[K]failure
 }
@@ -18,11 +18,11 @@ type failure struct {
 	times int
 	wait  time.Duration
 	until time.Time
-	due   time.Time // see Due
+	due   time.Time // when Due returns it
 }
 
-// Add notes that a thing has failed. It returns how many times it has in a row,
-// and how long it is set aside.
+// Add records a failure of k. It returns how many failures k has had in a row, and how
+// long k has to wait.
 func (a *Failures[K]) Add(k K, now time.Time) (times int, wait time.Duration) {
 	if a.failed == nil {
 		a.failed = map[K]failure{}
@@ -47,16 +47,16 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 	return d
 }
 
-// IsWaiting says whether a thing is set aside at a time.
+// IsWaiting reports whether k has to wait at time now.
 func (a *Failures[K]) IsWaiting(k K, now time.Time) bool { return now.Before(a.failed[k].until) }
 
-// Forget notes that a thing does well, or is gone.
+// Forget removes k, after a success or when k no longer exists.
 func (a *Failures[K]) Forget(k K) { delete(a.failed, k) }
 
-// Len is how many things have failed and have not done well since.
+// Len returns the number of keys that have failed and not been removed since.
 func (a *Failures[K]) Len() int { return len(a.failed) }
 
-// Next is when Due has something.
+// Next returns when Due will have a key. some is false if there is none.
 func (a *Failures[K]) Next() (at time.Time, some bool) {
 	for _, f := range a.failed {
 		if !some || f.due.Before(at) {
@@ -66,8 +66,8 @@ func (a *Failures[K]) Next() (at time.Time, some bool) {
 	return at, some
 }
 
-// Due returns the things to be tried again. Those that have neither failed nor been
-// forgotten by then are due again after as long a time.
+// Due returns the keys to retry. A key that is then neither added nor removed is due again
+// after the same wait.
 func (a *Failures[K]) Due(now time.Time) (due []K) {
 	for k, f := range a.failed {
 		if !now.Before(f.due) {
@@ -79,7 +79,7 @@ func (a *Failures[K]) Due(now time.Time) (due []K) {
 	return due
 }
 
-// Retain forgets all things but those that keep says.
+// Retain removes all keys for which retain returns false.
 func (a *Failures[K]) Retain(retain func(K) bool) {
 	for k := range a.failed {
 		if !retain(k) {

@@ -1,5 +1,5 @@
-// Package pace waits: for a time that a context may cut short, and between two
-// tries for longer and longer, apart from all others who try the same.
+// Package pace waits: for a time that a context can cut short, and between retries for
+// longer and longer times, which differ at random between those who retry the same.
 package pace
 
 import (
@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Sleep waits d. It returns the context's error if that ends first, or has.
+// Sleep waits d. It returns the context's error if the context ends first or has ended
+// already.
 func Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -23,8 +24,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// About is a time from half of d up to half as much again, of which d is the mean:
-// those who wait for the same thing don't come all at once.
+// About returns a random time between half of d and one and a half times d. Its mean is d.
+// It keeps those who wait for the same event from coming all at once.
 func About(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
@@ -32,13 +33,13 @@ func About(d time.Duration) time.Duration {
 	return d/2 + rand.N(d)
 }
 
-// Nearly is a time within a fifth of d, as ECS's agent waits.
+// Nearly returns a random time within a fifth of d, as ECS's agent waits.
 func Nearly(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// Backoff is the wait between tries of what fails again and again: Min, then by
-// Factor longer each time, up to Max. It is for one goroutine.
+// Backoff computes the wait between retries: first Min, then Factor times longer each
+// time, up to Max. It is for one goroutine.
 type Backoff struct {
 	Min, Max time.Duration
 	Factor   float64 // 0: 2
@@ -46,7 +47,7 @@ type Backoff struct {
 	next time.Duration
 }
 
-// Reset begins again with Min: something went well.
+// Reset makes the next wait Min again. Call it after a success.
 func (b *Backoff) Reset() { b.next = 0 }
 
 // Next returns how long to wait now.

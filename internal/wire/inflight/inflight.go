@@ -1,6 +1,6 @@
-// Package inflight bounds the memory of what others send while it is read and
-// worked on: in all, and for each of those who send. A sender that asks for more
-// waits for a while, then it is refused; others go on.
+// Package inflight bounds the memory of messages and calls while they are read and
+// handled: in total, and for each sender. A sender that asks for more waits for a while
+// and is then refused. Other senders go on.
 package inflight
 
 import (
@@ -12,36 +12,37 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// ErrShare says that a sender has as much under way as it may, ErrFull that all
-// senders together have.
+// ErrShare means that one sender uses as much memory as it may. ErrFull means that all
+// senders together do.
 var (
 	ErrShare = errors.New("the sender has too much under way")
 	ErrFull  = errors.New("too much is under way")
 )
 
-// Pool is memory that is lent. It is made by New.
+// Pool is memory that senders reserve. New makes it.
 type Pool struct {
 	all  *semaphore.Weighted
 	size int64
 	wait time.Duration
 
 	mu     sync.Mutex
-	shares map[string]*share // of those who hold or want some; guarded by mu
+	shares map[string]*share // of senders with reservations; guarded by mu
 }
 
-// share is what one sender may have.
+// share is the memory that one sender may use.
 type share struct {
 	*semaphore.Weighted
 	size         int64
-	reservations int // loans; guarded by the pool's mu
+	reservations int // open reservations; guarded by the pool's mu
 }
 
-// New makes a pool of so many bytes. Who asks for more than there is waits so long.
+// New makes a pool of size bytes. A sender waits for at most wait when there is not
+// enough.
 func New(size int64, wait time.Duration) *Pool {
 	return &Pool{all: semaphore.NewWeighted(size), size: size, wait: wait, shares: map[string]*share{}}
 }
 
-// Reservation is what one message or call holds. It is not for concurrent use.
+// Reservation is the memory of one message or call. It is not for concurrent use.
 type Reservation struct {
 	pool  *Pool
 	owner string
@@ -49,8 +50,8 @@ type Reservation struct {
 	size  int64
 }
 
-// Reserve begins a loan of a sender that may hold so many bytes at once. It must be
-// given back.
+// Reserve opens an empty reservation for a sender that may use at most most bytes at once.
+// The caller must release it.
 func (p *Pool) Reserve(owner string, most int64) *Reservation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,16 +64,17 @@ func (p *Pool) Reserve(owner string, most int64) *Reservation {
 	return &Reservation{pool: p, owner: owner, share: s}
 }
 
-// Size is how much the loan holds.
+// Size returns the bytes that are reserved.
 func (l *Reservation) Size() int64 { return l.size }
 
-// Resize has the loan hold at least so many bytes in all.
+// Resize enlarges the reservation to bytes in total. It never shrinks it. The error is
+// ErrShare, ErrFull or the context's.
 func (l *Reservation) Resize(ctx context.Context, bytes int64) error {
 	more := bytes - l.size
 	if more <= 0 {
 		return nil
 	}
-	// What can never be had is not waited for.
+	// Do not wait for what can never be available.
 	if bytes > l.share.size {
 		return ErrShare
 	}
@@ -106,7 +108,7 @@ func (l *Reservation) waitError(ctx context.Context, why error) error {
 	return why
 }
 
-// Release gives all of it back. Doing it again does nothing.
+// Release releases all of it. A second call does nothing.
 func (l *Reservation) Release() {
 	if l.share == nil {
 		return

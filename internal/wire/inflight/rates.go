@@ -8,8 +8,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Rates bound how often each of many senders may do something. The zero value is
-// not ready: it is made by NewRates.
+// Rates bounds how often each sender may do something. NewRates makes it; the zero value
+// is not ready.
 type Rates struct {
 	every rate.Limit // constant
 	burst int        // constant
@@ -18,20 +18,20 @@ type Rates struct {
 	senders map[string]*rate.Limiter // guarded by mu
 }
 
-// maxSenders is at how many senders those that have been quiet are forgotten.
+// maxSenders is the number of senders at which those that were quiet lately are forgotten.
 const maxSenders = 10_000
 
-// NewRates lets each sender have so many a second, and so many at once.
+// NewRates allows each sender perSecond units a second, and burst at once.
 func NewRates(perSecond float64, burst int) *Rates {
 	return &Rates{every: rate.Limit(perSecond), burst: burst, senders: map[string]*rate.Limiter{}}
 }
 
-// Allow counts n for a sender, or says that it has none left.
+// Allow counts n units for a sender. It returns false if the sender has none left.
 func (r *Rates) Allow(sender string, n int) bool {
 	return r.limiter(sender).AllowN(time.Now(), min(n, r.burst))
 }
 
-// Wait counts n for a sender, once it may have them.
+// Wait counts n units for a sender. It waits until the sender has them.
 func (r *Rates) Wait(ctx context.Context, sender string, n int) error {
 	return r.limiter(sender).WaitN(ctx, min(n, r.burst))
 }
