@@ -18,7 +18,7 @@ import (
 const (
 	// smallMessage is the size up to which a message is read without a reservation of
 	// memory. Only the inventory of a large host is larger.
-	smallMessage = buffer.Kept
+	smallMessage = buffer.MaxReused
 	// maxMemory and maxMemoryEach bound the bytes that larger messages use from their
 	// first byte until they are handled: those of all agents, and those of one.
 	maxMemory, maxMemoryEach = 96 << 20, 64 << 20
@@ -100,7 +100,7 @@ func (s *Server) readInto(ctx context.Context, m *message, p peer, conn *websock
 // reserveMemory checks a message before it is decoded, and reserves the memory that
 // decoding it needs.
 func (m *message) reserveMemory(ctx context.Context, body []byte) error {
-	bytes, err := frame.Weigh(body)
+	bytes, err := frame.EstimateMemory(body)
 	if err != nil || m.memory == nil {
 		return err
 	}

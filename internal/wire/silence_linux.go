@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// control sets TCP_USER_TIMEOUT; accepted connections inherit their listener's.
-func control(network, _ string, c syscall.RawConn) error {
+// setUserTimeout sets TCP_USER_TIMEOUT; accepted connections inherit their listener's.
+func setUserTimeout(network, _ string, c syscall.RawConn) error {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil
 	}

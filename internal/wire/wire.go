@@ -19,14 +19,14 @@ const (
 	count    = 3
 )
 
-var alive = net.KeepAliveConfig{Enable: true, Idle: Idle, Interval: interval, Count: count}
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: Idle, Interval: interval, Count: count}
 
 // Dialer connects within a time.
 func Dialer(timeout time.Duration) *net.Dialer {
-	return &net.Dialer{Timeout: timeout, KeepAliveConfig: alive, Control: control}
+	return &net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive, Control: setUserTimeout}
 }
 
 // ListenConfig accepts such connections.
 func ListenConfig() *net.ListenConfig {
-	return &net.ListenConfig{KeepAliveConfig: alive, Control: control}
+	return &net.ListenConfig{KeepAliveConfig: keepAlive, Control: setUserTimeout}
 }

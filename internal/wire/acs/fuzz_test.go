@@ -12,7 +12,7 @@ var sameText = cmp.Comparer(func(a, b BadTask) bool { return a.Arn == b.Arn && a
 
 // What decodes survives the wire, and reads the same in each way of decoding it.
 func FuzzDecode(f *testing.F) {
-	for _, m := range protocol.Empty() {
+	for _, m := range protocol.NewAll() {
 		f.Add([]byte(`{"type":"` + m.kind() + `","message":{}}`))
 		b, err := Encode(m)
 		if err != nil {
@@ -35,7 +35,7 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 		var whole, each PayloadMessage
-		if whole.decodeWhole(data) {
+		if whole.decodeAll(data) {
 			err := each.decodeEach(data)
 			if d := cmp.Diff(each, whole, sameText); err != nil || d != "" {
 				t.Fatalf("%s: %v; task by task and at once:\n%s", data, err, d)

@@ -38,7 +38,7 @@ type BadTask struct {
 // UnmarshalJSON decodes all at once, and where that fails task by task, so that
 // one bad task costs only itself.
 func (p *PayloadMessage) UnmarshalJSON(data []byte) error {
-	if p.decodeWhole(data) {
+	if p.decodeAll(data) {
 		return nil
 	}
 	return p.decodeEach(data)
@@ -47,9 +47,9 @@ func (p *PayloadMessage) UnmarshalJSON(data []byte) error {
 // plainPayload has no UnmarshalJSON.
 type plainPayload PayloadMessage
 
-// decodeWhole decodes a message in which every task is good. It changes nothing
+// decodeAll decodes a message in which every task is good. It changes nothing
 // otherwise.
-func (p *PayloadMessage) decodeWhole(data []byte) bool {
+func (p *PayloadMessage) decodeAll(data []byte) bool {
 	type unchecked Task // without its UnmarshalJSON
 	var wire struct {
 		plainPayload

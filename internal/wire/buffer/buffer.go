@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Kept bounds what is used again: one that had to grow further is let go.
-const Kept = 64 << 10
+// MaxReused bounds what is used again: one that had to grow further is let go.
+const MaxReused = 64 << 10
 
 var pool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
@@ -17,7 +17,7 @@ func Get() *bytes.Buffer { return pool.Get().(*bytes.Buffer) }
 
 // Put takes it back; nothing may use its bytes any more.
 func Put(b *bytes.Buffer) {
-	if b.Cap() <= Kept {
+	if b.Cap() <= MaxReused {
 		b.Reset()
 		pool.Put(b)
 	}

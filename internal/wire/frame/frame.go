@@ -35,8 +35,8 @@ func New[M any](name string, kind func(M) string, makers ...func() M) Protocol[M
 	return p
 }
 
-// Empty makes one message of each kind.
-func (p Protocol[M]) Empty() []M {
+// NewAll makes one message of each kind.
+func (p Protocol[M]) NewAll() []M {
 	var all []M
 	for _, f := range p.byName {
 		all = append(all, f())

@@ -8,10 +8,10 @@ const (
 	maxObjects = 200_000 // objects and lists
 	maxValues  = 1_000_000
 	maxDepth   = 32
-	// leanest is how many bytes an object takes on the wire at least, on the average:
+	// minObjectBytes is how many bytes an object takes on the wire at least, on the average:
 	// every one that agents send has members. A few may be empty.
-	leanest    = 20
-	spareEmpty = 64
+	minObjectBytes  = 20
+	maxEmptyObjects = 64
 
 	// What an object and a value may come to in memory.
 	objectMemory = 160
@@ -21,9 +21,9 @@ const (
 // ErrTooMuch refuses a frame that would take far more memory than it has bytes.
 var ErrTooMuch = errors.New("too many elements, or nested too deep")
 
-// Weigh looks at a frame's JSON before it is decoded and returns about how much
+// EstimateMemory looks at a frame's JSON before it is decoded and returns about how much
 // memory it comes to. It need not be valid.
-func Weigh(data []byte) (bytes int64, err error) {
+func EstimateMemory(data []byte) (bytes int64, err error) {
 	objects, values, depth, quoted := 0, 1, 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -43,7 +43,7 @@ func Weigh(data []byte) (bytes int64, err error) {
 			values++
 		}
 	}
-	if objects > min(maxObjects, spareEmpty+len(data)/leanest) || values > maxValues {
+	if objects > min(maxObjects, maxEmptyObjects+len(data)/minObjectBytes) || values > maxValues {
 		return 0, ErrTooMuch
 	}
 	return int64(len(data) + objects*objectMemory + values*valueMemory), nil

@@ -34,7 +34,7 @@ func TestWeighAgentsMessages(t *testing.T) {
 		"statistics":     `{"type":"PublishMetricsRequest","message":{"taskMetrics":[` + strings.Repeat(`{"min":0,"max":0,"sampleCount":0,"sum":0},`, 2000) + `{}]}}`,
 		"brackets, told": `{"type":"X","message":{"reason":"` + strings.Repeat(`[{,`, 1000) + `\"[{"}}`,
 	} {
-		bytes, err := Weigh([]byte(text))
+		bytes, err := EstimateMemory([]byte(text))
 		if err != nil || bytes > int64(8*len(text)+16<<10) {
 			t.Errorf("%s: %d bytes weigh %d: %v", name, len(text), bytes, err)
 		}
@@ -50,7 +50,7 @@ func TestWeighRefuses(t *testing.T) {
 		"values":        `{"acks":[` + strings.Repeat(`"",`, 2_000_000) + `""]}`,
 		"depth":         strings.Repeat(`{"aaaaaaaaaaaaaaaaaaaa":`, maxDepth+1),
 	} {
-		if bytes, err := Weigh([]byte(text)); !errors.Is(err, ErrTooMuch) {
+		if bytes, err := EstimateMemory([]byte(text)); !errors.Is(err, ErrTooMuch) {
 			t.Errorf("%s: %d bytes weigh %d: %v", name, len(text), bytes, err)
 		}
 	}
@@ -65,7 +65,7 @@ func BenchmarkWeigh(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			data := []byte(text)
 			for b.Loop() {
-				if _, err := Weigh(data); err != nil {
+				if _, err := EstimateMemory(data); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -37,7 +37,7 @@ func Dial(client *http.Client, req *http.Request, limit int64) (*Conn, *http.Res
 		res.Body = io.NopCloser(bytes.NewReader(body))
 		return nil, res, err
 	}
-	rwc, err := upgraded(res, key)
+	rwc, err := checkUpgrade(res, key)
 	if err != nil {
 		err = errors.Join(err, res.Body.Close())
 		res.Body = http.NoBody
@@ -46,17 +46,17 @@ func Dial(client *http.Client, req *http.Request, limit int64) (*Conn, *http.Res
 	return newConn(rwc, limit), res, nil
 }
 
-// upgraded checks the other end's consent.
-func upgraded(res *http.Response, key string) (io.ReadWriteCloser, error) {
+// checkUpgrade checks the other end's consent.
+func checkUpgrade(res *http.Response, key string) (io.ReadWriteCloser, error) {
 	rwc, ok := res.Body.(io.ReadWriteCloser)
-	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") || res.Header.Get("Sec-WebSocket-Accept") != accept(key) {
+	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") || res.Header.Get("Sec-WebSocket-Accept") != acceptKey(key) {
 		return nil, errors.New("the upgrade was answered, but not as a websocket's")
 	}
 	return rwc, nil
 }
 
-// accept is what shows that the other end has understood the key.
-func accept(key string) string {
+// acceptKey is what shows that the other end has understood the key.
+func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }

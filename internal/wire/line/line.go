@@ -46,11 +46,11 @@ type Conn struct {
 	head [ws.MaxHeaderSize]byte
 	pong func() // told of answers to Ping; may be nil
 
-	mu      sync.Mutex
-	queue   *bytes.Buffer // frames that wait; nil if none do
-	writing bool          // a goroutine writes, and takes along what is queued
-	err     error         // why nothing is written any more
-	late    *time.Timer   // ends what takes too long
+	mu         sync.Mutex
+	queue      *bytes.Buffer // frames that wait; nil if none do
+	writing    bool          // a goroutine writes, and takes along what is queued
+	err        error         // why nothing is written any more
+	writeTimer *time.Timer   // ends what takes too long
 }
 
 func newConn(rwc io.ReadWriteCloser, limit int64) *Conn {
@@ -65,7 +65,7 @@ func (c *Conn) Each(fn func(data []byte)) error {
 		if _, err := c.in.Peek(1); err != nil {
 			return err
 		}
-		b, err := c.next()
+		b, err := c.readMessage()
 		if err != nil {
 			return err
 		}
@@ -74,29 +74,29 @@ func (c *Conn) Each(fn func(data []byte)) error {
 	}
 }
 
-// next reads one message.
-func (c *Conn) next() (*bytes.Buffer, error) {
-	h, err := c.header(false)
+// readMessage reads one message.
+func (c *Conn) readMessage() (*bytes.Buffer, error) {
+	h, err := c.readHeader(false)
 	if err != nil {
 		return nil, err
 	}
 	b := buffer.Get()
 	for {
-		if err := c.payload(b, h); err != nil {
+		if err := c.readPayload(b, h); err != nil {
 			return nil, err
 		}
 		if h.Fin {
 			return b, nil
 		}
-		if h, err = c.header(true); err != nil {
+		if h, err = c.readHeader(true); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// header reads the header of the next frame of a message. Control frames before
+// readHeader reads the header of the next frame of a message. Control frames before
 // it are answered.
-func (c *Conn) header(within bool) (ws.Header, error) {
+func (c *Conn) readHeader(within bool) (ws.Header, error) {
 	for {
 		h, err := ws.ReadHeaderBuffer(c.in, c.head[:])
 		if err != nil {
@@ -113,19 +113,19 @@ func (c *Conn) header(within bool) (ws.Header, error) {
 		if h.OpCode.IsData() || h.OpCode == ws.OpContinuation {
 			return h, nil
 		}
-		if err := c.control(h); err != nil {
+		if err := c.answerControl(h); err != nil {
 			return h, err
 		}
 	}
 }
 
-func (c *Conn) payload(b *bytes.Buffer, h ws.Header) error {
+func (c *Conn) readPayload(b *bytes.Buffer, h ws.Header) error {
 	if h.Length > c.limit-int64(b.Len()) {
 		err := fmt.Errorf("a message of more than %d bytes", c.limit)
 		c.Close(ws.StatusMessageTooBig, err.Error())
 		return err
 	}
-	if h.Length <= buffer.Kept {
+	if h.Length <= buffer.MaxReused {
 		b.Grow(int(h.Length))
 		into := b.AvailableBuffer()[:h.Length]
 		if _, err := io.ReadFull(c.in, into); err != nil {
@@ -138,15 +138,15 @@ func (c *Conn) payload(b *bytes.Buffer, h ws.Header) error {
 	return err
 }
 
-// control answers a control frame. A close frame is an error.
-func (c *Conn) control(h ws.Header) error {
+// answerControl answers a control frame. A close frame is an error.
+func (c *Conn) answerControl(h ws.Header) error {
 	data := make([]byte, h.Length)
 	if _, err := io.ReadFull(c.in, data); err != nil {
 		return err
 	}
 	switch h.OpCode {
 	case ws.OpPing:
-		return c.push(ws.OpPong, data)
+		return c.sendFrame(ws.OpPong, data)
 	case ws.OpPong:
 		if c.pong != nil {
 			c.pong()
@@ -156,7 +156,7 @@ func (c *Conn) control(h ws.Header) error {
 		if len(data) >= 2 {
 			e.Code, e.Reason = ws.ParseCloseFrameData(data)
 		}
-		_ = c.end(data[:min(2, len(data))]) // the answer; the connection is over either way
+		_ = c.sendClose(data[:min(2, len(data))]) // the answer; the connection is over either way
 		return e
 	}
 	return nil
@@ -164,28 +164,28 @@ func (c *Conn) control(h ws.Header) error {
 
 // Write sends a message. It goes at once; only while another goroutine writes it is
 // left to that one, with all that waits, and its failure not told here.
-func (c *Conn) Write(data []byte) error { return c.push(ws.OpText, data) }
+func (c *Conn) Write(data []byte) error { return c.sendFrame(ws.OpText, data) }
 
 // OnPong has fn called, by the reader, whenever a Ping is answered. It is to be
 // called before Each.
 func (c *Conn) OnPong(fn func()) { c.pong = fn }
 
 // Ping asks the other end for an answer.
-func (c *Conn) Ping() error { return c.push(ws.OpPing, nil) }
+func (c *Conn) Ping() error { return c.sendFrame(ws.OpPing, nil) }
 
 // Close tells the other end why no more comes, and lets it end the connection.
 func (c *Conn) Close(code ws.StatusCode, reason string) {
-	_ = c.end(ws.NewCloseFrameBody(code, reason)) // what does not get through breaks
+	_ = c.sendClose(ws.NewCloseFrameBody(code, reason)) // what does not get through breaks
 	time.AfterFunc(closeWait, c.CloseNow)
 }
 
-func (c *Conn) end(body []byte) error {
+func (c *Conn) sendClose(body []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return c.err
 	}
-	c.frameLocked(ws.OpClose, body)
+	c.queueFrameLocked(ws.OpClose, body)
 	err := c.flushLocked()
 	if c.err == nil {
 		c.err = errClosing
@@ -203,18 +203,18 @@ func (c *Conn) CloseNow() {
 	}
 }
 
-func (c *Conn) push(op ws.OpCode, data []byte) error {
+func (c *Conn) sendFrame(op ws.OpCode, data []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
 		return c.err
 	}
-	c.frameLocked(op, data)
+	c.queueFrameLocked(op, data)
 	return c.flushLocked()
 }
 
-// frameLocked queues a masked frame.
-func (c *Conn) frameLocked(op ws.OpCode, data []byte) {
+// queueFrameLocked queues a masked frame.
+func (c *Conn) queueFrameLocked(op ws.OpCode, data []byte) {
 	if c.queue == nil {
 		c.queue = buffer.Get()
 	}
@@ -234,16 +234,16 @@ func (c *Conn) flushLocked() error {
 	for c.queue != nil {
 		out := c.queue
 		c.queue = nil
-		if c.late == nil {
-			c.late = time.AfterFunc(writeTimeout, func() { _ = c.rwc.Close() })
+		if c.writeTimer == nil {
+			c.writeTimer = time.AfterFunc(writeTimeout, func() { _ = c.rwc.Close() })
 		} else {
-			c.late.Reset(writeTimeout)
+			c.writeTimer.Reset(writeTimeout)
 		}
 		c.mu.Unlock()
 		_, err := c.rwc.Write(out.Bytes())
 		buffer.Put(out)
 		c.mu.Lock()
-		c.late.Stop()
+		c.writeTimer.Stop()
 		if err != nil {
 			_ = c.rwc.Close() // ends the reader
 			c.queue, c.err = nil, err

@@ -10,7 +10,7 @@ import (
 // What is split and decoded survives the wire, and reads the same in each way of
 // decoding it.
 func FuzzFrame(f *testing.F) {
-	for _, m := range protocol.Empty() {
+	for _, m := range protocol.NewAll() {
 		b, err := Encode(m)
 		if err != nil {
 			f.Fatal(err)
