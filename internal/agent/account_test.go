@@ -13,33 +13,33 @@ import (
 func TestAccounts(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	stop := h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	task := simulatedTask("arn:aws:ecs:us-east-1:000000000000:task/default/a")
 	task.Version, task.LaunchType, task.Memory = "7", "EC2", 20
 	task.Containers[0].CPU = 5
 	task.Containers[0].PortMappings = []acs.PortMapping{{ContainerPort: 80, HostPort: 8080}, {ContainerPort: 53, Protocol: "udp"}}
 	ended := simulatedTask("arn:aws:ecs:us-east-1:000000000000:task/default/b")
 	h.plane.Order(instance, task, ended)
-	told := h.plane.Reported(task.Arn, acs.StatusRunning)
-	h.plane.Reported(ended.Arn, acs.StatusRunning)
+	told := h.plane.WaitReport(task.Arn, acs.StatusRunning)
+	h.plane.WaitReport(ended.Arn, acs.StatusRunning)
 	h.plane.Order(instance, acs.Task{Arn: ended.Arn, DesiredStatus: acs.StatusStopped})
-	h.plane.Reported(ended.Arn, acs.StatusStopped)
+	h.plane.WaitReport(ended.Arn, acs.StatusStopped)
 	stop()
-	h.plane.Gone()
+	h.plane.ForgetConnection()
 
 	accounts := func(m *acs.InventoryMessage) bool {
 		return slices.ContainsFunc(m.Tasks, func(x acs.InventoryTask) bool { return x.Account != nil })
 	}
 	stop = h.start()
-	if inv := agenttest.Received(h.plane, func(m *acs.InventoryMessage) bool { return len(m.Tasks) > 0 }); accounts(inv) {
+	if inv := agenttest.WaitMessage(h.plane, func(m *acs.InventoryMessage) bool { return len(m.Tasks) > 0 }); accounts(inv) {
 		t.Errorf("told without being asked: %+v", inv)
 	}
 	stop()
-	h.plane.Gone()
+	h.plane.ForgetConnection()
 	h.plane.Accounts = true
 	h.start()
 	var of, other *acs.TaskAccount
-	for _, x := range agenttest.Received(h.plane, accounts).Tasks {
+	for _, x := range agenttest.WaitMessage(h.plane, accounts).Tasks {
 		if x.TaskArn == task.Arn {
 			of = x.Account
 		} else if x.Account != nil {

@@ -53,8 +53,8 @@ func (a Agent) Run(ctx context.Context) error {
 	return errors.Join(err, w.close())
 }
 
-// works is an agent that is ready to run, or as much of it as came about.
-type works struct {
+// components is an agent that is ready to run, or as much of it as came about.
+type components struct {
 	cfg     *Config // complete
 	journal *journal.Journal
 	docker  *docker.Docker // its own
@@ -62,7 +62,7 @@ type works struct {
 	session *session.Session // the last to come
 }
 
-func (w *works) run(ctx context.Context) error {
+func (w *components) run(ctx context.Context) error {
 	if w.cfg.NoSocket {
 		return w.session.Run(ctx)
 	}
@@ -72,7 +72,7 @@ func (w *works) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (w *works) close() (err error) {
+func (w *components) close() (err error) {
 	if w.engine != nil {
 		w.engine.Close()
 	}
@@ -87,9 +87,9 @@ func (w *works) close() (err error) {
 
 // prepare goes as far as it can, and without an error no session if the context
 // ended meanwhile. What it needs on the stack does not stay there.
-func (a Agent) prepare(ctx context.Context) (*works, error) {
+func (a Agent) prepare(ctx context.Context) (*components, error) {
 	cfg := a.Config
-	w := &works{cfg: &cfg}
+	w := &components{cfg: &cfg}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -128,16 +128,16 @@ func (a Agent) prepare(ctx context.Context) (*works, error) {
 		}
 		rt = w.docker
 	}
-	info, err := reach(ctx, runtime.Bound(rt, cfg.Limits, nil), cfg.Log)
+	info, err := waitForRuntime(ctx, runtime.NewBounded(rt, cfg.Limits, nil), cfg.Log)
 	if err != nil {
 		return w, nil // the context ended while the engine was away
 	}
-	eng, sess, err := build(cfg, opts, info, describe(cfg, opts, info), rt, w.journal)
+	eng, sess, err := buildComponents(cfg, opts, info, describeHost(cfg, opts, info), rt, w.journal)
 	if err != nil {
 		return w, err
 	}
 	w.engine = eng
-	if err := a.resume(ctx, cfg, w.journal, eng, sess); err != nil {
+	if err := a.recoverState(ctx, cfg, w.journal, eng, sess); err != nil {
 		if ctx.Err() != nil {
 			return w, nil
 		}
@@ -147,8 +147,8 @@ func (a Agent) prepare(ctx context.Context) (*works, error) {
 	return w, nil
 }
 
-// reach waits for the container engine.
-func reach(ctx context.Context, rt runtime.Runtime, log *slog.Logger) (runtime.Info, error) {
+// waitForRuntime waits for the container engine.
+func waitForRuntime(ctx context.Context, rt runtime.Runtime, log *slog.Logger) (runtime.Info, error) {
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 10*time.Second) {
 		info, err := rt.Info(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -161,11 +161,11 @@ func reach(ctx context.Context, rt runtime.Runtime, log *slog.Logger) (runtime.I
 	}
 }
 
-func describe(cfg Config, o options, info runtime.Info) session.Host {
+func describeHost(cfg Config, o options, info runtime.Info) session.Host {
 	h := session.Host{
 		CPU: int64(info.CPUs) * 1024, Memory: info.Memory>>20 - o.reservedMiB,
-		ReservedTCP: o.reservedTCP, ReservedUDP: o.reservedUDP, Architecture: architecture(info.Architecture),
-		LogDrivers: logDrivers(o, info.LogDrivers), VolumeDrivers: info.VolumeDrivers,
+		ReservedTCP: o.reservedTCP, ReservedUDP: o.reservedUDP, Architecture: architectureName(info.Architecture),
+		LogDrivers: chooseLogDrivers(o, info.LogDrivers), VolumeDrivers: info.VolumeDrivers,
 		MachineID: cfg.MachineID, Custom: o.attributes, Tags: o.tags,
 	}
 	if cfg.CPU > 0 {
@@ -180,13 +180,13 @@ func describe(cfg Config, o options, info runtime.Info) session.Host {
 	if _, minor, ok := strings.Cut(info.APIVersion, "."); ok {
 		h.APIMinor, _ = strconv.Atoi(minor)
 	}
-	if p, ok := ownPort(cfg.Settings.Server); ok && !slices.Contains(h.ReservedTCP, p) {
+	if p, ok := localServerPort(cfg.Settings.Server); ok && !slices.Contains(h.ReservedTCP, p) {
 		h.ReservedTCP = append(slices.Clone(h.ReservedTCP), p)
 	}
 	return h
 }
 
-func build(cfg Config, o options, info runtime.Info, host session.Host, rt runtime.Runtime, j *journal.Journal) (*engine.Engine, *session.Session, error) {
+func buildComponents(cfg Config, o options, info runtime.Info, host session.Host, rt runtime.Runtime, j *journal.Journal) (*engine.Engine, *session.Session, error) {
 	var sess *session.Session
 	ec := engine.Config{
 		Runtime: rt, Journal: j, Log: cfg.Log.With("part", "engine"),
@@ -194,23 +194,23 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 		Total:    engine.Resources{CPU: host.CPU, Memory: host.Memory},
 		Reserved: engine.Resources{TCP: host.ReservedTCP, UDP: host.ReservedUDP},
 		PortLow:  o.low, PortHigh: o.high, PullBehavior: o.pull, StopTimeout: o.stop, CleanupWait: o.clean, Parallel: cfg.Parallel,
-		OnReport: func(arn string) { sess.Report(arn) }, OnHealth: func(arn string) { sess.Health(arn) },
-		OnEngine: func() { sess.HostHealth() }, EngineAway: cfg.EngineAway, Limits: cfg.Limits,
+		OnReport: func(arn string) { sess.NotifyReport(arn) }, OnHealth: func(arn string) { sess.NotifyHealth(arn) },
+		OnEngine: func() { sess.NotifyHostHealth() }, EngineAway: cfg.EngineAway, Limits: cfg.Limits,
 	}
 	if info.Engine == "docker" {
 		ec.ProbePort = engine.ProbePort
-		ec.Boot = bootID()
+		ec.Boot = readBootID()
 		if o.taskLimits && os.Geteuid() == 0 {
-			ec.Cgroups = cgroups(info)
+			ec.Cgroups = usableCgroups(info)
 			host.TaskLimits = ec.Cgroups != nil
 		}
 	}
 	eng := engine.New(ec)
 	sess, err := session.New(session.Config{
-		Server: cfg.Settings.Server, Others: cfg.Settings.Others, Region: cfg.Settings.Region, Cluster: clusterOr(cfg.Settings.Cluster),
+		Server: cfg.Settings.Server, Others: cfg.Settings.Others, Region: cfg.Settings.Region, Cluster: clusterOrDefault(cfg.Settings.Cluster),
 		Credentials: cfg.Credentials, Version: version.Semantic(cfg.Version), EngineName: info.Version, Host: host,
 		Engine: eng, Journal: j, Log: cfg.Log.With("part", "session"), MetricsEvery: cfg.MetricsEvery,
-		Transport: cfg.Transport, OnConnection: cfg.OnConnection, Boot: bootID(),
+		Transport: cfg.Transport, OnConnection: cfg.OnConnection, Boot: readBootID(),
 	})
 	if err != nil {
 		eng.Close()
@@ -218,8 +218,8 @@ func build(cfg Config, o options, info runtime.Info, host session.Host, rt runti
 	return eng, sess, err
 }
 
-// bootID tells this run of the machine from those before and after it.
-func bootID() string {
+// readBootID tells this run of the machine from those before and after it.
+func readBootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		return ""
@@ -227,16 +227,16 @@ func bootID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// cgroups for tasks' own limits, as the engine's containers can have them; nil
+// usableCgroups for tasks' own limits, as the engine's containers can have them; nil
 // where they can't.
-func cgroups(info runtime.Info) engine.Cgroups {
+func usableCgroups(info runtime.Info) engine.Cgroups {
 	switch c := Cgroups(info).(type) {
 	case cgroup.Root:
-		if c.Usable() {
+		if c.IsUsable() {
 			return c
 		}
 	case cgroup.Slices:
-		if c.Usable() {
+		if c.IsUsable() {
 			return c
 		}
 	}
@@ -255,15 +255,15 @@ func Cgroups(info runtime.Info) engine.Cgroups {
 	return nil
 }
 
-func clusterOr(c string) string {
+func clusterOrDefault(c string) string {
 	if c == "" {
 		return "default"
 	}
 	return c
 }
 
-// resume takes up what an earlier run left, before any new order can come.
-func (a Agent) resume(ctx context.Context, cfg Config, j *journal.Journal, eng *engine.Engine, sess *session.Session) error {
+// recoverState takes up what an earlier run left, before any new order can come.
+func (a Agent) recoverState(ctx context.Context, cfg Config, j *journal.Journal, eng *engine.Engine, sess *session.Session) error {
 	if err := eng.Load(); err != nil {
 		return err
 	}
@@ -279,7 +279,7 @@ func (a Agent) resume(ctx context.Context, cfg Config, j *journal.Journal, eng *
 		}
 	}
 	if id.InstanceArn != "" {
-		if err := sess.Adopt(id); err != nil {
+		if err := sess.RestoreIdentity(id); err != nil {
 			return err
 		}
 	}

@@ -95,7 +95,7 @@ func (h *host) server() acs.Task {
 // up waits for such a task and returns its container's id.
 func (h *host) up(arn string) string {
 	h.t.Helper()
-	c := h.plane.Reported(arn, acs.StatusRunning).Containers[0]
+	c := h.plane.WaitReport(arn, acs.StatusRunning).Containers[0]
 	fetch(h.t, c.NetworkBindings[0].HostPort)
 	return c.RuntimeID
 }
@@ -104,14 +104,14 @@ func TestOneTaskFromOrderToEnd(t *testing.T) {
 	h := newHost(t)
 	h.plane.Extensions = true
 	h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	task := h.server()
 	task.RoleCredentials = &acs.Credentials{CredentialsID: "cid", AccessKeyID: "never-journaled", SecretAccessKey: "never-journaled"}
 	id := h.plane.Order(instance, task)
-	agenttest.Received(h.plane, func(m *acs.AckRequest) bool { return m.MessageID == id })
-	agenttest.Received(h.plane, func(m *acs.IAMRoleCredentialsAckRequest) bool { return m.CredentialsID == "cid" })
-	agenttest.Received(h.plane, func(m *acs.InventoryMessage) bool { return m.ContainerInstanceArn == instance })
-	r := h.plane.Reported(task.Arn, acs.StatusRunning)
+	agenttest.WaitMessage(h.plane, func(m *acs.AckRequest) bool { return m.MessageID == id })
+	agenttest.WaitMessage(h.plane, func(m *acs.IAMRoleCredentialsAckRequest) bool { return m.CredentialsID == "cid" })
+	agenttest.WaitMessage(h.plane, func(m *acs.InventoryMessage) bool { return m.ContainerInstanceArn == instance })
+	r := h.plane.WaitReport(task.Arn, acs.StatusRunning)
 	if len(r.Containers) != 1 || len(r.Containers[0].NetworkBindings) != 1 {
 		t.Fatalf("%+v", r)
 	}
@@ -119,7 +119,7 @@ func TestOneTaskFromOrderToEnd(t *testing.T) {
 		t.Errorf("page: %q", page)
 	}
 	h.plane.Order(instance, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
-	r = h.plane.Reported(task.Arn, acs.StatusStopped)
+	r = h.plane.WaitReport(task.Arn, acs.StatusStopped)
 	if c := r.Containers[0]; c.ExitCode == nil || *c.ExitCode != 143 || r.ExecutionStoppedAt == 0 {
 		t.Errorf("%+v", r)
 	}
@@ -129,17 +129,17 @@ func TestOneTaskFromOrderToEnd(t *testing.T) {
 		_, state := h.control("GET", "/v1/state", nil)
 		unreported = state["tasks"].([]any)[0].(map[string]any)["unreported"].(float64)
 	}
-	n := len(h.plane.All())
+	n := len(h.plane.Submissions())
 	h.plane.Order(instance, task)
-	agenttest.Wait(h.plane, "a repeated report", func() (struct{}, bool) { return struct{}{}, len(h.plane.Locked()) > n })
-	if last := h.plane.All()[n]; last.Status != acs.StatusStopped {
+	agenttest.Wait(h.plane, "a repeated report", func() (struct{}, bool) { return struct{}{}, len(h.plane.SubmissionsLocked()) > n })
+	if last := h.plane.Submissions()[n]; last.Status != acs.StatusStopped {
 		t.Errorf("%+v", last)
 	}
 	data, err := os.ReadFile(filepath.Join(h.cfg.Dir, agent.JournalFile))
 	if err != nil || bytes.Contains(data, []byte("never-journaled")) {
 		t.Errorf("credentials in the journal (%v)", err)
 	}
-	agenttest.Telemetry(h.plane, func(m *tcs.PublishMetricsRequest) bool { return m.Metadata.ContainerInstance == instance })
+	agenttest.WaitTelemetry(h.plane, func(m *tcs.PublishMetricsRequest) bool { return m.Metadata.ContainerInstance == instance })
 }
 
 // fetch gets a page from a container that may not listen yet.
@@ -166,21 +166,21 @@ func fetch(t *testing.T, port int) string {
 func TestStopAndStartOfTheAgentLeavesContainersAlone(t *testing.T) {
 	h := newHost(t)
 	stop := h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	stays, ends := h.server(), h.server()
 	h.plane.Order(instance, stays, ends)
 	before, dies := h.up(stays.Arn), h.up(ends.Arn)
 	stop()
-	h.plane.Drop(1000)
+	h.plane.Disconnect(1000)
 	d := agenttest.Docker(t)
 	if err := d.Stop(t.Context(), dies, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	h.start()
-	if again := h.plane.Instance(2); again != instance {
+	if again := h.plane.WaitInstance(2); again != instance {
 		t.Errorf("registered as %s, was %s", again, instance)
 	}
-	if r := h.plane.Reported(ends.Arn, acs.StatusStopped); *r.Containers[0].ExitCode != 143 {
+	if r := h.plane.WaitReport(ends.Arn, acs.StatusStopped); *r.Containers[0].ExitCode != 143 {
 		t.Errorf("%+v", r)
 	}
 	c, err := d.Inspect(t.Context(), before)
@@ -193,27 +193,27 @@ func TestStopAndStartOfTheAgentLeavesContainersAlone(t *testing.T) {
 		}
 	}
 	h.plane.Order(instance, acs.Task{Arn: stays.Arn, DesiredStatus: acs.StatusStopped})
-	h.plane.Reported(stays.Arn, acs.StatusStopped)
+	h.plane.WaitReport(stays.Arn, acs.StatusStopped)
 }
 
 func TestLostJournalIsRebuiltFromTheEngine(t *testing.T) {
 	h := newHost(t)
 	stop := h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	task := h.server()
 	h.plane.Order(instance, task)
 	h.up(task.Arn)
 	stop()
-	h.plane.Drop(1000)
+	h.plane.Disconnect(1000)
 	if err := os.Remove(filepath.Join(h.cfg.Dir, agent.JournalFile)); err != nil {
 		t.Fatal(err)
 	}
 	h.start()
-	if again := h.plane.Instance(2); again != instance {
+	if again := h.plane.WaitInstance(2); again != instance {
 		t.Fatalf("registered as %s, was %s", again, instance)
 	}
 	h.plane.Order(instance, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
-	if r := h.plane.Reported(task.Arn, acs.StatusStopped); *r.Containers[0].ExitCode != 143 {
+	if r := h.plane.WaitReport(task.Arn, acs.StatusStopped); *r.Containers[0].ExitCode != 143 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -250,16 +250,16 @@ func TestMoveRegistersAnIdleHostAnew(t *testing.T) {
 		return ""
 	}
 	h.start()
-	instance := h.plane.Instance(1)
-	h.plane.Connected()
+	instance := h.plane.WaitInstance(1)
+	h.plane.WaitConnected()
 	task := h.task("sleep", "60")
 	h.plane.Order(instance, task)
-	h.plane.Reported(task.Arn, acs.StatusRunning)
+	h.plane.WaitReport(task.Arn, acs.StatusRunning)
 	if status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: "other"}); status != http.StatusConflict {
 		t.Errorf("move of a busy host: %d %v", status, out)
 	}
 	h.plane.Order(instance, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
-	h.plane.Reported(task.Arn, acs.StatusStopped)
+	h.plane.WaitReport(task.Arn, acs.StatusStopped)
 	if status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: "nowhere"}); status != http.StatusBadGateway {
 		t.Errorf("move to a cluster that is not there: %d %v", status, out)
 	}
@@ -289,8 +289,8 @@ func TestMoveRegistersAnIdleHostAnew(t *testing.T) {
 func TestReportsSurviveAServerThatFails(t *testing.T) {
 	h := newHost(t)
 	h.start()
-	instance := h.plane.Instance(1)
-	h.plane.Connected()
+	instance := h.plane.WaitInstance(1)
+	h.plane.WaitConnected()
 	failed := 0
 	h.plane.Set(func() {
 		h.plane.Refuse = func(op string, _ []byte) string {
@@ -303,12 +303,12 @@ func TestReportsSurviveAServerThatFails(t *testing.T) {
 	})
 	task := h.task("exit", "7")
 	h.plane.Order(instance, task)
-	r := h.plane.Reported(task.Arn, acs.StatusStopped)
+	r := h.plane.WaitReport(task.Arn, acs.StatusStopped)
 	if *r.Containers[0].ExitCode != 7 || r.Containers[0].RuntimeID == "" {
 		t.Errorf("%+v", r)
 	}
 	order := ""
-	for _, s := range h.plane.All() {
+	for _, s := range h.plane.Submissions() {
 		order += s.Status + " "
 	}
 	if order != "RUNNING STOPPED " && order != "STOPPED " { // its end may be seen before its start's answer
@@ -319,11 +319,11 @@ func TestReportsSurviveAServerThatFails(t *testing.T) {
 func TestReconnectionAndDeregistration(t *testing.T) {
 	h := newHost(t)
 	h.start()
-	first := h.plane.Instance(1)
-	h.plane.Connected()
+	first := h.plane.WaitInstance(1)
+	h.plane.WaitConnected()
 	// Dropped: back at once, with the credentials it has.
-	h.plane.Gone()
-	queries := agenttest.Wait(h.plane, "a second connection", func() ([]string, bool) { q := h.plane.LockedQueries(); return q, len(q) >= 2 })
+	h.plane.ForgetConnection()
+	queries := agenttest.Wait(h.plane, "a second connection", func() ([]string, bool) { q := h.plane.QueriesLocked(); return q, len(q) >= 2 })
 	if !strings.Contains(queries[0], "sendCredentials=true") || !strings.Contains(queries[1], "sendCredentials=false") {
 		t.Errorf("%q", queries)
 	}
@@ -331,7 +331,7 @@ func TestReconnectionAndDeregistration(t *testing.T) {
 	h.plane.Set(func() {
 		h.plane.RefuseUpgrade = func(string) string { return acs.InactiveInstanceException }
 	})
-	h.plane.Gone()
+	h.plane.ForgetConnection()
 	status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: "default"})
 	if status != http.StatusOK || out["instanceArn"] == first {
 		t.Fatalf("%d %v", status, out)
@@ -340,7 +340,7 @@ func TestReconnectionAndDeregistration(t *testing.T) {
 		t.Errorf("%d registrations", n)
 	}
 	h.plane.Set(func() { h.plane.RefuseUpgrade = nil })
-	h.plane.Connected()
+	h.plane.WaitConnected()
 }
 
 func TestRegistrationSaysWhatIsTrue(t *testing.T) {
@@ -357,7 +357,7 @@ func TestRegistrationSaysWhatIsTrue(t *testing.T) {
 		return map[string]string{"ECS_INSTANCE_ATTRIBUTES": `{"rack":"r7"}`, "ECS_RESERVED_MEMORY": "100", "ECS_RESERVED_PORTS": "[22]"}[k]
 	}
 	h.start()
-	h.plane.Instance(1)
+	h.plane.WaitInstance(1)
 	r := h.plane.Registrations()[0]
 	attributes := map[string]string{}
 	for _, a := range r["attributes"].([]any) {
@@ -389,8 +389,8 @@ func TestRegistrationSaysWhatIsTrue(t *testing.T) {
 func TestRefusedInstanceOfAnIdleHostIsGivenUp(t *testing.T) {
 	h := newHost(t)
 	stop := h.start()
-	first := h.plane.Instance(1)
-	h.plane.Connected()
+	first := h.plane.WaitInstance(1)
+	h.plane.WaitConnected()
 	stop()
 	h.plane.Set(func() {
 		h.plane.Refuse = func(op string, body []byte) string {
@@ -401,7 +401,7 @@ func TestRefusedInstanceOfAnIdleHostIsGivenUp(t *testing.T) {
 		}
 	})
 	h.start()
-	if again := h.plane.Instance(2); again == first {
+	if again := h.plane.WaitInstance(2); again == first {
 		t.Errorf("registered as %s again", again)
 	}
 }
@@ -413,8 +413,8 @@ func TestClusterIsMissingAtRegistration(t *testing.T) {
 	for _, refusal := range []string{"ClientException: Cluster not found.", "ClusterNotFoundException: Cluster not found."} {
 		h := newHost(t)
 		stop := h.start()
-		first := h.plane.Instance(1)
-		h.plane.Connected()
+		first := h.plane.WaitInstance(1)
+		h.plane.WaitConnected()
 		stop()
 		made := make(chan struct{})
 		var gone, anew bool
@@ -437,7 +437,7 @@ func TestClusterIsMissingAtRegistration(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatalf("%s: the cluster is not asked for", refusal)
 		}
-		if again := h.plane.Instance(2); again != first || anew {
+		if again := h.plane.WaitInstance(2); again != first || anew {
 			t.Errorf("%s: registered as %s, before that as %s; as another instead: %v", refusal, again, first, anew)
 		}
 	}
@@ -448,7 +448,7 @@ func TestAgentsVersionIsOne(t *testing.T) {
 	h := newHost(t)
 	h.cfg.Version = "e8239a0"
 	h.start()
-	h.plane.Connected()
+	h.plane.WaitConnected()
 	for _, q := range h.plane.Queries() {
 		if !strings.Contains(q, "agentVersion=0.0.0-e8239a0&") {
 			t.Errorf("it connects with %s", q)

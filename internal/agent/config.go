@@ -134,7 +134,7 @@ type options struct {
 func readOptions(getenv func(string) string) (options, error) {
 	o := options{reservedTCP: slices.Clone(reservedTCP), taskLimits: getenv("ECS_ENABLE_TASK_CPU_MEM_LIMIT") != "false"}
 	var errs []error
-	note := func(name string, err error) {
+	addError := func(name string, err error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
@@ -150,13 +150,13 @@ func readOptions(getenv func(string) string) (options, error) {
 			if err == nil && d < time.Second {
 				err = errors.New("less than 1s")
 			}
-			note(name, err)
+			addError(name, err)
 		}
 		return d
 	}
 	document := func(name string, into any) {
 		if v := getenv(name); v != "" {
-			note(name, json.Unmarshal([]byte(v), into))
+			addError(name, json.Unmarshal([]byte(v), into))
 		}
 	}
 	o.stop = duration("ECS_CONTAINER_STOP_TIMEOUT")
@@ -168,14 +168,14 @@ func readOptions(getenv func(string) string) (options, error) {
 	document("ECS_CONTAINER_INSTANCE_TAGS", &o.tags)
 	if v := getenv("ECS_RESERVED_MEMORY"); v != "" {
 		o.reservedMiB, err = strconv.ParseInt(v, 10, 64)
-		note("ECS_RESERVED_MEMORY", err)
+		addError("ECS_RESERVED_MEMORY", err)
 	}
 	if v := getenv("ECS_DYNAMIC_HOST_PORT_RANGE"); v != "" {
 		a, b, _ := strings.Cut(v, "-")
 		lo, err1 := strconv.Atoi(a)
 		hi, err2 := strconv.Atoi(b)
 		if err1 != nil || err2 != nil || lo < 1 || hi < lo || hi > 65535 {
-			note("ECS_DYNAMIC_HOST_PORT_RANGE", fmt.Errorf("%q is not of the form first-last", v))
+			addError("ECS_DYNAMIC_HOST_PORT_RANGE", fmt.Errorf("%q is not of the form first-last", v))
 		}
 		o.low, o.high = lo, hi
 	} else {
@@ -187,7 +187,7 @@ func readOptions(getenv func(string) string) (options, error) {
 // plainDrivers need nothing but the engine itself.
 var plainDrivers = []string{"json-file", "local", "journald", "syslog", "gelf", "fluentd", "splunk"}
 
-func logDrivers(o options, engineHas []string) []string {
+func chooseLogDrivers(o options, engineHas []string) []string {
 	if o.logDrivers != nil {
 		return o.logDrivers
 	}
@@ -214,9 +214,9 @@ func machineID(dir, installation string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// ownPort is the server's port if the server is on this machine: no task can
+// localServerPort is the server's port if the server is on this machine: no task can
 // have it.
-func ownPort(server string) (int, bool) {
+func localServerPort(server string) (int, bool) {
 	u, err := url.Parse(server)
 	if err != nil || u.Port() == "" {
 		return 0, false
@@ -229,8 +229,8 @@ func ownPort(server string) (int, bool) {
 	return p, err == nil
 }
 
-// architecture in ECS's words.
-func architecture(a string) string {
+// architectureName in ECS's words.
+func architectureName(a string) string {
 	switch a {
 	case "amd64", "x86_64":
 		return "x86_64"

@@ -62,15 +62,15 @@ func serveControl(ctx context.Context, cfg Config, eng *engine.Engine, sess *ses
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/state", func(w http.ResponseWriter, _ *http.Request) {
 		id := sess.Identity()
-		answer(w, http.StatusOK, State{
+		writeJSON(w, http.StatusOK, State{
 			Version: cfg.Version, InstallationID: cfg.Settings.InstallationID, Server: cfg.Settings.Server,
-			Cluster: sess.Cluster(), InstanceArn: id.InstanceArn, Connected: sess.Connected(), Tasks: eng.Tasks(),
+			Cluster: sess.Cluster(), InstanceArn: id.InstanceArn, Connected: sess.IsConnected(), Tasks: eng.Tasks(),
 		})
 	})
 	mux.HandleFunc("POST /v1/move", func(w http.ResponseWriter, r *http.Request) {
 		var in MoveInput
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&in); err != nil || in.Cluster == "" {
-			answer(w, http.StatusBadRequest, map[string]string{"error": "a cluster is required"})
+			writeJSON(w, http.StatusBadRequest, map[string]string{"error": "a cluster is required"})
 			return
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), moveTimeout)
@@ -83,11 +83,11 @@ func serveControl(ctx context.Context, cfg Config, eng *engine.Engine, sess *ses
 		}
 		switch {
 		case errors.Is(err, session.ErrBusy):
-			answer(w, http.StatusConflict, map[string]string{"error": err.Error()})
+			writeJSON(w, http.StatusConflict, map[string]string{"error": err.Error()})
 		case err != nil:
-			answer(w, http.StatusBadGateway, map[string]string{"error": err.Error()})
+			writeJSON(w, http.StatusBadGateway, map[string]string{"error": err.Error()})
 		default:
-			answer(w, http.StatusOK, MoveOutput{InstanceArn: id.InstanceArn, Cluster: id.Cluster})
+			writeJSON(w, http.StatusOK, MoveOutput{InstanceArn: id.InstanceArn, Cluster: id.Cluster})
 		}
 	})
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
@@ -107,7 +107,7 @@ func serveControl(ctx context.Context, cfg Config, eng *engine.Engine, sess *ses
 	return err
 }
 
-func answer(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // the caller went away

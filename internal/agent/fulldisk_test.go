@@ -22,12 +22,12 @@ import (
 func TestAHostWhoseDiskIsFull(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	stop := h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	h.plane.Order(instance, simulatedTask("runs"), simulatedTask("stops"))
-	h.plane.Reported("runs", acs.StatusRunning)
-	h.plane.Reported("stops", acs.StatusRunning)
+	h.plane.WaitReport("runs", acs.StatusRunning)
+	h.plane.WaitReport("stops", acs.StatusRunning)
 	stop()
-	h.plane.Gone()
+	h.plane.ForgetConnection()
 
 	j, err := journal.Open(filepath.Join(h.cfg.Dir, agent.JournalFile), slog.Default())
 	if err != nil {
@@ -36,7 +36,7 @@ func TestAHostWhoseDiskIsFull(t *testing.T) {
 	j.FailWrites(func() error { return errors.New("no space left on device") })
 	var sess *session.Session
 	e := engine.New(engine.Config{Runtime: h.cfg.Runtime, Journal: j, InstallationID: "i", Total: engine.Resources{CPU: 2048, Memory: 4096},
-		OnReport: func(arn string) { sess.Report(arn) }})
+		OnReport: func(arn string) { sess.NotifyReport(arn) }})
 	sess, err = session.New(session.Config{Server: h.plane.URL, Region: "us-east-1", Cluster: "default", Credentials: h.cfg.Credentials,
 		Version: "test", Engine: e, Journal: j})
 	if err != nil {
@@ -46,7 +46,7 @@ func TestAHostWhoseDiskIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := sess.Identity()
-	if err := sess.Adopt(id); err != nil || id.InstanceArn != instance {
+	if err := sess.RestoreIdentity(id); err != nil || id.InstanceArn != instance {
 		t.Fatalf("%+v, %v", id, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -67,24 +67,24 @@ func TestAHostWhoseDiskIsFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if again := h.plane.Instance(2); again != instance {
+	if again := h.plane.WaitInstance(2); again != instance {
 		t.Errorf("registered as %s, was %s", again, instance)
 	}
 	refused := h.plane.Order(instance, simulatedTask("new"), acs.Task{Arn: "stops", DesiredStatus: acs.StatusStopped})
-	h.plane.Reported("stops", acs.StatusStopped)
+	h.plane.WaitReport("stops", acs.StatusStopped)
 	j.FailWrites(nil)
 	again := h.plane.Order(instance, simulatedTask("new"), acs.Task{Arn: "stops", DesiredStatus: acs.StatusStopped})
-	agenttest.Received(h.plane, func(m *acs.AckRequest) bool { return m.MessageID == again })
-	h.plane.Reported("new", acs.StatusRunning)
+	agenttest.WaitMessage(h.plane, func(m *acs.AckRequest) bool { return m.MessageID == again })
+	h.plane.WaitReport("new", acs.StatusRunning)
 	agenttest.Wait(h.plane, "all that was said", func() (struct{}, bool) {
-		for _, s := range h.plane.Locked() {
+		for _, s := range h.plane.SubmissionsLocked() {
 			if s.Task == "runs" && s.Status != acs.StatusRunning {
 				t.Errorf("%+v", s)
 			}
 		}
 		return struct{}{}, true
 	})
-	if h.plane.Acknowledged(refused) {
+	if h.plane.IsAcknowledged(refused) {
 		t.Error("acknowledged without a journal")
 	}
 }

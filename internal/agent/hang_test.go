@@ -24,7 +24,7 @@ var short = runtime.Limits{
 
 // status waits for the n-th message of telemetry that gives the host a status.
 func status(p *agenttest.Plane, want string, n int) {
-	agenttest.Telemetry(p, func(m *tcs.PublishInstanceStatusRequest) bool {
+	agenttest.WaitTelemetry(p, func(m *tcs.PublishInstanceStatusRequest) bool {
 		if m.Statuses[0].Status == want {
 			n--
 		}
@@ -45,12 +45,12 @@ func TestAHostWhoseEngineHangsIsImpaired(t *testing.T) {
 			h.cfg.Limits, h.cfg.EngineAway, h.cfg.MetricsEvery = short, 200*time.Millisecond, 200*time.Millisecond
 			host := h.cfg.Runtime.(*fake.Fake)
 			h.start()
-			instance := h.plane.Instance(1)
+			instance := h.plane.WaitInstance(1)
 			h.plane.Order(instance, simulatedTask("a"), simulatedTask("b"), simulatedTask("c"))
 			for _, arn := range []string{"a", "b", "c"} {
-				h.plane.Reported(arn, acs.StatusRunning)
+				h.plane.WaitReport(arn, acs.StatusRunning)
 			}
-			agenttest.Telemetry(h.plane, func(m *tcs.PublishMetricsRequest) bool { return len(m.TaskMetrics) == 3 })
+			agenttest.WaitTelemetry(h.plane, func(m *tcs.PublishMetricsRequest) bool { return len(m.TaskMetrics) == 3 })
 			h.plane.Send(&acs.HeartbeatMessage{MessageID: "1"})
 			status(h.plane, tcs.StatusOK, 0)
 			for round := range 2 {
@@ -76,7 +76,7 @@ func TestARealEngineThatHangs(t *testing.T) {
 	h.cfg.Runtime, h.cfg.Limits, h.cfg.EngineAway = d, short, time.Second
 	starts := witness(t, direct, h.id)
 	h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	seed := rand.Uint64()
 	t.Log("seed", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -94,7 +94,7 @@ func TestARealEngineThatHangs(t *testing.T) {
 	var want []string
 	for _, task := range all {
 		last := agenttest.Wait(h.plane, "an outcome of "+task.Arn, func() (agenttest.Submitted, bool) {
-			for _, s := range slices.Backward(h.plane.Locked()) {
+			for _, s := range slices.Backward(h.plane.SubmissionsLocked()) {
 				if s.Task == task.Arn && (s.Status == acs.StatusStopped || s.Status == acs.StatusRunning && task.Containers[0].Command[0] != "exit") {
 					return s, true
 				}
@@ -138,11 +138,11 @@ func TestAnEngineThatIsAwayAtTheStart(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	host := h.cfg.Runtime.(*fake.Fake)
 	stop := h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	h.plane.Order(instance, simulatedTask("a"))
-	h.plane.Reported("a", acs.StatusRunning)
+	h.plane.WaitReport("a", acs.StatusRunning)
 	stop()
-	h.plane.Gone()
+	h.plane.ForgetConnection()
 	h.cfg.Dir = t.TempDir()
 	var asked atomic.Int32
 	host.Set(func(c *fake.Config) {
@@ -156,10 +156,10 @@ func TestAnEngineThatIsAwayAtTheStart(t *testing.T) {
 		}
 	})
 	h.start()
-	if again := h.plane.Instance(2); again != instance {
+	if again := h.plane.WaitInstance(2); again != instance {
 		t.Errorf("registered as %s, was %s", again, instance)
 	}
-	inv := agenttest.Received(h.plane, func(m *acs.InventoryMessage) bool { return len(m.Tasks) > 0 })
+	inv := agenttest.WaitMessage(h.plane, func(m *acs.InventoryMessage) bool { return len(m.Tasks) > 0 })
 	if len(inv.Tasks) != 1 || inv.Tasks[0].TaskArn != "a" || inv.Tasks[0].Status != acs.StatusRunning {
 		t.Errorf("%+v", inv)
 	}

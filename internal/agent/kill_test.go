@@ -115,14 +115,14 @@ func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
 			cmd.Wait()
 		})
 		t.Cleanup(kill)
-		if got := h.plane.Instance(life); instance == "" {
+		if got := h.plane.WaitInstance(life); instance == "" {
 			instance = got
 		} else if got != instance {
 			t.Fatalf("life %d registered as %s, was %s", life, got, instance)
 		}
 		// As the server does: what has no report yet is ordered again.
 		reported := map[string]bool{}
-		for _, s := range h.plane.All() {
+		for _, s := range h.plane.Submissions() {
 			reported[s.Task] = true
 		}
 		var again []acs.Task
@@ -137,16 +137,16 @@ func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
 		}
 		time.Sleep(time.Duration(50+rng.IntN(700)) * time.Millisecond) // the random moment itself
 		kill()
-		h.plane.Gone()
+		h.plane.ForgetConnection()
 	}
 	for i, task := range all {
 		if i%3 == 0 {
-			r := h.plane.Reported(task.Arn, acs.StatusStopped)
+			r := h.plane.WaitReport(task.Arn, acs.StatusStopped)
 			if c := r.Containers[0]; c.ExitCode == nil || *c.ExitCode != 3 {
 				t.Errorf("%+v", r)
 			}
 		} else {
-			h.plane.Reported(task.Arn, acs.StatusRunning)
+			h.plane.WaitReport(task.Arn, acs.StatusRunning)
 		}
 	}
 	counted := starts()
@@ -164,25 +164,25 @@ func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
 func TestManifestStopsOnlyWhatTheServerConfirms(t *testing.T) {
 	h := newHost(t)
 	h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	keeps, goes := h.task("sleep", "600"), h.task("sleep", "600")
 	h.plane.Order(instance, keeps, goes)
-	h.plane.Reported(keeps.Arn, acs.StatusRunning)
-	h.plane.Reported(goes.Arn, acs.StatusRunning)
+	h.plane.WaitReport(keeps.Arn, acs.StatusRunning)
+	h.plane.WaitReport(goes.Arn, acs.StatusRunning)
 	manifest := func(id string, timeline int64) {
 		h.plane.Send(&acs.TaskManifestMessage{MessageID: id, ClusterArn: "c", ContainerInstanceArn: instance, Timeline: timeline,
 			Tasks: []acs.ManifestTask{{TaskArn: keeps.Arn, DesiredStatus: acs.StatusRunning}}})
 	}
 	manifest("old", 1) // not newer than the payload: discarded
 	manifest("new", 10)
-	ask := agenttest.Received(h.plane, func(m *acs.TaskStopVerificationMessage) bool { return true })
+	ask := agenttest.WaitMessage(h.plane, func(m *acs.TaskStopVerificationMessage) bool { return true })
 	if ask.MessageID != "new" || len(ask.StopCandidates) != 1 || ask.StopCandidates[0].TaskArn != goes.Arn {
 		t.Fatalf("%+v", ask)
 	}
 	h.plane.Send(&acs.TaskStopVerificationAck{MessageID: "old", StopTasks: []acs.ManifestTask{{TaskArn: keeps.Arn, DesiredStatus: acs.StatusStopped}}})
 	h.plane.Send(&acs.TaskStopVerificationAck{MessageID: "new", StopTasks: []acs.ManifestTask{{TaskArn: goes.Arn, DesiredStatus: acs.StatusStopped}}})
-	h.plane.Reported(goes.Arn, acs.StatusStopped)
-	for _, s := range h.plane.All() {
+	h.plane.WaitReport(goes.Arn, acs.StatusStopped)
+	for _, s := range h.plane.Submissions() {
 		if s.Task == keeps.Arn && s.Status == acs.StatusStopped {
 			t.Error("the task that was listed is stopped")
 		}
@@ -193,7 +193,7 @@ func TestManifestStopsOnlyWhatTheServerConfirms(t *testing.T) {
 func TestTaskLimits(t *testing.T) {
 	h := newHost(t)
 	h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	limited := false
 	for _, a := range h.plane.Registrations()[0]["attributes"].([]any) {
 		limited = limited || a.(map[string]any)["name"] == "ecs.capability.task-cpu-mem-limit"
@@ -221,10 +221,10 @@ func TestTaskLimits(t *testing.T) {
 		if os.Geteuid() == 0 && info.CgroupParents != "" {
 			t.Errorf("root offers no task-level limits here, where a container's cgroup can be given as a %s", info.CgroupParents)
 		}
-		h.plane.Reported(task.Arn, acs.StatusRunning)
+		h.plane.WaitReport(task.Arn, acs.StatusRunning)
 		return
 	}
-	r := h.plane.Reported(task.Arn, acs.StatusStopped)
+	r := h.plane.WaitReport(task.Arn, acs.StatusStopped)
 	if c := r.Containers[0]; c.ExitCode == nil || *c.ExitCode != 137 {
 		t.Errorf("%+v", r)
 	}

@@ -19,12 +19,12 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	host := h.cfg.Runtime.(*fake.Fake)
 	stop := h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	h.plane.Order(instance, simulatedTask("sound"), simulatedTask("torn"))
-	h.plane.Reported("sound", acs.StatusRunning)
-	h.plane.Reported("torn", acs.StatusRunning)
+	h.plane.WaitReport("sound", acs.StatusRunning)
+	h.plane.WaitReport("torn", acs.StatusRunning)
 	stop()
-	h.plane.Gone()
+	h.plane.ForgetConnection()
 
 	j, err := journal.Open(filepath.Join(h.cfg.Dir, agent.JournalFile), slog.Default())
 	if err != nil {
@@ -40,10 +40,10 @@ func TestRecordsThatCannotBeRead(t *testing.T) {
 	}
 
 	h.start()
-	if again := h.plane.Instance(2); again != instance {
+	if again := h.plane.WaitInstance(2); again != instance {
 		t.Errorf("registered as %s, was %s", again, instance)
 	}
-	inv := agenttest.Received(h.plane, func(m *acs.InventoryMessage) bool { return len(m.Tasks) > 0 })
+	inv := agenttest.WaitMessage(h.plane, func(m *acs.InventoryMessage) bool { return len(m.Tasks) > 0 })
 	got := map[string]string{}
 	for _, task := range inv.Tasks {
 		got[task.TaskArn] = task.Status

@@ -72,15 +72,15 @@ func TestReportsByTheConnection(t *testing.T) {
 		}
 	})
 	h.start()
-	instance := h.plane.Instance(1)
+	instance := h.plane.WaitInstance(1)
 	first, second, odd := taskArn(), taskArn(), taskArn()
 	h.plane.Order(instance, simulatedTask(first), simulatedTask(second))
 	// The server has it and the answer is lost with the connection.
-	agenttest.Received(h.plane, func(*acs.ReportMessage) bool { return true })
+	agenttest.WaitMessage(h.plane, func(*acs.ReportMessage) bool { return true })
 	mu.Lock()
 	silent = false
 	mu.Unlock()
-	h.plane.Drop(websocket.StatusInternalError)
+	h.plane.Disconnect(websocket.StatusInternalError)
 	said := func(task, status string) {
 		t.Helper()
 		agenttest.Wait(h.plane, status+" of "+task, func() (struct{}, bool) {
@@ -89,7 +89,7 @@ func TestReportsByTheConnection(t *testing.T) {
 			if slices.Contains(got[task], status) {
 				return struct{}{}, true
 			}
-			for _, s := range h.plane.Locked() {
+			for _, s := range h.plane.SubmissionsLocked() {
 				if s.Task == task && s.Status == status {
 					return struct{}{}, true
 				}
@@ -99,17 +99,17 @@ func TestReportsByTheConnection(t *testing.T) {
 	}
 	said(first, acs.StatusRunning)
 	said(second, acs.StatusRunning)
-	h.plane.Connected()
+	h.plane.WaitConnected()
 	mu.Lock()
 	refuse = odd
 	mu.Unlock()
 	h.plane.Order(instance, simulatedTask(odd))
-	if r := h.plane.Reported(odd, acs.StatusRunning); len(r.Containers) != 1 { // by a call
+	if r := h.plane.WaitReport(odd, acs.StatusRunning); len(r.Containers) != 1 { // by a call
 		t.Errorf("%+v", r)
 	}
 	stop := func(arn string) acs.Task { return acs.Task{Arn: arn, DesiredStatus: acs.StatusStopped} }
 	h.plane.Order(instance, stop(first), stop(second), stop(odd))
-	h.plane.Reported(odd, acs.StatusStopped)
+	h.plane.WaitReport(odd, acs.StatusStopped)
 	said(first, acs.StatusStopped)
 	said(second, acs.StatusStopped)
 	mu.Lock()

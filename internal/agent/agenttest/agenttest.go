@@ -138,7 +138,7 @@ func Image(t testing.TB, d rt.Runtime) string {
 
 // Archive is an image of one binary, as `docker save` writes them.
 func Archive(ref string, bin []byte) []byte {
-	layer := tarOf(map[string][]byte{"probe": bin}, 0o755)
+	layer := buildTar(map[string][]byte{"probe": bin}, 0o755)
 	sum := sha256.Sum256(layer)
 	config := must(json.Marshal(map[string]any{
 		"architecture": runtime.GOARCH, "os": "linux",
@@ -146,10 +146,10 @@ func Archive(ref string, bin []byte) []byte {
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(sum[:])}},
 	}))
 	manifest := must(json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{ref}, "Layers": []string{"layer.tar"}}}))
-	return tarOf(map[string][]byte{"layer.tar": layer, "config.json": config, "manifest.json": manifest}, 0o644)
+	return buildTar(map[string][]byte{"layer.tar": layer, "config.json": config, "manifest.json": manifest}, 0o644)
 }
 
-func tarOf(files map[string][]byte, mode int64) []byte {
+func buildTar(files map[string][]byte, mode int64) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for name, data := range files {

@@ -66,7 +66,7 @@ type Plane struct {
 	changed    chan struct{} // closed and replaced with each news
 	received   []acs.Message
 	telemetry  []tcs.Message
-	line       *websocket.Conn
+	conn       *websocket.Conn
 	upgrades   []http.Header
 	queries    []string
 	instances  int
@@ -77,24 +77,24 @@ type Plane struct {
 func NewPlane(t testing.TB) *Plane {
 	p := &Plane{t: t, changed: make(chan struct{})}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /", p.api)
-	mux.HandleFunc("GET /acs/ws", p.acs)
-	mux.HandleFunc("GET /tcs/ws", p.tcs)
+	mux.HandleFunc("POST /", p.serveAPI)
+	mux.HandleFunc("GET /acs/ws", p.serveACS)
+	mux.HandleFunc("GET /tcs/ws", p.serveTCS)
 	p.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
-		p.Drop(websocket.StatusGoingAway)
+		p.Disconnect(websocket.StatusGoingAway)
 		p.CloseClientConnections()
 		p.Close()
 	})
 	return p
 }
 
-func (p *Plane) news() {
+func (p *Plane) notifyLocked() {
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
 
-func (p *Plane) api(w http.ResponseWriter, r *http.Request) {
+func (p *Plane) serveAPI(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -151,10 +151,10 @@ func (p *Plane) api(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprint(w, `{"__type":"ClientException","message":"not here"}`)
 	}
-	p.news()
+	p.notifyLocked()
 }
 
-func (p *Plane) refusedUpgrade(w http.ResponseWriter, r *http.Request) bool {
+func (p *Plane) refuseUpgrade(w http.ResponseWriter, r *http.Request) bool {
 	p.mu.Lock()
 	refuse := p.RefuseUpgrade
 	p.mu.Unlock()
@@ -170,8 +170,8 @@ func (p *Plane) refusedUpgrade(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-func (p *Plane) acs(w http.ResponseWriter, r *http.Request) {
-	if p.refusedUpgrade(w, r) {
+func (p *Plane) serveACS(w http.ResponseWriter, r *http.Request) {
+	if p.refuseUpgrade(w, r) {
 		return
 	}
 	if p.Extensions {
@@ -189,10 +189,10 @@ func (p *Plane) acs(w http.ResponseWriter, r *http.Request) {
 	}
 	conn.SetReadLimit(32 << 20)
 	p.mu.Lock()
-	p.line = conn
+	p.conn = conn
 	p.queries = append(p.queries, r.URL.RawQuery)
 	p.upgrades = append(p.upgrades, r.Header.Clone())
-	p.news()
+	p.notifyLocked()
 	p.mu.Unlock()
 	for {
 		_, data, err := conn.Read(context.Background())
@@ -206,7 +206,7 @@ func (p *Plane) acs(w http.ResponseWriter, r *http.Request) {
 		} else {
 			p.received = append(p.received, m)
 		}
-		p.news()
+		p.notifyLocked()
 		p.mu.Unlock()
 		if r, ok := m.(*acs.ReportMessage); ok {
 			if ack := p.Reports(r); ack != nil {
@@ -222,8 +222,8 @@ func (p *Plane) acs(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (p *Plane) tcs(w http.ResponseWriter, r *http.Request) {
-	if p.refusedUpgrade(w, r) {
+func (p *Plane) serveTCS(w http.ResponseWriter, r *http.Request) {
+	if p.refuseUpgrade(w, r) {
 		return
 	}
 	conn, err := websocket.Accept(w, r, nil)
@@ -249,7 +249,7 @@ func (p *Plane) tcs(w http.ResponseWriter, r *http.Request) {
 		} else {
 			p.telemetry = append(p.telemetry, m)
 		}
-		p.news()
+		p.notifyLocked()
 		p.mu.Unlock()
 		if ack, err := tcs.Encode(&tcs.AckPublishMetric{}); err == nil {
 			conn.Write(context.Background(), websocket.MessageText, ack)
@@ -257,11 +257,11 @@ func (p *Plane) tcs(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Drop closes the connection for orders.
-func (p *Plane) Drop(code websocket.StatusCode) {
+// Disconnect closes the connection for orders.
+func (p *Plane) Disconnect(code websocket.StatusCode) {
 	p.mu.Lock()
-	line := p.line
-	p.line = nil
+	line := p.conn
+	p.conn = nil
 	p.mu.Unlock()
 	if line != nil {
 		line.Close(code, "dropped by the test")
@@ -276,12 +276,12 @@ func (p *Plane) Set(fn func()) {
 }
 
 // Wait waits until what is true, which is asked with the plane locked.
-func Wait[T any](p *Plane, what string, look func() (T, bool)) T {
+func Wait[T any](p *Plane, what string, check func() (T, bool)) T {
 	p.t.Helper()
 	limit := time.After(60 * time.Second)
 	for {
 		p.mu.Lock()
-		v, ok := look()
+		v, ok := check()
 		changed := p.changed
 		p.mu.Unlock()
 		if ok {
@@ -295,22 +295,22 @@ func Wait[T any](p *Plane, what string, look func() (T, bool)) T {
 	}
 }
 
-// Connected waits for a connection for orders.
-func (p *Plane) Connected() {
+// WaitConnected waits for a connection for orders.
+func (p *Plane) WaitConnected() {
 	p.t.Helper()
-	Wait(p, "a connection", func() (struct{}, bool) { return struct{}{}, p.line != nil })
+	Wait(p, "a connection", func() (struct{}, bool) { return struct{}{}, p.conn != nil })
 }
 
 // Send sends a message to the agent.
 func (p *Plane) Send(m acs.Message) {
 	p.t.Helper()
-	p.Connected()
+	p.WaitConnected()
 	data, err := acs.Encode(m)
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	p.mu.Lock()
-	line := p.line
+	line := p.conn
 	p.mu.Unlock()
 	if err := line.Write(context.Background(), websocket.MessageText, data); err != nil {
 		p.t.Fatal(err)
@@ -329,8 +329,8 @@ func (p *Plane) Order(instance string, tasks ...acs.Task) string {
 	return id
 }
 
-// Instance waits for the n-th registration and returns its ARN.
-func (p *Plane) Instance(n int) string {
+// WaitInstance waits for the n-th registration and returns its ARN.
+func (p *Plane) WaitInstance(n int) string {
 	p.t.Helper()
 	return Wait(p, "registration", func() (string, bool) {
 		if len(p.registered) < n {
@@ -344,8 +344,8 @@ func (p *Plane) Instance(n int) string {
 	})
 }
 
-// Reported waits for a task's report of a status.
-func (p *Plane) Reported(task, status string) Submitted {
+// WaitReport waits for a task's report of a status.
+func (p *Plane) WaitReport(task, status string) Submitted {
 	p.t.Helper()
 	return Wait(p, status+" of "+task, func() (Submitted, bool) {
 		for _, s := range p.submitted {
@@ -357,8 +357,8 @@ func (p *Plane) Reported(task, status string) Submitted {
 	})
 }
 
-// Received waits for a message of the agent that fits.
-func Received[M acs.Message](p *Plane, fits func(M) bool) M {
+// WaitMessage waits for a message of the agent that fits.
+func WaitMessage[M acs.Message](p *Plane, fits func(M) bool) M {
 	p.t.Helper()
 	var zero M
 	return Wait(p, "a "+acs.TypeOf(zero), func() (M, bool) {
@@ -371,8 +371,8 @@ func Received[M acs.Message](p *Plane, fits func(M) bool) M {
 	})
 }
 
-// Telemetry waits for a telemetry message that fits.
-func Telemetry[M tcs.Message](p *Plane, fits func(M) bool) M {
+// WaitTelemetry waits for a telemetry message that fits.
+func WaitTelemetry[M tcs.Message](p *Plane, fits func(M) bool) M {
 	p.t.Helper()
 	var zero M
 	return Wait(p, "a "+tcs.TypeOf(zero), func() (M, bool) {
@@ -385,8 +385,8 @@ func Telemetry[M tcs.Message](p *Plane, fits func(M) bool) M {
 	})
 }
 
-// Acknowledged tells whether the agent has acknowledged a message so far.
-func (p *Plane) Acknowledged(message string) bool {
+// IsAcknowledged tells whether the agent has acknowledged a message so far.
+func (p *Plane) IsAcknowledged(message string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.ContainsFunc(p.received, func(m acs.Message) bool {
@@ -409,27 +409,27 @@ func (p *Plane) Registrations() []map[string]any {
 	return append([]map[string]any(nil), p.registered...)
 }
 
-// All reports so far.
-func (p *Plane) All() []Submitted {
+// Submissions reports so far.
+func (p *Plane) Submissions() []Submitted {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]Submitted(nil), p.submitted...)
 }
 
-// Locked is All for use inside Wait, where the plane is locked.
-func (p *Plane) Locked() []Submitted { return p.submitted }
+// SubmissionsLocked is All for use inside Wait, where the plane is locked.
+func (p *Plane) SubmissionsLocked() []Submitted { return p.submitted }
 
-// Gone forgets the connection of an agent that was killed, so that the next
+// ForgetConnection forgets the connection of an agent that was killed, so that the next
 // order waits for a new one.
-func (p *Plane) Gone() {
+func (p *Plane) ForgetConnection() {
 	p.mu.Lock()
-	line := p.line
-	p.line = nil
+	line := p.conn
+	p.conn = nil
 	p.mu.Unlock()
 	if line != nil {
 		line.CloseNow()
 	}
 }
 
-// LockedQueries is Queries for use inside Wait.
-func (p *Plane) LockedQueries() []string { return append([]string(nil), p.queries...) }
+// QueriesLocked is Queries for use inside Wait.
+func (p *Plane) QueriesLocked() []string { return append([]string(nil), p.queries...) }

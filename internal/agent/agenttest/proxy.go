@@ -18,11 +18,11 @@ import (
 type Proxy struct {
 	Host string // for docker.New
 
-	wg   sync.WaitGroup
-	mu   sync.Mutex
-	gate chan struct{} // closed while it passes on
-	open map[net.Conn]bool
-	over bool
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	gate   chan struct{} // closed while it passes on
+	open   map[net.Conn]bool
+	closed bool
 }
 
 // NewProxy starts one; it ends with the test.
@@ -46,14 +46,14 @@ func NewProxy(t testing.TB) *Proxy {
 			if err != nil {
 				return
 			}
-			p.wg.Go(func() { p.serve(ctx, conn, network, address) })
+			p.wg.Go(func() { p.serveConn(ctx, conn, network, address) })
 		}
 	})
 	t.Cleanup(func() {
 		l.Close()
 		cancel()
 		p.mu.Lock()
-		p.over = true
+		p.closed = true
 		for c := range p.open {
 			c.Close()
 		}
@@ -77,12 +77,12 @@ func (p *Proxy) Resume() {
 	close(p.gate)
 }
 
-// hold notes a connection to be closed at the end.
-func (p *Proxy) hold(c net.Conn) bool {
+// track notes a connection to be closed at the end.
+func (p *Proxy) track(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open[c] = true
-	return !p.over
+	return !p.closed
 }
 
 // Cut breaks all connections that are open.
@@ -94,34 +94,34 @@ func (p *Proxy) Cut() {
 	}
 }
 
-func (p *Proxy) drop(c net.Conn) {
+func (p *Proxy) closeConn(c net.Conn) {
 	c.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, c)
 }
 
-func (p *Proxy) serve(ctx context.Context, client net.Conn, network, address string) {
-	defer p.drop(client)
-	if !p.hold(client) {
+func (p *Proxy) serveConn(ctx context.Context, client net.Conn, network, address string) {
+	defer p.closeConn(client)
+	if !p.track(client) {
 		return
 	}
 	engine, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err != nil {
 		return
 	}
-	defer p.drop(engine)
-	if !p.hold(engine) {
+	defer p.closeConn(engine)
+	if !p.track(engine) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { p.pass(ctx, engine, client) })
-	both.Go(func() { p.pass(ctx, client, engine) })
+	both.Go(func() { p.copyWhenOpen(ctx, engine, client) })
+	both.Go(func() { p.copyWhenOpen(ctx, client, engine) })
 	both.Wait()
 }
 
-// pass copies until either end is closed, which closes the other.
-func (p *Proxy) pass(ctx context.Context, to, from net.Conn) {
+// copyWhenOpen copies until either end is closed, which closes the other.
+func (p *Proxy) copyWhenOpen(ctx context.Context, to, from net.Conn) {
 	defer to.Close()
 	buffer := make([]byte, 64<<10)
 	for {

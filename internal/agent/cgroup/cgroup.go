@@ -26,8 +26,8 @@ const period = 100_000 // µs, the unit of a CPU quota
 // controllers of version 1 that a task's cgroup needs a folder in.
 var controllers = []string{"cpu", "memory"}
 
-// Usable tells whether this process may make cgroups there.
-func (r Root) Usable() bool {
+// IsUsable tells whether this process may make cgroups there.
+func (r Root) IsUsable() bool {
 	const probe = "ashore-probe"
 	if _, err := r.Create(probe, Limits{}); err != nil {
 		return false
@@ -46,9 +46,9 @@ type Limits struct {
 // Doing it again changes the limits.
 func (r Root) Create(task string, l Limits) (string, error) {
 	parent := "/" + filepath.Join(r.Name, task)
-	create := r.create2
+	create := r.createV2
 	if r.Version == 1 {
-		create = r.create1
+		create = r.createV1
 	}
 	err := create(parent, l)
 	if errors.Is(err, fs.ErrNotExist) { // RemoveEmpty of another installation came between
@@ -60,7 +60,7 @@ func (r Root) Create(task string, l Limits) (string, error) {
 	return parent, nil
 }
 
-func (r Root) create1(parent string, l Limits) error {
+func (r Root) createV1(parent string, l Limits) error {
 	for _, c := range controllers {
 		if err := os.MkdirAll(filepath.Join(r.Mount, c, parent), 0o755); err != nil {
 			return err
@@ -68,23 +68,23 @@ func (r Root) create1(parent string, l Limits) error {
 	}
 	// The hierarchy counts what its children use.
 	if l.Memory > 0 {
-		if err := r.write(filepath.Join("memory", parent, "memory.limit_in_bytes"), l.Memory); err != nil {
+		if err := r.writeFile(filepath.Join("memory", parent, "memory.limit_in_bytes"), l.Memory); err != nil {
 			return err
 		}
 	}
 	if l.CPU > 0 {
-		if err := r.write(filepath.Join("cpu", parent, "cpu.cfs_period_us"), period); err != nil {
+		if err := r.writeFile(filepath.Join("cpu", parent, "cpu.cfs_period_us"), period); err != nil {
 			return err
 		}
-		return r.write(filepath.Join("cpu", parent, "cpu.cfs_quota_us"), int64(l.CPU*period))
+		return r.writeFile(filepath.Join("cpu", parent, "cpu.cfs_quota_us"), int64(l.CPU*period))
 	}
 	if l.Shares > 0 {
-		return r.write(filepath.Join("cpu", parent, "cpu.shares"), max(l.Shares, 2))
+		return r.writeFile(filepath.Join("cpu", parent, "cpu.shares"), max(l.Shares, 2))
 	}
 	return nil
 }
 
-func (r Root) create2(parent string, l Limits) error {
+func (r Root) createV2(parent string, l Limits) error {
 	// Controllers are switched on from the top: a cgroup's own files exist only
 	// where its parent hands the controller down.
 	for _, dir := range []string{"", r.Name} {
@@ -100,7 +100,7 @@ func (r Root) create2(parent string, l Limits) error {
 		return err
 	}
 	if l.Memory > 0 {
-		if err := r.write(filepath.Join(parent, "memory.max"), l.Memory); err != nil {
+		if err := r.writeFile(filepath.Join(parent, "memory.max"), l.Memory); err != nil {
 			return err
 		}
 	}
@@ -108,24 +108,24 @@ func (r Root) create2(parent string, l Limits) error {
 		return os.WriteFile(filepath.Join(r.Mount, parent, "cpu.max"), fmt.Appendf(nil, "%d %d", int64(l.CPU*period), period), 0o644)
 	}
 	if l.Shares > 0 {
-		return r.write(filepath.Join(parent, "cpu.weight"), weight(l.Shares))
+		return r.writeFile(filepath.Join(parent, "cpu.weight"), sharesToWeight(l.Shares))
 	}
 	return nil
 }
 
-// weight converts version 1's CPU shares to version 2's weight as the engines do.
-func weight(shares int64) int64 { return 1 + (max(shares, 2)-2)*9999/262142 }
+// sharesToWeight converts version 1's CPU shares to version 2's weight as the engines do.
+func sharesToWeight(shares int64) int64 { return 1 + (max(shares, 2)-2)*9999/262142 }
 
-func (r Root) write(path string, v int64) error {
+func (r Root) writeFile(path string, v int64) error {
 	return os.WriteFile(filepath.Join(r.Mount, path), strconv.AppendInt(nil, v, 10), 0o644)
 }
 
 // Remove removes a task's cgroup; one that is not there is no error. It fails
 // while a container is in it.
 func (r Root) Remove(task string) error {
-	dirs, err := r.folders(task)
+	dirs, err := r.taskFolders(task)
 	for _, d := range dirs {
-		err = errors.Join(err, rmdir(d))
+		err = errors.Join(err, removeFolder(d))
 	}
 	return err
 }
@@ -133,18 +133,18 @@ func (r Root) Remove(task string) error {
 // RemoveEmpty removes the folder of all tasks' cgroups, where no task is in it any
 // more, of this installation or another.
 func (r Root) RemoveEmpty() error {
-	dirs, err := r.folders("")
+	dirs, err := r.taskFolders("")
 	for _, d := range dirs {
-		if e := rmdir(d); !errors.Is(e, syscall.EBUSY) && !errors.Is(e, syscall.ENOTEMPTY) {
+		if e := removeFolder(d); !errors.Is(e, syscall.EBUSY) && !errors.Is(e, syscall.ENOTEMPTY) {
 			err = errors.Join(err, e)
 		}
 	}
 	return err
 }
 
-// folders of a task. In version 1 each hierarchy may have one: the engine makes a
+// taskFolders of a task. In version 1 each hierarchy may have one: the engine makes a
 // container's parent in all of them.
-func (r Root) folders(task string) ([]string, error) {
+func (r Root) taskFolders(task string) ([]string, error) {
 	if r.Version != 1 {
 		return []string{filepath.Join(r.Mount, r.Name, task)}, nil
 	}
@@ -161,9 +161,9 @@ func (r Root) folders(task string) ([]string, error) {
 	return dirs, nil
 }
 
-// rmdir removes a cgroup's folder. A plain rmdir does: the files in it are the
+// removeFolder removes a cgroup's folder. A plain rmdir does: the files in it are the
 // kernel's own.
-func rmdir(dir string) error {
+func removeFolder(dir string) error {
 	if err := syscall.Rmdir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return &fs.PathError{Op: "rmdir", Path: dir, Err: err}
 	}

@@ -22,8 +22,8 @@ type Slices struct {
 }
 
 const (
-	systemd   = "org.freedesktop.systemd1"
-	busAnswer = 20 * time.Second // systemd answers within milliseconds, where it does
+	systemd    = "org.freedesktop.systemd1"
+	busTimeout = 20 * time.Second // systemd answers within milliseconds, where it does
 )
 
 // property of a unit, as StartTransientUnit and SetUnitProperties take them.
@@ -45,8 +45,8 @@ type process struct {
 	Command string
 }
 
-// Usable tells whether systemd is here and lets this process make slices.
-func (s Slices) Usable() bool {
+// IsUsable tells whether systemd is here and lets this process make slices.
+func (s Slices) IsUsable() bool {
 	probe := fmt.Sprintf("probe%d", os.Getpid()) // other agents of this machine have theirs
 	if _, err := s.Create(probe, Limits{}); err != nil {
 		return false
@@ -54,19 +54,19 @@ func (s Slices) Usable() bool {
 	return s.Remove(probe) == nil
 }
 
-// slice is ECS's own name for a task's.
-func slice(task string) string { return "ecstasks-" + task + ".slice" }
+// sliceName is ECS's own name for a task's.
+func sliceName(task string) string { return "ecstasks-" + task + ".slice" }
 
 // Create makes a task's slice and returns its name as a container's parent.
 // Doing it again changes the limits. It does not wait until the slice has
 // started: a container's scope in it does.
 func (s Slices) Create(task string, l Limits) (string, error) {
-	name, limits := slice(task), s.properties(l)
+	name, limits := sliceName(task), s.limitProperties(l)
 	properties := append([]property{{"Description", dbus.MakeVariant("ECS task " + task)}}, limits...)
 	var job dbus.ObjectPath
-	err := s.ask("StartTransientUnit", &job, name, "fail", properties, []auxiliary{})
-	if failed(err, "UnitExists") {
-		err = s.ask("SetUnitProperties", nil, name, true, limits)
+	err := s.callManager("StartTransientUnit", &job, name, "fail", properties, []auxiliary{})
+	if isManagerError(err, "UnitExists") {
+		err = s.callManager("SetUnitProperties", nil, name, true, limits)
 	}
 	if err != nil {
 		return "", fmt.Errorf("slice %s: %w", name, err)
@@ -74,7 +74,7 @@ func (s Slices) Create(task string, l Limits) (string, error) {
 	return name, nil
 }
 
-func (s Slices) properties(l Limits) []property {
+func (s Slices) limitProperties(l Limits) []property {
 	var out []property
 	if l.Memory > 0 {
 		out = append(out, property{"MemoryMax", dbus.MakeVariant(uint64(l.Memory))})
@@ -85,7 +85,7 @@ func (s Slices) properties(l Limits) []property {
 	case l.Shares > 0 && s.Version == 1:
 		out = append(out, property{"CPUShares", dbus.MakeVariant(uint64(max(l.Shares, 2)))})
 	case l.Shares > 0:
-		out = append(out, property{"CPUWeight", dbus.MakeVariant(uint64(weight(l.Shares)))})
+		out = append(out, property{"CPUWeight", dbus.MakeVariant(uint64(sharesToWeight(l.Shares)))})
 	}
 	return out
 }
@@ -93,40 +93,40 @@ func (s Slices) properties(l Limits) []property {
 // Remove removes a task's slice; one that is not there is no error. It fails
 // while a container runs in it: to stop a slice is to stop what is in it.
 func (s Slices) Remove(task string) error {
-	name := slice(task)
+	name := sliceName(task)
 	var running []process
-	err := s.ask("GetUnitProcesses", &running, name)
+	err := s.callManager("GetUnitProcesses", &running, name)
 	if err == nil && len(running) > 0 {
 		err = fmt.Errorf("process %d is in it", running[0].PID)
 	}
 	if err == nil {
 		var job dbus.ObjectPath
-		err = s.ask("StopUnit", &job, name, "fail")
+		err = s.callManager("StopUnit", &job, name, "fail")
 	}
-	if err != nil && !failed(err, "NoSuchUnit") {
+	if err != nil && !isManagerError(err, "NoSuchUnit") {
 		return fmt.Errorf("slice %s: %w", name, err)
 	}
 	return nil
 }
 
-func failed(err error, name string) bool {
+func isManagerError(err error, name string) bool {
 	var e dbus.Error
 	return errors.As(err, &e) && e.Name == systemd+"."+name
 }
 
-func (s Slices) ask(method string, result any, args ...any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), busAnswer)
+func (s Slices) callManager(method string, result any, args ...any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), busTimeout)
 	defer cancel()
 	call := s.call
 	if call == nil {
-		call = onBus
+		call = callOnBus
 	}
 	return call(ctx, method, result, args...)
 }
 
-// onBus asks on a connection of its own, which is a matter of a millisecond: a
+// callOnBus asks on a connection of its own, which is a matter of a millisecond: a
 // bus that was started anew needs no care.
-func onBus(ctx context.Context, method string, result any, args ...any) error {
+func callOnBus(ctx context.Context, method string, result any, args ...any) error {
 	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
 	if err != nil {
 		return fmt.Errorf("the system's bus: %w", err)

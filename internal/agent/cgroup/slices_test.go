@@ -54,7 +54,7 @@ func (m *manager) set(name string, properties []property) {
 func TestSlices(t *testing.T) {
 	m := &manager{units: map[string]map[string]any{}, running: map[string][]process{}}
 	s := Slices{Version: 2, call: m.call}
-	if !s.Usable() || len(m.units) > 0 {
+	if !s.IsUsable() || len(m.units) > 0 {
 		t.Fatalf("not usable, or something is left: %v", m.units)
 	}
 	limits := func() map[string]any {
@@ -118,7 +118,7 @@ func TestSlices(t *testing.T) {
 
 func TestNoSystemd(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path="+t.TempDir()+"/none")
-	if (Slices{Version: 2}).Usable() {
+	if (Slices{Version: 2}).IsUsable() {
 		t.Error("usable without a bus")
 	}
 }

@@ -117,7 +117,7 @@ func MemoryReservation(hostDoc string) int64 {
 	return max(h.MemoryReservation, 0)
 }
 
-func decode(doc string, into any) error {
+func decodeDocument(doc string, into any) error {
 	if doc == "" {
 		return nil
 	}
@@ -126,7 +126,7 @@ func decode(doc string, into any) error {
 
 func applyConfig(doc string, s *runtime.Spec) error {
 	var c config
-	if err := errors.Join(decode(doc, &c), c.Unknown.refuse("")); err != nil {
+	if err := errors.Join(decodeDocument(doc, &c), c.Unknown.check("")); err != nil {
 		return err
 	}
 	s.User, s.WorkingDir, s.Hostname, s.Domainname = c.User, c.WorkingDir, c.Hostname, c.Domainname
@@ -142,14 +142,14 @@ func applyConfig(doc string, s *runtime.Spec) error {
 			Test: h.Test, Interval: time.Duration(h.Interval), Timeout: time.Duration(h.Timeout),
 			StartPeriod: time.Duration(h.StartPeriod), StartInterval: time.Duration(h.StartInterval), Retries: h.Retries,
 		}
-		return h.Unknown.refuse("Healthcheck.")
+		return h.Unknown.check("Healthcheck.")
 	}
 	return nil
 }
 
 func applyHost(doc string, s *runtime.Spec) error {
 	var h host
-	if err := errors.Join(decode(doc, &h), h.Unknown.refuse("")); err != nil {
+	if err := errors.Join(decodeDocument(doc, &h), h.Unknown.check("")); err != nil {
 		return err
 	}
 	if h.NetworkMode != "" {
@@ -160,19 +160,19 @@ func applyHost(doc string, s *runtime.Spec) error {
 	s.ExtraHosts, s.DNS, s.DNSSearch, s.SecurityOptions = h.ExtraHosts, h.Dns, h.DnsSearch, h.SecurityOpt
 	s.MemoryReservation, s.MemorySwap, s.MemorySwappiness = h.MemoryReservation, h.MemorySwap, h.MemorySwappiness
 	for _, d := range h.Devices {
-		if err := d.Unknown.refuse("Devices."); err != nil {
+		if err := d.Unknown.check("Devices."); err != nil {
 			return err
 		}
 		s.Devices = append(s.Devices, runtime.Device{Host: d.PathOnHost, Container: d.PathInContainer, Permissions: d.CgroupPermissions})
 	}
 	for _, u := range h.Ulimits {
-		if err := u.Unknown.refuse("Ulimits."); err != nil {
+		if err := u.Unknown.check("Ulimits."); err != nil {
 			return err
 		}
 		s.Ulimits = append(s.Ulimits, runtime.Ulimit{Name: u.Name, Soft: u.Soft, Hard: u.Hard})
 	}
 	if p := h.RestartPolicy; p != nil && p.Name != "" && p.Name != "no" {
-		return unsupported("RestartPolicy.Name")
+		return unsupportedKey("RestartPolicy.Name")
 	}
 	if l := h.LogConfig; l != nil {
 		s.Log = &runtime.Log{Driver: l.Type, Options: l.Config}
@@ -181,49 +181,49 @@ func applyHost(doc string, s *runtime.Spec) error {
 		if o := l.Config; o["mode"] == "non-blocking" && o["max-buffer-size"] == "" {
 			o["max-buffer-size"] = "10m"
 		}
-		return l.Unknown.refuse("LogConfig.")
+		return l.Unknown.check("LogConfig.")
 	}
 	return nil
 }
 
-func unsupported(key string) error {
+func unsupportedKey(key string) error {
 	return fmt.Errorf("key %s is not supported on this container instance", key)
 }
 
-// refuse names the first key that has a value. within is where the object stands
+// check names the first key that has a value. within is where the object stands
 // in its document.
-func (u unknown) refuse(within string) error {
+func (u unknown) check(within string) error {
 	for _, key := range slices.Sorted(maps.Keys(u)) {
-		if !empty(u[key]) {
-			return unsupported(within + key)
+		if !isEmpty(u[key]) {
+			return unsupportedKey(within + key)
 		}
 	}
 	return nil
 }
 
-// empty tells whether a value says nothing: it is null, zero or empty, or a list or
+// isEmpty tells whether a value says nothing: it is null, zero or empty, or a list or
 // an object of such. An object in an object may be a member of a set.
-func empty(value jsontext.Value) bool {
+func isEmpty(value jsontext.Value) bool {
 	var v any
 	if err := json.Unmarshal(value, &v, options); err != nil {
 		return false
 	}
 	switch v := v.(type) {
 	case []any:
-		return !slices.ContainsFunc(v, func(v any) bool { return !zero(v) })
+		return !slices.ContainsFunc(v, func(v any) bool { return !isZero(v) })
 	case map[string]any:
 		for _, v := range v {
-			if !zero(v) {
+			if !isZero(v) {
 				return false
 			}
 		}
 		return true
 	default:
-		return zero(v)
+		return isZero(v)
 	}
 }
 
-func zero(v any) bool {
+func isZero(v any) bool {
 	switch v.(type) {
 	case []any, map[string]any:
 		return false

@@ -147,7 +147,7 @@ func New(cfg Config) *Engine {
 	// runtime's limits are a little longer.
 	def(&cfg.Limits.Create, cfg.CreateTimeout+10*time.Second)
 	def(&cfg.Limits.Start, cfg.StartTimeout+10*time.Second)
-	bounded := runtime.Bound(cfg.Runtime, cfg.Limits, cfg.OnEngine)
+	bounded := runtime.NewBounded(cfg.Runtime, cfg.Limits, cfg.OnEngine)
 	cfg.Runtime = bounded
 	e := &Engine{
 		bounded: bounded,

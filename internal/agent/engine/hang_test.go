@@ -172,7 +172,7 @@ func (r *rig) faults(rng *rand.Rand, ops []string) {
 			}
 		}
 		time.Sleep(time.Duration(rng.IntN(int(3 * time.Minute))))
-		r.fake.Sound()
+		r.fake.ClearFaults()
 	}
 	time.Sleep(time.Hour)
 	var want []string

@@ -136,5 +136,5 @@ func (e *Engine) CheckHealth(ctx context.Context) error {
 	if _, err := e.cfg.Runtime.Info(ctx); err != nil {
 		return err
 	}
-	return e.bounded.Late()
+	return e.bounded.CheckLate()
 }

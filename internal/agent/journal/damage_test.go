@@ -68,7 +68,7 @@ func opened(t *testing.T, content []byte) (fresh bool, values map[string]string)
 	if err := j.Each(Tasks, func(k string, v []byte) error { values[k] = string(v); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	fresh = j.Fresh()
+	fresh = j.IsNew()
 	if err := j.Put(Tasks, "next", []byte("written")).Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func opened(t *testing.T, content []byte) (fresh bool, values map[string]string)
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if v, err := j.Get(Tasks, "next"); string(v) != "written" || err != nil || j.Fresh() {
+	if v, err := j.Get(Tasks, "next"); string(v) != "written" || err != nil || j.IsNew() {
 		t.Fatalf("after another opening: %q, %v", v, err)
 	}
 	return fresh, values
@@ -237,7 +237,7 @@ func TestASoundJournalIsNotPutAside(t *testing.T) {
 			t.Errorf("%s is another", k)
 		}
 		return nil
-	}); err != nil || n != len(values) || j.Fresh() {
+	}); err != nil || n != len(values) || j.IsNew() {
 		t.Errorf("%d values, %v", n, err)
 	}
 }
@@ -245,7 +245,7 @@ func TestASoundJournalIsNotPutAside(t *testing.T) {
 // Damage that comes again and again does not fill the disk.
 func TestFewDamagedFilesAreKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
-	for i := range maxAside + 3 {
+	for i := range maxDamaged + 3 {
 		if err := os.WriteFile(path, fmt.Appendf(nil, "no journal %d", i), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -258,10 +258,10 @@ func TestFewDamagedFilesAreKept(t *testing.T) {
 		}
 	}
 	aside, err := filepath.Glob(path + ".damaged-*")
-	if err != nil || len(aside) != maxAside {
+	if err != nil || len(aside) != maxDamaged {
 		t.Fatalf("%v, %v", aside, err)
 	}
-	if last, err := os.ReadFile(aside[len(aside)-1]); err != nil || string(last) != fmt.Sprintf("no journal %d", maxAside+2) {
+	if last, err := os.ReadFile(aside[len(aside)-1]); err != nil || string(last) != fmt.Sprintf("no journal %d", maxDamaged+2) {
 		t.Errorf("the newest is %q, %v", last, err)
 	}
 }

@@ -13,15 +13,15 @@ import (
 // errDamaged is what every damage of the file is.
 var errDamaged = errors.New("damaged")
 
-func damaged(format string, args ...any) error {
+func damagef(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{errDamaged}, args...)...)
 }
 
-// inspect reads the file at path as bbolt lays it out and returns what is wrong
+// checkLayout reads the file at path as bbolt lays it out and returns what is wrong
 // with it. bbolt maps the file and follows what it finds: at a page that is
 // missing or torn it ends the process. So all that it would follow is checked
 // here first, with plain reads. Nobody may write meanwhile.
-func inspect(path string) error {
+func checkLayout(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -36,15 +36,15 @@ func inspect(path string) error {
 		return err
 	}
 	if m.pages > uint64(size)/uint64(m.pageSize) {
-		return damaged("%d bytes, cut short of %d pages of %d bytes", size, m.pages, m.pageSize)
+		return damagef("%d bytes, cut short of %d pages of %d bytes", size, m.pages, m.pageSize)
 	}
-	w := &walk{file: f, meta: m, seen: map[uint64]bool{}}
+	w := &pageWalk{file: f, meta: m, seen: map[uint64]bool{}}
 	if m.freelist != noFreelist {
-		if err := w.freelist(); err != nil {
+		if err := w.checkFreelist(); err != nil {
 			return err
 		}
 	}
-	return w.tree(m.root, nil, nil)
+	return w.checkTree(m.root, nil, nil)
 }
 
 // The layout, in the machine's byte order, from bbolt's internal/common. A page
@@ -88,22 +88,22 @@ type meta struct {
 
 // readMeta finds the meta page that counts: of the two valid ones the newer.
 func readMeta(f *os.File) (meta, error) {
-	first, ok1 := metaAt(f, 0)
+	first, ok1 := readMetaAt(f, 0)
 	if ok1 {
-		if second, ok := metaAt(f, int64(first.pageSize)); ok && second.txid > first.txid {
+		if second, ok := readMetaAt(f, int64(first.pageSize)); ok && second.txid > first.txid {
 			return second, nil
 		}
 		return first, nil
 	}
 	for size := int64(minPageSize); size <= maxPageSize; size *= 2 {
-		if m, ok := metaAt(f, size); ok && int64(m.pageSize) == size {
+		if m, ok := readMetaAt(f, size); ok && int64(m.pageSize) == size {
 			return m, nil
 		}
 	}
-	return meta{}, damaged("no valid meta page")
+	return meta{}, damagef("no valid meta page")
 }
 
-func metaAt(f *os.File, at int64) (meta, bool) {
+func readMetaAt(f *os.File, at int64) (meta, bool) {
 	b := make([]byte, metaSize)
 	if _, err := f.ReadAt(b, at+headerSize); err != nil {
 		return meta{}, false
@@ -116,8 +116,8 @@ func metaAt(f *os.File, at int64) (meta, bool) {
 	return m, ok
 }
 
-// walk goes over every page in use.
-type walk struct {
+// pageWalk goes over every page in use.
+type pageWalk struct {
 	file *os.File
 	meta meta
 	seen map[uint64]bool
@@ -131,29 +131,29 @@ type page struct {
 	data  []byte // with the header
 }
 
-func (w *walk) read(id uint64) (page, error) {
+func (w *pageWalk) readPage(id uint64) (page, error) {
 	head := make([]byte, headerSize)
 	if id < 2 || id >= w.meta.pages {
-		return page{}, damaged("page %d is none of %d", id, w.meta.pages)
+		return page{}, damagef("page %d is none of %d", id, w.meta.pages)
 	}
 	at := int64(id) * int64(w.meta.pageSize)
 	if _, err := w.file.ReadAt(head, at); err != nil {
-		return page{}, damaged("page %d: %v", id, err)
+		return page{}, damagef("page %d: %v", id, err)
 	}
 	p := page{id: id, flags: order.Uint16(head[8:]), count: int(order.Uint16(head[10:]))}
 	overflow := uint64(order.Uint32(head[12:]))
 	if self := order.Uint64(head); self != id || id+overflow >= w.meta.pages {
-		return page{}, damaged("page %d says that it is page %d and %d more, of %d", id, self, overflow, w.meta.pages)
+		return page{}, damagef("page %d says that it is page %d and %d more, of %d", id, self, overflow, w.meta.pages)
 	}
 	for i := id; i <= id+overflow; i++ {
 		if w.seen[i] {
-			return page{}, damaged("page %d is in use twice", i)
+			return page{}, damagef("page %d is in use twice", i)
 		}
 		w.seen[i] = true
 	}
 	p.data = make([]byte, int64(overflow+1)*int64(w.meta.pageSize))
 	if _, err := w.file.ReadAt(p.data, at); err != nil {
-		return page{}, damaged("page %d: %v", id, err)
+		return page{}, damagef("page %d: %v", id, err)
 	}
 	return p, nil
 }
@@ -165,41 +165,41 @@ func (p page) element(i int) []byte { return p.data[headerSize+i*elementSize:] }
 func (p page) slice(i int, pos uint32, n uint64) ([]byte, error) {
 	from := uint64(headerSize+i*elementSize) + uint64(pos)
 	if from < uint64(headerSize+p.count*elementSize) || from+n > uint64(len(p.data)) {
-		return nil, damaged("page %d: element %d lies outside", p.id, i)
+		return nil, damagef("page %d: element %d lies outside", p.id, i)
 	}
 	return p.data[from : from+n], nil
 }
 
-func (p page) whole() error {
+func (p page) checkCount() error {
 	if headerSize+p.count*elementSize > len(p.data) {
-		return damaged("page %d: %d elements don't fit", p.id, p.count)
+		return damagef("page %d: %d elements don't fit", p.id, p.count)
 	}
 	return nil
 }
 
-// tree checks a page and all below it. Its keys are from low on and below high;
+// checkTree checks a page and all below it. Its keys are from low on and below high;
 // nil is no bound.
-func (w *walk) tree(id uint64, low, high []byte) error {
-	p, err := w.read(id)
+func (w *pageWalk) checkTree(id uint64, low, high []byte) error {
+	p, err := w.readPage(id)
 	if err != nil {
 		return err
 	}
-	if err := p.whole(); err != nil {
+	if err := p.checkCount(); err != nil {
 		return err
 	}
 	switch p.flags {
 	case branchPage:
-		return w.branch(p, low, high)
+		return w.checkBranch(p, low, high)
 	case leafPage:
-		return w.leaf(p, low, high)
+		return w.checkLeaf(p, low, high)
 	default:
-		return damaged("page %d is of no kind that belongs here: %#x", id, p.flags)
+		return damagef("page %d is of no kind that belongs here: %#x", id, p.flags)
 	}
 }
 
-func (w *walk) branch(p page, low, high []byte) error {
+func (w *pageWalk) checkBranch(p page, low, high []byte) error {
 	if p.count == 0 {
-		return damaged("page %d: a branch without leaves", p.id)
+		return damagef("page %d: a branch without leaves", p.id)
 	}
 	keys := make([][]byte, p.count)
 	for i := range p.count {
@@ -209,22 +209,22 @@ func (w *walk) branch(p page, low, high []byte) error {
 			return err
 		}
 	}
-	if err := p.sorted(keys, low, high); err != nil {
+	if err := p.checkOrder(keys, low, high); err != nil {
 		return err
 	}
 	for i := range p.count {
-		below := high
+		upper := high
 		if i+1 < p.count {
-			below = keys[i+1]
+			upper = keys[i+1]
 		}
-		if err := w.tree(order.Uint64(p.element(i)[8:]), keys[i], below); err != nil {
+		if err := w.checkTree(order.Uint64(p.element(i)[8:]), keys[i], upper); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *walk) leaf(p page, low, high []byte) error {
+func (w *pageWalk) checkLeaf(p page, low, high []byte) error {
 	keys := make([][]byte, p.count)
 	for i := range p.count {
 		e := p.element(i)
@@ -237,50 +237,50 @@ func (w *walk) leaf(p page, low, high []byte) error {
 		switch flags := order.Uint32(e); flags {
 		case 0:
 		case bucketLeaf:
-			if err := w.bucket(p.id, both[ksize:]); err != nil {
+			if err := w.checkBucket(p.id, both[ksize:]); err != nil {
 				return err
 			}
 		default:
-			return damaged("page %d: element %d has unknown flags %#x", p.id, i, flags)
+			return damagef("page %d: element %d has unknown flags %#x", p.id, i, flags)
 		}
 	}
-	return p.sorted(keys, low, high)
+	return p.checkOrder(keys, low, high)
 }
 
-func (w *walk) bucket(id uint64, value []byte) error {
+func (w *pageWalk) checkBucket(id uint64, value []byte) error {
 	if len(value) < bucketSize {
-		return damaged("page %d: a bucket of %d bytes", id, len(value))
+		return damagef("page %d: a bucket of %d bytes", id, len(value))
 	}
 	if root := order.Uint64(value); root != 0 {
-		return w.tree(root, nil, nil)
+		return w.checkTree(root, nil, nil)
 	}
 	in := page{id: id, data: value[bucketSize:]}
 	if len(in.data) < headerSize {
-		return damaged("page %d: a bucket's page of %d bytes", id, len(in.data))
+		return damagef("page %d: a bucket's page of %d bytes", id, len(in.data))
 	}
 	in.flags, in.count = order.Uint16(in.data[8:]), int(order.Uint16(in.data[10:]))
 	if in.flags != leafPage {
-		return damaged("page %d: a bucket's page is of kind %#x", id, in.flags)
+		return damagef("page %d: a bucket's page is of kind %#x", id, in.flags)
 	}
-	if err := in.whole(); err != nil {
+	if err := in.checkCount(); err != nil {
 		return err
 	}
-	return w.leaf(in, nil, nil)
+	return w.checkLeaf(in, nil, nil)
 }
 
-// sorted checks that keys ascend and lie between the bounds.
-func (p page) sorted(keys [][]byte, low, high []byte) error {
+// checkOrder checks that keys ascend and lie between the bounds.
+func (p page) checkOrder(keys [][]byte, low, high []byte) error {
 	for i, k := range keys {
 		if i > 0 && bytes.Compare(keys[i-1], k) >= 0 || bytes.Compare(low, k) > 0 || high != nil && bytes.Compare(k, high) >= 0 {
-			return damaged("page %d: element %d is out of order", p.id, i)
+			return damagef("page %d: element %d is out of order", p.id, i)
 		}
 	}
 	return nil
 }
 
-// freelist checks the list of free pages, which this journal does not write.
-func (w *walk) freelist() error {
-	p, err := w.read(w.meta.freelist)
+// checkFreelist checks the list of free pages, which this journal does not write.
+func (w *pageWalk) checkFreelist() error {
+	p, err := w.readPage(w.meta.freelist)
 	if err != nil {
 		return err
 	}
@@ -289,11 +289,11 @@ func (w *walk) freelist() error {
 		n, at = order.Uint64(p.data[headerSize:]), headerSize+8
 	}
 	if p.flags != freelistPage || n > uint64(len(p.data)-at)/8 {
-		return damaged("page %d is no list of %d free pages", p.id, n)
+		return damagef("page %d is no list of %d free pages", p.id, n)
 	}
 	for i := range n {
 		if id := order.Uint64(p.data[at+int(i)*8:]); id < 2 || id >= w.meta.pages {
-			return damaged("page %d: free page %d is none of %d", p.id, id, w.meta.pages)
+			return damagef("page %d: free page %d is none of %d", p.id, id, w.meta.pages)
 		}
 	}
 	return nil

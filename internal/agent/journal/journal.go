@@ -98,20 +98,20 @@ func Open(path string, log *slog.Logger) (*Journal, error) {
 	}
 	var damage error
 	if !fresh {
-		err := check(path)
+		err := checkExisting(path)
 		if damage = err; err != nil && !errors.Is(err, errDamaged) {
 			return nil, fmt.Errorf("journal: %w", err)
 		}
 	}
 	if damage != nil {
-		aside, err := putAside(path)
+		aside, err := renameDamaged(path)
 		if err != nil {
 			return nil, fmt.Errorf("journal: %w", errors.Join(damage, err))
 		}
 		log.Error("journal is damaged and put aside, beginning a new one; tasks are rebuilt from the container engine", "path", path, "aside", aside, "err", damage)
 		fresh = true
 	}
-	db, err := open(path)
+	db, err := openJournal(path)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
@@ -119,27 +119,27 @@ func Open(path string, log *slog.Logger) (*Journal, error) {
 		db: db, log: log, fresh: fresh,
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}), pending: map[key][]byte{},
 	}
-	go j.write()
+	go j.runWriter()
 	return j, nil
 }
 
-// check looks at an existing file while nobody can write to it. Opened to be read
+// checkExisting looks at an existing file while nobody can write to it. Opened to be read
 // only, bbolt reads no more of it than the meta pages.
-func check(path string) (err error) {
-	db, err := bolt(path, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
+func checkExisting(path string) (err error) {
+	db, err := openBolt(path, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return inspect(path)
+	return checkLayout(path)
 }
 
-// bolt opens the file and tells damage from other errors, which are the
+// openBolt opens the file and tells damage from other errors, which are the
 // operating system's.
-func bolt(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
+func openBolt(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = damaged("%v", p)
+			err = damagef("%v", p)
 		}
 	}()
 	db, err = bbolt.Open(path, 0o600, o)
@@ -152,14 +152,14 @@ func bolt(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 	case errors.As(err, &system):
 		return nil, err
 	default:
-		return nil, damaged("%v", err)
+		return nil, damagef("%v", err)
 	}
 }
 
-// open opens a file that is whole, or none. It writes only what is missing: on a
+// openJournal opens a file that is whole, or none. It writes only what is missing: on a
 // full disk a journal can still be read.
-func open(path string) (*bbolt.DB, error) {
-	db, err := bolt(path, &bbolt.Options{Timeout: lockWait, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
+func openJournal(path string) (*bbolt.DB, error) {
+	db, err := openBolt(path, &bbolt.Options{Timeout: lockWait, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return nil, err
 	}
@@ -189,11 +189,11 @@ func open(path string) (*bbolt.DB, error) {
 	return db, nil
 }
 
-// maxAside bounds how many damaged files are kept, the newest.
-const maxAside = 5
+// maxDamaged bounds how many damaged files are kept, the newest.
+const maxDamaged = 5
 
-// putAside gives a damaged file another name, and returns it.
-func putAside(path string) (aside string, err error) {
+// renameDamaged gives a damaged file another name, and returns it.
+func renameDamaged(path string) (aside string, err error) {
 	prefix := path + ".damaged-"
 	entries, err := os.ReadDir(filepath.Dir(path)) // in the order of names
 	if err != nil {
@@ -205,7 +205,7 @@ func putAside(path string) (aside string, err error) {
 			before = append(before, name)
 		}
 	}
-	for ; len(before) >= maxAside; before = before[1:] {
+	for ; len(before) >= maxDamaged; before = before[1:] {
 		if err := os.Remove(before[0]); err != nil {
 			return "", err
 		}
@@ -214,8 +214,8 @@ func putAside(path string) (aside string, err error) {
 	return aside, os.Rename(path, aside)
 }
 
-// Fresh tells that there was no readable journal before.
-func (j *Journal) Fresh() bool { return j.fresh }
+// IsNew tells that there was no readable journal before.
+func (j *Journal) IsNew() bool { return j.fresh }
 
 // Put writes a value, Delete removes one. Both return at once.
 func (j *Journal) Put(b Bucket, k string, value []byte) *Commit {
@@ -247,8 +247,8 @@ func (j *Journal) enqueue(k key, value []byte) *Commit {
 	return j.next
 }
 
-// write is the one goroutine that commits. It ends once closed and empty.
-func (j *Journal) write() {
+// runWriter is the one goroutine that commits. It ends once closed and empty.
+func (j *Journal) runWriter() {
 	defer close(j.stopped)
 	delay := retryMin
 	for range j.wake {
@@ -257,12 +257,12 @@ func (j *Journal) write() {
 		j.pending, j.next = map[key][]byte{}, nil
 		j.mu.Unlock()
 		if commit != nil {
-			commit.err = j.commit(batch)
+			commit.err = j.commitBatch(batch)
 			close(commit.done)
 			if commit.err != nil && !closed {
 				j.log.Error("journal write failed, will be tried again", "err", commit.err, "values", len(batch))
-				j.putBack(batch)
-				time.AfterFunc(delay, j.poke)
+				j.requeue(batch)
+				time.AfterFunc(delay, j.wakeWriter)
 				delay = min(delay*2, retryMax)
 				continue
 			}
@@ -274,8 +274,8 @@ func (j *Journal) write() {
 	}
 }
 
-// putBack returns a failed batch to the queue; newer values stay.
-func (j *Journal) putBack(batch map[key][]byte) {
+// requeue returns a failed batch to the queue; newer values stay.
+func (j *Journal) requeue(batch map[key][]byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for k, v := range batch {
@@ -288,7 +288,7 @@ func (j *Journal) putBack(batch map[key][]byte) {
 	}
 }
 
-func (j *Journal) poke() {
+func (j *Journal) wakeWriter() {
 	select {
 	case j.wake <- struct{}{}:
 	default:
@@ -303,7 +303,7 @@ func (j *Journal) FailWrites(fn func() error) {
 	j.fail = fn
 }
 
-func (j *Journal) commit(batch map[key][]byte) error {
+func (j *Journal) commitBatch(batch map[key][]byte) error {
 	j.mu.Lock()
 	fail := j.fail
 	j.mu.Unlock()
@@ -358,7 +358,7 @@ func (j *Journal) Close() error {
 	}
 	j.closed = true
 	j.mu.Unlock()
-	j.poke()
+	j.wakeWriter()
 	<-j.stopped
 	return j.db.Close()
 }

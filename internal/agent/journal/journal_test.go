@@ -20,7 +20,7 @@ func TestWhatIsCommittedIsThereAfterReopening(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !j.Fresh() {
+	if !j.IsNew() {
 		t.Error("a new journal does not say so")
 	}
 	if _, err := Open(path, slog.New(slog.DiscardHandler)); !errors.Is(err, ErrLocked) {
@@ -57,7 +57,7 @@ func TestWhatIsCommittedIsThereAfterReopening(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if j.Fresh() {
+	if j.IsNew() {
 		t.Error("a reopened journal says it is fresh")
 	}
 	n := 0
@@ -89,7 +89,7 @@ func TestDamagedFileIsPutAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if !j.Fresh() {
+	if !j.IsNew() {
 		t.Error("not fresh")
 	}
 	if m, _ := filepath.Glob(path + ".damaged-*"); len(m) != 1 {

@@ -26,7 +26,7 @@ type Limits struct {
 	EventsQuiet time.Duration // 20 s without an event, or output, until the engine is asked whether it is there
 }
 
-func (l Limits) complete() Limits {
+func (l Limits) withDefaults() Limits {
 	for _, d := range []struct {
 		limit *time.Duration
 		v     time.Duration
@@ -51,27 +51,27 @@ type Bounded struct {
 
 	onLate func()
 
-	mu   sync.Mutex
-	pace map[string]pace // by kind of call; of Create, Start and Stats
+	mu       sync.Mutex
+	progress map[string]callProgress // by kind of call; of Create, Start and Stats
 }
 
-// pace is how calls of a kind fared for which an engine needs others: its
+// callProgress is how calls of a kind fared for which an engine needs others: its
 // container runtime, its storage. An engine can answer to everything else without
 // getting these done.
-type pace struct {
+type callProgress struct {
 	answered time.Time // the last one that was
 	late     time.Time // when the last one was given up; zero if one that began before was answered since
 }
 
 var _ Runtime = (*Bounded)(nil)
 
-// Bound sets limits to the calls of a runtime. onLate, if not nil, is called when
+// NewBounded sets limits to the calls of a runtime. onLate, if not nil, is called when
 // what Late tells changes; it must not block.
-func Bound(rt Runtime, l Limits, onLate func()) *Bounded {
+func NewBounded(rt Runtime, l Limits, onLate func()) *Bounded {
 	if onLate == nil {
 		onLate = func() {}
 	}
-	return &Bounded{rt: rt, limits: l.complete(), onLate: onLate, pace: map[string]pace{}}
+	return &Bounded{rt: rt, limits: l.withDefaults(), onLate: onLate, progress: map[string]callProgress{}}
 }
 
 // The kinds of calls for which an engine needs others.
@@ -81,108 +81,108 @@ const (
 	opStats  = "stats"
 )
 
-// lateMemory is how long a call that was not answered counts, if no other is
+// lateWindow is how long a call that was not answered counts, if no other is
 // made: the engine then gets another chance.
-const lateMemory = 5 * time.Minute
+const lateWindow = 5 * time.Minute
 
-// Late tells that the engine does not get its work done, whatever else it answers:
+// CheckLate tells that the engine does not get its work done, whatever else it answers:
 // a call that creates, starts or samples a container ran out of its time, and none
 // of its kind was answered since it began. An engine whose events begin anew, after
 // it was away, begins anew in this too.
-func (b *Bounded) Late() error {
+func (b *Bounded) CheckLate() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.lateLocked()
+	return b.checkLateLocked()
 }
 
-func (b *Bounded) lateLocked() error {
-	for op, p := range b.pace {
-		if since := time.Since(p.late); since <= lateMemory {
+func (b *Bounded) checkLateLocked() error {
+	for op, p := range b.progress {
+		if since := time.Since(p.late); since <= lateWindow {
 			return &Error{Kind: ErrUnreachable, Err: fmt.Errorf("the container engine does not get its work done: %s was given up %s ago", op, since.Round(time.Second))}
 		}
 	}
 	return nil
 }
 
-// worked notes how a call fared.
-func (b *Bounded) worked(op string, began time.Time, err error) {
+// recordResult notes how a call fared.
+func (b *Bounded) recordResult(op string, began time.Time, err error) {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrUnreachable):
 	case errors.Is(err, context.DeadlineExceeded):
-		b.note(func() {
-			if p := b.pace[op]; !p.answered.After(began) {
-				b.pace[op] = pace{answered: p.answered, late: time.Now()}
+		b.update(func() {
+			if p := b.progress[op]; !p.answered.After(began) {
+				b.progress[op] = callProgress{answered: p.answered, late: time.Now()}
 			}
 		})
 	default:
-		b.works(op)
+		b.recordDone(op)
 	}
 }
 
-// works notes that the engine gets calls of some kinds done.
-func (b *Bounded) works(ops ...string) {
-	b.note(func() {
+// recordDone notes that the engine gets calls of some kinds done.
+func (b *Bounded) recordDone(ops ...string) {
+	b.update(func() {
 		for _, op := range ops {
-			b.pace[op] = pace{answered: time.Now()}
+			b.progress[op] = callProgress{answered: time.Now()}
 		}
 	})
 }
 
-func (b *Bounded) note(what func()) {
+func (b *Bounded) update(what func()) {
 	b.mu.Lock()
-	before := b.lateLocked()
+	before := b.checkLateLocked()
 	what()
-	changed := (before == nil) != (b.lateLocked() == nil)
+	changed := (before == nil) != (b.checkLateLocked() == nil)
 	b.mu.Unlock()
 	if changed {
 		b.onLate()
 	}
 }
 
-// overdue is the error of a call that ran out of its time.
-func overdue(op string, limit time.Duration) error {
+// timeoutError is the error of a call that ran out of its time.
+func timeoutError(op string, limit time.Duration) error {
 	return &Error{Kind: ErrUnreachable, Err: fmt.Errorf("the container engine did not answer within %s (%s)", limit, op)}
 }
 
-// within makes a call within its limit. The caller's own end stays the caller's.
-func within[T any](ctx context.Context, op string, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
+// callWithin makes a call within its limit. The caller's own end stays the caller's.
+func callWithin[T any](ctx context.Context, op string, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	v, err := call(bounded)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return v, overdue(op, limit)
+		return v, timeoutError(op, limit)
 	}
 	return v, err
 }
 
-func within0(ctx context.Context, op string, limit time.Duration, call func(context.Context) error) error {
-	_, err := within(ctx, op, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
+func runWithin(ctx context.Context, op string, limit time.Duration, call func(context.Context) error) error {
+	_, err := callWithin(ctx, op, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, call(ctx) })
 	return err
 }
 
-// work is within, for a call that worked notes.
-func work[T any](ctx context.Context, b *Bounded, op string, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
-	return within(ctx, op, limit, func(ctx context.Context) (T, error) {
+// callRecorded is within, for a call that worked notes.
+func callRecorded[T any](ctx context.Context, b *Bounded, op string, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
+	return callWithin(ctx, op, limit, func(ctx context.Context) (T, error) {
 		began := time.Now()
 		v, err := call(ctx)
-		b.worked(op, began, err)
+		b.recordResult(op, began, err)
 		return v, err
 	})
 }
 
 // Ping asks within Limits.Ping.
 func (b *Bounded) Ping(ctx context.Context) error {
-	return within0(ctx, "ping", b.limits.Ping, b.rt.Ping)
+	return runWithin(ctx, "ping", b.limits.Ping, b.rt.Ping)
 }
 
 // Info asks within Limits.Ping.
 func (b *Bounded) Info(ctx context.Context) (Info, error) {
-	return within(ctx, "info", b.limits.Ping, b.rt.Info)
+	return callWithin(ctx, "info", b.limits.Ping, b.rt.Info)
 }
 
 // Image looks one up within Limits.Read.
 func (b *Bounded) Image(ctx context.Context, ref string) (Image, error) {
-	return within(ctx, "image", b.limits.Read, func(ctx context.Context) (Image, error) { return b.rt.Image(ctx, ref) })
+	return callWithin(ctx, "image", b.limits.Read, func(ctx context.Context) (Image, error) { return b.rt.Image(ctx, ref) })
 }
 
 // Pull may take long, as long as something comes in.
@@ -206,63 +206,63 @@ func (b *Bounded) Pull(ctx context.Context, ref string, progress func()) error {
 
 // Load reads an archive within Limits.Load.
 func (b *Bounded) Load(ctx context.Context, archive io.Reader) ([]string, error) {
-	return within(ctx, "load", b.limits.Load, func(ctx context.Context) ([]string, error) { return b.rt.Load(ctx, archive) })
+	return callWithin(ctx, "load", b.limits.Load, func(ctx context.Context) ([]string, error) { return b.rt.Load(ctx, archive) })
 }
 
 // RemoveImage removes one within Limits.Remove.
 func (b *Bounded) RemoveImage(ctx context.Context, ref string) error {
-	return within0(ctx, "remove image", b.limits.Remove, func(ctx context.Context) error { return b.rt.RemoveImage(ctx, ref) })
+	return runWithin(ctx, "remove image", b.limits.Remove, func(ctx context.Context) error { return b.rt.RemoveImage(ctx, ref) })
 }
 
 // Create makes a container within Limits.Create.
 func (b *Bounded) Create(ctx context.Context, spec Spec) (Created, error) {
-	return work(ctx, b, opCreate, b.limits.Create, func(ctx context.Context) (Created, error) { return b.rt.Create(ctx, spec) })
+	return callRecorded(ctx, b, opCreate, b.limits.Create, func(ctx context.Context) (Created, error) { return b.rt.Create(ctx, spec) })
 }
 
 // Start starts one within Limits.Start.
 func (b *Bounded) Start(ctx context.Context, id string) error {
-	_, err := work(ctx, b, opStart, b.limits.Start, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.rt.Start(ctx, id) })
+	_, err := callRecorded(ctx, b, opStart, b.limits.Start, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.rt.Start(ctx, id) })
 	return err
 }
 
 // Stop stops one within the time that it has and Limits.Stop.
 func (b *Bounded) Stop(ctx context.Context, id string, timeout time.Duration) error {
-	return within0(ctx, "stop", timeout+b.limits.Stop, func(ctx context.Context) error { return b.rt.Stop(ctx, id, timeout) })
+	return runWithin(ctx, "stop", timeout+b.limits.Stop, func(ctx context.Context) error { return b.rt.Stop(ctx, id, timeout) })
 }
 
 // Remove removes one within Limits.Remove.
 func (b *Bounded) Remove(ctx context.Context, id string, force bool) error {
-	return within0(ctx, "remove", b.limits.Remove, func(ctx context.Context) error { return b.rt.Remove(ctx, id, force) })
+	return runWithin(ctx, "remove", b.limits.Remove, func(ctx context.Context) error { return b.rt.Remove(ctx, id, force) })
 }
 
 // Inspect looks one up within Limits.Read.
 func (b *Bounded) Inspect(ctx context.Context, id string) (Container, error) {
-	return within(ctx, "inspect", b.limits.Read, func(ctx context.Context) (Container, error) { return b.rt.Inspect(ctx, id) })
+	return callWithin(ctx, "inspect", b.limits.Read, func(ctx context.Context) (Container, error) { return b.rt.Inspect(ctx, id) })
 }
 
 // List finds containers within Limits.Read.
 func (b *Bounded) List(ctx context.Context, labels map[string]string) ([]Container, error) {
-	return within(ctx, "list", b.limits.Read, func(ctx context.Context) ([]Container, error) { return b.rt.List(ctx, labels) })
+	return callWithin(ctx, "list", b.limits.Read, func(ctx context.Context) ([]Container, error) { return b.rt.List(ctx, labels) })
 }
 
 // Stats samples one within Limits.Stats.
 func (b *Bounded) Stats(ctx context.Context, id string) (Stats, error) {
-	return work(ctx, b, opStats, b.limits.Stats, func(ctx context.Context) (Stats, error) { return b.rt.Stats(ctx, id) })
+	return callRecorded(ctx, b, opStats, b.limits.Stats, func(ctx context.Context) (Stats, error) { return b.rt.Stats(ctx, id) })
 }
 
 // CreateVolume makes one within Limits.Volume.
 func (b *Bounded) CreateVolume(ctx context.Context, v Volume) error {
-	return within0(ctx, "create volume", b.limits.Volume, func(ctx context.Context) error { return b.rt.CreateVolume(ctx, v) })
+	return runWithin(ctx, "create volume", b.limits.Volume, func(ctx context.Context) error { return b.rt.CreateVolume(ctx, v) })
 }
 
 // VolumeExists looks one up within Limits.Read.
 func (b *Bounded) VolumeExists(ctx context.Context, name string) (bool, error) {
-	return within(ctx, "volume", b.limits.Read, func(ctx context.Context) (bool, error) { return b.rt.VolumeExists(ctx, name) })
+	return callWithin(ctx, "volume", b.limits.Read, func(ctx context.Context) (bool, error) { return b.rt.VolumeExists(ctx, name) })
 }
 
 // RemoveVolume removes one within Limits.Volume.
 func (b *Bounded) RemoveVolume(ctx context.Context, name string) error {
-	return within0(ctx, "remove volume", b.limits.Volume, func(ctx context.Context) error { return b.rt.RemoveVolume(ctx, name) })
+	return runWithin(ctx, "remove volume", b.limits.Volume, func(ctx context.Context) error { return b.rt.RemoveVolume(ctx, name) })
 }
 
 // Close closes the runtime.

@@ -11,29 +11,29 @@ import (
 // Events ends a stream that does not begin within Limits.Ping, and one of an
 // engine that is silent and does not answer a ping.
 func (b *Bounded) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(Event)) error {
-	return b.attended(ctx, "events", b.limits.Ping, func(ctx context.Context, began, heard func()) error {
+	return b.watchCall(ctx, "events", b.limits.Ping, func(ctx context.Context, began, heard func()) error {
 		return b.rt.Events(ctx, labels, func() {
 			began()
-			b.works(opCreate, opStart, opStats)
+			b.recordDone(opCreate, opStart, opStats)
 			subscribed()
 		}, func(ev Event) {
 			heard()
 			if ev.Kind == EventStarted {
-				b.works(opStart) // though nobody may have waited for the answer
+				b.recordDone(opStart) // though nobody may have waited for the answer
 			}
 			on(ev)
 		})
 	})
 }
 
-// attended makes a call that goes on for as long as it likes. It ends the call if
+// watchCall makes a call that goes on for as long as it likes. It ends the call if
 // it has not begun within limit, and if it has not heard anything for a while from
 // an engine that does not answer a ping.
-func (b *Bounded) attended(ctx context.Context, op string, limit time.Duration, call func(ctx context.Context, began, heard func()) error) error {
+func (b *Bounded) watchCall(ctx context.Context, op string, limit time.Duration, call func(ctx context.Context, began, heard func()) error) error {
 	attended, cancel := context.WithCancelCause(ctx)
-	w := &watch{b: b, ctx: attended, cancel: cancel, late: overdue(op, limit)}
-	w.timer = time.AfterFunc(limit, w.look)
-	defer w.end()
+	w := &callWatch{b: b, ctx: attended, cancel: cancel, late: timeoutError(op, limit)}
+	w.timer = time.AfterFunc(limit, w.check)
+	defer w.stop()
 	err := call(attended, func() {
 		w.begun.Store(true)
 		w.timer.Reset(b.limits.EventsQuiet)
@@ -44,8 +44,8 @@ func (b *Bounded) attended(ctx context.Context, op string, limit time.Duration, 
 	return err
 }
 
-// watch looks after a call.
-type watch struct {
+// callWatch looks after a call.
+type callWatch struct {
 	b            *Bounded
 	ctx          context.Context // of the call
 	cancel       context.CancelCauseFunc
@@ -53,15 +53,15 @@ type watch struct {
 	timer        *time.Timer
 	begun, heard atomic.Bool
 
-	mu   sync.Mutex // held while it looks
-	over bool
+	mu      sync.Mutex // held while it looks
+	stopped bool
 }
 
-// look is called by the timer, and sets it again.
-func (w *watch) look() {
+// check is called by the timer, and sets it again.
+func (w *callWatch) check() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.over {
+	if w.stopped {
 		return
 	}
 	if !w.begun.Load() {
@@ -77,11 +77,11 @@ func (w *watch) look() {
 	w.timer.Reset(w.b.limits.EventsQuiet)
 }
 
-// end waits for a look that is under way.
-func (w *watch) end() {
+// stop waits for a look that is under way.
+func (w *callWatch) stop() {
 	w.cancel(nil)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.over = true
+	w.stopped = true
 	w.timer.Stop()
 }

@@ -10,8 +10,8 @@ import (
 // may take as long as it likes.
 func (b *Bounded) Exec(ctx context.Context, id string, e Exec) (code int, err error) {
 	begun := e.Begun
-	err = b.attended(ctx, "exec", b.limits.Exec, func(ctx context.Context, began, heard func()) (err error) {
-		e.Stdout, e.Stderr = hearing(e.Stdout, heard), hearing(e.Stderr, heard)
+	err = b.watchCall(ctx, "exec", b.limits.Exec, func(ctx context.Context, began, heard func()) (err error) {
+		e.Stdout, e.Stderr = newNotifyingWriter(e.Stdout, heard), newNotifyingWriter(e.Stderr, heard)
 		e.Begun = func() {
 			began()
 			if begun != nil {
@@ -24,20 +24,20 @@ func (b *Bounded) Exec(ctx context.Context, id string, e Exec) (code int, err er
 	return code, err
 }
 
-// hearer tells of what is written.
-type hearer struct {
+// notifyingWriter tells of what is written.
+type notifyingWriter struct {
 	w     io.Writer
 	heard func()
 }
 
-func hearing(w io.Writer, heard func()) io.Writer {
+func newNotifyingWriter(w io.Writer, heard func()) io.Writer {
 	if w == nil {
 		return nil
 	}
-	return hearer{w, heard}
+	return notifyingWriter{w, heard}
 }
 
-func (h hearer) Write(p []byte) (int, error) {
+func (h notifyingWriter) Write(p []byte) (int, error) {
 	h.heard()
 	return h.w.Write(p)
 }
@@ -45,7 +45,7 @@ func (h hearer) Write(p []byte) (int, error) {
 // Output ends a reading that does not begin within Limits.Read, and one that hears
 // nothing from an engine that does not answer.
 func (b *Bounded) Output(ctx context.Context, id string, from Position, begun func(), on func(Line) error) error {
-	return b.attended(ctx, "output", b.limits.Read, func(ctx context.Context, began, heard func()) error {
+	return b.watchCall(ctx, "output", b.limits.Read, func(ctx context.Context, began, heard func()) error {
 		return b.rt.Output(ctx, id, from, func() { began(); begun() }, func(l Line) error {
 			heard()
 			return on(l)

@@ -19,7 +19,7 @@ func TestConformance(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Target {
 		f := fake.New(fake.Config{Images: map[string]runtime.Image{"probe": {ID: "sha256:1"}}})
 		t.Cleanup(func() { f.Close() })
-		return conformance.Target{Runtime: runtime.Bound(f, runtime.Limits{}, nil), Image: "probe", Absent: "absent", Installation: agenttest.Hex(8)}
+		return conformance.Target{Runtime: runtime.NewBounded(f, runtime.Limits{}, nil), Image: "probe", Absent: "absent", Installation: agenttest.Hex(8)}
 	})
 }
 
@@ -78,7 +78,7 @@ func TestEveryCallIsBounded(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fake.New(fake.Config{})
 				defer f.Close()
-				b := runtime.Bound(f, runtime.Limits{}, nil)
+				b := runtime.NewBounded(f, runtime.Limits{}, nil)
 				f.Hang(nil)
 				began := time.Now()
 				err := call.do(t.Context(), b)
@@ -100,7 +100,7 @@ func TestAPullIsBoundedByItsProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fake.New(fake.Config{Images: map[string]runtime.Image{}, Registry: map[string]runtime.Image{"img": {}}, PullDelay: 3 * time.Hour})
 		defer f.Close()
-		b := runtime.Bound(f, runtime.Limits{}, nil)
+		b := runtime.NewBounded(f, runtime.Limits{}, nil)
 		began, steps := time.Now(), 0
 		err := b.Pull(t.Context(), "img", func() { steps++ })
 		if took := time.Since(began); err != nil || took != 3*time.Hour || steps < 100 {
@@ -119,7 +119,7 @@ func TestTheEventsOfAnEngineThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fake.New(fake.Config{})
 		defer f.Close()
-		b := runtime.Bound(f, runtime.Limits{}, nil)
+		b := runtime.NewBounded(f, runtime.Limits{}, nil)
 		var ended time.Time
 		var err error
 		go func() {
@@ -149,7 +149,7 @@ func TestAnEngineThatDoesNoWork(t *testing.T) {
 			f := fake.New(fake.Config{})
 			defer f.Close()
 			changes := 0
-			b := runtime.Bound(f, runtime.Limits{}, func() { changes++ })
+			b := runtime.NewBounded(f, runtime.Limits{}, func() { changes++ })
 			do := func() error {
 				switch op {
 				case "start":
@@ -169,31 +169,31 @@ func TestAnEngineThatDoesNoWork(t *testing.T) {
 			if err := do(); !errors.Is(err, runtime.ErrUnreachable) {
 				t.Fatal(err)
 			}
-			if _, err := b.Info(t.Context()); err != nil || b.Late() == nil || changes != 1 {
-				t.Errorf("%s: %v, late %v, told %d times", op, err, b.Late(), changes)
+			if _, err := b.Info(t.Context()); err != nil || b.CheckLate() == nil || changes != 1 {
+				t.Errorf("%s: %v, late %v, told %d times", op, err, b.CheckLate(), changes)
 			}
 			time.Sleep(6 * time.Minute)
-			if err := b.Late(); err != nil {
+			if err := b.CheckLate(); err != nil {
 				t.Errorf("%s: no other try after 6 minutes: %v", op, err)
 			}
-			if err := do(); !errors.Is(err, runtime.ErrUnreachable) || b.Late() == nil || changes != 2 {
-				t.Errorf("%s: %v, late %v, told %d times", op, err, b.Late(), changes)
+			if err := do(); !errors.Is(err, runtime.ErrUnreachable) || b.CheckLate() == nil || changes != 2 {
+				t.Errorf("%s: %v, late %v, told %d times", op, err, b.CheckLate(), changes)
 			}
 			f.Resume()
-			if _, err := b.Inspect(t.Context(), "c"); err != nil || b.Late() == nil {
+			if _, err := b.Inspect(t.Context(), "c"); err != nil || b.CheckLate() == nil {
 				t.Errorf("%s: what does no work says nothing of it: %v", op, err)
 			}
 			_ = do() // whether it succeeds does not matter: it is answered
-			if b.Late() != nil || changes != 3 {
-				t.Errorf("%s: late %v, told %d times", op, b.Late(), changes)
+			if b.CheckLate() != nil || changes != 3 {
+				t.Errorf("%s: late %v, told %d times", op, b.CheckLate(), changes)
 			}
 			// One call hangs for a reason of its own while others are answered.
 			f.Hang(func(called, subject string) bool { return called == "stats" && subject == "hangs" })
 			go b.Stats(t.Context(), "hangs")
 			for range 10 {
 				time.Sleep(5 * time.Second)
-				if _, err := b.Stats(t.Context(), "c"); err != nil || b.Late() != nil {
-					t.Errorf("%v, late %v", err, b.Late())
+				if _, err := b.Stats(t.Context(), "c"); err != nil || b.CheckLate() != nil {
+					t.Errorf("%v, late %v", err, b.CheckLate())
 				}
 			}
 		})

@@ -34,19 +34,19 @@ type Mark struct {
 	Count int // of lines of that time
 }
 
-// From is the place before the first line of a time or later.
-func From(at time.Time) Position { return Position{Mark{At: at}, Mark{At: at}} }
+// PositionAt is the place before the first line of a time or later.
+func PositionAt(at time.Time) Position { return Position{Mark{At: at}, Mark{At: at}} }
 
-func (p *Position) mark(s Stream) *Mark {
+func (p *Position) markOf(s Stream) *Mark {
 	if s == Stderr {
 		return &p.Stderr
 	}
 	return &p.Stdout
 }
 
-// late is how much later than its time an engine may have put down a line, beside
+// maxStreamLag is how much later than its time an engine may have put down a line, beside
 // the lines of the other stream.
-const late = time.Minute
+const maxStreamLag = time.Minute
 
 // Since is a time such that all lines after the place have it or a later one.
 func (p Position) Since() time.Time {
@@ -54,7 +54,7 @@ func (p Position) Since() time.Time {
 	if newer.Before(older) {
 		older, newer = newer, older
 	}
-	if earliest := newer.Add(-late); older.Before(earliest) {
+	if earliest := newer.Add(-maxStreamLag); older.Before(earliest) {
 		return earliest
 	}
 	return older
@@ -67,21 +67,21 @@ type Reading struct {
 	seen   map[Stream]int // lines of the very time of the place
 }
 
-// Read begins one.
-func (p Position) Read() *Reading {
+// NewReading begins one.
+func (p Position) NewReading() *Reading {
 	return &Reading{at: p, passed: map[Stream]bool{}, seen: map[Stream]int{}}
 }
 
-// At is the place after the last line.
-func (r *Reading) At() Position { return r.at }
+// Position is the place after the last line.
+func (r *Reading) Position() Position { return r.at }
 
-// Again begins the reading anew at the place where it is.
-func (r *Reading) Again() { *r = *r.at.Read() }
+// Restart begins the reading anew at the place where it is.
+func (r *Reading) Restart() { *r = *r.at.NewReading() }
 
-// New takes the next line that the engine has, tells whether it lies after the
+// Advance takes the next line that the engine has, tells whether it lies after the
 // place, and gives it its Next.
-func (r *Reading) New(l *Line) bool {
-	m := r.at.mark(l.Stream)
+func (r *Reading) Advance(l *Line) bool {
+	m := r.at.markOf(l.Stream)
 	if !r.passed[l.Stream] {
 		switch l.At.Compare(m.At) {
 		case -1:

@@ -29,9 +29,9 @@ func TestAReadingGoesOnAfterItsPlace(t *testing.T) {
 		lines[i].Text = fmt.Append(nil, i)
 	}
 	read := func(from runtime.Position) (told string, next []runtime.Position) {
-		r := from.Read()
+		r := from.NewReading()
 		for _, l := range lines {
-			if !l.At.Before(from.Since()) && r.New(&l) {
+			if !l.At.Before(from.Since()) && r.Advance(&l) {
 				told += string(l.Text)
 				next = append(next, l.Next)
 			}
@@ -47,7 +47,7 @@ func TestAReadingGoesOnAfterItsPlace(t *testing.T) {
 			t.Errorf("after %d: %q", i, rest)
 		}
 	}
-	if rest, _ := read(runtime.From(at(2))); rest != "23456" {
+	if rest, _ := read(runtime.PositionAt(at(2))); rest != "23456" {
 		t.Errorf("from a time on: %q", rest)
 	}
 }
@@ -57,7 +57,7 @@ func TestSince(t *testing.T) {
 	now := time.Now()
 	for want, p := range map[time.Time]runtime.Position{
 		{}:                        {},
-		now:                       runtime.From(now),
+		now:                       runtime.PositionAt(now),
 		now.Add(-time.Second):     {Stdout: runtime.Mark{At: now}, Stderr: runtime.Mark{At: now.Add(-time.Second)}},
 		now.Add(-time.Minute):     {Stdout: runtime.Mark{At: now}},
 		now.Add(59 * time.Minute): {Stdout: runtime.Mark{At: now}, Stderr: runtime.Mark{At: now.Add(time.Hour)}},
@@ -117,7 +117,7 @@ func TestWhatHasBegunIsBoundedByTheEnginesAnswers(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := fake.New(fake.Config{})
 			defer f.Close()
-			b := runtime.Bound(f, runtime.Limits{}, nil)
+			b := runtime.NewBounded(f, runtime.Limits{}, nil)
 			if _, err := f.Create(t.Context(), runtime.Spec{Name: "c", Image: "img", Command: []string{"sleep", "1000000"}}); err != nil {
 				t.Fatal(err)
 			}

@@ -17,37 +17,37 @@ type acks struct {
 	timer *time.Timer // runs while one waits; nil until needed
 }
 
-// takeAlong leaves an acknowledgement to the next reports, unless the connection
+// queueAck leaves an acknowledgement to the next reports, unless the connection
 // that it is for is not the one that takes them.
-func (o *outbox) takeAlong(line *orders, ack *acs.AckRequest) bool {
+func (o *outbox) queueAck(conn *acsConn, ack *acs.AckRequest) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.line != line {
+	if o.conn != conn {
 		return false
 	}
 	if o.acks.list = append(o.acks.list, ack); len(o.acks.list) > 1 {
 		return true
 	}
 	if o.acks.timer == nil {
-		o.acks.timer = time.AfterFunc(ackDelay, o.overdue)
+		o.acks.timer = time.AfterFunc(ackDelay, o.sendAcks)
 	} else {
 		o.acks.timer.Reset(ackDelay)
 	}
 	return true
 }
 
-// overdue sends those that have waited long enough, and what waits with them.
-func (o *outbox) overdue() {
+// sendAcks sends those that have waited long enough, and what waits with them.
+func (o *outbox) sendAcks() {
 	o.mu.Lock()
-	line, list := o.line, o.waitingAcksLocked()
+	conn, list := o.conn, o.dequeueAcksLocked()
 	o.mu.Unlock()
 	for _, ack := range list {
-		line.send(ack)
+		conn.sendMessage(ack)
 	}
 }
 
-// waitingAcksLocked hands out all that wait.
-func (o *outbox) waitingAcksLocked() []*acs.AckRequest {
+// dequeueAcksLocked hands out all that wait.
+func (o *outbox) dequeueAcksLocked() []*acs.AckRequest {
 	list := o.acks.list
 	if len(list) > 0 {
 		o.acks.list = nil

@@ -18,7 +18,7 @@ import (
 
 // peerOf is a server's end of a connection for orders, and ours.
 type peerOf struct {
-	*orders
+	*acsConn
 	began time.Time
 
 	mu  sync.Mutex
@@ -30,7 +30,7 @@ func newPeer(t *testing.T, acks bool) *peerOf {
 	t.Helper()
 	p := &peerOf{began: time.Now()}
 	s := &Session{log: slog.New(slog.DiscardHandler)}
-	s.cfg.Engine = engine.New(engine.Config{Runtime: fake.New(fake.Config{}), OnReport: func(arn string) { s.Report(arn) }})
+	s.cfg.Engine = engine.New(engine.Config{Runtime: fake.New(fake.Config{}), OnReport: func(arn string) { s.NotifyReport(arn) }})
 	t.Cleanup(s.cfg.Engine.Close)
 	s.outbox = newOutbox(s)
 	conn := connect(t, func(conn *websocket.Conn) {
@@ -58,11 +58,11 @@ func newPeer(t *testing.T, acks bool) *peerOf {
 			}
 		}
 	})
-	p.orders = &orders{Session: s, conn: conn, ctx: t.Context(), reports: true, acks: acks, life: hold(conn)}
-	t.Cleanup(p.life.stop)
-	s.outbox.open(t.Context())
-	s.outbox.attach(p.orders)
-	go conn.Each(p.receive) // ends with the connection
+	p.acsConn = &acsConn{Session: s, conn: conn, ctx: t.Context(), reports: true, acks: acks, expiry: startExpiry(conn)}
+	t.Cleanup(p.expiry.stop)
+	s.outbox.start(t.Context())
+	s.outbox.attach(p.acsConn)
+	go conn.Each(p.receiveFrame) // ends with the connection
 	return p
 }
 
@@ -108,10 +108,10 @@ func TestAcknowledgementsTravelWithReports(t *testing.T) {
 
 		// On the next connection the server begins anew.
 		p.acknowledge("c", "i", "5")
-		p.outbox.detach(p.orders)
+		p.outbox.detach(p.acsConn)
 		time.Sleep(2 * ackDelay)
 		p.said(t)
-		p.outbox.attach(p.orders)
+		p.outbox.attach(p.acsConn)
 		p.cfg.Engine.Reject("c", errors.New("unreadable"))
 		p.said(t, "4s: c STOPPED with []")
 	})

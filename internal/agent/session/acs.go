@@ -27,29 +27,29 @@ const (
 
 // runACS keeps the socket for orders up.
 func (s *Session) runACS(ctx context.Context) {
-	b := &comeback{
+	b := &reconnect{
 		wait:     pace.Backoff{Min: 250 * time.Millisecond, Max: backoffMax, Factor: 1.5},
 		inactive: pace.Backoff{Min: inactiveMin, Max: inactiveMax},
 	}
 	for ctx.Err() == nil {
 		b.began = time.Now()
-		_, turn := s.api.server()
+		_, turn := s.api.currentServer()
 		met, err := s.serveACS(ctx, b.failures >= 3)
-		if ctx.Err() != nil || !s.again(ctx, b, turn, met, err) {
+		if ctx.Err() != nil || !s.waitReconnect(ctx, b, turn, met, err) {
 			return
 		}
 	}
 }
 
-// comeback is what decides when the connection for orders is opened again.
-type comeback struct {
+// reconnect is what decides when the connection for orders is opened again.
+type reconnect struct {
 	wait, inactive pace.Backoff
 	began          time.Time
 	failures       int // in a row
 }
 
-// again waits after a lost connection, and tells whether the context still holds.
-func (s *Session) again(ctx context.Context, b *comeback, turn int64, met bool, err error) bool {
+// waitReconnect waits after a lost connection, and tells whether the context still holds.
+func (s *Session) waitReconnect(ctx context.Context, b *reconnect, turn int64, met bool, err error) bool {
 	lived := time.Since(b.began)
 	if met {
 		b.failures = 0
@@ -59,7 +59,7 @@ func (s *Session) again(ctx context.Context, b *comeback, turn int64, met bool, 
 		}
 	} else {
 		b.failures++
-		if !errors.Is(err, errInactive) && s.api.another(turn) {
+		if !errors.Is(err, errInactive) && s.api.switchServer(turn) {
 			s.log.Info("going over to another server")
 		}
 	}
@@ -67,7 +67,7 @@ func (s *Session) again(ctx context.Context, b *comeback, turn int64, met bool, 
 	switch {
 	case errors.Is(err, errInactive) || strings.Contains(errText(err), acs.InactiveInstanceException):
 		d = pace.Nearly(b.inactive.Next())
-	case met && atOnce(err, lived):
+	case met && reconnectsAtOnce(err, lived):
 		b.wait.Reset()
 	default:
 		d = pace.Nearly(b.wait.Next())
@@ -86,23 +86,23 @@ func errText(err error) string {
 // serveACS is one connection's life. met tells that it came about. It holds
 // little on its stack while it waits for messages, which is most of the time.
 func (s *Session) serveACS(ctx context.Context, rediscover bool) (met bool, err error) {
-	o, err := s.openACS(ctx, rediscover)
+	o, err := s.connectACS(ctx, rediscover)
 	if err != nil {
 		return false, err
 	}
 	defer o.close()
-	o.begin()
-	return true, o.conn.Each(o.receive)
+	o.start()
+	return true, o.conn.Each(o.receiveFrame)
 }
 
-// openACS connects.
-func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error) {
-	base, _, err := s.discover(ctx, rediscover)
+// connectACS connects.
+func (s *Session) connectACS(ctx context.Context, rediscover bool) (*acsConn, error) {
+	base, _, err := s.discoverEndpoints(ctx, rediscover)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
-	id, first, turn := s.id, !s.everMet, s.endpoints.turn
+	id, first, turn := s.id, !s.everConnected, s.endpoints.turn
 	s.mu.Unlock()
 	q := url.Values{
 		"agentHash": {"ashore"}, "agentVersion": {s.cfg.Version}, "clusterArn": {id.Cluster},
@@ -118,7 +118,7 @@ func (s *Session) openACS(ctx context.Context, rediscover bool) (*orders, error)
 		return nil, err
 	}
 	extensions := header.Values(acs.ExtensionsHeader)
-	return &orders{
+	return &acsConn{
 		Session: s, conn: conn, ctx: ctx, id: id, turn: turn,
 		inventories: slices.Contains(extensions, acs.ExtensionsVersion),
 		reports:     slices.Contains(extensions, acs.ReportsVersion),
@@ -136,8 +136,8 @@ func (s *Session) addRun(q url.Values) {
 	}
 }
 
-// orders is one connection as its messages' handlers see it.
-type orders struct {
+// acsConn is one connection as its messages' handlers see it.
+type acsConn struct {
 	*Session
 	conn                 *line.Conn
 	ctx                  context.Context
@@ -147,44 +147,44 @@ type orders struct {
 	acks                 bool           // and acknowledgements beside reports
 	ranges               bool           // and port ranges in them
 	accounts             bool           // and wants all that there is to say of the tasks
-	life                 *lifeline      // from begin on
+	expiry               *expiry        // from begin on
 	probe                *probe         // from begin on; nil where nothing is asked
 	unbind               func() bool    // of the connection from the context
 	wg                   sync.WaitGroup // acknowledgements that wait for the journal
 }
 
-// begin tells who wants to know, and the server what is here.
-func (o *orders) begin() {
+// start tells who wants to know, and the server what is here.
+func (o *acsConn) start() {
 	o.unbind = context.AfterFunc(o.ctx, o.conn.CloseNow)
-	o.connection(true)
+	o.setConnected(true)
 	o.log.Info("connected for orders", "instance", o.id.InstanceArn)
-	o.outbox.kick()
+	o.outbox.retryAll()
 	if o.inventories {
-		o.inventory(o.id)
+		o.sendInventory(o.id)
 	}
 	if o.reports {
 		o.outbox.attach(o)
 	}
-	o.life = hold(o.conn)
+	o.expiry = startExpiry(o.conn)
 	if o.inventories {
-		o.probe = o.ask(o.conn, o.turn)
+		o.probe = o.startProbe(o.conn, o.turn)
 	}
 }
 
-func (o *orders) close() {
-	o.life.stop()
+func (o *acsConn) close() {
+	o.expiry.stop()
 	o.probe.stop()
 	if o.reports {
 		o.outbox.detach(o)
 	}
 	o.wg.Wait()
-	o.connection(false)
+	o.setConnected(false)
 	o.unbind()
 	o.conn.CloseNow()
 }
 
-// receive takes a frame.
-func (o *orders) receive(data []byte) {
+// receiveFrame takes a frame.
+func (o *acsConn) receiveFrame(data []byte) {
 	m, err := acs.Decode(data)
 	switch {
 	case errors.Is(err, acs.ErrUnknownType):
@@ -192,12 +192,12 @@ func (o *orders) receive(data []byte) {
 	case err != nil:
 		o.log.Error("message cannot be read", "err", err)
 	default:
-		o.life.touch()
-		o.handle(m)
+		o.expiry.reset()
+		o.handleMessage(m)
 	}
 }
 
-func (o *orders) send(m acs.Message) {
+func (o *acsConn) sendMessage(m acs.Message) {
 	data, err := acs.Encode(m)
 	if err == nil {
 		err = o.conn.Write(data)
@@ -209,31 +209,31 @@ func (o *orders) send(m acs.Message) {
 
 // acknowledge says that a payload is journaled, with the next reports where the
 // server takes that.
-func (o *orders) acknowledge(cluster, instance, message string) {
+func (o *acsConn) acknowledge(cluster, instance, message string) {
 	ack := &acs.AckRequest{Cluster: cluster, ContainerInstance: instance, MessageID: message}
-	if !o.acks || !o.outbox.takeAlong(o, ack) {
-		o.send(ack)
+	if !o.acks || !o.outbox.queueAck(o, ack) {
+		o.sendMessage(ack)
 	}
 }
 
-func (o *orders) inventory(id Identity) {
+func (o *acsConn) sendInventory(id Identity) {
 	tasks, stones := o.cfg.Engine.Inventory()
 	for i := range tasks {
 		if t := &tasks[i]; o.accounts {
-			t.Account = o.account(t.TaskArn)
+			t.Account = o.buildAccount(t.TaskArn)
 		}
 	}
 	o.mu.Lock()
 	latest := o.latest
 	o.mu.Unlock()
-	o.send(&acs.InventoryMessage{
+	o.sendMessage(&acs.InventoryMessage{
 		MessageID: uuid.NewString(), ClusterArn: id.Cluster, ContainerInstanceArn: id.InstanceArn,
 		LatestSeqNum: latest, Tasks: tasks, Tombstones: stones,
 	})
 }
 
-// account is what a task is, takes and has come to; nil where it has ended.
-func (o *orders) account(arn string) *acs.TaskAccount {
+// buildAccount is what a task is, takes and has come to; nil where it has ended.
+func (o *acsConn) buildAccount(arn string) *acs.TaskAccount {
 	a, ok := o.cfg.Engine.Account(arn)
 	if !ok {
 		return nil
@@ -241,41 +241,41 @@ func (o *orders) account(arn string) *acs.TaskAccount {
 	return &acs.TaskAccount{
 		Family: a.Family, Version: a.Version, LaunchType: a.LaunchType,
 		CPU: a.Needs.CPU, Memory: a.Needs.Memory, TCP: a.Needs.TCP, UDP: a.Needs.UDP, GPUs: a.GPUs,
-		Report: taskReport(&a.Report, true),
+		Report: buildTaskReport(&a.Report, true),
 	}
 }
 
-func (o *orders) handle(m acs.Message) {
+func (o *acsConn) handleMessage(m acs.Message) {
 	switch m := m.(type) {
 	case *acs.HeartbeatMessage:
-		o.send(&acs.HeartbeatAckRequest{MessageID: m.MessageID})
-		o.beat.Store(true) // TCS tells of the instance's health
+		o.sendMessage(&acs.HeartbeatAckRequest{MessageID: m.MessageID})
+		o.statusDue.Store(true) // TCS tells of the instance's health
 	case *acs.PayloadMessage:
-		o.payload(m)
+		o.handlePayload(m)
 	case *acs.IAMRoleCredentialsMessage:
-		o.roleCredentials(m)
+		o.handleRoleCredentials(m)
 	case *acs.TaskManifestMessage:
-		o.taskManifest(m)
+		o.handleTaskManifest(m)
 	case *acs.TaskStopVerificationAck:
-		o.stopVerified(m)
+		o.handleStopVerified(m)
 	case *acs.ReportAck:
-		o.outbox.landed(m.MessageID, m.Refused, false)
+		o.outbox.finishBatch(m.MessageID, m.Refused, false)
 	case *acs.StageUpdateMessage:
-		o.nack(m.ClusterArn, m.ContainerInstanceArn, m.MessageID)
+		o.sendNack(m.ClusterArn, m.ContainerInstanceArn, m.MessageID)
 	case *acs.PerformUpdateMessage:
-		o.nack(m.ClusterArn, m.ContainerInstanceArn, m.MessageID)
+		o.sendNack(m.ClusterArn, m.ContainerInstanceArn, m.MessageID)
 	default:
 		o.log.Debug("message ignored", "type", acs.TypeOf(m))
 	}
 }
 
-func (o *orders) nack(cluster, instance, id string) {
-	o.send(&acs.NackRequest{Cluster: cluster, ContainerInstance: instance, MessageID: id, Reason: "Updates are disabled"})
+func (o *acsConn) sendNack(cluster, instance, id string) {
+	o.sendMessage(&acs.NackRequest{Cluster: cluster, ContainerInstance: instance, MessageID: id, Reason: "Updates are disabled"})
 }
 
-// payload hands tasks to the engine, those that shall stop first, and
+// handlePayload hands tasks to the engine, those that shall stop first, and
 // acknowledges once all of them are journaled.
-func (o *orders) payload(m *acs.PayloadMessage) {
+func (o *acsConn) handlePayload(m *acs.PayloadMessage) {
 	if m.MessageID == "" || m.ClusterArn == "" || m.ContainerInstanceArn == "" {
 		o.log.Error("payload without message id, cluster or instance ignored")
 		return
@@ -284,7 +284,7 @@ func (o *orders) payload(m *acs.PayloadMessage) {
 		o.log.Error("payload for another instance ignored", "instance", m.ContainerInstanceArn, "own", own)
 		return
 	}
-	o.raise(m.SeqNum)
+	o.advanceSequence(m.SeqNum)
 	for _, b := range m.Bad {
 		o.cfg.Engine.Reject(b.Arn, b.Err)
 	}
@@ -313,7 +313,7 @@ func (o *orders) payload(m *acs.PayloadMessage) {
 			}
 		}
 		for _, c := range roles {
-			o.send(&acs.IAMRoleCredentialsAckRequest{MessageID: m.MessageID, CredentialsID: c.CredentialsID, Expiration: c.Expiration})
+			o.sendMessage(&acs.IAMRoleCredentialsAckRequest{MessageID: m.MessageID, CredentialsID: c.CredentialsID, Expiration: c.Expiration})
 		}
 		if ok {
 			o.acknowledge(m.ClusterArn, m.ContainerInstanceArn, m.MessageID)
@@ -321,31 +321,31 @@ func (o *orders) payload(m *acs.PayloadMessage) {
 	})
 }
 
-func (o *orders) roleCredentials(m *acs.IAMRoleCredentialsMessage) {
+func (o *acsConn) handleRoleCredentials(m *acs.IAMRoleCredentialsMessage) {
 	if m.MessageID == "" || m.TaskArn == "" || m.RoleType == "" || m.RoleCredentials == nil || m.RoleCredentials.CredentialsID == "" {
 		o.log.Error("credentials message lacks a member, ignored", "task", m.TaskArn)
 		return
 	}
-	o.forgetCredentials()
+	o.pruneCredentials()
 	if !o.cfg.Engine.HasTask(m.TaskArn) {
 		o.log.Warn("credentials for an unknown task", "task", m.TaskArn)
 		return
 	}
 	o.creds.put(m.TaskArn, m.RoleType, *m.RoleCredentials)
-	o.send(&acs.IAMRoleCredentialsAckRequest{MessageID: m.MessageID, CredentialsID: m.RoleCredentials.CredentialsID, Expiration: m.RoleCredentials.Expiration})
+	o.sendMessage(&acs.IAMRoleCredentialsAckRequest{MessageID: m.MessageID, CredentialsID: m.RoleCredentials.CredentialsID, Expiration: m.RoleCredentials.Expiration})
 }
 
-// taskManifest asks about tasks that run here and are not listed. Nothing stops
+// handleTaskManifest asks about tasks that run here and are not listed. Nothing stops
 // before the server confirms it.
-func (o *orders) taskManifest(m *acs.TaskManifestMessage) {
-	if !o.raise(m.Timeline) {
+func (o *acsConn) handleTaskManifest(m *acs.TaskManifestMessage) {
+	if !o.advanceSequence(m.Timeline) {
 		o.log.Info("old manifest ignored", "timeline", m.Timeline)
 		return
 	}
 	o.mu.Lock()
 	o.manifest = m.MessageID
 	o.mu.Unlock()
-	o.send(&acs.AckRequest{Cluster: m.ClusterArn, ContainerInstance: m.ContainerInstanceArn, MessageID: m.MessageID})
+	o.sendMessage(&acs.AckRequest{Cluster: m.ClusterArn, ContainerInstance: m.ContainerInstanceArn, MessageID: m.MessageID})
 	listed := map[string]bool{}
 	for _, t := range m.Tasks {
 		if t.DesiredStatus == acs.StatusRunning {
@@ -359,11 +359,11 @@ func (o *orders) taskManifest(m *acs.TaskManifestMessage) {
 		}
 	}
 	if len(stop) > 0 {
-		o.send(&acs.TaskStopVerificationMessage{MessageID: m.MessageID, StopCandidates: stop})
+		o.sendMessage(&acs.TaskStopVerificationMessage{MessageID: m.MessageID, StopCandidates: stop})
 	}
 }
 
-func (o *orders) stopVerified(m *acs.TaskStopVerificationAck) {
+func (o *acsConn) handleStopVerified(m *acs.TaskStopVerificationAck) {
 	o.mu.Lock()
 	valid := m.MessageID != "" && m.MessageID == o.manifest
 	if valid {

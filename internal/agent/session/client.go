@@ -39,19 +39,19 @@ type APIError struct {
 
 func (e *APIError) Error() string { return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message) }
 
-// retryable: the same request may fare better later.
-func (e *APIError) retryable() bool {
+// isRetryable: the same request may fare better later.
+func (e *APIError) isRetryable() bool {
 	return e.Status >= 500 || e.Status == http.StatusTooManyRequests ||
 		strings.Contains(e.Code, "Throttl") || e.Code == "LimitExceededException" || e.Code == "ServerException"
 }
 
-// noCluster: the cluster is not there. To a registration ECS says so by a
+// isClusterMissing: the cluster is not there. To a registration ECS says so by a
 // ClientException.
-func (e *APIError) noCluster() bool {
+func (e *APIError) isClusterMissing() bool {
 	return e.Code == "ClusterNotFoundException" || e.Code == "ClientException" && e.Message == "Cluster not found."
 }
 
-func code(err error) string {
+func errorCode(err error) string {
 	var e *APIError
 	if errors.As(err, &e) {
 		return e.Code
@@ -73,15 +73,15 @@ var dialer = wire.Dialer(5 * time.Second)
 // client makes signed calls of the API. Constant but for the clock and the
 // server in use.
 type client struct {
-	servers []string     // URLs with a slash at the end
-	turn    atomic.Int64 // servers[turn % len(servers)] is in use
-	region  string
-	agent   string
-	run     string // tells this process from others with the same identity
-	creds   func() (Credentials, error)
-	http    *http.Client
-	keys    sigv4.Keys
-	ahead   atomic.Int64 // server's clock less ours, ns
+	servers     []string     // URLs with a slash at the end
+	turn        atomic.Int64 // servers[turn % len(servers)] is in use
+	region      string
+	agent       string
+	run         string // tells this process from others with the same identity
+	creds       func() (Credentials, error)
+	http        *http.Client
+	keys        sigv4.Keys
+	clockOffset atomic.Int64 // server's clock less ours, ns
 }
 
 func newClient(servers []string, region, version string, creds func() (Credentials, error), tr http.RoundTripper) *client {
@@ -101,23 +101,23 @@ func newClient(servers []string, region, version string, creds func() (Credentia
 	return c
 }
 
-// server is the one in use, and its turn.
-func (c *client) server() (url string, turn int64) {
+// currentServer is the one in use, and its turn.
+func (c *client) currentServer() (url string, turn int64) {
 	turn = c.turn.Load()
 	return c.servers[turn%int64(len(c.servers))], turn
 }
 
-// another goes over to the next server, if there are several and nobody has done
+// switchServer goes over to the next server, if there are several and nobody has done
 // so since turn.
-func (c *client) another(turn int64) bool {
+func (c *client) switchServer(turn int64) bool {
 	return len(c.servers) > 1 && c.turn.CompareAndSwap(turn, turn+1)
 }
 
 // now is the time by the server's clock.
-func (c *client) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *client) now() time.Time { return time.Now().Add(time.Duration(c.clockOffset.Load())) }
 
-// learn takes the server's time from an answer.
-func (c *client) learn(h http.Header) {
+// setClock takes the server's time from an answer.
+func (c *client) setClock(h http.Header) {
 	at, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
 		return
@@ -126,7 +126,7 @@ func (c *client) learn(h http.Header) {
 	if diff.Abs() <= skewThreshold {
 		diff = 0
 	}
-	c.ahead.Store(int64(diff))
+	c.clockOffset.Store(int64(diff))
 }
 
 func (c *client) sign(r *http.Request, body []byte) error {
@@ -145,31 +145,31 @@ func (c *client) call(ctx context.Context, operation string, in, out any) error 
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
 	}
-	before := c.ahead.Load()
-	err = c.once(ctx, operation, body, out)
-	if cd := code(err); (cd == "InvalidSignatureException" || cd == "RequestExpired" || cd == "RequestTimeTooSkewed") && c.ahead.Load() != before {
-		err = c.once(ctx, operation, body, out)
+	before := c.clockOffset.Load()
+	err = c.callOnce(ctx, operation, body, out)
+	if cd := errorCode(err); (cd == "InvalidSignatureException" || cd == "RequestExpired" || cd == "RequestTimeTooSkewed") && c.clockOffset.Load() != before {
+		err = c.callOnce(ctx, operation, body, out)
 	}
 	for range len(c.servers) - 1 {
-		var lost *lostError
+		var lost *unansweredError
 		if !errors.As(err, &lost) || ctx.Err() != nil {
 			break
 		}
-		err = c.once(ctx, operation, body, out)
+		err = c.callOnce(ctx, operation, body, out)
 	}
 	return err
 }
 
-// lostError is a call that got no answer: whether it took effect is not known.
-type lostError struct{ err error }
+// unansweredError is a call that got no answer: whether it took effect is not known.
+type unansweredError struct{ err error }
 
-func (e *lostError) Error() string { return e.err.Error() }
-func (e *lostError) Unwrap() error { return e.err }
+func (e *unansweredError) Error() string { return e.err.Error() }
+func (e *unansweredError) Unwrap() error { return e.err }
 
-func (c *client) once(ctx context.Context, operation string, body []byte, out any) error {
+func (c *client) callOnce(ctx context.Context, operation string, body []byte, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	server, turn := c.server()
+	server, turn := c.currentServer()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
@@ -183,11 +183,11 @@ func (c *client) once(ctx context.Context, operation string, body []byte, out an
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		c.another(turn)
-		return &lostError{fmt.Errorf("%s: %w", operation, err)}
+		c.switchServer(turn)
+		return &unansweredError{fmt.Errorf("%s: %w", operation, err)}
 	}
 	defer res.Body.Close()
-	c.learn(res.Header)
+	c.setClock(res.Header)
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxResponse))
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)

@@ -9,70 +9,70 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// flight is a message with reports on its way to the server.
-type flight struct {
+// reportBatch is a message with reports on its way to the server.
+type reportBatch struct {
 	id      string
-	line    *orders
+	conn    *acsConn
 	reports []engine.Report // one a task
 	acks    []string        // messages of the server that it acknowledges
-	late    *time.Timer
+	timer   *time.Timer
 }
 
-// flightTimeout is how long the answer may take: as long as a call.
-const flightTimeout = callTimeout
+// batchTimeout is how long the answer may take: as long as a call.
+const batchTimeout = callTimeout
 
 // attach lets reports go by a connection.
-func (o *outbox) attach(line *orders) {
+func (o *outbox) attach(conn *acsConn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.line = line
-	o.sendLocked()
+	o.conn = conn
+	o.startSendingLocked()
 }
 
 // detach ends that. What is on its way may have arrived or not: it goes again,
 // which does no harm.
-func (o *outbox) detach(line *orders) {
+func (o *outbox) detach(conn *acsConn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.line != line {
+	if o.conn != conn {
 		return
 	}
-	o.line = nil
-	o.waitingAcksLocked() // a new connection gets its orders anew
-	if f := o.flight; f != nil {
-		f.late.Stop()
-		o.flight = nil
+	o.conn = nil
+	o.dequeueAcksLocked() // a new connection gets its orders anew
+	if f := o.batch; f != nil {
+		f.timer.Stop()
+		o.batch = nil
 		for i := range f.reports {
 			arn := f.reports[i].TaskArn
 			o.s.cfg.Engine.MarkUndelivered(arn)
 			delete(o.active, arn)
-			o.wanted = append(o.wanted, arn)
+			o.waiting = append(o.waiting, arn)
 		}
 	}
-	o.sendLocked()
+	o.startSendingLocked()
 }
 
-// depart sends the next message, with all that has come by now.
-func (o *outbox) depart() {
+// sendBatch sends the next message, with all that has come by now.
+func (o *outbox) sendBatch() {
 	o.mu.Lock()
-	o.boarding = false
-	f := o.boardLocked()
+	o.batchStarting = false
+	f := o.nextBatchLocked()
 	o.mu.Unlock()
 	if f != nil {
-		f.line.send(f.message())
+		f.conn.sendMessage(f.message())
 	}
 }
 
-// boardLocked makes up the next message, unless one is on its way.
-func (o *outbox) boardLocked() *flight {
-	if o.line == nil || o.flight != nil || len(o.wanted) == 0 {
+// nextBatchLocked makes up the next message, unless one is on its way.
+func (o *outbox) nextBatchLocked() *reportBatch {
+	if o.conn == nil || o.batch != nil || len(o.waiting) == 0 {
 		return nil
 	}
-	o.flights++
-	f := &flight{id: strconv.FormatInt(o.flights, 10), line: o.line}
+	o.batches++
+	f := &reportBatch{id: strconv.FormatInt(o.batches, 10), conn: o.conn}
 	n := 0
-	for ; n < len(o.wanted) && len(f.reports) < acs.MaxReports; n++ {
-		arn := o.wanted[n]
+	for ; n < len(o.waiting) && len(f.reports) < acs.MaxReports; n++ {
+		arn := o.waiting[n]
 		if o.active[arn] {
 			continue // who has its report on the way will see that there is more
 		}
@@ -81,34 +81,34 @@ func (o *outbox) boardLocked() *flight {
 			f.reports = append(f.reports, r)
 		}
 	}
-	if o.wanted = o.wanted[n:]; len(o.wanted) == 0 {
-		o.wanted = nil
+	if o.waiting = o.waiting[n:]; len(o.waiting) == 0 {
+		o.waiting = nil
 	}
 	if len(f.reports) == 0 {
 		return nil
 	}
-	for _, ack := range o.waitingAcksLocked() {
+	for _, ack := range o.dequeueAcksLocked() {
 		f.acks = append(f.acks, ack.MessageID)
 	}
-	f.late = time.AfterFunc(flightTimeout, func() {
+	f.timer = time.AfterFunc(batchTimeout, func() {
 		o.s.log.Warn("reports were not acknowledged, submitting them one by one", "reports", len(f.reports))
-		o.landed(f.id, nil, true)
+		o.finishBatch(f.id, nil, true)
 	})
-	o.flight = f
+	o.batch = f
 	return f
 }
 
-// landed takes the server's answer: what it refused, or everything, is to be
+// finishBatch takes the server's answer: what it refused, or everything, is to be
 // submitted by calls.
-func (o *outbox) landed(id string, refused []string, all bool) {
+func (o *outbox) finishBatch(id string, refused []string, all bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	f := o.flight
+	f := o.batch
 	if f == nil || f.id != id {
 		return
 	}
-	f.late.Stop()
-	o.flight = nil
+	f.timer.Stop()
+	o.batch = nil
 	for i := range f.reports {
 		r := &f.reports[i]
 		if all || slices.Contains(refused, r.TaskArn) {
@@ -118,25 +118,25 @@ func (o *outbox) landed(id string, refused []string, all bool) {
 		// A report that comes now finds the task either still active, and is
 		// seen here, or active no more, and is seen by the next message.
 		if o.s.cfg.Engine.MarkDelivered(r.TaskArn, r.Seq) {
-			o.wanted = append(o.wanted, r.TaskArn)
+			o.waiting = append(o.waiting, r.TaskArn)
 		}
 		delete(o.active, r.TaskArn)
 	}
-	o.sendLocked()
+	o.startSendingLocked()
 }
 
-func (f *flight) message() *acs.ReportMessage {
-	id := f.line.Identity()
+func (f *reportBatch) message() *acs.ReportMessage {
+	id := f.conn.Identity()
 	m := &acs.ReportMessage{MessageID: f.id, ClusterArn: id.Cluster, ContainerInstanceArn: id.InstanceArn, Reports: make([]acs.TaskReport, len(f.reports)), Acks: f.acks}
 	for i := range f.reports {
-		m.Reports[i] = taskReport(&f.reports[i], f.line.ranges)
+		m.Reports[i] = buildTaskReport(&f.reports[i], f.conn.ranges)
 	}
 	return m
 }
 
-// taskReport is a report as messages carry it. Without ranges each port is told
+// buildTaskReport is a report as messages carry it. Without ranges each port is told
 // by itself.
-func taskReport(r *engine.Report, ranges bool) acs.TaskReport {
+func buildTaskReport(r *engine.Report, ranges bool) acs.TaskReport {
 	t := acs.TaskReport{
 		TaskArn: r.TaskArn, Status: r.Status, Reason: r.Reason,
 		PullStartedAt: acs.MillisOf(r.PullStartedAt), PullStoppedAt: acs.MillisOf(r.PullStoppedAt), ExecutionStoppedAt: acs.MillisOf(r.ExecutionStoppedAt),
@@ -152,10 +152,10 @@ func taskReport(r *engine.Report, ranges bool) acs.TaskReport {
 		}
 		for _, p := range c.Ports {
 			if !ranges {
-				cr.NetworkBindings = append(cr.NetworkBindings, portsOf(p)...)
+				cr.NetworkBindings = append(cr.NetworkBindings, splitPorts(p)...)
 				continue
 			}
-			b := bindingOf(p)
+			b := toBinding(p)
 			cr.NetworkBindings = append(cr.NetworkBindings, acs.NetworkBinding{
 				BindIP: b.BindIP, ContainerPort: int32(b.ContainerPort), HostPort: int32(b.HostPort),
 				ContainerPortRange: b.ContainerPortRange, HostPortRange: b.HostPortRange, Protocol: b.Protocol,
@@ -166,13 +166,13 @@ func taskReport(r *engine.Report, ranges bool) acs.TaskReport {
 	return t
 }
 
-// portsOf is a binding port by port, for a server that takes no ranges.
-func portsOf(b engine.Binding) []acs.NetworkBinding {
+// splitPorts is a binding port by port, for a server that takes no ranges.
+func splitPorts(b engine.Binding) []acs.NetworkBinding {
 	n := max(b.Count, 1)
 	b.Count = 1
 	list := make([]acs.NetworkBinding, n)
 	for i := range list {
-		one := bindingOf(b)
+		one := toBinding(b)
 		list[i] = acs.NetworkBinding{BindIP: one.BindIP, ContainerPort: int32(one.ContainerPort), HostPort: int32(one.HostPort), Protocol: one.Protocol}
 		b.ContainerPort++
 		b.HostPort++

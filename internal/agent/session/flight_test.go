@@ -23,7 +23,7 @@ func TestReportsOnTheWire(t *testing.T) {
 		false: `[` + single + `,{"bindIP":"127.0.0.1","containerPort":7000,"hostPort":9000,"protocol":"udp"},` +
 			`{"bindIP":"127.0.0.1","containerPort":7001,"hostPort":9001,"protocol":"udp"},{"bindIP":"127.0.0.1","containerPort":7002,"hostPort":9002,"protocol":"udp"}]`,
 	} {
-		f := &flight{id: "1", line: &orders{Session: &Session{}, ranges: ranges}, reports: []engine.Report{report}}
+		f := &reportBatch{id: "1", conn: &acsConn{Session: &Session{}, ranges: ranges}, reports: []engine.Report{report}}
 		got, err := json.Marshal(f.message().Reports[0].Containers[0].NetworkBindings)
 		if err != nil {
 			t.Fatal(err)
@@ -35,7 +35,7 @@ func TestReportsOnTheWire(t *testing.T) {
 			t.Errorf("ranges %v:\n%s, not\n%s", ranges, got, want)
 		}
 	}
-	got, err := json.Marshal(bindingOf(report.Containers[0].Ports[1])) // of a call
+	got, err := json.Marshal(toBinding(report.Containers[0].Ports[1])) // of a call
 	if err != nil || string(got) != `{"bindIP":"127.0.0.1","containerPortRange":"7000-7002","hostPortRange":"9000-9002","protocol":"udp"}` {
 		t.Errorf("%s, %v", got, err)
 	}

@@ -8,39 +8,39 @@ import (
 // Health is told with the rest of telemetry, as the protocol has it. What changes
 // between is told at once besides: deployments wait for it.
 const (
-	// gather is how long changes are gathered after the first, and healthEvery the
+	// gatherTime is how long changes are gathered after the first, and healthEvery the
 	// least time between two messages: a check that flaps is not worth more.
-	gather      = 50 * time.Millisecond
-	healthEvery = time.Second
+	gatherTime     = 50 * time.Millisecond
+	healthInterval = time.Second
 )
 
-// healthNews are what of health has changed since it was told.
-type healthNews struct {
-	mu    sync.Mutex
-	news  news
-	tell  func()      // of the connection there is; nil without
-	timer *time.Timer // runs while it is to be told
-	next  time.Time   // not before
+// healthChanges are what of health has changed since it was told.
+type healthChanges struct {
+	mu        sync.Mutex
+	changes   changeSet
+	send      func()      // of the connection there is; nil without
+	timer     *time.Timer // runs while it is to be told
+	notBefore time.Time   // not before
 }
 
-type news struct {
+type changeSet struct {
 	tasks map[string]struct{} // whose containers' health is another
 	host  bool                // its own may be
 }
 
-// Health tells that a container of a task is healthy or unhealthy now, and was not
+// NotifyHealth tells that a container of a task is healthy or unhealthy now, and was not
 // before. It never blocks.
-func (s *Session) Health(taskArn string) { s.health.add(taskArn) }
+func (s *Session) NotifyHealth(taskArn string) { s.health.addTask(taskArn) }
 
-// HostHealth tells that the host itself is well now, and was not before, or the
+// NotifyHostHealth tells that the host itself is well now, and was not before, or the
 // other way round. It never blocks.
-func (s *Session) HostHealth() {
-	s.beat.Store(true) // a connection that is yet to come tells it too
-	s.health.note(func(n *news) { n.host = true })
+func (s *Session) NotifyHostHealth() {
+	s.statusDue.Store(true) // a connection that is yet to come tells it too
+	s.health.record(func(n *changeSet) { n.host = true })
 }
 
-func (n *healthNews) add(task string) {
-	n.note(func(n *news) {
+func (n *healthChanges) addTask(task string) {
+	n.record(func(n *changeSet) {
 		if n.tasks == nil {
 			n.tasks = map[string]struct{}{}
 		}
@@ -48,37 +48,37 @@ func (n *healthNews) add(task string) {
 	})
 }
 
-func (n *healthNews) note(what func(*news)) {
+func (n *healthChanges) record(what func(*changeSet)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.tell == nil {
+	if n.send == nil {
 		return // a connection begins by telling everything
 	}
-	what(&n.news)
+	what(&n.changes)
 	if n.timer == nil {
-		n.timer = time.AfterFunc(max(gather, time.Until(n.next)), n.tell)
+		n.timer = time.AfterFunc(max(gatherTime, time.Until(n.notBefore)), n.send)
 	}
 }
 
-// take returns what is to be told, and counts it as told.
-func (n *healthNews) take() news {
+// takeChanges returns what is to be told, and counts it as told.
+func (n *healthChanges) takeChanges() changeSet {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	taken := n.news
-	n.news, n.next = news{}, time.Now().Add(healthEvery)
-	n.rest()
+	taken := n.changes
+	n.changes, n.notBefore = changeSet{}, time.Now().Add(healthInterval)
+	n.stopTimer()
 	return taken
 }
 
-// connect says how news are told from now on; nil: not at all.
-func (n *healthNews) connect(tell func()) {
+// setSend says how news are told from now on; nil: not at all.
+func (n *healthChanges) setSend(send func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.tell, n.news = tell, news{}
-	n.rest()
+	n.send, n.changes = send, changeSet{}
+	n.stopTimer()
 }
 
-func (n *healthNews) rest() {
+func (n *healthChanges) stopTimer() {
 	if n.timer != nil {
 		n.timer.Stop()
 		n.timer = nil

@@ -12,17 +12,17 @@ import (
 func TestHealthNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var (
-			n     healthNews
+			n     healthChanges
 			begun = time.Now()
 			told  []time.Duration
-			last  news
+			last  changeSet
 			mu    sync.Mutex // of both
 		)
-		n.add("before there is a connection")
-		n.connect(func() {
+		n.addTask("before there is a connection")
+		n.setSend(func() {
 			mu.Lock()
 			defer mu.Unlock()
-			told, last = append(told, time.Since(begun)), n.take()
+			told, last = append(told, time.Since(begun)), n.takeChanges()
 		})
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -32,30 +32,30 @@ func TestHealthNews(t *testing.T) {
 
 		begun = time.Now()
 		for range 1000 { // for ten seconds
-			n.add("a")
+			n.addTask("a")
 			time.Sleep(10 * time.Millisecond)
 		}
-		n.add("b")
+		n.addTask("b")
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if _, ok := last.tasks["b"]; !ok {
 			t.Error("the last change was not told")
 		}
-		if len(told) < 10 || len(told) > 12 || told[0] != gather {
+		if len(told) < 10 || len(told) > 12 || told[0] != gatherTime {
 			t.Errorf("told at %s", told)
 		}
 		for i := range told[1:] {
-			if d := told[i+1] - told[i]; d < healthEvery {
+			if d := told[i+1] - told[i]; d < healthInterval {
 				t.Errorf("told %s after the time before", d)
 			}
 		}
 
-		n.add("c")
-		n.take() // all is told
+		n.addTask("c")
+		n.takeChanges() // all is told
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		n.add("d")
-		n.connect(nil)
+		n.addTask("d")
+		n.setSend(nil)
 		before := len(told)
 		time.Sleep(time.Hour)
 		synctest.Wait()

@@ -13,7 +13,7 @@ var ErrBusy = errors.New("the host still has tasks")
 // handed to Run, which alone registers, so that two moves never mix.
 type move struct {
 	cluster string
-	gone    context.Context // ends when nobody waits any more
+	waiter  context.Context // ends when nobody waits any more
 	done    chan error      // takes one
 }
 
@@ -23,7 +23,7 @@ func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
 	if n := s.cfg.Engine.CountLive(); n > 0 {
 		return Identity{}, fmt.Errorf("%w: %d of them", ErrBusy, n)
 	}
-	m := &move{cluster: cluster, gone: ctx, done: make(chan error, 1)}
+	m := &move{cluster: cluster, waiter: ctx, done: make(chan error, 1)}
 	s.mu.Lock()
 	s.moves = append(s.moves, m)
 	if s.interrupt != nil {
@@ -48,18 +48,18 @@ func (s *Session) nextMove() *move {
 	for len(s.moves) > 0 {
 		m := s.moves[0]
 		s.moves = s.moves[1:]
-		if m.gone.Err() == nil {
+		if m.waiter.Err() == nil {
 			return m
 		}
 	}
 	return nil
 }
 
-// registerAnew carries a move out, for as long as someone waits for it.
-func (s *Session) registerAnew(ctx context.Context, m *move) error {
+// carryOutMove carries a move out, for as long as someone waits for it.
+func (s *Session) carryOutMove(ctx context.Context, m *move) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(m.gone, cancel)()
+	defer context.AfterFunc(m.waiter, cancel)()
 	if err := s.register(ctx, m.cluster, Identity{}, true); err != nil {
 		return err
 	}

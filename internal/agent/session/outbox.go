@@ -23,89 +23,89 @@ type outbox struct {
 	slots chan struct{}  // bounds the calls in flight
 	wg    sync.WaitGroup // goroutines that send; begun under mu while ctx is set
 
-	mu     sync.Mutex
-	ctx    context.Context // nil while it is closed
-	active map[string]bool // tasks with a report on its way
-	wanted []string        // tasks that have one to send
-	kicked chan struct{}   // closed and replaced to end all back-offs
+	mu       sync.Mutex
+	ctx      context.Context // nil while it is closed
+	active   map[string]bool // tasks with a report on its way
+	waiting  []string        // tasks that have one to send
+	retryNow chan struct{}   // closed and replaced to end all back-offs
 
-	line     *orders  // the connection that takes reports, or nil
-	flight   *flight  // the message on its way by it, or nil
-	flights  int64    // so far
-	acks     acks     // to go by it with the reports
-	boarding bool     // depart runs
-	refused  []string // active tasks whose report it did not take, to be called for
+	conn          *acsConn     // the connection that takes reports, or nil
+	batch         *reportBatch // the message on its way by it, or nil
+	batches       int64        // so far
+	acks          acks         // to go by it with the reports
+	batchStarting bool         // depart runs
+	refused       []string     // active tasks whose report it did not take, to be called for
 }
 
 // parallelReports bounds the calls in flight.
 const parallelReports = 10
 
 func newOutbox(s *Session) *outbox {
-	return &outbox{s: s, slots: make(chan struct{}, parallelReports), active: map[string]bool{}, kicked: make(chan struct{})}
+	return &outbox{s: s, slots: make(chan struct{}, parallelReports), active: map[string]bool{}, retryNow: make(chan struct{})}
 }
 
-// open lets reports go until the context ends, those first that an earlier
+// start lets reports go until the context ends, those first that an earlier
 // registration has left.
-func (o *outbox) open(ctx context.Context) {
+func (o *outbox) start(ctx context.Context) {
 	o.mu.Lock()
 	o.ctx = ctx
 	o.mu.Unlock()
 	for _, arn := range o.s.cfg.Engine.TasksWithReports() {
-		o.notify(arn)
+		o.enqueue(arn)
 	}
 }
 
-// close waits for what was being sent. The context has ended.
-func (o *outbox) close() {
+// wait waits for what was being sent. The context has ended.
+func (o *outbox) wait() {
 	o.mu.Lock()
 	o.ctx = nil
 	o.mu.Unlock()
 	o.wg.Wait()
 }
 
-func (o *outbox) notify(arn string) {
+func (o *outbox) enqueue(arn string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.wanted = append(o.wanted, arn)
-	o.sendLocked()
+	o.waiting = append(o.waiting, arn)
+	o.startSendingLocked()
 }
 
-// kick tries at once what waits: the server was just reached.
-func (o *outbox) kick() {
+// retryAll tries at once what waits: the server was just reached.
+func (o *outbox) retryAll() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	close(o.kicked)
-	o.kicked = make(chan struct{})
+	close(o.retryNow)
+	o.retryNow = make(chan struct{})
 }
 
-// sendLocked sets off what can go now.
-func (o *outbox) sendLocked() {
+// startSendingLocked sets off what can go now.
+func (o *outbox) startSendingLocked() {
 	ctx := o.ctx
 	if ctx == nil || ctx.Err() != nil {
 		return
 	}
-	if o.line != nil && o.flight == nil && len(o.wanted) > 0 && !o.boarding {
-		o.boarding = true
-		o.wg.Go(o.depart)
+	if o.conn != nil && o.batch == nil && len(o.waiting) > 0 && !o.batchStarting {
+		o.batchStarting = true
+		o.wg.Go(o.sendBatch)
 	}
-	if o.line == nil {
-		for _, arn := range o.wanted {
+	if o.conn == nil {
+		for _, arn := range o.waiting {
 			if o.active[arn] {
 				continue // its worker will see it
 			}
 			o.active[arn] = true
-			o.wg.Go(func() { o.deliver(ctx, arn) })
+			o.wg.Go(func() { o.deliverReports(ctx, arn) })
 		}
-		o.wanted = nil
+		o.waiting = nil
 	}
 	for _, arn := range o.refused {
-		o.wg.Go(func() { o.deliver(ctx, arn) })
+		o.wg.Go(func() { o.deliverReports(ctx, arn) })
 	}
 	o.refused = nil
 }
 
-// deliver empties one task's queue.
-func (o *outbox) deliver(ctx context.Context, arn string) {
+// deliverReports empties one task's queue.
+func (o *outbox) deliverReports(ctx context.Context, arn string) {
 	server := pace.Backoff{Min: 50 * time.Millisecond, Max: 30 * time.Second}
 	refused := pace.Backoff{Min: time.Second, Max: 30 * time.Second, Factor: 1.3}
 	for {
@@ -121,14 +121,14 @@ func (o *outbox) deliver(ctx context.Context, arn string) {
 			}
 			return
 		}
-		kicked := o.kicked
+		retryNow := o.retryNow
 		o.mu.Unlock()
 		select {
 		case o.slots <- struct{}{}:
 		case <-ctx.Done():
 			continue
 		}
-		err := o.s.submit(ctx, r)
+		err := o.s.submitReport(ctx, r)
 		<-o.slots
 		var api *APIError
 		switch {
@@ -145,14 +145,14 @@ func (o *outbox) deliver(ctx context.Context, arn string) {
 			continue
 		}
 		d := pace.Nearly(server.Next())
-		if api != nil && !api.retryable() {
+		if api != nil && !api.isRetryable() {
 			d = pace.Nearly(refused.Next())
 		}
 		o.s.log.Warn("report not delivered, trying again", "task", arn, "status", r.Status, "err", err, "in", d.Round(time.Millisecond))
 		timer := time.NewTimer(d)
 		select {
 		case <-timer.C:
-		case <-kicked:
+		case <-retryNow:
 		case <-ctx.Done():
 		}
 		timer.Stop()
@@ -189,21 +189,21 @@ type binding struct {
 	Protocol           string `json:"protocol"`
 }
 
-func bindingOf(p engine.Binding) binding {
+func toBinding(p engine.Binding) binding {
 	b := binding{BindIP: cmp.Or(p.HostIP, "0.0.0.0"), Protocol: p.Protocol}
 	if p.Count > 1 {
-		b.ContainerPortRange, b.HostPortRange = span(p.ContainerPort, p.Count), span(p.HostPort, p.Count)
+		b.ContainerPortRange, b.HostPortRange = formatRange(p.ContainerPort, p.Count), formatRange(p.HostPort, p.Count)
 	} else {
 		b.ContainerPort, b.HostPort = p.ContainerPort, p.HostPort
 	}
 	return b
 }
 
-// span is a range of count ports in ECS's form.
-func span(first, count int) string { return fmt.Sprintf("%d-%d", first, first+count-1) }
+// formatRange is a range of count ports in ECS's form.
+func formatRange(first, count int) string { return fmt.Sprintf("%d-%d", first, first+count-1) }
 
-// submit makes the call.
-func (s *Session) submit(ctx context.Context, r engine.Report) error {
+// submitReport makes the call.
+func (s *Session) submitReport(ctx context.Context, r engine.Report) error {
 	in := submitInput{
 		Cluster: clusterOf(r.TaskArn, s.Identity().Cluster), Task: r.TaskArn, Status: r.Status, Reason: r.Reason,
 		PullStartedAt: seconds(r.PullStartedAt), PullStoppedAt: seconds(r.PullStoppedAt), ExecutionStoppedAt: seconds(r.ExecutionStoppedAt),
@@ -213,7 +213,7 @@ func (s *Session) submit(ctx context.Context, r engine.Report) error {
 			ContainerName: c.Name, RuntimeID: c.RuntimeID, Status: c.Status, ExitCode: c.ExitCode, ImageDigest: c.Digest, Reason: c.Reason,
 		}
 		for _, p := range c.Ports {
-			change.NetworkBindings = append(change.NetworkBindings, bindingOf(p))
+			change.NetworkBindings = append(change.NetworkBindings, toBinding(p))
 		}
 		in.Containers = append(in.Containers, change)
 	}

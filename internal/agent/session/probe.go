@@ -12,8 +12,8 @@ import (
 // waited for: one that is busy has its time, one that does not move at all is
 // left after 10 to 20 seconds instead of the one or two minutes of its silence.
 const (
-	probeEvery = 10 * time.Second
-	probeFor   = 10 * time.Second
+	probeInterval = 10 * time.Second
+	probeTimeout  = 10 * time.Second
 )
 
 // probe asks a connection's server over and over whether it is there.
@@ -22,40 +22,40 @@ type probe struct {
 	conn *line.Conn
 	turn int64 // of the server
 
-	mu    sync.Mutex
-	timer *time.Timer // until the next question, or for the answer
-	asked bool        // and not answered
-	over  bool
+	mu      sync.Mutex
+	timer   *time.Timer // until the next question, or for the answer
+	pending bool        // and not answered
+	stopped bool
 }
 
-// ask begins to probe a connection to the server of a turn. One that does not
+// startProbe begins to probe a connection to the server of a turn. One that does not
 // answer loses the connection, and another is gone over to. Where there is no
 // other nothing is asked: there would be nothing to gain.
-func (s *Session) ask(conn *line.Conn, turn int64) *probe {
+func (s *Session) startProbe(conn *line.Conn, turn int64) *probe {
 	if len(s.api.servers) < 2 {
 		return nil
 	}
 	p := &probe{s: s, conn: conn, turn: turn}
-	conn.OnPong(p.answered)
+	conn.OnPong(p.handlePong)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.timer = time.AfterFunc(pace.Nearly(probeEvery), p.tick)
+	p.timer = time.AfterFunc(pace.Nearly(probeInterval), p.tick)
 	return p
 }
 
 func (p *probe) tick() {
 	p.mu.Lock()
-	late, over := p.asked, p.over
+	late, over := p.pending, p.stopped
 	if !over && !late {
-		p.asked = true
-		p.timer.Reset(probeFor)
+		p.pending = true
+		p.timer.Reset(probeTimeout)
 	}
 	p.mu.Unlock()
 	switch {
 	case over:
 	case late:
-		if p.s.api.another(p.turn) {
-			p.s.log.Warn("the server does not answer, going over to another", "waited", probeFor)
+		if p.s.api.switchServer(p.turn) {
+			p.s.log.Warn("the server does not answer, going over to another", "waited", probeTimeout)
 		}
 		p.conn.CloseNow()
 	default:
@@ -63,12 +63,12 @@ func (p *probe) tick() {
 	}
 }
 
-func (p *probe) answered() {
+func (p *probe) handlePong() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.asked && !p.over {
-		p.asked = false
-		p.timer.Reset(pace.Nearly(probeEvery))
+	if p.pending && !p.stopped {
+		p.pending = false
+		p.timer.Reset(pace.Nearly(probeInterval))
 	}
 }
 
@@ -79,6 +79,6 @@ func (p *probe) stop() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.over = true
+	p.stopped = true
 	p.timer.Stop()
 }

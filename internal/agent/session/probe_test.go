@@ -89,7 +89,7 @@ func TestProbe(t *testing.T) {
 				})
 				s := &Session{log: slog.New(slog.DiscardHandler), api: newClient(c.servers, "", "", nil, nil)}
 				began := time.Now()
-				p := s.ask(conn, 0)
+				p := s.startProbe(conn, 0)
 				patience := time.AfterFunc(time.Hour, conn.CloseNow)
 				err := conn.Each(func([]byte) {})
 				left, took := patience.Stop(), time.Since(began)
@@ -97,7 +97,7 @@ func TestProbe(t *testing.T) {
 				if left != c.leaves || left != (s.api.turn.Load() == 1) {
 					t.Errorf("after %s: %v, turn %d", took, err, s.api.turn.Load())
 				}
-				if left && (took < probeFor || took > probeEvery*12/10+probeFor) {
+				if left && (took < probeTimeout || took > probeInterval*12/10+probeTimeout) {
 					t.Errorf("left after %s", took)
 				}
 			})

@@ -162,11 +162,11 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 			return ctx.Err()
 		}
 		var refused *APIError
-		if errors.As(err, &refused) && !refused.retryable() {
+		if errors.As(err, &refused) && !refused.isRetryable() {
 			if mover {
 				return err
 			}
-			if in.ContainerInstanceArn != "" && !refused.noCluster() && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.CountLive() == 0 {
+			if in.ContainerInstanceArn != "" && !refused.isClusterMissing() && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.CountLive() == 0 {
 				// The server knows this host by another name, or not at all:
 				// an agent killed in the middle of a move comes back so. With
 				// no task here there is nothing to hold on to.
@@ -176,7 +176,7 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 				continue
 			}
 			wait.Max = time.Minute
-			if refused.noCluster() && clusterName(cluster) == "default" {
+			if refused.isClusterMissing() && clusterName(cluster) == "default" {
 				// As the stock agent does: the cluster of that name is made on demand.
 				if err := s.api.call(ctx, "CreateCluster", map[string]string{"clusterName": "default"}, nil); err != nil {
 					s.log.Warn("cluster default cannot be created", "err", err)
@@ -201,17 +201,17 @@ type endpoints struct {
 	until    time.Time
 }
 
-const endpointsLife = 12 * time.Hour
+const endpointsMaxAge = 12 * time.Hour
 
-// discover finds them. After a failure the old answer is used on. Both websockets
+// discoverEndpoints finds them. After a failure the old answer is used on. Both websockets
 // need them at the same time: one asks.
-func (s *Session) discover(ctx context.Context, again bool) (acsURL, tcsURL string, err error) {
+func (s *Session) discoverEndpoints(ctx context.Context, again bool) (acsURL, tcsURL string, err error) {
 	s.discovering.Lock()
 	defer s.discovering.Unlock()
 	s.mu.Lock()
 	ep, id := *s.endpoints, s.id
 	s.mu.Unlock()
-	if _, turn := s.api.server(); turn != ep.turn {
+	if _, turn := s.api.currentServer(); turn != ep.turn {
 		again = true
 	}
 	if ep.acs != "" && !again && time.Now().Before(ep.until) {
@@ -230,8 +230,8 @@ func (s *Session) discover(ctx context.Context, again bool) (acsURL, tcsURL stri
 		}
 		return "", "", err
 	}
-	_, turn := s.api.server()
-	ep = endpoints{acs: slash(out.Endpoint), tcs: slash(out.TelemetryEndpoint), turn: turn, until: time.Now().Add(endpointsLife)}
+	_, turn := s.api.currentServer()
+	ep = endpoints{acs: addSlash(out.Endpoint), tcs: addSlash(out.TelemetryEndpoint), turn: turn, until: time.Now().Add(endpointsMaxAge)}
 	if ep.acs == "" || ep.tcs == "" {
 		return "", "", fmt.Errorf("DiscoverPollEndpoint: an endpoint is missing")
 	}
@@ -241,7 +241,7 @@ func (s *Session) discover(ctx context.Context, again bool) (acsURL, tcsURL stri
 	return ep.acs, ep.tcs, nil
 }
 
-func slash(u string) string {
+func addSlash(u string) string {
 	if u != "" && !strings.HasSuffix(u, "/") {
 		u += "/"
 	}

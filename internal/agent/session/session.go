@@ -66,20 +66,20 @@ type Session struct {
 
 	discovering sync.Mutex
 
-	health healthNews
+	health healthChanges
 
-	beat atomic.Bool // a heartbeat has come that TCS has not yet answered
+	statusDue atomic.Bool // a heartbeat has come that TCS has not yet answered
 
-	mu        sync.Mutex
-	id        Identity
-	journaled Identity // durable
-	latest    int64    // highest seqNum or timeline seen
-	manifest  string
-	connected bool // ACS
-	everMet   bool // ACS was up once in this process
-	endpoints *endpoints
-	moves     []*move            // wished for, in turn
-	interrupt context.CancelFunc // of what Run does now; nil when it does nothing
+	mu            sync.Mutex
+	id            Identity
+	journaled     Identity // durable
+	latest        int64    // highest seqNum or timeline seen
+	manifest      string
+	connected     bool // ACS
+	everConnected bool // ACS was up once in this process
+	endpoints     *endpoints
+	moves         []*move            // wished for, in turn
+	interrupt     context.CancelFunc // of what Run does now; nil when it does nothing
 }
 
 const (
@@ -105,19 +105,19 @@ func New(cfg Config) (*Session, error) {
 		return s, nil
 	}
 	var err error
-	if s.id, err = remembered[Identity](s, identityKey); err != nil {
+	if s.id, err = readJournal[Identity](s, identityKey); err != nil {
 		return nil, err
 	}
 	s.journaled = s.id
-	if s.latest, err = remembered[int64](s, sequenceKey); err != nil {
+	if s.latest, err = readJournal[int64](s, sequenceKey); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// remembered reads a value of the journal. One that can't be read counts as lost,
+// readJournal reads a value of the journal. One that can't be read counts as lost,
 // as it would with the whole journal.
-func remembered[T any](s *Session, key string) (T, error) {
+func readJournal[T any](s *Session, key string) (T, error) {
 	var v, none T
 	data, err := s.cfg.Journal.Get(journal.Meta, key)
 	if err != nil {
@@ -140,20 +140,20 @@ func (s *Session) Identity() Identity {
 	return s.id
 }
 
-// Adopt sets an identity found otherwise, for a host whose journal is lost.
-func (s *Session) Adopt(id Identity) error { return s.setIdentity(id) }
+// RestoreIdentity sets an identity found otherwise, for a host whose journal is lost.
+func (s *Session) RestoreIdentity(id Identity) error { return s.setIdentity(id) }
 
-// Connected tells whether orders can reach the host.
-func (s *Session) Connected() bool {
+// IsConnected tells whether orders can reach the host.
+func (s *Session) IsConnected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.connected
 }
 
-func (s *Session) connection(up bool) {
+func (s *Session) setConnected(up bool) {
 	s.mu.Lock()
 	s.connected = up
-	s.everMet = s.everMet || up
+	s.everConnected = s.everConnected || up
 	s.mu.Unlock()
 	if s.cfg.OnConnection != nil {
 		s.cfg.OnConnection(up)
@@ -192,8 +192,8 @@ func (s *Session) setIdentity(id Identity) error {
 	return err
 }
 
-// raise notes a sequence number and tells whether it is news.
-func (s *Session) raise(n int64) bool {
+// advanceSequence notes a sequence number and tells whether it is news.
+func (s *Session) advanceSequence(n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n <= s.latest {
@@ -208,18 +208,18 @@ func (s *Session) raise(n int64) bool {
 	return true
 }
 
-// Report tells that a task has a report. It never blocks.
-func (s *Session) Report(taskArn string) { s.outbox.notify(taskArn) }
+// NotifyReport tells that a task has a report. It never blocks.
+func (s *Session) NotifyReport(taskArn string) { s.outbox.enqueue(taskArn) }
 
 // Run speaks with the control plane until the context ends. It returns nil then.
 func (s *Session) Run(ctx context.Context) error {
 	registered := false
 	for ctx.Err() == nil {
 		var err error
-		registered, err = s.stay(ctx, registered)
+		registered, err = s.runRegistration(ctx, registered)
 		switch m := s.nextMove(); {
 		case m != nil:
-			err = s.registerAnew(ctx, m)
+			err = s.carryOutMove(ctx, m)
 			registered = err == nil
 			m.done <- err
 		case ctx.Err() == nil && err != nil && !errors.Is(err, context.Canceled):
@@ -229,9 +229,9 @@ func (s *Session) Run(ctx context.Context) error {
 	return nil
 }
 
-// stay registers, unless that is done, and serves, until a move is asked for or
+// runRegistration registers, unless that is done, and serves, until a move is asked for or
 // the context ends.
-func (s *Session) stay(ctx context.Context, registered bool) (bool, error) {
+func (s *Session) runRegistration(ctx context.Context, registered bool) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
@@ -246,26 +246,26 @@ func (s *Session) stay(ctx context.Context, registered bool) (bool, error) {
 			return false, err
 		}
 	}
-	s.serve(ctx)
+	s.runConnections(ctx)
 	return true, nil
 }
 
-// serve keeps everything up under one registration, until the context ends.
-func (s *Session) serve(ctx context.Context) {
+// runConnections keeps everything up under one registration, until the context ends.
+func (s *Session) runConnections(ctx context.Context) {
 	s.mu.Lock()
 	s.endpoints = &endpoints{}
 	s.mu.Unlock()
-	s.outbox.open(ctx)
-	defer s.outbox.close()
+	s.outbox.start(ctx)
+	defer s.outbox.wait()
 	var telemetry sync.WaitGroup
 	defer telemetry.Wait()
 	telemetry.Go(func() { s.runTCS(ctx) })
 	s.runACS(ctx)
 }
 
-// forgetCredentials drops credentials of tasks that are gone.
-func (s *Session) forgetCredentials() {
-	s.creds.keep(s.cfg.Engine.HasTask)
+// pruneCredentials drops credentials of tasks that are gone.
+func (s *Session) pruneCredentials() {
+	s.creds.retain(s.cfg.Engine.HasTask)
 }
 
 // credentials of tasks' roles: in memory only.
@@ -284,7 +284,7 @@ func (c *credentials) put(task, role string, v acs.Credentials) {
 	c.byKey[credentialsKey(task, role)] = v
 }
 
-func (c *credentials) keep(knows func(string) bool) {
+func (c *credentials) retain(knows func(string) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for k := range c.byKey {

@@ -20,18 +20,18 @@ import (
 const (
 	handshakeTimeout = 10 * time.Second
 	maxFrame         = 32 << 20
-	// quiet is how long a socket may bring no message before it is given up,
+	// idleLimit is how long a socket may bring no message before it is given up,
 	// and age how long it may live; both plus as much as a jitter.
-	quiet       = 60 * time.Second
-	quietJitter = 60 * time.Second
-	age         = 30 * time.Minute
-	ageJitter   = 5 * time.Minute
+	idleLimit  = 60 * time.Second
+	idleJitter = 60 * time.Second
+	ageLimit   = 30 * time.Minute
+	ageJitter  = 5 * time.Minute
 )
 
 // errInactive: the server no longer counts this instance.
 var errInactive = errors.New("the container instance is deregistered")
 
-func spread(d, jitter time.Duration) time.Duration { return d + rand.N(jitter) }
+func addJitter(d, jitter time.Duration) time.Duration { return d + rand.N(jitter) }
 
 // dial opens a signed websocket. url is http or https.
 func (s *Session) dial(ctx context.Context, url string) (*line.Conn, http.Header, error) {
@@ -46,7 +46,7 @@ func (s *Session) dial(ctx context.Context, url string) (*line.Conn, http.Header
 	}
 	conn, res, err := line.Dial(s.api.http, req, maxFrame)
 	if res != nil {
-		s.api.learn(res.Header)
+		s.api.setClock(res.Header)
 	}
 	switch {
 	case err == nil:
@@ -61,26 +61,26 @@ func (s *Session) dial(ctx context.Context, url string) (*line.Conn, http.Header
 	return nil, nil, fmt.Errorf("%w: %s", err, body)
 }
 
-// lifeline ends a connection that brings nothing or has become old. The
+// expiry ends a connection that brings nothing or has become old. The
 // returned touch is called for each message.
-type lifeline struct {
-	quiet, old *time.Timer
+type expiry struct {
+	idle, old *time.Timer
 }
 
-func hold(conn *line.Conn) *lifeline {
+func startExpiry(conn *line.Conn) *expiry {
 	expire := func() { conn.Close(ws.StatusNormalClosure, "ConnectionExpired: Reconnect to continue") }
-	return &lifeline{
-		quiet: time.AfterFunc(spread(quiet, quietJitter), expire),
-		old:   time.AfterFunc(spread(age, ageJitter), expire),
+	return &expiry{
+		idle: time.AfterFunc(addJitter(idleLimit, idleJitter), expire),
+		old:  time.AfterFunc(addJitter(ageLimit, ageJitter), expire),
 	}
 }
 
-func (l *lifeline) touch() { l.quiet.Reset(spread(quiet, quietJitter)) }
-func (l *lifeline) stop()  { l.quiet.Stop(); l.old.Stop() }
+func (l *expiry) reset() { l.idle.Reset(addJitter(idleLimit, idleJitter)) }
+func (l *expiry) stop()  { l.idle.Stop(); l.old.Stop() }
 
 // again tells whether a lost connection is to be opened at once: what the
 // server or the network ended in passing, if it had been up a while.
-func atOnce(err error, lived time.Duration) bool {
+func reconnectsAtOnce(err error, lived time.Duration) bool {
 	if lived < time.Second {
 		return false
 	}
@@ -88,11 +88,11 @@ func atOnce(err error, lived time.Duration) bool {
 	if !errors.As(err, &closed) {
 		return true // no close frame at all
 	}
-	return closedWith(err, ws.StatusNormalClosure, ws.StatusGoingAway, ws.StatusInternalServerError)
+	return isClosedWith(err, ws.StatusNormalClosure, ws.StatusGoingAway, ws.StatusInternalServerError)
 }
 
-// closedWith tells whether a close frame with one of some codes ended it.
-func closedWith(err error, codes ...ws.StatusCode) bool {
+// isClosedWith tells whether a close frame with one of some codes ended it.
+func isClosedWith(err error, codes ...ws.StatusCode) bool {
 	var closed *line.ClosedError
 	return errors.As(err, &closed) && slices.Contains(codes, closed.Code)
 }

@@ -29,15 +29,15 @@ func (s *Session) runTCS(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		t.began = time.Now()
-		met, err := t.serve(ctx)
-		if ctx.Err() != nil || !t.again(ctx, met, err) {
+		met, err := t.runConn(ctx)
+		if ctx.Err() != nil || !t.waitReconnect(ctx, met, err) {
 			return
 		}
 	}
 }
 
-// again waits after a lost connection, and tells whether the context still holds.
-func (t *telemetry) again(ctx context.Context, met bool, err error) bool {
+// waitReconnect waits after a lost connection, and tells whether the context still holds.
+func (t *telemetry) waitReconnect(ctx context.Context, met bool, err error) bool {
 	lived := time.Since(t.began)
 	if lived >= stable {
 		t.wait.Reset()
@@ -46,7 +46,7 @@ func (t *telemetry) again(ctx context.Context, met bool, err error) bool {
 	switch {
 	case errors.Is(err, errInactive):
 		d = pace.Nearly(t.inactive.Next())
-	case met && atOnce(err, lived) && closedWith(err, ws.StatusNormalClosure):
+	case met && reconnectsAtOnce(err, lived) && isClosedWith(err, ws.StatusNormalClosure):
 	default:
 		d = pace.Nearly(t.wait.Next())
 	}
@@ -59,9 +59,9 @@ type telemetry struct {
 	s    *Session
 	last map[string]sample // by container id; of beat alone
 
-	asking  sync.Mutex // held while the host's status is asked for and told
-	status  string
-	changed time.Time
+	statusMu sync.Mutex // held while the host's status is asked for and told
+	status   string
+	changed  time.Time
 
 	wait, inactive pace.Backoff // of connections
 	began          time.Time
@@ -73,25 +73,25 @@ type sample struct {
 	restarts int
 }
 
-// serve is one connection's life. Between messages it is but a reader.
-func (t *telemetry) serve(ctx context.Context) (met bool, err error) {
+// runConn is one connection's life. Between messages it is but a reader.
+func (t *telemetry) runConn(ctx context.Context) (met bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := t.open(ctx)
+	p, err := t.connect(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer context.AfterFunc(ctx, p.conn.CloseNow)()
-	p.life = hold(p.conn)
-	defer p.life.stop()
-	p.begin()
-	err = p.conn.Each(p.receive)
+	p.expiry = startExpiry(p.conn)
+	defer p.expiry.stop()
+	p.start()
+	err = p.conn.Each(p.receiveFrame)
 	cancel()
-	return true, p.end(err)
+	return true, p.close(err)
 }
 
-func (t *telemetry) open(ctx context.Context) (*pulse, error) {
-	_, base, err := t.s.discover(ctx, false)
+func (t *telemetry) connect(ctx context.Context) (*telemetryConn, error) {
+	_, base, err := t.s.discoverEndpoints(ctx, false)
 	if err != nil {
 		return nil, err
 	}
@@ -106,95 +106,95 @@ func (t *telemetry) open(ctx context.Context) (*pulse, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pulse{t: t, ctx: ctx, conn: conn, id: id, address: address}, nil
+	return &telemetryConn{t: t, ctx: ctx, conn: conn, id: id, address: address}, nil
 }
 
-// pulse sends everything there is to tell, again and again, by one connection.
-type pulse struct {
+// telemetryConn sends everything there is to tell, again and again, by one connection.
+type telemetryConn struct {
 	t       *telemetry
 	ctx     context.Context
 	conn    *line.Conn
 	id      Identity
 	address string // of the upgrade; frames are signed for it
-	life    *lifeline
+	expiry  *expiry
 
 	wg sync.WaitGroup // goroutines that ask the engine and send
 
-	mu    sync.Mutex // held while it sends, never while it asks
-	due   time.Time
-	timer *time.Timer
-	over  bool
-	err   error // why it broke the connection off
+	mu     sync.Mutex // held while it sends, never while it asks
+	due    time.Time
+	timer  *time.Timer
+	closed bool
+	err    error // why it broke the connection off
 }
 
-// enter counts a goroutine in, unless the pulse has ended.
-func (p *pulse) enter() bool {
+// addGoroutine counts a goroutine in, unless the pulse has ended.
+func (p *telemetryConn) addGoroutine() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.over {
+	if !p.closed {
 		p.wg.Add(1)
 	}
-	return !p.over
+	return !p.closed
 }
 
-func (p *pulse) begin() {
+func (p *telemetryConn) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.due = time.Now()
-	p.timer = time.AfterFunc(0, p.beat)
-	p.t.s.health.connect(p.news)
+	p.timer = time.AfterFunc(0, p.sendAll)
+	p.t.s.health.setSend(p.sendChanges)
 }
 
-// end waits until nothing is being asked or sent; the context has ended. It
+// close waits until nothing is being asked or sent; the context has ended. It
 // returns why the connection ended.
-func (p *pulse) end(err error) error {
+func (p *telemetryConn) close(err error) error {
 	p.conn.CloseNow()
 	defer p.wg.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.over = true
+	p.closed = true
 	p.timer.Stop()
-	p.t.s.health.connect(nil)
+	p.t.s.health.setSend(nil)
 	if p.err != nil {
 		return p.err
 	}
 	return err
 }
 
-func (p *pulse) receive(data []byte) {
+func (p *telemetryConn) receiveFrame(data []byte) {
 	if _, err := tcs.Decode(data); err == nil {
-		p.life.touch()
+		p.expiry.reset()
 	}
 }
 
-func (p *pulse) beat() {
-	if !p.enter() {
+func (p *telemetryConn) sendAll() {
+	if !p.addGoroutine() {
 		return
 	}
 	defer p.wg.Done()
-	if p.t.s.beat.Swap(false) {
-		p.tellStatus()
+	if p.t.s.statusDue.Swap(false) {
+		p.sendStatus()
 	}
-	p.tell(func() []tcs.Message {
-		p.t.s.health.take()
-		live := p.t.tasks(func(v engine.TaskView) bool { return v.Status != acs.StatusStopped })
-		return health(p.id, live, tcs.Time{Time: p.t.s.api.now()})
+	p.sendMessages(func() []tcs.Message {
+		p.t.s.health.takeChanges()
+		live := p.t.filterTasks(func(v engine.TaskView) bool { return v.Status != acs.StatusStopped })
+		return buildHealth(p.id, live, tcs.Time{Time: p.t.s.api.now()})
 	})
-	samples := p.t.metricsMessages(p.ctx, p.id)
-	p.tell(func() []tcs.Message { return samples })
+	samples := p.t.buildMetrics(p.ctx, p.id)
+	p.sendMessages(func() []tcs.Message { return samples })
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over || p.err != nil {
+	if p.closed || p.err != nil {
 		return
 	}
-	p.due = nextBeat(p.due, time.Now(), p.t.s.cfg.MetricsEvery)
+	p.due = nextDue(p.due, time.Now(), p.t.s.cfg.MetricsEvery)
 	p.timer.Reset(time.Until(p.due))
 }
 
-// nextBeat is when the one after due comes. Those whose time has passed, because
+// nextDue is when the one after due comes. Those whose time has passed, because
 // a busy engine was slow to tell, are left out: made up for, they would keep it
 // busy.
-func nextBeat(due, now time.Time, every time.Duration) time.Time {
+func nextDue(due, now time.Time, every time.Duration) time.Time {
 	due = due.Add(every)
 	if late := now.Sub(due); late >= 0 {
 		due = due.Add(late.Truncate(every) + every)
@@ -202,16 +202,16 @@ func nextBeat(due, now time.Time, every time.Duration) time.Time {
 	return due
 }
 
-// news tells how the containers are that have become healthy or unhealthy, and
+// sendChanges tells how the containers are that have become healthy or unhealthy, and
 // the host where that has changed.
-func (p *pulse) news() {
-	if !p.enter() {
+func (p *telemetryConn) sendChanges() {
+	if !p.addGoroutine() {
 		return
 	}
 	defer p.wg.Done()
 	host := false
-	p.tell(func() []tcs.Message {
-		changed := p.t.s.health.take()
+	p.sendMessages(func() []tcs.Message {
+		changed := p.t.s.health.takeChanges()
 		host = changed.host
 		var tasks []engine.TaskView
 		for arn := range changed.tasks {
@@ -219,48 +219,48 @@ func (p *pulse) news() {
 				tasks = append(tasks, v)
 			}
 		}
-		return health(p.id, tasks, tcs.Time{Time: p.t.s.api.now()})
+		return buildHealth(p.id, tasks, tcs.Time{Time: p.t.s.api.now()})
 	})
 	if host {
-		p.t.s.beat.Store(false)
-		p.tellStatus()
+		p.t.s.statusDue.Store(false)
+		p.sendStatus()
 	}
 }
 
-// tellStatus tells of the host itself, in a goroutine of its own: an engine that
+// sendStatus tells of the host itself, in a goroutine of its own: an engine that
 // does not answer holds up everything else that is asked of it.
-func (p *pulse) tellStatus() {
-	if !p.enter() {
+func (p *telemetryConn) sendStatus() {
+	if !p.addGoroutine() {
 		return
 	}
 	go func() {
 		defer p.wg.Done()
-		p.t.asking.Lock()
-		defer p.t.asking.Unlock()
-		status := p.t.instanceStatus(p.ctx, p.id)
-		p.tell(func() []tcs.Message { return []tcs.Message{status} })
+		p.t.statusMu.Lock()
+		defer p.t.statusMu.Unlock()
+		status := p.t.buildInstanceStatus(p.ctx, p.id)
+		p.sendMessages(func() []tcs.Message { return []tcs.Message{status} })
 	}()
 }
 
-// tell sends messages, and ends a connection that takes no more. What they hold
+// sendMessages sends messages, and ends a connection that takes no more. What they hold
 // is looked up while nothing else is sent, so that no older word follows a newer
 // one.
-func (p *pulse) tell(messages func() []tcs.Message) {
+func (p *telemetryConn) sendMessages(messages func() []tcs.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.over || p.err != nil || p.ctx.Err() != nil {
+	if p.closed || p.err != nil || p.ctx.Err() != nil {
 		return
 	}
 	for _, m := range messages() {
-		if p.err = p.send(m); p.err != nil {
+		if p.err = p.sendMessage(m); p.err != nil {
 			p.conn.CloseNow()
 			return
 		}
 	}
 }
 
-// send signs a frame: as a GET of the upgrade's URL with the frame as its body.
-func (p *pulse) send(m tcs.Message) error {
+// sendMessage signs a frame: as a GET of the upgrade's URL with the frame as its body.
+func (p *telemetryConn) sendMessage(m tcs.Message) error {
 	body, err := tcs.Encode(m)
 	if err != nil {
 		return err
@@ -281,19 +281,19 @@ func (p *pulse) send(m tcs.Message) error {
 	return p.conn.Write(tcs.WithHeader(h, body))
 }
 
-// metricsMessages are the samples of all that runs.
-func (t *telemetry) metricsMessages(ctx context.Context, id Identity) []tcs.Message {
+// buildMetrics are the samples of all that runs.
+func (t *telemetry) buildMetrics(ctx context.Context, id Identity) []tcs.Message {
 	now := tcs.Time{Time: t.s.api.now()}
-	metrics := t.metrics(ctx, t.tasks(func(v engine.TaskView) bool { return v.Status == acs.StatusRunning }))
+	metrics := t.sampleTasks(ctx, t.filterTasks(func(v engine.TaskView) bool { return v.Status == acs.StatusRunning }))
 	var out []tcs.Message
 	if len(metrics) == 0 {
-		m := heading(id)
+		m := newMetadata(id)
 		m.Fin, m.Idle = true, true
 		out = append(out, &tcs.PublishMetricsRequest{Metadata: m, Timestamp: now})
 	}
 	for len(metrics) > 0 {
 		n := min(len(metrics), tcs.MaxTasksPerMessage)
-		m := heading(id)
+		m := newMetadata(id)
 		m.Fin = n == len(metrics)
 		out = append(out, &tcs.PublishMetricsRequest{Metadata: m, TaskMetrics: metrics[:n], Timestamp: now})
 		metrics = metrics[n:]
@@ -301,20 +301,20 @@ func (t *telemetry) metricsMessages(ctx context.Context, id Identity) []tcs.Mess
 	return out
 }
 
-// tasks are those of the engine's that fit.
-func (t *telemetry) tasks(fits func(engine.TaskView) bool) []engine.TaskView {
+// filterTasks are those of the engine's that fit.
+func (t *telemetry) filterTasks(fits func(engine.TaskView) bool) []engine.TaskView {
 	return slices.DeleteFunc(t.s.cfg.Engine.Tasks(), func(v engine.TaskView) bool { return !fits(v) })
 }
 
-func heading(id Identity) tcs.Metadata {
+func newMetadata(id Identity) tcs.Metadata {
 	return tcs.Metadata{Cluster: id.Cluster, ContainerInstance: id.InstanceArn, MessageID: uuid.NewString()}
 }
 
-// health is what there is to tell of the health of tasks that have not stopped.
-func health(id Identity, live []engine.TaskView, now tcs.Time) []tcs.Message {
+// buildHealth is what there is to tell of the health of tasks that have not stopped.
+func buildHealth(id Identity, live []engine.TaskView, now tcs.Time) []tcs.Message {
 	var out []tcs.Message
-	for tasks := range slices.Chunk(healthOf(live), tcs.MaxTasksPerMessage) {
-		out = append(out, &tcs.PublishHealthRequest{Metadata: heading(id), Tasks: tasks, Timestamp: now})
+	for tasks := range slices.Chunk(taskHealth(live), tcs.MaxTasksPerMessage) {
+		out = append(out, &tcs.PublishHealthRequest{Metadata: newMetadata(id), Tasks: tasks, Timestamp: now})
 	}
 	if n := len(out); n > 0 {
 		out[n-1].(*tcs.PublishHealthRequest).Metadata.Fin = true
@@ -322,7 +322,7 @@ func health(id Identity, live []engine.TaskView, now tcs.Time) []tcs.Message {
 	return out
 }
 
-func healthOf(tasks []engine.TaskView) []tcs.TaskHealth {
+func taskHealth(tasks []engine.TaskView) []tcs.TaskHealth {
 	var out []tcs.TaskHealth
 	for _, v := range tasks {
 		th := tcs.TaskHealth{TaskArn: v.Arn, TaskDefinitionFamily: v.Family, TaskDefinitionVersion: v.Version}
@@ -346,9 +346,9 @@ func healthOf(tasks []engine.TaskView) []tcs.TaskHealth {
 	return out
 }
 
-// instanceStatus asks whether the container engine is well. The caller holds
+// buildInstanceStatus asks whether the container engine is well. The caller holds
 // asking.
-func (t *telemetry) instanceStatus(ctx context.Context, id Identity) tcs.Message {
+func (t *telemetry) buildInstanceStatus(ctx context.Context, id Identity) tcs.Message {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	status := tcs.StatusOK
@@ -369,9 +369,9 @@ func (t *telemetry) instanceStatus(ctx context.Context, id Identity) tcs.Message
 
 const mib = 1 << 20
 
-// metrics samples each running container once; what needs two samples is told
+// sampleTasks samples each running container once; what needs two samples is told
 // from the second on.
-func (t *telemetry) metrics(ctx context.Context, tasks []engine.TaskView) []tcs.TaskMetric {
+func (t *telemetry) sampleTasks(ctx context.Context, tasks []engine.TaskView) []tcs.TaskMetric {
 	var out []tcs.TaskMetric
 	live := map[string]sample{}
 	for _, v := range tasks {
@@ -392,7 +392,7 @@ func (t *telemetry) metrics(ctx context.Context, tasks []engine.TaskView) []tcs.
 			}
 			before, two := t.last[c.RuntimeID]
 			live[c.RuntimeID] = sample{now, c.Restarts}
-			tm.ContainerMetrics = append(tm.ContainerMetrics, t.container(v, c, now, before, two))
+			tm.ContainerMetrics = append(tm.ContainerMetrics, t.buildContainerMetric(v, c, now, before, two))
 		}
 		if tm.ContainerMetrics != nil {
 			out = append(out, tm)
@@ -402,7 +402,7 @@ func (t *telemetry) metrics(ctx context.Context, tasks []engine.TaskView) []tcs.
 	return out
 }
 
-func (t *telemetry) container(v engine.TaskView, c engine.ContainerView, now runtime.Stats, before sample, two bool) tcs.ContainerMetric {
+func (t *telemetry) buildContainerMetric(v engine.TaskView, c engine.ContainerView, now runtime.Stats, before sample, two bool) tcs.ContainerMetric {
 	m := tcs.ContainerMetric{ContainerName: c.Name}
 	one := func(f float64) *tcs.StatsSet { return &tcs.StatsSet{Min: f, Max: f, SampleCount: 1, Sum: f} }
 	count := func(n int64) *tcs.ULongStatsSet {

@@ -16,7 +16,7 @@ func TestNextBeat(t *testing.T) {
 		10*every - 1:        10 * every,
 		100*every + every/4: 101 * every,
 	} {
-		if got := nextBeat(due, due.Add(took), every).Sub(due); got != want {
+		if got := nextDue(due, due.Add(took), every).Sub(due); got != want {
 			t.Errorf("after one that took %s: %s, not %s", took, got, want)
 		}
 	}

@@ -25,16 +25,16 @@ type Target struct {
 	Installation string // value of Label
 }
 
-const patience = 30 * time.Second
+const maxWait = 30 * time.Second
 
 // Run runs the suite.
 func Run(t *testing.T, open func(t *testing.T) Target) {
 	for name, test := range map[string]func(*testing.T, Target){
-		"life": life, "exit codes": exitCodes, "names": names, "killing": killing, "removal": removal,
-		"memory": memory, "listing": listing, "ports": ports, "absences": absences, "volumes": volumes, "events of others": others,
-		"exec": execution, "exec: terminal sizes": sizing, "exec: given up": abandoning, "exec: nothing runs": idle, "exec: side by side": many,
-		"output": speech, "output of terminals": terminals, "output from a time on": times, "output resumed": resuming,
-		"output of long lines": longLines, "no output": silence,
+		"life": testLifecycle, "exit codes": testExitCodes, "names": testNames, "killing": testKill, "removal": testRemoval,
+		"memory": testMemory, "listing": testList, "ports": testPorts, "absences": testAbsent, "volumes": testVolumes, "events of others": testOtherLabels,
+		"exec": testExec, "exec: terminal sizes": testResize, "exec: given up": testAbandonedExec, "exec: nothing runs": testExecNotRunning, "exec: side by side": testConcurrentExec,
+		"output": testStreams, "output of terminals": testTerminal, "output from a time on": testPositions, "output resumed": testResume,
+		"output of long lines": testLongLines, "no output": testNoOutput,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -56,9 +56,9 @@ func (x Target) create(t *testing.T, s runtime.Spec) string {
 	return c.ID
 }
 
-// audible is the specification of a container that tells by its health that its
+// healthySpec is the specification of a container that tells by its health that its
 // program hears signals. One that is stopped before ends in ways of its own.
-func (x Target) audible(name string, command ...string) runtime.Spec {
+func (x Target) healthySpec(name string, command ...string) runtime.Spec {
 	s := x.spec(name, append(command, "healthy", "0", "sleep", "60")...)
 	s.HealthCheck = &runtime.HealthCheck{
 		Test: []string{"CMD", "/probe", "alive", "/healthy"}, Interval: 100 * time.Millisecond, Timeout: 5 * time.Second, Retries: 100,
@@ -66,17 +66,17 @@ func (x Target) audible(name string, command ...string) runtime.Spec {
 	return s
 }
 
-// hears waits until a started container of audible hears signals.
-func (x Target) hears(t *testing.T, id string) {
+// waitHealthy waits until a started container of audible hears signals.
+func (x Target) waitHealthy(t *testing.T, id string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); x.phase(t, id).Health != runtime.Healthy; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(maxWait); x.inspect(t, id).Health != runtime.Healthy; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not healthy after %s", patience)
+			t.Fatalf("not healthy after %s", maxWait)
 		}
 	}
 }
 
-func (x Target) phase(t *testing.T, id string) runtime.Container {
+func (x Target) inspect(t *testing.T, id string) runtime.Container {
 	t.Helper()
 	c, err := x.Runtime.Inspect(t.Context(), id)
 	if err != nil {
@@ -85,8 +85,8 @@ func (x Target) phase(t *testing.T, id string) runtime.Container {
 	return c
 }
 
-// follow collects the events of this target's containers.
-func (x Target) follow(t *testing.T, labels map[string]string) <-chan runtime.Event {
+// followEvents collects the events of this target's containers.
+func (x Target) followEvents(t *testing.T, labels map[string]string) <-chan runtime.Event {
 	t.Helper()
 	out := make(chan runtime.Event, 100)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -108,7 +108,7 @@ func (x Target) follow(t *testing.T, labels map[string]string) <-chan runtime.Ev
 	return out
 }
 
-func expect(t *testing.T, events <-chan runtime.Event, kind runtime.EventKind, id string) runtime.Event {
+func waitEvent(t *testing.T, events <-chan runtime.Event, kind runtime.EventKind, id string) runtime.Event {
 	t.Helper()
 	for {
 		select {
@@ -117,16 +117,16 @@ func expect(t *testing.T, events <-chan runtime.Event, kind runtime.EventKind, i
 				return e
 			}
 			t.Logf("passed over: %+v", e)
-		case <-time.After(patience):
+		case <-time.After(maxWait):
 			t.Fatalf("no event %s", kind)
 		}
 	}
 }
 
-func life(t *testing.T, x Target) {
-	events := x.follow(t, map[string]string{Label: x.Installation})
-	id := x.create(t, x.audible("life"))
-	if c := x.phase(t, id); c.Phase != runtime.PhaseCreated || !c.StartedAt.IsZero() {
+func testLifecycle(t *testing.T, x Target) {
+	events := x.followEvents(t, map[string]string{Label: x.Installation})
+	id := x.create(t, x.healthySpec("life"))
+	if c := x.inspect(t, id); c.Phase != runtime.PhaseCreated || !c.StartedAt.IsZero() {
 		t.Errorf("created: %+v", c)
 	}
 	before := time.Now()
@@ -135,22 +135,22 @@ func life(t *testing.T, x Target) {
 			t.Fatal(err)
 		}
 	}
-	if c := x.phase(t, id); c.Phase != runtime.PhaseRunning || c.StartedAt.Before(before.Add(-time.Second)) || c.Labels["case"] != "life" {
+	if c := x.inspect(t, id); c.Phase != runtime.PhaseRunning || c.StartedAt.Before(before.Add(-time.Second)) || c.Labels["case"] != "life" {
 		t.Errorf("running: %+v", c)
 	}
-	if e := expect(t, events, runtime.EventStarted, id); e.Labels["case"] != "life" {
+	if e := waitEvent(t, events, runtime.EventStarted, id); e.Labels["case"] != "life" {
 		t.Errorf("%+v", e)
 	}
-	x.hears(t, id)
+	x.waitHealthy(t, id)
 	for range 2 {
 		if err := x.Runtime.Stop(t.Context(), id, 10*time.Second); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if c := x.phase(t, id); c.Phase != runtime.PhaseExited || c.ExitCode != 143 || c.FinishedAt.Before(c.StartedAt) {
+	if c := x.inspect(t, id); c.Phase != runtime.PhaseExited || c.ExitCode != 143 || c.FinishedAt.Before(c.StartedAt) {
 		t.Errorf("stopped: %+v", c)
 	}
-	if e := expect(t, events, runtime.EventExited, id); e.ExitCode != 143 || time.Since(e.At).Abs() > time.Minute {
+	if e := waitEvent(t, events, runtime.EventExited, id); e.ExitCode != 143 || time.Since(e.At).Abs() > time.Minute {
 		t.Errorf("%+v", e)
 	}
 	for range 2 {
@@ -158,26 +158,26 @@ func life(t *testing.T, x Target) {
 			t.Fatal(err)
 		}
 	}
-	expect(t, events, runtime.EventRemoved, id)
+	waitEvent(t, events, runtime.EventRemoved, id)
 }
 
-// memory: a child that is killed for its memory is told as an event of its
+// testMemory: a child that is killed for its memory is told as an event of its
 // container before that ends, and is remembered until the next start.
-func memory(t *testing.T, x Target) {
-	events := x.follow(t, map[string]string{Label: x.Installation})
+func testMemory(t *testing.T, x Target) {
+	events := x.followEvents(t, map[string]string{Label: x.Installation})
 	s := x.spec("memory", "feed", "200", "exit", "1")
 	s.Memory = 16 << 20
 	id := x.create(t, s)
 	if err := x.Runtime.Start(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if e := expect(t, events, runtime.EventOOM, id); time.Since(e.At).Abs() > time.Minute {
+	if e := waitEvent(t, events, runtime.EventOOM, id); time.Since(e.At).Abs() > time.Minute {
 		t.Errorf("%+v", e)
 	}
-	if e := expect(t, events, runtime.EventExited, id); e.ExitCode != 1 {
+	if e := waitEvent(t, events, runtime.EventExited, id); e.ExitCode != 1 {
 		t.Errorf("%+v", e)
 	}
-	if c := x.phase(t, id); !c.OOMKilled || c.ExitCode != 1 {
+	if c := x.inspect(t, id); !c.OOMKilled || c.ExitCode != 1 {
 		t.Errorf("%+v", c)
 	}
 	if err := x.Runtime.Remove(t.Context(), id, false); err != nil {
@@ -185,50 +185,50 @@ func memory(t *testing.T, x Target) {
 	}
 }
 
-func exitCodes(t *testing.T, x Target) {
-	events := x.follow(t, map[string]string{Label: x.Installation})
+func testExitCodes(t *testing.T, x Target) {
+	events := x.followEvents(t, map[string]string{Label: x.Installation})
 	for _, want := range []int{0, 3} {
 		id := x.create(t, x.spec("exit", "exit", string(rune('0'+want))))
 		if err := x.Runtime.Start(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
-		if e := expect(t, events, runtime.EventExited, id); e.ExitCode != want {
+		if e := waitEvent(t, events, runtime.EventExited, id); e.ExitCode != want {
 			t.Errorf("%+v", e)
 		}
-		if c := x.phase(t, id); c.Phase != runtime.PhaseExited || c.ExitCode != want || c.OOMKilled {
+		if c := x.inspect(t, id); c.Phase != runtime.PhaseExited || c.ExitCode != want || c.OOMKilled {
 			t.Errorf("%+v", c)
 		}
 	}
 }
 
-func names(t *testing.T, x Target) {
+func testNames(t *testing.T, x Target) {
 	s := x.spec("names", "sleep", "60")
 	id := x.create(t, s)
 	if _, err := x.Runtime.Create(t.Context(), s); !errors.Is(err, runtime.ErrNameTaken) {
 		t.Errorf("second creation: %v", err)
 	}
-	if c := x.phase(t, s.Name); c.ID != id || c.Name != s.Name || c.Image != x.Image {
+	if c := x.inspect(t, s.Name); c.ID != id || c.Name != s.Name || c.Image != x.Image {
 		t.Errorf("by name: %+v", c)
 	}
 }
 
-func killing(t *testing.T, x Target) {
-	id := x.create(t, x.audible("killing", "deaf"))
+func testKill(t *testing.T, x Target) {
+	id := x.create(t, x.healthySpec("killing", "deaf"))
 	if err := x.Runtime.Start(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	x.hears(t, id)
+	x.waitHealthy(t, id)
 	began := time.Now()
 	if err := x.Runtime.Stop(t.Context(), id, time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if c := x.phase(t, id); c.ExitCode != 137 || c.OOMKilled || time.Since(began) < time.Second {
+	if c := x.inspect(t, id); c.ExitCode != 137 || c.OOMKilled || time.Since(began) < time.Second {
 		t.Errorf("%+v after %s", c, time.Since(began))
 	}
 }
 
-func removal(t *testing.T, x Target) {
-	events := x.follow(t, map[string]string{Label: x.Installation})
+func testRemoval(t *testing.T, x Target) {
+	events := x.followEvents(t, map[string]string{Label: x.Installation})
 	id := x.create(t, x.spec("removal", "sleep", "60"))
 	if err := x.Runtime.Start(t.Context(), id); err != nil {
 		t.Fatal(err)
@@ -240,11 +240,11 @@ func removal(t *testing.T, x Target) {
 		t.Fatal(err)
 	}
 	// What recovery relies on: a start is told before the removal.
-	expect(t, events, runtime.EventStarted, id)
-	expect(t, events, runtime.EventRemoved, id)
+	waitEvent(t, events, runtime.EventStarted, id)
+	waitEvent(t, events, runtime.EventRemoved, id)
 }
 
-func listing(t *testing.T, x Target) {
+func testList(t *testing.T, x Target) {
 	a, b := x.spec("listing", "sleep", "60"), x.spec("listing", "sleep", "60")
 	b.Labels = maps.Clone(b.Labels)
 	b.Labels["extra"] = "yes"
@@ -269,7 +269,7 @@ func listing(t *testing.T, x Target) {
 	}
 }
 
-func ports(t *testing.T, x Target) {
+func testPorts(t *testing.T, x Target) {
 	// A port of the test's own choice could be someone's: try several.
 	var first string
 	var port int
@@ -298,10 +298,10 @@ func ports(t *testing.T, x Target) {
 	if err := x.Runtime.Start(t.Context(), second); !errors.Is(err, runtime.ErrPortTaken) {
 		t.Errorf("second holder of a port: %v", err)
 	}
-	if c := x.phase(t, second); c.Phase != runtime.PhaseCreated {
+	if c := x.inspect(t, second); c.Phase != runtime.PhaseCreated {
 		t.Errorf("a container that could not start: %+v", c)
 	}
-	if c := x.phase(t, first); len(c.Ports) != 1 || c.Ports[0].HostPort != port {
+	if c := x.inspect(t, first); len(c.Ports) != 1 || c.Ports[0].HostPort != port {
 		t.Errorf("%+v", c)
 	}
 	host := x.spec("ports", "sleep", "60")
@@ -311,7 +311,7 @@ func ports(t *testing.T, x Target) {
 	}
 }
 
-func absences(t *testing.T, x Target) {
+func testAbsent(t *testing.T, x Target) {
 	ctx := t.Context()
 	if _, err := x.Runtime.Image(ctx, x.Absent); !errors.Is(err, runtime.ErrNotFound) {
 		t.Errorf("image: %v", err)
@@ -347,7 +347,7 @@ func absences(t *testing.T, x Target) {
 	}
 }
 
-func volumes(t *testing.T, x Target) {
+func testVolumes(t *testing.T, x Target) {
 	name := "ashore-conformance-" + agenttest.Hex(6)
 	for range 2 {
 		if err := x.Runtime.CreateVolume(t.Context(), runtime.Volume{Name: name, Driver: "local", Labels: map[string]string{Label: x.Installation}}); err != nil {
@@ -368,8 +368,8 @@ func volumes(t *testing.T, x Target) {
 	}
 }
 
-func others(t *testing.T, x Target) {
-	events := x.follow(t, map[string]string{Label: x.Installation, "mine": "yes"})
+func testOtherLabels(t *testing.T, x Target) {
+	events := x.followEvents(t, map[string]string{Label: x.Installation, "mine": "yes"})
 	theirs := x.create(t, x.spec("others", "exit", "0"))
 	s := x.spec("others", "exit", "0")
 	s.Labels["mine"] = "yes"
@@ -388,7 +388,7 @@ func others(t *testing.T, x Target) {
 			if e.ID == mine && e.Kind == runtime.EventExited {
 				return
 			}
-		case <-time.After(patience):
+		case <-time.After(maxWait):
 			t.Fatal("no event")
 		}
 	}

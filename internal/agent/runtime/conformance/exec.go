@@ -13,13 +13,13 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// said is what a command in a container said, and how it ended.
-type said struct {
+// execResult is what a command in a container said, and how it ended.
+type execResult struct {
 	code        int
 	out, errors string
 }
 
-func (x Target) running(t *testing.T, s runtime.Spec) string {
+func (x Target) startNew(t *testing.T, s runtime.Spec) string {
 	t.Helper()
 	id := x.create(t, s)
 	if err := x.Runtime.Start(t.Context(), id); err != nil {
@@ -29,7 +29,7 @@ func (x Target) running(t *testing.T, s runtime.Spec) string {
 }
 
 // exec runs a command of the probe that must not fail.
-func (x Target) exec(t *testing.T, id string, e runtime.Exec) said {
+func (x Target) exec(t *testing.T, id string, e runtime.Exec) execResult {
 	t.Helper()
 	var out, errs bytes.Buffer
 	e.Command = append([]string{"/probe"}, e.Command...)
@@ -38,24 +38,24 @@ func (x Target) exec(t *testing.T, id string, e runtime.Exec) said {
 	if err != nil {
 		t.Fatalf("%q: %v", e.Command, err)
 	}
-	return said{code, out.String(), errs.String()}
+	return execResult{code, out.String(), errs.String()}
 }
 
-func execution(t *testing.T, x Target) {
-	id := x.running(t, x.spec("exec", "sleep", "600"))
+func testExec(t *testing.T, x Target) {
+	id := x.startNew(t, x.spec("exec", "sleep", "600"))
 	begun := 0
 	got := x.exec(t, id, runtime.Exec{Command: []string{"say", "hello", "complain", "sorry", "exit", "3"}, Begun: func() { begun++ }})
-	if got != (said{3, "hello\n", "sorry\n"}) || begun != 1 {
+	if got != (execResult{3, "hello\n", "sorry\n"}) || begun != 1 {
 		t.Errorf("%+v, begun %d times", got, begun)
 	}
-	if got := x.exec(t, id, runtime.Exec{Command: []string{"say", "a", "complain", "b"}, TTY: true}); got != (said{0, "a\r\nb\r\n", ""}) {
+	if got := x.exec(t, id, runtime.Exec{Command: []string{"say", "a", "complain", "b"}, TTY: true}); got != (execResult{0, "a\r\nb\r\n", ""}) {
 		t.Errorf("with a terminal: %+v", got)
 	}
 	long := strings.Repeat("0123456789abcde\n", 1<<16)
 	if got := x.exec(t, id, runtime.Exec{Command: []string{"cat", "exit", "4"}, Stdin: strings.NewReader(long)}); got.code != 4 || got.out != long {
 		t.Errorf("exit code %d, %d bytes of %d came back", got.code, len(got.out), len(long))
 	}
-	if got := x.exec(t, id, runtime.Exec{Command: []string{"cat"}}); got != (said{}) {
+	if got := x.exec(t, id, runtime.Exec{Command: []string{"cat"}}); got != (execResult{}) {
 		t.Errorf("without input: %+v", got)
 	}
 	for _, command := range [][]string{{"/no-such-program"}, {"no-such-program", "x"}} {
@@ -65,9 +65,9 @@ func execution(t *testing.T, x Target) {
 	}
 }
 
-// sizing: a terminal has the size that it is given, and learns of others.
-func sizing(t *testing.T, x Target) {
-	id := x.running(t, x.spec("exec", "sleep", "600"))
+// testResize: a terminal has the size that it is given, and learns of others.
+func testResize(t *testing.T, x Target) {
+	id := x.startNew(t, x.spec("exec", "sleep", "600"))
 	r, w := io.Pipe()
 	sizes := make(chan runtime.Size, 1)
 	type result struct {
@@ -93,10 +93,10 @@ func sizing(t *testing.T, x Target) {
 	}
 }
 
-// abandoning: a command whose caller goes away, or can't take what it says, does
+// testAbandonedExec: a command whose caller goes away, or can't take what it says, does
 // not go on; one whose container ends, ends with it.
-func abandoning(t *testing.T, x Target) {
-	id := x.running(t, x.spec("exec", "sleep", "600"))
+func testAbandonedExec(t *testing.T, x Target) {
+	id := x.startNew(t, x.spec("exec", "sleep", "600"))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_, err := x.Runtime.Exec(ctx, id, runtime.Exec{Command: []string{"/probe", "say", "x", "sleep", "1", "append", "/cancelled", "x"}, Stdout: writer(func() error {
@@ -137,9 +137,9 @@ type writer func() error
 
 func (w writer) Write(p []byte) (int, error) { return len(p), w() }
 
-// idle: no command runs where nothing runs.
-func idle(t *testing.T, x Target) {
-	events := x.follow(t, map[string]string{Label: x.Installation})
+// testExecNotRunning: no command runs where nothing runs.
+func testExecNotRunning(t *testing.T, x Target) {
+	events := x.followEvents(t, map[string]string{Label: x.Installation})
 	command := runtime.Exec{Command: []string{"/probe", "say", "x"}}
 	if _, err := x.Runtime.Exec(t.Context(), "ashore-conformance-absent", command); !errors.Is(err, runtime.ErrNotFound) {
 		t.Errorf("absent: %v", err)
@@ -151,15 +151,15 @@ func idle(t *testing.T, x Target) {
 	if err := x.Runtime.Start(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, events, runtime.EventExited, id)
+	waitEvent(t, events, runtime.EventExited, id)
 	if _, err := x.Runtime.Exec(t.Context(), id, command); !errors.Is(err, runtime.ErrNotRunning) {
 		t.Errorf("ended: %v", err)
 	}
 }
 
-// many: commands side by side are heard apart.
-func many(t *testing.T, x Target) {
-	id := x.running(t, x.spec("exec", "sleep", "600"))
+// testConcurrentExec: commands side by side are heard apart.
+func testConcurrentExec(t *testing.T, x Target) {
+	id := x.startNew(t, x.spec("exec", "sleep", "600"))
 	results := make(chan string)
 	words := strings.Fields("a b c d e f g h")
 	for _, w := range words {

@@ -12,11 +12,11 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// output reads a container's output from a place on, to its end, and returns what
+// readOutput reads a container's output from a place on, to its end, and returns what
 // each stream said, and where each line ends.
-func (x Target) output(t *testing.T, id string, from runtime.Position) (text map[runtime.Stream][]string, lines []runtime.Line) {
+func (x Target) readOutput(t *testing.T, id string, from runtime.Position) (text map[runtime.Stream][]string, lines []runtime.Line) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	text = map[runtime.Stream][]string{}
 	begun := false
@@ -37,13 +37,13 @@ func (x Target) output(t *testing.T, id string, from runtime.Position) (text map
 
 func words(s string) []string { return strings.Fields(s) }
 
-// speech: what a container says on its two streams is told apart and in order, with
+// testStreams: what a container says on its two streams is told apart and in order, with
 // times, while it runs and when it has ended, in all of its runs.
-func speech(t *testing.T, x Target) {
+func testStreams(t *testing.T, x Target) {
 	before := time.Now()
-	id := x.running(t, x.spec("output", "say", "one", "complain", "two", "sleep", "0.3", "say", "three", "complain", "four", "exit", "0"))
+	id := x.startNew(t, x.spec("output", "say", "one", "complain", "two", "sleep", "0.3", "say", "three", "complain", "four", "exit", "0"))
 	for i := range 2 {
-		text, lines := x.output(t, id, runtime.Position{})
+		text, lines := x.readOutput(t, id, runtime.Position{})
 		if !slices.Equal(text[runtime.Stdout], words("one three")) || !slices.Equal(text[runtime.Stderr], words("two four")) {
 			t.Errorf("reading %d: %q", i, text)
 		}
@@ -56,31 +56,31 @@ func speech(t *testing.T, x Target) {
 	if err := x.Runtime.Start(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	if text, _ := x.output(t, id, runtime.Position{}); !slices.Equal(text[runtime.Stdout], words("one three one three")) {
+	if text, _ := x.readOutput(t, id, runtime.Position{}); !slices.Equal(text[runtime.Stdout], words("one three one three")) {
 		t.Errorf("after two runs: %q", text)
 	}
 }
 
-// terminals: all that is said on a terminal is one stream.
-func terminals(t *testing.T, x Target) {
+// testTerminal: all that is said on a terminal is one stream.
+func testTerminal(t *testing.T, x Target) {
 	s := x.spec("output", "say", "one", "complain", "two", "say", strings.Repeat("x", 50_000), "say", "three", "exit", "0")
 	s.TTY = true
-	text, lines := x.output(t, x.running(t, s), runtime.Position{})
+	text, lines := x.readOutput(t, x.startNew(t, s), runtime.Position{})
 	all := text[runtime.Stdout]
 	if n := len(all); n < 4 || all[0] != "one" || all[1] != "two" || all[n-1] != "three" || len(strings.Join(all[2:n-1], "")) != 50_000 || len(text[runtime.Stderr]) > 0 {
 		t.Errorf("%.100q", text)
 	}
 	for i, l := range lines {
-		if whole := i < 2 || i >= len(lines)-2; l.Partial == whole || strings.Trim(all[i], "x") != "" && len(all[i]) > 5 {
+		if complete := i < 2 || i >= len(lines)-2; l.Partial == complete || strings.Trim(all[i], "x") != "" && len(all[i]) > 5 {
 			t.Errorf("%d: partial %v, %.100q", i, l.Partial, l.Text)
 		}
 	}
 }
 
-// times: a reading begins at a time, or after a line.
-func times(t *testing.T, x Target) {
-	id := x.running(t, x.spec("output", "say", "early", "sleep", "0.3", "say", "late", "complain", "too", "exit", "0"))
-	_, lines := x.output(t, id, runtime.Position{})
+// testPositions: a reading begins at a time, or after a line.
+func testPositions(t *testing.T, x Target) {
+	id := x.startNew(t, x.spec("output", "say", "early", "sleep", "0.3", "say", "late", "complain", "too", "exit", "0"))
+	_, lines := x.readOutput(t, id, runtime.Position{})
 	if len(lines) != 3 || string(lines[0].Text) != "early" {
 		t.Fatalf("%+v", lines)
 	}
@@ -93,29 +93,29 @@ func times(t *testing.T, x Target) {
 		from runtime.Position
 		want string // on both streams
 	}{
-		"between":        {runtime.From(lines[0].At.Add(100 * time.Millisecond)), "[late] [too]"},
-		"its own time":   {runtime.From(later), "[late] [too]"},
+		"between":        {runtime.PositionAt(lines[0].At.Add(100 * time.Millisecond)), "[late] [too]"},
+		"its own time":   {runtime.PositionAt(later), "[late] [too]"},
 		"after a line":   {lines[0].Next, "[late] [too]"},
 		"after the last": {lines[2].Next, "[] []"},
-		"much earlier":   {runtime.From(lines[0].At.Add(-time.Hour)), "[early late] [too]"},
-		"much later":     {runtime.From(time.Now().Add(time.Hour)), "[] []"},
+		"much earlier":   {runtime.PositionAt(lines[0].At.Add(-time.Hour)), "[early late] [too]"},
+		"much later":     {runtime.PositionAt(time.Now().Add(time.Hour)), "[] []"},
 	} {
-		text, _ := x.output(t, id, c.from)
+		text, _ := x.readOutput(t, id, c.from)
 		if got := fmt.Sprint(text[runtime.Stdout], " ", text[runtime.Stderr]); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
 
-// resuming: a reading that was broken off again and again has every line once.
-func resuming(t *testing.T, x Target) {
+// testResume: a reading that was broken off again and again has every line once.
+func testResume(t *testing.T, x Target) {
 	const n = 300
-	id := x.running(t, x.spec("output", "chatter", fmt.Sprint(n), "exit", "0"))
+	id := x.startNew(t, x.spec("output", "chatter", fmt.Sprint(n), "exit", "0"))
 	enough := errors.New("enough")
 	var at runtime.Position
 	next := map[runtime.Stream]int{}
 	name := map[runtime.Stream]string{runtime.Stdout: "out", runtime.Stderr: "err"}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	readings := 0
 	for err := enough; err != nil; readings++ {
@@ -140,41 +140,41 @@ func resuming(t *testing.T, x Target) {
 	}
 }
 
-// longLines: they come in parts, and a reading goes on between two of them.
-func longLines(t *testing.T, x Target) {
+// testLongLines: they come in parts, and a reading goes on between two of them.
+func testLongLines(t *testing.T, x Target) {
 	long := strings.Repeat("0123456789", 6_000)
-	id := x.running(t, x.spec("output", "say", "before", "say", long, "say", "after", "exit", "0"))
-	text, lines := x.output(t, id, runtime.Position{})
+	id := x.startNew(t, x.spec("output", "say", "before", "say", long, "say", "after", "exit", "0"))
+	text, lines := x.readOutput(t, id, runtime.Position{})
 	if all := strings.Join(text[runtime.Stdout], ""); all != "before"+long+"after" {
 		t.Errorf("%d bytes in %d parts", len(all), len(lines))
 	}
 	for i := range lines {
 		rest := strings.Join(text[runtime.Stdout][i+1:], "")
-		again, _ := x.output(t, id, lines[i].Next)
+		again, _ := x.readOutput(t, id, lines[i].Next)
 		if got := strings.Join(again[runtime.Stdout], ""); got != rest {
 			t.Errorf("after part %d: %d bytes, want %d", i, len(got), len(rest))
 		}
-		if whole := i == 0 || i >= len(lines)-2; lines[i].Partial == whole {
+		if complete := i == 0 || i >= len(lines)-2; lines[i].Partial == complete {
 			t.Errorf("part %d of %d: partial %v", i, len(lines), lines[i].Partial)
 		}
 	}
 }
 
-// silence: who says nothing is heard saying nothing.
-func silence(t *testing.T, x Target) {
+// testNoOutput: who says nothing is heard saying nothing.
+func testNoOutput(t *testing.T, x Target) {
 	if err := x.Runtime.Output(t.Context(), "ashore-conformance-absent", runtime.Position{}, func() {}, nil); !errors.Is(err, runtime.ErrNotFound) {
 		t.Errorf("absent: %v", err)
 	}
-	if text, _ := x.output(t, x.create(t, x.spec("output", "say", "x")), runtime.Position{}); len(text) > 0 {
+	if text, _ := x.readOutput(t, x.create(t, x.spec("output", "say", "x")), runtime.Position{}); len(text) > 0 {
 		t.Errorf("created: %q", text)
 	}
 	s := x.spec("output", "say", "x", "exit", "0")
 	s.Log = &runtime.Log{Driver: "none"}
-	if err := x.Runtime.Output(t.Context(), x.running(t, s), runtime.Position{}, func() {}, nil); !errors.Is(err, runtime.ErrUnsupported) {
+	if err := x.Runtime.Output(t.Context(), x.startNew(t, s), runtime.Position{}, func() {}, nil); !errors.Is(err, runtime.ErrUnsupported) {
 		t.Errorf("without a log: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	id := x.running(t, x.spec("output", "sleep", "600"))
+	id := x.startNew(t, x.spec("output", "sleep", "600"))
 	if err := x.Runtime.Output(ctx, id, runtime.Position{}, cancel, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}

@@ -26,19 +26,19 @@ const (
 
 // Create makes a container.
 func (d *Docker) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, error) {
-	cfg, host, err := settings(spec)
+	cfg, host, err := buildConfigs(spec)
 	if err != nil {
 		return runtime.Created{}, &runtime.Error{Kind: runtime.ErrConfig, Err: err}
 	}
 	res, err := d.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: cfg, HostConfig: host, Name: spec.Name})
 	if err != nil {
-		return runtime.Created{}, convert(err)
+		return runtime.Created{}, convertError(err)
 	}
-	return runtime.Created{ID: res.ID, Ports: published(host.PortBindings, host.NetworkMode)}, nil
+	return runtime.Created{ID: res.ID, Ports: publishedPorts(host.PortBindings, host.NetworkMode)}, nil
 }
 
-// settings turns a spec into the engine's two documents.
-func settings(spec runtime.Spec) (*container.Config, *container.HostConfig, error) {
+// buildConfigs turns a spec into the engine's two documents.
+func buildConfigs(spec runtime.Spec) (*container.Config, *container.HostConfig, error) {
 	cfg := &container.Config{
 		Image: spec.Image, Cmd: spec.Command, Entrypoint: spec.EntryPoint, Env: spec.Env, Labels: spec.Labels,
 		User: spec.User, WorkingDir: spec.WorkingDir, Hostname: spec.Hostname, Domainname: spec.Domainname,
@@ -127,7 +127,7 @@ func settings(spec runtime.Spec) (*container.Config, *container.HostConfig, erro
 	return cfg, host, nil
 }
 
-func published(bindings network.PortMap, mode container.NetworkMode) []runtime.Port {
+func publishedPorts(bindings network.PortMap, mode container.NetworkMode) []runtime.Port {
 	if mode.IsHost() || mode.IsNone() {
 		return nil
 	}
@@ -155,14 +155,14 @@ func published(bindings network.PortMap, mode container.NetworkMode) []runtime.P
 // Start starts a container.
 func (d *Docker) Start(ctx context.Context, id string) error {
 	_, err := d.api.ContainerStart(ctx, id, client.ContainerStartOptions{})
-	return convert(err)
+	return convertError(err)
 }
 
 // Stop stops it as the engine does: its stop signal, then the timeout, then KILL.
 func (d *Docker) Stop(ctx context.Context, id string, timeout time.Duration) error {
 	seconds := int(math.Ceil(timeout.Seconds()))
 	_, err := d.api.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &seconds})
-	return convert(err)
+	return convertError(err)
 }
 
 // Remove removes it.
@@ -171,14 +171,14 @@ func (d *Docker) Remove(ctx context.Context, id string, force bool) error {
 	if errdefs.IsNotFound(err) {
 		return nil
 	}
-	return convert(err)
+	return convertError(err)
 }
 
 // Inspect looks one up.
 func (d *Docker) Inspect(ctx context.Context, id string) (runtime.Container, error) {
 	res, err := d.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {
-		return runtime.Container{}, convert(err)
+		return runtime.Container{}, convertError(err)
 	}
 	in := res.Container
 	out := runtime.Container{ID: in.ID, Name: strings.TrimPrefix(in.Name, "/")}
@@ -186,21 +186,21 @@ func (d *Docker) Inspect(ctx context.Context, id string) (runtime.Container, err
 		out.Labels, out.Image = in.Config.Labels, in.Config.Image
 	}
 	if s := in.State; s != nil {
-		out.StartedAt, out.FinishedAt = when(s.StartedAt), when(s.FinishedAt)
+		out.StartedAt, out.FinishedAt = parseTime(s.StartedAt), parseTime(s.FinishedAt)
 		out.ExitCode, out.OOMKilled, out.Error = s.ExitCode, s.OOMKilled, s.Error
-		out.Phase = phase(s.Status)
+		out.Phase = toPhase(s.Status)
 		if out.Phase == runtime.PhaseExited && out.StartedAt.IsZero() {
 			out.Phase = runtime.PhaseCreated
 		}
 		if s.Health != nil {
-			out.Health = health(string(s.Health.Status))
+			out.Health = toHealth(string(s.Health.Status))
 		}
 	}
 	if in.HostConfig != nil {
-		out.Ports = published(in.HostConfig.PortBindings, in.HostConfig.NetworkMode)
+		out.Ports = publishedPorts(in.HostConfig.PortBindings, in.HostConfig.NetworkMode)
 		for _, p := range out.Ports {
 			if p.HostPort == 0 && in.NetworkSettings != nil && out.Phase == runtime.PhaseRunning {
-				out.Ports = published(in.NetworkSettings.Ports, in.HostConfig.NetworkMode)
+				out.Ports = publishedPorts(in.NetworkSettings.Ports, in.HostConfig.NetworkMode)
 				break
 			}
 		}
@@ -208,8 +208,8 @@ func (d *Docker) Inspect(ctx context.Context, id string) (runtime.Container, err
 	return out, nil
 }
 
-// when reads an engine's time; its zero is the year 1.
-func when(s string) time.Time {
+// parseTime reads an engine's time; its zero is the year 1.
+func parseTime(s string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil || t.Year() <= 1 {
 		return time.Time{}
@@ -217,7 +217,7 @@ func when(s string) time.Time {
 	return t
 }
 
-func phase(s container.ContainerState) runtime.Phase {
+func toPhase(s container.ContainerState) runtime.Phase {
 	switch s {
 	case container.StateCreated:
 		return runtime.PhaseCreated
@@ -228,7 +228,7 @@ func phase(s container.ContainerState) runtime.Phase {
 	}
 }
 
-func health(s string) string {
+func toHealth(s string) string {
 	switch {
 	case strings.HasPrefix(s, "healthy"):
 		return runtime.Healthy
@@ -241,7 +241,7 @@ func health(s string) string {
 	}
 }
 
-func filters(labels map[string]string) client.Filters {
+func labelFilters(labels map[string]string) client.Filters {
 	f := client.Filters{}
 	for k, v := range labels {
 		f.Add("label", k+"="+v)
@@ -251,13 +251,13 @@ func filters(labels map[string]string) client.Filters {
 
 // List finds containers by label.
 func (d *Docker) List(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
-	res, err := d.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters(labels)})
+	res, err := d.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: labelFilters(labels)})
 	if err != nil {
-		return nil, convert(err)
+		return nil, convertError(err)
 	}
 	out := make([]runtime.Container, 0, len(res.Items))
 	for _, it := range res.Items {
-		c := runtime.Container{ID: it.ID, Labels: it.Labels, Phase: phase(it.State), Image: it.Image}
+		c := runtime.Container{ID: it.ID, Labels: it.Labels, Phase: toPhase(it.State), Image: it.Image}
 		if len(it.Names) > 0 {
 			c.Name = strings.TrimPrefix(it.Names[0], "/")
 		}

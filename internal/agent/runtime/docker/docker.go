@@ -81,14 +81,14 @@ func (d *Docker) Close() error { return d.api.Close() }
 // Ping asks whether the engine answers.
 func (d *Docker) Ping(ctx context.Context) error {
 	_, err := d.api.Ping(ctx, client.PingOptions{})
-	return convert(err)
+	return convertError(err)
 }
 
 // Info asks the engine about itself.
 func (d *Docker) Info(ctx context.Context) (runtime.Info, error) {
 	res, err := d.api.Info(ctx, client.InfoOptions{})
 	if err != nil {
-		return runtime.Info{}, convert(err)
+		return runtime.Info{}, convertError(err)
 	}
 	in := res.Info
 	out := runtime.Info{

@@ -13,7 +13,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// convert gives an error its kind and keeps its text. There are three sources:
+// convertError gives an error its kind and keeps its text. There are three sources:
 //
 //   - the connection, which client.IsErrConnectionFailed and the error types of
 //     io and net tell: ErrUnreachable, nothing is known;
@@ -24,14 +24,14 @@ import (
 //     can't read an answer (json's errors, client.ErrRedirect).
 //
 // What an engine or its client has decided is no matter of waiting for it.
-func convert(err error) error {
+func convertError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	text := err.Error()
 	var kind error
 	switch {
-	case broken(err):
+	case isConnectionError(err):
 		kind = runtime.ErrUnreachable
 	case errdefs.IsNotFound(err):
 		kind = runtime.ErrNotFound
@@ -49,9 +49,9 @@ func convert(err error) error {
 	return &runtime.Error{Kind: kind, Err: err}
 }
 
-// broken tells whether the connection to the engine could not be had, or ended
+// isConnectionError tells whether the connection to the engine could not be had, or ended
 // before its answer.
-func broken(err error) bool {
+func isConnectionError(err error) bool {
 	if errors.Is(err, client.ErrRedirect) {
 		return false // an answer, which the client takes for a failed connection
 	}

@@ -19,7 +19,7 @@ import (
 func (d *Docker) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := filters(labels).Add("type", "container")
+	f := labelFilters(labels).Add("type", "container")
 	for _, a := range []string{"start", "die", "oom", "destroy", "health_status"} {
 		f.Add("event", a)
 	}
@@ -34,7 +34,7 @@ func (d *Docker) Events(ctx context.Context, labels map[string]string, subscribe
 	for {
 		select {
 		case m := <-stream.Messages:
-			if e, ok := event(m); ok {
+			if e, ok := toEvent(m); ok {
 				on(e)
 			}
 		case err := <-stream.Err:
@@ -47,10 +47,10 @@ func streamError(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("docker: event stream ended")}
 	}
-	return convert(err)
+	return convertError(err)
 }
 
-func event(m events.Message) (runtime.Event, bool) {
+func toEvent(m events.Message) (runtime.Event, bool) {
 	e := runtime.Event{ID: m.Actor.ID, Labels: m.Actor.Attributes, At: time.Unix(0, m.TimeNano)}
 	action, rest, _ := strings.Cut(string(m.Action), ":")
 	switch action {
@@ -69,7 +69,7 @@ func event(m events.Message) (runtime.Event, bool) {
 		e.Kind = runtime.EventRemoved
 	case "health_status":
 		e.Kind = runtime.EventHealth
-		e.Health = health(strings.TrimSpace(rest))
+		e.Health = toHealth(strings.TrimSpace(rest))
 	default:
 		return e, false
 	}

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	killTime   = 5 * time.Second       // to end a command that is given up
-	execPoll   = 10 * time.Millisecond // how soon the engine is asked again how a command ended
-	execPollIn = time.Second           // and how seldom
-	execEnd    = time.Second           // how long a command may go on after its connection
-	resizeTime = 2 * time.Second       // until a command has a terminal
+	killTime    = 5 * time.Second       // to end a command that is given up
+	execPoll    = 10 * time.Millisecond // how soon the engine is asked again how a command ended
+	execPollMax = time.Second           // and how seldom
+	execEnd     = time.Second           // how long a command may go on after its connection
+	resizeTime  = 2 * time.Second       // until a command has a terminal
 )
 
 // Exec runs a command. The engine's API can't end one, so that it is killed by way
@@ -30,11 +30,11 @@ func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 		AttachStdin: e.Stdin != nil, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
-		return 0, convert(err)
+		return 0, convertError(err)
 	}
 	conn, err := d.api.ExecAttach(ctx, made.ID, client.ExecAttachOptions{TTY: e.TTY})
 	if err != nil {
-		return 0, convert(err)
+		return 0, convertError(err)
 	}
 	if e.Begun != nil {
 		e.Begun()
@@ -43,7 +43,7 @@ func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 	resized := make(chan struct{})
 	go func() {
 		defer close(resized)
-		d.resize(over, made.ID, e)
+		d.resizeTerminal(over, made.ID, e)
 	}()
 	defer func() {
 		end()
@@ -59,18 +59,18 @@ func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 			}
 		}()
 	}
-	if err := listen(ctx, conn, e); err != nil {
+	if err := copyOutput(ctx, conn, e); err != nil {
 		if errors.Is(err, runtime.ErrUnreachable) {
 			return 0, err
 		}
-		return 0, d.kill(ctx, made.ID, err)
+		return 0, d.killExec(ctx, made.ID, err)
 	}
-	return d.execCode(ctx, made.ID)
+	return d.waitExecCode(ctx, made.ID)
 }
 
-// listen copies output to its end.
-func listen(ctx context.Context, conn client.ExecAttachResult, e runtime.Exec) error {
-	out, errs := &speaker{w: e.Stdout}, &speaker{w: e.Stderr}
+// copyOutput copies output to its end.
+func copyOutput(ctx context.Context, conn client.ExecAttachResult, e runtime.Exec) error {
+	out, errs := &outputWriter{w: e.Stdout}, &outputWriter{w: e.Stderr}
 	var err error
 	if e.TTY {
 		_, err = io.Copy(out, conn.Reader)
@@ -83,17 +83,17 @@ func listen(ctx context.Context, conn client.ExecAttachResult, e runtime.Exec) e
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	default:
-		return convert(err)
+		return convertError(err)
 	}
 }
 
-// speaker writes to a caller's writer, if there is one, and keeps its error.
-type speaker struct {
+// outputWriter writes to a caller's writer, if there is one, and keeps its error.
+type outputWriter struct {
 	w   io.Writer
 	err error
 }
 
-func (s *speaker) Write(p []byte) (int, error) {
+func (s *outputWriter) Write(p []byte) (int, error) {
 	if s.w == nil {
 		return len(p), nil
 	}
@@ -102,14 +102,14 @@ func (s *speaker) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// execCode waits for a command that says nothing more. A connection that breaks
+// waitExecCode waits for a command that says nothing more. A connection that breaks
 // between two messages ends as one whose command has ended.
-func (d *Docker) execCode(ctx context.Context, exec string) (int, error) {
+func (d *Docker) waitExecCode(ctx context.Context, exec string) (int, error) {
 	heard := time.Now()
-	for delay := execPoll; ; delay = min(2*delay, execPollIn) {
+	for delay := execPoll; ; delay = min(2*delay, execPollMax) {
 		res, err := d.api.ExecInspect(ctx, exec, client.ExecInspectOptions{})
 		if err != nil {
-			return 0, convert(err)
+			return 0, convertError(err)
 		}
 		if !res.Running {
 			return res.ExitCode, nil
@@ -118,13 +118,13 @@ func (d *Docker) execCode(ctx context.Context, exec string) (int, error) {
 			return 0, &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("docker: the command's connection ended before the command")}
 		}
 		if pace.Sleep(ctx, delay) != nil {
-			return 0, d.kill(ctx, exec, context.Cause(ctx))
+			return 0, d.killExec(ctx, exec, context.Cause(ctx))
 		}
 	}
 }
 
-// resize gives a command's terminal the sizes that come, until the command is over.
-func (d *Docker) resize(ctx context.Context, exec string, e runtime.Exec) {
+// resizeTerminal gives a command's terminal the sizes that come, until the command is over.
+func (d *Docker) resizeTerminal(ctx context.Context, exec string, e runtime.Exec) {
 	set := func(size runtime.Size) {
 		first := time.Now()
 		for delay := execPoll; time.Since(first) < resizeTime; delay *= 2 {
@@ -151,13 +151,13 @@ func (d *Docker) resize(ctx context.Context, exec string, e runtime.Exec) {
 	}
 }
 
-// kill ends a command that is given up because of why, and what it began in its
+// killExec ends a command that is given up because of why, and what it began in its
 // group, if this process sees the engine's processes. It returns why, with what was
 // in the way.
-func (d *Docker) kill(ctx context.Context, exec string, why error) error {
+func (d *Docker) killExec(ctx context.Context, exec string, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTime)
 	defer cancel()
-	for delay := execPoll; ; delay = min(2*delay, execPollIn) {
+	for delay := execPoll; ; delay = min(2*delay, execPollMax) {
 		res, err := d.api.ExecInspect(ctx, exec, client.ExecInspectOptions{})
 		if err == nil && !res.Running {
 			return why

@@ -20,18 +20,18 @@ import (
 func (d *Docker) Image(ctx context.Context, ref string) (runtime.Image, error) {
 	res, err := d.api.ImageInspect(ctx, ref)
 	if err != nil {
-		return runtime.Image{}, convert(err)
+		return runtime.Image{}, convertError(err)
 	}
-	img := runtime.Image{ID: res.ID, Digest: digest(ref, res.RepoDigests)}
+	img := runtime.Image{ID: res.ID, Digest: chooseDigest(ref, res.RepoDigests)}
 	if res.Config != nil {
 		img.Env = res.Config.Env
 	}
 	return img, nil
 }
 
-// digest chooses the digest under which ref's own repository knows the image;
+// chooseDigest chooses the digest under which ref's own repository knows the image;
 // with none of that repository, any: the image came from a registry at least.
-func digest(ref string, known []string) string {
+func chooseDigest(ref string, known []string) string {
 	want := ""
 	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
 		want = named.Name()
@@ -59,14 +59,14 @@ func (d *Docker) Pull(ctx context.Context, ref string, progress func()) error {
 	}
 	res, err := d.api.ImagePull(ctx, ref, client.ImagePullOptions{})
 	if err != nil {
-		return convert(err)
+		return convertError(err)
 	}
 	for m, err := range res.JSONMessages(ctx) {
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			return convert(err)
+			return convertError(err)
 		case m.Error != nil:
 			return &runtime.Error{Err: m.Error}
 		}
@@ -79,12 +79,12 @@ func (d *Docker) Pull(ctx context.Context, ref string, progress func()) error {
 func (d *Docker) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 	res, err := d.api.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
 	if err != nil {
-		return nil, convert(err)
+		return nil, convertError(err)
 	}
 	defer res.Close()
 	data, err := io.ReadAll(res)
 	if err != nil {
-		return nil, convert(err)
+		return nil, convertError(err)
 	}
 	var refs []string
 	for dec := json.NewDecoder(bytes.NewReader(data)); ; {
@@ -94,7 +94,7 @@ func (d *Docker) Load(ctx context.Context, archive io.Reader) ([]string, error) 
 		if err := dec.Decode(&m); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, convert(fmt.Errorf("docker: load: %w", err))
+			return nil, convertError(fmt.Errorf("docker: load: %w", err))
 		}
 		if m.Error != "" {
 			return nil, &runtime.Error{Err: errors.New(m.Error)}
@@ -112,5 +112,5 @@ func (d *Docker) RemoveImage(ctx context.Context, ref string) error {
 	if errdefs.IsNotFound(err) {
 		return nil
 	}
-	return convert(err)
+	return convertError(err)
 }

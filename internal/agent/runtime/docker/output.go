@@ -22,11 +22,11 @@ func (d *Docker) Output(ctx context.Context, id string, from runtime.Position, b
 	defer cancel()
 	res, err := d.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {
-		return convert(err)
+		return convertError(err)
 	}
 	tty := res.Container.Config != nil && res.Container.Config.Tty
-	r := from.Read()
-	if err := d.log(ctx, id, tty, true, r, begun, on); err != nil {
+	r := from.NewReading()
+	if err := d.readLog(ctx, id, tty, true, r, begun, on); err != nil {
 		return err
 	}
 	c, err := d.Inspect(ctx, id)
@@ -38,14 +38,14 @@ func (d *Docker) Output(ctx context.Context, id string, from runtime.Position, b
 	}
 	// An engine that is shut down ends the stream in good order, and the container
 	// may have said more before its own end.
-	r.Again()
-	return d.log(ctx, id, tty, false, r, func() {}, on)
+	r.Restart()
+	return d.readLog(ctx, id, tty, false, r, func() {}, on)
 }
 
-// log reads it once, to its end.
-func (d *Docker) log(ctx context.Context, id string, tty, follow bool, r *runtime.Reading, begun func(), on func(runtime.Line) error) error {
+// readLog reads it once, to its end.
+func (d *Docker) readLog(ctx context.Context, id string, tty, follow bool, r *runtime.Reading, begun func(), on func(runtime.Line) error) error {
 	opts := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow}
-	if since := r.At().Since(); !since.IsZero() {
+	if since := r.Position().Since(); !since.IsZero() {
 		opts.Since = fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond())
 	}
 	in, err := d.api.ContainerLogs(ctx, id, opts)
@@ -53,38 +53,38 @@ func (d *Docker) log(ctx context.Context, id string, tty, follow bool, r *runtim
 		return &runtime.Error{Kind: runtime.ErrUnsupported, Err: err}
 	}
 	if err != nil {
-		return convert(err)
+		return convertError(err)
 	}
 	defer in.Close()
 	begun()
-	t := &teller{r: r, on: on}
+	t := &lineReader{r: r, on: on}
 	if tty {
-		err = t.terminal(in)
+		err = t.readTerminal(in)
 	} else {
-		_, err = stdcopy.StdCopy(t.stream(runtime.Stdout), t.stream(runtime.Stderr), in)
+		_, err = stdcopy.StdCopy(t.newStreamWriter(runtime.Stdout), t.newStreamWriter(runtime.Stderr), in)
 	}
 	switch {
-	case t.refused != nil:
-		return t.refused
+	case t.err != nil:
+		return t.err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	default:
-		return convert(err)
+		return convertError(err)
 	}
 }
 
-// teller makes lines of what the engine sends, and tells those that are new.
-type teller struct {
-	r       *runtime.Reading
-	on      func(runtime.Line) error
-	refused error // by on
+// lineReader makes lines of what the engine sends, and tells those that are new.
+type lineReader struct {
+	r   *runtime.Reading
+	on  func(runtime.Line) error
+	err error // by on
 }
 
-func (t *teller) tell(l runtime.Line) error {
-	if t.r.New(&l) {
-		t.refused = t.on(l)
+func (t *lineReader) emit(l runtime.Line) error {
+	if t.r.Advance(&l) {
+		t.err = t.on(l)
 	}
-	return t.refused
+	return t.err
 }
 
 // An engine writes before each message its time, of this length, and a blank.
@@ -93,8 +93,8 @@ const (
 	messageSize = 16 << 10 // of a longer line's parts
 )
 
-// stamped cuts the time off.
-func stamped(p []byte) (at time.Time, text []byte, ok bool) {
+// cutTime cuts the time off.
+func cutTime(p []byte) (at time.Time, text []byte, ok bool) {
 	if len(p) <= stamp || p[stamp] != ' ' {
 		return at, p, false
 	}
@@ -102,35 +102,35 @@ func stamped(p []byte) (at time.Time, text []byte, ok bool) {
 	return at, p[stamp+1:], err == nil
 }
 
-// stream is the end of one stream of the two that the engine sends as one. It gets
+// newStreamWriter is the end of one stream of the two that the engine sends as one. It gets
 // each message by itself.
-func (t *teller) stream(s runtime.Stream) io.Writer {
-	return &stream{t: t, line: runtime.Line{Stream: s}}
+func (t *lineReader) newStreamWriter(s runtime.Stream) io.Writer {
+	return &streamWriter{t: t, line: runtime.Line{Stream: s}}
 }
 
-type stream struct {
-	t    *teller
+type streamWriter struct {
+	t    *lineReader
 	line runtime.Line
 }
 
-func (s *stream) Write(p []byte) (int, error) {
-	at, text, ok := stamped(p)
+func (s *streamWriter) Write(p []byte) (int, error) {
+	at, text, ok := cutTime(p)
 	if ok {
 		s.line.At = at
 	}
-	text, whole := bytes.CutSuffix(text, []byte("\n"))
-	s.line.Text, s.line.Partial = text, !whole
-	return len(p), s.t.tell(s.line)
+	text, complete := bytes.CutSuffix(text, []byte("\n"))
+	s.line.Text, s.line.Partial = text, !complete
+	return len(p), s.t.emit(s.line)
 }
 
-// terminal reads what has no frames: one message after the other, where a long
+// readTerminal reads what has no frames: one message after the other, where a long
 // line's parts follow each other with the same time and nothing between them.
-func (t *teller) terminal(in io.Reader) error {
+func (t *lineReader) readTerminal(in io.Reader) error {
 	b := bufio.NewReaderSize(in, 2*messageSize)
 	l := runtime.Line{Stream: runtime.Stdout}
 	for {
 		head, err := b.Peek(stamp + 1)
-		if at, _, ok := stamped(head); ok && (!l.Partial || at.Equal(l.At)) {
+		if at, _, ok := cutTime(head); ok && (!l.Partial || at.Equal(l.At)) {
 			l.At = at
 			if _, err := b.Discard(stamp + 1); err != nil {
 				return err
@@ -141,14 +141,14 @@ func (t *teller) terminal(in io.Reader) error {
 			}
 			return err
 		}
-		if err := t.message(b, &l); err != nil {
+		if err := t.readMessage(b, &l); err != nil {
 			return err
 		}
 	}
 }
 
-// message reads a message's text, which its line's end or its size ends, and tells it.
-func (t *teller) message(b *bufio.Reader, l *runtime.Line) error {
+// readMessage reads a message's text, which its line's end or its size ends, and tells it.
+func (t *lineReader) readMessage(b *bufio.Reader, l *runtime.Line) error {
 	for want := 1; ; {
 		_, err := b.Peek(want)
 		if err != nil && err != io.EOF {
@@ -168,7 +168,7 @@ func (t *teller) message(b *bufio.Reader, l *runtime.Line) error {
 		if l.Text = text[:length]; !l.Partial {
 			l.Text = bytes.TrimSuffix(l.Text, []byte("\r"))
 		}
-		if err := t.tell(*l); err != nil {
+		if err := t.emit(*l); err != nil {
 			return err
 		}
 		_, err = b.Discard(used)

@@ -55,7 +55,7 @@ func TestDocumentsReachTheEngineAsTheyAre(t *testing.T) {
 				Mounts: []runtime.Mount{{Source: "/srv", Target: "/srv", ReadOnly: true}},
 			}
 		}
-		want, wantHost, err := settings(base())
+		want, wantHost, err := buildConfigs(base())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestDocumentsReachTheEngineAsTheyAre(t *testing.T) {
 		if err := dockerdoc.Apply(doc.Config, doc.HostConfig, &s); err != nil {
 			t.Fatal(name, err)
 		}
-		got, gotHost, err := settings(s)
+		got, gotHost, err := buildConfigs(s)
 		if err != nil {
 			t.Fatal(name, err)
 		}

@@ -17,12 +17,12 @@ import (
 func (d *Docker) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 	res, err := d.api.ContainerStats(ctx, id, client.ContainerStatsOptions{})
 	if err != nil {
-		return runtime.Stats{}, convert(err)
+		return runtime.Stats{}, convertError(err)
 	}
 	defer res.Body.Close()
 	var in container.StatsResponse
 	if err := json.NewDecoder(res.Body).Decode(&in); err != nil {
-		return runtime.Stats{}, convert(fmt.Errorf("docker: stats: %w", err))
+		return runtime.Stats{}, convertError(fmt.Errorf("docker: stats: %w", err))
 	}
 	out := runtime.Stats{
 		At:   in.Read,

@@ -12,7 +12,7 @@ import (
 // CreateVolume makes a named volume; one that exists stays as it is.
 func (d *Docker) CreateVolume(ctx context.Context, v runtime.Volume) error {
 	_, err := d.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: v.Name, Driver: v.Driver, DriverOpts: v.Options, Labels: v.Labels})
-	return convert(err)
+	return convertError(err)
 }
 
 // VolumeExists looks a volume up.
@@ -21,7 +21,7 @@ func (d *Docker) VolumeExists(ctx context.Context, name string) (bool, error) {
 	if errdefs.IsNotFound(err) {
 		return false, nil
 	}
-	return err == nil, convert(err)
+	return err == nil, convertError(err)
 }
 
 // RemoveVolume removes one.
@@ -30,5 +30,5 @@ func (d *Docker) RemoveVolume(ctx context.Context, name string) error {
 	if errdefs.IsNotFound(err) {
 		return nil
 	}
-	return convert(err)
+	return convertError(err)
 }

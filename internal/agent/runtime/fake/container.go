@@ -16,21 +16,21 @@ import (
 
 type container struct {
 	runtime.Container
-	checked bool // has a health check
-	program Program
-	end     *time.Timer
-	health  *time.Timer
-	fed     *time.Timer
-	hungry  bool          // its child is still to be killed for its memory
-	over    chan struct{} // closed at the end; nil before the start
+	checked    bool // has a health check
+	program    Program
+	end        *time.Timer
+	health     *time.Timer
+	childTimer *time.Timer
+	childAlive bool          // its child is still to be killed for its memory
+	ended      chan struct{} // closed at the end; nil before the start
 
-	tty    bool            // it speaks on a terminal
-	mute   bool            // its log can't be read
-	lines  []runtime.Line  // what it said
-	spoken int             // how many of its program's Says, in this run
-	voice  *time.Timer     // to the next
-	news   chan struct{}   // closed when there are more lines, or it ends; nil: nobody waits
-	files  map[string]bool // made by Exec
+	tty        bool            // it speaks on a terminal
+	unreadable bool            // its log can't be read
+	lines      []runtime.Line  // what it said
+	said       int             // how many of its program's Says, in this run
+	sayTimer   *time.Timer     // to the next
+	changed    chan struct{}   // closed when there are more lines, or it ends; nil: nobody waits
+	files      map[string]bool // made by Exec
 }
 
 func (c *container) stopTimers() {
@@ -40,18 +40,18 @@ func (c *container) stopTimers() {
 	if c.health != nil {
 		c.health.Stop()
 	}
-	if c.fed != nil {
-		c.fed.Stop()
+	if c.childTimer != nil {
+		c.childTimer.Stop()
 	}
-	if c.voice != nil {
-		c.voice.Stop()
+	if c.sayTimer != nil {
+		c.sayTimer.Stop()
 	}
 }
 
 // Create makes a container. As with a real engine its name is taken before it is
 // there.
 func (f *Fake) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, error) {
-	return do(ctx, f, "create", spec.Name, func(ctx context.Context) (runtime.Created, error) { return f.create(ctx, spec) })
+	return callHanging(ctx, f, "create", spec.Name, func(ctx context.Context) (runtime.Created, error) { return f.create(ctx, spec) })
 }
 
 func (f *Fake) create(ctx context.Context, spec runtime.Spec) (created runtime.Created, err error) {
@@ -74,7 +74,7 @@ func (f *Fake) create(ctx context.Context, spec runtime.Spec) (created runtime.C
 			Err:  fmt.Errorf("Error response from daemon: Conflict. The container name %q is already in use by container %q", "/"+spec.Name, id), //nolint:staticcheck // an engine's words
 		}
 	}
-	err = f.begin(ctx, "create", spec.Name, f.delay(func(c Config) time.Duration { return c.CreateDelay }))
+	err = f.beginCall(ctx, "create", spec.Name, f.delay(func(c Config) time.Duration { return c.CreateDelay }))
 	if err == nil {
 		_, err = f.image(ctx, spec.Image)
 	}
@@ -92,20 +92,20 @@ func (f *Fake) create(ctx context.Context, spec runtime.Spec) (created runtime.C
 	}
 	f.containers[created.ID] = &container{
 		Container: runtime.Container{ID: created.ID, Name: spec.Name, Image: spec.Image, Labels: spec.Labels, Phase: runtime.PhaseCreated, Ports: created.Ports},
-		checked:   checked(spec.HealthCheck), tty: spec.TTY, mute: spec.Log != nil && spec.Log.Driver == "none", program: f.cfg.Program(spec),
+		checked:   hasHealthCheck(spec.HealthCheck), tty: spec.TTY, unreadable: spec.Log != nil && spec.Log.Driver == "none", program: f.cfg.Program(spec),
 	}
 	f.names[spec.Name] = created.ID
 	f.mu.Unlock()
-	created.Ports = shuffled(created.Ports)
-	return created, f.finish("create", spec.Name)
+	created.Ports = shufflePorts(created.Ports)
+	return created, f.finishCall("create", spec.Name)
 }
 
-func checked(h *runtime.HealthCheck) bool {
+func hasHealthCheck(h *runtime.HealthCheck) bool {
 	return h != nil && len(h.Test) > 0 && h.Test[0] != "NONE"
 }
 
-// revivalDelay is how long the engine waits before its own restarts.
-const revivalDelay = 100 * time.Millisecond
+// restartDelay is how long the engine waits before its own restarts.
+const restartDelay = 100 * time.Millisecond
 
 // find resolves an id or a name. The caller holds the lock.
 func (f *Fake) find(id string) (*container, error) {
@@ -120,11 +120,11 @@ func (f *Fake) find(id string) (*container, error) {
 
 // Start runs a container's program.
 func (f *Fake) Start(ctx context.Context, id string) error {
-	return do0(ctx, f, "start", id, func(ctx context.Context) error { return f.start(ctx, id) })
+	return runHanging(ctx, f, "start", id, func(ctx context.Context) error { return f.start(ctx, id) })
 }
 
 func (f *Fake) start(ctx context.Context, id string) error {
-	if err := f.begin(ctx, "start", id, f.delay(func(c Config) time.Duration { return c.StartDelay })); err != nil {
+	if err := f.beginCall(ctx, "start", id, f.delay(func(c Config) time.Duration { return c.StartDelay })); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -136,7 +136,7 @@ func (f *Fake) start(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return f.finish("start", id)
+	return f.finishCall("start", id)
 }
 
 func (f *Fake) runLocked(c *container) error {
@@ -160,13 +160,13 @@ func (f *Fake) runLocked(c *container) error {
 	}
 	f.witness.Running++
 	c.Phase, c.StartedAt, c.FinishedAt, c.ExitCode = runtime.PhaseRunning, time.Now(), time.Time{}, 0
-	c.over = make(chan struct{})
+	c.ended = make(chan struct{})
 	f.emitLocked(runtime.Event{Kind: runtime.EventStarted}, c)
-	c.spoken = 0
-	f.speakLocked(c)
+	c.said = 0
+	f.runSaysLocked(c)
 	c.OOMKilled = false // as engines have it: since the last start
-	if c.hungry = c.program.Feeds; c.hungry {
-		c.fed = time.AfterFunc(c.program.FeedsAfter, func() { f.feed(c.ID) })
+	if c.childAlive = c.program.Feeds; c.childAlive {
+		c.childTimer = time.AfterFunc(c.program.FeedsAfter, func() { f.killChild(c.ID) })
 	}
 	if c.program.HasEnd {
 		c.end = time.AfterFunc(c.program.After, func() { f.exit(c.ID, c.program.Code, c.program.OOM) })
@@ -174,13 +174,13 @@ func (f *Fake) runLocked(c *container) error {
 	if c.checked {
 		c.Health = runtime.Starting
 		if c.program.Health != "" {
-			c.health = time.AfterFunc(c.program.HealthAfter, func() { f.sick(c.ID, c.program.Health) })
+			c.health = time.AfterFunc(c.program.HealthAfter, func() { f.setHealth(c.ID, c.program.Health) })
 		}
 	}
 	return nil
 }
 
-func (f *Fake) sick(id, health string) {
+func (f *Fake) setHealth(id, health string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := f.containers[id]; c != nil && c.Phase == runtime.PhaseRunning && !f.closed {
@@ -189,17 +189,17 @@ func (f *Fake) sick(id, health string) {
 	}
 }
 
-// feed kills a child of a container for its memory.
-func (f *Fake) feed(id string) {
+// killChild kills a child of a container for its memory.
+func (f *Fake) killChild(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if c := f.containers[id]; c != nil && c.hungry && c.Phase == runtime.PhaseRunning && !f.closed {
-		f.feedLocked(c)
+	if c := f.containers[id]; c != nil && c.childAlive && c.Phase == runtime.PhaseRunning && !f.closed {
+		f.killChildLocked(c)
 	}
 }
 
-func (f *Fake) feedLocked(c *container) {
-	c.OOMKilled, c.hungry = true, false
+func (f *Fake) killChildLocked(c *container) {
+	c.OOMKilled, c.childAlive = true, false
 	f.emitLocked(runtime.Event{Kind: runtime.EventOOM}, c)
 }
 
@@ -208,7 +208,7 @@ func (f *Fake) Exit(id string, code int) { f.exit(id, code, false) }
 
 // Restart ends a running container and starts it again, as a person may.
 func (f *Fake) Restart(id string) error {
-	f.end(id, 143, false)
+	f.endContainer(id, 143, false)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c, err := f.find(id)
@@ -220,11 +220,11 @@ func (f *Fake) Restart(id string) error {
 
 // exit ends a container otherwise than by Stop.
 func (f *Fake) exit(id string, code int, oom bool) {
-	c := f.end(id, code, oom)
+	c := f.endContainer(id, code, oom)
 	if c == nil || !c.program.Revived {
 		return
 	}
-	time.AfterFunc(revivalDelay, func() {
+	time.AfterFunc(restartDelay, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.containers[c.ID] == c && c.Phase == runtime.PhaseExited && !f.closed {
@@ -233,26 +233,26 @@ func (f *Fake) exit(id string, code int, oom bool) {
 	})
 }
 
-// end returns the container that it ended.
-func (f *Fake) end(id string, code int, oom bool) *container {
+// endContainer returns the container that it ended.
+func (f *Fake) endContainer(id string, code int, oom bool) *container {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c, err := f.find(id)
 	if err != nil || c.Phase != runtime.PhaseRunning || f.closed {
 		return nil
 	}
-	if c.hungry && time.Since(c.StartedAt) >= c.program.FeedsAfter {
-		f.feedLocked(c) // both at the same moment
+	if c.childAlive && time.Since(c.StartedAt) >= c.program.FeedsAfter {
+		f.killChildLocked(c) // both at the same moment
 	}
-	f.speakLocked(c) // what is due at the same moment
+	f.runSaysLocked(c) // what is due at the same moment
 	c.stopTimers()
 	f.witness.Running--
 	for _, p := range c.Ports {
 		delete(f.ports, strconv.Itoa(p.HostPort)+"/"+p.Protocol)
 	}
 	c.Phase, c.FinishedAt, c.ExitCode, c.OOMKilled = runtime.PhaseExited, time.Now(), code, oom || c.OOMKilled
-	close(c.over)
-	c.tellLocked()
+	close(c.ended)
+	c.notifyLocked()
 	if oom {
 		f.emitLocked(runtime.Event{Kind: runtime.EventOOM}, c)
 	}
@@ -262,11 +262,11 @@ func (f *Fake) end(id string, code int, oom bool) *container {
 
 // Stop ends a container, at once if its program heeds the signal.
 func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error {
-	return do0(ctx, f, "stop", id, func(ctx context.Context) error { return f.stop(ctx, id, timeout) })
+	return runHanging(ctx, f, "stop", id, func(ctx context.Context) error { return f.stop(ctx, id, timeout) })
 }
 
 func (f *Fake) stop(ctx context.Context, id string, timeout time.Duration) error {
-	if err := f.begin(ctx, "stop", id, f.delay(func(c Config) time.Duration { return c.StopDelay })); err != nil {
+	if err := f.beginCall(ctx, "stop", id, f.delay(func(c Config) time.Duration { return c.StopDelay })); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -275,31 +275,31 @@ func (f *Fake) stop(ctx context.Context, id string, timeout time.Duration) error
 		f.mu.Unlock()
 		return err
 	}
-	deaf, over := c.program.Deaf, c.over
+	deaf, over := c.program.Deaf, c.ended
 	f.mu.Unlock()
 	if !deaf {
-		f.end(id, 143, false)
-		return f.finish("stop", id)
+		f.endContainer(id, 143, false)
+		return f.finishCall("stop", id)
 	}
 	t := time.NewTimer(timeout)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		f.end(id, 137, false)
+		f.endContainer(id, 137, false)
 	case <-over:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	return f.finish("stop", id)
+	return f.finishCall("stop", id)
 }
 
 // Remove forgets a container.
 func (f *Fake) Remove(ctx context.Context, id string, force bool) error {
-	return do0(ctx, f, "remove", id, func(ctx context.Context) error { return f.remove(ctx, id, force) })
+	return runHanging(ctx, f, "remove", id, func(ctx context.Context) error { return f.remove(ctx, id, force) })
 }
 
 func (f *Fake) remove(ctx context.Context, id string, force bool) error {
-	if err := f.begin(ctx, "remove", id, 0); err != nil {
+	if err := f.beginCall(ctx, "remove", id, 0); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -313,23 +313,23 @@ func (f *Fake) remove(ctx context.Context, id string, force bool) error {
 		if !force {
 			return &runtime.Error{Kind: runtime.ErrRunning, Err: fmt.Errorf("Error response from daemon: You cannot remove a running container %s", id)} //nolint:staticcheck // an engine's words
 		}
-		f.end(id, 137, false)
+		f.endContainer(id, 137, false)
 		f.mu.Lock()
 	}
 	delete(f.containers, c.ID)
 	delete(f.names, c.Name)
 	f.emitLocked(runtime.Event{Kind: runtime.EventRemoved}, c)
 	f.mu.Unlock()
-	return f.finish("remove", id)
+	return f.finishCall("remove", id)
 }
 
 // Inspect looks one up.
 func (f *Fake) Inspect(ctx context.Context, id string) (runtime.Container, error) {
-	return do(ctx, f, "inspect", id, func(ctx context.Context) (runtime.Container, error) { return f.inspect(ctx, id) })
+	return callHanging(ctx, f, "inspect", id, func(ctx context.Context) (runtime.Container, error) { return f.inspect(ctx, id) })
 }
 
 func (f *Fake) inspect(ctx context.Context, id string) (runtime.Container, error) {
-	if err := f.begin(ctx, "inspect", id, 0); err != nil {
+	if err := f.beginCall(ctx, "inspect", id, 0); err != nil {
 		return runtime.Container{}, err
 	}
 	f.mu.Lock()
@@ -339,12 +339,12 @@ func (f *Fake) inspect(ctx context.Context, id string) (runtime.Container, error
 		return runtime.Container{}, err
 	}
 	out := c.Container
-	out.Ports = shuffled(out.Ports)
+	out.Ports = shufflePorts(out.Ports)
 	return out, nil
 }
 
-// shuffled is a list of ports in the order in which an engine has them: any.
-func shuffled(ports []runtime.Port) []runtime.Port {
+// shufflePorts is a list of ports in the order in which an engine has them: any.
+func shufflePorts(ports []runtime.Port) []runtime.Port {
 	out := slices.Clone(ports)
 	rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out
@@ -352,25 +352,25 @@ func shuffled(ports []runtime.Port) []runtime.Port {
 
 // List finds containers by label.
 func (f *Fake) List(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
-	return do(ctx, f, "list", "", func(ctx context.Context) ([]runtime.Container, error) { return f.list(ctx, labels) })
+	return callHanging(ctx, f, "list", "", func(ctx context.Context) ([]runtime.Container, error) { return f.list(ctx, labels) })
 }
 
 func (f *Fake) list(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
-	if err := f.begin(ctx, "list", "", 0); err != nil {
+	if err := f.beginCall(ctx, "list", "", 0); err != nil {
 		return nil, err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var out []runtime.Container
 	for _, c := range f.containers {
-		if carries(c.Labels, labels) {
+		if hasLabels(c.Labels, labels) {
 			out = append(out, runtime.Container{ID: c.ID, Name: c.Name, Image: c.Image, Labels: c.Labels, Phase: c.Phase})
 		}
 	}
 	return out, nil
 }
 
-func carries(have, want map[string]string) bool {
+func hasLabels(have, want map[string]string) bool {
 	for k, v := range want {
 		if have[k] != v {
 			return false
@@ -381,11 +381,11 @@ func carries(have, want map[string]string) bool {
 
 // Stats are those of a container that does nothing.
 func (f *Fake) Stats(ctx context.Context, id string) (runtime.Stats, error) {
-	return do(ctx, f, "stats", id, func(ctx context.Context) (runtime.Stats, error) { return f.stats(ctx, id) })
+	return callHanging(ctx, f, "stats", id, func(ctx context.Context) (runtime.Stats, error) { return f.stats(ctx, id) })
 }
 
 func (f *Fake) stats(ctx context.Context, id string) (runtime.Stats, error) {
-	if err := f.begin(ctx, "stats", id, 0); err != nil {
+	if err := f.beginCall(ctx, "stats", id, 0); err != nil {
 		return runtime.Stats{}, err
 	}
 	f.mu.Lock()

@@ -22,14 +22,14 @@ func (f *Fake) emitLocked(ev runtime.Event, c *container) {
 		return
 	}
 	for s := range f.subs {
-		if carries(c.Labels, s.labels) {
+		if hasLabels(c.Labels, s.labels) {
 			s.queue = append(s.queue, ev)
-			s.poke()
+			s.wakeUp()
 		}
 	}
 }
 
-func (s *subscriber) poke() {
+func (s *subscriber) wakeUp() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -43,16 +43,16 @@ func (f *Fake) CutEvents() {
 	for s := range f.subs {
 		s.cut = true
 		s.queue = nil
-		s.poke()
+		s.wakeUp()
 	}
 }
 
 // Events follows the engine.
 func (f *Fake) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
-	if !f.answers(ctx, "events", "") {
+	if !f.waitAnswering(ctx, "events", "") {
 		return ctx.Err()
 	}
-	if err := f.begin(ctx, "events", "", 0); err != nil {
+	if err := f.beginCall(ctx, "events", "", 0); err != nil {
 		return err
 	}
 	s := &subscriber{labels: labels, wake: make(chan struct{}, 1)}
@@ -66,7 +66,7 @@ func (f *Fake) Events(ctx context.Context, labels map[string]string, subscribed 
 	}()
 	subscribed()
 	for {
-		if !f.answers(ctx, "events", "") {
+		if !f.waitAnswering(ctx, "events", "") {
 			return ctx.Err()
 		}
 		f.mu.Lock()

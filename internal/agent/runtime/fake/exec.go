@@ -16,10 +16,10 @@ import (
 // TEXT`, `cat`, `sizes N`, `append FILE LINE`, `alive FILE`, `sleep SECONDS`, `exit
 // CODE`. Another one is not found, as in a container without a shell.
 func (f *Fake) Exec(ctx context.Context, id string, e runtime.Exec) (int, error) {
-	if !f.answers(ctx, "exec", id) {
+	if !f.waitAnswering(ctx, "exec", id) {
 		return 0, ctx.Err()
 	}
-	if err := f.begin(ctx, "exec", id, 0); err != nil {
+	if err := f.beginCall(ctx, "exec", id, 0); err != nil {
 		return 0, err
 	}
 	f.mu.Lock()
@@ -31,7 +31,7 @@ func (f *Fake) Exec(ctx context.Context, id string, e runtime.Exec) (int, error)
 		f.mu.Unlock()
 		return 0, err
 	}
-	over := c.over
+	over := c.ended
 	f.mu.Unlock()
 	if e.Begun != nil {
 		e.Begun()
@@ -78,7 +78,7 @@ func (x *execution) run() (int, error) {
 		return w
 	}
 	for len(words) > 0 {
-		if !x.f.answers(x.ctx, "exec", x.c.ID) {
+		if !x.f.waitAnswering(x.ctx, "exec", x.c.ID) {
 			return 0, context.Cause(x.ctx)
 		}
 		var err error
@@ -88,9 +88,9 @@ func (x *execution) run() (int, error) {
 		case "complain":
 			err = x.write(x.e.Stderr, next()+"\n")
 		case "cat":
-			err = x.cat()
+			err = x.copyInput()
 		case "sizes":
-			err = x.sizes(next())
+			err = x.printSizes(next())
 		case "append":
 			file := next()
 			next()
@@ -147,8 +147,8 @@ func (x *execution) sleep(seconds string) error {
 	}
 }
 
-// sizes says the terminal's size, whenever it is another, n times.
-func (x *execution) sizes(n string) error {
+// printSizes says the terminal's size, whenever it is another, n times.
+func (x *execution) printSizes(n string) error {
 	count, err := strconv.Atoi(n)
 	if err != nil {
 		return err
@@ -171,8 +171,8 @@ func (x *execution) sizes(n string) error {
 	}
 }
 
-// cat says what it hears until that ends.
-func (x *execution) cat() error {
+// copyInput says what it hears until that ends.
+func (x *execution) copyInput() error {
 	if x.e.Stdin == nil {
 		return nil
 	}

@@ -99,8 +99,8 @@ func (f *Fake) Close() error {
 	return nil
 }
 
-// begin is what every call starts with.
-func (f *Fake) begin(ctx context.Context, op, subject string, delay time.Duration) error {
+// beginCall is what every call starts with.
+func (f *Fake) beginCall(ctx context.Context, op, subject string, delay time.Duration) error {
 	if delay > 0 {
 		t := time.NewTimer(delay)
 		defer t.Stop()
@@ -122,8 +122,8 @@ func (f *Fake) begin(ctx context.Context, op, subject string, delay time.Duratio
 	return nil
 }
 
-// finish is what every call that changes something ends with.
-func (f *Fake) finish(op, subject string) error {
+// finishCall is what every call that changes something ends with.
+func (f *Fake) finishCall(op, subject string) error {
 	f.mu.Lock()
 	lost := f.cfg.Lost
 	f.mu.Unlock()
@@ -139,16 +139,16 @@ func notFound(what, id string) error {
 
 // Ping answers.
 func (f *Fake) Ping(ctx context.Context) error {
-	return do0(ctx, f, "ping", "", func(ctx context.Context) error { return f.begin(ctx, "ping", "", 0) })
+	return runHanging(ctx, f, "ping", "", func(ctx context.Context) error { return f.beginCall(ctx, "ping", "", 0) })
 }
 
 // Info describes a machine of Config's size.
 func (f *Fake) Info(ctx context.Context) (runtime.Info, error) {
-	return do(ctx, f, "info", "", f.info)
+	return callHanging(ctx, f, "info", "", f.info)
 }
 
 func (f *Fake) info(ctx context.Context) (runtime.Info, error) {
-	if err := f.begin(ctx, "info", "", 0); err != nil {
+	if err := f.beginCall(ctx, "info", "", 0); err != nil {
 		return runtime.Info{}, err
 	}
 	return runtime.Info{

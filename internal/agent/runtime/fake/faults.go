@@ -2,9 +2,9 @@ package fake
 
 import "sync"
 
-// Tries is a Config.Fail for one operation that counts: fail is told which call
+// FailTries is a Config.Fail for one operation that counts: fail is told which call
 // for the same subject it is, from 1 on, and its error is the call's.
-func Tries(op string, fail func(try int) error) func(op, subject string) error {
+func FailTries(op string, fail func(try int) error) func(op, subject string) error {
 	var mu sync.Mutex
 	calls := map[string]int{}
 	return func(called, subject string) error {
@@ -22,7 +22,7 @@ func Tries(op string, fail func(try int) error) func(op, subject string) error {
 // OnlyFirst fails the first try of an operation for each subject.
 func OnlyFirst(op string, err error) func(*Config) {
 	return func(c *Config) {
-		c.Fail = Tries(op, func(try int) error {
+		c.Fail = FailTries(op, func(try int) error {
 			if try == 1 {
 				return err
 			}
@@ -36,7 +36,7 @@ func OnlyFirst(op string, err error) func(*Config) {
 func LostThenRefused(op string, err error) func(*Config) {
 	return func(c *Config) {
 		c.Lost = func(called, _ string) bool { return called == op }
-		c.Fail = Tries(op, func(try int) error {
+		c.Fail = FailTries(op, func(try int) error {
 			if try > 1 {
 				return err
 			}
@@ -45,8 +45,8 @@ func LostThenRefused(op string, err error) func(*Config) {
 	}
 }
 
-// Sound ends the faults that are set, and a hang.
-func (f *Fake) Sound() {
+// ClearFaults ends the faults that are set, and a hang.
+func (f *Fake) ClearFaults() {
 	f.Resume()
 	f.Set(func(c *Config) { c.Lost, c.Fail, c.DropEvent = nil, nil, nil })
 }

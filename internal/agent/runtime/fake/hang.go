@@ -7,7 +7,7 @@ import (
 // hang is an engine that takes calls and answers none.
 type hang struct {
 	calls func(op, subject string) bool // those that hang; nil: all
-	over  chan struct{}
+	ended chan struct{}
 }
 
 // Hang lets the calls for which calls says so, or all if it is nil, wait for
@@ -17,9 +17,9 @@ func (f *Fake) Hang(calls func(op, subject string) bool) {
 	f.Resume()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.hang = &hang{calls: calls, over: make(chan struct{})}
+	f.hang = &hang{calls: calls, ended: make(chan struct{})}
 	for s := range f.subs {
-		s.poke()
+		s.wakeUp()
 	}
 }
 
@@ -28,25 +28,25 @@ func (f *Fake) Resume() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.hang != nil {
-		close(f.hang.over)
+		close(f.hang.ended)
 		f.hang = nil
 	}
 }
 
-// hung returns what ends when a call may go on; nil: it may now.
-func (f *Fake) hung(op, subject string) <-chan struct{} {
+// whenAnswering returns what ends when a call may go on; nil: it may now.
+func (f *Fake) whenAnswering(op, subject string) <-chan struct{} {
 	f.mu.Lock()
 	h := f.hang
 	f.mu.Unlock()
 	if h == nil || h.calls != nil && !h.calls(op, subject) {
 		return nil
 	}
-	return h.over
+	return h.ended
 }
 
-// answers waits until the engine does.
-func (f *Fake) answers(ctx context.Context, op, subject string) bool {
-	if over := f.hung(op, subject); over != nil {
+// waitAnswering waits until the engine does.
+func (f *Fake) waitAnswering(ctx context.Context, op, subject string) bool {
+	if over := f.whenAnswering(op, subject); over != nil {
 		select {
 		case <-over:
 		case <-f.closing:
@@ -56,9 +56,9 @@ func (f *Fake) answers(ctx context.Context, op, subject string) bool {
 	return ctx.Err() == nil
 }
 
-// do carries a call out, when the engine does not hang.
-func do[T any](ctx context.Context, f *Fake, op, subject string, fn func(context.Context) (T, error)) (T, error) {
-	over := f.hung(op, subject)
+// callHanging carries a call out, when the engine does not hang.
+func callHanging[T any](ctx context.Context, f *Fake, op, subject string, fn func(context.Context) (T, error)) (T, error) {
+	over := f.whenAnswering(op, subject)
 	if over == nil {
 		return fn(ctx)
 	}
@@ -86,7 +86,7 @@ func do[T any](ctx context.Context, f *Fake, op, subject string, fn func(context
 	}
 }
 
-func do0(ctx context.Context, f *Fake, op, subject string, fn func(context.Context) error) error {
-	_, err := do(ctx, f, op, subject, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
+func runHanging(ctx context.Context, f *Fake, op, subject string, fn func(context.Context) error) error {
+	_, err := callHanging(ctx, f, op, subject, func(ctx context.Context) (struct{}, error) { return struct{}{}, fn(ctx) })
 	return err
 }

@@ -15,11 +15,11 @@ import (
 
 // Image looks one up.
 func (f *Fake) Image(ctx context.Context, ref string) (runtime.Image, error) {
-	return do(ctx, f, "image", ref, func(ctx context.Context) (runtime.Image, error) { return f.image(ctx, ref) })
+	return callHanging(ctx, f, "image", ref, func(ctx context.Context) (runtime.Image, error) { return f.image(ctx, ref) })
 }
 
 func (f *Fake) image(ctx context.Context, ref string) (runtime.Image, error) {
-	if err := f.begin(ctx, "image", ref, 0); err != nil {
+	if err := f.beginCall(ctx, "image", ref, 0); err != nil {
 		return runtime.Image{}, err
 	}
 	f.mu.Lock()
@@ -38,7 +38,7 @@ const pullStep = time.Minute
 
 // Pull gets one from Registry.
 func (f *Fake) Pull(ctx context.Context, ref string, progress func()) error {
-	return do0(ctx, f, "pull", ref, func(ctx context.Context) error { return f.pull(ctx, ref, progress) })
+	return runHanging(ctx, f, "pull", ref, func(ctx context.Context) error { return f.pull(ctx, ref, progress) })
 }
 
 func (f *Fake) pull(ctx context.Context, ref string, progress func()) error {
@@ -58,7 +58,7 @@ func (f *Fake) pull(ctx context.Context, ref string, progress func()) error {
 		}
 		progress()
 	}
-	if err := f.begin(ctx, "pull", ref, delay); err != nil {
+	if err := f.beginCall(ctx, "pull", ref, delay); err != nil {
 		return err
 	}
 	progress()
@@ -76,7 +76,7 @@ func (f *Fake) pull(ctx context.Context, ref string, progress func()) error {
 
 // Load takes any archive for one image named by its content.
 func (f *Fake) Load(ctx context.Context, archive io.Reader) ([]string, error) {
-	return do(ctx, f, "load", "", func(ctx context.Context) ([]string, error) { return f.load(ctx, archive) })
+	return callHanging(ctx, f, "load", "", func(ctx context.Context) ([]string, error) { return f.load(ctx, archive) })
 }
 
 func (f *Fake) load(ctx context.Context, archive io.Reader) ([]string, error) {
@@ -95,8 +95,8 @@ func (f *Fake) load(ctx context.Context, archive io.Reader) ([]string, error) {
 
 // RemoveImage forgets one.
 func (f *Fake) RemoveImage(ctx context.Context, ref string) error {
-	return do0(ctx, f, "removeimage", ref, func(ctx context.Context) error {
-		if err := f.begin(ctx, "removeimage", ref, 0); err != nil {
+	return runHanging(ctx, f, "removeimage", ref, func(ctx context.Context) error {
+		if err := f.beginCall(ctx, "removeimage", ref, 0); err != nil {
 			return err
 		}
 		f.mu.Lock()

@@ -9,45 +9,45 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// said is what a program says, and when after its start.
-type said struct {
+// output is what a program says, and when after its start.
+type output struct {
 	after  time.Duration
 	stream runtime.Stream
 	text   string
 }
 
-// sayLocked adds a line to a container's output.
-func (f *Fake) sayLocked(c *container, s said) {
+// addLineLocked adds a line to a container's output.
+func (f *Fake) addLineLocked(c *container, s output) {
 	if c.tty {
 		s.stream = runtime.Stdout
 	}
 	c.lines = append(c.lines, runtime.Line{At: time.Now(), Stream: s.stream, Text: []byte(s.text)})
-	c.tellLocked()
+	c.notifyLocked()
 }
 
-// tellLocked wakes those who follow a container's output.
-func (c *container) tellLocked() {
-	if c.news != nil {
-		close(c.news)
-		c.news = nil
+// notifyLocked wakes those who follow a container's output.
+func (c *container) notifyLocked() {
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
 	}
 }
 
-// speakLocked lets a running container say what is due, and comes back for the rest.
-func (f *Fake) speakLocked(c *container) {
+// runSaysLocked lets a running container say what is due, and comes back for the rest.
+func (f *Fake) runSaysLocked(c *container) {
 	ran, says := time.Since(c.StartedAt), c.program.Says
-	for ; c.spoken < len(says) && says[c.spoken].after <= ran; c.spoken++ {
-		f.sayLocked(c, says[c.spoken])
+	for ; c.said < len(says) && says[c.said].after <= ran; c.said++ {
+		f.addLineLocked(c, says[c.said])
 	}
-	if c.spoken == len(says) {
+	if c.said == len(says) {
 		return
 	}
-	run := c.over
-	c.voice = time.AfterFunc(says[c.spoken].after-ran, func() {
+	run := c.ended
+	c.sayTimer = time.AfterFunc(says[c.said].after-ran, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		if c.over == run && c.Phase == runtime.PhaseRunning && !f.closed {
-			f.speakLocked(c)
+		if c.ended == run && c.Phase == runtime.PhaseRunning && !f.closed {
+			f.runSaysLocked(c)
 		}
 	})
 }
@@ -62,38 +62,38 @@ func (f *Fake) CutOutputs() {
 
 // Output follows what a container says.
 func (f *Fake) Output(ctx context.Context, id string, from runtime.Position, begun func(), on func(runtime.Line) error) error {
-	if !f.answers(ctx, "output", id) {
+	if !f.waitAnswering(ctx, "output", id) {
 		return ctx.Err()
 	}
-	if err := f.begin(ctx, "output", id, 0); err != nil {
+	if err := f.beginCall(ctx, "output", id, 0); err != nil {
 		return err
 	}
 	f.mu.Lock()
 	c, err := f.find(id)
 	cut := f.cut
 	f.mu.Unlock()
-	if err == nil && c.mute {
+	if err == nil && c.unreadable {
 		err = &runtime.Error{Kind: runtime.ErrUnsupported, Err: errors.New("Error response from daemon: configured logging driver does not support reading")} //nolint:staticcheck // an engine's words
 	}
 	if err != nil {
 		return err
 	}
 	begun()
-	reading := from.Read()
+	reading := from.NewReading()
 	for next := 0; ; {
-		if !f.answers(ctx, "output", id) {
+		if !f.waitAnswering(ctx, "output", id) {
 			return ctx.Err()
 		}
 		f.mu.Lock()
 		lines, running := c.lines[next:], c.Phase == runtime.PhaseRunning
-		if c.news == nil {
-			c.news = make(chan struct{})
+		if c.changed == nil {
+			c.changed = make(chan struct{})
 		}
-		news := c.news
+		news := c.changed
 		f.mu.Unlock()
 		next += len(lines)
 		for _, l := range lines {
-			if !reading.New(&l) {
+			if !reading.Advance(&l) {
 				continue
 			}
 			l.Text = slices.Clone(l.Text)

@@ -21,7 +21,7 @@ type Program struct {
 	Revived     bool          // the engine starts it again when it ends otherwise than by Stop
 	Health      string
 	HealthAfter time.Duration
-	Says        []said // in the order of time
+	Says        []output // in the order of time
 }
 
 // ParseProgram reads the commands `sleep SECONDS`, `exit CODE`, `deaf`,
@@ -71,7 +71,7 @@ func ParseProgram(command []string) Program {
 		case "append":
 			command = command[min(2, len(command)):]
 		case "say", "complain":
-			s := said{after: p.After, stream: runtime.Stdout}
+			s := output{after: p.After, stream: runtime.Stdout}
 			if word == "complain" {
 				s.stream = runtime.Stderr
 			}
@@ -81,7 +81,7 @@ func ParseProgram(command []string) Program {
 			p.Says = append(p.Says, s)
 		case "chatter":
 			for i := range int(number()) {
-				p.Says = append(p.Says, said{p.After, runtime.Stdout, fmt.Sprint("out ", i)}, said{p.After, runtime.Stderr, fmt.Sprint("err ", i)})
+				p.Says = append(p.Says, output{p.After, runtime.Stdout, fmt.Sprint("out ", i)}, output{p.After, runtime.Stderr, fmt.Sprint("err ", i)})
 				if i%10 == 9 {
 					p.After += 10 * time.Millisecond
 				}

@@ -11,11 +11,11 @@ import (
 
 // CreateVolume makes a volume.
 func (f *Fake) CreateVolume(ctx context.Context, v runtime.Volume) error {
-	return do0(ctx, f, "volume", v.Name, func(ctx context.Context) error { return f.createVolume(ctx, v) })
+	return runHanging(ctx, f, "volume", v.Name, func(ctx context.Context) error { return f.createVolume(ctx, v) })
 }
 
 func (f *Fake) createVolume(ctx context.Context, v runtime.Volume) error {
-	if err := f.begin(ctx, "volume", v.Name, 0); err != nil {
+	if err := f.beginCall(ctx, "volume", v.Name, 0); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -29,8 +29,8 @@ func (f *Fake) createVolume(ctx context.Context, v runtime.Volume) error {
 
 // VolumeExists looks one up.
 func (f *Fake) VolumeExists(ctx context.Context, name string) (bool, error) {
-	return do(ctx, f, "volumeexists", name, func(ctx context.Context) (bool, error) {
-		if err := f.begin(ctx, "volumeexists", name, 0); err != nil {
+	return callHanging(ctx, f, "volumeexists", name, func(ctx context.Context) (bool, error) {
+		if err := f.beginCall(ctx, "volumeexists", name, 0); err != nil {
 			return false, err
 		}
 		f.mu.Lock()
@@ -42,8 +42,8 @@ func (f *Fake) VolumeExists(ctx context.Context, name string) (bool, error) {
 
 // RemoveVolume removes one.
 func (f *Fake) RemoveVolume(ctx context.Context, name string) error {
-	return do0(ctx, f, "removevolume", name, func(ctx context.Context) error {
-		if err := f.begin(ctx, "removevolume", name, 0); err != nil {
+	return runHanging(ctx, f, "removevolume", name, func(ctx context.Context) error {
+		if err := f.beginCall(ctx, "removevolume", name, 0); err != nil {
 			return err
 		}
 		f.mu.Lock()

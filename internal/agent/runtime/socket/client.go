@@ -45,8 +45,8 @@ func (c *Client) post(ctx context.Context, op string, body io.Reader) (*http.Res
 	return res, nil
 }
 
-// ask makes a call whose whole request is known; the caller closes the body.
-func (c *Client) ask(ctx context.Context, op string, in request) (*http.Response, error) {
+// postRequest makes a call whose whole request is known; the caller closes the body.
+func (c *Client) postRequest(ctx context.Context, op string, in request) (*http.Response, error) {
 	data, err := json.Marshal(in)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (c *Client) ask(ctx context.Context, op string, in request) (*http.Response
 }
 
 func call[T any](ctx context.Context, c *Client, op string, in request) (out T, err error) {
-	res, err := c.ask(ctx, op, in)
+	res, err := c.postRequest(ctx, op, in)
 	if err != nil {
 		return out, err
 	}
@@ -71,7 +71,7 @@ func decode[T any](ctx context.Context, res *http.Response) (out T, err error) {
 		}
 		return out, &runtime.Error{Kind: runtime.ErrUnreachable, Err: fmt.Errorf("answer: %w", err)}
 	}
-	return r.Out, r.Failure.error()
+	return r.Out, r.Failure.toError()
 }
 
 type none struct{}
@@ -142,7 +142,7 @@ func (c *Client) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 
 // Events reads the stream: an empty event says that it has begun.
 func (c *Client) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
-	res, err := c.ask(ctx, "events", request{Labels: labels})
+	res, err := c.postRequest(ctx, "events", request{Labels: labels})
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (c *Client) Events(ctx context.Context, labels map[string]string, subscribe
 			}
 			return &runtime.Error{Kind: runtime.ErrUnreachable, Err: fmt.Errorf("event stream: %w", err)}
 		}
-		switch err := r.Failure.error(); {
+		switch err := r.Failure.toError(); {
 		case err != nil:
 			return err
 		case r.Out.Kind == "":

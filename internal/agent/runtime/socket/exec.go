@@ -21,15 +21,15 @@ type command struct {
 	Stdin            bool
 }
 
-// up is what goes to a command: one of input, its end, or a size.
-type up struct {
+// toCommand is what goes to a command: one of input, its end, or a size.
+type toCommand struct {
 	Input []byte        `json:",omitempty"`
 	End   bool          `json:",omitempty"`
 	Size  *runtime.Size `json:",omitempty"`
 }
 
-// down is what comes of a command: that it has begun, what it says, or how it ended.
-type down struct {
+// fromCommand is what comes of a command: that it has begun, what it says, or how it ended.
+type fromCommand struct {
 	Begun    bool   `json:",omitempty"`
 	Out, Err []byte `json:",omitempty"`
 	Code     int    `json:",omitempty"`
@@ -38,9 +38,9 @@ type down struct {
 
 // sender writes messages one at a time.
 type sender struct {
-	mu  sync.Mutex
-	enc *json.Encoder
-	end func() error // after each
+	mu    sync.Mutex
+	enc   *json.Encoder
+	flush func() error // after each
 }
 
 func (s *sender) send(v any) error {
@@ -49,7 +49,7 @@ func (s *sender) send(v any) error {
 	if err := s.enc.Encode(v); err != nil {
 		return err
 	}
-	return s.end()
+	return s.flush()
 }
 
 // Exec sends input and sizes in the request while output comes in the answer.
@@ -58,7 +58,7 @@ func (c *Client) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 	defer cancel()
 	body, to := io.Pipe()
 	defer to.Close()
-	s := &sender{enc: json.NewEncoder(to), end: func() error { return nil }}
+	s := &sender{enc: json.NewEncoder(to), flush: func() error { return nil }}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
@@ -73,7 +73,7 @@ func (c *Client) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 		for e.Resize != nil {
 			select {
 			case size, more := <-e.Resize:
-				if !more || s.send(up{Size: &size}) != nil {
+				if !more || s.send(toCommand{Size: &size}) != nil {
 					return
 				}
 			case <-ctx.Done():
@@ -88,7 +88,7 @@ func (c *Client) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 	}
 	defer res.Body.Close()
 	for dec := json.NewDecoder(res.Body); ; {
-		var r response[down]
+		var r response[fromCommand]
 		if err := dec.Decode(&r); err != nil {
 			if ctx.Err() != nil {
 				return 0, context.Cause(ctx)
@@ -97,7 +97,7 @@ func (c *Client) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 		}
 		switch d := r.Out; {
 		case r.Failure != nil:
-			return 0, r.Failure.error()
+			return 0, r.Failure.toError()
 		case d.Over:
 			return d.Code, nil
 		case d.Begun:
@@ -117,12 +117,12 @@ func sendInput(s *sender, in io.Reader) error {
 	for {
 		n, err := in.Read(b)
 		if n > 0 {
-			if err := s.send(up{Input: b[:n]}); err != nil {
+			if err := s.send(toCommand{Input: b[:n]}); err != nil {
 				return err
 			}
 		}
 		if err != nil {
-			return s.send(up{End: true})
+			return s.send(toCommand{End: true})
 		}
 	}
 }
@@ -150,15 +150,15 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	out := &sender{enc: json.NewEncoder(w), end: flush.Flush}
-	say := func(d down) error { return out.send(response[down]{Out: d}) }
+	out := &sender{enc: json.NewEncoder(w), flush: flush.Flush}
+	say := func(d fromCommand) error { return out.send(response[fromCommand]{Out: d}) }
 	sizes := make(chan runtime.Size)
 	e := runtime.Exec{
 		Command: in.Command.Command, Env: in.Command.Env, User: in.Command.User, WorkingDir: in.Command.WorkingDir,
 		TTY: in.Command.TTY, Size: in.Command.Size, Resize: sizes,
-		Stdout: teller(func(p []byte) error { return say(down{Out: p}) }),
-		Stderr: teller(func(p []byte) error { return say(down{Err: p}) }),
-		Begun:  func() { _ = say(down{Begun: true}) }, // a client that is gone ends the command
+		Stdout: writerFunc(func(p []byte) error { return say(fromCommand{Out: p}) }),
+		Stderr: writerFunc(func(p []byte) error { return say(fromCommand{Err: p}) }),
+		Begun:  func() { _ = say(fromCommand{Begun: true}) }, // a client that is gone ends the command
 	}
 	input, to := io.Pipe()
 	defer input.Close()
@@ -169,7 +169,7 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 		defer cancel() // the client is gone
 		defer to.Close()
 		for {
-			var u up
+			var u toCommand
 			if dec.Decode(&u) != nil {
 				return
 			}
@@ -188,19 +188,19 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	code, err := s.rt.Exec(ctx, in.Name, e)
-	_ = out.send(response[down]{Out: down{Code: code, Over: true}, Failure: failureOf(err)}) // as with answer
+	_ = out.send(response[fromCommand]{Out: fromCommand{Code: code, Over: true}, Failure: toFailure(err)}) // as with answer
 }
 
-type teller func([]byte) error
+type writerFunc func([]byte) error
 
-func (t teller) Write(p []byte) (int, error) { return len(p), t(p) }
+func (t writerFunc) Write(p []byte) (int, error) { return len(p), t(p) }
 
 // Output reads the stream: an empty line says that it has begun, and one without a
 // stream after that is its end.
 func (c *Client) Output(ctx context.Context, id string, from runtime.Position, begun func(), on func(runtime.Line) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	res, err := c.ask(ctx, "output", request{Name: id, From: from})
+	res, err := c.postRequest(ctx, "output", request{Name: id, From: from})
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (c *Client) Output(ctx context.Context, id string, from runtime.Position, b
 		}
 		switch {
 		case r.Failure != nil:
-			return r.Failure.error()
+			return r.Failure.toError()
 		case r.Out.Stream != "":
 			if err := on(r.Out); err != nil {
 				return err
@@ -236,8 +236,8 @@ func (s *Server) output(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	out := &sender{enc: json.NewEncoder(w), end: http.NewResponseController(w).Flush}
+	out := &sender{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
 	say := func(l runtime.Line) error { return out.send(response[runtime.Line]{Out: l}) }
 	err := s.rt.Output(r.Context(), in.Name, in.From, func() { _ = say(runtime.Line{}) }, say) // who is gone hears nothing
-	answer(w, runtime.Line{}, err)
+	writeResponse(w, runtime.Line{}, err)
 }

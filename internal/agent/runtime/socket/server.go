@@ -41,7 +41,7 @@ var kinds = map[string]error{
 	"not running": runtime.ErrNotRunning, "unsupported": runtime.ErrUnsupported,
 }
 
-func failureOf(err error) *failure {
+func toFailure(err error) *failure {
 	if err == nil {
 		return nil
 	}
@@ -54,7 +54,7 @@ func failureOf(err error) *failure {
 	return f
 }
 
-func (f *failure) error() error {
+func (f *failure) toError() error {
 	if f == nil {
 		return nil
 	}
@@ -93,7 +93,7 @@ func Serve(rt runtime.Runtime, path string) (*Server, error) {
 	handle(mux, "removevolume", func(ctx context.Context, r request) (none, error) { return none{}, rt.RemoveVolume(ctx, r.Name) })
 	mux.HandleFunc("POST /load", func(w http.ResponseWriter, r *http.Request) {
 		out, err := rt.Load(r.Context(), r.Body)
-		answer(w, out, err)
+		writeResponse(w, out, err)
 	})
 	mux.HandleFunc("POST /events", s.events)
 	mux.HandleFunc("POST /exec", s.exec)
@@ -121,13 +121,13 @@ func handle[T any](mux *http.ServeMux, op string, f func(context.Context, reques
 		}
 		// As with an engine, a caller that is gone undoes nothing.
 		out, err := f(context.WithoutCancel(r.Context()), in)
-		answer(w, out, err)
+		writeResponse(w, out, err)
 	})
 }
 
-// answer has nobody to tell where the caller is gone.
-func answer[T any](w http.ResponseWriter, out T, err error) {
-	_ = json.NewEncoder(w).Encode(response[T]{out, failureOf(err)})
+// writeResponse has nobody to tell where the caller is gone.
+func writeResponse[T any](w http.ResponseWriter, out T, err error) {
+	_ = json.NewEncoder(w).Encode(response[T]{out, toFailure(err)})
 }
 
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
@@ -138,9 +138,9 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	flush := http.NewResponseController(w)
 	send := func(e runtime.Event) {
-		answer(w, e, nil)
+		writeResponse(w, e, nil)
 		_ = flush.Flush() // as above
 	}
 	err := s.rt.Events(r.Context(), in.Labels, func() { send(runtime.Event{}) }, send)
-	answer(w, runtime.Event{}, err)
+	writeResponse(w, runtime.Event{}, err)
 }
