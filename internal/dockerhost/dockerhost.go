@@ -33,15 +33,15 @@ func Connect(ctx context.Context) (c *client.Client, version, host string, err e
 	v, err := c.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err != nil {
 		c.Close()
-		return nil, "", host, explain(host, err)
+		return nil, "", host, explainError(host, err)
 	}
 	return c, v.Version, host, nil
 }
 
-func explain(host string, err error) error {
+func explainError(host string, err error) error {
 	socket, unix := strings.CutPrefix(host, "unix://")
 	switch {
-	case unix && errors.Is(err, fs.ErrPermission), unix && !writable(socket):
+	case unix && errors.Is(err, fs.ErrPermission), unix && !isWritable(socket):
 		return hint.With(fmt.Errorf("you may not use the Docker Engine at %s", socket),
 			"join its group by `sudo usermod -aG docker $USER` and log in again, or name a rootless engine by DOCKER_HOST")
 	case host == "unix://"+systemSocket:
@@ -51,7 +51,7 @@ func explain(host string, err error) error {
 	return hint.With(fmt.Errorf("no Docker Engine answers at %s: %w", host, err), "start it, or unset DOCKER_HOST to use this machine's")
 }
 
-func writable(socket string) bool {
+func isWritable(socket string) bool {
 	f, err := os.OpenFile(socket, os.O_WRONLY, 0)
 	if err == nil {
 		f.Close()

@@ -52,21 +52,21 @@ func (f *Fleet) ServeControl(ctx context.Context, path string) error {
 	mux.HandleFunc("GET /v1/stats", func(w http.ResponseWriter, _ *http.Request) {
 		s, err := f.Stats()
 		if err != nil {
-			reply(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
+			writeJSON(w, http.StatusInternalServerError, map[string]string{"error": err.Error()})
 			return
 		}
-		reply(w, http.StatusOK, s)
+		writeJSON(w, http.StatusOK, s)
 	})
 	mux.HandleFunc("POST /v1/lose", func(w http.ResponseWriter, r *http.Request) {
 		var in LoseInput
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&in); err != nil || in.Hosts < 1 {
-			reply(w, http.StatusBadRequest, map[string]string{"error": `the body must be {"hosts": N} with N at least 1`})
+			writeJSON(w, http.StatusBadRequest, map[string]string{"error": `the body must be {"hosts": N} with N at least 1`})
 			return
 		}
-		reply(w, http.StatusOK, LoseOutput{Hosts: f.Lose(in.Hosts, in.Silently)})
+		writeJSON(w, http.StatusOK, LoseOutput{Hosts: f.Lose(in.Hosts, in.Silently)})
 	})
 	mux.HandleFunc("POST /v1/return", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, ReturnOutput{Hosts: f.Return()})
+		writeJSON(w, http.StatusOK, ReturnOutput{Hosts: f.Return()})
 	})
 	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	served := make(chan error, 1)
@@ -81,7 +81,7 @@ func (f *Fleet) ServeControl(ctx context.Context, path string) error {
 	return err
 }
 
-func reply(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // the caller went away

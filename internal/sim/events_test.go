@@ -131,7 +131,7 @@ func TestEventsAcrossAServersRestart(t *testing.T) {
 	// A server that was only cut off knows what it did not tell.
 	w.servers[0].Wire().Cut()
 	w.all(1, w.mustRun(1, "f", 10), "RUNNING")
-	w.servers[0].Wire().Mend()
+	w.servers[0].Wire().Restore()
 	follows()
 	marker := w.mustRun(1, "f", 1)[0] // what both tell of it comes after all that
 	w.eventually("both have heard it all", func() bool { return all.heard(marker) > 0 && broken.heard(marker) > 0 })

@@ -102,18 +102,18 @@ func (f *Fleet) Start(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(f.cfg.Parallel)
 	for i := range f.cfg.Hosts {
-		g.Go(func() error { return f.join(ctx, i) })
+		g.Go(func() error { return f.startHost(ctx, i) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
 	if p := f.cfg.Partition; p.Fraction > 0 && p.Every > 0 {
-		f.wg.Go(f.partition)
+		f.wg.Go(f.runPartitions)
 	}
 	return nil
 }
 
-func (f *Fleet) join(ctx context.Context, i int) error {
+func (f *Fleet) startHost(ctx context.Context, i int) error {
 	name := fmt.Sprintf("%s-%05d", f.cfg.Name, i)
 	key, err := f.cfg.Credentials(ctx, name, client.HostTerms{Cluster: f.cfg.Cluster})
 	if err != nil {
@@ -123,9 +123,9 @@ func (f *Fleet) join(ctx context.Context, i int) error {
 	faults.Seed += uint64(i)
 	m := &member{gate: NewGate(f.transport), up: make(chan struct{})}
 	m.host = NewHost(HostConfig{
-		Name: name, Servers: f.servers(i), Installation: f.cfg.Installation, Credentials: key, Cluster: f.cfg.Cluster,
+		Name: name, Servers: f.orderServers(i), Installation: f.cfg.Installation, Credentials: key, Cluster: f.cfg.Cluster,
 		Machine: NewMachine(f.cfg.CPUs, f.cfg.Memory, faults), NoSocket: true, Transport: m.gate, MetricsEvery: f.cfg.MetricsEvery,
-		Getenv: f.environment(i), Log: f.cfg.Log,
+		Getenv: f.hostEnvironment(i), Log: f.cfg.Log,
 		OnConnection: func(up bool) {
 			if !up {
 				f.connected.Add(-1)
@@ -148,8 +148,8 @@ func (f *Fleet) join(ctx context.Context, i int) error {
 	}
 }
 
-// servers puts another one first for each host.
-func (f *Fleet) servers(i int) []string {
+// orderServers puts another one first for each host.
+func (f *Fleet) orderServers(i int) []string {
 	out := make([]string, 0, len(f.cfg.Servers))
 	for k := range f.cfg.Servers {
 		out = append(out, f.cfg.Servers[(i+k)%len(f.cfg.Servers)])
@@ -157,14 +157,14 @@ func (f *Fleet) servers(i int) []string {
 	return out
 }
 
-// endedKept is how long a simulated host keeps what is left of an ended task:
+// cleanupWait is how long a simulated host keeps what is left of an ended task:
 // nobody looks at it.
-const endedKept = "10s"
+const cleanupWait = "10s"
 
 // hostPorts spares each simulated host a look at the kernel's.
 const hostPorts = "32768-60999"
 
-func (f *Fleet) environment(i int) func(string) string {
+func (f *Fleet) hostEnvironment(i int) func(string) string {
 	attributes := ""
 	if f.cfg.Zones > 0 {
 		attributes = fmt.Sprintf(`{"ecs.availability-zone":"zone-%d"}`, i%f.cfg.Zones+1)
@@ -174,7 +174,7 @@ func (f *Fleet) environment(i int) func(string) string {
 		case "ECS_INSTANCE_ATTRIBUTES":
 			return attributes
 		case "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION":
-			return endedKept
+			return cleanupWait
 		case "ECS_DYNAMIC_HOST_PORT_RANGE":
 			return hostPorts
 		}
@@ -225,8 +225,8 @@ func (f *Fleet) pickLocked(n int) []*member {
 	return out
 }
 
-// partition cuts hosts off and lets them back until the fleet ends.
-func (f *Fleet) partition() {
+// runPartitions cuts hosts off and lets them back until the fleet ends.
+func (f *Fleet) runPartitions() {
 	tick := time.NewTicker(f.cfg.Partition.Every)
 	defer tick.Stop()
 	for {
@@ -241,13 +241,13 @@ func (f *Fleet) partition() {
 			silently := f.rng.IntN(2) == 0
 			d := f.cfg.Partition.For/2 + time.Duration(f.rng.Float64()*float64(f.cfg.Partition.For))
 			m.gate.Shut(silently)
-			f.wg.Go(func() { f.mend(m, d) })
+			f.wg.Go(func() { f.reconnectAfter(m, d) })
 		}
 		f.mu.Unlock()
 	}
 }
 
-func (f *Fleet) mend(m *member, after time.Duration) {
+func (f *Fleet) reconnectAfter(m *member, after time.Duration) {
 	t := time.NewTimer(after)
 	defer t.Stop()
 	select {

@@ -106,7 +106,7 @@ func TestAgentsGoOverToAnotherServer(t *testing.T) {
 	w.all(1, more, "RUNNING")
 	w.startedOnce(80)
 	// And back, this time with a server that says goodbye.
-	w.servers[0].Wire().Mend()
+	w.servers[0].Wire().Restore()
 	if err := w.servers[1].Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestReconnectBeforeTheOldConnectionIsSeenDead(t *testing.T) {
 	var arns []string
 	for range 3 {
 		w.servers[0].Wire().Cut()
-		w.servers[0].Wire().Mend()
+		w.servers[0].Wire().Restore()
 		arns = append(arns, w.mustRun(0, "f", 40)...)
 		w.all(0, arns, "RUNNING")
 		w.connected(20)

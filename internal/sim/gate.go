@@ -17,17 +17,17 @@ type Gate struct {
 
 	mu    sync.Mutex
 	shut  bool
-	conns map[*gated]struct{} // upgraded connections
+	conns map[*gatedConn]struct{} // upgraded connections
 }
 
 // NewGate returns an open one.
 func NewGate(base http.RoundTripper) *Gate {
-	return &Gate{base: base, conns: map[*gated]struct{}{}}
+	return &Gate{base: base, conns: map[*gatedConn]struct{}{}}
 }
 
 // RoundTrip makes a call unless the gate is shut.
 func (g *Gate) RoundTrip(r *http.Request) (*http.Response, error) {
-	if g.closed() {
+	if g.isShut() {
 		if r.Body != nil {
 			r.Body.Close()
 		}
@@ -41,7 +41,7 @@ func (g *Gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !ok {
 		return res, nil
 	}
-	c := &gated{ReadWriteCloser: conn, g: g, over: make(chan struct{})}
+	c := &gatedConn{ReadWriteCloser: conn, g: g, unblocked: make(chan struct{})}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.shut {
@@ -61,7 +61,7 @@ func (g *Gate) Shut(silently bool) {
 	g.shut = true
 	for c := range g.conns {
 		if silently {
-			c.deaf()
+			c.silence()
 		} else {
 			_ = c.ReadWriteCloser.Close() // what it was in the middle of is lost
 		}
@@ -74,63 +74,63 @@ func (g *Gate) Open() {
 	defer g.mu.Unlock()
 	g.shut = false
 	for c := range g.conns {
-		if c.isDeaf() {
+		if c.isSilent() {
 			_ = c.ReadWriteCloser.Close()
-			c.end()
+			c.unblock()
 		}
 	}
 }
 
-func (g *Gate) closed() bool {
+func (g *Gate) isShut() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.shut
 }
 
-// gated is an upgraded connection.
-type gated struct {
+// gatedConn is an upgraded connection.
+type gatedConn struct {
 	io.ReadWriteCloser
-	g    *Gate
-	mu   sync.Mutex
-	mute bool
-	once sync.Once
-	over chan struct{} // closed when a deaf connection ends
+	g         *Gate
+	mu        sync.Mutex
+	silent    bool
+	once      sync.Once
+	unblocked chan struct{} // closed when a deaf connection ends
 }
 
-func (c *gated) deaf() {
+func (c *gatedConn) silence() {
 	c.mu.Lock()
-	c.mute = true
+	c.silent = true
 	c.mu.Unlock()
 }
 
-func (c *gated) isDeaf() bool {
+func (c *gatedConn) isSilent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.mute
+	return c.silent
 }
 
-func (c *gated) end() { c.once.Do(func() { close(c.over) }) }
+func (c *gatedConn) unblock() { c.once.Do(func() { close(c.unblocked) }) }
 
-func (c *gated) Read(p []byte) (int, error) {
+func (c *gatedConn) Read(p []byte) (int, error) {
 	n, err := c.ReadWriteCloser.Read(p)
-	if c.isDeaf() {
-		<-c.over
+	if c.isSilent() {
+		<-c.unblocked
 		return 0, errCut
 	}
 	return n, err
 }
 
-func (c *gated) Write(p []byte) (int, error) {
-	if c.isDeaf() {
+func (c *gatedConn) Write(p []byte) (int, error) {
+	if c.isSilent() {
 		return len(p), nil
 	}
 	return c.ReadWriteCloser.Write(p)
 }
 
-func (c *gated) Close() error {
+func (c *gatedConn) Close() error {
 	c.g.mu.Lock()
 	delete(c.g.conns, c)
 	c.g.mu.Unlock()
-	c.end()
+	c.unblock()
 	return c.ReadWriteCloser.Close()
 }

@@ -36,7 +36,7 @@ type Machine struct {
 // NewMachine returns a machine of some cores and MiB.
 func NewMachine(cpus int, memory int64, f Faults) *Machine {
 	m := &Machine{faults: f, rng: rand.New(rand.NewPCG(f.Seed, 1))}
-	m.Fake = fake.New(fake.Config{CPUs: cpus, Memory: memory << 20, Fail: m.begin, Lost: m.lost})
+	m.Fake = fake.New(fake.Config{CPUs: cpus, Memory: memory << 20, Fail: m.injectFault, Lost: m.isAnswerLost})
 	return m
 }
 
@@ -55,8 +55,8 @@ func (m *Machine) Running() int {
 	return n
 }
 
-// begin takes the time of one call and tells whether it fails.
-func (m *Machine) begin(op, _ string) error {
+// injectFault takes the time of one call and tells whether it fails.
+func (m *Machine) injectFault(op, _ string) error {
 	mean, fail := time.Duration(0), 0.0
 	switch op {
 	case "create":
@@ -79,7 +79,7 @@ func (m *Machine) begin(op, _ string) error {
 	return nil
 }
 
-func (m *Machine) lost(op, _ string) bool {
+func (m *Machine) isAnswerLost(op, _ string) bool {
 	if m.faults.Lost == 0 || (op != "create" && op != "start") {
 		return false
 	}

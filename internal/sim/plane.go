@@ -69,7 +69,7 @@ func (s *Server) start(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, srv.Close())
 	}
-	s.wire.Lead(l.Addr().String())
+	s.wire.SetTarget(l.Addr().String())
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.srv, s.stop, s.done = srv, stop, make(chan error, 1)
 	go func(done chan<- error) { done <- srv.Serve(serving, l) }(s.done)
@@ -85,12 +85,12 @@ func (s *Server) Restart(ctx context.Context) error {
 }
 
 // Stop ends the server in good order, until Resume.
-func (s *Server) Stop() error { return s.end() }
+func (s *Server) Stop() error { return s.closeServer() }
 
 // Resume starts a stopped server anew at the same address.
 func (s *Server) Resume(ctx context.Context) error { return s.start(ctx) }
 
-func (s *Server) end() error {
+func (s *Server) closeServer() error {
 	if s.srv == nil {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (s *Server) URL() string { return s.wire.URL() }
 func (s *Server) Wire() *Wire { return s.wire }
 
 // Close ends the server in good order.
-func (s *Server) Close() error { return errors.Join(s.end(), s.wire.Close()) }
+func (s *Server) Close() error { return errors.Join(s.closeServer(), s.wire.Close()) }
 
 // Client calls this server as the administrator.
 func (s *Server) Client() *client.Client {

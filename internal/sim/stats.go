@@ -51,7 +51,7 @@ func (f *Fleet) Stats() (Stats, error) {
 	if s.CPUSeconds, err = cpuSeconds(); err != nil {
 		return s, err
 	}
-	if s.Anonymous, err = anonymous(); err != nil {
+	if s.Anonymous, err = anonymousMemory(); err != nil {
 		return s, err
 	}
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
@@ -69,8 +69,8 @@ func cpuSeconds() (float64, error) {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9, nil
 }
 
-// anonymous is this process's own memory, without pages of files.
-func anonymous() (n int64, err error) {
+// anonymousMemory is this process's own memory, without pages of files.
+func anonymousMemory() (n int64, err error) {
 	file, err := os.Open("/proc/self/status")
 	if err != nil {
 		return 0, err

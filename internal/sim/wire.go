@@ -50,15 +50,15 @@ func (w *Wire) Cut() {
 	}
 }
 
-// Lead makes new connections go to another target.
-func (w *Wire) Lead(target string) {
+// SetTarget makes new connections go to another target.
+func (w *Wire) SetTarget(target string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.target = target
 }
 
-// Mend lets new connections through again.
-func (w *Wire) Mend() {
+// Restore lets new connections through again.
+func (w *Wire) Restore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = false
@@ -105,7 +105,7 @@ func (w *Wire) accept() {
 }
 
 func (w *Wire) relay(c net.Conn) {
-	defer w.drop(w.client, c)
+	defer w.closeConn(w.client, c)
 	w.mu.Lock()
 	target := w.target
 	w.mu.Unlock()
@@ -119,7 +119,7 @@ func (w *Wire) relay(c net.Conn) {
 	}
 	w.server[s] = struct{}{}
 	w.mu.Unlock()
-	defer w.drop(w.server, s)
+	defer w.closeConn(w.server, s)
 	var back sync.WaitGroup
 	back.Go(func() {
 		// The server has ended it, or the client is gone and what the server
@@ -141,7 +141,7 @@ func (w *Wire) relay(c net.Conn) {
 	back.Wait()
 }
 
-func (w *Wire) drop(side map[net.Conn]struct{}, c net.Conn) {
+func (w *Wire) closeConn(side map[net.Conn]struct{}, c net.Conn) {
 	c.Close()
 	w.mu.Lock()
 	delete(side, c)
