@@ -6,19 +6,19 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// ackDelay is how long an acknowledgement waits for a message with reports to
-// travel in: a task's first is seldom long in coming. The server repeats what is
-// not acknowledged for a minute.
+// ackDelay is how long an acknowledgement waits for a message with reports to be sent
+// with. A task's first report usually follows soon. The server repeats a message that is
+// not acknowledged within a minute.
 const ackDelay = time.Second
 
-// acks are those of one connection that wait.
+// acks are the waiting acknowledgements of one connection.
 type acks struct {
 	list  []*acs.AckRequest
-	timer *time.Timer // runs while one waits; nil until needed
+	timer *time.Timer // runs while one waits; nil before the first
 }
 
-// queueAck leaves an acknowledgement to the next reports, unless the connection
-// that it is for is not the one that takes them.
+// queueAck queues an acknowledgement to be sent with the next reports. It returns false if
+// the reports do not go by the acknowledgement's own connection.
 func (o *outbox) queueAck(conn *acsConn, ack *acs.AckRequest) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -36,7 +36,7 @@ func (o *outbox) queueAck(conn *acsConn, ack *acs.AckRequest) bool {
 	return true
 }
 
-// sendAcks sends those that have waited long enough, and what waits with them.
+// sendAcks sends all queued acknowledgements by themselves.
 func (o *outbox) sendAcks() {
 	o.mu.Lock()
 	conn, list := o.conn, o.dequeueAcksLocked()
@@ -46,7 +46,7 @@ func (o *outbox) sendAcks() {
 	}
 }
 
-// dequeueAcksLocked hands out all that wait.
+// dequeueAcksLocked removes and returns all queued acknowledgements.
 func (o *outbox) dequeueAcksLocked() []*acs.AckRequest {
 	list := o.acks.list
 	if len(list) > 0 {

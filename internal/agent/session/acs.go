@@ -17,15 +17,15 @@ import (
 )
 
 // Waits after the server said that the instance is deregistered. The host may be
-// registered anew at any moment (Move), which ends them.
+// registered again at any moment (Move), which ends them.
 const (
 	inactiveMin = 10 * time.Second
 	inactiveMax = 10 * time.Minute
-	backoffMax  = 20 * time.Second // the stock agent's is 2 minutes: hosts that are back late count as lost
-	stable      = time.Minute      // a connection this old resets the back-off
+	backoffMax  = 20 * time.Second // the stock agent waits 2 minutes, but late hosts count as lost
+	stable      = time.Minute      // a connection that lasted this long resets the back-off
 )
 
-// runACS keeps the socket for orders up.
+// runACS keeps a connection for orders open until the context ends.
 func (s *Session) runACS(ctx context.Context) {
 	b := &reconnect{
 		wait:     pace.Backoff{Min: 250 * time.Millisecond, Max: backoffMax, Factor: 1.5},
@@ -41,14 +41,15 @@ func (s *Session) runACS(ctx context.Context) {
 	}
 }
 
-// reconnect is what decides when the connection for orders is opened again.
+// reconnect decides when the connection for orders is opened again.
 type reconnect struct {
 	wait, inactive pace.Backoff
 	began          time.Time
 	failures       int // in a row
 }
 
-// waitReconnect waits after a lost connection, and tells whether the context still holds.
+// waitReconnect waits after a connection was lost. It returns false if the context has
+// ended.
 func (s *Session) waitReconnect(ctx context.Context, b *reconnect, turn int64, met bool, err error) bool {
 	lived := time.Since(b.began)
 	if met {
@@ -83,8 +84,8 @@ func errText(err error) string {
 	return err.Error()
 }
 
-// serveACS is one connection's life. met tells that it came about. It holds
-// little on its stack while it waits for messages, which is most of the time.
+// serveACS runs one connection. met reports that the connection was opened. Its stack is
+// small while it waits for messages, which is most of the time.
 func (s *Session) serveACS(ctx context.Context, rediscover bool) (met bool, err error) {
 	o, err := s.connectACS(ctx, rediscover)
 	if err != nil {
@@ -95,7 +96,7 @@ func (s *Session) serveACS(ctx context.Context, rediscover bool) (met bool, err 
 	return true, o.conn.Each(o.receiveFrame)
 }
 
-// connectACS connects.
+// connectACS opens a connection.
 func (s *Session) connectACS(ctx context.Context, rediscover bool) (*acsConn, error) {
 	base, _, err := s.discoverEndpoints(ctx, rediscover)
 	if err != nil {
@@ -128,7 +129,8 @@ func (s *Session) connectACS(ctx context.Context, rediscover bool) (*acsConn, er
 	}, nil
 }
 
-// addRun says in an upgrade which run of which machine asks for it.
+// addRun adds to an upgrade's query which run of the agent and which boot of the machine
+// it comes from.
 func (s *Session) addRun(q url.Values) {
 	q.Set(acs.RunParameter, s.api.run)
 	if s.cfg.Boot != "" {
@@ -136,24 +138,24 @@ func (s *Session) addRun(q url.Values) {
 	}
 }
 
-// acsConn is one connection as its messages' handlers see it.
+// acsConn is one connection with what its message handlers need.
 type acsConn struct {
 	*Session
 	conn                 *line.Conn
 	ctx                  context.Context
 	id                   Identity
-	turn                 int64          // of the server
-	inventories, reports bool           // the server takes these
-	acks                 bool           // and acknowledgements beside reports
-	ranges               bool           // and port ranges in them
-	accounts             bool           // and wants all that there is to say of the tasks
-	expiry               *expiry        // from begin on
-	probe                *probe         // from begin on; nil where nothing is asked
-	unbind               func() bool    // of the connection from the context
-	wg                   sync.WaitGroup // acknowledgements that wait for the journal
+	turn                 int64          // number of the server's turn, see client.turn
+	inventories, reports bool           // extensions that the server knows
+	acks                 bool           // it also takes acknowledgements with reports
+	ranges               bool           // it also takes port ranges in reports
+	accounts             bool           // it wants a full account of each task
+	expiry               *expiry        // set by start
+	probe                *probe         // set by start; nil if there is no other server
+	unbind               func() bool    // separates the connection from the context
+	wg                   sync.WaitGroup // goroutines that wait for the journal
 }
 
-// start tells who wants to know, and the server what is here.
+// start reports that the connection is open and sends the inventory.
 func (o *acsConn) start() {
 	o.unbind = context.AfterFunc(o.ctx, o.conn.CloseNow)
 	o.setConnected(true)
@@ -183,7 +185,7 @@ func (o *acsConn) close() {
 	o.conn.CloseNow()
 }
 
-// receiveFrame takes a frame.
+// receiveFrame decodes a frame and handles its message.
 func (o *acsConn) receiveFrame(data []byte) {
 	m, err := acs.Decode(data)
 	switch {
@@ -207,8 +209,8 @@ func (o *acsConn) sendMessage(m acs.Message) {
 	}
 }
 
-// acknowledge says that a payload is journaled, with the next reports where the
-// server takes that.
+// acknowledge acknowledges a payload that is journaled. If the server allows that, the
+// acknowledgement goes with the next reports.
 func (o *acsConn) acknowledge(cluster, instance, message string) {
 	ack := &acs.AckRequest{Cluster: cluster, ContainerInstance: instance, MessageID: message}
 	if !o.acks || !o.outbox.queueAck(o, ack) {
@@ -232,7 +234,7 @@ func (o *acsConn) sendInventory(id Identity) {
 	})
 }
 
-// buildAccount is what a task is, takes and has come to; nil where it has ended.
+// buildAccount returns the account of a task, or nil if the task has ended.
 func (o *acsConn) buildAccount(arn string) *acs.TaskAccount {
 	a, ok := o.cfg.Engine.Account(arn)
 	if !ok {
@@ -249,7 +251,7 @@ func (o *acsConn) handleMessage(m acs.Message) {
 	switch m := m.(type) {
 	case *acs.HeartbeatMessage:
 		o.sendMessage(&acs.HeartbeatAckRequest{MessageID: m.MessageID})
-		o.statusDue.Store(true) // TCS tells of the instance's health
+		o.statusDue.Store(true) // TCS reports the instance's health
 	case *acs.PayloadMessage:
 		o.handlePayload(m)
 	case *acs.IAMRoleCredentialsMessage:
@@ -273,8 +275,8 @@ func (o *acsConn) sendNack(cluster, instance, id string) {
 	o.sendMessage(&acs.NackRequest{Cluster: cluster, ContainerInstance: instance, MessageID: id, Reason: "Updates are disabled"})
 }
 
-// handlePayload hands tasks to the engine, those that shall stop first, and
-// acknowledges once all of them are journaled.
+// handlePayload passes the tasks to the engine, those to stop first. It acknowledges the
+// payload once all of them are journaled.
 func (o *acsConn) handlePayload(m *acs.PayloadMessage) {
 	if m.MessageID == "" || m.ClusterArn == "" || m.ContainerInstanceArn == "" {
 		o.log.Error("payload without message id, cluster or instance ignored")
@@ -335,8 +337,8 @@ func (o *acsConn) handleRoleCredentials(m *acs.IAMRoleCredentialsMessage) {
 	o.sendMessage(&acs.IAMRoleCredentialsAckRequest{MessageID: m.MessageID, CredentialsID: m.RoleCredentials.CredentialsID, Expiration: m.RoleCredentials.Expiration})
 }
 
-// handleTaskManifest asks about tasks that run here and are not listed. Nothing stops
-// before the server confirms it.
+// handleTaskManifest asks the server about tasks that run here and are not in the
+// manifest. None of them stops before the server confirms it.
 func (o *acsConn) handleTaskManifest(m *acs.TaskManifestMessage) {
 	if !o.advanceSequence(m.Timeline) {
 		o.log.Info("old manifest ignored", "timeline", m.Timeline)

@@ -19,7 +19,7 @@ import (
 	"github.com/ashore/ashore/internal/wire"
 )
 
-// Credentials of the host's own principal. They redact themselves.
+// Credentials are the keys of the host's principal. They redact themselves when printed.
 type Credentials struct {
 	AccessKeyID     string `json:"accessKeyId"`
 	SecretAccessKey string `json:"secretAccessKey"`
@@ -29,7 +29,7 @@ func (c Credentials) String() string       { return "credentials " + c.AccessKey
 func (c Credentials) GoString() string     { return c.String() }
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// APIError is an error that the control plane answered.
+// APIError is an error response of the control plane.
 type APIError struct {
 	Operation string
 	Status    int
@@ -39,14 +39,14 @@ type APIError struct {
 
 func (e *APIError) Error() string { return fmt.Sprintf("%s: %s: %s", e.Operation, e.Code, e.Message) }
 
-// isRetryable: the same request may fare better later.
+// isRetryable reports whether the same request may succeed later.
 func (e *APIError) isRetryable() bool {
 	return e.Status >= 500 || e.Status == http.StatusTooManyRequests ||
 		strings.Contains(e.Code, "Throttl") || e.Code == "LimitExceededException" || e.Code == "ServerException"
 }
 
-// isClusterMissing: the cluster is not there. To a registration ECS says so by a
-// ClientException.
+// isClusterMissing reports whether the cluster does not exist. For a registration ECS
+// answers that with a ClientException.
 func (e *APIError) isClusterMissing() bool {
 	return e.Code == "ClusterNotFoundException" || e.Code == "ClientException" && e.Message == "Cluster not found."
 }
@@ -63,25 +63,25 @@ const (
 	callTimeout  = 15 * time.Second
 	maxResponse  = 4 << 20
 	targetPrefix = "AmazonEC2ContainerServiceV20141113."
-	// The server's Date has whole seconds: a smaller difference tells nothing.
+	// The server's Date header has whole seconds, so a smaller difference means
+	// nothing.
 	skewThreshold = 2 * time.Second
 )
 
-// dialer gives up soon on a server that is cut off: there may be others.
+// dialer gives up soon if a server does not answer, since there may be others.
 var dialer = wire.Dialer(5 * time.Second)
 
-// client makes signed calls of the API. Constant but for the clock and the
-// server in use.
+// client makes signed API calls. Only the clock and the current server change.
 type client struct {
-	servers     []string     // URLs with a slash at the end
+	servers     []string     // URLs, each with a slash at the end
 	turn        atomic.Int64 // servers[turn % len(servers)] is in use
 	region      string
 	agent       string
-	run         string // tells this process from others with the same identity
+	run         string // identifies this process among those with the same identity
 	creds       func() (Credentials, error)
 	http        *http.Client
 	keys        sigv4.Keys
-	clockOffset atomic.Int64 // server's clock less ours, ns
+	clockOffset atomic.Int64 // the server's clock minus ours, in ns
 }
 
 func newClient(servers []string, region, version string, creds func() (Credentials, error), tr http.RoundTripper) *client {
@@ -101,22 +101,22 @@ func newClient(servers []string, region, version string, creds func() (Credentia
 	return c
 }
 
-// currentServer is the one in use, and its turn.
+// currentServer returns the URL of the current server and its turn.
 func (c *client) currentServer() (url string, turn int64) {
 	turn = c.turn.Load()
 	return c.servers[turn%int64(len(c.servers))], turn
 }
 
-// switchServer goes over to the next server, if there are several and nobody has done
-// so since turn.
+// switchServer changes to the next server, unless there is only one or another goroutine
+// has changed since turn.
 func (c *client) switchServer(turn int64) bool {
 	return len(c.servers) > 1 && c.turn.CompareAndSwap(turn, turn+1)
 }
 
-// now is the time by the server's clock.
+// now returns the time by the server's clock.
 func (c *client) now() time.Time { return time.Now().Add(time.Duration(c.clockOffset.Load())) }
 
-// setClock takes the server's time from an answer.
+// setClock reads the server's time from a response.
 func (c *client) setClock(h http.Header) {
 	at, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
@@ -138,8 +138,8 @@ func (c *client) sign(r *http.Request, body []byte) error {
 	return nil
 }
 
-// call makes one call. A refusal for the clock is answered by one more, at the
-// server's time; a server that can't be reached by a try at each of the others.
+// call makes one call. If the server refuses it because of the clock, call repeats it with
+// the server's time. If a server does not answer, call tries each of the others once.
 func (c *client) call(ctx context.Context, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -160,12 +160,14 @@ func (c *client) call(ctx context.Context, operation string, in, out any) error 
 	return err
 }
 
-// unansweredError is a call that got no answer: whether it took effect is not known.
+// unansweredError is the error of a call without an answer. The call may have taken
+// effect.
 type unansweredError struct{ err error }
 
 func (e *unansweredError) Error() string { return e.err.Error() }
 func (e *unansweredError) Unwrap() error { return e.err }
 
+// callOnce makes one call to the current server.
 func (c *client) callOnce(ctx context.Context, operation string, body []byte, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -212,7 +214,7 @@ func (c *client) callOnce(ctx context.Context, operation string, body []byte, ou
 	return nil
 }
 
-// seconds is a time as the API takes it: seconds with milliseconds.
+// seconds is a time as the API encodes it: seconds with milliseconds.
 type seconds time.Time
 
 func (s seconds) MarshalJSON() ([]byte, error) {

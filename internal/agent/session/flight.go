@@ -9,19 +9,19 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// reportBatch is a message with reports on its way to the server.
+// reportBatch is a message with reports that is being sent.
 type reportBatch struct {
 	id      string
 	conn    *acsConn
-	reports []engine.Report // one a task
-	acks    []string        // messages of the server that it acknowledges
+	reports []engine.Report // one for each task
+	acks    []string        // ids of the server's messages that it acknowledges
 	timer   *time.Timer
 }
 
-// batchTimeout is how long the answer may take: as long as a call.
+// batchTimeout is how long the answer to a batch may take, as long as for a call.
 const batchTimeout = callTimeout
 
-// attach lets reports go by a connection.
+// attach makes reports go by a connection.
 func (o *outbox) attach(conn *acsConn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -29,8 +29,8 @@ func (o *outbox) attach(conn *acsConn) {
 	o.startSendingLocked()
 }
 
-// detach ends that. What is on its way may have arrived or not: it goes again,
-// which does no harm.
+// detach ends that. The batch that is being sent may have arrived or not. Its reports are
+// sent again, which does no harm.
 func (o *outbox) detach(conn *acsConn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -38,7 +38,7 @@ func (o *outbox) detach(conn *acsConn) {
 		return
 	}
 	o.conn = nil
-	o.dequeueAcksLocked() // a new connection gets its orders anew
+	o.dequeueAcksLocked() // the server repeats its orders on a new connection
 	if f := o.batch; f != nil {
 		f.timer.Stop()
 		o.batch = nil
@@ -52,7 +52,7 @@ func (o *outbox) detach(conn *acsConn) {
 	o.startSendingLocked()
 }
 
-// sendBatch sends the next message, with all that has come by now.
+// sendBatch sends the next batch with all reports so far.
 func (o *outbox) sendBatch() {
 	o.mu.Lock()
 	o.batchStarting = false
@@ -63,7 +63,8 @@ func (o *outbox) sendBatch() {
 	}
 }
 
-// nextBatchLocked makes up the next message, unless one is on its way.
+// nextBatchLocked returns the next batch. It returns nil if there is none, or if one is
+// being sent.
 func (o *outbox) nextBatchLocked() *reportBatch {
 	if o.conn == nil || o.batch != nil || len(o.waiting) == 0 {
 		return nil
@@ -74,7 +75,7 @@ func (o *outbox) nextBatchLocked() *reportBatch {
 	for ; n < len(o.waiting) && len(f.reports) < acs.MaxReports; n++ {
 		arn := o.waiting[n]
 		if o.active[arn] {
-			continue // who has its report on the way will see that there is more
+			continue // its current sender will send the next report as well
 		}
 		if r, ok := o.s.cfg.Engine.NextReport(arn); ok {
 			o.active[arn] = true
@@ -98,8 +99,8 @@ func (o *outbox) nextBatchLocked() *reportBatch {
 	return f
 }
 
-// finishBatch takes the server's answer: what it refused, or everything, is to be
-// submitted by calls.
+// finishBatch processes the server's answer. The refused reports, or all of them, are
+// submitted by API calls.
 func (o *outbox) finishBatch(id string, refused []string, all bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -115,8 +116,8 @@ func (o *outbox) finishBatch(id string, refused []string, all bool) {
 			o.refused = append(o.refused, r.TaskArn)
 			continue
 		}
-		// A report that comes now finds the task either still active, and is
-		// seen here, or active no more, and is seen by the next message.
+		// If a report is added now, its task is either still active, and the report is
+		// found here; or it is not, and the next batch has the report.
 		if o.s.cfg.Engine.MarkDelivered(r.TaskArn, r.Seq) {
 			o.waiting = append(o.waiting, r.TaskArn)
 		}
@@ -134,8 +135,8 @@ func (f *reportBatch) message() *acs.ReportMessage {
 	return m
 }
 
-// buildTaskReport is a report as messages carry it. Without ranges each port is told
-// by itself.
+// buildTaskReport returns a report in the form of messages. Without ranges, each port has
+// its own binding.
 func buildTaskReport(r *engine.Report, ranges bool) acs.TaskReport {
 	t := acs.TaskReport{
 		TaskArn: r.TaskArn, Status: r.Status, Reason: r.Reason,
@@ -166,7 +167,8 @@ func buildTaskReport(r *engine.Report, ranges bool) acs.TaskReport {
 	return t
 }
 
-// splitPorts is a binding port by port, for a server that takes no ranges.
+// splitPorts returns a binding for each port of a binding, for servers that do not know
+// ranges.
 func splitPorts(b engine.Binding) []acs.NetworkBinding {
 	n := max(b.Count, 1)
 	b.Count = 1

@@ -5,40 +5,41 @@ import (
 	"time"
 )
 
-// Health is told with the rest of telemetry, as the protocol has it. What changes
-// between is told at once besides: deployments wait for it.
+// Health is part of the regular telemetry, as in the stock protocol. Changes in between
+// are sent at once as well, since deployments wait for them.
 const (
-	// gatherTime is how long changes are gathered after the first, and healthEvery the
-	// least time between two messages: a check that flaps is not worth more.
+	// gatherTime is how long changes are collected after the first. healthInterval is
+	// the shortest time between two messages, which limits a flapping check.
 	gatherTime     = 50 * time.Millisecond
 	healthInterval = time.Second
 )
 
-// healthChanges are what of health has changed since it was told.
+// healthChanges are the changes of health that are not sent yet.
 type healthChanges struct {
 	mu        sync.Mutex
 	changes   changeSet
-	send      func()      // of the connection there is; nil without
-	timer     *time.Timer // runs while it is to be told
+	send      func()      // sends by the current connection; nil if there is none
+	timer     *time.Timer // runs while there is something to send
 	notBefore time.Time   // not before
 }
 
+// changeSet is a set of changes.
 type changeSet struct {
-	tasks map[string]struct{} // whose containers' health is another
-	host  bool                // its own may be
+	tasks map[string]struct{} // tasks with a container whose health has changed
+	host  bool                // the host's own health may have changed
 }
 
-// NotifyHealth tells that a container of a task is healthy or unhealthy now, and was not
-// before. It never blocks.
+// NotifyHealth says that the health of a task's container has changed to or from healthy.
+// It never blocks.
 func (s *Session) NotifyHealth(taskArn string) { s.health.addTask(taskArn) }
 
-// NotifyHostHealth tells that the host itself is well now, and was not before, or the
-// other way round. It never blocks.
+// NotifyHostHealth says that the host's own health has changed. It never blocks.
 func (s *Session) NotifyHostHealth() {
-	s.statusDue.Store(true) // a connection that is yet to come tells it too
+	s.statusDue.Store(true) // if there is no connection, the next one sends the status
 	s.health.record(func(n *changeSet) { n.host = true })
 }
 
+// addTask records that the health of one of a task's containers has changed.
 func (n *healthChanges) addTask(task string) {
 	n.record(func(n *changeSet) {
 		if n.tasks == nil {
@@ -48,11 +49,12 @@ func (n *healthChanges) addTask(task string) {
 	})
 }
 
+// record records a change and starts the timer.
 func (n *healthChanges) record(what func(*changeSet)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.send == nil {
-		return // a connection begins by telling everything
+		return // a new connection begins by sending everything
 	}
 	what(&n.changes)
 	if n.timer == nil {
@@ -60,7 +62,7 @@ func (n *healthChanges) record(what func(*changeSet)) {
 	}
 }
 
-// takeChanges returns what is to be told, and counts it as told.
+// takeChanges returns the changes to send and resets them.
 func (n *healthChanges) takeChanges() changeSet {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -70,7 +72,7 @@ func (n *healthChanges) takeChanges() changeSet {
 	return taken
 }
 
-// setSend says how news are told from now on; nil: not at all.
+// setSend sets how changes are sent from now on. nil means not at all.
 func (n *healthChanges) setSend(send func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

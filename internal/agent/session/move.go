@@ -6,19 +6,19 @@ import (
 	"fmt"
 )
 
-// ErrBusy refuses a move while tasks live here.
+// ErrBusy refuses a move while the host has tasks.
 var ErrBusy = errors.New("the host still has tasks")
 
-// move is a wish that the host be registered anew, in another cluster. It is
-// handed to Run, which alone registers, so that two moves never mix.
+// move is a request to register the host again, in another cluster. Run carries it out.
+// Only Run registers, so two moves never mix.
 type move struct {
 	cluster string
-	waiter  context.Context // ends when nobody waits any more
-	done    chan error      // takes one
+	waiter  context.Context // ends when no one waits for the result any more
+	done    chan error      // receives the result
 }
 
-// Move registers the host anew, as a new instance of a cluster. It returns when
-// that is done or cannot be; the host then stays what it was.
+// Move registers the host as a new instance of a cluster. It returns when that has
+// succeeded or failed. After a failure the host is registered as before.
 func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
 	if n := s.cfg.Engine.CountLive(); n > 0 {
 		return Identity{}, fmt.Errorf("%w: %d of them", ErrBusy, n)
@@ -41,7 +41,7 @@ func (s *Session) Move(ctx context.Context, cluster string) (Identity, error) {
 	}
 }
 
-// nextMove is the first that someone still waits for, or nil.
+// nextMove returns the first move whose caller still waits, or nil.
 func (s *Session) nextMove() *move {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +55,7 @@ func (s *Session) nextMove() *move {
 	return nil
 }
 
-// carryOutMove carries a move out, for as long as someone waits for it.
+// carryOutMove carries a move out, for as long as its caller waits.
 func (s *Session) carryOutMove(ctx context.Context, m *move) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

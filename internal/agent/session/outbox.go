@@ -13,38 +13,38 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// outbox delivers the engine's reports: each task's in their order, one at a
-// time, those of different tasks side by side. A server that takes them by the
-// connection for orders gets many in one message, one message at a time: what
-// comes meanwhile makes up the next. Every other one is called for each. While
-// there is nothing to send, nothing of it runs.
+// outbox delivers the engine's reports. The reports of one task go in order, one at a
+// time; those of different tasks go in parallel. A server that accepts reports by the
+// connection for orders gets many in one message, and one message at a time: the reports
+// that come meanwhile make up the next. Other servers get an API call for each report.
+// While there is nothing to send, the outbox has no goroutine.
 type outbox struct {
 	s     *Session
-	slots chan struct{}  // bounds the calls in flight
-	wg    sync.WaitGroup // goroutines that send; begun under mu while ctx is set
+	slots chan struct{}  // limits the parallel calls
+	wg    sync.WaitGroup // sending goroutines; started under mu while ctx is set
 
 	mu       sync.Mutex
-	ctx      context.Context // nil while it is closed
-	active   map[string]bool // tasks with a report on its way
-	waiting  []string        // tasks that have one to send
+	ctx      context.Context // nil while it is stopped
+	active   map[string]bool // tasks whose report is being sent
+	waiting  []string        // tasks with reports to send
 	retryNow chan struct{}   // closed and replaced to end all back-offs
 
 	conn          *acsConn     // the connection that takes reports, or nil
-	batch         *reportBatch // the message on its way by it, or nil
-	batches       int64        // so far
-	acks          acks         // to go by it with the reports
-	batchStarting bool         // depart runs
-	refused       []string     // active tasks whose report it did not take, to be called for
+	batch         *reportBatch // the batch that is being sent, or nil
+	batches       int64        // number of batches so far
+	acks          acks         // to send with the next batch
+	batchStarting bool         // sendBatch is about to run
+	refused       []string     // active tasks whose report the server refused; they need calls
 }
 
-// parallelReports bounds the calls in flight.
+// parallelReports limits the parallel calls.
 const parallelReports = 10
 
 func newOutbox(s *Session) *outbox {
 	return &outbox{s: s, slots: make(chan struct{}, parallelReports), active: map[string]bool{}, retryNow: make(chan struct{})}
 }
 
-// start lets reports go until the context ends, those first that an earlier
+// start sends reports until the context ends. It begins with those that an earlier
 // registration has left.
 func (o *outbox) start(ctx context.Context) {
 	o.mu.Lock()
@@ -55,7 +55,7 @@ func (o *outbox) start(ctx context.Context) {
 	}
 }
 
-// wait waits for what was being sent. The context has ended.
+// wait waits for the sending goroutines. The context must have ended.
 func (o *outbox) wait() {
 	o.mu.Lock()
 	o.ctx = nil
@@ -70,7 +70,7 @@ func (o *outbox) enqueue(arn string) {
 	o.startSendingLocked()
 }
 
-// retryAll tries at once what waits: the server was just reached.
+// retryAll ends all back-offs, since the server was just reached.
 func (o *outbox) retryAll() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -78,7 +78,7 @@ func (o *outbox) retryAll() {
 	o.retryNow = make(chan struct{})
 }
 
-// startSendingLocked sets off what can go now.
+// startSendingLocked starts to send what can be sent now.
 func (o *outbox) startSendingLocked() {
 	ctx := o.ctx
 	if ctx == nil || ctx.Err() != nil {
@@ -104,13 +104,13 @@ func (o *outbox) startSendingLocked() {
 	o.refused = nil
 }
 
-// deliverReports empties one task's queue.
+// deliverReports sends all reports of one task by API calls.
 func (o *outbox) deliverReports(ctx context.Context, arn string) {
 	server := pace.Backoff{Min: 50 * time.Millisecond, Max: 30 * time.Second}
 	refused := pace.Backoff{Min: time.Second, Max: 30 * time.Second, Factor: 1.3}
 	for {
-		// The end of the queue and of the worker are seen together, so that
-		// no notice falls between.
+		// The end of the queue and of this goroutine happen under one lock, so that no
+		// enqueue is missed in between.
 		o.mu.Lock()
 		r, ok := o.s.cfg.Engine.NextReport(arn)
 		if !ok || ctx.Err() != nil {
@@ -199,10 +199,10 @@ func toBinding(p engine.Binding) binding {
 	return b
 }
 
-// formatRange is a range of count ports in ECS's form.
+// formatRange returns a range of count ports in ECS's format.
 func formatRange(first, count int) string { return fmt.Sprintf("%d-%d", first, first+count-1) }
 
-// submitReport makes the call.
+// submitReport sends a report by an API call.
 func (s *Session) submitReport(ctx context.Context, r engine.Report) error {
 	in := submitInput{
 		Cluster: clusterOf(r.TaskArn, s.Identity().Cluster), Task: r.TaskArn, Status: r.Status, Reason: r.Reason,
@@ -220,8 +220,8 @@ func (s *Session) submitReport(ctx context.Context, r engine.Report) error {
 	return s.api.call(ctx, "SubmitTaskStateChange", in, nil)
 }
 
-// clusterOf is the cluster that a task's ARN names: a report may be older than
-// the host's move.
+// clusterOf returns the cluster in a task's ARN, since a report may be older than the
+// host's move to another cluster.
 func clusterOf(arn, otherwise string) string {
 	if parts := strings.Split(arn, "/"); len(parts) == 3 {
 		return parts[1]

@@ -8,29 +8,29 @@ import (
 	"github.com/ashore/ashore/internal/wire/line"
 )
 
-// How often a server is asked whether it is there, and for how long its answer is
-// waited for: one that is busy has its time, one that does not move at all is
-// left after 10 to 20 seconds instead of the one or two minutes of its silence.
+// probeInterval is the time between two pings of a server. probeTimeout is how long its
+// answer may take. A busy server has enough time. The agent leaves a server that hangs
+// after 10 to 20 seconds, not only after one or two minutes of silence.
 const (
 	probeInterval = 10 * time.Second
 	probeTimeout  = 10 * time.Second
 )
 
-// probe asks a connection's server over and over whether it is there.
+// probe pings a connection's server periodically.
 type probe struct {
 	s    *Session
 	conn *line.Conn
 	turn int64 // of the server
 
 	mu      sync.Mutex
-	timer   *time.Timer // until the next question, or for the answer
-	pending bool        // and not answered
+	timer   *time.Timer // until the next ping, or for the answer
+	pending bool        // a ping is not answered yet
 	stopped bool
 }
 
-// startProbe begins to probe a connection to the server of a turn. One that does not
-// answer loses the connection, and another is gone over to. Where there is no
-// other nothing is asked: there would be nothing to gain.
+// startProbe begins to probe a connection to the server of a turn. If the server does not
+// answer, the connection is closed and the agent switches to another server. It returns
+// nil if there is no other server.
 func (s *Session) startProbe(conn *line.Conn, turn int64) *probe {
 	if len(s.api.servers) < 2 {
 		return nil
@@ -59,7 +59,7 @@ func (p *probe) tick() {
 		}
 		p.conn.CloseNow()
 	default:
-		_ = p.conn.Ping() // what does not get through is not answered
+		_ = p.conn.Ping() // a ping that can't be sent is not answered
 	}
 }
 
@@ -72,7 +72,7 @@ func (p *probe) handlePong() {
 	}
 }
 
-// stop ends it. A nil probe has not begun.
+// stop ends the probe. It accepts a nil probe.
 func (p *probe) stop() {
 	if p == nil {
 		return

@@ -13,15 +13,15 @@ import (
 	"github.com/google/uuid"
 )
 
-// Host is what the machine offers.
+// Host describes what the machine offers to tasks.
 type Host struct {
-	CPU, Memory   int64 // units, MiB (what is reserved taken off)
+	CPU, Memory   int64 // units, MiB (without what is reserved)
 	ReservedTCP   []int
 	ReservedUDP   []int
 	Architecture  string // x86_64, arm64
 	LogDrivers    []string
 	VolumeDrivers []string
-	TaskLimits    bool // task-level CPU and memory can be kept
+	TaskLimits    bool // task-level CPU and memory limits can be enforced
 	APIMinor      int  // of the engine's API 1.x
 	MachineID     string
 	Custom        map[string]string
@@ -45,16 +45,16 @@ type tag struct {
 	Value string `json:"value"`
 }
 
-// AttributeMachine tells instances of one machine from those of others: a
-// machine that registers anew supersedes its old instance.
+// AttributeMachine is the attribute that identifies the machine of an instance. A machine
+// that registers again replaces its old instance.
 const AttributeMachine = "ashore.machine-id"
 
-// apiVersions that ECS's definitions can ask for.
+// apiVersions are the Docker API versions that ECS's definitions can require.
 var apiVersions = []int{17, 18, 19, 20, 21, 22, 23, 24, 25, 28, 29, 30, 32}
 
-// attributes that are true of this agent and host. What the agent can't do, or
-// not as this user, is left out, so that a definition needing it is refused and
-// not broken.
+// attributes returns the attributes of this agent and host. What this agent can't do, or
+// can't do as this user, is left out. So a definition that needs it is refused and does
+// not fail later.
 func (h Host) attributes(first bool) []attribute {
 	names := []string{
 		"ecs.capability.full-sync",
@@ -126,9 +126,9 @@ type registerInput struct {
 	Tags                 []tag       `json:"tags,omitempty"`
 }
 
-// register makes the host known in a cluster, as id or, where that is empty or
-// of another cluster, as a new instance. It tries for as long as it takes; a
-// mover instead gets a refusal that will not change.
+// register registers the host in a cluster with its identity, or as a new instance if the
+// identity is empty or of another cluster. It retries for as long as it takes. For a move
+// it returns a permanent refusal.
 func (s *Session) register(ctx context.Context, cluster string, id Identity, mover bool) error {
 	if clusterName(id.Cluster) != clusterName(cluster) {
 		id = Identity{}
@@ -167,9 +167,9 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 				return err
 			}
 			if in.ContainerInstanceArn != "" && !refused.isClusterMissing() && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.CountLive() == 0 {
-				// The server knows this host by another name, or not at all:
-				// an agent killed in the middle of a move comes back so. With
-				// no task here there is nothing to hold on to.
+				// The server knows this host by another instance or not at all. This
+				// happens if the agent was killed during a move. Without tasks here,
+				// the old instance is not needed.
 				s.log.Warn("the stored instance is refused, registering as a new one", "instance", in.ContainerInstanceArn, "err", err)
 				id = Identity{}
 				in.ContainerInstanceArn, in.ClientToken, in.Attributes = "", uuid.NewString(), s.cfg.Host.attributes(true)
@@ -177,7 +177,7 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 			}
 			wait.Max = time.Minute
 			if refused.isClusterMissing() && clusterName(cluster) == "default" {
-				// As the stock agent does: the cluster of that name is made on demand.
+				// As the stock agent does: the cluster "default" is created on demand.
 				if err := s.api.call(ctx, "CreateCluster", map[string]string{"clusterName": "default"}, nil); err != nil {
 					s.log.Warn("cluster default cannot be created", "err", err)
 				}
@@ -191,20 +191,20 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 	}
 }
 
-// clusterName is the name in a name or ARN.
+// clusterName returns the name in a cluster's name or ARN.
 func clusterName(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
 
-// endpoints of the two websockets, cached.
+// endpoints are the cached URLs of the two websockets.
 type endpoints struct {
 	acs, tcs string
-	turn     int64 // of the server that gave them
+	turn     int64 // of the server that returned them
 	until    time.Time
 }
 
 const endpointsMaxAge = 12 * time.Hour
 
-// discoverEndpoints finds them. After a failure the old answer is used on. Both websockets
-// need them at the same time: one asks.
+// discoverEndpoints returns the URLs of the two websockets. After a failure it returns the
+// cached ones. Both websockets call it at the same time; only one call reaches the server.
 func (s *Session) discoverEndpoints(ctx context.Context, again bool) (acsURL, tcsURL string, err error) {
 	s.discovering.Lock()
 	defer s.discovering.Unlock()

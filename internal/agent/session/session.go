@@ -1,12 +1,11 @@
-// Package session is the agent's side of the conversation with the control
-// plane: it registers the host, keeps the two websockets up (ACS for orders, TCS
-// for telemetry) and delivers the engine's reports. It decides nothing about
-// tasks; the engine does.
+// Package session is the agent's side of the connection to the control plane. It registers
+// the host, keeps the two websockets open (ACS for orders, TCS for telemetry) and delivers
+// the engine's reports. It decides nothing about tasks; the engine does.
 //
 //	Run ── register ── discover ──┬── ACS: payloads → engine, acks ←
 //	                              ├── TCS: metrics, health →
 //	                              └── outbox: engine's reports → many in one message of
-//	                                  ACS where the server takes them so, else
+//	                                  ACS if the server accepts that, else
 //	                                  SubmitTaskStateChange
 package session
 
@@ -28,35 +27,35 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Config of a Session.
+// Config configures a Session.
 type Config struct {
 	Server      string   // URL of the API
-	Others      []string // of further servers of the same control plane, tried in turn
+	Others      []string // URLs of the control plane's other servers, tried in turn
 	Region      string
 	Cluster     string
-	Credentials func() (Credentials, error) // asked for each request, so that changed keys count at once
+	Credentials func() (Credentials, error) // called for each request, so that changed keys take effect at once
 	Version     string
 	EngineName  string // "DockerVersion: …" without the prefix
 	Host        Host
 	Engine      *engine.Engine
-	Journal     *journal.Journal // nil: a new instance each time
+	Journal     *journal.Journal // nil: the host is a new instance after each start
 	Log         *slog.Logger
 
-	Boot         string            // tells this run of the machine from others; empty: unknown
-	Transport    http.RoundTripper // of calls and upgrades; nil: one of its own
-	OnConnection func(up bool)     // told when orders begin and cease to reach the host; may be nil
+	Boot         string            // identifies this boot of the machine; empty: unknown
+	Transport    http.RoundTripper // for calls and upgrades; nil: its own
+	OnConnection func(up bool)     // called when the connection for orders opens and closes; may be nil
 
-	// Paces; zero values are the protocol's own.
+	// Zero means the protocol's own interval.
 	MetricsEvery time.Duration
 }
 
-// Identity is what the host is registered as.
+// Identity is the instance as which the host is registered.
 type Identity struct {
 	InstanceArn string `json:"instanceArn"`
 	Cluster     string `json:"cluster"`
 }
 
-// Session with one control plane.
+// Session is the connection to one control plane.
 type Session struct {
 	cfg    Config
 	log    *slog.Logger
@@ -68,18 +67,18 @@ type Session struct {
 
 	health healthChanges
 
-	statusDue atomic.Bool // a heartbeat has come that TCS has not yet answered
+	statusDue atomic.Bool // the instance status is to be sent by TCS
 
 	mu            sync.Mutex
 	id            Identity
-	journaled     Identity // durable
-	latest        int64    // highest seqNum or timeline seen
+	journaled     Identity // the identity that is durable in the journal
+	latest        int64    // highest seqNum or timeline so far
 	manifest      string
-	connected     bool // ACS
-	everConnected bool // ACS was up once in this process
+	connected     bool // the connection for orders is open
+	everConnected bool // it was open at least once in this process
 	endpoints     *endpoints
-	moves         []*move            // wished for, in turn
-	interrupt     context.CancelFunc // of what Run does now; nil when it does nothing
+	moves         []*move            // requested moves, in order
+	interrupt     context.CancelFunc // interrupts what Run does now; nil if nothing
 }
 
 const (
@@ -87,7 +86,7 @@ const (
 	sequenceKey = "sequence"
 )
 
-// New prepares a session and reads who the host was.
+// New prepares a session and reads the host's identity from the journal.
 func New(cfg Config) (*Session, error) {
 	if cfg.MetricsEvery == 0 {
 		cfg.MetricsEvery = 20 * time.Second
@@ -115,8 +114,7 @@ func New(cfg Config) (*Session, error) {
 	return s, nil
 }
 
-// readJournal reads a value of the journal. One that can't be read counts as lost,
-// as it would with the whole journal.
+// readJournal reads a value of the journal. A value that can't be decoded counts as lost.
 func readJournal[T any](s *Session, key string) (T, error) {
 	var v, none T
 	data, err := s.cfg.Journal.Get(journal.Meta, key)
@@ -133,23 +131,24 @@ func readJournal[T any](s *Session, key string) (T, error) {
 	return v, nil
 }
 
-// Identity is who the host is registered as, or last was.
+// Identity returns the current or last identity of the host.
 func (s *Session) Identity() Identity {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.id
 }
 
-// RestoreIdentity sets an identity found otherwise, for a host whose journal is lost.
+// RestoreIdentity sets the identity of a host whose journal is lost.
 func (s *Session) RestoreIdentity(id Identity) error { return s.setIdentity(id) }
 
-// IsConnected tells whether orders can reach the host.
+// IsConnected reports whether orders can reach the host.
 func (s *Session) IsConnected() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.connected
 }
 
+// setConnected records that the connection for orders opened or closed.
 func (s *Session) setConnected(up bool) {
 	s.mu.Lock()
 	s.connected = up
@@ -160,13 +159,14 @@ func (s *Session) setConnected(up bool) {
 	}
 }
 
-// Cluster is the one that the host shall be in.
+// Cluster returns the cluster in which the host should be.
 func (s *Session) Cluster() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cfg.Cluster
 }
 
+// setIdentity sets and journals the identity.
 func (s *Session) setIdentity(id Identity) error {
 	s.mu.Lock()
 	s.id = id
@@ -177,7 +177,7 @@ func (s *Session) setIdentity(id Identity) error {
 	s.mu.Lock()
 	known := s.cfg.Journal == nil || s.journaled == id
 	s.mu.Unlock()
-	if known { // a full disk keeps no host from registering as what it was
+	if known { // with a full disk, a known host can still register
 		return nil
 	}
 	data, err := json.Marshal(id)
@@ -192,7 +192,7 @@ func (s *Session) setIdentity(id Identity) error {
 	return err
 }
 
-// advanceSequence notes a sequence number and tells whether it is news.
+// advanceSequence records a sequence number. It returns false if the number is not new.
 func (s *Session) advanceSequence(n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -208,10 +208,10 @@ func (s *Session) advanceSequence(n int64) bool {
 	return true
 }
 
-// NotifyReport tells that a task has a report. It never blocks.
+// NotifyReport says that a task has a report. It never blocks.
 func (s *Session) NotifyReport(taskArn string) { s.outbox.enqueue(taskArn) }
 
-// Run speaks with the control plane until the context ends. It returns nil then.
+// Run talks to the control plane until the context ends. Then it returns nil.
 func (s *Session) Run(ctx context.Context) error {
 	registered := false
 	for ctx.Err() == nil {
@@ -229,8 +229,8 @@ func (s *Session) Run(ctx context.Context) error {
 	return nil
 }
 
-// runRegistration registers, unless that is done, and serves, until a move is asked for or
-// the context ends.
+// runRegistration registers the host, unless that is done, and runs the connections until
+// a move is requested or the context ends.
 func (s *Session) runRegistration(ctx context.Context, registered bool) (bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -250,7 +250,7 @@ func (s *Session) runRegistration(ctx context.Context, registered bool) (bool, e
 	return true, nil
 }
 
-// runConnections keeps everything up under one registration, until the context ends.
+// runConnections runs the connections of one registration until the context ends.
 func (s *Session) runConnections(ctx context.Context) {
 	s.mu.Lock()
 	s.endpoints = &endpoints{}
@@ -263,15 +263,15 @@ func (s *Session) runConnections(ctx context.Context) {
 	s.runACS(ctx)
 }
 
-// pruneCredentials drops credentials of tasks that are gone.
+// pruneCredentials removes the credentials of tasks that no longer exist.
 func (s *Session) pruneCredentials() {
 	s.creds.retain(s.cfg.Engine.HasTask)
 }
 
-// credentials of tasks' roles: in memory only.
+// credentials are the credentials of tasks' roles. They are only in memory.
 type credentials struct {
 	mu    sync.Mutex
-	byKey map[string]acs.Credentials // task ARN and role type
+	byKey map[string]acs.Credentials // by role type and task ARN
 }
 
 func newCredentials() *credentials { return &credentials{byKey: map[string]acs.Credentials{}} }
@@ -284,6 +284,7 @@ func (c *credentials) put(task, role string, v acs.Credentials) {
 	c.byKey[credentialsKey(task, role)] = v
 }
 
+// retain removes the credentials of all tasks for which knows returns false.
 func (c *credentials) retain(knows func(string) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -20,20 +20,20 @@ import (
 const (
 	handshakeTimeout = 10 * time.Second
 	maxFrame         = 32 << 20
-	// idleLimit is how long a socket may bring no message before it is given up,
-	// and age how long it may live; both plus as much as a jitter.
+	// idleLimit is how long a connection may bring no message, ageLimit how long it may
+	// last. A random jitter is added to both.
 	idleLimit  = 60 * time.Second
 	idleJitter = 60 * time.Second
 	ageLimit   = 30 * time.Minute
 	ageJitter  = 5 * time.Minute
 )
 
-// errInactive: the server no longer counts this instance.
+// errInactive means that the instance is deregistered.
 var errInactive = errors.New("the container instance is deregistered")
 
 func addJitter(d, jitter time.Duration) time.Duration { return d + rand.N(jitter) }
 
-// dial opens a signed websocket. url is http or https.
+// dial opens a signed websocket. url begins with http or https.
 func (s *Session) dial(ctx context.Context, url string) (*line.Conn, http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
@@ -61,8 +61,7 @@ func (s *Session) dial(ctx context.Context, url string) (*line.Conn, http.Header
 	return nil, nil, fmt.Errorf("%w: %s", err, body)
 }
 
-// expiry ends a connection that brings nothing or has become old. The
-// returned touch is called for each message.
+// expiry closes a connection that brings no messages or has become old.
 type expiry struct {
 	idle, old *time.Timer
 }
@@ -78,20 +77,20 @@ func startExpiry(conn *line.Conn) *expiry {
 func (l *expiry) reset() { l.idle.Reset(addJitter(idleLimit, idleJitter)) }
 func (l *expiry) stop()  { l.idle.Stop(); l.old.Stop() }
 
-// again tells whether a lost connection is to be opened at once: what the
-// server or the network ended in passing, if it had been up a while.
+// reconnectsAtOnce reports whether a lost connection should be opened again at once. That
+// is so if it had lasted a while and the server or the network ended it only in passing.
 func reconnectsAtOnce(err error, lived time.Duration) bool {
 	if lived < time.Second {
 		return false
 	}
 	var closed *line.ClosedError
 	if !errors.As(err, &closed) {
-		return true // no close frame at all
+		return true // no close frame
 	}
 	return isClosedWith(err, ws.StatusNormalClosure, ws.StatusGoingAway, ws.StatusInternalServerError)
 }
 
-// isClosedWith tells whether a close frame with one of some codes ended it.
+// isClosedWith reports whether a close frame with one of the codes ended the connection.
 func isClosedWith(err error, codes ...ws.StatusCode) bool {
 	var closed *line.ClosedError
 	return errors.As(err, &closed) && slices.Contains(codes, closed.Code)

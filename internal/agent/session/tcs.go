@@ -20,7 +20,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/tcs"
 )
 
-// runTCS keeps the socket for telemetry up.
+// runTCS keeps a telemetry connection open until the context ends.
 func (s *Session) runTCS(ctx context.Context) {
 	t := &telemetry{
 		s: s, last: map[string]sample{}, status: tcs.StatusInitializing, changed: time.Now(),
@@ -36,7 +36,8 @@ func (s *Session) runTCS(ctx context.Context) {
 	}
 }
 
-// waitReconnect waits after a lost connection, and tells whether the context still holds.
+// waitReconnect waits after a connection was lost. It returns false if the context has
+// ended.
 func (t *telemetry) waitReconnect(ctx context.Context, met bool, err error) bool {
 	lived := time.Since(t.began)
 	if lived >= stable {
@@ -54,12 +55,12 @@ func (t *telemetry) waitReconnect(ctx context.Context, met bool, err error) bool
 	return pace.Sleep(ctx, d) == nil
 }
 
-// telemetry gathers. Only one pulse at a time touches it.
+// telemetry collects what is sent. Only one connection uses it at a time.
 type telemetry struct {
 	s    *Session
-	last map[string]sample // by container id; of beat alone
+	last map[string]sample // by container id; only sendAll uses it
 
-	statusMu sync.Mutex // held while the host's status is asked for and told
+	statusMu sync.Mutex // held while the host's status is read and sent
 	status   string
 	changed  time.Time
 
@@ -67,13 +68,13 @@ type telemetry struct {
 	began          time.Time
 }
 
-// sample is what was last told of a container.
+// sample is what was last sent about a container.
 type sample struct {
 	runtime.Stats
 	restarts int
 }
 
-// runConn is one connection's life. Between messages it is but a reader.
+// runConn runs one connection.
 func (t *telemetry) runConn(ctx context.Context) (met bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -109,25 +110,25 @@ func (t *telemetry) connect(ctx context.Context) (*telemetryConn, error) {
 	return &telemetryConn{t: t, ctx: ctx, conn: conn, id: id, address: address}, nil
 }
 
-// telemetryConn sends everything there is to tell, again and again, by one connection.
+// telemetryConn sends all telemetry periodically by one connection.
 type telemetryConn struct {
 	t       *telemetry
 	ctx     context.Context
 	conn    *line.Conn
 	id      Identity
-	address string // of the upgrade; frames are signed for it
+	address string // URL of the upgrade; frames are signed for it
 	expiry  *expiry
 
-	wg sync.WaitGroup // goroutines that ask the engine and send
+	wg sync.WaitGroup // goroutines that call the engine and send
 
-	mu     sync.Mutex // held while it sends, never while it asks
+	mu     sync.Mutex // held while it sends, never while it calls the engine
 	due    time.Time
 	timer  *time.Timer
 	closed bool
-	err    error // why it broke the connection off
+	err    error // why sending failed
 }
 
-// addGoroutine counts a goroutine in, unless the pulse has ended.
+// addGoroutine counts a goroutine, unless the connection is closed.
 func (p *telemetryConn) addGoroutine() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,8 +146,8 @@ func (p *telemetryConn) start() {
 	p.t.s.health.setSend(p.sendChanges)
 }
 
-// close waits until nothing is being asked or sent; the context has ended. It
-// returns why the connection ended.
+// close waits for all goroutines. The context must have ended. It returns why the
+// connection ended.
 func (p *telemetryConn) close(err error) error {
 	p.conn.CloseNow()
 	defer p.wg.Wait()
@@ -191,9 +192,8 @@ func (p *telemetryConn) sendAll() {
 	p.timer.Reset(time.Until(p.due))
 }
 
-// nextDue is when the one after due comes. Those whose time has passed, because
-// a busy engine was slow to tell, are left out: made up for, they would keep it
-// busy.
+// nextDue returns when to send after due. Times that have passed are left out: if a busy
+// engine was slow, sending them late would keep it busy.
 func nextDue(due, now time.Time, every time.Duration) time.Time {
 	due = due.Add(every)
 	if late := now.Sub(due); late >= 0 {
@@ -202,8 +202,7 @@ func nextDue(due, now time.Time, every time.Duration) time.Time {
 	return due
 }
 
-// sendChanges tells how the containers are that have become healthy or unhealthy, and
-// the host where that has changed.
+// sendChanges sends the health of the containers and of the host that has changed.
 func (p *telemetryConn) sendChanges() {
 	if !p.addGoroutine() {
 		return
@@ -227,8 +226,8 @@ func (p *telemetryConn) sendChanges() {
 	}
 }
 
-// sendStatus tells of the host itself, in a goroutine of its own: an engine that
-// does not answer holds up everything else that is asked of it.
+// sendStatus sends the host's own status in its own goroutine, since an engine that does
+// not answer delays all other calls to it.
 func (p *telemetryConn) sendStatus() {
 	if !p.addGoroutine() {
 		return
@@ -242,9 +241,8 @@ func (p *telemetryConn) sendStatus() {
 	}()
 }
 
-// sendMessages sends messages, and ends a connection that takes no more. What they hold
-// is looked up while nothing else is sent, so that no older word follows a newer
-// one.
+// sendMessages sends messages. If that fails, it closes the connection. It builds the
+// messages while no others are sent, so that an older state never follows a newer one.
 func (p *telemetryConn) sendMessages(messages func() []tcs.Message) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -259,7 +257,8 @@ func (p *telemetryConn) sendMessages(messages func() []tcs.Message) {
 	}
 }
 
-// sendMessage signs a frame: as a GET of the upgrade's URL with the frame as its body.
+// sendMessage sends a frame. It is signed as a GET of the upgrade's URL with the frame as
+// body.
 func (p *telemetryConn) sendMessage(m tcs.Message) error {
 	body, err := tcs.Encode(m)
 	if err != nil {
@@ -281,7 +280,7 @@ func (p *telemetryConn) sendMessage(m tcs.Message) error {
 	return p.conn.Write(tcs.WithHeader(h, body))
 }
 
-// buildMetrics are the samples of all that runs.
+// buildMetrics returns messages with samples of all running tasks.
 func (t *telemetry) buildMetrics(ctx context.Context, id Identity) []tcs.Message {
 	now := tcs.Time{Time: t.s.api.now()}
 	metrics := t.sampleTasks(ctx, t.filterTasks(func(v engine.TaskView) bool { return v.Status == acs.StatusRunning }))
@@ -301,7 +300,7 @@ func (t *telemetry) buildMetrics(ctx context.Context, id Identity) []tcs.Message
 	return out
 }
 
-// filterTasks are those of the engine's that fit.
+// filterTasks returns the engine's tasks for which fits is true.
 func (t *telemetry) filterTasks(fits func(engine.TaskView) bool) []engine.TaskView {
 	return slices.DeleteFunc(t.s.cfg.Engine.Tasks(), func(v engine.TaskView) bool { return !fits(v) })
 }
@@ -310,7 +309,7 @@ func newMetadata(id Identity) tcs.Metadata {
 	return tcs.Metadata{Cluster: id.Cluster, ContainerInstance: id.InstanceArn, MessageID: uuid.NewString()}
 }
 
-// buildHealth is what there is to tell of the health of tasks that have not stopped.
+// buildHealth returns messages with the health of the tasks in live.
 func buildHealth(id Identity, live []engine.TaskView, now tcs.Time) []tcs.Message {
 	var out []tcs.Message
 	for tasks := range slices.Chunk(taskHealth(live), tcs.MaxTasksPerMessage) {
@@ -346,8 +345,8 @@ func taskHealth(tasks []engine.TaskView) []tcs.TaskHealth {
 	return out
 }
 
-// buildInstanceStatus asks whether the container engine is well. The caller holds
-// asking.
+// buildInstanceStatus checks whether the container engine works. The caller holds
+// statusMu.
 func (t *telemetry) buildInstanceStatus(ctx context.Context, id Identity) tcs.Message {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -369,8 +368,8 @@ func (t *telemetry) buildInstanceStatus(ctx context.Context, id Identity) tcs.Me
 
 const mib = 1 << 20
 
-// sampleTasks samples each running container once; what needs two samples is told
-// from the second on.
+// sampleTasks samples each running container once. Values that need two samples are sent
+// from the second sample on.
 func (t *telemetry) sampleTasks(ctx context.Context, tasks []engine.TaskView) []tcs.TaskMetric {
 	var out []tcs.TaskMetric
 	live := map[string]sample{}
@@ -382,7 +381,7 @@ func (t *telemetry) sampleTasks(ctx context.Context, tasks []engine.TaskView) []
 			}
 			now, err := t.s.cfg.Engine.Stats(ctx, c.RuntimeID)
 			if errors.Is(err, runtime.ErrUnreachable) || ctx.Err() != nil {
-				return out // nor would it tell of the others; they begin anew
+				return out // the other calls would fail too; those containers begin again
 			}
 			if err != nil {
 				if !errors.Is(err, runtime.ErrNotFound) {
