@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// Limits are how long an engine may take for its answers. Zero values are the
-// defaults.
+// Limits are the longest times that an engine's answers may take. A zero value means the
+// default.
 type Limits struct {
-	Ping        time.Duration // 10 s, as for Info and for an event stream to begin
-	Read        time.Duration // 30 s: Image, Inspect, List, VolumeExists; for Output to begin
+	Ping        time.Duration // 10 s; also for Info and for the begin of an event stream
+	Read        time.Duration // 30 s: Image, Inspect, List, VolumeExists and the begin of Output
 	Stats       time.Duration // 15 s
 	Create      time.Duration // 4 min
 	Start       time.Duration // 3 min
-	Stop        time.Duration // 1 min, on top of the time that the container has
-	Remove      time.Duration // 3 min, as for RemoveImage
+	Stop        time.Duration // 1 min, in addition to the container's own time
+	Remove      time.Duration // 3 min; also for RemoveImage
 	Volume      time.Duration // 1 min: CreateVolume, RemoveVolume
 	Load        time.Duration // 10 min
-	Exec        time.Duration // 30 s, for a command to begin
+	Exec        time.Duration // 30 s, until a command begins
 	PullStall   time.Duration // 5 min without progress
-	EventsQuiet time.Duration // 20 s without an event, or output, until the engine is asked whether it is there
+	EventsQuiet time.Duration // 20 s without an event or output; then the engine is pinged
 }
 
 func (l Limits) withDefaults() Limits {
@@ -42,9 +42,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Bounded is a Runtime of which every call ends within its limit: an engine that
-// hangs is one that does not answer, ErrUnreachable. What was asked for may still
-// be carried out later.
+// Bounded is a Runtime whose calls all end within their limits. If a call exceeds its
+// limit, the error is ErrUnreachable. The engine may still carry out the call later.
 type Bounded struct {
 	rt     Runtime
 	limits Limits
@@ -52,21 +51,21 @@ type Bounded struct {
 	onLate func()
 
 	mu       sync.Mutex
-	progress map[string]callProgress // by kind of call; of Create, Start and Stats
+	progress map[string]callProgress // by kind of call: create, start, stats
 }
 
-// callProgress is how calls of a kind fared for which an engine needs others: its
-// container runtime, its storage. An engine can answer to everything else without
-// getting these done.
+// callProgress records the results of one kind of call. These calls need more than the
+// engine's own process: the container runtime and the storage. An engine can answer all
+// other calls while these hang.
 type callProgress struct {
-	answered time.Time // the last one that was
-	late     time.Time // when the last one was given up; zero if one that began before was answered since
+	answered time.Time // when a call was last answered
+	late     time.Time // when a call last timed out; zero if one that began before was answered since
 }
 
 var _ Runtime = (*Bounded)(nil)
 
-// NewBounded sets limits to the calls of a runtime. onLate, if not nil, is called when
-// what Late tells changes; it must not block.
+// NewBounded returns rt with limits. onLate, if not nil, is called when the result of
+// CheckLate changes to or from nil. It must not block.
 func NewBounded(rt Runtime, l Limits, onLate func()) *Bounded {
 	if onLate == nil {
 		onLate = func() {}
@@ -74,21 +73,21 @@ func NewBounded(rt Runtime, l Limits, onLate func()) *Bounded {
 	return &Bounded{rt: rt, limits: l.withDefaults(), onLate: onLate, progress: map[string]callProgress{}}
 }
 
-// The kinds of calls for which an engine needs others.
+// The kinds of calls that callProgress records.
 const (
 	opCreate = "create"
 	opStart  = "start"
 	opStats  = "stats"
 )
 
-// lateWindow is how long a call that was not answered counts, if no other is
-// made: the engine then gets another chance.
+// lateWindow is how long a timed-out call counts if no other call of its kind follows.
+// After that, the engine gets another chance.
 const lateWindow = 5 * time.Minute
 
-// CheckLate tells that the engine does not get its work done, whatever else it answers:
-// a call that creates, starts or samples a container ran out of its time, and none
-// of its kind was answered since it began. An engine whose events begin anew, after
-// it was away, begins anew in this too.
+// CheckLate returns an error if the engine does not finish its work, even if it answers
+// other calls: a call that creates, starts or samples a container timed out, and no call
+// of its kind was answered since it began. When the engine's events begin again after it
+// was away, this begins anew too.
 func (b *Bounded) CheckLate() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -104,7 +103,7 @@ func (b *Bounded) checkLateLocked() error {
 	return nil
 }
 
-// recordResult notes how a call fared.
+// recordResult records the result of a call.
 func (b *Bounded) recordResult(op string, began time.Time, err error) {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrUnreachable):
@@ -119,7 +118,7 @@ func (b *Bounded) recordResult(op string, began time.Time, err error) {
 	}
 }
 
-// recordDone notes that the engine gets calls of some kinds done.
+// recordDone records that calls of some kinds were answered.
 func (b *Bounded) recordDone(ops ...string) {
 	b.update(func() {
 		for _, op := range ops {
@@ -128,6 +127,7 @@ func (b *Bounded) recordDone(ops ...string) {
 	})
 }
 
+// update applies a change and calls onLate if the result of CheckLate has changed.
 func (b *Bounded) update(what func()) {
 	b.mu.Lock()
 	before := b.checkLateLocked()
@@ -139,12 +139,13 @@ func (b *Bounded) update(what func()) {
 	}
 }
 
-// timeoutError is the error of a call that ran out of its time.
+// timeoutError returns the error of a call that timed out.
 func timeoutError(op string, limit time.Duration) error {
 	return &Error{Kind: ErrUnreachable, Err: fmt.Errorf("the container engine did not answer within %s (%s)", limit, op)}
 }
 
-// callWithin makes a call within its limit. The caller's own end stays the caller's.
+// callWithin makes a call with a limit. If the caller's own context ends, the error is the
+// context's.
 func callWithin[T any](ctx context.Context, op string, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -160,7 +161,7 @@ func runWithin(ctx context.Context, op string, limit time.Duration, call func(co
 	return err
 }
 
-// callRecorded is within, for a call that worked notes.
+// callRecorded is callWithin and records the result.
 func callRecorded[T any](ctx context.Context, b *Bounded, op string, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	return callWithin(ctx, op, limit, func(ctx context.Context) (T, error) {
 		began := time.Now()
@@ -170,22 +171,23 @@ func callRecorded[T any](ctx context.Context, b *Bounded, op string, limit time.
 	})
 }
 
-// Ping asks within Limits.Ping.
+// Ping is limited by Limits.Ping.
 func (b *Bounded) Ping(ctx context.Context) error {
 	return runWithin(ctx, "ping", b.limits.Ping, b.rt.Ping)
 }
 
-// Info asks within Limits.Ping.
+// Info is limited by Limits.Ping.
 func (b *Bounded) Info(ctx context.Context) (Info, error) {
 	return callWithin(ctx, "info", b.limits.Ping, b.rt.Info)
 }
 
-// Image looks one up within Limits.Read.
+// Image is limited by Limits.Read.
 func (b *Bounded) Image(ctx context.Context, ref string) (Image, error) {
 	return callWithin(ctx, "image", b.limits.Read, func(ctx context.Context) (Image, error) { return b.rt.Image(ctx, ref) })
 }
 
-// Pull may take long, as long as something comes in.
+// Pull may take any time while it makes progress. Limits.PullStall limits the time without
+// progress.
 func (b *Bounded) Pull(ctx context.Context, ref string, progress func()) error {
 	stalled, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -204,63 +206,63 @@ func (b *Bounded) Pull(ctx context.Context, ref string, progress func()) error {
 	return err
 }
 
-// Load reads an archive within Limits.Load.
+// Load is limited by Limits.Load.
 func (b *Bounded) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 	return callWithin(ctx, "load", b.limits.Load, func(ctx context.Context) ([]string, error) { return b.rt.Load(ctx, archive) })
 }
 
-// RemoveImage removes one within Limits.Remove.
+// RemoveImage is limited by Limits.Remove.
 func (b *Bounded) RemoveImage(ctx context.Context, ref string) error {
 	return runWithin(ctx, "remove image", b.limits.Remove, func(ctx context.Context) error { return b.rt.RemoveImage(ctx, ref) })
 }
 
-// Create makes a container within Limits.Create.
+// Create is limited by Limits.Create.
 func (b *Bounded) Create(ctx context.Context, spec Spec) (Created, error) {
 	return callRecorded(ctx, b, opCreate, b.limits.Create, func(ctx context.Context) (Created, error) { return b.rt.Create(ctx, spec) })
 }
 
-// Start starts one within Limits.Start.
+// Start is limited by Limits.Start.
 func (b *Bounded) Start(ctx context.Context, id string) error {
 	_, err := callRecorded(ctx, b, opStart, b.limits.Start, func(ctx context.Context) (struct{}, error) { return struct{}{}, b.rt.Start(ctx, id) })
 	return err
 }
 
-// Stop stops one within the time that it has and Limits.Stop.
+// Stop is limited by the container's own time plus Limits.Stop.
 func (b *Bounded) Stop(ctx context.Context, id string, timeout time.Duration) error {
 	return runWithin(ctx, "stop", timeout+b.limits.Stop, func(ctx context.Context) error { return b.rt.Stop(ctx, id, timeout) })
 }
 
-// Remove removes one within Limits.Remove.
+// Remove is limited by Limits.Remove.
 func (b *Bounded) Remove(ctx context.Context, id string, force bool) error {
 	return runWithin(ctx, "remove", b.limits.Remove, func(ctx context.Context) error { return b.rt.Remove(ctx, id, force) })
 }
 
-// Inspect looks one up within Limits.Read.
+// Inspect is limited by Limits.Read.
 func (b *Bounded) Inspect(ctx context.Context, id string) (Container, error) {
 	return callWithin(ctx, "inspect", b.limits.Read, func(ctx context.Context) (Container, error) { return b.rt.Inspect(ctx, id) })
 }
 
-// List finds containers within Limits.Read.
+// List is limited by Limits.Read.
 func (b *Bounded) List(ctx context.Context, labels map[string]string) ([]Container, error) {
 	return callWithin(ctx, "list", b.limits.Read, func(ctx context.Context) ([]Container, error) { return b.rt.List(ctx, labels) })
 }
 
-// Stats samples one within Limits.Stats.
+// Stats is limited by Limits.Stats.
 func (b *Bounded) Stats(ctx context.Context, id string) (Stats, error) {
 	return callRecorded(ctx, b, opStats, b.limits.Stats, func(ctx context.Context) (Stats, error) { return b.rt.Stats(ctx, id) })
 }
 
-// CreateVolume makes one within Limits.Volume.
+// CreateVolume is limited by Limits.Volume.
 func (b *Bounded) CreateVolume(ctx context.Context, v Volume) error {
 	return runWithin(ctx, "create volume", b.limits.Volume, func(ctx context.Context) error { return b.rt.CreateVolume(ctx, v) })
 }
 
-// VolumeExists looks one up within Limits.Read.
+// VolumeExists is limited by Limits.Read.
 func (b *Bounded) VolumeExists(ctx context.Context, name string) (bool, error) {
 	return callWithin(ctx, "volume", b.limits.Read, func(ctx context.Context) (bool, error) { return b.rt.VolumeExists(ctx, name) })
 }
 
-// RemoveVolume removes one within Limits.Volume.
+// RemoveVolume is limited by Limits.Volume.
 func (b *Bounded) RemoveVolume(ctx context.Context, name string) error {
 	return runWithin(ctx, "remove volume", b.limits.Volume, func(ctx context.Context) error { return b.rt.RemoveVolume(ctx, name) })
 }

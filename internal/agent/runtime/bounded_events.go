@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Events ends a stream that does not begin within Limits.Ping, and one of an
-// engine that is silent and does not answer a ping.
+// Events ends a stream that does not begin within Limits.Ping. It also ends a stream that
+// is silent while the engine does not answer a ping.
 func (b *Bounded) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(Event)) error {
 	return b.watchCall(ctx, "events", b.limits.Ping, func(ctx context.Context, began, heard func()) error {
 		return b.rt.Events(ctx, labels, func() {
@@ -19,16 +19,16 @@ func (b *Bounded) Events(ctx context.Context, labels map[string]string, subscrib
 		}, func(ev Event) {
 			heard()
 			if ev.Kind == EventStarted {
-				b.recordDone(opStart) // though nobody may have waited for the answer
+				b.recordDone(opStart) // the call that started it may have timed out
 			}
 			on(ev)
 		})
 	})
 }
 
-// watchCall makes a call that goes on for as long as it likes. It ends the call if
-// it has not begun within limit, and if it has not heard anything for a while from
-// an engine that does not answer a ping.
+// watchCall makes a call that may last any time. It ends the call if the call does not
+// begin within limit. It also ends the call if it was silent for Limits.EventsQuiet and
+// the engine does not answer a ping.
 func (b *Bounded) watchCall(ctx context.Context, op string, limit time.Duration, call func(ctx context.Context, began, heard func()) error) error {
 	attended, cancel := context.WithCancelCause(ctx)
 	w := &callWatch{b: b, ctx: attended, cancel: cancel, late: timeoutError(op, limit)}
@@ -44,20 +44,20 @@ func (b *Bounded) watchCall(ctx context.Context, op string, limit time.Duration,
 	return err
 }
 
-// callWatch looks after a call.
+// callWatch watches one call.
 type callWatch struct {
 	b            *Bounded
 	ctx          context.Context // of the call
 	cancel       context.CancelCauseFunc
-	late         error // if it does not begin
+	late         error // the error if the call does not begin
 	timer        *time.Timer
 	begun, heard atomic.Bool
 
-	mu      sync.Mutex // held while it looks
+	mu      sync.Mutex // held while check runs
 	stopped bool
 }
 
-// check is called by the timer, and sets it again.
+// check checks the call and sets the timer again.
 func (w *callWatch) check() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,7 +77,7 @@ func (w *callWatch) check() {
 	w.timer.Reset(w.b.limits.EventsQuiet)
 }
 
-// stop waits for a look that is under way.
+// stop ends the watch. It waits for a check that runs.
 func (w *callWatch) stop() {
 	w.cancel(nil)
 	w.mu.Lock()

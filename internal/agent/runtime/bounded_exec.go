@@ -5,9 +5,8 @@ import (
 	"io"
 )
 
-// Exec ends a command that the engine does not take on within Limits.Exec, and one
-// that says nothing while the engine answers nothing. What the command itself does
-// may take as long as it likes.
+// Exec ends a command that does not begin within Limits.Exec. It also ends a command that
+// is silent while the engine does not answer a ping. The command itself may take any time.
 func (b *Bounded) Exec(ctx context.Context, id string, e Exec) (code int, err error) {
 	begun := e.Begun
 	err = b.watchCall(ctx, "exec", b.limits.Exec, func(ctx context.Context, began, heard func()) (err error) {
@@ -24,7 +23,7 @@ func (b *Bounded) Exec(ctx context.Context, id string, e Exec) (code int, err er
 	return code, err
 }
 
-// notifyingWriter tells of what is written.
+// notifyingWriter calls heard at each write.
 type notifyingWriter struct {
 	w     io.Writer
 	heard func()
@@ -42,8 +41,8 @@ func (h notifyingWriter) Write(p []byte) (int, error) {
 	return h.w.Write(p)
 }
 
-// Output ends a reading that does not begin within Limits.Read, and one that hears
-// nothing from an engine that does not answer.
+// Output ends a reading that does not begin within Limits.Read. It also ends a reading
+// that is silent while the engine does not answer a ping.
 func (b *Bounded) Output(ctx context.Context, id string, from Position, begun func(), on func(Line) error) error {
 	return b.watchCall(ctx, "output", b.limits.Read, func(ctx context.Context, began, heard func()) error {
 		return b.rt.Output(ctx, id, from, func() { began(); begun() }, func(l Line) error {

@@ -2,39 +2,40 @@ package runtime
 
 import "time"
 
-// Stream is one of the two that a container writes to.
+// Stream is one of the two output streams of a container.
 type Stream string
 
-// The streams. With a terminal everything goes to Stdout.
+// The streams. With a terminal, all output goes to Stdout.
 const (
 	Stdout Stream = "stdout"
 	Stderr Stream = "stderr"
 )
 
-// Line is a line that a container has written, or a part of a long one.
+// Line is a line of a container's output, or a part of a long line.
 type Line struct {
-	At      time.Time // when the engine got it
+	At      time.Time // when the engine received it
 	Stream  Stream
-	Text    []byte   // without the line's end; the receiver's only until it returns
-	Partial bool     // the line goes on in the stream's next Line
-	Next    Position // where to go on after this line
+	Text    []byte   // without the line end; valid only until the callback returns
+	Partial bool     // the line continues in the stream's next Line
+	Next    Position // the position after this line
 }
 
-// Position is a place in a container's output. Zero is its beginning. A Line says
-// where to go on after it; that may be stored.
+// Position is a position in a container's output. The zero value is the beginning. A Line
+// has the position that follows it. Positions may be stored.
 //
-// Engines number no lines, but have the time of each, by stream in order. A place
-// is a time, and how many lines of that very time lie before it. Where the host's
-// clock was set back, lines may be left out or told twice.
+// Engines do not number lines, but store the time of each line, in order for each stream.
+// A position is a time and the number of lines with exactly that time before it. If the
+// host's clock was set back, lines may be missing or come twice.
 type Position struct{ Stdout, Stderr Mark }
 
-// Mark is a place in one stream.
+// Mark is a position in one stream.
 type Mark struct {
-	At    time.Time
-	Count int // of lines of that time
+	At    time.Time // number of lines with that time before the position
+	Count int       // of lines of that time
 }
 
-// PositionAt is the place before the first line of a time or later.
+// PositionAt returns the position before the first line that has the time at or a later
+// one.
 func PositionAt(at time.Time) Position { return Position{Mark{At: at}, Mark{At: at}} }
 
 func (p *Position) markOf(s Stream) *Mark {
@@ -44,11 +45,11 @@ func (p *Position) markOf(s Stream) *Mark {
 	return &p.Stdout
 }
 
-// maxStreamLag is how much later than its time an engine may have put down a line, beside
+// maxStreamLag is how much later than its time the engine may store a line, compared with
 // the lines of the other stream.
 const maxStreamLag = time.Minute
 
-// Since is a time such that all lines after the place have it or a later one.
+// Since returns a time that is not after the time of any line that follows the position.
 func (p Position) Since() time.Time {
 	older, newer := p.Stdout.At, p.Stderr.At
 	if newer.Before(older) {
@@ -60,26 +61,26 @@ func (p Position) Since() time.Time {
 	return older
 }
 
-// Reading is one reading of an output from a place on, in the engine's order.
+// Reading is one reading of an output from a position on, in the engine's order.
 type Reading struct {
-	at     Position // so far
+	at     Position // the position so far
 	passed map[Stream]bool
-	seen   map[Stream]int // lines of the very time of the place
+	seen   map[Stream]int // lines with exactly the position's time
 }
 
-// NewReading begins one.
+// NewReading begins a reading at the position.
 func (p Position) NewReading() *Reading {
 	return &Reading{at: p, passed: map[Stream]bool{}, seen: map[Stream]int{}}
 }
 
-// Position is the place after the last line.
+// Position returns the position after the last line.
 func (r *Reading) Position() Position { return r.at }
 
-// Restart begins the reading anew at the place where it is.
+// Restart begins the reading again at its current position.
 func (r *Reading) Restart() { *r = *r.at.NewReading() }
 
-// Advance takes the next line that the engine has, tells whether it lies after the
-// place, and gives it its Next.
+// Advance processes the engine's next line. It reports whether the line follows the
+// position, and then sets the line's Next.
 func (r *Reading) Advance(l *Line) bool {
 	m := r.at.markOf(l.Stream)
 	if !r.passed[l.Stream] {

@@ -1,7 +1,7 @@
-// Package runtime is what the agent needs of a container engine, and nothing
-// that only one engine has. runtime/docker speaks to Docker Engine,
-// runtime/fake is for tests and simulated hosts, and runtime/conformance holds
-// every implementation to the same behaviour.
+// Package runtime defines what the agent needs of a container engine, and nothing that
+// only one engine has. runtime/docker uses Docker Engine. runtime/fake is for tests and
+// simulated hosts. The tests in runtime/conformance check that all implementations behave
+// alike.
 package runtime
 
 import (
@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// Kinds of errors. An Error's text is the engine's own, fit for a person.
+// Kinds of errors. An Error's text is the engine's own and can be shown to users.
 var (
 	ErrNotFound  = errors.New("not found")
 	ErrNameTaken = errors.New("name taken")
 	ErrPortTaken = errors.New("port taken")
 	ErrRunning   = errors.New("container is running")
-	// ErrNotRunning: it has not been started, or has ended.
+	// ErrNotRunning: it was not started, or it has ended.
 	ErrNotRunning = errors.New("container is not running")
-	// ErrUnsupported: the engine can't do this, here or at all.
+	// ErrUnsupported: the engine can't do this, in this case or at all.
 	ErrUnsupported = errors.New("not supported")
 	ErrConfig      = errors.New("settings cannot be used")
-	// ErrUnreachable: the engine itself did not answer, so nothing is known
-	// about what became of the request.
+	// ErrUnreachable: the engine did not answer, so the result of the request is
+	// unknown.
 	ErrUnreachable = errors.New("engine unreachable")
 )
 
@@ -39,61 +39,62 @@ func (e *Error) Unwrap() []error { return []error{e.Kind, e.Err} }
 
 // Runtime runs containers. Methods may be called from many goroutines.
 type Runtime interface {
-	// Ping asks whether the engine answers at all.
+	// Ping checks that the engine answers.
 	Ping(ctx context.Context) error
 	Info(ctx context.Context) (Info, error)
 
-	// Image looks a reference up locally.
+	// Image finds an image on the host by its reference.
 	Image(ctx context.Context, ref string) (Image, error)
-	// Pull fetches it from its registry; it returns when that is done. progress
-	// is called whenever something of it has come.
+	// Pull pulls an image from its registry and returns when that is done. It calls
+	// progress whenever a part has arrived.
 	Pull(ctx context.Context, ref string, progress func()) error
-	// Load reads an image archive and returns the references it held.
+	// Load reads an image archive and returns the references in it.
 	Load(ctx context.Context, archive io.Reader) ([]string, error)
 	RemoveImage(ctx context.Context, ref string) error
 
-	// Create makes a container but does not start it. It fails with
-	// ErrNameTaken if one of that name exists.
+	// Create creates a container but does not start it. It fails with ErrNameTaken if a
+	// container of that name exists.
 	Create(ctx context.Context, spec Spec) (Created, error)
-	// Start starts a container. On success the container has started, though
-	// it may have ended already.
+	// Start starts a container. After success the container has started, but it may
+	// have ended already.
 	Start(ctx context.Context, id string) error
-	// Stop sends the stop signal and, after the timeout, kills. It returns
-	// when the container has ended; an ended one is no error.
+	// Stop sends the stop signal. After the timeout it kills the container. It returns
+	// when the container has ended. It returns no error if the container had ended
+	// before.
 	Stop(ctx context.Context, id string, timeout time.Duration) error
-	// Remove removes a container and its anonymous volumes. Without force it
-	// fails with ErrRunning for a running one; one that is not there is no error.
+	// Remove removes a container and its anonymous volumes. Without force it fails with
+	// ErrRunning if the container runs. It returns no error if the container does not
+	// exist.
 	Remove(ctx context.Context, id string, force bool) error
-	// Inspect finds a container by id or name.
+	// Inspect returns a container, by id or name.
 	Inspect(ctx context.Context, id string) (Container, error)
-	// List finds the containers, running or not, that carry all labels. Of
-	// Container only ID, Name, Image, Labels and Phase are filled.
+	// List returns the containers, running or not, that have all labels. Only ID, Name,
+	// Image, Labels and Phase are set.
 	List(ctx context.Context, labels map[string]string) ([]Container, error)
 	Stats(ctx context.Context, id string) (Stats, error)
 
-	// Events calls on for each event of containers that carry all labels, in
-	// the engine's order, until the context ends or the stream breaks, and
-	// then returns why. It calls subscribed once no event can be missed any more.
+	// Events calls on for each event of the containers that have all labels, in the
+	// engine's order. It returns when the context ends or the stream breaks, and says
+	// why. It calls subscribed when from then on no event is missed.
 	Events(ctx context.Context, labels map[string]string, subscribed func(), on func(Event)) error
 
-	// Exec runs a command in a running container and returns its exit code, when it
-	// has ended and all that it said is written. It fails with ErrNotRunning for a
-	// container that does not run. If ctx ends, or something can't be written, the
+	// Exec runs a command in a running container. It returns the exit code when the
+	// command has ended and all of its output is written. It fails with ErrNotRunning
+	// if the container does not run. If ctx ends, or output can't be written, the
 	// command is killed; the error says why, and whether the command may go on. A
 	// command that does not exist ends with 126 or 127.
 	Exec(ctx context.Context, id string, e Exec) (code int, err error)
-	// Output calls on for each line that a container has written after a place, and
-	// for each that it writes, in the engine's order, and calls begun before the
-	// first. It returns nil when the container does not run and all was told. If it
-	// returns an error, which may be on's, the next reading goes on after the last
-	// line that was told. It fails with ErrUnsupported where the container's log
-	// can't be read.
+	// Output calls on for each line of a container's output after a position, old and
+	// new ones, in the engine's order. It calls begun before the first. It returns nil
+	// when the container does not run and all lines were passed. If it returns an
+	// error, which may be on's, the next reading can continue after the last line
+	// passed. It fails with ErrUnsupported if the container's log can't be read.
 	Output(ctx context.Context, id string, from Position, begun func(), on func(Line) error) error
 
 	CreateVolume(ctx context.Context, v Volume) error
-	// VolumeExists tells whether a volume of that name is there.
+	// VolumeExists reports whether a volume of that name exists.
 	VolumeExists(ctx context.Context, name string) (bool, error)
-	// RemoveVolume removes a volume; one that is not there is no error.
+	// RemoveVolume removes a volume. It returns no error if the volume does not exist.
 	RemoveVolume(ctx context.Context, name string) error
 
 	Close() error
@@ -109,73 +110,74 @@ type Info struct {
 	Architecture  string
 	LogDrivers    []string
 	VolumeDrivers []string
-	// CgroupParents says how a task's cgroup may be given: by path
-	// (CgroupPath), as a slice (CgroupSlice), or not at all (empty).
+	// CgroupParents says in which form a container accepts the cgroup of its task: as a
+	// path (CgroupPath), as a slice (CgroupSlice), or not at all ("").
 	CgroupParents string
 	CgroupVersion int
 	Rootless      bool
 }
 
-// Kinds of cgroup parents: an absolute path in the cgroup hierarchy of the host,
-// or the name of a slice of systemd's.
+// The forms of cgroup parents: an absolute path in the host's cgroup hierarchy, or the
+// name of a systemd slice.
 const (
 	CgroupPath  = "path"
 	CgroupSlice = "slice"
 )
 
-// Image is a local image.
+// Image is an image on the host.
 type Image struct {
 	ID string
-	// Digest is the manifest's digest at the registry it came from, "sha256:…",
-	// or empty for an image that never was in a registry.
+	// Digest is the manifest's digest in the image's registry, "sha256:…". It is empty
+	// if the image was never in a registry.
 	Digest string
 	Env    []string
 }
 
-// Spec is a container to be created.
+// Spec describes a container to create.
 type Spec struct {
 	Name   string
 	Image  string
 	Labels map[string]string
 
-	// What runs. Empty values are the image's.
+	// The program. Empty values mean the image's.
 	Command    []string
 	EntryPoint []string
 	Env        []string // NAME=value
-	User       string   // name or id, and :group
+	User       string   // name or id, optionally with :group
 	WorkingDir string
 	TTY        bool // the program has a terminal
-	Stdin      bool // and an open standard input
+	Stdin      bool // the program has an open standard input
 	Init       *bool
 	StopSignal string
-	// StopTimeout is how long Stop of someone else's lets it have who names no time:
-	// the engine itself when it shuts down, or a person. 0: the engine's default.
+	// StopTimeout is how long the container may take if it is stopped without a
+	// timeout: by the engine itself when it shuts down, or by a user. 0: the engine's
+	// default.
 	StopTimeout time.Duration
 	HealthCheck *HealthCheck // nil: the image's
 
-	// Where it is on the network.
+	// The network.
 	Network              string // bridge, host, none, or another that the engine knows
 	NetworkDisabled      bool
 	Hostname, Domainname string
 	Ports                []Port
-	Expose               []string // ports that are only told of: 80/tcp
+	Expose               []string // ports that are only declared: 80/tcp
 	Links                []string // container name:alias
 	ExtraHosts           []string // name:address
 	DNS                  []netip.Addr
 	DNSSearch            []string
 
-	// What it may use. 0 is no limit, or the engine's default.
+	// The resources. 0 means no limit, or the engine's default.
 	CPUShares         int64
 	Memory            int64 // bytes
 	MemoryReservation int64 // bytes
-	MemorySwap        int64 // bytes, with Memory's; -1: unlimited
+	MemorySwap        int64 // bytes, including Memory; -1: unlimited
 	MemorySwappiness  *int64
 	ShmSize           int64 // bytes
 	Ulimits           []Ulimit
 	CgroupParent      string
 	Devices           []Device
 
-	// What it sees of files and may do.
+	// Files and rights.
 	Mounts          []Mount
 	VolumesFrom     []string          // container name, or name:ro
 	Tmpfs           map[string]string // path → options
@@ -189,8 +191,8 @@ type Spec struct {
 	Log *Log // nil: the engine's default
 }
 
-// HealthCheck is a command that the engine runs in a container again and again. 0
-// is the engine's default.
+// HealthCheck is a command that the engine runs periodically in a container. 0 means the
+// engine's default.
 type HealthCheck struct {
 	Test          []string // NONE, or CMD or CMD-SHELL and the command
 	Interval      time.Duration
@@ -206,19 +208,19 @@ type Ulimit struct {
 	Soft, Hard int64
 }
 
-// Device is one of the host's in a container.
+// Device is a device of the host in a container.
 type Device struct {
 	Host, Container string // paths
 	Permissions     string // of r, w and m
 }
 
-// Log is where the engine writes what a container says.
+// Log says where the engine writes a container's output.
 type Log struct {
 	Driver  string
 	Options map[string]string
 }
 
-// Port publishes a container's port.
+// Port publishes a port of a container.
 type Port struct {
 	ContainerPort int    `json:"containerPort"`
 	HostPort      int    `json:"hostPort"`
@@ -241,14 +243,14 @@ type Volume struct {
 	Labels  map[string]string
 }
 
-// Created is a new container. Ports are those really published, in any order; one
-// with HostPort 0 is known only once the container runs.
+// Created is a new container. Ports are the ports that are really published, in any order.
+// A port with HostPort 0 is known only when the container runs.
 type Created struct {
 	ID    string
 	Ports []Port
 }
 
-// Phase of a container. Created means that it never ran.
+// Phase is the phase of a container. PhaseCreated means that it never ran.
 type Phase string
 
 // The phases.
@@ -258,7 +260,7 @@ const (
 	PhaseExited  Phase = "exited"
 )
 
-// Values of Container.Health and Event.Health; empty without a health check.
+// Values of Container.Health and Event.Health. Without a health check they are empty.
 const (
 	Healthy   = "HEALTHY"
 	Unhealthy = "UNHEALTHY"
@@ -275,7 +277,7 @@ type Container struct {
 	StartedAt  time.Time // zero if it never started
 	FinishedAt time.Time
 	ExitCode   int
-	OOMKilled  bool   // a process in it was killed for its memory since the last start
+	OOMKilled  bool   // a process in it was killed for lack of memory since the last start
 	Error      string // why it could not start
 	Health     string
 	Ports      []Port
@@ -288,7 +290,7 @@ type EventKind string
 const (
 	EventStarted EventKind = "started"
 	EventExited  EventKind = "exited"
-	EventOOM     EventKind = "oom" // a process in it was killed for its memory
+	EventOOM     EventKind = "oom" // a process in it was killed for lack of memory
 	EventHealth  EventKind = "health"
 	EventRemoved EventKind = "removed"
 )
@@ -303,10 +305,10 @@ type Event struct {
 	Health   string // of EventHealth
 }
 
-// Stats is one sample of a container's use of the host.
+// Stats is one sample of a container's resource usage.
 type Stats struct {
 	At                    time.Time
-	CPU                   time.Duration // time used so far
+	CPU                   time.Duration // CPU time used so far
 	CPUs                  int           // of the host
 	Memory                int64         // bytes, without cache
 	RxBytes, TxBytes      int64

@@ -1,5 +1,5 @@
-// Package conformance is the behaviour that the agent relies on in a container
-// engine, as tests that each runtime runs.
+// Package conformance tests the behavior that the agent needs of a container engine. Each
+// runtime runs these tests.
 package conformance
 
 import (
@@ -13,11 +13,11 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// Label is what all containers of the suite carry, with the value in Target.
+// Label is the label of all containers of the suite. Its value is Target.Installation.
 const Label = "dev.ashore.conformance"
 
-// Target is an engine to be tested. Image understands the commands of
-// agenttest's probe, and Absent is a reference that is not there.
+// Target is an engine to test. Image understands the commands of agenttest's probe. Absent
+// is a reference that does not exist.
 type Target struct {
 	Runtime      runtime.Runtime
 	Image        string
@@ -27,7 +27,7 @@ type Target struct {
 
 const maxWait = 30 * time.Second
 
-// Run runs the suite.
+// Run runs the suite. open returns a target for each test.
 func Run(t *testing.T, open func(t *testing.T) Target) {
 	for name, test := range map[string]func(*testing.T, Target){
 		"life": testLifecycle, "exit codes": testExitCodes, "names": testNames, "killing": testKill, "removal": testRemoval,
@@ -56,8 +56,8 @@ func (x Target) create(t *testing.T, s runtime.Spec) string {
 	return c.ID
 }
 
-// healthySpec is the specification of a container that tells by its health that its
-// program hears signals. One that is stopped before ends in ways of its own.
+// healthySpec returns the spec of a container that becomes healthy when its program
+// handles signals. If it is stopped earlier, it may end in other ways.
 func (x Target) healthySpec(name string, command ...string) runtime.Spec {
 	s := x.spec(name, append(command, "healthy", "0", "sleep", "60")...)
 	s.HealthCheck = &runtime.HealthCheck{
@@ -66,7 +66,7 @@ func (x Target) healthySpec(name string, command ...string) runtime.Spec {
 	return s
 }
 
-// waitHealthy waits until a started container of audible hears signals.
+// waitHealthy waits until a container of healthySpec handles signals.
 func (x Target) waitHealthy(t *testing.T, id string) {
 	t.Helper()
 	for deadline := time.Now().Add(maxWait); x.inspect(t, id).Health != runtime.Healthy; time.Sleep(50 * time.Millisecond) {
@@ -85,7 +85,7 @@ func (x Target) inspect(t *testing.T, id string) runtime.Container {
 	return c
 }
 
-// followEvents collects the events of this target's containers.
+// followEvents returns the events of the containers with the labels.
 func (x Target) followEvents(t *testing.T, labels map[string]string) <-chan runtime.Event {
 	t.Helper()
 	out := make(chan runtime.Event, 100)
@@ -130,7 +130,7 @@ func testLifecycle(t *testing.T, x Target) {
 		t.Errorf("created: %+v", c)
 	}
 	before := time.Now()
-	for range 2 { // the second time changes nothing
+	for range 2 { // the second start changes nothing
 		if err := x.Runtime.Start(t.Context(), id); err != nil {
 			t.Fatal(err)
 		}
@@ -161,8 +161,8 @@ func testLifecycle(t *testing.T, x Target) {
 	waitEvent(t, events, runtime.EventRemoved, id)
 }
 
-// testMemory: a child that is killed for its memory is told as an event of its
-// container before that ends, and is remembered until the next start.
+// testMemory: if a child process is killed for lack of memory, an event of its container
+// says so before the container ends. Inspect shows it until the next start.
 func testMemory(t *testing.T, x Target) {
 	events := x.followEvents(t, map[string]string{Label: x.Installation})
 	s := x.spec("memory", "feed", "200", "exit", "1")
@@ -239,7 +239,7 @@ func testRemoval(t *testing.T, x Target) {
 	if err := x.Runtime.Remove(t.Context(), id, true); err != nil {
 		t.Fatal(err)
 	}
-	// What recovery relies on: a start is told before the removal.
+	// Recovery relies on this: a start is reported before the removal.
 	waitEvent(t, events, runtime.EventStarted, id)
 	waitEvent(t, events, runtime.EventRemoved, id)
 }
@@ -270,7 +270,7 @@ func testList(t *testing.T, x Target) {
 }
 
 func testPorts(t *testing.T, x Target) {
-	// A port of the test's own choice could be someone's: try several.
+	// A fixed port may be in use: try several.
 	var first string
 	var port int
 	for port = 42100; port < 42200; port++ {
@@ -317,7 +317,7 @@ func testAbsent(t *testing.T, x Target) {
 		t.Errorf("image: %v", err)
 	}
 	s := x.spec("absences")
-	for _, ref := range []string{"MyApp:1", "-x", "a:1:2"} { // no names of images
+	for _, ref := range []string{"MyApp:1", "-x", "a:1:2"} { // invalid image names
 		if err := x.Runtime.Pull(ctx, ref, func() {}); !errors.Is(err, runtime.ErrConfig) {
 			t.Errorf("pull of %q: %v", ref, err)
 		}

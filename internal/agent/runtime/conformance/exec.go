@@ -13,7 +13,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// execResult is what a command in a container said, and how it ended.
+// execResult is a command's exit code and output.
 type execResult struct {
 	code        int
 	out, errors string
@@ -65,7 +65,7 @@ func testExec(t *testing.T, x Target) {
 	}
 }
 
-// testResize: a terminal has the size that it is given, and learns of others.
+// testResize: a terminal has its initial size and gets new ones.
 func testResize(t *testing.T, x Target) {
 	id := x.startNew(t, x.spec("exec", "sleep", "600"))
 	r, w := io.Pipe()
@@ -93,8 +93,8 @@ func testResize(t *testing.T, x Target) {
 	}
 }
 
-// testAbandonedExec: a command whose caller goes away, or can't take what it says, does
-// not go on; one whose container ends, ends with it.
+// testAbandonedExec: a command ends if its caller goes away or can't take its output. It
+// also ends with its container.
 func testAbandonedExec(t *testing.T, x Target) {
 	id := x.startNew(t, x.spec("exec", "sleep", "600"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -127,7 +127,7 @@ func testAbandonedExec(t *testing.T, x Target) {
 	if err := <-removed; err != nil {
 		t.Error(err)
 	}
-	// An engine may have forgotten the command with its container.
+	// An engine may forget the command together with its container.
 	if code != 137 && !errors.Is(err, runtime.ErrNotFound) {
 		t.Errorf("its container is gone: exit code %d, %v", code, err)
 	}
@@ -137,7 +137,7 @@ type writer func() error
 
 func (w writer) Write(p []byte) (int, error) { return len(p), w() }
 
-// testExecNotRunning: no command runs where nothing runs.
+// testExecNotRunning: no command runs in a container that does not run.
 func testExecNotRunning(t *testing.T, x Target) {
 	events := x.followEvents(t, map[string]string{Label: x.Installation})
 	command := runtime.Exec{Command: []string{"/probe", "say", "x"}}
@@ -157,7 +157,7 @@ func testExecNotRunning(t *testing.T, x Target) {
 	}
 }
 
-// testConcurrentExec: commands side by side are heard apart.
+// testConcurrentExec: each of several commands gets its own output.
 func testConcurrentExec(t *testing.T, x Target) {
 	id := x.startNew(t, x.spec("exec", "sleep", "600"))
 	results := make(chan string)

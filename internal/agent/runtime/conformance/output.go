@@ -12,8 +12,8 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// readOutput reads a container's output from a place on, to its end, and returns what
-// each stream said, and where each line ends.
+// readOutput reads a container's output from a position to its end. It returns the text by
+// stream, and all lines.
 func (x Target) readOutput(t *testing.T, id string, from runtime.Position) (text map[runtime.Stream][]string, lines []runtime.Line) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
@@ -37,8 +37,8 @@ func (x Target) readOutput(t *testing.T, id string, from runtime.Position) (text
 
 func words(s string) []string { return strings.Fields(s) }
 
-// testStreams: what a container says on its two streams is told apart and in order, with
-// times, while it runs and when it has ended, in all of its runs.
+// testStreams: the output of the two streams is separate, in order and has times. So it is
+// while the container runs, after its end, and over all of its runs.
 func testStreams(t *testing.T, x Target) {
 	before := time.Now()
 	id := x.startNew(t, x.spec("output", "say", "one", "complain", "two", "sleep", "0.3", "say", "three", "complain", "four", "exit", "0"))
@@ -61,7 +61,7 @@ func testStreams(t *testing.T, x Target) {
 	}
 }
 
-// testTerminal: all that is said on a terminal is one stream.
+// testTerminal: the output of a terminal is one stream.
 func testTerminal(t *testing.T, x Target) {
 	s := x.spec("output", "say", "one", "complain", "two", "say", strings.Repeat("x", 50_000), "say", "three", "exit", "0")
 	s.TTY = true
@@ -84,14 +84,14 @@ func testPositions(t *testing.T, x Target) {
 	if len(lines) != 3 || string(lines[0].Text) != "early" {
 		t.Fatalf("%+v", lines)
 	}
-	// The engine takes the two streams down apart from each other.
+	// The engine stores the two streams independently.
 	later := lines[1].At
 	if lines[2].At.Before(later) {
 		later = lines[2].At
 	}
 	for name, c := range map[string]struct {
 		from runtime.Position
-		want string // on both streams
+		want string // of both streams
 	}{
 		"between":        {runtime.PositionAt(lines[0].At.Add(100 * time.Millisecond)), "[late] [too]"},
 		"its own time":   {runtime.PositionAt(later), "[late] [too]"},
@@ -107,7 +107,7 @@ func testPositions(t *testing.T, x Target) {
 	}
 }
 
-// testResume: a reading that was broken off again and again has every line once.
+// testResume: a reading that was interrupted many times has every line once.
 func testResume(t *testing.T, x Target) {
 	const n = 300
 	id := x.startNew(t, x.spec("output", "chatter", fmt.Sprint(n), "exit", "0"))
@@ -140,7 +140,7 @@ func testResume(t *testing.T, x Target) {
 	}
 }
 
-// testLongLines: they come in parts, and a reading goes on between two of them.
+// testLongLines: long lines come in parts, and a reading can continue between two parts.
 func testLongLines(t *testing.T, x Target) {
 	long := strings.Repeat("0123456789", 6_000)
 	id := x.startNew(t, x.spec("output", "say", "before", "say", long, "say", "after", "exit", "0"))
@@ -160,7 +160,7 @@ func testLongLines(t *testing.T, x Target) {
 	}
 }
 
-// testNoOutput: who says nothing is heard saying nothing.
+// testNoOutput: readings without output.
 func testNoOutput(t *testing.T, x Target) {
 	if err := x.Runtime.Output(t.Context(), "ashore-conformance-absent", runtime.Position{}, func() {}, nil); !errors.Is(err, runtime.ErrNotFound) {
 		t.Errorf("absent: %v", err)

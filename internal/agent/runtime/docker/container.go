@@ -21,10 +21,10 @@ import (
 
 const (
 	minimumShares = 2      // Docker refuses fewer
-	maximumShares = 262144 // and more
+	maximumShares = 262144 // Docker refuses more
 )
 
-// Create makes a container.
+// Create creates a container.
 func (d *Docker) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, error) {
 	cfg, host, err := buildConfigs(spec)
 	if err != nil {
@@ -37,7 +37,7 @@ func (d *Docker) Create(ctx context.Context, spec runtime.Spec) (runtime.Created
 	return runtime.Created{ID: res.ID, Ports: publishedPorts(host.PortBindings, host.NetworkMode)}, nil
 }
 
-// buildConfigs turns a spec into the engine's two documents.
+// buildConfigs converts a spec into the engine's two documents.
 func buildConfigs(spec runtime.Spec) (*container.Config, *container.HostConfig, error) {
 	cfg := &container.Config{
 		Image: spec.Image, Cmd: spec.Command, Entrypoint: spec.EntryPoint, Env: spec.Env, Labels: spec.Labels,
@@ -137,7 +137,7 @@ func publishedPorts(bindings network.PortMap, mode container.NetworkMode) []runt
 			p := runtime.Port{ContainerPort: int(port.Num()), Protocol: string(port.Proto())}
 			if b.HostIP.IsValid() {
 				if b.HostIP.Is6() && b.HostIP.IsUnspecified() {
-					continue // the twin of the binding to all IPv4 addresses
+					continue // the duplicate of the binding to all IPv4 addresses
 				}
 				p.HostIP = b.HostIP.String()
 			}
@@ -145,7 +145,7 @@ func publishedPorts(bindings network.PortMap, mode container.NetworkMode) []runt
 			out = append(out, p)
 		}
 	}
-	// The engine's answer is a map.
+	// The engine's answer is a map, so the order is random.
 	slices.SortFunc(out, func(a, b runtime.Port) int {
 		return cmp.Or(cmp.Compare(a.ContainerPort, b.ContainerPort), cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.HostIP, b.HostIP), cmp.Compare(a.HostPort, b.HostPort))
 	})
@@ -158,14 +158,14 @@ func (d *Docker) Start(ctx context.Context, id string) error {
 	return convertError(err)
 }
 
-// Stop stops it as the engine does: its stop signal, then the timeout, then KILL.
+// Stop stops a container as the engine does: stop signal, timeout, then KILL.
 func (d *Docker) Stop(ctx context.Context, id string, timeout time.Duration) error {
 	seconds := int(math.Ceil(timeout.Seconds()))
 	_, err := d.api.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: &seconds})
 	return convertError(err)
 }
 
-// Remove removes it.
+// Remove removes a container.
 func (d *Docker) Remove(ctx context.Context, id string, force bool) error {
 	_, err := d.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: force})
 	if errdefs.IsNotFound(err) {
@@ -174,7 +174,7 @@ func (d *Docker) Remove(ctx context.Context, id string, force bool) error {
 	return convertError(err)
 }
 
-// Inspect looks one up.
+// Inspect returns a container, by id or name.
 func (d *Docker) Inspect(ctx context.Context, id string) (runtime.Container, error) {
 	res, err := d.api.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {
@@ -208,7 +208,7 @@ func (d *Docker) Inspect(ctx context.Context, id string) (runtime.Container, err
 	return out, nil
 }
 
-// parseTime reads an engine's time; its zero is the year 1.
+// parseTime parses an engine's time. The engine's zero time is in the year 1.
 func parseTime(s string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil || t.Year() <= 1 {
@@ -249,7 +249,7 @@ func labelFilters(labels map[string]string) client.Filters {
 	return f
 }
 
-// List finds containers by label.
+// List returns the containers with the labels.
 func (d *Docker) List(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
 	res, err := d.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: labelFilters(labels)})
 	if err != nil {

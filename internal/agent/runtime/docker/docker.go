@@ -1,5 +1,5 @@
-// Package docker runs containers on Docker Engine, from 20.10 on, through its
-// API at the newest version that both sides know.
+// Package docker runs containers on Docker Engine 20.10 or newer. It uses the newest API
+// version that both sides know.
 package docker
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// Docker is one engine. Constant after New.
+// Docker is a client of one engine. Constant after New.
 type Docker struct {
 	api  *client.Client
 	host string
@@ -27,9 +27,9 @@ type Docker struct {
 
 var _ runtime.Runtime = (*Docker)(nil)
 
-// Host is the engine's address that New("") takes: DOCKER_HOST, else for a user
-// other than root their rootless engine's socket if it is there, else the
-// system's engine.
+// Host returns the engine's address that New("") uses. It is DOCKER_HOST if set. Else, for
+// a user other than root, it is the socket of their rootless engine if that exists. Else
+// it is the system's engine.
 func Host() string {
 	if h := os.Getenv("DOCKER_HOST"); h != "" {
 		return h
@@ -43,11 +43,11 @@ func Host() string {
 	return client.DefaultDockerHost
 }
 
-// idleConnections is how many connections to the engine are kept for bursts.
+// idleConnections is how many connections to the engine stay open for bursts.
 const idleConnections = 64
 
-// New prepares a client of the engine at host, or at Host() if that is empty.
-// It does not connect yet.
+// New creates a client of the engine at host, or at Host() if host is empty. It does not
+// connect yet.
 func New(host string) (*Docker, error) {
 	if host == "" {
 		host = Host()
@@ -56,8 +56,8 @@ func New(host string) (*Docker, error) {
 		client.WithHTTPClient(&http.Client{
 			Transport: &http.Transport{
 				MaxIdleConns: idleConnections, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: 2 * time.Minute,
-				// Without HTTP/2 the transport has no TLS settings of its own,
-				// which the client would take for a wish for TLS.
+				// Without this the transport would get TLS settings for HTTP/2, and the
+				// client would then use TLS.
 				TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
 			},
 			CheckRedirect: client.CheckRedirect,
@@ -72,19 +72,19 @@ func New(host string) (*Docker, error) {
 	return &Docker{api: api, host: host}, nil
 }
 
-// Address is where the engine is reached.
+// Address returns the engine's address.
 func (d *Docker) Address() string { return d.host }
 
-// Close gives the connections back.
+// Close closes the connections.
 func (d *Docker) Close() error { return d.api.Close() }
 
-// Ping asks whether the engine answers.
+// Ping checks that the engine answers.
 func (d *Docker) Ping(ctx context.Context) error {
 	_, err := d.api.Ping(ctx, client.PingOptions{})
 	return convertError(err)
 }
 
-// Info asks the engine about itself.
+// Info returns a description of the engine and its host.
 func (d *Docker) Info(ctx context.Context) (runtime.Info, error) {
 	res, err := d.api.Info(ctx, client.InfoOptions{})
 	if err != nil {
@@ -98,7 +98,7 @@ func (d *Docker) Info(ctx context.Context) (runtime.Info, error) {
 	}
 	out.CgroupVersion, _ = strconv.Atoi(in.CgroupVersion)
 	if out.CgroupVersion == 0 {
-		out.CgroupVersion = 1 // engines before 20.10 leave it out and know only v1
+		out.CgroupVersion = 1 // engines before 20.10 omit it and support only v1
 	}
 	out.Rootless = slices.ContainsFunc(in.SecurityOptions, func(s string) bool { return strings.Contains(s, "name=rootless") })
 	switch {

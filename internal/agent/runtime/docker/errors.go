@@ -13,17 +13,19 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// convertError gives an error its kind and keeps its text. There are three sources:
+// convertError returns the error with its kind and the same text. There are three sources
+// of errors:
 //
-//   - the connection, which client.IsErrConnectionFailed and the error types of
-//     io and net tell: ErrUnreachable, nothing is known;
-//   - the engine's answers, which carry a status and begin with "Error response
-//     from daemon";
-//   - the client itself, which refuses arguments (errdefs.ErrInvalidArgument, a
-//     reference's or a URL's error, an empty id that it says is not found) or
-//     can't read an answer (json's errors, client.ErrRedirect).
+// - The connection: client.IsErrConnectionFailed and the error types of io and net. The
+// kind is ErrUnreachable, and the result of the call is unknown.
+//   - The engine's answers: they have a status and begin with "Error response from daemon".
 //
-// What an engine or its client has decided is no matter of waiting for it.
+// - The client itself: it refuses arguments (errdefs.ErrInvalidArgument, an invalid
+// reference or URL, an empty id, which it reports as not found), or can't decode an answer
+// (errors of json, client.ErrRedirect).
+//
+// A decision of the engine or of the client is never ErrUnreachable, since waiting does
+// not change it.
 func convertError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -49,11 +51,11 @@ func convertError(err error) error {
 	return &runtime.Error{Kind: kind, Err: err}
 }
 
-// isConnectionError tells whether the connection to the engine could not be had, or ended
-// before its answer.
+// isConnectionError reports whether the connection to the engine failed, or ended before
+// the answer.
 func isConnectionError(err error) bool {
 	if errors.Is(err, client.ErrRedirect) {
-		return false // an answer, which the client takes for a failed connection
+		return false // an answer, though the client treats it as a failed connection
 	}
 	var op *net.OpError
 	return client.IsErrConnectionFailed(err) || errors.As(err, &op) ||

@@ -14,8 +14,8 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// Events follows the engine's event stream. The engine subscribes before it
-// answers the request, so nothing is missed after subscribed.
+// Events follows the engine's event stream. The engine subscribes before it answers the
+// request, so no event is missed after subscribed.
 func (d *Docker) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -24,7 +24,7 @@ func (d *Docker) Events(ctx context.Context, labels map[string]string, subscribe
 		f.Add("event", a)
 	}
 	stream := d.api.Events(ctx, client.EventsListOptions{Filters: f})
-	// A stream that could not be opened has its error waiting already.
+	// If the stream could not be opened, its error is already available.
 	select {
 	case err := <-stream.Err:
 		return streamError(err)

@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	killTime    = 5 * time.Second       // to end a command that is given up
-	execPoll    = 10 * time.Millisecond // how soon the engine is asked again how a command ended
-	execPollMax = time.Second           // and how seldom
-	execEnd     = time.Second           // how long a command may go on after its connection
+	killTime    = 5 * time.Second       // for killing an abandoned command
+	execPoll    = 10 * time.Millisecond // first pause between two calls for a command's exit code
+	execPollMax = time.Second           // longest pause
+	execEnd     = time.Second           // how long a command may go on after its connection has ended
 	resizeTime  = 2 * time.Second       // until a command has a terminal
 )
 
-// Exec runs a command. The engine's API can't end one, so that it is killed by way
-// of the host if its context ends: see kill.
+// Exec runs a command. The engine's API can't kill a command. If the context ends,
+// killExec kills it from the host.
 func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, error) {
 	made, err := d.api.ExecCreate(ctx, id, client.ExecCreateOptions{
 		Cmd: e.Command, Env: e.Env, User: e.User, WorkingDir: e.WorkingDir, TTY: e.TTY,
@@ -47,7 +47,7 @@ func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 	}()
 	defer func() {
 		end()
-		conn.Close() // which ends the copying of input, but for a Read of the caller's
+		conn.Close() // also ends the copying of input, except for a Read of the caller's reader
 		<-resized
 	}()
 	stop := context.AfterFunc(ctx, conn.Close) // ends the copying of output
@@ -55,7 +55,7 @@ func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 	if e.Stdin != nil {
 		go func() {
 			if _, err := io.Copy(conn.Conn, e.Stdin); err == nil {
-				_ = conn.CloseWrite() // a connection that is broken says so to whoever reads
+				_ = conn.CloseWrite() // if the connection is broken, the reader gets the error
 			}
 		}()
 	}
@@ -68,7 +68,7 @@ func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 	return d.waitExecCode(ctx, made.ID)
 }
 
-// copyOutput copies output to its end.
+// copyOutput copies the output until it ends.
 func copyOutput(ctx context.Context, conn client.ExecAttachResult, e runtime.Exec) error {
 	out, errs := &outputWriter{w: e.Stdout}, &outputWriter{w: e.Stderr}
 	var err error
@@ -87,7 +87,7 @@ func copyOutput(ctx context.Context, conn client.ExecAttachResult, e runtime.Exe
 	}
 }
 
-// outputWriter writes to a caller's writer, if there is one, and keeps its error.
+// outputWriter writes to the caller's writer, if there is one, and stores its error.
 type outputWriter struct {
 	w   io.Writer
 	err error
@@ -102,8 +102,8 @@ func (s *outputWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// waitExecCode waits for a command that says nothing more. A connection that breaks
-// between two messages ends as one whose command has ended.
+// waitExecCode waits for the end of a command whose output has ended. A connection that
+// breaks between two messages looks as if the command had ended.
 func (d *Docker) waitExecCode(ctx context.Context, exec string) (int, error) {
 	heard := time.Now()
 	for delay := execPoll; ; delay = min(2*delay, execPollMax) {
@@ -123,12 +123,12 @@ func (d *Docker) waitExecCode(ctx context.Context, exec string) (int, error) {
 	}
 }
 
-// resizeTerminal gives a command's terminal the sizes that come, until the command is over.
+// resizeTerminal sets the terminal's sizes as they come, until the command has ended.
 func (d *Docker) resizeTerminal(ctx context.Context, exec string, e runtime.Exec) {
 	set := func(size runtime.Size) {
 		first := time.Now()
 		for delay := execPoll; time.Since(first) < resizeTime; delay *= 2 {
-			// The engine refuses while the command is being started.
+			// The engine refuses it while the command is being started.
 			_, err := d.api.ExecResize(ctx, exec, client.ExecResizeOptions{Height: size.Rows, Width: size.Columns})
 			if err == nil || pace.Sleep(ctx, delay) != nil {
 				return
@@ -151,9 +151,8 @@ func (d *Docker) resizeTerminal(ctx context.Context, exec string, e runtime.Exec
 	}
 }
 
-// killExec ends a command that is given up because of why, and what it began in its
-// group, if this process sees the engine's processes. It returns why, with what was
-// in the way.
+// killExec kills an abandoned command and its process group, if this process can see the
+// engine's processes. It returns why, joined with the errors of the attempt.
 func (d *Docker) killExec(ctx context.Context, exec string, why error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTime)
 	defer cancel()
@@ -162,7 +161,7 @@ func (d *Docker) killExec(ctx context.Context, exec string, why error) error {
 		if err == nil && !res.Running {
 			return why
 		}
-		if err == nil && res.PID > 0 { // it may be about to start
+		if err == nil && res.PID > 0 { // otherwise it may be about to start
 			err = killGroup(res.PID, res.ContainerID)
 		}
 		if sleep := pace.Sleep(ctx, delay); sleep != nil {

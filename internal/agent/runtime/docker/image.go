@@ -16,7 +16,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// Image looks a reference up among the engine's images.
+// Image finds an image on the host.
 func (d *Docker) Image(ctx context.Context, ref string) (runtime.Image, error) {
 	res, err := d.api.ImageInspect(ctx, ref)
 	if err != nil {
@@ -29,8 +29,8 @@ func (d *Docker) Image(ctx context.Context, ref string) (runtime.Image, error) {
 	return img, nil
 }
 
-// chooseDigest chooses the digest under which ref's own repository knows the image;
-// with none of that repository, any: the image came from a registry at least.
+// chooseDigest returns the digest of the image in ref's own repository. If there is none,
+// it returns any digest: the image then at least came from a registry.
 func chooseDigest(ref string, known []string) string {
 	want := ""
 	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
@@ -52,7 +52,7 @@ func chooseDigest(ref string, known []string) string {
 	return found
 }
 
-// Pull fetches an image. The engine tells of failures inside the stream.
+// Pull pulls an image. The engine reports failures inside the stream.
 func (d *Docker) Pull(ctx context.Context, ref string, progress func()) error {
 	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
 		return &runtime.Error{Kind: runtime.ErrConfig, Err: err}
@@ -75,7 +75,7 @@ func (d *Docker) Pull(ctx context.Context, ref string, progress func()) error {
 	return ctx.Err()
 }
 
-// Load reads an image archive.
+// Load loads an image archive.
 func (d *Docker) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 	res, err := d.api.ImageLoad(ctx, archive, client.ImageLoadWithQuiet(true))
 	if err != nil {
@@ -106,7 +106,7 @@ func (d *Docker) Load(ctx context.Context, archive io.Reader) ([]string, error) 
 	return refs, nil
 }
 
-// RemoveImage removes a reference, and the image with its last one.
+// RemoveImage removes a reference. If it is the last, it removes the image too.
 func (d *Docker) RemoveImage(ctx context.Context, ref string) error {
 	_, err := d.api.ImageRemove(ctx, ref, client.ImageRemoveOptions{PruneChildren: true})
 	if errdefs.IsNotFound(err) {

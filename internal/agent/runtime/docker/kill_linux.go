@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// killGroup kills a process of a container, with its group if it leads one. The
-// number is the engine's: it is another process's where the engine is on another
-// machine, or sees other processes than we do. So the process must be in the
-// container's cgroup, whose name holds the container's id.
+// killGroup kills a container's process. If the process leads a process group, it kills
+// the group. The process id comes from the engine. It can mean another process here, if
+// the engine runs on another machine or in another PID namespace. So the process must be
+// in the container's cgroup, whose name contains the container's id.
 func killGroup(pid int, container string) error {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -29,7 +29,7 @@ func killGroup(pid int, container string) error {
 	if err != nil {
 		return fmt.Errorf("process %d: %w", pid, err)
 	}
-	// While fd tells that the process is there, the number is its own.
+	// While fd shows that the process exists, its id can't belong to another.
 	if err := unix.PidfdSendSignal(fd, 0, nil, 0); err != nil {
 		return fmt.Errorf("process %d: %w", pid, err)
 	}

@@ -36,13 +36,13 @@ func (d *Docker) Output(ctx context.Context, id string, from runtime.Position, b
 	if c.Phase == runtime.PhaseRunning {
 		return &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("docker: the output's stream ended")}
 	}
-	// An engine that is shut down ends the stream in good order, and the container
-	// may have said more before its own end.
+	// An engine that shuts down ends the stream without an error, and the container may
+	// have written more before its own end. So the log is read again.
 	r.Restart()
 	return d.readLog(ctx, id, tty, false, r, func() {}, on)
 }
 
-// readLog reads it once, to its end.
+// readLog reads the log once, until it ends.
 func (d *Docker) readLog(ctx context.Context, id string, tty, follow bool, r *runtime.Reading, begun func(), on func(runtime.Line) error) error {
 	opts := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow}
 	if since := r.Position().Since(); !since.IsZero() {
@@ -73,11 +73,12 @@ func (d *Docker) readLog(ctx context.Context, id string, tty, follow bool, r *ru
 	}
 }
 
-// lineReader makes lines of what the engine sends, and tells those that are new.
+// lineReader builds lines from the engine's data and passes on those that follow the
+// position.
 type lineReader struct {
 	r   *runtime.Reading
 	on  func(runtime.Line) error
-	err error // by on
+	err error // of on
 }
 
 func (t *lineReader) emit(l runtime.Line) error {
@@ -87,13 +88,13 @@ func (t *lineReader) emit(l runtime.Line) error {
 	return t.err
 }
 
-// An engine writes before each message its time, of this length, and a blank.
+// Before each message an engine writes its time, which has this length, and a space.
 const (
 	stamp       = len("2006-01-02T15:04:05.000000000Z")
-	messageSize = 16 << 10 // of a longer line's parts
+	messageSize = 16 << 10 // of the parts of a longer line
 )
 
-// cutTime cuts the time off.
+// cutTime cuts the time off a message.
 func cutTime(p []byte) (at time.Time, text []byte, ok bool) {
 	if len(p) <= stamp || p[stamp] != ' ' {
 		return at, p, false
@@ -102,8 +103,8 @@ func cutTime(p []byte) (at time.Time, text []byte, ok bool) {
 	return at, p[stamp+1:], err == nil
 }
 
-// newStreamWriter is the end of one stream of the two that the engine sends as one. It gets
-// each message by itself.
+// newStreamWriter returns a writer for one of the two streams that stdcopy separates. It
+// gets one message in each Write.
 func (t *lineReader) newStreamWriter(s runtime.Stream) io.Writer {
 	return &streamWriter{t: t, line: runtime.Line{Stream: s}}
 }
@@ -123,8 +124,8 @@ func (s *streamWriter) Write(p []byte) (int, error) {
 	return len(p), s.t.emit(s.line)
 }
 
-// readTerminal reads what has no frames: one message after the other, where a long
-// line's parts follow each other with the same time and nothing between them.
+// readTerminal reads output without frames: one message follows the other. The parts of a
+// long line follow each other with the same time.
 func (t *lineReader) readTerminal(in io.Reader) error {
 	b := bufio.NewReaderSize(in, 2*messageSize)
 	l := runtime.Line{Stream: runtime.Stdout}
@@ -147,14 +148,15 @@ func (t *lineReader) readTerminal(in io.Reader) error {
 	}
 }
 
-// readMessage reads a message's text, which its line's end or its size ends, and tells it.
+// readMessage reads a message's text, which ends with its line or at the maximum size, and
+// passes it on.
 func (t *lineReader) readMessage(b *bufio.Reader, l *runtime.Line) error {
 	for want := 1; ; {
 		_, err := b.Peek(want)
 		if err != nil && err != io.EOF {
 			return err
 		}
-		text, _ := b.Peek(min(b.Buffered(), messageSize)) // all that is here
+		text, _ := b.Peek(min(b.Buffered(), messageSize)) // all that is buffered
 		length := bytes.IndexByte(text, '\n')
 		l.Partial = length < 0
 		if l.Partial && len(text) < messageSize && err == nil {

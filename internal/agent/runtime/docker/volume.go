@@ -9,13 +9,13 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// CreateVolume makes a named volume; one that exists stays as it is.
+// CreateVolume creates a named volume. An existing one stays unchanged.
 func (d *Docker) CreateVolume(ctx context.Context, v runtime.Volume) error {
 	_, err := d.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: v.Name, Driver: v.Driver, DriverOpts: v.Options, Labels: v.Labels})
 	return convertError(err)
 }
 
-// VolumeExists looks a volume up.
+// VolumeExists reports whether a volume exists.
 func (d *Docker) VolumeExists(ctx context.Context, name string) (bool, error) {
 	_, err := d.api.VolumeInspect(ctx, name, client.VolumeInspectOptions{})
 	if errdefs.IsNotFound(err) {
@@ -24,7 +24,7 @@ func (d *Docker) VolumeExists(ctx context.Context, name string) (bool, error) {
 	return err == nil, convertError(err)
 }
 
-// RemoveVolume removes one.
+// RemoveVolume removes a volume.
 func (d *Docker) RemoveVolume(ctx context.Context, name string) error {
 	_, err := d.api.VolumeRemove(ctx, name, client.VolumeRemoveOptions{})
 	if errdefs.IsNotFound(err) {

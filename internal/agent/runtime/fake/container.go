@@ -21,16 +21,16 @@ type container struct {
 	end        *time.Timer
 	health     *time.Timer
 	childTimer *time.Timer
-	childAlive bool          // its child is still to be killed for its memory
-	ended      chan struct{} // closed at the end; nil before the start
+	childAlive bool          // its child process is still to be killed for lack of memory
+	ended      chan struct{} // closed when it ends; nil before the start
 
-	tty        bool            // it speaks on a terminal
+	tty        bool            // it writes to a terminal
 	unreadable bool            // its log can't be read
-	lines      []runtime.Line  // what it said
-	said       int             // how many of its program's Says, in this run
-	sayTimer   *time.Timer     // to the next
-	changed    chan struct{}   // closed when there are more lines, or it ends; nil: nobody waits
-	files      map[string]bool // made by Exec
+	lines      []runtime.Line  // its output
+	said       int             // how many of its program's Says it has written in this run
+	sayTimer   *time.Timer     // timer of the next
+	changed    chan struct{}   // closed when there are more lines or it ends; nil: no one waits
+	files      map[string]bool // created by Exec
 }
 
 func (c *container) stopTimers() {
@@ -48,8 +48,7 @@ func (c *container) stopTimers() {
 	}
 }
 
-// Create makes a container. As with a real engine its name is taken before it is
-// there.
+// Create creates a container. As in a real engine, its name is taken before it exists.
 func (f *Fake) Create(ctx context.Context, spec runtime.Spec) (runtime.Created, error) {
 	return callHanging(ctx, f, "create", spec.Name, func(ctx context.Context) (runtime.Created, error) { return f.create(ctx, spec) })
 }
@@ -65,7 +64,7 @@ func (f *Fake) create(ctx context.Context, spec runtime.Spec) (created runtime.C
 	}
 	id, taken := f.names[spec.Name]
 	if !taken {
-		f.names[spec.Name] = "" // until it is there
+		f.names[spec.Name] = "" // until it exists
 	}
 	f.mu.Unlock()
 	if taken {
@@ -107,7 +106,7 @@ func hasHealthCheck(h *runtime.HealthCheck) bool {
 // restartDelay is how long the engine waits before its own restarts.
 const restartDelay = 100 * time.Millisecond
 
-// find resolves an id or a name. The caller holds the lock.
+// find returns a container by id or name. The caller holds the lock.
 func (f *Fake) find(id string) (*container, error) {
 	if c, ok := f.containers[id]; ok {
 		return c, nil
@@ -164,7 +163,7 @@ func (f *Fake) runLocked(c *container) error {
 	f.emitLocked(runtime.Event{Kind: runtime.EventStarted}, c)
 	c.said = 0
 	f.runSaysLocked(c)
-	c.OOMKilled = false // as engines have it: since the last start
+	c.OOMKilled = false // as in engines, the flag counts since the last start
 	if c.childAlive = c.program.Feeds; c.childAlive {
 		c.childTimer = time.AfterFunc(c.program.FeedsAfter, func() { f.killChild(c.ID) })
 	}
@@ -189,7 +188,7 @@ func (f *Fake) setHealth(id, health string) {
 	}
 }
 
-// killChild kills a child of a container for its memory.
+// killChild kills a container's child process for lack of memory.
 func (f *Fake) killChild(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -203,10 +202,10 @@ func (f *Fake) killChildLocked(c *container) {
 	f.emitLocked(runtime.Event{Kind: runtime.EventOOM}, c)
 }
 
-// Exit ends a running container from outside, as a crash would.
+// Exit ends a running container from outside, like a crash.
 func (f *Fake) Exit(id string, code int) { f.exit(id, code, false) }
 
-// Restart ends a running container and starts it again, as a person may.
+// Restart ends a running container and starts it again, like a user.
 func (f *Fake) Restart(id string) error {
 	f.endContainer(id, 143, false)
 	f.mu.Lock()
@@ -218,7 +217,7 @@ func (f *Fake) Restart(id string) error {
 	return f.runLocked(c)
 }
 
-// exit ends a container otherwise than by Stop.
+// exit ends a container by other means than Stop.
 func (f *Fake) exit(id string, code int, oom bool) {
 	c := f.endContainer(id, code, oom)
 	if c == nil || !c.program.Revived {
@@ -228,12 +227,12 @@ func (f *Fake) exit(id string, code int, oom bool) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		if f.containers[c.ID] == c && c.Phase == runtime.PhaseExited && !f.closed {
-			_ = f.runLocked(c) // it stays ended where its port is taken
+			_ = f.runLocked(c) // if its port is taken, it stays ended
 		}
 	})
 }
 
-// endContainer returns the container that it ended.
+// endContainer ends a running container and returns it, or nil.
 func (f *Fake) endContainer(id string, code int, oom bool) *container {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -244,7 +243,7 @@ func (f *Fake) endContainer(id string, code int, oom bool) *container {
 	if c.childAlive && time.Since(c.StartedAt) >= c.program.FeedsAfter {
 		f.killChildLocked(c) // both at the same moment
 	}
-	f.runSaysLocked(c) // what is due at the same moment
+	f.runSaysLocked(c) // output that is due at the same moment
 	c.stopTimers()
 	f.witness.Running--
 	for _, p := range c.Ports {
@@ -260,7 +259,7 @@ func (f *Fake) endContainer(id string, code int, oom bool) *container {
 	return c
 }
 
-// Stop ends a container, at once if its program heeds the signal.
+// Stop ends a container, at once if its program obeys the signal.
 func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error {
 	return runHanging(ctx, f, "stop", id, func(ctx context.Context) error { return f.stop(ctx, id, timeout) })
 }
@@ -293,7 +292,7 @@ func (f *Fake) stop(ctx context.Context, id string, timeout time.Duration) error
 	return f.finishCall("stop", id)
 }
 
-// Remove forgets a container.
+// Remove removes a container.
 func (f *Fake) Remove(ctx context.Context, id string, force bool) error {
 	return runHanging(ctx, f, "remove", id, func(ctx context.Context) error { return f.remove(ctx, id, force) })
 }
@@ -323,7 +322,7 @@ func (f *Fake) remove(ctx context.Context, id string, force bool) error {
 	return f.finishCall("remove", id)
 }
 
-// Inspect looks one up.
+// Inspect returns a container, by id or name.
 func (f *Fake) Inspect(ctx context.Context, id string) (runtime.Container, error) {
 	return callHanging(ctx, f, "inspect", id, func(ctx context.Context) (runtime.Container, error) { return f.inspect(ctx, id) })
 }
@@ -343,14 +342,14 @@ func (f *Fake) inspect(ctx context.Context, id string) (runtime.Container, error
 	return out, nil
 }
 
-// shufflePorts is a list of ports in the order in which an engine has them: any.
+// shufflePorts returns the ports in a random order, as an engine does.
 func shufflePorts(ports []runtime.Port) []runtime.Port {
 	out := slices.Clone(ports)
 	rand.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
 	return out
 }
 
-// List finds containers by label.
+// List returns the containers with the labels.
 func (f *Fake) List(ctx context.Context, labels map[string]string) ([]runtime.Container, error) {
 	return callHanging(ctx, f, "list", "", func(ctx context.Context) ([]runtime.Container, error) { return f.list(ctx, labels) })
 }
@@ -379,7 +378,7 @@ func hasLabels(have, want map[string]string) bool {
 	return true
 }
 
-// Stats are those of a container that does nothing.
+// Stats returns a sample of a container that does nothing.
 func (f *Fake) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 	return callHanging(ctx, f, "stats", id, func(ctx context.Context) (runtime.Stats, error) { return f.stats(ctx, id) })
 }

@@ -15,7 +15,7 @@ type subscriber struct {
 	cut    bool
 }
 
-// emitLocked queues an event for everyone whom it concerns.
+// emitLocked queues an event for each subscriber that it concerns.
 func (f *Fake) emitLocked(ev runtime.Event, c *container) {
 	ev.ID, ev.Labels, ev.At = c.ID, c.Labels, time.Now()
 	if f.cfg.DropEvent != nil && f.cfg.DropEvent(ev) {
@@ -36,7 +36,7 @@ func (s *subscriber) wakeUp() {
 	}
 }
 
-// CutEvents breaks all event streams, as an engine's restart would.
+// CutEvents breaks all event streams, like an engine's restart.
 func (f *Fake) CutEvents() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -47,7 +47,7 @@ func (f *Fake) CutEvents() {
 	}
 }
 
-// Events follows the engine.
+// Events follows the engine's events.
 func (f *Fake) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
 	if !f.waitAnswering(ctx, "events", "") {
 		return ctx.Err()

@@ -12,9 +12,9 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// Exec runs a command of agenttest's probe, or a part of one: `say TEXT`, `complain
-// TEXT`, `cat`, `sizes N`, `append FILE LINE`, `alive FILE`, `sleep SECONDS`, `exit
-// CODE`. Another one is not found, as in a container without a shell.
+// Exec runs some of the commands of agenttest's probe: `say TEXT`, `complain TEXT`, `cat`,
+// `sizes N`, `append FILE LINE`, `alive FILE`, `sleep SECONDS`, `exit CODE`. Other
+// commands are not found, as in a container without a shell.
 func (f *Fake) Exec(ctx context.Context, id string, e runtime.Exec) (int, error) {
 	if !f.waitAnswering(ctx, "exec", id) {
 		return 0, ctx.Err()
@@ -55,7 +55,7 @@ func (f *Fake) Exec(ctx context.Context, id string, e runtime.Exec) (int, error)
 
 var errOver = errors.New("fake: the container has ended")
 
-// execution is a command under way.
+// execution is a running command.
 type execution struct {
 	f    *Fake
 	c    *container
@@ -147,7 +147,7 @@ func (x *execution) sleep(seconds string) error {
 	}
 }
 
-// printSizes says the terminal's size, whenever it is another, n times.
+// printSizes prints the terminal's size each time it changes, n times.
 func (x *execution) printSizes(n string) error {
 	count, err := strconv.Atoi(n)
 	if err != nil {
@@ -171,7 +171,7 @@ func (x *execution) printSizes(n string) error {
 	}
 }
 
-// copyInput says what it hears until that ends.
+// copyInput writes its input to its output until the input ends.
 func (x *execution) copyInput() error {
 	if x.e.Stdin == nil {
 		return nil

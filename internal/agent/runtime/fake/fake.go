@@ -1,7 +1,7 @@
-// Package fake is a container engine without containers, for tests and for
-// simulated hosts. It keeps to the runtime's conformance suite; time passes by
-// the timers of package time alone, so that testing/synctest rules it. What a
-// container does is read from its command, see Program.
+// Package fake is a container engine without containers, for tests and simulated hosts. It
+// passes the runtime's conformance suite. It uses only timers of package time, so
+// testing/synctest controls its time. A container's behavior derives from its command, see
+// Program.
 package fake
 
 import (
@@ -14,30 +14,30 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// Config of a Fake. The zero value is a quick engine that has every image.
+// Config configures a Fake. The zero value is a quick engine that has every image.
 type Config struct {
 	CPUs   int   // 2
 	Memory int64 // bytes, 8 GiB
 
 	CreateDelay, StartDelay, StopDelay time.Duration
 
-	// Images are those here, by reference; nil: all there are.
+	// Images are the images on the host, by reference; nil: all images.
 	Images map[string]runtime.Image
-	// Registry is what can be pulled, PullDelay how long that takes.
+	// Registry has the images that can be pulled. PullDelay is how long a pull takes.
 	Registry  map[string]runtime.Image
 	PullDelay time.Duration
-	// RegistryDown makes pulls wait, without progress, until their context ends.
+	// RegistryDown makes pulls wait without progress until their context ends.
 	RegistryDown bool
 
-	// Fail, if set, may let a call fail before it has any effect. op is the
-	// method's name in lower case, subject an image, name or id.
+	// Fail, if set, may fail a call before it has any effect. op is the method's name
+	// in lower case. subject is an image, a name or an id.
 	Fail func(op, subject string) error
-	// Lost, if set and true, lets a call take effect but its answer be lost.
+	// Lost, if set and true, lets a call take effect and loses its answer.
 	Lost func(op, subject string) bool
-	// DropEvent, if set and true, has nobody told of an event, as an engine does
-	// with a listener that is slow.
+	// DropEvent, if set and true, drops an event, as an engine does if a listener is
+	// slow.
 	DropEvent func(runtime.Event) bool
-	// Program tells what a container does; nil: ParseProgram of its command.
+	// Program returns what a container does; nil: ParseProgram of its command.
 	Program func(runtime.Spec) Program
 }
 
@@ -52,15 +52,15 @@ type Fake struct {
 	subs       map[*subscriber]bool
 	cut        chan struct{} // closed and replaced by CutOutputs
 	closed     bool
-	closing    chan struct{}  // closed with it
+	closing    chan struct{}  // closed by Close
 	hang       *hang          // nil: it answers
-	starts     map[string]int // by container name: the witness
+	starts     map[string]int // number of starts by container name, for the witness
 	witness    Witness
 }
 
 var _ runtime.Runtime = (*Fake)(nil)
 
-// New makes one.
+// New creates an engine.
 func New(cfg Config) *Fake {
 	if cfg.CPUs == 0 {
 		cfg.CPUs = 2
@@ -99,7 +99,7 @@ func (f *Fake) Close() error {
 	return nil
 }
 
-// beginCall is what every call starts with.
+// beginCall begins a call: it waits for the delay, and returns the error that Fail wants.
 func (f *Fake) beginCall(ctx context.Context, op, subject string, delay time.Duration) error {
 	if delay > 0 {
 		t := time.NewTimer(delay)
@@ -122,7 +122,7 @@ func (f *Fake) beginCall(ctx context.Context, op, subject string, delay time.Dur
 	return nil
 }
 
-// finishCall is what every call that changes something ends with.
+// finishCall ends a call that changes something: it may lose the answer.
 func (f *Fake) finishCall(op, subject string) error {
 	f.mu.Lock()
 	lost := f.cfg.Lost
@@ -137,7 +137,7 @@ func notFound(what, id string) error {
 	return &runtime.Error{Kind: runtime.ErrNotFound, Err: fmt.Errorf("Error response from daemon: No such %s: %s", what, id)} //nolint:staticcheck // an engine's words
 }
 
-// Ping answers.
+// Ping checks that the engine answers.
 func (f *Fake) Ping(ctx context.Context) error {
 	return runHanging(ctx, f, "ping", "", func(ctx context.Context) error { return f.beginCall(ctx, "ping", "", 0) })
 }

@@ -2,8 +2,8 @@ package fake
 
 import "sync"
 
-// FailTries is a Config.Fail for one operation that counts: fail is told which call
-// for the same subject it is, from 1 on, and its error is the call's.
+// FailTries returns a Config.Fail for one operation that counts. fail gets the number of
+// the call for the same subject, from 1 on, and its error is the call's.
 func FailTries(op string, fail func(try int) error) func(op, subject string) error {
 	var mu sync.Mutex
 	calls := map[string]int{}
@@ -19,7 +19,7 @@ func FailTries(op string, fail func(try int) error) func(op, subject string) err
 	}
 }
 
-// OnlyFirst fails the first try of an operation for each subject.
+// OnlyFirst fails the first call of an operation for each subject.
 func OnlyFirst(op string, err error) func(*Config) {
 	return func(c *Config) {
 		c.Fail = FailTries(op, func(try int) error {
@@ -31,8 +31,8 @@ func OnlyFirst(op string, err error) func(*Config) {
 	}
 }
 
-// LostThenRefused lets the first try of an operation take effect, loses its
-// answer, and refuses all further ones.
+// LostThenRefused lets the first call of an operation for each subject take effect, loses
+// its answer, and fails all further ones.
 func LostThenRefused(op string, err error) func(*Config) {
 	return func(c *Config) {
 		c.Lost = func(called, _ string) bool { return called == op }
@@ -45,7 +45,7 @@ func LostThenRefused(op string, err error) func(*Config) {
 	}
 }
 
-// ClearFaults ends the faults that are set, and a hang.
+// ClearFaults ends all faults and a hang.
 func (f *Fake) ClearFaults() {
 	f.Resume()
 	f.Set(func(c *Config) { c.Lost, c.Fail, c.DropEvent = nil, nil, nil })

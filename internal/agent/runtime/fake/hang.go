@@ -4,15 +4,15 @@ import (
 	"context"
 )
 
-// hang is an engine that takes calls and answers none.
+// hang makes the engine accept calls without answering them.
 type hang struct {
-	calls func(op, subject string) bool // those that hang; nil: all
+	calls func(op, subject string) bool // the calls that hang; nil: all
 	ended chan struct{}
 }
 
-// Hang lets the calls for which calls says so, or all if it is nil, wait for
-// Resume: as with an engine whose process is stopped, or which waits for one that
-// is. What was asked for is carried out then, whether its caller waited or not.
+// Hang makes the calls for which calls is true, or all if it is nil, wait for Resume. So
+// does an engine whose process is stopped, or that waits for a stopped process. After
+// Resume the calls are carried out, even if their callers no longer wait.
 func (f *Fake) Hang(calls func(op, subject string) bool) {
 	f.Resume()
 	f.mu.Lock()
@@ -33,7 +33,8 @@ func (f *Fake) Resume() {
 	}
 }
 
-// whenAnswering returns what ends when a call may go on; nil: it may now.
+// whenAnswering returns a channel that closes when the call may go on. nil: it may go on
+// now.
 func (f *Fake) whenAnswering(op, subject string) <-chan struct{} {
 	f.mu.Lock()
 	h := f.hang
@@ -44,7 +45,7 @@ func (f *Fake) whenAnswering(op, subject string) <-chan struct{} {
 	return h.ended
 }
 
-// waitAnswering waits until the engine does.
+// waitAnswering waits until the engine answers. It returns false if the context has ended.
 func (f *Fake) waitAnswering(ctx context.Context, op, subject string) bool {
 	if over := f.whenAnswering(op, subject); over != nil {
 		select {
@@ -56,7 +57,7 @@ func (f *Fake) waitAnswering(ctx context.Context, op, subject string) bool {
 	return ctx.Err() == nil
 }
 
-// callHanging carries a call out, when the engine does not hang.
+// callHanging makes a call once the engine does not hang.
 func callHanging[T any](ctx context.Context, f *Fake, op, subject string, fn func(context.Context) (T, error)) (T, error) {
 	over := f.whenAnswering(op, subject)
 	if over == nil {

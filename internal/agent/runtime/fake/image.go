@@ -13,7 +13,7 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// Image looks one up.
+// Image finds an image on the host.
 func (f *Fake) Image(ctx context.Context, ref string) (runtime.Image, error) {
 	return callHanging(ctx, f, "image", ref, func(ctx context.Context) (runtime.Image, error) { return f.image(ctx, ref) })
 }
@@ -33,10 +33,10 @@ func (f *Fake) image(ctx context.Context, ref string) (runtime.Image, error) {
 	return runtime.Image{}, notFound("image", ref)
 }
 
-// pullStep is how often a pull makes progress.
+// pullStep is the time between two progress calls of a pull.
 const pullStep = time.Minute
 
-// Pull gets one from Registry.
+// Pull pulls an image from Registry.
 func (f *Fake) Pull(ctx context.Context, ref string, progress func()) error {
 	return runHanging(ctx, f, "pull", ref, func(ctx context.Context) error { return f.pull(ctx, ref, progress) })
 }
@@ -74,7 +74,7 @@ func (f *Fake) pull(ctx context.Context, ref string, progress func()) error {
 	return nil
 }
 
-// Load takes any archive for one image named by its content.
+// Load accepts any archive as one image, named by its content.
 func (f *Fake) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 	return callHanging(ctx, f, "load", "", func(ctx context.Context) ([]string, error) { return f.load(ctx, archive) })
 }
@@ -93,7 +93,7 @@ func (f *Fake) load(ctx context.Context, archive io.Reader) ([]string, error) {
 	return []string{ref}, ctx.Err()
 }
 
-// RemoveImage forgets one.
+// RemoveImage removes an image.
 func (f *Fake) RemoveImage(ctx context.Context, ref string) error {
 	return runHanging(ctx, f, "removeimage", ref, func(ctx context.Context) error {
 		if err := f.beginCall(ctx, "removeimage", ref, 0); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// output is what a program says, and when after its start.
+// output is a line that a program writes, and how long after its start.
 type output struct {
 	after  time.Duration
 	stream runtime.Stream
@@ -33,7 +33,8 @@ func (c *container) notifyLocked() {
 	}
 }
 
-// runSaysLocked lets a running container say what is due, and comes back for the rest.
+// runSaysLocked writes the output of a running container that is due, and sets a timer for
+// the next.
 func (f *Fake) runSaysLocked(c *container) {
 	ran, says := time.Since(c.StartedAt), c.program.Says
 	for ; c.said < len(says) && says[c.said].after <= ran; c.said++ {
@@ -52,7 +53,7 @@ func (f *Fake) runSaysLocked(c *container) {
 	})
 }
 
-// CutOutputs breaks all readings of output, as a connection's end would.
+// CutOutputs breaks all readings of output, like the end of a connection.
 func (f *Fake) CutOutputs() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -60,7 +61,7 @@ func (f *Fake) CutOutputs() {
 	f.cut = make(chan struct{})
 }
 
-// Output follows what a container says.
+// Output follows a container's output.
 func (f *Fake) Output(ctx context.Context, id string, from runtime.Position, begun func(), on func(runtime.Line) error) error {
 	if !f.waitAnswering(ctx, "output", id) {
 		return ctx.Err()

@@ -15,19 +15,20 @@ type Program struct {
 	After       time.Duration // until it ends by itself
 	Code        int
 	OOM         bool
-	Feeds       bool          // a child of it is killed for its memory, and it goes on
-	FeedsAfter  time.Duration // from the start
-	Deaf        bool          // to the stop signal
-	Revived     bool          // the engine starts it again when it ends otherwise than by Stop
+	Feeds       bool          // its child process is killed for lack of memory, and it goes on
+	FeedsAfter  time.Duration // after the start
+	Deaf        bool          // it ignores the stop signal
+	Revived     bool          // the engine restarts it if it ends by other means than Stop
 	Health      string
 	HealthAfter time.Duration
-	Says        []output // in the order of time
+	Says        []output // its output, ordered by time
 }
 
-// ParseProgram reads the commands `sleep SECONDS`, `exit CODE`, `deaf`,
-// `revived`, `healthy SECONDS`, `unhealthy SECONDS`, `oom`, `feed MIB`, in turn; `http PORT`, `append
-// FILE LINE`, `say TEXT`, `complain TEXT` and `env` take no time, `chatter N` takes
-// little: it says N lines and complains as often. What it does not know runs for ever.
+// ParseProgram parses a sequence of the commands `sleep SECONDS`, `exit CODE`, `deaf`,
+// `revived`, `healthy SECONDS`, `unhealthy SECONDS`, `oom`, `feed MIB`. `http PORT`,
+// `append FILE LINE`, `say TEXT`, `complain TEXT` and `env` take no time. `chatter N`
+// takes little time: it writes N lines to each stream. A program with an unknown command
+// runs for ever.
 func ParseProgram(command []string) Program {
 	var p Program
 	for len(command) > 0 {

@@ -9,7 +9,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// CreateVolume makes a volume.
+// CreateVolume creates a volume.
 func (f *Fake) CreateVolume(ctx context.Context, v runtime.Volume) error {
 	return runHanging(ctx, f, "volume", v.Name, func(ctx context.Context) error { return f.createVolume(ctx, v) })
 }
@@ -27,7 +27,7 @@ func (f *Fake) createVolume(ctx context.Context, v runtime.Volume) error {
 	return nil
 }
 
-// VolumeExists looks one up.
+// VolumeExists reports whether a volume exists.
 func (f *Fake) VolumeExists(ctx context.Context, name string) (bool, error) {
 	return callHanging(ctx, f, "volumeexists", name, func(ctx context.Context) (bool, error) {
 		if err := f.beginCall(ctx, "volumeexists", name, 0); err != nil {
@@ -40,7 +40,7 @@ func (f *Fake) VolumeExists(ctx context.Context, name string) (bool, error) {
 	})
 }
 
-// RemoveVolume removes one.
+// RemoveVolume removes a volume.
 func (f *Fake) RemoveVolume(ctx context.Context, name string) error {
 	return runHanging(ctx, f, "removevolume", name, func(ctx context.Context) error {
 		if err := f.beginCall(ctx, "removevolume", name, 0); err != nil {
@@ -53,7 +53,7 @@ func (f *Fake) RemoveVolume(ctx context.Context, name string) error {
 	})
 }
 
-// Volumes are those that are there, in any order.
+// Volumes returns the existing volumes, in any order.
 func (f *Fake) Volumes() []runtime.Volume {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,12 +14,12 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// Client is an engine that another process serves.
+// Client is an engine in another process.
 type Client struct{ http *http.Client }
 
 var _ runtime.Runtime = (*Client)(nil)
 
-// Dial returns a client; it connects with each call.
+// Dial returns a client. It connects at each call.
 func Dial(path string) *Client {
 	return &Client{&http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -29,7 +29,7 @@ func Dial(path string) *Client {
 	}}}
 }
 
-// post makes a call; the caller closes the body.
+// post makes a call. The caller closes the response's body.
 func (c *Client) post(ctx context.Context, op string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://engine/"+op, body)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *Client) post(ctx context.Context, op string, body io.Reader) (*http.Res
 	return res, nil
 }
 
-// postRequest makes a call whose whole request is known; the caller closes the body.
+// postRequest makes a call with a request as body. The caller closes the response's body.
 func (c *Client) postRequest(ctx context.Context, op string, in request) (*http.Response, error) {
 	data, err := json.Marshal(in)
 	if err != nil {
@@ -89,13 +89,13 @@ func (c *Client) Image(ctx context.Context, ref string) (runtime.Image, error) {
 	return call[runtime.Image](ctx, c, "image", request{Name: ref})
 }
 
-// Pull tells of no progress.
+// Pull reports no progress.
 func (c *Client) Pull(ctx context.Context, ref string, _ func()) error {
 	_, err := call[none](ctx, c, "pull", request{Name: ref})
 	return err
 }
 
-// Load sends the archive as it is.
+// Load sends the archive unchanged.
 func (c *Client) Load(ctx context.Context, archive io.Reader) ([]string, error) {
 	res, err := c.post(ctx, "load", archive)
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *Client) Stats(ctx context.Context, id string) (runtime.Stats, error) {
 	return call[runtime.Stats](ctx, c, "stats", request{Name: id})
 }
 
-// Events reads the stream: an empty event says that it has begun.
+// Events reads the event stream. An empty event means that it has begun.
 func (c *Client) Events(ctx context.Context, labels map[string]string, subscribed func(), on func(runtime.Event)) error {
 	res, err := c.postRequest(ctx, "events", request{Labels: labels})
 	if err != nil {
@@ -180,7 +180,7 @@ func (c *Client) RemoveVolume(ctx context.Context, name string) error {
 	return err
 }
 
-// Close lets idle connections go; the engine goes on.
+// Close closes idle connections. The engine goes on.
 func (c *Client) Close() error {
 	c.http.CloseIdleConnections()
 	return nil

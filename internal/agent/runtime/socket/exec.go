@@ -12,7 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// command is a runtime.Exec without what can't be sent.
+// command is a runtime.Exec without the fields that can't be encoded.
 type command struct {
 	Command, Env     []string
 	User, WorkingDir string
@@ -21,14 +21,14 @@ type command struct {
 	Stdin            bool
 }
 
-// toCommand is what goes to a command: one of input, its end, or a size.
+// toCommand is a message to a command: input, the end of input, or a terminal size.
 type toCommand struct {
 	Input []byte        `json:",omitempty"`
 	End   bool          `json:",omitempty"`
 	Size  *runtime.Size `json:",omitempty"`
 }
 
-// fromCommand is what comes of a command: that it has begun, what it says, or how it ended.
+// fromCommand is a message from a command: that it has begun, output, or its end.
 type fromCommand struct {
 	Begun    bool   `json:",omitempty"`
 	Out, Err []byte `json:",omitempty"`
@@ -36,11 +36,11 @@ type fromCommand struct {
 	Over     bool   `json:",omitempty"`
 }
 
-// sender writes messages one at a time.
+// sender sends messages one at a time.
 type sender struct {
 	mu    sync.Mutex
 	enc   *json.Encoder
-	flush func() error // after each
+	flush func() error // called after each message
 }
 
 func (s *sender) send(v any) error {
@@ -52,7 +52,8 @@ func (s *sender) send(v any) error {
 	return s.flush()
 }
 
-// Exec sends input and sizes in the request while output comes in the answer.
+// Exec sends input and sizes in the request's body while output arrives in the response's
+// body.
 func (c *Client) Exec(ctx context.Context, id string, e runtime.Exec) (int, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -63,11 +64,11 @@ func (c *Client) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() {
-		// What can't be sent is of no use any more: the answer says why.
+		// If sending fails, the response has the reason.
 		if s.send(request{Name: id, Command: &command{e.Command, e.Env, e.User, e.WorkingDir, e.TTY, e.Size, e.Stdin != nil}}) != nil {
 			return
 		}
-		if e.Stdin != nil {
+		if e.Stdin != nil { // the caller must end its last Read
 			go func() { _ = sendInput(s, e.Stdin) }() // its last Read is the caller's to end
 		}
 		for e.Resize != nil {
@@ -81,7 +82,7 @@ func (c *Client) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 			}
 		}
 	})
-	defer body.Close() // ends what is being sent
+	defer body.Close() // ends the sending
 	res, err := c.post(ctx, "exec", body)
 	if err != nil {
 		return 0, err
@@ -135,7 +136,7 @@ func write(w io.Writer, p []byte) error {
 	return err
 }
 
-// exec runs a command for a client, for as long as it is there.
+// exec runs a command for a client until either ends.
 func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 	flush := http.NewResponseController(w)
 	if err := flush.EnableFullDuplex(); err != nil {
@@ -158,7 +159,7 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 		TTY: in.Command.TTY, Size: in.Command.Size, Resize: sizes,
 		Stdout: writerFunc(func(p []byte) error { return say(fromCommand{Out: p}) }),
 		Stderr: writerFunc(func(p []byte) error { return say(fromCommand{Err: p}) }),
-		Begun:  func() { _ = say(fromCommand{Begun: true}) }, // a client that is gone ends the command
+		Begun:  func() { _ = say(fromCommand{Begun: true}) }, // if the client is gone, the command ends anyway
 	}
 	input, to := io.Pipe()
 	defer input.Close()
@@ -183,20 +184,20 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 			case u.End:
 				to.Close()
 			default:
-				_, _ = to.Write(u.Input) // a command may hear no more
+				_, _ = to.Write(u.Input) // the command may not read any more
 			}
 		}
 	}()
 	code, err := s.rt.Exec(ctx, in.Name, e)
-	_ = out.send(response[fromCommand]{Out: fromCommand{Code: code, Over: true}, Failure: toFailure(err)}) // as with answer
+	_ = out.send(response[fromCommand]{Out: fromCommand{Code: code, Over: true}, Failure: toFailure(err)}) // as in writeResponse
 }
 
 type writerFunc func([]byte) error
 
 func (t writerFunc) Write(p []byte) (int, error) { return len(p), t(p) }
 
-// Output reads the stream: an empty line says that it has begun, and one without a
-// stream after that is its end.
+// Output reads the stream. The first line without a stream means that it has begun, the
+// second that it has ended.
 func (c *Client) Output(ctx context.Context, id string, from runtime.Position, begun func(), on func(runtime.Line) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -238,6 +239,6 @@ func (s *Server) output(w http.ResponseWriter, r *http.Request) {
 	}
 	out := &sender{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
 	say := func(l runtime.Line) error { return out.send(response[runtime.Line]{Out: l}) }
-	err := s.rt.Output(r.Context(), in.Name, in.From, func() { _ = say(runtime.Line{}) }, say) // who is gone hears nothing
+	err := s.rt.Output(r.Context(), in.Name, in.From, func() { _ = say(runtime.Line{}) }, say) // errors mean that the client is gone
 	writeResponse(w, runtime.Line{}, err)
 }

@@ -1,6 +1,6 @@
-// Package socket lets an agent use a container engine of another process, by a
-// unix socket, as it uses Docker Engine: a simulated host's agent can so be
-// killed without its machine. Calls are JSON over HTTP; errors keep their kind.
+// Package socket lets an agent use a container engine in another process by a unix socket.
+// So a simulated host's agent can be killed while its machine goes on. Calls are JSON over
+// HTTP. Errors keep their kind.
 package socket
 
 import (
@@ -68,7 +68,7 @@ type Server struct {
 	done chan struct{}
 }
 
-// Serve makes the socket and serves until Close.
+// Serve creates the socket and serves until Close.
 func Serve(rt runtime.Runtime, path string) (*Server, error) {
 	l, err := net.Listen("unix", path)
 	if err != nil {
@@ -100,12 +100,12 @@ func Serve(rt runtime.Runtime, path string) (*Server, error) {
 	mux.HandleFunc("POST /output", s.output)
 	go func() {
 		defer close(s.done)
-		_ = s.http.Serve(l) // says only that it was closed
+		_ = s.http.Serve(l) // returns only that it was closed
 	}()
 	return s, nil
 }
 
-// Close ends all calls. The engine is the caller's.
+// Close ends all calls. It does not close the engine.
 func (s *Server) Close() error {
 	err := s.http.Close()
 	<-s.done
@@ -119,13 +119,13 @@ func handle[T any](mux *http.ServeMux, op string, f func(context.Context, reques
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		// As with an engine, a caller that is gone undoes nothing.
+		// As in an engine, a call goes on if its caller is gone.
 		out, err := f(context.WithoutCancel(r.Context()), in)
 		writeResponse(w, out, err)
 	})
 }
 
-// writeResponse has nobody to tell where the caller is gone.
+// writeResponse writes a response. It ignores errors, since then the caller is gone.
 func writeResponse[T any](w http.ResponseWriter, out T, err error) {
 	_ = json.NewEncoder(w).Encode(response[T]{out, toFailure(err)})
 }
@@ -139,7 +139,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	flush := http.NewResponseController(w)
 	send := func(e runtime.Event) {
 		writeResponse(w, e, nil)
-		_ = flush.Flush() // as above
+		_ = flush.Flush() // see writeResponse
 	}
 	err := s.rt.Events(r.Context(), in.Labels, func() { send(runtime.Event{}) }, send)
 	writeResponse(w, runtime.Event{}, err)
