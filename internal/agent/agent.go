@@ -1,6 +1,5 @@
-// Package agent is the host's side of Ashore: it registers the machine with a
-// control plane, runs the tasks that it is sent on a container engine, and
-// reports what becomes of them.
+// Package agent is Ashore's part on a host. It registers the machine with a control plane,
+// runs the ordered tasks on a container engine, and reports their states.
 //
 //	           ┌───────────────── Agent.Run ─────────────────┐
 //	control ◀──┤ session: API, ACS, TCS     control socket ──┼──▶ ashore host …
@@ -11,8 +10,8 @@
 //	           └────┼────────────────────────────────────────┘
 //	                ▼ runtime: Docker Engine
 //
-// It may be killed at any moment: containers outlive it, and the next start
-// takes them up again.
+// The agent may be killed at any moment. Containers outlive it, and the next start adopts
+// them.
 package agent
 
 import (
@@ -39,12 +38,12 @@ import (
 	"github.com/ashore/ashore/internal/version"
 )
 
-// Agent is one host's agent.
+// Agent is the agent of one host.
 type Agent struct{ Config Config }
 
-// Run works until the context ends, which is no error; containers go on. It
-// fails at once where it could never work: unreadable settings, or a journal
-// that another agent holds.
+// Run runs the agent until the context ends; then it returns nil, and containers go on. It
+// returns an error at once if it can never work: the settings can't be read, or another
+// agent has the journal open.
 func (a Agent) Run(ctx context.Context) error {
 	w, err := a.prepare(ctx)
 	if err == nil && w.session != nil {
@@ -53,13 +52,13 @@ func (a Agent) Run(ctx context.Context) error {
 	return errors.Join(err, w.close())
 }
 
-// components is an agent that is ready to run, or as much of it as came about.
+// components are the parts of an agent, as far as prepare got.
 type components struct {
-	cfg     *Config // complete
+	cfg     *Config // with defaults set
 	journal *journal.Journal
-	docker  *docker.Docker // its own
+	docker  *docker.Docker // nil if the engine is the caller's
 	engine  *engine.Engine
-	session *session.Session // the last to come
+	session *session.Session // set last
 }
 
 func (w *components) run(ctx context.Context) error {
@@ -85,8 +84,9 @@ func (w *components) close() (err error) {
 	return err
 }
 
-// prepare goes as far as it can, and without an error no session if the context
-// ended meanwhile. What it needs on the stack does not stay there.
+// prepare creates the components. On an error, or if the context ends, it returns those
+// that it has; without a session, the agent does not run. Its large stack is freed when it
+// returns.
 func (a Agent) prepare(ctx context.Context) (*components, error) {
 	cfg := a.Config
 	w := &components{cfg: &cfg}
@@ -147,7 +147,7 @@ func (a Agent) prepare(ctx context.Context) (*components, error) {
 	return w, nil
 }
 
-// waitForRuntime waits for the container engine.
+// waitForRuntime waits until the container engine answers.
 func waitForRuntime(ctx context.Context, rt runtime.Runtime, log *slog.Logger) (runtime.Info, error) {
 	for delay := 100 * time.Millisecond; ; delay = min(2*delay, 10*time.Second) {
 		info, err := rt.Info(ctx)
@@ -161,6 +161,7 @@ func waitForRuntime(ctx context.Context, rt runtime.Runtime, log *slog.Logger) (
 	}
 }
 
+// describeHost returns what the host offers to tasks.
 func describeHost(cfg Config, o options, info runtime.Info) session.Host {
 	h := session.Host{
 		CPU: int64(info.CPUs) * 1024, Memory: info.Memory>>20 - o.reservedMiB,
@@ -186,6 +187,7 @@ func describeHost(cfg Config, o options, info runtime.Info) session.Host {
 	return h
 }
 
+// buildComponents creates the engine and the session.
 func buildComponents(cfg Config, o options, info runtime.Info, host session.Host, rt runtime.Runtime, j *journal.Journal) (*engine.Engine, *session.Session, error) {
 	var sess *session.Session
 	ec := engine.Config{
@@ -218,7 +220,7 @@ func buildComponents(cfg Config, o options, info runtime.Info, host session.Host
 	return eng, sess, err
 }
 
-// readBootID tells this run of the machine from those before and after it.
+// readBootID returns an id of this boot of the machine, or "" if it is unknown.
 func readBootID() string {
 	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -227,8 +229,8 @@ func readBootID() string {
 	return strings.TrimSpace(string(b))
 }
 
-// usableCgroups for tasks' own limits, as the engine's containers can have them; nil
-// where they can't.
+// usableCgroups returns the cgroups for tasks' own limits, or nil if the engine's
+// containers or this process can't use them.
 func usableCgroups(info runtime.Info) engine.Cgroups {
 	switch c := Cgroups(info).(type) {
 	case cgroup.Root:
@@ -243,8 +245,9 @@ func usableCgroups(info runtime.Info) engine.Cgroups {
 	return nil
 }
 
-// Cgroups are where tasks' own limits are on a host with this engine, whether or not
-// this process may make them; nil where the engine's containers can't have them.
+// Cgroups returns where tasks' own limits are on a host with this engine. It does not
+// check that this process may create them. It returns nil if the engine's containers can't
+// use them.
 func Cgroups(info runtime.Info) engine.Cgroups {
 	switch info.CgroupParents {
 	case runtime.CgroupPath:
@@ -262,7 +265,8 @@ func clusterOrDefault(c string) string {
 	return c
 }
 
-// recoverState takes up what an earlier run left, before any new order can come.
+// recoverState recovers the state that an earlier run left, before any new order can
+// arrive.
 func (a Agent) recoverState(ctx context.Context, cfg Config, j *journal.Journal, eng *engine.Engine, sess *session.Session) error {
 	if err := eng.Load(); err != nil {
 		return err

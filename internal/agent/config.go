@@ -23,10 +23,10 @@ import (
 	"github.com/ashore/ashore/internal/agent/session"
 )
 
-// Settings are the agent's config.json.
+// Settings are the content of the agent's config.json.
 type Settings struct {
 	Server         string   `json:"server"`
-	Others         []string `json:"others,omitempty"` // further servers of the same control plane
+	Others         []string `json:"others,omitempty"` // URLs of the control plane's other servers
 	Cluster        string   `json:"cluster"`
 	InstallationID string   `json:"installationId"`
 	Region         string   `json:"region"`
@@ -54,7 +54,7 @@ func ReadSettings(dir string) (Settings, error) {
 	return s, nil
 }
 
-// Write puts config.json in place, whole or not at all.
+// Write writes config.json atomically.
 func (s Settings) Write(dir string) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -73,13 +73,12 @@ func (s Settings) Write(dir string) error {
 	return err
 }
 
-// FileCredentials reads credentials.json of an agent's folder whenever it has
-// changed.
+// FileCredentials returns a function that reads credentials.json of an agent's folder.
 func FileCredentials(dir string) func() (session.Credentials, error) {
 	path := filepath.Join(dir, CredentialsFile)
 	return func() (session.Credentials, error) {
 		var c session.Credentials
-		data, err := os.ReadFile(path) // small, and a call is made seldom
+		data, err := os.ReadFile(path) // the file is small and calls are rare
 		if err == nil {
 			err = json.Unmarshal(data, &c)
 		}
@@ -87,37 +86,37 @@ func FileCredentials(dir string) func() (session.Credentials, error) {
 	}
 }
 
-// Config of an Agent. Only Dir is required.
+// Config configures an Agent. Only Dir is required.
 type Config struct {
-	Dir         string                              // holds the files above
+	Dir         string                              // has the files above
 	Settings    *Settings                           // nil: config.json
 	Credentials func() (session.Credentials, error) // nil: credentials.json
 	Runtime     runtime.Runtime                     // nil: Docker Engine
 	Log         *slog.Logger
 	Version     string
 	Getenv      func(string) string // nil: os.Getenv
-	NoSocket    bool                // no local control
+	NoSocket    bool                // no control socket
 	NoJournal   bool                // nothing outlives the process; for simulated hosts
-	MachineID   string              // empty: from the machine
+	MachineID   string              // empty: derived from the machine
 
-	// CPU and Memory (units, MiB) stand in for the engine's own; for simulated hosts.
+	// CPU and Memory (units, MiB) replace the engine's own values; for simulated hosts.
 	CPU, Memory  int64
 	MetricsEvery time.Duration  // 20 s
-	EngineAway   time.Duration  // until the container engine's absence is told; 15 s
+	EngineAway   time.Duration  // until the container engine counts as away; 15 s
 	Parallel     int            // creations and starts at once; 0: the default
-	Limits       runtime.Limits // of the container engine's answers
+	Limits       runtime.Limits // for the container engine's answers
 
-	// Transport carries the calls and upgrades; nil: one of the agent's own. The
-	// agents of simulated hosts share one.
+	// Transport carries the calls and upgrades; nil: the agent's own. The agents of
+	// simulated hosts share one.
 	Transport http.RoundTripper
-	// OnConnection, if set, is told when orders begin and cease to reach the host.
+	// OnConnection, if set, is called when the connection for orders opens and closes.
 	OnConnection func(up bool)
 }
 
-// reservedTCP are ports that no task may have: SSH, Docker, ECS's agents.
+// reservedTCP are ports that no task may use: SSH, Docker, ECS's agents.
 var reservedTCP = []int{22, 2375, 2376, 51678, 51679}
 
-// options are the settings that the stock agent takes from its environment.
+// options are the settings that the stock agent reads from its environment.
 type options struct {
 	pull        engine.PullBehavior
 	stop, clean time.Duration
@@ -184,7 +183,7 @@ func readOptions(getenv func(string) string) (options, error) {
 	return o, errors.Join(errs...)
 }
 
-// plainDrivers need nothing but the engine itself.
+// plainDrivers are log drivers that need only the engine.
 var plainDrivers = []string{"json-file", "local", "journald", "syslog", "gelf", "fluentd", "splunk"}
 
 func chooseLogDrivers(o options, engineHas []string) []string {
@@ -200,8 +199,8 @@ func chooseLogDrivers(o options, engineHas []string) []string {
 	return out
 }
 
-// machineID is the same for each start of this agent on this machine, tells
-// nothing about the machine, and differs for each folder.
+// machineID returns an id that is the same for each start of this agent on this machine.
+// It reveals nothing about the machine, and differs for each folder.
 func machineID(dir, installation string) string {
 	id, err := os.ReadFile("/etc/machine-id")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -214,8 +213,8 @@ func machineID(dir, installation string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// localServerPort is the server's port if the server is on this machine: no task can
-// have it.
+// localServerPort returns the server's port if the server is on this machine. No task can
+// use that port.
 func localServerPort(server string) (int, bool) {
 	u, err := url.Parse(server)
 	if err != nil || u.Port() == "" {
@@ -229,7 +228,7 @@ func localServerPort(server string) (int, bool) {
 	return p, err == nil
 }
 
-// architectureName in ECS's words.
+// architectureName returns ECS's name of a CPU architecture.
 func architectureName(a string) string {
 	switch a {
 	case "amd64", "x86_64":

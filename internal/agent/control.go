@@ -16,7 +16,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/session"
 )
 
-// State is what GET /v1/state of the control socket answers.
+// State is the response of GET /v1/state on the control socket.
 type State struct {
 	Version        string            `json:"version"`
 	InstallationID string            `json:"installationId"`
@@ -27,13 +27,13 @@ type State struct {
 	Tasks          []engine.TaskView `json:"tasks"`
 }
 
-// MoveInput is the body of POST /v1/move, MoveOutput its answer. A host with
-// tasks answers 409. Every error's body is {"error": "…"}.
+// MoveInput is the body of POST /v1/move, MoveOutput its response. A host with tasks
+// responds with 409. The body of every error is {"error": "…"}.
 type MoveInput struct {
 	Cluster string `json:"cluster"`
 }
 
-// MoveOutput names the new instance.
+// MoveOutput describes the new instance.
 type MoveOutput struct {
 	InstanceArn string `json:"instanceArn"`
 	Cluster     string `json:"cluster"`
@@ -41,14 +41,14 @@ type MoveOutput struct {
 
 const moveTimeout = 30 * time.Second
 
-// serveControl answers on a unix socket that only the agent's user may open.
+// serveControl serves the control socket, which only the agent's user may open.
 func serveControl(ctx context.Context, cfg Config, eng *engine.Engine, sess *session.Session) error {
 	path := filepath.Join(cfg.Dir, SocketFile)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("agent: control: %w", err)
 	}
-	// The journal's lock says that no other agent lives here: what lies there is
-	// left over.
+	// This process has the journal's lock, so no other agent runs in this folder. An
+	// existing socket is left over.
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("agent: control: %w", err)
 	}
@@ -110,5 +110,5 @@ func serveControl(ctx context.Context, cfg Config, eng *engine.Engine, sess *ses
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the caller went away
+	_ = json.NewEncoder(w).Encode(v) // fails if the caller is gone
 }

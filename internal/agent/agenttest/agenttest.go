@@ -1,5 +1,5 @@
-// Package agenttest gives the agent's tests a real engine, an image made on the
-// spot, and an installation id of their own whose remains are removed.
+// Package agenttest gives the agent's tests a real engine, an image built for the test,
+// and an installation id of their own. It removes what the tests leave.
 package agenttest
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/docker"
 )
 
-// Docker is the engine of this machine. Tests fail where there is none.
+// Docker returns this machine's engine. Without one the test fails.
 func Docker(t testing.TB) *docker.Docker {
 	t.Helper()
 	d, err := docker.New("")
@@ -38,8 +38,8 @@ func Docker(t testing.TB) *docker.Docker {
 	return d
 }
 
-// Installation is a fresh installation id. When the test ends all containers and
-// volumes that carry it in label are removed.
+// Installation returns a new installation id. When the test ends, it removes all
+// containers and volumes that have the id as value of label.
 func Installation(t testing.TB, d rt.Runtime, label string) string {
 	t.Helper()
 	id := Hex(16)
@@ -65,7 +65,7 @@ func Installation(t testing.TB, d rt.Runtime, label string) string {
 	return id
 }
 
-// removeVolumes asks the engine itself: the runtime has no use for such a list.
+// removeVolumes uses the engine's API directly, since a Runtime does not list volumes.
 func removeVolumes(ctx context.Context, t testing.TB, d rt.Runtime, label string) {
 	api, err := client.New(client.WithHost(docker.Host()))
 	if err != nil {
@@ -85,7 +85,7 @@ func removeVolumes(ctx context.Context, t testing.TB, d rt.Runtime, label string
 	}
 }
 
-// Hex is n random bytes.
+// Hex returns n random bytes as hexadecimal.
 func Hex(n int) string {
 	b := make([]byte, n)
 	rand.Read(b)
@@ -110,8 +110,8 @@ var probe = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(out)
 })
 
-// Image loads an image whose entry point is the probe, under a name of its own,
-// and removes it when the test ends.
+// Image loads an image whose entry point is the probe, under a unique name. It removes the
+// image when the test ends.
 func Image(t testing.TB, d rt.Runtime) string {
 	t.Helper()
 	bin, err := probe()
@@ -136,7 +136,7 @@ func Image(t testing.TB, d rt.Runtime) string {
 	return ref
 }
 
-// Archive is an image of one binary, as `docker save` writes them.
+// Archive returns an image with one binary, in the format of `docker save`.
 func Archive(ref string, bin []byte) []byte {
 	layer := buildTar(map[string][]byte{"probe": bin}, 0o755)
 	sum := sha256.Sum256(layer)

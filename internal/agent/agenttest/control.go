@@ -19,7 +19,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/tcs"
 )
 
-// Submitted is a SubmitTaskStateChange as it came.
+// Submitted is the input of a SubmitTaskStateChange.
 type Submitted struct {
 	Cluster            string
 	Task               string
@@ -43,27 +43,28 @@ type Submitted struct {
 	}
 }
 
-// Plane is a stand-in control plane: it takes what an agent sends, and lets a
-// test answer, order and disturb.
+// Plane is a simulated control plane. It records what an agent sends. Tests can answer,
+// order tasks and inject faults.
 type Plane struct {
 	*httptest.Server
 	t testing.TB
 
-	// Refuse, if set, answers an operation with an error: "", its code, or its code
-	// and its message as "Code: message".
+	// Refuse, if set, returns the error with which an operation is answered: "" for
+	// none, a code, or "Code: message".
 	Refuse func(operation string, body []byte) string
-	// RefuseUpgrade, if set, names the error that a websocket is refused with.
+	// RefuseUpgrade, if set, returns the name of the error that refuses a websocket, or
+	// "".
 	RefuseUpgrade func(path string) string
 	Extensions    bool
-	Accounts      bool // the state was restored: inventories tell all
-	// Reports, if set, has reports come by the connection for orders, and answers
-	// them; nil is no answer.
+	Accounts      bool // the state was restored, so inventories have full accounts
+	// Reports, if set, makes reports come by the connection for orders, and returns the
+	// answer; nil means no answer.
 	Reports func(*acs.ReportMessage) *acs.ReportAck
 
 	mu         sync.Mutex
 	registered []map[string]any
 	submitted  []Submitted
-	changed    chan struct{} // closed and replaced with each news
+	changed    chan struct{} // closed and replaced at each change
 	received   []acs.Message
 	telemetry  []tcs.Message
 	conn       *websocket.Conn
@@ -73,7 +74,7 @@ type Plane struct {
 	seq        int64
 }
 
-// NewPlane starts one; it is closed when the test ends.
+// NewPlane starts a plane. It is closed when the test ends.
 func NewPlane(t testing.TB) *Plane {
 	p := &Plane{t: t, changed: make(chan struct{})}
 	mux := http.NewServeMux()
@@ -215,7 +216,7 @@ func (p *Plane) serveACS(w http.ResponseWriter, r *http.Request) {
 					err = conn.Write(context.Background(), websocket.MessageText, data)
 				}
 				if err != nil {
-					return // the test has ended it
+					return // the test has closed it
 				}
 			}
 		}
@@ -268,14 +269,14 @@ func (p *Plane) Disconnect(code websocket.StatusCode) {
 	}
 }
 
-// Set changes the plane's settings safely.
+// Set changes the plane's settings under its lock.
 func (p *Plane) Set(fn func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	fn()
 }
 
-// Wait waits until what is true, which is asked with the plane locked.
+// Wait waits until check returns true. check is called with the plane locked.
 func Wait[T any](p *Plane, what string, check func() (T, bool)) T {
 	p.t.Helper()
 	limit := time.After(60 * time.Second)
@@ -344,7 +345,7 @@ func (p *Plane) WaitInstance(n int) string {
 	})
 }
 
-// WaitReport waits for a task's report of a status.
+// WaitReport waits for a report of a task with a status.
 func (p *Plane) WaitReport(task, status string) Submitted {
 	p.t.Helper()
 	return Wait(p, status+" of "+task, func() (Submitted, bool) {
@@ -357,7 +358,7 @@ func (p *Plane) WaitReport(task, status string) Submitted {
 	})
 }
 
-// WaitMessage waits for a message of the agent that fits.
+// WaitMessage waits for a message of the agent for which fits is true.
 func WaitMessage[M acs.Message](p *Plane, fits func(M) bool) M {
 	p.t.Helper()
 	var zero M
@@ -371,7 +372,7 @@ func WaitMessage[M acs.Message](p *Plane, fits func(M) bool) M {
 	})
 }
 
-// WaitTelemetry waits for a telemetry message that fits.
+// WaitTelemetry waits for a telemetry message for which fits is true.
 func WaitTelemetry[M tcs.Message](p *Plane, fits func(M) bool) M {
 	p.t.Helper()
 	var zero M
@@ -385,7 +386,7 @@ func WaitTelemetry[M tcs.Message](p *Plane, fits func(M) bool) M {
 	})
 }
 
-// IsAcknowledged tells whether the agent has acknowledged a message so far.
+// IsAcknowledged reports whether the agent has acknowledged a message.
 func (p *Plane) IsAcknowledged(message string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -395,32 +396,32 @@ func (p *Plane) IsAcknowledged(message string) bool {
 	})
 }
 
-// Queries of the connections for orders so far.
+// Queries returns the queries of the connections for orders so far.
 func (p *Plane) Queries() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.queries...)
 }
 
-// Registrations so far.
+// Registrations returns the registrations so far.
 func (p *Plane) Registrations() []map[string]any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]map[string]any(nil), p.registered...)
 }
 
-// Submissions reports so far.
+// Submissions returns the submitted reports so far.
 func (p *Plane) Submissions() []Submitted {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]Submitted(nil), p.submitted...)
 }
 
-// SubmissionsLocked is All for use inside Wait, where the plane is locked.
+// SubmissionsLocked is Submissions for use inside Wait, where the plane is locked.
 func (p *Plane) SubmissionsLocked() []Submitted { return p.submitted }
 
-// ForgetConnection forgets the connection of an agent that was killed, so that the next
-// order waits for a new one.
+// ForgetConnection drops the connection of an agent that was killed. So the next order
+// waits for a new connection.
 func (p *Plane) ForgetConnection() {
 	p.mu.Lock()
 	line := p.conn

@@ -11,21 +11,20 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/docker"
 )
 
-// Proxy stands between an agent and the machine's engine, and can hang as an
-// engine does: it takes connections and requests, and passes nothing on until it
-// goes on. What was asked for then reaches the engine, whether its caller waits or
-// not.
+// Proxy is between an agent and the machine's engine. It can hang like an engine: it
+// accepts connections and requests and passes nothing on until Resume. After Resume the
+// requests reach the engine, even if their callers no longer wait.
 type Proxy struct {
 	Host string // for docker.New
 
 	wg     sync.WaitGroup
 	mu     sync.Mutex
-	gate   chan struct{} // closed while it passes on
+	gate   chan struct{} // closed while data passes
 	open   map[net.Conn]bool
 	closed bool
 }
 
-// NewProxy starts one; it ends with the test.
+// NewProxy starts a proxy. It ends with the test.
 func NewProxy(t testing.TB) *Proxy {
 	t.Helper()
 	network, address, ok := strings.Cut(docker.Host(), "://")
@@ -63,7 +62,7 @@ func NewProxy(t testing.TB) *Proxy {
 	return p
 }
 
-// Hang lets nothing pass until Resume.
+// Hang stops passing data on until Resume.
 func (p *Proxy) Hang() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,7 +76,8 @@ func (p *Proxy) Resume() {
 	close(p.gate)
 }
 
-// track notes a connection to be closed at the end.
+// track registers a connection to be closed at the end. It returns false if the proxy is
+// closed.
 func (p *Proxy) track(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,7 +85,7 @@ func (p *Proxy) track(c net.Conn) bool {
 	return !p.closed
 }
 
-// Cut breaks all connections that are open.
+// Cut closes all open connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,7 +120,8 @@ func (p *Proxy) serveConn(ctx context.Context, client net.Conn, network, address
 	both.Wait()
 }
 
-// copyWhenOpen copies until either end is closed, which closes the other.
+// copyWhenOpen copies from one connection to another until either is closed. Then it
+// closes the other.
 func (p *Proxy) copyWhenOpen(ctx context.Context, to, from net.Conn) {
 	defer to.Close()
 	buffer := make([]byte, 64<<10)

@@ -1,6 +1,6 @@
-// Package cgroup holds a task's own limits: one cgroup for each task, parent of
-// its containers', made by writing to the host's cgroup file system (Root) or,
-// where that is systemd's to write, by asking systemd for a slice (Slices).
+// Package cgroup enforces a task's own limits by one cgroup for each task, the parent of
+// its containers' cgroups. Root writes to the host's cgroup file system. Slices asks
+// systemd for a slice, on hosts where only systemd may write there.
 package cgroup
 
 import (
@@ -13,8 +13,8 @@ import (
 	"syscall"
 )
 
-// Root makes cgroups below /<name> of the hierarchy mounted at Mount. Constant
-// after construction.
+// Root creates cgroups below /<name> in the hierarchy mounted at Mount. Constant after
+// construction.
 type Root struct {
 	Mount   string // /sys/fs/cgroup
 	Name    string // ecs
@@ -23,10 +23,10 @@ type Root struct {
 
 const period = 100_000 // µs, the unit of a CPU quota
 
-// controllers of version 1 that a task's cgroup needs a folder in.
+// controllers are the version 1 controllers in which a task's cgroup needs a folder.
 var controllers = []string{"cpu", "memory"}
 
-// IsUsable tells whether this process may make cgroups there.
+// IsUsable reports whether this process may create cgroups there.
 func (r Root) IsUsable() bool {
 	const probe = "ashore-probe"
 	if _, err := r.Create(probe, Limits{}); err != nil {
@@ -35,15 +35,15 @@ func (r Root) IsUsable() bool {
 	return r.Remove(probe) == nil
 }
 
-// Limits of a task. Zero is none.
+// Limits are the limits of a task. Zero means no limit.
 type Limits struct {
 	CPU    float64 // vCPUs
-	Shares int64   // when CPU is 0
+	Shares int64   // used if CPU is 0
 	Memory int64   // bytes
 }
 
-// Create makes a task's cgroup and returns its path as a container's parent.
-// Doing it again changes the limits.
+// Create creates a task's cgroup, or changes the limits of an existing one. It returns the
+// cgroup's path for use as a container's parent.
 func (r Root) Create(task string, l Limits) (string, error) {
 	parent := "/" + filepath.Join(r.Name, task)
 	create := r.createV2
@@ -51,7 +51,7 @@ func (r Root) Create(task string, l Limits) (string, error) {
 		create = r.createV1
 	}
 	err := create(parent, l)
-	if errors.Is(err, fs.ErrNotExist) { // RemoveEmpty of another installation came between
+	if errors.Is(err, fs.ErrNotExist) { // another installation has removed the empty folder in between
 		err = create(parent, l)
 	}
 	if err != nil {
@@ -66,7 +66,7 @@ func (r Root) createV1(parent string, l Limits) error {
 			return err
 		}
 	}
-	// The hierarchy counts what its children use.
+	// The kernel counts the usage of a cgroup's children.
 	if l.Memory > 0 {
 		if err := r.writeFile(filepath.Join("memory", parent, "memory.limit_in_bytes"), l.Memory); err != nil {
 			return err
@@ -85,8 +85,8 @@ func (r Root) createV1(parent string, l Limits) error {
 }
 
 func (r Root) createV2(parent string, l Limits) error {
-	// Controllers are switched on from the top: a cgroup's own files exist only
-	// where its parent hands the controller down.
+	// Controllers are enabled from the top: a cgroup has a controller's files only if
+	// its parent enables the controller for its children.
 	for _, dir := range []string{"", r.Name} {
 		if err := os.MkdirAll(filepath.Join(r.Mount, dir), 0o755); err != nil {
 			return err
@@ -113,15 +113,15 @@ func (r Root) createV2(parent string, l Limits) error {
 	return nil
 }
 
-// sharesToWeight converts version 1's CPU shares to version 2's weight as the engines do.
+// sharesToWeight converts version 1 CPU shares to a version 2 weight, as the engines do.
 func sharesToWeight(shares int64) int64 { return 1 + (max(shares, 2)-2)*9999/262142 }
 
 func (r Root) writeFile(path string, v int64) error {
 	return os.WriteFile(filepath.Join(r.Mount, path), strconv.AppendInt(nil, v, 10), 0o644)
 }
 
-// Remove removes a task's cgroup; one that is not there is no error. It fails
-// while a container is in it.
+// Remove removes a task's cgroup. It returns no error if the cgroup does not exist. It
+// fails while a container is in it.
 func (r Root) Remove(task string) error {
 	dirs, err := r.taskFolders(task)
 	for _, d := range dirs {
@@ -130,8 +130,8 @@ func (r Root) Remove(task string) error {
 	return err
 }
 
-// RemoveEmpty removes the folder of all tasks' cgroups, where no task is in it any
-// more, of this installation or another.
+// RemoveEmpty removes the folder of all tasks' cgroups, unless a task of any installation
+// is still in it.
 func (r Root) RemoveEmpty() error {
 	dirs, err := r.taskFolders("")
 	for _, d := range dirs {
@@ -142,8 +142,8 @@ func (r Root) RemoveEmpty() error {
 	return err
 }
 
-// taskFolders of a task. In version 1 each hierarchy may have one: the engine makes a
-// container's parent in all of them.
+// taskFolders returns the folders of a task's cgroup. In version 1 each hierarchy may have
+// one, since the engine creates a container's parent in all of them.
 func (r Root) taskFolders(task string) ([]string, error) {
 	if r.Version != 1 {
 		return []string{filepath.Join(r.Mount, r.Name, task)}, nil
@@ -154,15 +154,14 @@ func (r Root) taskFolders(task string) ([]string, error) {
 	}
 	var dirs []string
 	for _, h := range hierarchies {
-		if h.IsDir() { // the rest are other names of some
+		if h.IsDir() { // other entries are links to a hierarchy
 			dirs = append(dirs, filepath.Join(r.Mount, h.Name(), r.Name, task))
 		}
 	}
 	return dirs, nil
 }
 
-// removeFolder removes a cgroup's folder. A plain rmdir does: the files in it are the
-// kernel's own.
+// removeFolder removes a cgroup's folder. The kernel removes the files in it.
 func removeFolder(dir string) error {
 	if err := syscall.Rmdir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return &fs.PathError{Op: "rmdir", Path: dir, Err: err}

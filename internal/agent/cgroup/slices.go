@@ -11,55 +11,55 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// Slices makes a task's cgroup as a slice of systemd's, for an engine that asks
-// systemd for its containers' cgroups: there the hierarchy is systemd's to write.
-// Constant after construction.
+// Slices creates a task's cgroup as a systemd slice. It is for engines that let systemd
+// create their containers' cgroups: then only systemd may write to the hierarchy. Constant
+// after construction.
 type Slices struct {
 	Version int // of the hierarchy
 
-	// call asks systemd's manager. Nil: by the system's bus.
+	// call calls systemd's manager; nil: by the system bus.
 	call func(ctx context.Context, method string, result any, args ...any) error
 }
 
 const (
 	systemd    = "org.freedesktop.systemd1"
-	busTimeout = 20 * time.Second // systemd answers within milliseconds, where it does
+	busTimeout = 20 * time.Second // systemd usually answers within milliseconds
 )
 
-// property of a unit, as StartTransientUnit and SetUnitProperties take them.
+// property is a property of a unit, as StartTransientUnit and SetUnitProperties expect it.
 type property struct {
 	Name  string
 	Value dbus.Variant
 }
 
-// auxiliary is a unit to be started with another; there is none.
+// auxiliary is a further unit for StartTransientUnit. None is used.
 type auxiliary struct {
 	Name       string
 	Properties []property
 }
 
-// process in a unit's cgroup, as GetUnitProcesses tells of it.
+// process is a process in a unit's cgroup, as GetUnitProcesses returns it.
 type process struct {
 	Cgroup  string
 	PID     uint32
 	Command string
 }
 
-// IsUsable tells whether systemd is here and lets this process make slices.
+// IsUsable reports whether systemd runs here and lets this process create slices.
 func (s Slices) IsUsable() bool {
-	probe := fmt.Sprintf("probe%d", os.Getpid()) // other agents of this machine have theirs
+	probe := fmt.Sprintf("probe%d", os.Getpid()) // other agents on this machine use other names
 	if _, err := s.Create(probe, Limits{}); err != nil {
 		return false
 	}
 	return s.Remove(probe) == nil
 }
 
-// sliceName is ECS's own name for a task's.
+// sliceName returns the name of a task's slice, the same as ECS's agent uses.
 func sliceName(task string) string { return "ecstasks-" + task + ".slice" }
 
-// Create makes a task's slice and returns its name as a container's parent.
-// Doing it again changes the limits. It does not wait until the slice has
-// started: a container's scope in it does.
+// Create creates a task's slice, or changes the limits of an existing one. It returns the
+// slice's name for use as a container's parent. It does not wait until the slice has
+// started; the start of a container's scope in it does.
 func (s Slices) Create(task string, l Limits) (string, error) {
 	name, limits := sliceName(task), s.limitProperties(l)
 	properties := append([]property{{"Description", dbus.MakeVariant("ECS task " + task)}}, limits...)
@@ -90,8 +90,8 @@ func (s Slices) limitProperties(l Limits) []property {
 	return out
 }
 
-// Remove removes a task's slice; one that is not there is no error. It fails
-// while a container runs in it: to stop a slice is to stop what is in it.
+// Remove removes a task's slice. It returns no error if the slice does not exist. It fails
+// while a container runs in it, since stopping a slice stops its processes.
 func (s Slices) Remove(task string) error {
 	name := sliceName(task)
 	var running []process
@@ -124,8 +124,8 @@ func (s Slices) callManager(method string, result any, args ...any) error {
 	return call(ctx, method, result, args...)
 }
 
-// callOnBus asks on a connection of its own, which is a matter of a millisecond: a
-// bus that was started anew needs no care.
+// callOnBus calls systemd's manager by a new connection, which takes about a millisecond.
+// So a restart of the bus needs no special care.
 func callOnBus(ctx context.Context, method string, result any, args ...any) error {
 	conn, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
 	if err != nil {

@@ -1,12 +1,11 @@
-// Package dockerdoc reads the two documents in Docker Engine's format that ECS's
-// agent protocol carries for a container, and puts what they say into its
+// Package dockerdoc reads the two documents in Docker Engine's format that ECS's agent
+// protocol carries for a container. It adds their content to the container's
 // specification.
 //
-// The keys are those that our control plane writes and those that ECS's own is
-// known to send. Another key that has a value fails the container: what it asks
-// for would be missing otherwise, and nobody would know. One that is null, zero or
-// empty says nothing and is passed over; so is such a value of a known key, which
-// leaves what the protocol's own fields say.
+// It knows the keys that our control plane writes and those that ECS's own is known to
+// send. Any other key with a value fails the container: otherwise the setting would be
+// missing and no one would notice. A key that is null, zero or empty is ignored. If a
+// known key has such a value, the protocol's own fields apply.
 package dockerdoc
 
 import (
@@ -24,10 +23,10 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime"
 )
 
-// unknown are an object's keys that its struct has no field for.
+// unknown are the keys of an object for which its struct has no field.
 type unknown map[string]jsontext.Value
 
-// config is what we know of Docker's Config.
+// config has the supported keys of Docker's Config.
 type config struct {
 	User, WorkingDir, Hostname, Domainname string
 	Labels                                 map[string]string
@@ -45,7 +44,7 @@ type healthcheck struct {
 	Unknown                                       unknown `json:",embed"`
 }
 
-// host is what we know of Docker's HostConfig.
+// host has the supported keys of Docker's HostConfig.
 type host struct {
 	NetworkMode                   string
 	Privileged, ReadonlyRootfs    bool
@@ -83,17 +82,17 @@ type logConfig struct {
 	Unknown unknown `json:",embed"`
 }
 
-// restartPolicy is Docker's own, which ECS does not use: a task's containers are
-// restarted by the agent or not at all.
+// restartPolicy is Docker's restart policy. ECS does not use it: only the agent restarts a
+// task's containers.
 type restartPolicy struct {
 	Name string
 }
 
-// Docker matches keys without regard to case, and takes the last of two.
+// Docker ignores the case of keys. Of duplicate keys the last one counts.
 var options = json.JoinOptions(json.MatchCaseInsensitiveNames(true), jsontext.AllowDuplicateNames(true))
 
-// Apply puts into a specification what the documents say. An empty document says
-// nothing. The specification's own labels win over those of the document.
+// Apply adds the content of the documents to a specification. An empty document has no
+// effect. The specification's labels take precedence over the document's.
 func Apply(configDoc, hostDoc string, s *runtime.Spec) error {
 	if err := applyConfig(configDoc, s); err != nil {
 		return fmt.Errorf("Unable decode given docker config: %w", err) //nolint:staticcheck // ECS's words
@@ -104,10 +103,10 @@ func Apply(configDoc, hostDoc string, s *runtime.Spec) error {
 	return nil
 }
 
-// MemoryReservation is a container's soft limit in bytes; 0 where the document
-// has none or can't be read.
+// MemoryReservation returns a container's soft limit in bytes. It returns 0 if the
+// document has none or can't be decoded.
 func MemoryReservation(hostDoc string) int64 {
-	if !strings.Contains(hostDoc, "MemoryReservation") { // most often
+	if !strings.Contains(hostDoc, "MemoryReservation") { // the usual case
 		return 0
 	}
 	var h struct{ MemoryReservation int64 }
@@ -176,8 +175,8 @@ func applyHost(doc string, s *runtime.Spec) error {
 	}
 	if l := h.LogConfig; l != nil {
 		s.Log = &runtime.Log{Driver: l.Type, Options: l.Config}
-		// A container that blocks on its log is worse than one that loses lines, but
-		// only with a buffer whose size is known.
+		// If a container's log blocks, the container blocks too, so the non-blocking
+		// mode matters more than lost lines. But the buffer then needs a known size.
 		if o := l.Config; o["mode"] == "non-blocking" && o["max-buffer-size"] == "" {
 			o["max-buffer-size"] = "10m"
 		}
@@ -190,7 +189,7 @@ func unsupportedKey(key string) error {
 	return fmt.Errorf("key %s is not supported on this container instance", key)
 }
 
-// check names the first key that has a value. within is where the object stands
+// check returns an error for the first key that has a value. within is the object's place
 // in its document.
 func (u unknown) check(within string) error {
 	for _, key := range slices.Sorted(maps.Keys(u)) {
@@ -201,8 +200,9 @@ func (u unknown) check(within string) error {
 	return nil
 }
 
-// isEmpty tells whether a value says nothing: it is null, zero or empty, or a list or
-// an object of such. An object in an object may be a member of a set.
+// isEmpty reports whether a value has no effect: it is null, zero or empty, or a list or
+// an object of such values. An object inside an object does not count as empty, since it
+// may be a member of a set.
 func isEmpty(value jsontext.Value) bool {
 	var v any
 	if err := json.Unmarshal(value, &v, options); err != nil {

@@ -10,17 +10,17 @@ import (
 	"os"
 )
 
-// errDamaged is what every damage of the file is.
+// errDamaged is wrapped by every error about damage of the file.
 var errDamaged = errors.New("damaged")
 
 func damagef(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{errDamaged}, args...)...)
 }
 
-// checkLayout reads the file at path as bbolt lays it out and returns what is wrong
-// with it. bbolt maps the file and follows what it finds: at a page that is
-// missing or torn it ends the process. So all that it would follow is checked
-// here first, with plain reads. Nobody may write meanwhile.
+// checkLayout reads the file at path by bbolt's layout and returns what is wrong with it.
+// bbolt maps the file into memory and follows its pages; a missing or torn page ends the
+// process. So checkLayout first checks with plain reads everything that bbolt would
+// follow. No process may write to the file meanwhile.
 func checkLayout(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -47,16 +47,15 @@ func checkLayout(path string) error {
 	return w.checkTree(m.root, nil, nil)
 }
 
-// The layout, in the machine's byte order, from bbolt's internal/common. A page
-// begins with its header: id uint64, flags uint16, count uint16, overflow
-// uint32 (pages that follow and belong to it). Both kinds of elements are of 16
-// bytes:
+// The layout, in the machine's byte order, from bbolt's internal/common. A page begins
+// with its header: id uint64, flags uint16, count uint16, overflow uint32 (the number of
+// further pages that belong to it). The elements of branches and of leaves have 16 bytes:
 //
 //	branch: pos uint32, ksize uint32, page uint64
 //	leaf:   flags uint32, pos uint32, ksize uint32, vsize uint32
 //
-// pos counts from the element's own beginning. A bucket's value is root uint64,
-// sequence uint64 and, where root is 0, a leaf page.
+// pos counts from the element's own first byte. A bucket's value is root uint64, sequence
+// uint64 and, if root is 0, a leaf page.
 const (
 	headerSize  = 16
 	elementSize = 16
@@ -77,16 +76,16 @@ const (
 
 var order = binary.NativeEndian
 
-// meta is what a meta page says.
+// meta is the content of a meta page.
 type meta struct {
 	pageSize uint32
 	root     uint64
 	freelist uint64
-	pages    uint64 // those in use have lower ids
+	pages    uint64 // pages in use have lower ids
 	txid     uint64
 }
 
-// readMeta finds the meta page that counts: of the two valid ones the newer.
+// readMeta returns the current meta page, the newer one of those that are valid.
 func readMeta(f *os.File) (meta, error) {
 	first, ok1 := readMetaAt(f, 0)
 	if ok1 {
@@ -116,19 +115,19 @@ func readMetaAt(f *os.File, at int64) (meta, bool) {
 	return m, ok
 }
 
-// pageWalk goes over every page in use.
+// pageWalk visits every page in use.
 type pageWalk struct {
 	file *os.File
 	meta meta
 	seen map[uint64]bool
 }
 
-// page is one with its overflow.
+// page is a page with its overflow pages.
 type page struct {
 	id    uint64
 	flags uint16
 	count int
-	data  []byte // with the header
+	data  []byte // including the header
 }
 
 func (w *pageWalk) readPage(id uint64) (page, error) {
@@ -158,10 +157,10 @@ func (w *pageWalk) readPage(id uint64) (page, error) {
 	return p, nil
 }
 
-// element returns where the i-th one begins.
+// element returns the bytes from the i-th element on.
 func (p page) element(i int) []byte { return p.data[headerSize+i*elementSize:] }
 
-// slice returns n bytes at an element's pos, which must lie behind all elements.
+// slice returns n bytes at an element's pos. They must follow all elements.
 func (p page) slice(i int, pos uint32, n uint64) ([]byte, error) {
 	from := uint64(headerSize+i*elementSize) + uint64(pos)
 	if from < uint64(headerSize+p.count*elementSize) || from+n > uint64(len(p.data)) {
@@ -170,6 +169,7 @@ func (p page) slice(i int, pos uint32, n uint64) ([]byte, error) {
 	return p.data[from : from+n], nil
 }
 
+// checkCount checks that the page has room for its elements.
 func (p page) checkCount() error {
 	if headerSize+p.count*elementSize > len(p.data) {
 		return damagef("page %d: %d elements don't fit", p.id, p.count)
@@ -177,8 +177,8 @@ func (p page) checkCount() error {
 	return nil
 }
 
-// checkTree checks a page and all below it. Its keys are from low on and below high;
-// nil is no bound.
+// checkTree checks a page and all pages below it. Its keys must be at least low and less
+// than high. nil means no bound.
 func (w *pageWalk) checkTree(id uint64, low, high []byte) error {
 	p, err := w.readPage(id)
 	if err != nil {
@@ -268,7 +268,7 @@ func (w *pageWalk) checkBucket(id uint64, value []byte) error {
 	return w.checkLeaf(in, nil, nil)
 }
 
-// checkOrder checks that keys ascend and lie between the bounds.
+// checkOrder checks that keys ascend and are within the bounds.
 func (p page) checkOrder(keys [][]byte, low, high []byte) error {
 	for i, k := range keys {
 		if i > 0 && bytes.Compare(keys[i-1], k) >= 0 || bytes.Compare(low, k) > 0 || high != nil && bytes.Compare(k, high) >= 0 {
@@ -278,14 +278,14 @@ func (p page) checkOrder(keys [][]byte, low, high []byte) error {
 	return nil
 }
 
-// checkFreelist checks the list of free pages, which this journal does not write.
+// checkFreelist checks the list of free pages. This journal does not write one.
 func (w *pageWalk) checkFreelist() error {
 	p, err := w.readPage(w.meta.freelist)
 	if err != nil {
 		return err
 	}
 	n, at := uint64(p.count), headerSize
-	if n == 0xFFFF && len(p.data) >= headerSize+8 { // more than fit into the count
+	if n == 0xFFFF && len(p.data) >= headerSize+8 { // the count field is too small for the number
 		n, at = order.Uint64(p.data[headerSize:]), headerSize+8
 	}
 	if p.flags != freelistPage || n > uint64(len(p.data)-at)/8 {

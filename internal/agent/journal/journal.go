@@ -1,10 +1,9 @@
-// Package journal is the agent's memory across restarts, one bbolt file that
-// only its owner may read. Writes are grouped: whatever comes in while a
-// transaction is being synced goes into the next one, so a burst of tasks
-// costs a few syncs and not one each. A later value for a key replaces one
-// that still waits.
+// Package journal is the agent's storage across restarts: one bbolt file that only its
+// owner may read. Writes are grouped. Writes that arrive while a transaction is being
+// synced go into the next one, so a burst of tasks costs a few syncs and not one for each.
+// A newer value for a key replaces an older one that still waits.
 //
-// Secrets and credentials never enter it; who writes must have removed them.
+// Secrets and credentials never enter it. The caller must remove them.
 package journal
 
 import (
@@ -28,7 +27,7 @@ type Bucket string
 // The buckets.
 const (
 	Meta       Bucket = "meta"       // single values: instance ARN, sequence number
-	Tasks      Bucket = "tasks"      // task ARN → the task's whole state, its unsent reports too
+	Tasks      Bucket = "tasks"      // task ARN → the task's whole state, with its unsent reports
 	Tombstones Bucket = "tombstones" // task ARN → when it ended
 )
 
@@ -37,7 +36,7 @@ var buckets = []Bucket{Meta, Tasks, Tombstones}
 // ErrLocked means that another process has the journal open.
 var ErrLocked = errors.New("journal is held by another process")
 
-// ErrClosed is what writes after Close get.
+// ErrClosed is the error of writes after Close.
 var ErrClosed = errors.New("journal is closed")
 
 type key struct {
@@ -51,8 +50,8 @@ type Commit struct {
 	err  error
 }
 
-// Wait returns when the write is durable, or says why it is not. A write that
-// failed is tried again with the next one all the same.
+// Wait returns when the write is durable, or returns why it failed. A failed write is
+// tried again with the next one.
 func (c *Commit) Wait() error {
 	<-c.done
 	return c.err
@@ -68,7 +67,7 @@ type Journal struct {
 
 	mu      sync.Mutex
 	pending map[key][]byte // nil: delete
-	next    *Commit        // of everything in pending; nil if nothing is
+	next    *Commit        // commit of everything in pending; nil if nothing is pending
 	closed  bool
 	fail    func() error // see FailWrites
 }
@@ -79,9 +78,9 @@ const (
 	retryMax = 5 * time.Second
 )
 
-// Open opens or creates the journal at path. A damaged file is put aside under
-// another name, and a new one begun: what matters of it can be rebuilt from the
-// engine. Where the file can't be opened for another reason, it stays.
+// Open opens or creates the journal at path. It renames a damaged file and creates a new
+// one: the engine can rebuild what matters. If the file can't be opened for another
+// reason, Open changes nothing and returns the error.
 func Open(path string, log *slog.Logger) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -123,8 +122,8 @@ func Open(path string, log *slog.Logger) (*Journal, error) {
 	return j, nil
 }
 
-// checkExisting looks at an existing file while nobody can write to it. Opened to be read
-// only, bbolt reads no more of it than the meta pages.
+// checkExisting checks an existing file while no process can write to it. Opened
+// read-only, bbolt itself reads only the meta pages.
 func checkExisting(path string) (err error) {
 	db, err := openBolt(path, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
 	if err != nil {
@@ -134,8 +133,7 @@ func checkExisting(path string) (err error) {
 	return checkLayout(path)
 }
 
-// openBolt opens the file and tells damage from other errors, which are the
-// operating system's.
+// openBolt opens the file. It distinguishes damage from errors of the operating system.
 func openBolt(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -156,8 +154,8 @@ func openBolt(path string, o *bbolt.Options) (db *bbolt.DB, err error) {
 	}
 }
 
-// openJournal opens a file that is whole, or none. It writes only what is missing: on a
-// full disk a journal can still be read.
+// openJournal opens a file that was checked, or creates one. It writes only what is
+// missing, so a journal can be read on a full disk.
 func openJournal(path string) (*bbolt.DB, error) {
 	db, err := openBolt(path, &bbolt.Options{Timeout: lockWait, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
@@ -189,13 +187,13 @@ func openJournal(path string) (*bbolt.DB, error) {
 	return db, nil
 }
 
-// maxDamaged bounds how many damaged files are kept, the newest.
+// maxDamaged bounds how many damaged files stay, the newest ones.
 const maxDamaged = 5
 
-// renameDamaged gives a damaged file another name, and returns it.
+// renameDamaged renames a damaged file and returns the new name.
 func renameDamaged(path string) (aside string, err error) {
 	prefix := path + ".damaged-"
-	entries, err := os.ReadDir(filepath.Dir(path)) // in the order of names
+	entries, err := os.ReadDir(filepath.Dir(path)) // sorted by name
 	if err != nil {
 		return "", err
 	}
@@ -214,10 +212,10 @@ func renameDamaged(path string) (aside string, err error) {
 	return aside, os.Rename(path, aside)
 }
 
-// IsNew tells that there was no readable journal before.
+// IsNew reports whether there was no readable journal before.
 func (j *Journal) IsNew() bool { return j.fresh }
 
-// Put writes a value, Delete removes one. Both return at once.
+// Put writes a value. It returns at once.
 func (j *Journal) Put(b Bucket, k string, value []byte) *Commit {
 	if value == nil {
 		value = []byte{}
@@ -225,7 +223,7 @@ func (j *Journal) Put(b Bucket, k string, value []byte) *Commit {
 	return j.enqueue(key{b, k}, value)
 }
 
-// Delete removes a value.
+// Delete removes a value. It returns at once.
 func (j *Journal) Delete(b Bucket, k string) *Commit { return j.enqueue(key{b, k}, nil) }
 
 func (j *Journal) enqueue(k key, value []byte) *Commit {
@@ -247,7 +245,8 @@ func (j *Journal) enqueue(k key, value []byte) *Commit {
 	return j.next
 }
 
-// runWriter is the one goroutine that commits. It ends once closed and empty.
+// runWriter is the one goroutine that commits. It ends when the journal is closed and
+// nothing is pending.
 func (j *Journal) runWriter() {
 	defer close(j.stopped)
 	delay := retryMin
@@ -274,7 +273,8 @@ func (j *Journal) runWriter() {
 	}
 }
 
-// requeue returns a failed batch to the queue; newer values stay.
+// requeue adds a failed batch to the pending writes again, except values that were
+// replaced.
 func (j *Journal) requeue(batch map[key][]byte) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -295,8 +295,8 @@ func (j *Journal) wakeWriter() {
 	}
 }
 
-// FailWrites lets tests have writes fail, as on a full disk: fn is asked before
-// each, and its error is the write's. nil ends that.
+// FailWrites makes writes fail in tests, as on a full disk. fn is called before each
+// write, and its error is the write's. nil ends that.
 func (j *Journal) FailWrites(fn func() error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -329,7 +329,7 @@ func (j *Journal) commitBatch(batch map[key][]byte) error {
 	})
 }
 
-// Get reads a committed value; nil if there is none.
+// Get reads a committed value. It returns nil if there is none.
 func (j *Journal) Get(b Bucket, k string) ([]byte, error) {
 	var out []byte
 	err := j.db.View(func(tx *bbolt.Tx) error {
@@ -341,15 +341,15 @@ func (j *Journal) Get(b Bucket, k string) ([]byte, error) {
 	return out, err
 }
 
-// Each calls fn for every committed value of a bucket, in the order of keys.
-// The value is fn's only until it returns.
+// Each calls fn for every committed value of a bucket, in the order of keys. The value is
+// valid only until fn returns.
 func (j *Journal) Each(b Bucket, fn func(k string, value []byte) error) error {
 	return j.db.View(func(tx *bbolt.Tx) error {
 		return tx.Bucket([]byte(b)).ForEach(func(k, v []byte) error { return fn(string(k), v) })
 	})
 }
 
-// Close writes what waits and closes the file.
+// Close writes what is pending and closes the file.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	if j.closed {

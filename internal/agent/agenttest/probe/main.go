@@ -1,4 +1,5 @@
-// Command probe is what test containers run: small, static, no shell needed.
+// Command probe is the program of test containers. It is small and static, and needs no
+// shell.
 package main
 
 import (
@@ -20,11 +21,11 @@ import (
 //
 //	sleep SECONDS | exit CODE | http PORT | append FILE LINE | say TEXT | complain TEXT | chatter N | cat | sizes N | deaf | healthy SECONDS | alive FILE | env | eat MIB | feed MIB
 //
-// healthy makes the file /healthy in a while, and goes on at once; alive, for a
-// health check, fails without its file.
-// say and complain write a line to their stream, chatter many to both; cat writes
-// what it reads; sizes writes its terminal's size whenever that changes, N times.
-// feed lets a child eat, and goes on when the child has ended, however it did.
+// healthy creates the file /healthy after some time, and goes on at once. alive, for a
+// health check, fails without its file. say and complain write a line to their stream,
+// chatter writes many to both. cat writes its input. sizes writes its terminal's size each
+// time it changes, N times. feed runs a child process that uses memory, and goes on when
+// the child has ended, in any way.
 func main() {
 	args := os.Args[1:]
 	next := func() string {
