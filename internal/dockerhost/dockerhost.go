@@ -1,5 +1,5 @@
-// Package dockerhost connects the command line to the Docker Engine of this
-// machine, and says what to do where none answers.
+// Package dockerhost connects the command line to the Docker Engine of this machine. If no
+// engine answers, it says what to do.
 package dockerhost
 
 import (
@@ -17,13 +17,13 @@ import (
 	"github.com/ashore/ashore/internal/hint"
 )
 
-// systemSocket is where the engine of the whole machine listens.
+// systemSocket is the socket of the system's engine.
 const systemSocket = "/var/run/docker.sock"
 
-// Connect connects to the engine and asks whether it answers. version is the
-// engine's, host the value of DOCKER_HOST for it.
+// Connect connects to the engine and checks that it answers. It returns the engine's
+// version, and the value of DOCKER_HOST for it.
 func Connect(ctx context.Context) (c *client.Client, version, host string, err error) {
-	host = docker.Host() // as the agent finds it
+	host = docker.Host() // as the agent does
 	c, err = client.New(client.WithTLSClientConfigFromEnv(), client.WithHost(host), client.WithAPIVersionFromEnv())
 	if err != nil {
 		return nil, "", host, fmt.Errorf("DOCKER_HOST: %w", err)
@@ -56,7 +56,7 @@ func isWritable(socket string) bool {
 	if err == nil {
 		f.Close()
 	}
-	// A socket can't be opened as a file: any refusal but that of permission
-	// says that we may.
+	// Opening a socket as a file always fails. Any other error than a permission error
+	// means that we may use it.
 	return !errors.Is(err, fs.ErrPermission)
 }

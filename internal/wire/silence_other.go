@@ -4,5 +4,5 @@ package wire
 
 import "syscall"
 
-// control leaves the system's own patience: hosts and servers are Linux.
+// setUserTimeout does nothing: hosts and servers run Linux.
 func control(string, string, syscall.RawConn) error { return nil }

@@ -1,7 +1,7 @@
-// Package wire sets how soon a TCP connection whose other end has vanished
-// without a word is noticed: both the agents and the servers depend on it to go
-// over to others, and to know a lost host. The kernel asks an idle peer after
-// Idle, and gives a peer that acknowledges nothing up after Silence.
+// Package wire sets how soon a TCP connection notices that its other end has vanished
+// silently. Agents and servers depend on this time: agents to switch to another server,
+// servers to detect a lost host. The kernel probes an idle peer after Idle. It drops a
+// connection if its peer acknowledges nothing for Silence.
 package wire
 
 import (
@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// Idle is how long a connection says nothing before it is tried.
+	// Idle is how long a connection is idle before the kernel probes it.
 	Idle = 5 * time.Second
-	// Silence is how long what was sent may stay without acknowledgement.
+	// Silence is how long sent data may stay unacknowledged.
 	Silence = 10 * time.Second
-	// interval and count of the probes: they make no more than Silence.
+	// The time of all probes together is not more than Silence.
 	interval = 3 * time.Second
 	count    = 3
 )
 
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: Idle, Interval: interval, Count: count}
 
-// Dialer connects within a time.
+// Dialer returns a dialer for such connections. timeout bounds each connect.
 func Dialer(timeout time.Duration) *net.Dialer {
 	return &net.Dialer{Timeout: timeout, KeepAliveConfig: keepAlive, Control: setUserTimeout}
 }
 
-// ListenConfig accepts such connections.
+// ListenConfig returns a configuration that accepts such connections.
 func ListenConfig() *net.ListenConfig {
 	return &net.ListenConfig{KeepAliveConfig: keepAlive, Control: setUserTimeout}
 }

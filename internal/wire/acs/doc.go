@@ -1,8 +1,8 @@
-// Package acs holds the messages of the agent communication websocket, for both
-// of its sides, and how they are written as frames.
+// Package acs has the messages of the agent communication websocket, for both sides, and
+// their encoding as frames.
 //
-// A frame is one websocket text message; package frame says how it looks.
-// InventoryMessage and ReportMessage are extensions: an agent sends them only to
-// a server whose upgrade response says so in ExtensionsHeader, so that the stock
-// agent and a stock server never see them.
+// A frame is one websocket text message; see package frame. InventoryMessage and
+// ReportMessage are extensions. An agent sends them only to a server that announces them
+// in ExtensionsHeader of its upgrade response. So the stock agent and a stock server never
+// see them.
 package acs

@@ -7,22 +7,22 @@ import (
 	"github.com/ashore/ashore/internal/wire/frame"
 )
 
-// ExtensionsHeader in the upgrade's response says which extensions the server
-// knows; ExtensionsVersion is its first value, ReportsVersion, AcksVersion,
-// RangesVersion and AccountsVersion are further ones.
+// ExtensionsHeader of the upgrade response lists the extensions that the server supports.
+// ExtensionsVersion is its first value. ReportsVersion, AcksVersion, RangesVersion and
+// AccountsVersion are others.
 const (
 	ExtensionsHeader  = "Ashore-Extensions"
 	ExtensionsVersion = "1"
 )
 
-// ErrUnknownType is what Decode answers for a frame whose type has no struct
-// here. Both sides log and ignore such frames; the connection stays up.
+// ErrUnknownType is the error of Decode for a frame of an unknown type. Both sides log and
+// ignore such frames; the connection stays open.
 var ErrUnknownType = frame.ErrUnknownType
 
-// Message is one of this package's message structs, by pointer.
+// Message is a pointer to one of this package's message structs.
 type Message interface{ kind() string }
 
-// TypeOf is the name a message has on the wire.
+// TypeOf returns a message's type name on the wire.
 func TypeOf(m Message) string { return m.kind() }
 
 var protocol = frame.New("acs", Message.kind,
@@ -45,18 +45,18 @@ var protocol = frame.New("acs", Message.kind,
 	func() Message { return new(ReportAck) },
 )
 
-// Encode writes a message as one text frame.
+// Encode encodes a message as one text frame.
 func Encode(m Message) ([]byte, error) { return protocol.Encode(m) }
 
-// EncodeTo is Encode onto the end of a buffer.
+// EncodeTo appends a message as one text frame to a buffer.
 func EncodeTo(b *bytes.Buffer, m Message) error { return protocol.EncodeTo(b, m) }
 
-// Decode reads one text frame. The error wraps ErrUnknownType and names the
-// type when the frame itself is well formed.
+// Decode decodes one text frame. If the frame is well formed but its type is unknown, the
+// error wraps ErrUnknownType and names the type.
 func Decode(data []byte) (Message, error) { return protocol.Decode(data) }
 
-// Names of the errors that a refused upgrade may carry. An agent waits an hour
-// after InactiveInstance and retries the others with back-off.
+// Names of the errors of a refused upgrade. An agent waits an hour after
+// InactiveInstanceException and retries the others with back-off.
 const (
 	ServerException           = "ServerException"
 	BadRequestException       = "BadRequestException"
@@ -66,7 +66,7 @@ const (
 	InactiveInstanceException = "InactiveInstanceException"
 )
 
-// Refusal is the body of an upgrade answered with a status other than 101.
+// Refusal returns the body of a response that refuses an upgrade.
 func Refusal(name, text string) []byte {
 	body, err := json.Marshal(map[string]any{"type": name, "message": map[string]string{"message": text}})
 	if err != nil {

@@ -2,8 +2,8 @@ package acs
 
 import json "github.com/go-json-experiment/json/v1"
 
-// HeartbeatMessage goes from server to agent at least every 50 s: an agent
-// that sees no data message for about a minute drops the connection.
+// HeartbeatMessage is sent by the server at least every 50 s. An agent that gets no data
+// message for about a minute closes the connection.
 type HeartbeatMessage struct {
 	MessageID string `json:"messageId,omitempty"`
 	Healthy   bool   `json:"healthy"`
@@ -14,8 +14,8 @@ type HeartbeatAckRequest struct {
 	MessageID string `json:"messageId,omitempty"`
 }
 
-// PayloadMessage carries desired tasks. SeqNum shares one increasing counter
-// per container instance with TaskManifestMessage.Timeline.
+// PayloadMessage orders tasks. SeqNum and TaskManifestMessage.Timeline share one
+// increasing counter for each container instance.
 type PayloadMessage struct {
 	MessageID            string `json:"messageId"`
 	ClusterArn           string `json:"clusterArn"`
@@ -24,19 +24,19 @@ type PayloadMessage struct {
 	SeqNum               int64  `json:"seqNum"`
 	Tasks                []Task `json:"tasks"`
 
-	// Bad holds the tasks that did not decode. The good ones are worked on
-	// all the same; a message with bad ones is never acknowledged.
+	// Bad are the tasks that could not be decoded. The others are processed. A message
+	// with bad tasks is never acknowledged.
 	Bad []BadTask `json:"-"`
 }
 
-// BadTask is a task of a payload that could not be read.
+// BadTask is a task of a payload that could not be decoded.
 type BadTask struct {
-	Arn string // empty when not even that could be read
+	Arn string // empty if it could not be decoded either
 	Err error
 }
 
-// UnmarshalJSON decodes all at once, and where that fails task by task, so that
-// one bad task costs only itself.
+// UnmarshalJSON decodes all tasks at once. If that fails, it decodes them one by one, so
+// that one bad task affects only itself.
 func (p *PayloadMessage) UnmarshalJSON(data []byte) error {
 	if p.decodeAll(data) {
 		return nil
@@ -47,8 +47,8 @@ func (p *PayloadMessage) UnmarshalJSON(data []byte) error {
 // plainPayload has no UnmarshalJSON.
 type plainPayload PayloadMessage
 
-// decodeAll decodes a message in which every task is good. It changes nothing
-// otherwise.
+// decodeAll decodes a message in which every task is good. Otherwise it changes nothing
+// and returns false.
 func (p *PayloadMessage) decodeAll(data []byte) bool {
 	type unchecked Task // without its UnmarshalJSON
 	var wire struct {
@@ -59,7 +59,7 @@ func (p *PayloadMessage) decodeAll(data []byte) bool {
 		return false
 	}
 	var tasks []Task
-	if wire.Tasks != nil { // none stays none, as in a frame without a message
+	if wire.Tasks != nil { // nil stays nil, as in a frame without a message
 		tasks = make([]Task, len(wire.Tasks))
 	}
 	for i := range tasks {
@@ -91,7 +91,7 @@ func (p *PayloadMessage) decodeEach(data []byte) error {
 			var id struct {
 				Arn string `json:"arn"`
 			}
-			_ = json.Unmarshal(raw, &id) // best effort: the error to report is the first one
+			_ = json.Unmarshal(raw, &id) // best effort: the first error is the one to report
 			p.Bad = append(p.Bad, BadTask{Arn: id.Arn, Err: err})
 			continue
 		}
@@ -100,8 +100,8 @@ func (p *PayloadMessage) decodeEach(data []byte) error {
 	return nil
 }
 
-// AckRequest acknowledges a payload, manifest or attachment message. Cluster
-// and ContainerInstance echo what the message carried.
+// AckRequest acknowledges a payload, manifest or attachment message. Cluster and
+// ContainerInstance are those of the message.
 type AckRequest struct {
 	Cluster           string `json:"cluster"`
 	ContainerInstance string `json:"containerInstance"`
@@ -132,16 +132,16 @@ type IAMRoleCredentialsMessage struct {
 	RoleCredentials *Credentials `json:"roleCredentials"`
 }
 
-// IAMRoleCredentialsAckRequest acknowledges credentials, those that came with a
-// payload too (one for each role, under the payload's message id).
+// IAMRoleCredentialsAckRequest acknowledges credentials. Credentials of a payload are
+// acknowledged too, one by one, with the payload's message id.
 type IAMRoleCredentialsAckRequest struct {
 	MessageID     string `json:"messageId"`
 	CredentialsID string `json:"credentialsId"`
 	Expiration    string `json:"expiration"`
 }
 
-// TaskManifestMessage lists what should run on the instance. The agent ignores
-// one whose Timeline is not newer than the newest number it knows.
+// TaskManifestMessage lists the tasks that should run on the instance. The agent ignores a
+// manifest whose Timeline is not greater than the greatest number that it knows.
 type TaskManifestMessage struct {
 	MessageID            string         `json:"messageId"`
 	ClusterArn           string         `json:"clusterArn"`
@@ -159,28 +159,28 @@ type ManifestTask struct {
 	DesiredStatus  string `json:"desiredStatus"`
 }
 
-// TaskStopVerificationMessage asks the server whether the tasks that a manifest
-// left out shall really stop.
+// TaskStopVerificationMessage asks the server whether the tasks that a manifest does not
+// list should really stop.
 type TaskStopVerificationMessage struct {
 	MessageID      string         `json:"messageId"`
 	StopCandidates []ManifestTask `json:"stopCandidates"`
 }
 
-// TaskStopVerificationAck confirms those that shall. MessageID is the latest
-// manifest's and counts once.
+// TaskStopVerificationAck confirms the tasks to stop. MessageID is that of the latest
+// manifest, and is valid once.
 type TaskStopVerificationAck struct {
 	MessageID   string         `json:"messageId"`
 	GeneratedAt int64          `json:"generatedAt"`
 	StopTasks   []ManifestTask `json:"stopTasks"`
 }
 
-// UpdateInfo says where a newer agent lies.
+// UpdateInfo says where a newer agent can be downloaded.
 type UpdateInfo struct {
 	Location  string `json:"location"`
 	Signature string `json:"signature"`
 }
 
-// StageUpdateMessage asks the agent to fetch an update. Ours refuses it.
+// StageUpdateMessage asks the agent to download an update. Our agent refuses it.
 type StageUpdateMessage struct {
 	MessageID            string      `json:"messageId"`
 	ClusterArn           string      `json:"clusterArn"`
@@ -188,7 +188,7 @@ type StageUpdateMessage struct {
 	UpdateInfo           *UpdateInfo `json:"updateInfo,omitempty"`
 }
 
-// PerformUpdateMessage asks the agent to change over to it. Ours refuses it.
+// PerformUpdateMessage asks the agent to install the update. Our agent refuses it.
 type PerformUpdateMessage struct {
 	MessageID            string      `json:"messageId"`
 	ClusterArn           string      `json:"clusterArn"`
@@ -196,53 +196,53 @@ type PerformUpdateMessage struct {
 	UpdateInfo           *UpdateInfo `json:"updateInfo,omitempty"`
 }
 
-// CloseMessage and ErrorMessage are decoded and ignored by agents: only close
-// frames and refused upgrades count.
+// CloseMessage is ignored by agents. Only close frames and refused upgrades have an
+// effect.
 type CloseMessage struct {
 	Message string `json:"message,omitempty"`
 }
 
-// ErrorMessage is ignored, as CloseMessage is.
+// ErrorMessage is ignored by agents.
 type ErrorMessage struct {
 	Message string `json:"message,omitempty"`
 }
 
-// InventoryMessage is the agent's whole knowledge, sent once after each upgrade
-// to a server that announced ExtensionsHeader. It tells the server about tasks
-// that got lost on the way, which the stock protocol cannot.
+// InventoryMessage is the agent's whole state. The agent sends it once after each upgrade
+// to a server that announced ExtensionsVersion. It shows the server which tasks were lost
+// on the way. The stock protocol can't do that.
 type InventoryMessage struct {
 	MessageID            string          `json:"messageId"`
 	ClusterArn           string          `json:"clusterArn"`
 	ContainerInstanceArn string          `json:"containerInstanceArn"`
-	LatestSeqNum         int64           `json:"latestSeqNum"` // highest seqNum or timeline ever seen
+	LatestSeqNum         int64           `json:"latestSeqNum"` // highest seqNum or timeline so far
 	Tasks                []InventoryTask `json:"tasks"`
 	Tombstones           []Tombstone     `json:"tombstones"`
 }
 
-// InventoryTask is one task that the agent holds and has not yet buried.
+// InventoryTask is one task that the agent has and has not cleaned up.
 type InventoryTask struct {
 	TaskArn       string               `json:"taskArn"`
 	DesiredStatus string               `json:"desiredStatus"` // RUNNING or STOPPED
-	Status        string               `json:"status"`        // PENDING, RUNNING or STOPPED, as last decided here
-	Unreported    int                  `json:"unreported"`    // reports that wait for delivery
+	Status        string               `json:"status"`        // PENDING, RUNNING or STOPPED
+	Unreported    int                  `json:"unreported"`    // number of reports that wait for delivery
 	Containers    []InventoryContainer `json:"containers"`
-	// Account is there of a task that has not ended, for a server that announced
+	// Account is set for a task that has not ended, if the server announced
 	// AccountsVersion.
 	Account *TaskAccount `json:"account,omitempty"`
 }
 
-// AccountsVersion is a value of ExtensionsHeader: the server's state was restored
-// from a backup, and it wants to be told all of the tasks that run here.
+// AccountsVersion is a value of ExtensionsHeader: the server's state was restored from a
+// backup, and it wants a full account of each task.
 const AccountsVersion = "accounts-1"
 
-// TaskAccount is what a task is, takes and has come to.
+// TaskAccount describes a task: its definition, its resources and its state.
 type TaskAccount struct {
 	Family     string     `json:"family"`
 	Version    string     `json:"version"`
 	LaunchType string     `json:"launchType,omitempty"`
 	CPU        int64      `json:"cpu,omitempty"`    // units
 	Memory     int64      `json:"memory,omitempty"` // MiB
-	TCP        []int      `json:"tcp,omitempty"`    // fixed ports of the host
+	TCP        []int      `json:"tcp,omitempty"`    // fixed host ports
 	UDP        []int      `json:"udp,omitempty"`
 	GPUs       []string   `json:"gpus,omitempty"`
 	Report     TaskReport `json:"report"`
@@ -256,8 +256,8 @@ type InventoryContainer struct {
 	ExitCode      *int   `json:"exitCode,omitempty"`
 }
 
-// Tombstone says that a task ended here and must never start again, even if its
-// payload comes once more. Tombstones outlive the task's clean-up.
+// Tombstone says that a task ended here and must never start again, even if it is ordered
+// again. Tombstones outlive the task's clean-up.
 type Tombstone struct {
 	TaskArn   string `json:"taskArn"`
 	StoppedAt int64  `json:"stoppedAt"` // epoch milliseconds

@@ -2,36 +2,36 @@ package acs
 
 import "time"
 
-// ReportsVersion is one more value of ExtensionsHeader: the server takes
-// ReportMessages.
+// ReportsVersion is a value of ExtensionsHeader: the server accepts ReportMessages.
 const ReportsVersion = "reports-1"
 
-// AcksVersion is one more: the server takes a ReportMessage's Acks.
+// AcksVersion is a value of ExtensionsHeader: the server accepts a ReportMessage's Acks.
 const AcksVersion = "acks-1"
 
-// RangesVersion is one more: the server takes ranges in a ReportMessage's bindings.
+// RangesVersion is a value of ExtensionsHeader: the server accepts port ranges in a
+// ReportMessage's bindings.
 const RangesVersion = "ranges-1"
 
-// MaxReports bounds the reports of one message.
+// MaxReports is the largest number of reports in one message.
 const MaxReports = 100
 
-// ReportMessage carries what SubmitTaskStateChange says, for many tasks at once.
-// It is sent only to a server that announced ReportsVersion; the calls remain for
-// every other one and for what such a server refuses. A task occurs once: its next
-// report follows when this one is acknowledged.
+// ReportMessage has the content of SubmitTaskStateChange for many tasks. An agent sends it
+// only to a server that announced ReportsVersion. It uses API calls for other servers, and
+// for reports that such a server refuses. A task occurs only once: its next report follows
+// when this message is acknowledged.
 type ReportMessage struct {
 	MessageID            string       `json:"messageId"`
 	ClusterArn           string       `json:"clusterArn"`
 	ContainerInstanceArn string       `json:"containerInstanceArn"`
 	Reports              []TaskReport `json:"reports"`
 
-	// Acks are the ids of messages that an AckRequest would acknowledge. They
-	// count when the message comes, whatever becomes of the reports. Only a server
-	// that announced AcksVersion knows them.
+	// Acks are the ids of messages that an AckRequest would acknowledge. They count
+	// when the message arrives, even if reports are refused. Only a server that
+	// announced AcksVersion knows them.
 	Acks []string `json:"acks,omitempty"`
 }
 
-// TaskReport is one task's part of it.
+// TaskReport is one task's part of a ReportMessage.
 type TaskReport struct {
 	TaskArn            string            `json:"taskArn"`
 	Status             string            `json:"status"`
@@ -40,18 +40,18 @@ type TaskReport struct {
 	PullStoppedAt      Millis            `json:"pullStoppedAt,omitempty"`
 	ExecutionStoppedAt Millis            `json:"executionStoppedAt,omitempty"`
 	Containers         []ContainerReport `json:"containers,omitempty"`
-	// Pulls are all pulls of a PENDING task's images that are under way. The calls
-	// have no place for them.
+	// Pulls are all running pulls of a PENDING task's images. API calls do not have
+	// them.
 	Pulls []Pull `json:"pulls,omitempty"`
 }
 
-// Pull is a container whose image is being pulled.
+// Pull describes a container whose image is being pulled.
 type Pull struct {
 	ContainerName string `json:"containerName"`
 	StartedAt     Millis `json:"startedAt"`
 }
 
-// ContainerReport is what a TaskReport says of a container.
+// ContainerReport is a container's part of a TaskReport.
 type ContainerReport struct {
 	ContainerName   string           `json:"containerName"`
 	RuntimeID       string           `json:"runtimeId,omitempty"`
@@ -62,9 +62,9 @@ type ContainerReport struct {
 	NetworkBindings []NetworkBinding `json:"networkBindings,omitempty"`
 }
 
-// NetworkBinding is a port of a container on its host, or a range of them: then
-// ContainerPort and HostPort are 0. Only a server that announced RangesVersion
-// knows ranges.
+// NetworkBinding is a port of a container on its host, or a range of ports. With a range,
+// ContainerPort and HostPort are 0. Only a server that announced RangesVersion knows
+// ranges.
 type NetworkBinding struct {
 	BindIP             string `json:"bindIP,omitempty"`
 	ContainerPort      int32  `json:"containerPort"`
@@ -74,18 +74,18 @@ type NetworkBinding struct {
 	Protocol           string `json:"protocol,omitempty"`
 }
 
-// ReportAck answers a ReportMessage once its reports are committed. Those of the
-// refused tasks were not taken: they are to be submitted by the call, which says
-// why.
+// ReportAck answers a ReportMessage after its reports are committed. The reports of the
+// refused tasks were not stored. The agent must submit them by API calls, which return the
+// reason.
 type ReportAck struct {
 	MessageID string   `json:"messageId"`
 	Refused   []string `json:"refused,omitempty"` // ARNs
 }
 
-// Millis is a time as epoch milliseconds; 0 is none.
+// Millis is a time in epoch milliseconds. 0 means no time.
 type Millis int64
 
-// MillisOf takes a time over.
+// MillisOf converts a time.
 func MillisOf(t time.Time) Millis {
 	if t.IsZero() {
 		return 0
@@ -93,7 +93,7 @@ func MillisOf(t time.Time) Millis {
 	return Millis(t.UnixMilli())
 }
 
-// Time gives it back.
+// Time converts back.
 func (m Millis) Time() time.Time {
 	if m == 0 {
 		return time.Time{}

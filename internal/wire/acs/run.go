@@ -1,7 +1,7 @@
 package acs
 
-// Parameters of an upgrade by which our agent says which run it is, as it does in
-// its calls by fleet.AgentRunHeader. The stock agent says nothing of it.
+// Query parameters of an upgrade that identify our agent's process and its boot. In API
+// calls fleet.AgentRunHeader has the same role. The stock agent does not send them.
 const (
 	RunParameter  = "agentRun"
 	BootParameter = "agentBoot"

@@ -85,19 +85,19 @@ type Container struct {
 	ContainerArn          string                 `json:"containerArn,omitempty"`
 }
 
-// HealthCheckDocker is the one HealthCheckType there is; the check itself is in
+// HealthCheckDocker is the only HealthCheckType. The check itself is in
 // DockerConfig.Config.
 const HealthCheckDocker = "docker"
 
-// ContainerOverrides travels as a string that holds JSON and knows one key.
+// ContainerOverrides is encoded as a string that contains JSON with one key.
 type ContainerOverrides struct {
 	Command []string
 }
 
-// IsZero keeps an empty override off the wire.
+// IsZero makes an empty override be left out.
 func (o ContainerOverrides) IsZero() bool { return o.Command == nil }
 
-// MarshalJSON writes the string form.
+// MarshalJSON encodes the string form.
 func (o ContainerOverrides) MarshalJSON() ([]byte, error) {
 	inner, err := json.Marshal(struct {
 		Command []string `json:"command,omitempty"`
@@ -108,8 +108,8 @@ func (o ContainerOverrides) MarshalJSON() ([]byte, error) {
 	return json.Marshal(string(inner))
 }
 
-// UnmarshalJSON accepts `command` only: any other key makes the task
-// unrecognised, as in the stock agent.
+// UnmarshalJSON accepts only `command`. Any other key makes the task unrecognised, as in
+// the stock agent.
 func (o *ContainerOverrides) UnmarshalJSON(data []byte) error {
 	var text string
 	if err := json.Unmarshal(data, &text); err != nil {
@@ -163,7 +163,7 @@ type VolumeFrom struct {
 
 // Conditions of a Dependency.
 const (
-	ConditionCreate   = "CREATE" // never on the wire: what volumesFrom needs
+	ConditionCreate   = "CREATE" // never on the wire: the condition of volumesFrom
 	ConditionStart    = "START"
 	ConditionComplete = "COMPLETE"
 	ConditionSuccess  = "SUCCESS"
@@ -183,16 +183,16 @@ type RestartPolicy struct {
 	RestartAttemptPeriod int   `json:"restartAttemptPeriod,omitempty"` // seconds
 }
 
-// DockerConfig carries engine settings as strings that hold JSON in the Docker
-// API's format. They are decoded on top of what the typed fields gave, and a
-// null or zero key wipes: write only the keys that are really set.
+// DockerConfig has engine settings as strings that contain JSON in the Docker API's
+// format. Agents decode them over the values of the typed fields, so a key that is null or
+// zero erases a value. Write only keys that are set.
 type DockerConfig struct {
 	Version    string `json:"version,omitempty"`
 	Config     string `json:"config,omitempty"`
 	HostConfig string `json:"hostConfig,omitempty"`
 }
 
-// Secret is a value that the agent fetches by itself.
+// Secret is a value that the agent reads itself.
 type Secret struct {
 	Name      string `json:"name"`
 	ValueFrom string `json:"valueFrom"`
@@ -202,7 +202,7 @@ type Secret struct {
 	Target    string `json:"target,omitempty"`
 }
 
-// RegistryAuth says where the credentials of an image's registry lie.
+// RegistryAuth says where the credentials of an image's registry are.
 type RegistryAuth struct {
 	Type        string       `json:"type"` // asm or ecr
 	ASMAuthData *ASMAuthData `json:"asmAuthData,omitempty"`
@@ -229,13 +229,13 @@ type FirelensConfiguration struct {
 	Options map[string]string `json:"options,omitempty"`
 }
 
-// ManagedAgent asks for a helper inside the container.
+// ManagedAgent requests a helper process inside the container.
 type ManagedAgent struct {
 	Name       string            `json:"name"`
 	Properties map[string]string `json:"properties,omitempty"`
 }
 
-// Associated is a device given to containers; the server chooses which.
+// Associated is a device for containers. The server chooses it.
 type Associated struct {
 	Type       string   `json:"type"` // gpu
 	Name       string   `json:"name"`
@@ -243,13 +243,13 @@ type Associated struct {
 	Content    Content  `json:"content"`
 }
 
-// Content of an association.
+// Content is the content of an association.
 type Content struct {
 	Value    string `json:"value"`
 	Encoding string `json:"encoding"`
 }
 
-// Volume types; an absent type is host.
+// Volume types. A missing type means host.
 const (
 	VolumeHost   = "host"
 	VolumeDocker = "docker"
@@ -265,7 +265,7 @@ type Volume struct {
 	EFS    *EFSVolume    `json:"efsVolumeConfiguration,omitempty"`
 }
 
-// UnmarshalJSON refuses a host volume without the key host.
+// UnmarshalJSON rejects a host volume without the key host.
 func (v *Volume) UnmarshalJSON(data []byte) error {
 	type plain Volume
 	if err := json.Unmarshal(data, (*plain)(v)); err != nil {
@@ -277,13 +277,13 @@ func (v *Volume) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// HostVolume binds a path of the host; without one the task gets an anonymous
-// volume that goes away with it.
+// HostVolume binds a path of the host. Without a path the task gets an anonymous volume
+// that is removed with it.
 type HostVolume struct {
 	SourcePath string `json:"sourcePath,omitempty"`
 }
 
-// DockerVolume is a volume of the engine.
+// DockerVolume is a volume of the container engine.
 type DockerVolume struct {
 	Scope         string            `json:"scope,omitempty"` // task or shared
 	Autoprovision bool              `json:"autoprovision,omitempty"`
@@ -300,8 +300,8 @@ type EFSVolume struct {
 	TransitEncryptionPort int    `json:"transitEncryptionPort,omitempty"`
 }
 
-// Credentials are temporary keys of a role. They are kept in memory only and
-// redact themselves wherever they are printed or logged.
+// Credentials are temporary keys of a role. They are only in memory and redact themselves
+// when printed or logged.
 type Credentials struct {
 	CredentialsID   string `json:"credentialsId"`
 	RoleArn         string `json:"roleArn"`
@@ -311,8 +311,8 @@ type Credentials struct {
 	Expiration      string `json:"expiration"` // RFC 3339 UTC, opaque to the agent
 }
 
-// String, GoString and LogValue name the role only: the id is as good as the
-// keys to whoever reaches the credentials endpoint.
+// String, GoString and LogValue name only the role. With the id, any process that reaches
+// the credentials endpoint can read the keys.
 func (c Credentials) String() string       { return "credentials of " + c.RoleArn }
 func (c Credentials) GoString() string     { return c.String() }
 func (c Credentials) LogValue() slog.Value { return slog.StringValue(c.String()) }

@@ -1,5 +1,5 @@
-// Package buffer lends buffers for messages that are being read, written or taken
-// apart: thousands of connections share few.
+// Package buffer has a pool of buffers for messages that are read, written or decoded.
+// Thousands of connections share a few buffers.
 package buffer
 
 import (
@@ -7,15 +7,15 @@ import (
 	"sync"
 )
 
-// MaxReused bounds what is used again: one that had to grow further is let go.
+// MaxReused is the largest capacity of a buffer, in bytes, that goes back to the pool.
 const MaxReused = 64 << 10
 
 var pool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// Get lends an empty buffer.
+// Get returns an empty buffer.
 func Get() *bytes.Buffer { return pool.Get().(*bytes.Buffer) }
 
-// Put takes it back; nothing may use its bytes any more.
+// Put returns a buffer to the pool. Its bytes must not be used any more.
 func Put(b *bytes.Buffer) {
 	if b.Cap() <= MaxReused {
 		b.Reset()

@@ -1,6 +1,6 @@
-// Package frame is the envelope that both agent protocols put their messages in:
-// {"type":"<Name>","message":{…}}. Names are matched exactly, members without
-// regard to case, and unknown members are ignored.
+// Package frame is the envelope of the messages of both agent protocols:
+// {"type":"<Name>","message":{…}}. Names must match exactly. Members match without regard
+// to case, and unknown members are ignored.
 package frame
 
 import (
@@ -14,19 +14,19 @@ import (
 	"github.com/ashore/ashore/internal/wire/buffer"
 )
 
-// ErrUnknownType is what Decode answers for a frame whose type the protocol has
-// no message for. Both sides log and ignore such frames; the connection stays up.
+// ErrUnknownType is the error of Decode for a frame of an unknown type. Both sides log and
+// ignore such frames; the connection stays open.
 var ErrUnknownType = errors.New("unknown message type")
 
-// Protocol is the set of messages of type M, pointers to structs, that two sides
-// exchange.
+// Protocol is a set of messages of type M, which are pointers to structs.
 type Protocol[M any] struct {
 	name   string
 	kind   func(M) string
 	byName map[string]func() M
 }
 
-// New makes one of its name, how its messages are called, and a maker of each.
+// New returns a protocol. kind returns a message's type name. Each maker makes an empty
+// message of one type.
 func New[M any](name string, kind func(M) string, makers ...func() M) Protocol[M] {
 	p := Protocol[M]{name: name, kind: kind, byName: make(map[string]func() M, len(makers))}
 	for _, f := range makers {
@@ -35,7 +35,7 @@ func New[M any](name string, kind func(M) string, makers ...func() M) Protocol[M
 	return p
 }
 
-// NewAll makes one message of each kind.
+// NewAll returns one empty message of each type.
 func (p Protocol[M]) NewAll() []M {
 	var all []M
 	for _, f := range p.byName {
@@ -44,11 +44,10 @@ func (p Protocol[M]) NewAll() []M {
 	return all
 }
 
-// A frame as EncodeTo writes it is its type between opening and middle, its
-// message, and a brace.
+// EncodeTo writes opening, the type, middle, the message and a brace.
 const opening, middle = `{"type":"`, `","message":`
 
-// Encode writes a message as one frame.
+// Encode encodes a message as one frame.
 func (p Protocol[M]) Encode(m M) ([]byte, error) {
 	b := buffer.Get()
 	defer buffer.Put(b)
@@ -58,10 +57,10 @@ func (p Protocol[M]) Encode(m M) ([]byte, error) {
 	return bytes.Clone(b.Bytes()), nil
 }
 
-// EncodeTo is Encode onto the end of a buffer.
+// EncodeTo appends a message as one frame to a buffer.
 func (p Protocol[M]) EncodeTo(b *bytes.Buffer, m M) error {
 	b.WriteString(opening)
-	b.WriteString(p.kind(m)) // a name of ours
+	b.WriteString(p.kind(m)) // one of our names, which need no escaping
 	b.WriteString(middle)
 	if err := jsonv2.MarshalWrite(b, m, json.DefaultOptionsV1()); err != nil {
 		return fmt.Errorf("%s: encode %s: %w", p.name, p.kind(m), err)
@@ -69,8 +68,8 @@ func (p Protocol[M]) EncodeTo(b *bytes.Buffer, m M) error {
 	return b.WriteByte('}')
 }
 
-// Decode reads one frame. The error wraps ErrUnknownType and names the type when
-// the frame itself is well formed.
+// Decode decodes one frame. If the frame is well formed but its type is unknown, the error
+// wraps ErrUnknownType and names the type.
 func (p Protocol[M]) Decode(data []byte) (M, error) {
 	if m, ok := p.DecodeOwn(data); ok {
 		return m, nil
@@ -78,9 +77,9 @@ func (p Protocol[M]) Decode(data []byte) (M, error) {
 	return p.DecodeAny(data)
 }
 
-// DecodeOwn reads a frame laid out as EncodeTo does it, with one look at its
-// body. What it takes for the body is that if it is one JSON value; in every
-// other case it tells nothing, and the frame is for DecodeAny.
+// DecodeOwn decodes a frame that EncodeTo wrote, in one pass over its body. ok is false
+// for any other frame; then DecodeAny must decode it. DecodeOwn is safe: it only succeeds
+// if the assumed body is one JSON value.
 func (p Protocol[M]) DecodeOwn(data []byte) (m M, ok bool) {
 	rest, ok := bytes.CutPrefix(data, []byte(opening))
 	if !ok {
@@ -96,13 +95,13 @@ func (p Protocol[M]) DecodeOwn(data []byte) (m M, ok bool) {
 	}
 	m, body = make(), body[:len(body)-1]
 	if own, ok := any(m).(json.Unmarshaler); ok {
-		// It decodes the whole value itself: one look less, to find its end.
+		// It decodes the whole value itself, which saves the pass that finds its end.
 		return m, own.UnmarshalJSON(body) == nil
 	}
 	return m, json.Unmarshal(body, m) == nil
 }
 
-// DecodeAny reads a frame of any layout, with care.
+// DecodeAny decodes a frame in any layout.
 func (p Protocol[M]) DecodeAny(data []byte) (none M, err error) {
 	var f struct {
 		Type    string          `json:"type"`

@@ -12,13 +12,12 @@ import (
 	"strings"
 )
 
-// maxRefusal bounds what is read of the body of a refusal.
+// maxRefusal bounds how much of a refusal's body is read, in bytes.
 const maxRefusal = 4096
 
-// Dial opens a websocket by a GET request, whose context may end afterwards. A
-// message from the other end may have as many bytes as limit. The response is
-// returned with every answer; the body of a refusal has been read and stays
-// readable.
+// Dial opens a websocket by a GET request. The request's context may end afterwards. limit
+// bounds a message from the other end, in bytes. Dial returns the response whenever there
+// was one. The body of a refusal is buffered and can be read.
 func Dial(client *http.Client, req *http.Request, limit int64) (*Conn, *http.Response, error) {
 	nonce := make([]byte, 16)
 	rand.Read(nonce)
@@ -46,7 +45,7 @@ func Dial(client *http.Client, req *http.Request, limit int64) (*Conn, *http.Res
 	return newConn(rwc, limit), res, nil
 }
 
-// checkUpgrade checks the other end's consent.
+// checkUpgrade checks that the response accepts the websocket.
 func checkUpgrade(res *http.Response, key string) (io.ReadWriteCloser, error) {
 	rwc, ok := res.Body.(io.ReadWriteCloser)
 	if !ok || !strings.EqualFold(res.Header.Get("Upgrade"), "websocket") || res.Header.Get("Sec-WebSocket-Accept") != acceptKey(key) {
@@ -55,7 +54,7 @@ func checkUpgrade(res *http.Response, key string) (io.ReadWriteCloser, error) {
 	return rwc, nil
 }
 
-// acceptKey is what shows that the other end has understood the key.
+// acceptKey returns the response's key that proves that the server understood the request.
 func acceptKey(key string) string {
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])

@@ -1,6 +1,6 @@
-// Package line is the client's end of websockets that last and are quiet most of
-// the time, of which a process may have many: one holds a kilobyte while nobody
-// speaks, and what is said while a write is under way goes in the next one.
+// Package line is the client's end of websockets that last long and are quiet most of the
+// time. A process may have many of them: a quiet one uses a kilobyte. Messages that are
+// sent during a write are combined into the next write.
 package line
 
 import (
@@ -19,16 +19,16 @@ import (
 
 const (
 	readBuffer = 1 << 10
-	// writeTimeout is how long the other end may take nothing.
+	// writeTimeout is how long the other end may accept no data.
 	writeTimeout = 30 * time.Second
-	// closeWait is how long it may take to answer a close frame.
+	// closeWait is how long the other end may take to answer a close frame.
 	closeWait = 5 * time.Second
 )
 
-// errClosing is what becomes of messages after the close frame.
+// errClosing is the error of messages after the close frame.
 var errClosing = errors.New("the websocket is closing")
 
-// ClosedError is the other end's close frame.
+// ClosedError means that the other end has sent a close frame.
 type ClosedError struct {
 	Code   ws.StatusCode
 	Reason string
@@ -36,32 +36,32 @@ type ClosedError struct {
 
 func (e *ClosedError) Error() string { return fmt.Sprintf("closed with %d: %s", e.Code, e.Reason) }
 
-// Conn is one. Read is for one goroutine, all else for any.
+// Conn is a connection. Only one goroutine may read; any may call the other methods.
 type Conn struct {
 	rwc   io.ReadWriteCloser // constant
 	limit int64              // of a message; constant
 
-	// The reader's.
+	// Only the reader uses these.
 	in   *bufio.Reader
 	head [ws.MaxHeaderSize]byte
-	pong func() // told of answers to Ping; may be nil
+	pong func() // called at each answer to Ping; may be nil
 
 	mu         sync.Mutex
 	queue      *bytes.Buffer // frames that wait; nil if none do
-	writing    bool          // a goroutine writes, and takes along what is queued
-	err        error         // why nothing is written any more
-	writeTimer *time.Timer   // ends what takes too long
+	writing    bool          // a goroutine writes, and will also write the queue
+	err        error         // why nothing can be written any more
+	writeTimer *time.Timer   // ends a write that takes too long
 }
 
 func newConn(rwc io.ReadWriteCloser, limit int64) *Conn {
 	return &Conn{rwc: rwc, limit: limit, in: bufio.NewReaderSize(rwc, readBuffer)}
 }
 
-// Each hands every message to fn, until the connection ends; its error says how.
-// A message is fn's only until it returns.
+// Each calls fn for every message until the connection ends, and returns why. A message is
+// valid only until fn returns.
 func (c *Conn) Each(fn func(data []byte)) error {
 	for {
-		// Most of the time is spent here: high up on a small stack.
+		// The reader waits here most of the time, while its stack is small.
 		if _, err := c.in.Peek(1); err != nil {
 			return err
 		}
@@ -94,8 +94,8 @@ func (c *Conn) readMessage() (*bytes.Buffer, error) {
 	}
 }
 
-// readHeader reads the header of the next frame of a message. Control frames before
-// it are answered.
+// readHeader reads the header of the next data frame. It answers the control frames before
+// it.
 func (c *Conn) readHeader(within bool) (ws.Header, error) {
 	for {
 		h, err := ws.ReadHeaderBuffer(c.in, c.head[:])
@@ -135,10 +135,10 @@ func (c *Conn) readPayload(b *bytes.Buffer, h ws.Header) error {
 		return nil
 	}
 	_, err := io.CopyN(b, c.in, h.Length) // grows as it comes
-	return err
+	return err                            // grows as data arrives
 }
 
-// answerControl answers a control frame. A close frame is an error.
+// answerControl answers a control frame. For a close frame it returns an error.
 func (c *Conn) answerControl(h ws.Header) error {
 	data := make([]byte, h.Length)
 	if _, err := io.ReadFull(c.in, data); err != nil {
@@ -156,26 +156,26 @@ func (c *Conn) answerControl(h ws.Header) error {
 		if len(data) >= 2 {
 			e.Code, e.Reason = ws.ParseCloseFrameData(data)
 		}
-		_ = c.sendClose(data[:min(2, len(data))]) // the answer; the connection is over either way
+		_ = c.sendClose(data[:min(2, len(data))]) // the answer; the connection ends in any case
 		return e
 	}
 	return nil
 }
 
-// Write sends a message. It goes at once; only while another goroutine writes it is
-// left to that one, with all that waits, and its failure not told here.
+// Write sends a message. It writes at once, unless another goroutine is writing. Then that
+// goroutine also writes this message, and its failure is not returned here.
 func (c *Conn) Write(data []byte) error { return c.sendFrame(ws.OpText, data) }
 
-// OnPong has fn called, by the reader, whenever a Ping is answered. It is to be
-// called before Each.
+// OnPong sets a function that the reader calls at each answer to Ping. Call it before
+// Each.
 func (c *Conn) OnPong(fn func()) { c.pong = fn }
 
-// Ping asks the other end for an answer.
+// Ping sends a ping.
 func (c *Conn) Ping() error { return c.sendFrame(ws.OpPing, nil) }
 
-// Close tells the other end why no more comes, and lets it end the connection.
+// Close sends a close frame. The other end should then end the connection.
 func (c *Conn) Close(code ws.StatusCode, reason string) {
-	_ = c.sendClose(ws.NewCloseFrameBody(code, reason)) // what does not get through breaks
+	_ = c.sendClose(ws.NewCloseFrameBody(code, reason)) // a failure breaks the connection
 	time.AfterFunc(closeWait, c.CloseNow)
 }
 
@@ -193,7 +193,7 @@ func (c *Conn) sendClose(body []byte) error {
 	return err
 }
 
-// CloseNow ends the connection. Reader and writers return.
+// CloseNow closes the connection at once. Reader and writers return.
 func (c *Conn) CloseNow() {
 	_ = c.rwc.Close() // it may be closed already
 	c.mu.Lock()
@@ -225,7 +225,7 @@ func (c *Conn) queueFrameLocked(op ws.OpCode, data []byte) {
 	ws.Cipher(c.queue.Bytes()[n:], h.Mask, 0)
 }
 
-// flushLocked writes until nothing waits, unless another goroutine does so.
+// flushLocked writes until the queue is empty, unless another goroutine does that.
 func (c *Conn) flushLocked() error {
 	if c.writing {
 		return nil

@@ -15,10 +15,10 @@ import (
 	"github.com/ashore/ashore/internal/wire/frame"
 )
 
-// Message is one of this package's message structs, by pointer.
+// Message is a pointer to one of this package's message structs.
 type Message interface{ kind() string }
 
-// TypeOf is the name a message has on the wire.
+// TypeOf returns a message's type name on the wire.
 func TypeOf(m Message) string { return m.kind() }
 
 var protocol = frame.New("tcs", Message.kind,
@@ -31,11 +31,11 @@ var protocol = frame.New("tcs", Message.kind,
 	func() Message { return new(HeartbeatMessage) },
 )
 
-// Encode writes a message's JSON. Towards the server it still needs its header:
-// see WithHeader.
+// Encode encodes a message as JSON. A frame to the server also needs its header: see
+// WithHeader.
 func Encode(m Message) ([]byte, error) { return protocol.Encode(m) }
 
-// WithHeader puts the signing header lines in front of a frame's JSON.
+// WithHeader prepends the signing header lines to a frame's JSON.
 func WithHeader(h http.Header, body []byte) []byte {
 	var b bytes.Buffer
 	for _, k := range slices.Sorted(maps.Keys(h)) {
@@ -51,8 +51,8 @@ func WithHeader(h http.Header, body []byte) []byte {
 // maxHead bounds a frame's header lines, in bytes.
 const maxHead = 16 << 10
 
-// Split parts a frame into its header lines and its JSON at the first blank
-// line. A frame without header block yields a nil header.
+// Split splits a frame at the first blank line into its header and its JSON. Without a
+// header block the header is nil.
 func Split(data []byte) (http.Header, []byte, error) {
 	if len(data) > 0 && data[0] == '{' {
 		return nil, data, nil
@@ -75,23 +75,22 @@ func Split(data []byte) (http.Header, []byte, error) {
 	return h, body, nil
 }
 
-// Decode reads a frame's JSON, the part after the header block.
+// Decode decodes a frame's JSON, without the header block.
 func Decode(body []byte) (Message, error) { return protocol.Decode(body) }
 
-// Time travels as epoch seconds with a fraction.
+// Time is encoded as epoch seconds with a fraction.
 type Time struct{ time.Time }
 
-// MarshalJSON writes milliseconds, as the stock agent does.
+// MarshalJSON encodes with milliseconds, as the stock agent does.
 func (t Time) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(t.UnixMilli())/1000, 'f', -1, 64), nil
 }
 
-// farthest is how many seconds from 1970 a time may be, either way: its year has
-// at most four digits.
+// farthest is the largest distance of a time from 1970 in seconds. So a year has at most
+// four digits.
 const farthest = 253402300799
 
-// UnmarshalJSON reads a number of seconds. As everywhere in JSON a null leaves
-// it as it is.
+// UnmarshalJSON decodes a number of seconds. null changes nothing, as everywhere in JSON.
 func (t *Time) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil

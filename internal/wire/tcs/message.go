@@ -1,7 +1,6 @@
 package tcs
 
-// Metadata heads metrics and health messages. Fin marks the last message of a
-// series.
+// Metadata is part of metrics and health messages. Fin marks the last message of a series.
 type Metadata struct {
 	Cluster           string `json:"cluster"`
 	ContainerInstance string `json:"containerInstance"`
@@ -10,8 +9,8 @@ type Metadata struct {
 	MessageID         string `json:"messageId"`
 }
 
-// PublishMetricsRequest goes out at connect and every 20 s; at most
-// MaxTasksPerMessage tasks in each.
+// PublishMetricsRequest is sent at connect and every 20 s, with at most MaxTasksPerMessage
+// tasks.
 type PublishMetricsRequest struct {
 	Metadata    Metadata     `json:"metadata"`
 	TaskMetrics []TaskMetric `json:"taskMetrics,omitempty"`
@@ -29,8 +28,8 @@ type TaskMetric struct {
 	ContainerMetrics      []ContainerMetric `json:"containerMetrics"`
 }
 
-// ContainerMetric is one container's. CPU is per cent of the whole host, memory
-// is MiB without cache.
+// ContainerMetric is one container's usage. CPU is in percent of the whole host, memory in
+// MiB without cache.
 type ContainerMetric struct {
 	ContainerName   string           `json:"containerName"`
 	CPUStatsSet     *StatsSet        `json:"cpuStatsSet,omitempty"`
@@ -48,8 +47,8 @@ type StatsSet struct {
 	Sum         float64 `json:"sum"`
 }
 
-// ULongStatsSet summarises counters; the overflow members carry what exceeds
-// the signed 64-bit range.
+// ULongStatsSet summarises counters. The overflow members have what exceeds the signed
+// 64-bit range.
 type ULongStatsSet struct {
 	Min         int64 `json:"min"`
 	Max         int64 `json:"max"`
@@ -60,7 +59,7 @@ type ULongStatsSet struct {
 	OverflowSum int64 `json:"overflowSum"`
 }
 
-// NetworkStatsSet is there for bridge tasks only.
+// NetworkStatsSet is present only for tasks in bridge mode.
 type NetworkStatsSet struct {
 	RxBytes          *ULongStatsSet `json:"rxBytes,omitempty"`
 	RxBytesPerSecond *StatsSet      `json:"rxBytesPerSecond,omitempty"`
@@ -74,7 +73,7 @@ type NetworkStatsSet struct {
 	TxPackets        *ULongStatsSet `json:"txPackets,omitempty"`
 }
 
-// StorageStatsSet is bytes read from and written to block devices.
+// StorageStatsSet is the bytes read from and written to block devices.
 type StorageStatsSet struct {
 	ReadSizeBytes  *ULongStatsSet `json:"readSizeBytes,omitempty"`
 	WriteSizeBytes *ULongStatsSet `json:"writeSizeBytes,omitempty"`
@@ -85,8 +84,8 @@ type RestartStatsSet struct {
 	RestartCount int64 `json:"restartCount"`
 }
 
-// PublishHealthRequest is the only way health reaches the server. The stock agent
-// sends it with the metrics, ours also as soon as something has changed.
+// PublishHealthRequest is the only message with containers' health. The stock agent sends
+// it with the metrics. Our agent also sends it when the health of a container changes.
 type PublishHealthRequest struct {
 	Metadata  Metadata     `json:"metadata"`
 	Tasks     []TaskHealth `json:"tasks"`
@@ -108,21 +107,21 @@ type TaskHealth struct {
 	Containers            []ContainerHealth `json:"containers"`
 }
 
-// ContainerHealth is one container's.
+// ContainerHealth is one container's health.
 type ContainerHealth struct {
 	ContainerName string `json:"containerName"`
 	HealthStatus  string `json:"healthStatus"`
 	StatusSince   Time   `json:"statusSince"`
 }
 
-// PublishInstanceStatusRequest tells how the host itself is.
+// PublishInstanceStatusRequest reports the health of the host itself.
 type PublishInstanceStatusRequest struct {
 	Metadata  InstanceStatusMetadata `json:"metadata"`
 	Statuses  []InstanceStatus       `json:"statuses"`
 	Timestamp Time                   `json:"timestamp"`
 }
 
-// InstanceStatusMetadata heads it.
+// InstanceStatusMetadata is part of PublishInstanceStatusRequest.
 type InstanceStatusMetadata struct {
 	Cluster           string `json:"cluster"`
 	ContainerInstance string `json:"containerInstance"`
@@ -131,7 +130,7 @@ type InstanceStatusMetadata struct {
 
 // Values of InstanceStatus.
 const (
-	StatusContainerRuntime = "ContainerRuntime" // the one type there is
+	StatusContainerRuntime = "ContainerRuntime" // the only type
 
 	StatusInitializing     = "INITIALIZING"
 	StatusOK               = "OK"
@@ -147,8 +146,8 @@ type InstanceStatus struct {
 	LastStatusChange Time   `json:"lastStatusChange"`
 }
 
-// AckPublishMetric, AckPublishHealth and AckPublishInstanceStatus answer the
-// three; any of them, as a heartbeat does, keeps the connection alive.
+// AckPublishMetric answers PublishMetricsRequest. Any answer keeps the connection open, as
+// a heartbeat does.
 type AckPublishMetric struct {
 	Message string `json:"message,omitempty"`
 }
