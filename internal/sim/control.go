@@ -12,29 +12,29 @@ import (
 	"time"
 )
 
-// LoseInput is the body of POST /v1/lose, LoseOutput its answer.
+// LoseInput is the body of POST /v1/lose.
 type LoseInput struct {
 	Hosts    int  `json:"hosts"`
-	Silently bool `json:"silently"` // connections stay open and bring nothing
+	Silently bool `json:"silently"` // connections stay open but carry nothing
 }
 
-// LoseOutput names the hosts.
+// LoseOutput is the response of POST /v1/lose: the names of the hosts.
 type LoseOutput struct {
 	Hosts []string `json:"hosts"`
 }
 
-// ReturnOutput is what POST /v1/return answers.
+// ReturnOutput is the response of POST /v1/return.
 type ReturnOutput struct {
 	Hosts int `json:"hosts"`
 }
 
-// ServeControl answers on a unix socket until ctx ends:
+// ServeControl serves these requests on a unix socket until ctx ends:
 //
 //	GET  /v1/stats    Stats
 //	POST /v1/lose     LoseInput, LoseOutput
 //	POST /v1/return   ReturnOutput
 func (f *Fleet) ServeControl(ctx context.Context, path string) error {
-	// A socket that nobody answers on is an earlier process's.
+	// If no process answers on the socket, an earlier process has left it.
 	if c, err := net.Dial("unix", path); err == nil {
 		return errors.Join(fmt.Errorf("%s is in use", path), c.Close())
 	}
@@ -84,5 +84,5 @@ func (f *Fleet) ServeControl(ctx context.Context, path string) error {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the caller went away
+	_ = json.NewEncoder(w).Encode(v) // fails if the caller is gone
 }

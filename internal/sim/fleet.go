@@ -16,37 +16,36 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// FleetConfig is what a Fleet needs.
+// FleetConfig configures a Fleet.
 type FleetConfig struct {
 	Hosts        int
-	Name         string // of the hosts, before a number
+	Name         string // name of the hosts, before a number
 	Servers      []string
 	Installation store.Installation
 	Cluster      string
-	// Credentials makes a host's principal, or a new key for it.
+	// Credentials creates a host's principal, or a new key for it.
 	Credentials func(ctx context.Context, host string, terms client.HostTerms) (client.HostCredentials, error)
 
 	CPUs   int
 	Memory int64 // MiB
-	// Zones is how many availability zones the hosts are spread over; 0: the
-	// hosts name none.
+	// Zones is the number of availability zones of the hosts. 0: the hosts have none.
 	Zones        int
-	Faults       Faults // its seed is the fleet's
+	Faults       Faults // its seed is the fleet's seed
 	Partition    Partition
 	MetricsEvery time.Duration // 0: the agent's own
-	Parallel     int           // registrations under way at once; 0: 64
+	Parallel     int           // registrations at the same time; 0: 64
 	Log          *slog.Logger  // of the agents; nil: none
 }
 
-// Partition cuts hosts off again and again: every so often a fraction of those
-// that can be reached, each for half to one and a half of For.
+// Partition cuts hosts off periodically: after each Every, a fraction of the reachable
+// hosts, each for half to one and a half of For.
 type Partition struct {
 	Fraction   float64
 	Every, For time.Duration
 }
 
-// Fleet is many hosts in one process, on one transport. Its methods may be
-// called from any goroutine.
+// Fleet is many hosts in one process with one transport. Its methods may be called from
+// any goroutine.
 type Fleet struct {
 	cfg       FleetConfig
 	transport *http.Transport
@@ -71,16 +70,16 @@ type member struct {
 	away absence       // guarded by the fleet's mu
 }
 
-// absence is why a host is out of reach.
+// absence says why a host is not reachable.
 type absence int
 
 const (
 	reachable   absence = iota
-	partitioned         // by itself, for a while
+	partitioned         // by Partition, for a while
 	lost                // by Lose, until Return
 )
 
-// NewFleet prepares a fleet; Start brings it up.
+// NewFleet creates a fleet. Start starts its hosts.
 func NewFleet(cfg FleetConfig) *Fleet {
 	if cfg.Name == "" {
 		cfg.Name = "sim"
@@ -90,14 +89,14 @@ func NewFleet(cfg FleetConfig) *Fleet {
 	}
 	f := &Fleet{
 		cfg: cfg, rng: rand.New(rand.NewPCG(cfg.Faults.Seed, 2)),
-		// Of calls; websockets leave the pool. Hosts rarely call at once.
+		// For calls; websockets leave the pool. Few hosts call at the same time.
 		transport: &http.Transport{MaxIdleConns: 256, MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second},
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	return f
 }
 
-// Start starts every host and returns when each has been connected once.
+// Start starts every host. It returns when each host has connected once.
 func (f *Fleet) Start(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(f.cfg.Parallel)
@@ -148,7 +147,7 @@ func (f *Fleet) startHost(ctx context.Context, i int) error {
 	}
 }
 
-// orderServers puts another one first for each host.
+// orderServers returns the servers in a different order for each host.
 func (f *Fleet) orderServers(i int) []string {
 	out := make([]string, 0, len(f.cfg.Servers))
 	for k := range f.cfg.Servers {
@@ -157,11 +156,11 @@ func (f *Fleet) orderServers(i int) []string {
 	return out
 }
 
-// cleanupWait is how long a simulated host keeps what is left of an ended task:
-// nobody looks at it.
+// cleanupWait is how long a simulated host has an ended task before the clean-up. No one
+// inspects it.
 const cleanupWait = "10s"
 
-// hostPorts spares each simulated host a look at the kernel's.
+// hostPorts is set so that the hosts do not read the kernel's range.
 const hostPorts = "32768-60999"
 
 func (f *Fleet) hostEnvironment(i int) func(string) string {
@@ -182,8 +181,8 @@ func (f *Fleet) hostEnvironment(i int) func(string) string {
 	}
 }
 
-// Lose cuts some of the hosts that can be reached off until Return, and says
-// which. Their agents and containers go on.
+// Lose cuts some reachable hosts off until Return, and returns their names. Their agents
+// and containers go on.
 func (f *Fleet) Lose(n int, silently bool) []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -196,7 +195,7 @@ func (f *Fleet) Lose(n int, silently bool) []string {
 	return names
 }
 
-// Return lets all that were lost be reached again, and says how many those are.
+// Return makes all lost hosts reachable again, and returns their number.
 func (f *Fleet) Return() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -211,7 +210,7 @@ func (f *Fleet) Return() int {
 	return n
 }
 
-// pickLocked chooses at random among the hosts that can be reached.
+// pickLocked picks n reachable hosts at random.
 func (f *Fleet) pickLocked(n int) []*member {
 	var out []*member
 	for _, i := range f.rng.Perm(len(f.members)) {
@@ -225,7 +224,7 @@ func (f *Fleet) pickLocked(n int) []*member {
 	return out
 }
 
-// runPartitions cuts hosts off and lets them back until the fleet ends.
+// runPartitions cuts hosts off and reconnects them until the fleet ends.
 func (f *Fleet) runPartitions() {
 	tick := time.NewTicker(f.cfg.Partition.Every)
 	defer tick.Stop()
@@ -260,8 +259,7 @@ func (f *Fleet) reconnectAfter(m *member, after time.Duration) {
 	m.gate.Open()
 }
 
-// Close ends every agent and machine, and waits for them. It comes after Start
-// has returned.
+// Close stops all agents and machines and waits for them. Start must have returned.
 func (f *Fleet) Close() error {
 	f.cancel()
 	f.wg.Wait()
@@ -270,7 +268,7 @@ func (f *Fleet) Close() error {
 	var g errgroup.Group
 	g.SetLimit(f.cfg.Parallel)
 	for _, m := range f.members {
-		m.gate.Open() // silent connections break, so that nothing waits for them
+		m.gate.Open() // silent connections break, so that no agent waits for them
 		g.Go(m.host.Close)
 	}
 	err := g.Wait()

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// errCut is what an agent sees of a network that is gone.
+// errCut is the error of calls while the network is cut.
 var errCut = errors.New("simulated: the network is unreachable")
 
-// Gate is one host's network: it lets calls and upgrades through a transport
-// that all hosts share, and can be shut.
+// Gate is the network of one host. It passes calls and upgrades on to a transport that all
+// hosts share, and can be shut.
 type Gate struct {
 	base http.RoundTripper
 
@@ -20,12 +20,12 @@ type Gate struct {
 	conns map[*gatedConn]struct{} // upgraded connections
 }
 
-// NewGate returns an open one.
+// NewGate returns an open gate.
 func NewGate(base http.RoundTripper) *Gate {
 	return &Gate{base: base, conns: map[*gatedConn]struct{}{}}
 }
 
-// RoundTrip makes a call unless the gate is shut.
+// RoundTrip makes a call, or fails if the gate is shut.
 func (g *Gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	if g.isShut() {
 		if r.Body != nil {
@@ -52,9 +52,8 @@ func (g *Gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// Shut cuts the host off. Its connections break at once, or, silently, bring
-// nothing any more and take what is written to nowhere: then neither side learns
-// of it but by waiting.
+// Shut cuts the host off. Its connections break at once. With silently, they stay open but
+// carry nothing, and writes succeed; then both sides only notice by waiting.
 func (g *Gate) Shut(silently bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -63,12 +62,12 @@ func (g *Gate) Shut(silently bool) {
 		if silently {
 			c.silence()
 		} else {
-			_ = c.ReadWriteCloser.Close() // what it was in the middle of is lost
+			_ = c.ReadWriteCloser.Close() // a call in progress fails
 		}
 	}
 }
 
-// Open lets the host through again. What was silent breaks.
+// Open lets the host through again. Silent connections break.
 func (g *Gate) Open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,7 +93,7 @@ type gatedConn struct {
 	mu        sync.Mutex
 	silent    bool
 	once      sync.Once
-	unblocked chan struct{} // closed when a deaf connection ends
+	unblocked chan struct{} // closed when a silent connection ends
 }
 
 func (c *gatedConn) silence() {

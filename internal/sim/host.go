@@ -18,31 +18,31 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// HostConfig is what a Host needs.
+// HostConfig configures a Host.
 type HostConfig struct {
 	Name         string
-	Dir          string // short: it holds a unix socket
+	Dir          string // a short path, since it contains a unix socket
 	Servers      []string
 	Installation store.Installation
 	Credentials  client.HostCredentials
 	Cluster      string
 	Machine      *Machine
-	// Journal keeps the agent's memory in Dir. Without it an agent that is
-	// started again registers as a new instance.
+	// Journal stores the agent's state in Dir. Without it, an agent that is started
+	// again registers as a new instance.
 	Journal bool
-	Getenv  func(string) string // the agent's environment; nil is an empty one
+	Getenv  func(string) string // the agent's environment; nil is empty
 	Log     *slog.Logger
 
-	// NoSocket leaves out the agent's control socket, and with it State: Dir may
-	// then be empty where there is no journal.
+	// NoSocket disables the agent's control socket, and so State. Then Dir may be empty
+	// if there is no journal.
 	NoSocket     bool
-	Transport    http.RoundTripper // nil: one of the agent's own
+	Transport    http.RoundTripper // nil: the agent's own
 	MetricsEvery time.Duration
 	EngineAway   time.Duration
 	OnConnection func(up bool)
 }
 
-// Host is a machine with our agent on it. Its methods are for one goroutine.
+// Host is a machine with our agent. Its methods are for one goroutine.
 type Host struct {
 	cfg    HostConfig
 	cancel context.CancelFunc
@@ -50,7 +50,7 @@ type Host struct {
 	http   *http.Client
 }
 
-// NewHost prepares a host; Start starts its agent.
+// NewHost creates a host. Start starts its agent.
 func NewHost(cfg HostConfig) *Host {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -71,7 +71,7 @@ func NewHost(cfg HostConfig) *Host {
 	}}}
 }
 
-// Machine is what survives the agent.
+// Machine returns the machine, which outlives the agent.
 func (h *Host) Machine() *Machine { return h.cfg.Machine }
 
 // Start starts the agent.
@@ -96,7 +96,7 @@ func (h *Host) Start() {
 	go func() { h.done <- a.Run(ctx) }()
 }
 
-// Stop ends the agent and leaves the machine as it is.
+// Stop stops the agent. The machine goes on.
 func (h *Host) Stop() error {
 	if h.cancel == nil {
 		return nil
@@ -106,12 +106,12 @@ func (h *Host) Stop() error {
 	return <-h.done
 }
 
-// Close ends the agent and the machine.
+// Close stops the agent and the machine.
 func (h *Host) Close() error {
 	return errors.Join(h.Stop(), h.cfg.Machine.Close())
 }
 
-// State is the agent's own account of its tasks.
+// State returns the agent's view of its tasks.
 func (h *Host) State(ctx context.Context) (s agent.State, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://agent/v1/state", nil)
 	if err != nil {

@@ -11,20 +11,20 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 )
 
-// Faults says how a Machine's engine behaves. The zero value is one without
-// latency or failures.
+// Faults configures the latencies and failures of a Machine's engine. The zero value has
+// none.
 type Faults struct {
 	Seed uint64
-	// Create, Start and Stop are mean latencies: each call takes between half
-	// and one and a half of it.
+	// Create, Start and Stop are mean latencies. Each call takes between half and one
+	// and a half of the mean.
 	Create, Start, Stop time.Duration
-	// FailCreate and FailStart are the probabilities that such a call fails,
-	// Lost that a call takes effect and its answer is lost.
+	// FailCreate and FailStart are the probabilities that such a call fails. Lost is
+	// the probability that a call takes effect and its answer is lost.
 	FailCreate, FailStart, Lost float64
 }
 
-// Machine is a machine with a pretended container engine on it. It outlives its
-// agents, and it is the witness of how often each container was started.
+// Machine is a machine with a simulated container engine. It outlives its agents, and
+// counts how often each container was started.
 type Machine struct {
 	*fake.Fake
 	faults Faults // constant
@@ -33,18 +33,18 @@ type Machine struct {
 	rng *rand.Rand
 }
 
-// NewMachine returns a machine of some cores and MiB.
+// NewMachine returns a machine. memory is in MiB.
 func NewMachine(cpus int, memory int64, f Faults) *Machine {
 	m := &Machine{faults: f, rng: rand.New(rand.NewPCG(f.Seed, 1))}
 	m.Fake = fake.New(fake.Config{CPUs: cpus, Memory: memory << 20, Fail: m.injectFault, Lost: m.isAnswerLost})
 	return m
 }
 
-// Running counts the containers that run.
+// Running returns the number of running containers.
 func (m *Machine) Running() int {
 	all, err := m.List(context.Background(), nil)
 	if err != nil {
-		panic(err) // begin lets no List fail
+		panic(err) // injectFault fails no List
 	}
 	n := 0
 	for _, c := range all {
@@ -55,7 +55,7 @@ func (m *Machine) Running() int {
 	return n
 }
 
-// injectFault takes the time of one call and tells whether it fails.
+// injectFault takes the time of one call and returns the error if it fails.
 func (m *Machine) injectFault(op, _ string) error {
 	mean, fail := time.Duration(0), 0.0
 	switch op {

@@ -13,18 +13,18 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Plane is a control plane: servers on one external etcd, or one server with its
-// own.
+// Plane is a control plane: several servers with an external etcd, or one server with its
+// own etcd.
 type Plane struct {
-	// Etcd is where its etcd is found; empty means that the one server embeds it.
-	// Dir is a folder for the seal key and for that etcd's data.
+	// Etcd are the endpoints of the etcd. Empty means that the one server embeds it.
+	// Dir is a folder for the seal key and for the embedded etcd's data.
 	Etcd []string
 	Dir  string
 	Log  *slog.Logger
 }
 
-// Server is one server of a Plane, in this process, behind a Wire. Its methods
-// are for one goroutine.
+// Server is one server of a Plane in this process, behind a Wire. Its methods are for one
+// goroutine.
 type Server struct {
 	plane *Plane
 	wire  *Wire
@@ -76,7 +76,7 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// Restart ends the server in good order and starts it anew at the same address.
+// Restart stops the server gracefully and starts it again at the same address.
 func (s *Server) Restart(ctx context.Context) error {
 	if err := s.Stop(); err != nil {
 		return err
@@ -84,10 +84,10 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.Resume(ctx)
 }
 
-// Stop ends the server in good order, until Resume.
+// Stop stops the server gracefully.
 func (s *Server) Stop() error { return s.closeServer() }
 
-// Resume starts a stopped server anew at the same address.
+// Resume starts a stopped server again at the same address.
 func (s *Server) Resume(ctx context.Context) error { return s.start(ctx) }
 
 func (s *Server) closeServer() error {
@@ -100,16 +100,16 @@ func (s *Server) closeServer() error {
 	return err
 }
 
-// URL is the server's address.
+// URL returns the server's address.
 func (s *Server) URL() string { return s.wire.URL() }
 
-// Wire is the network before it.
+// Wire returns the network in front of the server.
 func (s *Server) Wire() *Wire { return s.wire }
 
-// Close ends the server in good order.
+// Close stops the server gracefully.
 func (s *Server) Close() error { return errors.Join(s.closeServer(), s.wire.Close()) }
 
-// Client calls this server as the administrator.
+// Client returns a client of this server for the administrator.
 func (s *Server) Client() *client.Client {
 	in, key := s.srv.Installation(), s.srv.Admin()
 	return client.New(local.Admin{
@@ -118,10 +118,10 @@ func (s *Server) Client() *client.Client {
 	})
 }
 
-// Installation is the control plane's.
+// Installation returns the control plane's installation.
 func (s *Server) Installation() store.Installation { return s.srv.Installation() }
 
-// URLs are the servers' addresses, the one at first before the others.
+// URLs returns the servers' addresses in order, beginning with the server at index first.
 func URLs(first int, servers ...*Server) []string {
 	out := make([]string, len(servers))
 	for i := range servers {

@@ -10,16 +10,17 @@ import (
 	"syscall"
 )
 
-// Stats are a fleet's numbers at one moment.
+// Stats are the numbers of a fleet at one moment.
 type Stats struct {
 	Hosts       int `json:"hosts"`
-	Joined      int `json:"joined"`    // have been connected at least once
-	Connected   int `json:"connected"` // are so now
+	Joined      int `json:"joined"`    // connected at least once
+	Connected   int `json:"connected"` // connected now
 	Lost        int `json:"lost"`
 	Partitioned int `json:"partitioned"`
 
-	// Started are the containers that were started at least once, by the
-	// machines' own witness; Repeated those started more than once.
+	// Started is the number of containers that were started at least once, as the
+	// machines have counted. Repeated is the number of those that were started more
+	// than once.
 	Started  int `json:"started"`
 	Repeated int `json:"repeated"`
 	Running  int `json:"running"`
@@ -30,7 +31,7 @@ type Stats struct {
 	Goroutines int     `json:"goroutines"`
 }
 
-// Stats counts.
+// Stats returns the current numbers.
 func (f *Fleet) Stats() (Stats, error) {
 	s := Stats{Hosts: f.cfg.Hosts, Joined: int(f.joined.Load()), Connected: int(f.connected.Load()), Goroutines: runtime.NumGoroutine()}
 	f.mu.Lock()
@@ -60,7 +61,7 @@ func (f *Fleet) Stats() (Stats, error) {
 	return s, nil
 }
 
-// cpuSeconds is what this process has used, in user and kernel mode.
+// cpuSeconds returns the CPU time of this process, in user and kernel mode.
 func cpuSeconds() (float64, error) {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -69,7 +70,7 @@ func cpuSeconds() (float64, error) {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9, nil
 }
 
-// anonymousMemory is this process's own memory, without pages of files.
+// anonymousMemory returns this process's memory in bytes, without pages of files.
 func anonymousMemory() (n int64, err error) {
 	file, err := os.Open("/proc/self/status")
 	if err != nil {

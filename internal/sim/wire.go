@@ -8,23 +8,23 @@ import (
 	"sync"
 )
 
-// Wire is the network before a server: a TCP relay that can be cut. The two
-// sides of a cut connection learn of it separately, as with a lost network: the
-// client at once, the server not until Close.
+// Wire is the network in front of a server: a TCP relay that can be cut. As in a lost
+// network, the two sides of a cut connection notice it separately: the client at once, the
+// server not before Close.
 type Wire struct {
 	l net.Listener
 
 	mu     sync.Mutex
 	target string
 	cut    bool
-	lost   map[net.Conn]struct{} // of client: were cut
+	lost   map[net.Conn]struct{} // client connections that were cut
 	client map[net.Conn]struct{}
 	server map[net.Conn]struct{}
 	closed bool
 	wg     sync.WaitGroup
 }
 
-// NewWire relays a loopback port of its own to target.
+// NewWire returns a relay from its own loopback port to target.
 func NewWire(target string) (*Wire, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -35,11 +35,10 @@ func NewWire(target string) (*Wire, error) {
 	return w, nil
 }
 
-// URL is where clients find the server.
+// URL returns the server's address for clients.
 func (w *Wire) URL() string { return "http://" + w.l.Addr().String() }
 
-// Cut ends the clients' side of every connection, and refuses new ones until
-// Mend.
+// Cut closes the clients' side of every connection, and refuses new ones until Restore.
 func (w *Wire) Cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,21 +49,21 @@ func (w *Wire) Cut() {
 	}
 }
 
-// SetTarget makes new connections go to another target.
+// SetTarget sets the target of new connections.
 func (w *Wire) SetTarget(target string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.target = target
 }
 
-// Restore lets new connections through again.
+// Restore allows new connections again.
 func (w *Wire) Restore() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = false
 }
 
-// Close ends all of it.
+// Close closes the relay and all connections.
 func (w *Wire) Close() error {
 	w.mu.Lock()
 	if w.closed {
@@ -122,8 +121,8 @@ func (w *Wire) relay(c net.Conn) {
 	defer w.closeConn(w.server, s)
 	var back sync.WaitGroup
 	back.Go(func() {
-		// The server has ended it, or the client is gone and what the server
-		// says is lost, which it is not told.
+		// Either the server has ended the connection, or the client is gone. In the
+		// second case, discard what the server sends: it must not notice.
 		_, err := io.Copy(c, s)
 		if err == nil {
 			c.Close()
@@ -131,7 +130,7 @@ func (w *Wire) relay(c net.Conn) {
 		}
 		_, _ = io.Copy(io.Discard, s)
 	})
-	_, _ = io.Copy(s, c) // ends when either side does; how is of no matter
+	_, _ = io.Copy(s, c) // ends when either side does; the error does not matter
 	w.mu.Lock()
 	_, lost := w.lost[c]
 	w.mu.Unlock()
