@@ -18,7 +18,8 @@
 //   - each record that the function read by key (Get),
 //   - each record that it created (Create),
 //   - each set that it decided over, by a Guard (compared and rewritten) or by
-//     Unchanged (nothing below a prefix was created or modified since the snapshot).
+//     Unchanged (nothing below a prefix was created or modified since the snapshot),
+//   - the claim of each unique value that it gave to a record or freed (Unique).
 //
 // On a conflict the function runs again on a newer snapshot. Reads through Tx.Snapshot
 // are not guarded: use them to search, then Get the records that the decision rests on.

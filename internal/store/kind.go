@@ -20,6 +20,8 @@ type kind struct {
 	dir    string       // of the file that registers it
 	decode func(data []byte) (any, error)
 	held   any // *holder, hidden as a snapshot's tables: see tab
+	// uniques are the values of which no two records have the same.
+	uniques []*uniqueness
 }
 
 // A holder is how the tables hold the records of a kind.

@@ -54,6 +54,18 @@ func TestRegisterRefuses(t *testing.T) {
 	}
 }
 
+// What is unique is named in a path, and the hot tables have none of it.
+func TestUniqueRefuses(t *testing.T) {
+	for _, name := range []string{"", "a/b", "a.b", "*", "a b"} {
+		if err := refusal(func() { clusters.Unique(name, nil) }); !strings.Contains(err, "is no name") {
+			t.Errorf("%q: %q", name, err)
+		}
+	}
+	if err := refusal(func() { instances.Unique("name", nil) }); !strings.Contains(err, "tables of its own") {
+		t.Errorf("own tables: %q", err)
+	}
+}
+
 func newKindIn[V any](path string) *kind {
 	k := newKind[V](path)
 	k.held = shelved(k, new([]finder))

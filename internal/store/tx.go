@@ -47,7 +47,7 @@ func Get[V any](tx *Tx, k Key[V]) *V {
 // there and can't be read. Update returns it in place of its function's error.
 func (tx *Tx) Err() error { return tx.broken }
 
-// Create writes a record that must not exist.
+// Create is Put of a record that must not exist: its error is ErrExists where it does.
 func Create[V any](tx *Tx, k Key[V], v *V) error {
 	if Get(tx, k) != nil {
 		return fmt.Errorf("%s: %w", k.path, ErrExists)
@@ -55,7 +55,8 @@ func Create[V any](tx *Tx, k Key[V], v *V) error {
 	return Put(tx, k, v)
 }
 
-// Put writes a record that the transaction has read by Get.
+// Put writes a record that the transaction has read by Get. It returns a TakenError where
+// another record has one of its unique values.
 func Put[V any](tx *Tx, k Key[V], v *V) error {
 	if _, read := tx.reads[k.path]; !read {
 		return fmt.Errorf("store: %s is written without having been read", k.path)
@@ -64,6 +65,11 @@ func Put[V any](tx *Tx, k Key[V], v *V) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", k.path, err)
 	}
+	if len(k.kind.uniques) > 0 {
+		if err := tx.claim(k.kind, k.path, k.key, v); err != nil {
+			return err
+		}
+	}
 	tx.write(k.path, data)
 	return nil
 }
@@ -71,6 +77,9 @@ func Put[V any](tx *Tx, k Key[V], v *V) error {
 // PutLeased is Put of a record that ends with this store's lease: when the
 // server dies or loses etcd for the lease's time.
 func PutLeased[V any](tx *Tx, k Key[V], v *V) error {
+	if len(k.kind.uniques) > 0 {
+		return fmt.Errorf("store: %s has unique values and can't be leased", k.path)
+	}
 	if err := Put(tx, k, v); err != nil {
 		return err
 	}
@@ -82,6 +91,11 @@ func PutLeased[V any](tx *Tx, k Key[V], v *V) error {
 func Delete[V any](tx *Tx, k Key[V]) error {
 	if _, read := tx.reads[k.path]; !read {
 		return fmt.Errorf("store: %s is deleted without having been read", k.path)
+	}
+	if len(k.kind.uniques) > 0 {
+		if err := tx.claim(k.kind, k.path, k.key, nil); err != nil {
+			return err
+		}
 	}
 	tx.write(k.path, nil)
 	return nil

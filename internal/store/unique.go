@@ -1,0 +1,236 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Claim is the record that says which record of a kind has a unique value. The store
+// writes it and deletes it together with that record.
+type Claim struct {
+	Holder string `json:"holder"` // the record's path, as in Key.String
+
+	Extra jsontext.Value `json:",embed"`
+}
+
+// Unique is a value of which no two records of a kind have the same.
+type Unique[V any] struct {
+	index *Index[V]
+	u     *uniqueness
+}
+
+// uniqueness is a Unique without its type.
+type uniqueness struct {
+	name   string
+	of     *kind
+	values finder
+	index  int          // in the kind's indexes
+	claims *Kind[Claim] // by value
+}
+
+// Unique declares that no two records of the kind have the same value, beside their
+// names. values are the unique values of one record, none where it has none; they must
+// follow from the record alone. What is unique only within something, such as a name
+// within a cluster, has that in the value. The name says what the values are, as in
+// "name" or "arn": it is stored, so it stays.
+//
+// Put, Create and Delete keep one more record for each value, its claim, in the same
+// transaction. The claim of "web" as the name of a record of "iam/role/*" lies at
+// "iam/~unique/role.name/web". A transaction that gives a record a value is guarded by
+// that one key. So records with different values never conflict, and of two that come
+// to have the same one fails with a TakenError. What a transaction frees, it can claim
+// for another record behind that.
+//
+// A Unique may be declared for a kind that has records already. One without a claim gets
+// it when it is written next, and its value is refused to others before that too. Where
+// two records have the same value by then, both can be written as long as they leave it
+// as it is. A server of an earlier version, which knows nothing of the Unique, keeps no
+// claims. A claim whose record does not have the value any more counts for nothing.
+//
+// Unique panics as Register does. Records of such a kind can't be leased.
+func (k *Kind[V]) Unique(name string, values func(*V) []string) *Unique[V] {
+	if k.indexes == nil {
+		panic("store: " + k.k.path + " has tables of its own, and none for unique values")
+	}
+	if name == "" || strings.ContainsAny(name, ".*") || escape(name) != name {
+		panic(fmt.Sprintf("store: %q is no name for what is unique of %s", name, k.k.path))
+	}
+	u := &uniqueness{name: name, of: k.k, values: func(record any) []string { return values(record.(*V)) }}
+	words := slices.DeleteFunc(slices.Clone(k.k.parts[1:]), func(part string) bool { return part == "*" })
+	claims, indexes := newKind[Claim](strings.Join([]string{k.k.parts[0], "~unique", strings.Join(append(words, name), "."), "*"}, "/")), new([]finder)
+	claims.dir = k.k.dir
+	claims.held = shelved(claims, indexes)
+	registered.add(claims)
+	u.claims = &Kind[Claim]{claims, indexes}
+	x := k.Index(values)
+	u.index = x.n
+	k.k.uniques = append(k.k.uniques, u)
+	return &Unique[V]{x, u}
+}
+
+// Get returns the record that has a value, and its names; nil where none has it. It must
+// not be changed.
+func (u *Unique[V]) Get(s *Snapshot, value string) (Names, *V) {
+	for names, v := range u.index.Of(s, value) {
+		return names, v
+	}
+	return Names{}, nil
+}
+
+// Find is Get within a transaction, which only commits while the answer holds.
+func (u *Unique[V]) Find(tx *Tx, value string) (Names, *V) {
+	names, v := u.Get(tx.snap, value)
+	if v == nil {
+		Get(tx, u.u.claims.Key(value))
+		return names, nil
+	}
+	return names, Get(tx, u.index.of.Key(names[:u.u.of.names]...))
+}
+
+// TakenError refuses to write a record with a unique value that another record has.
+type TakenError struct {
+	Kind   ChangeKind // of both records; its String is their path
+	Unique string     // the name of the Unique
+	Value  string
+	Holder Names // of the record that has it
+	key    string
+}
+
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("%s %q is taken by the stored record %s", e.Unique, e.Value, e.key)
+}
+
+// claim writes the claims of a record that the transaction is about to write, and
+// deletes those of what it was; is is nil for a deletion. Where it returns an error it
+// has written nothing.
+func (tx *Tx) claim(k *kind, path, key string, is any) error {
+	was, err := tx.latest(k, path, key)
+	if err != nil {
+		return err
+	}
+	type change struct {
+		key Key[Claim]
+		to  *Claim
+	}
+	var changes []change
+	for _, u := range k.uniques {
+		old, now := valuesOf(u.values, was), valuesOf(u.values, is)
+		for i, value := range now {
+			if slices.Contains(now[:i], value) {
+				continue
+			}
+			at := u.claims.Key(value)
+			if slices.Contains(old, value) && u.claimed(tx, at, value) == path {
+				continue
+			}
+			Get(tx, at)
+			holder, err := u.holder(tx, at, value, path)
+			switch {
+			case err != nil:
+				return err
+			case holder == "":
+				changes = append(changes, change{at, &Claim{Holder: path}})
+			case !slices.Contains(old, value):
+				_, names := locate(holder)
+				return &TakenError{ChangeKind{k}, u.name, value, k.changed(names).Names, holder}
+			}
+		}
+		for i, value := range old {
+			if slices.Contains(now, value) || slices.Contains(old[:i], value) {
+				continue
+			}
+			at := u.claims.Key(value)
+			if tx.broken == nil {
+				tx.broken = readable(tx.snap, at.path)
+			}
+			if u.claimed(tx, at, value) == path {
+				Get(tx, at)
+				changes = append(changes, change{at, nil})
+			}
+		}
+	}
+	for _, c := range changes {
+		if c.to == nil {
+			tx.write(c.key.path, nil)
+		} else if err := Put(tx, c.key, c.to); err != nil {
+			return err // a claim can always be encoded
+		}
+	}
+	return nil
+}
+
+// latest returns a record as the transaction leaves it so far, nil where there is none.
+func (tx *Tx) latest(k *kind, path, key string) (any, error) {
+	data, written := tx.writes[path]
+	switch {
+	case !written:
+		record, _ := recordAt(tx.snap, k, key)
+		return record, nil
+	case data == nil:
+		return nil, nil
+	}
+	return k.decode(data)
+}
+
+// holder returns the path of the record other than the one at self that has a value, as
+// the transaction leaves it so far, "" where there is none.
+func (u *uniqueness) holder(tx *Tx, at Key[Claim], value, self string) (holder string, err error) {
+	if holder = u.claimed(tx, at, value); holder != "" && holder != self {
+		return holder, nil
+	}
+	holder = ""
+	// A record without a claim. What the transaction has written may not have the value
+	// any more.
+	indexed(tx.snap, u.of, u.index, value, "", func(key string, _ any) bool {
+		names := namesIn(key, u.of.names)
+		escaped := u.of.escaped(names[:u.of.names])
+		path := u.of.at(escaped[:u.of.names])
+		if path == self {
+			return true
+		}
+		record, e := tx.latest(u.of, path, key)
+		if e != nil {
+			err = e
+			return false
+		}
+		if !slices.Contains(valuesOf(u.values, record), value) {
+			return true
+		}
+		_, mod := recordAt(tx.snap, u.of, key)
+		tx.read(path, mod)
+		holder = path
+		return false
+	})
+	return holder, err
+}
+
+// claimed returns the path of the record that a value's claim names, "" where there is no
+// claim or where that record does not have the value.
+func (u *uniqueness) claimed(tx *Tx, at Key[Claim], value string) string {
+	if data, written := tx.writes[at.path]; written {
+		if data == nil {
+			return ""
+		}
+		c, err := decode[Claim](data)
+		if err != nil {
+			panic(err) // the transaction has written it
+		}
+		return c.Holder
+	}
+	c, _ := at.in(tx.snap)
+	if c == nil {
+		return ""
+	}
+	k, names := locate(c.Holder)
+	if k != u.of {
+		return ""
+	}
+	record, _ := recordAt(tx.snap, k, k.holder().key(names))
+	if record == nil && readable(tx.snap, c.Holder) == nil || record != nil && !slices.Contains(u.values(record), value) {
+		return ""
+	}
+	return c.Holder
+}
