@@ -12,6 +12,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/model"
 	"github.com/ashore/ashore/internal/aws/protocol"
 	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/store"
 )
 
 // A service is a Service with its operations found.
@@ -22,6 +23,7 @@ type service struct {
 
 // An operation is a handler method with its declaration.
 type operation struct {
+	svc   *service
 	model *model.Operation
 	name  string
 	decl  Operation
@@ -64,7 +66,7 @@ func newService(decl Service) (*service, error) {
 			errs = append(errs, fmt.Errorf("frontdoor: %s has no operation %s", decl.Model.Name, name))
 			continue
 		}
-		svc.operations[name] = &operation{model: modelled, name: name, decl: op, in: method.Type().In(1).Elem(), call: method}
+		svc.operations[name] = &operation{svc: svc, model: modelled, name: name, decl: op, in: method.Type().In(1).Elem(), call: method}
 	}
 	for name := range decl.Operations {
 		if m := impl.MethodByName(name); !m.IsValid() || !isHandler(m.Type()) {
@@ -116,34 +118,19 @@ func (x *exchange) decode(ctx context.Context, op *operation, body []byte) (any,
 
 // call authorizes, checks and carries out an operation.
 func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any, error) {
-	resources := []string{"*"}
-	if op.decl.Resources != nil {
-		found, err := op.decl.Resources(ctx, c, in)
-		if err != nil {
-			return nil, err
-		}
-		if len(found) > 0 { // else nothing would be asked
-			resources = found
-		}
-	}
-	ask := identity.Request{Caller: c.Principal, Action: op.decl.Action, Resources: resources}
-	if op.decl.Context != nil {
-		ask.Context = func(key string) []string { return op.decl.Context(c, in, key) }
-	}
-	if err := s.authorize(ctx, c, ask); err != nil {
+	st := &state{fresh: s.cfg.Auth.Fresh}
+	ctx = withState(ctx, st)
+	if err := s.admit(ctx, op, c, in); err != nil {
 		return nil, err
 	}
-	if op.decl.Further != nil {
-		needs, err := op.decl.Further(ctx, c, in)
-		if err != nil {
-			return nil, err
-		}
-		for _, n := range needs {
-			ask := identity.Request{Caller: c.Principal, Action: n.Action, Resources: n.Resources, Context: op.asPart}
-			if err := s.authorize(ctx, c, ask); err != nil {
-				return nil, err
+	if snap := st.taken(); snap != nil { // the decision rests on it
+		decided := ctx
+		ctx = store.WithCheck(ctx, func(is *store.Snapshot) error {
+			if is == snap {
+				return nil
 			}
-		}
+			return s.admit(withState(decided, &state{snap: is}), op, c, in)
+		})
 	}
 	if op.decl.Check != nil {
 		if err := op.decl.Check(in); err != nil {
@@ -157,12 +144,74 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 	return res[0].Interface(), nil
 }
 
+// admit authorizes an operation with all that it needs.
+func (s *Server) admit(ctx context.Context, op *operation, c Caller, in any) error {
+	resources := []string{"*"}
+	if op.decl.Resources != nil {
+		found, err := op.decl.Resources(ctx, c, in)
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 { // else nothing would be asked
+			resources = found
+		}
+	}
+	ask := identity.Request{Caller: c.Principal, Action: op.decl.Action, Resources: resources}
+	if op.decl.Context != nil {
+		ask.Context = func(key string) []string { return op.decl.Context(c, in, key) }
+	}
+	if err := s.ask(ctx, op, c, in, ask); err != nil {
+		return err
+	}
+	if op.decl.Further == nil {
+		return nil
+	}
+	needs, err := op.decl.Further(ctx, c, in)
+	if err != nil {
+		return err
+	}
+	for _, n := range needs {
+		ask := identity.Request{Caller: c.Principal, Action: n.Action, Resources: n.Resources, Context: op.asPart}
+		if err := s.ask(ctx, op, c, in, ask); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // asPart are the condition keys of what is asked as a part of the operation.
 func (op *operation) asPart(key string) []string {
 	if key == identity.KeyCreateAction {
 		return []string{op.name}
 	}
 	return nil
+}
+
+// ask authorizes a part of an operation by the operation's own condition keys and by
+// those of its service's tags.
+func (s *Server) ask(ctx context.Context, op *operation, c Caller, in any, r identity.Request) error {
+	if tags := op.svc.Tags; tags != nil {
+		own := r.Context
+		r.Context = func(key string) []string {
+			if own != nil {
+				if v := own(key); v != nil {
+					return v
+				}
+			}
+			return tags.requestTag(in, key)
+		}
+		if tags.OfResource != nil {
+			r.ResourceTag = func(resource, name string) ([]string, error) {
+				snap, err := Snapshot(ctx)
+				if err != nil {
+					return nil, err
+				}
+				all, err := tags.OfResource(snap, resource)
+				return valuesOf(all, name), err
+			}
+		}
+	}
+	return s.authorize(ctx, c, r)
 }
 
 func (s *Server) authorize(ctx context.Context, c Caller, r identity.Request) error {
@@ -194,9 +243,23 @@ func authorize(ctx context.Context, auth Authorizer, c Caller, r identity.Reques
 			return c.values(key)
 		}
 	}
-	d, err := auth.Authorize(ctx, r)
+	d, err := decide(ctx, auth, r)
 	if err == nil {
 		c.trail.note(r, d)
+	}
+	return d, err
+}
+
+// decide decides by the call's snapshot once somebody has asked for it: all that is
+// decided about a call is decided by one state.
+func decide(ctx context.Context, auth Authorizer, r identity.Request) (identity.Decision, error) {
+	st := stateOf(ctx)
+	if snap := st.taken(); snap != nil {
+		return auth.Decide(snap, r)
+	}
+	d, err := auth.Authorize(ctx, r)
+	if snap := st.taken(); snap != nil { // a condition has asked
+		return auth.Decide(snap, r)
 	}
 	return d, err
 }

@@ -30,6 +30,7 @@ import (
 
 	"github.com/ashore/ashore/internal/forward"
 	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/store"
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
@@ -44,6 +45,10 @@ type KeySource interface {
 // decide.
 type Authorizer interface {
 	Authorize(ctx context.Context, r identity.Request) (identity.Decision, error)
+	// Decide decides by a snapshot alone.
+	Decide(s *store.Snapshot, r identity.Request) (identity.Decision, error)
+	// Fresh returns the newest state: see Snapshot.
+	Fresh(ctx context.Context) (*store.Snapshot, error)
 }
 
 // Config is what a Server needs. Account, Region, Keys and Auth must be set.

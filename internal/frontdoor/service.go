@@ -26,6 +26,9 @@ type Service struct {
 	// Operations declares, for each handler of Impl, how its calls are authorized. New
 	// fails if a handler or a declaration is missing.
 	Operations map[string]Operation
+
+	// Tags is how conditions see the service's tags. Nil: they see none.
+	Tags *Tags
 }
 
 // An Operation declares what happens before a handler runs, above all how a call is
@@ -33,8 +36,8 @@ type Service struct {
 type Operation struct {
 	Action string // "ecs:RunTask"
 	// Resources returns the ARNs that a request touches, or "*" if it touches nothing
-	// with an ARN. An error refuses the request, as an error of the handler would. Nil
-	// means "*".
+	// with an ARN. An error refuses the request, as an error of the handler would. It
+	// looks records up in Snapshot(ctx). Nil means "*".
 	Resources func(ctx context.Context, c Caller, in any) ([]string, error)
 	// Further returns what a request needs besides Action, such as ecs:TagResource if
 	// it creates a resource with tags. Each need is authorized as a part of this

@@ -23,6 +23,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/sigv4"
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -92,6 +93,14 @@ func (f *fakeIdentity) Authorize(_ context.Context, r identity.Request) (identit
 		return identity.Refuse(why), nil
 	}
 	return identity.Decision{Allowed: f.deny == nil, Policy: "Fake", Statement: "All"}, f.deny
+}
+
+func (f *fakeIdentity) Decide(_ *store.Snapshot, r identity.Request) (identity.Decision, error) {
+	return f.Authorize(context.Background(), r)
+}
+
+func (f *fakeIdentity) Fresh(context.Context) (*store.Snapshot, error) {
+	return nil, errors.New("this test has no store")
 }
 
 // A door is a running front door and what a test needs to reach into it.

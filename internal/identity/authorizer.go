@@ -36,6 +36,9 @@ func (a *Authorizer) Authorize(ctx context.Context, r Request) (Decision, error)
 	return a.Decide(s, r)
 }
 
+// Fresh returns the newest state, with each write that any server has made before.
+func (a *Authorizer) Fresh(ctx context.Context) (*store.Snapshot, error) { return a.store.Fresh(ctx) }
+
 // Decide decides by one snapshot. A transaction that writes a caller's report uses the
 // snapshot on which it commits.
 func (a *Authorizer) Decide(s *store.Snapshot, r Request) (Decision, error) {
@@ -97,6 +100,9 @@ func (f *facts) values(key string) []string {
 	case "aws:principalarn":
 		return []string{f.request.Caller.ARN}
 	}
+	if tag, ok := f.resourceTag(key); ok {
+		return f.tag(tag)
+	}
 	if f.request.Context == nil {
 		return nil
 	}
@@ -108,6 +114,24 @@ func (f *facts) values(key string) []string {
 		case key == KeyAnotherAgent && values[0] == "true":
 			f.why = "another agent is connected as its container instance"
 		}
+	}
+	return values
+}
+
+// resourceTag says whether a key asks for a tag of the resource, and for which one: by
+// AWS's name of the key, or by that of the action's service.
+func (f *facts) resourceTag(key string) (tag string, ok bool) {
+	service, tag, ok := strings.Cut(key, resourceTag)
+	return tag, ok && (service == "aws" || strings.HasPrefix(f.request.Action, service+":"))
+}
+
+func (f *facts) tag(name string) []string {
+	if f.request.ResourceTag == nil || f.resource == "*" {
+		return nil
+	}
+	values, err := f.request.ResourceTag(f.resource, name)
+	if err != nil {
+		f.err = err
 	}
 	return values
 }

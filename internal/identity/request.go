@@ -10,6 +10,10 @@ type Request struct {
 	// Context returns the values of condition keys that the caller's operation knows,
 	// nil for other keys. Key names are in lower case. Context may be nil.
 	Context func(key string) []string
+	// ResourceTag gives the values of a tag of one of Resources, by the tag's name in
+	// lower case: names of condition keys have no case, so two tags may be meant. It
+	// may be nil: no resource has tags.
+	ResourceTag func(resource, name string) ([]string, error)
 }
 
 // A Decision says whether a request is allowed, and why.

@@ -219,6 +219,20 @@ func (s *Store) Snapshot() *Snapshot { return s.snap.Load() }
 // Fresh returns a snapshot that holds every write acknowledged before the call, on any
 // server.
 func (s *Store) Fresh(ctx context.Context) (*Snapshot, error) {
+	snap, err := s.newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if check := checkOf(ctx); check != nil {
+		if err := check(snap); err != nil {
+			return nil, err
+		}
+	}
+	return snap, nil
+}
+
+// newest is Fresh without the context's check.
+func (s *Store) newest(ctx context.Context) (*Snapshot, error) {
 	if s.cfg.Sole {
 		return s.Snapshot(), nil
 	}
@@ -245,11 +259,17 @@ const maxTries = 64
 // When Update returns nil, Snapshot shows the writes. If the error is ErrUnknown, the
 // writes may have taken effect. After any other error they have not.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
-	fresh := s.cfg.Sole
+	fresh, check := s.cfg.Sole, checkOf(ctx)
 	for try := range maxTries {
 		snap := s.Snapshot()
 		tx := s.begin(snap)
-		err := fn(tx)
+		var err error
+		if check != nil {
+			err = check(snap)
+		}
+		if err == nil {
+			err = fn(tx)
+		}
 		if broken := tx.Err(); broken != nil {
 			err = broken
 		}
@@ -259,7 +279,7 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) error {
 			}
 			// The result may rest on a state that is outdated.
 			fresh = true
-			if _, err := s.Fresh(ctx); err != nil {
+			if _, err := s.newest(ctx); err != nil {
 				return err
 			}
 			if s.Snapshot().rev == snap.rev {
