@@ -87,7 +87,7 @@ type Deployment struct {
 	Revision   string
 	CreatedAt  time.Time
 	RollbackOf string // id of the deployment that failed, of a rollback
-	// HealthChecks says whether essential containers of its task definition have
+	// HealthChecks reports whether essential containers of its task definition have
 	// health checks.
 	HealthChecks bool
 	// Stop is the type that StopServiceDeployment asked for, or "".
