@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// drawn draws the fate of each try from some, the zero Fate as often as half of
-// the others together.
+// drawn draws a fate for each try from some. It draws the zero Fate half as often as
+// all others together.
 func drawn(seed uint64, some ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fate {
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -33,8 +33,8 @@ func drawn(seed uint64, some ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fat
 	}
 }
 
-// Answers of transactions get lost, after they took effect or before: every
-// write is carried out once and every caller is told so.
+// Answers of transactions are lost, after the transactions took effect or before. Every
+// write takes effect once, and every caller learns that.
 func TestAnswersGetLost(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -85,11 +85,11 @@ func TestAnswersGetLost(t *testing.T) {
 	}
 }
 
-// Of a transaction whose answers get lost, are late or are refusals, in any
-// order, what Update says is true: nil, and it was carried out once; that nothing
-// is known, and it was carried out at most once; another error, and it was not,
-// and never will be. Each run of a function makes a record of its own, as RunTask
-// without a token does, so that what was carried out twice shows.
+// Answers of transactions are lost, late or refusals, in any order. What Update returns
+// is true: after nil the transaction took effect once; after ErrUnknown it took effect
+// at most once; after another error it did not, and never will. Each run of a function
+// creates a record of its own, as RunTask without a token does, so that a second effect
+// shows.
 func TestSecondAnswers(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -157,8 +157,8 @@ func TestSecondAnswers(t *testing.T) {
 	}
 }
 
-// inTurn lets the tries of a transaction that writes below a prefix meet one fate
-// after the other.
+// inTurn gives one fate after the other to the tries of a transaction that writes below
+// a prefix.
 func inTurn(prefix string, fates ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fate {
 	n := 0
 	return func(txn *pb.TxnRequest) etcdtest.Fate {
@@ -172,8 +172,8 @@ func inTurn(prefix string, fates ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest
 	}
 }
 
-// A refusal of a later try says nothing about the first, whose answer was lost: it
-// may have taken effect, or takes effect after the refusal.
+// A refusal of a later try proves nothing about the first try, whose answer was lost.
+// The first try may have taken effect, or may take effect after the refusal.
 func TestRefusedAfterLost(t *testing.T) {
 	etcd := etcdtest.Start(t, etcdtest.Options{})
 	for name, refusal := range map[string]error{
@@ -219,9 +219,9 @@ func TestRefusedAfterLost(t *testing.T) {
 	}
 }
 
-// A first try can be on its way longer than the second, which finds that a record
-// is there: once that is deleted, the first takes effect after all. So only a
-// comparison that can't come true again makes a conflict certain.
+// A first try may be on its way longer than the second one, which finds an existing
+// record. When that record is deleted, the first try takes effect after all. So only a
+// comparison that can't become true again makes a conflict certain.
 func TestLateAfterConflict(t *testing.T) {
 	etcd := etcdtest.Start(t, etcdtest.Options{})
 	for _, c := range []struct {

@@ -14,8 +14,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// usual yields the three records of each of n running tasks as a full fleet
-// has them: two containers, a dynamic port each, 20 tasks a host.
+// usual yields the three records of each of n running tasks, as in a full fleet: two
+// containers with a dynamic port each, and 20 tasks a host.
 func usual(t testing.TB, n int, each func(path string, data []byte)) {
 	t.Helper()
 	for i := range n {
@@ -71,7 +71,7 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// maxHeap is the budget for a task with its share of indexes, in bytes.
+// maxHeap is the budget for a task with its share of the indexes, in bytes.
 const maxHeap = 4096
 
 func heapPerTask(t testing.TB, n int) int {
@@ -90,14 +90,14 @@ func TestHeapPerTask(t *testing.T) {
 	}
 }
 
-// BenchmarkHeap reports the heap a task takes at 100,000 tasks.
+// BenchmarkHeap reports the heap of a task, with 100,000 tasks.
 func BenchmarkHeap(b *testing.B) {
 	for b.Loop() {
 		b.ReportMetric(float64(heapPerTask(b, 100_000)), "B/task")
 	}
 }
 
-// fill writes tasks past the store, as fast as etcd takes them.
+// fill writes tasks directly to etcd, as fast as etcd accepts them.
 func fill(b testing.TB, client *clientv3.Client, root string, n int) {
 	b.Helper()
 	var ops []clientv3.Op
@@ -123,8 +123,8 @@ func fill(b testing.TB, client *clientv3.Client, root string, n int) {
 	wg.Wait()
 }
 
-// BenchmarkOpen opens a store with 100,000 tasks on an etcd that runs, and
-// with etcd's own start.
+// BenchmarkOpen opens a store with 100,000 tasks, on a running etcd and with etcd's own
+// start.
 func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
 	start := func() (*Embedded, *Store) {
@@ -168,7 +168,8 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkPut compares writes through the store with etcd's own, in one run.
+// BenchmarkPut compares writes through the store with direct writes to etcd, in one
+// run.
 func BenchmarkPut(b *testing.B) {
 	e := embedded(b, b.TempDir())
 	s := opened(b, e.Client, Config{Sole: true})
@@ -196,7 +197,7 @@ func BenchmarkPut(b *testing.B) {
 		}
 	})
 	b.Run("grouped/etcd", func(b *testing.B) {
-		// As grouped as etcd takes it: one transaction of 64 records at a time.
+		// One transaction of 64 records at a time, the largest that etcd accepts.
 		for i := 0; i < b.N; i += 64 {
 			var ops []clientv3.Op
 			for range 64 {
@@ -225,7 +226,7 @@ func BenchmarkPut(b *testing.B) {
 	})
 }
 
-// BenchmarkSnapshot measures reads at 100,000 tasks on 5,000 hosts.
+// BenchmarkSnapshot measures reads with 100,000 tasks on 5,000 hosts.
 func BenchmarkSnapshot(b *testing.B) {
 	tab := loaded(b, 100_000)
 	s := &Snapshot{held: tab}
@@ -258,7 +259,7 @@ func BenchmarkSnapshot(b *testing.B) {
 			}
 		}
 	})
-	// What no index holds alone: the shorter list is gone through in vain.
+	// No index alone selects these tasks: the scan of the shorter list finds none.
 	task := s.Task("production", id)
 	b.Run("tasks of a family and an instance", func(b *testing.B) {
 		for b.Loop() {

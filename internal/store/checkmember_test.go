@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// stoppedMember makes the files of an etcd that has stopped, and returns the directory.
+// stoppedMember creates the files of a stopped etcd and returns its directory.
 func stoppedMember(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -25,14 +25,14 @@ func stoppedMember(t *testing.T) string {
 	return dir
 }
 
-// TestExamine: what etcd would end at, or wait for for ever, is found before it is
-// started; what it copes with is left to it.
-func TestExamine(t *testing.T) {
+// TestCheckMember: files at which etcd would end, or would wait for ever, are found before
+// etcd starts. Files that etcd can repair are left to etcd.
+func TestCheckMember(t *testing.T) {
 	whole := stoppedMember(t)
 	segment := "wal/0000000000000000-0000000000000000.wal"
 	for name, c := range map[string]struct {
 		harm func(member string) error
-		want string // empty where etcd copes
+		want string // empty if etcd can repair it
 	}{
 		"nothing":     {func(string) error { return nil }, ""},
 		"no member":   {os.RemoveAll, ""},
@@ -81,8 +81,8 @@ func TestExamine(t *testing.T) {
 	}
 }
 
-// overwritePages overwrites all pages of a database but its two heads: which of the
-// others are in use differs from run to run.
+// overwritePages overwrites all pages of a database except its two heads. The pages in
+// use differ from run to run.
 func overwritePages(path string, with func(n int) []byte) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -101,7 +101,7 @@ func overwrite(path string, at int64, with []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// noise is bytes that are no page and no record.
+// noise returns bytes that are neither a page nor a record.
 func noise(n int) []byte {
 	b := make([]byte, n)
 	for i, x := 0, uint32(1); i < n; i++ {

@@ -13,7 +13,7 @@ func TestChronicleForgets(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	early, late := s.Chronicle(10), s.Chronicle(10)
-	// Two moments a revision, more than are kept.
+	// Two moments a revision, more than the store keeps.
 	last := int64(10)
 	for range 2*maxMoments + 1 {
 		last++
@@ -33,14 +33,14 @@ func TestChronicleForgets(t *testing.T) {
 	if _, err := late.Next(ended); !errors.Is(err, context.Canceled) || late.Position() != last {
 		t.Errorf("at the end: %v at %d of %d", err, late.Position(), last)
 	}
-	// The state was read anew: nobody knows how it came about.
+	// The state was read again: the store does not know how it came about.
 	s.moments.forget(last + 5)
 	if p, err := late.Next(t.Context()); err != nil || !p.Missed || p.MissedThrough != last+5 || len(p.Moments) > 0 {
 		t.Errorf("after a new start: %+v, %v", p, err)
 	}
 }
 
-// read reads without a gap from a revision to another.
+// read reads all moments from one revision to another, without a gap.
 func read(t *testing.T, c *Chronicle, from, to int64) {
 	t.Helper()
 	at, n := from, 0

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// Who gives up waiting for a revision is forgotten: in an outage there is one for
-// each request.
+// The store forgets a waiter that gives up: in an outage each request adds one.
 func TestGivenUpWaitersAreForgotten(t *testing.T) {
 	s := opened(t, embedded(t, t.TempDir()).Client, Config{Sole: true})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -43,7 +42,7 @@ func TestGivenUpWaitersAreForgotten(t *testing.T) {
 	<-stays
 }
 
-// TestBatch: transactions are joined only where their order does not matter.
+// TestBatch: transactions are joined only if their order does not matter.
 func TestBatch(t *testing.T) {
 	tx := func(reads, writes string) *commit {
 		x := newTx(nil)

@@ -27,7 +27,7 @@ func conformBackup(t *testing.T, client *clientv3.Client, cfg Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A newer server's record and member come along.
+	// The record and the member of a newer server are in the backup, too.
 	if _, err := client.Put(ctx, s.root+"future/thing", `{"a":[1, 2.50]}`); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,8 @@ func conformBackup(t *testing.T, client *clientv3.Client, cfg Config) {
 	}
 }
 
-// storedRecords leaves out the header, the trailer and what a restore itself has written.
+// storedRecords removes the header, the trailer, and the records that the restore
+// itself writes.
 func storedRecords(backup string) string {
 	_, rest, _ := strings.Cut(backup, "\n")
 	var out strings.Builder

@@ -14,7 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Who campaigns leads again after each end of a term: its own failure, or a
+// A campaign leads again after each end of a term: after its own failure, and after a
 // deposition.
 func conformCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
@@ -51,8 +51,8 @@ func conformCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
 	}
 }
 
-// lossyStore opens a store whose transactions l decides about, and which gives a
-// transaction up soon.
+// lossyStore opens a store whose transactions l answers. The store soon stops retrying
+// a transaction.
 func lossyStore(t *testing.T, client *clientv3.Client, cfg Config, l *etcdtest.Lossy) *Store {
 	t.Helper()
 	cfg.retryFor = 300 * time.Millisecond
@@ -71,8 +71,7 @@ func lossyStore(t *testing.T, client *clientv3.Client, cfg Config, l *etcdtest.L
 	return s
 }
 
-// ofElection says whether a transaction writes the record of who leads, or
-// deletes it.
+// ofElection says whether a transaction writes or deletes a leader's record.
 func ofElection(txn *pb.TxnRequest) (puts, deletes bool) {
 	for _, op := range txn.Success {
 		puts = puts || strings.Contains(string(op.GetRequestPut().GetKey()), "/election/")
@@ -81,9 +80,9 @@ func ofElection(txn *pb.TxnRequest) (puts, deletes bool) {
 	return puts, deletes
 }
 
-// Who campaigns leads although nobody knows whether the record of it was written,
-// or whether that of its last term was deleted: answers get lost for longer than
-// a transaction is tried.
+// A campaign leads although the store does not know whether the leader's record was
+// written, or whether the record of the last term was deleted: the answers are lost for
+// longer than the store retries.
 func conformUncertainCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
 	none := etcdtest.Fate{}
 	for name, fate := range map[string]struct{ put, del etcdtest.Fate }{
@@ -144,7 +143,7 @@ func conformUncertainCampaign(t *testing.T, client *clientv3.Client, cfg Config)
 				next()
 			}
 			if fate.put.Stays || fate.del.Stays {
-				<-warned // that it is not known
+				<-warned // the outcome is unknown
 				l.Set(nil)
 				l.Release(ctx, t)
 			}
@@ -165,8 +164,8 @@ func conformUncertainCampaign(t *testing.T, client *clientv3.Client, cfg Config)
 	}
 }
 
-// Somebody leads although the record of who does can't be read: one without a lease
-// is nobody's, and another one ends with its lease.
+// A server becomes leader although the leader's record can't be read. A record without
+// a lease belongs to no leader. Another record ends with its lease.
 func conformSpoiltCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
 	ctx, cancel := context.WithCancel(within(t))
@@ -188,7 +187,7 @@ func conformSpoiltCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
 	}
 }
 
-// warnings says that something was logged as a warning.
+// warnings records whether a warning was logged.
 type warnings struct {
 	slog.Handler
 	seen chan<- struct{}

@@ -10,7 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// until follows the feed to the first snapshot that ok accepts.
+// until follows the feed until ok accepts a snapshot.
 func until(t testing.TB, s *Store, ok func(*Snapshot) bool) {
 	t.Helper()
 	snap, feed := s.Follow()
@@ -59,7 +59,7 @@ func conformFeed(t *testing.T, client *clientv3.Client, cfg Config) {
 		}
 	})
 	t.Run("left behind", func(t *testing.T) {
-		// As if more had changed than the store keeps.
+		// This makes the feed fall behind what the store keeps.
 		s.mu.Lock()
 		for range maxHistory + 10 {
 			s.history.add(s.snap.Load().Revision(), []Change{{ClusterChanged, Names{"noise"}}})
@@ -154,7 +154,7 @@ func conformLease(t *testing.T, client *clientv3.Client, cfg Config) {
 		t.Fatal(err)
 	}
 	until(t, s, func(s *Snapshot) bool { return s.Session("c", "i") == nil })
-	// The store need not have noticed: the write takes a new lease.
+	// The store may not have noticed it: the write grants a new lease.
 	if err := putSession(); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func conformCompaction(t *testing.T, client *clientv3.Client, cfg Config) {
 	putCluster(t, other, "gone")
 	putTask(t, other, task("kept", "t", "i", "f"))
 
-	// A server that is cut off while others write and history is discarded.
+	// A server is cut off while others write and etcd's history is discarded.
 	cfg.Sole = false
 	s, err := load(ctx, client, cfg)
 	if err != nil {
@@ -256,8 +256,8 @@ func conformElection(t *testing.T, client *clientv3.Client, cfg Config) {
 	defer stopB()
 	doneB := lead(second, b, "b")
 
-	// While a transaction of the leader is under way its lease ends and the other
-	// takes over.
+	// While a transaction of the leader is under way, its lease ends and the other
+	// server takes over.
 	id, err := a.Lease(ctx)
 	if err != nil {
 		t.Fatal(err)

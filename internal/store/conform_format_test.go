@@ -92,7 +92,7 @@ func conformFormat(t *testing.T, client *clientv3.Client, cfg Config) {
 			},
 			Format + 1: func(context.Context, *clientv3.Client, string) error { return nil },
 		}
-		// An interrupted migration is taken up again.
+		// An interrupted migration starts again.
 		broken := map[int]migration{Format: func(context.Context, *clientv3.Client, string) error { return errors.New("power cut") }}
 		if _, _, err := install(ctx, client, cfg.Prefix, fleet.Site{}, Format+2, broken); err == nil || !strings.Contains(err.Error(), "power cut") {
 			t.Fatalf("got %v", err)

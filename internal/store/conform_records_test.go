@@ -39,7 +39,7 @@ func conformRecords(t *testing.T, client *clientv3.Client, cfg Config) {
 	if before.Cluster("c") == nil || before.Revision() >= s.Snapshot().Revision() {
 		t.Error("an old snapshot changed, or revisions don't grow")
 	}
-	// Put, then deleted in one transaction; the order of first writes counts.
+	// Put and then Delete in one transaction: the order of first writes counts.
 	err = s.Update(ctx, func(tx *Tx) error {
 		if err := Create(tx, ClusterKey("d"), &fleet.Cluster{Name: "d"}); err != nil {
 			return err
@@ -61,8 +61,8 @@ func conformGuards(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
 	ctx := within(t)
 	putCluster(t, s, "c")
-	// Another transaction changes what the first has read, each time it runs for
-	// the first time.
+	// Another transaction changes the record that the first one has read, when the
+	// first one runs for the first time.
 	interrupted := func(change func(), fn func(*Tx) error) (runs int, err error) {
 		err = s.Update(ctx, func(tx *Tx) error {
 			runs++
@@ -133,7 +133,7 @@ func conformEmptiness(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
 	ctx := within(t)
 	putCluster(t, s, "c")
-	putCluster(t, s, "cc") // no child of c
+	putCluster(t, s, "cc") // not a child of c
 	runs := 0
 	err := s.Update(ctx, func(tx *Tx) error {
 		runs++
@@ -150,7 +150,7 @@ func conformEmptiness(t *testing.T, client *clientv3.Client, cfg Config) {
 	if runs < 2 || err == nil || err.Error() != "not empty" {
 		t.Errorf("after %d runs: %v", runs, err)
 	}
-	// Its own children don't matter to its sibling.
+	// A record's own children don't matter to its sibling.
 	err = s.Update(ctx, func(tx *Tx) error {
 		Get(tx, ClusterKey("cc"))
 		tx.Unchanged(ClusterMembers("cc"))
@@ -165,8 +165,8 @@ func conformEmptiness(t *testing.T, client *clientv3.Client, cfg Config) {
 func conformConcurrent(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
 	ctx := within(t)
-	// Every one of many increments counts, on few counters at once: batches form
-	// and conflict.
+	// All of many concurrent increments count, on few counters: batches form and
+	// conflict.
 	const writers, each, counters = 16, 20, 3
 	var wg sync.WaitGroup
 	for w := range writers {
@@ -199,7 +199,7 @@ func conformConcurrent(t *testing.T, client *clientv3.Client, cfg Config) {
 func conformLarge(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
 	ctx := within(t)
-	// Together over what etcd takes in one request.
+	// Together these exceed what etcd accepts in one request.
 	var wg sync.WaitGroup
 	for i := range 24 {
 		wg.Go(func() {

@@ -8,9 +8,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A record of no kind is kept and told of, in a running store and in one that is opened
-// on it, as long as it is there. So is one that looks like a kind's and is at no key of
-// it.
+// A record of an unknown kind is kept and reported while it exists, in a running store
+// and in a store that is opened later. So is a record that resembles a known kind, but
+// has none of its keys.
 func conformUnknown(t *testing.T, client *clientv3.Client, cfg Config) {
 	ctx := within(t)
 	log := &lines{}

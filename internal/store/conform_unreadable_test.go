@@ -14,7 +14,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// lines keeps what is logged.
+// lines records the log.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -39,9 +39,9 @@ func unreadableKeys(s *Snapshot, prefix string) (keys []string) {
 	return keys
 }
 
-// A record that can't be read is set aside, in a running store and in one that is
-// opened on it: the rest goes on, nothing overwrites the record, and it comes back
-// once it can be read.
+// A record that can't be read is set aside, in a running store and in a store that is
+// opened later. All else goes on, nothing overwrites the record, and it comes back when
+// it can be read.
 func conformUnreadable(t *testing.T, client *clientv3.Client, cfg Config) {
 	ctx := within(t)
 	log := &lines{}
@@ -142,7 +142,7 @@ func conformUnreadable(t *testing.T, client *clientv3.Client, cfg Config) {
 	}
 	conformUnreadableBackup(t, s)
 
-	// What is mended or deleted comes back.
+	// A record that is repaired or deleted comes back.
 	for key := range junk {
 		var err error
 		if value, was := whole[key]; was {
@@ -164,7 +164,7 @@ func conformUnreadable(t *testing.T, client *clientv3.Client, cfg Config) {
 	putTask(t, s, task("c", "new", "i", "f"))
 }
 
-// A backup keeps such a record as it is.
+// A backup keeps such a record unchanged.
 func conformUnreadableBackup(t *testing.T, s *Store) {
 	ctx := within(t)
 	var b bytes.Buffer
@@ -191,7 +191,7 @@ func conformUnreadableBackup(t *testing.T, s *Store) {
 	}
 }
 
-// A record whose application panics is set aside alike: the tables are read anew
+// A record whose application panics is set aside, too: the tables are read again
 // without it.
 func conformTorn(t *testing.T, client *clientv3.Client, cfg Config) {
 	ctx := within(t)
@@ -203,7 +203,7 @@ func conformTorn(t *testing.T, client *clientv3.Client, cfg Config) {
 	h.apply = func(t *tables, key string, data []byte, mod int64) error {
 		err := apply(t, key, data, mod)
 		if bytes.Contains(data, []byte(`"poison"`)) {
-			panic("poisoned") // half done: the indexes are changed, say
+			panic("poisoned") // halfway: for example, the indexes have changed
 		}
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// backend is an etcd that the conformance suite runs on.
+// backend is an etcd for the conformance suite.
 type backend struct {
 	name string
 	sole bool
@@ -66,7 +66,7 @@ func opened(t testing.TB, client *clientv3.Client, cfg Config) *Store {
 	return s
 }
 
-// TestConformance runs every behaviour of a store on each kind of etcd.
+// TestConformance tests every behaviour of a store on each kind of etcd.
 func TestConformance(t *testing.T) {
 	cases := []struct {
 		name string
@@ -104,7 +104,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// within bounds a wait of a test.
+// within returns a context that bounds a test's waits.
 func within(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

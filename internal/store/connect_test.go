@@ -19,7 +19,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// certificate writes a certificate for 127.0.0.1 that is its own authority.
+// certificate writes a certificate for 127.0.0.1 that is its own CA.
 func certificate(t *testing.T) (certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -71,7 +71,7 @@ func TestConnectTLS(t *testing.T) {
 	}
 }
 
-// TestConnectUser: a user who may use one prefix only is all that Ashore needs.
+// TestConnectUser: Ashore needs only a user with permission for one prefix.
 func TestConnectUser(t *testing.T) {
 	e := etcdtest.Start(t, etcdtest.Options{TCP: true})
 	root := e.Client(t)

@@ -14,17 +14,17 @@ import (
 	"pgregory.net/rapid"
 )
 
-// view is everything that is derived, in a form to compare.
+// view has all derived values in a comparable form.
 type view struct {
-	Usage  map[string]fleet.Usage // without Holders
+	Usage  map[string]fleet.Usage // except Holders
 	Ports  map[string]map[fleet.Port]string
 	Counts map[string]ClusterCounts
 	Index  map[string][]string
-	// Providers are tasks by cluster and capacity provider.
+	// Providers counts tasks by cluster and capacity provider.
 	Providers map[string]int
-	// Services are tasks by service and by deployment.
+	// Services counts tasks by service and by deployment.
 	Services map[string]ServiceCounts
-	// Refs are tasks that have not stopped, by revision.
+	// Refs counts the tasks that have not stopped, by revision.
 	Refs map[string]int
 }
 
@@ -58,7 +58,7 @@ func viewOf(t *tables) view {
 	return v
 }
 
-// recomputed derives the same from the records alone, the plain way.
+// recomputed derives the same values from the records alone, in the simplest way.
 func recomputed(t *tables) view {
 	v := view{map[string]fleet.Usage{}, map[string]map[fleet.Port]string{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
 	serve := func(cluster string, task *fleet.Task, add ServiceCounts) {
@@ -74,7 +74,8 @@ func recomputed(t *tables) view {
 			v.Services[key] = ServiceCounts{c.Pending + add.Pending, c.Running + add.Running, c.Stopping + add.Stopping, c.EndedEarly + add.EndedEarly}
 		}
 	}
-	// held counts a task that has not stopped to its launch type and provider.
+	// held adds a task that has not stopped to the counts of its launch type and
+	// provider.
 	held := func(cluster string, task *fleet.Task, c *ClusterCounts, running bool) {
 		of := &LaunchCounts{}
 		for i, l := range []types.LaunchType{types.LaunchTypeEc2, types.LaunchTypeFargate, types.LaunchTypeExternal, types.LaunchTypeManagedInstances} {
@@ -236,9 +237,8 @@ func recomputedFamilies(t *tables, v view) {
 	}
 }
 
-// TestDerived compares what is kept incrementally with its recomputation, after
-// each of many random changes, reports of hosts that contradict each other
-// included.
+// TestDerived compares the incrementally updated values with recomputed ones after each
+// of many random changes. Some are contradictory reports of hosts.
 func TestDerived(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tab := newTables()
@@ -394,7 +394,7 @@ func TestDerived(t *testing.T) {
 				}
 			},
 		})
-		// The same records in another order give the same.
+		// The same records in another order give the same values.
 		var paths []string
 		all := map[string]func(*tables) error{}
 		tab.tasks.Scan(func(k string, r *taskRow) bool {

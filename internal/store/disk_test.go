@@ -17,13 +17,13 @@ import (
 
 func discarded() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// fakeRoom is a disk whose room a test sets.
+// fakeRoom is a disk whose free space a test sets.
 type fakeRoom struct{ bytes, files atomic.Int64 }
 
 func (r *fakeRoom) look(string) (room, error) { return room{r.bytes.Load(), r.files.Load()}, nil }
 
-// TestFullDisk: with too little room nothing is written, by nobody, and what is
-// stored can be read; with room again writing goes on.
+// TestFullDisk: with too little free space no caller can write, and stored records can
+// be read. With enough space writes go on.
 func TestFullDisk(t *testing.T) {
 	e := embedded(t, t.TempDir())
 	fake := new(fakeRoom)
@@ -75,7 +75,7 @@ func TestFullDisk(t *testing.T) {
 	if w := s.Warnings(); len(w) != 0 {
 		t.Errorf("with room: warnings %v", w)
 	}
-	// A copy of etcd's file is made only where it has room.
+	// A copy of etcd's file is made only if there is space for it.
 	var full *DiskError
 	if err := e.Room(1 << 30); !errors.As(err, &full) || full.Need != DefaultReserve+1<<30 {
 		t.Errorf("a GiB more: %v", err)
@@ -100,8 +100,8 @@ func leasesOf(t *testing.T, e *Embedded) int {
 	return len(r.Leases)
 }
 
-// TestEtcdEnds: what etcd says by Fatal or Panic ends neither the process nor
-// whoever waits for etcd.
+// TestEtcdEnds: a Fatal or Panic of etcd ends neither the process nor the callers that
+// wait for etcd.
 func TestEtcdEnds(t *testing.T) {
 	full := &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
 	for name, say := range map[string]func(*zap.Logger){
@@ -137,9 +137,9 @@ func TestEtcdEnds(t *testing.T) {
 	}
 }
 
-// TestNoNextSegment: etcd has found no room for the next part of its log. It runs,
-// and has to be started anew: writes are refused until then, and what the file
-// system has left is given back.
+// TestNoNextSegment: etcd finds no space for the next segment of its log. It runs on
+// and must be restarted. Until then writes are refused, and the incomplete segment is
+// removed.
 func TestNoNextSegment(t *testing.T) {
 	e := embedded(t, t.TempDir())
 	left := filepath.Join(memberDir(e.disk.dir), "wal", "1.tmp")
@@ -163,8 +163,8 @@ func TestNoNextSegment(t *testing.T) {
 	}
 }
 
-// TestFilesGone: what is written into files that were removed would be lost. It is
-// refused, and what is stored can be read, and saved.
+// TestFilesGone: writes into removed files would be lost. They are refused. Stored
+// records can be read and saved.
 func TestFilesGone(t *testing.T) {
 	for _, what := range []string{"snap/db", "wal", ""} {
 		t.Run("member/"+what, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestFilesGone(t *testing.T) {
 	}
 }
 
-// TestBallast: a start on a full disk gets the room that was kept for it.
+// TestBallast: a start on a full disk uses the space of the ballast.
 func TestBallast(t *testing.T) {
 	fake := new(fakeRoom)
 	fake.files.Store(-1)

@@ -10,9 +10,8 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// Of several items in one transaction those that panic, or that need a record
-// which can't be read, are left out, with all that they had written; the others
-// are carried out.
+// Of several items in one transaction, UpdateEach leaves out those that panic or need
+// an unreadable record, with everything that they wrote. It applies the others.
 func TestUpdateEach(t *testing.T) {
 	e := embedded(t, t.TempDir())
 	s := opened(t, e.Client, Config{Sole: true})

@@ -15,7 +15,7 @@ import (
 func TestEmbedDirectory(t *testing.T) {
 	dir := t.TempDir()
 	run := filepath.Join(dir, "run")
-	// What a kill -9 leaves behind.
+	// A kill -9 leaves this.
 	if err := os.MkdirAll(run, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestEmbedLongPath(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "run", socketName)); err != nil {
 		t.Error(err)
 	}
-	// Another process finds it the same way.
+	// Another process finds the socket in the same way.
 	run, f := shortPath(filepath.Join(dir, "run"))
 	defer f.Close()
 	sock := unixURL(filepath.Join(run, socketName))

@@ -14,9 +14,8 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 )
 
-// TestFirstStartCutShort: whatever a power cut, or a kill, leaves of etcd's very first
-// start, the next one begins: nothing was stored yet. Exists says that there is no
-// state.
+// TestFirstStartCutShort: after a power cut or a kill during etcd's very first start,
+// the next start begins again, because nothing was stored yet. Exists returns false.
 func TestFirstStartCutShort(t *testing.T) {
 	database := func(buckets ...string) func(member string) error {
 		return func(member string) error {
@@ -63,7 +62,7 @@ func TestFirstStartCutShort(t *testing.T) {
 			if Exists(dir) {
 				t.Error("it says that there is a state")
 			}
-			for range 2 { // the second start of it finds what the first has left
+			for range 2 { // the second start finds the files of the first one
 				e, err := Embed(t.Context(), dir)
 				if err != nil {
 					t.Fatal(err)
@@ -82,7 +81,7 @@ func TestFirstStartCutShort(t *testing.T) {
 	}
 }
 
-// emptyLog is a log as etcd makes it first.
+// emptyLog writes a log as etcd first creates it.
 func emptyLog(member string) error {
 	id := uint64(0x1234)
 	b, err := proto.Marshal(&etcdserverpb.Metadata{NodeID: &id, ClusterID: &id})

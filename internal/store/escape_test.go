@@ -9,16 +9,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// anyName is any text, often of what an escaping may get wrong.
+// anyName draws any text, often one that is hard to escape.
 var anyName = rapid.OneOf(
 	rapid.StringOfN(rapid.SampledFrom([]rune("ab/%.-\x00\x01\x02 2F0é~\x7f*")), 0, 6, -1),
 	rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 6), func(b []byte) string { return string(b) }),
 	rapid.SampledFrom([]string{"", "%", "%2F", "/", "//", "..", "/aws/ecs/web", "a%2Fb", "head", "stop"}),
 )
 
-// What escaping promises: a name comes back, two names never look alike, the text is
-// one part of a path that etcd, a backup and people can read, and names as they have
-// been until now stand there as they are.
+// The promises of escape: unescape returns the name, two names never have the same
+// text, the text is one part of a path that etcd, a backup and people can read, and the
+// names that existed before escaping stay unchanged.
 func TestEscape(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := anyName.Draw(t, "a"), anyName.Draw(t, "b")
@@ -48,7 +48,7 @@ func TestEscape(t *testing.T) {
 	}
 }
 
-// Names come back out of table keys, and the order of keys is that of the names.
+// Table keys return their names, and they sort as the names do.
 func TestTableKeys(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, maxNames).Draw(t, "names")
@@ -69,7 +69,7 @@ func TestTableKeys(t *testing.T) {
 	})
 }
 
-// Whatever its names are, a record's path leads back to its kind and to them.
+// A record's path leads to its kind and its names, whatever the names are.
 func TestLocateAnyName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k := rapid.SampledFrom(registered.kinds).Draw(t, "kind")

@@ -27,9 +27,8 @@ var update = flag.Bool("update", false, "write the fixtures that are missing in 
 // future is a member that this version does not know.
 var future = jsontext.Value(`{"future":{"list":[1,"two"]}}`)
 
-// fixtures are the records that lie in testdata/format1 by file name, as this
-// version reads them. A release's files never change: a new member goes into
-// a new file.
+// fixtures are the records in testdata/format1, by file name, as this version reads
+// them. The files of a release never change: a new member goes into a new file.
 var fixtures = map[string]any{
 	"cluster/c": &fleet.Cluster{Name: "c", Status: fleet.ClusterActive, CreatedAt: at(1), CapacityProviders: []string{"p"},
 		Settings:                        []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String("enabled")}},
@@ -136,7 +135,7 @@ func fixtureFile(key string) string {
 	return filepath.Join("testdata", "format1", strings.ReplaceAll(key, "/", ".")+".json")
 }
 
-// TestFixtures decodes the records that earlier versions have stored.
+// TestFixtures decodes the records of earlier versions.
 func TestFixtures(t *testing.T) {
 	covered := map[*kind]bool{}
 	for key, want := range fixtures {
@@ -163,7 +162,8 @@ func TestFixtures(t *testing.T) {
 		if d := cmp.Diff(want, got, opts...); d != "" {
 			t.Errorf("%s is read differently (-want +got):\n%s", key, d)
 		}
-		// Read, modified and written again it keeps what this version does not know.
+		// A record that is read, changed and written keeps the members that this
+		// version does not know.
 		again, err := marshal(got)
 		if err != nil {
 			t.Errorf("%s: %v", key, err)
@@ -194,7 +194,7 @@ func TestFixtures(t *testing.T) {
 	}
 }
 
-// writeFixture writes a file that is missing; what is there is a release's.
+// writeFixture writes a missing file. Existing files belong to a release.
 func writeFixture(t *testing.T, key string, v any) {
 	if _, err := os.Stat(fixtureFile(key)); err == nil {
 		return
@@ -227,8 +227,7 @@ func canonical(t *testing.T, v jsontext.Value) string {
 	return string(c)
 }
 
-// TestUnknownRecords: a record of a newer version neither disturbs nor is
-// disturbed.
+// TestUnknownRecords: a newer version's record does no harm, and stays unharmed.
 func TestUnknownRecords(t *testing.T) {
 	for _, key := range []string{"future/x", "cluster/c/service/s/future", "cluster/c/future/s", "cluster/c/task/t/exec", "a/b/c/d/e/f/g", "", "cluster"} {
 		c, err := newTables().apply(key, []byte(`not even JSON`), 1)
@@ -241,8 +240,8 @@ func TestUnknownRecords(t *testing.T) {
 	}
 }
 
-// A snapshot's copy of the tables leaves none out: each field that the records of
-// all kinds fill is filled in the copy.
+// A snapshot's copy of the tables is complete: each field that records of all kinds
+// fill is filled in the copy.
 func TestTablesAreCopied(t *testing.T) {
 	all := maps.Clone(fixtures)
 	delete(all, "installation")
@@ -281,7 +280,7 @@ func TestTablesAreCopied(t *testing.T) {
 	was, copied := reflect.ValueOf(is).Elem(), reflect.ValueOf(snap).Elem()
 	for i := range was.NumField() {
 		switch name := was.Type().Field(i).Name; {
-		case name == "private": // of the one that is loaded
+		case name == "private": // only for tables that are being loaded
 		case was.Field(i).IsZero():
 			t.Errorf("no record fills %s: add one", name)
 		case copied.Field(i).IsZero():
@@ -290,8 +289,8 @@ func TestTablesAreCopied(t *testing.T) {
 	}
 }
 
-// The SDK's types lie in records under their wire names, which begin with a small
-// letter; a type that the codec does not know would lie there under Go's.
+// The SDK's types have their wire names in records. These begin with a lower-case
+// letter. A type that the codec does not know would have Go's names.
 func TestFixturesHaveWireNames(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "format*", "*.json"))
 	if err != nil || len(files) < len(fixtures) {

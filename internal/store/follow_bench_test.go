@@ -8,9 +8,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// BenchmarkFollow takes over what etcd's watch brings while tasks start: revisions
-// of 100 tasks each with their hosts' guards, and of their reports, a snapshot
-// after each; 20,000 tasks run already.
+// BenchmarkFollow applies the events of etcd's watch while tasks start: revisions of
+// 100 tasks each, with their hosts' guards, and of their reports. It makes a snapshot
+// after each. 20,000 tasks already run.
 func BenchmarkFollow(b *testing.B) {
 	for _, hosts := range []int{100, 5000} {
 		b.Run(fmt.Sprint("hosts=", hosts), func(b *testing.B) {

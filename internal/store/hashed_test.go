@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestHashed compares the map with Go's, copies included, with hashes as they are
-// and with ones that are equal for many.
+// TestHashed compares the map and its copies with Go's map, with real hashes and with
+// hashes that are equal for many members.
 func TestHashed(t *testing.T) {
 	for name, hash := range map[string]func(string) uint64{
 		"spread": nil,
@@ -68,8 +68,8 @@ func TestHashed(t *testing.T) {
 	}
 }
 
-// BenchmarkHashed looks hosts up and changes some of them for each snapshot,
-// beside the tree of the same records.
+// BenchmarkHashed looks hosts up and changes some of them for each snapshot. It
+// compares this with a tree of the same records.
 func BenchmarkHashed(b *testing.B) {
 	const n = 5000
 	keys := make([]member, n)

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// deaf is a stream that never brings an answer.
+// deaf is a stream that never receives an answer.
 type deaf struct{ grpc.ClientStream }
 
 func (d deaf) RecvMsg(any) error {
@@ -21,8 +21,8 @@ func (d deaf) RecvMsg(any) error {
 	return d.Context().Err()
 }
 
-// A lease lives on while every second renewal meets a member that does not
-// answer, and is given up once none is answered.
+// A lease lives while every second renewal reaches a member that does not answer. It is
+// given up when no renewal is answered.
 func TestLeaseKeptBySomeAnswers(t *testing.T) {
 	t.Parallel()
 	var tries, kept atomic.Int64
@@ -46,7 +46,7 @@ func TestLeaseKeptBySomeAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() }) // says only that its context has ended
+	t.Cleanup(func() { _ = client.Close() }) // the error only says that its context has ended
 	s := opened(t, client, Config{LeaseTTL: 4 * time.Second})
 	ctx := within(t)
 	id, err := s.Lease(ctx)
@@ -54,7 +54,7 @@ func TestLeaseKeptBySomeAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := s.LeaseLost()
-	for kept.Load() < 3 { // longer than its time
+	for kept.Load() < 3 { // longer than the lease's time
 		select {
 		case <-lost:
 			t.Fatalf("lost after %d renewals and %d tries", kept.Load(), tries.Load())

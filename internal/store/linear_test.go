@@ -13,14 +13,13 @@ import (
 	"github.com/ashore/ashore/internal/store/etcdtest"
 )
 
-// outcomeOf is an operation's result, or that it is unknown.
+// outcomeOf is an operation's result, or says that the result is unknown.
 type outcomeOf struct {
 	result
 	unknown bool
 }
 
-// registers is what a history must be explained by: each key a register of its
-// own, 0 at first.
+// registers is the model of a history: each key is a register of its own, 0 at first.
 var registers = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		byKey := map[string][]porcupine.Operation{}
@@ -60,13 +59,13 @@ var registers = porcupine.Model{
 // trial is a run of concurrent clients against nodes that are killed.
 type trial struct {
 	nodes      []*node
-	etcd       *etcdtest.Etcd // nil where it is embedded
+	etcd       *etcdtest.Etcd // nil if it is embedded
 	clients    int
 	keys       int
 	operations int
 	kills      int
-	every      int           // operations between kills, at least
-	limit      time.Duration // that only a run which is stuck reaches
+	every      int           // least number of operations between two kills
+	limit      time.Duration // only a run that hangs reaches it
 	seed       uint64
 	stop       atomic.Bool
 	answered   atomic.Int64
@@ -74,7 +73,7 @@ type trial struct {
 	history    []porcupine.Operation
 	unknown    int
 	deaths     map[string]int
-	lastSeen   sync.Map // key → a value seen lately, for cas
+	lastSeen   sync.Map // key → a recently read value, for cas
 	nextValue  atomic.Int64
 	began      time.Time
 }
@@ -130,9 +129,9 @@ func (r *trial) client(id int, rnd *rand.Rand) {
 		res, err := n.do(op)
 		o.Return = int64(time.Since(r.began))
 		if err != nil {
-			time.Sleep(time.Duration(rnd.IntN(20)) * time.Millisecond) // a client's back-off
+			time.Sleep(time.Duration(rnd.IntN(20)) * time.Millisecond) // the client's back-off
 			if op.Kind == "read" {
-				continue // a read without an answer says nothing
+				continue // a read without an answer proves nothing
 			}
 		} else if res.Refused != "" {
 			time.Sleep(time.Duration(rnd.IntN(20)) * time.Millisecond)
@@ -155,7 +154,7 @@ func (r *trial) client(id int, rnd *rand.Rand) {
 	}
 }
 
-// kill kills one process after the other and starts it again.
+// kill kills one process after the other and restarts it.
 func (r *trial) kill(t *testing.T, rnd *rand.Rand) {
 	deadline := time.Now().Add(r.limit)
 	reach := func(n int64) bool {
@@ -176,7 +175,7 @@ func (r *trial) kill(t *testing.T, rnd *rand.Rand) {
 		if r.etcd == nil {
 			victim = rnd.IntN(len(r.nodes))
 		} else if i%3 == 0 {
-			victim = len(r.nodes) // etcd itself, at least a third of the times
+			victim = len(r.nodes) // etcd itself, at least every third time
 		}
 		name, kill, start := "etcd", func() { r.etcd.Kill() }, func() error { return r.etcd.Restart() }
 		if victim < len(r.nodes) {
@@ -194,13 +193,13 @@ func (r *trial) kill(t *testing.T, rnd *rand.Rand) {
 	reach(int64(r.operations))
 }
 
-// soak says whether this is the long run: minutes instead of seconds.
+// soak says whether this is the long run of minutes.
 var soak = os.Getenv("ASHORE_SOAK") != ""
 
 func seed() uint64 { return uint64(time.Now().UnixNano()) }
 
-// TestLinearizable: what clients of two servers on one etcd see has an order,
-// while both and etcd are killed without warning.
+// TestLinearizable: the results of clients of two servers on one etcd are linearizable,
+// while both servers and etcd are killed.
 func TestLinearizable(t *testing.T) {
 	r := &trial{clients: 8, keys: 40, operations: 6000, kills: 21, every: 200, limit: 5 * time.Minute, seed: seed()}
 	if soak {
@@ -213,7 +212,7 @@ func TestLinearizable(t *testing.T) {
 	r.run(t)
 }
 
-// TestLinearizableEmbedded: the same for one server with its own etcd inside.
+// TestLinearizableEmbedded is the same test for one server with an embedded etcd.
 func TestLinearizableEmbedded(t *testing.T) {
 	r := &trial{clients: 8, keys: 20, operations: 2000, kills: 6, every: 200, limit: 5 * time.Minute, seed: seed()}
 	if soak {

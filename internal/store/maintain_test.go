@@ -11,11 +11,11 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// TestQuota fills an embedded etcd up with history: writes are refused with a
-// clear error, then space is freed and writing goes on by itself.
+// TestQuota fills an embedded etcd with history. Writes are refused with a clear error.
+// Then space is freed, and writes succeed again without help.
 func TestQuota(t *testing.T) {
 	e := embedded(t, t.TempDir(), WithQuota(16<<20))
-	// Looked after so seldom that only the refusal starts it.
+	// Maintenance is so rare that only the refusal starts it.
 	s := opened(t, e.Client, Config{Sole: true, MaintainEvery: time.Hour})
 	ctx := within(t)
 	write := func(i int) error {
@@ -91,7 +91,7 @@ func TestMaintain(t *testing.T) {
 		t.Errorf("after compaction and defragmentation %+v, before %+v", sp, before)
 	}
 	other.cancel(ErrClosed)
-	// An external etcd is left alone unless told.
+	// An external etcd is not maintained unless configured.
 	if plain, err := load(ctx, e.Client, Config{}); err != nil || plain.cfg.Maintain {
 		t.Errorf("maintains an etcd that is not its own: %v", err)
 	} else {
@@ -99,8 +99,8 @@ func TestMaintain(t *testing.T) {
 	}
 }
 
-// TestLeasesAfterKill: what a killed server held on its embedded etcd is gone
-// at the next start, not a lease's time later.
+// TestLeasesAfterKill: the leases of a killed server on its embedded etcd end at the
+// next start, and not when their time is over.
 func TestLeasesAfterKill(t *testing.T) {
 	e := embedded(t, t.TempDir())
 	ctx := within(t)
@@ -118,7 +118,7 @@ func TestLeasesAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed.cancel(ErrClosed)
-	killed.wg.Wait() // ended without giving its lease back
+	killed.wg.Wait() // it ended without revoking its lease
 	s := opened(t, e.Client, cfg)
 	if s.Snapshot().Session("c", "i") != nil {
 		t.Error("the session of a dead server is there")

@@ -17,34 +17,34 @@ import (
 	"github.com/ashore/ashore/internal/store/etcdtest"
 )
 
-// A node is a server process of the tests that kill servers: a store that
-// carries out operations on registers, asked over HTTP on a unix socket.
+// A node is a server process for the tests that kill servers. It is a store that
+// executes operations on registers. Clients reach it over HTTP on a unix socket.
 
 const nodeEnv = "ASHORE_STORE_NODE"
 
 type nodeSpec struct {
 	Socket string
-	Etcd   string // endpoint of an external etcd; where empty one is embedded in Dir
+	Etcd   string // endpoint of an external etcd; if empty, etcd is embedded in Dir
 	Dir    string
 }
 
-// operation is one on a register: read it, swap its value, or swap it where
-// it has the old one.
+// operation is an operation on a register: read it, swap its value, or swap it if it
+// has the old value.
 type operation struct {
 	Kind     string // "read", "swap", "cas"
 	Key      string
 	Old, New int
 }
 
-// result is an operation's: the value before it, and whether a cas took place.
+// result is the result of an operation: the earlier value, and whether a cas succeeded.
 type result struct {
 	Value int
 	Done  bool
-	// Refused says that it certainly had no effect.
+	// Refused says that the operation certainly had no effect.
 	Refused string `json:",omitempty"`
 }
 
-// serveNode never returns where this process was started to be a node.
+// serveNode never returns if this process is a node.
 func serveNode() {
 	text, ok := os.LookupEnv(nodeEnv)
 	if !ok {
@@ -142,7 +142,7 @@ func carryOut(ctx context.Context, s *Store, op operation) (res result, err erro
 	return res, err
 }
 
-// node is a node's process, seen from the test.
+// node is a node's process, as the test sees it.
 type node struct {
 	process etcdtest.Process
 	http    *http.Client
@@ -185,7 +185,7 @@ func newNode(t testing.TB, spec nodeSpec) *node {
 	return n
 }
 
-// do carries out an operation; after an error its effect is unknown.
+// do executes an operation. After an error its effect is unknown.
 func (n *node) do(op operation) (res result, err error) {
 	body, err := json.Marshal(op)
 	if err != nil {
@@ -193,7 +193,7 @@ func (n *node) do(op operation) (res result, err error) {
 	}
 	r, err := n.http.Post("http://node/", "application/json", bytes.NewReader(body))
 	if dial := new(net.OpError); errors.As(err, &dial) && dial.Op == "dial" {
-		return result{Refused: err.Error()}, nil // nobody was asked
+		return result{Refused: err.Error()}, nil // no node was asked
 	}
 	if err != nil {
 		return res, err

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// portReport is a report of a task whose container has bound these.
+// portReport returns a report of a task whose container has these bindings.
 func portReport(t testing.TB, status fleet.TaskStatus, bindings ...types.NetworkBinding) []byte {
 	data, err := marshal(&fleet.TaskReport{Status: status, Containers: []fleet.ContainerReport{{Name: "c", NetworkBindings: bindings}}})
 	if err != nil {
@@ -23,7 +23,7 @@ func portRange(n int) types.NetworkBinding {
 	return types.NetworkBinding{HostPortRange: aws.String("1-" + strconv.Itoa(n)), Protocol: "udp"}
 }
 
-// onePerPort is how older agents report a range.
+// onePerPort returns a range as older agents report it.
 func onePerPort(n int) []types.NetworkBinding {
 	var out []types.NetworkBinding
 	for p := 1; p <= n; p++ {
@@ -32,7 +32,7 @@ func onePerPort(n int) []types.NetworkBinding {
 	return out
 }
 
-// portTables are the tables with two tasks on one host.
+// portTables returns tables with two tasks on one host.
 func portTables(t testing.TB) *tables {
 	tab := newTables()
 	tab.private = false
@@ -61,8 +61,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// A report of a range costs what it is, however many ports that is, and so do the
-// reports of other tasks on the host.
+// The report of a range has the same cost for any number of ports. So have the reports
+// of other tasks on the host.
 func TestWideRangesCostNoMore(t *testing.T) {
 	cost := func(ports int) (own, others uint64) {
 		tab := portTables(t)
@@ -81,7 +81,7 @@ func TestWideRangesCostNoMore(t *testing.T) {
 	}
 }
 
-// Many ports that are told one by one cost in proportion.
+// The cost of many ports that are reported one by one is proportional to their number.
 func TestManyPortsCostInProportion(t *testing.T) {
 	cost := func(ports int) uint64 {
 		tab := portTables(t)
@@ -98,7 +98,7 @@ func BenchmarkPortsOfAHost(b *testing.B) {
 	for name, bindings := range map[string][]types.NetworkBinding{
 		"one range of 65535": {portRange(65535)}, "65535 ports": onePerPort(65535), "1000 ports": onePerPort(1000), "no port": nil,
 	} {
-		// A report with these ports, then one of another task on the host.
+		// A report with these ports, then a report of another task on the host.
 		b.Run(name, func(b *testing.B) {
 			tab := portTables(b)
 			data, small := portReport(b, fleet.TaskPending, bindings...), portReport(b, fleet.TaskRunning)

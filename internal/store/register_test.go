@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// What would keep a record from being found, or let it be found twice, ends the
-// program when it is registered.
+// A registration that would make a record impossible to find, or ambiguous, ends the
+// program.
 func TestRegisterRefuses(t *testing.T) {
 	type record struct {
 		Name string `json:"name"`

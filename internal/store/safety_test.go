@@ -20,7 +20,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Of writes that follow each other each is synced to the disk before it is
+// Each of several writes, one after the other, is synced to the disk before it is
 // acknowledged. With etcd's sync turned off none is (seen).
 func TestWritesAreSynced(t *testing.T) {
 	dir := t.TempDir()
@@ -63,7 +63,7 @@ func TestWritesAreSynced(t *testing.T) {
 	}
 }
 
-// rollBack lets an etcd come back with the data that it had at an earlier time.
+// rollBack restores an etcd's earlier data.
 type rollBack struct {
 	etcd *etcdtest.Etcd
 	kept string
@@ -108,9 +108,9 @@ func (r *rollBack) start(t *testing.T) {
 	}
 }
 
-// A store whose etcd was put back to an earlier state ends: it neither shows what
-// is no more, nor decides on it. Without the comparisons of revisions in check
-// and txn it goes on (both seen).
+// A store ends when its etcd goes back to an earlier state. It neither shows the lost
+// records nor decides by them. Without the comparisons of revisions in check and txn it
+// goes on (both seen).
 func TestWentBack(t *testing.T) {
 	for name, use := range map[string]func(context.Context, *Store) error{
 		"read": func(ctx context.Context, s *Store) error {
@@ -141,7 +141,7 @@ func TestWentBack(t *testing.T) {
 				putCluster(t, s, fmt.Sprint("lost", i))
 			}
 			r.back(t)
-			// A try may be cut off by etcd's return.
+			// The return of etcd may cut a try off.
 			for err = use(ctx, s); s.Err() == nil && ctx.Err() == nil; err = use(ctx, s) {
 				if err == nil {
 					t.Fatal("it goes on with what etcd no longer has")
@@ -154,8 +154,8 @@ func TestWentBack(t *testing.T) {
 	}
 }
 
-// Who stops waiting for a write does not know whether it took effect, and is
-// told so. Without unknown in commit it is told that it did not (seen).
+// A caller that stops waiting for a write gets ErrUnknown. Without unknown in commit it
+// learns that the write did not take effect (seen).
 func TestGivenUpIsUnknown(t *testing.T) {
 	etcd := etcdtest.Start(t, etcdtest.Options{})
 	s := opened(t, etcd.Client(t), Config{})
@@ -174,7 +174,7 @@ func TestGivenUpIsUnknown(t *testing.T) {
 	}
 }
 
-// A restore that is not alone leaves nothing that opens. Without the comparison
+// A restore with a concurrent writer leaves no state that opens. Without the comparison
 // of its mark in flush it goes on (seen).
 func TestRestoreIsAlone(t *testing.T) {
 	client := embedded(t, t.TempDir()).Client

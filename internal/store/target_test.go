@@ -57,7 +57,7 @@ func TestBackupFile(t *testing.T) {
 	}
 
 	to := filepath.Join(t.TempDir(), "new")
-	// What a restore that was killed leaves.
+	// A killed restore leaves this.
 	if err := os.MkdirAll(filepath.Join(to, "restoring", "etcd", "member"), 0o700); err != nil {
 		t.Fatal(err)
 	}

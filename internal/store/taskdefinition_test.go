@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRevisions compares listings, from any position and in both directions,
-// with a sort of all there is.
+// TestRevisions compares listings, from any position and in both directions, with a
+// sort of all revisions.
 func TestRevisions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tab := newTables()

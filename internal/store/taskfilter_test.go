@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Whichever way it takes, through a list or through all tasks, TasksWhere yields
-// what the filter selects, in order and from wherever it is to begin.
+// TasksWhere yields the tasks that the filter selects, in order and from any position,
+// whether it reads a list or all tasks.
 func TestTasksWhere(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -29,7 +29,7 @@ func TestTasksWhere(t *testing.T) {
 	}
 	const tasks = 2000
 	for i := range tasks {
-		// Of each kind of list one holds few tasks and one most of them.
+		// One list of each kind has few tasks, and one has most of them.
 		of := func(few, most string) string {
 			if rng.IntN(100) == 0 {
 				return few

@@ -17,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// content is all that a transaction would commit.
+// content is everything that a transaction would commit.
 type content struct {
 	Reads  map[string]int64
 	Ranges []string
@@ -44,8 +44,8 @@ func contentOf(tx *Tx) content {
 	return c
 }
 
-// A try of which something does not fit, fails or panics leaves nothing behind, however
-// deep it is nested, and one that fits leaves all of it.
+// A try that does not fit, fails or panics leaves nothing behind, at any depth of
+// nesting. A try that fits leaves everything.
 func TestTryTakesBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		tx := newTx(&Snapshot{held: newTables()})
@@ -125,7 +125,7 @@ func TestTryTakesBack(t *testing.T) {
 	})
 }
 
-// What is measured is no less than what etcd gets.
+// The measured size is never less than the size of etcd's request.
 func TestBudgetBoundsTheRequest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &Store{root: rapid.StringN(0, 200, -1).Draw(t, "root")}
@@ -163,7 +163,8 @@ func TestBudgetBoundsTheRequest(t *testing.T) {
 	})
 }
 
-// At the limit a transaction is taken, by the measure and by etcd; one more is not.
+// At the limit a transaction is accepted, by the measure and by etcd. One more record
+// is refused.
 func conformTry(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
 	ctx := within(t)
@@ -195,7 +196,7 @@ func conformTry(t *testing.T, client *clientv3.Client, cfg Config) {
 		if err != nil || n != s.cfg.MaxOps-1 || count() != n {
 			t.Errorf("%d of %d fit, %d are there: %v", n, s.cfg.MaxOps, count(), err)
 		}
-		// As many as that, and one that nobody has tried.
+		// The same number without Try.
 		err = s.Update(ctx, func(tx *Tx) error {
 			for i := range n + 1 {
 				if err := Create(tx, ClusterKey(fmt.Sprint("p", i)), &fleet.Cluster{}); err != nil {
@@ -218,7 +219,7 @@ func conformTry(t *testing.T, client *clientv3.Client, cfg Config) {
 			if add(tx, "large", room) {
 				t.Error("one too large fits")
 			}
-			// Without a name and what is around it there is that much less.
+			// The transaction is smaller by a name and its surroundings.
 			empty := contentOf(tx)
 			if !add(tx, "large", 0) {
 				t.Error("an empty one does not fit")
@@ -227,7 +228,7 @@ func conformTry(t *testing.T, client *clientv3.Client, cfg Config) {
 			if add(tx, "more", room+1) {
 				t.Error("one byte more fits")
 			}
-			// In place of the empty one, to the byte.
+			// In place of the empty record, exact to the byte.
 			fits, err := tx.Try(func() error {
 				return Put(tx, ClusterKey("large"), &fleet.Cluster{Name: strings.Repeat("x", room)})
 			})
@@ -281,11 +282,11 @@ func conformTry(t *testing.T, client *clientv3.Client, cfg Config) {
 	})
 }
 
-// Items go in few transactions, in their order; one that no transaction holds is left
-// out, and what was tried of it leaves nothing behind.
+// UpdateEach applies items in few transactions, in their order. It leaves out an item
+// that no transaction can hold, and a try of that item leaves nothing behind.
 func conformEach(t *testing.T, s *Store) {
 	ctx := within(t)
-	const records = 3 // an item
+	const records = 3 // for each item
 	perTx := (s.cfg.MaxOps - 2) / records
 	var items []int
 	for i := range 2*perTx + 1 {
@@ -317,7 +318,7 @@ func conformEach(t *testing.T, s *Store) {
 	if err != nil || len(left) != 1 || left[0].Item != huge || !errors.Is(left[0].Err, ErrTooLarge) || !IsItemError(left[0].Err) {
 		t.Errorf("left out are %v, %v", left, err)
 	}
-	// The huge one is the first of its transaction, which begins anew without it.
+	// The huge item is the first of its transaction, which begins again without it.
 	if begun > 4 {
 		t.Errorf("it took %d runs", begun)
 	}

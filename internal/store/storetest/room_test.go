@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the stored records that are missing in testdata")
 
-// A toy room outside of the store: a noun whose names have slashes, with an index, and
-// one that belongs to it. This is all that it declares.
+// This is a toy room outside of the store: a noun with slashes in its names and an
+// index, and a second noun that belongs to it. It declares nothing else.
 type group struct {
 	Name string   `json:"name"`
 	Days int      `json:"days,omitzero"`
@@ -40,13 +40,13 @@ var (
 	streams = store.Register[stream]("toy/group/*/stream/*").PartOf(groups.Changed())
 )
 
-// TestFormats: the toy's records are taken in by the check of stored formats.
+// TestFormats: the check of stored formats includes the toy's records.
 func TestFormats(t *testing.T) { storetest.Formats(t, *update) }
 
 // toyNames sort byte by byte, which is not the order of their keys.
 var toyNames = []string{"", "%2F", "/aws/a", "/aws/a-b", "/aws/a/b", "/aws/b", "a\x00b", "a b", "web", "é"}
 
-// A kind that a room registers lives through everything that ECS's own do.
+// A kind that a room registers behaves like ECS's own kinds in everything.
 func TestRoom(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -101,7 +101,7 @@ func TestRoom(t *testing.T) {
 		t.Errorf("the feed says %v, want %v", seen, want)
 	}
 
-	// Another server on the same state, and the same after a restart.
+	// Another server on the same state, and a restart, show the same.
 	shows(t, "opened by another", open(t, e.Client, store.Config{}))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestRoom(t *testing.T) {
 	s = open(t, e.Client, store.Config{Sole: true})
 	shows(t, "restarted", s)
 
-	// Backup and restore.
+	// Backup and restore keep the records.
 	var backup bytes.Buffer
 	if _, err := s.Backup(ctx, &backup); err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestRoom(t *testing.T) {
 		t.Errorf("restored it was written at %d, before at %d", groups.Written(r.Snapshot(), "web"), groups.Written(s.Snapshot(), "web"))
 	}
 
-	// One that can't be read is set aside under its key.
+	// An unreadable record is set aside under its key.
 	mend := storetest.Spoil(t, e.Client, s, groups.Key("/aws/a").String())
 	if groups.Get(s.Snapshot(), "/aws/a") != nil || tagged(s, "t") != `"/aws/a/b"` || s.Snapshot().AllReadable(groups.Prefix()) == nil {
 		t.Errorf("it shows what can't be read: %v", tagged(s, "t"))
@@ -135,7 +135,7 @@ func TestRoom(t *testing.T) {
 	mend()
 	shows(t, "mended", s)
 
-	// Changed and deleted, it leaves the index. Snapshots stay.
+	// A changed and then deleted record leaves the index. Snapshots stay.
 	before := s.Snapshot()
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		g := *store.Get(tx, groups.Key("/aws/a"))
@@ -149,7 +149,7 @@ func TestRoom(t *testing.T) {
 	if n := len(slices.Collect(keys(byTag.Of(before, "t")))); n != 2 {
 		t.Errorf("a snapshot has changed: %d", n)
 	}
-	// What guards a decision over all of them, guards them.
+	// The guard of a decision over all of them works.
 	runs := 0
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		runs++
