@@ -95,7 +95,7 @@ func (s *Server) write(l line) {
 
 // readOnlyPrefixes are the beginnings of names of operations that change nothing, as in
 // CloudTrail's readOnly. The name of a forwarded REST call begins with its method.
-var readOnlyPrefixes = []string{"GET ", "HEAD ", "Describe", "List", "Get", "BatchGet", "Discover", "Search", "Lookup", "Simulate", "Explain", "Stream", "Poll"}
+var readOnlyPrefixes = []string{"GET ", "HEAD ", "Describe", "List", "Get", "BatchGet", "Discover", "Search", "Lookup", "Simulate", "Explain", "Stream", "Watch", "Poll"}
 
 func isReadOnly(operation string) bool {
 	for _, verb := range readOnlyPrefixes {

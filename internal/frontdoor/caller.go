@@ -26,8 +26,9 @@ type Caller struct {
 	trail *trail // the decision about the call; nil outside of a call
 }
 
-// values returns the values of the condition keys that every call has.
-func (c Caller) values(key string) []string {
+// Values returns the values of the condition keys that every call has, nil for other
+// keys. They stay the same as long as the call goes on.
+func (c Caller) Values(key string) []string {
 	switch key {
 	case "aws:sourceip":
 		if host, _, err := net.SplitHostPort(c.RemoteAddr); err == nil {

@@ -233,14 +233,14 @@ func Authorize(ctx context.Context, auth Authorizer, r identity.Request) (identi
 
 func authorize(ctx context.Context, auth Authorizer, c Caller, r identity.Request) (identity.Decision, error) {
 	if r.Context == nil {
-		r.Context = c.values
+		r.Context = c.Values
 	} else {
 		own := r.Context
 		r.Context = func(key string) []string {
 			if v := own(key); v != nil {
 				return v
 			}
-			return c.values(key)
+			return c.Values(key)
 		}
 	}
 	d, err := decide(ctx, auth, r)

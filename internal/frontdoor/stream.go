@@ -2,8 +2,12 @@ package frontdoor
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"os"
 	"time"
+
+	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
 // A Stream is an answer of JSON lines that go on as long as Stream runs. A handler
@@ -23,8 +27,17 @@ const (
 	sendTimeout = 10 * time.Second
 )
 
+// notTaken returns the error of a stream whose client did not read a line in time. It
+// is the client's fault.
+func notTaken(err error) error {
+	return &faultError{fault{Fault: protocol.Fault{Status: http.StatusRequestTimeout, Code: "RequestTimeoutException",
+		Message: "A line was not taken within " + sendTimeout.String() + "."}, detail: err, isPublic: true}}
+}
+
 // stream writes a stream as the answer. An error after the first line ends the stream.
+// Before the first line the call returns its memory, because a stream lasts long.
 func (x *exchange) stream(st Stream) error {
+	x.returnLoans()
 	ctx, cancel := context.WithTimeout(x.r.Context(), streamLimit)
 	defer cancel()
 	defer context.AfterFunc(x.s.ending, cancel)()
@@ -36,16 +49,24 @@ func (x *exchange) stream(st Stream) error {
 	}
 	x.w.Header().Set("Content-Type", "application/x-ndjson")
 	x.w.Header().Set("X-Content-Type-Options", "nosniff")
+	var late error
 	err := st.Stream(ctx, func(line []byte) error {
 		if err := control.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
 			return err
 		}
-		if _, err := x.w.Write(append(line, '\n')); err != nil {
-			return err
+		_, err := x.w.Write(append(line, '\n'))
+		if err == nil {
+			err = control.Flush()
 		}
-		return control.Flush()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			late = err
+		}
+		return err
 	})
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case late != nil: // net/http has ended the context for it
+		return notTaken(late)
+	case err != nil && ctx.Err() == nil:
 		return err
 	}
 	return control.SetWriteDeadline(time.Now().Add(sendTimeout))

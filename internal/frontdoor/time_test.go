@@ -52,8 +52,15 @@ func (p *pipes) dial() net.Conn {
 
 // inBubble runs a front door in a bubble; stop ends it and returns how.
 func inBubble(t *testing.T, d *door, f func(t *testing.T, p *pipes, stop func() error)) {
+	inBubbleOf(t, d, []Service{d.ecs.service()}, f)
+}
+
+// inBubbleOf is inBubble with services of the test's own.
+func inBubbleOf(t *testing.T, d *door, services []Service, f func(t *testing.T, p *pipes, stop func() error)) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := New(config(d))
+		cfg := config(d)
+		cfg.Services = services
+		s, err := New(cfg)
 		if err != nil {
 			t.Fatal(err)
 		}

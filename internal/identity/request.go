@@ -23,6 +23,9 @@ type Decision struct {
 	Resource string
 	// Policy and Statement decided. Both are empty if no statement applies.
 	Policy, Statement string
+	// OfRecords says that records of the state had a say, beside what the request's own
+	// Context has answered: by another state the same policies may decide otherwise.
+	OfRecords bool
 
 	why    string  // of a denial: the text of the condition that was not met, or ""
 	denied *Denied // nil if the request is allowed

@@ -1,0 +1,35 @@
+package identity
+
+import (
+	"strings"
+
+	"github.com/ashore/ashore/internal/store"
+)
+
+// RightsRestOn are the kinds of records that decide what principals may, beside the
+// records of what a request is about. A stream decides anew when one of them changes.
+var RightsRestOn = []store.ChangeKind{store.AccessKeyChanged, store.HostChanged}
+
+// Concerns says whether a change of a record of these kinds may alter what a caller
+// with an access key may.
+func Concerns(c store.Change, p Principal, accessKeyID string) bool {
+	switch c.Kind {
+	case store.AccessKeyChanged:
+		return c.Names[0] == accessKeyID
+	case store.HostChanged:
+		return strings.HasSuffix(p.ARN, ":user/host/"+c.Names[0])
+	}
+	return false
+}
+
+// Valid returns ErrUnknownKey where an access key has been deleted, or is another
+// principal's. Without a key the caller is this process itself, which is always valid.
+func Valid(s *store.Snapshot, p Principal, accessKeyID string) error {
+	if accessKeyID == "" {
+		return nil
+	}
+	if k := s.AccessKey(accessKeyID); k == nil || k.Principal != p.ARN {
+		return ErrUnknownKey
+	}
+	return nil
+}
