@@ -63,6 +63,7 @@ var walls = []struct {
 	{"internal/ecs/definition", []string{"internal/store", "go.etcd.io/etcd"}, "a definition is decided by itself: definition in, decision out"},
 	{"internal/ecs/refuse", []string{"internal"}, "how ECS words a refusal needs nothing of ours"},
 	{"internal/control/placer", []string{"internal/control/scheduler", "internal/identity"}, "the scheduler calls the placer, and no one is called back"},
+	{"internal/control/rows", []string{"internal/ecs", "internal/identity", "internal/control/describe", "internal/control/placer"}, "the watch knows neither what rows are about nor who reads them"},
 	{"internal/control/placement", []string{"internal/store"}, "to choose a host is pure: hosts in, choice out"},
 	{"internal/control/rollout", []string{"internal/store"}, "what a deployment does next is pure"},
 	{"internal/store", []string{"internal/api", "internal/link", "internal/agent", "internal/frontdoor"}, "the store knows nobody above it"},
