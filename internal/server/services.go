@@ -7,6 +7,7 @@ import (
 	apiecs "github.com/ashore/ashore/internal/api/ecs"
 	"github.com/ashore/ashore/internal/control/placer"
 	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/seal"
 	"github.com/ashore/ashore/internal/store"
 )
@@ -22,7 +23,10 @@ type services struct {
 func newServices(id string, st *store.Store, sealer *seal.Sealer, version string, log *slog.Logger) services {
 	p := placer.New(placer.Config{Store: st, Server: id, Log: log})
 	ecs := apiecs.New(apiecs.Config{Store: st, Placer: p, Log: log})
-	return services{placer: p, ecs: ecs, ashore: apiashore.New(st, sealer, version, ecs)}
+	own := apiashore.New(apiashore.Config{
+		Store: st, Sealer: sealer, Version: version, Explain: ecs, Auth: identity.NewAuthorizer(st), Views: ecs.Views(), Log: log,
+	})
+	return services{placer: p, ecs: ecs, ashore: own}
 }
 
 func (s services) declared() []frontdoor.Service {

@@ -45,6 +45,16 @@ func TaskDefinitionStateKey(family string, revision int) Key[fleet.TaskDefinitio
 // allows 1,000,000 revisions in a family.
 func revisionName(revision int) string { return fmt.Sprintf("%08d", revision) }
 
+// RevisionNumber returns the number of a revision that a change names, 0 if it names a
+// family.
+func RevisionNumber(name string) int {
+	n, err := strconv.Atoi(name)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // Family returns a family's counter, or nil.
 func (s *Snapshot) Family(name string) *fleet.Family { return families.Get(s, name) }
 

@@ -127,9 +127,11 @@ func (a *API) serve(ctx context.Context, cancel func(), still bool) {
 	t := a.T
 	p := placer.New(placer.Config{Store: a.Store, Log: a.Log})
 	api := ecsapi.New(ecsapi.Config{Store: a.Store, Placer: p, Log: a.Log})
+	auth := identity.NewAuthorizer(a.Store)
+	own := ashore.New(ashore.Config{Store: a.Store, Sealer: a.Sealer, Version: "test", Explain: api, Auth: auth, Views: api.Views(), Log: a.Log})
 	door, err := frontdoor.New(frontdoor.Config{
-		Account: Site.Account, Region: Site.Region, Keys: identity.NewKeys(a.Store, a.Sealer), Auth: identity.NewAuthorizer(a.Store),
-		Services: []frontdoor.Service{api.Frontdoor(), ashore.New(a.Store, a.Sealer, "test", api).Frontdoor()}, Log: a.Log,
+		Account: Site.Account, Region: Site.Region, Keys: identity.NewKeys(a.Store, a.Sealer), Auth: auth,
+		Services: []frontdoor.Service{api.Frontdoor(), own.Frontdoor()}, Log: a.Log,
 	})
 	if err != nil {
 		t.Fatal(err)

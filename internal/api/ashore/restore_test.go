@@ -29,7 +29,7 @@ func putRecord[V any](t *testing.T, a *apitest.API, k store.Key[V], v *V) {
 // it is decided once.
 func TestRestore(t *testing.T) {
 	a := apitest.Start(t)
-	api := ashore.New(a.Store, a.Sealer, "test", nil)
+	api := ashore.New(ashore.Config{Store: a.Store, Sealer: a.Sealer, Version: "test"})
 	ctx := t.Context()
 	inst, _ := a.Register("h", "default")
 	instance := inst[len(inst)-32:]
@@ -86,7 +86,7 @@ func TestRestore(t *testing.T) {
 
 func TestRestoreKept(t *testing.T) {
 	a := apitest.Start(t)
-	api := ashore.New(a.Store, a.Sealer, "test", nil)
+	api := ashore.New(ashore.Config{Store: a.Store, Sealer: a.Sealer, Version: "test"})
 	putRecord(t, a, store.RestoredKey(), &fleet.Restored{At: time.Unix(20, 0)})
 	id := fleet.NewID()
 	a.Register("h", "default")

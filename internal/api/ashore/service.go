@@ -1,16 +1,18 @@
 // Package ashore answers Ashore's own API, beside ECS's and outside its shapes:
-// what an installation is, the credentials of its hosts, what happens in it, why
-// things are as they are, and what becomes of tasks that a restored backup lacks.
+// what an installation is, the credentials of its hosts, what happens in it, a
+// part of its state and each change of that, why things are as they are, and what becomes of tasks that a restored backup lacks.
 package ashore
 
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync/atomic"
 
 	"github.com/ashore/ashore/internal/aws/model"
+	"github.com/ashore/ashore/internal/control/rows"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
@@ -25,18 +27,35 @@ const (
 	TargetPrefix = "Ashore_20261121"
 )
 
-// Service is the API.
-type Service struct {
-	store   *store.Store
-	sealer  *seal.Sealer
-	version string
-	streams atomic.Int32 // that run
-	explain Explainer
+// Config is what a Service needs. All but Log must be set for the operations that need
+// it.
+type Config struct {
+	Store   *store.Store
+	Sealer  *seal.Sealer
+	Version string // the program's
+	Explain Explainer
+	Auth    Decider      // who may see which row
+	Views   []*rows.View // what can be watched
+	Log     *slog.Logger // default: slog.Default()
 }
 
-// New returns the API over st. version is the program's.
-func New(st *store.Store, sealer *seal.Sealer, version string, explain Explainer) *Service {
-	return &Service{store: st, sealer: sealer, version: version, explain: explain}
+// Service is the API.
+type Service struct {
+	store    *store.Store
+	sealer   *seal.Sealer
+	version  string
+	streams  atomic.Int32 // of events, that run
+	explain  Explainer
+	auth     Decider
+	watchers *rows.Watchers
+}
+
+// New returns the API over cfg.Store.
+func New(cfg Config) *Service {
+	return &Service{
+		store: cfg.Store, sealer: cfg.Sealer, version: cfg.Version, explain: cfg.Explain, auth: cfg.Auth,
+		watchers: rows.New(rows.Config{Store: cfg.Store, Views: cfg.Views, Version: cfg.Version, RightsRestOn: identity.RightsRestOn, Log: cfg.Log}),
+	}
 }
 
 // Frontdoor declares the service to the front door.
@@ -53,6 +72,7 @@ func (s *Service) Frontdoor() frontdoor.Service {
 		"StreamEvents": frontdoor.Op("ashore:StreamEvents", func(_ context.Context, _ frontdoor.Caller, in *StreamEventsInput) []string {
 			return s.eventResources(in)
 		}),
+		"Watch": watchOperation(),
 	}
 	api := &model.Service{Name: "ashore", SigningName: SigningName, Shape: TargetPrefix}
 	for _, name := range slices.Sorted(maps.Keys(operations)) {

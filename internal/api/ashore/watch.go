@@ -1,0 +1,113 @@
+package ashore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ashore/ashore/internal/control/rows"
+	"github.com/ashore/ashore/internal/frontdoor"
+	"github.com/ashore/ashore/internal/identity"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/smithy-go"
+)
+
+// watchBody is the largest body of a call of Watch in bytes.
+const watchBody = 64 << 10
+
+// WatchInput says which rows are wanted, and where a stream goes on.
+type WatchInput struct {
+	// Select are 1 to 32 kinds of rows, each narrowed down by names and values.
+	Select []rows.Select `json:"select"`
+	// After is the newest revision that a stream of the same selection has told, nil
+	// for the whole state.
+	After *int64 `json:"after"`
+	// History is what that stream has said beside "synced".
+	History string `json:"history"`
+}
+
+// WatchStream answers Watch: its lines are each a rows.Line.
+type WatchStream struct {
+	watchers *rows.Watchers
+	request  rows.Request
+}
+
+// A Decider decides by a snapshot who may what.
+type Decider interface {
+	Decide(s *store.Snapshot, r identity.Request) (identity.Decision, error)
+}
+
+func watchOperation() frontdoor.Operation {
+	op := frontdoor.Op[WatchInput]("ashore:Watch", nil)
+	op.BodyLimit = watchBody
+	return op
+}
+
+// Watch tells a part of the state, and what changes of it from then on. Beside the
+// right to call it a caller needs the right to each row, which its view names: rows
+// that it may not see are left out.
+func (s *Service) Watch(ctx context.Context, in *WatchInput) (*WatchStream, error) {
+	c := frontdoor.CallerFrom(ctx)
+	req := rows.Request{
+		Principal: c.Principal.ARN, Rights: &rights{s.auth, c}, Select: in.Select, After: in.After, History: in.History,
+	}
+	if err := s.watchers.Check(&req); err != nil {
+		return nil, watchError(err)
+	}
+	snap, err := s.store.Fresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	req.AtLeast = snap.Revision()
+	return &WatchStream{s.watchers, req}, nil
+}
+
+var _ frontdoor.Stream = (*WatchStream)(nil)
+
+// Stream sends lines, and one in between where nothing happens.
+func (st *WatchStream) Stream(ctx context.Context, send func([]byte) error) error {
+	return watchError(st.watchers.Stream(ctx, st.request, send))
+}
+
+// watchError words what a caller is told of an error.
+func watchError(err error) error {
+	var input *rows.InputError
+	var full *rows.FullError
+	switch {
+	case errors.As(err, &input):
+		return invalid("%s", input.Message)
+	case errors.As(err, &full):
+		return &smithy.GenericAPIError{Code: "LimitExceededException", Fault: smithy.FaultClient, Message: full.Message}
+	case errors.Is(err, identity.ErrUnknownKey):
+		return &smithy.GenericAPIError{Code: "UnrecognizedClientException", Fault: smithy.FaultClient, Message: "The access key is not valid any more."}
+	}
+	return err
+}
+
+// rights are those of a caller.
+type rights struct {
+	auth   Decider
+	caller frontdoor.Caller
+}
+
+func (r *rights) Valid(s *store.Snapshot) error {
+	return identity.Valid(s, r.caller.Principal, r.caller.AccessKeyID)
+}
+
+func (r *rights) May(s *store.Snapshot, v *rows.View, key string) (rows.Permission, error) {
+	asked := false
+	d, err := r.auth.Decide(s, identity.Request{
+		Caller: r.caller.Principal, Action: v.Action, Resources: []string{v.Resource(key)},
+		Context: func(name string) []string {
+			if values := r.caller.Values(name); values != nil {
+				return values
+			}
+			asked = true
+			return v.Context(s, key, name)
+		},
+	})
+	return rows.Permission{Allowed: d.Allowed, ByName: !d.OfRecords && !asked}, err
+}
+
+func (r *rights) Concerns(c store.Change) bool {
+	return identity.Concerns(c, r.caller.Principal, r.caller.AccessKeyID)
+}

@@ -1,0 +1,93 @@
+package ecs
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/ashore/ashore/internal/control/rows"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// instanceRows are container instances as DescribeContainerInstances shows them with
+// their tags and their health, also those that are INACTIVE, as long as they are known.
+func (s *Service) instanceRows() *rows.View {
+	self := func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) }
+	return &rows.View{
+		Kind: "instance",
+		Scope: func(where map[string]string) (string, error) {
+			return s.scopeIn(where, "cluster")
+		},
+		Keys: instanceKeys,
+		Scopes: func(snap *store.Snapshot, key string) []string {
+			cluster, id, _ := strings.Cut(key, "/")
+			if snap.Instance(cluster, id) == nil {
+				return nil
+			}
+			return []string{"", cluster}
+		},
+		MayBeIn: mayBeMember,
+		Readable: func(snap *store.Snapshot, key string) error {
+			cluster, id, _ := strings.Cut(key, "/")
+			return store.Readable(snap, store.InstanceKey(cluster, id))
+		},
+		Describe: func(snap *store.Snapshot, key string) (any, error) {
+			cluster, id, _ := strings.Cut(key, "/")
+			out := s.instanceOut(snap, snap.Instance(cluster, id), instanceFields{tags: true, health: true})
+			return &out, nil
+		},
+		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
+			store.InstanceChanged:       self,
+			store.SessionChanged:        self,
+			store.InstanceHealthChanged: self,
+			store.TaskChanged: func(prev, next *store.Snapshot, names store.Names, touch func(string)) {
+				if t := eitherTask(prev, next, names); t != nil && t.Instance != "" {
+					touch(names[0] + "/" + t.Instance)
+				}
+			},
+			store.ClusterChanged: instancesOfProviders,
+		},
+		Action: "ecs:DescribeContainerInstances",
+		Resource: func(key string) string {
+			cluster, id, _ := strings.Cut(key, "/")
+			return s.site.InstanceARN(cluster, id)
+		},
+		Context: func(snap *store.Snapshot, key, name string) []string {
+			cluster, id, _ := strings.Cut(key, "/")
+			if i := snap.Instance(cluster, id); i != nil {
+				return s.tagValues(name, cluster, i.Tags)
+			}
+			return s.tagValues(name, cluster, nil)
+		},
+	}
+}
+
+func instanceKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for cluster := range snap.Clusters("") {
+			if scope != "" && scope != cluster {
+				continue
+			}
+			for i := range snap.Instances(cluster, "") {
+				if !yield(cluster + "/" + i.ID) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// instancesOfProviders are a cluster's instances that belong to a capacity provider,
+// where the cluster's list of these has changed: an instance shows its provider if it is
+// in the list.
+func instancesOfProviders(prev, next *store.Snapshot, names store.Names, touch func(string)) {
+	if was, is := prev.Cluster(names[0]), next.Cluster(names[0]); prev != next && was != nil && is != nil && slices.Equal(was.CapacityProviders, is.CapacityProviders) {
+		return
+	}
+	for i := range next.Instances(names[0], "") {
+		if _, ok := i.Attribute(fleet.AttributeProvider); ok {
+			touch(names[0] + "/" + i.ID)
+		}
+	}
+}

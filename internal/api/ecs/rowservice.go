@@ -1,0 +1,109 @@
+package ecs
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/ashore/ashore/internal/control/rows"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// serviceRows are services as DescribeServices shows them, without their events, which
+// StreamEvents tells. How many tasks a service of the strategy DAEMON is to have follows
+// the cluster's hosts; where its constraints ask what runs on them, it is told anew at
+// the service's next change.
+func (s *Service) serviceRows() *rows.View {
+	return &rows.View{
+		Kind: "service",
+		Scope: func(where map[string]string) (string, error) {
+			return s.scopeIn(where, "cluster", "service")
+		},
+		Keys: serviceKeys,
+		Scopes: func(snap *store.Snapshot, key string) []string {
+			cluster, name, _ := strings.Cut(key, "/")
+			if snap.Service(cluster, name) == nil {
+				return nil
+			}
+			return []string{"", cluster, key}
+		},
+		MayBeIn: func(key, scope string) bool {
+			return scope == key || !strings.Contains(scope, "/") && mayBeMember(key, scope)
+		},
+		Readable: func(snap *store.Snapshot, key string) error {
+			cluster, name, _ := strings.Cut(key, "/")
+			return store.Readable(snap, store.ServiceKey(cluster, name))
+		},
+		Describe: func(snap *store.Snapshot, key string) (any, error) {
+			cluster, name, _ := strings.Cut(key, "/")
+			out, err := s.serviceOut(snap, snap.Service(cluster, name), true)
+			out.Events = []types.ServiceEvent{}
+			return &out, err
+		},
+		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
+			store.ServiceChanged: func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) },
+			store.TaskChanged: func(prev, next *store.Snapshot, names store.Names, touch func(string)) {
+				if t := eitherTask(prev, next, names); t != nil && t.Service() != "" {
+					touch(names[0] + "/" + t.Service())
+				}
+			},
+			store.InstanceChanged: daemons,
+			store.SessionChanged:  daemons,
+		},
+		Action: "ecs:DescribeServices",
+		Resource: func(key string) string {
+			cluster, name, _ := strings.Cut(key, "/")
+			return s.site.ServiceARN(cluster, name)
+		},
+		Context: func(snap *store.Snapshot, key, name string) []string {
+			cluster, service, _ := strings.Cut(key, "/")
+			if svc := snap.Service(cluster, service); svc != nil {
+				return s.tagValues(name, cluster, svc.Tags)
+			}
+			return s.tagValues(name, cluster, nil)
+		},
+	}
+}
+
+// serviceKeys yields the services of a scope, those that are deleted too as long as
+// they are known.
+func serviceKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		in, service, _ := strings.Cut(scope, "/")
+		if service != "" {
+			if snap.Service(in, service) != nil {
+				yield(scope)
+			}
+			return
+		}
+		for cluster := range snap.Clusters("") {
+			if in != "" && in != cluster {
+				continue
+			}
+			for svc := range snap.Services(cluster, "") {
+				if !yield(cluster + "/" + svc.Name) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// eitherTask is a task as it is, or as it was where it is no more.
+func eitherTask(prev, next *store.Snapshot, names store.Names) *fleet.TaskState {
+	if t := lookup.Task(next, names[0], names[1]); t != nil {
+		return t
+	}
+	return lookup.Task(prev, names[0], names[1])
+}
+
+// daemons are the services of a cluster that are to have a task on each host.
+func daemons(_, next *store.Snapshot, names store.Names, touch func(string)) {
+	for svc := range next.Services(names[0], "") {
+		if svc.Scheduling == types.SchedulingStrategyDaemon && svc.Status == fleet.ServiceActive {
+			touch(names[0] + "/" + svc.Name)
+		}
+	}
+}

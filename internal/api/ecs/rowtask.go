@@ -1,0 +1,138 @@
+package ecs
+
+import (
+	"cmp"
+	"iter"
+	"strings"
+
+	"github.com/ashore/ashore/internal/control/rows"
+	"github.com/ashore/ashore/internal/ecs/lookup"
+	"github.com/ashore/ashore/internal/fleet"
+	"github.com/ashore/ashore/internal/store"
+)
+
+// taskRows are tasks as DescribeTasks shows them, also those that have stopped, as long
+// as they are known.
+func (s *Service) taskRows() *rows.View {
+	return &rows.View{
+		Kind: "task",
+		Scope: func(where map[string]string) (string, error) {
+			return s.scopeIn(where, "cluster", "service")
+		},
+		Keys: taskKeys,
+		Scopes: func(snap *store.Snapshot, key string) []string {
+			cluster, id, _ := strings.Cut(key, "/")
+			t := lookup.Task(snap, cluster, id)
+			switch {
+			case t == nil:
+				return nil
+			case t.Service() == "":
+				return []string{"", cluster}
+			}
+			return []string{"", cluster, cluster + "/" + t.Service()}
+		},
+		MayBeIn: mayBeMember,
+		Readable: func(snap *store.Snapshot, key string) error {
+			cluster, id, _ := strings.Cut(key, "/")
+			return cmp.Or(store.Readable(snap, store.TaskKey(cluster, id)), store.Readable(snap, store.WaitingTaskKey(cluster, id)))
+		},
+		Describe: func(snap *store.Snapshot, key string) (any, error) {
+			cluster, id, _ := strings.Cut(key, "/")
+			out := s.taskOut(snap, lookup.Task(snap, cluster, id), true)
+			return &out, nil
+		},
+		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
+			store.TaskChanged: func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) },
+			// Where a task runs, and whether its host is here.
+			store.InstanceChanged:       tasksOnHost,
+			store.SessionChanged:        tasksOnHost,
+			store.TaskDefinitionChanged: tasksOfDefinition,
+		},
+		Action: "ecs:DescribeTasks",
+		Resource: func(key string) string {
+			cluster, id, _ := strings.Cut(key, "/")
+			return s.site.TaskARN(cluster, id)
+		},
+		Context: func(snap *store.Snapshot, key, name string) []string {
+			cluster, id, _ := strings.Cut(key, "/")
+			if t := lookup.Task(snap, cluster, id); t != nil {
+				return s.tagValues(name, cluster, t.CurrentTags())
+			}
+			return s.tagValues(name, cluster, nil)
+		},
+	}
+}
+
+// taskKeys yields the tasks of a scope, those that wait for a host too.
+func taskKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		cluster, service, _ := strings.Cut(scope, "/")
+		if cluster != "" {
+			tasksIn(snap, cluster, service, yield)
+			return
+		}
+		for name := range snap.Clusters("") {
+			if !tasksIn(snap, name, "", yield) {
+				return
+			}
+		}
+	}
+}
+
+// tasksIn yields a cluster's or a service's tasks, and says whether yield wants more.
+func tasksIn(snap *store.Snapshot, cluster, service string, yield func(string) bool) bool {
+	for w := range snap.WaitingTasks(cluster, "") {
+		if (service == "" || w.Service() == service) && snap.Task(cluster, w.ID) == nil && !yield(cluster+"/"+w.ID) {
+			return false
+		}
+	}
+	if service == "" {
+		for t := range snap.Tasks(cluster, "") {
+			if !yield(cluster + "/" + t.ID) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, desired := range []fleet.TaskStatus{fleet.TaskRunning, fleet.TaskStopped} {
+		for t := range snap.TasksWhere(cluster, store.TaskFilter{Desired: desired, Service: service}, "") {
+			if !yield(cluster + "/" + t.ID) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func tasksOnHost(_, next *store.Snapshot, names store.Names, touch func(string)) {
+	for t := range next.TasksOn(names[0], names[1]) {
+		touch(names[0] + "/" + t.ID)
+	}
+}
+
+// tasksOfDefinition are the tasks of a family, where one of its revisions has come or
+// gone: a task shows sizes and health checks of its own.
+func tasksOfDefinition(prev, next *store.Snapshot, names store.Names, touch func(string)) {
+	revision := store.RevisionNumber(names[1])
+	if prev != next {
+		was, _ := prev.TaskDefinition(names[0], revision)
+		is, _ := next.TaskDefinition(names[0], revision)
+		if was == is {
+			return
+		}
+	}
+	for cluster := range next.Clusters("") {
+		for _, desired := range []fleet.TaskStatus{fleet.TaskRunning, fleet.TaskStopped} {
+			for t := range next.TasksWhere(cluster, store.TaskFilter{Desired: desired, Family: names[0]}, "") {
+				if t.Revision == revision {
+					touch(cluster + "/" + t.ID)
+				}
+			}
+		}
+		for w := range next.WaitingTasks(cluster, "") {
+			if w.Family == names[0] && w.Revision == revision {
+				touch(cluster + "/" + w.ID)
+			}
+		}
+	}
+}
