@@ -29,6 +29,7 @@ type commands struct {
 	Env       envCommand       `cmd:"" help:"Print what points your shell's aws at Ashore."`
 	Configure configureCommand `cmd:"" help:"Add a profile to the AWS tools' files."`
 	Events    eventsCommand    `cmd:"" help:"Print what happens, as ECS's events."`
+	Watch     watchCommand     `cmd:"" help:"Print a part of the state, and each change of it."`
 	Unknown   unknownCommand   `cmd:"" help:"After a restore: list, stop or keep what hosts have run since the backup."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }

@@ -226,7 +226,7 @@ func (r *upRun) startWatcher(ctx context.Context) error {
 	}
 	p, err := local.Spawn(ctx, r.layout, local.Start{
 		Process: "watch", Binary: r.self, Limit: watchLimit, Env: r.agentEnv,
-		Args: append([]string{"watch", "--data-dir", r.layout.Data}, r.serverFlags.args()...),
+		Args: append([]string{"supervise", "--data-dir", r.layout.Data}, r.serverFlags.args()...),
 	})
 	if err != nil {
 		return err

@@ -1,13 +1,10 @@
 package client
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"time"
 
 	"github.com/ashore/ashore/internal/pace"
@@ -35,13 +32,8 @@ type EventLine struct {
 // to Through.
 type EventGap struct{ After, Through int64 }
 
-const (
-	// silenceLimit is how long a server may send nothing before the client considers it
-	// dead. A server sends a line at least every five seconds.
-	silenceLimit = 20 * time.Second
-	// maxBackoff is the longest wait between two connection attempts.
-	maxBackoff = 5 * time.Second
-)
+// maxBackoff is the longest wait between two connection attempts.
+const maxBackoff = 5 * time.Second
 
 // Events calls each for every line until ctx ends. If In.Follow is false, it ends after
 // the last known event. When a connection ends, Events calls note with the error and
@@ -82,33 +74,13 @@ type consumerError struct{ error }
 
 // readEvents reads the lines of one connection.
 func (c *Client) readEvents(ctx context.Context, in *EventsInput, each func(EventLine) error) (ended bool, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watchdog := time.AfterFunc(silenceLimit, func() { cancel(errors.New("the server has gone silent")) })
-	defer watchdog.Stop()
-	resp, err := c.send(ctx, &http.Client{Transport: c.http.Transport}, "StreamEvents", in)
-	if err != nil {
-		return false, errors.Join(err, context.Cause(ctx))
-	}
-	defer resp.Body.Close()
-	for r := bufio.NewReader(resp.Body); ; {
-		line, err := r.ReadBytes('\n')
-		switch {
-		case errors.Is(err, io.EOF) && len(line) == 0:
-			return false, nil // the server ends old streams
-		case err != nil:
-			if cause := context.Cause(ctx); cause != nil {
-				err = cause
-			}
-			return false, fmt.Errorf("StreamEvents: %w", err)
-		}
-		watchdog.Reset(silenceLimit)
+	err = c.stream(ctx, "StreamEvents", in, func(line []byte) (bool, error) {
 		var l EventLine
 		if err := json.Unmarshal(line, &l); err != nil {
 			return false, fmt.Errorf("StreamEvents: %w", err)
 		}
-		if err := each(l); err != nil || l.End {
-			return l.End, err
-		}
-	}
+		ended = l.End
+		return l.End, each(l)
+	})
+	return ended && err == nil, err
 }

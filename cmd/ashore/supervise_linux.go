@@ -12,9 +12,9 @@ import (
 	"github.com/ashore/ashore/internal/version"
 )
 
-// watchCommand keeps control plane and agent running for `ashore up --detach`. It
+// superviseCommand keeps control plane and agent running for `ashore up --detach`. It
 // restarts a process that has ended.
-type watchCommand struct {
+type superviseCommand struct {
 	dataDir     `kong:"embed"`
 	serverFlags `kong:"embed"`
 	logFlags    `kong:"embed"`
@@ -23,9 +23,9 @@ type watchCommand struct {
 // watchLimit is how long a watcher may take until it has locked its pid file.
 const watchLimit = 10 * time.Second
 
-func (watchCommand) Example() string { return "ashore watch --data-dir ./data" }
+func (superviseCommand) Example() string { return "ashore supervise --data-dir ./data" }
 
-func (w *watchCommand) Run(ctx context.Context, t *terminal) error {
+func (w *superviseCommand) Run(ctx context.Context, t *terminal) error {
 	l, err := w.layout()
 	if err != nil {
 		return err

@@ -1,0 +1,76 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ashore/ashore/internal/pace"
+)
+
+// WatchSelect names rows: those of a kind, narrowed down by names and values. See
+// docs/data.md.
+type WatchSelect struct {
+	Kind  string            `json:"kind"`
+	Where map[string]string `json:"where,omitempty"`
+}
+
+type watchInput struct {
+	Select  []WatchSelect `json:"select"`
+	After   *int64        `json:"after,omitempty"`
+	History string        `json:"history,omitempty"`
+}
+
+// Watch calls each with the rows that are selected, and then with each change of them,
+// until ctx ends, each fails, or the server refuses. A connection that ends is replaced
+// by one that goes on where it ended, at any server; note hears of it. What each is told
+// is always a whole step: from the state of one revision to that of a later one. Where
+// the servers do not know any more what has changed in between, the step is what differs.
+func (c *Client) Watch(ctx context.Context, selected []WatchSelect, each func(WatchUpdate) error, note func(error)) error {
+	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
+	var p picture
+	for {
+		in := watchInput{Select: selected}
+		in.After, in.History = p.begin()
+		err := c.stream(ctx, "Watch", in, func(line []byte) (bool, error) {
+			var l watchLine
+			if err := json.Unmarshal(line, &l); err != nil {
+				return false, fmt.Errorf("Watch: %w", err)
+			}
+			u, ok := p.apply(&l)
+			if l.Revision != 0 {
+				wait.Reset()
+			}
+			if !ok {
+				return false, nil
+			}
+			if err := each(u); err != nil {
+				return false, &consumerError{err}
+			}
+			return false, nil
+		})
+		var refused *Error
+		var consumer *consumerError
+		switch {
+		case errors.As(err, &consumer):
+			return consumer.error
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &refused) && !again[refused.Code]:
+			return refused
+		case err != nil:
+			note(err)
+		}
+		if err := pace.Sleep(ctx, pace.About(wait.Next())); err != nil {
+			return err
+		}
+	}
+}
+
+// again are the refusals after which a reader tries again: this server, or another one,
+// may have a place later.
+var again = map[string]bool{
+	"LimitExceededException": true, "ServerException": true, "ServiceUnavailable": true, "ThrottlingException": true, "RequestTimeoutException": true,
+}
