@@ -18,15 +18,15 @@ import (
 	"github.com/ashore/ashore/internal/agent/engine"
 )
 
-// dock is an engine's API, as far as containers are removed by it.
+// dock is the part of an engine's API that removes containers.
 type dock struct {
 	t      *testing.T
 	client *dockerclient.Client
 
 	mu       sync.Mutex
-	timeouts map[string]int    // that containers have by their settings at the engine
+	timeouts map[string]int    // stop timeouts in the containers' settings at the engine
 	stuck    map[string]string // containers that can't be stopped, and why
-	hold     int               // stops don't end before so many are under way
+	hold     int               // stops don't end before this many are under way
 	stopping int
 	all      chan struct{} // closed when hold is reached
 	log      []string
@@ -91,7 +91,8 @@ func (d *dock) stop(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// box is a running container of a task; dependsOn are others of it.
+// boxOf returns a running container of a task. dependsOn are other containers of the
+// task.
 func boxOf(task, name string, stopTimeout int, dependsOn ...string) container.Summary {
 	var deps []map[string]string
 	for _, n := range dependsOn {
@@ -114,8 +115,8 @@ func (d *dock) removeAll(all ...container.Summary) (string, error) {
 	return out.String(), err
 }
 
-// Each container has its own time: by its settings at the engine, by its labels, or
-// ECS's own.
+// Each container has its own stop timeout: from its settings at the engine, from its
+// labels, or ECS's default.
 func TestContainersHaveTheirOwnTimeToStop(t *testing.T) {
 	d := newDock(t)
 	d.timeouts["a-set"] = 7
@@ -133,8 +134,8 @@ func TestContainersHaveTheirOwnTimeToStop(t *testing.T) {
 	}
 }
 
-// Many stop at once, so that all together take the time of the slowest, and a person
-// sees that it goes on.
+// Many containers stop at once, so all together take the time of the slowest one. The
+// command prints its progress.
 func TestContainersStopTogether(t *testing.T) {
 	d := newDock(t)
 	d.hold = parallelStops
@@ -155,13 +156,14 @@ func TestContainersStopAfterTheirDependents(t *testing.T) {
 	if err != nil || !slices.Equal(d.log, want) {
 		t.Errorf("%q, %v", d.log, err)
 	}
-	d.log = nil // labels that can't be: nothing waits for ever
+	d.log = nil // a circle of dependencies: nothing waits for ever
 	if _, err := d.removeAll(boxOf("t", "a", 1, "b"), boxOf("t", "b", 1, "a")); err != nil || len(d.log) != 4 {
 		t.Errorf("%q, %v", d.log, err)
 	}
 }
 
-// One that can't be stopped is named, and keeps no other task's from going.
+// A container that can't be stopped is named in the error. Other tasks' containers are
+// still removed.
 func TestContainersGoOnWhereOneFails(t *testing.T) {
 	d := newDock(t)
 	d.stuck["b-main"] = "cannot stop"

@@ -14,7 +14,7 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// installation is the data folder of an installation that a serves.
+// installation returns the data folder of an installation whose API is a.
 func installation(t *testing.T, a *apitest.API) (dir string) {
 	t.Helper()
 	admin, err := identity.EnsureAdmin(t.Context(), a.Store, a.Sealer)
@@ -65,8 +65,8 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// A host's words and a definition's may hold a terminal's codes: text for people
-// shows them, and stays on its line.
+// Texts of hosts and definitions may contain a terminal's control codes. Output for
+// people shows them escaped, on one line.
 func TestTextOfOthersHoldsNoTerminalCodes(t *testing.T) {
 	a := apitest.Start(t)
 	dir := installation(t, a)

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// served makes an installation on disk whose API answers.
+// served creates an installation on disk with an API that answers.
 func served(t *testing.T) (dir string, a *apitest.API) {
 	t.Helper()
 	a = apitest.Start(t)
@@ -63,14 +63,14 @@ func TestHostAdd(t *testing.T) {
 		return status, out + errs
 	}
 
-	// A host that could not register is not made.
+	// No credentials are created for a host that could not register.
 	if status, said := add("shop-1", file, "--cluster", "nowhere"); status != 1 || !strings.Contains(said, "error: there is no cluster nowhere\nhint: make it by `aws ecs create-cluster --cluster-name nowhere`") {
 		t.Errorf("%d: %s", status, said)
 	}
 	if status, said := add("shop 1", file); status != 1 || !strings.Contains(said, "name must have") {
 		t.Errorf("%d: %s", status, said)
 	}
-	// The file is read by shells.
+	// Shells read the file.
 	for _, url := range []string{"http://$(reboot)", "http://a b", "ecs.example.com", "https://x/`id`", "https://x\nECS_CLUSTER=y"} {
 		if status, said := add("shop-1", file, "--endpoint", url); status != 1 || !strings.Contains(said, "is not the URL of a server") {
 			t.Errorf("%q: %d: %s", url, status, said)
@@ -100,7 +100,8 @@ func TestHostAdd(t *testing.T) {
 	key := func(v map[string]string) *ecs.Client {
 		return a.As(identity.Credentials{AccessKeyID: v["AWS_ACCESS_KEY_ID"], SecretAccessKey: v["AWS_SECRET_ACCESS_KEY"]})
 	}
-	// The key is the host's own: it registers, and may nothing that agents don't do.
+	// The key belongs to the host: it may register, and may do nothing that agents
+	// don't do.
 	made, err := key(v).RegisterContainerInstance(t.Context(), &ecs.RegisterContainerInstanceInput{Cluster: aws.String("MyCluster"), TotalResources: apitest.Resources(1024, 1024)})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +110,8 @@ func TestHostAdd(t *testing.T) {
 		t.Errorf("listed: %v", err)
 	}
 
-	// Connected, its key stays; gone, the same command makes another, elsewhere reached.
+	// While the host is connected its key stays. Afterwards the same command creates
+	// another key, for another endpoint.
 	arn := *made.ContainerInstance.ContainerInstanceArn
 	a.Connect(arn, true)
 	if status, said := add("shop-1", file); status != 1 || !strings.Contains(said, "error: a host named shop-1 is connected\nhint: stop its agent first") {

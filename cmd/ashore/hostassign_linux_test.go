@@ -27,8 +27,8 @@ func makeCluster(t *testing.T, a *apitest.API, name string) {
 	}
 }
 
-// An administrator says where a host belongs, what it is given and how much of it
-// may be used; the host's key registers so, and not otherwise.
+// An administrator sets a host's cluster, its attributes and its limits. The host's key
+// can register in this way, and in no other.
 func TestHostAssign(t *testing.T) {
 	dir, a := served(t)
 	makeCluster(t, a, "racks")
@@ -82,7 +82,7 @@ func TestHostAssign(t *testing.T) {
 	}
 }
 
-// mover answers for an agent on its socket: it moves, or is busy.
+// mover answers on an agent's socket: it moves, or it is busy.
 type mover struct {
 	cluster string
 	busy    bool
@@ -103,7 +103,7 @@ func (m *mover) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A move assigns the host first, and takes that back where the agent stays.
+// A move assigns the host first. It undoes the assignment if the agent stays.
 func TestHostMoveAssigns(t *testing.T) {
 	dir, a := served(t)
 	makeCluster(t, a, "racks")

@@ -19,7 +19,7 @@ func ashore(t *testing.T, environ []string, args ...string) (status int, stdout,
 	return status, out.String(), errs.String()
 }
 
-// example makes an installation on disk that never ran.
+// example creates an installation on disk that never ran.
 func example(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

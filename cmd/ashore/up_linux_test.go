@@ -12,8 +12,8 @@ import (
 	"github.com/ashore/ashore/internal/agent"
 )
 
-// TestMain ends what a test should not have started: commands start their own binary
-// again, which is the tests' here.
+// TestMain ends processes that a test must not start: commands start their own binary
+// again, which is the test binary here.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "server" || os.Args[1] == "agent") {
 		os.Exit(exitFailed)
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 // recorder is a program that writes its name and arguments to the file $SAID.
 const recorder = "#!/bin/sh\n{ printf '%s' \"${0##*/}\"; for a; do printf '|%s' \"$a\"; done; echo; } >>\"$SAID\"\n"
 
-// What `up` prints to be typed says the same to a shell, whatever the folders are
+// A shell parses the commands that `up` prints correctly, whatever the folders are
 // called.
 func TestPrintedCommandsAreQuoted(t *testing.T) {
 	for _, odd := range []string{"plain", "two words", "it's", "$(touch pwned)", "`touch pwned`", "a;touch pwned;", `back\slash`, "-x", "*", "~", "ü"} {
@@ -73,7 +73,7 @@ func TestPrintedCommandsAreQuoted(t *testing.T) {
 	}
 }
 
-// What is kept for good is refused before anything is made.
+// Values that would be stored for ever are refused before anything is created.
 func TestUpRefusesWhatWouldStay(t *testing.T) {
 	for _, args := range [][]string{
 		{"--account", "abc"}, {"--account", "12345678901"}, {"--account", "1234567890123"}, {"--account", "12345678901x"},

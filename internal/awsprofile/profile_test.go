@@ -31,7 +31,7 @@ func TestWriteAndRemove(t *testing.T) {
 			if c.before != "" {
 				write(t, f.Config, c.before)
 			}
-			for range 2 { // the second changes nothing
+			for range 2 { // the second write changes nothing
 				if err := Write(f, ours); err != nil {
 					t.Fatal(err)
 				}
@@ -106,8 +106,8 @@ func TestModesAndLinks(t *testing.T) {
 	}
 }
 
-// Whatever a file holds, adding and removing our section leaves every line of
-// it as it was, in order.
+// In any file, adding and removing our section leaves every other line unchanged and in
+// order.
 func TestNoOtherLineChanges(t *testing.T) {
 	line := rapid.SampledFrom([]string{"", "# note", "[default]", "[profile x]", "region = y", "endpoint_url = z", " indented = 1", "[broken", "s3 =\r", "aws_access_key_id = A"})
 	rapid.Check(t, func(t *rapid.T) {

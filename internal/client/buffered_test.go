@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// early answers before it has looked for the body's end, and does so afterwards.
+// early answers before it has read the body to its end, and reads the rest afterwards.
 type early struct{ body io.Reader }
 
 func (e *early) RoundTrip(r *http.Request) (*http.Response, error) {

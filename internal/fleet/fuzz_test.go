@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What is taken for an ARN is one, and what it names is what it says.
+// An accepted ARN is one, and its parts are its text.
 func FuzzARN(f *testing.F) {
 	s := Site{Account: "000000000000", Region: "us-east-1"}
 	for _, seed := range []string{
@@ -27,7 +27,7 @@ func FuzzARN(f *testing.F) {
 			}
 		}
 		if name, ok := s.ClusterName(text); ok && text != "" && name != text && s.ClusterARN(name) != text {
-			// Of a partition other than ours, perhaps; the rest agrees.
+			// The partition may differ from ours. The rest agrees.
 			if a.Type != "cluster" || !s.Owns(a) || a.Rest != name {
 				t.Errorf("%q was read as the cluster %q", text, name)
 			}
@@ -50,8 +50,7 @@ func FuzzARN(f *testing.F) {
 	})
 }
 
-// What is taken for a range of ports is one, and means the same when it is
-// written plainly.
+// An accepted range of ports is one, and it means the same when it is written plainly.
 func FuzzPortRange(f *testing.F) {
 	for _, seed := range []string{"", "1-2", "80-80", "1-65535", "0-1", "2-1", "1-65536", " 1 - 2 ", "-", "1-2-3", "+1-2", "０-１"} {
 		f.Add(seed)

@@ -10,13 +10,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// hold is what a map of single ports says of one.
+// hold is the holder of a single port.
 type hold struct {
 	task  string
 	fixed bool
 }
 
-// flat takes runs apart. It fails where they are not in order, or not joined.
+// flat splits runs into ports. It fails if the runs are not sorted, or not joined.
 func flat(t *rapid.T, h PortHolders) map[Port]hold {
 	m := map[Port]hold{}
 	for i, x := range h {
@@ -33,8 +33,8 @@ func flat(t *rapid.T, h PortHolders) map[Port]hold {
 	return m
 }
 
-// TestPortHolders compares runs of ports with a map of single ones, at both ends
-// of what a port can be.
+// TestPortHolders compares runs of ports with a map of single ports, with the lowest
+// and the highest port.
 func TestPortHolders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		span := rapid.Custom(func(t *rapid.T) PortSpan {
@@ -78,7 +78,7 @@ func TestPortHolders(t *testing.T) {
 						left = append(left, held.holders(id))
 					}
 				}
-				if _, double := JoinHolders(all); double { // one may come to light
+				if _, double := JoinHolders(all); double { // another holder may be shown now
 					h, _ = JoinHolders(left)
 				} else {
 					h = h.Without(task)
@@ -115,7 +115,7 @@ func TestPortHolders(t *testing.T) {
 	})
 }
 
-// Without takes away what With has brought, where nobody else has a part in it.
+// Without removes what With has added, if no other task holds it.
 func TestPortsComeAndGo(t *testing.T) {
 	held := TaskPorts{Fixed: []PortSpan{{80, 80, TCP}}, Chosen: []PortSpan{{60, 90, TCP}, {5, 6, UDP}}}
 	other, _ := PortHolders(nil).With(TaskPorts{Chosen: []PortSpan{{1, 10, TCP}, {91, 99, TCP}}}, "other")
@@ -131,7 +131,7 @@ func TestPortsComeAndGo(t *testing.T) {
 	}
 }
 
-// reportedOf is a task whose host reports bindings.
+// reportedOf returns a task whose host reports bindings.
 func reportedOf(bindings ...types.NetworkBinding) *TaskState {
 	return &TaskState{
 		Task:   &Task{ID: "t", Instance: "i"},
@@ -139,7 +139,7 @@ func reportedOf(bindings ...types.NetworkBinding) *TaskState {
 	}
 }
 
-// singles are bindings of one port each, as older agents report a range.
+// singles returns bindings of one port each, as older agents report a range.
 func singles(n int) []types.NetworkBinding {
 	var out []types.NetworkBinding
 	for p := range n {
@@ -148,8 +148,8 @@ func singles(n int) []types.NetworkBinding {
 	return out
 }
 
-// What a task holds costs runs: one for a range however wide, and no more
-// allocations for many neighbours that are told one by one than for few.
+// The cost of a task's ports is the number of runs: one for a range of any width. Many
+// neighbouring ports that are reported one by one need no more allocations than few.
 func TestHeldCostsRuns(t *testing.T) {
 	wide := reportedOf(types.NetworkBinding{HostPortRange: aws.String("1-65535"), Protocol: "udp"})
 	if held := wide.HostPorts(); len(held.Chosen) != 1 || held.Chosen[0] != (PortSpan{1, 65535, UDP}) {

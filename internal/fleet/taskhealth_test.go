@@ -55,8 +55,8 @@ func TestTaskHealthStatus(t *testing.T) {
 	}
 }
 
-// A check that no engine runs is none: what depends on its result would wait for
-// ever.
+// A check that no engine runs does not count: whatever depends on its result would wait
+// for ever.
 func TestHasHealthCheck(t *testing.T) {
 	for command, want := range map[string]bool{
 		"CMD true": true, "CMD-SHELL exit 0": true, "NONE": false, "/healthcheck": false, "curl -f http://localhost": false, "cmd true": false, "": false,

@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Keys that are renewed in the file hold from the next call on.
+// Keys that are renewed in the file are used from the next call on.
 func TestCredentialsOfAProfile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "credentials")
 	write := func(text string) {

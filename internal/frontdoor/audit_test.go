@@ -14,7 +14,7 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 )
 
-// changing serves one operation more, which changes something.
+// changing has one more operation, which changes something.
 type changing struct{ fakeECS }
 
 func (c *changing) StopTask(_ context.Context, in *ecs.StopTaskInput) (*ecs.StopTaskOutput, error) {
@@ -24,7 +24,7 @@ func (c *changing) StopTask(_ context.Context, in *ecs.StopTaskInput) (*ecs.Stop
 	return &ecs.StopTaskOutput{}, nil
 }
 
-// audited opens a door whose log has a level, and with StopTask.
+// audited opens a door with a log of the given level and with StopTask.
 func audited(t *testing.T, level slog.Level) *door {
 	return open(t, func(c *Config, d *door) {
 		svc := c.Services[0]
@@ -47,8 +47,9 @@ func callLines(d *door) []string {
 	return lines
 }
 
-// A call that changes something, and one that is denied, leaves a line that says who,
-// what, the decision and why, and has nothing of the body or of the error's message.
+// A call that changes something, and a denied call, each leave a line with the caller,
+// the operation, the decision and its reason. The line contains nothing of the body or
+// of the error's message.
 func TestAuditLines(t *testing.T) {
 	d := audited(t, slog.LevelInfo)
 	stop := func(by, body string) string {
@@ -56,9 +57,9 @@ func TestAuditLines(t *testing.T) {
 		res, _ := d.do(t, d.signedBy(t, by, "ecs", http.MethodPost, "/", body, call("StopTask")...))
 		return res.Header.Get("X-Amzn-Requestid")
 	}
-	d.do(t, d.signed(t, "ecs", http.MethodPost, "/", `{}`, call("ListTasks")...))           // reads
-	stop(hosts, `{"task":"t"}`)                                                             // a host's
-	d.do(t, d.unsigned(t, http.MethodPost, "/", `{"task":"t"}`, call("StopTask")...))       // nobody's
+	d.do(t, d.signed(t, "ecs", http.MethodPost, "/", `{}`, call("ListTasks")...))           // only reads
+	stop(hosts, `{"task":"t"}`)                                                             // of a host
+	d.do(t, d.unsigned(t, http.MethodPost, "/", `{"task":"t"}`, call("StopTask")...))       // of no principal
 	d.do(t, d.signed(t, "ecs", http.MethodPost, "/", `{"task":"t"}`, call("StartTask")...)) // not served
 	ids := []string{stop(key, `{"task":"t"}`), stop(key, `{"task":"t","reason":"confidential"}`)}
 	d.id.deny = &identity.Denied{Message: "User: x may not"}
@@ -90,7 +91,7 @@ func TestAuditLines(t *testing.T) {
 	}
 }
 
-// Below the level info each call is told.
+// Below level info each call has a line.
 func TestEachCallIsTold(t *testing.T) {
 	d := audited(t, slog.LevelDebug)
 	d.do(t, d.signed(t, "ecs", http.MethodPost, "/", `{"cluster":"c"}`, call("ListTasks")...))
@@ -102,8 +103,8 @@ func TestEachCallIsTold(t *testing.T) {
 	}
 }
 
-// A caller can't fill the log: its lines are bounded, and counted where they are left
-// out; so is what one names.
+// A caller can't fill the log. Its lines are bounded, and the omitted ones are counted.
+// The texts that it sends are bounded, too.
 func TestAuditIsBounded(t *testing.T) {
 	d := audited(t, slog.LevelInfo)
 	p := identity.Principal{ARN: "arn:aws:iam::000000000000:role/loop"}

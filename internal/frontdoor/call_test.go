@@ -13,8 +13,8 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 )
 
-// A call in the process is authorized as its principal, reaches the handler with
-// it, and fails as a client's does.
+// A call in the process is authorized as its principal, reaches the handler with that
+// principal, and fails like a client's call.
 func TestCallInProcess(t *testing.T) {
 	d := open(t)
 	p := identity.Principal{ARN: "arn:aws:iam::000000000000:role/scheduler"}

@@ -25,8 +25,8 @@ func zipped(t *testing.T, s string) string {
 	return b.String()
 }
 
-// A body by gzip is read, and what comes out of one is within a body's limit, which
-// an operation may set for itself.
+// A gzip body is decompressed. The result has the limit of a body, which an operation
+// may set.
 func TestCompressedBody(t *testing.T) {
 	d := open(t)
 	var cluster string
@@ -51,7 +51,7 @@ func TestCompressedBody(t *testing.T) {
 	named := func(n int) string { return `{"cluster":"` + strings.Repeat("c", n) + `"}` }
 	for _, x := range []struct {
 		what, body, coding string
-		status, want       int // want: the length of the name that the handler sees
+		status, want       int // want: length of the name that the handler gets
 	}{
 		{"gzip", zipped(t, named(3)), "gzip", 200, 3},
 		{"GZIP, larger than the front door's limit", zipped(t, named(3<<19)), "GZIP", 200, 3 << 19},

@@ -26,14 +26,14 @@ const (
 	theirToken  = "the-operator's-session"
 )
 
-// objects is a small object store that knows one key, by the token of a session.
+// objects is a small object store that knows one key, by its session token.
 type objects struct {
 	mu    sync.Mutex
 	kept  map[string]string
 	seen  []*http.Request
 	stall chan struct{} // if not nil, no answer begins before it is closed
-	gone  chan struct{} // gets a word when a call's client has gone
-	// stalled gets a word when a call waits for stall.
+	gone  chan struct{} // receives when a call's client has gone
+	// stalled receives when a call waits for stall.
 	stalled chan struct{}
 	short   bool // answers end early
 }
@@ -41,7 +41,7 @@ type objects struct {
 func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // it broke off: nothing is kept
+		return // the body broke off: store nothing
 	}
 	o.mu.Lock()
 	o.seen = append(o.seen, r)
@@ -105,7 +105,7 @@ func (o *objects) last() *http.Request {
 	return o.seen[len(o.seen)-1]
 }
 
-// stored opens a door with an object store, and a queue, behind it.
+// stored opens a door with an object store and a queue behind it.
 func stored(t *testing.T, limits forward.Limits, c forward.Credentials) (*door, *objects, *httptest.Server) {
 	t.Helper()
 	o := &objects{kept: map[string]string{}, gone: make(chan struct{}, 1), stalled: make(chan struct{}, 1)}
@@ -139,17 +139,18 @@ func hashOf(body string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// s3 is a call as the AWS tools sign it for S3: with the payload's hash in a header.
+// s3 returns a call as the AWS tools sign it for S3: with the payload's hash in a
+// header.
 func (d *door) s3(t *testing.T, method, path, body string, headers ...string) *http.Request {
 	t.Helper()
 	return d.signed(t, "s3", method, path, body, append([]string{"X-Amz-Content-Sha256", hashOf(body)}, headers...)...)
 }
 
-// A call for a service that is forwarded reaches the endpoint, signed by the operator's
-// key, and its answer the caller; all else of the call is as it was.
+// A call for a forwarded service reaches the endpoint, signed by the operator's key.
+// Its answer reaches the caller. The rest of the call is unchanged.
 func TestForward(t *testing.T) {
 	d, o, _ := stored(t, forward.Defaults, operators)
-	big := strings.Repeat("0123456789abcdef", 1<<18) // 4 MiB: more than any call's body may have
+	big := strings.Repeat("0123456789abcdef", 1<<18) // 4 MiB: larger than the limit of any call's body
 	for _, path := range []string{"/bucket/key", "/bucket/a%20b%2Bc/%C3%A4%28%29", "/bucket//double/../dots", "/bucket/large"} {
 		body := "of " + path
 		if strings.HasSuffix(path, "large") {
@@ -174,13 +175,13 @@ func TestForward(t *testing.T) {
 	if res, text := d.do(t, d.s3(t, http.MethodGet, "/bucket/none", "")); res.StatusCode != 404 || !strings.Contains(text, "NoSuchKey") || res.Header.Get("Content-Type") != "application/xml" {
 		t.Errorf("%d %s", res.StatusCode, text)
 	}
-	// A body that is not signed, and one in chunks whose trailer has its checksum.
+	// An unsigned body, and a body in chunks with its checksum in the trailer.
 	for _, kind := range []string{"UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"} {
 		if res, text := d.do(t, d.signed(t, "s3", http.MethodPut, "/bucket/"+kind, "as it is", "X-Amz-Content-Sha256", kind)); res.StatusCode != 200 || o.kept["/bucket/"+kind] != "as it is" {
 			t.Errorf("%s: %d %s", kind, res.StatusCode, text)
 		}
 	}
-	// A call of another service, whose body has to be here to be verified.
+	// A call of another service, whose whole body must arrive before it is verified.
 	res, text := d.do(t, d.signed(t, "sqs", http.MethodPost, "/", `{"a":1}`, "X-Amz-Target", "AmazonSQS.SendMessage", "Content-Type", "application/x-amz-json-1.0"))
 	if res.StatusCode != 200 || text != `echo of AmazonSQS.SendMessage: {"a":1}` {
 		t.Errorf("%d %s", res.StatusCode, text)
@@ -190,7 +191,8 @@ func TestForward(t *testing.T) {
 	}
 }
 
-// Nothing goes on that is not signed, verified and allowed, whole as it was signed.
+// Only calls that are signed, verified and allowed are forwarded, exactly as they were
+// signed.
 func TestNothingIsForwardedUnasked(t *testing.T) {
 	d, o, _ := stored(t, forward.Defaults, operators)
 	wrongSecret := d.unsigned(t, http.MethodPut, "/b/k", "body", "X-Amz-Content-Sha256", hashOf("body"))
@@ -229,8 +231,8 @@ func TestNothingIsForwardedUnasked(t *testing.T) {
 	}
 }
 
-// An endpoint that is away, silent, or refuses the operator says so clearly, and
-// nobody learns of the operator's credentials.
+// If an endpoint is down, silent, or refuses the operator, the error says so. No caller
+// learns the operator's credentials.
 func TestEndpointsFail(t *testing.T) {
 	d, _, store := stored(t, forward.Defaults, operators)
 	store.Close()
@@ -251,7 +253,7 @@ func TestEndpointsFail(t *testing.T) {
 	if res.StatusCode != 504 || !strings.Contains(text, "does not answer in time") {
 		t.Errorf("silent: %d %s", res.StatusCode, text)
 	}
-	<-o.gone // and it is told to stop
+	<-o.gone // and its call is cancelled
 
 	d, o, _ = stored(t, forward.Defaults, operators)
 	o.kept["/b/k"], o.short = strings.Repeat("x", 1<<20), true
@@ -265,7 +267,7 @@ func TestEndpointsFail(t *testing.T) {
 	}
 }
 
-// A call ends with its caller, at the endpoint too.
+// A call ends with its caller, also at the endpoint.
 func TestForwardedCallsEndWithTheirCaller(t *testing.T) {
 	d, o, _ := stored(t, forward.Defaults, operators)
 	o.stall = make(chan struct{})
@@ -283,8 +285,8 @@ func TestForwardedCallsEndWithTheirCaller(t *testing.T) {
 	<-o.gone
 }
 
-// A client that stops in the middle of its body is not waited for longer than is
-// allowed, and what it sent is not kept.
+// A client that stops sending its body is only waited for within the limit. The
+// endpoint stores nothing of the body.
 func TestBodiesThatStopMoving(t *testing.T) {
 	d, o, _ := stored(t, forward.Limits{Connect: time.Second, Headers: time.Minute, Idle: 50 * time.Millisecond}, operators)
 	body, feed := io.Pipe()

@@ -58,17 +58,17 @@ func TestCall(t *testing.T) {
 	if d.id.asked[1] != "admin ecs:DescribeServices [*]" {
 		t.Errorf("authorized %q", d.id.asked)
 	}
-	// No body at all means no members.
+	// An empty body is an input without members.
 	if res, body := d.do(t, d.signed(t, "ecs", "POST", "/", "", call("ListTasks")...)); res.StatusCode != 200 {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
-	// JSON 1.0 is answered in kind.
+	// JSON 1.0 is answered in JSON 1.0.
 	headers := call("ListTasks")
 	headers[1] = "application/x-amz-json-1.0"
 	if res, _ := d.do(t, d.signed(t, "ecs", "POST", "/", "{}", headers...)); res.Header.Get("Content-Type") != headers[1] {
 		t.Error(res.Header)
 	}
-	// Signed in the query string.
+	// The query string has the signature.
 	if res, body := d.do(t, presigned(t, d, "ListTasks")); res.StatusCode != 200 {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
@@ -80,7 +80,7 @@ func TestHandlers(t *testing.T) {
 	}
 }
 
-// No SDK may repeat a call that will never be served.
+// No SDK may retry a call that will never be served.
 func TestNotRepeated(t *testing.T) {
 	d := open(t)
 	_, err := d.client(func(o *ecs.Options) { o.Retryer = retry.NewStandard() }).CreateService(t.Context(), &ecs.CreateServiceInput{ServiceName: aws.String("x")})
@@ -229,7 +229,7 @@ func TestAuthorization(t *testing.T) {
 	if !errors.As(err, &denied) || *denied.Message != "User: x is not authorized to perform: ecs:ListTasks" {
 		t.Errorf("got %v", err)
 	}
-	// One that couldn't decide is a failure, which clients repeat.
+	// An authorizer that could not decide is a failure, which clients retry.
 	d.id.deny = errors.New("the store is down")
 	if res, body := d.do(t, d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...)); res.StatusCode != 500 || strings.Contains(body, "store") {
 		t.Errorf("%d %s", res.StatusCode, body)
@@ -239,7 +239,7 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
-// An input is checked after its caller is, and before the handler sees it.
+// An input is checked after its caller was authorized, and before the handler runs.
 func TestCheck(t *testing.T) {
 	d := open(t, func(c *Config, _ *door) {
 		op := c.Services[0].Operations["ListTasks"]
@@ -347,7 +347,7 @@ func TestPageAndHealth(t *testing.T) {
 	}
 }
 
-// A body that takes too long is an answer, too.
+// A body that takes too long gets an answer, too.
 func TestSlowBody(t *testing.T) {
 	d := open(t)
 	s, err := New(config(d))
@@ -372,7 +372,7 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// toldError has a text for the caller.
+// toldError has a text for callers.
 type toldError struct{}
 
 func (toldError) Error() string  { return "secret" }

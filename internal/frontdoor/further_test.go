@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// picky refuses one action.
+// picky denies one action.
 type picky struct {
 	*fakeIdentity
 	not string
@@ -25,9 +25,9 @@ func (p picky) Authorize(ctx context.Context, r identity.Request) (identity.Deci
 	return p.fakeIdentity.Authorize(ctx, r)
 }
 
-// What a request needs besides its action is asked too, and no handler runs
-// without it. With the loop over needs in run taken out the second call is
-// answered (seen).
+// Everything that a request needs besides its action is authorized, too, and no handler
+// runs without it. Without the loop over needs in call, the second call is answered
+// (seen).
 func TestFurtherNeeds(t *testing.T) {
 	ran := 0
 	d := open(t, func(c *Config, d *door) {

@@ -8,8 +8,9 @@ import (
 	"github.com/ashore/ashore/internal/aws/sigv4"
 )
 
-// A page of somebody else's whose name is made to lead here gets nothing out of a
-// browser. Who signs says by that which name it meant, and may come by any.
+// A stranger's page whose host name resolves to this server gets nothing from a
+// browser. A signed call may come by any name, because its signature covers the name
+// that it meant.
 func TestHosts(t *testing.T) {
 	d := open(t, func(c *Config, _ *door) { c.Names = []string{"ecs.example.com"} })
 	port := d.URL[strings.LastIndexByte(d.URL, ':'):]
@@ -25,7 +26,7 @@ func TestHosts(t *testing.T) {
 		} {
 			r.Host = host
 			if host == "" || strings.Contains(host, " ") {
-				continue // Go's client doesn't send these
+				continue // Go's client can't send these
 			}
 			res, body := d.do(t, r)
 			if refused := res.StatusCode == http.StatusMisdirectedRequest; refused == known {
@@ -43,7 +44,7 @@ func TestHosts(t *testing.T) {
 	if res.Header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.Contains(body, "--served-as") {
 		t.Errorf("the refusal: %s %s", res.Header.Get("Content-Type"), body)
 	}
-	// A load balancer asks by whichever name it knows.
+	// A load balancer may ask by any name.
 	if res, _ := d.do(t, d.as("evil.example", d.unsigned(t, "GET", "/healthz", ""))); res.StatusCode != 200 {
 		t.Errorf("healthz: %s", res.Status)
 	}
@@ -52,7 +53,7 @@ func TestHosts(t *testing.T) {
 	if res, body := d.do(t, signed); res.StatusCode != 200 {
 		t.Errorf("signed: %s %s", res.Status, body)
 	}
-	// Only a browser says from where a page sends a request.
+	// Only a browser names the page that sends a request.
 	for _, h := range []string{"Origin", "Sec-Fetch-Site"} {
 		r := signed.Clone(t.Context())
 		r.Body = http.NoBody

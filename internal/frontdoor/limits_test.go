@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// presigned is a call of ECS signed in its query string.
+// presigned returns a call of ECS with its signature in the query string.
 func presigned(t *testing.T, d *door, op string) *http.Request {
 	t.Helper()
 	r := d.unsigned(t, "POST", "/", "", call(op)...)
@@ -37,7 +37,7 @@ func presigned(t *testing.T, d *door, op string) *http.Request {
 	return signed
 }
 
-// Too large a body gets a clear answer, however it is sent, and the next
+// A body that is too large gets a clear answer, in whatever way it is sent. The next
 // request is served.
 func TestLargeBody(t *testing.T) {
 	d := open(t)

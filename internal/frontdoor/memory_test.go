@@ -19,8 +19,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
-// flood opens so many connections, sends the same on each, and returns how much
-// the heap has grown once the server has read all of it.
+// flood opens n connections and sends text on each. It returns how much the heap has
+// grown when the server has read everything.
 func flood(t *testing.T, d *door, n int, text string) (conns []net.Conn, grown int64) {
 	t.Helper()
 	heap := func() int64 {
@@ -41,7 +41,7 @@ func flood(t *testing.T, d *door, n int, text string) (conns []net.Conn, grown i
 		}
 		conns = append(conns, c)
 	}
-	// A call that comes after them is served, and by then they have been read.
+	// When a later call is answered, the server has read the earlier ones.
 	for range 10 {
 		if res, body := d.do(t, d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...)); res.StatusCode != 200 {
 			t.Errorf("a signed call: %d %s", res.StatusCode, body)
@@ -51,8 +51,8 @@ func flood(t *testing.T, d *door, n int, text string) (conns []net.Conn, grown i
 	return conns, heap() - before
 }
 
-// An announced body costs nothing: of an unsigned head, and of one that names a
-// known key.
+// An announced body uses no memory, neither with an unsigned head nor with a head that
+// names a known key.
 func TestHeadsCostNothing(t *testing.T) {
 	const n = 300
 	bound := int64(n * 64 << 10)
@@ -67,10 +67,10 @@ func TestHeadsCostNothing(t *testing.T) {
 				t.Errorf("%d heads that announce a body of a MiB hold %d KiB", n, grown>>10)
 			}
 			if name == "signed" {
-				return // they wait for their bodies
+				return // these wait for their bodies
 			}
 			for _, c := range conns[:10] {
-				// It is answered although its body never comes.
+				// The server answers although the body never comes.
 				res, err := http.ReadResponse(bufio.NewReader(c), nil)
 				if err != nil {
 					t.Fatal(err)
@@ -83,13 +83,13 @@ func TestHeadsCostNothing(t *testing.T) {
 	}
 }
 
-// signedNow is the head of a call with a key, at the real time.
+// signedNow returns the head of a call with a key, at the real time.
 func signedNow(t *testing.T, key string, length int64) string {
 	return strings.ReplaceAll(signedHead(t, length), "AKIATEST", key)
 }
 
-// Whose large bodies and calls take all that there is for one caller is refused,
-// in its protocol; others are served, and so is it later.
+// A caller whose bodies and calls use all of its memory is refused, in its protocol.
+// Others are served, and later so is this caller.
 func TestCallersShareMemory(t *testing.T) {
 	d := open(t)
 	d.front.memory.arriving = inflight.New(128<<10, 10*time.Millisecond)
@@ -106,11 +106,11 @@ func TestCallersShareMemory(t *testing.T) {
 	}
 	refused(503, `{"__type":"ServiceUnavailable","message":"The server has too many calls under way. Try again in a moment."}`, d.signed(t, "ecs", "POST", "/", large, call("ListTasks")...))
 	refused(503, `<Type>Receiver</Type><Code>ServiceUnavailable</Code>`, d.signed(t, "sts", "POST", "/", "Action=X&y="+large, "Content-Type", "application/x-www-form-urlencoded"))
-	refused(200, "taskArns", d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...)) // small ones need none
+	refused(200, "taskArns", d.signed(t, "ecs", "POST", "/", "{}", call("ListTasks")...)) // small bodies need no loan
 	held.Release()
 	refused(200, "taskArns", d.signed(t, "ecs", "POST", "/", large, call("ListTasks")...))
 
-	// Calls that run.
+	// Running calls.
 	d.front.memory.running = inflight.New(runningAll, 10*time.Millisecond)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
@@ -142,7 +142,7 @@ func TestCallersShareMemory(t *testing.T) {
 	refused(200, "services", d.signedBy(t, hosts, "ecs", "POST", "/", "{}", call("DescribeServices")...))
 }
 
-// A body may not grow to more than its caller may have, nor to more than any call.
+// A decoded body may not exceed the memory of its caller, nor that of a call.
 func TestDocumentsAreBounded(t *testing.T) {
 	d := open(t)
 	empties := `{"services":[` + strings.Repeat(`"",`, 300_000) + `""]}`
@@ -151,7 +151,7 @@ func TestDocumentsAreBounded(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	r := d.signed(t, "ecs", "POST", "/", `{"tags":[`+strings.Repeat("{},", 340_000)+"{}]}", call("ListTasks")...)
-	d.ecs.list = nil // it has no tags: they are passed over
+	d.ecs.list = nil // ListTasks has no tags: the decoder skips them
 	runtime.ReadMemStats(&before)
 	res, body := d.do(t, r)
 	runtime.ReadMemStats(&after)
@@ -177,7 +177,7 @@ func TestHostsCallsAreCounted(t *testing.T) {
 		}
 		return served, refused
 	}
-	d.front.rates = inflight.NewRates(1e-9, hostCallsBurst) // none comes back meanwhile
+	d.front.rates = inflight.NewRates(1e-9, hostCallsBurst) // none is refilled meanwhile
 	for range hostCallsBurst - 3 {
 		if err := d.front.checkRate(d.hostPrincipal(t), 0); err != nil {
 			t.Fatal(err)
@@ -186,7 +186,7 @@ func TestHostsCallsAreCounted(t *testing.T) {
 	if served, refused := count(hosts, 5); served != 3 || refused != 2 {
 		t.Errorf("beyond its burst a host's calls: %d served, %d refused", served, refused)
 	}
-	// Of large ones there are fewer.
+	// Large calls count as several.
 	other := identity.Principal{Kind: identity.Host, ARN: "other"}
 	large := 0
 	for d.front.checkRate(other, 1<<20) == nil {
@@ -200,8 +200,8 @@ func TestHostsCallsAreCounted(t *testing.T) {
 	}
 }
 
-// Connections without a signed call are bounded: the oldest goes. Those with one
-// stay.
+// Connections without a signed call are bounded: the oldest one is closed. Connections
+// with a signed call stay.
 func TestStrangersAreBounded(t *testing.T) {
 	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
 	d.ecs.list = func(context.Context, *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
@@ -256,7 +256,7 @@ func TestStrangersAreBounded(t *testing.T) {
 			t.Errorf("the oldest: %v", err)
 		}
 		call()
-		// A burst is let in until it is far too many.
+		// A burst is accepted up to the hard limit.
 		for range hardMaxStrangers {
 			others = append(others, p.dial())
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// An agent behind a proxy with TLS is told to come by it: what it asks for its
-// sessions' endpoints it asks over https.
+// An agent behind a proxy with TLS gets https endpoints for its sessions, because it
+// asked over https.
 func TestAProxysSchemeIsTheClients(t *testing.T) {
 	d := open(t)
 	var caller Caller
@@ -19,7 +19,7 @@ func TestAProxysSchemeIsTheClients(t *testing.T) {
 	for forwarded, want := range map[string]string{"": "http", "http": "http", "https": "https", "HTTPS , http": "https", "http, https": "http", "gopher": "http"} {
 		r := d.signed(t, "ecs", "POST", "/", `{}`, call("ListTasks")...)
 		if forwarded != "" {
-			r.Header.Set("X-Forwarded-Proto", forwarded) // added on the way, so not signed
+			r.Header.Set("X-Forwarded-Proto", forwarded) // the proxy adds it, so it is not signed
 		}
 		if res, body := d.do(t, r); res.StatusCode != 200 {
 			t.Fatalf("%s: %s", res.Status, body)

@@ -15,7 +15,7 @@ import (
 	"github.com/ashore/ashore/internal/client"
 )
 
-// A socket is a mounted handler that echoes, and whose owner closes it.
+// A socket is a mounted handler that echoes. Its owner closes its connections.
 type socket struct {
 	callers chan Caller
 	done    chan struct{}
@@ -77,7 +77,7 @@ func TestMountAndShutdown(t *testing.T) {
 		t.Errorf("caller %+v", c)
 	}
 
-	// A call is running when the server is told to stop: it finishes.
+	// A call that runs when the server must stop is finished.
 	answer := make(chan error, 1)
 	go func() {
 		out, err := ecs.New(ecs.Options{
@@ -104,7 +104,7 @@ func TestMountAndShutdown(t *testing.T) {
 	if _, err := net.Dial("tcp", ln.Addr().String()); err == nil {
 		t.Error("still listening")
 	}
-	// The websocket is its owner's: it lives on.
+	// The websocket belongs to its owner: it stays open.
 	if err := conn.Write(t.Context(), websocket.MessageText, []byte("still here")); err != nil {
 		t.Fatal(err)
 	}

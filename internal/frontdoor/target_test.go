@@ -11,8 +11,8 @@ import (
 
 func now() time.Time { return time.Now() }
 
-// What isn't served says so in the protocol that the client speaks, with a
-// status and a code that no SDK repeats, and only to who has a key.
+// A call that isn't served is refused in the client's protocol, with a status and a
+// code that no SDK retries. Only callers with a key get this answer.
 func TestNotServed(t *testing.T) {
 	d := open(t)
 	for _, tc := range []struct {

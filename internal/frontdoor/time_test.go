@@ -17,8 +17,8 @@ import (
 	"github.com/ashore/ashore/internal/aws/sigv4"
 )
 
-// A pipes is a listener whose connections are in memory, so that time in a
-// bubble passes while they wait.
+// A pipes is a listener with connections in memory, so that time in a bubble passes
+// while they wait.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -50,7 +50,7 @@ func (p *pipes) dial() net.Conn {
 	return client
 }
 
-// inBubble runs a front door in a bubble; stop ends it and returns how.
+// inBubble runs a front door in a bubble. stop stops it and returns Serve's error.
 func inBubble(t *testing.T, d *door, f func(t *testing.T, p *pipes, stop func() error)) {
 	inBubbleOf(t, d, []Service{d.ecs.service()}, f)
 }
@@ -86,8 +86,8 @@ func answer(t *testing.T, c net.Conn) (*http.Response, string) {
 	return res, string(b)
 }
 
-// signedHead is the head of a call with a body of so many bytes, which its signature
-// does not fit.
+// signedHead returns the head of a call with a body of that length. The signature does
+// not match the body.
 func signedHead(t *testing.T, length int64, headers ...string) string {
 	t.Helper()
 	r, err := http.NewRequest("POST", "http://x/", nil)
@@ -107,7 +107,7 @@ func signedHead(t *testing.T, length int64, headers ...string) string {
 	return b.String() + "\r\n"
 }
 
-// Who is slow doesn't hold a connection for ever.
+// A slow client can't keep a connection for ever.
 func TestSlowClients(t *testing.T) {
 	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
 	inBubble(t, d, func(t *testing.T, p *pipes, stop func() error) {
@@ -137,8 +137,8 @@ func TestSlowClients(t *testing.T) {
 	})
 }
 
-// A call that doesn't end is cut off, at its deadline and at shutdown, and
-// nothing of it is left behind.
+// A call that doesn't end is cut off at its deadline and at shutdown. Nothing of it
+// stays behind.
 func TestEndlessCalls(t *testing.T) {
 	d := &door{ecs: &fakeECS{}, id: &fakeIdentity{}, log: newLog()}
 	entered := make(chan struct{}, 2)

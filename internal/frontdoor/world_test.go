@@ -35,7 +35,7 @@ const (
 	prefix = "AmazonEC2ContainerServiceV20141113"
 )
 
-// fakeECS answers as each test tells it to.
+// fakeECS answers with what each test sets.
 type fakeECS struct {
 	list func(ctx context.Context, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error)
 }
@@ -48,7 +48,7 @@ func (f *fakeECS) DescribeServices(context.Context, *ecs.DescribeServicesInput) 
 	return &ecs.DescribeServicesOutput{Services: []types.Service{{}}}, nil
 }
 
-// NotAnOperation has another signature, so it isn't one.
+// NotAnOperation has another signature, so it is not an operation.
 func (f *fakeECS) NotAnOperation(context.Context) error { return nil }
 
 func (f *fakeECS) service() Service {
@@ -63,7 +63,7 @@ func (f *fakeECS) service() Service {
 	}
 }
 
-// fakeIdentity owns one key, and refuses what it is told to.
+// fakeIdentity has one key, and denies what a test sets.
 type fakeIdentity struct {
 	mu    sync.Mutex
 	asked []string
@@ -103,7 +103,7 @@ func (f *fakeIdentity) Fresh(context.Context) (*store.Snapshot, error) {
 	return nil, errors.New("this test has no store")
 }
 
-// A door is a running front door and what a test needs to reach into it.
+// A door is a running front door with the parts that tests inspect.
 type door struct {
 	*httptest.Server
 	front *Server
@@ -131,7 +131,7 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 	return b.b.Write(p)
 }
 
-// await returns once text is in the log.
+// await returns when the log contains text.
 func (b *syncBuffer) await(text string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -188,7 +188,7 @@ func (d *door) client(options ...func(*ecs.Options)) *ecs.Client {
 	}, options...)
 }
 
-// signed is a signed request for service.
+// signed returns a signed request for service.
 func (d *door) signed(t *testing.T, service, method, path, body string, headers ...string) *http.Request {
 	t.Helper()
 	return d.signedBy(t, key, service, method, path, body, headers...)
@@ -234,7 +234,7 @@ func call(op string) []string {
 	return []string{"Content-Type", "application/x-amz-json-1.1", "X-Amz-Target", prefix + "." + op}
 }
 
-// hostPrincipal is whose key hosts is.
+// hostPrincipal returns the principal of the key hosts.
 func (d *door) hostPrincipal(t *testing.T) identity.Principal {
 	t.Helper()
 	_, p, err := d.id.Key(t.Context(), hosts, "")

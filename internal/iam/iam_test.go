@@ -108,7 +108,7 @@ func TestDecide(t *testing.T) {
 		{name: "there", statements: []Statement{when(conditions("Null", "k", "false"))}, action: "a:b", resource: "*", context: []string{"k", "x", "k", "y"}, allowed: true},
 		{name: "all conditions", statements: []Statement{when(map[string]map[string][]string{"Bool": {"k": {"true"}}, "StringEquals": {"l": {"a"}}})}, action: "a:b", resource: "*", context: []string{"k", "true", "l", "b"}},
 
-		// What is not understood allows nothing, and denies.
+		// A statement that is not understood allows nothing, and denies.
 		{name: "several values", statements: []Statement{when(conditions("StringEquals", "k", "a"))}, action: "a:b", resource: "*", context: []string{"k", "a", "k", "a"}},
 		{name: "several values, negated", statements: []Statement{when(conditions("StringNotEquals", "k", "a"))}, action: "a:b", resource: "*", context: []string{"k", "b", "k", "c"}},
 		{name: "several values of a denial", statements: []Statement{yes, no(when(conditions("StringEquals", "k", "a")))}, action: "a:b", resource: "*", context: []string{"k", "b", "k", "c"}, explicit: true},
@@ -133,7 +133,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Policies hold together, in any order, and the decision names what decided.
+// Policies apply together, in any order. The decision names the statement that decided.
 func TestDecideBySeveral(t *testing.T) {
 	a, _ := New("a", Statement{Sid: "A", Effect: Allow, Action: []string{"ecs:*"}, Resource: []string{"*"}})
 	b, _ := New("b", Statement{Sid: "B", Effect: Deny, Action: []string{"ecs:StopTask"}, Resource: []string{"*"}})
@@ -150,7 +150,7 @@ func TestDecideBySeveral(t *testing.T) {
 	}
 }
 
-// New says what it does not understand, all of it.
+// New's error names everything that it does not understand.
 func TestNewSaysWhatIsUnclear(t *testing.T) {
 	_, err := New("p", Statement{Sid: "S", Effect: "Maybe", Action: []string{"RunTask"}, Resource: []string{"task"}, Condition: conditions("Often", "k", "v")})
 	for _, want := range []string{"policy p: statement 1 S", `"Maybe"`, `"RunTask"`, `"task"`, `"Often"`} {
@@ -163,14 +163,14 @@ func TestNewSaysWhatIsUnclear(t *testing.T) {
 	}
 }
 
-// A key is asked for only where action and resource are named: to answer may take a
-// look into the state.
+// A key's value is only asked for if the statement names the action and the resource,
+// because the answer may need a read of the state.
 func TestKeysAreAskedForWhenTheyMatter(t *testing.T) {
 	p, err := New("p",
 		Statement{Effect: Allow, Action: []string{"a:Other"}, Resource: []string{"*"}, Condition: conditions("Bool", "one", "true")},
 		Statement{Effect: Allow, Action: []string{"a:This"}, Resource: []string{"arn:aws:a:::other"}, Condition: conditions("Bool", "two", "true")},
 		Statement{Effect: Allow, Action: []string{"a:This"}, Resource: []string{"*"}, Condition: conditions("Bool", "Three", "true")},
-		Statement{Effect: Allow, Action: []string{"a:This"}, Resource: []string{"*"}, Condition: conditions("Bool", "four", "true")}, // is allowed by then
+		Statement{Effect: Allow, Action: []string{"a:This"}, Resource: []string{"*"}, Condition: conditions("Bool", "four", "true")}, // the request is already allowed here
 	)
 	if err != nil {
 		t.Fatal(err)

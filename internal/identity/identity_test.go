@@ -42,7 +42,7 @@ func open(t testing.TB) (*store.Store, *seal.Sealer) {
 	return st, sealer
 }
 
-// put writes a record whatever was there.
+// put writes a record, whether or not it exists.
 func put[V any](t testing.TB, st *store.Store, k store.Key[V], v *V) {
 	t.Helper()
 	err := st.Update(t.Context(), func(tx *store.Tx) error {
@@ -79,7 +79,7 @@ func TestKeys(t *testing.T) {
 	}
 
 	keys := NewKeys(st, sealer)
-	for range 2 { // the second from memory
+	for range 2 { // the second comes from memory
 		secret, p, err := keys.Key(ctx, admin.AccessKeyID, "")
 		if err != nil || secret != admin.SecretAccessKey || p.Kind != Admin || p.Name != "administrator" {
 			t.Fatalf("Key = %v, %v", p, err)
@@ -92,7 +92,8 @@ func TestKeys(t *testing.T) {
 		t.Fatalf("a token that nobody issued: %v", err)
 	}
 
-	// A key sealed with another seal key, or moved to another id, is no key.
+	// A key that another seal key has sealed, or that was moved to another id, is
+	// invalid.
 	rec := *st.Snapshot().AccessKey(admin.AccessKeyID)
 	rec.ID = "AKIAMOVED"
 	put(t, st, store.AccessKeyKey(rec.ID), &rec)
@@ -135,7 +136,7 @@ func TestHostKeys(t *testing.T) {
 	}
 }
 
-// ask returns nil where a is sure that p may. A cluster is asked for by its name alone.
+// ask returns nil if a allows the request. It asks for a cluster by its name alone.
 func ask(t *testing.T, a *Authorizer, p Principal, action string, resources []string, context ...string) error {
 	t.Helper()
 	context = append([]string{KeyNameOnly, "true"}, context...)
@@ -153,7 +154,7 @@ func ask(t *testing.T, a *Authorizer, p Principal, action string, resources []st
 func TestAuthorize(t *testing.T) {
 	st, _ := open(t)
 	mine := Principal{Kind: Host, Name: "a", ARN: HostARN(site, "a")}
-	put(t, st, store.HostKey("a"), &fleet.Host{Name: "a", Principal: mine.ARN, Cluster: "c", Instance: "mine"}) // as of old
+	put(t, st, store.HostKey("a"), &fleet.Host{Name: "a", Principal: mine.ARN, Cluster: "c", Instance: "mine"}) // as in older versions
 	put(t, st, store.InstanceKey("c", "mine"), &fleet.Instance{Cluster: "c", ID: "mine", Principal: mine.ARN})
 	put(t, st, store.InstanceKey("c", "other"), &fleet.Instance{Cluster: "c", ID: "other", Principal: HostARN(site, "b")})
 	put(t, st, store.TaskKey("c", "t-mine"), &fleet.Task{Cluster: "c", ID: "t-mine", Instance: "mine"})
@@ -193,7 +194,7 @@ func TestAuthorize(t *testing.T) {
 		{"ecs:ListTagsForResource", []string{task("c", "t-mine")}, true},
 		{"ecs:ListTagsForResource", []string{instance("c", "other")}, false},
 		{"ecs:UpdateContainerInstancesState", []string{instance("c", "other")}, false},
-		{"ecs:CreateCluster", []string{cluster("default")}, false}, // it is not its own
+		{"ecs:CreateCluster", []string{cluster("default")}, false}, // it is not the host's cluster
 		{"ecs:CreateCluster", []string{cluster("c")}, false},
 		{"ecs:CreateCluster", []string{"*"}, false},
 		{"ecs:DeleteCluster", []string{cluster("c")}, false},
@@ -221,8 +222,8 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
-// A host has business in the cluster that it is assigned to, and until it has moved
-// there in the one that it is in.
+// A host may use its assigned cluster, and the cluster in which it is until it has
+// moved.
 func TestAuthorizeClusters(t *testing.T) {
 	st, _ := open(t)
 	may := func(action, cluster string, h fleet.Host) error {
@@ -242,7 +243,7 @@ func TestAuthorizeClusters(t *testing.T) {
 		{"ecs:RegisterContainerInstance", "b", fleet.Host{HostTerms: in("b"), Cluster: "a", Instance: "i"}, true},
 		{"ecs:RegisterContainerInstance", "a", fleet.Host{HostTerms: in("b"), Cluster: "a", Instance: "i"}, true},
 		{"ecs:RegisterContainerInstance", "c", fleet.Host{HostTerms: in("b"), Cluster: "a", Instance: "i"}, false},
-		{"ecs:RegisterContainerInstance", "any", fleet.Host{}, true}, // as of old, and never registered
+		{"ecs:RegisterContainerInstance", "any", fleet.Host{}, true}, // as in older versions, and never registered
 		{"ecs:CreateCluster", "default", fleet.Host{HostTerms: in("default")}, true},
 		{"ecs:CreateCluster", "default", fleet.Host{HostTerms: in("a")}, false},
 		{"ecs:CreateCluster", "a", fleet.Host{HostTerms: in("a")}, false},

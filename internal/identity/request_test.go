@@ -8,7 +8,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// A decision says why: a word for the log, and AWS's own for the caller.
+// A decision has a reason for the log, and AWS's message for the caller.
 func TestDecisionsHaveReasons(t *testing.T) {
 	st, _ := open(t)
 	h := Principal{Kind: Host, Name: "h", ARN: HostARN(site, "h")}
@@ -23,7 +23,7 @@ func TestDecisionsHaveReasons(t *testing.T) {
 		resource string
 		context  []string
 		reason   string
-		message  string // empty: it is allowed
+		message  string // empty if it is allowed
 	}{
 		{"allowed", h, "ecs:SubmitTaskStateChange", site.TaskARN("c", "t"), nil, "AshoreHost/OwnTask allows", ""},
 		{"the administrator", Principal{Kind: Admin}, "ecs:StopTask", site.TaskARN("c", "t"), nil, "AshoreAdministrator/Everything allows", ""},
@@ -60,7 +60,7 @@ func TestDecisionsHaveReasons(t *testing.T) {
 	}
 }
 
-// A transaction decides by what it sees itself.
+// A transaction decides by its own snapshot.
 func TestDecideBySnapshot(t *testing.T) {
 	st, _ := open(t)
 	a, h := NewAuthorizer(st), Principal{Kind: Host, Name: "h", ARN: HostARN(site, "h")}
@@ -76,7 +76,7 @@ func TestDecideBySnapshot(t *testing.T) {
 	}
 }
 
-// What a policy allows costs no more than the question.
+// An allowed request costs no more than the evaluation.
 func BenchmarkAuthorize(b *testing.B) {
 	st, _ := open(b)
 	a, h := NewAuthorizer(st), Principal{Kind: Host, Name: "h", ARN: HostARN(site, "h")}

@@ -14,7 +14,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// servers are the stores of n servers on one etcd.
+// servers returns the stores of n servers on one etcd.
 func servers(t *testing.T, n int) ([]*store.Store, *seal.Sealer) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "id") // short: a socket's path has a limit
@@ -50,8 +50,8 @@ func servers(t *testing.T, n int) ([]*store.Store, *seal.Sealer) {
 	return all, sealer
 }
 
-// Servers that start at once on an empty etcd make one administrator. Without
-// Unchanged in EnsureAdmin they make several (seen).
+// Servers that start at the same time on an empty etcd create one administrator.
+// Without Unchanged in EnsureAdmin they create several (seen).
 func TestServersShareOneAdmin(t *testing.T) {
 	all, sealer := servers(t, 4)
 	keys := make([]Credentials, len(all))
@@ -75,8 +75,8 @@ func TestServersShareOneAdmin(t *testing.T) {
 	}
 }
 
-// What one server has made another knows at once: a host's key, and its instance.
-// Without the fresh reads in Key and Authorize it refuses them, most times (seen).
+// A server knows at once what another server has created: a host's key, and its
+// instance. Without the fresh reads in Key and Authorize it mostly refuses them (seen).
 func TestAnotherServersHost(t *testing.T) {
 	all, sealer := servers(t, 2)
 	ctx := t.Context()

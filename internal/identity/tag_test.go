@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// A host may give tags to what it makes, and tag nothing by itself.
+// A host may tag the resources that it creates, and may not call TagResource.
 func TestHostTagsWhatItMakes(t *testing.T) {
 	st, _ := open(t)
 	a, mine := NewAuthorizer(st), Principal{Kind: Host, Name: "a", ARN: HostARN(site, "a")}

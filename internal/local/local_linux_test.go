@@ -17,8 +17,8 @@ import (
 	"github.com/ashore/ashore/internal/hint"
 )
 
-// The test binary is also the process that Spawn starts: its first argument
-// says how it behaves, its second where its pid file is.
+// The test binary is also the process that Spawn starts. Its first argument selects its
+// behaviour, its second is the path of its pid file.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && strings.HasPrefix(os.Args[1], "be-") {
 		os.Exit(child(os.Args[1], os.Args[2]))
@@ -111,8 +111,8 @@ func TestSecretsAreTheOwnersUnderAnyUmask(t *testing.T) {
 	}
 }
 
-// Looking whether a process runs takes the file for a moment, and keeps no other
-// from starting.
+// A check whether a process runs takes the lock for a moment, and does not keep another
+// process from starting.
 func TestAClaimBesideGlances(t *testing.T) {
 	l := testLayout(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -195,7 +195,7 @@ func TestSpawnAndStop(t *testing.T) {
 	if stopped, err := Stop(t.Context(), l.PID("server"), 50*time.Millisecond); !stopped || err != nil {
 		t.Error("one that ignores SIGTERM", stopped, err)
 	}
-	// What the killed process said of itself is still in the file; it is not believed.
+	// The text of the killed process is still in the file. It does not count.
 	if _, running, err := Running(l.PID("server")); running || err != nil {
 		t.Error("a killed process runs", err)
 	}

@@ -36,8 +36,8 @@ func sizes(t *testing.T, path string) (total int64, files int) {
 	return total, len(all)
 }
 
-// A log is moved aside while its process runs, whoever else writes to it, and never
-// takes more than its share of the disk.
+// A log is rotated while its process runs, even if others write to it. It never exceeds
+// its share of the disk.
 func TestLogIsMovedAside(t *testing.T) {
 	path, out := openTestLog(t)
 	const limit = 1000
@@ -47,7 +47,7 @@ func TestLogIsMovedAside(t *testing.T) {
 		if n, err := w.Write([]byte(line(i))); n != 100 || err != nil {
 			t.Fatal(n, err)
 		}
-		if i%7 == 0 { // a library's word, or a panic's
+		if i%7 == 0 { // a line of a library, or of a panic
 			if _, err := out.WriteString("*"); err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +64,7 @@ func TestLogIsMovedAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Nothing is lost between the two.
+	// No line is lost between the two files.
 	all := strings.ReplaceAll(string(before)+string(data), "*", "")
 	for i, l := range strings.SplitAfter(strings.TrimSuffix(all, "\n"), "\n") {
 		if want := line(200 - len(all)/100 + i); strings.TrimSpace(l) != strings.TrimSpace(want) {
@@ -73,8 +73,8 @@ func TestLogIsMovedAside(t *testing.T) {
 	}
 }
 
-// A log that somebody has moved away is begun again; one that can't be moved is
-// emptied; what is no log of ours is left alone.
+// A log that another program has moved away begins again. A log that can't be moved is
+// emptied. A file that is not our log is left alone.
 func TestLogInTheWay(t *testing.T) {
 	path, out := openTestLog(t)
 	w := logWriter(path, out, 100)
@@ -111,8 +111,8 @@ func TestLogInTheWay(t *testing.T) {
 	}
 }
 
-// The last words of a process are found in its log, also in one that has been moved
-// aside since it began.
+// The last lines of a process are found in its log, even if the log was rotated since
+// the process started.
 func TestTailAfterAMove(t *testing.T) {
 	path, out := openTestLog(t)
 	if _, err := out.WriteString("last words\n"); err != nil {

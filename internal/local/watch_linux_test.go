@@ -16,7 +16,7 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// watching runs a watcher over a server that is the test's own binary.
+// watching runs a watcher over a server, which is the test's own binary.
 type watching struct {
 	t      *testing.T
 	layout Layout
@@ -70,7 +70,7 @@ func watchOver(t *testing.T, how string) *watching {
 	return w
 }
 
-// await returns the process that holds the pid file and is not the one of before.
+// await returns the process that has locked the pid file, if it is not the earlier one.
 func (w *watching) await(before int) Process {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
@@ -96,11 +96,11 @@ func (w *watching) kill(pid int) {
 	}
 }
 
-// TestWatch: what ends is started again, whoever started it first; the end of the
-// watcher ends nothing.
+// TestWatch: a process that ends is restarted, whichever program started it first. The
+// end of the watcher ends no process.
 func TestWatch(t *testing.T) {
 	w := watchOver(t, "be-good")
-	last := w.await(0).PID // it did not run at all
+	last := w.await(0).PID // it did not run before
 	for range 2 {
 		w.kill(last)
 		last = w.await(last).PID
@@ -111,15 +111,15 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestWatchAdopts: a process that another has started is started again as that was
-// started.
+// TestWatchAdopts: a process that another program started is restarted with the same
+// arguments.
 func TestWatchAdopts(t *testing.T) {
-	w := watchOver(t, "be-wrong") // of its own accord it would fail
+	w := watchOver(t, "be-wrong") // with its own arguments it would fail
 	p, err := Spawn(t.Context(), w.layout, Start{Process: "server", Binary: w.start.Binary, Args: []string{"be-good", w.layout.PID("server")}, Limit: 30 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The watcher looks twice a second.
+	// The watcher checks twice a second.
 	for !strings.Contains(w.said.String(), "adopted pid="+fmt.Sprint(p.PID)) {
 		if pace.Sleep(t.Context(), 5*time.Millisecond) != nil {
 			t.Fatal("not adopted")
@@ -129,13 +129,13 @@ func TestWatchAdopts(t *testing.T) {
 	w.await(p.PID)
 }
 
-// TestWatchGivesWay: nothing is started while `ashore up` or `ashore down` is at
-// work, and what they have started is left alone.
+// TestWatchGivesWay: the watcher starts nothing while `ashore up` or `ashore down`
+// runs, and leaves alone what they start.
 func TestWatchGivesWay(t *testing.T) {
 	w := watchOver(t, "be-good")
 	first := w.await(0).PID
 	lock, err := TakeClaim(t.Context(), w.layout.UpLock())
-	for errors.Is(err, ErrRunning) && t.Context().Err() == nil { // the watcher's, for this start
+	for errors.Is(err, ErrRunning) && t.Context().Err() == nil { // the watcher has it, for this start
 		lock, err = TakeClaim(t.Context(), w.layout.UpLock())
 	}
 	if err != nil {
@@ -164,8 +164,8 @@ func TestWatchGivesWay(t *testing.T) {
 	}
 }
 
-// TestWatchWaitsLonger: what fails again and again is tried at growing intervals,
-// and why is said each time.
+// TestWatchWaitsLonger: a process that fails repeatedly is restarted after growing
+// waits. Each time the log has the reason.
 func TestWatchWaitsLonger(t *testing.T) {
 	w := watchOver(t, "be-wrong")
 	begun := time.Now()
@@ -174,14 +174,14 @@ func TestWatchWaitsLonger(t *testing.T) {
 			t.Fatal("not three tries")
 		}
 	}
-	// 0.5, 1 and 2 s, each half as long at least.
+	// 0.5, 1 and 2 s, each at least half of that.
 	if took := time.Since(begun); took < 1750*time.Millisecond {
 		t.Errorf("three tries in %s", took)
 	}
 }
 
-// TestClaimNeedsNoMoreRoom: what a process says needs no more room than what was said
-// before.
+// TestClaimNeedsNoMoreRoom: a new text in a claim needs no more disk space than the old
+// one.
 func TestClaimNeedsNoMoreRoom(t *testing.T) {
 	l := testLayout(t)
 	path := l.PID("server")

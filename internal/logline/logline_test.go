@@ -25,7 +25,7 @@ type peer struct{ cluster, id string }
 
 func (p peer) String() string { return p.cluster + "/" + p.id }
 
-// A line says what it always did, and is cut where somebody is quoted at length.
+// A line keeps its content. Long quotes are cut.
 func TestLinesAreShort(t *testing.T) {
 	log, b := open()
 	log.With("instance", peer{"c", "i"}).Warn("said", "n", 3, "err", errors.New("why"), "d", time.Second, "list", []string{"a"}, "none", nil)
@@ -56,8 +56,8 @@ func TestLinesAreShort(t *testing.T) {
 	}
 }
 
-// One host's lines are few, whatever it does; others', and those about none, go on.
-// What was left out is counted.
+// One host causes few lines, whatever it does. Lines of other hosts, and lines without
+// a host, are not affected. Omitted lines are counted.
 func TestOneHostsLinesAreFew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, b := open()

@@ -15,7 +15,7 @@ func TestText(t *testing.T) {
 		"a\r\x1b[2Kb":                  `a\r\x1b[2Kb`,
 		"one\ntwo\tthree":              `one\ntwo\tthree`,
 		"\u009b31m":                    `\u009b31m`, // the one-character form of ESC [
-		"\x9b31m":                      `\x9b31m`,   // its byte, as a terminal without UTF-8 takes it
+		"\x9b31m":                      `\x9b31m`,   // the same as a byte, as a terminal without UTF-8 reads it
 		"safe\u202eexe.txt":            `safe\u202eexe.txt`,
 		"\x7f\x00":                     `\x7f\x00`,
 		"\ufffd":                       "\ufffd",

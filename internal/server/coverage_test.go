@@ -9,8 +9,8 @@ import (
 	"github.com/ashore/ashore/internal/store/storetest"
 )
 
-// TestCoverageNamesWhatIsServed: a service that the server serves is in
-// docs/coverage.md, which names what callers can rely on.
+// TestCoverageNamesWhatIsServed: docs/coverage.md, which says what callers can rely on,
+// names each service that the server serves.
 func TestCoverageNamesWhatIsServed(t *testing.T) {
 	page, err := os.ReadFile("../../docs/coverage.md")
 	if err != nil {

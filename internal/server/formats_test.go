@@ -9,6 +9,6 @@ import (
 
 var update = flag.Bool("update", false, "write the stored records that are missing in the rooms' testdata")
 
-// Whatever kind of record a room of the server registers, this version reads what
-// earlier ones have stored of it.
+// This version reads the stored records of earlier versions, for every kind of record
+// that a package of the server registers.
 func TestStoredFormats(t *testing.T) { storetest.Formats(t, *update) }

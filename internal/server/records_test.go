@@ -20,7 +20,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// logged keeps what is logged.
+// logged records the log.
 type logged struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -38,8 +38,8 @@ func (l *logged) has(text string) bool {
 	return bytes.Contains(l.text.Bytes(), []byte(text))
 }
 
-// inhabit makes records of most kinds in a cluster: an instance, a task on it, a
-// service, tasks that wait, and what they rest on.
+// inhabit creates records of most kinds in a cluster: an instance, a task on it, a
+// service, waiting tasks, and the records that these need.
 func inhabit(t *testing.T, api *ecs.Client, cluster string) {
 	t.Helper()
 	ctx := t.Context()
@@ -74,8 +74,8 @@ func inhabit(t *testing.T, api *ecs.Client, cluster string) {
 	try(api.PutAccountSetting(ctx, &ecs.PutAccountSettingInput{Name: types.SettingNameContainerInsights, Value: aws.String("enabled")}))
 }
 
-// Whatever a stored record has become, the server goes on serving the others, and
-// so does the next one that is started on it.
+// If any stored record is damaged, the server goes on serving the others. So does the
+// next server that starts on this state.
 func TestSpoiltRecords(t *testing.T) {
 	log := &logged{}
 	cfg := config(t)
@@ -95,7 +95,7 @@ func TestSpoiltRecords(t *testing.T) {
 		if _, err := api.CreateService(ctx, &ecs.CreateServiceInput{Cluster: aws.String("good"), ServiceName: name, TaskDefinition: aws.String("sleep-good"), DesiredCount: aws.Int32(0)}); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		for { // until the scheduler has looked at it
+		for { // until the scheduler has processed it
 			d, err := api.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String("good"), Services: []string{*name}})
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
@@ -111,7 +111,8 @@ func TestSpoiltRecords(t *testing.T) {
 	}
 	serves("at first")
 	root := fmt.Sprintf("%s/v1/%s/%s/", store.DefaultPrefix, s.Installation().Account, s.Installation().Region)
-	// What belongs to nobody in good, but for the administrator's key.
+	// The records that do not belong to the cluster good, except for the
+	// administrator's key.
 	ofBad := func() map[string]string {
 		t.Helper()
 		r, err := s.client.Get(t.Context(), root, clientv3.WithPrefix())
@@ -163,7 +164,8 @@ func TestSpoiltRecords(t *testing.T) {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	// Without its record the administrator's key is made anew; the record stays.
+	// Without its record the administrator's key is created again. The damaged record
+	// stays.
 	key := "accesskey/" + s.Admin().AccessKeyID
 	put(key, "junk")
 	stop()

@@ -35,7 +35,7 @@ type caller struct {
 	key  identity.Credentials
 }
 
-// may makes a call and says whether it was allowed: whatever else is wrong with it.
+// may makes a call and says whether it was allowed, whatever else is wrong with it.
 func (c caller) may(method, path, service, target string, in any) (allowed bool, body string) {
 	c.t.Helper()
 	doc, err := json.Marshal(in)
@@ -47,7 +47,7 @@ func (c caller) may(method, path, service, target string, in any) (allowed bool,
 	}
 	for {
 		ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
-		defer cancel() // a stream ends so
+		defer cancel() // this ends a stream
 		r, err := http.NewRequestWithContext(ctx, method, c.at+path, bytes.NewReader(doc))
 		if err != nil {
 			c.t.Fatal(err)
@@ -62,7 +62,7 @@ func (c caller) may(method, path, service, target string, in any) (allowed bool,
 			c.t.Fatal(err)
 		}
 		if strings.HasSuffix(target, ".StreamEvents") && res.StatusCode == http.StatusOK {
-			return true, "a stream" // that would go on
+			return true, "a stream" // it would go on
 		}
 		b, err := io.ReadAll(res.Body)
 		if err := res.Body.Close(); err != nil {
@@ -78,7 +78,7 @@ func (c caller) may(method, path, service, target string, in any) (allowed bool,
 	}
 }
 
-// extra is what operations need besides the things that they are about.
+// extra are members that operations need besides their resources.
 var extra = map[string]map[string]any{
 	"RegisterContainerInstance":     {"totalResources": []any{map[string]any{"name": "CPU", "type": "INTEGER", "integerValue": 1}}},
 	"UpdateContainerInstancesState": {"status": "ACTIVE"},
@@ -90,7 +90,7 @@ var extra = map[string]map[string]any{
 	"DeleteAccountSetting":          {"name": "containerInsights"},
 }
 
-// about names the same things by all the names that operations have for them.
+// about names the same resources with all the member names that operations use.
 func about(cluster, instance, task, resource string) map[string]any {
 	m := map[string]any{}
 	set := func(v string, one, many []string) {
@@ -117,9 +117,9 @@ func with(m map[string]any, more map[string]any) map[string]any {
 	return out
 }
 
-// Who may do what, operation by operation, on their own things and on others': as it
-// was when two kinds of principals were asked for in the code. Only what a call is
-// refused as AccessDenied… is no right.
+// The permissions of each principal, operation by operation, on its own resources and
+// on others'. They are the same as when the code asked for two kinds of principals.
+// Only a call that is refused as AccessDenied… is forbidden.
 func TestRights(t *testing.T) {
 	cfg := config(t)
 	s, err := Open(t.Context(), cfg)

@@ -40,7 +40,7 @@ func config(t *testing.T) Config {
 	}
 }
 
-// start opens and serves until the end of the test, or until stop.
+// start opens a server and serves until the end of the test, or until stop.
 func start(t *testing.T, cfg Config) (s *Server, api *ecs.Client, stop func()) {
 	t.Helper()
 	begun := time.Now()
@@ -82,7 +82,7 @@ func TestStateOutlivesTheServer(t *testing.T) {
 	if _, err := api.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("kept")}); err != nil {
 		t.Fatal(err)
 	}
-	// RunTask needs the placer: it must answer, if only by what is missing.
+	// RunTask needs the placer: it must answer, even if only with a failure.
 	_, err := api.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: aws.String("kept"), TaskDefinition: aws.String("none")})
 	var refused *types.ClientException
 	if !errors.As(err, &refused) {

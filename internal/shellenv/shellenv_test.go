@@ -58,7 +58,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// exported reads back what Revert needs from Apply's text, in any dialect.
+// exported returns the variables in Apply's text that Revert needs, in any dialect.
 func exported(text string) (environ []string) {
 	for line := range strings.Lines(text) {
 		for _, name := range []string{savedVariable, functionVariable} {
@@ -70,7 +70,7 @@ func exported(text string) (environ []string) {
 	return environ
 }
 
-// nasty are values that a careless quoting breaks.
+// nasty are values that break careless quoting.
 var nasty = []string{"", " ", "a b", "it's", `"`, `\`, `\\'`, "$HOME", "`id`", "$(id)", "!x", "*", "~", "a\nb", "\t", "é’‘", "-n", "#x", ";id", "%s", "a=b", "\x7f"}
 
 func shells(t *testing.T) []string {
@@ -80,7 +80,7 @@ func shells(t *testing.T) []string {
 			t.Fatal(err)
 		}
 	}
-	for _, s := range []string{"zsh", "ksh"} { // more proof where they are
+	for _, s := range []string{"zsh", "ksh"} { // test these, too, if they are installed
 		if _, err := exec.LookPath(s); err == nil {
 			all = append(all, s)
 		}
@@ -99,7 +99,7 @@ func evalIn(t *testing.T, shell, script string, environ []string) string {
 	return string(out)
 }
 
-// environment prints all exported variables, NUL-separated, from within a shell.
+// environment prints all exported variables of a shell, NUL-separated.
 const environment = "env -0"
 
 func environOf(out string) map[string]string {
@@ -137,7 +137,7 @@ func TestRealShellsTakeAnyValueAndPutAllBack(t *testing.T) {
 			for k, v := range got {
 				environ = append(environ, k+"="+v)
 			}
-			// Once more for another installation: what was there first is remembered.
+			// Again for another installation: the first values stay saved.
 			again := Apply(posix{}, target, environ)
 			revert, err := Revert(posix{}, environ)
 			if err != nil {
@@ -151,7 +151,7 @@ func TestRealShellsTakeAnyValueAndPutAllBack(t *testing.T) {
 	}
 }
 
-// evalText is how people run it: through a command substitution and eval.
+// evalText returns commands as people run them: by a command substitution and eval.
 func evalText(commands string) string {
 	return "eval \"$(cat <<'END-OF-COMMANDS'\n" + commands + "END-OF-COMMANDS\n)\"\n"
 }

@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// What is parsed is written as it was.
+// A parsed ARN is written with the same text.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"arn:aws:ecs:us-east-1:1:cluster/c", "arn:aws:s3:::b", "arn:::::", "arn:a:b::::::", "*"} {
 		f.Add(s)

@@ -53,7 +53,7 @@ func TestViolations(t *testing.T) {
 			t.Errorf("%s:\n got %q\nwant %q", x.what, got, x.want)
 		}
 	}
-	for v := range Violations(&ecs.RegisterTaskDefinitionInput{}) { // stops when told
+	for v := range Violations(&ecs.RegisterTaskDefinitionInput{}) { // the iteration can stop early
 		if !v.Missing || v.Path != "containerDefinitions" {
 			t.Errorf("%+v", v)
 		}
@@ -85,7 +85,7 @@ func TestUnion(t *testing.T) {
 	}
 }
 
-// A type that holds itself is no trouble.
+// Recursive types can be checked.
 func TestRecursive(t *testing.T) {
 	type tree struct {
 		Kind     types.NetworkMode

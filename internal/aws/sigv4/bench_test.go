@@ -21,7 +21,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// The peer: the SDK signing the same request, without the hash of its body.
+// For comparison: the SDK signs the same request, without the hash of its body.
 func BenchmarkSDKSign(b *testing.B) {
 	r := call(b)
 	s := v4.NewSigner()

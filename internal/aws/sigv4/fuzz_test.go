@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// refusedAsKnown wants what nobody signed to be refused by one of the codes.
+// refusedAsKnown requires that a request without a valid signature is refused with one
+// of the codes.
 func refusedAsKnown(t *testing.T, r *http.Request, opt Options) {
 	t.Helper()
 	ScopeOf(r)
@@ -26,7 +27,7 @@ func refusedAsKnown(t *testing.T, r *http.Request, opt Options) {
 	}
 }
 
-// No Authorization header gets through, and none confuses the parser.
+// No Authorization header is accepted, and none breaks the parser.
 func FuzzHeader(f *testing.F) {
 	const good = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/ecs/aws4_request, SignedHeaders=host;x-amz-date, Signature=" +
 		"5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
@@ -50,7 +51,7 @@ func FuzzHeader(f *testing.F) {
 	})
 }
 
-// No query string gets through; one that is canonical stays as it is.
+// No query string is accepted. A canonical one stays unchanged.
 func FuzzQuery(f *testing.F) {
 	for _, q := range []string{
 		"", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20150830%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20150830T123600Z" +

@@ -16,7 +16,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// The suite that AWS published for implementers of this signature.
+// This is the suite that AWS published for implementers of the signature.
 func TestPublishedVectors(t *testing.T) {
 	s := Signer{AccessKeyID: testKey, SecretAccessKey: testSecret, Region: testRegion, Service: "service", Now: func() time.Time { return now }}
 	for _, tc := range []struct{ name, method, target, body, contentType, signed, want string }{
@@ -43,7 +43,7 @@ func TestPublishedVectors(t *testing.T) {
 	}
 }
 
-// The canonical forms that are easy to get wrong, spelt out.
+// These are the canonical forms that are easy to get wrong.
 func TestCanonical(t *testing.T) {
 	for _, tc := range []struct{ raw, want string }{
 		{"b=2&a=1", "a=1&b=2"},
@@ -76,7 +76,7 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
-// What the SDK signs verifies, and what we sign is what the SDK would have.
+// The SDK's signatures verify, and our signatures equal the SDK's.
 func TestAgainstSDK(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -114,7 +114,7 @@ func TestAgainstSDK(t *testing.T) {
 
 		ours := request(t, method, u.String(), body, headers[:4]...)
 		theirs := ours.Clone(context.Background())
-		theirs.ContentLength = 0 // which the SDK would sign
+		theirs.ContentLength = 0 // the SDK would sign it
 		Signer{AccessKeyID: testKey, SecretAccessKey: testSecret, Region: testRegion, Service: "ecs", Now: func() time.Time { return now }}.Sign(ours, []byte(body))
 		sdkSign(t, theirs, "ecs", now)
 		if a, b := ours.Header.Get("Authorization"), theirs.Header.Get("Authorization"); a != b {
@@ -257,8 +257,8 @@ func TestTime(t *testing.T) {
 	}
 }
 
-// Some clients leave the scheme's own port out of what they sign or of what
-// they send, but never another port.
+// Some clients leave the scheme's default port out of the signature or of the header,
+// but never another port.
 func TestHostPorts(t *testing.T) {
 	for _, tc := range []struct {
 		signed, sent string
@@ -335,7 +335,7 @@ func TestUnsignedPayloadForS3(t *testing.T) {
 	wantError(t, err, InvalidSignature, "payload must be signed")
 }
 
-// The two uses beside plain calls: an upgrade to a websocket, and a frame of a
+// Besides plain calls a Signer signs an upgrade to a websocket, and a frame of a
 // telemetry connection, which is signed as a GET of the same URL.
 func TestSignerForWebsockets(t *testing.T) {
 	s := Signer{AccessKeyID: testKey, SecretAccessKey: testSecret, Region: testRegion, Service: "ecs", Now: func() time.Time { return now }}

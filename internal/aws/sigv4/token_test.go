@@ -11,9 +11,8 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// A session's token is looked up with its key, and is part of what is signed. With
-// the check of signed headers taken out, the token that was put there later is taken
-// (seen).
+// A session's token is looked up with its key, and the signature covers it. Without the
+// check of signed headers, a token that was added later is accepted (seen).
 func TestSessionTokens(t *testing.T) {
 	session := aws.Credentials{AccessKeyID: testKey, SecretAccessKey: testSecret, SessionToken: testToken}
 	inHeader := func(t *testing.T) *http.Request {
@@ -79,7 +78,7 @@ func TestSessionTokens(t *testing.T) {
 	}
 }
 
-// Services that are one in all regions are signed for a region of theirs.
+// Clients of a global service sign for the service's region.
 func TestGlobalRegion(t *testing.T) {
 	for _, x := range []struct {
 		region, global string

@@ -18,7 +18,7 @@ import (
 const (
 	testKey    = "AKIDEXAMPLE"
 	testSecret = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-	testToken  = "a session's token" // that has been issued
+	testToken  = "a session's token" // as issued
 	testRegion = "us-east-1"
 )
 
@@ -48,7 +48,7 @@ func verifier() *Verifier {
 	}
 }
 
-// received is r as a server gets it: written to a wire and read from there.
+// received returns r as a server receives it: written to a connection and read from it.
 func received(t testing.TB, r *http.Request) (*http.Request, []byte) {
 	t.Helper()
 	var wire bytes.Buffer

@@ -62,7 +62,7 @@ func TestArchiveIsTheSameForTheSameBinary(t *testing.T) {
 }
 
 func TestBinaryThatCantRunInTheImageIsRefused(t *testing.T) {
-	self, err := os.Executable() // the race detector's is linked dynamically
+	self, err := os.Executable() // the race detector's binary is linked dynamically
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestBinaryThatCantRunInTheImageIsRefused(t *testing.T) {
 	}
 }
 
-// The rest runs on the engine.
+// The tests from here on need an engine.
 
 type rig struct {
 	*testing.T
@@ -182,7 +182,7 @@ func TestImageOnTheEngine(t *testing.T) {
 		}
 		url := fmt.Sprintf("http://127.0.0.1:%s/", binding[0].HostPort)
 		deadline := time.Now().Add(20 * time.Second)
-		for n := 0; n < 100; { // more than one, under its limit
+		for n := 0; n < 100; { // more than one try, up to a limit
 			resp, err := http.Get(url)
 			if err != nil {
 				if time.Now().After(deadline) {
@@ -199,14 +199,15 @@ func TestImageOnTheEngine(t *testing.T) {
 			n++
 		}
 		http.DefaultClient.CloseIdleConnections()
-		// What can't be reclaimed: the heap and the stacks, not the binary's pages.
+		// Memory that can't be reclaimed: the heap and the stacks, and not the binary's
+		// pages.
 		anonymous := anonymousKiB(t, in.Container.State.Pid)
 		t.Logf("the page's program holds %d KiB of its own", anonymous)
 		if anonymous > 12<<10 {
 			t.Errorf("%d KiB of anonymous memory: is the rest of the binary initialised before package early?", anonymous)
 		}
-		// It has answered, so it listens for signals: one that came sooner would
-		// end the first process of a container by the Go runtime's own status.
+		// The program has answered, so it listens for signals. An earlier signal would
+		// end the first process of a container with the Go runtime's status.
 		begun := time.Now()
 		if _, err := r.ContainerStop(t.Context(), id, client.ContainerStopOptions{}); err != nil {
 			t.Fatal(err)

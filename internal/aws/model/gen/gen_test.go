@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// services are those whose models are generated, each in a folder of its name.
+// services returns the services with generated models. Each has a folder of its name.
 func services(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("../*/model_gen.go")
@@ -50,9 +50,9 @@ func TestModelsAreUpToDate(t *testing.T) {
 	}
 }
 
-// What the comments call required is what the SDK's client checks of its own
-// inputs. The checks lack what no input of an operation holds, and members that
-// can't say that they aren't there.
+// The members that the comments call required are those that the SDK's client checks in
+// its inputs. The checks lack structures that no input contains, and members that can't
+// be unset.
 func TestRequiredIsWhatTheClientChecks(t *testing.T) {
 	for _, name := range services(t) {
 		src, err := Read(name)
@@ -73,7 +73,7 @@ func TestRequiredIsWhatTheClientChecks(t *testing.T) {
 	}
 }
 
-// validated reads the client's checks of its inputs, by the structure.
+// validated reads the client's checks of its inputs, by structure.
 func validated(t *testing.T, service string) map[string][]string {
 	t.Helper()
 	dir, err := dirOf(service)

@@ -238,7 +238,7 @@ func TestDocumentKeepsWhatWasSent(t *testing.T) {
 	}
 }
 
-// Plans are made once, also when many first uses come together.
+// A plan is built once, even if many first uses come at the same time.
 func TestConcurrentFirstUse(t *testing.T) {
 	type fresh struct {
 		Self *fresh

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
 )
 
-// An answer as DescribeTasks gives it for ten tasks of two containers each.
+// tenTasks returns an answer of DescribeTasks for ten tasks of two containers each.
 func tenTasks() *ecs.DescribeTasksOutput {
 	const arn = "arn:aws:ecs:us-east-1:000000000000:task/default/0123456789abcdef0123456789abcdef"
 	at := ptr(time.UnixMilli(1_700_000_000_123).UTC())
@@ -55,7 +55,7 @@ func BenchmarkMarshalTenTasks(b *testing.B) {
 	b.SetBytes(int64(len(buf)))
 }
 
-// The peer: the SDK's own serializer.
+// For comparison: the SDK's own serializer.
 func BenchmarkSDKMarshalTenTasks(b *testing.B) {
 	out, p := tenTasks(), awsjson.New11(schemas.AmazonEC2ContainerServiceV20141113)
 	b.ReportAllocs()
@@ -81,7 +81,7 @@ func BenchmarkUnmarshalTenTasks(b *testing.B) {
 	}
 }
 
-// The peer: the SDK's own deserializer.
+// For comparison: the SDK's own deserializer.
 func BenchmarkSDKUnmarshalTenTasks(b *testing.B) {
 	buf, err := Marshal(tenTasks())
 	if err != nil {

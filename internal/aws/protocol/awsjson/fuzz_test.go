@@ -9,7 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// What decodes is valid JSON, and encodes to something that decodes to the same.
+// A document that decodes is valid JSON, and its value encodes to a document that
+// decodes to the same value.
 func FuzzUnmarshal(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `null`, `[]`, `{"family":"f","containerDefinitions":[{"name":"a","cpu":1,"environment":[{"name":"a"}],"dockerLabels":{"a":"b"}}]}`,

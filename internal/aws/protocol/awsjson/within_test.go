@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// A caller says what a document may grow to, and is asked as it grows.
+// A caller limits the memory of a document, and Hold is called as the document grows.
 func TestWithin(t *testing.T) {
 	const n = 10_000
 	doc := []byte(`{"containerDefinitions":[` + strings.Repeat("{},", n-1) + `{}]}`)
@@ -45,7 +45,7 @@ func TestWithin(t *testing.T) {
 	if err := UnmarshalWithin(doc, &ecs.RegisterTaskDefinitionInput{}, protocol.Within{Memory: 1 << 20}); !errors.As(err, &typed) || !strings.Contains(err.Error(), "too many elements") {
 		t.Errorf("%v", err)
 	}
-	// A small document asks for nothing: what is pooled is as new.
+	// A small document calls no Hold: the pooled decoder has no state of the last one.
 	asked = nil
 	if err := UnmarshalWithin([]byte(`{"family":"f"}`), in, protocol.Within{Hold: hold}); err != nil || len(asked) != 0 {
 		t.Errorf("asked for %v: %v", asked, err)

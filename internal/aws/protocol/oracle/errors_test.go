@@ -15,18 +15,18 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// errorsOf are the modelled errors of each service, and the protocols in which its
-// clients look for them.
+// errorsOf are the modelled errors of each service, and the protocols in which the
+// service's clients read them.
 var errorsOf = map[string]struct {
 	types     *smithy.TypeRegistry
-	protocols map[string]bool // whether all members are told, or the message alone
+	protocols map[string]bool // true if a client reads all members, false if only the message
 }{
 	"ecs": {ecs.TypeRegistry, map[string]bool{"json11": true, "json10": true, "cbor": true, "query": false}},
 	"iam": {iam.TypeRegistry, map[string]bool{"query": false}},
 	"sts": {sts.TypeRegistry, map[string]bool{"query": false}},
 }
 
-// Every modelled error arrives as what it is.
+// Every modelled error arrives with its type and members.
 func TestErrors(t *testing.T) {
 	for _, s := range services {
 		known, some := errorsOf[s.model.Name]
@@ -73,7 +73,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// Nothing set comes through as nothing set, zeros included.
+// An empty answer arrives empty, including zeros.
 func TestEmptyAnswers(t *testing.T) {
 	for _, s := range services {
 		for _, p := range protocols {

@@ -12,12 +12,11 @@ import (
 	"github.com/ashore/ashore/internal/aws/model"
 )
 
-// A filler makes values with every field set, so that a field which is lost on
-// the way shows.
+// A filler makes values with every field set, so that a lost field shows.
 type filler struct {
 	*rand.Rand
 	n         int
-	documents bool // whether those are filled, too
+	documents bool // also fill documents
 }
 
 func newFiller(t *testing.T) *filler {
@@ -36,11 +35,11 @@ func (f *filler) fill(t *testing.T, v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(fmt.Sprintf("s%d \"é\\\n<&%d", f.n, f.Int32()))
-	case reflect.Bool: // never the zero that the SDK drops
+	case reflect.Bool: // never the zero, which the SDK drops
 		v.SetBool(true)
 	case reflect.Int32, reflect.Int64:
 		v.SetInt(1 + f.Int64N(1<<(v.Type().Bits()-1)-1))
-		if v.Kind() == reflect.Int64 { // where a float would lose digits
+		if v.Kind() == reflect.Int64 { // not beyond the precision of a float
 			v.SetInt(1<<53 + 1 + f.Int64N(1<<60))
 		}
 	case reflect.Float32, reflect.Float64:
@@ -69,7 +68,7 @@ func (f *filler) fill(t *testing.T, v reflect.Value, depth int) {
 			t.Fatal(err)
 		}
 		for _, m := range s.Members {
-			if depth <= 12 { // deeper is a recursive type
+			if depth <= 12 { // a deeper type is recursive
 				f.fill(t, v.Field(m.Index), depth+1)
 			}
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol/awsjson"
 )
 
-// The fixtures of ECS's module: what AWS's generator says the wire looks like.
+// The fixtures of ECS's module show the wire format of AWS's generator.
 func TestModuleFixtures(t *testing.T) {
 	s, p := services[0], protocols[0]
 	dir, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", s.model.Module).Output()
@@ -51,7 +51,7 @@ func TestModuleFixtures(t *testing.T) {
 	}
 }
 
-// roundTrip decodes body into v and wants the same JSON back.
+// roundTrip decodes body into v and requires that v encodes to the same JSON.
 func roundTrip(t *testing.T, body []byte, v any) {
 	t.Helper()
 	if err := awsjson.Unmarshal(body, v); err != nil {
@@ -77,8 +77,8 @@ func jsonDiff(a, b []byte) string {
 	return cmp.Diff(x, y)
 }
 
-// fixture is the body of a snapshot: what follows its first empty line that begins
-// with a brace.
+// fixture returns the body of a snapshot: the text after the first empty line, from the
+// line that begins with a brace.
 func fixture(t *testing.T, elem ...string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(elem...))

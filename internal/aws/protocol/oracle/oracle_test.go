@@ -1,7 +1,7 @@
-// Package oracle compares the protocols with the SDK: the client of each service
-// calls every operation with every field filled. What it sends must decode here
-// to what it was given, and what is encoded here must decode there to the same
-// again.
+// Package oracle compares the protocols with the SDK. The client of each service calls
+// every operation with every field filled. Its request must decode here to the input
+// that the client got. An answer that is encoded here must decode there to the same
+// output.
 package oracle
 
 import (
@@ -46,7 +46,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol/rpccbor"
 )
 
-// A service is one that the oracle speaks for.
+// A service is a service that the oracle compares.
 type service struct {
 	model  *model.Service
 	schema *smithy.ServiceSchema // nil where the SDK has none; the client then speaks one protocol only, own
@@ -68,8 +68,8 @@ var services = []service{
 	{cloudmapmodel.Model, nil, "json11", func(c aws.Config, _ smithyhttp.ClientProtocol) any { return servicediscovery.NewFromConfig(c) }},
 }
 
-// protocols are all that are served, and what a client of the SDK needs to speak
-// each: any of its services speaks any of them when it is told to.
+// protocols are all served protocols, and the settings with which an SDK client uses
+// them. A client of any service can use any protocol.
 var protocols = []struct {
 	name   string
 	server protocol.Protocol
@@ -82,7 +82,7 @@ var protocols = []struct {
 	{"cbor", rpccbor.Protocol{}, func(s *smithy.ServiceSchema) smithyhttp.ClientProtocol { return rpcv2.NewCBOR(s) }},
 }
 
-// A wire is the client's transport: it keeps the request and gives an answer.
+// A wire is the client's transport: it records the request and returns an answer.
 type wire struct {
 	r      *http.Request
 	body   []byte
@@ -119,7 +119,7 @@ type operation struct {
 	in, out reflect.Type
 }
 
-// operationsOf are a client's operations, which the model must have, too.
+// operationsOf returns a client's operations. The model must have them, too.
 func operationsOf(t *testing.T, m *model.Service, client any) []operation {
 	t.Helper()
 	var ops []operation
@@ -171,7 +171,7 @@ func TestOperations(t *testing.T) {
 			}
 			t.Run(s.model.Name+"/"+p.name, func(t *testing.T) {
 				f := newFiller(t)
-				f.documents = strings.HasPrefix(p.name, "json") // the others have none
+				f.documents = strings.HasPrefix(p.name, "json") // the other protocols have no documents
 				for _, op := range operationsOf(t, s.model, s.client(aws.Config{}, nil)) {
 					t.Run(op.Name, func(t *testing.T) {
 						testOperation(t, f, s.model, op, p.server, func(w *wire) any {
