@@ -38,9 +38,9 @@ func (l *logged) has(text string) bool {
 	return bytes.Contains(l.text.Bytes(), []byte(text))
 }
 
-// inhabit creates records of most kinds in a cluster: an instance, a task on it, a
+// fillCluster creates records of most kinds in a cluster: an instance, a task on it, a
 // service, waiting tasks, and the records that these need.
-func inhabit(t *testing.T, api *ecs.Client, cluster string) {
+func fillCluster(t *testing.T, api *ecs.Client, cluster string) {
 	t.Helper()
 	ctx := t.Context()
 	try := func(_ any, err error) {
@@ -81,8 +81,8 @@ func TestSpoiltRecords(t *testing.T) {
 	cfg := config(t)
 	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
 	s, api, stop := start(t, cfg)
-	inhabit(t, api, "bad")
-	inhabit(t, api, "good")
+	fillCluster(t, api, "bad")
+	fillCluster(t, api, "good")
 	serves := func(what string) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

@@ -35,8 +35,8 @@ type caller struct {
 	key  identity.Credentials
 }
 
-// may makes a call and says whether it was allowed, whatever else is wrong with it.
-func (c caller) may(method, path, service, target string, in any) (allowed bool, body string) {
+// isAllowed makes a call and says whether it was allowed, whatever else is wrong with it.
+func (c caller) isAllowed(method, path, service, target string, in any) (allowed bool, body string) {
 	c.t.Helper()
 	doc, err := json.Marshal(in)
 	if err != nil {
@@ -228,7 +228,7 @@ func TestRights(t *testing.T) {
 			seed()
 			var may, not []string
 			for _, x := range cases {
-				allowed, body := c.may(http.MethodPost, "/", op.service, op.target, with(x.in, extra[op.name]))
+				allowed, body := c.isAllowed(http.MethodPost, "/", op.service, op.target, with(x.in, extra[op.name]))
 				if allowed {
 					may = append(may, x.name)
 				} else {
@@ -244,7 +244,7 @@ func TestRights(t *testing.T) {
 			for _, x := range cases {
 				text := func(k string) string { v, _ := x.in[k].(string); return v }
 				q := url.Values{"clusterArn": {text("cluster")}, "cluster": {text("cluster")}, "containerInstanceArn": {text("containerInstance")}, "containerInstance": {text("containerInstance")}}
-				allowed, body := c.may(http.MethodGet, path+"?"+q.Encode(), "ecs", "", nil)
+				allowed, body := c.isAllowed(http.MethodGet, path+"?"+q.Encode(), "ecs", "", nil)
 				if allowed {
 					may = append(may, x.name)
 				} else {

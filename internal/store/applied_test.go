@@ -18,9 +18,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// drawn draws a fate for each try from some. It draws the zero Fate half as often as
+// randomFates draws a fate for each try from some. It draws the zero Fate half as often as
 // all others together.
-func drawn(seed uint64, some ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fate {
+func randomFates(seed uint64, some ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fate {
 	var mu sync.Mutex
 	rng := rand.New(rand.NewPCG(seed, 0))
 	return func(*pb.TxnRequest) etcdtest.Fate {
@@ -45,7 +45,7 @@ func TestAnswersGetLost(t *testing.T) {
 	for range 2 {
 		stores = append(stores, opened(t, etcd.LossyClient(t, l), Config{}))
 	}
-	l.Set(drawn(seed, etcdtest.LostBefore, etcdtest.LostAfter))
+	l.Set(randomFates(seed, etcdtest.LostBefore, etcdtest.LostAfter))
 	const each = 40
 	var g errgroup.Group
 	for i, s := range stores {
@@ -103,7 +103,7 @@ func TestSecondAnswers(t *testing.T) {
 	}
 	fates := []etcdtest.Fate{etcdtest.LostBefore, etcdtest.LostAfter, etcdtest.LostAfter, etcdtest.LostLate,
 		etcdtest.Refused(rpctypes.ErrGRPCRequestTooManyRequests), etcdtest.Refused(rpctypes.ErrGRPCNoSpace)}
-	l.Set(drawn(seed, fates...))
+	l.Set(randomFates(seed, fates...))
 	const operations, hosts = 150, 7
 	said := make([]error, operations)
 	var wg sync.WaitGroup
@@ -157,9 +157,9 @@ func TestSecondAnswers(t *testing.T) {
 	}
 }
 
-// inTurn gives one fate after the other to the tries of a transaction that writes below
+// fatesInTurn gives one fate after the other to the tries of a transaction that writes below
 // a prefix.
-func inTurn(prefix string, fates ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fate {
+func fatesInTurn(prefix string, fates ...etcdtest.Fate) func(*pb.TxnRequest) etcdtest.Fate {
 	n := 0
 	return func(txn *pb.TxnRequest) etcdtest.Fate {
 		for _, op := range txn.Success {
@@ -186,7 +186,7 @@ func TestRefusedAfterLost(t *testing.T) {
 				l := &etcdtest.Lossy{}
 				s := opened(t, etcd.LossyClient(t, l), Config{Prefix: "/" + strings.ReplaceAll(name+when, " ", "-")})
 				refused := make(chan struct{}, 100)
-				turn := inTurn("/cluster/", first)
+				turn := fatesInTurn("/cluster/", first)
 				l.Set(func(txn *pb.TxnRequest) etcdtest.Fate {
 					f := turn(txn)
 					if f == (etcdtest.Fate{}) && len(txn.Success) > 0 && len(txn.Compare) > 1 {
@@ -248,7 +248,7 @@ func TestLateAfterConflict(t *testing.T) {
 					return Create(tx, ClusterKey("c"), &fleet.Cluster{Name: by})
 				}
 			}
-			late := inTurn("/cluster/c", etcdtest.LostLate)
+			late := fatesInTurn("/cluster/c", etcdtest.LostLate)
 			l.Set(func(txn *pb.TxnRequest) etcdtest.Fate {
 				f := late(txn)
 				if f.Late {

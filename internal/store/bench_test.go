@@ -14,9 +14,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// usual yields the three records of each of n running tasks, as in a full fleet: two
+// usualTasks yields the three records of each of n running tasks, as in a full fleet: two
 // containers with a dynamic port each, and 20 tasks a host.
-func usual(t testing.TB, n int, each func(path string, data []byte)) {
+func usualTasks(t testing.TB, n int, each func(path string, data []byte)) {
 	t.Helper()
 	for i := range n {
 		host := fleet.DerivedID("host", fmt.Sprint(i/20))
@@ -54,7 +54,7 @@ func usual(t testing.TB, n int, each func(path string, data []byte)) {
 func loaded(t testing.TB, n int) *tables {
 	t.Helper()
 	tab := newTables()
-	usual(t, n, func(path string, data []byte) {
+	usualTasks(t, n, func(path string, data []byte) {
 		if _, err := tab.apply(path, data, 1); err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func fill(b testing.TB, client *clientv3.Client, root string, n int) {
 			}
 		})
 	}
-	usual(b, n, func(path string, data []byte) {
+	usualTasks(b, n, func(path string, data []byte) {
 		if ops = append(ops, clientv3.OpPut(root+path, string(data))); len(ops) == 100 {
 			flush()
 		}
@@ -293,7 +293,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	b.Run("publish a report", func(b *testing.B) {
 		var path string
 		var data []byte
-		usual(b, 1, func(p string, d []byte) {
+		usualTasks(b, 1, func(p string, d []byte) {
 			if len(d) > len(data) {
 				path, data = p, d
 			}

@@ -71,8 +71,8 @@ func lossyStore(t *testing.T, client *clientv3.Client, cfg Config, l *etcdtest.L
 	return s
 }
 
-// ofElection says whether a transaction writes or deletes a leader's record.
-func ofElection(txn *pb.TxnRequest) (puts, deletes bool) {
+// isElectionTxn says whether a transaction writes or deletes a leader's record.
+func isElectionTxn(txn *pb.TxnRequest) (puts, deletes bool) {
 	for _, op := range txn.Success {
 		puts = puts || strings.Contains(string(op.GetRequestPut().GetKey()), "/election/")
 		deletes = deletes || strings.Contains(string(op.GetRequestDeleteRange().GetKey()), "/election/")
@@ -102,7 +102,7 @@ func conformUncertainCampaign(t *testing.T, client *clientv3.Client, cfg Config)
 			cfg.Log = slog.New(warnings{slog.DiscardHandler, warned})
 			s := lossyStore(t, client, cfg, l)
 			l.Set(func(txn *pb.TxnRequest) etcdtest.Fate {
-				switch puts, deletes := ofElection(txn); {
+				switch puts, deletes := isElectionTxn(txn); {
 				case puts:
 					return fate.put
 				case deletes:
@@ -166,7 +166,7 @@ func conformUncertainCampaign(t *testing.T, client *clientv3.Client, cfg Config)
 
 // A server becomes leader although the leader's record can't be read. A record without
 // a lease belongs to no leader. Another record ends with its lease.
-func conformSpoiltCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
+func conformDamagedCampaign(t *testing.T, client *clientv3.Client, cfg Config) {
 	s := opened(t, client, cfg)
 	ctx, cancel := context.WithCancel(within(t))
 	defer cancel()

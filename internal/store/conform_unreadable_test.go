@@ -85,7 +85,7 @@ func conformUnreadable(t *testing.T, client *clientv3.Client, cfg Config) {
 		if snap.Task("c", "t") != nil || snap.Usage("c", "i") != nil || snap.Counts("c") != (ClusterCounts{}) || snap.Cluster("c") == nil {
 			t.Errorf("it shows %+v of what can't be read", snap.Counts("c"))
 		}
-		if d := cmp.Diff(recomputed(tab(snap)), viewOf(tab(snap))); d != "" {
+		if d := cmp.Diff(recompute(tab(snap)), viewOf(tab(snap))); d != "" {
 			t.Errorf("recomputed (-) and kept (+) differ:\n%s", d)
 		}
 		w := s.Warnings()
@@ -233,7 +233,7 @@ func conformTorn(t *testing.T, client *clientv3.Client, cfg Config) {
 		if c := snap.Counts("c"); c.Running != 1 || c.Pending != 1 || snap.Task("c", "u").Report.Reason != "fine still" {
 			t.Errorf("it shows %+v", c)
 		}
-		if d := cmp.Diff(recomputed(tab(snap)), viewOf(tab(snap))); d != "" {
+		if d := cmp.Diff(recompute(tab(snap)), viewOf(tab(snap))); d != "" {
 			t.Errorf("recomputed (-) and kept (+) differ:\n%s", d)
 		}
 	}

@@ -87,7 +87,7 @@ func TestConformance(t *testing.T) {
 		{"election", conformElection},
 		{"campaign", conformCampaign},
 		{"uncertain campaign", conformUncertainCampaign},
-		{"spoilt campaign", conformSpoiltCampaign},
+		{"spoilt campaign", conformDamagedCampaign},
 		{"unreadable", conformUnreadable},
 		{"torn", conformTorn},
 		{"unknown", conformUnknown},

@@ -58,8 +58,8 @@ func viewOf(t *tables) view {
 	return v
 }
 
-// recomputed derives the same values from the records alone, in the simplest way.
-func recomputed(t *tables) view {
+// recompute derives the same values from the records alone, in the simplest way.
+func recompute(t *tables) view {
 	v := view{map[string]fleet.Usage{}, map[string]map[fleet.Port]string{}, map[string]ClusterCounts{}, map[string][]string{}, map[string]int{}, map[string]ServiceCounts{}, map[string]int{}}
 	serve := func(cluster string, task *fleet.Task, add ServiceCounts) {
 		if !strings.HasPrefix(task.Group, "service:") {
@@ -372,7 +372,7 @@ func TestDerived(t *testing.T) {
 				oldView, oldHosts = viewOf(old), hostsOf(old)
 			},
 			"": func(t *rapid.T) {
-				if d := cmp.Diff(recomputed(tab), viewOf(tab)); d != "" {
+				if d := cmp.Diff(recompute(tab), viewOf(tab)); d != "" {
 					t.Fatalf("recomputed (-) and kept (+) differ:\n%s", d)
 				}
 				if old != nil {

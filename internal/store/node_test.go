@@ -98,7 +98,7 @@ func runNode(text string) error {
 				http.Error(w, err.Error(), http.StatusBadRequest)
 				return
 			}
-			res, err := carryOut(r.Context(), s, op)
+			res, err := execute(r.Context(), s, op)
 			if err != nil {
 				if errors.Is(err, ErrUnknown) {
 					http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -111,12 +111,12 @@ func runNode(text string) error {
 			}
 		}))
 	}()
-	go func() { failed <- etcdtest.Hold() }()
+	go func() { failed <- etcdtest.WaitForParent() }()
 	etcdtest.Ready(spec.Socket)
 	return <-failed
 }
 
-func carryOut(ctx context.Context, s *Store, op operation) (res result, err error) {
+func execute(ctx context.Context, s *Store, op operation) (res result, err error) {
 	key := FamilyKey(op.Key)
 	if op.Kind == "read" {
 		snap, err := s.Fresh(ctx)

@@ -69,7 +69,7 @@ type rollBack struct {
 	kept string
 }
 
-func (r *rollBack) keep(t *testing.T) {
+func (r *rollBack) save(t *testing.T) {
 	t.Helper()
 	r.etcd.Kill()
 	r.kept = filepath.Join(t.TempDir(), "kept")
@@ -79,7 +79,7 @@ func (r *rollBack) keep(t *testing.T) {
 	r.start(t)
 }
 
-func (r *rollBack) back(t *testing.T) {
+func (r *rollBack) restore(t *testing.T) {
 	t.Helper()
 	r.etcd.Kill()
 	data := r.data(t)
@@ -136,11 +136,11 @@ func TestWentBack(t *testing.T) {
 			defer s.Close()
 			ctx := within(t)
 			putCluster(t, s, "kept")
-			r.keep(t)
+			r.save(t)
 			for i := range 10 {
 				putCluster(t, s, fmt.Sprint("lost", i))
 			}
-			r.back(t)
+			r.restore(t)
 			// The return of etcd may cut a try off.
 			for err = use(ctx, s); s.Err() == nil && ctx.Err() == nil; err = use(ctx, s) {
 				if err == nil {

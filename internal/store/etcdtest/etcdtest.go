@@ -1,8 +1,8 @@
-// Package etcdtest runs an etcd of its own process for tests: one that can be
-// killed without warning and started again on the same data.
+// Package etcdtest runs an etcd in a process of its own for tests. The process can be
+// killed and restarted on the same data.
 //
-// The process is the test binary itself, started again: a package that uses
-// etcdtest calls Serve first thing in its TestMain.
+// The process is the test binary, started again. A package that uses etcdtest calls
+// Serve first in its TestMain.
 //
 //	func TestMain(m *testing.M) {
 //		etcdtest.Serve()
@@ -23,13 +23,13 @@ import (
 	"go.uber.org/zap"
 )
 
-// Options are what a test wants of its etcd.
+// Options are the options of a test's etcd.
 type Options struct {
 	// TCP listens on a loopback port instead of a unix socket. A restarted
 	// process listens on the same port.
 	TCP bool
-	// CertFile, KeyFile and CAFile make it speak TLS and ask clients for a
-	// certificate of that authority. They imply TCP.
+	// CertFile, KeyFile and CAFile make etcd use TLS and ask clients for a certificate
+	// of that CA. They imply TCP.
 	CertFile, KeyFile, CAFile string
 	QuotaBytes                int64 // 0 is etcd's default
 }
@@ -42,8 +42,8 @@ type Etcd struct {
 	process  Process
 }
 
-// Start runs an etcd on an empty directory and waits until it serves. It is
-// killed at the end of the test.
+// Start runs an etcd on an empty directory and waits until it serves. The end of the
+// test kills it.
 func Start(t testing.TB, opts Options) *Etcd {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "etcd") // short: a socket's path has 107 bytes
@@ -63,20 +63,20 @@ func Start(t testing.TB, opts Options) *Etcd {
 	return e
 }
 
-// Endpoint is where clients find it.
+// Endpoint returns the address for clients.
 func (e *Etcd) Endpoint() string { return e.endpoint }
 
-// Dir is where its data lies.
+// Dir returns the directory of its data.
 func (e *Etcd) Dir() string { return e.dir }
 
-// PID is that of its process.
+// PID returns the id of its process.
 func (e *Etcd) PID() int { return e.process.PID() }
 
-// Kill ends the process as kill -9 does and waits for its end.
+// Kill kills the process with SIGKILL and waits for its end.
 func (e *Etcd) Kill() { e.process.Kill() }
 
-// Restart starts the process, again on the same data where it ran before, and
-// waits until it serves.
+// Restart starts the process, on the earlier data if it ran before, and waits until it
+// serves.
 func (e *Etcd) Restart() error {
 	spec, err := json.Marshal(spec{Options: e.opts, Dir: e.dir, Endpoint: e.endpoint})
 	if err != nil {
@@ -87,7 +87,7 @@ func (e *Etcd) Restart() error {
 	return err
 }
 
-// Client returns a client, closed at the end of the test.
+// Client returns a client. It is closed at the end of the test.
 func (e *Etcd) Client(t testing.TB) *clientv3.Client {
 	t.Helper()
 	cfg := clientv3.Config{Endpoints: []string{e.endpoint}, DialTimeout: 5 * time.Second, Logger: zap.NewNop()}
@@ -102,11 +102,11 @@ func (e *Etcd) Client(t testing.TB) *clientv3.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() }) // says only that its context has ended
+	t.Cleanup(func() { _ = c.Close() }) // the error only says that its context has ended
 	return c
 }
 
-// Compact discards the history up to the present revision.
+// Compact discards the history before the present revision.
 func (e *Etcd) Compact(ctx context.Context, t testing.TB) {
 	t.Helper()
 	c := e.Client(t)

@@ -13,30 +13,30 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Fate is what becomes of one try of a transaction. The zero Fate is etcd's own
-// answer.
+// Fate says what happens to one try of a transaction. With the zero Fate etcd answers
+// it.
 type Fate struct {
 	// Stays says that the request does not reach etcd.
 	Stays bool
-	// Late says that it reaches etcd once Release is called.
+	// Late says that it reaches etcd when Release is called.
 	Late bool
-	// Answer is what the client gets in place of etcd's answer, if it is not nil.
+	// Answer, if not nil, is what the client gets in place of etcd's answer.
 	Answer error
 }
 
-// What becomes of a try whose answer gets lost.
+// These are the fates of a try whose answer is lost.
 var (
 	lost = status.Error(codes.Unavailable, "lost")
 
 	LostBefore = Fate{Stays: true, Answer: lost}             // it has no effect
-	LostAfter  = Fate{Answer: lost}                          // it takes effect, and nobody is told
-	LostLate   = Fate{Stays: true, Late: true, Answer: lost} // it may take effect yet
+	LostAfter  = Fate{Answer: lost}                          // it takes effect, and the client does not learn it
+	LostLate   = Fate{Stays: true, Late: true, Answer: lost} // it may still take effect
 )
 
-// Refused is the fate of a try that etcd refuses: it has no effect.
+// Refused returns the fate of a try that etcd refuses: it has no effect.
 func Refused(with error) Fate { return Fate{Stays: true, Answer: with} }
 
-// Lossy decides what becomes of each try of a transaction on its way to etcd.
+// Lossy decides what happens to each try of a transaction on its way to etcd.
 type Lossy struct {
 	mu   sync.Mutex
 	fate func(*pb.TxnRequest) Fate         // guarded by mu
@@ -44,22 +44,22 @@ type Lossy struct {
 	late []func(ctx context.Context) error // guarded by mu
 }
 
-// Set has fate decide from now on; nil lets everything pass. All tries of one
-// transaction come with the same request.
+// Set sets the function that decides from now on. With nil every try passes. All tries
+// of a transaction have the same request.
 func (l *Lossy) Set(fate func(*pb.TxnRequest) Fate) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.fate = fate
 }
 
-// Met counts the tries that have met a fate.
+// Met counts the tries with a fate.
 func (l *Lossy) Met(f Fate) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.met[f]
 }
 
-// Release sends the tries that were to be late.
+// Release sends the late tries.
 func (l *Lossy) Release(ctx context.Context, t testing.TB) {
 	t.Helper()
 	l.mu.Lock()
@@ -90,9 +90,9 @@ func (l *Lossy) decide(txn *pb.TxnRequest, send func(context.Context) error) Fat
 	return f
 }
 
-// try lets one try meet its fate. It is nil for etcd's own answer, which send
-// leaves in r.
-func (l *Lossy) try(ctx context.Context, txn *pb.TxnRequest, r *pb.TxnResponse, send func(context.Context, *pb.TxnResponse) error) error {
+// applyFate applies the fate of one try. It returns nil if etcd has answered; send leaves
+// that answer in r.
+func (l *Lossy) applyFate(ctx context.Context, txn *pb.TxnRequest, r *pb.TxnResponse, send func(context.Context, *pb.TxnResponse) error) error {
 	f := l.decide(txn, func(ctx context.Context) error { return send(ctx, &pb.TxnResponse{}) })
 	if !f.Stays {
 		if err := send(ctx, r); err != nil {
@@ -102,7 +102,7 @@ func (l *Lossy) try(ctx context.Context, txn *pb.TxnRequest, r *pb.TxnResponse, 
 	return f.Answer
 }
 
-// KV puts l in front of a client's messages.
+// KV returns a client for messages that pass through l.
 func (l *Lossy) KV(kv pb.KVClient) pb.KVClient { return lossyKV{kv, l} }
 
 type lossyKV struct {
@@ -112,7 +112,7 @@ type lossyKV struct {
 
 func (kv lossyKV) Txn(ctx context.Context, txn *pb.TxnRequest, opts ...grpc.CallOption) (*pb.TxnResponse, error) {
 	var answer pb.TxnResponse
-	err := kv.l.try(ctx, txn, &answer, func(ctx context.Context, r *pb.TxnResponse) error {
+	err := kv.l.applyFate(ctx, txn, &answer, func(ctx context.Context, r *pb.TxnResponse) error {
 		a, err := kv.KVClient.Txn(ctx, txn, opts...)
 		if err == nil {
 			r.Header, r.Succeeded, r.Responses = a.Header, a.Succeeded, a.Responses
@@ -125,7 +125,7 @@ func (kv lossyKV) Txn(ctx context.Context, txn *pb.TxnRequest, opts ...grpc.Call
 	return &answer, nil
 }
 
-// LossyClient returns a client whose transactions l decides about, closed at the
+// LossyClient returns a client whose transactions l decides about. It is closed at the
 // end of the test.
 func (e *Etcd) LossyClient(t testing.TB, l *Lossy) *clientv3.Client {
 	t.Helper()
@@ -134,7 +134,7 @@ func (e *Etcd) LossyClient(t testing.TB, l *Lossy) *clientv3.Client {
 		if !ok {
 			return invoke(ctx, method, req, reply, cc, opts...)
 		}
-		return l.try(ctx, txn, reply.(*pb.TxnResponse), func(ctx context.Context, r *pb.TxnResponse) error {
+		return l.applyFate(ctx, txn, reply.(*pb.TxnResponse), func(ctx context.Context, r *pb.TxnResponse) error {
 			return invoke(ctx, method, txn, r, cc, opts...)
 		})
 	}
@@ -145,6 +145,6 @@ func (e *Etcd) LossyClient(t testing.TB, l *Lossy) *clientv3.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() }) // says only that its context has ended
+	t.Cleanup(func() { _ = c.Close() }) // the error only says that its context has ended
 	return c
 }

@@ -9,45 +9,45 @@ import (
 	"strings"
 )
 
-// Process is the test binary, started again as something else: its TestMain
-// looks for the variable Env, does what Value says, calls Ready once it serves
-// and Hold to end with its parent.
+// Process is the test binary, started again with another task. Its TestMain reads the
+// variable Env, performs the task that Value names, calls Ready when it serves, and
+// calls WaitForParent to end with its parent.
 type Process struct {
 	Env, Value string
-	Log        string // file that its standard error is appended to
+	Log        string // file to which its standard error is appended
 
-	cmd  *exec.Cmd
-	hold *os.File // the process ends when this closes, so it never outlives us
+	cmd        *exec.Cmd
+	parentPipe *os.File // the process ends when this closes, so it never outlives its parent
 }
 
 const ready = "ready "
 
-// Ready tells the parent process that this one serves, and where.
+// Ready tells the parent process that this process serves, and where.
 func Ready(where string) { fmt.Println(ready + where) }
 
-// Hold returns when the parent process has ended.
-func Hold() error {
+// WaitForParent waits until the parent process has ended.
+func WaitForParent() error {
 	_, err := io.Copy(io.Discard, os.Stdin)
 	return err
 }
 
-// PID is that of the running process.
+// PID returns the id of the running process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Kill ends the process as kill -9 does and waits for its end.
+// Kill kills the process with SIGKILL and waits for its end.
 func (p *Process) Kill() {
 	if p.cmd == nil {
 		return
 	}
-	// Both report only that it has ended, which is what is wanted.
+	// Both only report that it has ended, as it should.
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
-	_ = p.hold.Close()
+	_ = p.parentPipe.Close()
 	p.cmd = nil
 }
 
-// Start runs the process, again where it ran before, and returns where it
-// serves.
+// Start starts the process, and kills it first if it runs. It returns the address at
+// which the process serves.
 func (p *Process) Start() (where string, err error) {
 	p.Kill()
 	exe, err := os.Executable()
@@ -56,7 +56,7 @@ func (p *Process) Start() (where string, err error) {
 	}
 	cmd := exec.Command(exe)
 	cmd.Env = append(os.Environ(), p.Env+"="+p.Value)
-	stdin, hold, err := os.Pipe()
+	stdin, pipe, err := os.Pipe()
 	if err != nil {
 		return "", err
 	}
@@ -64,27 +64,27 @@ func (p *Process) Start() (where string, err error) {
 	cmd.Stdin = stdin
 	log, err := os.OpenFile(p.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		hold.Close()
+		pipe.Close()
 		return "", err
 	}
 	defer log.Close()
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		hold.Close()
+		pipe.Close()
 		return "", err
 	}
 	if err := cmd.Start(); err != nil {
-		hold.Close()
+		pipe.Close()
 		return "", err
 	}
-	p.cmd, p.hold = cmd, hold
+	p.cmd, p.parentPipe = cmd, pipe
 	line, err := bufio.NewReader(out).ReadString('\n')
 	where, ok := strings.CutPrefix(strings.TrimSpace(line), ready)
 	if err != nil || !ok {
 		p.Kill()
-		said, rerr := os.ReadFile(p.Log)
-		return "", fmt.Errorf("the process did not start (%v): %s (%v)", err, said, rerr)
+		output, rerr := os.ReadFile(p.Log)
+		return "", fmt.Errorf("the process did not start (%v): %s (%v)", err, output, rerr)
 	}
 	return where, nil
 }

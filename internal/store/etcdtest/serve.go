@@ -18,8 +18,8 @@ type spec struct {
 	Dir, Endpoint string // Endpoint is empty at the first start
 }
 
-// Serve runs etcd and never returns where this process was started to be one;
-// elsewhere it does nothing.
+// Serve runs etcd and never returns if this process was started for it. Otherwise it
+// does nothing.
 func Serve() {
 	text, ok := os.LookupEnv(specEnv)
 	if !ok {
@@ -77,5 +77,5 @@ func serve(text string) error {
 		client.Host = e.Clients[0].Addr().String()
 	}
 	Ready(client.String())
-	return Hold()
+	return WaitForParent()
 }

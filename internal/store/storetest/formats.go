@@ -15,17 +15,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Formats checks that this version reads what earlier ones have stored, for all kinds
-// of records that the test's program knows. Beside the source that registers a kind
-// lie testdata/format1/*.json, records as a release has written them; a file's name is
-// the record's key with "." for "/". Such a file never changes, since installations
-// have the like.
+// Formats checks that this version reads the stored records of earlier versions, for
+// all kinds of records that the test's program knows. Beside the source that registers
+// a kind are the files testdata/format1/*.json, with records as a release has written
+// them. A file's name is the record's key with "." for "/". Such a file never changes,
+// because installations have such records.
 //
-// Of each file it must be true that it is of a kind, that it can be decoded, that this
-// version knows all members but those called "future", and that nothing is lost when
-// it is written again. Each member of a kind must be in one of its files.
+// Each file must be of a known kind, it must decode, this version must know all of its
+// members except those called "future", and nothing may be lost when the record is
+// written again. The files of a kind together must have each of its members.
 //
-// With write set it writes a record that has all members for a kind that lacks one.
+// If write is set, Formats writes a record with all members for each kind that lacks
+// one.
 func Formats(t testing.TB, write bool) {
 	t.Helper()
 	dirs := map[string][]store.Description{}
@@ -51,10 +52,10 @@ type formats struct {
 	dir string
 }
 
-// installation is the one file that is no record.
+// installation is the only file that is not a record.
 const installation = "installation.json"
 
-// read checks a folder's files. It returns the members that are in them, by kind.
+// read checks a folder's files. It returns the members in them, by kind.
 func (f formats) read(kinds []store.Description) map[string]map[string]bool {
 	f.t.Helper()
 	seen := map[string]map[string]bool{}
@@ -86,7 +87,7 @@ func (f formats) read(kinds []store.Description) map[string]map[string]bool {
 	return seen
 }
 
-// check looks at one stored record.
+// check checks one stored record.
 func check(k store.Description, stored []byte) error {
 	record, err := k.Decode(stored)
 	if err != nil {
@@ -112,7 +113,7 @@ func check(k store.Description, stored []byte) error {
 	return nil
 }
 
-// fileOf is where a record lies, and keyOf its key.
+// fileOf returns the path of a record's file, and keyOf the record's key.
 func (f formats) fileOf(key string) string {
 	return filepath.Join(f.dir, strings.ReplaceAll(strings.ReplaceAll(key, ".", "%2E"), "/", ".")+".json")
 }
@@ -122,7 +123,7 @@ func keyOf(file string) string {
 	return strings.ReplaceAll(key, "%2E", ".")
 }
 
-// write stores a record that has all members of a kind.
+// write writes a record that has all members of a kind.
 func (f formats) write(k store.Description) {
 	f.t.Helper()
 	record := k.New()
@@ -149,7 +150,7 @@ func (f formats) write(k store.Description) {
 		}
 		file := f.fileOf(k.Key(names...))
 		if _, err := os.Stat(file); err == nil && k.Names() > 0 {
-			continue // a release's
+			continue // it belongs to a release
 		}
 		if err := os.WriteFile(file, append(text, '\n'), 0o644); err != nil {
 			f.t.Fatal(err)
@@ -161,7 +162,7 @@ func (f formats) write(k store.Description) {
 // future is a member that no version knows.
 var future = jsontext.Value(`{"future":{"list":[1,"two"]}}`)
 
-// fill gives all that is in a value something.
+// fill sets everything in a value.
 func fill(v reflect.Value, depth int) {
 	if depth > 12 {
 		return
@@ -209,7 +210,7 @@ func fill(v reflect.Value, depth int) {
 	}
 }
 
-// member is how a field stands in JSON.
+// member returns the name of a field in JSON.
 func member(f reflect.StructField) (name string, embedded bool) {
 	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 	if name == "" {
@@ -218,7 +219,7 @@ func member(f reflect.StructField) (name string, embedded bool) {
 	return name, slices.Contains(strings.Split(options, ","), "embed") || f.Anonymous && f.Tag.Get("json") == ""
 }
 
-// missing are the members of a kind that are not among those seen.
+// missing returns the members of a kind that were not seen.
 func missing(k store.Description, seen map[string]bool) []string {
 	all := map[string]bool{"": true}
 	membersOf(reflect.TypeOf(k.New()).Elem(), "", all, nil)
@@ -234,8 +235,8 @@ func missing(k store.Description, seen map[string]bool) []string {
 	return lacks
 }
 
-// membersOf collects the members of a type that are ours: what is in one of the SDK's
-// types is AWS's to say.
+// membersOf collects the members of a type. It leaves out members of the SDK's types,
+// because AWS decides about those.
 func membersOf(t reflect.Type, at string, all map[string]bool, outer []reflect.Type) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
@@ -257,7 +258,7 @@ func membersOf(t reflect.Type, at string, all map[string]bool, outer []reflect.T
 	}
 }
 
-// membersIn collects the members in a stored record.
+// membersIn collects the members of a stored record.
 func membersIn(data []byte, all map[string]bool) {
 	d := jsontext.NewDecoder(strings.NewReader(string(data)))
 	var walk func(at string) error
@@ -290,11 +291,11 @@ func membersIn(data []byte, all map[string]bool) {
 		}
 		return err
 	}
-	_ = walk("") // Decode has told of what is no JSON
+	_ = walk("") // Decode has reported malformed JSON
 }
 
-// unknownIn are the members of a record that this version does not know, without those
-// that no version knows.
+// unknownIn returns the members of a record that this version does not know, except
+// those that no version knows.
 func unknownIn(v reflect.Value) (unknown []string) {
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -1,4 +1,4 @@
-// Package storetest opens stores for the tests of those who use one.
+// Package storetest opens stores for tests.
 package storetest
 
 import (
@@ -12,7 +12,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Open opens a store on an etcd of its own, until the test ends.
+// Open opens a store on an etcd of its own. It closes the store at the end of the test.
 func Open(t testing.TB) *store.Store {
 	t.Helper()
 	st, _ := OpenEtcd(t)
@@ -38,9 +38,9 @@ func OpenEtcd(t testing.TB) (*store.Store, *clientv3.Client) {
 	return s, e.Client
 }
 
-// Spoil overwrites a record of a store below the default prefix with what can't be
-// read, and returns what puts its old value back, or deletes it where there was
-// none. Either has been seen by the store when it returns.
+// Spoil overwrites a record below the default prefix with data that can't be read. mend
+// restores the record's old value, or deletes the record if it had none. Both return
+// when the store has seen the change.
 func Spoil(t testing.TB, etcd *clientv3.Client, st *store.Store, key string) (mend func()) {
 	t.Helper()
 	path := fmt.Sprintf("%s/v1/%s/%s/%s", store.DefaultPrefix, st.Site().Account, st.Site().Region, key)
