@@ -25,7 +25,7 @@ const (
 func nextTimeout(wait time.Duration) time.Duration { return min(wait*3/2, longTry) }
 
 // withTryTimeout bounds one try. It also makes a member that has lost the other members
-// say so at once.
+// say so at once. On an embedded etcd a try has no limit.
 func (s *Store) withTryTimeout(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
 	if s.cfg.Sole {
 		return context.WithCancel(ctx)
