@@ -165,7 +165,7 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 	from := s.Snapshot().rev + 1
 	answers := s.client.Watch(ctx, s.root, clientv3.WithPrefix(), clientv3.WithRev(from))
 	heard := time.Now()
-	var diary momentBuilder
+	var builder momentBuilder
 	for {
 		var r clientv3.WatchResponse
 		var more bool
@@ -191,12 +191,12 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 			continue
 		}
 		before := tab(s.Snapshot())
-		changes, aside, err := s.applyEvents(r.Events, &diary)
+		changes, aside, err := s.applyEvents(r.Events, &builder)
 		if err != nil {
 			return false, err
 		}
-		known := &diary
-		if diary.failed {
+		known := &builder
+		if builder.failed {
 			known = nil
 		}
 		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, known)
@@ -209,10 +209,10 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 
 // applyEvents applies the events that the watch has brought. aside says that it set
 // records aside. After an error the tables are partly changed.
-func (s *Store) applyEvents(events []*clientv3.Event, diary *momentBuilder) (changes []Change, aside bool, err error) {
+func (s *Store) applyEvents(events []*clientv3.Event, builder *momentBuilder) (changes []Change, aside bool, err error) {
 	changes = make([]Change, 0, len(events))
 	now := s.work.(*tables)
-	diary.beginBatch(tab(s.Snapshot()), now, s.installation.Base)
+	builder.beginBatch(tab(s.Snapshot()), now, s.installation.Base)
 	var at *mvccpb.KeyValue
 	err = s.catchPanic(&at, func() {
 		for i, ev := range events {
@@ -236,10 +236,10 @@ func (s *Store) applyEvents(events []*clientv3.Event, diary *momentBuilder) (cha
 					aside = true
 				}
 				changes = append(changes, k.changed(names))
-				diary.noteChange(k, names)
+				builder.noteChange(k, names)
 			}
 			if i == len(events)-1 || events[i+1].Kv.ModRevision != mod {
-				s.closeRevision(diary, mod)
+				s.closeRevision(builder, mod)
 			}
 		}
 	})
