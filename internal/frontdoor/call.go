@@ -12,11 +12,11 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 )
 
-// Call carries out an operation in this process as a principal: what schedules,
-// rules and templates do. It is authorized, checked, bounded in time and logged as
-// a call over the wire is; only its signature and its form are left out. in is a
-// pointer to the operation's input, and the answer is one to its output. An error
-// is what a client would be answered.
+// Call calls an operation in this process as a principal. Schedules, rules and
+// templates use it. The call is authorized, checked, bounded in time and logged like a
+// call over the network, but it has no signature and no protocol. in is a pointer to
+// the operation's input. out is a pointer to its output. The error is the one that a
+// client would get.
 func (s *Server) Call(ctx context.Context, p identity.Principal, service, operation string, in any) (out any, err error) {
 	var t trail
 	c := Caller{Principal: p, RequestID: uuid.NewString(), Service: service, Operation: operation, trail: &t}

@@ -48,7 +48,7 @@ func (x *exchange) forward(up *forward.Upstream, head *sigv4.Head) error {
 	case claimed != "":
 		verified, err := head.VerifyClaimed()
 		if err == nil {
-			caller, err = x.admit(verified, 0, 0)
+			caller, err = x.acceptCaller(verified, 0, 0)
 		}
 		if err != nil {
 			x.refuseBody()

@@ -15,7 +15,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// A service is a Service with its operations found.
+// A service is a Service with its operations.
 type service struct {
 	Service
 	operations map[string]*operation
@@ -76,7 +76,7 @@ func newService(decl Service) (*service, error) {
 	return svc, errors.Join(errs...)
 }
 
-// Handlers are the names of the operations that impl has handlers for, in order.
+// Handlers returns the names of the operations for which impl has handlers, in order.
 func Handlers(impl reflect.Type) []string {
 	var names []string
 	for i := range impl.NumMethod() {
@@ -96,7 +96,7 @@ func isHandler(t reflect.Type) bool {
 		t.In(0) == contextT && isStructPointer(t.In(1)) && isStructPointer(t.Out(0)) && t.Out(1) == errorT
 }
 
-// decode reads a request's input. What it is decoded into counts for the loan.
+// decode decodes a request's input. The input's memory counts for the loan.
 func (x *exchange) decode(ctx context.Context, op *operation, body []byte) (any, error) {
 	in := reflect.New(op.in).Interface()
 	before := x.running.Size()
@@ -116,14 +116,14 @@ func (x *exchange) decode(ctx context.Context, op *operation, body []byte) (any,
 	return nil, clientError(x.target.protocol.Malformed(), e.Error())
 }
 
-// call authorizes, checks and carries out an operation.
+// call authorizes and checks an input and runs the operation's handler.
 func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any, error) {
 	st := &state{fresh: s.cfg.Auth.Fresh}
 	ctx = withState(ctx, st)
 	if err := s.admit(ctx, op, c, in); err != nil {
 		return nil, err
 	}
-	if snap := st.taken(); snap != nil { // the decision rests on it
+	if snap := st.taken(); snap != nil { // the decision rests on this snapshot
 		decided := ctx
 		ctx = store.WithCheck(ctx, func(is *store.Snapshot) error {
 			if is == snap {
@@ -144,7 +144,7 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 	return res[0].Interface(), nil
 }
 
-// admit authorizes an operation with all that it needs.
+// admit authorizes an operation and everything else that it needs.
 func (s *Server) admit(ctx context.Context, op *operation, c Caller, in any) error {
 	resources := []string{"*"}
 	if op.decl.Resources != nil {
@@ -152,7 +152,7 @@ func (s *Server) admit(ctx context.Context, op *operation, c Caller, in any) err
 		if err != nil {
 			return err
 		}
-		if len(found) > 0 { // else nothing would be asked
+		if len(found) > 0 { // an empty list would ask for nothing
 			resources = found
 		}
 	}
@@ -179,7 +179,7 @@ func (s *Server) admit(ctx context.Context, op *operation, c Caller, in any) err
 	return nil
 }
 
-// asPart are the condition keys of what is asked as a part of the operation.
+// asPart returns the condition keys for a need that is a part of the operation.
 func (op *operation) asPart(key string) []string {
 	if key == identity.KeyCreateAction {
 		return []string{op.name}
@@ -187,8 +187,8 @@ func (op *operation) asPart(key string) []string {
 	return nil
 }
 
-// ask authorizes a part of an operation by the operation's own condition keys and by
-// those of its service's tags.
+// ask authorizes one request of an operation. It adds the condition keys of the
+// operation, and of the tags of its service.
 func (s *Server) ask(ctx context.Context, op *operation, c Caller, in any, r identity.Request) error {
 	if tags := op.svc.Tags; tags != nil {
 		own := r.Context
@@ -225,8 +225,8 @@ func (s *Server) authorize(ctx context.Context, c Caller, r identity.Request) er
 	return nil
 }
 
-// Authorize asks auth for a handler that is mounted, and notes the decision for the
-// call's line in the log. The caller is the context's.
+// Authorize authorizes a request of a mounted handler and records the decision for the
+// call's log line. The caller comes from the context.
 func Authorize(ctx context.Context, auth Authorizer, r identity.Request) (identity.Decision, error) {
 	return authorize(ctx, auth, CallerFrom(ctx), r)
 }
@@ -250,15 +250,15 @@ func authorize(ctx context.Context, auth Authorizer, c Caller, r identity.Reques
 	return d, err
 }
 
-// decide decides by the call's snapshot once somebody has asked for it: all that is
-// decided about a call is decided by one state.
+// decide decides a request. If the call already has a snapshot, decide uses it, so that
+// one state decides everything about a call.
 func decide(ctx context.Context, auth Authorizer, r identity.Request) (identity.Decision, error) {
 	st := stateOf(ctx)
 	if snap := st.taken(); snap != nil {
 		return auth.Decide(snap, r)
 	}
 	d, err := auth.Authorize(ctx, r)
-	if snap := st.taken(); snap != nil { // a condition has asked
+	if snap := st.taken(); snap != nil { // a condition has read the snapshot
 		return auth.Decide(snap, r)
 	}
 	return d, err
@@ -268,7 +268,7 @@ func clientError(code, message string) error {
 	return &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient}
 }
 
-// refusal is the error for an operation of svc that has no handler.
+// refusal returns the error for an operation of svc without a handler.
 func (svc *service) refusal(name string) error {
 	if svc.Model.Operation(name) != nil {
 		code, message := Refusal(svc.Model.Name, name)
@@ -277,7 +277,8 @@ func (svc *service) refusal(name string) error {
 	return clientError("UnknownOperationException", fmt.Sprintf("The service %s has no operation %q here.", svc.Model.Name, name))
 }
 
-// Refusal is what an operation answers that its service has, but not here yet.
+// Refusal returns the error of an operation that the service has, but that is not
+// served here yet.
 func Refusal(service, operation string) (code, message string) {
 	return "UnsupportedOperationException",
 		fmt.Sprintf("The operation %s of %s is not served by this installation yet. docs/coverage.md lists what is.", operation, service)

@@ -217,13 +217,13 @@ func (x *exchange) verify(head *sigv4.Head, body []byte) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	return x.admit(verified, len(body), cap(body))
+	return x.acceptCaller(verified, len(body), cap(body))
 }
 
-// admit admits the caller of a verified request with a body of size bytes. held is the
+// acceptCaller admits the caller of a verified request with a body of size bytes. held is the
 // memory of the body in bytes. It returns an error if the caller has too many calls, or
 // too much memory, in use.
-func (x *exchange) admit(verified sigv4.Verified, size, held int) (Caller, error) {
+func (x *exchange) acceptCaller(verified sigv4.Verified, size, held int) (Caller, error) {
 	x.key = verified.AccessKeyID
 	x.s.conns.markVerified(x.r.Context(), x.principal)
 	err := x.s.checkRate(x.principal, size)

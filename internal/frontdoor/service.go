@@ -27,7 +27,7 @@ type Service struct {
 	// fails if a handler or a declaration is missing.
 	Operations map[string]Operation
 
-	// Tags is how conditions see the service's tags. Nil: they see none.
+	// Tags says how conditions see the service's tags. Nil: they see none.
 	Tags *Tags
 }
 
@@ -37,7 +37,7 @@ type Operation struct {
 	Action string // "ecs:RunTask"
 	// Resources returns the ARNs that a request touches, or "*" if it touches nothing
 	// with an ARN. An error refuses the request, as an error of the handler would. It
-	// looks records up in Snapshot(ctx). Nil means "*".
+	// reads records from Snapshot(ctx). Nil means "*".
 	Resources func(ctx context.Context, c Caller, in any) ([]string, error)
 	// Further returns what a request needs besides Action, such as ecs:TagResource if
 	// it creates a resource with tags. Each need is authorized as a part of this

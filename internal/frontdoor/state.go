@@ -8,12 +8,13 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// state is what one call is decided on: a snapshot, which is taken when the first asks.
+// state is the state on which one call is decided: a snapshot, which the first reader
+// takes.
 type state struct {
 	fresh func(context.Context) (*store.Snapshot, error)
 
 	mu   sync.Mutex
-	snap *store.Snapshot // nil while nobody has asked; guarded by mu
+	snap *store.Snapshot // nil until the first read; guarded by mu
 }
 
 type stateKey struct{}
@@ -27,14 +28,15 @@ func stateOf(ctx context.Context) *state {
 	return st
 }
 
-// Snapshot returns the state on which the call of ctx is decided, with every write that
-// was acknowledged before. It is the same one for what an operation declares (Resources,
-// Further), for the policies' conditions, and for a handler that only reads.
+// Snapshot returns the state on which the call of ctx is decided. It shows every write
+// that was acknowledged before. The operation's declaration (Resources, Further), the
+// policies' conditions, and a handler that only reads all get the same snapshot.
 //
-// A handler's transaction has a snapshot of its own, a newer one perhaps. Where the
-// decision rests on this one, each Update and each Fresh by the handler's context decides
-// anew by its snapshot, and fails where that denies the call. So a handler does to a
-// record that it reads by store.Get what the caller was allowed to do to that very record.
+// A handler's transaction has a snapshot of its own, which may be newer. If the
+// decision rests on the call's snapshot, each Update and each Fresh with the handler's
+// context decides again by its own snapshot, and fails if the call is denied there. So
+// the caller is allowed to do what the handler does, for exactly the record that the
+// handler reads by store.Get.
 func Snapshot(ctx context.Context) (*store.Snapshot, error) {
 	st := stateOf(ctx)
 	if st == nil {
@@ -50,7 +52,7 @@ func Snapshot(ctx context.Context) (*store.Snapshot, error) {
 	return snap, err
 }
 
-// taken returns the snapshot, nil where nobody has asked.
+// taken returns the snapshot, nil if none was read yet.
 func (st *state) taken() *store.Snapshot {
 	if st == nil {
 		return nil

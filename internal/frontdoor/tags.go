@@ -11,20 +11,20 @@ import (
 // Tag is a tag of a resource or of a request, of any service.
 type Tag struct{ Key, Value string }
 
-// Tags is how the conditions of policies see a service's tags: aws:ResourceTag/KEY, and
-// the same under the service's own name as in ecs:ResourceTag/KEY, aws:RequestTag/KEY and
-// aws:TagKeys.
+// Tags says how the conditions of policies see a service's tags: as
+// aws:ResourceTag/KEY, as the same with the service's own name (ecs:ResourceTag/KEY),
+// as aws:RequestTag/KEY, and as aws:TagKeys.
 type Tags struct {
-	// OfResource returns the tags that a snapshot has for the resource of an ARN, none
-	// where it has no such resource. Nil: no resource has tags.
+	// OfResource returns the tags of the resource with an ARN in a snapshot, none if
+	// there is no such resource. Nil: no resource has tags.
 	OfResource func(s *store.Snapshot, arn string) ([]Tag, error)
-	// OfInput returns the tags in an operation's input, and the keys of tags that it
-	// names without a value. Nil: InputTags.
+	// OfInput returns the tags in an operation's input, and the keys of tags that the
+	// input names without a value. Nil: InputTags.
 	OfInput func(in any) (tags []Tag, keys []string)
 }
 
 // InputTags reads the tags of an input where most services have them: in a member Tags,
-// which is a list of structs with a Key and a Value or a map, and in a list TagKeys.
+// which is a map or a list of structs with a Key and a Value, and in a list TagKeys.
 func InputTags(in any) (tags []Tag, keys []string) {
 	v := reflect.Indirect(reflect.ValueOf(in))
 	if v.Kind() != reflect.Struct {
@@ -48,7 +48,7 @@ func InputTags(in any) (tags []Tag, keys []string) {
 	return tags, keys
 }
 
-// text is a string or a pointer to one; "" where it is neither.
+// text returns a string, or the target of a pointer to one, "" for anything else.
 func text(v reflect.Value) string {
 	if v = reflect.Indirect(v); v.IsValid() && v.Kind() == reflect.String {
 		return v.String()
@@ -56,7 +56,7 @@ func text(v reflect.Value) string {
 	return ""
 }
 
-// requestTag gives the values of a condition key about the tags of an input.
+// requestTag returns the values of a condition key about the tags of an input.
 func (t *Tags) requestTag(in any, key string) []string {
 	name, isTag := strings.CutPrefix(key, identity.KeyRequestTag)
 	if !isTag && key != identity.KeyTagKeys {
@@ -80,7 +80,7 @@ func (t *Tags) requestTag(in any, key string) []string {
 	return values
 }
 
-// valuesOf are the values of the tags with a name in lower case.
+// valuesOf returns the values of the tags with a name, which is in lower case.
 func valuesOf(tags []Tag, name string) (values []string) {
 	for _, tag := range tags {
 		if strings.ToLower(tag.Key) == name {

@@ -36,7 +36,7 @@ func (a *Authorizer) Authorize(ctx context.Context, r Request) (Decision, error)
 	return a.Decide(s, r)
 }
 
-// Fresh returns the newest state, with each write that any server has made before.
+// Fresh returns the newest state, with every write of any server before the call.
 func (a *Authorizer) Fresh(ctx context.Context) (*store.Snapshot, error) { return a.store.Fresh(ctx) }
 
 // Decide decides by one snapshot. A transaction that writes a caller's report uses the
@@ -122,8 +122,8 @@ func (f *facts) values(key string) []string {
 	return values
 }
 
-// resourceTag says whether a key asks for a tag of the resource, and for which one: by
-// AWS's name of the key, or by that of the action's service.
+// resourceTag returns the tag of the resource that a key names. ok is false if the key
+// names none. The key begins with "aws" or with the action's service.
 func (f *facts) resourceTag(key string) (tag string, ok bool) {
 	service, tag, ok := strings.Cut(key, resourceTag)
 	return tag, ok && (service == "aws" || strings.HasPrefix(f.request.Action, service+":"))

@@ -29,12 +29,12 @@ const (
 	// KeyCreateAction is the operation that tags the resources that it creates. The key
 	// is ECS's.
 	KeyCreateAction = "ecs:createaction"
-	// KeyRequestTag and the name of a tag ask for its value in the request.
+	// KeyRequestTag, followed by a tag's name, is the tag's value in the request.
 	KeyRequestTag = "aws:requesttag/"
 	// KeyTagKeys are the names of all tags in the request.
 	KeyTagKeys = "aws:tagkeys"
-	// resourceTag stands between a service, or "aws", and the name of a tag of the
-	// resource.
+	// resourceTag is the text between a service, or "aws", and the name of a resource's
+	// tag.
 	resourceTag = ":resourcetag/"
 )
 

@@ -10,9 +10,9 @@ type Request struct {
 	// Context returns the values of condition keys that the caller's operation knows,
 	// nil for other keys. Key names are in lower case. Context may be nil.
 	Context func(key string) []string
-	// ResourceTag gives the values of a tag of one of Resources, by the tag's name in
-	// lower case: names of condition keys have no case, so two tags may be meant. It
-	// may be nil: no resource has tags.
+	// ResourceTag returns the values of a tag of one of Resources. name is the tag's
+	// name in lower case. Names of condition keys have no case, so two tags may match.
+	// Nil: no resource has tags.
 	ResourceTag func(resource, name string) ([]string, error)
 }
 

@@ -8,46 +8,46 @@ import (
 	"sync"
 )
 
-// kind is a kind of stored record: where its keys lie and how the tables hold it.
-// Register makes one.
+// kind is a kind of stored record: its keys, and how the tables store it. Register
+// makes it.
 type kind struct {
-	path   string       // as it was registered, a "*" for each name
+	path   string       // as registered, with a "*" for each name
 	parts  []string     // of the path
-	names  int          // how many parts are names
-	around []string     // what stands before, between and behind the names
-	change ChangeKind   // what its records belong to
-	value  reflect.Type // what it holds is a pointer to this
-	dir    string       // of the file that registers it
+	names  int          // number of names in the path
+	around []string     // the texts before, between and behind the names
+	change ChangeKind   // the kind that a change of its records reports
+	value  reflect.Type // records are pointers to this
+	dir    string       // of the source file that registers it
 	decode func(data []byte) (any, error)
 	held   any // *holder, hidden as a snapshot's tables: see tab
-	// uniques are the values of which no two records have the same.
+	// uniques are its values that no two records may have in common.
 	uniques []*uniqueness
 }
 
-// A holder is how the tables hold the records of a kind.
+// A holder is how the tables store the records of a kind.
 type holder struct {
-	// slot is the kind's place on the shelf, -1 where it has tables of its own.
+	// slot is the kind's slot on the shelf, -1 if it has tables of its own.
 	slot int
-	// key makes a table key of the names as they stand in the path.
+	// key returns a table key for the names in the path.
 	key func(escaped Names) string
-	// names are those of a table key.
+	// names returns the names of a table key.
 	names func(key string) Names
-	// apply takes over the value at a table key, or its deletion where data is nil.
-	// It changes nothing where it returns an error: the value can't be decoded.
+	// apply stores the value at a table key. If data is nil it deletes the record. If
+	// the value can't be decoded, apply returns an error and changes nothing.
 	apply func(t *tables, key string, data []byte, mod int64) error
-	// get returns a record, a pointer that is nil where there is none, and its
-	// revision.
+	// get returns a record and its revision. v is a typed nil pointer if there is no
+	// record.
 	get func(t *tables, key string) (v any, mod int64)
-	// rows yields table keys and revisions in order of keys.
+	// rows yields table keys and revisions in the order of keys.
 	rows func(t *tables) iter.Seq2[string, int64]
 }
 
 func (k *kind) holder() *holder { return k.held.(*holder) }
 
-// registry is the kinds of records that this program knows. Every store has them all:
-// a store without the kinds of some room would keep that room's records and not show
-// them. So there is one registry, which Register fills before main begins; what is
-// registered twice, or too late, ends the program at once.
+// registry has the kinds of records that this program knows. Every store has all of
+// them: a store without a package's kinds would keep that package's records and not
+// show them. So there is one registry, and Register fills it before main begins. A kind
+// that is registered twice, or too late, ends the program at once.
 type registry struct {
 	mu      sync.Mutex
 	kinds   []*kind
@@ -58,7 +58,7 @@ type registry struct {
 
 var registered registry
 
-// add enters a kind.
+// add adds a kind.
 func (r *registry) add(k *kind) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,7 +81,7 @@ func (r *registry) add(k *kind) {
 	}
 }
 
-// close ends the time to register.
+// close ends the registration of kinds.
 func (r *registry) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,7 +101,7 @@ func (r *registry) isClosed() bool {
 	return r.closed
 }
 
-// overlap says whether a path may be of both kinds.
+// overlap says whether a path may match both.
 func overlap(a, b []string) bool {
 	if len(a) != len(b) {
 		return false
@@ -114,9 +114,9 @@ func overlap(a, b []string) bool {
 	return true
 }
 
-// locate finds the kind of the record at a path below the root and the names in the
-// path, as they stand there. k is nil where the record is of no kind: of a newer
-// version's, say.
+// locate returns the kind of the record at a path below the root, and the names in the
+// path, still escaped. k is nil for a record of an unknown kind, for example of a newer
+// version.
 func (r *registry) locate(path string) (k *kind, escaped Names) {
 	first, _, _ := strings.Cut(path, "/")
 find:
@@ -154,8 +154,8 @@ find:
 
 func locate(path string) (k *kind, escaped Names) { return registered.locate(path) }
 
-// isEscaped says whether a name stands in a path as escape writes it: others are
-// nobody's, since no key names them.
+// isEscaped says whether escape could have written a name in a path. No key has any
+// other name.
 func isEscaped(name string) bool {
 	for i := range len(name) {
 		if !stays(name[i]) {
@@ -166,7 +166,7 @@ func isEscaped(name string) bool {
 	return name != ""
 }
 
-// at is the path of the record with these names.
+// at returns the path of the record with these names.
 func (k *kind) at(escaped []string) string {
 	switch len(escaped) {
 	case 0:
@@ -185,8 +185,8 @@ func (k *kind) at(escaped []string) string {
 	return b.String()
 }
 
-// escaped are names as they stand in a path. It panics where the kind has more, or
-// fewer, names than some.
+// escaped returns the names as they are in a path. It panics if the number of names is
+// wrong.
 func (k *kind) escaped(names []string) (out Names) {
 	if len(names) != k.names {
 		panic(fmt.Sprintf("store: %d names for a key of %s", len(names), k.path))
@@ -197,7 +197,8 @@ func (k *kind) escaped(names []string) (out Names) {
 	return out
 }
 
-// below is the prefix of the paths of a kind's records whose first names are these.
+// below returns the common beginning of the paths of a kind's records with these first
+// names.
 func (k *kind) below(names []string) string {
 	if len(names) >= k.names {
 		panic(fmt.Sprintf("store: %d names for a prefix of %s", len(names), k.path))
@@ -211,21 +212,21 @@ func (k *kind) below(names []string) string {
 	return b.String()
 }
 
-// changed names a record of the kind.
+// changed returns the change of a record of the kind.
 func (k *kind) changed(escaped Names) Change {
 	for i, name := range escaped[:k.names] {
 		if strings.IndexByte(name, '%') >= 0 {
-			escaped[i], _ = unescape(name) // locate has looked
+			escaped[i], _ = unescape(name) // locate has checked the name
 		}
 	}
 	return Change{k.change, escaped}
 }
 
-// changedAt names the record at a table key.
+// changedAt returns the change of the record at a table key.
 func (k *kind) changedAt(key string) Change { return Change{k.change, k.holder().names(key)} }
 
-// apply takes over one record's new value, or its deletion where data is nil.
-// path is the key below the site's root. The error is take's.
+// apply applies one record's new value. If data is nil it deletes the record. path is
+// the key below the site's root. The error is take's.
 func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 	k, names := locate(path)
 	if k == nil {
@@ -235,8 +236,8 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 	return k.changed(names), t.take(k, names, path, data, mod)
 }
 
-// take is apply for a record that is located. The error says that the record can't
-// be read: it is set aside, and the tables have nothing of it.
+// take is apply for a record whose kind is known. The error says that the record can't
+// be read. It is set aside then, and the tables do not contain it.
 func (t *tables) take(k *kind, escaped Names, path string, data []byte, mod int64) (broken error) {
 	h := k.holder()
 	key := h.key(escaped)
@@ -245,7 +246,7 @@ func (t *tables) take(k *kind, escaped Names, path string, data []byte, mod int6
 	}
 	switch {
 	case broken != nil:
-		// Its former value is no more.
+		// The tables must not show its former value.
 		if err := h.apply(t, key, nil, mod); err != nil {
 			return err // a deletion decodes nothing
 		}
@@ -265,7 +266,7 @@ func (t *tables) take(k *kind, escaped Names, path string, data []byte, mod int6
 	return broken
 }
 
-// diff lists the records that differ between two states.
+// diff returns the records that differ between two states.
 func diff(was, is *tables) []Change {
 	var changes []Change
 	for _, k := range registered.kinds {

@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// Kind is a kind of stored record: *V at one path. A room declares each of its kinds
-// in a package variable, and all that the store does with them follows from that: keys,
-// snapshots, the feed, backups, the check that records of earlier versions can be read.
+// Kind is a kind of stored record: *V at one path. A package declares each of its kinds
+// in a package variable. Everything that the store does with the kind's records follows
+// from that: keys, snapshots, the feed, backups, and the check that records of earlier
+// versions can be read.
 type Kind[V any] struct {
 	k       *kind
 	indexes *[]finder
@@ -19,13 +20,13 @@ type Kind[V any] struct {
 
 // Register declares a kind. Its path is the key of a record below the site's root, with
 // a "*" for each name, as in "logs/group/*" or "logs/group/*/stream/*". A name may be
-// any text, "" and one with slashes included: it is escaped in the key.
+// any text, even "" or a text with slashes. It is escaped in the key.
 //
-// V is a struct that keeps members it does not know, in one that is tagged
-// `json:",embed"`: a newer version may have written them. AWS's own types in it are
-// declared by Wire.
+// V is a struct. A member with the tag `json:",embed"` must keep the members that this
+// version does not know, because a newer version may have written them. Wire declares
+// AWS's types inside V.
 //
-// Register panics where a record could be of two kinds, and once a store is open.
+// Register panics if a record could be of two kinds, and after a store was opened.
 func Register[V any](path string) *Kind[V] {
 	k, indexes := newKind[V](path), new([]finder)
 	k.held = shelved(k, indexes)
@@ -33,7 +34,7 @@ func Register[V any](path string) *Kind[V] {
 	return &Kind[V]{k, indexes}
 }
 
-// registerIn is Register of a kind with tables of its own.
+// registerIn is Register for a kind with tables of its own.
 func registerIn[V any](path string, h *holder) *Kind[V] {
 	k := newKind[V](path)
 	h.slot = -1
@@ -76,39 +77,41 @@ func newKind[V any](path string) *kind {
 	return k
 }
 
-// PartOf makes a kind's records parts of another kind's: a change of one is told as a
-// change of that, with all names of the part. It returns the kind.
+// PartOf makes a kind's records parts of another kind's records. The feed reports a
+// change of a part as a change of the other kind, with all names of the part. PartOf
+// returns the kind.
 func (k *Kind[V]) PartOf(thing ChangeKind) *Kind[V] {
 	k.k.change = thing
 	return k
 }
 
-// Changed is what the feed says of a change of the kind's records.
+// Changed returns the feed's name for changes of the kind's records.
 func (k *Kind[V]) Changed() ChangeKind { return k.k.change }
 
-// Key names a record. It panics where the kind has more names or fewer.
+// Key returns the key of a record. It panics if the number of names is wrong.
 func (k *Kind[V]) Key(names ...string) Key[V] {
 	escaped := k.k.escaped(names)
 	return Key[V]{k.k, k.k.at(escaped[:len(names)]), k.tableKey(names)}
 }
 
-// ownKey is a key in a kind's own tables.
+// ownKey returns a key in a kind's own tables.
 //
 //go:noinline
 func ownKey(k *kind, escaped Names) string { return k.holder().key(escaped) }
 
-// Prefix is the beginning of the keys of all records of the kind whose first names are
-// these: what Tx.Unchanged and Snapshot.AllReadable ask for. Records that belong to
-// those begin with it too.
+// Prefix returns the common beginning of the keys of all records of the kind with these
+// first names. Tx.Unchanged and Snapshot.AllReadable need it. The keys of records that
+// belong to those records begin with it, too.
 func (k *Kind[V]) Prefix(names ...string) string { return k.k.below(names) }
 
-// Members is the beginning of the keys of all that belongs to one record.
+// Members returns the common beginning of the keys of all records that belong to one
+// record.
 func (k *Kind[V]) Members(names ...string) string {
 	escaped := k.k.escaped(names)
 	return k.k.at(escaped[:len(names)]) + "/"
 }
 
-// Get returns a record, nil where there is none. It must not be changed.
+// Get returns a record, nil if there is none. The caller must not change it.
 func (k *Kind[V]) Get(s *Snapshot, names ...string) *V {
 	v, _ := k.record(s, names)
 	return v
@@ -128,8 +131,8 @@ func (k *Kind[V]) tableKey(names []string) string {
 	return tableKey(names...)
 }
 
-// Written is the revision at which a record was last written, as Snapshot.Revision
-// counts, 0 where there is none.
+// Written returns the revision at which a record was last written, as Snapshot.Revision
+// counts, 0 if there is none.
 func (k *Kind[V]) Written(s *Snapshot, names ...string) int64 {
 	v, mod := k.record(s, names)
 	if v == nil {
@@ -138,26 +141,26 @@ func (k *Kind[V]) Written(s *Snapshot, names ...string) int64 {
 	return s.base + mod
 }
 
-// Range is a part of a kind's records.
+// Range is a range of a kind's records.
 type Range struct {
-	Within []string // the first names of all
-	Prefix string   // of the name behind those
-	After  []string // the names behind Within of the record that comes before; nil: from the first on
+	Within []string // the first names, equal in all records
+	Prefix string   // of the next name
+	After  []string // the next names of the record before the range; nil: begin at the first record
 }
 
-// List yields the kind's records in a range in the order of their names, byte by byte.
+// List yields the kind's records in a range, sorted by their names, byte by byte.
 func (k *Kind[V]) List(s *Snapshot, r Range) iter.Seq2[Names, *V] {
 	return func(yield func(Names, *V) bool) {
 		k.scan(s, r, func(key string, v *V) bool { return yield(namesIn(key, k.k.names), v) })
 	}
 }
 
-// Below yields the records whose first names are these.
+// Below yields the records with these first names.
 func (k *Kind[V]) Below(s *Snapshot, names ...string) iter.Seq2[Names, *V] {
 	return k.List(s, Range{Within: names})
 }
 
-// values yields the records of List alone.
+// values yields the records of List without their names.
 func (k *Kind[V]) values(s *Snapshot, r Range) iter.Seq[*V] {
 	return func(yield func(*V) bool) { k.scan(s, r, func(_ string, v *V) bool { return yield(v) }) }
 }
@@ -174,15 +177,15 @@ func (k *Kind[V]) scan(s *Snapshot, r Range, yield func(key string, v *V) bool) 
 	ascend(s, k.k, within+inKey(r.Prefix), after, func(key string, v any) bool { return yield(key, v.(*V)) })
 }
 
-// Index is what records of a kind are found by beside their names.
+// Index finds records of a kind by a value.
 type Index[V any] struct {
 	of *Kind[V]
 	n  int
 }
 
-// Index declares an index of the kind: values are what a record is found under, none
-// where it is not. They must follow from the record alone. It panics once a store is
-// open.
+// Index declares an index of the kind. values returns the values under which a record
+// is found, none if it is not indexed. They must depend only on the record. Index
+// panics after a store was opened.
 func (k *Kind[V]) Index(values func(*V) []string) *Index[V] {
 	if registered.isClosed() {
 		panic("store: an index of " + k.k.path + " is declared after a store was opened")
@@ -191,8 +194,8 @@ func (k *Kind[V]) Index(values func(*V) []string) *Index[V] {
 	return &Index[V]{k, len(*k.indexes) - 1}
 }
 
-// Of yields the records under a value in the order of their names, from the one behind
-// the record with the names of `after` on.
+// Of yields the records under a value, sorted by their names. It begins after the
+// record with the names `after`.
 func (x *Index[V]) Of(s *Snapshot, value string, after ...string) iter.Seq2[Names, *V] {
 	return func(yield func(Names, *V) bool) {
 		indexed(s, x.of.k, x.n, value, tableKey(after...), func(key string, v any) bool {
@@ -201,7 +204,7 @@ func (x *Index[V]) Of(s *Snapshot, value string, after ...string) iter.Seq2[Name
 	}
 }
 
-// Key names a record of type V.
+// Key is the key of a record of type V.
 type Key[V any] struct {
 	kind *kind
 	path string // below the site's root
@@ -210,7 +213,7 @@ type Key[V any] struct {
 
 func (k Key[V]) String() string { return k.path }
 
-// in returns the record as a snapshot has it, nil where it has none.
+// in returns the record in a snapshot and its revision, nil if there is none.
 func (k Key[V]) in(s *Snapshot) (*V, int64) {
 	v, mod := recordAt(s, k.kind, k.key)
 	if v == nil {

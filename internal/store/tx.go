@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// ErrExists is returned by Create for a record that is there already.
+// ErrExists says that Create found an existing record.
 var ErrExists = errors.New("record exists already")
 
 // Tx collects the reads and writes of one transaction. It belongs to the
 // function that Update calls and must not outlive it.
 type Tx struct {
 	snap   *Snapshot
-	reads  map[string]int64 // key → revision seen, 0 for an absent record
+	reads  map[string]int64 // key → revision, 0 for an absent record
 	ranges []string         // prefixes that must not have changed
 	writes map[string][]byte
 	order  []string // keys of writes in the order of their first write
 	leased map[string]bool
-	broken error // why it can't be committed: an UnreadableError
+	broken error // why the transaction can't be committed: an UnreadableError
 	budget budget
 	trying trying
 }
@@ -26,14 +26,14 @@ func newTx(s *Snapshot) *Tx {
 	return &Tx{snap: s, reads: map[string]int64{}, writes: map[string][]byte{}}
 }
 
-// Snapshot is what the transaction decides on. Reads through it are not
+// Snapshot returns the state on which the transaction decides. Reads through it are not
 // guarded.
 func (tx *Tx) Snapshot() *Snapshot { return tx.snap }
 
-// Get reads a record, nil where there is none, and guards it: the transaction
-// only commits while the record is as it was read. The record is the
-// snapshot's: copy it before changing anything. Of a record that can't be read it
-// returns nil, and the transaction is refused whatever it comes to: see Err.
+// Get reads a record, nil if there is none, and guards it: the transaction commits only
+// if the record has not changed. The record belongs to the snapshot, so copy it before
+// you change it. For a record that can't be read Get returns nil, and Update refuses
+// the transaction in any case: see Err.
 func Get[V any](tx *Tx, k Key[V]) *V {
 	v, mod := k.in(tx.snap)
 	tx.read(k.path, mod)
@@ -43,11 +43,11 @@ func Get[V any](tx *Tx, k Key[V]) *V {
 	return v
 }
 
-// Err returns an UnreadableError once the transaction has read a record that is
-// there and can't be read. Update returns it in place of its function's error.
+// Err returns an UnreadableError after the transaction has read a record that exists
+// and can't be read. Update returns it in place of its function's error.
 func (tx *Tx) Err() error { return tx.broken }
 
-// Create is Put of a record that must not exist: its error is ErrExists where it does.
+// Create is Put for a record that must not exist. It returns ErrExists if it does.
 func Create[V any](tx *Tx, k Key[V], v *V) error {
 	if Get(tx, k) != nil {
 		return fmt.Errorf("%s: %w", k.path, ErrExists)
@@ -55,7 +55,7 @@ func Create[V any](tx *Tx, k Key[V], v *V) error {
 	return Put(tx, k, v)
 }
 
-// Put writes a record that the transaction has read by Get. It returns a TakenError where
+// Put writes a record that the transaction has read by Get. It returns a TakenError if
 // another record has one of its unique values.
 func Put[V any](tx *Tx, k Key[V], v *V) error {
 	if _, read := tx.reads[k.path]; !read {
@@ -74,8 +74,8 @@ func Put[V any](tx *Tx, k Key[V], v *V) error {
 	return nil
 }
 
-// PutLeased is Put of a record that ends with this store's lease: when the
-// server dies or loses etcd for the lease's time.
+// PutLeased is Put for a record that ends with this store's lease: when the server
+// dies, or has lost etcd for the lease's time.
 func PutLeased[V any](tx *Tx, k Key[V], v *V) error {
 	if len(k.kind.uniques) > 0 {
 		return fmt.Errorf("store: %s has unique values and can't be leased", k.path)
@@ -87,7 +87,7 @@ func PutLeased[V any](tx *Tx, k Key[V], v *V) error {
 	return nil
 }
 
-// Delete removes a record that the transaction has read by Get.
+// Delete deletes a record that the transaction has read by Get.
 func Delete[V any](tx *Tx, k Key[V]) error {
 	if _, read := tx.reads[k.path]; !read {
 		return fmt.Errorf("store: %s is deleted without having been read", k.path)
@@ -101,8 +101,8 @@ func Delete[V any](tx *Tx, k Key[V]) error {
 	return nil
 }
 
-// Claim guards a set by its guard key: compared and rewritten, so of two
-// transactions that decide over the set at once only one commits.
+// Claim guards a set by its guard key. The key is compared and rewritten, so of two
+// concurrent transactions that decide over the set only one commits.
 func (tx *Tx) Claim(k Key[Guard]) error {
 	if _, done := tx.writes[k.path]; done {
 		return nil
@@ -111,9 +111,9 @@ func (tx *Tx) Claim(k Key[Guard]) error {
 	return Put(tx, k, &Guard{})
 }
 
-// Unchanged guards a set by its prefix: the transaction only commits if nothing
-// below it has been created or modified since the snapshot. Deletions are not
-// seen, so it suits decisions that hold for any smaller set, such as emptiness.
+// Unchanged guards a set by its prefix: the transaction commits only if nothing below
+// the prefix was created or modified since the snapshot. It ignores deletions. So it is
+// for decisions that are also right for any smaller set, such as that a set is empty.
 func (tx *Tx) Unchanged(prefix string) {
 	tx.ranges = append(tx.ranges, prefix)
 	tx.budget.bytes += 2*tx.budget.keyed(prefix) + perCompare

@@ -8,15 +8,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Claim is the record that says which record of a kind has a unique value. The store
-// writes it and deletes it together with that record.
+// Claim is the record that names the holder of a unique value. The store writes and
+// deletes it together with the holder's record.
 type Claim struct {
 	Holder string `json:"holder"` // the record's path, as in Key.String
 
 	Extra jsontext.Value `json:",embed"`
 }
 
-// Unique is a value of which no two records of a kind have the same.
+// Unique is a value that no two records of a kind may have in common.
 type Unique[V any] struct {
 	index *Index[V]
 	u     *uniqueness
@@ -31,26 +31,26 @@ type uniqueness struct {
 	claims *Kind[Claim] // by value
 }
 
-// Unique declares that no two records of the kind have the same value, beside their
-// names. values are the unique values of one record, none where it has none; they must
-// follow from the record alone. What is unique only within something, such as a name
-// within a cluster, has that in the value. The name says what the values are, as in
-// "name" or "arn": it is stored, so it stays.
+// Unique declares that no two records of the kind have a value in common, besides their
+// names. values returns the unique values of one record, or none. They must depend only
+// on the record. A value that is unique only within something, such as a name within a
+// cluster, must contain that thing. The name says what the values are, such as "name"
+// or "arn". It is stored, so it must never change.
 //
 // Put, Create and Delete keep one more record for each value, its claim, in the same
-// transaction. The claim of "web" as the name of a record of "iam/role/*" lies at
-// "iam/~unique/role.name/web". A transaction that gives a record a value is guarded by
-// that one key. So records with different values never conflict, and of two that come
-// to have the same one fails with a TakenError. What a transaction frees, it can claim
-// for another record behind that.
+// transaction. The claim of "web" as the name of a record of "iam/role/*" has the key
+// "iam/~unique/role.name/web". That key alone guards a transaction that gives a record
+// the value. So records with different values never conflict. If two records get the
+// same value, one of the transactions fails with a TakenError. A transaction can first
+// free a value and then claim it for another record.
 //
-// A Unique may be declared for a kind that has records already. One without a claim gets
-// it when it is written next, and its value is refused to others before that too. Where
-// two records have the same value by then, both can be written as long as they leave it
-// as it is. A server of an earlier version, which knows nothing of the Unique, keeps no
-// claims. A claim whose record does not have the value any more counts for nothing.
+// A Unique may be declared for a kind that already has records. A record without a
+// claim gets it when it is next written. Even before that, its value is refused to
+// others. If two records already have the same value, both can be written as long as
+// they keep it. A server of an earlier version knows nothing of the Unique and writes
+// no claims. A claim does not count if its record no longer has the value.
 //
-// Unique panics as Register does. Records of such a kind can't be leased.
+// Unique panics in the same cases as Register. Records of such a kind can't be leased.
 func (k *Kind[V]) Unique(name string, values func(*V) []string) *Unique[V] {
 	if k.indexes == nil {
 		panic("store: " + k.k.path + " has tables of its own, and none for unique values")
@@ -71,8 +71,8 @@ func (k *Kind[V]) Unique(name string, values func(*V) []string) *Unique[V] {
 	return &Unique[V]{x, u}
 }
 
-// Get returns the record that has a value, and its names; nil where none has it. It must
-// not be changed.
+// Get returns the record with a value and its names, nil if there is none. The caller
+// must not change it.
 func (u *Unique[V]) Get(s *Snapshot, value string) (Names, *V) {
 	for names, v := range u.index.Of(s, value) {
 		return names, v
@@ -80,7 +80,8 @@ func (u *Unique[V]) Get(s *Snapshot, value string) (Names, *V) {
 	return Names{}, nil
 }
 
-// Find is Get within a transaction, which only commits while the answer holds.
+// Find is Get within a transaction. The transaction commits only if the answer has not
+// changed.
 func (u *Unique[V]) Find(tx *Tx, value string) (Names, *V) {
 	names, v := u.Get(tx.snap, value)
 	if v == nil {
@@ -90,12 +91,12 @@ func (u *Unique[V]) Find(tx *Tx, value string) (Names, *V) {
 	return names, Get(tx, u.index.of.Key(names[:u.u.of.names]...))
 }
 
-// TakenError refuses to write a record with a unique value that another record has.
+// TakenError refuses a write because another record has one of the unique values.
 type TakenError struct {
 	Kind   ChangeKind // of both records; its String is their path
 	Unique string     // the name of the Unique
 	Value  string
-	Holder Names // of the record that has it
+	Holder Names // of the record with the value
 	key    string
 }
 
@@ -103,9 +104,9 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s %q is taken by the stored record %s", e.Unique, e.Value, e.key)
 }
 
-// claim writes the claims of a record that the transaction is about to write, and
-// deletes those of what it was; is is nil for a deletion. Where it returns an error it
-// has written nothing.
+// claim writes the claims of a record that the transaction is about to write. It
+// deletes the claims of the record's earlier values. is is nil for a deletion. If claim
+// returns an error, it has written nothing.
 func (tx *Tx) claim(k *kind, path, key string, is any) error {
 	was, err := tx.latest(k, path, key)
 	if err != nil {
@@ -156,13 +157,13 @@ func (tx *Tx) claim(k *kind, path, key string, is any) error {
 		if c.to == nil {
 			tx.write(c.key.path, nil)
 		} else if err := Put(tx, c.key, c.to); err != nil {
-			return err // a claim can always be encoded
+			return err // encoding a claim never fails
 		}
 	}
 	return nil
 }
 
-// latest returns a record as the transaction leaves it so far, nil where there is none.
+// latest returns a record with the transaction's writes so far, nil if there is none.
 func (tx *Tx) latest(k *kind, path, key string) (any, error) {
 	data, written := tx.writes[path]
 	switch {
@@ -175,15 +176,15 @@ func (tx *Tx) latest(k *kind, path, key string) (any, error) {
 	return k.decode(data)
 }
 
-// holder returns the path of the record other than the one at self that has a value, as
-// the transaction leaves it so far, "" where there is none.
+// holder returns the path of another record than self with a value, with the
+// transaction's writes so far, "" if there is none.
 func (u *uniqueness) holder(tx *Tx, at Key[Claim], value, self string) (holder string, err error) {
 	if holder = u.claimed(tx, at, value); holder != "" && holder != self {
 		return holder, nil
 	}
 	holder = ""
-	// A record without a claim. What the transaction has written may not have the value
-	// any more.
+	// This finds a record without a claim. The transaction's writes may have removed
+	// the value from it.
 	indexed(tx.snap, u.of, u.index, value, "", func(key string, _ any) bool {
 		names := namesIn(key, u.of.names)
 		escaped := u.of.escaped(names[:u.of.names])
@@ -207,8 +208,8 @@ func (u *uniqueness) holder(tx *Tx, at Key[Claim], value, self string) (holder s
 	return holder, err
 }
 
-// claimed returns the path of the record that a value's claim names, "" where there is no
-// claim or where that record does not have the value.
+// claimed returns the path of the record in a value's claim. It returns "" if there is
+// no claim, or if that record does not have the value.
 func (u *uniqueness) claimed(tx *Tx, at Key[Claim], value string) string {
 	if data, written := tx.writes[at.path]; written {
 		if data == nil {
