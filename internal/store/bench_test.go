@@ -229,7 +229,7 @@ func BenchmarkPut(b *testing.B) {
 // BenchmarkSnapshot measures reads with 100,000 tasks on 5,000 hosts.
 func BenchmarkSnapshot(b *testing.B) {
 	tab := loaded(b, 100_000)
-	s := &Snapshot{held: tab}
+	s := &Snapshot{hidden: tab}
 	id, host := fleet.DerivedID("task", "77"), fleet.DerivedID("host", "3")
 	b.Run("task", func(b *testing.B) {
 		for b.Loop() {
@@ -302,7 +302,7 @@ func BenchmarkSnapshot(b *testing.B) {
 			if _, err := tab.apply(path, data, 2); err != nil {
 				b.Fatal(err)
 			}
-			s = &Snapshot{held: tab.copied()}
+			s = &Snapshot{hidden: tab.copied()}
 		}
 	})
 }

@@ -53,7 +53,7 @@ func (t *tables) deployment(cluster, service, id string) (d Deployment) {
 // Deployments returns a service's deployments, the newest first.
 func (s *Snapshot) Deployments(cluster, service string) []Deployment {
 	var all []Deployment
-	for names := range deployments.Below(s, cluster, service) {
+	for names := range deployments.ListWithin(s, cluster, service) {
 		all = append(all, s.Deployment(cluster, service, names[2]))
 	}
 	slices.SortFunc(all, func(a, b Deployment) int { return cmp.Compare(b.Number, a.Number) })

@@ -16,7 +16,7 @@ func applyInstance(t *tables, key string, data []byte, mod int64) error {
 	t.instancesMod = max(t.instancesMod, mod)
 	is, at := t.instances.get(key)
 	m := memberOf(key)
-	t.host(m, func(r *hostRow) { r.instance, r.instanceMod = is, at })
+	t.updateHost(m, func(r *hostRow) { r.instance, r.instanceMod = is, at })
 	if d := countsAsInstance(is) - countsAsInstance(was); d != 0 {
 		t.count(m.cluster, func(c *ClusterCounts) { c.Instances += d })
 	}
@@ -269,7 +269,7 @@ func (t *tables) countTask(r *taskRow, sign int) {
 // countUsage adds a task's reservation to its host's usage (sign 1), or removes it
 // (sign -1).
 func (t *tables) countUsage(host member, s *fleet.TaskState, sign, pending, running int) {
-	t.host(host, func(r *hostRow) {
+	t.updateHost(host, func(r *hostRow) {
 		u := &fleet.Usage{}
 		if r.usage != nil {
 			*u = *r.usage

@@ -213,7 +213,7 @@ func recompute(t *tables) view {
 
 func recomputedFamilies(t *tables, v view) {
 	statuses := map[string]map[types.TaskDefinitionStatus]bool{}
-	snap := &Snapshot{held: t}
+	snap := &Snapshot{hidden: t}
 	for names, rec := range definitions.List(snap, Range{}) {
 		status := types.TaskDefinitionStatusActive
 		if st := definitionStates.Get(snap, names[0], names[1]); st != nil {
@@ -418,10 +418,10 @@ func TestDerived(t *testing.T) {
 			}
 			all[path] = func(t *tables) error { _, err := t.apply(path, data, 1); return err }
 		}
-		for names, rec := range definitions.List(&Snapshot{held: tab}, Range{}) {
+		for names, rec := range definitions.List(&Snapshot{hidden: tab}, Range{}) {
 			record(definitions.Key(names[0], names[1]).String(), rec)
 		}
-		for names, rec := range definitionStates.List(&Snapshot{held: tab}, Range{}) {
+		for names, rec := range definitionStates.List(&Snapshot{hidden: tab}, Range{}) {
 			record(definitionStates.Key(names[0], names[1]).String(), rec)
 		}
 		paths = rapid.Permutation(slices.Sorted(maps.Keys(all))).Draw(t, "order")

@@ -39,7 +39,7 @@ func (d Description) Names() int { return d.k.names }
 // Key returns the path of a record below a site's root.
 func (d Description) Key(names ...string) string {
 	escaped := d.k.escaped(names)
-	return d.k.at(escaped[:len(names)])
+	return d.k.recordPath(escaped[:len(names)])
 }
 
 // New returns a pointer to an empty record.

@@ -78,7 +78,7 @@ func TestLocateAnyName(t *testing.T) {
 			names[i] = anyName.Draw(t, "name")
 		}
 		escaped := k.escaped(names[:k.names])
-		path := k.at(escaped[:k.names])
+		path := k.recordPath(escaped[:k.names])
 		found, at := locate(path)
 		if found != k || at != escaped {
 			t.Fatalf("%q of %s is located as %v %q", names, k.path, found, at)

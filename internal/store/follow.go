@@ -223,16 +223,16 @@ func (s *Store) applyEvents(events []*clientv3.Event, builder *momentBuilder) (c
 			} else if k, names := locate(path); k == nil {
 				changes = append(changes, Change{})
 				if ev.Type != mvccpb.Event_PUT {
-					now.takeUnknown(path, false)
+					now.countUnknown(path, false)
 				} else if ev.IsCreate() {
-					now.takeUnknown(path, true)
+					now.countUnknown(path, true)
 				}
 			} else {
 				var data []byte
 				if ev.Type == mvccpb.Event_PUT {
 					data = recordValue(ev.Kv)
 				}
-				if now.take(k, names, path, data, mod) != nil {
+				if now.applyRecord(k, names, path, data, mod) != nil {
 					aside = true
 				}
 				changes = append(changes, k.changed(names))
@@ -282,7 +282,7 @@ func (s *Store) relist(ctx context.Context) error {
 // publish makes the tables' state the newest snapshot and wakes the waiters. d is nil
 // if the store does not know how the state came about.
 func publish(s *Store, rev int64, changes []Change, d *momentBuilder) {
-	next := &Snapshot{rev: rev, base: s.installation.Base, held: s.work.(*tables).copied()}
+	next := &Snapshot{rev: rev, base: s.installation.Base, hidden: s.work.(*tables).copied()}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.snap.Store(next)

@@ -61,7 +61,7 @@ func BenchmarkFollow(b *testing.B) {
 				d.beginBatch(before, now, 0)
 				for _, ev := range events {
 					k, names := locate(ev.path)
-					if err := now.take(k, names, ev.path, ev.data, mod); err != nil {
+					if err := now.applyRecord(k, names, ev.path, ev.data, mod); err != nil {
 						b.Fatal(err)
 					}
 					d.noteChange(k, names)

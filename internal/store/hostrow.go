@@ -10,7 +10,7 @@ import (
 )
 
 // hostRow holds a container instance's records and the values derived from its tasks.
-// Only tables.host changes it, and only while no snapshot shares it.
+// Only updateHost changes it, and only while no snapshot shares it.
 type hostRow struct {
 	gen uint64 // generation of the tables' hosts when the row was made
 
@@ -37,9 +37,9 @@ func (t *tables) hostAt(cluster, id string) *hostRow {
 	return &noHost
 }
 
-// host applies change to an instance's row. It copies the row first if a snapshot
+// updateHost applies change to an instance's row. It copies the row first if a snapshot
 // shares it.
-func (t *tables) host(key member, change func(*hostRow)) {
+func (t *tables) updateHost(key member, change func(*hostRow)) {
 	r, ok := t.hosts.get(key)
 	if !ok || r.gen != t.hosts.gen {
 		is := &hostRow{}
@@ -69,7 +69,7 @@ func applyHost[V any](part func(*hostRow) (**V, *int64)) func(t *tables, key str
 			}
 			at = mod
 		}
-		t.host(memberOf(key), func(r *hostRow) {
+		t.updateHost(memberOf(key), func(r *hostRow) {
 			value, changed := part(r)
 			*value, *changed = v, at
 		})

@@ -19,7 +19,7 @@ type kind struct {
 	value  reflect.Type // records are pointers to this
 	dir    string       // of the source file that registers it
 	decode func(data []byte) (any, error)
-	held   any // *holder, hidden as a snapshot's tables: see tab
+	hidden any // *holder, hidden as a snapshot's tables: see tab
 	// uniques are its values that no two records may have in common.
 	uniques []*uniqueness
 }
@@ -42,7 +42,7 @@ type holder struct {
 	rows func(t *tables) iter.Seq2[string, int64]
 }
 
-func (k *kind) holder() *holder { return k.held.(*holder) }
+func (k *kind) holder() *holder { return k.hidden.(*holder) }
 
 // registry has the kinds of records that this program knows. Every store has all of
 // them: a store without a package's kinds would keep that package's records and not
@@ -166,8 +166,8 @@ func isEscaped(name string) bool {
 	return name != ""
 }
 
-// at returns the path of the record with these names.
-func (k *kind) at(escaped []string) string {
+// recordPath returns the path of the record with these names.
+func (k *kind) recordPath(escaped []string) string {
 	switch len(escaped) {
 	case 0:
 		return k.path
@@ -197,9 +197,9 @@ func (k *kind) escaped(names []string) (out Names) {
 	return out
 }
 
-// below returns the common beginning of the paths of a kind's records with these first
+// prefix returns the common beginning of the paths of a kind's records with these first
 // names.
-func (k *kind) below(names []string) string {
+func (k *kind) prefix(names []string) string {
 	if len(names) >= k.names {
 		panic(fmt.Sprintf("store: %d names for a prefix of %s", len(names), k.path))
 	}
@@ -226,19 +226,19 @@ func (k *kind) changed(escaped Names) Change {
 func (k *kind) changedAt(key string) Change { return Change{k.change, k.holder().names(key)} }
 
 // apply applies one record's new value. If data is nil it deletes the record. path is
-// the key below the site's root. The error is take's.
+// the key below the site's root. The error is applyRecord's.
 func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 	k, names := locate(path)
 	if k == nil {
-		t.takeUnknown(path, data != nil)
+		t.countUnknown(path, data != nil)
 		return Change{}, nil
 	}
-	return k.changed(names), t.take(k, names, path, data, mod)
+	return k.changed(names), t.applyRecord(k, names, path, data, mod)
 }
 
-// take is apply for a record whose kind is known. The error says that the record can't
+// applyRecord is apply for a record whose kind is known. The error says that the record can't
 // be read. It is set aside then, and the tables do not contain it.
-func (t *tables) take(k *kind, escaped Names, path string, data []byte, mod int64) (broken error) {
+func (t *tables) applyRecord(k *kind, escaped Names, path string, data []byte, mod int64) (broken error) {
 	h := k.holder()
 	key := h.key(escaped)
 	if broken = t.torn.of(path, mod); broken == nil {
@@ -259,7 +259,7 @@ func (t *tables) take(k *kind, escaped Names, path string, data []byte, mod int6
 	}
 	switch {
 	case k.change == InstanceChanged && data == nil:
-		t.host(memberOf(key), func(r *hostRow) { r.changed = 0 })
+		t.updateHost(memberOf(key), func(r *hostRow) { r.changed = 0 })
 	case k.change == InstanceChanged, k.change == SessionChanged:
 		t.touchInstance(memberOf(key), mod)
 	}

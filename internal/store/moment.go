@@ -80,7 +80,7 @@ func (t *tables) instanceView(cluster, id string) View {
 // touchInstance records the revision of a change of an instance, or of a record that is
 // shown with it.
 func (t *tables) touchInstance(key member, mod int64) {
-	t.host(key, func(r *hostRow) { r.changed = max(r.changed, mod) })
+	t.updateHost(key, func(r *hostRow) { r.changed = max(r.changed, mod) })
 }
 
 // touchHost records that a task has changed the free capacity of its host.

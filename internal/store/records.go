@@ -61,8 +61,8 @@ func (s *shelf) copied() shelf {
 // finder returns the values under which a record is found, besides its names.
 type finder func(record any) (values []string)
 
-// shelved returns the holder of a kind that has no tables of its own.
-func shelved(k *kind, indexes *[]finder) *holder {
+// newShelfHolder returns the holder of a kind that has no tables of its own.
+func newShelfHolder(k *kind, indexes *[]finder) *holder {
 	h := &holder{}
 	h.key = func(names Names) string {
 		for i, name := range names[:k.names] {
@@ -129,11 +129,11 @@ func (s *set) updateValues(private bool, id string, was, is []string) {
 	}
 }
 
-// ascend yields the records of a kind whose table keys begin with prefix, in order. It
+// scanKind yields the records of a kind whose table keys begin with prefix, in order. It
 // begins after the key `after`. It is not inlined and not generic: see tab.
 //
 //go:noinline
-func ascend(s *Snapshot, k *kind, prefix, after string, yield func(key string, v any) bool) {
+func scanKind(s *Snapshot, k *kind, prefix, after string, yield func(key string, v any) bool) {
 	tab(s).shelf.all[k.holder().slot].rows.Ascend(max(prefix, after), func(key string, r row) bool {
 		if key == after && after != "" {
 			return true
@@ -142,11 +142,11 @@ func ascend(s *Snapshot, k *kind, prefix, after string, yield func(key string, v
 	})
 }
 
-// indexed yields a kind's records under a value of an index, in order. It begins after
+// scanIndex yields a kind's records under a value of an index, in order. It begins after
 // the table key `after`.
 //
 //go:noinline
-func indexed(s *Snapshot, k *kind, index int, value, after string, yield func(key string, v any) bool) {
+func scanIndex(s *Snapshot, k *kind, index int, value, after string, yield func(key string, v any) bool) {
 	r := tab(s).shelf.all[k.holder().slot]
 	if index >= len(r.indexes) {
 		return

@@ -29,7 +29,7 @@ type Kind[V any] struct {
 // Register panics if a record could be of two kinds, and after a store was opened.
 func Register[V any](path string) *Kind[V] {
 	k, indexes := newKind[V](path), new([]finder)
-	k.held = shelved(k, indexes)
+	k.hidden = newShelfHolder(k, indexes)
 	registered.add(k)
 	return &Kind[V]{k, indexes}
 }
@@ -38,7 +38,7 @@ func Register[V any](path string) *Kind[V] {
 func registerIn[V any](path string, h *holder) *Kind[V] {
 	k := newKind[V](path)
 	h.slot = -1
-	k.held = h
+	k.hidden = h
 	registered.add(k)
 	return &Kind[V]{k: k}
 }
@@ -80,8 +80,8 @@ func newKind[V any](path string) *kind {
 // PartOf makes a kind's records parts of another kind's records. The feed reports a
 // change of a part as a change of the other kind, with all names of the part. PartOf
 // returns the kind.
-func (k *Kind[V]) PartOf(thing ChangeKind) *Kind[V] {
-	k.k.change = thing
+func (k *Kind[V]) PartOf(owner ChangeKind) *Kind[V] {
+	k.k.change = owner
 	return k
 }
 
@@ -91,7 +91,7 @@ func (k *Kind[V]) Changed() ChangeKind { return k.k.change }
 // Key returns the key of a record. It panics if the number of names is wrong.
 func (k *Kind[V]) Key(names ...string) Key[V] {
 	escaped := k.k.escaped(names)
-	return Key[V]{k.k, k.k.at(escaped[:len(names)]), k.tableKey(names)}
+	return Key[V]{k.k, k.k.recordPath(escaped[:len(names)]), k.tableKey(names)}
 }
 
 // ownKey returns a key in a kind's own tables.
@@ -102,13 +102,13 @@ func ownKey(k *kind, escaped Names) string { return k.holder().key(escaped) }
 // Prefix returns the common beginning of the keys of all records of the kind with these
 // first names. Tx.Unchanged and Snapshot.AllReadable need it. The keys of records that
 // belong to those records begin with it, too.
-func (k *Kind[V]) Prefix(names ...string) string { return k.k.below(names) }
+func (k *Kind[V]) Prefix(names ...string) string { return k.k.prefix(names) }
 
 // Members returns the common beginning of the keys of all records that belong to one
 // record.
 func (k *Kind[V]) Members(names ...string) string {
 	escaped := k.k.escaped(names)
-	return k.k.at(escaped[:len(names)]) + "/"
+	return k.k.recordPath(escaped[:len(names)]) + "/"
 }
 
 // Get returns a record, nil if there is none. The caller must not change it.
@@ -155,8 +155,8 @@ func (k *Kind[V]) List(s *Snapshot, r Range) iter.Seq2[Names, *V] {
 	}
 }
 
-// Below yields the records with these first names.
-func (k *Kind[V]) Below(s *Snapshot, names ...string) iter.Seq2[Names, *V] {
+// ListWithin yields the records with these first names.
+func (k *Kind[V]) ListWithin(s *Snapshot, names ...string) iter.Seq2[Names, *V] {
 	return k.List(s, Range{Within: names})
 }
 
@@ -174,7 +174,7 @@ func (k *Kind[V]) scan(s *Snapshot, r Range, yield func(key string, v *V) bool) 
 	if len(r.After) > 0 {
 		after = within + tableKey(r.After...)
 	}
-	ascend(s, k.k, within+inKey(r.Prefix), after, func(key string, v any) bool { return yield(key, v.(*V)) })
+	scanKind(s, k.k, within+inKey(r.Prefix), after, func(key string, v any) bool { return yield(key, v.(*V)) })
 }
 
 // Index finds records of a kind by a value.
@@ -198,7 +198,7 @@ func (k *Kind[V]) Index(values func(*V) []string) *Index[V] {
 // record with the names `after`.
 func (x *Index[V]) Of(s *Snapshot, value string, after ...string) iter.Seq2[Names, *V] {
 	return func(yield func(Names, *V) bool) {
-		indexed(s, x.of.k, x.n, value, tableKey(after...), func(key string, v any) bool {
+		scanIndex(s, x.of.k, x.n, value, tableKey(after...), func(key string, v any) bool {
 			return yield(namesIn(key, x.of.k.names), v.(*V))
 		})
 	}

@@ -68,7 +68,7 @@ func TestUniqueRefuses(t *testing.T) {
 
 func newKindIn[V any](path string) *kind {
 	k := newKind[V](path)
-	k.held = shelved(k, new([]finder))
+	k.hidden = newShelfHolder(k, new([]finder))
 	return k
 }
 

@@ -5,7 +5,7 @@ import "iter"
 // Snapshot is the state at one revision. It is immutable and needs no lock.
 type Snapshot struct {
 	rev, base int64
-	held      any // *tables: see tab
+	hidden    any // *tables: see tab
 }
 
 // tab returns a snapshot's tables. Their type hides behind any, and tab is neither a
@@ -13,7 +13,7 @@ type Snapshot struct {
 // compiles all of its generic maps, and every package that uses the store would do so.
 //
 //go:noinline
-func tab(s *Snapshot) *tables { return s.held.(*tables) }
+func tab(s *Snapshot) *tables { return s.hidden.(*tables) }
 
 // Revision is the revision that the snapshot shows. It grows with every change, and
 // also over a restore into another etcd.

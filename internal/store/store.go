@@ -177,7 +177,7 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 		return nil, err
 	}
 	s.work = t
-	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, held: t.copied()})
+	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, hidden: t.copied()})
 	s.logUnreadable(newTables(), s.Snapshot())
 	s.logUnknown(newTables(), tab(s.Snapshot()))
 	s.moments.forget(s.Snapshot().Revision())

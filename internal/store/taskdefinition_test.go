@@ -42,7 +42,7 @@ func TestRevisions(t *testing.T) {
 		if rapid.Bool().Draw(t, "positioned") {
 			from = fleet.TaskDefinitionRef{Family: family.Draw(t, "from"), Revision: rapid.IntRange(1, 1_000_000).Draw(t, "at")}
 		}
-		snap := &Snapshot{held: tab}
+		snap := &Snapshot{hidden: tab}
 		want := func(after bool) (out []fleet.TaskDefinitionRef) {
 			for _, r := range all {
 				c := order(r, from)

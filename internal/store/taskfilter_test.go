@@ -45,7 +45,7 @@ func TestTasksWhere(t *testing.T) {
 			apply(TaskStopKey(task.Cluster, task.ID).path, &fleet.TaskStop{Reason: "enough"})
 		}
 	}
-	s := &Snapshot{held: tab}
+	s := &Snapshot{hidden: tab}
 	all := slices.Collect(s.Tasks("c", ""))
 	pick := func(of ...string) string { return of[rng.IntN(len(of))] }
 	listed, passed := 0, 0

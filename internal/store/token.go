@@ -25,7 +25,7 @@ func (s *Snapshot) TokenWritten(cluster, hash string) int64 { return tokens.Writ
 // Tokens yields a cluster's tokens by hash.
 func (s *Snapshot) Tokens(cluster string) iter.Seq2[string, *fleet.Token] {
 	return func(yield func(string, *fleet.Token) bool) {
-		for names, v := range tokens.Below(s, cluster) {
+		for names, v := range tokens.ListWithin(s, cluster) {
 			if !yield(names[1], v) {
 				return
 			}

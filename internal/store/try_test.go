@@ -48,7 +48,7 @@ func contentOf(tx *Tx) content {
 // nesting. A try that fits leaves everything.
 func TestTryTakesBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		tx := newTx(&Snapshot{held: newTables()})
+		tx := newTx(&Snapshot{hidden: newTables()})
 		tx.budget = budget{ops: rapid.IntRange(1, 12).Draw(t, "ops"), root: 3}
 		failed := errors.New("failed")
 		var step func(depth int) error
@@ -130,7 +130,7 @@ func TestBudgetBoundsTheRequest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &Store{root: rapid.StringN(0, 200, -1).Draw(t, "root")}
 		s.cfg.MaxOps = 1 << 20
-		tx := s.begin(&Snapshot{held: newTables(), rev: 1 << 60})
+		tx := s.begin(&Snapshot{hidden: newTables(), rev: 1 << 60})
 		for range rapid.IntRange(0, 30).Draw(t, "records") {
 			k := ClusterKey(anyName.Draw(t, "name") + rapid.StringN(0, 300, -1).Draw(t, "more"))
 			Get(tx, k)

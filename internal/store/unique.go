@@ -62,7 +62,7 @@ func (k *Kind[V]) Unique(name string, values func(*V) []string) *Unique[V] {
 	words := slices.DeleteFunc(slices.Clone(k.k.parts[1:]), func(part string) bool { return part == "*" })
 	claims, indexes := newKind[Claim](strings.Join([]string{k.k.parts[0], "~unique", strings.Join(append(words, name), "."), "*"}, "/")), new([]finder)
 	claims.dir = k.k.dir
-	claims.held = shelved(claims, indexes)
+	claims.hidden = newShelfHolder(claims, indexes)
 	registered.add(claims)
 	u.claims = &Kind[Claim]{claims, indexes}
 	x := k.Index(values)
@@ -185,10 +185,10 @@ func (u *uniqueness) holder(tx *Tx, at Key[Claim], value, self string) (holder s
 	holder = ""
 	// This finds a record without a claim. The transaction's writes may have removed
 	// the value from it.
-	indexed(tx.snap, u.of, u.index, value, "", func(key string, _ any) bool {
+	scanIndex(tx.snap, u.of, u.index, value, "", func(key string, _ any) bool {
 		names := namesIn(key, u.of.names)
 		escaped := u.of.escaped(names[:u.of.names])
-		path := u.of.at(escaped[:u.of.names])
+		path := u.of.recordPath(escaped[:u.of.names])
 		if path == self {
 			return true
 		}

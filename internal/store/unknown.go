@@ -25,8 +25,8 @@ func pathPattern(path string) string {
 	return strings.Join(parts, "/")
 }
 
-// takeUnknown counts an unknown record that was added (come) or removed.
-func (t *tables) takeUnknown(path string, come bool) {
+// countUnknown counts an unknown record that was added (come) or removed.
+func (t *tables) countUnknown(path string, come bool) {
 	if path == headKey {
 		return
 	}

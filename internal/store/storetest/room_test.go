@@ -189,7 +189,7 @@ func shows(t *testing.T, when string, s *store.Store) {
 		}
 	}
 	var below []string
-	for names, v := range streams.Below(snap, "/aws/a") {
+	for names, v := range streams.ListWithin(snap, "/aws/a") {
 		if v.Last.Unix() == 7 {
 			below = append(below, names[1])
 		}
@@ -197,7 +197,7 @@ func shows(t *testing.T, when string, s *store.Store) {
 	if fmt.Sprintf("%q", below) != `["x/1" "x/2"]` {
 		t.Errorf("%s: below the group are %q", when, below)
 	}
-	for range streams.Below(snap, "/aws/") {
+	for range streams.ListWithin(snap, "/aws/") {
 		t.Errorf("%s: there is a stream of another group", when)
 	}
 	if got := tagged(s, "t"); got != `"/aws/a" "/aws/a/b"` || slices.Collect(keys(byTag.Of(snap, "t", "/aws/a")))[0] != "/aws/a/b" || tagged(s, "none") != "" {
