@@ -20,15 +20,15 @@ import (
 	"github.com/ashore/ashore/internal/sample"
 )
 
-// A balancer sends requests to a service's tasks as a load balancer does: it
-// finds their ports by DescribeTasks, tries a new one before it counts, and sends
-// nothing more to a task that is to stop.
+// A balancer sends requests to a service's tasks, as a load balancer does. It finds
+// their ports by DescribeTasks, tries a new task before it counts it, and sends nothing
+// more to a task that should stop.
 type balancer struct {
 	api     *ecs.Client
 	service string
 	targets atomic.Pointer[[]string]
 	sent    atomic.Int64
-	fewest  int // targets at a time
+	fewest  int // lowest number of targets at a time
 
 	mu       sync.Mutex
 	answered map[string]int // by container
@@ -95,12 +95,12 @@ func (b *balancer) send(ctx context.Context, worker int) {
 	}
 }
 
-// alone makes a connection of its own for each request.
+// alone opens a connection for each request.
 var alone = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 var containerName = regexp.MustCompile(`container ([0-9a-f]+)`)
 
-// get fetches the page and returns which container answered.
+// get fetches the page and returns the container that answered.
 func get(ctx context.Context, target string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+target+"/", nil)
 	if err != nil {

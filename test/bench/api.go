@@ -18,7 +18,7 @@ const (
 	loadTime = 5 * time.Second
 )
 
-// load makes calls from several callers for a while.
+// load makes calls from several callers for some time.
 func load(ctx context.Context, call func(context.Context) error) (sample, time.Duration, error) {
 	var mu sync.Mutex
 	var all sample
@@ -50,7 +50,7 @@ func (b *bench) addLoad(what string, s sample, took time.Duration) {
 	b.report.add(result{What: what + ", p99", Unit: "ms", Value: ms(s.at(99)), Budget: "under 20 ms at full scale", Met: met(s.at(99) < 20*time.Millisecond)})
 }
 
-// describeTasks asks for ten tasks at a time.
+// describeTasks measures DescribeTasks of ten tasks at a time.
 func (b *bench) describeTasks(ctx context.Context) error {
 	arns, err := b.start(ctx, 10)
 	if err != nil {
@@ -73,8 +73,8 @@ func (b *bench) describeTasks(ctx context.Context) error {
 	return b.stop(ctx, arns, pollEvery)
 }
 
-// startToReady times a server's start on an empty data directory, and its
-// restart, to the first signed call answered.
+// startToReady measures a server's start on an empty data directory, and its restart,
+// to the answer of the first signed call.
 func (b *bench) startToReady(ctx context.Context) error {
 	var starts sample
 	for range 5 {
@@ -92,6 +92,6 @@ func (b *bench) startToReady(ctx context.Context) error {
 	}
 	b.report.add(result{What: "ashore up after a killed server, to the first call answered, p50", Unit: "ms", Value: ms(starts.median()),
 		Budget: "under 1 s", Met: met(starts.median() < time.Second)})
-	// The agent has lost five servers in a row, and comes back in its own time.
+	// The agent has lost five servers in a row. It returns in its own time.
 	return b.connected(ctx, fleet.DefaultCluster, 1)
 }

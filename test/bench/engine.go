@@ -11,8 +11,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// engine is the floor: the same container, created and started through the
-// engine's own API by nobody but this program.
+// engine measures the lower limit: this program alone creates and starts the same
+// container through the engine's API.
 type engine struct {
 	docker *client.Client
 	image  string
@@ -40,7 +40,7 @@ func (e *engine) run(ctx context.Context) (string, error) {
 	return c.ID, err
 }
 
-// single times create+start of one container.
+// single measures the creation and the start of one container.
 func (e *engine) single(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
 	id, err := e.run(ctx)
@@ -53,7 +53,7 @@ func (e *engine) single(ctx context.Context) (time.Duration, error) {
 	return took, err
 }
 
-// burst times create+start of n containers, so many at once.
+// burst measures the creation and the start of n containers, `parallel` at a time.
 func (e *engine) burst(ctx context.Context, n, parallel int) (time.Duration, error) {
 	began := time.Now()
 	var wg sync.WaitGroup

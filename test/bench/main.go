@@ -1,8 +1,8 @@
-// Command bench measures an Ashore of its own beside the engine that it drives,
-// on this machine and in one run, prints a table and writes it as JSON.
+// Command bench measures an Ashore of its own beside the engine that Ashore drives, on
+// this machine and in one run. It prints a table and writes it as JSON.
 //
-// These machines are shared and noisy: read ratios and medians. Engine and
-// Ashore take turns, so that noise meets both.
+// The machines are shared and noisy, so read ratios and medians. Engine and Ashore take
+// turns, so that noise affects both.
 package main
 
 import (

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// memory is a process's resident memory in MB (10^6 bytes), and how much of it
-// is anonymous: its own, not pages of files that the kernel may drop.
+// memory is a process's resident memory in MB (10^6 bytes). The anonymous part is its
+// own memory, and not pages of files that the kernel may drop.
 type memory struct{ resident, anonymous float64 }
 
 func memoryOf(pid int) (memory, error) {

@@ -24,12 +24,12 @@ import (
 	"github.com/ashore/ashore/test/installation"
 )
 
-// scaled is a server and a fleet of simulated hosts, each a process of its own
-// on this machine, and the administrator's client of them.
+// scaled is a server and a fleet of simulated hosts, each in a process on this machine,
+// and an administrator's client.
 type scaled struct {
 	binary  string
 	dir     string // on a disk
-	run     string // short: it holds the fleet's socket
+	run     string // short, because it has the fleet's socket
 	hosts   int
 	server  *process
 	fleet   *process
@@ -38,7 +38,7 @@ type scaled struct {
 	control *http.Client
 }
 
-// process is one of them.
+// process is the server's or the fleet's process.
 type process struct {
 	cmd   *exec.Cmd
 	log   *os.File
@@ -46,7 +46,7 @@ type process struct {
 	done  chan error
 }
 
-// begin starts both and waits until every host is connected.
+// begin starts both processes and waits until every host is connected.
 func (s *scaled) begin(ctx context.Context) (joined time.Duration, err error) {
 	if err := onDisk(s.dir); err != nil {
 		return 0, err
@@ -87,14 +87,14 @@ func (s *scaled) begin(ctx context.Context) (joined time.Duration, err error) {
 	err = s.until(ctx, s.fleet, func() (bool, error) {
 		st, err := s.stats(ctx)
 		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
-			return false, nil // not up yet
+			return false, nil // it does not serve yet
 		}
 		return err == nil && st.Connected == s.hosts, err
 	})
 	return time.Since(began), err
 }
 
-// onDisk refuses a folder that lies in memory: a sync costs nothing there.
+// onDisk refuses a folder in memory, where a sync costs nothing.
 func onDisk(dir string) error {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
@@ -126,7 +126,7 @@ func (s *scaled) start(name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// until waits for a condition, or for the process's end, which is an error.
+// until waits for a condition. It returns an error if the process ends first.
 func (s *scaled) until(ctx context.Context, p *process, met func() (bool, error)) error {
 	for {
 		ok, err := met()
@@ -136,7 +136,7 @@ func (s *scaled) until(ctx context.Context, p *process, met func() (bool, error)
 		select {
 		case err := <-p.done:
 			p.done <- err
-			tail, _ := os.ReadFile(p.log.Name()) // for the message only
+			tail, _ := os.ReadFile(p.log.Name()) // only for the message
 			return fmt.Errorf("%s ended: %v: %s", p.cmd.Path, err, tail[max(0, len(tail)-2000):])
 		case <-ctx.Done():
 			return ctx.Err()
@@ -145,7 +145,7 @@ func (s *scaled) until(ctx context.Context, p *process, met func() (bool, error)
 	}
 }
 
-// end stops both.
+// end stops both processes.
 func (s *scaled) end() error {
 	if s.client != nil {
 		s.client.Close()
@@ -163,13 +163,13 @@ func (s *scaled) end() error {
 	return errors.Join(errs...)
 }
 
-// cpu is what the process has used so far, in user and kernel mode.
+// cpu returns the CPU time of the process so far, in user and kernel mode.
 func (p *process) cpu() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	// The name, in brackets, may have spaces; times are the 14th and 15th field.
+	// The name, in brackets, may have spaces. The times are the 14th and 15th fields.
 	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
 	user, err1 := strconv.ParseInt(f[11], 10, 64)
 	system, err2 := strconv.ParseInt(f[12], 10, 64)
@@ -179,7 +179,7 @@ func (p *process) cpu() (time.Duration, error) {
 
 func (p *process) memory() (memory, error) { return memoryOf(p.cmd.Process.Pid) }
 
-// heap is the live heap in MB, after a collection.
+// heap returns the live heap in MB after a collection.
 func (p *process) heap(ctx context.Context) (float64, error) {
 	b, err := p.get(ctx, "/debug/pprof/heap?gc=1&debug=1")
 	if err != nil {
@@ -194,7 +194,7 @@ func (p *process) heap(ctx context.Context) (float64, error) {
 	return 0, errors.New("the heap profile has no HeapAlloc")
 }
 
-// profile writes a CPU profile of some seconds from now.
+// profile writes a CPU profile of the next seconds.
 func (p *process) profile(ctx context.Context, path string, seconds int) error {
 	b, err := p.get(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", seconds))
 	if err != nil {
@@ -223,7 +223,7 @@ func answerOf(res *http.Response, err error) ([]byte, error) {
 	return b, err
 }
 
-// stats are the fleet's own.
+// stats returns the fleet's statistics.
 func (s *scaled) stats(ctx context.Context) (st sim.Stats, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://fleet/v1/stats", nil)
 	if err != nil {
@@ -236,7 +236,7 @@ func (s *scaled) stats(ctx context.Context) (st sim.Stats, err error) {
 	return st, json.Unmarshal(b, &st)
 }
 
-// cutOff cuts hosts off.
+// cutOff cuts hosts off from the server.
 func (s *scaled) cutOff(ctx context.Context, hosts int) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://fleet/v1/lose", strings.NewReader(fmt.Sprintf(`{"hosts":%d}`, hosts)))
 	if err != nil {
@@ -246,7 +246,7 @@ func (s *scaled) cutOff(ctx context.Context, hosts int) error {
 	return err
 }
 
-// database is the size of etcd's file in MB.
+// database returns the size of etcd's file in MB.
 func (s *scaled) database() (float64, error) {
 	var size int64
 	err := filepath.WalkDir(s.layout.Server(), func(path string, d fs.DirEntry, err error) error {

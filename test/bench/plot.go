@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// curve is how one figure grows with the number of hosts.
+// curve shows how one figure grows with the number of hosts.
 type curve struct {
 	what, colour string
-	y            []float64 // one for each size; NaN where it was not measured
+	y            []float64 // one for each size; NaN if it was not measured
 }
 
-// plot writes how the cost of a task and the server's memory grow with the number
-// of hosts, as an SVG that needs nothing else.
+// plot writes an SVG with the cost of a task and the server's memory for each number of
+// hosts. The SVG needs no other file.
 func (r *scaleReport) plot(path string) error {
 	var hosts []float64
 	for _, s := range r.Sizes {
@@ -46,7 +46,7 @@ func (r *scaleReport) plot(path string) error {
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// afterBurst is what the memory after the burst is called.
+// afterBurst returns the name of the memory after the burst.
 func (r *scaleReport) afterBurst() string {
 	for _, x := range r.rows() {
 		if strings.HasPrefix(x.What, "server, anonymous memory, ") && strings.HasSuffix(x.What, " tasks") {
@@ -56,7 +56,7 @@ func (r *scaleReport) afterBurst() string {
 	return ""
 }
 
-// panel draws curves over the number of hosts, which has a logarithmic axis.
+// panel draws curves over the number of hosts on a logarithmic axis.
 func panel(b *strings.Builder, left float64, title string, hosts []float64, curves []curve) {
 	const width, top, bottom = 290, 50, 280
 	most := 1.0

@@ -14,22 +14,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// A read is one way to list or describe something.
+// A read is a call that lists or describes something.
 type read struct {
 	operation string
-	what      string // how: "100 tasks", "filter by family, page 500"
+	what      string // "100 tasks", "filter by family, page 500"
 	call      func(ctx context.Context) error
 }
 
-// readBudget is the p99 that no list or describe may exceed.
+// readBudget is the highest allowed p99 of a list or describe call.
 const readBudget = 20 * time.Millisecond
 
-// measureReads times every list and describe operation on a store of full size,
-// from the SDK's client over TCP through the front door. One caller: what a call
+// measureReads measures every list and describe operation on a store of full size, with
+// the SDK's client over TCP through the front door. There is only one caller, so it
+// measures the call and no waiting.
 // takes, not what it waits for.
 func measureReads(ctx context.Context, times int, profiles, dir string) (r *report, err error) {
 	if dir == "" {
-		if dir, err = os.MkdirTemp("", "reads-"); err != nil { // short: it holds unix sockets
+		if dir, err = os.MkdirTemp("", "reads-"); err != nil { // short, because it has unix sockets
 			return nil, err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
@@ -86,7 +87,7 @@ func measureReads(ctx context.Context, times int, profiles, dir string) (r *repo
 	return r, nil
 }
 
-// timed makes calls one after the other, after some that don't count.
+// timed makes calls one after the other. The first ones don't count.
 func timed(ctx context.Context, times int, call func(context.Context) error) (sample, error) {
 	var s sample
 	for i := range times + times/10 {
@@ -101,7 +102,7 @@ func timed(ctx context.Context, times int, call func(context.Context) error) (sa
 	return s, nil
 }
 
-// complete wants every list and describe operation that is served to be measured.
+// complete returns an error if a served list or describe operation is not measured.
 func complete(reads []read, served []string) error {
 	measured := map[string]bool{}
 	for _, r := range reads {
@@ -116,7 +117,7 @@ func complete(reads []read, served []string) error {
 	return nil
 }
 
-// reads are all that is measured, each checked for what it must answer.
+// reads returns all measured calls. Each checks its answer.
 func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]read, error) {
 	var all []read
 	add := func(operation, what string, call func(context.Context) error) {
@@ -226,8 +227,8 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 	for _, x := range []struct {
 		operation, what string
 		list            lister
-		page            int // 0 is the first
-		items           int // of that page
+		page            int // 0 is the first page
+		items           int // on that page
 	}{
 		{"ListClusters", "first page", listClusters, 0, 100},
 		{"ListTasks", "first page", listTasks(ecs.ListTasksInput{}), 0, 100},
@@ -333,5 +334,5 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 	return all, nil
 }
 
-// A lister gives one page and the token of the next.
+// A lister returns a page and the token of the next page.
 type lister func(ctx context.Context, token *string) (items []string, next *string, err error)

@@ -8,19 +8,19 @@ import (
 	"text/tabwriter"
 )
 
-// result is one line of the table: a figure of Ashore, beside the floor or
-// budget that it is to be read against.
+// result is a line of the table: a figure of Ashore, with the lower limit or the budget
+// to compare it with.
 type result struct {
 	What   string  `json:"what"`
 	Unit   string  `json:"unit"`
 	Value  float64 `json:"value"`
 	Floor  float64 `json:"floor,omitempty"`  // the peer's figure in the same run
-	Peer   string  `json:"peer,omitempty"`   // who the floor is
-	Budget string  `json:"budget,omitempty"` // of the project, in words
+	Peer   string  `json:"peer,omitempty"`   // what the floor is
+	Budget string  `json:"budget,omitempty"` // the project's budget, as text
 	Met    *bool   `json:"met,omitempty"`
 }
 
-// report is what one run of the benchmark found.
+// report has the results of one run.
 type report struct {
 	Machine machine  `json:"machine"`
 	Results []result `json:"results"`

@@ -8,7 +8,7 @@ import (
 // sample is a series of durations.
 type sample []time.Duration
 
-// at returns the p-th percentile, the value that p per cent don't exceed.
+// at returns the p-th percentile: p per cent of the values are not larger.
 func (s sample) at(p float64) time.Duration {
 	if len(s) == 0 {
 		return 0

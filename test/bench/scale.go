@@ -19,27 +19,27 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// scaleOptions choose the parts of the measurement at scale and their sizes.
+// scaleOptions select the parts of the measurement at scale, and their sizes.
 type scaleOptions struct {
 	binary   string
-	dir      string // on a disk; kept if it was there
+	dir      string // on a disk; it is kept if it existed
 	sizes    string // hosts of each run
 	parts    string
-	tasks    int // of the burst
+	tasks    int // in the burst
 	callers  int
 	count    int // of each RunTask
 	service  int // tasks of a service
-	services int // how many, for the part services
+	services int // number, for the part services
 	lose     int // hosts
 	churn    time.Duration
-	plot     string // file
-	profiles string // folder for CPU profiles of both processes under the burst and the rollout
+	plot     string // file name
+	profiles string // folder for CPU profiles of both processes during the burst and the rollout
 }
 
-// scaleParts are what can be measured, in their order.
+// scaleParts are the parts that can be measured, in their order.
 var scaleParts = []string{"services", "burst", "rollout", "loss", "churn"}
 
-// size is what one run on a number of hosts has found.
+// size is the result of one run on a number of hosts.
 type size struct {
 	Hosts   int      `json:"hosts"`
 	Results []result `json:"results"`
@@ -47,13 +47,13 @@ type size struct {
 
 func (s *size) add(x result) { s.Results = append(s.Results, x) }
 
-// scaleReport is what all runs have found.
+// scaleReport is the result of all runs.
 type scaleReport struct {
 	Machine machine `json:"machine"`
 	Sizes   []*size `json:"sizes"`
 }
 
-// measureScale runs server and fleet on each number of hosts.
+// measureScale measures server and fleet with each number of hosts.
 func measureScale(ctx context.Context, o scaleOptions) (*scaleReport, error) {
 	binary, err := filepath.Abs(o.binary)
 	if err != nil {
@@ -129,7 +129,7 @@ func (o scaleOptions) measure(ctx context.Context, r *size) (err error) {
 	return nil
 }
 
-// scaleRun is one run on one number of hosts.
+// scaleRun is one run with one number of hosts.
 type scaleRun struct {
 	scaleOptions
 	*scaled
@@ -141,7 +141,7 @@ const (
 	scaleFamily  = "scale"
 )
 
-// define registers two revisions of what is run.
+// define registers two revisions of the definition that runs.
 func (s *scaled) define(ctx context.Context) error {
 	for range 2 {
 		_, err := s.client.ECS.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
@@ -157,7 +157,7 @@ func (s *scaled) define(ctx context.Context) error {
 	return nil
 }
 
-// memories notes what the processes hold.
+// memories records the memory of the processes.
 func (m *scaleRun) memories(ctx context.Context, when string) error {
 	for _, p := range []struct {
 		name string
@@ -181,7 +181,7 @@ func (m *scaleRun) memories(ctx context.Context, when string) error {
 	return nil
 }
 
-// usage is the CPU time that a piece of work took, by process.
+// usage is the CPU time of a piece of work, by process.
 type usage struct{ server, fleet, client time.Duration }
 
 // spent measures what do uses.
@@ -206,7 +206,7 @@ func (m *scaleRun) spent(do func() error) (u usage, took time.Duration, err erro
 	return usage{after.server - before.server, after.fleet - before.fleet, after.client - before.client}, took, err
 }
 
-// addUsage notes it, apart and for each of n.
+// addUsage records a usage, in all and for each of n.
 func (m *scaleRun) addUsage(what string, u usage, n int) {
 	for _, p := range []struct {
 		name string
@@ -244,7 +244,7 @@ func (r *scaleReport) print(w io.Writer) error {
 	return t.Flush()
 }
 
-// rows are the figures of all runs, each once.
+// rows returns the figures of all runs, each once.
 func (r *scaleReport) rows() []result {
 	var out []result
 	for _, s := range r.Sizes {

@@ -23,8 +23,8 @@ import (
 // self is this process, for its own CPU time.
 var self = &exec.Cmd{Process: &os.Process{Pid: os.Getpid()}}
 
-// burst runs tasks as fast as RunTask takes them. A task counts once another
-// client's DescribeTasks has shown it RUNNING.
+// burst runs tasks as fast as RunTask accepts them. A task counts when another client's
+// DescribeTasks has shown it RUNNING.
 func (m *scaleRun) burst(ctx context.Context) error {
 	admin, err := local.ReadAdmin(m.layout)
 	if err != nil {
@@ -57,8 +57,8 @@ func (m *scaleRun) addCalls(during string, calls []*timedCalls) {
 	}
 }
 
-// profiling takes CPU profiles of both processes for some seconds, where they are
-// wanted, until done.
+// profiling takes CPU profiles of both processes for some seconds, if profiles are
+// wanted. done waits for the profiles.
 func (m *scaleRun) profiling(ctx context.Context, part string, seconds int) (done func() error, err error) {
 	if m.profiles == "" {
 		return func() error { return nil }, nil
@@ -75,7 +75,7 @@ func (m *scaleRun) profiling(ctx context.Context, part string, seconds int) (don
 	return g.Wait, nil
 }
 
-// runAndSee starts tasks and returns when every one was seen RUNNING.
+// runAndSee starts tasks and returns when each was seen RUNNING.
 func (m *scaleRun) runAndSee(ctx context.Context, watcher *ecs.Client, total int) error {
 	started := make(chan []string, total/m.count+m.callers)
 	g, ctx := errgroup.WithContext(ctx)
@@ -120,7 +120,7 @@ func (m *scaleRun) runTask(ctx context.Context, n int) ([]string, error) {
 	return arns, nil
 }
 
-// seeAll asks for the tasks a hundred at a time until it has seen each RUNNING.
+// seeAll describes the tasks in groups of a hundred until it has seen each RUNNING.
 func seeAll(ctx context.Context, api *ecs.Client, started <-chan []string) error {
 	var left []string
 	open := true
@@ -151,8 +151,8 @@ func seeAll(ctx context.Context, api *ecs.Client, started <-chan []string) error
 				late = append(late, *t.TaskArn)
 			}
 		}
-		// Those that are late come last: asking for them at once would only take
-		// the time from them.
+		// Late tasks come last: to describe them at once would only take CPU time from
+		// them.
 		left = append(left[n:], late...)
 		if len(late) > 0 {
 			select {
@@ -165,14 +165,14 @@ func seeAll(ctx context.Context, api *ecs.Client, started <-chan []string) error
 	return nil
 }
 
-// timedCalls are one operation's calls beside the load.
+// timedCalls has the calls of one operation during the load.
 type timedCalls struct {
 	name string
 	took sample
 }
 
-// probe makes one call after the other of each of some operations, a little
-// apart, until stop, which returns how long they took.
+// probe calls some operations in turn, with pauses, until stop. stop returns how long
+// the calls took.
 func (m *scaleRun) probe(ctx context.Context, c *client.Client) (g *errgroup.Group, stop func() []*timedCalls) {
 	ctx, cancel := context.WithCancel(ctx)
 	g = new(errgroup.Group)
@@ -229,7 +229,7 @@ func (m *scaleRun) probe(ctx context.Context, c *client.Client) (g *errgroup.Gro
 	}
 	return g, func() []*timedCalls {
 		cancel()
-		_ = g.Wait() // the caller asks for the error
+		_ = g.Wait() // the caller reads the error
 		for _, t := range all {
 			if len(t.took) > 0 && t.name == "DescribeTasks of 1" {
 				t.took = t.took[1:] // it waited for the first task

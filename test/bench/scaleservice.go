@@ -18,15 +18,16 @@ import (
 
 const (
 	scaleService = "scale"
-	// lossTag has the service replace tasks of lost hosts, after this many seconds.
+	// lossTag makes the service replace tasks of lost hosts after this many seconds.
 	lossTag, lossAfter = "ashore.replace-lost-after", 1
-	// healthyTag has tasks without a health check count as healthy after a second
-	// of running, not after ECS's forty: what is measured is not the wait.
+	// healthyTag makes tasks without a health check count as healthy after a second,
+	// and not after ECS's forty seconds, so that the measurement does not include the
+	// wait.
 	healthyTag, healthyAfter = "ashore.healthy-after", 1
-	serviceEvery             = 50 * time.Millisecond // of DescribeServices
+	serviceEvery             = 50 * time.Millisecond // between two calls of DescribeServices
 )
 
-// deploy makes the service, unless it is there, and waits until it is steady.
+// deploy creates the service, unless it exists, and waits until it is steady.
 func (m *scaleRun) deploy(ctx context.Context) (made bool, err error) {
 	out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: []string{scaleService}})
 	if err != nil {
@@ -41,11 +42,11 @@ func (m *scaleRun) deploy(ctx context.Context) (made bool, err error) {
 	return true, m.steady(ctx, scaleService)
 }
 
-// steady waits until services have one deployment each, completed, and all their
-// tasks run.
+// steady waits until each service has one completed deployment and all of its tasks
+// run.
 func (m *scaleRun) steady(ctx context.Context, names ...string) error {
 	for {
-		page := names[:min(10, len(names))] // DescribeServices takes no more
+		page := names[:min(10, len(names))] // the limit of DescribeServices
 		out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: page})
 		if err != nil {
 			return err
@@ -79,7 +80,7 @@ func (m *scaleRun) steady(ctx context.Context, names ...string) error {
 	}
 }
 
-// rollout makes a service of many tasks and replaces all of them.
+// rollout creates a service of many tasks and replaces all of them.
 func (m *scaleRun) rollout(ctx context.Context) (err error) {
 	profiled, err := m.profiling(ctx, "rollout", 7)
 	if err != nil {
@@ -117,7 +118,7 @@ func (m *scaleRun) loss(ctx context.Context) error {
 	if _, err := m.deploy(ctx); err != nil {
 		return err
 	}
-	n := min(m.lose, m.hosts/3) // of more, it would be the network
+	n := min(m.lose, m.hosts/3) // with more, Ashore would blame the network
 	before, err := m.settled(ctx)
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (m *scaleRun) loss(ctx context.Context) error {
 			concerned++
 		}
 	}
-	// Until the service has told of something new, what is away counts as running.
+	// Until the service has a new event, the lost tasks count as running.
 	for last := told; last == told; {
 		select {
 		case <-ctx.Done():
@@ -178,7 +179,7 @@ func (m *scaleRun) loss(ctx context.Context) error {
 	return nil
 }
 
-// told is the id of the service's newest event, or "".
+// told returns the id of the service's newest event, or "".
 func (m *scaleRun) told(ctx context.Context) (string, error) {
 	out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: []string{scaleService}})
 	if err != nil || len(out.Services) == 0 || len(out.Services[0].Events) == 0 {
@@ -187,7 +188,7 @@ func (m *scaleRun) told(ctx context.Context) (string, error) {
 	return aws.ToString(out.Services[0].Events[0].Id), nil
 }
 
-// tasksOfService lists a service's tasks that are to run.
+// tasksOfService lists a service's tasks whose desired status is RUNNING.
 func (m *scaleRun) tasksOfService(ctx context.Context, name string) (map[string]bool, error) {
 	arns := map[string]bool{}
 	pages := ecs.NewListTasksPaginator(m.client.ECS, &ecs.ListTasksInput{
@@ -205,8 +206,8 @@ func (m *scaleRun) tasksOfService(ctx context.Context, name string) (map[string]
 	return arns, nil
 }
 
-// settled waits until the service's tasks stay the same: once all run, zones are
-// evened out, in rounds of as long as a task takes to be healthy.
+// settled waits until the service's tasks stay the same. When all run, the scheduler
+// still evens out the zones, in rounds of the time that a task takes to be healthy.
 func (m *scaleRun) settled(ctx context.Context) (map[string]bool, error) {
 	for last := map[string]bool(nil); ; {
 		now, err := m.tasksOfService(ctx, scaleService)
@@ -222,7 +223,7 @@ func (m *scaleRun) settled(ctx context.Context) (map[string]bool, error) {
 	}
 }
 
-// describe shows tasks, a page of them at a time.
+// describe describes tasks, page by page.
 func describe(ctx context.Context, api *ecs.Client, arns []string, each func(*types.Task)) error {
 	for page := range slices.Chunk(arns, 100) {
 		out, err := api.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(scaleCluster), Tasks: page})
@@ -236,20 +237,19 @@ func describe(ctx context.Context, api *ecs.Client, arns []string, each func(*ty
 	return nil
 }
 
-// hostsOf is where tasks are.
+// hostsOf returns the hosts of tasks.
 func (m *scaleRun) hostsOf(ctx context.Context, tasks map[string]bool) (map[string]string, error) {
 	on := map[string]string{}
 	err := describe(ctx, m.client.ECS, slices.Collect(maps.Keys(tasks)), func(t *types.Task) { on[*t.TaskArn] = aws.ToString(t.ContainerInstanceArn) })
 	return on, err
 }
 
-// replacement is what becomes of the tasks of lost hosts: when the first and the
-// last task in their place was made, and when the last one ran.
+// replacement has the times of the tasks that replace those of lost hosts: when the
+// first and the last one was created, and when the last one ran.
 type replacement struct{ created, placed, started time.Time }
 
-// replaced waits until as many tasks that weren't there before run on hosts that
-// are not lost. Whether the service is steady doesn't tell: it may be evening out
-// its zones again.
+// replaced waits until n new tasks run on hosts that are not lost. The steady state
+// does not show this, because the service may be evening out its zones again.
 func (m *scaleRun) replaced(ctx context.Context, before, lost map[string]bool, n int) (r replacement, err error) {
 	running := map[string]bool{}
 	for {
@@ -291,7 +291,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// disconnected waits until n hosts are shown so, and says which.
+// disconnected waits until n hosts are shown as disconnected, and returns them.
 func (m *scaleRun) disconnected(ctx context.Context, n int) (map[string]bool, error) {
 	for {
 		out := map[string]bool{}
@@ -318,8 +318,8 @@ func (m *scaleRun) disconnected(ctx context.Context, n int) (map[string]bool, er
 	}
 }
 
-// churning starts and stops tasks for a while, as many as there were before at
-// all times, and notes the size of database and memory as it goes.
+// churning starts and stops tasks for some time, so that their number stays the same.
+// It records the sizes of database and memory.
 func (m *scaleRun) churning(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -335,7 +335,7 @@ func (m *scaleRun) churning(ctx context.Context) error {
 				return err
 			}
 			live = append(live, arns)
-			if len(live) < 200 { // so that those that are stopped have run
+			if len(live) < 200 { // so that the stopped ones have run
 				continue
 			}
 			for _, arn := range live[0] {

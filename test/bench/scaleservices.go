@@ -17,7 +17,7 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// many makes several services at once and waits until all are steady, and then
+// many creates several services at once and waits until all are steady. Then it waits
 // until another client's DescribeTasks has shown every task RUNNING.
 func (m *scaleRun) many(ctx context.Context) error {
 	admin, err := local.ReadAdmin(m.layout)
@@ -74,7 +74,7 @@ func (m *scaleRun) many(ctx context.Context) error {
 	return m.memories(ctx, fmt.Sprintf("%d tasks of services", total))
 }
 
-// create makes a service.
+// create creates a service.
 func (m *scaleRun) create(ctx context.Context, name string) error {
 	_, err := m.client.ECS.CreateService(ctx, &ecs.CreateServiceInput{
 		Cluster: aws.String(scaleCluster), ServiceName: &name, TaskDefinition: aws.String(scaleFamily + ":1"),

@@ -23,8 +23,8 @@ const (
 	simHosts   = 20
 )
 
-// runTasks measures RunTask where no engine holds it up: on simulated hosts,
-// which live in this process and share the machine with the server.
+// runTasks measures RunTask without the delay of an engine: on simulated hosts in this
+// process, which share the machine with the server.
 func (b *bench) runTasks(ctx context.Context) (err error) {
 	api := b.in.API.ECS
 	if _, err := api.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: aws.String(simCluster)}); err != nil {
@@ -92,8 +92,7 @@ func (b *bench) runTasks(ctx context.Context) (err error) {
 	return nil
 }
 
-// connected returns once n hosts of a cluster, which are all that it has, can be
-// placed on.
+// connected returns when tasks can be placed on all n hosts of a cluster.
 func (b *bench) connected(ctx context.Context, cluster string, n int) error {
 	for {
 		list, err := b.in.API.ECS.ListContainerInstances(ctx, &ecs.ListContainerInstancesInput{Cluster: aws.String(cluster)})

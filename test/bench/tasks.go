@@ -25,7 +25,7 @@ func (b *bench) define(ctx context.Context) error {
 	return err
 }
 
-// start runs n tasks, ten a call, the calls at once, and returns their ARNs.
+// start runs n tasks, ten in each call, with all calls at once, and returns their ARNs.
 func (b *bench) start(ctx context.Context, n int) ([]string, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	arns := make([][]string, (n+9)/10)
@@ -51,10 +51,10 @@ func (b *bench) start(ctx context.Context, n int) ([]string, error) {
 	return slices.Concat(arns...), nil
 }
 
-// running waits until every task is RUNNING and returns when the last became
-// so: its startedAt, which the server writes, on this same machine's clock, as
-// it stores the host's report. Asking often enough to see it happen would take
-// from the engine the very cores that it starts containers on.
+// running waits until every task is RUNNING and returns when the last one became so.
+// That is its startedAt, which the server writes when it stores the host's report, with
+// this machine's clock. Polling often enough to see it would take CPU time from the
+// engine that starts the containers.
 func (b *bench) running(ctx context.Context, arns []string, every time.Duration) (last time.Time, err error) {
 	err = b.await(ctx, arns, "RUNNING", every, func(t types.Task) {
 		if t.StartedAt != nil && t.StartedAt.After(last) {
@@ -64,11 +64,11 @@ func (b *bench) running(ctx context.Context, arns []string, every time.Duration)
 	return last, err
 }
 
-// How often the state is asked for: of a single task; of a burst, where to ask for
-// all of them every 20 ms takes a seventh of two cores.
+// These are the intervals between two polls: for a single task, and for a burst. To
+// poll all tasks of a burst every 20 ms takes a seventh of two cores.
 const pollEvery, pollBurst = 20 * time.Millisecond, 500 * time.Millisecond
 
-// await returns when every task has had the status, and shows each as it was.
+// await returns when every task has had the status. It calls seen for each of them.
 func (b *bench) await(ctx context.Context, arns []string, status string, every time.Duration, seen func(types.Task)) error {
 	left := arns
 	for {
@@ -110,7 +110,8 @@ func (b *bench) stop(ctx context.Context, arns []string, every time.Duration) er
 	return b.await(ctx, arns, "STOPPED", every, func(types.Task) {})
 }
 
-// singleTasks times RunTask's call to RUNNING beside the engine's create+start.
+// singleTasks measures the time from RunTask's call to RUNNING, beside the engine's
+// creation and start.
 func (b *bench) singleTasks(ctx context.Context) error {
 	var floor, ours, seen sample
 	single := func(ctx context.Context) (time.Duration, error) {
@@ -119,8 +120,8 @@ func (b *bench) singleTasks(ctx context.Context) error {
 		return took, err
 	}
 	for i := range b.singles + 2 {
-		// In turns, and each as often after itself as after the other: what the
-		// engine has still to tidy up meets both.
+		// In turns, and each as often after itself as after the other, so that the
+		// engine's pending clean-up affects both.
 		kinds := []struct {
 			to   *sample
 			time func(context.Context) (time.Duration, error)
@@ -148,8 +149,8 @@ func (b *bench) singleTasks(ctx context.Context) error {
 	return nil
 }
 
-// single times one task, by its startedAt and until a caller is shown it
-// RUNNING, and stops it.
+// single measures one task, by its startedAt and until a caller sees it RUNNING, and
+// stops it.
 func (b *bench) single(ctx context.Context) (took, shown time.Duration, err error) {
 	began := time.Now()
 	arns, err := b.start(ctx, 1)
@@ -164,8 +165,8 @@ func (b *bench) single(ctx context.Context) (took, shown time.Duration, err erro
 	return last.Sub(began), shown, b.stop(ctx, arns, pollEvery)
 }
 
-// bursts times a burst of tasks to the last one's RUNNING, beside the engine
-// with as much parallelism as suits it best.
+// bursts measures a burst of tasks to the last one's RUNNING. Beside it, it measures
+// the engine with the best parallelism.
 func (b *bench) bursts(ctx context.Context) error {
 	best, parallel := time.Duration(0), 0
 	for _, p := range []int{1, 2, 4, 8, 16} {

@@ -26,17 +26,17 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// The size of the world that reads are measured in.
+// These are the sizes of the world for the measurement of reads.
 const (
 	bigCluster   = "production"
 	clusters     = 200
 	instances    = 5000
 	racks        = 100 // an attribute of instances
 	families     = 1000
-	revisions    = 4 // of each family; the first is INACTIVE
+	revisions    = 4 // of each family; the first one is INACTIVE
 	runningTasks = 95_000
 	stoppedTasks = 5_000
-	starters     = 1000 // who started tasks
+	starters     = 1000 // different values of startedBy
 )
 
 func familyName(i int) string { return fmt.Sprintf("family-%04d", i) }
@@ -45,8 +45,8 @@ func familyName(i int) string { return fmt.Sprintf("family-%04d", i) }
 type world struct {
 	dir      string
 	ids      []string // of the instances
-	instance string   // ARN of one
-	tasks    []string // ARNs of some
+	instance string   // ARN of one of them
+	tasks    []string // ARNs of some of them
 }
 
 func (w *world) clusters(n int) []string {
@@ -57,7 +57,7 @@ func (w *world) clusters(n int) []string {
 	return names
 }
 
-// plane is a server on the world, in this process, on a port.
+// plane is a server on the world, in this process.
 type plane struct {
 	api  *ecs.Client
 	srv  *server.Server
@@ -94,11 +94,11 @@ func (p *plane) close() error {
 	return errors.Join(<-p.ran, p.srv.Close())
 }
 
-// served are the operations of ECS that the server has.
+// served returns the server's ECS operations.
 func (p *plane) served() []string { return frontdoor.Handlers(reflect.TypeFor[*apiecs.Service]()) }
 
-// make fills the folder: what is registered by the API, the tasks, which have a
-// history on hosts that aren't there, past it.
+// make fills the folder. It registers through the API. It writes the tasks directly,
+// because they have a history on hosts that don't exist.
 func (w *world) make(ctx context.Context) error {
 	p, err := w.serve(ctx)
 	if err != nil {
@@ -113,10 +113,10 @@ func (w *world) make(ctx context.Context) error {
 	return os.WriteFile(w.done(), nil, 0o600)
 }
 
-// done is a file that says that the folder is filled.
+// done returns the path of the file that says that the folder is filled.
 func (w *world) done() string { return filepath.Join(w.dir, "done") }
 
-// each runs do for 0 to n-1, some at a time.
+// each runs do for 0 to n-1, several at a time.
 func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(32)
@@ -156,7 +156,7 @@ func (w *world) register(ctx context.Context, api *ecs.Client) error {
 	})
 }
 
-// instance is a host as the stock agent registers one.
+// instance returns a host as the stock agent registers it.
 func instance(i int) *ecs.RegisterContainerInstanceInput {
 	in := &ecs.RegisterContainerInstanceInput{
 		Cluster:     aws.String(bigCluster),
@@ -186,7 +186,7 @@ func instance(i int) *ecs.RegisterContainerInstanceInput {
 	return in
 }
 
-// definition has two containers with what definitions usually have.
+// definition returns a definition with two containers and the usual members.
 func definition(i int) *ecs.RegisterTaskDefinitionInput {
 	in := &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String(familyName(i)), NetworkMode: types.NetworkModeBridge, Memory: aws.String("512"), Cpu: aws.String("256"),
@@ -208,7 +208,7 @@ func definition(i int) *ecs.RegisterTaskDefinitionInput {
 	return in
 }
 
-// place writes the tasks, 19 running and 1 stopped on each host.
+// place writes the tasks: 19 running ones and 1 stopped one on each host.
 func (w *world) place(ctx context.Context) (err error) {
 	e, err := store.Embed(ctx, filepath.Join(w.dir, "etcd"))
 	if err != nil {
@@ -220,7 +220,7 @@ func (w *world) place(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	const batch = 40 // tasks in a transaction: etcd takes 128 operations, reads included
+	const batch = 40 // tasks in a transaction: etcd accepts 128 operations, including reads
 	return each(ctx, (runningTasks+stoppedTasks)/batch, func(ctx context.Context, b int) error {
 		return st.Update(ctx, func(tx *store.Tx) error {
 			for i := b * batch; i < (b+1)*batch; i++ {
@@ -237,10 +237,10 @@ func (w *world) place(ctx context.Context) (err error) {
 	})
 }
 
-// task is the i-th task: a stopped one after 19 that run.
+// task returns the i-th task: a stopped one after 19 running ones.
 func (w *world) task(i int) (*fleet.Task, *fleet.TaskReport) {
 	const of = (runningTasks + stoppedTasks) / stoppedTasks
-	n := i - i/of // how many run before it
+	n := i - i/of // number of running tasks before it
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	id := fleet.DerivedID("bench", fmt.Sprint(i))
 	t := &fleet.Task{
@@ -263,7 +263,7 @@ func (w *world) task(i int) (*fleet.Task, *fleet.TaskReport) {
 	return t, r
 }
 
-// profile writes where the time of some calls goes.
+// profile writes a CPU profile of some calls.
 func profile(ctx context.Context, dir, name string, call func(context.Context) error) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

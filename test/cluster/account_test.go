@@ -19,10 +19,9 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// accounts asks every agent, over and over, for the tasks that it was given and
-// that have not ended, and adds up what they take: an agent lets wait what does
-// not fit, so its machine alone would not show that a host was given too much.
-// The returned function waits for the end.
+// accounts repeatedly asks every agent for its tasks that have not ended, and sums up
+// their resources. An agent delays a task that does not fit, so its machine alone would
+// not show that the control plane gave a host too much. wait waits for the end.
 func (w *world) accounts(ctx context.Context) (wait func()) {
 	var g sync.WaitGroup
 	for _, h := range w.hosts {
@@ -41,13 +40,13 @@ func (w *world) accounts(ctx context.Context) (wait func()) {
 	return g.Wait
 }
 
-// away tells the errors of an agent that was killed.
+// away says whether an error is that of a killed agent.
 func away(err error) bool {
 	var n net.Error
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, fs.ErrNotExist) || errors.As(err, &n)
 }
 
-// state asks the agent how things stand.
+// state returns the agent's state.
 func (h *host) state(ctx context.Context) (*agent.State, error) {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -67,12 +66,12 @@ func (h *host) state(ctx context.Context) (*agent.State, error) {
 	defer res.Body.Close()
 	s := new(agent.State)
 	if err := json.NewDecoder(res.Body).Decode(s); err != nil {
-		return nil, &net.OpError{Op: "read", Err: err} // cut off in the middle
+		return nil, &net.OpError{Op: "read", Err: err} // the answer was cut off
 	}
 	return s, nil
 }
 
-// id is the host's as a container instance.
+// id returns the host's id as a container instance.
 func (h *host) id(ctx context.Context) (string, error) {
 	s, err := h.state(ctx)
 	if err != nil {

@@ -20,23 +20,23 @@ import (
 	"github.com/ashore/ashore/internal/client"
 )
 
-// attempt is how long a caller waits for one answer. Nobody is patient for ever;
-// the stock command line waits for a minute.
+// attempt is how long a caller waits for one answer. The stock command line waits for a
+// minute.
 const attempt = 10 * time.Second
 
-// caller is a client with an address of its own. It retries once, on another
-// server; the SDK does not retry at all.
+// caller is a client with an address of its own. It retries once, on another server.
+// The SDK does not retry at all.
 type caller struct {
 	addr    netip.Addr
 	apis    []*ecs.Client
 	turn    atomic.Int64
-	begun   atomic.Int64 // calls
+	begun   atomic.Int64 // number of calls
 	done    atomic.Int64
-	told    int64 // of done, by tally
+	told    int64 // the part of done that tally has reported
 	retried atomic.Int64
-	failed  atomic.Int64 // with their retry
-	silent  atomic.Int64 // first tries that were not answered, and may be carried out yet
-	slowest atomic.Int64 // ns, of calls with their retry
+	failed  atomic.Int64 // including the retry
+	silent  atomic.Int64 // first tries without an answer, which may still take effect
+	slowest atomic.Int64 // ns, of calls including the retry
 }
 
 func newCaller(w *world) (*caller, error) {
@@ -56,8 +56,8 @@ func newCaller(w *world) (*caller, error) {
 	return c, nil
 }
 
-// call makes one call, and once more on the next server where the first did
-// not answer or could not do it.
+// call makes one call. If the first server does not answer or could not do it, it makes
+// the call again on the next server.
 func call[In, Out any](ctx context.Context, c *caller, name string, f func(*ecs.Client, context.Context, *In, ...func(*ecs.Options)) (*Out, error), in *In) (*Out, error) {
 	c.begun.Add(1)
 	defer c.done.Add(1)
@@ -83,15 +83,15 @@ func call[In, Out any](ctx context.Context, c *caller, name string, f func(*ecs.
 	return out, err
 }
 
-// temporary tells an error that a client retries: no answer, or the server's
-// own fault.
+// temporary says whether a client retries an error: no answer, or the server's own
+// fault.
 func temporary(err error) bool {
 	var api smithy.APIError
 	return err != nil && (!errors.As(err, &api) || api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "ServerException" || api.ErrorCode() == "ServiceUnavailableException")
 }
 
-// unanswered tells an error after which the request may lie with a server that
-// is cut off or does not move, and may be carried out when it does.
+// unanswered says whether the request may lie with a server that is cut off or frozen,
+// and may take effect later.
 func unanswered(err error) bool {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
@@ -101,7 +101,7 @@ func unanswered(err error) bool {
 	return errors.As(err, &n) && n.Timeout()
 }
 
-// tally sums up what clients have met, and begins anew.
+// tally sums up the clients' counters since the last tally.
 func tally(clients []*caller) string {
 	var done, retried, failed, slowest int64
 	for _, c := range clients {

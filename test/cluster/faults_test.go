@@ -15,17 +15,17 @@ import (
 	"github.com/ashore/ashore/test/cluster/lan"
 )
 
-// fault is something that goes wrong for a while, with one process or between
-// one and others.
+// fault is a fault that lasts for some time, in one process, or between one process and
+// others.
 type fault struct {
 	name string
-	// leaves is the server that can't lead meanwhile, empty where there is none.
+	// leaves is the server that can't lead meanwhile, empty if there is none.
 	leaves string
 	begin  func() error
 	end    func() error
 }
 
-// faults are all that can happen in a world, by kind.
+// faults returns all possible faults of a world, by kind.
 func (w *world) faults() (kinds [][]fault) {
 	var kills, agents, moves, members, pauses, freezes, stores, peers, sessions, callers []fault
 	for _, s := range w.servers {
@@ -69,7 +69,7 @@ func (w *world) faults() (kinds [][]fault) {
 	return kinds
 }
 
-// named are those kinds whose faults have a text in their names.
+// named returns the kinds of faults with a text in their names.
 func named(kinds [][]fault, text string) (out [][]fault) {
 	for _, k := range kinds {
 		if k = slices.DeleteFunc(k, func(f fault) bool { return !strings.Contains(f.name, text) }); len(k) > 0 {
@@ -90,7 +90,7 @@ func (w *world) membersBut(m *process) func() []netip.Addr {
 	}
 }
 
-// killing ends a process without warning; at the end it is started again.
+// killing kills a process. At its end it restarts the process.
 func (w *world) killing(p *process, leaves string) fault {
 	return fault{
 		name: "kill " + p.name, leaves: leaves,
@@ -99,8 +99,8 @@ func (w *world) killing(p *process, leaves string) fault {
 	}
 }
 
-// freezing pauses a server until every host has gone over to another: it wakes up
-// with connections and with a lease that are no more.
+// freezing stops a server's process until every host has moved to another server. When
+// the process continues, its connections and its lease are gone.
 func (w *world) freezing(p *process) fault {
 	var began time.Time
 	return fault{
@@ -124,9 +124,9 @@ func (w *world) freezing(p *process) fault {
 	}
 }
 
-// moving cuts a host off from the server that it is connected to and starts its
-// agent anew, which goes over to another: its old server finds out late that its
-// connection has ended, and must not end the new one.
+// moving cuts a host off from its server and restarts its agent, which connects to
+// another server. The old server learns late that its connection has ended. It must not
+// end the new connection.
 func (w *world) moving(h *host) fault {
 	was := ""
 	return fault{
@@ -156,7 +156,7 @@ func (w *world) moving(h *host) fault {
 	}
 }
 
-// cutting keeps all packets between a place and others.
+// cutting drops all packets between a place and others.
 func (w *world) cutting(p *lan.Place, from, leaves string, others func() []netip.Addr) fault {
 	return fault{
 		name: fmt.Sprintf("cut %s off from %s", p.Name, from), leaves: leaves,
@@ -172,8 +172,8 @@ func (w *world) cutting(p *lan.Place, from, leaves string, others func() []netip
 	}
 }
 
-// turn is one fault of a schedule. Of those that befall servers most befall the
-// leader, whoever that is by then.
+// turn is one fault of a schedule. Most faults of servers are faults of the present
+// leader.
 type turn struct {
 	fault  fault
 	kind   []fault
@@ -181,7 +181,7 @@ type turn struct {
 	lasts  time.Duration
 }
 
-// schedule draws faults: each kind in turn, in an order of its own each round.
+// schedule draws faults: in each round one of each kind, in a random order.
 func schedule(rng *rand.Rand, kinds [][]fault, n int) (out []turn) {
 	for len(out) < n {
 		for _, k := range rng.Perm(len(kinds)) {

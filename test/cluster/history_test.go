@@ -19,40 +19,41 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// history reads in etcd itself what was written, in the order in which it was,
-// and by whom: the head's record, which every transaction writes, begins with
-// the writer's id. It notes
+// history reads all writes from etcd itself, in their order, with their writers: the
+// head's record, which every transaction writes, begins with the writer's id. It
+// records
 //
-//   - what only the leader may write and another has written;
-//   - a launch of a service that makes more tasks than its maximum percent;
-//   - a session's record that another server has removed, or replaced by one that
+//   - a write that only the leader may make, from another server;
+//   - a launch that gives a service more tasks than its maximum percent;
+//   - a session's record that another server has removed, or replaced by a record that
+//     it had itself replaced, or that comes back after its removal.
 //     it had itself replaced, or that comes back after it was removed.
 type history struct {
 	ledger   *ledger
 	leads    map[string]string // what → writer
 	terms    int
-	ruled    int // writes of leaders
+	ruled    int // number of leaders' writes
 	launches int
 	services map[string]*fleet.Service
-	live     map[string]map[string]*fleet.Task // service → tasks that are to run
-	sessions map[string]*sessionRecord         // instance → its newest
-	old      map[string]bool                   // connections that a newer one has replaced
+	live     map[string]map[string]*fleet.Task // service → tasks that should run
+	sessions map[string]*sessionRecord         // instance → its newest record
+	old      map[string]bool                   // connections that newer ones have replaced
 	ended    map[string]bool                   // connections whose record was removed
 
 	mu  sync.Mutex
-	rev int64 // guarded by mu; how far it has come
+	rev int64 // guarded by mu; the last revision read
 }
 
 type sessionRecord struct{ connection, writer string }
 
-// read begins to read from etcd's first revision. The returned function waits
-// until the context has ended.
+// read begins to read from etcd's first revision. wait waits until the context has
+// ended.
 func (h *history) read(ctx context.Context, etcd *clientv3.Client) (wait func()) {
 	h.leads, h.services, h.live = map[string]string{}, map[string]*fleet.Service{}, map[string]map[string]*fleet.Task{}
 	h.sessions, h.old, h.ended = map[string]*sessionRecord{}, map[string]bool{}, map[string]bool{}
 	var g sync.WaitGroup
 	g.Go(func() {
-		for ctx.Err() == nil { // a watch ends with its member's leader too
+		for ctx.Err() == nil { // a watch also ends with its member's leader
 			for r := range etcd.Watch(clientv3.WithRequireLeader(ctx), store.DefaultPrefix+"/", clientv3.WithPrefix(), clientv3.WithRev(h.next())) {
 				h.take(r)
 			}
@@ -61,7 +62,7 @@ func (h *history) read(ctx context.Context, etcd *clientv3.Client) (wait func())
 	return g.Wait
 }
 
-// next is the first revision that was not read yet.
+// next returns the first revision that was not read yet.
 func (h *history) next() int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -89,9 +90,9 @@ func (h *history) take(r clientv3.WatchResponse) {
 	}
 }
 
-// moment takes one revision.
+// moment processes one revision.
 func (h *history) moment(rev int64, events []*clientv3.Event) error {
-	writer := "" // nobody: a lease has ended
+	writer := "" // no server: a lease has ended
 	for _, e := range events {
 		if strings.HasSuffix(string(e.Kv.Key), "/head") {
 			writer, _, _ = strings.Cut(string(e.Kv.Value), ".")
@@ -112,7 +113,7 @@ func (h *history) moment(rev int64, events []*clientv3.Event) error {
 		if kind != "cluster" {
 			continue
 		}
-		_, path, _ = strings.Cut(path, "/") // its name
+		_, path, _ = strings.Cut(path, "/") // the service's name
 		kind, path, _ = strings.Cut(path, "/")
 		id, part, _ := strings.Cut(path, "/")
 		var err error
@@ -141,7 +142,7 @@ func (h *history) moment(rev int64, events []*clientv3.Event) error {
 	return nil
 }
 
-// by notes a write of a leader's that somebody else has made.
+// by records a leader's write by another server.
 func (h *history) by(rev int64, what, writer, path string) {
 	h.ruled++
 	if h.leads[what] != writer {
@@ -159,7 +160,8 @@ func (h *history) service(name string, e *clientv3.Event) error {
 	return json.Unmarshal(e.Kv.Value, s)
 }
 
-// task takes a record of a task, and returns a service's that is new.
+// task processes a task's record. It returns the task if it is new and belongs to a
+// service.
 func (h *history) task(id, part string, e *clientv3.Event) (*fleet.Task, error) {
 	gone := e.Type == mvccpb.Event_DELETE && part == "" || e.Type == mvccpb.Event_PUT && part == "stop"
 	if e.Type == mvccpb.Event_PUT && part == "report" {
@@ -188,7 +190,7 @@ func (h *history) task(id, part string, e *clientv3.Event) (*fleet.Task, error) 
 	return t, nil
 }
 
-// measure counts a service's tasks as one is launched.
+// measure counts a service's tasks when one is launched.
 func (h *history) measure(rev int64, t *fleet.Task) {
 	s, live := h.services[t.Service()], h.live[t.Service()]
 	switch {
@@ -211,7 +213,7 @@ func (h *history) measure(rev int64, t *fleet.Task) {
 	}
 }
 
-// session takes an instance's record of who is connected.
+// session processes the record of an instance's session.
 func (h *history) session(rev int64, instance, writer string, e *clientv3.Event) error {
 	was := h.sessions[instance]
 	if e.Type == mvccpb.Event_DELETE {
@@ -243,7 +245,7 @@ func (h *history) session(rev int64, instance, writer string, e *clientv3.Event)
 	return nil
 }
 
-// check waits until all has been read.
+// check waits until everything was read.
 func (h *history) check(w *world) {
 	w.t.Helper()
 	var now int64

@@ -15,7 +15,7 @@ import (
 	"github.com/ashore/ashore/test/cluster/lan"
 )
 
-// agentSpec is one host's agent.
+// agentSpec describes one host's agent.
 type agentSpec struct {
 	Name, Dir   string
 	Settings    agent.Settings
@@ -24,7 +24,7 @@ type agentSpec struct {
 
 func engineSocket(dir string) string { return filepath.Join(dir, "engine") }
 
-// run is the agent's process.
+// run runs the agent in this process.
 func (a *agentSpec) run() error {
 	return agent.Agent{Config: agent.Config{
 		Dir: a.Dir, Settings: &a.Settings, MachineID: a.Name, Version: "test",
@@ -36,7 +36,7 @@ func (a *agentSpec) run() error {
 	}}.Run(context.Background())
 }
 
-// host is a machine here and its agent at a place.
+// host is a simulated machine in the test's process, and its agent at a place.
 type host struct {
 	name    string
 	dir     string

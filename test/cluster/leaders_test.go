@@ -17,10 +17,10 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// serverIDs finds the ids that a server process has had, in its log.
+// serverIDs finds the ids of a server's processes in its log.
 var serverIDs = regexp.MustCompile(`msg=serving .*\bserver=(\w+)`)
 
-// names are the servers' names in this world, by the ids that they have had.
+// names returns the servers' names in this world, by their ids.
 func (w *world) names() (map[string]string, error) {
 	names := map[string]string{}
 	for _, s := range w.servers {
@@ -35,7 +35,7 @@ func (w *world) names() (map[string]string, error) {
 	return names, nil
 }
 
-// serves tells which server a host is connected to. It reads etcd itself.
+// serves returns the server to which a host is connected. It reads etcd itself.
 func (w *world) serves(ctx context.Context, h *host) (string, error) {
 	names, err := w.names()
 	if err != nil {
@@ -59,13 +59,13 @@ func (w *world) serves(ctx context.Context, h *host) (string, error) {
 	return names[s.Server], err
 }
 
-// root is the prefix of all records in etcd. Who reads them all, over and over,
-// slows down what is measured.
+// root returns the prefix of all records in etcd. To read all of them repeatedly would
+// slow the servers down.
 func (w *world) root() string {
 	return store.DefaultPrefix + "/v1/" + w.admin.Account + "/" + w.admin.Region + "/"
 }
 
-// leads tells who leads: what → server's name in this world. It reads etcd
+// leads returns the leaders: election → the server's name in this world. It reads etcd
 // itself.
 func (w *world) leads(ctx context.Context) (map[string]string, error) {
 	names, err := w.names()
@@ -94,7 +94,7 @@ func (w *world) leads(ctx context.Context) (map[string]string, error) {
 	return out, nil
 }
 
-// settled waits until everything has a leader, and says which.
+// settled waits until every election has a leader, and returns the leaders.
 func (w *world) settled() map[string]string {
 	w.t.Helper()
 	var out map[string]string
@@ -107,16 +107,16 @@ func (w *world) settled() map[string]string {
 	return out
 }
 
-// moveLimit is how soon another server leads, on a machine that has time for it.
+// moveLimit is how soon another server must lead, on a machine with free CPU time.
 const moveLimit = 5 * time.Second
 
-// glance is how long it takes to look who leads, and the wait before it, on such a
-// machine. What looking takes beyond that, the servers and etcd lack as well.
+// glance is how long a check of the leaders takes, including the wait before it, on
+// such a machine. If a check takes longer, the servers and etcd lack that CPU time as
+// well.
 const glance = 30 * time.Millisecond
 
-// moved waits until nothing that a server led is led by it any more, and by
-// somebody else instead. It returns how long that took, and how much of it the
-// machine was busy with other things.
+// moved waits until another server leads everything that a server led. It returns how
+// long that took, and how much of that time the machine was busy with other work.
 func (w *world) moved(from string, led map[string]string, since time.Time) (took, busy time.Duration, err error) {
 	for {
 		began := time.Now()

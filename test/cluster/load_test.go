@@ -17,8 +17,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// needs are families that fill a host in different ways, and services' families.
-// However the first fill it, there is room for eight tasks of services.
+// needs has families that fill a host in different ways, and the families of services.
+// However the first ones fill a host, it has room for eight tasks of services.
 var needs = map[string]need{
 	"cpu":    {cpu: 380, memory: 16},
 	"memory": {cpu: 8, memory: 350},
@@ -30,23 +30,22 @@ var needs = map[string]need{
 	"starved": {cpu: 4, memory: 5000, service: true},
 }
 
-// load is what clients have asked for and were answered.
+// load is what clients have asked for, and the answers.
 type load struct {
 	w        *world
 	clients  []*caller
 	mu       sync.Mutex
-	running  []string // acknowledged, to run; guarded by mu, as all below
-	stopped  []string // acknowledged, to stop
+	running  []string // acknowledged tasks that should run; guarded by mu, as are the fields below
+	stopped  []string // acknowledged tasks that should stop
 	calls    int
-	failures int // tasks that found no place
-	// late are those of them that may find one yet: a server that did not move has
-	// the request still, and no token keeps a call that came to nothing.
+	failures int // tasks that got no host
+	// late are the failures that may still become tasks. A frozen server still has the
+	// request, and a call without a result has no token.
 	late int
 	errs []error
 }
 
-// start lets every client call until the context ends, and returns a function
-// that waits for that.
+// start starts all clients, until the context ends. wait waits for their end.
 func (l *load) start(ctx context.Context, seed uint64, full int) (wait func()) {
 	families := slices.Sorted(func(yield func(string) bool) {
 		for name, n := range needs {
@@ -75,8 +74,8 @@ func (l *load) start(ctx context.Context, seed uint64, full int) (wait func()) {
 	return g.Wait
 }
 
-// step runs some tasks, and stops one where there are many. A call that has
-// begun is waited for.
+// step runs some tasks, and stops one if there are many. A running call is always
+// finished.
 func (l *load) step(c *caller, rng *rand.Rand, family string, full int) error {
 	ctx, silent := l.w.ctx, c.silent.Load()
 	out, err := call(ctx, c, "RunTask", (*ecs.Client).RunTask, &ecs.RunTaskInput{
@@ -113,7 +112,7 @@ func (l *load) step(c *caller, rng *rand.Rand, family string, full int) error {
 	return err
 }
 
-// check waits until every acknowledged task is what it shall be, and reads the
+// check waits until every acknowledged task has its desired state, and reads the
 // witnesses.
 func (l *load) check(t *testing.T) {
 	t.Helper()
@@ -121,7 +120,7 @@ func (l *load) check(t *testing.T) {
 	for _, err := range l.errs {
 		t.Error(err)
 	}
-	w.ledger.tell(t) // first: after much that is wrong the rest never comes
+	w.ledger.tell(t) // first: after many faults the rest never comes
 	w.all(l.running, "RUNNING")
 	w.all(l.stopped, "STOPPED")
 	w.ledger.tell(t)
@@ -146,7 +145,7 @@ func (l *load) check(t *testing.T) {
 	}
 }
 
-// summary is one line for the log.
+// summary returns one line for the log.
 func (l *load) summary() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 )
 
-// ledger counts the starts of each task on all machines, outside of Ashore, and
-// holds what went wrong.
+// ledger counts the starts of each task on all machines, outside of Ashore, and has the
+// list of what went wrong.
 type ledger struct {
 	mu     sync.Mutex
 	starts map[string][]string // task → machines that started it
@@ -39,7 +39,7 @@ func (l *ledger) note(format string, args ...any) {
 	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
 }
 
-// tell fails a test by what went wrong since it was last told.
+// tell fails the test for everything that went wrong since the last call.
 func (l *ledger) tell(t *testing.T) {
 	t.Helper()
 	l.mu.Lock()
@@ -54,8 +54,8 @@ func (l *ledger) tell(t *testing.T) {
 	l.wrong = nil
 }
 
-// machine is a host's engine. It lives in the test's process, so it outlives its
-// agent, and at each start it adds up what runs on it.
+// machine is a host's engine. It lives in the test's process, so it outlives its agent.
+// At each start it sums up what runs on it.
 type machine struct {
 	*fake.Fake
 	name   string
@@ -67,7 +67,8 @@ type machine struct {
 	specs map[string]runtime.Spec // of created containers, by id
 }
 
-// pace is how long an engine takes for each step: long enough to be cut in.
+// pace is how long an engine takes for each step. It is long enough for a fault in
+// between.
 const pace = 20 * time.Millisecond
 
 func newMachine(name string, cpus int, mib int64, l *ledger) *machine {
@@ -87,7 +88,7 @@ func (m *machine) Create(ctx context.Context, s runtime.Spec) (runtime.Created, 
 	return c, err
 }
 
-// Start is the witness of what was started, and of what runs beside it.
+// Start records what was started, and checks what runs beside it.
 func (m *machine) Start(ctx context.Context, id string) error {
 	err := m.Fake.Start(ctx, id)
 	m.mu.Lock()
@@ -103,7 +104,7 @@ func (m *machine) Start(ctx context.Context, id string) error {
 	return m.audit(ctx)
 }
 
-// audit adds up what runs.
+// audit sums up what runs.
 func (m *machine) audit(ctx context.Context) error {
 	all, err := m.List(ctx, nil)
 	if err != nil {

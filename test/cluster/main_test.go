@@ -1,8 +1,8 @@
 //go:build linux
 
-// Package cluster kills and cuts apart three servers and three etcd members,
-// processes in network namespaces, under load, and counts by witnesses outside
-// of Ashore what becomes of the tasks.
+// Package cluster kills and partitions three servers and three etcd members under load.
+// They are processes in network namespaces. Witnesses outside of Ashore count what
+// happens to the tasks.
 package cluster
 
 import (
@@ -12,10 +12,10 @@ import (
 	"testing"
 )
 
-// roleEnv makes this test binary something else: an etcd member or an agent.
+// roleEnv makes this test binary an etcd member or an agent.
 const roleEnv = "ASHORE_TEST_CLUSTER"
 
-// role is what a process of the test binary is to be.
+// role is the role of a process of the test binary.
 type role struct {
 	Member *memberSpec `json:",omitempty"`
 	Agent  *agentSpec  `json:",omitempty"`

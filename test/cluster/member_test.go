@@ -9,24 +9,24 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// Ports of the members, on the addresses of their places.
+// These are the ports of the members, on the addresses of their places.
 const (
 	clientPort = 2379
 	peerPort   = 2380
 )
 
-// memberSpec is one etcd member.
+// memberSpec describes one etcd member.
 type memberSpec struct {
 	Name, Dir string
 	Addr      netip.Addr
-	Initial   string // name=URL, of all members
+	Initial   string // name=URL of all members
 }
 
 func at(a netip.Addr, port uint16) url.URL {
 	return url.URL{Scheme: "http", Host: netip.AddrPortFrom(a, port).String()}
 }
 
-// run is the member's process, with etcd's own paces.
+// run runs the member in this process, with etcd's default timing.
 func (m *memberSpec) run() error {
 	cfg := embed.NewConfig()
 	cfg.Name, cfg.Dir = m.Name, m.Dir

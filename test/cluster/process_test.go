@@ -13,7 +13,7 @@ import (
 	"github.com/ashore/ashore/test/cluster/lan"
 )
 
-// process is a program at a place, which is killed and started again.
+// process is a program at a place. It can be killed and restarted.
 type process struct {
 	name  string
 	place *lan.Place
@@ -24,7 +24,7 @@ type process struct {
 	cmd *exec.Cmd
 }
 
-// newProcess prepares the test binary in a role.
+// newProcess prepares a process of the test binary in a role.
 func newProcess(dir, name string, place *lan.Place, r role) (*process, error) {
 	spec, err := json.Marshal(r)
 	if err != nil {
@@ -43,11 +43,12 @@ func (p *process) start() error {
 		return err
 	}
 	defer log.Close()
-	// Not under the test's context: it would be killed before the clean-up can ask it.
+	// Not with the test's context: it would kill the process before the clean-up can
+	// read from it.
 	cmd := p.place.Command(p.argv[0], p.argv[1:]...)
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // none outlives us
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // no process outlives this one
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
@@ -57,12 +58,12 @@ func (p *process) start() error {
 
 func (p *process) signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }
 
-// kill ends it as kill -9 does and waits for its end.
+// kill kills it with SIGKILL and waits for its end.
 func (p *process) kill() {
 	if p.cmd == nil {
 		return
 	}
-	// Both report only that it has ended, which is what is wanted.
+	// Both only report that it has ended, as it should.
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
 	p.cmd = nil

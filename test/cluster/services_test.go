@@ -20,31 +20,32 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 )
 
-// serviceSpec is how a service is made, each time.
+// serviceSpec says how a service is created, each time.
 type serviceSpec struct {
 	name, family string
-	most         int32 // tasks
+	most         int32 // highest number of tasks
 	minimum      int32 // percent
 	maximum      int32
 	daemon       bool
 }
 
-// Each keeper looks after some.
+// Each keeper has some of these services.
 var kept = [][]serviceSpec{
 	{{name: "plain", family: "plain", most: 8, minimum: 100, maximum: 200}, {name: "tight", family: "plain", most: 4, maximum: 100}},
 	{{name: "fixed", family: "fixed", most: 4, maximum: 150}, {name: "daemon", family: "plain", daemon: true}},
 }
 
-// starved is a service that never finds room: its leader writes of every try.
+// starved is a service that never finds room. Its leader writes an event about every
+// try.
 var starved = serviceSpec{name: "starved", family: "starved", most: 2, minimum: 100, maximum: 200}
 
-// wish is what clients were last told that a service shall be.
+// wish is the last acknowledged state that clients want of a service.
 type wish struct {
 	spec       serviceSpec
 	exists     bool
 	definition string // ARN
 	count      int32
-	// doubt: an older call has not been answered and may be carried out yet.
+	// doubt says that an older call has no answer and may still take effect.
 	doubt bool
 }
 
@@ -54,7 +55,7 @@ type keeper struct {
 	c   *caller
 	rng *rand.Rand
 
-	mu      sync.Mutex // held over a change; guards all below
+	mu      sync.Mutex // locked during a change; guards the fields below
 	wishes  []*wish
 	changes int
 	err     error
@@ -71,7 +72,7 @@ func newKeepers(w *world, clients []*caller, seed uint64) (out []*keeper) {
 	return out
 }
 
-// start lets a keeper change its services until the context ends.
+// start starts a keeper that changes its services until the context ends.
 func (k *keeper) start(ctx context.Context) (wait func()) {
 	var g sync.WaitGroup
 	g.Go(func() {
@@ -91,7 +92,7 @@ func (k *keeper) start(ctx context.Context) (wait func()) {
 	return g.Wait
 }
 
-// change changes one thing, or more, of a service.
+// change changes one or several settings of a service.
 func (k *keeper) change(x *wish) (err error) {
 	if x.doubt {
 		return nil
@@ -118,7 +119,7 @@ func (k *keeper) change(x *wish) (err error) {
 	switch {
 	case !x.exists:
 		if gone, err := k.gone(x.spec.name); err != nil || !gone {
-			return err // it still has tasks
+			return err // the service still has tasks
 		}
 		next.exists = true
 		_, err = call(ctx, k.c, "CreateService", (*ecs.Client).CreateService, next.create())
@@ -135,7 +136,7 @@ func (k *keeper) change(x *wish) (err error) {
 	return err
 }
 
-// gone tells whether a service may be made.
+// gone says whether a service may be created.
 func (k *keeper) gone(name string) (bool, error) {
 	out, err := call(k.w.ctx, k.c, "DescribeServices", (*ecs.Client).DescribeServices, &ecs.DescribeServicesInput{
 		Cluster: aws.String(clusterName), Services: []string{name},
@@ -167,8 +168,8 @@ func (x *wish) remove() *ecs.DeleteServiceInput {
 	return &ecs.DeleteServiceInput{Cluster: aws.String(clusterName), Service: &x.spec.name, Force: aws.Bool(true)}
 }
 
-// affirm says once more what is wanted of the services whose earlier calls may
-// have been carried out late. It must be called when no server is cut off.
+// affirm repeats the wishes for services whose earlier calls may have taken effect
+// late. It must be called when no server is cut off.
 func (k *keeper) affirm() error {
 	ctx, api := k.w.ctx, k.w.api(0)
 	for _, x := range k.wishes {
@@ -189,7 +190,7 @@ func (k *keeper) affirm() error {
 		}
 		var still *types.ServiceNotActiveException
 		if errors.As(err, &still) {
-			return fmt.Errorf("%s is being deleted", x.spec.name) // until it is gone
+			return fmt.Errorf("%s is being deleted", x.spec.name) // until it is removed
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", x.spec.name, err)
@@ -199,8 +200,8 @@ func (k *keeper) affirm() error {
 	return nil
 }
 
-// converged holds the keepers still and waits until each server says that every
-// service is what it shall be.
+// converged stops the keepers and waits until each server says that every service has
+// its desired state.
 func (w *world) converged(keepers []*keeper) {
 	w.t.Helper()
 	began := time.Now()
@@ -221,7 +222,7 @@ func (w *world) converged(keepers []*keeper) {
 	w.t.Logf("services have converged %s later", time.Since(began).Round(10*time.Millisecond))
 }
 
-// is tells in what a service differs from a wish, as a server sees it.
+// is returns an error if a server shows a service in another state than its wish.
 func (w *world) is(x *wish, api *ecs.Client) error {
 	out, err := api.DescribeServices(w.ctx, &ecs.DescribeServicesInput{Cluster: aws.String(clusterName), Services: []string{x.spec.name}})
 	if err != nil {
@@ -231,7 +232,7 @@ func (w *world) is(x *wish, api *ecs.Client) error {
 	if x.spec.daemon {
 		want = int32(len(w.hosts))
 	}
-	if !x.exists { // and then has no tasks
+	if !x.exists { // then it has no tasks
 		if len(out.Services) > 0 && aws.ToString(out.Services[0].Status) != "INACTIVE" {
 			return fmt.Errorf("it is %s", *out.Services[0].Status)
 		}
@@ -284,7 +285,7 @@ func deployments(all []types.Deployment) string {
 	return fmt.Sprint(out)
 }
 
-// starve makes the service that finds no room.
+// starve creates the service that finds no room.
 func (w *world) starve(t *testing.T) {
 	t.Helper()
 	x := wish{spec: starved, definition: starved.family, count: starved.most}

@@ -17,16 +17,15 @@ var (
 	forFlag  = flag.Duration("cluster.for", 0, "how long faults go on, instead of one of each kind")
 )
 
-// controllers is how many things are led: provisioner, reaper, scheduler.
+// controllers is the number of elections: provisioner, reaper, scheduler.
 const controllers = 3
 
-// callers is how many clients run tasks; more look after services.
+// callers is the number of clients that run tasks. Other clients change services.
 const callers = 6
 
-// Whatever one process dies or is cut off from whom, under load: no call fails
-// that is tried once more, nothing is started twice or where it has no room,
-// controllers move on and write nothing after their term, and services become
-// what they were last said to be.
+// Under load, one process after the other dies or is cut off. No call fails that is
+// retried once. No task is started twice, or without room. Controllers move to other
+// servers and write nothing after their term. Services get the last acknowledged state.
 func TestKillsAndPartitions(t *testing.T) {
 	seed := *seedFlag
 	if seed == 0 {
@@ -86,7 +85,7 @@ func TestKillsAndPartitions(t *testing.T) {
 	t.Logf("%d changes of services, %d launches, %d writes of the scheduler's in %d terms of all leaders", changes, past.launches, past.ruled, past.terms)
 }
 
-// strike lets one fault happen, and waits until all is well again.
+// strike makes one fault happen, and waits until everything works again.
 func (w *world) strike(x turn) {
 	t := w.t
 	t.Helper()
@@ -113,7 +112,7 @@ func (w *world) strike(x turn) {
 		}
 		t.Logf("moved after %s (busy %s)", took.Round(10*time.Millisecond), busy.Round(10*time.Millisecond))
 	}
-	time.Sleep(time.Until(began.Add(x.lasts))) // how long it lasts is what is drawn
+	time.Sleep(time.Until(began.Add(x.lasts))) // the drawn duration of the fault
 	if err := x.fault.end(); err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +123,8 @@ func (w *world) strike(x turn) {
 	for i := range w.servers {
 		w.connected(i, len(w.hosts))
 	}
-	// A call that began before the end may still wait for what the fault has
-	// swallowed, and is to meet no other.
+	// A call that began before the end may still wait for an answer that the fault has
+	// lost. It must not meet another fault.
 	for i, c := range w.clients {
 		before := c.begun.Load()
 		w.eventually(fmt.Sprintf("client %d has its answers", i), func() error {

@@ -31,11 +31,11 @@ const (
 	servers     = 3
 	members     = 3
 	serverPort  = 4700
-	// patience is how long a test waits for what must come.
+	// patience is how long a test waits for a condition.
 	patience = 3 * time.Minute
 )
 
-// size is how large a world is.
+// size is the size of a world.
 type size struct {
 	hosts, clients int
 	cpus           int   // of each host
@@ -45,7 +45,7 @@ type size struct {
 // world is three etcd members, three servers, hosts and clients.
 type world struct {
 	t       *testing.T
-	ctx     context.Context // as long as the test and its clean-up
+	ctx     context.Context // lasts as long as the test and its clean-up
 	dir     string
 	lan     *lan.Lan
 	members []*process
@@ -55,13 +55,13 @@ type world struct {
 	admin   local.Admin
 	ledger  *ledger
 	apis    [servers]*ecs.Client
-	etcd    *clientv3.Client // an onlooker's, never cut off
+	etcd    *clientv3.Client // an observer's client, never cut off
 }
 
 func newWorld(t *testing.T, n size) *world {
 	t.Helper()
 	binary := ashoretest.Binary(t)
-	dir, err := os.MkdirTemp("", "cl") // short: it holds unix sockets
+	dir, err := os.MkdirTemp("", "cl") // short, because it has unix sockets
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func newWorld(t *testing.T, n size) *world {
 	return w
 }
 
-// place makes one or fails the test.
+// place adds a place, or fails the test.
 func (w *world) place(name string) *lan.Place {
 	w.t.Helper()
 	p, err := w.lan.Add(w.ctx, name)
@@ -126,7 +126,7 @@ func (w *world) startMembers() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	_ = onlooker // the first address here is what this process's connections come from
+	_ = onlooker // this process's connections come from the first address
 	if w.etcd, err = clientv3.New(clientv3.Config{Endpoints: w.endpoints(), DialTimeout: patience, Logger: zap.NewNop()}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func (w *world) endpoints() (out []string) {
 	return out
 }
 
-// startServers starts one, which makes the installation, and then the others.
+// startServers starts one server, which creates the installation, and then the others.
 func (w *world) startServers(binary string) {
 	w.t.Helper()
 	for i := range servers {
@@ -175,7 +175,7 @@ func (w *world) startServers(binary string) {
 	}
 }
 
-// url is where the network finds server i.
+// url returns the network address of server i.
 func (w *world) url(i int) string {
 	u := at(w.servers[i%servers].place.Addr, serverPort)
 	return u.String()
@@ -194,8 +194,8 @@ func (w *world) ready(i int) {
 	})
 }
 
-// api calls one server, from an address that is never cut off. To make a client
-// takes longer than to use it.
+// api returns a client of one server, with an address that is never cut off. The client
+// is cached, because to create one takes longer than a call.
 func (w *world) api(i int) *ecs.Client {
 	if w.apis[i] == nil {
 		a := w.admin
@@ -226,7 +226,7 @@ func (w *world) addHost(i int, n size) {
 	w.hosts = append(w.hosts, h)
 }
 
-// connected waits until n agents are, as one server sees it.
+// connected waits until n agents are connected, as one server sees it.
 func (w *world) connected(server, n int) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("%d agents are connected, says server %d", n, server), func() error {
@@ -238,7 +238,7 @@ func (w *world) connected(server, n int) {
 	})
 }
 
-// agents are the ids of the connected ones, as one server sees it.
+// agents returns the ids of the connected agents, as one server sees it.
 func (w *world) agents(server int) (out []string, err error) {
 	api := w.api(server)
 	l, err := api.ListContainerInstances(w.ctx, &ecs.ListContainerInstancesInput{Cluster: aws.String(clusterName)})
@@ -259,11 +259,11 @@ func (w *world) agents(server int) (out []string, err error) {
 	return out, nil
 }
 
-// need is what a task of a family takes.
+// need is what a task of a family needs.
 type need struct {
 	cpu, memory int32
-	port        int32 // fixed; 0: none
-	service     bool  // of services, not of RunTask
+	port        int32 // a fixed port; 0: none
+	service     bool  // a family for services, not for RunTask
 }
 
 func definition(name string, n need) *ecs.RegisterTaskDefinitionInput {
@@ -300,7 +300,7 @@ func (w *world) eventually(what string, f func() error) {
 	}
 }
 
-// close ends all of it, and shows the logs of a test that has failed.
+// close stops everything, and shows the logs if the test has failed.
 func (w *world) close() {
 	for _, h := range w.hosts {
 		h.agent.kill()
@@ -313,7 +313,7 @@ func (w *world) close() {
 		errs = append(errs, h.engine.Close(), h.machine.Close())
 	}
 	if w.etcd != nil {
-		_ = w.etcd.Close() // says only that its context has ended
+		_ = w.etcd.Close() // the error only says that its context has ended
 	}
 	if w.lan != nil {
 		errs = append(errs, w.lan.Close())

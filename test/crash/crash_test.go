@@ -1,5 +1,5 @@
-// Package crash kills real processes while real containers run, and counts
-// starts from outside.
+// Package crash kills real processes while real containers run, and counts starts from
+// outside.
 package crash
 
 import (
@@ -27,12 +27,12 @@ import (
 const (
 	labelTask = "com.amazonaws.ecs.task-arn"
 	family    = "witness"
-	// limit bounds a whole test: the engine starts about ten containers a
-	// second on two cores, and each restart takes a second or two.
+	// limit bounds a whole test. The engine starts about ten containers a second on two
+	// cores, and each restart takes a second or two.
 	limit = 4 * time.Minute
 )
 
-// scene is an installation with a witness and a task definition for it.
+// scene is an installation with a witness and a task definition for the witness.
 type scene struct {
 	*installation.Installation
 	witness *witness.Witness
@@ -69,7 +69,7 @@ func newSceneFor(t *testing.T, limit time.Duration) (context.Context, *scene) {
 	}
 	s := &scene{in, w}
 	t.Cleanup(func() {
-		// The image can only go when nothing runs it.
+		// The image can only be removed when no container runs it.
 		ctx := context.WithoutCancel(ctx)
 		if err := in.Command(ctx, "down", "--tasks"); err != nil {
 			t.Error(err)
@@ -93,9 +93,9 @@ func newSceneFor(t *testing.T, limit time.Duration) (context.Context, *scene) {
 	return ctx, s
 }
 
-// run runs tasks with one clientToken until the call is acknowledged. The
-// answers of the first tries get lost: they are given up after so many
-// milliseconds, when the server may have stored the tasks already.
+// run runs tasks with one clientToken until the call is acknowledged. The answers of
+// the first tries are lost: the call is given up after that many milliseconds, when the
+// server may already have stored the tasks.
 func (s *scene) run(ctx context.Context, token string, count int32, giveUpAfter ...int) ([]string, error) {
 	return s.runOf(ctx, family, token, count, giveUpAfter...)
 }
@@ -128,7 +128,7 @@ func (s *scene) runOf(ctx context.Context, family, token string, count int32, gi
 		case err == nil && *out.Failures[0].Reason != "AGENT":
 			return nil, fmt.Errorf("not placed: %v", *out.Failures[0].Reason)
 		}
-		// The server is away, or the agent not yet back: ask again.
+		// The server is down, or the agent is not back yet: try again.
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), err)
@@ -137,7 +137,7 @@ func (s *scene) runOf(ctx context.Context, family, token string, count int32, gi
 	}
 }
 
-// await returns the tasks once all have the status.
+// await returns the tasks when all have the status.
 func (s *scene) await(ctx context.Context, arns []string, status string) ([]types.Task, error) {
 	for {
 		var all []types.Task
@@ -171,7 +171,7 @@ func (s *scene) await(ctx context.Context, arns []string, status string) ([]type
 	}
 }
 
-// started returns the running containers by id with the time they started at.
+// started returns the start times of the running containers, by container id.
 func (s *scene) started(t *testing.T, ctx context.Context) map[string]string {
 	t.Helper()
 	all, err := s.Containers(ctx)
@@ -226,7 +226,7 @@ func TestEitherKilled(t *testing.T) {
 			t.Errorf("the %s's return touched containers: %v, then %v", victim, before, after)
 		}
 	}
-	// The agent that came back is in charge of what it found.
+	// The agent controls the containers that it found after its restart.
 	if _, err := s.API.ECS.StopTask(ctx, &ecs.StopTaskInput{Task: &arns[0], Reason: aws.String("seen enough")}); err != nil {
 		t.Fatal(err)
 	}
@@ -260,9 +260,8 @@ func (s *scene) awaitOne(ctx context.Context, arn, status string) (types.Task, e
 	}
 }
 
-// TestKilledInBurst kills server and agent, alone and together, while calls of
-// RunTask are under way, and checks that every acknowledged task was started
-// exactly once.
+// TestKilledInBurst kills server and agent, alone and together, during calls of
+// RunTask. Every acknowledged task must be started exactly once.
 func TestKilledInBurst(t *testing.T) {
 	ctx, s := newScene(t)
 	const callers, calls, count = 6, 4, 2 // 48 tasks
@@ -291,7 +290,7 @@ func TestKilledInBurst(t *testing.T) {
 	}
 	kills := 0
 	for _, victims := range [][]string{{"server"}, {"agent"}, {"server", "agent"}, {"agent", "server"}} {
-		// Somewhere in the middle of what the last start set going.
+		// Somewhere in the middle of the work of the last start.
 		time.Sleep(time.Duration(100+rng.IntN(600)) * time.Millisecond)
 		for _, victim := range victims {
 			if err := s.Kill(ctx, victim); err != nil {
@@ -356,8 +355,9 @@ func (s *scene) checkStarts(t *testing.T, ctx context.Context, tasks []string) {
 	}
 }
 
-// testimony is what the containers say of their starts, once each has had its
-// say: the engine tells of a start before the program in it has come to write.
+// testimony returns what the containers have written about their starts. It waits for
+// each container, because the engine reports a start before the program in it has
+// written.
 func (s *scene) testimony(t *testing.T, ctx context.Context, events map[string]int) map[string]int {
 	t.Helper()
 	for {
@@ -374,7 +374,7 @@ func (s *scene) testimony(t *testing.T, ctx context.Context, events map[string]i
 		}
 		select {
 		case <-ctx.Done():
-			return testified // the comparison says who is missing
+			return testified // the comparison names the missing ones
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

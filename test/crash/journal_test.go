@@ -32,10 +32,10 @@ type lossy struct {
 	done  map[string]int
 }
 
-// TestJournalLostBetweenKills kills the agent, and now and then the server with
-// it, while tasks start, and cuts, tears or removes the agent's journal before it
-// comes back. No container starts twice, as both witnesses say; no task that was
-// acknowledged is lost; what runs in the end is what is said to run.
+// TestJournalLostBetweenKills kills the agent, and sometimes also the server, while
+// tasks start. It truncates, damages or removes the agent's journal before the restart.
+// Both witnesses must show that no container starts twice. No acknowledged task may be
+// lost. In the end exactly the tasks run that the API shows as running.
 func TestJournalLostBetweenKills(t *testing.T) {
 	ctx, s := newSceneFor(t, limit+time.Duration(*killsFlag)*15*time.Second)
 	seed := *seedFlag
@@ -85,8 +85,8 @@ func TestJournalLostBetweenKills(t *testing.T) {
 	t.Logf("%d kills, %d tasks, done to the journal: %v", *killsFlag, len(l.tasks), l.done)
 }
 
-// register makes the tasks' definitions: one that ends, one whose first container
-// ends beside the second or before it, and one that runs.
+// register registers the tasks' definitions: one that ends, one whose first container
+// ends before or together with the second one, and one that runs on.
 func (l *lossy) register(t *testing.T, ctx context.Context) (families []string) {
 	t.Helper()
 	box := func(name string, essential bool, command ...string) types.ContainerDefinition {
@@ -116,7 +116,7 @@ func (l *lossy) register(t *testing.T, ctx context.Context) (families []string) 
 	return append(families, family)
 }
 
-// damage does something to a journal, or nothing.
+// damage damages a journal in some way, or not at all.
 func (l *lossy) damage(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -142,7 +142,7 @@ func (l *lossy) damage(path string) error {
 	return nil
 }
 
-// checkOnce compares what both witnesses say with what may be.
+// checkOnce compares what both witnesses saw with what is allowed.
 func (l *lossy) checkOnce(t *testing.T, ctx context.Context) {
 	t.Helper()
 	events, err := l.witness.Started()
@@ -155,7 +155,7 @@ func (l *lossy) checkOnce(t *testing.T, ctx context.Context) {
 		starts[short(labels[id][labelTask])+" "+labels[id][labelContainer]] += n
 	}
 	testified, err := l.witness.Testified()
-	if err != nil && !os.IsNotExist(err) { // nobody has had a say yet
+	if err != nil && !os.IsNotExist(err) { // no container has written yet
 		t.Fatal(err)
 	}
 	told := map[string]int{}
@@ -178,8 +178,8 @@ func (l *lossy) checkOnce(t *testing.T, ctx context.Context) {
 	}
 }
 
-// settled waits until every task is RUNNING or STOPPED, and exactly those
-// containers run whose tasks are said to.
+// settled waits until every task is RUNNING or STOPPED, and exactly the containers of
+// the RUNNING tasks run.
 func (l *lossy) settled(t *testing.T, ctx context.Context) {
 	t.Helper()
 	for {

@@ -13,9 +13,8 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// TestCrashLoop runs a service whose program ends as soon as it has started: the
-// starts that the witness counts come more and more slowly. What mends it does not
-// wait.
+// TestCrashLoop runs a service whose program ends directly after its start. The witness
+// must see the starts slow down. An update that repairs the service must not wait.
 func TestCrashLoop(t *testing.T) {
 	ctx, s := newScene(t)
 	good, err := s.API.ECS.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String(family)})
@@ -35,7 +34,7 @@ func TestCrashLoop(t *testing.T) {
 		Tags: []types.Tag{{Key: aws.String("ashore.healthy-after"), Value: aws.String("1")}}}); err != nil {
 		t.Fatal(err)
 	}
-	pauses := []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second} // before the second start and so on
+	pauses := []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second} // before the second start, the third, and so on
 	var times []time.Time
 	for {
 		if times = s.starts(t); len(times) > len(pauses) {
@@ -75,7 +74,7 @@ func TestCrashLoop(t *testing.T) {
 	}
 }
 
-// pause waits a little for what is not so yet.
+// pause waits a little between two checks.
 func pause(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -85,7 +84,7 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// starts returns when each container that the witness has seen was started.
+// starts returns the start times of the containers that the witness has seen.
 func (s *scene) starts(t *testing.T) []time.Time {
 	t.Helper()
 	seen, err := s.witness.Started()

@@ -1,16 +1,17 @@
 //go:build linux
 
-// Package lan is a network of its own on this machine, for tests: a bridge in a
-// network namespace, and places, each a namespace with an address, that hear
-// each other only through it. Any two can be cut apart: their packets then
-// vanish without a word, in the bridge.
+// Package lan is a network on this machine for tests: a bridge in a network namespace,
+// and places. A place is a namespace with an address that reaches the other places only
+// through the bridge. Any two places can be cut apart: the bridge then drops their
+// packets silently.
 //
 //	this namespace ──┐           ┌── place "server0"
 //	  addresses of   ├── bridge ─┼── place "etcd0"
 //	  its own        ┘   (hub)   └── …
 //
-// It is made by `ip` and `nft` and needs root. Namespaces carry the name of the
-// process that made them: what a killed one has left is removed by the next.
+// The package uses `ip` and `nft` and needs root. The namespaces' names contain the
+// name of the process that made them. The next process removes the namespaces of a
+// killed one.
 package lan
 
 import (
@@ -32,17 +33,17 @@ import (
 
 const prefix = "ashorelan-"
 
-// Lan is a network. Its methods are for one goroutine, but Cut, Mend and Heal,
-// which may be called from any.
+// Lan is a network. Its methods are for one goroutine. Cut, Mend and Heal may be called
+// from any goroutine.
 type Lan struct {
-	name   string // of its namespaces, before the place's
-	link   string // of the interface in this namespace
+	name   string // prefix of the namespaces' names
+	link   string // name of the interface in this namespace
 	net    netip.Prefix
 	next   netip.Addr
 	places []*Place
 
 	mu   sync.Mutex
-	cuts map[[2]netip.Addr]bool // guarded by mu; the lower address first
+	cuts map[[2]netip.Addr]bool // guarded by mu; the lower address comes first
 }
 
 // Place is a namespace in the network.
@@ -52,7 +53,7 @@ type Place struct {
 	ns   string
 }
 
-// New makes a network without places. It says what is missing where it can't.
+// New creates a network without places. If it can't, its error says what is missing.
 func New(ctx context.Context) (_ *Lan, err error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("network namespaces need root: run it again by sudo, or inside a container with --privileged")
@@ -118,13 +119,13 @@ func (l *Lan) addr() netip.Addr {
 	return a
 }
 
-// Here gives this process's own namespace one more address in the network.
+// Here adds an address in the network to this process's own namespace.
 func (l *Lan) Here(ctx context.Context) (netip.Addr, error) {
 	a := l.addr()
 	return a, ip(ctx, "addr", "add", netip.PrefixFrom(a, 24).String(), "dev", l.link)
 }
 
-// Add makes a place.
+// Add adds a place.
 func (l *Lan) Add(ctx context.Context, name string) (*Place, error) {
 	p := &Place{Name: name, Addr: l.addr(), ns: l.name + name}
 	if err := ip(ctx, "netns", "add", p.ns); err != nil {
@@ -146,14 +147,14 @@ func (l *Lan) Add(ctx context.Context, name string) (*Place, error) {
 	return p, nil
 }
 
-// Command runs a program at the place. It is the process itself, not a child of
-// a helper.
+// Command returns a command that runs at the place. Its process is the program itself,
+// not a helper's child.
 func (p *Place) Command(name string, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", p.ns, name}, args...)...)
 }
 
-// Lead makes a port of the place's address lead to the same port of its
-// loopback: a server that listens nowhere else is so reached by the network.
+// Lead forwards a port of the place's address to the same port of its loopback. So the
+// network reaches a server that listens only there.
 func (p *Place) Lead(ctx context.Context, port int) error {
 	if _, err := run(ctx, "1", "ip", "netns", "exec", p.ns, "tee", "/proc/sys/net/ipv4/conf/eth0/route_localnet"); err != nil {
 		return err
@@ -163,17 +164,17 @@ func (p *Place) Lead(ctx context.Context, port int) error {
 	return err
 }
 
-// Cut keeps all packets between two addresses from now on.
+// Cut drops all packets between two addresses from now on.
 func (l *Lan) Cut(ctx context.Context, a, b netip.Addr) error {
 	return l.change(ctx, func() { l.cuts[pair(a, b)] = true })
 }
 
-// Mend lets them through again.
+// Mend lets the packets between two addresses pass again.
 func (l *Lan) Mend(ctx context.Context, a, b netip.Addr) error {
 	return l.change(ctx, func() { delete(l.cuts, pair(a, b)) })
 }
 
-// Heal mends all.
+// Heal lets all packets pass.
 func (l *Lan) Heal(ctx context.Context) error {
 	return l.change(ctx, func() { clear(l.cuts) })
 }
@@ -192,7 +193,7 @@ func (l *Lan) change(ctx context.Context, f func()) error {
 	return l.rule(ctx)
 }
 
-// rule gives the bridge its rules, all at once.
+// rule sets the bridge's rules, all at once.
 func (l *Lan) rule(ctx context.Context) error {
 	var pairs []string
 	for c := range l.cuts {
@@ -208,9 +209,9 @@ func (l *Lan) rule(ctx context.Context) error {
 	return err
 }
 
-// Close kills what runs at the places and removes all of it.
+// Close kills the processes at the places and removes the network.
 func (l *Lan) Close() error {
-	// The hub takes it along, but some time after it is told to go.
+	// The hub's removal removes it, too, but some time later.
 	_, missing := net.InterfaceByName(l.link)
 	var err error
 	if missing == nil {
@@ -219,7 +220,7 @@ func (l *Lan) Close() error {
 	return errors.Join(purge(context.Background(), l.name), err)
 }
 
-// sweep removes the networks of processes that are no more.
+// sweep removes the networks of dead processes.
 func sweep(ctx context.Context) error {
 	names, err := namespaces(ctx)
 	if err != nil {
@@ -235,8 +236,8 @@ func sweep(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// purge removes the namespaces whose name begins so, and their processes. The
-// links vanish with the hub.
+// purge removes the namespaces with a prefix, and their processes. The links are
+// removed with the hub.
 func purge(ctx context.Context, begin string) error {
 	names, err := namespaces(ctx)
 	if err != nil {

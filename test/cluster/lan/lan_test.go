@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// The places hear each other, are cut and mended apart from others, and nothing
-// is left; not even of a process that was killed.
+// The places reach each other. They are cut and mended independently. Nothing is left
+// behind, not even by a killed process.
 func TestLan(t *testing.T) {
 	ctx := t.Context()
 	l, err := New(ctx)
@@ -44,7 +44,7 @@ func TestLan(t *testing.T) {
 	if err := p.Lead(ctx, 4700); err != nil {
 		t.Fatal(err)
 	}
-	// A listener at the place's loopback: an echo is all that it takes.
+	// An echo server at the place's loopback.
 	cmd := p.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), echoEnv+"=127.0.0.1:4700")
 	if err := cmd.Start(); err != nil {
@@ -82,7 +82,7 @@ func TestLan(t *testing.T) {
 		t.Errorf("mended: %v", err)
 	}
 
-	// What a process that is no more has left goes with its next; ours stays.
+	// The network of a dead process is removed by the next one. Ours stays.
 	gone := exec.Command("true")
 	if err := gone.Run(); err != nil {
 		t.Fatal(err)
