@@ -13,7 +13,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// away is an engine that answers nothing, but for its events, until a time.
+// away returns a Fail that makes an engine answer nothing until a time, except for its
+// events.
 func away(until time.Time) func(op, subject string) error {
 	return func(op, _ string) error {
 		if op != "events" && time.Now().Before(until) {
@@ -23,8 +24,8 @@ func away(until time.Time) func(op, subject string) error {
 	}
 }
 
-// TestAnEngineThatIsAwayFailsNoTask: a restart of the engine takes seconds, and
-// what is ordered meanwhile waits.
+// A restart of the engine takes seconds. Tasks that are ordered meanwhile wait and do not
+// fail.
 func TestAnEngineThatIsAwayFailsNoTask(t *testing.T) {
 	for name, behaviour := range map[string]engine.PullBehavior{"default": engine.PullDefault, "always": engine.PullAlways, "prefer-cached": engine.PullPreferCached} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +54,7 @@ func TestAnEngineThatIsAwayFailsNoTask(t *testing.T) {
 	}
 }
 
-// TestTheWaitForAnEngineEnds by its limit, and by an order to stop.
+// The wait for an engine ends by its limit, and by an order to stop.
 func TestTheWaitForAnEngineEnds(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
 		r.fake.Set(func(c *fake.Config) { c.Fail = away(time.Now().Add(time.Hour)) })
@@ -75,7 +76,8 @@ func TestTheWaitForAnEngineEnds(t *testing.T) {
 	})
 }
 
-// TestAnAbsenceIsToldOnce, and the engine's return, unless it was short.
+// The absence of the engine is reported once, and so is its return, unless the absence was
+// short.
 func TestAnAbsenceIsToldOnce(t *testing.T) {
 	var told []time.Time
 	inBubble(t, engine.Config{OnEngine: func() { told = append(told, time.Now()) }}, fake.Config{}, func(r *rig) {

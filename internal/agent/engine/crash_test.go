@@ -23,13 +23,13 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// mortal is one life's view of the engine. Once dead it asks for nothing more,
-// but what it asked for takes its course and its answers reach nobody: as with
-// a process that was killed.
+// mortal is a runtime for one life of the agent. When the life is over, it makes no more
+// calls. Calls that were made before still take effect, and their answers get lost, as
+// with a process that was killed.
 type mortal struct {
 	runtime.Runtime
 	dead atomic.Bool
-	slow func() time.Duration // how long a question is on its way
+	slow func() time.Duration // how long a call is on its way
 }
 
 var errDead = errors.New("dead")
@@ -58,8 +58,8 @@ func (m *mortal) Stop(ctx context.Context, id string, d time.Duration) error {
 	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Stop(ctx, id, d) })
 }
 
-// What was asked for in an earlier life may take effect before each of these, and
-// before its answer is here.
+// Calls of an earlier life may take effect before each of these calls, and before their
+// answers arrive.
 
 func (m *mortal) Inspect(ctx context.Context, id string) (runtime.Container, error) {
 	time.Sleep(m.slow())
@@ -84,11 +84,11 @@ func (m *mortal) Events(ctx context.Context, l map[string]string, up func(), on 
 	})
 }
 
-// TestKilledAtAnyMomentEachContainerStartsOnce kills the agent again and again,
-// at random moments, while tasks start and end, and counts starts at the engine.
-// Where the journal gets lost now and then, tasks that had not started as a whole
-// are stopped; all others go on. A journal that is lost often enough may stop all
-// of one run's tasks, but not those of every run.
+// TestKilledAtAnyMomentEachContainerStartsOnce kills the agent many times at random
+// moments, while tasks start and end. It counts the starts at the runtime. If the journal
+// is lost sometimes, tasks whose containers had not all started are stopped, and all
+// others go on. A journal that is lost often enough may stop all tasks of one run, but not
+// those of every run.
 func TestKilledAtAnyMomentEachContainerStartsOnce(t *testing.T) {
 	for _, lossy := range []bool{false, true} {
 		running := 0
@@ -105,7 +105,7 @@ func TestKilledAtAnyMomentEachContainerStartsOnce(t *testing.T) {
 	}
 }
 
-// manyLives returns how many tasks run in the end.
+// manyLives returns how many tasks run at the end.
 func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) (running int) {
 	eng := fake.New(fake.Config{CreateDelay: 20 * time.Millisecond, StartDelay: 150 * time.Millisecond})
 	defer eng.Close()
@@ -197,13 +197,13 @@ func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) (running in
 				}
 			}
 		}
-		// What is durable now is what the next life finds.
+		// The next life finds what is durable now.
 		if !lossy || rng.IntN(2) == 0 {
 			copyFile(t, path, filepath.Join(dir, fmt.Sprint(life+1, ".db")))
 		}
 		m.dead.Store(true)
 		undo = append(undo, func() { e.Close(); j.Close() })
-		// Dead for a while, half of the times.
+		// Half of the time, the agent stays dead for a while.
 		mu.Lock()
 		d := max(0, time.Duration(rng.IntN(int(400*time.Millisecond)))-200*time.Millisecond)
 		mu.Unlock()

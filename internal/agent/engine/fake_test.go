@@ -47,7 +47,7 @@ func port(container, host int) func(*acs.Container) {
 
 func stopOf(arn string) acs.Task { return acs.Task{Arn: arn, DesiredStatus: acs.StatusStopped} }
 
-// taskLife is a task, whether it is stopped after a wait, and what is reported of it.
+// taskLife is a task, whether it is stopped after a wait, and the expected reports.
 type taskLife struct {
 	task acs.Task
 	wait time.Duration
@@ -239,7 +239,7 @@ func TestDependentsStopFirst(t *testing.T) {
 		r.accept(run("t", box("db", true, "sleep 600"), box("app", true, "sleep 600", after("db", "START"))))
 		time.Sleep(time.Second)
 		r.accept(stopOf("t"))
-		time.Sleep(7 * time.Second) // the first is down, the second on its way
+		time.Sleep(7 * time.Second) // the first has stopped, the second is being stopped
 		var down []string
 		for _, v := range r.Tasks() {
 			for _, c := range v.Containers {
@@ -282,7 +282,7 @@ func TestATaskThatDoesNotFitBlocksNobody(t *testing.T) {
 
 func TestDynamicPortIsChosenAnewWhenItIsTaken(t *testing.T) {
 	inBubble(t, engine.Config{PortLow: 40000, PortHigh: 40002}, fake.Config{}, func(r *rig) {
-		// Someone else on the host holds two of the three.
+		// Another process of the host uses two of the three ports.
 		for _, p := range []int{40000, 40001} {
 			c, err := r.fake.Create(r.t.Context(), runtime.Spec{Name: fmt.Sprint("other", p), Image: "x", Ports: []runtime.Port{{ContainerPort: 1, HostPort: p, Protocol: "tcp"}}})
 			if err != nil {
@@ -302,7 +302,7 @@ func TestDynamicPortIsChosenAnewWhenItIsTaken(t *testing.T) {
 		}
 		rep := r.reports[0]
 		if rep.Status != acs.StatusRunning || rep.Containers[0].Ports[0].HostPort != 40002 {
-			// Ten tries at random may all meet a taken port; then it says so.
+			// Ten random tries may all hit a used port. Then the reason says so.
 			if !strings.Contains(rep.Containers[0].Reason, "port is already allocated") {
 				t.Errorf("%+v", rep)
 			}
@@ -335,7 +335,7 @@ func TestStoppedStaysStopped(t *testing.T) {
 		time.Sleep(time.Minute)
 		ended := "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n"
 		r.expect("t", ended)
-		r.accept(task) // the server asks again: it is told again
+		r.accept(task) // the server asks again and gets the report again
 		r.expect("t", ended+"STOPPED a=STOPPED/0\n")
 		time.Sleep(2 * time.Hour)
 		if list, err := r.fake.List(r.t.Context(), nil); err != nil || len(list) != 0 {
@@ -345,7 +345,7 @@ func TestStoppedStaysStopped(t *testing.T) {
 		if got := r.story("t"); !strings.HasSuffix(got, "is not started again)\n") {
 			t.Error(got)
 		}
-		// A stop that overtakes its start wins.
+		// A stop that arrives before the start wins.
 		r.accept(stopOf("u"), run("u", box("a", true, "sleep 5")))
 		time.Sleep(time.Minute)
 		if got := r.story("u"); strings.Contains(got, "RUNNING") {

@@ -17,9 +17,9 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// An engine that hangs is noticed within a minute, and so is its return. What runs
-// goes on; what is ordered meanwhile is given up in minutes, and does not start
-// when the engine goes on.
+// An engine that hangs is noticed within a minute, and so is its return. Running tasks go
+// on. Tasks that are ordered meanwhile fail after minutes, and do not start when the
+// engine goes on.
 func TestAnEngineThatHangs(t *testing.T) {
 	var mu sync.Mutex
 	var told []time.Time
@@ -37,7 +37,7 @@ func TestAnEngineThatHangs(t *testing.T) {
 		r.fake.Hang(nil)
 		hung := time.Now()
 		var ordered []string
-		for i := range 30 { // more than are done at once
+		for i := range 30 { // more than the engine does at the same time
 			ordered = append(ordered, fmt.Sprint("ordered ", i))
 			r.accept(run(ordered[i], box("a", true, "sleep 100000")))
 		}
@@ -69,8 +69,8 @@ func TestAnEngineThatHangs(t *testing.T) {
 	})
 }
 
-// An engine that answers and starts nothing, as when what runs its containers
-// hangs, is not well. The starts that it was asked for do not happen later.
+// An engine that answers and starts nothing is not healthy. So it is if its container
+// runtime hangs. The starts that were sent to it do not happen later.
 func TestAnEngineThatStartsNothing(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
 		r.accept(run("runs", box("a", true, "sleep 100000")))
@@ -99,8 +99,8 @@ func TestAnEngineThatStartsNothing(t *testing.T) {
 	})
 }
 
-// An engine that hangs at the agent's start is waited for: nothing is concluded
-// from what it does not say.
+// If the engine hangs at the agent's start, the agent waits. It concludes nothing from
+// missing answers.
 func TestAnEngineThatHangsAtTheStart(t *testing.T) {
 	for _, op := range []string{"events", "list", "inspect", ""} {
 		journaled(t, engine.Config{}, fake.Config{}, func(r *rig) {
@@ -123,9 +123,9 @@ func TestAnEngineThatHangsAtTheStart(t *testing.T) {
 	}
 }
 
-// Whatever hangs, refuses, loses its answers or its events, for a while: in the
-// end each task has run or is reported as one that did not, nothing has started
-// twice, and what runs is what is said to run.
+// For a while, calls hang, fail or lose their answers, and events get lost. In the end
+// each task has run or is reported as failed, nothing has started twice, and the reports
+// match what runs.
 func TestFaultsForAWhile(t *testing.T) {
 	ops := []string{"image", "create", "start", "stop", "inspect", "list", "remove", "volume", "removevolume", "events", "ping", "info"}
 	for range 12 {

@@ -11,16 +11,16 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// What has run does not run again when the journal is lost, whatever the order in
-// which the engine names a task's containers; what runs goes on, and the task
-// knows of each how it ended.
+// After the journal is lost, what has run does not run again, in whatever order the engine
+// lists a task's containers. What runs goes on, and the task knows how each container
+// ended.
 func TestNothingStartsAgainWhenTheJournalIsLost(t *testing.T) {
 	ever := "sleep 100000"
 	policy := func(c *acs.Container) { c.RestartPolicy = &acs.RestartPolicy{Enabled: true} }
 	tasks := map[string]struct {
 		task acs.Task
 		now  string // its status in the second life
-		last string // what is reported last
+		last string // the last report
 	}{
 		"beside":       {run("beside", box("migrate", false, "exit 0"), box("main", true, ever)), acs.StatusRunning, "RUNNING migrate=STOPPED/0 main=RUNNING"},
 		"before":       {run("before", box("main", true, ever, after("migrate", "SUCCESS")), box("migrate", false, "exit 0")), acs.StatusRunning, "RUNNING main=RUNNING migrate=STOPPED/0"},
@@ -28,7 +28,7 @@ func TestNothingStartsAgainWhenTheJournalIsLost(t *testing.T) {
 		"ended":        {run("ended", box("migrate", false, "exit 0"), box("main", true, "sleep 5 exit 4")), acs.StatusStopped, "STOPPED migrate=STOPPED/0 main=STOPPED/4"},
 		"ended, again": {run("ended, again", box("main", true, "sleep 5 exit 4"), box("again", false, ever, policy)), acs.StatusStopped, "STOPPED main=STOPPED/4 again=STOPPED/143"},
 	}
-	for range 10 { // the engine names them in any order
+	for range 10 { // the engine lists them in any order
 		journaled(t, engine.Config{}, fake.Config{}, func(r *rig) {
 			for _, task := range tasks {
 				r.accept(task.task)
@@ -65,7 +65,7 @@ func TestNothingStartsAgainWhenTheJournalIsLost(t *testing.T) {
 	}
 }
 
-// The instance is found again by its containers, even where none runs.
+// The instance is found by its containers, even if none of them runs.
 func TestTheInstanceIsFoundByWhatHasEnded(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
 		find := func() string {

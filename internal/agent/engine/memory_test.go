@@ -45,8 +45,8 @@ func TestOutOfMemory(t *testing.T) {
 	})
 }
 
-// The event that a process was killed for its memory may be lost; what the engine
-// says of the container at its end tells then, as far as it can.
+// The event that a process was killed for lack of memory may get lost. Then the engine's
+// data about the ended container decides, as far as possible.
 func TestOutOfMemoryWithoutTheEvent(t *testing.T) {
 	for command, want := range map[string]string{
 		"feed 200 sleep 5 exit 1":   "STOPPED/1 [OutOfMemoryError: Container killed due to memory usage]",

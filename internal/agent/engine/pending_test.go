@@ -13,7 +13,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 )
 
-// A task that stays PENDING tells how its containers are, and that one is unhealthy.
+// A task that stays PENDING reports its containers, and that one of them is unhealthy.
 func TestPendingTasksTellOfTheirContainers(t *testing.T) {
 	var told atomic.Int32
 	inBubble(t, engine.Config{OnHealth: func(string) { told.Add(1) }}, fake.Config{Images: map[string]runtime.Image{"img": {}}}, func(r *rig) {
@@ -29,14 +29,14 @@ func TestPendingTasksTellOfTheirContainers(t *testing.T) {
 		}
 		r.mu.Unlock()
 		time.Sleep(time.Hour)
-		r.expect("t", "PENDING db=RUNNING app=PENDING\n") // and nothing more, as nothing changes
+		r.expect("t", "PENDING db=RUNNING app=PENDING\n") // and nothing more, since nothing changes
 		if told.Load() != 1 {
 			t.Errorf("told %d times that its health is another", told.Load())
 		}
 	})
 }
 
-// What never ran as a whole is not said to run while it is stopped.
+// A task whose containers never all ran is not reported as RUNNING while it is stopped.
 func TestPendingTasksThatStopAreNeverSaidToRun(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{Images: map[string]runtime.Image{"img": {}}}, func(r *rig) {
 		r.accept(run("t", box("db", true, "deaf sleep 600", checked), box("app", true, "sleep 600", after("db", "HEALTHY"))))
@@ -49,14 +49,14 @@ func TestPendingTasksThatStopAreNeverSaidToRun(t *testing.T) {
 	})
 }
 
-// A pull that takes its time is told, with its beginning; its end is that of the
-// last one.
+// A pull that takes long is reported with its beginning. Its reported end is that of the
+// last pull.
 func TestPullsAreTold(t *testing.T) {
 	failed := false
 	cfg := fake.Config{
 		Images: map[string]runtime.Image{"img": {}}, Registry: map[string]runtime.Image{"quick": {Digest: "sha256:1"}, "slow": {Digest: "sha256:2"}},
 		PullDelay: 90 * time.Second,
-		Fail: func(op, subject string) error { // the first time; the second is 1.1 s later
+		Fail: func(op, subject string) error { // the first call; the second comes 1.1 s later
 			if op != "pull" || subject != "slow" || failed {
 				return nil
 			}
@@ -100,8 +100,8 @@ func TestPullsAreTold(t *testing.T) {
 	})
 }
 
-// While nobody takes reports, the newest PENDING one says all that those before it
-// said.
+// While no one takes reports, the newest PENDING report has the content of all earlier
+// ones.
 func TestPendingReportsReplaceEachOther(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{Images: map[string]runtime.Image{"img": {}}}, func(r *rig) {
 		r.away.Store(true)

@@ -16,8 +16,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// cut is an engine whose machine loses power: what is durable when the start is
-// asked for (early), or a while after it, is all that the next boot finds.
+// cut is an engine whose machine loses power. The next boot finds only what is durable
+// when the start is sent (early), or a while after it.
 type cut struct {
 	runtime.Runtime
 	spec  runtime.Spec
@@ -34,13 +34,13 @@ func (c *cut) Start(ctx context.Context, id string) error {
 	return c.Runtime.Start(ctx, id)
 }
 
-// TestPowerCutStartsNothingTwice cuts the power when a container has just been
-// started. The engine, which writes that down later than it happens, has lost
-// the start, or the container.
+// TestPowerCutStartsNothingTwice cuts the power when a container has just started. The
+// engine writes a start to disk later than it happens. So it has lost the start, or the
+// container.
 func TestPowerCutStartsNothingTwice(t *testing.T) {
 	for name, c := range map[string]struct {
-		late    bool   // the journal has seen it running
-		created bool   // the engine has the container, though not its start
+		late    bool   // the journal has it as running
+		created bool   // the engine has the container, but not its start
 		boot    string // of the second life
 		starts  int    // in the second life
 		reason  string
@@ -106,7 +106,7 @@ func TestPowerCutStartsNothingTwice(t *testing.T) {
 	}
 }
 
-// life runs an agent's engine on a journal until fn returns.
+// life runs an engine on a journal until fn returns.
 func life(t *testing.T, rt runtime.Runtime, boot, path string, fn func(*engine.Engine)) {
 	j, err := journal.Open(path, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -19,7 +19,7 @@ type PullBehavior string
 const (
 	PullDefault      PullBehavior = "default"       // pull; if that fails, use the image on the host
 	PullAlways       PullBehavior = "always"        // always pull
-	PullOnce         PullBehavior = "once"          // pull if this agent never pulled the image
+	PullOnce         PullBehavior = "once"          // pull, unless it is on the host and this agent pulled it before
 	PullPreferCached PullBehavior = "prefer-cached" // pull only if the image is not on the host
 )
 

@@ -17,7 +17,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// bench is an engine on the real runtime whose reports are collected.
+// bench is an engine on the real runtime that collects reports.
 type bench struct {
 	*engine.Engine
 	installation string
@@ -115,7 +115,7 @@ func TestOneContainerFromStartToStop(t *testing.T) {
 	}
 }
 
-// heeds waits until a container answers on its port; it heeds signals then.
+// heeds waits until a container answers on its port. From then on it obeys signals.
 func heeds(t *testing.T, port int) {
 	t.Helper()
 	var lastErr error
@@ -141,7 +141,7 @@ func (b *bench) run(t *testing.T, task acs.Task) engine.Report {
 	return b.end(t, task.Arn)
 }
 
-// end waits for a task's STOPPED.
+// end waits for a task's STOPPED report.
 func (b *bench) end(t *testing.T, arn string) engine.Report {
 	t.Helper()
 	for {
@@ -151,8 +151,8 @@ func (b *bench) end(t *testing.T, arn string) engine.Report {
 	}
 }
 
-// TestRealEngineSettings runs containers whose settings show in what they write
-// into a folder of the host.
+// TestRealEngineSettings runs containers whose settings show in what they write into a
+// folder of the host.
 func TestRealEngineSettings(t *testing.T) {
 	b := newBench(t)
 	dir := t.TempDir()
@@ -301,8 +301,8 @@ func TestRealEngineSettings(t *testing.T) {
 	})
 }
 
-// TestAContainerStartedAgainByHand ends its task, or its task has ended, and is
-// stopped: its port is free again.
+// TestAContainerStartedAgainByHand: if a user starts a container again, either its task
+// ends, or the task has ended and the container is stopped. Its port is then free.
 func TestAContainerStartedAgainByHand(t *testing.T) {
 	b := newBench(t)
 	d := agenttest.Docker(t)
@@ -317,7 +317,7 @@ func TestAContainerStartedAgainByHand(t *testing.T) {
 	r := b.next(t, task.Arn)
 	id := r.Containers[0].RuntimeID
 	heeds(t, r.Containers[0].Ports[0].HostPort)
-	for range 2 { // as docker restart, then as docker start
+	for range 2 { // as `docker restart`, then as `docker start`
 		if err := d.Stop(t.Context(), id, time.Second); err != nil {
 			t.Fatal(err)
 		}

@@ -64,8 +64,8 @@ func (t *Task) queueReports(now time.Time) []Action {
 	}
 	switch {
 	case wire == acs.StatusStopped && t.StoppedAt.IsZero():
-		// Its resources are still being provided. A task whose end is told is cleaned up,
-		// and what came into being after that nobody would release.
+		// Its resources are still being provided. A task is cleaned up after its end was
+		// reported, so a resource that is created after that would never be released.
 		return nil
 	case news:
 		return t.queueReport(wire)

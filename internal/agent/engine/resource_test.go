@@ -23,12 +23,12 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// land is the host that resources lie on. It outlives agents.
+// land is the host on which the test's resources are. It outlives agents.
 type land struct {
 	mu    sync.Mutex
-	there map[string]int // resource/task: how many there are
-	calls []string       // in their order
-	// onCall is called after a call has taken its effect, and before its answer.
+	there map[string]int // resource/task: how many exist
+	calls []string       // in order
+	// onCall is called after a call has taken effect, and before its answer.
 	onCall func(call string) error
 }
 
@@ -46,7 +46,7 @@ func (l *land) call(verb, resource, task string, change int) error {
 	return onCall(call)
 }
 
-// told are the calls since it was last asked.
+// told returns the calls since its last call.
 func (l *land) told() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,8 +63,8 @@ func (l *land) left() map[string]int {
 	return left
 }
 
-// plot is a resource on a land. A second one is made where the agent forgets the
-// first; taking it up again makes none.
+// plot is a resource on a land. If the agent forgets the first one, a second is created; a
+// restore creates none.
 type plot struct {
 	*land
 	name string
@@ -90,7 +90,7 @@ func (l *land) plots() []engine.Resource {
 	return []engine.Resource{plot{l, "one"}, plot{l, "two"}, plot{l, "three"}}
 }
 
-// durable waits until the journal has all that was written to it so far.
+// durable waits until the journal has written everything so far.
 func (r *rig) durable() {
 	r.t.Helper()
 	if err := r.journal.Put(journal.Meta, "durable", nil).Wait(); err != nil {
@@ -98,14 +98,13 @@ func (r *rig) durable() {
 	}
 }
 
-// crash ends a life at this very moment: what is durable is what the next finds,
-// and whatever the old one still does, after dying, concerns nobody. It begins the
-// next life.
+// crash ends a life at this moment and begins the next. The next life finds what is
+// durable now. What the old life still does while dying is ignored.
 func (r *rig) crash(dying func()) {
 	r.t.Helper()
 	next := r.path + "+"
 	copyFile(r.t, r.path, next)
-	r.away.Store(true) // what the dead agent would report is heard by nobody
+	r.away.Store(true) // the reports of the dead agent are lost
 	dying()
 	r.Close()
 	if err := r.journal.Close(); err != nil {
@@ -116,8 +115,8 @@ func (r *rig) crash(dying func()) {
 	r.live()
 }
 
-// A task's resources are provided in their order before its containers, which are
-// told of them, and released in the other order after them.
+// A task's resources are provided in order before its containers, which get their values.
+// They are released in reverse order after the containers.
 func TestResourcesAreProvidedAndReleasedInOrder(t *testing.T) {
 	l := newLand()
 	var env []string
@@ -144,7 +143,8 @@ func TestResourcesAreProvidedAndReleasedInOrder(t *testing.T) {
 	})
 }
 
-// A resource that can't be provided ends the task, and those before it are released.
+// A resource that can't be provided ends the task, and the resources before it are
+// released.
 func TestAResourceThatCannotBeProvided(t *testing.T) {
 	l := newLand()
 	l.onCall = func(call string) error {
@@ -164,8 +164,8 @@ func TestAResourceThatCannotBeProvided(t *testing.T) {
 	})
 }
 
-// A task that is stopped while its resources are being provided ends when they are
-// there: then they are released, and others get its share of the host.
+// If a task is stopped while its resources are being provided, it ends when they exist.
+// Then they are released, and other tasks get its share of the host.
 func TestAStopWhileResourcesAreProvided(t *testing.T) {
 	l := newLand()
 	l.onCall = func(call string) error {
@@ -202,11 +202,11 @@ func TestAStopWhileResourcesAreProvided(t *testing.T) {
 
 const stoppedBeforePull = "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin for task: "
 
-// An agent that dies between two resources provides the missing ones when it comes
-// back and takes up the others: there is no second one of any. What was provided
-// and not journaled yet is provided again, which is why that must find the first.
-// Without Provided's journaling all are provided again (seen); with Provisioned set
-// by the first of them the missing ones never are (seen).
+// If an agent dies between two resources, it provides the missing ones after its restart
+// and restores the others. No resource exists twice. A resource that was provided and not
+// journaled is provided again, so Provide must find the first one. If Provided is not
+// journaled, all are provided again (seen). If the first of them sets Provisioned, the
+// missing ones are never provided (seen).
 func TestACrashBetweenResources(t *testing.T) {
 	all := []string{"one", "two", "three"}
 	for n := range len(all) {
@@ -257,9 +257,9 @@ func TestACrashBetweenResources(t *testing.T) {
 	}
 }
 
-// A release that fails is repeated until it succeeds, also by an agent that was
-// started anew; what is released already is not released again. Without Released's
-// journaling it is (seen).
+// A release that fails is repeated until it succeeds, also after a restart of the agent.
+// Resources that were released are not released again. If Released is not journaled, they
+// are (seen).
 func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
 	l := newLand()
 	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
@@ -270,7 +270,7 @@ func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
 		l.onCall = func(call string) error {
 			if call == "release two" {
 				l.mu.Lock()
-				l.there["two/t"]++ // it is still there
+				l.there["two/t"]++ // it still exists
 				l.mu.Unlock()
 				return busy
 			}
@@ -298,7 +298,7 @@ func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
 		if r.HasTask("t") {
 			t.Error("the task is still known")
 		}
-		r.crash(func() {}) // its record is gone
+		r.crash(func() {}) // its record is removed
 		time.Sleep(time.Hour)
 		if got := l.told(); got != "" {
 			t.Error(got)
@@ -306,7 +306,7 @@ func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
 	})
 }
 
-// records are a task's records in a journal that nobody has open, by ARN.
+// records reads a task's records from a journal that is not open, by ARN.
 func records(t *testing.T, path string, change func(arn string, record map[string]any) bool) map[string]map[string]any {
 	t.Helper()
 	j, err := journal.Open(path, slog.New(slog.DiscardHandler))
@@ -344,9 +344,9 @@ func records(t *testing.T, path string, change func(arn string, record map[strin
 	return out
 }
 
-// A journal of the version before, which has one bit for all resources, is read: they
-// are taken up again, not provided, and released in the end. That bit is still
-// written, and nothing else that the version before reads has changed: see Task.
+// The journal of the previous version is read. It has one bit for all resources. They are
+// restored, not provided, and released in the end. The new version still writes that bit,
+// and changes nothing else that the previous version reads: see Task.
 func TestTheJournalOfTheVersionBefore(t *testing.T) {
 	l := newLand()
 	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
@@ -354,7 +354,7 @@ func TestTheJournalOfTheVersionBefore(t *testing.T) {
 		time.Sleep(time.Second)
 		l.told()
 		r.durable()
-		for life := range 2 { // the second one reads what the first one wrote
+		for life := range 2 { // the second life reads what the first one wrote
 			r.die()
 			records(t, r.path, func(_ string, record map[string]any) bool {
 				if has, _ := record["resources"].(map[string]any); record["provisioned"] != true || len(has) != 3 {
@@ -378,8 +378,8 @@ func TestTheJournalOfTheVersionBefore(t *testing.T) {
 	})
 }
 
-// What the version before makes of a record: it provides all resources unless
-// Provisioned says that all are there, and releases all of them.
+// The previous version reads the new records. It provides all resources unless Provisioned
+// is true, and releases all of them.
 func TestTheVersionBeforeIsToldWhatIsThere(t *testing.T) {
 	l := newLand()
 	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
@@ -438,9 +438,9 @@ func (p *parents) Remove(task string) error {
 	return nil
 }
 
-// The volumes and the cgroup of a task come back to containers that are created by
-// a later run of the agent: a missing volume is made again as it was, not by the
-// engine in its own way, and the cgroup is their parent.
+// A task's volumes and cgroup are restored for containers that a later run of the agent
+// creates. A missing volume is created again with its options, not by the engine without
+// them. The cgroup is the containers' parent.
 func TestVolumesAndLimitsAreRestored(t *testing.T) {
 	p := &parents{made: map[string]int{}}
 	var specs []runtime.Spec
@@ -463,7 +463,7 @@ func TestVolumesAndLimitsAreRestored(t *testing.T) {
 		}
 		r.durable()
 		r.die()
-		if err := r.fake.RemoveVolume(r.t.Context(), volumes[0].Name); err != nil { // by hand: nothing uses it yet
+		if err := r.fake.RemoveVolume(r.t.Context(), volumes[0].Name); err != nil { // by hand, while nothing uses it
 			t.Fatal(err)
 		}
 		r.live()
@@ -481,7 +481,7 @@ func TestVolumesAndLimitsAreRestored(t *testing.T) {
 	})
 }
 
-// What a newer version provided stays in the record of a task.
+// A resource that a newer version provided stays in the task's record.
 func TestAResourceOfANewerVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
 	rigged(t, path, engine.Config{}, fake.Config{}, func(r *rig) {

@@ -25,7 +25,7 @@ func (r *rig) container(task, name string) runtime.Container {
 	return list[0]
 }
 
-// running are the names of the containers that run.
+// running returns the names of the containers that run.
 func (r *rig) running() []string {
 	r.t.Helper()
 	synctest.Wait()
@@ -59,7 +59,7 @@ func (r *rig) start(id string) {
 	}
 }
 
-// byHand runs a container as a person may.
+// byHand runs a container, as a user may.
 func (r *rig) byHand(labels map[string]string) {
 	r.t.Helper()
 	c, err := r.fake.Create(r.t.Context(), runtime.Spec{Name: byHand, Image: "img", Labels: labels})
@@ -69,9 +69,9 @@ func (r *rig) byHand(labels map[string]string) {
 	r.start(c.ID)
 }
 
-// What runs and should not is stopped, and its port is free: at once where an
-// event tells of it, else when the engine's state is looked at, within minutes,
-// or when the agent starts again. What should run is left alone.
+// A container that runs and should not is stopped, and its port is free. That happens at
+// once if an event reports it, else at the next comparison with the engine, which comes
+// within minutes, or when the agent starts again. Other containers go on.
 func TestWhatRunsAndShouldNotIsStopped(t *testing.T) {
 	end := func(name string, code int) func(*rig) {
 		return func(r *rig) { r.fake.Exit(r.container("t", name).ID, code) }
@@ -86,7 +86,7 @@ func TestWhatRunsAndShouldNotIsStopped(t *testing.T) {
 		task   acs.Task
 		before func(*rig) // some time before
 		do     func(*rig)
-		up     bool // only where the agent is up meanwhile
+		up     bool // only if the agent runs meanwhile
 	}{
 		"restarted by hand": {task: one, up: true, do: func(r *rig) {
 			if err := r.fake.Restart(r.container("t", "a").ID); err != nil {
@@ -158,8 +158,7 @@ func TestWhatRunsAndShouldNotIsStopped(t *testing.T) {
 	}
 }
 
-// A container of another instance of this installation, or of another
-// installation, is left alone, whatever it does.
+// The agent never touches a container of another instance or of another installation.
 func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
 		for name, labels := range map[string]map[string]string{
@@ -181,8 +180,8 @@ func TestWhatIsNotOursIsLeftAlone(t *testing.T) {
 	})
 }
 
-// An exit of which no event tells, or that falls into a gap of the stream, is
-// found: also one that came before the start's own answer.
+// An exit without an event, or in a gap of the stream, is found. So is an exit that came
+// before the start's own answer.
 func TestAnExitThatNoEventTells(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{StartDelay: time.Second}, func(r *rig) {
 		r.accept(run("lost", box("a", true, "sleep 600 exit 3")), run("gone", box("a", true, "sleep 100000")), run("sick", box("a", true, "healthy 60", checked)))
@@ -198,7 +197,7 @@ func TestAnExitThatNoEventTells(t *testing.T) {
 			t.Errorf("%+v", v)
 		}
 	})
-	// The stream breaks while a start is under way and is back before its answer.
+	// The stream breaks during a start and is back before the start's answer.
 	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
 		slow := &slowStart{Runtime: r.fake, by: 20 * time.Second}
 		r.Close()
@@ -207,7 +206,7 @@ func TestAnExitThatNoEventTells(t *testing.T) {
 		r.accept(run("t", box("a", true, "sleep 1 exit 3")))
 		time.Sleep(500 * time.Millisecond)
 		r.drop(runtime.EventExited)
-		time.Sleep(time.Second) // it has ended, and nobody was told
+		time.Sleep(time.Second) // it has ended without an event
 		r.drop()
 		r.fake.CutEvents()
 		time.Sleep(30 * time.Second)
@@ -215,9 +214,9 @@ func TestAnExitThatNoEventTells(t *testing.T) {
 	})
 }
 
-// An exit that falls between the look-up of a start without an answer and its
-// being told, while the events are lost, is found: and so is one before the events
-// are back, of a start that was asked for before.
+// While the events are lost, the start gets no answer, and its result is looked up. An
+// exit between the look-up and the report of the start is found. So is an exit before the
+// events are back, after a start that was sent earlier.
 func TestAnExitBesideAStart(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{Lost: func(op, _ string) bool { return op == "start" }}, func(r *rig) {
 		r.Close()
@@ -238,14 +237,14 @@ func TestAnExitBesideAStart(t *testing.T) {
 		r.fake.Hang(func(op, _ string) bool { return op == "events" })
 		r.accept(run("t", box("a", true, "sleep 1 exit 3")))
 		time.Sleep(3 * time.Second)
-		r.fake.Resume() // the events are back, the start's answer is not
+		r.fake.Resume() // the events are back, but not the start's answer
 		time.Sleep(time.Minute)
 		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/3\n")
 	})
 }
 
-// shortRun is an engine whose container ends as soon as it was seen running, and
-// tells nobody.
+// shortRun is an engine whose container ends right after it was seen running, without an
+// event.
 type shortRun struct {
 	runtime.Runtime
 	*rig
@@ -263,7 +262,7 @@ func (s *shortRun) Inspect(ctx context.Context, id string) (runtime.Container, e
 	return c, err
 }
 
-// slowStart is an engine whose answer to a start comes late.
+// slowStart is an engine that answers starts late.
 type slowStart struct {
 	runtime.Runtime
 	by time.Duration

@@ -16,17 +16,17 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// rig is an engine on a fake runtime inside a synctest bubble: time passes only
-// when everyone waits, so the times in these tests are exact.
+// rig is an engine on a fake runtime inside a synctest bubble. Time passes only when all
+// goroutines wait, so the times in these tests are exact.
 type rig struct {
 	t *testing.T
 	*engine.Engine
 	fake    *fake.Fake
 	cfg     engine.Config
-	path    string           // of the journal; empty where none was asked for
-	journal *journal.Journal // nil then
+	path    string           // of the journal; empty if there is none
+	journal *journal.Journal // nil if there is none
 
-	away    atomic.Bool // nobody takes reports
+	away    atomic.Bool // no one takes reports
 	taking  sync.Mutex
 	mu      sync.Mutex
 	reports []engine.Report
@@ -64,7 +64,7 @@ func rigged(t *testing.T, path string, cfg engine.Config, fcfg fake.Config, test
 	})
 }
 
-// live begins a life of the agent, with what an earlier one left.
+// live begins a life of the agent with what an earlier one left.
 func (r *rig) live() {
 	r.t.Helper()
 	if r.path != "" {
@@ -84,7 +84,7 @@ func (r *rig) live() {
 	}
 }
 
-// die ends it.
+// die ends the life.
 func (r *rig) die() {
 	r.Close()
 	if r.journal != nil {
@@ -119,14 +119,14 @@ func (r *rig) accept(tasks ...acs.Task) {
 	}
 }
 
-// forget drops what was reported so far.
+// forget removes the reports so far.
 func (r *rig) forget() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reports = nil
 }
 
-// story is what was reported of a task, one line a report.
+// story returns the reports of a task, one in each line.
 func (r *rig) story(arn string) string {
 	synctest.Wait()
 	r.mu.Lock()

@@ -18,14 +18,14 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// An order that can't be journaled is neither acknowledged nor acted upon.
-// Without the wait for the journal in Accept it is both (seen).
+// An order that can't be journaled is neither acknowledged nor carried out. If Accept does
+// not wait for the journal, it is both (seen).
 func TestNothingIsDoneBeforeItIsJournaled(t *testing.T) {
 	j, err := journal.Open(filepath.Join(t.TempDir(), "j.db"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Close(); err != nil { // what it takes from now on is not durable
+	if err := j.Close(); err != nil { // nothing is durable from now on
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -48,9 +48,10 @@ func TestNothingIsDoneBeforeItIsJournaled(t *testing.T) {
 	})
 }
 
-// An order whose journal write failed is not acknowledged; sent again it is, and
-// then it is carried out, whichever order it is: one to run, one that this host
-// refuses, one to stop. So is the end of a task that is asked for once more.
+// An order whose journal write failed is not acknowledged. When it is sent again, it is
+// acknowledged and carried out. That holds for an order to run, for one that this host
+// rejects, and for one to stop. A repeated question about a task's end works in the same
+// way.
 func TestAnOrderSentAgainAfterAFailedWrite(t *testing.T) {
 	journaled(t, engine.Config{}, fake.Config{}, func(r *rig) {
 		ended := run("ended", box("a", true, "exit 0"))
@@ -88,15 +89,16 @@ func TestAnOrderSentAgainAfterAFailedWrite(t *testing.T) {
 	})
 }
 
-// A start whose answer got lost is not asked for again: what it started may have
-// run and ended. Repeated like other calls it runs many times (seen). What became
-// of it is looked up.
+// A start whose answer got lost is not sent again, since the container may have run and
+// ended. If it is repeated like other calls, the container runs many times (seen). Its
+// result is looked up.
 func TestALostStartIsNotRepeated(t *testing.T) {
 	lost := func(op, _ string) bool { return op == "start" }
 	inBubble(t, engine.Config{}, fake.Config{Lost: lost}, func(r *rig) {
 		r.accept(run("t", box("a", true, "exit 3")), run("u", box("a", true, "sleep 600")))
 		time.Sleep(time.Minute)
-		// The end can overtake the report of the beginning, which is then not told.
+		// The end can arrive before the report of the start. Then the start is not
+		// reported.
 		if got := r.story("t"); strings.TrimPrefix(got, "RUNNING a=RUNNING\n") != "STOPPED a=STOPPED/3\n" {
 			t.Errorf("story of t:\n%s", got)
 		}
@@ -105,9 +107,9 @@ func TestALostStartIsNotRepeated(t *testing.T) {
 	})
 }
 
-// A start that was asked for and has not happened is reported so, and does not
-// happen later: not when the engine is back, nor when it carries out what it was
-// asked for before. Without unstart it does (seen).
+// A start that was sent and has not happened is reported as failed. It does not happen
+// later, neither when the engine is back nor when the engine carries out the old call.
+// Without preventStart it does (seen).
 func TestAStartThatHasNotHappenedDoesNotHappenLater(t *testing.T) {
 	unreachable := &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("connection reset")}
 	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
@@ -125,7 +127,7 @@ func TestAStartThatHasNotHappenedDoesNotHappenLater(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		r.expect("t", "STOPPED a=STOPPED [CannotStartContainerError: connection reset]\n")
 		r.fake.Set(func(c *fake.Config) { c.Fail = nil })
-		if err := r.fake.Start(r.t.Context(), id); !errors.Is(err, runtime.ErrNotFound) { // the one of before, late
+		if err := r.fake.Start(r.t.Context(), id); !errors.Is(err, runtime.ErrNotFound) { // the old one, late
 			t.Errorf("the late start: %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -135,9 +137,8 @@ func TestAStartThatHasNotHappenedDoesNotHappenLater(t *testing.T) {
 	})
 }
 
-// A creation that an earlier run of the agent asked for may still be under way:
-// the name is taken, and the container is not there yet. It is waited for, whether
-// it comes about or not.
+// A creation of an earlier run of the agent may still be under way: the name is taken, and
+// the container does not exist yet. The agent waits for it, whether it succeeds or not.
 func TestACreationUnderWayIsWaitedFor(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
@@ -171,10 +172,10 @@ func TestACreationUnderWayIsWaitedFor(t *testing.T) {
 	}
 }
 
-// An agent touches nothing of another installation on the same engine, whatever
-// the host's instance is called there, at its start, when its journal is lost
-// and when a task of the same name comes. Without the installation's label in
-// recover, or its comparison in adopt, it takes the other's over (both seen).
+// An agent never touches another installation on the same engine, even if its host's
+// instance has the same name: not at its start, not when its journal is lost, and not when
+// a task of the same name comes. Without the installation's label in recoverTasks, or its
+// comparison in adoptContainer, it takes over the other's containers (both seen).
 func TestTwoInstallationsOnOneEngine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host := fake.New(fake.Config{})

@@ -12,13 +12,12 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 )
 
-// Tombstones are bounded in number while tasks end, and in age while nothing
-// happens, in memory and in the journal. The newest stay, and are told to the
-// server.
+// Tombstones are bounded in number while tasks end, and in age while nothing happens, in
+// memory and in the journal. The newest stay, and are sent to the server.
 func TestTombstonesAreBounded(t *testing.T) {
 	const bound, more = 6000, 1000
 	count := func(r *rig) (n int) {
-		if err := r.journal.Put(journal.Meta, "written", nil).Wait(); err != nil { // and all before
+		if err := r.journal.Put(journal.Meta, "written", nil).Wait(); err != nil { // and everything before it
 			t.Fatal(err)
 		}
 		if err := r.journal.Each(journal.Tombstones, func(string, []byte) error { n++; return nil }); err != nil {
@@ -27,7 +26,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 		return n
 	}
 	journaled(t, engine.Config{Tombstones: bound}, fake.Config{}, func(r *rig) {
-		// A few at once, as the session has them.
+		// Some orders at the same time, as the session sends them.
 		commits := make(chan func() error)
 		var sessions sync.WaitGroup
 		for range 8 {
@@ -64,7 +63,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 		r.forget()
 		r.accept(first, last)
 		time.Sleep(time.Minute)
-		r.expect("task/0", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n") // forgotten
+		r.expect("task/0", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n") // its tombstone was removed
 		if got := r.story(last.Arn); !strings.HasSuffix(got, "is not started again)\n") {
 			t.Error(got)
 		}

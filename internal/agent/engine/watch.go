@@ -179,7 +179,7 @@ func (e *Engine) handleEvent(ev runtime.Event) {
 	}
 	switch ev.Kind {
 	case runtime.EventExited:
-		if ev.ExitCode == 137 { // killed: by us, by someone, or for its memory
+		if ev.ExitCode == 137 { // killed: by us, by a user, or for lack of memory
 			e.spawn(func() { e.dispatchKilled(h, name, ev) })
 			return
 		}
