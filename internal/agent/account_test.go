@@ -8,8 +8,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// A server whose state was restored is told all of what runs here, though it was
-// told before; any other one is not.
+// A server whose state was restored gets a full account of everything that runs here, even
+// if it was reported before. Other servers do not.
 func TestAccounts(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	stop := h.start()

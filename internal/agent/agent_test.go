@@ -50,7 +50,7 @@ func newHost(t *testing.T) *host {
 	return h
 }
 
-// start runs an agent and returns how to end it.
+// start runs an agent and returns a function that stops it.
 func (h *host) start() (stop func()) {
 	h.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -85,7 +85,7 @@ func (h *host) task(command ...string) acs.Task {
 	}
 }
 
-// server is a task that answers on a port: once it does, it heeds signals too.
+// server returns a task that answers on a port. Once it answers, it also obeys signals.
 func (h *host) server() acs.Task {
 	task := h.task("http", "80", "sleep", "60")
 	task.Containers[0].PortMappings = []acs.PortMapping{{ContainerPort: 80}}
@@ -123,8 +123,8 @@ func TestOneTaskFromOrderToEnd(t *testing.T) {
 	if c := r.Containers[0]; c.ExitCode == nil || *c.ExitCode != 143 || r.ExecutionStoppedAt == 0 {
 		t.Errorf("%+v", r)
 	}
-	// An order to start it again has no effect but another report; while the
-	// first is on its way, that is the answer.
+	// An order to start it again has no effect except another report. If the first
+	// report is still being delivered, that one is the answer.
 	for unreported := -1.0; unreported != 0; {
 		_, state := h.control("GET", "/v1/state", nil)
 		unreported = state["tasks"].([]any)[0].(map[string]any)["unreported"].(float64)
@@ -263,7 +263,7 @@ func TestMoveRegistersAnIdleHostAnew(t *testing.T) {
 	if status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: "nowhere"}); status != http.StatusBadGateway {
 		t.Errorf("move to a cluster that is not there: %d %v", status, out)
 	}
-	// A refused move must leave nothing behind that the next one trips over.
+	// A refused move must leave nothing behind that disturbs the next one.
 	for i := range 20 {
 		cluster := fmt.Sprint("passing-", i)
 		if status, out := h.control("POST", "/v1/move", agent.MoveInput{Cluster: cluster}); status != http.StatusOK || out["cluster"] != cluster {
@@ -311,7 +311,7 @@ func TestReportsSurviveAServerThatFails(t *testing.T) {
 	for _, s := range h.plane.Submissions() {
 		order += s.Status + " "
 	}
-	if order != "RUNNING STOPPED " && order != "STOPPED " { // its end may be seen before its start's answer
+	if order != "RUNNING STOPPED " && order != "STOPPED " { // its end may be seen before the answer to its start
 		t.Errorf("reports: %s", order)
 	}
 }
@@ -321,13 +321,14 @@ func TestReconnectionAndDeregistration(t *testing.T) {
 	h.start()
 	first := h.plane.WaitInstance(1)
 	h.plane.WaitConnected()
-	// Dropped: back at once, with the credentials it has.
+	// The connection drops: the agent is back at once, with its credentials.
 	h.plane.ForgetConnection()
 	queries := agenttest.Wait(h.plane, "a second connection", func() ([]string, bool) { q := h.plane.QueriesLocked(); return q, len(q) >= 2 })
 	if !strings.Contains(queries[0], "sendCredentials=true") || !strings.Contains(queries[1], "sendCredentials=false") {
 		t.Errorf("%q", queries)
 	}
-	// Deregistered: quiet, until it is told to register anew.
+	// The instance is deregistered: the agent is quiet until it is told to register
+	// again.
 	h.plane.Set(func() {
 		h.plane.RefuseUpgrade = func(string) string { return acs.InactiveInstanceException }
 	})
@@ -406,9 +407,9 @@ func TestRefusedInstanceOfAnIdleHostIsGivenUp(t *testing.T) {
 	}
 }
 
-// A cluster that is not there says nothing of the instance: the agent keeps to it,
-// and asks for the cluster default, which is made on demand. ECS answers a
-// registration so by another type than other calls.
+// If the cluster does not exist, that says nothing about the instance. The agent keeps its
+// instance, and creates the cluster "default" on demand. For a registration ECS uses
+// another error type than for other calls.
 func TestClusterIsMissingAtRegistration(t *testing.T) {
 	for _, refusal := range []string{"ClientException: Cluster not found.", "ClusterNotFoundException: Cluster not found."} {
 		h := newHost(t)
@@ -443,7 +444,7 @@ func TestClusterIsMissingAtRegistration(t *testing.T) {
 	}
 }
 
-// Also a build that is no release says a version that can be compared.
+// A build that is not a release also has a version that can be compared.
 func TestAgentsVersionIsOne(t *testing.T) {
 	h := newHost(t)
 	h.cfg.Version = "e8239a0"

@@ -16,8 +16,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// A host whose disk is full registers as what it was, goes on with what runs and
-// stops what it is told to. What it can't journal it does not acknowledge, until
+// A host whose disk is full registers with its identity, goes on with running tasks and
+// stops those that it is told to. It does not acknowledge what it can't journal until
 // there is room.
 func TestAHostWhoseDiskIsFull(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })

@@ -22,7 +22,7 @@ var short = runtime.Limits{
 	Ping: time.Second, Read: 2 * time.Second, Stats: 2 * time.Second, Create: 3 * time.Second, Start: 2 * time.Second, EventsQuiet: 200 * time.Millisecond,
 }
 
-// status waits for the n-th message of telemetry that gives the host a status.
+// status waits for the n-th telemetry message with that status of the host.
 func status(p *agenttest.Plane, want string, n int) {
 	agenttest.WaitTelemetry(p, func(m *tcs.PublishInstanceStatusRequest) bool {
 		if m.Statuses[0].Status == want {
@@ -32,9 +32,9 @@ func status(p *agenttest.Plane, want string, n int) {
 	})
 }
 
-// A host whose engine hangs says that it is impaired, though every sample of what
-// runs there hangs too, and says so when it is well again: where nothing is
-// answered, and where what samples and starts alone is not.
+// A host whose engine hangs reports that it is impaired, although every sample of its
+// containers hangs too. When the engine works again, it reports that. The test has two
+// cases: nothing is answered, or only samples and starts are not.
 func TestAHostWhoseEngineHangsIsImpaired(t *testing.T) {
 	for name, hangs := range map[string]func(op, subject string) bool{
 		"all":  nil,
@@ -63,8 +63,8 @@ func TestAHostWhoseEngineHangsIsImpaired(t *testing.T) {
 	}
 }
 
-// TestARealEngineThatHangs has what stands before the engine hang while tasks
-// start: none starts twice, and what runs is what is said to run.
+// TestARealEngineThatHangs makes a proxy of the engine hang while tasks start. No task
+// starts twice, and the reports match what runs.
 func TestARealEngineThatHangs(t *testing.T) {
 	h := newHost(t)
 	direct, proxy := agenttest.Docker(t), agenttest.NewProxy(t)
@@ -132,8 +132,8 @@ func TestARealEngineThatHangs(t *testing.T) {
 	t.Logf("%d tasks, %d run in the end", len(all), len(want))
 }
 
-// An engine that is away when the agent starts is waited for, also by an agent
-// that has lost its journal.
+// If the engine is away when the agent starts, the agent waits for it, even if it has lost
+// its journal.
 func TestAnEngineThatIsAwayAtTheStart(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	host := h.cfg.Runtime.(*fake.Fake)

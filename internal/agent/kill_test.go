@@ -24,13 +24,13 @@ import (
 
 const childEnv = "ASHORE_TEST_AGENT"
 
-// child is what a killed agent's process gets by its environment.
+// child is the configuration that an agent process gets by its environment.
 type child struct {
 	Dir      string
 	Settings agent.Settings
 }
 
-// TestMain lets this binary be an agent of its own, for tests that kill it.
+// TestMain lets this binary run as an agent, for tests that kill it.
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(childEnv); spec != "" {
 		var c child
@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// witness counts what the container engine says about starts.
+// witness counts the starts that the container engine reports.
 func witness(t *testing.T, d runtime.Runtime, installation string) (counts func() map[string]int) {
 	t.Helper()
 	var mu sync.Mutex
@@ -80,9 +80,9 @@ func witness(t *testing.T, d runtime.Runtime, installation string) (counts func(
 	}
 }
 
-// TestKilledAgentStartsEachContainerOnce kills agent processes with -9 at random
-// moments of a burst of tasks, and asks the engine's events how often each
-// container was started.
+// TestKilledAgentStartsEachContainerOnce kills agent processes with -9 at random moments
+// of a burst of tasks. It counts from the engine's events how often each container was
+// started.
 func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
 	h := newHost(t)
 	seed := rand.Uint64()
@@ -120,7 +120,7 @@ func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
 		} else if got != instance {
 			t.Fatalf("life %d registered as %s, was %s", life, got, instance)
 		}
-		// As the server does: what has no report yet is ordered again.
+		// As the server does: a task without a report is ordered again.
 		reported := map[string]bool{}
 		for _, s := range h.plane.Submissions() {
 			reported[s.Task] = true
@@ -151,7 +151,7 @@ func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
 	}
 	counted := starts()
 	for deadline := time.Now().Add(time.Minute); len(counted) < tasks && time.Now().Before(deadline); counted = starts() {
-		time.Sleep(10 * time.Millisecond) // the engine answers a start before it tells of it
+		time.Sleep(10 * time.Millisecond) // the engine answers a start before it sends the event
 	}
 	for _, task := range all {
 		if n := counted[task.Arn+" main"]; n != 1 {
@@ -160,7 +160,7 @@ func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
 	}
 }
 
-// TestManifestStopsOnlyWhatTheServerConfirms walks the stop verification.
+// TestManifestStopsOnlyWhatTheServerConfirms tests the verification of stops.
 func TestManifestStopsOnlyWhatTheServerConfirms(t *testing.T) {
 	h := newHost(t)
 	h.start()
@@ -173,7 +173,7 @@ func TestManifestStopsOnlyWhatTheServerConfirms(t *testing.T) {
 		h.plane.Send(&acs.TaskManifestMessage{MessageID: id, ClusterArn: "c", ContainerInstanceArn: instance, Timeline: timeline,
 			Tasks: []acs.ManifestTask{{TaskArn: keeps.Arn, DesiredStatus: acs.StatusRunning}}})
 	}
-	manifest("old", 1) // not newer than the payload: discarded
+	manifest("old", 1) // not newer than the payload: ignored
 	manifest("new", 10)
 	ask := agenttest.WaitMessage(h.plane, func(m *acs.TaskStopVerificationMessage) bool { return true })
 	if ask.MessageID != "new" || len(ask.StopCandidates) != 1 || ask.StopCandidates[0].TaskArn != goes.Arn {
@@ -189,7 +189,7 @@ func TestManifestStopsOnlyWhatTheServerConfirms(t *testing.T) {
 	}
 }
 
-// TestTaskLimits looks at the cgroup of a task with limits of its own.
+// TestTaskLimits checks the cgroup of a task with its own limits.
 func TestTaskLimits(t *testing.T) {
 	h := newHost(t)
 	h.start()
@@ -198,14 +198,14 @@ func TestTaskLimits(t *testing.T) {
 	for _, a := range h.plane.Registrations()[0]["attributes"].([]any) {
 		limited = limited || a.(map[string]any)["name"] == "ecs.capability.task-cpu-mem-limit"
 	}
-	task := h.task("eat", "200", "sleep", "30") // more than the task may have, though not its container
+	task := h.task("eat", "200", "sleep", "30") // more than the task may use, but not more than its container may
 	task.Memory, task.CPU, task.Containers[0].Memory = 64, 0.25, 0
 	info, err := agenttest.Docker(t).Info(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// As the agent does hours after a task's end.
+		// The agent does this hours after a task's end.
 		id := task.Arn[strings.LastIndexByte(task.Arn, '/')+1:]
 		if info.CgroupParents == runtime.CgroupSlice {
 			err = cgroup.Slices{Version: info.CgroupVersion}.Remove(id)
@@ -217,7 +217,7 @@ func TestTaskLimits(t *testing.T) {
 		}
 	})
 	h.plane.Order(instance, task)
-	if !limited { // then the server would not have sent it; it runs without
+	if !limited { // the server would not send such a task; it runs without limits
 		if os.Geteuid() == 0 && info.CgroupParents != "" {
 			t.Errorf("root offers no task-level limits here, where a container's cgroup can be given as a %s", info.CgroupParents)
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// Records of the journal that can't be read count as lost, each by itself: the
-// agent starts, is the instance that it was, and goes on with what runs.
+// A record of the journal that can't be decoded counts as lost, but only that record. The
+// agent starts, is the same instance, and goes on with what runs.
 func TestRecordsThatCannotBeRead(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	host := h.cfg.Runtime.(*fake.Fake)

@@ -36,9 +36,9 @@ func simulatedTask(arn string) acs.Task {
 		Containers: []acs.Container{{Name: "main", Image: "i", Essential: true, Memory: 4}}}
 }
 
-// Reports go by the connection where the server takes them so: each until it is
-// answered, in their order; what is refused goes by calls, and everything does
-// while there is no such connection.
+// Reports go by the connection if the server accepts them there. They go in order, each
+// until it is answered. Refused reports go by API calls, and so does everything while
+// there is no connection.
 func TestReportsByTheConnection(t *testing.T) {
 	var mu sync.Mutex
 	got := map[string][]string{} // task → statuses by the connection
@@ -61,7 +61,7 @@ func TestReportsByTheConnection(t *testing.T) {
 			}
 			return ack
 		}
-		// Until the connection is back, calls fail too.
+		// Until the connection is back, API calls fail too.
 		p.Refuse = func(operation string, _ []byte) string {
 			mu.Lock()
 			defer mu.Unlock()
@@ -75,7 +75,7 @@ func TestReportsByTheConnection(t *testing.T) {
 	instance := h.plane.WaitInstance(1)
 	first, second, odd := taskArn(), taskArn(), taskArn()
 	h.plane.Order(instance, simulatedTask(first), simulatedTask(second))
-	// The server has it and the answer is lost with the connection.
+	// The server has the report, and the answer is lost with the connection.
 	agenttest.WaitMessage(h.plane, func(*acs.ReportMessage) bool { return true })
 	mu.Lock()
 	silent = false
@@ -104,7 +104,7 @@ func TestReportsByTheConnection(t *testing.T) {
 	refuse = odd
 	mu.Unlock()
 	h.plane.Order(instance, simulatedTask(odd))
-	if r := h.plane.WaitReport(odd, acs.StatusRunning); len(r.Containers) != 1 { // by a call
+	if r := h.plane.WaitReport(odd, acs.StatusRunning); len(r.Containers) != 1 { // by an API call
 		t.Errorf("%+v", r)
 	}
 	stop := func(arn string) acs.Task { return acs.Task{Arn: arn, DesiredStatus: acs.StatusStopped} }

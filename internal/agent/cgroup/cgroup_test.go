@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// hierarchies makes folders as version 1 mounts its hierarchies: some by a second
-// name too.
+// hierarchies creates folders as version 1 mounts its hierarchies, some of them under a
+// second name too.
 func hierarchies(t *testing.T) string {
 	t.Helper()
 	mount := t.TempDir()
@@ -42,15 +42,15 @@ func folders(t *testing.T, mount string) (left []string) {
 	return left
 }
 
-// In version 1 the engine makes a container's parent in every hierarchy. All of them
-// go with the task.
+// In version 1 the engine creates a container's parent in every hierarchy. All of them are
+// removed with the task.
 func TestRemoveLeavesNothingInAnyHierarchy(t *testing.T) {
 	r := Root{Mount: hierarchies(t), Name: "ecs", Version: 1}
 	for _, task := range []string{"a", "b"} {
 		if _, err := r.Create(task, Limits{}); err != nil {
 			t.Fatal(err)
 		}
-		for _, h := range []string{"pids", "systemd", "unified"} { // the engine's doing
+		for _, h := range []string{"pids", "systemd", "unified"} { // the engine creates these
 			if err := os.MkdirAll(filepath.Join(r.Mount, h, "ecs", task), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -63,13 +63,14 @@ func TestRemoveLeavesNothingInAnyHierarchy(t *testing.T) {
 	if got := folders(t, r.Mount); !slices.Equal(got, want) {
 		t.Errorf("left are %q", got)
 	}
-	if err := r.RemoveEmpty(); err != nil { // b's are in it
+	if err := r.RemoveEmpty(); err != nil { // b's cgroups are in it
 		t.Error(err)
 	}
 	if got := folders(t, r.Mount); !slices.Equal(got, want) {
 		t.Errorf("left are %q", got)
 	}
-	// While a container is in one the others go, and it says so.
+	// While a container is in one of them, the others are removed and an error is
+	// returned.
 	busy := filepath.Join(r.Mount, "pids", "ecs", "b", "container")
 	if err := os.Mkdir(busy, 0o755); err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestRemoveLeavesNothingInAnyHierarchy(t *testing.T) {
 	if err := os.Remove(busy); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // what is gone is no error
+	for range 2 { // a missing cgroup is no error
 		if err := r.Remove("b"); err != nil {
 			t.Error(err)
 		}

@@ -10,8 +10,7 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// manager is systemd's, as far as slices need it: units by name with the limits
-// that they have.
+// manager is a part of systemd's manager: units by name with their limits.
 type manager struct {
 	units   map[string]map[string]any
 	running map[string][]process
@@ -90,7 +89,7 @@ func TestSlices(t *testing.T) {
 		}
 	}
 
-	// A slice that is there gets the limits anew, as after an agent's restart.
+	// An existing slice gets the new limits, as after an agent's restart.
 	for _, memory := range []int64{1 << 20, 2 << 20} {
 		if _, err := s.Create("abc", Limits{Memory: memory}); err != nil {
 			t.Fatal(err)
@@ -100,7 +99,7 @@ func TestSlices(t *testing.T) {
 		t.Errorf("limit %v after the second time", got)
 	}
 
-	// Stopping one with a container in it would stop the container.
+	// Stopping a slice with a container in it would stop the container.
 	m.running["ecstasks-abc.slice"] = []process{{"/ecstasks.slice/ecstasks-abc.slice/docker-1.scope", 4711, "/sample"}}
 	if err := s.Remove("abc"); err == nil || !strings.Contains(err.Error(), "4711") {
 		t.Errorf("a slice with a process in it: %v", err)
@@ -109,7 +108,7 @@ func TestSlices(t *testing.T) {
 		t.Error("it was stopped")
 	}
 	delete(m.running, "ecstasks-abc.slice")
-	for range 2 { // one that is gone is no error
+	for range 2 { // a missing slice is no error
 		if err := s.Remove("abc"); err != nil {
 			t.Error(err)
 		}

@@ -16,12 +16,12 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// equal compares specifications; an address is one value.
+// equal compares specifications. An address is one value.
 func equal(a, b runtime.Spec) string {
 	return cmp.Diff(a, b, cmpopts.EquateComparable(netip.Addr{}), cmpopts.EquateEmpty())
 }
 
-// samples are a value for each key that we know.
+// samples has a value for each known key.
 var samples = map[string]string{
 	"User": `"1000:1000"`, "WorkingDir": `"/srv"`, "Hostname": `"web"`, "Domainname": `"example"`,
 	"Labels": `{"a":"b"}`, "Tty": `true`, "OpenStdin": `true`, "NetworkDisabled": `true`,
@@ -35,8 +35,7 @@ var samples = map[string]string{
 	"MemorySwap": `-1`, "MemorySwappiness": `10`, "LogConfig": `{"Type":"local","Config":{"max-size":"1m"}}`,
 }
 
-// Each key that we know has its effect, written in any case of letters, and none
-// where it is null.
+// Each known key has its effect, in upper or lower case, and no effect if it is null.
 func TestEachKnownKeyHasItsEffect(t *testing.T) {
 	base := runtime.Spec{Network: "bridge", Labels: map[string]string{"ours": "1"}}
 	for of, apply := range map[reflect.Type]func(string, *runtime.Spec) error{
@@ -71,7 +70,7 @@ func TestEachKnownKeyHasItsEffect(t *testing.T) {
 	}
 }
 
-// A key that we don't know fails the container and is named, if it asks for anything.
+// An unknown key with a value fails the container, and the error names it.
 func TestUnknownKeys(t *testing.T) {
 	for doc, key := range map[string]string{
 		`{"PidsLimit":5}`:                           "PidsLimit",
@@ -112,7 +111,7 @@ func TestUnreadableDocuments(t *testing.T) {
 	}
 }
 
-// All that our control plane writes is known.
+// Every key that our control plane writes is known.
 func TestWhatOurControlPlaneWrites(t *testing.T) {
 	goldens, err := filepath.Glob("../../link/payload/testdata/*.golden")
 	if err != nil || len(goldens) == 0 {

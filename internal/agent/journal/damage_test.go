@@ -16,8 +16,8 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// written makes a journal of several levels, with values longer than a page and
-// pages that are free again, and returns its file's content and its values.
+// written creates a journal of several levels, with values longer than a page and with
+// free pages. It returns its file's content and its values.
 func written(t *testing.T) (content []byte, values map[string]string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal.db")
@@ -51,8 +51,8 @@ func written(t *testing.T) (content []byte, values map[string]string) {
 	return content, values
 }
 
-// opened writes content as a journal and opens it. A journal that was put aside
-// is there under another name, and the log says so.
+// opened writes content as a journal and opens it. It checks that a journal that was put
+// aside exists under another name and is in the log.
 func opened(t *testing.T, content []byte) (fresh bool, values map[string]string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal.db")
@@ -110,8 +110,8 @@ func same(a, b map[string]string) bool {
 	return true
 }
 
-// A file cut short at any place is read whole or put aside: never in part, and
-// never so that it ends the process.
+// A file that is cut short at any place is either read completely or put aside. It is
+// never read in part, and never ends the process.
 func TestAJournalCutShort(t *testing.T) {
 	content, values := written(t)
 	page := os.Getpagesize()
@@ -140,9 +140,9 @@ func TestAJournalCutShort(t *testing.T) {
 	t.Logf("%d cuts, %d of them behind the last page in use", len(cuts), whole)
 }
 
-// A page that a power cut has torn, or that the disk has lost or mixed up, is
-// found where it holds the journal together, and never ends the process. Damage
-// within a value can't be seen here.
+// A page that a power cut has torn, or that the disk has lost or mixed up, is found if the
+// journal's structure depends on it. It never ends the process. Damage inside a value
+// can't be found here.
 func TestAJournalWithATornPage(t *testing.T) {
 	content, values := written(t)
 	page := os.Getpagesize()
@@ -193,8 +193,8 @@ func TestAJournalWithATornPage(t *testing.T) {
 	}
 }
 
-// What is no damage puts nothing aside: a journal that is held, or that the
-// system does not let one open.
+// If there is no damage, nothing is put aside: a journal that is locked, or that the
+// system does not allow to open.
 func TestASoundJournalIsNotPutAside(t *testing.T) {
 	content, values := written(t)
 	path := filepath.Join(t.TempDir(), "journal.db")
@@ -242,7 +242,7 @@ func TestASoundJournalIsNotPutAside(t *testing.T) {
 	}
 }
 
-// Damage that comes again and again does not fill the disk.
+// Repeated damage does not fill the disk.
 func TestFewDamagedFilesAreKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal.db")
 	for i := range maxDamaged + 3 {

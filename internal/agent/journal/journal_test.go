@@ -32,7 +32,7 @@ func TestWhatIsCommittedIsThereAfterReopening(t *testing.T) {
 			if err := j.Put(Tasks, fmt.Sprint(i), []byte("old")).Wait(); err != nil {
 				t.Error(err)
 			}
-			j.Put(Tasks, fmt.Sprint(i), []byte("new")) // durable with Close at the latest
+			j.Put(Tasks, fmt.Sprint(i), []byte("new")) // durable after Close at the latest
 		})
 	}
 	wg.Wait()
@@ -97,7 +97,8 @@ func TestDamagedFileIsPutAside(t *testing.T) {
 	}
 }
 
-// What Wait says is durable has been synced: bbolt does so unless told not to.
+// When Wait returns nil, the write has been synced. bbolt syncs unless it is configured
+// not to.
 func TestCommitsAreSynced(t *testing.T) {
 	j, err := Open(filepath.Join(t.TempDir(), "j.db"), slog.New(slog.DiscardHandler))
 	if err != nil {

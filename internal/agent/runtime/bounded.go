@@ -87,7 +87,7 @@ const lateWindow = 5 * time.Minute
 // CheckLate returns an error if the engine does not finish its work, even if it answers
 // other calls: a call that creates, starts or samples a container timed out, and no call
 // of its kind was answered since it began. When the engine's events begin again after it
-// was away, this begins anew too.
+// was away, this begins again too.
 func (b *Bounded) CheckLate() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

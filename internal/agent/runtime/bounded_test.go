@@ -23,8 +23,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// calls are the methods of a Runtime that ask the engine, with the time that each
-// may take.
+// calls are the methods of a Runtime that call the engine, with their limits.
 var calls = map[string]struct {
 	limit time.Duration
 	do    func(context.Context, runtime.Runtime) error
@@ -65,8 +64,8 @@ var calls = map[string]struct {
 	"RemoveVolume": {time.Minute, func(ctx context.Context, r runtime.Runtime) error { return r.RemoveVolume(ctx, "v") }},
 }
 
-// Every call to an engine that hangs ends in its time and says that the engine did
-// not answer; one that its caller gives up says so.
+// Every call to an engine that hangs ends within its limit with ErrUnreachable. A call
+// that its caller gives up returns the context's error.
 func TestEveryCallIsBounded(t *testing.T) {
 	for m := range reflect.TypeFor[runtime.Runtime]().Methods() {
 		if _, there := calls[m.Name]; !there && m.Name != "Close" {
@@ -95,7 +94,7 @@ func TestEveryCallIsBounded(t *testing.T) {
 	}
 }
 
-// A pull may take hours, as long as something comes.
+// A pull may take hours, as long as it makes progress.
 func TestAPullIsBoundedByItsProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fake.New(fake.Config{Images: map[string]runtime.Image{}, Registry: map[string]runtime.Image{"img": {}}, PullDelay: 3 * time.Hour})
@@ -113,8 +112,8 @@ func TestAPullIsBoundedByItsProgress(t *testing.T) {
 	})
 }
 
-// The stream of an engine that stops answering ends; that of one that has nothing
-// to tell does not.
+// The event stream of an engine that stops answering ends. The stream of an engine without
+// events does not.
 func TestTheEventsOfAnEngineThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fake.New(fake.Config{})
@@ -141,8 +140,8 @@ func TestTheEventsOfAnEngineThatHangs(t *testing.T) {
 	})
 }
 
-// An engine that answers, but does not get its work done, is late, until it does
-// or has had time enough for another try.
+// An engine that answers, but does not finish its work, is late until it does, or until it
+// has had enough time for another try.
 func TestAnEngineThatDoesNoWork(t *testing.T) {
 	for _, op := range []string{"start", "stats", "create"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -183,11 +182,11 @@ func TestAnEngineThatDoesNoWork(t *testing.T) {
 			if _, err := b.Inspect(t.Context(), "c"); err != nil || b.CheckLate() == nil {
 				t.Errorf("%s: what does no work says nothing of it: %v", op, err)
 			}
-			_ = do() // whether it succeeds does not matter: it is answered
+			_ = do() // success does not matter, only that it is answered
 			if b.CheckLate() != nil || changes != 3 {
 				t.Errorf("%s: late %v, told %d times", op, b.CheckLate(), changes)
 			}
-			// One call hangs for a reason of its own while others are answered.
+			// One call hangs for its own reason while others are answered.
 			f.Hang(func(called, subject string) bool { return called == "stats" && subject == "hangs" })
 			go b.Stats(t.Context(), "hangs")
 			for range 10 {

@@ -14,13 +14,13 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 )
 
-// A reading goes on after its place: by stream, by time, and by number among lines
-// of one time.
+// A reading continues after its position: by stream, by time, and by number among the
+// lines with the same time.
 func TestAReadingGoesOnAfterItsPlace(t *testing.T) {
 	base := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	at := func(n int) time.Time { return base.Add(time.Duration(n)) }
-	// As an engine may have them: by stream in order of time, with equal times; one
-	// stream's lines are put down late.
+	// Lines as an engine may have them: ordered by time in each stream, some with the
+	// same time, and one stream is stored late.
 	lines := []runtime.Line{
 		{At: at(1), Stream: runtime.Stdout}, {At: at(1), Stream: runtime.Stdout}, {At: at(5), Stream: runtime.Stderr},
 		{At: at(2), Stream: runtime.Stdout}, {At: at(5), Stream: runtime.Stderr}, {At: at(5), Stream: runtime.Stderr}, {At: at(2), Stream: runtime.Stdout},
@@ -52,7 +52,7 @@ func TestAReadingGoesOnAfterItsPlace(t *testing.T) {
 	}
 }
 
-// What is asked of the engine again is bounded, however long a stream is silent.
+// How far back a reading asks the engine is bounded, however long a stream was silent.
 func TestSince(t *testing.T) {
 	now := time.Now()
 	for want, p := range map[time.Time]runtime.Position{
@@ -68,8 +68,8 @@ func TestSince(t *testing.T) {
 	}
 }
 
-// Lines of one very time are told once each, wherever a reading is broken off.
-// Without Mark.Count they are told again and again (seen).
+// Lines with the same time come once each, wherever a reading is interrupted. Without
+// Mark.Count they come many times (seen).
 func TestLinesOfOneTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := fake.New(fake.Config{})
@@ -102,8 +102,8 @@ func TestLinesOfOneTime(t *testing.T) {
 	})
 }
 
-// A command, or a reading, that has begun goes on for as long as it likes while the
-// engine answers, and ends soon when the engine does not.
+// A command or a reading that has begun may take any time while the engine answers. It
+// ends soon if the engine does not.
 func TestWhatHasBegunIsBoundedByTheEnginesAnswers(t *testing.T) {
 	for name, call := range map[string]func(context.Context, runtime.Runtime) error{
 		"exec": func(ctx context.Context, r runtime.Runtime) error {

@@ -16,13 +16,13 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// peerOf is a server's end of a connection for orders, and ours.
+// peerOf is both ends of a connection for orders.
 type peerOf struct {
 	*acsConn
 	began time.Time
 
 	mu  sync.Mutex
-	got []string // what came, and when; guarded by mu
+	got []string // received messages and their times; guarded by mu
 }
 
 // newPeer connects an agent to a server that answers reports.
@@ -72,7 +72,7 @@ func (p *peerOf) note(format string, args ...any) {
 	p.got = append(p.got, fmt.Sprintf("%s: ", time.Since(p.began))+fmt.Sprintf(format, args...))
 }
 
-// said checks what has come by now, and forgets it.
+// said checks the received messages so far, and removes them.
 func (p *peerOf) said(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -84,8 +84,7 @@ func (p *peerOf) said(t *testing.T, want ...string) {
 	p.got = nil
 }
 
-// An acknowledgement goes with the next reports, but waits no longer than a
-// second for them.
+// An acknowledgement goes with the next reports, but waits at most a second for them.
 func TestAcknowledgementsTravelWithReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t, true)
@@ -93,7 +92,7 @@ func TestAcknowledgementsTravelWithReports(t *testing.T) {
 		p.acknowledge("c", "i", "2")
 		time.Sleep(ackDelay / 2)
 		p.said(t)
-		p.cfg.Engine.Reject("a", errors.New("unreadable")) // which it reports
+		p.cfg.Engine.Reject("a", errors.New("unreadable")) // the engine reports it
 		p.said(t, "500ms: a STOPPED with [1 2]")
 		time.Sleep(ackDelay / 2) // the timer of the first was for those
 		p.acknowledge("c", "i", "3")
@@ -106,7 +105,7 @@ func TestAcknowledgementsTravelWithReports(t *testing.T) {
 		p.cfg.Engine.Reject("b", errors.New("unreadable"))
 		p.said(t, "2s: b STOPPED with []")
 
-		// On the next connection the server begins anew.
+		// On the next connection the server begins again.
 		p.acknowledge("c", "i", "5")
 		p.outbox.detach(p.acsConn)
 		time.Sleep(2 * ackDelay)
@@ -117,7 +116,7 @@ func TestAcknowledgementsTravelWithReports(t *testing.T) {
 	})
 }
 
-// A server that doesn't know of this gets each acknowledgement at once.
+// A server that does not know this extension gets each acknowledgement at once.
 func TestAcknowledgementsByThemselves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPeer(t, false)

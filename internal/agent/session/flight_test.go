@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// A server that takes ranges of ports gets them; one of before gets port by port.
+// A server that knows port ranges gets them. An older server gets each port separately.
 func TestReportsOnTheWire(t *testing.T) {
 	began := time.UnixMilli(1795289876660)
 	report := engine.Report{TaskArn: "t", Status: "RUNNING", Pulls: []engine.PullReport{{Container: "c", Since: began}}, Containers: []engine.ContainerReport{{Name: "c", Status: "RUNNING", Ports: []engine.Binding{
@@ -35,7 +35,7 @@ func TestReportsOnTheWire(t *testing.T) {
 			t.Errorf("ranges %v:\n%s, not\n%s", ranges, got, want)
 		}
 	}
-	got, err := json.Marshal(toBinding(report.Containers[0].Ports[1])) // of a call
+	got, err := json.Marshal(toBinding(report.Containers[0].Ports[1])) // of an API call
 	if err != nil || string(got) != `{"bindIP":"127.0.0.1","containerPortRange":"7000-7002","hostPortRange":"9000-9002","protocol":"udp"}` {
 		t.Errorf("%s, %v", got, err)
 	}

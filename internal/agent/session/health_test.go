@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A change is told at once, those of a check that flaps once a second, and none is
-// forgotten.
+// A change is sent at once. The changes of a flapping check are sent once a second. None
+// is lost.
 func TestHealthNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var (
@@ -16,7 +16,7 @@ func TestHealthNews(t *testing.T) {
 			begun = time.Now()
 			told  []time.Duration
 			last  changeSet
-			mu    sync.Mutex // of both
+			mu    sync.Mutex // guards both
 		)
 		n.addTask("before there is a connection")
 		n.setSend(func() {
@@ -51,7 +51,7 @@ func TestHealthNews(t *testing.T) {
 		}
 
 		n.addTask("c")
-		n.takeChanges() // all is told
+		n.takeChanges() // everything is sent
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		n.addTask("d")

@@ -14,7 +14,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/line"
 )
 
-// pipes is a network without sockets: what one side dials the other accepts.
+// pipes is a network without sockets: one side accepts what the other dials.
 type pipes struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -38,7 +38,7 @@ func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return ours, nil
 }
 
-// connect opens a websocket to a server, for as long as the test runs.
+// connect opens a websocket to a server for as long as the test runs.
 func connect(t *testing.T, serve func(*websocket.Conn)) *line.Conn {
 	t.Helper()
 	net := &pipes{make(chan net.Conn), make(chan struct{})}
@@ -65,8 +65,8 @@ func connect(t *testing.T, serve func(*websocket.Conn)) *line.Conn {
 	return conn
 }
 
-// A server that does not move is left for another within 20 s or so; one that
-// answers, and the only one there is, never.
+// The agent leaves a server that hangs within about 20 s. It never leaves one that
+// answers, nor the only one.
 func TestProbe(t *testing.T) {
 	for name, c := range map[string]struct {
 		servers []string

@@ -13,8 +13,8 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/docker"
 )
 
-// A reading whose connection breaks says so, and goes on after the last line that
-// it told: each line is told once. A command whose connection breaks says so, too.
+// A reading whose connection breaks returns an error and can continue after its last line,
+// so each line comes once. A command whose connection breaks returns an error too.
 func TestABrokenConnection(t *testing.T) {
 	d := agenttest.Docker(t)
 	image := agenttest.Image(t, d)

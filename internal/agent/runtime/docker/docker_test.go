@@ -34,8 +34,8 @@ func TestHost(t *testing.T) {
 	}
 }
 
-// TestRunningInTheWordsOfEngines: the status 409 of a removal has several reasons,
-// told apart by texts that change between engines.
+// TestRunningInTheWordsOfEngines: the status 409 of a removal has several reasons. Only
+// the texts distinguish them, and the texts differ between engines.
 func TestRunningInTheWordsOfEngines(t *testing.T) {
 	for version, said := range map[string]string{
 		"20.10.24": "You cannot remove a running container 4e4b43. Stop the container before attempting removal or force remove",

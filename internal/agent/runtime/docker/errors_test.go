@@ -14,7 +14,7 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/docker"
 )
 
-// client is a client of an engine that answers all but pings with h.
+// client returns a client of an engine that answers everything except pings with h.
 func client(t *testing.T, h http.HandlerFunc) *docker.Docker {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +37,7 @@ func client(t *testing.T, h http.HandlerFunc) *docker.Docker {
 	return d
 }
 
-// calls are all that can fail.
+// calls are all methods that can fail.
 func calls(d *docker.Docker) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"info":    func(ctx context.Context) error { _, err := d.Info(ctx); return err },
@@ -60,13 +60,13 @@ func calls(d *docker.Docker) map[string]func(context.Context) error {
 // abort breaks the connection.
 func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// An engine that can't be reached, or whose answer breaks off, is unreachable; one
-// that answers is not, whatever it answers.
+// An engine that can't be reached, or whose answer is cut off, is unreachable. An engine
+// that answers is not, whatever the answer is.
 func TestOnlyABrokenConnectionIsUnreachable(t *testing.T) {
 	kinds := map[string]struct {
 		answer      http.HandlerFunc
 		unreachable bool
-		except      string // calls that don't read that far
+		except      string // calls that do not read that far
 	}{
 		"no answer": {abort, true, ""},
 		"cut in its head": {func(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +83,7 @@ func TestOnlyABrokenConnectionIsUnreachable(t *testing.T) {
 			w.WriteHeader(http.StatusOK)
 			fmt.Fprint(w, `{"Id":`)
 			panic(http.ErrAbortHandler)
-		}, true, "start stop remove info"}, // of info's the client keeps the text alone
+		}, true, "start stop remove info"}, // for info, the client returns only the text
 		"cut in an error's body": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			w.WriteHeader(http.StatusInternalServerError)
@@ -151,8 +151,8 @@ func TestOnlyABrokenConnectionIsUnreachable(t *testing.T) {
 	}
 }
 
-// What the client refuses by itself says so at once, and is the settings' fault
-// where it is a reference. The engine is not asked.
+// If the client itself refuses a call, the error comes at once. If the reason is a
+// reference, the kind is ErrConfig. The engine is not called.
 func TestWhatTheClientRefuses(t *testing.T) {
 	d := client(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

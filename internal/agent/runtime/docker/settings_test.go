@@ -16,8 +16,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// A document that is read into typed fields and mapped to the engine's API says the
-// same to the engine as the document itself, decoded on top of the other fields.
+// A document that is decoded into typed fields and mapped to the engine's API has the same
+// effect as the document itself, decoded over the other fields.
 func TestDocumentsReachTheEngineAsTheyAre(t *testing.T) {
 	docs := map[string]acs.DockerConfig{"all keys": {
 		Config: `{"User":"1000:1000","WorkingDir":"/srv","Hostname":"web","Domainname":"example","Labels":{"a":"b","ours":"no"},

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
 	conformance.Run(t, func(t *testing.T) conformance.Target {
-		dir, err := os.MkdirTemp("", "sock") // short: a socket's path has 107 bytes
+		dir, err := os.MkdirTemp("", "sock") // short: a socket's path has 107 bytes at most
 		if err != nil {
 			t.Fatal(err)
 		}
