@@ -16,8 +16,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// trap is a log that panics at a message: the one place of a session's that a test
-// can make panic.
+// trap is a log that panics at a message. It is the only place at which a test can make a
+// session panic.
 type trap struct {
 	slog.Handler
 	at []string
@@ -34,8 +34,8 @@ func (t trap) Handle(ctx context.Context, r slog.Record) error {
 
 func (t trap) WithAttrs(a []slog.Attr) slog.Handler { return trap{t.Handler.WithAttrs(a), t.at} }
 
-// A session that panics ends, and its agent is refused for a while; another's goes
-// on.
+// If a session panics, it ends, and its agent is refused for a while. Another agent's
+// session goes on.
 func TestSessionThatPanics(t *testing.T) {
 	for name, c := range map[string]struct {
 		trap   string
@@ -65,7 +65,7 @@ func TestSessionThatPanics(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.CloseNow()
-			if c.bad == nil { // the health of a task that can't be written is said
+			if c.bad == nil { // the agent reports the health of a task that can't be written
 				id := fleet.NewID()
 				put(t, st, store.TaskKey("c", id), &fleet.Task{Cluster: "c", ID: id, Instance: inst, Family: "f", Revision: 1, Containers: []fleet.TaskContainer{{Name: "main"}}})
 				defer storetest.Spoil(t, w.etcd, st, store.TaskHealthKey("c", id).String())()
@@ -106,8 +106,8 @@ func health(t *testing.T, task string) []byte {
 	return tcs.WithHeader(http.Header{"Host": {"x"}}, body)
 }
 
-// An order that panics is one task's matter: the task is stopped and says why, and
-// the others of its host are sent.
+// If building an order panics, only that task is affected: it is stopped with a reason.
+// The other tasks of its host are sent.
 func TestOrderThatPanics(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -119,7 +119,7 @@ func TestOrderThatPanics(t *testing.T) {
 	put(t, st, store.TaskKey("c", bad), &fleet.Task{Cluster: "c", ID: bad, Instance: inst, Family: "hollow", Revision: 1})
 	good := task(t, st, inst)
 	sent := false
-	for !sent { // with the other's stop, or without
+	for !sent { // with the stop of the other task, or without
 		sent = slices.ContainsFunc(next[*acs.PayloadMessage](a).Tasks, func(t acs.Task) bool { return t.Arn == site.TaskARN("c", good) })
 	}
 	eventually(t, "it is stopped", func() bool { return st.Snapshot().Task("c", bad).Stop != nil })
@@ -128,8 +128,9 @@ func TestOrderThatPanics(t *testing.T) {
 	}
 }
 
-// What can't be read of a task or of a host has nothing started, stopped,
-// acknowledged or sent away: it comes back as it was.
+// If a record of a task or of a host can't be decoded, nothing is started, stopped,
+// acknowledged or disconnected because of it. When the record is readable again,
+// everything is as before.
 func TestUnreadableRecordsOfAHost(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -144,7 +145,7 @@ func TestUnreadableRecordsOfAHost(t *testing.T) {
 	}
 	a := connect(t, s, inst, manners{})
 	m := next[*acs.TaskManifestMessage](a)
-	a.nothing(st, inst) // neither is sent to run
+	a.nothing(st, inst) // neither is ordered to run
 	arn := func(id string) string { return site.TaskARN("c", id) }
 	unknown := fleet.NewID()
 	a.send(&acs.TaskStopVerificationMessage{MessageID: m.MessageID, StopCandidates: []acs.ManifestTask{{TaskArn: arn(hidden)}, {TaskArn: arn(unknown)}}})
@@ -180,8 +181,8 @@ func TestUnreadableRecordsOfAHost(t *testing.T) {
 	}
 }
 
-// While the record of a restore can't be read, a host's unknown tasks run on as they
-// do after one, and none of its own is settled for it.
+// While the record of a restore can't be decoded, a host's unknown tasks go on running as
+// they do after a restore, and none of its known tasks is ended.
 func TestUnreadableRestore(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})

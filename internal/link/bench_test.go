@@ -13,9 +13,9 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// BenchmarkDelivery measures from a task's commit to its payload, among many
-// sessions that are not concerned. It also shows what these cost: memory of both
-// ends, and the CPU time that they take while nothing happens.
+// BenchmarkDelivery measures the time from a task's commit to its payload, among many
+// sessions that are not concerned. It also shows their cost: the memory of both ends, and
+// their CPU time while nothing happens.
 func BenchmarkDelivery(b *testing.B) {
 	const sessions = 2000
 	w := newWorld(b)
@@ -37,7 +37,7 @@ func BenchmarkDelivery(b *testing.B) {
 	runtime.ReadMemStats(&after)
 	idle := cpu(b)
 	const watch = 3 * time.Second
-	time.Sleep(watch) // nothing is waited for: nothing is to happen
+	time.Sleep(watch) // measures a time in which nothing happens
 	idle = cpu(b) - idle
 	for i := 0; b.Loop(); i++ {
 		k := i % sessions
@@ -59,9 +59,8 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkTask measures a task on its connection: the order, the report that
-// acknowledges it, its commit and the answer. What the task's own commit and end
-// cost is in it, too.
+// BenchmarkTask measures a task on its connection: the order, the report that acknowledges
+// it, its commit and the answer. It includes the cost of the task's own commit and end.
 func BenchmarkTask(b *testing.B) {
 	w := newWorld(b)
 	st := w.store(store.Config{Sole: true})

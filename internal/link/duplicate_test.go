@@ -14,7 +14,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// refused dials as an agent that must be refused, and returns the answer.
+// refused dials as an agent that must be refused, and returns the response.
 func refused(t *testing.T, s *server, inst string, run fleet.AgentRun) string {
 	t.Helper()
 	return refusedBy(t, func(ctx context.Context) (*websocket.Conn, *http.Response, error) {
@@ -40,8 +40,8 @@ func refusedBy(t *testing.T, dial func(context.Context) (*websocket.Conn, *http.
 	return string(body)
 }
 
-// While an agent is connected another one with its identity is refused, on whichever
-// server, ours and the stock one, and the first hears nothing of it.
+// While an agent is connected, another agent with its identity is refused, on every
+// server. That holds for our agent and the stock agent. The first agent notices nothing.
 func TestASecondAgentIsRefused(t *testing.T) {
 	w := newWorld(t)
 	st1, st2 := w.store(store.Config{}), w.store(store.Config{})
@@ -77,8 +77,8 @@ func TestASecondAgentIsRefused(t *testing.T) {
 	}
 }
 
-// A connection that broke without a word is no agent: whoever comes next is taken, on
-// whichever server.
+// A connection that broke silently does not count as connected. The next agent is
+// accepted, on every server.
 func TestAHalfOpenConnectionIsNoAgent(t *testing.T) {
 	w := newWorld(t)
 	st1, st2 := w.store(store.Config{}), w.store(store.Config{})
@@ -102,7 +102,7 @@ func TestAHalfOpenConnectionIsNoAgent(t *testing.T) {
 	}
 }
 
-// A server that does not answer for its agent's connection is gone itself.
+// A server that does not answer for its agent's connection is itself gone.
 func TestASessionOfAServerThatIsGone(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{})
@@ -113,9 +113,9 @@ func TestASessionOfAServerThatIsGone(t *testing.T) {
 	next[*acs.TaskManifestMessage](a)
 }
 
-// The machine that was connected last may come back before another one with its
-// identity is taken: after it has been heard, and after the server was away. A process
-// of the same machine is taken at once, and so is the stock agent, which says nothing.
+// The machine that was connected last may come back before another machine with its
+// identity is accepted: after it was last heard, and after the server was away. A process
+// on the same machine is accepted at once. So is the stock agent, which sends no machine.
 func TestTheLastMachineMayComeBackFirst(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -137,7 +137,7 @@ func TestTheLastMachineMayComeBackFirst(t *testing.T) {
 	}
 	leave(connect(t, s, inst, manners{run: fleet.AgentRun{Process: "r", Boot: "b"}}))
 	leave(connect(t, s, inst, manners{}))
-	// Its time is over.
+	// The time of the last machine is over.
 	s.cfg.Comeback = time.Nanosecond
 	leave(connect(t, s, inst, manners{run: fleet.AgentRun{Process: "q", Boot: "c"}}))
 	if boot := st.Snapshot().Instance("c", inst).Boot; boot != "c" {
@@ -151,7 +151,7 @@ func TestTheLastMachineMayComeBackFirst(t *testing.T) {
 	next[*acs.TaskManifestMessage](connect(t, later, inst, manners{run: fleet.AgentRun{Process: "t", Boot: "c"}}))
 }
 
-// Nor does a second agent's telemetry take the place of the first one's.
+// A second agent's telemetry does not replace the first one's.
 func TestASecondAgentsTelemetryIsRefused(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})

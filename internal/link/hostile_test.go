@@ -16,7 +16,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// hostileFrames are as large as may be, and far larger in memory.
+// hostileFrames are as large as allowed, and take far more memory.
 func hostileFrames() map[string]string {
 	fill := func(begin, unit, end string) string {
 		return begin + strings.Repeat(unit, (acsReadLimit-len(begin)-len(end))/len(unit)-1) + strings.TrimSuffix(unit, ",") + end
@@ -31,24 +31,24 @@ func hostileFrames() map[string]string {
 	}
 }
 
-// A frame may cost a few times its bytes, and is passed over where it would cost
-// more. The connection goes on.
+// A frame may cost a few times its size. A frame that would cost more is ignored, and the
+// connection goes on.
 func TestHostileFramesCostLittle(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
 	seed(t, st)
 	s, inst := w.server("s1", st), instance(t, st)
-	s.rates = inflight.NewRates(1<<40, 1<<40) // as fast as they come
+	s.rates = inflight.NewRates(1<<40, 1<<40) // no limit
 	a := connect(t, s, inst, manners{})
 	for name, text := range hostileFrames() {
 		runtime.GC()
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		// In one piece, as it is: what the client allocates is its own matter.
+		// Write the raw text in one piece: the client's own allocations must not count.
 		if err := a.conn.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		// It has been looked at when the next one is answered.
+		// The frame has been handled when the next one is answered.
 		if refused := a.say(name); len(refused) != 0 {
 			t.Fatal(refused)
 		}
@@ -62,8 +62,8 @@ func TestHostileFramesCostLittle(t *testing.T) {
 	}
 }
 
-// An agent whose large message there is no memory for comes back later; small ones
-// need none.
+// An agent with a large message for which there is no memory comes back later. Small
+// messages need no reservation.
 func TestLargeMessagesWaitForMemory(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -92,7 +92,7 @@ func TestLargeMessagesWaitForMemory(t *testing.T) {
 	})
 }
 
-// What waits in a session that ends is given back, too.
+// A session that ends releases the memory of waiting messages too.
 func TestSessionsGiveMemoryBack(t *testing.T) {
 	s := &Server{cfg: Config{Log: slog.New(slog.DiscardHandler)}, memory: inflight.New(100, time.Millisecond)}
 	x := newSession(s, peer{"c", "i"}, identity.Principal{}, fleet.InstanceSession{})
@@ -104,8 +104,8 @@ func TestSessionsGiveMemoryBack(t *testing.T) {
 		return received{m, l}
 	}
 	x.handleMessage(parcelOf(&acs.InventoryMessage{MessageID: "1"}))
-	x.handleMessage(parcelOf(&acs.InventoryMessage{MessageID: "2"})) // in the place of the first
-	x.handleMessage(parcelOf(&acs.AckRequest{}))                     // done with
+	x.handleMessage(parcelOf(&acs.InventoryMessage{MessageID: "2"})) // replaces the first
+	x.handleMessage(parcelOf(&acs.AckRequest{}))                     // handled at once
 	x.in <- parcelOf(&acs.NackRequest{})
 	if len(x.chores) != 1 {
 		t.Errorf("%d chores", len(x.chores))
@@ -116,7 +116,7 @@ func TestSessionsGiveMemoryBack(t *testing.T) {
 	}
 }
 
-// An agent that sends without end is read at its pace.
+// An agent that sends without end is read at the allowed rate.
 func TestMessagesAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := inflight.NewRates(weightPerSecond, weightBurst)
@@ -135,7 +135,8 @@ func TestMessagesAreCounted(t *testing.T) {
 	})
 }
 
-// Of many tasks that a host must not run it is told of some at a time.
+// If a host runs many tasks that it must not run, it is told to stop a bounded number at a
+// time.
 func TestStraysAreBounded(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})

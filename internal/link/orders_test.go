@@ -47,7 +47,7 @@ func TestOrdersRunningIsRepeatedUntilAcknowledged(t *testing.T) {
 		t.Fatalf("due after an unacknowledged minute: %v", due)
 	}
 	o.markSent("m2", due, now)
-	o.set("a", acs.StatusRunning, now) // the task changed, the wish did not
+	o.set("a", acs.StatusRunning, now) // the task changed, its wanted status did not
 	o.markAcknowledged("m1")           // a late acknowledgement counts too
 	if due := o.listDue(now.Add(24 * time.Hour)); len(due) != 0 {
 		t.Fatalf("acknowledged, and due again: %+v", due[0])
@@ -77,7 +77,7 @@ func TestOrdersStopIsRepeatedWithBackoffUntilReported(t *testing.T) {
 			t.Fatalf("due: %v", due)
 		}
 		o.markSent("m", due, now)
-		o.markAcknowledged("m") // only the report settles a stop
+		o.markAcknowledged("m") // only the report ends a stop
 		next, ok := o.nextDue()
 		if !ok {
 			t.Fatal("an acknowledged stop is forgotten")

@@ -18,7 +18,7 @@ func TestInventorySettlesOnlyWhatTheHostDisowns(t *testing.T) {
 	s, inst, other := w.server("s1", st), instance(t, st), instance(t, st)
 	arn := func(id string) string { return site.TaskARN("c", id) }
 
-	fresh := task(t, st, inst) // never reported: to be sent, not to be settled
+	fresh := task(t, st, inst) // never reported: must be sent, not ended
 	runs, lost, ended, ending, lostToStop := task(t, st, inst), task(t, st, inst), task(t, st, inst), task(t, st, inst), task(t, st, inst)
 	elsewhere, settled := task(t, st, other), task(t, st, inst)
 	for _, id := range []string{runs, lost, ended, ending, lostToStop, elsewhere} {
@@ -82,8 +82,7 @@ func TestInventorySettlesOnlyWhatTheHostDisowns(t *testing.T) {
 	}
 }
 
-// The last tasks of an instance that is being deregistered may be settled by its
-// inventory too.
+// The inventory may end the last tasks of an instance that is being deregistered.
 func TestInventoryEndsADeregistration(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})

@@ -8,7 +8,7 @@ import (
 )
 
 // refusal is the answer to an upgrade with another status than 101. The agent retries with
-// back-off. After InactiveInstanceException it waits longer.
+// back-off, and only after an hour after InactiveInstanceException.
 type refusal struct {
 	status int
 	name   string // a name that agents know

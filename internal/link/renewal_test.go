@@ -9,9 +9,9 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// An agent that renews its connection has been connected all the time: also where
-// it comes back after the old one has ended, or to another server. What runs there
-// stays known while it is away.
+// An agent that renews its connection counts as connected all the time, even if it comes
+// back after the old connection has ended, or to another server. What runs there stays
+// known meanwhile.
 func TestRenewedSessions(t *testing.T) {
 	w := newWorld(t)
 	st1, st2 := w.store(store.Config{}), w.store(store.Config{})
@@ -49,7 +49,7 @@ func TestRenewedSessions(t *testing.T) {
 			if rec := st2.Snapshot().Session("c", inst); !rec.ConnectedSince().Equal(first) {
 				t.Errorf("beside the old one: since %s, at first %s", rec.ConnectedSince(), first)
 			}
-			// Else it would take the record for its own when b has gone.
+			// Otherwise s1 would treat the record as its own after b has gone.
 			eventually(t, "the old one is ended", func() bool { return s1.CountConnected() == 0 })
 			a = b
 		}

@@ -16,7 +16,7 @@ func reportOf(arn string, status fleet.TaskStatus) acs.TaskReport {
 	return acs.TaskReport{TaskArn: arn, Status: string(status), Containers: []acs.ContainerReport{{ContainerName: "main", RuntimeID: "r", Status: string(status)}}}
 }
 
-// say sends reports and returns who was refused, once the server has answered.
+// say sends reports and returns the refused tasks from the server's answer.
 func (a *agent) say(id string, list ...acs.TaskReport) []string {
 	a.t.Helper()
 	a.send(&acs.ReportMessage{MessageID: id, Reports: list})
@@ -52,7 +52,7 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 		ids = append(ids, id)
 		list = append(list, reportOf(site.TaskARN("c", id), fleet.TaskRunning))
 	}
-	list = append(list, reportOf(site.TaskARN("c", fleet.NewID()), fleet.TaskStopped)) // no more, so done with
+	list = append(list, reportOf(site.TaskARN("c", fleet.NewID()), fleet.TaskStopped)) // no longer stored, so there is nothing to do
 	if refused := a.say("1", list...); len(refused) != 0 {
 		t.Errorf("refused: %v", refused)
 	}
@@ -61,7 +61,8 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 			t.Fatalf("%s: %+v", id, r)
 		}
 	}
-	// Once more, as after a lost answer: nothing changes. Nor does what comes late.
+	// After a lost answer the same reports come again, and nothing changes. Late
+	// reports change nothing either.
 	first := site.TaskARN("c", ids[0])
 	a.say("2", reportOf(first, fleet.TaskStopped))
 	a.say("3", list[0])
@@ -72,8 +73,8 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 
-	// What is not this host's, or not in order, is refused and not stored; the
-	// rest is.
+	// Reports of another host's tasks and malformed reports are refused and not stored.
+	// The others are stored.
 	other := withContainer(t, st, instance(t, st))
 	foreign, mine := site.TaskARN("c", other), site.TaskARN("c", ids[2])
 	elsewhere := site.TaskARN("d", fleet.NewID())
@@ -92,8 +93,8 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 	if r := st.Snapshot().Task("c", other).Report; r != nil {
 		t.Errorf("a host has reported another's task: %+v", r)
 	}
-	// The instance becomes another principal's: the connection that is still
-	// there speaks for it no more.
+	// The instance now belongs to another principal. The connection that still exists
+	// may no longer report for it.
 	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceActive, Principal: "somebody"})
 	last := site.TaskARN("c", ids[4])
 	if refused := a.say("6", reportOf(last, fleet.TaskStopped)); !slices.Equal(refused, []string{last}) {
@@ -101,7 +102,7 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 	}
 }
 
-// The last reports of an instance that is deregistering come in one message.
+// The last reports of a deregistering instance come in one message.
 func TestReportsInOneMessageEndADeregistration(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -125,7 +126,7 @@ func TestReportsInOneMessageEndADeregistration(t *testing.T) {
 	}
 }
 
-// What an agent acknowledges beside its reports is not repeated, as what it
+// What an agent acknowledges together with reports is not repeated, like what it
 // acknowledges by itself.
 func TestAcknowledgementsWithReports(t *testing.T) {
 	w := newWorld(t)
@@ -154,7 +155,7 @@ func TestAcknowledgementsWithReports(t *testing.T) {
 	}
 }
 
-// A range comes as a range, and takes its ports on the host.
+// A port range is stored as a range, and reserves its ports on the host.
 func TestReportsCarryPortRanges(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -182,7 +183,7 @@ func TestReportsCarryPortRanges(t *testing.T) {
 	}
 }
 
-// A PENDING task's pulls come with each report, and go when it runs.
+// Each report of a PENDING task has its pulls. They are removed when it runs.
 func TestReportsTellOfPulls(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})

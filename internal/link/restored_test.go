@@ -11,7 +11,7 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// restore makes what is in the store the content of a backup that was restored.
+// restore marks the store's content as restored from a backup.
 func restore(t testing.TB, st *store.Store) {
 	t.Helper()
 	put(t, st, store.RestoredKey(), &fleet.Restored{At: time.Now(), BackupAt: time.Now().Add(-time.Hour)})
@@ -23,7 +23,7 @@ func inventory(inst string, tasks ...acs.InventoryTask) *acs.InventoryMessage {
 	return &acs.InventoryMessage{MessageID: fleet.NewID(), ClusterArn: site.ClusterARN("c"), ContainerInstanceArn: site.InstanceARN("c", inst), Tasks: tasks}
 }
 
-// runs is what an agent of ours says of a task that runs there.
+// runs is our agent's inventory entry of a running task.
 func runs(id string) acs.InventoryTask {
 	return acs.InventoryTask{TaskArn: arn(id), DesiredStatus: acs.StatusRunning, Status: acs.StatusRunning,
 		Containers: []acs.InventoryContainer{{ContainerName: "main", RuntimeID: "r" + id, Status: acs.StatusRunning}},
@@ -34,8 +34,9 @@ func runs(id string) acs.InventoryTask {
 	}
 }
 
-// TestRestored: what hosts run that the restored state does not know runs on, shown
-// and with what it takes; what may have run since the backup is not started again.
+// TestRestored: a task that hosts run and the restored state does not know goes on
+// running. It is visible, with what it reserves. A task that may have run since the backup
+// is not started again.
 func TestRestored(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -43,7 +44,7 @@ func TestRestored(t *testing.T) {
 	inst := fleet.NewID()
 	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceActive, Principal: "host-" + inst,
 		Registered: fleet.Capacity{CPU: 1024, Memory: 1024, GPUs: []string{"g1"}}})
-	// The backup's. Of the last three it doesn't know that they were started.
+	// The backup has these tasks. It does not know that the last three were started.
 	goesOn, has, gone := task(t, st, inst), task(t, st, inst), task(t, st, inst)
 	submit(t, st, goesOn, fleet.TaskRunning)
 	submit(t, st, gone, fleet.TaskRunning)
@@ -67,7 +68,7 @@ func TestRestored(t *testing.T) {
 	eventually(t, "settled", func() bool {
 		return state(never).Status() == fleet.TaskStopped && state(gone).Status() == fleet.TaskStopped && state(waits) != nil
 	})
-	a.nothing(st, inst) // above all no stop
+	a.nothing(st, inst) // in particular no stop
 	for _, id := range []string{goesOn, has, started, unknown, waits, fresh} {
 		if got := state(id); got.Status() != fleet.TaskRunning || got.Desired() != fleet.TaskRunning {
 			t.Errorf("%s is %s, wanted %s", id, got.Status(), got.Desired())
@@ -107,8 +108,8 @@ func TestRestored(t *testing.T) {
 	}
 }
 
-// TestRestoredEnds: once somebody has declared that the state holds, what it does not
-// know is stopped, and what may have run is started.
+// TestRestoredEnds: after a user has declared the state valid, unknown tasks are stopped,
+// and tasks that may have run are started.
 func TestRestoredEnds(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -137,8 +138,8 @@ func TestRestoredEnds(t *testing.T) {
 	}
 }
 
-// TestRestoredAndTheStockAgent: it names the tasks that it would stop. They are not
-// confirmed.
+// TestRestoredAndTheStockAgent: the stock agent names the tasks that it would stop. They
+// are not confirmed.
 func TestRestoredAndTheStockAgent(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -162,8 +163,7 @@ func TestRestoredAndTheStockAgent(t *testing.T) {
 	}
 }
 
-// TestRestoredEndMeanwhile: a task that is not known ends between the inventory and
-// its comparison.
+// TestRestoredEndMeanwhile: an unknown task ends between the inventory and its comparison.
 func TestRestoredEndMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -184,8 +184,8 @@ func TestRestoredEndMeanwhile(t *testing.T) {
 	})
 }
 
-// TestRestoredIsBounded: what a host says of a task that is not known stays within
-// what a task and its host can be.
+// TestRestoredIsBounded: a host's data about an unknown task stays within the bounds of
+// tasks and of the host.
 func TestRestoredIsBounded(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -233,7 +233,7 @@ func TestRestoredIsBounded(t *testing.T) {
 	}
 }
 
-// TestRestoredIsAnnounced: only then agents tell all that there is to say.
+// TestRestoredIsAnnounced: agents send full accounts only after a restore.
 func TestRestoredIsAnnounced(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})

@@ -62,7 +62,7 @@ func TestATasksLifeOnOneSession(t *testing.T) {
 	submit(t, st, steady, fleet.TaskRunning)
 	a.drop()
 	eventually(t, "the record goes with the connection", func() bool { return st.Snapshot().Session("c", inst) == nil })
-	// What was never reported is sent again, the rest is not.
+	// Tasks that were never reported are sent again, others are not.
 	a = connect(t, s, inst, manners{})
 	p = next[*acs.PayloadMessage](a)
 	if len(p.Tasks) != 1 || p.Tasks[0].Arn != site.TaskARN("c", old) {
@@ -133,8 +133,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// An agent's new connection may come before the old one is seen dead, on the
-// same server or another.
+// An agent's new connection may come before the server notices that the old one is dead,
+// on the same server or on another.
 func TestTheNewestConnectionWins(t *testing.T) {
 	w := newWorld(t)
 	st1, st2 := w.store(store.Config{}), w.store(store.Config{})
@@ -154,7 +154,7 @@ func TestTheNewestConnectionWins(t *testing.T) {
 			t.Fatalf("%d: the old connection ended with %v", i, err)
 		}
 		eventually(t, "the old server forgets the session", func() bool { return s1.CountConnected()+s2.CountConnected() == 1 })
-		// What the recorder does about the end, once more and for certain.
+		// The recorder removes the record at the end; here once more, to be sure.
 		if err := removeRecord(t.Context(), st1, peer{"c", inst}, oldID); err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +191,7 @@ func TestAnAgentWithoutHeartbeatsIsHungUpOn(t *testing.T) {
 	}
 }
 
-// An agent that doesn't read costs its own connection and nobody else's time.
+// An agent that does not read loses its own connection and delays no other agent.
 func TestASlowAgentDelaysNobody(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -251,7 +251,7 @@ func TestRecordsAreWrittenAgainAfterALostLease(t *testing.T) {
 			return err == nil && len(l.Keys) == len(ids)
 		})
 	}
-	snap, err := st.Fresh(t.Context()) // etcd has them: the snapshot may be behind
+	snap, err := st.Fresh(t.Context()) // etcd has them, but the snapshot may be older
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,8 +278,8 @@ func TestStaleRecordsGoAtStartOfASoleServer(t *testing.T) {
 	}
 }
 
-// A deregistered instance's session stays for its last stops, then ends in the
-// one way after which agents keep quiet.
+// The session of a deregistered instance stays open for its last stops. Then it ends with
+// the code after which agents stay quiet.
 func TestDeregistrationEndsTheSession(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -322,7 +322,8 @@ func TestShutdownSendsAgentsElsewhere(t *testing.T) {
 			t.Errorf("ended with %v", err)
 		}
 	}
-	// A connection may wait 5 s for its peer's goodbye: all do so at once.
+	// A connection may wait 5 s for its peer's close frame, but all of them wait at the
+	// same time.
 	if d := time.Since(began); d > 20*time.Second {
 		t.Errorf("shutdown took %v", d)
 	}
@@ -336,8 +337,8 @@ func TestShutdownSendsAgentsElsewhere(t *testing.T) {
 	connect(t, s2, instance(t, st2), manners{})
 }
 
-// An etcd that does not answer in time doesn't make a shutdown fail: the records
-// end with the store's lease.
+// If etcd does not answer in time, a shutdown still succeeds: the records end with the
+// store's lease.
 func TestShutdownWithoutEtcdsAnswer(t *testing.T) {
 	w := newWorld(t)
 	st1, st2 := w.store(store.Config{}), w.store(store.Config{})
@@ -361,9 +362,8 @@ func TestShutdownWithoutEtcdsAnswer(t *testing.T) {
 	eventually(t, "the record goes with the lease", func() bool { return st2.Snapshot().Session("c", inst) == nil })
 }
 
-// However StopTask and the first delivery fall together: RUNNING never follows
-// STOPPED, a task whose stop was committed before the agent connected is never
-// ordered to run, and every stop arrives.
+// StopTask and the first delivery race. RUNNING never follows STOPPED. A task whose stop
+// was committed before the agent connected is never ordered to run. Every stop arrives.
 func TestAStopRacingTheFirstDelivery(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -419,7 +419,7 @@ func TestAStopRacingTheFirstDelivery(t *testing.T) {
 	t.Logf("%d of %d tasks were ordered to run before their stop", ran, len(all))
 }
 
-// Only the sessions concerned wake.
+// A change wakes only the sessions that it concerns.
 func TestIdleSessionsSleep(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -447,8 +447,8 @@ func TestIdleSessionsSleep(t *testing.T) {
 	}
 }
 
-// Nor does one for a change that its agent is told nothing of; unless it waits
-// for just that to say farewell.
+// A change that needs no order does not wake the session, unless the session waits for the
+// end of its orders.
 func TestSessionsSleepThroughReports(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})

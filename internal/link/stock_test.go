@@ -17,9 +17,9 @@ import (
 	"github.com/coder/websocket"
 )
 
-// stock plays amazon-ecs-agent 1.105.1: what it sends has the members, in the
-// order, and the spelling that were seen on the wire, and goes through none of
-// our own encoders. It takes what that agent has a handler for, and nothing else.
+// stock simulates amazon-ecs-agent 1.105.1. Its messages have the members, the order and
+// the spelling that were seen on the wire, and use none of our encoders. It only handles
+// messages for which that agent has a handler.
 type stock struct {
 	t        testing.TB
 	acs, tcs *websocket.Conn
@@ -59,20 +59,19 @@ func (a *stock) say(conn *websocket.Conn, format string, args ...any) {
 	}
 }
 
-// measure sends a telemetry message as the agent does, signed by a block of
-// header lines.
+// measure sends a telemetry message as the agent does, signed by a block of header lines.
 func (a *stock) measure(format string, args ...any) {
 	a.t.Helper()
 	a.say(a.tcs, "Authorization: AWS4-HMAC-SHA256 Credential=AKIA/20261122/us-east-1/ecs/aws4_request, SignedHeaders=host;x-amz-date, Signature=9e23\r\n"+
 		"Host: 127.0.0.1:4700\r\nX-Amz-Date: 20261122T100112Z\r\n\r\n"+format, args...)
 }
 
-// stockHandles are the messages that the agent has a handler for, of those that
-// this server has reason to send.
+// stockHandles are the messages for which the agent has a handler and which this server
+// may send.
 var stockHandles = []string{"HeartbeatMessage", "PayloadMessage", "TaskManifestMessage", "TaskStopVerificationAck"}
 
-// hear returns the next message on the socket for orders, acknowledged as the
-// agent does it.
+// hear returns the next message on the socket for orders, and acknowledges it as the agent
+// does.
 func (a *stock) hear() (kind string, m map[string]any) {
 	a.t.Helper()
 	kind, m = a.read(a.acs)
@@ -83,7 +82,7 @@ func (a *stock) hear() (kind string, m map[string]any) {
 	case "HeartbeatMessage":
 		a.say(a.acs, `{"type":"HeartbeatAckRequest","message":{"messageId":%q}}`, m["messageId"])
 	case "PayloadMessage", "TaskManifestMessage":
-		// Without these the agent logs an error, and answers nothing.
+		// Without these members the agent logs an error and answers nothing.
 		for _, k := range []string{"messageId", "clusterArn", "containerInstanceArn"} {
 			if s, _ := m[k].(string); s == "" {
 				a.t.Fatalf("no %s in %v", k, m)
@@ -114,7 +113,7 @@ func (a *stock) read(conn *websocket.Conn) (kind string, m map[string]any) {
 	return frame.Type, frame.Message
 }
 
-// tasks returns the tasks of the next message, by ARN, with the status wanted.
+// tasks returns the tasks of the next message, by ARN, with their desired status.
 func (a *stock) tasks(kind string) (list map[string]string, m map[string]any) {
 	a.t.Helper()
 	got, m := a.hear()
@@ -139,8 +138,8 @@ func (a *stock) acknowledged() string {
 	return kind
 }
 
-// A stock agent's day: orders, stops, health, and a restart during which a task
-// was stopped. Reports come by calls of their own, so here they are just stored.
+// A stock agent's day: orders, stops, health, and a restart during which a task was
+// stopped. Its reports come by API calls, so the test just stores them.
 func TestAStockAgent(t *testing.T) {
 	for _, cluster := range []string{"c", site.ClusterARN("c")} {
 		w := newWorld(t)
@@ -172,8 +171,9 @@ func TestAStockAgent(t *testing.T) {
 		submit(t, st, goes, fleet.TaskRunning)
 		a.telemetry(s, st, inst, stays)
 
-		// Killed, with a task stopped meanwhile: the agent comes back with both and
-		// learns of it by the manifest, whose number is newer than any before.
+		// The agent is killed, and a task is stopped meanwhile. The agent comes back
+		// with both tasks. It learns of the stop by the manifest, whose number is
+		// greater than any before.
 		a.acs.CloseNow()
 		eventually(t, "the server sees the end", func() bool { return st.Snapshot().Session("c", inst) == nil })
 		stop(t, st, goes)
@@ -211,8 +211,8 @@ func TestAStockAgent(t *testing.T) {
 	}
 }
 
-// Its acknowledgement of a heartbeat keeps a stock agent connected: the third
-// unanswered one would end the connection.
+// The acknowledgement of heartbeats keeps a stock agent connected. Three unanswered
+// heartbeats would end the connection.
 func TestAStockAgentsHeartbeats(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -250,7 +250,7 @@ func (a *stock) telemetry(s *server, st *store.Store, inst, task string) {
 	for _, status := range []types.HealthStatus{"UNKNOWN", "HEALTHY", "UNHEALTHY"} {
 		ask("AckPublishHealth", `{"type":"PublishHealthRequest","message":{"metadata":{%s,"messageId":"10af242a-690d-4016-bee8-a41d7b45e9e2"},"tasks":[{"containers":[{"containerName":"main","healthStatus":%q,"statusSince":1795341737.55}],`+
 			`"taskArn":%q,"taskDefinitionFamily":"f","taskDefinitionVersion":"1"}],"timestamp":1795341742.674}}`, head, status, arn)
-		is := types.HealthStatusUnknown // said by its absence
+		is := types.HealthStatusUnknown // stored as no entry
 		if h := st.Snapshot().Task("c", task).Health; h != nil {
 			is = h.Containers[0].Status
 		}

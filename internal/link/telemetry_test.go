@@ -78,7 +78,7 @@ func TestTelemetryIsAcknowledgedAndNotStored(t *testing.T) {
 	}
 }
 
-// How a host is gets written when it changes, not when it is said again.
+// A host's health is written when it changes, not when it is repeated.
 func TestInstanceHealthIsWrittenOnChange(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
@@ -125,8 +125,8 @@ func TestInstanceHealthIsWrittenOnChange(t *testing.T) {
 	}
 }
 
-// How containers are gets written when it changes, of the host's own tasks that
-// have not ended, and not when it is said again.
+// Containers' health is written when it changes, not when it is repeated, and only for the
+// host's own tasks that have not ended.
 func TestTaskHealthIsWrittenOnChange(t *testing.T) {
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})

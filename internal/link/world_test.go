@@ -26,16 +26,16 @@ import (
 
 var site = fleet.Site{Account: "000000000000", Region: "us-east-1"}
 
-const patience = 30 * time.Second // of tests that wait for a condition
+const patience = 30 * time.Second // bound of waits for a condition
 
-// world is one etcd with a cluster and a task definition in it.
+// world is one etcd with a cluster and a task definition.
 type world struct {
 	t    testing.TB
 	etcd *clientv3.Client
 }
 
 func newWorld(t testing.TB) *world {
-	dir, err := os.MkdirTemp("", "link") // short: it holds a unix socket
+	dir, err := os.MkdirTemp("", "link") // short: it has a unix socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func (w *world) store(cfg store.Config) *store.Store {
 	return st
 }
 
-// server is a link Server behind HTTP. Its callers are what caller says.
+// server is a link Server behind HTTP. caller sets its callers.
 type server struct {
 	*Server
 	t      testing.TB
@@ -102,7 +102,7 @@ func (s *server) close() {
 	})
 }
 
-// put writes records as if they had been there all the time.
+// put writes records.
 func put[V any](t testing.TB, st *store.Store, k store.Key[V], v *V) {
 	t.Helper()
 	err := st.Update(t.Context(), func(tx *store.Tx) error {
@@ -146,19 +146,19 @@ func submit(t testing.TB, st *store.Store, id string, status fleet.TaskStatus) {
 	put(t, st, store.TaskReportKey("c", id), &fleet.TaskReport{Status: status, StartedAt: time.Now()})
 }
 
-// agent is a scripted agent: it acknowledges unless told otherwise and keeps
-// what it got.
+// agent is a scripted agent. By default it acknowledges messages, and it stores what it
+// received.
 type agent struct {
 	t    testing.TB
 	conn *websocket.Conn
-	got  chan acs.Message // everything but heartbeats
+	got  chan acs.Message // all messages except heartbeats
 	done chan struct{}
-	err  error // why reading ended; after done
+	err  error // why reading ended; valid after done
 }
 
 type manners struct {
 	noAcks, noBeats, deaf bool
-	run                   fleet.AgentRun // the stock agent's is unknown
+	run                   fleet.AgentRun // the stock agent has none
 }
 
 func dialACS(ctx context.Context, s *server, cluster, instance string) (*websocket.Conn, *http.Response, error) {
@@ -197,7 +197,7 @@ func connect(t testing.TB, s *server, id string, m manners) *agent {
 	return a
 }
 
-// drop ends the connection as a lost network does.
+// drop ends the connection like a lost network.
 func (a *agent) drop() {
 	a.conn.CloseNow()
 	<-a.done
@@ -239,7 +239,7 @@ func (a *agent) send(m acs.Message) {
 		a.t.Error(err)
 		return
 	}
-	// A connection that has ended shows in read.
+	// If the connection has ended, read returns the error.
 	_ = a.conn.Write(context.Background(), websocket.MessageText, data)
 }
 
@@ -257,8 +257,8 @@ func next[M acs.Message](a *agent) M {
 	}
 }
 
-// nothing checks that no payload comes: a marker task is placed after whatever
-// might have caused one, and must be the next to arrive.
+// nothing checks that no payload comes. It places a marker task after everything that
+// might have caused a payload. The marker must be the next to arrive.
 func (a *agent) nothing(st *store.Store, instance string) {
 	a.t.Helper()
 	id := task(a.t, st, instance)

@@ -24,8 +24,8 @@ var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 var site = fleet.Site{Account: "000000000000", Region: "us-east-1"}
 
-// Each testdata/<case>.json is a definition with overrides; <case>.golden the
-// order made of it.
+// Each testdata/<case>.json is a definition with overrides. <case>.golden is the order
+// built from it.
 func TestGolden(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(cases) == 0 {
@@ -89,8 +89,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// What is not set must not be in the documents that agents lay over their own:
-// there null and zero wipe.
+// A setting that is not set must not be in the documents that agents merge over their own,
+// since null and zero erase values there.
 func TestOnlySetKeysTravel(t *testing.T) {
 	def := &sdk.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("a"), Image: aws.String("i")}}}
 	order, err := Run(site, &fleet.Task{Cluster: "c", ID: "t"}, &fleet.TaskDefinition{Definition: def})
@@ -103,8 +103,8 @@ func TestOnlySetKeysTravel(t *testing.T) {
 	}
 }
 
-// A check goes to the engine word by word, as ECS sends it. Agents watch only
-// over one that engines run.
+// A health check goes to the engine literally, as in ECS. Agents only watch checks that
+// the engine runs.
 func TestHealthChecksAsEnginesTakeThem(t *testing.T) {
 	for command, watched := range map[string]bool{"CMD true": true, "CMD-SHELL exit": true, "NONE": false, "/healthcheck": false, "curl -f http://localhost": false} {
 		words := strings.Fields(command)
@@ -125,7 +125,7 @@ func TestHealthChecksAsEnginesTakeThem(t *testing.T) {
 	}
 }
 
-// Engines read the option as Go reads a boolean, definitions have it in any case.
+// Engines parse the option as Go parses a boolean. Definitions may use any case.
 func TestAwslogsCreateGroupAsEnginesReadIt(t *testing.T) {
 	for _, given := range []string{"true", "True", "tRuE"} {
 		def := &sdk.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{{
@@ -150,7 +150,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// An agent tells a task's containers which service they belong to.
+// An agent labels a task's containers with their service.
 func TestATaskOfAServiceNamesIt(t *testing.T) {
 	def := &fleet.TaskDefinition{Definition: &sdk.RegisterTaskDefinitionInput{ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("a"), Image: aws.String("i")}}}}
 	for group, want := range map[string]string{fleet.ServiceGroup("web"): "web", "family:f": "", "": ""} {
