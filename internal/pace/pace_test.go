@@ -20,7 +20,7 @@ func TestSleep(t *testing.T) {
 		if err := Sleep(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
-		// Not even a wait of no time goes on after the end.
+		// Even a wait of zero returns the error after the context has ended.
 		for range 100 {
 			if err := Sleep(ctx, 0); err == nil {
 				t.Fatal("slept after the context's end")

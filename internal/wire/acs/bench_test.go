@@ -2,7 +2,7 @@ package acs
 
 import "testing"
 
-// What a task costs on the connection: its order and its report.
+// BenchmarkFrames measures a task on the connection: its order and its report.
 func BenchmarkFrames(b *testing.B) {
 	for _, m := range []Message{
 		&PayloadMessage{MessageID: "5f0c7a34-97f3-4a0f-9a3f-1f6f3c9c3b9e", ClusterArn: "arn:aws:ecs:us-east-1:000000000000:cluster/default",

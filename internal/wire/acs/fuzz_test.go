@@ -7,10 +7,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Errors that say the same.
+// sameText compares errors by their texts.
 var sameText = cmp.Comparer(func(a, b BadTask) bool { return a.Arn == b.Arn && a.Err.Error() == b.Err.Error() })
 
-// What decodes survives the wire, and reads the same in each way of decoding it.
+// What can be decoded is unchanged after encoding and decoding it, in each way of
+// decoding.
 func FuzzDecode(f *testing.F) {
 	for _, m := range protocol.NewAll() {
 		f.Add([]byte(`{"type":"` + m.kind() + `","message":{}}`))

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// inventory is the largest message that an agent sends: 10,000 tasks of four
-// containers each, and 50,000 that have ended.
+// inventory is the largest message of an agent: 10,000 tasks with four containers each,
+// and 50,000 tombstones.
 func inventory() string {
 	const arn = "arn:aws:ecs:us-east-1:000000000000:task/c/0123456789abcdef0123456789abcdef"
 	var b strings.Builder
@@ -24,7 +24,7 @@ func inventory() string {
 	return b.String()
 }
 
-// What agents send passes, and weighs no more than a few times its bytes.
+// Messages of agents are accepted, and their estimate is a few times their size.
 func TestWeighAgentsMessages(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing":        ``,
@@ -41,7 +41,7 @@ func TestWeighAgentsMessages(t *testing.T) {
 	}
 }
 
-// What would grow beyond measure is refused before it is decoded.
+// A frame that would take far more memory is refused before it is decoded.
 func TestWeighRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty objects": `{"type":"InventoryMessage","message":{"tasks":[` + strings.Repeat("{},", 2_700_000) + `{}]}}`,

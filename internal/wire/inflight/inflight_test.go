@@ -15,8 +15,8 @@ func hold(t *testing.T, l *Reservation, n int64, want error) {
 	}
 }
 
-// A sender gets its share and no more, all of them together what there is, and
-// what is given back is lent again.
+// A sender gets at most its share, and all together at most the pool. Released memory is
+// available again.
 func TestSharesAndAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(100, time.Second)
@@ -31,7 +31,7 @@ func TestSharesAndAll(t *testing.T) {
 		if waited := time.Since(began); waited != 2*time.Second {
 			t.Errorf("waited %v for two refusals", waited)
 		}
-		hold(t, c, 61, ErrShare) // never
+		hold(t, c, 61, ErrShare) // never possible
 		if waited := time.Since(began); waited != 2*time.Second {
 			t.Error("waited for what it can never have")
 		}
@@ -48,7 +48,7 @@ func TestSharesAndAll(t *testing.T) {
 	})
 }
 
-// Who waits gets what is given back, and nobody waits longer than its caller.
+// A waiting sender gets released memory. No wait is longer than its context.
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(10, time.Minute)

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const limit = 1 << 20
 
-// dial opens a connection to a server of another make.
-// The context of the request has ended when it returns.
+// dial opens a connection to a server of another implementation. The request's context has
+// ended when it returns.
 func dial(t *testing.T, serve func(*websocket.Conn)) *Conn {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,8 +53,8 @@ func dial(t *testing.T, serve func(*websocket.Conn)) *Conn {
 	return c
 }
 
-// Messages of every length come back whole and in their order, also in fragments
-// and with pings between them, from many goroutines at once.
+// Messages of every length arrive complete and in order, also in fragments with pings
+// between them, and from many goroutines at the same time.
 func TestEcho(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -67,7 +67,7 @@ func TestEcho(t *testing.T) {
 				return
 			}
 			w, err := c.Writer(ctx, websocket.MessageText)
-			for len(data) > 0 && err == nil { // a frame each
+			for len(data) > 0 && err == nil { // one frame each
 				n := min(len(data), 1+rng.IntN(70_000))
 				_, err = w.Write(data[:n])
 				data = data[n:]
@@ -135,7 +135,7 @@ func TestPing(t *testing.T) {
 	}
 }
 
-// Whoever closes, the other one learns why, and both see the end.
+// If one end closes, the other end gets the reason, and both see the end.
 func TestClose(t *testing.T) {
 	seen := make(chan error, 1)
 	c := dial(t, func(c *websocket.Conn) {
@@ -198,14 +198,14 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// recorder is a connection that takes everything, each write by itself.
+// recorder is a connection that accepts everything, and records each write separately.
 type recorder struct {
 	mu     sync.Mutex
 	writes [][]byte
 	closed chan struct{}
 	once   sync.Once
 	stuck  bool
-	pause  chan struct{} // if not nil, writes go on once it is closed
+	pause  chan struct{} // if not nil, writes wait until it is closed
 }
 
 func (r *recorder) Write(p []byte) (int, error) {
@@ -240,7 +240,7 @@ func (r *recorder) frames(t *testing.T, n int) (out []string) {
 	return out
 }
 
-// What is said while a write is under way goes in the next one.
+// Messages that are sent during a write go into the next write.
 func TestCompany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{closed: make(chan struct{}), pause: make(chan struct{})}
@@ -252,7 +252,7 @@ func TestCompany(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		synctest.Wait() // it writes
+		synctest.Wait() // it is writing
 		for _, text := range []string{"b", "c"} {
 			if err := c.Write([]byte(text)); err != nil {
 				t.Fatal(err)
@@ -269,7 +269,7 @@ func TestCompany(t *testing.T) {
 	})
 }
 
-// An end that takes nothing is given up.
+// A connection whose other end accepts nothing is closed.
 func TestStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &recorder{closed: make(chan struct{}), stuck: true}

@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is split and decoded survives the wire, and reads the same in each way of
-// decoding it.
+// What can be split and decoded is unchanged after encoding and decoding it, in each way
+// of decoding.
 func FuzzFrame(f *testing.F) {
 	for _, m := range protocol.NewAll() {
 		b, err := Encode(m)
