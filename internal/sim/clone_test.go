@@ -15,10 +15,10 @@ import (
 	"github.com/ashore/ashore/internal/client"
 )
 
-// A machine whose disk is a copy of another's has its identity and its journal, and
-// none of its containers. It is refused, on each server, and told of; what runs on the
-// first machine runs on, and the first is the instance also after the servers were
-// started anew.
+// A machine whose disk is a copy of another's has its identity and its journal, and none
+// of its containers. Every server refuses it and reports it by an event. What runs on the
+// first machine goes on, and the first machine stays the instance, also after a restart of
+// the servers.
 func TestAMachineThatIsACopyOfAnother(t *testing.T) {
 	n := size{servers: 2, hosts: 1, cpus: 4, memory: 4000, journal: true}
 	w := newWorld(t, n)
@@ -26,7 +26,7 @@ func TestAMachineThatIsACopyOfAnother(t *testing.T) {
 	arns := w.mustRun(0, "f", 3)
 	w.all(0, arns, "RUNNING")
 	first := w.hosts[0]
-	if err := first.Stop(); err != nil { // so that its journal is whole
+	if err := first.Stop(); err != nil { // so that its journal is complete
 		t.Fatal(err)
 	}
 	journal, err := os.ReadFile(filepath.Join(first.cfg.Dir, agent.JournalFile))
@@ -73,14 +73,14 @@ func TestAMachineThatIsACopyOfAnother(t *testing.T) {
 			}
 		}
 	}
-	time.Sleep(2 * time.Second) // the copies go on trying meanwhile
+	time.Sleep(2 * time.Second) // the copies retry meanwhile
 	undisturbed()
 	if n := w.duplicates(0); n != 1 {
 		t.Errorf("told of %d times", n)
 	}
 }
 
-// duplicates counts the events of refused agents that a server tells.
+// duplicates counts a server's events about refused agents.
 func (w *world) duplicates(server int) (n int) {
 	w.t.Helper()
 	err := w.clients[server].Events(context.Background(), client.EventsInput{After: aws.Int64(0)}, func(l client.EventLine) error {

@@ -14,8 +14,8 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 )
 
-// away takes a machine's container engine away; the function that it returns
-// brings it back.
+// away makes a machine's container engine unreachable. The returned function brings it
+// back.
 func away(m *Machine) (back func()) {
 	m.Set(func(c *fake.Config) {
 		was := c.Fail
@@ -28,8 +28,8 @@ func away(m *Machine) (back func()) {
 	return back
 }
 
-// A host without its container engine gets nothing to do; its tasks stay, and
-// what waits for room gets it when the engine is back.
+// A host without its container engine gets no tasks. Its tasks stay, and waiting tasks
+// start when the engine is back.
 func TestAHostWithoutItsEngine(t *testing.T) {
 	w := newWorld(t, size{servers: 2, hosts: 2, cpus: 1, memory: 4000, telemetry: time.Hour, away: 100 * time.Millisecond})
 	w.family("f", need{cpu: 256, memory: 16}) // four fill a host

@@ -10,16 +10,16 @@ import (
 	"github.com/ashore/ashore/internal/client"
 )
 
-// listener follows the events as a server tells them.
+// listener follows a server's events.
 type listener struct {
 	mu    sync.Mutex
-	at    map[string]int64 // events by id: the revision of their line
-	runs  map[string]int64 // tasks by ARN that run: the revision
-	last  int64            // revision
+	at    map[string]int64 // event id → the revision of its line
+	runs  map[string]int64 // ARN of a running task → the revision
+	last  int64            // last revision
 	gaps  []client.EventGap
 	twice []string
-	back  int // lines of a revision before the last
-	lost  int // connections
+	back  int // lines with a revision lower than the last
+	lost  int // lost connections
 }
 
 // listen follows a server's events until the test ends.
@@ -86,7 +86,7 @@ func (l *listener) hear(line client.EventLine) error {
 	return nil
 }
 
-// heard returns the revision at which a task was told to run, or 0.
+// heard returns the revision at which a task was reported as running, or 0.
 func (l *listener) heard(task string) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,9 +102,9 @@ func (l *listener) missed(rev int64) bool {
 	return false
 }
 
-// A stream of events goes on where it was when its server ended: nothing is told
-// twice, and what can't be told any more is said to be missing. What another
-// server, which stays, tells meanwhile is the measure.
+// After its server ended, a stream of events continues where it was. No event comes twice,
+// and missing events are reported as missing. The events of another server, which stays,
+// are the reference.
 func TestEventsAcrossAServersRestart(t *testing.T) {
 	w := newWorld(t, size{servers: 2, hosts: 4, cpus: 4, memory: 4000})
 	w.family("f", need{cpu: 16, memory: 16})
@@ -119,7 +119,7 @@ func TestEventsAcrossAServersRestart(t *testing.T) {
 		if err := w.servers[0].Stop(); err != nil {
 			t.Fatal(err)
 		}
-		w.all(1, w.mustRun(1, "f", 10), "RUNNING") // nobody tells the broken stream
+		w.all(1, w.mustRun(1, "f", 10), "RUNNING") // the broken stream gets none of this
 		if err := w.servers[0].Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -128,12 +128,12 @@ func TestEventsAcrossAServersRestart(t *testing.T) {
 	broken.mu.Lock()
 	gaps := len(broken.gaps)
 	broken.mu.Unlock()
-	// A server that was only cut off knows what it did not tell.
+	// A server that was only cut off knows what it did not send.
 	w.servers[0].Wire().Cut()
 	w.all(1, w.mustRun(1, "f", 10), "RUNNING")
 	w.servers[0].Wire().Restore()
 	follows()
-	marker := w.mustRun(1, "f", 1)[0] // what both tell of it comes after all that
+	marker := w.mustRun(1, "f", 1)[0] // both servers send its events after all that
 	w.eventually("both have heard it all", func() bool { return all.heard(marker) > 0 && broken.heard(marker) > 0 })
 	through := all.heard(marker)
 	all.mu.Lock()

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Two servers place at once, and stop, on hosts that are nearly full all the
-// time. What the hosts were given is read from the agents themselves.
+// Two servers place and stop tasks at the same time, on hosts that are nearly full. The
+// agents themselves are asked what they run.
 func TestTwoServersNeverOvercommit(t *testing.T) {
 	n := size{servers: 2, hosts: 100, cpus: 1, memory: 1000, faults: Faults{Create: 4 * time.Millisecond, Start: 4 * time.Millisecond, Stop: 4 * time.Millisecond}}
 	w := newWorld(t, n)
@@ -33,7 +33,7 @@ func TestTwoServersNeverOvercommit(t *testing.T) {
 	failures := 0
 	ctx, cancel := context.WithCancel(t.Context())
 	watch, _ := errgroup.WithContext(ctx)
-	for i := range 2 { // all the while
+	for i := range 2 { // all the time
 		rng := rand.New(rand.NewPCG(w.seed, uint64(100+i)))
 		watch.Go(func() error {
 			for ctx.Err() == nil {
@@ -58,7 +58,7 @@ func TestTwoServersNeverOvercommit(t *testing.T) {
 				failures += failed
 				running = append(running, arns...)
 				var stop []string
-				if len(running) > 300 { // some of what is there has to go
+				if len(running) > 300 { // some tasks have to stop
 					rng.Shuffle(len(running), func(a, b int) { running[a], running[b] = running[b], running[a] })
 					stop, running = running[:5:5], running[5:]
 					stopped = append(stopped, stop...)
@@ -84,7 +84,7 @@ func TestTwoServersNeverOvercommit(t *testing.T) {
 		return
 	}
 	w.all(1, stopped, "STOPPED")
-	w.all(0, running, "RUNNING") // what does not fit waits on its host for ever
+	w.all(0, running, "RUNNING") // a task that does not fit would wait on its host for ever
 	w.accounts(n, needs)
 	t.Logf("%d tasks run, %d were stopped, %d could not be placed", len(running), len(stopped), failures)
 	if failures == 0 {
@@ -92,8 +92,8 @@ func TestTwoServersNeverOvercommit(t *testing.T) {
 	}
 }
 
-// A server that can't be reached any more: its agents go over to the other one,
-// though it itself notices nothing.
+// If a server can't be reached any more, its agents switch to the other one, although the
+// server itself notices nothing.
 func TestAgentsGoOverToAnotherServer(t *testing.T) {
 	n := size{servers: 2, hosts: 20, cpus: 4, memory: 4000}
 	w := newWorld(t, n)
@@ -105,7 +105,7 @@ func TestAgentsGoOverToAnotherServer(t *testing.T) {
 	more := w.mustRun(1, "f", 40)
 	w.all(1, more, "RUNNING")
 	w.startedOnce(80)
-	// And back, this time with a server that says goodbye.
+	// And back, this time with a server that closes its connections.
 	w.servers[0].Wire().Restore()
 	if err := w.servers[1].Close(); err != nil {
 		t.Fatal(err)
@@ -122,8 +122,8 @@ func TestAgentsGoOverToAnotherServer(t *testing.T) {
 	w.startedOnce(120)
 }
 
-// The connections of all agents drop and come back at once, before the server
-// has seen that the old ones are dead.
+// The connections of all agents drop and come back at once, before the server notices that
+// the old ones are dead.
 func TestReconnectBeforeTheOldConnectionIsSeenDead(t *testing.T) {
 	n := size{servers: 1, hosts: 20, cpus: 4, memory: 4000}
 	w := newWorld(t, n)
@@ -147,7 +147,7 @@ func TestServerRestartWhileTasksRun(t *testing.T) {
 	arns := w.mustRun(0, "f", 60)
 	w.all(0, arns, "RUNNING")
 	for range 2 {
-		arns = append(arns, w.mustRun(0, "f", 40)...) // on their way when the server ends
+		arns = append(arns, w.mustRun(0, "f", 40)...) // being started when the server ends
 		if err := w.servers[0].Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -157,14 +157,14 @@ func TestServerRestartWhileTasksRun(t *testing.T) {
 	}
 }
 
-// An agent that ends in the middle of it all takes up what runs.
+// An agent that restarts in the middle of everything adopts what runs.
 func TestAgentRestartWhileTasksRun(t *testing.T) {
 	n := size{servers: 1, hosts: 4, cpus: 4, memory: 4000, journal: true, faults: Faults{Start: 20 * time.Millisecond}}
 	w := newWorld(t, n)
 	w.family("f", need{cpu: 16, memory: 16})
 	arns := w.mustRun(0, "f", 40)
 	for range 3 {
-		for _, h := range w.hosts { // in the middle of it
+		for _, h := range w.hosts { // in the middle of everything
 			if err := h.Stop(); err != nil {
 				t.Fatal(err)
 			}
@@ -175,8 +175,8 @@ func TestAgentRestartWhileTasksRun(t *testing.T) {
 	}
 }
 
-// However a stop and the first delivery fall together, through whichever
-// servers: every task ends, nothing runs on, nothing starts twice.
+// Stops race first deliveries, through any servers. Every task ends, nothing goes on
+// running, and nothing starts twice.
 func TestStopsRacingFirstDeliveries(t *testing.T) {
 	n := size{servers: 2, hosts: 10, cpus: 8, memory: 8000, faults: Faults{
 		Create: 5 * time.Millisecond, Start: 5 * time.Millisecond, Stop: 5 * time.Millisecond, FailCreate: 0.05, FailStart: 0.05, Lost: 0.05,

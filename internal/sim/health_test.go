@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// What a container's health check says reaches whoever describes its task, on
-// each server; a service replaces who is ill, and says so.
+// The result of a container's health check is visible in DescribeTasks on each server. A
+// service replaces an unhealthy task, and an event says so.
 func TestHealth(t *testing.T) {
-	w := newWorld(t, size{servers: 2, hosts: 2, cpus: 4, memory: 4000, telemetry: time.Hour}) // health does not wait for the rest
+	w := newWorld(t, size{servers: 2, hosts: 2, cpus: 4, memory: 4000, telemetry: time.Hour}) // health does not wait for the other telemetry
 	w.family("well", need{cpu: 16, memory: 16, check: true, command: []string{"healthy", "0.1"}})
 	w.family("ill", need{cpu: 16, memory: 16, check: true, command: []string{"unhealthy", "0.1"}})
 	w.family("unchecked", need{cpu: 16, memory: 16})
@@ -47,8 +47,8 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A container of a task that is still PENDING may be unhealthy, and another one waits
-// for it in vain: everyone sees that, and a service's deployment fails by it.
+// A container of a PENDING task may be unhealthy while another container waits for it in
+// vain. The API shows that, and the service's deployment fails.
 func TestHealthOfPendingTasks(t *testing.T) {
 	w := newWorld(t, size{servers: 2, hosts: 2, cpus: 4, memory: 4000, telemetry: time.Hour})
 	w.define("f", types.ContainerDefinition{

@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// The control plane away for longer than the loss time, and all hosts away at
-// once, whoever of them comes back first: nothing is replaced.
+// The control plane is away for longer than the loss time, and all hosts are away at the
+// same time. Whichever host comes back first, no task is replaced.
 func TestOutageReplacesNothing(t *testing.T) {
 	shut := func(o *outage) {
 		for _, g := range o.gates {
 			g.Shut(false)
 		}
 	}
-	// stop ends all agents; their containers run on. They are out of contact all
-	// at once, however long their ends take.
+	// stop ends all agents, and their containers go on. All hosts are out of contact at
+	// the same time, however long the agents take to end.
 	stop := func(o *outage) {
 		shut(o)
 		var g errgroup.Group
@@ -34,7 +34,7 @@ func TestOutageReplacesNothing(t *testing.T) {
 	open := func(o *outage, i int) { o.gates[i].Open() }
 	start := func(o *outage, i int) { open(o, i); o.hosts[i].Start() }
 	for name, x := range map[string]struct {
-		server bool // is away, too
+		server bool // the server is away too
 		leave  func(*outage)
 		back   func(o *outage, host int)
 	}{
@@ -47,7 +47,7 @@ func TestOutageReplacesNothing(t *testing.T) {
 			t.Parallel()
 			o := newOutage(t)
 			if x.server {
-				// Its hosts' sessions end with it: the next leader finds none.
+				// Its hosts' sessions end with it, so the next leader finds none.
 				if err := o.servers[0].Stop(); err != nil {
 					t.Fatal(err)
 				}
@@ -69,7 +69,7 @@ func TestOutageReplacesNothing(t *testing.T) {
 			})
 			o.canary.waits()
 			o.unchanged("while all are away")
-			// Most return at once. Those who come last were not away for that long
+			// Most hosts return at once. The last ones were not away for the loss time
 			// while others were there.
 			most := len(o.hosts) - len(o.hosts)/4
 			for i := range most {
@@ -91,13 +91,12 @@ func TestOutageReplacesNothing(t *testing.T) {
 
 const (
 	outageHosts, outageTasks = 12, 24
-	// Loss times in seconds: the canary's is longer, so that whoever else could
-	// have been lost has been once the canary is.
+	// Loss times in seconds. The canary's is longer. So when the canary is replaced,
+	// any other task would have been replaced too.
 	outageLoss, canaryLoss = 2, 3
 )
 
-// outage is a fleet with a service whose tasks are replaced when their hosts are
-// lost.
+// outage is a fleet with a service whose tasks are replaced when their hosts are lost.
 type outage struct {
 	*world
 	before map[string]bool // the service's tasks
@@ -118,7 +117,7 @@ func newOutage(t *testing.T) *outage {
 	return o
 }
 
-// running are the service's tasks that are to run.
+// running returns the service's tasks that should run.
 func (o *outage) running() map[string]bool {
 	o.t.Helper()
 	arns := map[string]bool{}
@@ -130,7 +129,7 @@ func (o *outage) running() map[string]bool {
 	return arns
 }
 
-// unchanged fails the test where a task was replaced.
+// unchanged fails the test if a task was replaced.
 func (o *outage) unchanged(when string) {
 	o.t.Helper()
 	now := o.running()
@@ -146,7 +145,7 @@ func (o *outage) unchanged(when string) {
 	}
 }
 
-// canary is a cluster of its own, with a clock of its own, under the same leader.
+// canary is a separate cluster with its own loss time, under the same leader.
 type canary struct {
 	w     *world
 	hosts []*Host
@@ -172,7 +171,7 @@ func newCanary(w *world) *canary {
 	return c
 }
 
-// connected waits until those that were not lost on purpose are there.
+// connected waits until all hosts that were not lost on purpose are connected.
 func (c *canary) connected() {
 	c.w.t.Helper()
 	c.w.eventually("the canary's hosts are connected", func() bool {
@@ -194,8 +193,8 @@ func (c *canary) containers() int {
 	return n
 }
 
-// waits loses a host of the canary, whose tasks are then replaced: so the leader
-// has watched for the loss time, and does what it is to do.
+// waits loses a host of the canary and waits until its tasks are replaced. Then the leader
+// has watched for the loss time and done its work.
 func (c *canary) waits() {
 	c.w.t.Helper()
 	c.connected()

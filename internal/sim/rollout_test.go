@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// witness follows the state as a server of its own would, and fails the test when
-// fewer tasks of the service run than that, at whichever revision.
+// witness follows the state like another server. It fails the test if at any revision
+// fewer than least tasks of the service run.
 func (w *world) witness(service string, least int) (stop func()) {
 	w.t.Helper()
 	client, err := store.Connect(w.t.Context(), store.ConnectConfig{Endpoints: []string{w.etcd.Endpoint()}, Log: w.log})
@@ -69,8 +69,8 @@ func percents(minimum, maximum int32) func(*ecs.CreateServiceInput) {
 	}
 }
 
-// Servers come and go in the middle of rollouts: at no revision fewer tasks run
-// than are wanted, and none is started twice.
+// Servers restart during rollouts. At no revision fewer tasks run than wanted, and no task
+// is started twice.
 func TestRollingUpdateKeepsTheMinimum(t *testing.T) {
 	n := size{servers: 2, hosts: 6, cpus: 4, memory: 4000, journal: true, faults: Faults{Create: 20e6, Start: 20e6, Stop: 20e6}}
 	w := newWorld(t, n)
@@ -91,8 +91,8 @@ func TestRollingUpdateKeepsTheMinimum(t *testing.T) {
 	w.startedOnce(90)
 }
 
-// One host, one port: with a minimum of 100 the old task stays and an event names
-// the port's holder; with 0 it makes room.
+// One host and one port: with a minimum of 100 the old task stays, and an event names the
+// task that uses the port. With 0 the old task is stopped first.
 func TestFixedPortOnOneHost(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 1, cpus: 4, memory: 4000})
 	w.family("f", need{cpu: 16, memory: 16, port: 8080})
@@ -119,8 +119,8 @@ func TestFixedPortOnOneHost(t *testing.T) {
 	w.startedOnce(2)
 }
 
-// An image that is nowhere: the circuit breaker trips at ECS's threshold and goes
-// back to what ran.
+// An image that does not exist: the circuit breaker trips at ECS's threshold and rolls
+// back to the last revision.
 func TestBrokenImageIsRolledBack(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 3, cpus: 4, memory: 4000})
 	for _, h := range w.hosts {
@@ -147,8 +147,8 @@ func TestBrokenImageIsRolledBack(t *testing.T) {
 	}
 }
 
-// Tasks leave a host that is drained or deregistered by force, and go where there
-// is room.
+// Tasks leave a host that is drained or deregistered by force, and are placed on hosts
+// with room.
 func TestDrainedAndDeregisteredHosts(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 4, cpus: 4, memory: 4000})
 	w.family("f", need{cpu: 16, memory: 16})
@@ -163,7 +163,7 @@ func TestDrainedAndDeregisteredHosts(t *testing.T) {
 		}
 		return n
 	}
-	least := func() string { // of those ACTIVE that have tasks
+	least := func() string { // the ACTIVE host with the fewest tasks, at least one
 		best, few := "", 99
 		for _, i := range w.instances(0) {
 			if n := on(*i.ContainerInstanceArn); aws.ToString(i.Status) == "ACTIVE" && n > 0 && n < few {
@@ -179,7 +179,7 @@ func TestDrainedAndDeregisteredHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until("s", "the host is empty", func(s *types.Service) bool { return steady(s) && on(drained) == 0 })
-	stop() // what is deregistered by force goes at once
+	stop() // tasks of a host that is deregistered by force stop at once
 	w.create("t", "f", 1)
 	w.steady("t")
 	gone := aws.ToString(w.tasksOf("t")[0].ContainerInstanceArn)
@@ -194,8 +194,8 @@ func TestDrainedAndDeregisteredHosts(t *testing.T) {
 	})
 }
 
-// A host out of contact keeps its tasks, unless the service wants them replaced;
-// when it returns, its old tasks end.
+// A host out of contact keeps its tasks, unless the service wants them replaced. When it
+// returns, its old tasks end.
 func TestLostHost(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 4, cpus: 4, memory: 4000, journal: true})
 	w.family("f", need{cpu: 16, memory: 16})
@@ -259,7 +259,7 @@ func TestTwoServicesWantTheLastRoom(t *testing.T) {
 	w.startedOnce(2)
 }
 
-// A DAEMON has one task on each host, whichever come and go.
+// A DAEMON service has one task on each host, while hosts come and go.
 func TestDaemonFollowsTheHosts(t *testing.T) {
 	n := size{servers: 1, hosts: 3, cpus: 4, memory: 4000}
 	w := newWorld(t, n)
@@ -288,7 +288,7 @@ func TestDaemonFollowsTheHosts(t *testing.T) {
 	w.startedOnce(7)
 }
 
-// Deleted by force in the middle of a rollout, and made again under the same name.
+// A service is deleted by force during a rollout, and created again with the same name.
 func TestDeleteByForceAndCreateAgain(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 3, cpus: 4, memory: 4000, faults: Faults{Start: 20e6, Stop: 20e6}})
 	w.family("f", need{cpu: 16, memory: 16})
@@ -313,8 +313,8 @@ func TestDeleteByForceAndCreateAgain(t *testing.T) {
 	}
 }
 
-// Whatever happens to services, hosts and servers: in the end each service has
-// what is wanted of it, and nothing was started twice.
+// Services, hosts and servers change at random. In the end each service is as wanted, and
+// nothing was started twice.
 func TestServicesConverge(t *testing.T) {
 	n := size{servers: 2, hosts: 8, cpus: 2, memory: 2000, journal: true, faults: Faults{
 		Create: 2e6, Start: 2e6, Stop: 2e6, FailCreate: 0.02, FailStart: 0.02, Lost: 0.02,

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A fleet in one process: its hosts join, are lost and return, and whatever the
-// network does between, each container starts once.
+// A fleet in one process: its hosts join, are lost and return. Each container starts once,
+// whatever the network does.
 func TestFleet(t *testing.T) {
 	w := newWorld(t, size{servers: 1})
 	w.family("f", need{cpu: 16, memory: 16})
@@ -79,7 +79,7 @@ func TestFleet(t *testing.T) {
 	if len(away.Hosts) != 10 {
 		t.Errorf("%d hosts were lost", len(away.Hosts))
 	}
-	arns := w.mustRun(0, "f", 120) // some on hosts that are cut off in the middle of it
+	arns := w.mustRun(0, "f", 120) // some on hosts that are cut off at this moment
 	var s Stats
 	call(http.MethodGet, "/v1/stats", "", &s)
 	if s.Lost != 10 || s.Joined != 30 {
@@ -100,5 +100,5 @@ func TestFleet(t *testing.T) {
 		t.Error(err)
 	}
 	end()
-	w.connected(0) // nobody is left behind
+	w.connected(0) // no host is left connected
 }

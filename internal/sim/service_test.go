@@ -14,15 +14,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// healthyAfter is how long tasks of these services run until they count as
-// healthy.
+// healthyAfter is how long tasks of these services must run to count as healthy.
 const healthyAfter = 0
 
 func setting(key, value string) types.Tag {
 	return types.Tag{Key: aws.String("ashore." + key), Value: aws.String(value)}
 }
 
-// create makes a service.
+// create creates a service.
 func (w *world) create(name, family string, desired int32, change ...func(*ecs.CreateServiceInput)) {
 	w.t.Helper()
 	in := &ecs.CreateServiceInput{
@@ -58,7 +57,7 @@ func (w *world) service(name string) types.Service {
 	return out.Services[0]
 }
 
-// story is a service in a few lines, for a test that waits in vain.
+// story returns a service's state in a few lines, for a test that fails.
 func story(s *types.Service) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: desired %d, running %d, pending %d\n", aws.ToString(s.ServiceName), aws.ToString(s.Status), s.DesiredCount, s.RunningCount, s.PendingCount)
@@ -74,7 +73,7 @@ func story(s *types.Service) string {
 	return b.String()
 }
 
-// until waits until a service is as wanted.
+// until waits until ok is true for a service.
 func (w *world) until(name, what string, ok func(*types.Service) bool) types.Service {
 	w.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
@@ -88,8 +87,8 @@ func (w *world) until(name, what string, ok func(*types.Service) bool) types.Ser
 	}
 }
 
-// steady is what the SDK's waiter ServicesStable waits for, and that the rollout
-// has completed.
+// steady reports what the SDK's waiter ServicesStable waits for, and that the rollout has
+// completed.
 func steady(s *types.Service) bool {
 	return len(s.Deployments) == 1 && s.RunningCount == s.DesiredCount && s.PendingCount == 0 && s.Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted
 }
@@ -99,8 +98,8 @@ func (w *world) steady(name string) types.Service {
 	return w.until(name, "the service is steady", steady)
 }
 
-// begun says whether the first task of a revision runs; it holds from then on, so
-// that who looks late sees it too.
+// begun returns a condition: the first task of a revision runs or has run. So a late check
+// sees it too.
 func begun(revision int) func(*types.Service) bool {
 	return func(s *types.Service) bool {
 		d := &s.Deployments[0]
@@ -145,7 +144,7 @@ func desired(n int32) func(*ecs.UpdateServiceInput) {
 	return func(in *ecs.UpdateServiceInput) { in.DesiredCount = &n }
 }
 
-// kill ends one container that runs on the machine, and says whether there was
+// kill ends one running container of the machine. It returns false if there was none.
 // one.
 func (m *Machine) kill(t *testing.T) bool {
 	t.Helper()
@@ -162,7 +161,7 @@ func (m *Machine) kill(t *testing.T) bool {
 	return false
 }
 
-// The newcomer's walk: create, replace what dies, update, scale, delete.
+// A user's first steps: create, replace what dies, update, scale, delete.
 func TestServiceLife(t *testing.T) {
 	n := size{servers: 1, hosts: 4, cpus: 4, memory: 4000}
 	w := newWorld(t, n)
@@ -210,8 +209,8 @@ func TestServiceLife(t *testing.T) {
 	w.startedOnce(41)
 }
 
-// Scaling in goes by the strategies: what packs empties the host with the most to
-// spare, what spreads stays even.
+// Scaling in follows the strategies: binpack empties the host with the most free
+// resources, spread stays even.
 func TestScaleInByStrategy(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 3, cpus: 4, memory: 100})
 	on := func() []int {
@@ -245,7 +244,7 @@ func TestScaleInByStrategy(t *testing.T) {
 	}
 }
 
-// containers counts those that run on all machines.
+// containers counts the running containers of all machines.
 func (w *world) containers() int {
 	n := 0
 	for _, h := range w.hosts {

@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// words are those of an event that differ from run to run: ids, and times.
+// words matches the parts of an event that differ between runs: ids and times.
 var words = regexp.MustCompile(`\b([0-9a-f]{32}|[0-9]{19}|\d{4}-\d\d-\d\dT[0-9:]+Z)\b`)
 
-// messages are a service's events, the oldest first, with ID for ids and times.
+// messages returns a service's events, the oldest first, with ID for ids and times.
 func messages(s *types.Service) []string {
 	var out []string
 	for _, e := range slices.Backward(s.Events) {
@@ -73,8 +73,8 @@ func TestServiceEventsTexts(t *testing.T) {
 	}
 }
 
-// An update that minimum and maximum let nobody carry out says so, once; a change
-// of either brings it about.
+// If the minimum and maximum percent make an update impossible, an event says so, once. A
+// change of either makes it possible.
 func TestStuckDeployment(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 1, cpus: 4, memory: 4000})
 	w.family("f", need{cpu: 16, memory: 16})
@@ -84,7 +84,7 @@ func TestStuckDeployment(t *testing.T) {
 	w.update("s", revision(2))
 	const text = "(service s) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
 	w.until("s", "it says that it is stuck", func(s *types.Service) bool { return told(s, text) })
-	w.update("s", func(in *ecs.UpdateServiceInput) { in.HealthCheckGracePeriodSeconds = aws.Int32(1) }) // look again
+	w.update("s", func(in *ecs.UpdateServiceInput) { in.HealthCheckGracePeriodSeconds = aws.Int32(1) }) // makes the scheduler check again
 	w.update("s", func(in *ecs.UpdateServiceInput) {
 		in.DeploymentConfiguration = &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(50), MaximumPercent: aws.Int32(200)}
 	})

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	patience = time.Minute // of tests that wait for a condition
+	patience = time.Minute // bound of waits for a condition
 	cluster  = "c"
 )
 
@@ -35,7 +35,7 @@ type world struct {
 	servers []*Server
 	clients []*client.Client
 	hosts   []*Host
-	gates   []*Gate // of the hosts, where there are gates
+	gates   []*Gate // of the hosts, if there are gates
 	etcd    *etcdtest.Etcd
 	log     *slog.Logger
 }
@@ -45,19 +45,19 @@ type size struct {
 	cpus           int
 	memory         int64 // MiB
 	journal        bool
-	gates          bool // before each host
+	gates          bool // a gate for each host
 	faults         Faults
-	telemetry      time.Duration // between two reports of it; 0: the agent's own
-	away           time.Duration // until a container engine's absence is told
+	telemetry      time.Duration // between two messages; 0: the agent's own
+	away           time.Duration // until a container engine counts as away
 }
 
-// newWorld starts all of it and waits until every agent is connected. Of two
-// neighbouring hosts each has another server first.
+// newWorld starts everything and waits until every agent is connected. Neighboring hosts
+// have different first servers.
 func newWorld(t *testing.T, n size) *world {
 	t.Helper()
 	w := &world{t: t, seed: rand.Uint64()}
 	t.Logf("seed %d", w.seed)
-	dir, err := os.MkdirTemp("", "sim") // short: it holds unix sockets
+	dir, err := os.MkdirTemp("", "sim") // short: it has unix sockets
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func (w *world) host(i int, n size, log *slog.Logger) *Host {
 	return h
 }
 
-// hostIn starts a host of some cluster. It is none of w.hosts.
+// hostIn starts a host of another cluster. It is not in w.hosts.
 func (w *world) hostIn(cluster string, i int, n size, log *slog.Logger) *Host {
 	w.t.Helper()
 	name := fmt.Sprintf("sim-%04d", i)
@@ -136,10 +136,10 @@ func (w *world) hostIn(cluster string, i int, n size, log *slog.Logger) *Host {
 	return h
 }
 
-// ecs is the API as server i serves it.
+// ecs returns a client of the API of server i.
 func (w *world) ecs(i int) *ecs.Client { return w.clients[i%len(w.clients)].ECS }
 
-// connected waits until n agents are, as every server sees it.
+// connected waits until every server sees n connected agents.
 func (w *world) connected(n int) {
 	w.t.Helper()
 	for i := range w.servers {
@@ -147,7 +147,7 @@ func (w *world) connected(n int) {
 	}
 }
 
-// connected1 waits until n agents are, as one server sees it.
+// connected1 waits until one server sees n connected agents.
 func (w *world) connected1(server, n int) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("%d agents are connected, says server %d", n, server), func() bool {
@@ -185,12 +185,12 @@ func (w *world) instances(server int) []types.ContainerInstance {
 	return out
 }
 
-// need is what a task of a family takes.
+// need is what a task of a family needs.
 type need struct {
 	cpu, memory int32
 	port        int32 // fixed; 0: none
 	command     []string
-	image       string // sim unless set
+	image       string // default: sim
 	check       bool   // it has a health check
 }
 
@@ -203,7 +203,7 @@ func (w *world) family(name string, n need) {
 		c.PortMappings = []types.PortMapping{{ContainerPort: aws.Int32(n.port), HostPort: aws.Int32(n.port)}}
 	}
 	if n.check {
-		c.HealthCheck = &types.HealthCheck{Command: []string{"CMD", "true"}} // the command says how it turns out
+		c.HealthCheck = &types.HealthCheck{Command: []string{"CMD", "true"}} // the simulated program decides the result
 	}
 	w.define(name, c)
 }
@@ -218,8 +218,8 @@ func (w *world) define(family string, containers ...types.ContainerDefinition) {
 	}
 }
 
-// run starts tasks through one server and returns their ARNs and how many could
-// not be placed.
+// run starts tasks through one server. It returns their ARNs and how many could not be
+// placed.
 func (w *world) run(ctx context.Context, server int, family string, count int) (arns []string, failed int, err error) {
 	out, err := w.ecs(server).RunTask(ctx, &ecs.RunTaskInput{Cluster: aws.String(cluster), TaskDefinition: aws.String(family), Count: aws.Int32(int32(count))})
 	if err != nil {
@@ -245,7 +245,7 @@ func (w *world) mustRun(server int, family string, count int) []string {
 	return arns
 }
 
-// status says what a server says of tasks.
+// status returns a server's view of tasks.
 func (w *world) status(server int, arns []string) map[string]types.Task {
 	w.t.Helper()
 	out := map[string]types.Task{}
@@ -294,8 +294,8 @@ func (w *world) eventually(what string, ok func() bool) {
 	}
 }
 
-// startedOnce checks the machines' witness: each container was started exactly
-// once, and there are as many as expected.
+// startedOnce checks the machines' counts: each container was started exactly once, and
+// their number is as expected.
 func (w *world) startedOnce(want int) {
 	w.t.Helper()
 	got := 0
@@ -321,9 +321,9 @@ func (w *world) starts() int {
 	return n
 }
 
-// account compares an agent's own account of its tasks with what its machine
-// has. Every task that the agent holds and that has not ended counts: the server
-// may give away what an ended one had only once the agent has said so.
+// account compares an agent's view of its tasks with its machine's resources. Every task
+// counts that the agent has and that has not ended. The server may only reuse the
+// resources of an ended task after the agent has reported the end.
 func (w *world) account(ctx context.Context, h *Host, n size, needs map[string]need) error {
 	s, err := h.State(ctx)
 	if err != nil {
@@ -351,7 +351,7 @@ func (w *world) account(ctx context.Context, h *Host, n size, needs map[string]n
 	return nil
 }
 
-// accounts checks every host at once.
+// accounts checks every host at the same time.
 func (w *world) accounts(n size, needs map[string]need) {
 	w.t.Helper()
 	var g errgroup.Group
