@@ -22,8 +22,8 @@ var short = runtime.Limits{
 	Ping: time.Second, Read: 2 * time.Second, Stats: 2 * time.Second, Create: 3 * time.Second, Start: 2 * time.Second, EventsQuiet: 200 * time.Millisecond,
 }
 
-// status waits for the n-th telemetry message with that status of the host.
-func status(p *agenttest.Plane, want string, n int) {
+// waitHostStatus waits for the n-th telemetry message with that status of the host.
+func waitHostStatus(p *agenttest.Plane, want string, n int) {
 	agenttest.WaitTelemetry(p, func(m *tcs.PublishInstanceStatusRequest) bool {
 		if m.Statuses[0].Status == want {
 			n--
@@ -52,12 +52,12 @@ func TestAHostWhoseEngineHangsIsImpaired(t *testing.T) {
 			}
 			agenttest.WaitTelemetry(h.plane, func(m *tcs.PublishMetricsRequest) bool { return len(m.TaskMetrics) == 3 })
 			h.plane.Send(&acs.HeartbeatMessage{MessageID: "1"})
-			status(h.plane, tcs.StatusOK, 0)
+			waitHostStatus(h.plane, tcs.StatusOK, 0)
 			for round := range 2 {
 				host.Hang(hangs)
-				status(h.plane, tcs.StatusImpaired, round)
+				waitHostStatus(h.plane, tcs.StatusImpaired, round)
 				host.Resume()
-				status(h.plane, tcs.StatusOK, round+1)
+				waitHostStatus(h.plane, tcs.StatusOK, round+1)
 			}
 		})
 	}
@@ -87,9 +87,9 @@ func TestARealEngineThatHangs(t *testing.T) {
 		h.plane.Order(instance, some...)
 		time.Sleep(time.Duration(rng.IntN(800)) * time.Millisecond) // the random moment itself
 		proxy.Hang()
-		status(h.plane, tcs.StatusImpaired, round)
+		waitHostStatus(h.plane, tcs.StatusImpaired, round)
 		proxy.Resume()
-		status(h.plane, tcs.StatusOK, round)
+		waitHostStatus(h.plane, tcs.StatusOK, round)
 	}
 	var want []string
 	for _, task := range all {

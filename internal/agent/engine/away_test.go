@@ -13,9 +13,9 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// away returns a Fail that makes an engine answer nothing until a time, except for its
-// events.
-func away(until time.Time) func(op, subject string) error {
+// unreachableUntil returns a Fail that makes an engine answer nothing until a time,
+// except for its events.
+func unreachableUntil(until time.Time) func(op, subject string) error {
 	return func(op, _ string) error {
 		if op != "events" && time.Now().Before(until) {
 			return &runtime.Error{Kind: runtime.ErrUnreachable, Err: errors.New("Cannot connect to the Docker daemon")} //nolint:staticcheck // an engine's words
@@ -32,7 +32,7 @@ func TestAnEngineThatIsAwayFailsNoTask(t *testing.T) {
 			registry := map[string]runtime.Image{"img": {Digest: "sha256:new"}}
 			inBubble(t, engine.Config{PullBehavior: behaviour}, fake.Config{Images: map[string]runtime.Image{}, Registry: registry}, func(r *rig) {
 				back := time.Now().Add(time.Minute)
-				r.fake.Set(func(c *fake.Config) { c.Fail = away(back) })
+				r.fake.Set(func(c *fake.Config) { c.Fail = unreachableUntil(back) })
 				withVolume := run("v", box("a", true, "sleep 600"))
 				withVolume.Volumes = []acs.Volume{{Name: "data", Type: "docker", Docker: &acs.DockerVolume{Scope: "task"}}}
 				r.accept(run("t", box("a", true, "sleep 600")), withVolume)
@@ -57,7 +57,7 @@ func TestAnEngineThatIsAwayFailsNoTask(t *testing.T) {
 // The wait for an engine ends by its limit, and by an order to stop.
 func TestTheWaitForAnEngineEnds(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{}, func(r *rig) {
-		r.fake.Set(func(c *fake.Config) { c.Fail = away(time.Now().Add(time.Hour)) })
+		r.fake.Set(func(c *fake.Config) { c.Fail = unreachableUntil(time.Now().Add(time.Hour)) })
 		r.accept(run("given up", box("a", true, "sleep 600")), run("stopped", box("a", true, "sleep 600")))
 		time.Sleep(10 * time.Second)
 		r.expect("stopped", "")

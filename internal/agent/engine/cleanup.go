@@ -36,7 +36,7 @@ func (e *Engine) cleanUpTask(h *taskHandle) {
 		if c.RuntimeID == "" {
 			continue
 		}
-		if err := e.cfg.Runtime.Remove(e.late, c.RuntimeID, false); err != nil {
+		if err := e.cfg.Runtime.Remove(e.lateCtx, c.RuntimeID, false); err != nil {
 			fail("container "+c.Name, err)
 			return
 		}

@@ -23,10 +23,10 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// mortal is a runtime for one life of the agent. When the life is over, it makes no more
+// killableRuntime is a runtime for one life of the agent. When the life is over, it makes no more
 // calls. Calls that were made before still take effect, and their answers get lost, as
 // with a process that was killed.
-type mortal struct {
+type killableRuntime struct {
 	runtime.Runtime
 	dead atomic.Bool
 	slow func() time.Duration // how long a call is on its way
@@ -34,7 +34,7 @@ type mortal struct {
 
 var errDead = errors.New("dead")
 
-func (m *mortal) do(ctx context.Context, fn func(context.Context) error) error {
+func (m *killableRuntime) do(ctx context.Context, fn func(context.Context) error) error {
 	if m.dead.Load() {
 		return errDead
 	}
@@ -45,35 +45,35 @@ func (m *mortal) do(ctx context.Context, fn func(context.Context) error) error {
 	return err
 }
 
-func (m *mortal) Create(ctx context.Context, s runtime.Spec) (c runtime.Created, err error) {
+func (m *killableRuntime) Create(ctx context.Context, s runtime.Spec) (c runtime.Created, err error) {
 	err = m.do(ctx, func(ctx context.Context) (err error) { c, err = m.Runtime.Create(ctx, s); return err })
 	return c, err
 }
 
-func (m *mortal) Start(ctx context.Context, id string) error {
+func (m *killableRuntime) Start(ctx context.Context, id string) error {
 	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Start(ctx, id) })
 }
 
-func (m *mortal) Stop(ctx context.Context, id string, d time.Duration) error {
+func (m *killableRuntime) Stop(ctx context.Context, id string, d time.Duration) error {
 	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Stop(ctx, id, d) })
 }
 
 // Calls of an earlier life may take effect before each of these calls, and before their
 // answers arrive.
 
-func (m *mortal) Inspect(ctx context.Context, id string) (runtime.Container, error) {
+func (m *killableRuntime) Inspect(ctx context.Context, id string) (runtime.Container, error) {
 	time.Sleep(m.slow())
 	c, err := m.Runtime.Inspect(ctx, id)
 	time.Sleep(m.slow())
 	return c, err
 }
 
-func (m *mortal) Remove(ctx context.Context, id string, force bool) error {
+func (m *killableRuntime) Remove(ctx context.Context, id string, force bool) error {
 	time.Sleep(m.slow())
 	return m.do(ctx, func(ctx context.Context) error { return m.Runtime.Remove(ctx, id, force) })
 }
 
-func (m *mortal) Events(ctx context.Context, l map[string]string, up func(), on func(runtime.Event)) error {
+func (m *killableRuntime) Events(ctx context.Context, l map[string]string, up func(), on func(runtime.Event)) error {
 	if m.dead.Load() {
 		return errDead
 	}
@@ -124,7 +124,7 @@ func manyLives(t *testing.T, dir string, lossy bool, rng *rand.Rand) (running in
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := &mortal{Runtime: eng, slow: func() time.Duration {
+		m := &killableRuntime{Runtime: eng, slow: func() time.Duration {
 			mu.Lock()
 			defer mu.Unlock()
 			return time.Duration(rng.IntN(int(40 * time.Millisecond)))

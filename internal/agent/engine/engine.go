@@ -80,8 +80,8 @@ type Engine struct {
 	// late, which ends a little later, so that their outcome is seldom unknown.
 	ctx        context.Context
 	cancel     context.CancelFunc
-	late       context.Context
-	lateCancel context.CancelFunc
+	lateCtx    context.Context
+	cancelLate context.CancelFunc
 
 	mu             sync.Mutex
 	closed         bool
@@ -166,7 +166,7 @@ func New(cfg Config) *Engine {
 	}
 	e.resources = append(append(e.resources, volumes{e}), cfg.Resources...)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
-	e.late, e.lateCancel = context.WithCancel(context.Background())
+	e.lateCtx, e.cancelLate = context.WithCancel(context.Background())
 	return e
 }
 
@@ -449,10 +449,10 @@ func (e *Engine) Close() {
 	}
 	e.mu.Unlock()
 	e.cancel()
-	timer := time.AfterFunc(grace, e.lateCancel)
+	timer := time.AfterFunc(grace, e.cancelLate)
 	e.wg.Wait()
 	timer.Stop()
-	e.lateCancel()
+	e.cancelLate()
 }
 
 func (e *Engine) isClosing() bool { return e.ctx.Err() != nil }

@@ -278,7 +278,7 @@ func (e *Engine) callLimited(limit time.Duration, class int, state string, fn fu
 		if end.IsZero() {
 			end = time.Now().Add(limit)
 		}
-		ctx, cancel := context.WithDeadline(e.late, end)
+		ctx, cancel := context.WithDeadline(e.lateCtx, end)
 		err := fn(ctx)
 		expired := errors.Is(ctx.Err(), context.DeadlineExceeded)
 		cancel()

@@ -107,7 +107,7 @@ func TestAnEngineThatHangsAtTheStart(t *testing.T) {
 			r.accept(run("t", box("a", true, "sleep 100000"), box("b", false, "sleep 5 exit 3")))
 			time.Sleep(2 * time.Second)
 			r.die()
-			r.forget()
+			r.clearReports()
 			r.fake.Hang(func(called, _ string) bool { return op == "" || called == op })
 			timer := time.AfterFunc(time.Hour, r.fake.Resume)
 			defer timer.Stop()

@@ -40,7 +40,7 @@ func TestNothingStartsAgainWhenTheJournalIsLost(t *testing.T) {
 			if err := os.Remove(r.path); err != nil {
 				t.Fatal(err)
 			}
-			r.forget()
+			r.clearReports()
 			r.live()
 			time.Sleep(time.Hour)
 			for name, n := range r.fake.Starts() {

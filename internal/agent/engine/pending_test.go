@@ -109,7 +109,7 @@ func TestPendingReportsReplaceEachOther(t *testing.T) {
 			box("d", true, "sleep 600", after("c", "SUCCESS"))))
 		time.Sleep(25 * time.Second)
 		r.away.Store(false)
-		r.take("t")
+		r.deliverReports("t")
 		r.expect("t", "PENDING a=RUNNING b=STOPPED/0 c=RUNNING d=PENDING\n")
 		time.Sleep(time.Minute)
 		r.expect("t", "PENDING a=RUNNING b=STOPPED/0 c=RUNNING d=PENDING\nRUNNING c=STOPPED/0 d=RUNNING\n")

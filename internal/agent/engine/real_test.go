@@ -17,18 +17,18 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// bench is an engine on the real runtime that collects reports.
-type bench struct {
+// realRig is an engine on the real runtime that collects reports.
+type realRig struct {
 	*engine.Engine
 	installation string
 	image        string
 	reports      chan engine.Report
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T) *realRig {
 	t.Helper()
 	d := agenttest.Docker(t)
-	b := &bench{reports: make(chan engine.Report, 1000)}
+	b := &realRig{reports: make(chan engine.Report, 1000)}
 	b.image = agenttest.Image(t, d)
 	b.installation = agenttest.Installation(t, d, engine.LabelInstallation)
 	j, err := journal.Open(filepath.Join(t.TempDir(), "journal.db"), slog.Default())
@@ -57,7 +57,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) take(arn string) {
+func (b *realRig) take(arn string) {
 	for {
 		r, ok := b.NextReport(arn)
 		if !ok {
@@ -68,7 +68,7 @@ func (b *bench) take(arn string) {
 	}
 }
 
-func (b *bench) next(t *testing.T, arn string) engine.Report {
+func (b *realRig) next(t *testing.T, arn string) engine.Report {
 	t.Helper()
 	for {
 		select {
@@ -84,7 +84,7 @@ func (b *bench) next(t *testing.T, arn string) engine.Report {
 
 func arn() string { return "arn:aws:ecs:us-east-1:000000000000:task/default/" + agenttest.Hex(16) }
 
-func (b *bench) accept(t *testing.T, task acs.Task) {
+func (b *realRig) accept(t *testing.T, task acs.Task) {
 	t.Helper()
 	if err := b.Accept(task)(); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestOneContainerFromStartToStop(t *testing.T) {
 	if r.Status != acs.StatusRunning || len(r.Containers) != 1 || len(r.Containers[0].Ports) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	heeds(t, r.Containers[0].Ports[0].HostPort)
+	waitReady(t, r.Containers[0].Ports[0].HostPort)
 	b.accept(t, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
 	r = b.next(t, task.Arn)
 	if r.Status != acs.StatusStopped || r.Containers[0].ExitCode == nil || *r.Containers[0].ExitCode != 143 {
@@ -115,8 +115,8 @@ func TestOneContainerFromStartToStop(t *testing.T) {
 	}
 }
 
-// heeds waits until a container answers on its port. From then on it obeys signals.
-func heeds(t *testing.T, port int) {
+// waitReady waits until a container answers on its port. From then on it obeys signals.
+func waitReady(t *testing.T, port int) {
 	t.Helper()
 	var lastErr error
 	for range 200 {
@@ -131,18 +131,18 @@ func heeds(t *testing.T, port int) {
 	t.Fatal(lastErr)
 }
 
-func (b *bench) run(t *testing.T, task acs.Task) engine.Report {
+func (b *realRig) run(t *testing.T, task acs.Task) engine.Report {
 	t.Helper()
 	task.Arn, task.DesiredStatus, task.Family, task.Version = arn(), acs.StatusRunning, "fam", "1"
 	for i := range task.Containers {
 		task.Containers[i].Image = b.image
 	}
 	b.accept(t, task)
-	return b.end(t, task.Arn)
+	return b.waitStopped(t, task.Arn)
 }
 
-// end waits for a task's STOPPED report.
-func (b *bench) end(t *testing.T, arn string) engine.Report {
+// waitStopped waits for a task's STOPPED report.
+func (b *realRig) waitStopped(t *testing.T, arn string) engine.Report {
 	t.Helper()
 	for {
 		if r := b.next(t, arn); r.Status == acs.StatusStopped {
@@ -206,9 +206,9 @@ func TestRealEngineSettings(t *testing.T) {
 			}},
 		}
 		b.accept(t, task)
-		heeds(t, b.next(t, task.Arn).Containers[0].Ports[0].HostPort)
+		waitReady(t, b.next(t, task.Arn).Containers[0].Ports[0].HostPort)
 		b.accept(t, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
-		if c := b.end(t, task.Arn).Containers[0]; c.ExitCode == nil || *c.ExitCode != 5 {
+		if c := b.waitStopped(t, task.Arn).Containers[0]; c.ExitCode == nil || *c.ExitCode != 5 {
 			t.Errorf("%+v", c)
 		}
 	})
@@ -239,7 +239,7 @@ func TestRealEngineSettings(t *testing.T) {
 			time.Sleep(50 * time.Millisecond)
 		}
 		b.accept(t, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
-		if c := b.end(t, task.Arn).Containers[0]; c.ExitCode == nil || *c.ExitCode != 137 || c.Reason != "" {
+		if c := b.waitStopped(t, task.Arn).Containers[0]; c.ExitCode == nil || *c.ExitCode != 137 || c.Reason != "" {
 			t.Errorf("%+v", c)
 		}
 	})
@@ -279,7 +279,7 @@ func TestRealEngineSettings(t *testing.T) {
 			t.Error(s)
 		}
 		b.accept(t, acs.Task{Arn: task.Arn, DesiredStatus: acs.StatusStopped})
-		b.end(t, task.Arn)
+		b.waitStopped(t, task.Arn)
 	})
 	t.Run("health", func(t *testing.T) {
 		r := b.run(t, acs.Task{
@@ -316,7 +316,7 @@ func TestAContainerStartedAgainByHand(t *testing.T) {
 	b.accept(t, task)
 	r := b.next(t, task.Arn)
 	id := r.Containers[0].RuntimeID
-	heeds(t, r.Containers[0].Ports[0].HostPort)
+	waitReady(t, r.Containers[0].Ports[0].HostPort)
 	for range 2 { // as `docker restart`, then as `docker start`
 		if err := d.Stop(t.Context(), id, time.Second); err != nil {
 			t.Fatal(err)
@@ -341,7 +341,7 @@ func TestAContainerStartedAgainByHand(t *testing.T) {
 			}
 		}
 	}
-	if r := b.end(t, task.Arn); len(r.Containers) != 1 || r.Containers[0].ExitCode == nil {
+	if r := b.waitStopped(t, task.Arn); len(r.Containers) != 1 || r.Containers[0].ExitCode == nil {
 		t.Errorf("%+v", r)
 	}
 }

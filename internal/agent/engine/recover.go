@@ -64,9 +64,9 @@ func (e *Engine) Run(ctx context.Context) error {
 // recoverTasks brings all tasks of the journal and of the runtime up to date.
 func (e *Engine) recoverTasks(ctx context.Context) error {
 	var list []runtime.Container
-	if here := e.readLocation(); here.instance != "" {
+	if loc := e.readLocation(); loc.instance != "" {
 		var err error
-		if list, err = e.listContainers(ctx, here.labels()); err != nil {
+		if list, err = e.listContainers(ctx, loc.labels()); err != nil {
 			return err
 		}
 	}
@@ -133,13 +133,13 @@ func (e *Engine) rebuildTask(arn string, cs []runtime.Container) {
 	t := NewTask(p, time.Now())
 	t.Admitted, t.Provisioned = true, true
 	complete := true
-	for _, mine := range t.Containers {
-		c, there := findOwn(t, mine, cs)
-		mine.doing = Recovering
-		if there {
-			mine.RuntimeID, mine.Status = c.ID, Created
+	for _, own := range t.Containers {
+		c, found := findOwn(t, own, cs)
+		own.doing = Recovering
+		if found {
+			own.RuntimeID, own.Status = c.ID, Created
 		}
-		complete = complete && there && c.Phase != runtime.PhaseCreated
+		complete = complete && found && c.Phase != runtime.PhaseCreated
 	}
 	if !complete { // without their definitions the others can't be created
 		t.Desired = acs.StatusStopped
@@ -192,7 +192,7 @@ func (e *Engine) recoverTask(ctx context.Context, h *taskHandle, cs []runtime.Co
 	live, admitted := t.StoppedAt.IsZero(), t.Admitted
 	ids := map[string]string{}
 	for _, c := range t.Containers {
-		if it, there := findOwn(t, c, cs); there && c.Status != Stopped {
+		if it, found := findOwn(t, c, cs); found && c.Status != Stopped {
 			ids[c.Name] = it.ID
 		}
 		for _, p := range c.Ports {

@@ -13,23 +13,23 @@ func (t *Task) applyRecovered(now time.Time, ev Recovered) []Action {
 	var acts []Action
 	var ends, restarting []Exited
 	for _, c := range t.Containers {
-		it, there := ev.Containers[c.Name]
+		seen, found := ev.Containers[c.Name]
 		// It may have been started before the machine last booted.
 		before := c.Boot != ev.Boot && c.Boot != ""
 		switch {
 		case c.Status == Stopped:
-		case there && it.Phase == runtime.PhaseCreated && (before || c.Status == Running):
-			c.RuntimeID = it.ID
+		case found && seen.Phase == runtime.PhaseCreated && (before || c.Status == Running):
+			c.RuntimeID = seen.ID
 			t.endForgotten(c, ev.At)
-		case there && it.Phase == runtime.PhaseCreated:
-			c.RuntimeID, c.Status, c.doing, c.Removing, c.Doubtful = it.ID, Created, Replacing, true, true
+		case found && seen.Phase == runtime.PhaseCreated:
+			c.RuntimeID, c.Status, c.doing, c.Removing, c.Doubtful = seen.ID, Created, Replacing, true, true
 			acts = append(acts, Replace{c.Name})
-		case there:
-			t.applyFound(c, Found{ID: it.ID, StartedAt: it.StartedAt, Ports: it.Ports, Health: it.Health})
-			if it.Phase != runtime.PhaseExited {
+		case found:
+			t.applyFound(c, Found{ID: seen.ID, StartedAt: seen.StartedAt, Ports: seen.Ports, Health: seen.Health})
+			if seen.Phase != runtime.PhaseExited {
 				break
 			}
-			end := Exited{Container: c.Name, Code: it.ExitCode, OOM: it.OOMKilled, At: it.FinishedAt}
+			end := Exited{Container: c.Name, Code: seen.ExitCode, OOM: seen.OOMKilled, At: seen.FinishedAt}
 			if d := t.findDefinition(c.Name); d != nil && shouldRestart(d.RestartPolicy, end.Code, end.At.Sub(c.LastStart)) {
 				restarting = append(restarting, end)
 			} else {

@@ -74,7 +74,7 @@ func (e *Engine) replaceContainer(h *taskHandle, name string) {
 // removeUnstarted removes a container unless it has started. If it has started, it
 // dispatches that.
 func (e *Engine) removeUnstarted(h *taskHandle, name, id string) (started bool, err error) {
-	ctx, cancel := context.WithTimeout(e.late, e.cfg.CreateTimeout)
+	ctx, cancel := context.WithTimeout(e.lateCtx, e.cfg.CreateTimeout)
 	defer cancel()
 	var c runtime.Container
 	inspect := func(ctx context.Context) (err error) {

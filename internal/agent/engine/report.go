@@ -163,8 +163,8 @@ func (t *Task) withdrawPending() {
 	if n < 0 || t.Reports[n].Status != acs.StatusPending || n == 0 && t.sending {
 		return
 	}
-	for _, told := range t.Reports[n].Containers {
-		if c := t.findContainer(told.Name); c != nil {
+	for _, reported := range t.Reports[n].Containers {
+		if c := t.findContainer(reported.Name); c != nil {
 			c.Reported = ""
 		}
 	}

@@ -95,7 +95,7 @@ func (e *Engine) missingResources(h *taskHandle) (list []Resource) {
 func (e *Engine) provisionResources(h *taskHandle, missing []Resource) {
 	t := &h.task.Payload
 	for _, r := range missing {
-		value, err := r.Provide(e.late, t)
+		value, err := r.Provide(e.lateCtx, t)
 		if err != nil {
 			e.dispatchOutcome(h, Provisioned{Err: failf("", cannotInit, t.Arn, err)})
 			return
@@ -113,15 +113,15 @@ func (e *Engine) restoreResources(h *taskHandle) {
 	complete := !slices.ContainsFunc(h.task.Containers, func(c *Container) bool { return c.Status < Created })
 	h.mu.Unlock()
 	for _, r := range e.resources {
-		had := h.resourceRecord(r.Name())
-		if had.Status != ResourceProvided || !r.Needed(t) {
+		record := h.resourceRecord(r.Name())
+		if record.Status != ResourceProvided || !r.Needed(t) {
 			continue
 		}
-		value, err := r.Restore(e.late, t, had.Value, complete)
+		value, err := r.Restore(e.lateCtx, t, record.Value, complete)
 		switch {
 		case err != nil:
 			e.log.Warn("a resource of a running task cannot be restored", "task", t.Arn, "resource", r.Name(), "err", err)
-		case value != had.Value:
+		case value != record.Value:
 			h.mu.Lock()
 			h.task.setResource(r.Name(), ResourceRecord{ResourceProvided, value})
 			h.mu.Unlock()
@@ -137,7 +137,7 @@ func (e *Engine) releaseResources(h *taskHandle) (failed string, err error) {
 		if !r.Needed(t) || h.resourceRecord(r.Name()).Status == ResourceReleased {
 			continue
 		}
-		if err := r.Release(e.late, t); err != nil {
+		if err := r.Release(e.lateCtx, t); err != nil {
 			return r.Name(), err
 		}
 		e.dispatch(h, Released{Resource: r.Name()})
@@ -151,9 +151,9 @@ func (e *Engine) releaseResources(h *taskHandle) (failed string, err error) {
 func (e *Engine) unknownResources(h *taskHandle) (names []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for name, has := range h.task.Resources {
-		ours := slices.ContainsFunc(e.resources, func(r Resource) bool { return r.Name() == name })
-		if !ours && has.Status == ResourceProvided {
+	for name, record := range h.task.Resources {
+		known := slices.ContainsFunc(e.resources, func(r Resource) bool { return r.Name() == name })
+		if !known && record.Status == ResourceProvided {
 			names = append(names, name)
 		}
 	}

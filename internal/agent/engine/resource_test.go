@@ -23,8 +23,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// land is the host on which the test's resources are. It outlives agents.
-type land struct {
+// fakeHost is the host on which the test's resources are. It outlives agents.
+type fakeHost struct {
 	mu    sync.Mutex
 	there map[string]int // resource/task: how many exist
 	calls []string       // in order
@@ -32,11 +32,11 @@ type land struct {
 	onCall func(call string) error
 }
 
-func newLand() *land {
-	return &land{there: map[string]int{}, onCall: func(string) error { return nil }}
+func newLand() *fakeHost {
+	return &fakeHost{there: map[string]int{}, onCall: func(string) error { return nil }}
 }
 
-func (l *land) call(verb, resource, task string, change int) error {
+func (l *fakeHost) call(verb, resource, task string, change int) error {
 	l.mu.Lock()
 	l.there[resource+"/"+task] += change
 	call := verb + " " + resource
@@ -46,8 +46,8 @@ func (l *land) call(verb, resource, task string, change int) error {
 	return onCall(call)
 }
 
-// told returns the calls since its last call.
-func (l *land) told() string {
+// takeCalls returns the calls since its last call.
+func (l *fakeHost) takeCalls() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := strings.Join(l.calls, ", ")
@@ -55,7 +55,7 @@ func (l *land) told() string {
 	return s
 }
 
-func (l *land) left() map[string]int {
+func (l *fakeHost) left() map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	left := maps.Clone(l.there)
@@ -63,35 +63,35 @@ func (l *land) left() map[string]int {
 	return left
 }
 
-// plot is a resource on a land. If the agent forgets the first one, a second is created; a
-// restore creates none.
-type plot struct {
-	*land
+// countedResource is a resource on a fakeHost. If the agent forgets the first one, a
+// second is created; a restore creates none.
+type countedResource struct {
+	*fakeHost
 	name string
 }
 
-func (p plot) Name() string          { return p.name }
-func (plot) Needed(t *acs.Task) bool { return len(t.Containers) > 0 }
-func (p plot) Provide(_ context.Context, t *acs.Task) (string, error) {
+func (p countedResource) Name() string          { return p.name }
+func (countedResource) Needed(t *acs.Task) bool { return len(t.Containers) > 0 }
+func (p countedResource) Provide(_ context.Context, t *acs.Task) (string, error) {
 	return p.name + " of " + t.Arn, p.call("provide", p.name, t.Arn, 1)
 }
-func (p plot) Restore(_ context.Context, t *acs.Task, value string, complete bool) (string, error) {
+func (p countedResource) Restore(_ context.Context, t *acs.Task, value string, complete bool) (string, error) {
 	return p.name + " of " + t.Arn, p.call(fmt.Sprintf("restore (%q, %v)", value, complete), p.name, t.Arn, 0)
 }
-func (p plot) Apply(_ *acs.Task, _ *acs.Container, value string, s *runtime.Spec) *engine.Failure {
+func (p countedResource) Apply(_ *acs.Task, _ *acs.Container, value string, s *runtime.Spec) *engine.Failure {
 	s.Env = append(s.Env, value)
 	return nil
 }
-func (p plot) Release(_ context.Context, t *acs.Task) error {
+func (p countedResource) Release(_ context.Context, t *acs.Task) error {
 	return p.call("release", p.name, t.Arn, -1)
 }
 
-func (l *land) plots() []engine.Resource {
-	return []engine.Resource{plot{l, "one"}, plot{l, "two"}, plot{l, "three"}}
+func (l *fakeHost) plots() []engine.Resource {
+	return []engine.Resource{countedResource{l, "one"}, countedResource{l, "two"}, countedResource{l, "three"}}
 }
 
-// durable waits until the journal has written everything so far.
-func (r *rig) durable() {
+// waitDurable waits until the journal has written everything so far.
+func (r *rig) waitDurable() {
 	r.t.Helper()
 	if err := r.journal.Put(journal.Meta, "durable", nil).Wait(); err != nil {
 		r.t.Error(err)
@@ -128,7 +128,7 @@ func TestResourcesAreProvidedAndReleasedInOrder(t *testing.T) {
 		r.accept(run("t", box("a", true, "sleep 60")))
 		time.Sleep(time.Hour)
 		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n")
-		if got := l.told(); got != "provide one, provide two, provide three" {
+		if got := l.takeCalls(); got != "provide one, provide two, provide three" {
 			t.Error(got)
 		}
 		for _, want := range []string{"one of t", "two of t", "three of t"} {
@@ -137,7 +137,7 @@ func TestResourcesAreProvidedAndReleasedInOrder(t *testing.T) {
 			}
 		}
 		time.Sleep(3 * time.Hour)
-		if got := l.told(); got != "release three, release two, release one" {
+		if got := l.takeCalls(); got != "release three, release two, release one" {
 			t.Error(got)
 		}
 	})
@@ -157,7 +157,7 @@ func TestAResourceThatCannotBeProvided(t *testing.T) {
 		r.accept(run("t", box("a", true, "sleep 60")))
 		time.Sleep(4 * time.Hour)
 		r.expect("t", "STOPPED (resource cannot be initialized for task t: no room) a=STOPPED\n")
-		if got := l.told(); got != "provide one, provide two, release three, release two, release one" {
+		if got := l.takeCalls(); got != "provide one, provide two, release three, release two, release one" {
 			t.Error(got)
 		}
 		r.startedOnce(0)
@@ -223,7 +223,7 @@ func TestACrashBetweenResources(t *testing.T) {
 			}
 			r.accept(run("t", box("a", true, "sleep 60")))
 			<-reached
-			r.durable() // the ones before this
+			r.waitDurable() // the ones before this
 			l.mu.Lock()
 			l.onCall = func(string) error { return nil }
 			l.there[all[n]+"/t"] = 0 // the next call finds it
@@ -239,7 +239,7 @@ func TestACrashBetweenResources(t *testing.T) {
 					want = append(want, "provide "+name)
 				}
 			}
-			if got := l.told(); got != strings.Join(want, ", ") {
+			if got := l.takeCalls(); got != strings.Join(want, ", ") {
 				t.Errorf("died at %s: %s", all[n], got)
 			}
 			for _, name := range all {
@@ -265,7 +265,7 @@ func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
 	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
 		r.accept(run("t", box("a", true, "sleep 60")))
 		time.Sleep(time.Hour)
-		l.told()
+		l.takeCalls()
 		busy := errors.New("device or resource busy")
 		l.onCall = func(call string) error {
 			if call == "release two" {
@@ -277,19 +277,19 @@ func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
 			return nil
 		}
 		time.Sleep(2*time.Hour + 150*time.Second)
-		if got := l.told(); got != "release three, release two, release two" {
+		if got := l.takeCalls(); got != "release three, release two, release two" {
 			t.Error(got)
 		}
 		r.crash(func() {})
 		time.Sleep(150 * time.Second)
-		if got := l.told(); got != "release two, release two, release two" {
+		if got := l.takeCalls(); got != "release two, release two, release two" {
 			t.Error(got)
 		}
 		l.mu.Lock()
 		l.onCall = func(string) error { return nil }
 		l.mu.Unlock()
 		time.Sleep(time.Hour)
-		if got := l.told(); got != "release two, release one" {
+		if got := l.takeCalls(); got != "release two, release one" {
 			t.Error(got)
 		}
 		if left := l.left(); len(left) > 0 {
@@ -300,7 +300,7 @@ func TestReleaseIsRepeatedUntilItSucceeds(t *testing.T) {
 		}
 		r.crash(func() {}) // its record is removed
 		time.Sleep(time.Hour)
-		if got := l.told(); got != "" {
+		if got := l.takeCalls(); got != "" {
 			t.Error(got)
 		}
 	})
@@ -352,8 +352,8 @@ func TestTheJournalOfTheVersionBefore(t *testing.T) {
 	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
 		r.accept(run("t", box("a", true, "sleep 7200")))
 		time.Sleep(time.Second)
-		l.told()
-		r.durable()
+		l.takeCalls()
+		r.waitDurable()
 		for life := range 2 { // the second life reads what the first one wrote
 			r.die()
 			records(t, r.path, func(_ string, record map[string]any) bool {
@@ -365,7 +365,7 @@ func TestTheJournalOfTheVersionBefore(t *testing.T) {
 			})
 			r.live()
 			time.Sleep(time.Second)
-			if got := l.told(); got != `restore ("", true) one, restore ("", true) two, restore ("", true) three` {
+			if got := l.takeCalls(); got != `restore ("", true) one, restore ("", true) two, restore ("", true) three` {
 				t.Errorf("life %d: %s", life, got)
 			}
 		}
@@ -385,7 +385,7 @@ func TestTheVersionBeforeIsToldWhatIsThere(t *testing.T) {
 	journaled(t, engine.Config{Resources: l.plots()}, fake.Config{}, func(r *rig) {
 		stop := make(chan struct{})
 		provisioned := func() (bool, int) {
-			r.durable()
+			r.waitDurable()
 			data, err := r.journal.Get(journal.Tasks, "t")
 			if err != nil {
 				t.Fatal(err)
@@ -455,13 +455,13 @@ func TestVolumesAndLimitsAreRestored(t *testing.T) {
 		task.Containers[0].MountPoints = []acs.MountPoint{{SourceVolume: "v", ContainerPath: "/v"}, {SourceVolume: "path", ContainerPath: "/path"}}
 		r.accept(task)
 		time.Sleep(time.Second)
-		r.durable()
+		r.waitDurable()
 		r.crash(func() {})
 		volumes := r.fake.Volumes()
 		if len(volumes) != 1 || volumes[0].Options["type"] != "nfs" || volumes[0].Labels[engine.LabelTask] != "t" {
 			t.Fatalf("%+v", volumes)
 		}
-		r.durable()
+		r.waitDurable()
 		r.die()
 		if err := r.fake.RemoveVolume(r.t.Context(), volumes[0].Name); err != nil { // by hand, while nothing uses it
 			t.Fatal(err)
@@ -487,7 +487,7 @@ func TestAResourceOfANewerVersion(t *testing.T) {
 	rigged(t, path, engine.Config{}, fake.Config{}, func(r *rig) {
 		r.accept(run("t", box("a", true, "sleep 600")))
 		time.Sleep(time.Second)
-		r.durable()
+		r.waitDurable()
 		r.die()
 		records(t, path, func(_ string, record map[string]any) bool {
 			record["resources"] = map[string]any{"network": map[string]any{"status": "provided", "value": "10.0.0.7"}}
@@ -495,7 +495,7 @@ func TestAResourceOfANewerVersion(t *testing.T) {
 		})
 		r.live()
 		time.Sleep(time.Minute)
-		r.durable()
+		r.waitDurable()
 		r.die()
 		has := records(t, path, func(string, map[string]any) bool { return false })["t"]["resources"]
 		if got := fmt.Sprint(has); got != "map[network:map[status:provided value:10.0.0.7]]" {

@@ -56,11 +56,11 @@ func (e *Engine) runResync() {
 // compareContainers compares the runtime's containers with the tasks. It dispatches to a
 // task what ended or vanished unseen. It stops containers that should not run.
 func (e *Engine) compareContainers(ctx context.Context) {
-	here := e.readLocation()
-	if here.instance == "" || !e.recovered.Load() {
+	loc := e.readLocation()
+	if loc.instance == "" || !e.recovered.Load() {
 		return
 	}
-	list, err := e.cfg.Runtime.List(ctx, here.labels())
+	list, err := e.cfg.Runtime.List(ctx, loc.labels())
 	if err != nil {
 		if !e.isClosing() {
 			e.log.Warn("containers cannot be listed", "err", err)
@@ -131,14 +131,14 @@ func (e *Engine) mayRun(c runtime.Container) bool {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	mine := h.task.findContainer(c.Labels[LabelContainer])
+	own := h.task.findContainer(c.Labels[LabelContainer])
 	switch {
-	case mine == nil || mine.Status == Stopped:
+	case own == nil || own.Status == Stopped:
 		return false
-	case mine.RuntimeID == c.ID:
+	case own.RuntimeID == c.ID:
 		return true
-	case mine.RuntimeID == "" || mine.doing == Recovering || mine.doing == Replacing:
-		return c.Name == "" || c.Name == ContainerName(&h.task.Payload, mine.Name)
+	case own.RuntimeID == "" || own.doing == Recovering || own.doing == Replacing:
+		return c.Name == "" || c.Name == ContainerName(&h.task.Payload, own.Name)
 	default:
 		return false
 	}

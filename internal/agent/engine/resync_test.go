@@ -43,8 +43,8 @@ func (r *rig) running() []string {
 	return out
 }
 
-// drop loses events of some kinds.
-func (r *rig) drop(kinds ...runtime.EventKind) {
+// dropEvents loses events of some kinds.
+func (r *rig) dropEvents(kinds ...runtime.EventKind) {
 	r.fake.Set(func(c *fake.Config) {
 		c.DropEvent = func(ev runtime.Event) bool { return slices.Contains(kinds, ev.Kind) }
 	})
@@ -59,8 +59,8 @@ func (r *rig) start(id string) {
 	}
 }
 
-// byHand runs a container, as a user may.
-func (r *rig) byHand(labels map[string]string) {
+// runByHand runs a container, as a user may.
+func (r *rig) runByHand(labels map[string]string) {
 	r.t.Helper()
 	c, err := r.fake.Create(r.t.Context(), runtime.Spec{Name: byHand, Image: "img", Labels: labels})
 	if err != nil {
@@ -109,13 +109,13 @@ func TestWhatRunsAndShouldNotIsStopped(t *testing.T) {
 			labels = r.container("t", "a").Labels
 			end("a", 1)(r)
 			time.Sleep(4 * time.Hour)
-		}, do: func(r *rig) { r.byHand(labels) }},
+		}, do: func(r *rig) { r.runByHand(labels) }},
 		"labels of a task that ends": {task: one, do: func(r *rig) {
-			r.byHand(r.container("t", "a").Labels)
+			r.runByHand(r.container("t", "a").Labels)
 			end("a", 1)(r)
 		}},
 		"labels of nothing": {task: one, before: end("a", 1), do: func(r *rig) {
-			r.byHand(map[string]string{engine.LabelInstallation: "inst", engine.LabelInstance: "instance"})
+			r.runByHand(map[string]string{engine.LabelInstallation: "inst", engine.LabelInstance: "instance"})
 		}},
 	} {
 		for _, way := range []string{"told", "looked", "restarted"} {
@@ -134,7 +134,7 @@ func TestWhatRunsAndShouldNotIsStopped(t *testing.T) {
 					wait := time.Minute
 					switch way {
 					case "looked":
-						r.drop(runtime.EventStarted)
+						r.dropEvents(runtime.EventStarted)
 						wait = 10 * time.Minute
 					case "restarted":
 						r.die()
@@ -147,7 +147,7 @@ func TestWhatRunsAndShouldNotIsStopped(t *testing.T) {
 					if got := r.running(); !slices.Equal(got, []string{stays}) {
 						t.Errorf("run: %v", got)
 					}
-					r.drop()
+					r.dropEvents()
 					r.accept(run("next", box("a", true, "sleep 100000", port(80, 8080))))
 					time.Sleep(time.Second)
 					r.expect("next", "RUNNING a=RUNNING\n")
@@ -186,7 +186,7 @@ func TestAnExitThatNoEventTells(t *testing.T) {
 	inBubble(t, engine.Config{}, fake.Config{StartDelay: time.Second}, func(r *rig) {
 		r.accept(run("lost", box("a", true, "sleep 600 exit 3")), run("gone", box("a", true, "sleep 100000")), run("sick", box("a", true, "healthy 60", checked)))
 		time.Sleep(30 * time.Second)
-		r.drop(runtime.EventExited, runtime.EventRemoved, runtime.EventHealth)
+		r.dropEvents(runtime.EventExited, runtime.EventRemoved, runtime.EventHealth)
 		if err := r.fake.Remove(r.t.Context(), r.container("gone", "a").ID, true); err != nil {
 			t.Fatal(err)
 		}
@@ -205,9 +205,9 @@ func TestAnExitThatNoEventTells(t *testing.T) {
 		r.live()
 		r.accept(run("t", box("a", true, "sleep 1 exit 3")))
 		time.Sleep(500 * time.Millisecond)
-		r.drop(runtime.EventExited)
+		r.dropEvents(runtime.EventExited)
 		time.Sleep(time.Second) // it has ended without an event
-		r.drop()
+		r.dropEvents()
 		r.fake.CutEvents()
 		time.Sleep(30 * time.Second)
 		r.expect("t", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/3\n")
@@ -255,7 +255,7 @@ func (s *shortRun) Inspect(ctx context.Context, id string) (runtime.Container, e
 	c, err := s.Runtime.Inspect(ctx, id)
 	if err == nil && c.Phase == runtime.PhaseRunning {
 		s.once.Do(func() {
-			s.drop(runtime.EventExited)
+			s.dropEvents(runtime.EventExited)
 			s.fake.Exit(id, 9)
 		})
 	}

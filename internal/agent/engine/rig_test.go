@@ -56,7 +56,7 @@ func rigged(t *testing.T, path string, cfg engine.Config, fcfg fake.Config, test
 			r.cfg.Total = engine.Resources{CPU: 2048, Memory: 4096}
 		}
 		r.cfg.Reserved = engine.Resources{TCP: []int{22}}
-		r.cfg.OnReport = r.take
+		r.cfg.OnReport = r.deliverReports
 		r.live()
 		test(r)
 		r.die()
@@ -94,8 +94,8 @@ func (r *rig) die() {
 	}
 }
 
-// take delivers a task's reports, one after the other.
-func (r *rig) take(arn string) {
+// deliverReports delivers a task's reports, one after the other.
+func (r *rig) deliverReports(arn string) {
 	r.taking.Lock()
 	defer r.taking.Unlock()
 	for !r.away.Load() {
@@ -119,8 +119,8 @@ func (r *rig) accept(tasks ...acs.Task) {
 	}
 }
 
-// forget removes the reports so far.
-func (r *rig) forget() {
+// clearReports removes the reports so far.
+func (r *rig) clearReports() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reports = nil

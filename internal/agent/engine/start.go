@@ -103,7 +103,7 @@ func (e *Engine) readEnginePorts(h *taskHandle, name, id string) []runtime.Port 
 		if p.HostPort != 0 {
 			continue
 		}
-		c, err := e.cfg.Runtime.Inspect(e.late, id)
+		c, err := e.cfg.Runtime.Inspect(e.lateCtx, id)
 		if err != nil {
 			e.log.Warn("ports of a container are not known", "container", name, "err", err)
 			return nil

@@ -60,7 +60,7 @@ func TestTombstonesAreBounded(t *testing.T) {
 			}
 		}
 		first, last := run("task/0", box("a", true, "exit 0")), run(fmt.Sprint("task/", bound+more-1), box("a", true, "exit 0"))
-		r.forget()
+		r.clearReports()
 		r.accept(first, last)
 		time.Sleep(time.Minute)
 		r.expect("task/0", "RUNNING a=RUNNING\nSTOPPED a=STOPPED/0\n") // its tombstone was removed

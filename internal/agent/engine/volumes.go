@@ -38,35 +38,35 @@ func (r volumes) Provide(_ context.Context, t *acs.Task) (string, error) {
 }
 
 func (r volumes) create(t *acs.Task, v *acs.Volume) error {
-	made := runtime.Volume{Name: mountSource(t, v), Driver: "local", Labels: map[string]string{
+	volume := runtime.Volume{Name: mountSource(t, v), Driver: "local", Labels: map[string]string{
 		LabelTask: t.Arn, LabelInstallation: r.e.cfg.InstallationID,
 	}}
 	if d := v.Docker; d != nil {
 		if d.Driver != "" {
-			made.Driver = d.Driver
+			volume.Driver = d.Driver
 		}
-		made.Options = d.DriverOpts
+		volume.Options = d.DriverOpts
 		for k, val := range d.Labels {
-			if _, ours := made.Labels[k]; !ours {
-				made.Labels[k] = val
+			if _, ours := volume.Labels[k]; !ours {
+				volume.Labels[k] = val
 			}
 		}
 	}
 	if isShared(v) {
-		delete(made.Labels, LabelTask) // it outlives the task
-		there := false
+		delete(volume.Labels, LabelTask) // it outlives the task
+		exists := false
 		err := r.call(func(ctx context.Context) (err error) {
-			there, err = r.e.cfg.Runtime.VolumeExists(ctx, v.Name)
+			exists, err = r.e.cfg.Runtime.VolumeExists(ctx, v.Name)
 			return err
 		})
-		if err != nil || there {
+		if err != nil || exists {
 			return err
 		}
 		if !v.Docker.Autoprovision {
 			return errors.New("volume " + v.Name + " does not exist and autoprovision is off")
 		}
 	}
-	return r.call(func(ctx context.Context) error { return r.e.cfg.Runtime.CreateVolume(ctx, made) })
+	return r.call(func(ctx context.Context) error { return r.e.cfg.Runtime.CreateVolume(ctx, volume) })
 }
 
 func (r volumes) call(fn func(context.Context) error) error {

@@ -116,19 +116,19 @@ func (f *eventFeed) deliver(ev runtime.Event) {
 // it compares all tasks with the runtime, to find what the gap hid.
 func (e *Engine) followEvents() {
 	labels := map[string]string{LabelInstallation: e.cfg.InstallationID}
-	var lost time.Time // since when the stream is down; zero while it is up
-	told := false      // that the runtime is away
+	var downSince time.Time // since when the stream is down; zero while it is up
+	reported := false       // that the runtime is away
 	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 5*time.Second) {
 		began := time.Now()
 		err := e.cfg.Runtime.Events(e.ctx, labels, func() {
 			e.feed.markSubscribed()
-			if lost.IsZero() {
+			if downSince.IsZero() {
 				return
 			}
-			e.log.Info("engine's events are back", "after", time.Since(lost).Round(time.Millisecond))
+			e.log.Info("engine's events are back", "after", time.Since(downSince).Round(time.Millisecond))
 			e.resync()
-			if lost = (time.Time{}); told {
-				told = false
+			if downSince = (time.Time{}); reported {
+				reported = false
 				e.cfg.OnEngine()
 			}
 		}, e.handleEvent)
@@ -140,17 +140,17 @@ func (e *Engine) followEvents() {
 			delay = 50 * time.Millisecond
 		}
 		switch now := time.Now(); {
-		case lost.IsZero():
-			lost = now
+		case downSince.IsZero():
+			downSince = now
 			e.log.Warn("engine's events lost, subscribing again", "err", err)
-		case !told && now.Sub(lost) >= e.cfg.EngineAway:
-			told = true
-			e.log.Error("container engine does not answer", "since", lost, "err", err)
+		case !reported && now.Sub(downSince) >= e.cfg.EngineAway:
+			reported = true
+			e.log.Error("container engine does not answer", "since", downSince, "err", err)
 			e.cfg.OnEngine()
 		}
-		if time.Since(lost) >= e.cfg.CreateTimeout {
+		if time.Since(downSince) >= e.cfg.CreateTimeout {
 			// A call that hangs must not make the other calls wait for a turn.
-			e.limit.failWaiting(&runtime.Error{Kind: runtime.ErrUnreachable, Err: fmt.Errorf("the container engine has not answered for %s", time.Since(lost).Round(time.Second))})
+			e.limit.failWaiting(&runtime.Error{Kind: runtime.ErrUnreachable, Err: fmt.Errorf("the container engine has not answered for %s", time.Since(downSince).Round(time.Second))})
 		}
 		if pace.Sleep(e.ctx, pace.Nearly(delay)) != nil {
 			return
@@ -172,9 +172,9 @@ func (e *Engine) handleEvent(ev runtime.Event) {
 	}
 	h.mu.Lock()
 	c := h.task.findContainer(name)
-	mine := c != nil && c.RuntimeID == ev.ID && c.doing != Replacing
+	isOwn := c != nil && c.RuntimeID == ev.ID && c.doing != Replacing
 	h.mu.Unlock()
-	if !mine {
+	if !isOwn {
 		return
 	}
 	switch ev.Kind {
@@ -205,7 +205,7 @@ func (e *Engine) stopIfStray(ev runtime.Event) {
 // dispatchKilled dispatches the end of a killed container, after it has asked the runtime
 // whether lack of memory was the cause.
 func (e *Engine) dispatchKilled(h *taskHandle, name string, ev runtime.Event) {
-	c, err := e.cfg.Runtime.Inspect(e.late, ev.ID)
+	c, err := e.cfg.Runtime.Inspect(e.lateCtx, ev.ID)
 	if err != nil && !errors.Is(err, runtime.ErrNotFound) {
 		e.log.Warn("killed container cannot be inspected", "container", name, "err", err)
 	}

@@ -16,9 +16,9 @@ import (
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// written creates a journal of several levels, with values longer than a page and with
+// writeJournal creates a journal of several levels, with values longer than a page and with
 // free pages. It returns its file's content and its values.
-func written(t *testing.T) (content []byte, values map[string]string) {
+func writeJournal(t *testing.T) (content []byte, values map[string]string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	j, err := Open(path, quiet)
@@ -51,9 +51,9 @@ func written(t *testing.T) (content []byte, values map[string]string) {
 	return content, values
 }
 
-// opened writes content as a journal and opens it. It checks that a journal that was put
+// openContent writes content as a journal and opens it. It checks that a journal that was put
 // aside exists under another name and is in the log.
-func opened(t *testing.T, content []byte) (fresh bool, values map[string]string) {
+func openContent(t *testing.T, content []byte) (fresh bool, values map[string]string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "journal.db")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -113,7 +113,7 @@ func same(a, b map[string]string) bool {
 // A file that is cut short at any place is either read completely or put aside. It is
 // never read in part, and never ends the process.
 func TestAJournalCutShort(t *testing.T) {
-	content, values := written(t)
+	content, values := writeJournal(t)
 	page := os.Getpagesize()
 	cuts := []int{0, 1, page - 1, len(content) - 1}
 	for at := page; at <= len(content); at = at*5/4/page*page + page {
@@ -124,7 +124,7 @@ func TestAJournalCutShort(t *testing.T) {
 		if at > len(content) {
 			continue
 		}
-		fresh, got := opened(t, content[:at])
+		fresh, got := openContent(t, content[:at])
 		switch {
 		case fresh && len(got) > 0:
 			t.Errorf("cut at %d: %d values of a journal that was put aside", at, len(got))
@@ -134,7 +134,7 @@ func TestAJournalCutShort(t *testing.T) {
 			whole++
 		}
 	}
-	if fresh, got := opened(t, content); fresh || !same(got, values) {
+	if fresh, got := openContent(t, content); fresh || !same(got, values) {
 		t.Errorf("not cut: fresh %v, %d values", fresh, len(got))
 	}
 	t.Logf("%d cuts, %d of them behind the last page in use", len(cuts), whole)
@@ -144,7 +144,7 @@ func TestAJournalCutShort(t *testing.T) {
 // journal's structure depends on it. It never ends the process. Damage inside a value
 // can't be found here.
 func TestAJournalWithATornPage(t *testing.T) {
-	content, values := written(t)
+	content, values := writeJournal(t)
 	page := os.Getpagesize()
 	seed := rand.Uint64()
 	t.Log("seed", seed)
@@ -177,7 +177,7 @@ func TestAJournalWithATornPage(t *testing.T) {
 		other := rng.IntN(len(content)/page) * page
 		name := names[rng.IntN(len(names))]
 		tears[name](torn[at:at+page], content[other:other+page])
-		fresh, got := opened(t, torn)
+		fresh, got := openContent(t, torn)
 		switch {
 		case fresh && len(got) > 0:
 			t.Errorf("page %d, %s: %d values of a journal that was put aside", at/page, name, len(got))
@@ -196,7 +196,7 @@ func TestAJournalWithATornPage(t *testing.T) {
 // If there is no damage, nothing is put aside: a journal that is locked, or that the
 // system does not allow to open.
 func TestASoundJournalIsNotPutAside(t *testing.T) {
-	content, values := written(t)
+	content, values := writeJournal(t)
 	path := filepath.Join(t.TempDir(), "journal.db")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// peerOf is both ends of a connection for orders.
-type peerOf struct {
+// connPair is both ends of a connection for orders.
+type connPair struct {
 	*acsConn
 	began time.Time
 
@@ -26,9 +26,9 @@ type peerOf struct {
 }
 
 // newPeer connects an agent to a server that answers reports.
-func newPeer(t *testing.T, acks bool) *peerOf {
+func newPeer(t *testing.T, acks bool) *connPair {
 	t.Helper()
-	p := &peerOf{began: time.Now()}
+	p := &connPair{began: time.Now()}
 	s := &Session{log: slog.New(slog.DiscardHandler)}
 	s.cfg.Engine = engine.New(engine.Config{Runtime: fake.New(fake.Config{}), OnReport: func(arn string) { s.NotifyReport(arn) }})
 	t.Cleanup(s.cfg.Engine.Close)
@@ -66,14 +66,14 @@ func newPeer(t *testing.T, acks bool) *peerOf {
 	return p
 }
 
-func (p *peerOf) note(format string, args ...any) {
+func (p *connPair) note(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.got = append(p.got, fmt.Sprintf("%s: ", time.Since(p.began))+fmt.Sprintf(format, args...))
 }
 
-// said checks the received messages so far, and removes them.
-func (p *peerOf) said(t *testing.T, want ...string) {
+// expectReceived checks the received messages so far, and removes them.
+func (p *connPair) expectReceived(t *testing.T, want ...string) {
 	t.Helper()
 	synctest.Wait()
 	p.mu.Lock()
@@ -91,28 +91,28 @@ func TestAcknowledgementsTravelWithReports(t *testing.T) {
 		p.acknowledge("c", "i", "1")
 		p.acknowledge("c", "i", "2")
 		time.Sleep(ackDelay / 2)
-		p.said(t)
+		p.expectReceived(t)
 		p.cfg.Engine.Reject("a", errors.New("unreadable")) // the engine reports it
-		p.said(t, "500ms: a STOPPED with [1 2]")
+		p.expectReceived(t, "500ms: a STOPPED with [1 2]")
 		time.Sleep(ackDelay / 2) // the timer of the first was for those
 		p.acknowledge("c", "i", "3")
 		time.Sleep(ackDelay / 2)
 		p.acknowledge("c", "i", "4")
 		time.Sleep(ackDelay/2 - 1)
-		p.said(t)
+		p.expectReceived(t)
 		time.Sleep(time.Nanosecond)
-		p.said(t, "2s: 3 from i of c", "2s: 4 from i of c")
+		p.expectReceived(t, "2s: 3 from i of c", "2s: 4 from i of c")
 		p.cfg.Engine.Reject("b", errors.New("unreadable"))
-		p.said(t, "2s: b STOPPED with []")
+		p.expectReceived(t, "2s: b STOPPED with []")
 
 		// On the next connection the server begins again.
 		p.acknowledge("c", "i", "5")
 		p.outbox.detach(p.acsConn)
 		time.Sleep(2 * ackDelay)
-		p.said(t)
+		p.expectReceived(t)
 		p.outbox.attach(p.acsConn)
 		p.cfg.Engine.Reject("c", errors.New("unreadable"))
-		p.said(t, "4s: c STOPPED with []")
+		p.expectReceived(t, "4s: c STOPPED with []")
 	})
 }
 
@@ -122,6 +122,6 @@ func TestAcknowledgementsByThemselves(t *testing.T) {
 		p := newPeer(t, false)
 		p.acknowledge("c", "i", "1")
 		p.cfg.Engine.Reject("a", errors.New("unreadable"))
-		p.said(t, "0s: 1 from i of c", "0s: a STOPPED with []")
+		p.expectReceived(t, "0s: 1 from i of c", "0s: a STOPPED with []")
 	})
 }

@@ -34,8 +34,8 @@ func (s *Session) runACS(ctx context.Context) {
 	for ctx.Err() == nil {
 		b.began = time.Now()
 		_, turn := s.api.currentServer()
-		met, err := s.serveACS(ctx, b.failures >= 3)
-		if ctx.Err() != nil || !s.waitReconnect(ctx, b, turn, met, err) {
+		opened, err := s.serveACS(ctx, b.failures >= 3)
+		if ctx.Err() != nil || !s.waitReconnect(ctx, b, turn, opened, err) {
 			return
 		}
 	}
@@ -50,12 +50,12 @@ type reconnect struct {
 
 // waitReconnect waits after a connection was lost. It returns false if the context has
 // ended.
-func (s *Session) waitReconnect(ctx context.Context, b *reconnect, turn int64, met bool, err error) bool {
-	lived := time.Since(b.began)
-	if met {
+func (s *Session) waitReconnect(ctx context.Context, b *reconnect, turn int64, opened bool, err error) bool {
+	lasted := time.Since(b.began)
+	if opened {
 		b.failures = 0
 		b.inactive.Reset()
-		if lived >= stable {
+		if lasted >= stable {
 			b.wait.Reset()
 		}
 	} else {
@@ -68,7 +68,7 @@ func (s *Session) waitReconnect(ctx context.Context, b *reconnect, turn int64, m
 	switch {
 	case errors.Is(err, errInactive) || strings.Contains(errText(err), acs.InactiveInstanceException):
 		d = pace.Nearly(b.inactive.Next())
-	case met && reconnectsAtOnce(err, lived):
+	case opened && reconnectsAtOnce(err, lasted):
 		b.wait.Reset()
 	default:
 		d = pace.Nearly(b.wait.Next())
@@ -84,9 +84,9 @@ func errText(err error) string {
 	return err.Error()
 }
 
-// serveACS runs one connection. met reports that the connection was opened. Its stack is
+// serveACS runs one connection. opened reports that the connection was opened. Its stack is
 // small while it waits for messages, which is most of the time.
-func (s *Session) serveACS(ctx context.Context, rediscover bool) (met bool, err error) {
+func (s *Session) serveACS(ctx context.Context, rediscover bool) (opened bool, err error) {
 	o, err := s.connectACS(ctx, rediscover)
 	if err != nil {
 		return false, err

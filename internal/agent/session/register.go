@@ -129,7 +129,7 @@ type registerInput struct {
 // register registers the host in a cluster with its identity, or as a new instance if the
 // identity is empty or of another cluster. It retries for as long as it takes. For a move
 // it returns a permanent refusal.
-func (s *Session) register(ctx context.Context, cluster string, id Identity, mover bool) error {
+func (s *Session) register(ctx context.Context, cluster string, id Identity, forMove bool) error {
 	if clusterName(id.Cluster) != clusterName(cluster) {
 		id = Identity{}
 	}
@@ -163,7 +163,7 @@ func (s *Session) register(ctx context.Context, cluster string, id Identity, mov
 		}
 		var refused *APIError
 		if errors.As(err, &refused) && !refused.isRetryable() {
-			if mover {
+			if forMove {
 				return err
 			}
 			if in.ContainerInstanceArn != "" && !refused.isClusterMissing() && (refused.Code == "InvalidParameterException" || refused.Code == "ClientException") && s.cfg.Engine.CountLive() == 0 {
@@ -205,16 +205,16 @@ const endpointsMaxAge = 12 * time.Hour
 
 // discoverEndpoints returns the URLs of the two websockets. After a failure it returns the
 // cached ones. Both websockets call it at the same time; only one call reaches the server.
-func (s *Session) discoverEndpoints(ctx context.Context, again bool) (acsURL, tcsURL string, err error) {
+func (s *Session) discoverEndpoints(ctx context.Context, refresh bool) (acsURL, tcsURL string, err error) {
 	s.discovering.Lock()
 	defer s.discovering.Unlock()
 	s.mu.Lock()
 	ep, id := *s.endpoints, s.id
 	s.mu.Unlock()
 	if _, turn := s.api.currentServer(); turn != ep.turn {
-		again = true
+		refresh = true
 	}
-	if ep.acs != "" && !again && time.Now().Before(ep.until) {
+	if ep.acs != "" && !refresh && time.Now().Before(ep.until) {
 		return ep.acs, ep.tcs, nil
 	}
 	var out struct {

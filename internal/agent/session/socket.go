@@ -79,8 +79,8 @@ func (l *expiry) stop()  { l.idle.Stop(); l.old.Stop() }
 
 // reconnectsAtOnce reports whether a lost connection should be opened again at once. That
 // is so if it had lasted a while and the server or the network ended it only in passing.
-func reconnectsAtOnce(err error, lived time.Duration) bool {
-	if lived < time.Second {
+func reconnectsAtOnce(err error, lasted time.Duration) bool {
+	if lasted < time.Second {
 		return false
 	}
 	var closed *line.ClosedError

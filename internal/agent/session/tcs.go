@@ -29,8 +29,8 @@ func (s *Session) runTCS(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		t.began = time.Now()
-		met, err := t.runConn(ctx)
-		if ctx.Err() != nil || !t.waitReconnect(ctx, met, err) {
+		opened, err := t.runConn(ctx)
+		if ctx.Err() != nil || !t.waitReconnect(ctx, opened, err) {
 			return
 		}
 	}
@@ -38,16 +38,16 @@ func (s *Session) runTCS(ctx context.Context) {
 
 // waitReconnect waits after a connection was lost. It returns false if the context has
 // ended.
-func (t *telemetry) waitReconnect(ctx context.Context, met bool, err error) bool {
-	lived := time.Since(t.began)
-	if lived >= stable {
+func (t *telemetry) waitReconnect(ctx context.Context, opened bool, err error) bool {
+	lasted := time.Since(t.began)
+	if lasted >= stable {
 		t.wait.Reset()
 	}
 	var d time.Duration
 	switch {
 	case errors.Is(err, errInactive):
 		d = pace.Nearly(t.inactive.Next())
-	case met && reconnectsAtOnce(err, lived) && isClosedWith(err, ws.StatusNormalClosure):
+	case opened && reconnectsAtOnce(err, lasted) && isClosedWith(err, ws.StatusNormalClosure):
 	default:
 		d = pace.Nearly(t.wait.Next())
 	}
@@ -75,7 +75,7 @@ type sample struct {
 }
 
 // runConn runs one connection.
-func (t *telemetry) runConn(ctx context.Context) (met bool, err error) {
+func (t *telemetry) runConn(ctx context.Context) (opened bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p, err := t.connect(ctx)

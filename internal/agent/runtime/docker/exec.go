@@ -25,28 +25,28 @@ const (
 // Exec runs a command. The engine's API can't kill a command. If the context ends,
 // killExec kills it from the host.
 func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, error) {
-	made, err := d.api.ExecCreate(ctx, id, client.ExecCreateOptions{
+	created, err := d.api.ExecCreate(ctx, id, client.ExecCreateOptions{
 		Cmd: e.Command, Env: e.Env, User: e.User, WorkingDir: e.WorkingDir, TTY: e.TTY,
 		AttachStdin: e.Stdin != nil, AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
 		return 0, convertError(err)
 	}
-	conn, err := d.api.ExecAttach(ctx, made.ID, client.ExecAttachOptions{TTY: e.TTY})
+	conn, err := d.api.ExecAttach(ctx, created.ID, client.ExecAttachOptions{TTY: e.TTY})
 	if err != nil {
 		return 0, convertError(err)
 	}
 	if e.Begun != nil {
 		e.Begun()
 	}
-	over, end := context.WithCancel(ctx)
+	resizeCtx, endResize := context.WithCancel(ctx)
 	resized := make(chan struct{})
 	go func() {
 		defer close(resized)
-		d.resizeTerminal(over, made.ID, e)
+		d.resizeTerminal(resizeCtx, created.ID, e)
 	}()
 	defer func() {
-		end()
+		endResize()
 		conn.Close() // also ends the copying of input, except for a Read of the caller's reader
 		<-resized
 	}()
@@ -63,9 +63,9 @@ func (d *Docker) Exec(ctx context.Context, id string, e runtime.Exec) (int, erro
 		if errors.Is(err, runtime.ErrUnreachable) {
 			return 0, err
 		}
-		return 0, d.killExec(ctx, made.ID, err)
+		return 0, d.killExec(ctx, created.ID, err)
 	}
-	return d.waitExecCode(ctx, made.ID)
+	return d.waitExecCode(ctx, created.ID)
 }
 
 // copyOutput copies the output until it ends.

@@ -274,7 +274,7 @@ func (f *Fake) stop(ctx context.Context, id string, timeout time.Duration) error
 		f.mu.Unlock()
 		return err
 	}
-	deaf, over := c.program.Deaf, c.ended
+	deaf, ended := c.program.Deaf, c.ended
 	f.mu.Unlock()
 	if !deaf {
 		f.endContainer(id, 143, false)
@@ -285,7 +285,7 @@ func (f *Fake) stop(ctx context.Context, id string, timeout time.Duration) error
 	select {
 	case <-t.C:
 		f.endContainer(id, 137, false)
-	case <-over:
+	case <-ended:
 	case <-ctx.Done():
 		return ctx.Err()
 	}

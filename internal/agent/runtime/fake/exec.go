@@ -31,7 +31,7 @@ func (f *Fake) Exec(ctx context.Context, id string, e runtime.Exec) (int, error)
 		f.mu.Unlock()
 		return 0, err
 	}
-	over := c.ended
+	ended := c.ended
 	f.mu.Unlock()
 	if e.Begun != nil {
 		e.Begun()
@@ -40,7 +40,7 @@ func (f *Fake) Exec(ctx context.Context, id string, e runtime.Exec) (int, error)
 	defer end(nil)
 	go func() {
 		select {
-		case <-over:
+		case <-ended:
 			end(errOver)
 		case <-run.Done():
 		}
@@ -102,9 +102,9 @@ func (x *execution) run() (int, error) {
 			x.f.mu.Unlock()
 		case "alive":
 			x.f.mu.Lock()
-			there := x.c.files[next()]
+			exists := x.c.files[next()]
 			x.f.mu.Unlock()
-			if !there {
+			if !exists {
 				return 1, nil
 			}
 		case "sleep":

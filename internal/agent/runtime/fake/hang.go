@@ -47,9 +47,9 @@ func (f *Fake) whenAnswering(op, subject string) <-chan struct{} {
 
 // waitAnswering waits until the engine answers. It returns false if the context has ended.
 func (f *Fake) waitAnswering(ctx context.Context, op, subject string) bool {
-	if over := f.whenAnswering(op, subject); over != nil {
+	if resumed := f.whenAnswering(op, subject); resumed != nil {
 		select {
-		case <-over:
+		case <-resumed:
 		case <-f.closing:
 		case <-ctx.Done():
 		}
@@ -59,8 +59,8 @@ func (f *Fake) waitAnswering(ctx context.Context, op, subject string) bool {
 
 // callHanging makes a call once the engine does not hang.
 func callHanging[T any](ctx context.Context, f *Fake, op, subject string, fn func(context.Context) (T, error)) (T, error) {
-	over := f.whenAnswering(op, subject)
-	if over == nil {
+	resumed := f.whenAnswering(op, subject)
+	if resumed == nil {
 		return fn(ctx)
 	}
 	type answer struct {
@@ -70,7 +70,7 @@ func callHanging[T any](ctx context.Context, f *Fake, op, subject string, fn fun
 	answers := make(chan answer, 1)
 	go func() {
 		select {
-		case <-over:
+		case <-resumed:
 			v, err := fn(context.WithoutCancel(ctx))
 			answers <- answer{v, err}
 		case <-f.closing:

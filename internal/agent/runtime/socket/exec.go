@@ -152,14 +152,14 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	out := &sender{enc: json.NewEncoder(w), flush: flush.Flush}
-	say := func(d fromCommand) error { return out.send(response[fromCommand]{Out: d}) }
+	sendOut := func(d fromCommand) error { return out.send(response[fromCommand]{Out: d}) }
 	sizes := make(chan runtime.Size)
 	e := runtime.Exec{
 		Command: in.Command.Command, Env: in.Command.Env, User: in.Command.User, WorkingDir: in.Command.WorkingDir,
 		TTY: in.Command.TTY, Size: in.Command.Size, Resize: sizes,
-		Stdout: writerFunc(func(p []byte) error { return say(fromCommand{Out: p}) }),
-		Stderr: writerFunc(func(p []byte) error { return say(fromCommand{Err: p}) }),
-		Begun:  func() { _ = say(fromCommand{Begun: true}) }, // if the client is gone, the command ends anyway
+		Stdout: writerFunc(func(p []byte) error { return sendOut(fromCommand{Out: p}) }),
+		Stderr: writerFunc(func(p []byte) error { return sendOut(fromCommand{Err: p}) }),
+		Begun:  func() { _ = sendOut(fromCommand{Begun: true}) }, // if the client is gone, the command ends anyway
 	}
 	input, to := io.Pipe()
 	defer input.Close()
@@ -238,7 +238,7 @@ func (s *Server) output(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := &sender{enc: json.NewEncoder(w), flush: http.NewResponseController(w).Flush}
-	say := func(l runtime.Line) error { return out.send(response[runtime.Line]{Out: l}) }
-	err := s.rt.Output(r.Context(), in.Name, in.From, func() { _ = say(runtime.Line{}) }, say) // errors mean that the client is gone
+	sendLine := func(l runtime.Line) error { return out.send(response[runtime.Line]{Out: l}) }
+	err := s.rt.Output(r.Context(), in.Name, in.From, func() { _ = sendLine(runtime.Line{}) }, sendLine) // errors mean that the client is gone
 	writeResponse(w, runtime.Line{}, err)
 }
