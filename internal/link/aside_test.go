@@ -16,14 +16,14 @@ import (
 	"github.com/coder/websocket"
 )
 
-// trap is a log that panics at a message. It is the only place at which a test can make a
+// panicLog is a log that panics at a message. It is the only place at which a test can make a
 // session panic.
-type trap struct {
+type panicLog struct {
 	slog.Handler
 	at []string
 }
 
-func (t trap) Handle(ctx context.Context, r slog.Record) error {
+func (t panicLog) Handle(ctx context.Context, r slog.Record) error {
 	for _, text := range t.at {
 		if strings.HasPrefix(r.Message, text) {
 			panic("trapped at " + text)
@@ -32,7 +32,9 @@ func (t trap) Handle(ctx context.Context, r slog.Record) error {
 	return t.Handler.Handle(ctx, r)
 }
 
-func (t trap) WithAttrs(a []slog.Attr) slog.Handler { return trap{t.Handler.WithAttrs(a), t.at} }
+func (t panicLog) WithAttrs(a []slog.Attr) slog.Handler {
+	return panicLog{t.Handler.WithAttrs(a), t.at}
+}
 
 // If a session panics, it ends, and its agent is refused for a while. Another agent's
 // session goes on.
@@ -50,7 +52,7 @@ func TestSessionThatPanics(t *testing.T) {
 			w := newWorld(t)
 			st := w.store(store.Config{Sole: true})
 			seed(t, st)
-			s := w.server("s1", st, func(cfg *Config) { cfg.Log = slog.New(trap{cfg.Log.Handler(), []string{c.trap}}) })
+			s := w.server("s1", st, func(cfg *Config) { cfg.Log = slog.New(panicLog{cfg.Log.Handler(), []string{c.trap}}) })
 			other, inst := instance(t, st), instance(t, st)
 			good := connect(t, s, other, manners{})
 			next[*acs.TaskManifestMessage](good)
@@ -80,7 +82,7 @@ func TestSessionThatPanics(t *testing.T) {
 			if websocket.CloseStatus(err) != closeRefused || !strings.Contains(err.Error(), errSetAside.Error()) {
 				t.Errorf("it ended with %v", err)
 			}
-			good.nothing(st, other)
+			good.expectNoPayload(st, other)
 			eventually(t, "it is set aside", func() bool { return s.checkFailures(connectionKey{peer{"c", inst}, c.action}) != nil })
 			if _, r, err := dial(); err == nil || r.StatusCode != http.StatusServiceUnavailable {
 				t.Errorf("it was let in again at once: %v, %v", r, err)
@@ -145,7 +147,7 @@ func TestUnreadableRecordsOfAHost(t *testing.T) {
 	}
 	a := connect(t, s, inst, manners{})
 	m := next[*acs.TaskManifestMessage](a)
-	a.nothing(st, inst) // neither is ordered to run
+	a.expectNoPayload(st, inst) // neither is ordered to run
 	arn := func(id string) string { return site.TaskARN("c", id) }
 	unknown := fleet.NewID()
 	a.send(&acs.TaskStopVerificationMessage{MessageID: m.MessageID, StopCandidates: []acs.ManifestTask{{TaskArn: arn(hidden)}, {TaskArn: arn(unknown)}}})
@@ -175,7 +177,7 @@ func TestUnreadableRecordsOfAHost(t *testing.T) {
 	for _, mend := range mends {
 		mend()
 	}
-	a.nothing(st, inst)
+	a.expectNoPayload(st, inst)
 	if r := st.Snapshot().Task("c", ran).Report; r.Status != fleet.TaskRunning {
 		t.Errorf("the report is %+v", r)
 	}
@@ -193,13 +195,13 @@ func TestUnreadableRestore(t *testing.T) {
 	mend := storetest.Spoil(t, w.etcd, st, store.RestoredKey().String())
 	a := connect(t, s, inst, manners{})
 	next[*acs.TaskManifestMessage](a)
-	a.send(inventory(inst, runs(unknown)))
-	a.nothing(st, inst)
+	a.send(inventory(inst, inventoryEntry(unknown)))
+	a.expectNoPayload(st, inst)
 	if st.Snapshot().Task("c", placed).Stop != nil || st.Snapshot().Task("c", unknown) != nil {
 		t.Error("something was done by what can't be read")
 	}
 	mend()
-	a.send(inventory(inst, runs(unknown), runs(readable)))
+	a.send(inventory(inst, inventoryEntry(unknown), inventoryEntry(readable)))
 	eventually(t, "they are taken over", func() bool {
 		return st.Snapshot().Task("c", unknown) != nil && st.Snapshot().Task("c", readable) != nil
 	})

@@ -47,11 +47,11 @@ var errSuperseded = errors.New("another connection has come meanwhile")
 // not.
 func (s *Server) claimInstance(r *http.Request, p peer, x *session) *refusal {
 	for {
-		there, why := s.checkDuplicate(r.Context(), p, &x.record, hostOf(r.RemoteAddr))
+		previous, why := s.checkDuplicate(r.Context(), p, &x.record, hostOf(r.RemoteAddr))
 		if why != nil {
 			return why
 		}
-		err := s.writeRecord(r.Context(), p, &x.record, there)
+		err := s.writeRecord(r.Context(), p, &x.record, previous)
 		switch {
 		case err == nil:
 			return nil
@@ -72,9 +72,9 @@ func (s *Server) claimInstance(r *http.Request, p peer, x *session) *refusal {
 	}
 }
 
-// checkDuplicate decides whether a new connection may become the instance's. there is the
-// id of the connection that the instance had at the time of the decision, or "".
-func (s *Server) checkDuplicate(ctx context.Context, p peer, next *fleet.InstanceSession, address string) (there string, why *refusal) {
+// checkDuplicate decides whether a new connection may become the instance's. previous is
+// the id of the connection that the instance had at the time of the decision, or "".
+func (s *Server) checkDuplicate(ctx context.Context, p peer, next *fleet.InstanceSession, address string) (previous string, why *refusal) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.AskFor+otherServerWait)
 	defer cancel()
 	asked := false

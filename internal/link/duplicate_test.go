@@ -14,8 +14,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// refused dials as an agent that must be refused, and returns the response.
-func refused(t *testing.T, s *server, inst string, run fleet.AgentRun) string {
+// dialRefused dials as an agent that must be refused, and returns the response.
+func dialRefused(t *testing.T, s *server, inst string, run fleet.AgentRun) string {
 	t.Helper()
 	return refusedBy(t, func(ctx context.Context) (*websocket.Conn, *http.Response, error) {
 		return dialAs(ctx, s, "c", site.InstanceARN("c", inst), run)
@@ -55,12 +55,12 @@ func TestASecondAgentIsRefused(t *testing.T) {
 		id := st1.Snapshot().Session("c", inst).Connection
 		for _, second := range []fleet.AgentRun{clone, {Process: "q", Boot: "b"}, {}} {
 			for _, s := range []*server{s1, s2, s1, s2} {
-				if body := refused(t, s, inst, second); !strings.Contains(body, acs.InvalidInstanceException) || !strings.Contains(body, "is connected as the container instance "+inst) {
+				if body := dialRefused(t, s, inst, second); !strings.Contains(body, acs.InvalidInstanceException) || !strings.Contains(body, "is connected as the container instance "+inst) {
 					t.Errorf("%+v after %+v: %s", second, first, body)
 				}
 			}
 		}
-		a.nothing(st1, inst)
+		a.expectNoPayload(st1, inst)
 		if rec := st1.Snapshot().Session("c", inst); rec == nil || rec.Connection != id {
 			t.Errorf("the session is %+v", rec)
 		}
@@ -69,11 +69,11 @@ func TestASecondAgentIsRefused(t *testing.T) {
 			return d1 != nil && d2 != nil && d1.Refused && d2.Refused && d1.Connection == id && d1.Address == "127.0.0.1" && !d1.ReportedAt.IsZero() && d1.ReportedAt.Equal(d2.ReportedAt)
 		})
 		told := st1.Snapshot().Instance("c", inst).Duplicate.ReportedAt
-		refused(t, s1, inst, clone)
+		dialRefused(t, s1, inst, clone)
 		if d := st1.Snapshot().Instance("c", inst).Duplicate; !d.ReportedAt.Equal(told) {
 			t.Error("told of once more")
 		}
-		a.drop()
+		a.disconnect()
 	}
 }
 
@@ -95,9 +95,9 @@ func TestAHalfOpenConnectionIsNoAgent(t *testing.T) {
 				rec := s.st.Snapshot().Session("c", inst)
 				return rec != nil && rec.Run == second && (s == s1 || s1.findSession(peer{"c", inst}) == nil)
 			})
-			a.nothing(st1, inst)
+			a.expectNoPayload(st1, inst)
 			dead.conn.CloseNow()
-			a.drop()
+			a.disconnect()
 		}
 	}
 }
@@ -125,14 +125,14 @@ func TestTheLastMachineMayComeBackFirst(t *testing.T) {
 	leave := func(a *agent) {
 		t.Helper()
 		next[*acs.TaskManifestMessage](a)
-		a.drop()
+		a.disconnect()
 		eventually(t, "it has gone", func() bool {
 			_, known := s.renewals.lastHeard(peer{"c", inst})
 			return known && st.Snapshot().Session("c", inst) == nil
 		})
 	}
 	leave(connect(t, s, inst, manners{run: fleet.AgentRun{Process: "p", Boot: "b"}}))
-	if body := refused(t, s, inst, fleet.AgentRun{Process: "q", Boot: "c"}); !strings.Contains(body, acs.ServerException) || !strings.Contains(body, "1h0m0s to come back") {
+	if body := dialRefused(t, s, inst, fleet.AgentRun{Process: "q", Boot: "c"}); !strings.Contains(body, acs.ServerException) || !strings.Contains(body, "1h0m0s to come back") {
 		t.Error(body)
 	}
 	leave(connect(t, s, inst, manners{run: fleet.AgentRun{Process: "r", Boot: "b"}}))
@@ -145,7 +145,7 @@ func TestTheLastMachineMayComeBackFirst(t *testing.T) {
 	}
 
 	later := w.server("s2", st, func(c *Config) { c.Comeback, c.Away = time.Hour, time.Now() })
-	if body := refused(t, later, inst, fleet.AgentRun{Process: "s", Boot: "d"}); !strings.Contains(body, acs.ServerException) {
+	if body := dialRefused(t, later, inst, fleet.AgentRun{Process: "s", Boot: "d"}); !strings.Contains(body, acs.ServerException) {
 		t.Error(body)
 	}
 	next[*acs.TaskManifestMessage](connect(t, later, inst, manners{run: fleet.AgentRun{Process: "t", Boot: "c"}}))

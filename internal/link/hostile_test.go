@@ -49,7 +49,7 @@ func TestHostileFramesCostLittle(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The frame has been handled when the next one is answered.
-		if refused := a.say(name); len(refused) != 0 {
+		if refused := a.sendReports(name); len(refused) != 0 {
 			t.Fatal(refused)
 		}
 		runtime.ReadMemStats(&after)
@@ -75,7 +75,7 @@ func TestLargeMessagesWaitForMemory(t *testing.T) {
 	if err := taken.Resize(t.Context(), maxMemory); err != nil {
 		t.Fatal(err)
 	}
-	a.say("small")
+	a.sendReports("small")
 	large := &acs.InventoryMessage{MessageID: strings.Repeat("x", 1<<20)}
 	a.send(large)
 	if err := a.ended(); websocket.CloseStatus(err) != websocket.StatusTryAgainLater {
@@ -84,7 +84,7 @@ func TestLargeMessagesWaitForMemory(t *testing.T) {
 	taken.Release()
 	b := connect(t, s, inst, manners{})
 	b.send(large)
-	b.say("afterwards")
+	b.sendReports("afterwards")
 	eventually(t, "the memory is given back", func() bool {
 		l := s.memory.Reserve("all", maxMemory)
 		defer l.Release()
@@ -155,7 +155,7 @@ func TestStraysAreBounded(t *testing.T) {
 			told[task.Arn] = true
 		}
 	}
-	a.nothing(st, inst)
+	a.expectNoPayload(st, inst)
 	if told[inv.Tasks[0].TaskArn] || len(told) != maxStrays {
 		t.Errorf("it is told of %d", len(told))
 	}

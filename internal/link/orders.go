@@ -63,11 +63,11 @@ func newOrders() *orders {
 
 // set sets the wanted status of a task. "" removes the task's order.
 func (o *orders) set(task, status string, now time.Time) {
-	is := o.byTask[task]
+	old := o.byTask[task]
 	switch {
 	case status == "":
 		delete(o.byTask, task)
-	case is == nil || is.status != status:
+	case old == nil || old.status != status:
 		o.byTask[task] = &order{task: task, status: status, due: now}
 	}
 }

@@ -113,34 +113,34 @@ const (
 // inventory, and reported older.
 func compareInventory(site fleet.Site, snap *store.Snapshot, p peer, inv *acs.InventoryMessage, reported map[string]struct{}) comparison {
 	j := comparison{lost: map[string]string{}}
-	held := map[string]*acs.InventoryTask{}
+	listed := map[string]*acs.InventoryTask{}
 	for i := range inv.Tasks {
 		t := &inv.Tasks[i]
 		if cluster, id, ok := parseTaskARN(site, p, t.TaskArn); ok && cluster == p.cluster {
-			held[id] = t
+			listed[id] = t
 		}
 		if len(t.TaskArn) <= maxARN && t.DesiredStatus != acs.StatusStopped && t.Status != acs.StatusStopped && mustStop(site, snap, p, t.TaskArn) &&
 			!isSpared(site, snap, p, t.TaskArn) {
 			j.strays = append(j.strays, t.TaskArn)
 		}
 	}
-	buried := map[string]bool{}
+	ended := map[string]bool{}
 	for _, b := range inv.Tombstones {
 		if cluster, id, ok := parseTaskARN(site, p, b.TaskArn); ok && cluster == p.cluster {
-			buried[id] = true
+			ended[id] = true
 		}
 	}
 	for t := range snap.TasksOn(p.cluster, p.id) {
 		if !t.Holds() {
 			continue
 		}
-		_, was := reported[t.ID]
-		switch h := held[t.ID]; {
+		_, wasReported := reported[t.ID]
+		switch h := listed[t.ID]; {
 		case h != nil && (h.Status != acs.StatusStopped || h.Unreported > 0):
 			// It runs, or its end is about to be reported.
-		case h != nil || buried[t.ID]:
+		case h != nil || ended[t.ID]:
 			j.lost[t.ID] = reasonEnded
-		case was:
+		case wasReported:
 			j.lost[t.ID] = reasonLost
 		case snap.Uncertain(t.Cluster, t.ID) && store.Readable(snap, store.RestoredKey()) == nil:
 			j.lost[t.ID] = reasonUncertain

@@ -199,8 +199,8 @@ func (r *recorder) renewRecord(ctx context.Context, p peer, force bool) error {
 
 // writeRecord makes rec the instance's session record, and stores its versions and its
 // boot in the instance. It refuses instances that may not connect. It returns
-// errSuperseded if the instance has another connection than there.
-func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSession, there string) error {
+// errSuperseded if the instance has another connection than previous.
+func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSession, previous string) error {
 	return updateStore(ctx, s.store, func(tx *store.Tx) error {
 		k := store.InstanceKey(p.cluster, p.id)
 		inst := store.Get(tx, k)
@@ -208,7 +208,7 @@ func (s *Server) writeRecord(ctx context.Context, p peer, rec *fleet.InstanceSes
 			return inactiveRefusal(p)
 		}
 		old := store.Get(tx, store.SessionKey(p.cluster, p.id))
-		if old != nil && old.Connection != there && !old.Run.Same(rec.Run) {
+		if old != nil && old.Connection != previous && !old.Run.Same(rec.Run) {
 			return errSuperseded
 		}
 		rec.Since = s.renewals.connectedSince(p, old, rec.ConnectedAt)

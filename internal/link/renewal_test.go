@@ -23,7 +23,7 @@ func TestRenewedSessions(t *testing.T) {
 	next[*acs.TaskManifestMessage](a)
 	first := st1.Snapshot().Session("c", inst).ConnectedSince()
 	for i, s := range []*server{s1, s2, s2, s1} {
-		a.drop()
+		a.disconnect()
 		eventually(t, "both servers know that the agent has gone", func() bool {
 			return st1.Snapshot().Session("c", inst) == nil && st2.Snapshot().Session("c", inst) == nil
 		})

@@ -39,27 +39,27 @@ func (x *session) applyReports(ctx context.Context, m *acs.ReportMessage) *acs.R
 	}
 	oneByOne := false
 	for len(all) > 0 {
-		some := all
+		batch := all
 		if oneByOne {
-			some = all[:1]
+			batch = all[:1]
 		}
-		rest, left, err := x.commitReports(ctx, some, now)
+		remaining, left, err := x.commitReports(ctx, batch, now)
 		if errors.Is(err, errOneByOne) {
 			oneByOne = true
 			continue
 		}
 		if err != nil {
-			x.log.Warn("link: reports not taken", "reports", len(rest), "err", err)
-			for _, t := range rest {
+			x.log.Warn("link: reports not taken", "reports", len(remaining), "err", err)
+			for _, t := range remaining {
 				ack.Refused = append(ack.Refused, t.arn)
 			}
-			rest = nil
+			remaining = nil
 		}
 		for _, l := range left {
 			x.log.Warn("link: a report is not taken", append(contain.Attrs(l.Err), "task", l.Item.id)...)
 			ack.Refused = append(ack.Refused, l.Item.arn)
 		}
-		all = all[len(some)-len(rest):]
+		all = all[len(batch)-len(remaining):]
 	}
 	return ack
 }
@@ -80,7 +80,7 @@ var errNotOurs = errors.New("the task or instance is not the caller's")
 // commitReports stores as many reports as fit into one transaction. It returns the rest,
 // and those that it left out because of an error. It ignores reports of tasks that no
 // longer exist.
-func (x *session) commitReports(ctx context.Context, list []parsedReport, now time.Time) (rest []parsedReport, left []store.LeftOut[parsedReport], err error) {
+func (x *session) commitReports(ctx context.Context, list []parsedReport, now time.Time) (remaining []parsedReport, left []store.LeftOut[parsedReport], err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
 	return store.UpdateSome(ctx, x.s.store, list, func(tx *store.Tx) error {
@@ -100,11 +100,11 @@ func (x *session) commitReports(ctx context.Context, list []parsedReport, now ti
 			return errOneByOne
 		}
 		return nil
-	}, func(tx *store.Tx, of parsedReport) error {
+	}, func(tx *store.Tx, parsed parsedReport) error {
 		snap := tx.Snapshot()
-		t := snap.Task(x.peer.cluster, of.id)
+		t := snap.Task(x.peer.cluster, parsed.id)
 		if t == nil {
-			return store.Readable(snap, store.TaskKey(x.peer.cluster, of.id))
+			return store.Readable(snap, store.TaskKey(x.peer.cluster, parsed.id))
 		}
 		if t.Instance != x.peer.id {
 			return errNotOurs
@@ -113,7 +113,7 @@ func (x *session) commitReports(ctx context.Context, list []parsedReport, now ti
 		if err != nil {
 			return err
 		}
-		next := report.Apply(t, d, of.statement, now)
+		next := report.Apply(t, d, parsed.statement, now)
 		if next == nil {
 			return nil
 		}

@@ -16,8 +16,8 @@ func reportOf(arn string, status fleet.TaskStatus) acs.TaskReport {
 	return acs.TaskReport{TaskArn: arn, Status: string(status), Containers: []acs.ContainerReport{{ContainerName: "main", RuntimeID: "r", Status: string(status)}}}
 }
 
-// say sends reports and returns the refused tasks from the server's answer.
-func (a *agent) say(id string, list ...acs.TaskReport) []string {
+// sendReports sends reports and returns the refused tasks from the server's answer.
+func (a *agent) sendReports(id string, list ...acs.TaskReport) []string {
 	a.t.Helper()
 	a.send(&acs.ReportMessage{MessageID: id, Reports: list})
 	ack := next[*acs.ReportAck](a)
@@ -53,7 +53,7 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 		list = append(list, reportOf(site.TaskARN("c", id), fleet.TaskRunning))
 	}
 	list = append(list, reportOf(site.TaskARN("c", fleet.NewID()), fleet.TaskStopped)) // no longer stored, so there is nothing to do
-	if refused := a.say("1", list...); len(refused) != 0 {
+	if refused := a.sendReports("1", list...); len(refused) != 0 {
 		t.Errorf("refused: %v", refused)
 	}
 	for _, id := range ids {
@@ -64,8 +64,8 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 	// After a lost answer the same reports come again, and nothing changes. Late
 	// reports change nothing either.
 	first := site.TaskARN("c", ids[0])
-	a.say("2", reportOf(first, fleet.TaskStopped))
-	a.say("3", list[0])
+	a.sendReports("2", reportOf(first, fleet.TaskStopped))
+	a.sendReports("3", list[0])
 	if r := st.Snapshot().Task("c", ids[0]).Report; r.Status != fleet.TaskStopped {
 		t.Errorf("%+v", r)
 	}
@@ -81,13 +81,13 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 	odd := acs.TaskReport{TaskArn: site.TaskARN("c", ids[3]), Status: "FLYING"}
 	want := []string{elsewhere, odd.TaskArn, mine}
 	slices.Sort(want)
-	if refused := a.say("4", reportOf(mine, fleet.TaskStopped), reportOf(mine, fleet.TaskRunning), reportOf(elsewhere, fleet.TaskRunning), odd); !slices.Equal(refused, want) {
+	if refused := a.sendReports("4", reportOf(mine, fleet.TaskStopped), reportOf(mine, fleet.TaskRunning), reportOf(elsewhere, fleet.TaskRunning), odd); !slices.Equal(refused, want) {
 		t.Errorf("refused: %v, want %v", refused, want)
 	}
 	if r := st.Snapshot().Task("c", ids[2]).Report; r.Status != fleet.TaskStopped {
 		t.Errorf("%+v", r)
 	}
-	if refused := a.say("5", reportOf(foreign, fleet.TaskRunning)); !slices.Equal(refused, []string{foreign}) {
+	if refused := a.sendReports("5", reportOf(foreign, fleet.TaskRunning)); !slices.Equal(refused, []string{foreign}) {
 		t.Errorf("refused: %v", refused)
 	}
 	if r := st.Snapshot().Task("c", other).Report; r != nil {
@@ -97,7 +97,7 @@ func TestReportsAreAnsweredOnceTheyAreStored(t *testing.T) {
 	// may no longer report for it.
 	put(t, st, store.InstanceKey("c", inst), &fleet.Instance{Cluster: "c", ID: inst, Status: fleet.InstanceActive, Principal: "somebody"})
 	last := site.TaskARN("c", ids[4])
-	if refused := a.say("6", reportOf(last, fleet.TaskStopped)); !slices.Equal(refused, []string{last}) {
+	if refused := a.sendReports("6", reportOf(last, fleet.TaskStopped)); !slices.Equal(refused, []string{last}) {
 		t.Errorf("refused: %v", refused)
 	}
 }
@@ -168,7 +168,7 @@ func TestReportsCarryPortRanges(t *testing.T) {
 		{BindIP: "0.0.0.0", ContainerPortRange: "1-20000", HostPortRange: "40001-60000", Protocol: "udp"},
 		{BindIP: "0.0.0.0", ContainerPort: 80, HostPort: 8080, Protocol: "tcp"},
 	}
-	if refused := a.say("1", r); len(refused) != 0 {
+	if refused := a.sendReports("1", r); len(refused) != 0 {
 		t.Fatalf("refused: %v", refused)
 	}
 	got := st.Snapshot().Task("c", id).Report.Containers[0].NetworkBindings
@@ -194,12 +194,12 @@ func TestReportsTellOfPulls(t *testing.T) {
 	r := reportOf(site.TaskARN("c", id), fleet.TaskPending)
 	began := time.Now().Add(-time.Minute)
 	r.Pulls = []acs.Pull{{ContainerName: "main", StartedAt: acs.MillisOf(began)}, {ContainerName: "none"}}
-	a.say("1", r)
+	a.sendReports("1", r)
 	if p := st.Snapshot().Task("c", id).Report.Pulls; len(p) != 1 || p[0].Name != "main" {
 		t.Errorf("%+v", p)
 	}
 	r.Pulls = nil
-	a.say("2", r)
+	a.sendReports("2", r)
 	if got := st.Snapshot().Task("c", id).Report; len(got.Pulls) != 0 || got.Version != 1 {
 		t.Errorf("%+v", got)
 	}

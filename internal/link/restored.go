@@ -40,11 +40,11 @@ func (x *session) importTasks(ctx context.Context, tasks []acs.InventoryTask) er
 	}
 	for len(all) > 0 {
 		var unknown []string
-		rest, left, err := x.importBatch(ctx, all, now, &unknown)
+		remaining, left, err := x.importBatch(ctx, all, now, &unknown)
 		if err != nil {
 			return err
 		}
-		all = rest
+		all = remaining
 		for _, l := range left {
 			x.log.Warn("link: a task that the host runs is left as it is", append(contain.Attrs(l.Err), "task", l.Item.id)...)
 		}
@@ -65,23 +65,23 @@ func (x *session) importTasks(ctx context.Context, tasks []acs.InventoryTask) er
 // importBatch imports as many tasks as fit into one transaction. It returns the rest, and
 // those that it left out because of an error. It adds to unknown the ids of tasks that had
 // no record.
-func (x *session) importBatch(ctx context.Context, some []runningTask, now time.Time, unknown *[]string) (rest []runningTask, left []store.LeftOut[runningTask], err error) {
+func (x *session) importBatch(ctx context.Context, batch []runningTask, now time.Time, unknown *[]string) (remaining []runningTask, left []store.LeftOut[runningTask], err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeWait)
 	defer cancel()
-	var found map[string]bool
-	rest, left, err = store.UpdateSome(ctx, x.s.store, some,
-		func(*store.Tx) error { found = map[string]bool{}; return nil },
+	var created map[string]bool
+	remaining, left, err = store.UpdateSome(ctx, x.s.store, batch,
+		func(*store.Tx) error { created = map[string]bool{}; return nil },
 		func(tx *store.Tx, r runningTask) error {
-			is, err := x.importTask(tx, &r, now)
-			found[r.id] = is
+			isNew, err := x.importTask(tx, &r, now)
+			created[r.id] = isNew
 			return err
 		})
-	for _, r := range some[:len(some)-len(rest)] {
-		if found[r.id] && !slices.ContainsFunc(left, func(l store.LeftOut[runningTask]) bool { return l.Item.id == r.id }) {
+	for _, r := range batch[:len(batch)-len(remaining)] {
+		if created[r.id] && !slices.ContainsFunc(left, func(l store.LeftOut[runningTask]) bool { return l.Item.id == r.id }) {
 			*unknown = append(*unknown, r.id)
 		}
 	}
-	return rest, left, err
+	return remaining, left, err
 }
 
 // runningTask is a task that runs on the host, according to the host.

@@ -23,8 +23,8 @@ func inventory(inst string, tasks ...acs.InventoryTask) *acs.InventoryMessage {
 	return &acs.InventoryMessage{MessageID: fleet.NewID(), ClusterArn: site.ClusterARN("c"), ContainerInstanceArn: site.InstanceARN("c", inst), Tasks: tasks}
 }
 
-// runs is our agent's inventory entry of a running task.
-func runs(id string) acs.InventoryTask {
+// inventoryEntry is our agent's inventory entry of a running task.
+func inventoryEntry(id string) acs.InventoryTask {
 	return acs.InventoryTask{TaskArn: arn(id), DesiredStatus: acs.StatusRunning, Status: acs.StatusRunning,
 		Containers: []acs.InventoryContainer{{ContainerName: "main", RuntimeID: "r" + id, Status: acs.StatusRunning}},
 		Account: &acs.TaskAccount{Family: "newer", Version: "7", LaunchType: "EC2", CPU: 100, Memory: 200, TCP: []int{8080}, GPUs: []string{"g1"},
@@ -61,14 +61,14 @@ func TestRestored(t *testing.T) {
 		t.Fatalf("sent %+v", p.Tasks)
 	}
 	submit(t, st, fresh, fleet.TaskRunning)
-	inv := inventory(inst, runs(goesOn), runs(has), runs(started), runs(unknown), runs(waits), runs(fresh))
+	inv := inventory(inst, inventoryEntry(goesOn), inventoryEntry(has), inventoryEntry(started), inventoryEntry(unknown), inventoryEntry(waits), inventoryEntry(fresh))
 	inv.Tombstones = []acs.Tombstone{{TaskArn: arn(gone)}}
 	a.send(inv)
 	state := func(id string) *fleet.TaskState { return st.Snapshot().Task("c", id) }
 	eventually(t, "settled", func() bool {
 		return state(never).Status() == fleet.TaskStopped && state(gone).Status() == fleet.TaskStopped && state(waits) != nil
 	})
-	a.nothing(st, inst) // in particular no stop
+	a.expectNoPayload(st, inst) // in particular no stop
 	for _, id := range []string{goesOn, has, started, unknown, waits, fresh} {
 		if got := state(id); got.Status() != fleet.TaskRunning || got.Desired() != fleet.TaskRunning {
 			t.Errorf("%s is %s, wanted %s", id, got.Status(), got.Desired())
@@ -119,7 +119,7 @@ func TestRestoredEnds(t *testing.T) {
 	restore(t, st)
 	a := connect(t, s, inst, manners{})
 	next[*acs.TaskManifestMessage](a)
-	a.nothing(st, inst)
+	a.expectNoPayload(st, inst)
 	err := st.Update(t.Context(), func(tx *store.Tx) error {
 		store.Get(tx, store.RestoredKey())
 		return store.Delete(tx, store.RestoredKey())
@@ -132,7 +132,7 @@ func TestRestoredEnds(t *testing.T) {
 	}
 	submit(t, st, held, fleet.TaskRunning)
 	stray := fleet.NewID()
-	a.send(inventory(inst, runs(held), runs(stray)))
+	a.send(inventory(inst, inventoryEntry(held), inventoryEntry(stray)))
 	if p := next[*acs.PayloadMessage](a); len(p.Tasks) != 1 || p.Tasks[0].Arn != arn(stray) || p.Tasks[0].DesiredStatus != acs.StatusStopped {
 		t.Errorf("sent %+v", p.Tasks)
 	}
@@ -177,7 +177,7 @@ func TestRestoredEndMeanwhile(t *testing.T) {
 	a.send(&acs.ReportMessage{MessageID: "end", ClusterArn: site.ClusterARN("c"), ContainerInstanceArn: site.InstanceARN("c", inst),
 		Reports: []acs.TaskReport{{TaskArn: arn(unknown), Status: acs.StatusStopped}}})
 	next[*acs.ReportAck](a)
-	a.send(inventory(inst, runs(unknown)))
+	a.send(inventory(inst, inventoryEntry(unknown)))
 	eventually(t, "its end counts", func() bool {
 		u := st.Snapshot().Task("c", unknown)
 		return u != nil && u.Status() == fleet.TaskStopped
@@ -195,7 +195,7 @@ func TestRestoredIsBounded(t *testing.T) {
 		Registered: fleet.Capacity{CPU: 1024, Memory: 1024}})
 	restore(t, st)
 	s := w.server("s1", st)
-	hostile, other := runs(fleet.NewID()), runs(fleet.NewID())
+	hostile, other := inventoryEntry(fleet.NewID()), inventoryEntry(fleet.NewID())
 	acc := hostile.Account
 	acc.Family, acc.Version, acc.LaunchType, acc.CPU, acc.Memory = strings.Repeat("f", 1<<16), "-3", "MOON", 1<<50, -1
 	acc.TCP = nil
@@ -216,7 +216,7 @@ func TestRestoredIsBounded(t *testing.T) {
 		}
 		return got != nil
 	})
-	a.nothing(st, inst)
+	a.expectNoPayload(st, inst)
 	r := got.Reserve
 	if got.Family != unknownFamily || got.Revision != 0 || got.LaunchType != "EXTERNAL" || r.CPU != 1024 || r.Memory != 0 || len(r.GPUs) != 0 ||
 		len(r.Ports) != maxTaskPorts || r.Ports[0].Number != 1 || len(got.Containers) != maxTaskContainers {

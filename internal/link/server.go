@@ -227,8 +227,8 @@ func (s *Server) dispatchChange(a store.Advance, c store.Change) {
 	case store.SessionChanged:
 		s.changes.notify()
 		p := peer{c.Names[0], c.Names[1]}
-		if was := a.Prev.Session(p.cluster, p.id); was != nil && a.Next.Session(p.cluster, p.id) == nil {
-			s.renewals.noteLeft(p, was, time.Now(), time.Now())
+		if old := a.Prev.Session(p.cluster, p.id); old != nil && a.Next.Session(p.cluster, p.id) == nil {
+			s.renewals.noteLeft(p, old, time.Now(), time.Now())
 		}
 		if x := s.findSession(p); x != nil {
 			if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {

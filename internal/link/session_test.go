@@ -49,18 +49,18 @@ func TestATasksLifeOnOneSession(t *testing.T) {
 		t.Errorf("payload %+v", p)
 	}
 	submit(t, st, id, fleet.TaskRunning)
-	a.nothing(st, inst)
+	a.expectNoPayload(st, inst)
 	stop(t, st, id)
 	p = next[*acs.PayloadMessage](a)
 	if len(p.Tasks) != 1 || p.Tasks[0].Arn != site.TaskARN("c", id) || p.Tasks[0].DesiredStatus != acs.StatusStopped {
 		t.Errorf("payload %+v", p)
 	}
 	submit(t, st, id, fleet.TaskStopped)
-	a.nothing(st, inst)
+	a.expectNoPayload(st, inst)
 	steady := task(t, st, inst)
 	next[*acs.PayloadMessage](a)
 	submit(t, st, steady, fleet.TaskRunning)
-	a.drop()
+	a.disconnect()
 	eventually(t, "the record goes with the connection", func() bool { return st.Snapshot().Session("c", inst) == nil })
 	// Tasks that were never reported are sent again, others are not.
 	a = connect(t, s, inst, manners{})
@@ -185,7 +185,7 @@ func TestAnAgentWithoutHeartbeatsIsHungUpOn(t *testing.T) {
 		t.Errorf("ended with a close frame: %v", err)
 	}
 	eventually(t, "the record goes", func() bool { return st.Snapshot().Session("c", dead) == nil })
-	b.nothing(st, alive)
+	b.expectNoPayload(st, alive)
 	if st.Snapshot().Session("c", alive) == nil {
 		t.Error("the one that answers lost its record")
 	}

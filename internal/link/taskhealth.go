@@ -85,21 +85,21 @@ func mergeHealth(t *fleet.TaskState, old *fleet.TaskHealth, reported *tcs.TaskHe
 	}
 	changed := false
 	for _, c := range reported.Containers {
-		is := fleet.ContainerHealth{Name: c.ContainerName, Status: types.HealthStatus(c.HealthStatus), Since: c.StatusSince.UTC().Truncate(time.Millisecond)}
-		has := slices.ContainsFunc(t.Containers, func(tc fleet.TaskContainer) bool { return tc.Name == is.Name })
-		if !has || !slices.Contains(is.Status.Values(), is.Status) {
+		update := fleet.ContainerHealth{Name: c.ContainerName, Status: types.HealthStatus(c.HealthStatus), Since: c.StatusSince.UTC().Truncate(time.Millisecond)}
+		known := slices.ContainsFunc(t.Containers, func(tc fleet.TaskContainer) bool { return tc.Name == update.Name })
+		if !known || !slices.Contains(update.Status.Values(), update.Status) {
 			continue
 		}
-		if is.Since.IsZero() || is.Since.After(now) { // hosts' clocks may be wrong
-			is.Since = now
+		if update.Since.IsZero() || update.Since.After(now) { // hosts' clocks may be wrong
+			update.Since = now
 		}
-		i := slices.IndexFunc(next.Containers, func(o fleet.ContainerHealth) bool { return o.Name == is.Name })
+		i := slices.IndexFunc(next.Containers, func(o fleet.ContainerHealth) bool { return o.Name == update.Name })
 		switch {
-		case i < 0 && is.Status == types.HealthStatusUnknown: // no entry already means UNKNOWN
+		case i < 0 && update.Status == types.HealthStatusUnknown: // no entry already means UNKNOWN
 		case i < 0:
-			next.Containers, changed = append(next.Containers, is), true
-		case next.Containers[i].Status != is.Status:
-			next.Containers[i], changed = is, true
+			next.Containers, changed = append(next.Containers, update), true
+		case next.Containers[i].Status != update.Status:
+			next.Containers[i], changed = update, true
 		}
 	}
 	if !changed {

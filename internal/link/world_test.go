@@ -193,12 +193,12 @@ func connect(t testing.TB, s *server, id string, m manners) *agent {
 	} else {
 		go a.read(m)
 	}
-	t.Cleanup(a.drop)
+	t.Cleanup(a.disconnect)
 	return a
 }
 
-// drop ends the connection like a lost network.
-func (a *agent) drop() {
+// disconnect ends the connection like a lost network.
+func (a *agent) disconnect() {
 	a.conn.CloseNow()
 	<-a.done
 }
@@ -257,9 +257,9 @@ func next[M acs.Message](a *agent) M {
 	}
 }
 
-// nothing checks that no payload comes. It places a marker task after everything that
+// expectNoPayload checks that no payload comes. It places a marker task after everything that
 // might have caused a payload. The marker must be the next to arrive.
-func (a *agent) nothing(st *store.Store, instance string) {
+func (a *agent) expectNoPayload(st *store.Store, instance string) {
 	a.t.Helper()
 	id := task(a.t, st, instance)
 	p := next[*acs.PayloadMessage](a)
