@@ -89,14 +89,14 @@ func (p Protocol[M]) DecodeOwn(data []byte) (m M, ok bool) {
 	if !ok || len(body) == 0 || body[len(body)-1] != '}' {
 		return m, false
 	}
-	make, ok := p.byName[string(name)]
+	newMessage, ok := p.byName[string(name)]
 	if !ok {
 		return m, false
 	}
-	m, body = make(), body[:len(body)-1]
-	if own, ok := any(m).(json.Unmarshaler); ok {
+	m, body = newMessage(), body[:len(body)-1]
+	if decoder, ok := any(m).(json.Unmarshaler); ok {
 		// It decodes the whole value itself, which saves the pass that finds its end.
-		return m, own.UnmarshalJSON(body) == nil
+		return m, decoder.UnmarshalJSON(body) == nil
 	}
 	return m, json.Unmarshal(body, m) == nil
 }
@@ -110,11 +110,11 @@ func (p Protocol[M]) DecodeAny(data []byte) (none M, err error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return none, fmt.Errorf("%s: frame: %w", p.name, err)
 	}
-	make, ok := p.byName[f.Type]
+	newMessage, ok := p.byName[f.Type]
 	if !ok {
 		return none, fmt.Errorf("%s: %w: %q", p.name, ErrUnknownType, f.Type)
 	}
-	m := make()
+	m := newMessage()
 	if len(f.Message) == 0 {
 		return m, nil
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func hold(t *testing.T, l *Reservation, n int64, want error) {
+func resize(t *testing.T, l *Reservation, n int64, want error) {
 	t.Helper()
 	if err := l.Resize(t.Context(), n); !errors.Is(err, want) {
 		t.Fatalf("hold %d: %v, want %v", n, err, want)
@@ -21,30 +21,30 @@ func TestSharesAndAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(100, time.Second)
 		a, again, b := p.Reserve("a", 60), p.Reserve("a", 60), p.Reserve("b", 60)
-		hold(t, a, 40, nil)
-		hold(t, a, 30, nil) // less than it has
+		resize(t, a, 40, nil)
+		resize(t, a, 30, nil) // less than it has
 		began := time.Now()
-		hold(t, again, 21, ErrShare)
-		hold(t, b, 60, nil)
+		resize(t, again, 21, ErrShare)
+		resize(t, b, 60, nil)
 		c := p.Reserve("c", 60)
-		hold(t, c, 1, ErrFull)
+		resize(t, c, 1, ErrFull)
 		if waited := time.Since(began); waited != 2*time.Second {
 			t.Errorf("waited %v for two refusals", waited)
 		}
-		hold(t, c, 61, ErrShare) // never possible
+		resize(t, c, 61, ErrShare) // never possible
 		if waited := time.Since(began); waited != 2*time.Second {
 			t.Error("waited for what it can never have")
 		}
 		a.Release()
 		a.Release()
-		hold(t, again, 40, nil)
+		resize(t, again, 40, nil)
 		for _, l := range []*Reservation{again, b, c} {
 			l.Release()
 		}
 		if len(p.shares) != 0 {
 			t.Errorf("%d shares are left", len(p.shares))
 		}
-		hold(t, p.Reserve("d", 100), 100, nil)
+		resize(t, p.Reserve("d", 100), 100, nil)
 	})
 }
 
@@ -53,13 +53,13 @@ func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(10, time.Minute)
 		a, b := p.Reserve("a", 10), p.Reserve("b", 10)
-		hold(t, a, 10, nil)
+		resize(t, a, 10, nil)
 		go func() {
 			time.Sleep(time.Second)
 			a.Release()
 		}()
 		began := time.Now()
-		hold(t, b, 5, nil)
+		resize(t, b, 5, nil)
 		if waited := time.Since(began); waited != time.Second {
 			t.Errorf("waited %v", waited)
 		}
@@ -71,6 +71,6 @@ func TestWaiting(t *testing.T) {
 		}
 		c.Release()
 		b.Release()
-		hold(t, p.Reserve("d", 10), 10, nil)
+		resize(t, p.Reserve("d", 10), 10, nil)
 	})
 }
