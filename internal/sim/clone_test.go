@@ -24,7 +24,7 @@ func TestAMachineThatIsACopyOfAnother(t *testing.T) {
 	w := newWorld(t, n)
 	w.family("f", need{cpu: 16, memory: 16})
 	arns := w.mustRun(0, "f", 3)
-	w.all(0, arns, "RUNNING")
+	w.waitStatus(0, arns, "RUNNING")
 	first := w.hosts[0]
 	if err := first.Stop(); err != nil { // so that its journal is complete
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestAMachineThatIsACopyOfAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.Start()
-	w.connected(1)
+	w.waitConnected(1)
 
 	for i := range w.servers {
 		cfg := first.cfg
@@ -59,11 +59,11 @@ func TestAMachineThatIsACopyOfAnother(t *testing.T) {
 			}
 		})
 	}
-	w.eventually("the copy is told of", func() bool { return w.duplicates(0) > 0 && w.duplicates(1) > 0 })
+	w.eventually("the copy is told of", func() bool { return w.countDuplicates(0) > 0 && w.countDuplicates(1) > 0 })
 	undisturbed := func() {
 		t.Helper()
-		w.connected(1)
-		w.all(0, arns, "RUNNING")
+		w.waitConnected(1)
+		w.waitStatus(0, arns, "RUNNING")
 		if r := first.Machine().Running(); r != 3 {
 			t.Errorf("%d containers run", r)
 		}
@@ -75,13 +75,13 @@ func TestAMachineThatIsACopyOfAnother(t *testing.T) {
 	}
 	time.Sleep(2 * time.Second) // the copies retry meanwhile
 	undisturbed()
-	if n := w.duplicates(0); n != 1 {
+	if n := w.countDuplicates(0); n != 1 {
 		t.Errorf("told of %d times", n)
 	}
 }
 
-// duplicates counts a server's events about refused agents.
-func (w *world) duplicates(server int) (n int) {
+// countDuplicates counts a server's events about refused agents.
+func (w *world) countDuplicates(server int) (n int) {
 	w.t.Helper()
 	err := w.clients[server].Events(context.Background(), client.EventsInput{After: aws.Int64(0)}, func(l client.EventLine) error {
 		for _, raw := range l.Events {

@@ -14,9 +14,9 @@ import (
 	"github.com/ashore/ashore/internal/agent/runtime/fake"
 )
 
-// away makes a machine's container engine unreachable. The returned function brings it
+// takeEngineAway makes a machine's container engine unreachable. The returned function brings it
 // back.
-func away(m *Machine) (back func()) {
+func takeEngineAway(m *Machine) (back func()) {
 	m.Set(func(c *fake.Config) {
 		was := c.Fail
 		back = func() { m.Set(func(c *fake.Config) { c.Fail = was }) }
@@ -34,8 +34,8 @@ func TestAHostWithoutItsEngine(t *testing.T) {
 	w := newWorld(t, size{servers: 2, hosts: 2, cpus: 1, memory: 4000, telemetry: time.Hour, away: 100 * time.Millisecond})
 	w.family("f", need{cpu: 256, memory: 16}) // four fill a host
 	before := w.mustRun(0, "f", 2)
-	w.all(0, before, "RUNNING")
-	back := away(w.hosts[0].Machine())
+	w.waitStatus(0, before, "RUNNING")
+	back := takeEngineAway(w.hosts[0].Machine())
 	var without types.ContainerInstance
 	w.eventually("one of the hosts is without its engine, on each server", func() bool {
 		for server := range w.servers {
@@ -65,18 +65,18 @@ func TestAHostWithoutItsEngine(t *testing.T) {
 	if err != nil || len(arns) != room || failed != 8-room {
 		t.Fatalf("8 tasks where %d have room: %d, %d failures, %v", room, len(arns), failed, err)
 	}
-	w.all(0, arns, "RUNNING")
+	w.waitStatus(0, arns, "RUNNING")
 	start := &ecs.StartTaskInput{Cluster: aws.String(cluster), TaskDefinition: aws.String("f"), ContainerInstances: []string{*without.ContainerInstanceArn}}
 	out, err := w.ecs(0).StartTask(t.Context(), start)
 	if err != nil || len(out.Failures) != 1 || *out.Failures[0].Reason != "AGENT" || !strings.Contains(*out.Failures[0].Detail, "engine does not answer") {
 		t.Errorf("StartTask: %v, %+v", err, out)
 	}
-	w.create("s", "f", 1) // finds no room
-	w.until("s", "it tells that it found no host", func(s *types.Service) bool {
+	w.createService("s", "f", 1) // finds no room
+	w.waitService("s", "it tells that it found no host", func(s *types.Service) bool {
 		return len(s.Events) > 0 && strings.Contains(*s.Events[0].Message, "was unable to place a task")
 	})
 	back()
-	w.until("s", "its task runs where the engine is back", func(s *types.Service) bool { return s.RunningCount == 1 })
-	w.all(0, before, "RUNNING")
+	w.waitService("s", "its task runs where the engine is back", func(s *types.Service) bool { return s.RunningCount == 1 })
+	w.waitStatus(0, before, "RUNNING")
 	w.startedOnce(2 + room + 1)
 }

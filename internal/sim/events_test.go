@@ -119,7 +119,7 @@ func TestEventsAcrossAServersRestart(t *testing.T) {
 		if err := w.servers[0].Stop(); err != nil {
 			t.Fatal(err)
 		}
-		w.all(1, w.mustRun(1, "f", 10), "RUNNING") // the broken stream gets none of this
+		w.waitStatus(1, w.mustRun(1, "f", 10), "RUNNING") // the broken stream gets none of this
 		if err := w.servers[0].Resume(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestEventsAcrossAServersRestart(t *testing.T) {
 	broken.mu.Unlock()
 	// A server that was only cut off knows what it did not send.
 	w.servers[0].Wire().Cut()
-	w.all(1, w.mustRun(1, "f", 10), "RUNNING")
+	w.waitStatus(1, w.mustRun(1, "f", 10), "RUNNING")
 	w.servers[0].Wire().Restore()
 	follows()
 	marker := w.mustRun(1, "f", 1)[0] // both servers send its events after all that

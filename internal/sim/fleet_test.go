@@ -37,7 +37,7 @@ func TestTwoServersNeverOvercommit(t *testing.T) {
 		rng := rand.New(rand.NewPCG(w.seed, uint64(100+i)))
 		watch.Go(func() error {
 			for ctx.Err() == nil {
-				if err := w.account(ctx, w.hosts[rng.IntN(len(w.hosts))], n, needs); err != nil && ctx.Err() == nil {
+				if err := w.checkHost(ctx, w.hosts[rng.IntN(len(w.hosts))], n, needs); err != nil && ctx.Err() == nil {
 					t.Error(err)
 					return nil
 				}
@@ -83,9 +83,9 @@ func TestTwoServersNeverOvercommit(t *testing.T) {
 	if t.Failed() {
 		return
 	}
-	w.all(1, stopped, "STOPPED")
-	w.all(0, running, "RUNNING") // a task that does not fit would wait on its host for ever
-	w.accounts(n, needs)
+	w.waitStatus(1, stopped, "STOPPED")
+	w.waitStatus(0, running, "RUNNING") // a task that does not fit would wait on its host for ever
+	w.checkHosts(n, needs)
 	t.Logf("%d tasks run, %d were stopped, %d could not be placed", len(running), len(stopped), failures)
 	if failures == 0 {
 		t.Error("the fleet was never full")
@@ -99,26 +99,26 @@ func TestAgentsGoOverToAnotherServer(t *testing.T) {
 	w := newWorld(t, n)
 	w.family("f", need{cpu: 16, memory: 16})
 	arns := w.mustRun(0, "f", 40)
-	w.all(1, arns, "RUNNING")
+	w.waitStatus(1, arns, "RUNNING")
 	w.servers[0].Wire().Cut()
-	w.connected1(1, 20)
+	w.waitConnectedTo(1, 20)
 	more := w.mustRun(1, "f", 40)
-	w.all(1, more, "RUNNING")
+	w.waitStatus(1, more, "RUNNING")
 	w.startedOnce(80)
 	// And back, this time with a server that closes its connections.
 	w.servers[0].Wire().Restore()
 	if err := w.servers[1].Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.connected1(0, 20)
+	w.waitConnectedTo(0, 20)
 	again := w.mustRun(0, "f", 40)
-	w.all(0, append(again, arns...), "RUNNING")
+	w.waitStatus(0, append(again, arns...), "RUNNING")
 	for _, arn := range more {
 		if _, err := w.ecs(0).StopTask(t.Context(), &ecs.StopTaskInput{Cluster: aws.String(cluster), Task: aws.String(arn)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w.all(0, more, "STOPPED")
+	w.waitStatus(0, more, "STOPPED")
 	w.startedOnce(120)
 }
 
@@ -133,8 +133,8 @@ func TestReconnectBeforeTheOldConnectionIsSeenDead(t *testing.T) {
 		w.servers[0].Wire().Cut()
 		w.servers[0].Wire().Restore()
 		arns = append(arns, w.mustRun(0, "f", 40)...)
-		w.all(0, arns, "RUNNING")
-		w.connected(20)
+		w.waitStatus(0, arns, "RUNNING")
+		w.waitConnected(20)
 	}
 	w.startedOnce(120)
 }
@@ -145,14 +145,14 @@ func TestServerRestartWhileTasksRun(t *testing.T) {
 	w := newWorld(t, n)
 	w.family("f", need{cpu: 16, memory: 16})
 	arns := w.mustRun(0, "f", 60)
-	w.all(0, arns, "RUNNING")
+	w.waitStatus(0, arns, "RUNNING")
 	for range 2 {
 		arns = append(arns, w.mustRun(0, "f", 40)...) // being started when the server ends
 		if err := w.servers[0].Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.connected(20)
-		w.all(0, arns, "RUNNING")
+		w.waitConnected(20)
+		w.waitStatus(0, arns, "RUNNING")
 		w.startedOnce(len(arns))
 	}
 }
@@ -170,7 +170,7 @@ func TestAgentRestartWhileTasksRun(t *testing.T) {
 			}
 			h.Start()
 		}
-		w.all(0, arns, "RUNNING")
+		w.waitStatus(0, arns, "RUNNING")
 		w.startedOnce(len(arns))
 	}
 }
@@ -210,7 +210,7 @@ func TestStopsRacingFirstDeliveries(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	w.all(0, all, "STOPPED")
+	w.waitStatus(0, all, "STOPPED")
 	for _, h := range w.hosts {
 		w.eventually("nothing runs on", func() bool { return h.Machine().Running() == 0 })
 		for name, k := range h.Machine().Starts() {

@@ -20,7 +20,7 @@ func TestHealth(t *testing.T) {
 		"well": types.HealthStatusHealthy, "ill": types.HealthStatusUnhealthy, "unchecked": types.HealthStatusUnknown,
 	} {
 		arns := w.mustRun(0, family, 2)
-		w.all(0, arns, "RUNNING")
+		w.waitStatus(0, arns, "RUNNING")
 		for i := range w.servers {
 			w.eventually(family+" is "+string(want), func() bool {
 				for _, task := range w.status(i, arns) {
@@ -32,8 +32,8 @@ func TestHealth(t *testing.T) {
 			})
 		}
 	}
-	w.create("s", "ill", 1)
-	s := w.until("s", "it tells of the second that is ill", func(s *types.Service) bool {
+	w.createService("s", "ill", 1)
+	s := w.waitService("s", "it tells of the second that is ill", func(s *types.Service) bool {
 		n := 0
 		for _, e := range s.Events {
 			if words.ReplaceAllString(*e.Message, "ID") == "(service s) (task ID) failed container health checks." {
@@ -74,10 +74,10 @@ func TestHealthOfPendingTasks(t *testing.T) {
 			return true
 		})
 	}
-	w.create("s", "f", 1, func(in *ecs.CreateServiceInput) {
+	w.createService("s", "f", 1, func(in *ecs.CreateServiceInput) {
 		in.DeploymentConfiguration = &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true}}
 	})
-	w.until("s", "its deployment has failed", func(s *types.Service) bool {
+	w.waitService("s", "its deployment has failed", func(s *types.Service) bool {
 		return s.Deployments[0].RolloutState == types.DeploymentRolloutStateFailed && s.Deployments[0].FailedTasks >= 3
 	})
 }

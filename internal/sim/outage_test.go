@@ -67,22 +67,22 @@ func TestOutageReplacesNothing(t *testing.T) {
 				}
 				return true
 			})
-			o.canary.waits()
-			o.unchanged("while all are away")
+			o.canary.waitReplaced()
+			o.expectUnchanged("while all are away")
 			// Most hosts return at once. The last ones were not away for the loss time
 			// while others were there.
 			most := len(o.hosts) - len(o.hosts)/4
 			for i := range most {
 				x.back(o, i)
 			}
-			o.connected(most)
-			o.canary.waits()
-			o.unchanged("while the last are away")
+			o.waitConnected(most)
+			o.canary.waitReplaced()
+			o.expectUnchanged("while the last are away")
 			for i := range o.hosts[most:] {
 				x.back(o, most+i)
 			}
-			o.connected(len(o.hosts))
-			o.unchanged("when all are back")
+			o.waitConnected(len(o.hosts))
+			o.expectUnchanged("when all are back")
 			o.steady("s")
 			o.startedOnce(outageTasks)
 		})
@@ -108,17 +108,17 @@ func newOutage(t *testing.T) *outage {
 	n := size{servers: 1, hosts: outageHosts, cpus: 4, memory: 4000, journal: true, gates: true}
 	o := &outage{world: newWorld(t, n)}
 	o.family("f", need{cpu: 16, memory: 16})
-	o.create("s", "f", outageTasks, func(in *ecs.CreateServiceInput) {
+	o.createService("s", "f", outageTasks, func(in *ecs.CreateServiceInput) {
 		in.Tags = append(in.Tags, setting("replace-lost-after", fmt.Sprint(outageLoss)))
 	})
 	o.canary = newCanary(o.world)
 	o.steady("s")
-	o.before = o.running()
+	o.before = o.wantedTasks()
 	return o
 }
 
-// running returns the service's tasks that should run.
-func (o *outage) running() map[string]bool {
+// wantedTasks returns the service's tasks that should run.
+func (o *outage) wantedTasks() map[string]bool {
 	o.t.Helper()
 	arns := map[string]bool{}
 	for _, task := range o.tasksOf("s") {
@@ -129,10 +129,10 @@ func (o *outage) running() map[string]bool {
 	return arns
 }
 
-// unchanged fails the test if a task was replaced.
-func (o *outage) unchanged(when string) {
+// expectUnchanged fails the test if a task was replaced.
+func (o *outage) expectUnchanged(when string) {
 	o.t.Helper()
-	now := o.running()
+	now := o.wantedTasks()
 	replaced := 0
 	for arn := range o.before {
 		if !now[arn] {
@@ -162,8 +162,8 @@ func newCanary(w *world) *canary {
 	for i := range 5 {
 		c.hosts = append(c.hosts, w.hostIn(canaryCluster, 1000+i, size{cpus: 4, memory: 4000, journal: true}, w.log))
 	}
-	c.connected()
-	w.create("k", "f", canaryTasks, func(in *ecs.CreateServiceInput) {
+	c.waitConnected()
+	w.createService("k", "f", canaryTasks, func(in *ecs.CreateServiceInput) {
 		in.Cluster = aws.String(canaryCluster)
 		in.Tags = append(in.Tags, setting("replace-lost-after", fmt.Sprint(canaryLoss)))
 	})
@@ -171,8 +171,8 @@ func newCanary(w *world) *canary {
 	return c
 }
 
-// connected waits until all hosts that were not lost on purpose are connected.
-func (c *canary) connected() {
+// waitConnected waits until all hosts that were not lost on purpose are connected.
+func (c *canary) waitConnected() {
 	c.w.t.Helper()
 	c.w.eventually("the canary's hosts are connected", func() bool {
 		out, err := c.w.ecs(0).ListContainerInstances(c.w.t.Context(), &ecs.ListContainerInstancesInput{
@@ -193,11 +193,11 @@ func (c *canary) containers() int {
 	return n
 }
 
-// waits loses a host of the canary and waits until its tasks are replaced. Then the leader
+// waitReplaced loses a host of the canary and waits until its tasks are replaced. Then the leader
 // has watched for the loss time and done its work.
-func (c *canary) waits() {
+func (c *canary) waitReplaced() {
 	c.w.t.Helper()
-	c.connected()
+	c.waitConnected()
 	gone := c.hosts[0]
 	c.hosts = c.hosts[1:]
 	if gone.Machine().Running() == 0 {

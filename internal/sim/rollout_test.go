@@ -75,13 +75,13 @@ func TestRollingUpdateKeepsTheMinimum(t *testing.T) {
 	n := size{servers: 2, hosts: 6, cpus: 4, memory: 4000, journal: true, faults: Faults{Create: 20e6, Start: 20e6, Stop: 20e6}}
 	w := newWorld(t, n)
 	w.family("f", need{cpu: 16, memory: 16})
-	w.create("s", "f", 30, percents(100, 150))
+	w.createService("s", "f", 30, percents(100, 150))
 	w.steady("s")
 	w.witness("s", 30)
 	for i := range 2 {
 		w.family("f", need{cpu: 16, memory: 16})
 		w.update("s", revision(i+2))
-		w.until("s", "the rollout is under way", begun(i+2))
+		w.waitService("s", "the rollout is under way", hasBegun(i+2))
 		if err := w.servers[i].Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -96,13 +96,13 @@ func TestRollingUpdateKeepsTheMinimum(t *testing.T) {
 func TestFixedPortOnOneHost(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 1, cpus: 4, memory: 4000})
 	w.family("f", need{cpu: 16, memory: 16, port: 8080})
-	w.create("s", "f", 1)
+	w.createService("s", "f", 1)
 	w.steady("s")
 	holder := w.tasksOf("s")[0]
 	id := (*holder.TaskArn)[strings.LastIndex(*holder.TaskArn, "/")+1:]
 	w.family("f", need{cpu: 16, memory: 16, port: 8080})
 	w.update("s", revision(2))
-	s := w.until("s", "an event names the port's holder", func(s *types.Service) bool {
+	s := w.waitService("s", "an event names the port's holder", func(s *types.Service) bool {
 		return told(s, "(service s) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance ") &&
 			told(s, "is already using a port required by your task. Host port 8080/tcp is held by task "+id)
 	})
@@ -127,15 +127,15 @@ func TestBrokenImageIsRolledBack(t *testing.T) {
 		h.Machine().Set(func(c *fake.Config) { c.Images = map[string]runtime.Image{"sim": {ID: "sha256:sim"}} })
 	}
 	w.family("f", need{cpu: 16, memory: 16})
-	w.create("s", "f", 4, func(in *ecs.CreateServiceInput) {
+	w.createService("s", "f", 4, func(in *ecs.CreateServiceInput) {
 		in.DeploymentConfiguration = &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true}}
 	})
 	w.steady("s")
 	w.witness("s", 4)
 	w.family("f", need{cpu: 16, memory: 16, image: "gone"})
 	w.update("s", revision(2))
-	s := w.until("s", "it is rolled back", func(s *types.Service) bool {
-		return told(s, "rolling back to deployment ecs-svc/") && steady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "f:1")
+	s := w.waitService("s", "it is rolled back", func(s *types.Service) bool {
+		return told(s, "rolling back to deployment ecs-svc/") && isSteady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "f:1")
 	})
 	for _, text := range []string{"deployment failed: tasks failed to start.", "deployment completed."} {
 		if !told(&s, text) {
@@ -152,7 +152,7 @@ func TestBrokenImageIsRolledBack(t *testing.T) {
 func TestDrainedAndDeregisteredHosts(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 4, cpus: 4, memory: 4000})
 	w.family("f", need{cpu: 16, memory: 16})
-	w.create("s", "f", 12)
+	w.createService("s", "f", 12)
 	w.steady("s")
 	stop := w.witness("s", 12)
 	on := func(arn string) (n int) {
@@ -178,9 +178,9 @@ func TestDrainedAndDeregisteredHosts(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	w.until("s", "the host is empty", func(s *types.Service) bool { return steady(s) && on(drained) == 0 })
+	w.waitService("s", "the host is empty", func(s *types.Service) bool { return isSteady(s) && on(drained) == 0 })
 	stop() // tasks of a host that is deregistered by force stop at once
-	w.create("t", "f", 1)
+	w.createService("t", "f", 1)
 	w.steady("t")
 	gone := aws.ToString(w.tasksOf("t")[0].ContainerInstanceArn)
 	if _, err := w.ecs(0).DeregisterContainerInstance(t.Context(), &ecs.DeregisterContainerInstanceInput{
@@ -188,9 +188,9 @@ func TestDrainedAndDeregisteredHosts(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	w.until("t", "it runs elsewhere", func(s *types.Service) bool {
+	w.waitService("t", "it runs elsewhere", func(s *types.Service) bool {
 		tasks := w.tasksOf("t")
-		return steady(s) && len(tasks) == 1 && aws.ToString(tasks[0].ContainerInstanceArn) != gone
+		return isSteady(s) && len(tasks) == 1 && aws.ToString(tasks[0].ContainerInstanceArn) != gone
 	})
 }
 
@@ -199,8 +199,8 @@ func TestDrainedAndDeregisteredHosts(t *testing.T) {
 func TestLostHost(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 4, cpus: 4, memory: 4000, journal: true})
 	w.family("f", need{cpu: 16, memory: 16})
-	w.create("keeps", "f", 8)
-	w.create("moves", "f", 8, func(in *ecs.CreateServiceInput) { in.Tags = append(in.Tags, setting("replace-lost-after", "1")) })
+	w.createService("keeps", "f", 8)
+	w.createService("moves", "f", 8, func(in *ecs.CreateServiceInput) { in.Tags = append(in.Tags, setting("replace-lost-after", "1")) })
 	w.steady("keeps")
 	w.steady("moves")
 	w.witness("moves", 4)
@@ -217,12 +217,12 @@ func TestLostHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	moved := 0
-	w.until("moves", "its tasks run elsewhere", func(s *types.Service) bool {
+	w.waitService("moves", "its tasks run elsewhere", func(s *types.Service) bool {
 		moved = 0
 		for _, h := range w.hosts[1:] {
 			moved += h.Machine().Running()
 		}
-		return steady(s) && told(s, "has started") && moved > 16-here
+		return isSteady(s) && told(s, "has started") && moved > 16-here
 	})
 	if n := lost.Machine().Running(); n != here {
 		t.Errorf("%d containers run on the lost host, not %d", n, here)
@@ -242,15 +242,15 @@ func TestLostHost(t *testing.T) {
 func TestTwoServicesWantTheLastRoom(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 1, cpus: 1, memory: 100})
 	w.family("f", need{cpu: 16, memory: 60})
-	w.create("a", "f", 1)
-	w.create("b", "f", 1)
+	w.createService("a", "f", 1)
+	w.createService("b", "f", 1)
 	has := func(name string) bool { s := w.service(name); return s.RunningCount == 1 }
 	w.eventually("one of them has it", func() bool { return has("a") != has("b") })
 	winner, loser := "a", "b"
 	if has("b") {
 		winner, loser = loser, winner
 	}
-	w.until(loser, "it says why it waits", func(s *types.Service) bool { return told(s, "has insufficient memory available") })
+	w.waitService(loser, "it says why it waits", func(s *types.Service) bool { return told(s, "has insufficient memory available") })
 	w.update(winner, desired(0))
 	w.steady(loser)
 	if _, err := w.ecs(0).DeleteService(t.Context(), &ecs.DeleteServiceInput{Cluster: aws.String(cluster), Service: &winner}); err != nil {
@@ -264,25 +264,25 @@ func TestDaemonFollowsTheHosts(t *testing.T) {
 	n := size{servers: 1, hosts: 3, cpus: 4, memory: 4000}
 	w := newWorld(t, n)
 	w.family("f", need{cpu: 16, memory: 16, port: 9000})
-	w.create("d", "f", 0, func(in *ecs.CreateServiceInput) {
+	w.createService("d", "f", 0, func(in *ecs.CreateServiceInput) {
 		in.SchedulingStrategy, in.DesiredCount = types.SchedulingStrategyDaemon, nil
 	})
 	running := func(n int32) func(*types.Service) bool {
 		return func(s *types.Service) bool { return s.RunningCount == n && s.DesiredCount == n && s.PendingCount == 0 }
 	}
-	w.until("d", "one runs on each host", running(3))
+	w.waitService("d", "one runs on each host", running(3))
 	w.host(3, n, w.log)
-	w.until("d", "one runs on the new host", running(4))
+	w.waitService("d", "one runs on the new host", running(4))
 	arn := *w.instances(0)[0].ContainerInstanceArn
 	if _, err := w.ecs(0).UpdateContainerInstancesState(t.Context(), &ecs.UpdateContainerInstancesStateInput{
 		Cluster: aws.String(cluster), ContainerInstances: []string{arn}, Status: types.ContainerInstanceStatusDraining,
 	}); err != nil {
 		t.Fatal(err)
 	}
-	w.until("d", "none runs on the drained host", running(3))
+	w.waitService("d", "none runs on the drained host", running(3))
 	w.family("f", need{cpu: 16, memory: 16, port: 9000})
 	w.update("d", revision(2))
-	w.until("d", "all are of the new revision", func(s *types.Service) bool {
+	w.waitService("d", "all are of the new revision", func(s *types.Service) bool {
 		return running(3)(s) && len(s.Deployments) == 1 && s.Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted
 	})
 	w.startedOnce(7)
@@ -293,15 +293,15 @@ func TestDeleteByForceAndCreateAgain(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 3, cpus: 4, memory: 4000, faults: Faults{Start: 20e6, Stop: 20e6}})
 	w.family("f", need{cpu: 16, memory: 16})
 	w.family("f", need{cpu: 16, memory: 16})
-	w.create("s", "f:1", 10)
+	w.createService("s", "f:1", 10)
 	w.steady("s")
 	w.update("s", revision(2))
-	w.until("s", "the rollout is under way", begun(2))
+	w.waitService("s", "the rollout is under way", hasBegun(2))
 	if _, err := w.ecs(0).DeleteService(t.Context(), &ecs.DeleteServiceInput{Cluster: aws.String(cluster), Service: aws.String("s"), Force: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
-	w.until("s", "it is INACTIVE", func(s *types.Service) bool { return aws.ToString(s.Status) == "INACTIVE" })
-	w.create("s", "f:1", 3)
+	w.waitService("s", "it is INACTIVE", func(s *types.Service) bool { return aws.ToString(s.Status) == "INACTIVE" })
+	w.createService("s", "f:1", 3)
 	w.steady("s")
 	w.eventually("only the new ones run", func() bool { return w.containers() == 3 })
 	for _, h := range w.hosts {
@@ -328,7 +328,7 @@ func TestServicesConverge(t *testing.T) {
 	want := map[string]int32{}
 	for _, name := range names {
 		want[name] = int32(rng.IntN(20))
-		w.create(name, fmt.Sprint("f:", 1+rng.IntN(3)), want[name])
+		w.createService(name, fmt.Sprint("f:", 1+rng.IntN(3)), want[name])
 	}
 	steps := 60
 	if testing.Short() {
@@ -343,7 +343,7 @@ func TestServicesConverge(t *testing.T) {
 		case 2, 3:
 			w.update(name, revision(1+rng.IntN(3)))
 		case 4:
-			w.hosts[rng.IntN(len(w.hosts))].Machine().kill(t)
+			w.hosts[rng.IntN(len(w.hosts))].Machine().killContainer(t)
 		case 5:
 			h := w.hosts[rng.IntN(len(w.hosts))]
 			if err := h.Stop(); err != nil {
@@ -354,9 +354,9 @@ func TestServicesConverge(t *testing.T) {
 			if _, err := w.ecs(0).DeleteService(t.Context(), &ecs.DeleteServiceInput{Cluster: aws.String(cluster), Service: &name, Force: aws.Bool(true)}); err != nil {
 				t.Fatal(err)
 			}
-			w.until(name, "it is INACTIVE", func(s *types.Service) bool { return aws.ToString(s.Status) == "INACTIVE" })
+			w.waitService(name, "it is INACTIVE", func(s *types.Service) bool { return aws.ToString(s.Status) == "INACTIVE" })
 			want[name] = int32(rng.IntN(20))
-			w.create(name, fmt.Sprint("f:", 1+rng.IntN(3)), want[name])
+			w.createService(name, fmt.Sprint("f:", 1+rng.IntN(3)), want[name])
 		}
 		if rng.IntN(20) == 0 {
 			if err := w.servers[rng.IntN(2)].Restart(t.Context()); err != nil {

@@ -90,7 +90,7 @@ func TestFleet(t *testing.T) {
 	if back.Hosts != 10 {
 		t.Errorf("%d hosts returned", back.Hosts)
 	}
-	w.all(0, arns, "RUNNING")
+	w.waitStatus(0, arns, "RUNNING")
 	call(http.MethodGet, "/v1/stats", "", &s)
 	if s.Started != len(arns) || s.Repeated != 0 || s.Running != len(arns) {
 		t.Errorf("%+v", s)
@@ -100,5 +100,5 @@ func TestFleet(t *testing.T) {
 		t.Error(err)
 	}
 	end()
-	w.connected(0) // no host is left connected
+	w.waitConnected(0) // no host is left connected
 }

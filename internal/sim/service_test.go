@@ -21,8 +21,8 @@ func setting(key, value string) types.Tag {
 	return types.Tag{Key: aws.String("ashore." + key), Value: aws.String(value)}
 }
 
-// create creates a service.
-func (w *world) create(name, family string, desired int32, change ...func(*ecs.CreateServiceInput)) {
+// createService creates a service.
+func (w *world) createService(name, family string, desired int32, change ...func(*ecs.CreateServiceInput)) {
 	w.t.Helper()
 	in := &ecs.CreateServiceInput{
 		Cluster: aws.String(cluster), ServiceName: &name, TaskDefinition: &family, DesiredCount: &desired,
@@ -73,8 +73,8 @@ func story(s *types.Service) string {
 	return b.String()
 }
 
-// until waits until ok is true for a service.
-func (w *world) until(name, what string, ok func(*types.Service) bool) types.Service {
+// waitService waits until ok is true for a service.
+func (w *world) waitService(name, what string, ok func(*types.Service) bool) types.Service {
 	w.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		s := w.service(name)
@@ -87,20 +87,20 @@ func (w *world) until(name, what string, ok func(*types.Service) bool) types.Ser
 	}
 }
 
-// steady reports what the SDK's waiter ServicesStable waits for, and that the rollout has
+// isSteady reports what the SDK's waiter ServicesStable waits for, and that the rollout has
 // completed.
-func steady(s *types.Service) bool {
+func isSteady(s *types.Service) bool {
 	return len(s.Deployments) == 1 && s.RunningCount == s.DesiredCount && s.PendingCount == 0 && s.Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted
 }
 
 func (w *world) steady(name string) types.Service {
 	w.t.Helper()
-	return w.until(name, "the service is steady", steady)
+	return w.waitService(name, "the service is steady", isSteady)
 }
 
-// begun returns a condition: the first task of a revision runs or has run. So a late check
+// hasBegun returns a condition: the first task of a revision runs or has run. So a late check
 // sees it too.
-func begun(revision int) func(*types.Service) bool {
+func hasBegun(revision int) func(*types.Service) bool {
 	return func(s *types.Service) bool {
 		d := &s.Deployments[0]
 		return strings.HasSuffix(aws.ToString(d.TaskDefinition), fmt.Sprint("/f:", revision)) && d.RunningCount > 0
@@ -144,9 +144,9 @@ func desired(n int32) func(*ecs.UpdateServiceInput) {
 	return func(in *ecs.UpdateServiceInput) { in.DesiredCount = &n }
 }
 
-// kill ends one running container of the machine. It returns false if there was none.
+// killContainer ends one running container of the machine. It returns false if there was none.
 // one.
-func (m *Machine) kill(t *testing.T) bool {
+func (m *Machine) killContainer(t *testing.T) bool {
 	t.Helper()
 	all, err := m.List(context.Background(), nil)
 	if err != nil {
@@ -166,7 +166,7 @@ func TestServiceLife(t *testing.T) {
 	n := size{servers: 1, hosts: 4, cpus: 4, memory: 4000}
 	w := newWorld(t, n)
 	w.family("f", need{cpu: 16, memory: 16})
-	w.create("s", "f", 20)
+	w.createService("s", "f", 20)
 	s := w.steady("s")
 	if !told(&s, "(service s) has reached a steady state.") || !told(&s, "(service s) has started") {
 		t.Errorf("events:\n%s", story(&s))
@@ -178,11 +178,11 @@ func TestServiceLife(t *testing.T) {
 		}
 	}
 	for range 3 {
-		if !w.hosts[0].Machine().kill(t) {
+		if !w.hosts[0].Machine().killContainer(t) {
 			t.Fatal("nothing runs on the first host")
 		}
 	}
-	w.until("s", "what died is replaced", func(s *types.Service) bool { return w.starts() == 23 && steady(s) && len(w.tasksOf("s")) == 20 })
+	w.waitService("s", "what died is replaced", func(s *types.Service) bool { return w.countStarts() == 23 && isSteady(s) && len(w.tasksOf("s")) == 20 })
 	w.startedOnce(23)
 	w.update("s", desired(30))
 	w.steady("s")
@@ -198,13 +198,13 @@ func TestServiceLife(t *testing.T) {
 	}
 	w.startedOnce(38)
 	w.update("s", desired(0))
-	w.until("s", "no task is left", func(s *types.Service) bool { return s.RunningCount == 0 && s.PendingCount == 0 })
+	w.waitService("s", "no task is left", func(s *types.Service) bool { return s.RunningCount == 0 && s.PendingCount == 0 })
 	w.update("s", desired(3))
 	w.steady("s")
 	if _, err := w.ecs(0).DeleteService(t.Context(), &ecs.DeleteServiceInput{Cluster: aws.String(cluster), Service: aws.String("s"), Force: aws.Bool(true)}); err != nil {
 		t.Fatal(err)
 	}
-	w.until("s", "it is INACTIVE", func(s *types.Service) bool { return aws.ToString(s.Status) == "INACTIVE" })
+	w.waitService("s", "it is INACTIVE", func(s *types.Service) bool { return aws.ToString(s.Status) == "INACTIVE" })
 	w.eventually("nothing runs on", func() bool { return w.containers() == 0 })
 	w.startedOnce(41)
 }
@@ -222,7 +222,7 @@ func TestScaleInByStrategy(t *testing.T) {
 		return out
 	}
 	w.family("f", need{cpu: 16, memory: 30})
-	w.create("packs", "f", 7, func(in *ecs.CreateServiceInput) {
+	w.createService("packs", "f", 7, func(in *ecs.CreateServiceInput) {
 		in.PlacementStrategy = []types.PlacementStrategy{{Type: types.PlacementStrategyTypeBinpack, Field: aws.String("memory")}}
 	})
 	w.steady("packs")
@@ -234,7 +234,7 @@ func TestScaleInByStrategy(t *testing.T) {
 	}
 	w.update("packs", desired(0))
 	w.eventually("all have ended", func() bool { return w.containers() == 0 })
-	w.create("spreads", "f", 7)
+	w.createService("spreads", "f", 7)
 	w.steady("spreads")
 	w.update("spreads", desired(4))
 	w.steady("spreads")

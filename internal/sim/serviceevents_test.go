@@ -34,12 +34,12 @@ func TestServiceEventsTexts(t *testing.T) {
 	w.family("f", need{cpu: 16, memory: 16})
 	w.family("f", need{cpu: 16, memory: 1 << 20})
 	w.family("f", need{cpu: 16, memory: 16, image: "gone"})
-	w.create("s", "f:1", 2, func(in *ecs.CreateServiceInput) {
+	w.createService("s", "f:1", 2, func(in *ecs.CreateServiceInput) {
 		in.DeploymentConfiguration = &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true}}
 	})
 	w.steady("s")
 	w.update("s", desired(1))
-	s := w.until("s", "one has gone, and its state is steady again", func(s *types.Service) bool {
+	s := w.waitService("s", "one has gone, and its state is steady again", func(s *types.Service) bool {
 		all := messages(s)
 		return told(s, "has stopped") && strings.HasSuffix(all[len(all)-1], "has reached a steady state.")
 	})
@@ -54,14 +54,14 @@ func TestServiceEventsTexts(t *testing.T) {
 		t.Errorf("told\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	w.update("s", revision(2))
-	w.until("s", "it can't be placed", func(s *types.Service) bool {
+	w.waitService("s", "it can't be placed", func(s *types.Service) bool {
 		return slices.ContainsFunc(messages(s), func(m string) bool {
 			return strings.HasPrefix(m, "(service s) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance ID) has insufficient memory available.")
 		})
 	})
 	w.update("s", revision(3))
-	s = w.until("s", "it is rolled back", func(s *types.Service) bool {
-		return steady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "/f:1")
+	s = w.waitService("s", "it is rolled back", func(s *types.Service) bool {
+		return isSteady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "/f:1")
 	})
 	for _, text := range []string{
 		"(service s) (deployment ecs-svc/ID) deployment failed: tasks failed to start.",
@@ -79,17 +79,17 @@ func TestStuckDeployment(t *testing.T) {
 	w := newWorld(t, size{servers: 1, hosts: 1, cpus: 4, memory: 4000})
 	w.family("f", need{cpu: 16, memory: 16})
 	w.family("f", need{cpu: 16, memory: 16})
-	w.create("s", "f:1", 1, percents(50, 100))
+	w.createService("s", "f:1", 1, percents(50, 100))
 	w.steady("s")
 	w.update("s", revision(2))
 	const text = "(service s) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
-	w.until("s", "it says that it is stuck", func(s *types.Service) bool { return told(s, text) })
+	w.waitService("s", "it says that it is stuck", func(s *types.Service) bool { return told(s, text) })
 	w.update("s", func(in *ecs.UpdateServiceInput) { in.HealthCheckGracePeriodSeconds = aws.Int32(1) }) // makes the scheduler check again
 	w.update("s", func(in *ecs.UpdateServiceInput) {
 		in.DeploymentConfiguration = &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(50), MaximumPercent: aws.Int32(200)}
 	})
-	s := w.until("s", "it is rolled", func(s *types.Service) bool {
-		return steady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "/f:2")
+	s := w.waitService("s", "it is rolled", func(s *types.Service) bool {
+		return isSteady(s) && strings.HasSuffix(*s.Deployments[0].TaskDefinition, "/f:2")
 	})
 	n := 0
 	for _, m := range messages(&s) {

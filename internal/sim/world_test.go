@@ -90,7 +90,7 @@ func newWorld(t *testing.T, n size) *world {
 	for i := range n.hosts {
 		w.host(i, n, log)
 	}
-	w.connected(n.hosts)
+	w.waitConnected(n.hosts)
 	return w
 }
 
@@ -139,16 +139,16 @@ func (w *world) hostIn(cluster string, i int, n size, log *slog.Logger) *Host {
 // ecs returns a client of the API of server i.
 func (w *world) ecs(i int) *ecs.Client { return w.clients[i%len(w.clients)].ECS }
 
-// connected waits until every server sees n connected agents.
-func (w *world) connected(n int) {
+// waitConnected waits until every server sees n connected agents.
+func (w *world) waitConnected(n int) {
 	w.t.Helper()
 	for i := range w.servers {
-		w.connected1(i, n)
+		w.waitConnectedTo(i, n)
 	}
 }
 
-// connected1 waits until one server sees n connected agents.
-func (w *world) connected1(server, n int) {
+// waitConnectedTo waits until one server sees n connected agents.
+func (w *world) waitConnectedTo(server, n int) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("%d agents are connected, says server %d", n, server), func() bool {
 		got := 0
@@ -263,8 +263,8 @@ func (w *world) status(server int, arns []string) map[string]types.Task {
 	return out
 }
 
-// all waits until all tasks have a status.
-func (w *world) all(server int, arns []string, want string) {
+// waitStatus waits until all tasks have a status.
+func (w *world) waitStatus(server int, arns []string, want string) {
 	w.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
@@ -312,8 +312,8 @@ func (w *world) startedOnce(want int) {
 	}
 }
 
-// starts counts the containers that were started.
-func (w *world) starts() int {
+// countStarts counts the containers that were started.
+func (w *world) countStarts() int {
 	n := 0
 	for _, h := range w.hosts {
 		n += len(h.Machine().Starts())
@@ -321,10 +321,10 @@ func (w *world) starts() int {
 	return n
 }
 
-// account compares an agent's view of its tasks with its machine's resources. Every task
+// checkHost compares an agent's view of its tasks with its machine's resources. Every task
 // counts that the agent has and that has not ended. The server may only reuse the
 // resources of an ended task after the agent has reported the end.
-func (w *world) account(ctx context.Context, h *Host, n size, needs map[string]need) error {
+func (w *world) checkHost(ctx context.Context, h *Host, n size, needs map[string]need) error {
 	s, err := h.State(ctx)
 	if err != nil {
 		return err
@@ -351,15 +351,15 @@ func (w *world) account(ctx context.Context, h *Host, n size, needs map[string]n
 	return nil
 }
 
-// accounts checks every host at the same time.
-func (w *world) accounts(n size, needs map[string]need) {
+// checkHosts checks every host at the same time.
+func (w *world) checkHosts(n size, needs map[string]need) {
 	w.t.Helper()
 	var g errgroup.Group
 	g.SetLimit(16)
 	var mu sync.Mutex
 	for _, h := range w.hosts {
 		g.Go(func() error {
-			if err := w.account(w.t.Context(), h, n, needs); err != nil {
+			if err := w.checkHost(w.t.Context(), h, n, needs); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				w.t.Error(err)
