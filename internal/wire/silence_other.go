@@ -5,4 +5,4 @@ package wire
 import "syscall"
 
 // setUserTimeout does nothing: hosts and servers run Linux.
-func control(string, string, syscall.RawConn) error { return nil }
+func setUserTimeout(string, string, syscall.RawConn) error { return nil }
