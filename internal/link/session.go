@@ -305,7 +305,7 @@ func (x *session) sendHeartbeat(ctx context.Context, now time.Time) error {
 }
 
 // heartbeatDelay returns the time until the next heartbeat. It is random, so that agents
-// that connected at once do not get theirs at once.
+// that connected at the same time get their heartbeats at different times.
 func (x *session) heartbeatDelay() time.Duration {
 	d := x.s.cfg.Heartbeat
 	return d*5/6 + rand.N(d/3)
