@@ -39,10 +39,10 @@ func group(o Outcome, note string, paths []string) []Field {
 	return out
 }
 
-func effective(paths ...string) []Field            { return group(Effective, "", paths) }
-func partly(note string, paths ...string) []Field  { return group(Effective, note, paths) }
-func stored(note string, paths ...string) []Field  { return group(Stored, note, paths) }
-func refused(note string, paths ...string) []Field { return group(Refused, note, paths) }
+func effective(paths ...string) []Field                    { return group(Effective, "", paths) }
+func effectivePartly(note string, paths ...string) []Field { return group(Effective, note, paths) }
+func stored(note string, paths ...string) []Field          { return group(Stored, note, paths) }
+func refused(note string, paths ...string) []Field         { return group(Refused, note, paths) }
 
 // Declared are the members of the inputs of ECS's operations, as the code treats
 // them. The conformance suite sends each and sees that it is so.
@@ -73,7 +73,7 @@ func InputOf(operation string) (reflect.Type, error) {
 }
 
 // Of is the declared field that a member belongs to: the longest one.
-func Of(fields []Field, member string) (f Field, ok bool) {
+func FieldOf(fields []Field, member string) (f Field, ok bool) {
 	for _, x := range fields {
 		if covers(x.Path, member) && len(x.Path) >= len(f.Path) {
 			f, ok = x, true

@@ -20,7 +20,7 @@ func TestEveryMemberIsDeclared(t *testing.T) {
 		}
 		fields, used := Declared(op), map[string]bool{}
 		for _, m := range Members(in) {
-			f, ok := Of(fields, m)
+			f, ok := FieldOf(fields, m)
 			if !ok {
 				t.Errorf("%s: %s is not declared: internal/coverage/fields_….go says of each member what becomes of it", op, m)
 			}
@@ -48,7 +48,7 @@ func TestEveryMemberIsDeclared(t *testing.T) {
 func TestOf(t *testing.T) {
 	fs := fields(effective("a", "ab"), stored("x", "a[].b"))
 	for member, want := range map[string]string{"a": "a", "a[].c": "a", "a[].b": "a[].b", "a[].b.c": "a[].b", "a[].bc": "a", "ab": "ab", "abc": ""} {
-		if f, ok := Of(fs, member); f.Path != want || ok != (want != "") {
+		if f, ok := FieldOf(fs, member); f.Path != want || ok != (want != "") {
 			t.Errorf("%s belongs to %q, want %q", member, f.Path, want)
 		}
 	}

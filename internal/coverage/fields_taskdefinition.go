@@ -5,7 +5,7 @@ const registersOnly = "The definition registers; RunTask and StartTask refuse it
 var definitionFields = map[string][]Field{
 	"RegisterTaskDefinition": fields(
 		effective("family", "containerDefinitions", "cpu", "memory", "networkMode", "placementConstraints", "requiresCompatibilities", "runtimePlatform", "tags", "volumes"),
-		partly("host and none; a definition with task registers, and RunTask and StartTask refuse it.", "pidMode", "ipcMode"),
+		effectivePartly("host and none; a definition with task registers, and RunTask and StartTask refuse it.", "pidMode", "ipcMode"),
 		stored(registersOnly, "taskRoleArn", "proxyConfiguration", "inferenceAccelerators", "containerDefinitions[].secrets", "containerDefinitions[].environmentFiles",
 			"containerDefinitions[].firelensConfiguration", "containerDefinitions[].credentialSpecs",
 			"containerDefinitions[].logConfiguration.secretOptions", "containerDefinitions[].resourceRequirements[].sharingStrategy",

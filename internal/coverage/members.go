@@ -11,16 +11,16 @@ import (
 // its struct: "tags[].key". A list's elements are "[]", a map is one member.
 func Members(in reflect.Type) []string {
 	var paths []string
-	walk(in, "", nil, &paths)
+	appendMembers(in, "", nil, &paths)
 	return paths
 }
 
-func walk(t reflect.Type, path string, within []reflect.Type, paths *[]string) {
+func appendMembers(t reflect.Type, path string, within []reflect.Type, paths *[]string) {
 	switch {
 	case t.Kind() == reflect.Pointer:
-		walk(t.Elem(), path, within, paths)
+		appendMembers(t.Elem(), path, within, paths)
 	case t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
-		walk(t.Elem(), path+"[]", within, paths)
+		appendMembers(t.Elem(), path+"[]", within, paths)
 	case t.Kind() == reflect.Struct && t != reflect.TypeFor[time.Time]():
 		for _, outer := range within {
 			if outer == t { // a type that holds itself is declared once
@@ -36,7 +36,7 @@ func walk(t reflect.Type, path string, within []reflect.Type, paths *[]string) {
 			if path != "" {
 				next = path + "." + m.Name
 			}
-			walk(t.Field(m.Index).Type, next, append(within, t), paths)
+			appendMembers(t.Field(m.Index).Type, next, append(within, t), paths)
 		}
 	default:
 		*paths = append(*paths, path)

@@ -145,7 +145,7 @@ func unproven() []string {
 		}
 		answer := answersOf(op)
 		for _, m := range coverage.Members(in) {
-			f, ok := coverage.Of(coverage.Declared(op), m)
+			f, ok := coverage.FieldOf(coverage.Declared(op), m)
 			say := func(format string, args ...any) {
 				wrong = append(wrong, fmt.Sprintf("%s: %s is declared %s", op, m, f.Outcome)+fmt.Sprintf(format, args...))
 			}

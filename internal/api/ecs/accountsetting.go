@@ -50,11 +50,11 @@ func (s *Service) PutAccountSettingDefault(ctx context.Context, in *sdk.PutAccou
 }
 
 func (s *Service) putSetting(ctx context.Context, name types.SettingName, value *string, arn string) (*types.Setting, error) {
-	rule, err := setting.RuleOf(name)
+	rule, err := setting.FindRule(name)
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.settingsPrincipal(frontdoor.CallerFrom(ctx).Principal, arn)
+	p, err := s.findSettingsPrincipal(frontdoor.CallerFrom(ctx).Principal, arn)
 	if err != nil {
 		return nil, err
 	}
@@ -84,14 +84,14 @@ func settingsCopy(old *fleet.AccountSettings, principal string) *fleet.AccountSe
 
 // DeleteAccountSetting takes back a choice and answers with what holds instead.
 func (s *Service) DeleteAccountSetting(ctx context.Context, in *sdk.DeleteAccountSettingInput) (*sdk.DeleteAccountSettingOutput, error) {
-	rule, err := setting.RuleOf(in.Name)
+	rule, err := setting.FindRule(in.Name)
 	if err != nil {
 		return nil, err
 	}
 	if rule.Managed {
 		return nil, refuse.Invalid("%s is managed for you and can only be read.", in.Name)
 	}
-	p, err := s.settingsPrincipal(frontdoor.CallerFrom(ctx).Principal, aws.ToString(in.PrincipalArn))
+	p, err := s.findSettingsPrincipal(frontdoor.CallerFrom(ctx).Principal, aws.ToString(in.PrincipalArn))
 	if err != nil {
 		return nil, err
 	}
@@ -123,13 +123,13 @@ func (s *Service) ListAccountSettings(ctx context.Context, in *sdk.ListAccountSe
 		return nil, refuse.Invalid("maxResults must be between 1 and 10, not %d.", in.MaxResults)
 	}
 	if in.Name != "" {
-		if _, err := setting.RuleOf(in.Name); err != nil {
+		if _, err := setting.FindRule(in.Name); err != nil {
 			return nil, err
 		}
 	} else if in.Value != nil {
 		return nil, refuse.Invalid("value: you must also specify the name of a setting to filter by its value.")
 	}
-	principal, err := s.settingsPrincipal(frontdoor.CallerFrom(ctx).Principal, aws.ToString(in.PrincipalArn))
+	principal, err := s.findSettingsPrincipal(frontdoor.CallerFrom(ctx).Principal, aws.ToString(in.PrincipalArn))
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (s *Service) ListAccountSettings(ctx context.Context, in *sdk.ListAccountSe
 	if in.EffectiveSettings {
 		effective = "effective"
 	}
-	p, err := pageOf(nil, in.NextToken, "ListAccountSettings", principal.arn, effective, string(in.Name), aws.ToString(in.Value))
+	p, err := parsePage(nil, in.NextToken, "ListAccountSettings", principal.arn, effective, string(in.Name), aws.ToString(in.Value))
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (s *Service) ListAccountSettings(ctx context.Context, in *sdk.ListAccountSe
 	if of := snap.AccountSettings(principal.key); of != nil {
 		chosen = of.Values
 	}
-	list := p.taker()
+	list := p.newCollector()
 	settings := []types.Setting{}
 	for _, name := range setting.Names() {
 		v, is := chosen[string(name)]

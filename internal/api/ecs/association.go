@@ -39,7 +39,7 @@ type association struct {
 // over them. A provider that was not the cluster's before is written unchanged:
 // its deletion, which looks for the clusters that have it, then can't commit at
 // the same time.
-func (s *Service) associate(tx *store.Tx, cluster string, had, refs []string, strategy []types.CapacityProviderStrategyItem) (association, error) {
+func (s *Service) resolveAssociation(tx *store.Tx, cluster string, had, refs []string, strategy []types.CapacityProviderStrategyItem) (association, error) {
 	var a association
 	for i, ref := range refs {
 		name, ok := s.site.CapacityProviderName(ref)
@@ -81,7 +81,7 @@ func (s *Service) associate(tx *store.Tx, cluster string, had, refs []string, st
 
 // scoped are the providers that belong to a cluster alone: they are associated
 // with it for as long as they are there.
-func scoped(snap *store.Snapshot, c *fleet.Cluster) []string {
+func clusterScoped(snap *store.Snapshot, c *fleet.Cluster) []string {
 	var out []string
 	for _, name := range c.CapacityProviders {
 		if p := snap.CapacityProvider(name); p != nil && p.Cluster == c.Name {
@@ -93,7 +93,7 @@ func scoped(snap *store.Snapshot, c *fleet.Cluster) []string {
 
 // inUse names those of a cluster's providers that it is to lose, or has lost, and
 // that tasks use.
-func inUse(snap *store.Snapshot, c *fleet.Cluster, keep []string) []string {
+func usedProviders(snap *store.Snapshot, c *fleet.Cluster, keep []string) []string {
 	var out []string
 	for _, name := range c.CapacityProviders {
 		if !slices.Contains(keep, name) && snap.ProviderTasks(c.Name, name) > 0 {
@@ -114,8 +114,8 @@ func providersInUse(names []string) error {
 // task compares the cluster's record, so once that is written no further task
 // comes to the provider, and the state that shows it shows every task that has
 // come before.
-func (s *Service) regain(ctx context.Context, was, is *fleet.Cluster) error {
-	used := inUse(s.store.Snapshot(), was, is.CapacityProviders)
+func (s *Service) restoreUsed(ctx context.Context, was, is *fleet.Cluster) error {
+	used := usedProviders(s.store.Snapshot(), was, is.CapacityProviders)
 	if len(used) == 0 {
 		return nil
 	}
@@ -143,7 +143,7 @@ func (s *Service) regain(ctx context.Context, was, is *fleet.Cluster) error {
 			// As in associate: its deletion can't commit at the same time.
 			pk := store.CapacityProviderKey(name)
 			if p := store.Get(tx, pk); p != nil {
-				if err := store.Put(tx, pk, revived(p)); err != nil {
+				if err := store.Put(tx, pk, restoreProvider(p)); err != nil {
 					return err
 				}
 			}
@@ -157,7 +157,7 @@ func (s *Service) regain(ctx context.Context, was, is *fleet.Cluster) error {
 }
 
 // revived is a provider as it was before its deletion, if it was deleted.
-func revived(p *fleet.CapacityProvider) *fleet.CapacityProvider {
+func restoreProvider(p *fleet.CapacityProvider) *fleet.CapacityProvider {
 	if p.Status != types.CapacityProviderStatusInactive {
 		return p
 	}

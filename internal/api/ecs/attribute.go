@@ -22,14 +22,16 @@ const maxAttributes = fleet.MaxAttributes
 
 // agentsOwn says whether an attribute is the agent's to set. So are Ashore's own,
 // but for what a person may say of a host: they don't count as custom.
-func agentsOwn(name string) bool { return fleet.IsAgentAttribute(name) }
+func isAgentAttribute(name string) bool { return fleet.IsAgentAttribute(name) }
 
-func custom(name string) bool { return !agentsOwn(name) && !strings.HasPrefix(name, "ashore.") }
+func isCustom(name string) bool {
+	return !isAgentAttribute(name) && !strings.HasPrefix(name, "ashore.")
+}
 
-func customs(list []types.Attribute) int {
+func countCustom(list []types.Attribute) int {
 	n := 0
 	for _, a := range list {
-		if custom(aws.ToString(a.Name)) {
+		if isCustom(aws.ToString(a.Name)) {
 			n++
 		}
 	}
@@ -37,7 +39,7 @@ func customs(list []types.Attribute) int {
 }
 
 // validAttribute checks a custom attribute's name and value.
-func validAttribute(where string, a types.Attribute) error {
+func checkAttribute(where string, a types.Attribute) error {
 	name := aws.ToString(a.Name)
 	if !fleet.ValidAttributeName(name) {
 		return refuse.Invalid("%s.name %q is invalid: it must have 1 to 128 letters (uppercase and lowercase), numbers, hyphens (-), underscores (_), forward slashes (/), back slashes (\\), or periods (.).", where, name)
@@ -63,13 +65,13 @@ func (s *Service) attributeTargets(cluster *string, list []types.Attribute) []st
 
 func (s *Service) attributeOperations() operations {
 	return operations{
-		"PutAttributes": on("ecs:PutAttributes", func(in *sdk.PutAttributesInput) []string {
+		"PutAttributes": newOperation("ecs:PutAttributes", func(in *sdk.PutAttributesInput) []string {
 			return s.attributeTargets(in.Cluster, in.Attributes)
 		}),
-		"DeleteAttributes": on("ecs:DeleteAttributes", func(in *sdk.DeleteAttributesInput) []string {
+		"DeleteAttributes": newOperation("ecs:DeleteAttributes", func(in *sdk.DeleteAttributesInput) []string {
 			return s.attributeTargets(in.Cluster, in.Attributes)
 		}),
-		"ListAttributes": on("ecs:ListAttributes", func(in *sdk.ListAttributesInput) []string {
+		"ListAttributes": newOperation("ecs:ListAttributes", func(in *sdk.ListAttributesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
 	}
@@ -84,12 +86,12 @@ func (s *Service) PutAttributes(ctx context.Context, in *sdk.PutAttributesInput)
 		if aws.ToString(a.Value) != "" {
 			next.Value = a.Value
 		}
-		if at := attributeAt(i, name); at >= 0 {
+		if at := attributeIndex(i, name); at >= 0 {
 			i.Attributes[at] = next
 			return nil
 		}
 		i.Attributes = append(i.Attributes, next)
-		if n := customs(i.Attributes); n > maxAttributes {
+		if n := countCustom(i.Attributes); n > maxAttributes {
 			return &types.AttributeLimitExceededException{Message: refuse.Text(
 				"attributes: the container instance %s can have at most %d custom attributes, and %s would be one more: delete one with DeleteAttributes first.",
 				s.site.InstanceARN(i.Cluster, i.ID), maxAttributes, name)}
@@ -112,7 +114,7 @@ func (s *Service) DeleteAttributes(ctx context.Context, in *sdk.DeleteAttributes
 	}
 	out := &sdk.DeleteAttributesOutput{Attributes: []types.Attribute{}}
 	err := s.changeAttributes(ctx, in.Cluster, in.Attributes, func(i *fleet.Instance, a types.Attribute) error {
-		at := attributeAt(i, *a.Name)
+		at := attributeIndex(i, *a.Name)
 		if at < 0 {
 			return errNotThere
 		}
@@ -128,7 +130,7 @@ func (s *Service) DeleteAttributes(ctx context.Context, in *sdk.DeleteAttributes
 // errNotThere leaves an attribute out of what was applied.
 var errNotThere = errors.New("the attribute is not there")
 
-func attributeAt(i *fleet.Instance, name string) int {
+func attributeIndex(i *fleet.Instance, name string) int {
 	return slices.IndexFunc(i.Attributes, func(a types.Attribute) bool { return aws.ToString(a.Name) == name })
 }
 
@@ -143,12 +145,12 @@ func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []
 	}
 	for k, a := range list {
 		where := fmt.Sprintf("attributes[%d]", k)
-		if err := validAttribute(where, a); err != nil {
+		if err := checkAttribute(where, a); err != nil {
 			return err
 		}
 		target := aws.ToString(a.TargetId)
 		switch {
-		case agentsOwn(*a.Name):
+		case isAgentAttribute(*a.Name):
 			return refuse.Invalid("%s.name %q begins with ecs. or com.amazonaws., which are reserved: the agent sets such attributes.", where, *a.Name)
 		case target == "":
 			return refuse.Invalid("%s.targetId can not be blank.", where)
@@ -165,7 +167,7 @@ func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []
 		changed := map[string]bool{}
 		var done []types.Attribute
 		for _, a := range list {
-			_, id, ok := s.member("container-instance", &c.Name, *a.TargetId)
+			_, id, ok := s.resolveMember("container-instance", &c.Name, *a.TargetId)
 			if !ok {
 				return targetNotFound("The target %s was not found in cluster %s.", *a.TargetId, c.Name)
 			}
@@ -214,23 +216,23 @@ func (s *Service) ListAttributes(ctx context.Context, in *sdk.ListAttributesInpu
 		return nil, refuse.Invalid("attributeName must be given with attributeValue.")
 	}
 	if name != "" {
-		if err := validAttribute("attribute", types.Attribute{Name: in.AttributeName, Value: in.AttributeValue}); err != nil {
+		if err := checkAttribute("attribute", types.Attribute{Name: in.AttributeName, Value: in.AttributeValue}); err != nil {
 			return nil, err
 		}
 	}
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListAttributes", aws.ToString(in.Cluster), name, value)
+	p, err := parsePage(in.MaxResults, in.NextToken, "ListAttributes", aws.ToString(in.Cluster), name, value)
 	if err != nil {
 		return nil, err
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
 	// A page goes on after one attribute of one instance.
 	at, last, _ := strings.Cut(p.after, "/")
 	out := &sdk.ListAttributesOutput{Attributes: []types.Attribute{}}
-	list := p.taker()
-	offer := func(i *fleet.Instance, after string) bool {
+	list := p.newCollector()
+	add := func(i *fleet.Instance, after string) bool {
 		var names []string
 		for _, a := range i.Attributes {
 			n := aws.ToString(a.Name)
@@ -243,17 +245,17 @@ func (s *Service) ListAttributes(ctx context.Context, in *sdk.ListAttributesInpu
 			if !list.add(i.ID+"/"+n, n) {
 				return false
 			}
-			a := i.Attributes[attributeAt(i, n)]
+			a := i.Attributes[attributeIndex(i, n)]
 			out.Attributes = append(out.Attributes, types.Attribute{Name: a.Name, Value: a.Value, TargetId: aws.String(s.site.InstanceARN(c.Name, i.ID))})
 		}
 		return true
 	}
-	if i := snap.Instance(c.Name, at); at != "" && i != nil && i.Status != fleet.InstanceInactive && !offer(i, last) {
+	if i := snap.Instance(c.Name, at); at != "" && i != nil && i.Status != fleet.InstanceInactive && !add(i, last) {
 		out.NextToken = list.next
 		return out, nil
 	}
 	for i := range snap.Instances(c.Name, at) {
-		if i.Status != fleet.InstanceInactive && !offer(i, "") {
+		if i.Status != fleet.InstanceInactive && !add(i, "") {
 			break
 		}
 	}

@@ -26,16 +26,16 @@ func providerNotFound(ref string) error {
 
 func (s *Service) capacityProviderOperations() operations {
 	return operations{
-		"CreateCapacityProvider": on("ecs:CreateCapacityProvider", func(in *sdk.CreateCapacityProviderInput) []string {
+		"CreateCapacityProvider": newOperation("ecs:CreateCapacityProvider", func(in *sdk.CreateCapacityProviderInput) []string {
 			return s.providerResources(in.Name, in.Cluster)
 		}),
-		"UpdateCapacityProvider": on("ecs:UpdateCapacityProvider", func(in *sdk.UpdateCapacityProviderInput) []string {
+		"UpdateCapacityProvider": newOperation("ecs:UpdateCapacityProvider", func(in *sdk.UpdateCapacityProviderInput) []string {
 			return s.providerResources(in.Name, in.Cluster)
 		}),
-		"DeleteCapacityProvider": on("ecs:DeleteCapacityProvider", func(in *sdk.DeleteCapacityProviderInput) []string {
+		"DeleteCapacityProvider": newOperation("ecs:DeleteCapacityProvider", func(in *sdk.DeleteCapacityProviderInput) []string {
 			return s.providerResources(in.CapacityProvider, in.Cluster)
 		}),
-		"DescribeCapacityProviders": on("ecs:DescribeCapacityProviders", func(in *sdk.DescribeCapacityProvidersInput) []string {
+		"DescribeCapacityProviders": newOperation("ecs:DescribeCapacityProviders", func(in *sdk.DescribeCapacityProvidersInput) []string {
 			var out []string
 			for i := range in.CapacityProviders {
 				out = append(out, s.providerResource(&in.CapacityProviders[i]))
@@ -49,7 +49,7 @@ func (s *Service) capacityProviderOperations() operations {
 // group, for any cluster, or one of managed instances, for one cluster.
 func (s *Service) CreateCapacityProvider(ctx context.Context, in *sdk.CreateCapacityProviderInput) (*sdk.CreateCapacityProviderOutput, error) {
 	name := aws.ToString(in.Name)
-	if err := validProviderName(name); err != nil {
+	if err := checkProviderName(name); err != nil {
 		return nil, err
 	}
 	if err := tag.Check(in.Tags); err != nil {
@@ -69,7 +69,7 @@ func (s *Service) CreateCapacityProvider(ctx context.Context, in *sdk.CreateCapa
 			if err := s.joinCluster(tx, made, in.Cluster); err != nil {
 				return err
 			}
-		} else if err := uniqueGroup(tx, made); err != nil {
+		} else if err := checkGroupUnique(tx, made); err != nil {
 			return err
 		}
 		return store.Put(tx, k, made)
@@ -81,7 +81,7 @@ func (s *Service) CreateCapacityProvider(ctx context.Context, in *sdk.CreateCapa
 	return &sdk.CreateCapacityProviderOutput{CapacityProvider: &out}, nil
 }
 
-func validProviderName(name string) error {
+func checkProviderName(name string) error {
 	if name == "" {
 		return refuse.Invalid("Capacity provider name can not be blank. (name)")
 	}
@@ -122,7 +122,7 @@ func newProvider(in *sdk.CreateCapacityProviderInput) (*fleet.CapacityProvider, 
 }
 
 // uniqueGroup checks that no other provider has the same Auto Scaling group.
-func uniqueGroup(tx *store.Tx, made *fleet.CapacityProvider) error {
+func checkGroupUnique(tx *store.Tx, made *fleet.CapacityProvider) error {
 	tx.Unchanged(store.CapacityProviders)
 	for name, p := range tx.Snapshot().CapacityProviders("") {
 		if name != made.Name && p.Status != types.CapacityProviderStatusInactive && p.Group != nil &&
@@ -156,16 +156,16 @@ func (s *Service) UpdateCapacityProvider(ctx context.Context, in *sdk.UpdateCapa
 	}
 	var next fleet.CapacityProvider
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
-		p, err := s.ownProvider(tx, "name", in.Name, in.Cluster, "updated")
+		p, err := s.findOwnProvider(tx, "name", in.Name, in.Cluster, "updated")
 		if err != nil {
 			return err
 		}
 		next = *p
 		switch {
 		case p.Group != nil && in.AutoScalingGroupProvider != nil:
-			next.Group, err = updatedGroup(p.Group, in.AutoScalingGroupProvider)
+			next.Group, err = updateGroup(p.Group, in.AutoScalingGroupProvider)
 		case p.Managed != nil && in.ManagedInstancesProvider != nil:
-			next.Managed, err = updatedManaged(p.Managed, in.ManagedInstancesProvider)
+			next.Managed, err = updateManaged(p.Managed, in.ManagedInstancesProvider)
 		case p.Group != nil:
 			err = refuse.Invalid("managedInstancesProvider: %s is a capacity provider with autoScalingGroupProvider.", p.Name)
 		default:
@@ -186,7 +186,7 @@ func (s *Service) UpdateCapacityProvider(ctx context.Context, in *sdk.UpdateCapa
 
 // ownProvider finds the provider that a change means: ACTIVE, not one of
 // Fargate's, and where a cluster is named, that cluster's.
-func (s *Service) ownProvider(tx *store.Tx, field string, ref, cluster *string, verb string) (*fleet.CapacityProvider, error) {
+func (s *Service) findOwnProvider(tx *store.Tx, field string, ref, cluster *string, verb string) (*fleet.CapacityProvider, error) {
 	if aws.ToString(ref) == "" {
 		return nil, refuse.Invalid("Capacity provider can not be blank. (%s)", field)
 	}
@@ -232,9 +232,9 @@ func (s *Service) DeleteCapacityProvider(ctx context.Context, in *sdk.DeleteCapa
 	if next.Status == types.CapacityProviderStatusInactive && was != nil {
 		is := *was
 		is.CapacityProviders = without(was.CapacityProviders, next.Name)
-		err := s.regain(ctx, was, &is)
+		err := s.restoreUsed(ctx, was, &is)
 		if _, used := errors.AsType[*types.ResourceInUseException](err); used {
-			next = revived(next)
+			next = restoreProvider(next)
 		} else if err != nil {
 			return nil, err
 		}
@@ -244,7 +244,7 @@ func (s *Service) DeleteCapacityProvider(ctx context.Context, in *sdk.DeleteCapa
 }
 
 func (s *Service) deleteProvider(tx *store.Tx, in *sdk.DeleteCapacityProviderInput) (*fleet.CapacityProvider, error) {
-	p, err := s.ownProvider(tx, "capacityProvider", in.CapacityProvider, in.Cluster, "deleted")
+	p, err := s.findOwnProvider(tx, "capacityProvider", in.CapacityProvider, in.Cluster, "deleted")
 	if err != nil {
 		return nil, err
 	}
@@ -306,7 +306,7 @@ func (s *Service) DescribeCapacityProviders(ctx context.Context, in *sdk.Describ
 	if n := in.MaxResults; n != nil && (*n < 1 || *n > maxDescribed) {
 		return nil, refuse.Invalid("maxResults must be between 1 and %d, not %d.", maxDescribed, *n)
 	}
-	p, err := pageOf(in.MaxResults, in.NextToken, append([]string{"DescribeCapacityProviders", aws.ToString(in.Cluster)}, in.CapacityProviders...)...)
+	p, err := parsePage(in.MaxResults, in.NextToken, append([]string{"DescribeCapacityProviders", aws.ToString(in.Cluster)}, in.CapacityProviders...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -350,7 +350,7 @@ func (s *Service) describeProviders(out *sdk.DescribeCapacityProvidersOutput, p 
 		out.Failures = append(out.Failures, refuse.Failure(s.providerResource(&ref), refuse.Missing, ""))
 	}
 	if to < len(refs) {
-		out.NextToken = p.token(strconv.Itoa(to))
+		out.NextToken = p.tokenAfter(strconv.Itoa(to))
 	}
 }
 
@@ -363,7 +363,7 @@ func (s *Service) listProviders(out *sdk.DescribeCapacityProvidersOutput, p page
 			return true
 		}
 		if len(out.CapacityProviders) == p.limit {
-			out.NextToken = p.token(last)
+			out.NextToken = p.tokenAfter(last)
 			return false
 		}
 		out.CapacityProviders = append(out.CapacityProviders, s.providerOut(c, tags))

@@ -14,13 +14,13 @@ import (
 // fromAgents are the operations by which agents register and report. What they
 // send is taken as it is, and never refused for a value that is new to us: an
 // agent repeats what was refused, for ever.
-var fromAgents = []string{
+var agentOperations = []string{
 	"RegisterContainerInstance", "DiscoverPollEndpoint", "SubmitTaskStateChange", "SubmitContainerStateChange", "SubmitAttachmentStateChanges",
 }
 
 // ownText are the required members for whose absence ECS has words of its own,
 // which the handlers say.
-var ownText = map[string][]string{
+var membersWithOwnText = map[string][]string{
 	"DeleteCluster":               {"cluster"},
 	"DeregisterContainerInstance": {"containerInstance"},
 	"DeregisterTaskDefinition":    {"taskDefinition"},
@@ -35,11 +35,11 @@ var ownText = map[string][]string{
 
 // checkOf refuses an input of an operation that lacks what the API's model
 // requires, or has a value that an enum of the model doesn't know, however deep.
-func checkOf(operation string) func(in any) error {
-	if slices.Contains(fromAgents, operation) {
+func newCheck(operation string) func(in any) error {
+	if slices.Contains(agentOperations, operation) {
 		return nil
 	}
-	refused, own := refuse.Invalid, ownText[operation]
+	refused, own := refuse.Invalid, membersWithOwnText[operation]
 	if operation == "RegisterTaskDefinition" {
 		refused = refuse.Client
 	}
@@ -62,15 +62,15 @@ func checkOf(operation string) func(in any) error {
 func enumText(operation string, v shape.Violation) string {
 	switch v.Enum {
 	case reflect.TypeFor[types.LaunchType]():
-		return "launch type should be one of " + list(types.LaunchType("").Values())
+		return "launch type should be one of " + formatList(types.LaunchType("").Values())
 	case reflect.TypeFor[types.SchedulingStrategy]():
-		return "Scheduling strategy should be one of " + list(types.SchedulingStrategy("").Values())
+		return "Scheduling strategy should be one of " + formatList(types.SchedulingStrategy("").Values())
 	case reflect.TypeFor[types.SettingName]():
-		return v.Value + " should be one of " + list(types.SettingName("").Values())
+		return v.Value + " should be one of " + formatList(types.SettingName("").Values())
 	case reflect.TypeFor[types.PidMode]():
 		return fmt.Sprintf("%s is not a valid value for pidMode. The value must be one of [task,host]", v.Value)
 	case reflect.TypeFor[types.IpcMode]():
-		return fmt.Sprintf("%s is not a valid value for ipcMode. The value must be one of %s", v.Value, list(types.IpcMode("").Values()))
+		return fmt.Sprintf("%s is not a valid value for ipcMode. The value must be one of %s", v.Value, formatList(types.IpcMode("").Values()))
 	case reflect.TypeFor[types.ContainerInstanceStatus]():
 		if operation == "UpdateContainerInstancesState" {
 			return stateText
@@ -80,7 +80,7 @@ func enumText(operation string, v shape.Violation) string {
 }
 
 // list writes values as ECS's texts do.
-func list[E ~string](values []E) string {
+func formatList[E ~string](values []E) string {
 	names := make([]string, len(values))
 	for i, v := range values {
 		names[i] = string(v)

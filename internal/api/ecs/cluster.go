@@ -20,10 +20,10 @@ import (
 
 func (s *Service) clusterOperations() operations {
 	return operations{
-		"CreateCluster": on("ecs:CreateCluster", func(in *sdk.CreateClusterInput) []string {
+		"CreateCluster": newOperation("ecs:CreateCluster", func(in *sdk.CreateClusterInput) []string {
 			return []string{s.clusterResource(in.ClusterName)}
 		}).With(createClusterContext),
-		"DescribeClusters": on("ecs:DescribeClusters", func(in *sdk.DescribeClustersInput) []string {
+		"DescribeClusters": newOperation("ecs:DescribeClusters", func(in *sdk.DescribeClustersInput) []string {
 			if len(in.Clusters) == 0 {
 				return []string{s.clusterResource(nil)}
 			}
@@ -34,7 +34,7 @@ func (s *Service) clusterOperations() operations {
 			return out
 		}),
 		"ListClusters":  frontdoor.Op[sdk.ListClustersInput]("ecs:ListClusters", nil),
-		"DeleteCluster": on("ecs:DeleteCluster", func(in *sdk.DeleteClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+		"DeleteCluster": newOperation("ecs:DeleteCluster", func(in *sdk.DeleteClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
 	}
 }
 
@@ -52,15 +52,15 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 	if err := tag.Check(in.Tags); err != nil {
 		return nil, err
 	}
-	settings, err := clusterSettings(in.Settings)
+	settings, err := checkClusterSettings(in.Settings)
 	if err != nil {
 		return nil, err
 	}
-	configuration, err := clusterConfiguration(in.Configuration)
+	configuration, err := checkClusterConfiguration(in.Configuration)
 	if err != nil {
 		return nil, err
 	}
-	connect, err := serviceConnectDefaults(in.ServiceConnectDefaults)
+	connect, err := checkConnectDefaults(in.ServiceConnectDefaults)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 		if active {
 			had = was.CapacityProviders
 		}
-		a, err := s.associate(tx, name, had, in.CapacityProviders, slices.Clone(in.DefaultCapacityProviderStrategy))
+		a, err := s.resolveAssociation(tx, name, had, in.CapacityProviders, slices.Clone(in.DefaultCapacityProviderStrategy))
 		if err != nil {
 			return err
 		}
@@ -88,14 +88,14 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 		if active {
 			wanted := made
 			made = was
-			return sameCluster(was, wanted, in)
+			return checkSameCluster(was, wanted, in)
 		}
 		return store.Put(tx, k, made)
 	})
 	if err != nil {
 		return nil, err
 	}
-	c := s.clusterOut(s.store.Snapshot(), made, changed)
+	c := s.clusterOut(s.store.Snapshot(), made, changedFields)
 	return &sdk.CreateClusterOutput{Cluster: &c}, nil
 }
 
@@ -111,7 +111,7 @@ func createClusterContext(_ frontdoor.Caller, in any, key string) []string {
 // sameCluster checks that a request to create a cluster that is there asks for
 // nothing else than what it is. What it doesn't mention may be anything, and
 // tags are not compared: they say nothing of what runs.
-func sameCluster(was, wanted *fleet.Cluster, in *sdk.CreateClusterInput) error {
+func checkSameCluster(was, wanted *fleet.Cluster, in *sdk.CreateClusterInput) error {
 	for _, m := range []struct {
 		name      string
 		given     bool
@@ -155,14 +155,14 @@ func (s *Service) DescribeClusters(ctx context.Context, in *sdk.DescribeClusters
 			out.Clusters = append(out.Clusters, s.clusterOut(snap, c, fields))
 			continue
 		}
-		out.Failures = append(out.Failures, refuse.Failure(s.clusterResource(&ref), refuse.Missing, lookup.Unread(snap, store.ClusterKey(name))))
+		out.Failures = append(out.Failures, refuse.Failure(s.clusterResource(&ref), refuse.Missing, lookup.UnreadableDetail(snap, store.ClusterKey(name))))
 	}
 	return out, nil
 }
 
 // ListClusters lists the ARNs of the clusters that are not deleted.
 func (s *Service) ListClusters(ctx context.Context, in *sdk.ListClustersInput) (*sdk.ListClustersOutput, error) {
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListClusters")
+	p, err := parsePage(in.MaxResults, in.NextToken, "ListClusters")
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (s *Service) ListClusters(ctx context.Context, in *sdk.ListClustersInput) (
 	if err != nil {
 		return nil, err
 	}
-	list := p.taker()
+	list := p.newCollector()
 	for name, c := range snap.Clusters(p.after) {
 		if c.Status == fleet.ClusterActive && !list.add(name, s.site.ClusterARN(name)) {
 			break
@@ -230,7 +230,7 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 	if n.Instances > 0 {
 		return nil, &types.ClusterContainsContainerInstancesException{Message: aws.String("The Cluster cannot be deleted while Container Instances are active or draining.")}
 	}
-	if own := scoped(tx.Snapshot(), c); len(own) > 0 {
+	if own := clusterScoped(tx.Snapshot(), c); len(own) > 0 {
 		return nil, &types.ClusterContainsCapacityProviderException{Message: aws.String("The Cluster cannot be deleted while Cluster Scoped Capacity Providers are attached to the cluster. (" + strings.Join(own, ", ") + ")")}
 	}
 	// The other providers are free again.
@@ -241,7 +241,7 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 }
 
 // clusterNow finds the cluster that a read means, in the newest state.
-func (s *Service) clusterNow(ctx context.Context, ref *string) (*store.Snapshot, *fleet.Cluster, error) {
+func (s *Service) readCluster(ctx context.Context, ref *string) (*store.Snapshot, *fleet.Cluster, error) {
 	snap, err := s.store.Fresh(ctx)
 	if err != nil {
 		return nil, nil, err

@@ -11,7 +11,7 @@ import (
 )
 
 // clusterSettings checks a cluster's settings.
-func clusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) {
+func checkClusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) {
 	for i, c := range in {
 		if c.Name != types.ClusterSettingNameContainerInsights {
 			return nil, refuse.Invalid("settings[%d].name: %q is unknown; it must be containerInsights.", i, c.Name)
@@ -35,7 +35,7 @@ func (s *Service) defaultClusterSettings(tx *store.Tx, maker string) []types.Clu
 
 // clusterConfiguration checks a cluster's configuration and gives logging its
 // default.
-func clusterConfiguration(in *types.ClusterConfiguration) (*types.ClusterConfiguration, error) {
+func checkClusterConfiguration(in *types.ClusterConfiguration) (*types.ClusterConfiguration, error) {
 	if in == nil {
 		return nil, nil
 	}
@@ -45,20 +45,20 @@ func clusterConfiguration(in *types.ClusterConfiguration) (*types.ClusterConfigu
 		if next.Logging == "" {
 			next.Logging = types.ExecuteCommandLoggingDefault
 		}
-		if err := execLogging(&next); err != nil {
+		if err := checkExecLogging(&next); err != nil {
 			return nil, err
 		}
-		if err := kmsKey("configuration.executeCommandConfiguration.kmsKeyId", next.KmsKeyId); err != nil {
+		if err := checkKMSKey("configuration.executeCommandConfiguration.kmsKeyId", next.KmsKeyId); err != nil {
 			return nil, err
 		}
 		out.ExecuteCommandConfiguration = &next
 	}
 	if m := in.ManagedStorageConfiguration; m != nil {
 		const at = "configuration.managedStorageConfiguration."
-		if err := kmsKey(at+"kmsKeyId", m.KmsKeyId); err != nil {
+		if err := checkKMSKey(at+"kmsKeyId", m.KmsKeyId); err != nil {
 			return nil, err
 		}
-		if err := kmsKey(at+"fargateEphemeralStorageKmsKeyId", m.FargateEphemeralStorageKmsKeyId); err != nil {
+		if err := checkKMSKey(at+"fargateEphemeralStorageKmsKeyId", m.FargateEphemeralStorageKmsKeyId); err != nil {
 			return nil, err
 		}
 	}
@@ -67,7 +67,7 @@ func clusterConfiguration(in *types.ClusterConfiguration) (*types.ClusterConfigu
 
 // execLogging checks where the sessions of ExecuteCommand are logged: a place
 // of their own belongs to OVERRIDE, and OVERRIDE needs one.
-func execLogging(e *types.ExecuteCommandConfiguration) error {
+func checkExecLogging(e *types.ExecuteCommandConfiguration) error {
 	const at = "configuration.executeCommandConfiguration."
 	l := e.LogConfiguration
 	switch {
@@ -93,7 +93,7 @@ func execLogging(e *types.ExecuteCommandConfiguration) error {
 }
 
 // kmsKey checks what names a key: an id, an alias, or an ARN of the key service.
-func kmsKey(field string, key *string) error {
+func checkKMSKey(field string, key *string) error {
 	switch {
 	case key == nil:
 		return nil
@@ -109,7 +109,7 @@ func kmsKey(field string, key *string) error {
 
 // serviceConnectDefaults checks a cluster's default namespace. An empty one
 // takes the default away.
-func serviceConnectDefaults(in *types.ClusterServiceConnectDefaultsRequest) (*types.ClusterServiceConnectDefaults, error) {
+func checkConnectDefaults(in *types.ClusterServiceConnectDefaultsRequest) (*types.ClusterServiceConnectDefaults, error) {
 	if in == nil || aws.ToString(in.Namespace) == "" {
 		return nil, nil
 	}

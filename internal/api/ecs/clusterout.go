@@ -17,14 +17,14 @@ import (
 type clusterFields struct{ settings, configurations, statistics, attachments, tags bool }
 
 // changed is what ECS shows of a cluster that a call has made or changed.
-var changed = clusterFields{settings: true, configurations: true, tags: true}
+var changedFields = clusterFields{settings: true, configurations: true, tags: true}
 
 func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFields) types.Cluster {
 	n := snap.Counts(c.Name)
 	out := types.Cluster{
 		ClusterArn: aws.String(s.site.ClusterARN(c.Name)), ClusterName: aws.String(c.Name), Status: aws.String(string(c.Status)),
 		RegisteredContainerInstancesCount: int32(n.Instances), PendingTasksCount: int32(n.Pending), RunningTasksCount: int32(n.Running),
-		ActiveServicesCount:             int32(activeServices(snap, c.Name)),
+		ActiveServicesCount:             int32(countActiveServices(snap, c.Name)),
 		CapacityProviders:               shape.NotNil(c.CapacityProviders),
 		DefaultCapacityProviderStrategy: shape.NotNil(c.DefaultCapacityProviderStrategy),
 		ServiceConnectDefaults:          c.ServiceConnectDefaults,
@@ -40,7 +40,7 @@ func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFi
 		out.Tags = shape.NotNil(c.Tags)
 	}
 	if f.statistics {
-		out.Statistics = clusterStatistics(n, servicesByLaunchType(snap, c.Name))
+		out.Statistics = clusterStatistics(n, countServices(snap, c.Name))
 	}
 	if f.attachments {
 		out.Attachments = s.clusterAttachments(snap, c)
@@ -81,7 +81,7 @@ func clusterStatistics(n store.ClusterCounts, services map[types.LaunchType]serv
 	return out
 }
 
-func activeServices(snap *store.Snapshot, cluster string) int {
+func countActiveServices(snap *store.Snapshot, cluster string) int {
 	n := 0
 	for svc := range snap.Services(cluster, "") {
 		if svc.Status == fleet.ServiceActive {
@@ -95,7 +95,7 @@ type serviceCount struct{ active, draining int }
 
 // servicesByLaunchType counts services. One with a capacity provider strategy
 // belongs to the launch type that its first provider has.
-func servicesByLaunchType(snap *store.Snapshot, cluster string) map[types.LaunchType]serviceCount {
+func countServices(snap *store.Snapshot, cluster string) map[types.LaunchType]serviceCount {
 	out := map[types.LaunchType]serviceCount{}
 	for svc := range snap.Services(cluster, "") {
 		r := primaryRevision(snap, svc)

@@ -14,11 +14,11 @@ import (
 
 func (s *Service) clusterUpdateOperations() operations {
 	return operations{
-		"UpdateCluster": on("ecs:UpdateCluster", func(in *sdk.UpdateClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
-		"UpdateClusterSettings": on("ecs:UpdateClusterSettings", func(in *sdk.UpdateClusterSettingsInput) []string {
+		"UpdateCluster": newOperation("ecs:UpdateCluster", func(in *sdk.UpdateClusterInput) []string { return []string{s.clusterResource(in.Cluster)} }),
+		"UpdateClusterSettings": newOperation("ecs:UpdateClusterSettings", func(in *sdk.UpdateClusterSettingsInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
-		"PutClusterCapacityProviders": on("ecs:PutClusterCapacityProviders", func(in *sdk.PutClusterCapacityProvidersInput) []string {
+		"PutClusterCapacityProviders": newOperation("ecs:PutClusterCapacityProviders", func(in *sdk.PutClusterCapacityProvidersInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
 	}
@@ -27,19 +27,19 @@ func (s *Service) clusterUpdateOperations() operations {
 // UpdateCluster replaces those of a cluster's settings, configuration and
 // Service Connect defaults that are given.
 func (s *Service) UpdateCluster(ctx context.Context, in *sdk.UpdateClusterInput) (*sdk.UpdateClusterOutput, error) {
-	settings, err := clusterSettings(in.Settings)
+	settings, err := checkClusterSettings(in.Settings)
 	if err != nil {
 		return nil, err
 	}
-	configuration, err := clusterConfiguration(in.Configuration)
+	configuration, err := checkClusterConfiguration(in.Configuration)
 	if err != nil {
 		return nil, err
 	}
-	connect, err := serviceConnectDefaults(in.ServiceConnectDefaults)
+	connect, err := checkConnectDefaults(in.ServiceConnectDefaults)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.changeCluster(ctx, in.Cluster, changed, func(_ *store.Tx, c *fleet.Cluster) error {
+	c, err := s.changeCluster(ctx, in.Cluster, changedFields, func(_ *store.Tx, c *fleet.Cluster) error {
 		if len(settings) > 0 {
 			c.Settings = settings
 		}
@@ -59,11 +59,11 @@ func (s *Service) UpdateClusterSettings(ctx context.Context, in *sdk.UpdateClust
 	if len(in.Settings) == 0 {
 		return nil, refuse.Invalid("settings: at least one setting is required.")
 	}
-	settings, err := clusterSettings(in.Settings)
+	settings, err := checkClusterSettings(in.Settings)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.changeCluster(ctx, in.Cluster, changed, func(_ *store.Tx, c *fleet.Cluster) error {
+	c, err := s.changeCluster(ctx, in.Cluster, changedFields, func(_ *store.Tx, c *fleet.Cluster) error {
 		c.Settings = settings
 		return nil
 	})
@@ -73,7 +73,7 @@ func (s *Service) UpdateClusterSettings(ctx context.Context, in *sdk.UpdateClust
 // PutClusterCapacityProviders replaces a cluster's capacity providers and its
 // default strategy. Those that belong to the cluster alone stay, named or not.
 func (s *Service) PutClusterCapacityProviders(ctx context.Context, in *sdk.PutClusterCapacityProvidersInput) (*sdk.PutClusterCapacityProvidersOutput, error) {
-	fields := changed
+	fields := changedFields
 	fields.attachments = true
 	var was, is fleet.Cluster
 	c, err := s.changeCluster(ctx, in.Cluster, fields, func(tx *store.Tx, c *fleet.Cluster) error {
@@ -83,22 +83,22 @@ func (s *Service) PutClusterCapacityProviders(ctx context.Context, in *sdk.PutCl
 		return err
 	})
 	if err == nil {
-		err = s.regain(ctx, &was, &is)
+		err = s.restoreUsed(ctx, &was, &is)
 	}
 	return &sdk.PutClusterCapacityProvidersOutput{Cluster: c}, err
 }
 
 func (s *Service) putProviders(tx *store.Tx, c *fleet.Cluster, refs []string, strategy []types.CapacityProviderStrategyItem) error {
-	for _, name := range scoped(tx.Snapshot(), c) {
+	for _, name := range clusterScoped(tx.Snapshot(), c) {
 		if !slices.Contains(refs, name) && !slices.Contains(refs, s.site.CapacityProviderARN(name)) {
 			refs = append(refs[:len(refs):len(refs)], name)
 		}
 	}
-	a, err := s.associate(tx, c.Name, c.CapacityProviders, refs, slices.Clone(strategy))
+	a, err := s.resolveAssociation(tx, c.Name, c.CapacityProviders, refs, slices.Clone(strategy))
 	if err != nil {
 		return err
 	}
-	if used := inUse(tx.Snapshot(), c, a.providers); len(used) > 0 {
+	if used := usedProviders(tx.Snapshot(), c, a.providers); len(used) > 0 {
 		return providersInUse(used)
 	}
 	c.CapacityProviders, c.DefaultCapacityProviderStrategy = a.providers, a.strategy

@@ -18,7 +18,7 @@ import (
 
 func (s *Service) createServiceOperations() operations {
 	return operations{
-		"CreateService": on("ecs:CreateService", func(in *sdk.CreateServiceInput) []string {
+		"CreateService": newOperation("ecs:CreateService", func(in *sdk.CreateServiceInput) []string {
 			return s.serviceResources(in.Cluster, aws.ToString(in.ServiceName))
 		}),
 	}
@@ -54,7 +54,7 @@ func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput)
 	if err := placer.CheckPlacement(in.PlacementConstraints, in.PlacementStrategy); err != nil {
 		return nil, err
 	}
-	if made.Configuration, err = deploymentConfiguration(made.Scheduling, nil, in.DeploymentConfiguration); err != nil {
+	if made.Configuration, err = mergeDeploymentConfiguration(made.Scheduling, nil, in.DeploymentConfiguration); err != nil {
 		return nil, err
 	}
 	var is *fleet.Service
@@ -79,7 +79,7 @@ func checkCreateService(in *sdk.CreateServiceInput) error {
 		controller: in.DeploymentController, balancers: in.LoadBalancers, registries: in.ServiceRegistries, connect: in.ServiceConnectConfiguration,
 		lattice: in.VpcLatticeConfigurations, gateways: in.GatewayConnectors, monitoring: in.Monitoring, exec: in.EnableExecuteCommand,
 	}
-	if err := extras.check(); err != nil {
+	if err := extras.checkServed(); err != nil {
 		return err
 	}
 	switch {
@@ -137,19 +137,19 @@ func (s *Service) createService(tx *store.Tx, in *sdk.CreateServiceInput, made *
 	if err := spec.checkScheduling(in.DesiredCount); err != nil {
 		return nil, err
 	}
-	if err := s.define(tx, spec, *in.TaskDefinition); err != nil {
+	if err := s.setDefinition(tx, spec, *in.TaskDefinition); err != nil {
 		return nil, err
 	}
-	if err := spec.supply(tx.Snapshot(), c, in.LaunchType, in.CapacityProviderStrategy, s); err != nil {
+	if err := spec.setCapacity(tx.Snapshot(), c, in.LaunchType, in.CapacityProviderStrategy, s); err != nil {
 		return nil, err
 	}
-	if err := spec.check(tx, s); err != nil {
+	if err := spec.checkTasks(tx, s); err != nil {
 		return nil, err
 	}
-	if err := spec.rebalance(in.AvailabilityZoneRebalancing, true); err != nil {
+	if err := spec.setRebalancing(in.AvailabilityZoneRebalancing, true); err != nil {
 		return nil, err
 	}
-	if err := s.deploy(tx, spec, nil); err != nil {
+	if err := s.createDeployment(tx, spec, nil); err != nil {
 		return nil, err
 	}
 	return made, store.Put(tx, k, made)
@@ -157,7 +157,7 @@ func (s *Service) createService(tx *store.Tx, in *sdk.CreateServiceInput, made *
 
 // deploy stores the revision and makes a deployment of it the service's PRIMARY
 // one. The service's own record is left to the caller.
-func (s *Service) deploy(tx *store.Tx, spec *serviceSpec, sources []string) error {
+func (s *Service) createDeployment(tx *store.Tx, spec *serviceSpec, sources []string) error {
 	svc, r := spec.service, *spec.revision
 	svc.Deployments++
 	now := s.now()

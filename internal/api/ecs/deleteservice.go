@@ -13,7 +13,7 @@ import (
 
 func (s *Service) deleteServiceOperations() operations {
 	return operations{
-		"DeleteService": on("ecs:DeleteService", func(in *sdk.DeleteServiceInput) []string {
+		"DeleteService": newOperation("ecs:DeleteService", func(in *sdk.DeleteServiceInput) []string {
 			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
 		}),
 	}

@@ -26,7 +26,7 @@ func (s *Service) instanceOut(snap *store.Snapshot, i *fleet.Instance, fields in
 	return describe.Instance(s.site, v, describe.InstanceFields{Tags: fields.tags, Health: fields.health})
 }
 
-func when(t time.Time) *time.Time {
+func timeOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}

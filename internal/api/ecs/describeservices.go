@@ -18,10 +18,10 @@ const maxServices = 10
 
 func (s *Service) describeServicesOperations() operations {
 	return operations{
-		"DescribeServices": on("ecs:DescribeServices", func(in *sdk.DescribeServicesInput) []string {
+		"DescribeServices": newOperation("ecs:DescribeServices", func(in *sdk.DescribeServicesInput) []string {
 			return s.serviceResources(in.Cluster, in.Services...)
 		}),
-		"ListServices": on("ecs:ListServices", func(in *sdk.ListServicesInput) []string {
+		"ListServices": newOperation("ecs:ListServices", func(in *sdk.ListServicesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
 	}
@@ -36,7 +36,7 @@ func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServices
 	case len(in.Services) > maxServices:
 		return nil, refuse.Invalid("Services cannot have more than %d elements.", maxServices)
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -55,29 +55,29 @@ func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServices
 		if !fleet.IsARN(ref) {
 			arn = s.site.ServiceShortARN(ref)
 		}
-		out.Failures = append(out.Failures, refuse.Failure(arn, refuse.Missing, lookup.Unread(snap, store.ServiceKey(c.Name, name))))
+		out.Failures = append(out.Failures, refuse.Failure(arn, refuse.Missing, lookup.UnreadableDetail(snap, store.ServiceKey(c.Name, name))))
 	}
 	return out, nil
 }
 
 // servicesByDefault is how many services a page has where the request doesn't say.
-const servicesByDefault = 10
+const defaultServices = 10
 
 // ListServices lists the ARNs of a cluster's services that are not deleted.
 func (s *Service) ListServices(ctx context.Context, in *sdk.ListServicesInput) (*sdk.ListServicesOutput, error) {
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListServices", aws.ToString(in.Cluster), string(in.LaunchType), string(in.SchedulingStrategy),
+	p, err := parsePage(in.MaxResults, in.NextToken, "ListServices", aws.ToString(in.Cluster), string(in.LaunchType), string(in.SchedulingStrategy),
 		string(in.ResourceManagementType))
 	if err != nil {
 		return nil, err
 	}
 	if in.MaxResults == nil {
-		p.limit = servicesByDefault
+		p.limit = defaultServices
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	list := p.taker()
+	list := p.newCollector()
 	if in.ResourceManagementType == types.ResourceManagementTypeEcs { // express services: there are none
 		return &sdk.ListServicesOutput{ServiceArns: list.items}, nil
 	}

@@ -18,28 +18,28 @@ import (
 
 // anotherAgent says whether another process than the one that calls is connected, in
 // the session of a container instance.
-func anotherAgent(ctx context.Context, session *fleet.InstanceSession) bool {
+func isAnotherAgent(ctx context.Context, session *fleet.InstanceSession) bool {
 	return session != nil && session.Run.Differs(fleet.AgentRun{Process: frontdoor.CallerFrom(ctx).AgentRun})
 }
 
 // askedAgain is how soon the agent that is connected is asked once more.
-const askedAgain = time.Minute
+const askInterval = time.Minute
 
 // yields refuses the registration of a host's agent while another process is
 // connected as the host's container instance, and has that one asked whether it still
 // is: the link's server does so that it is connected to, and ends its session where
 // it does not answer.
-func (s *Service) yields(ctx context.Context, snap *store.Snapshot, h *fleet.Host) error {
+func (s *Service) refuseSecondAgent(ctx context.Context, snap *store.Snapshot, h *fleet.Host) error {
 	session := snap.Session(h.Cluster, h.Instance)
 	arn := s.site.InstanceARN(h.Cluster, h.Instance)
-	if !anotherAgent(ctx, session) {
+	if !isAnotherAgent(ctx, session) {
 		return nil
 	}
-	if d := snap.Instance(h.Cluster, h.Instance).Duplicate; d != nil && d.Connection == session.Connection && s.now().Sub(d.At) < askedAgain {
+	if d := snap.Instance(h.Cluster, h.Instance).Duplicate; d != nil && d.Connection == session.Connection && s.now().Sub(d.At) < askInterval {
 		if d.Refused {
 			return &types.AccessDeniedException{Message: aws.String("Another agent is connected as the container instance " + arn + ".")}
 		}
-		return asking(arn)
+		return tryAgain(arn)
 	}
 	address, _, err := net.SplitHostPort(frontdoor.CallerFrom(ctx).RemoteAddr)
 	if err != nil {
@@ -61,10 +61,10 @@ func (s *Service) yields(ctx context.Context, snap *store.Snapshot, h *fleet.Hos
 	if err != nil {
 		return err
 	}
-	return asking(arn)
+	return tryAgain(arn)
 }
 
 // asking tells an agent to try again soon.
-func asking(arn string) error {
+func tryAgain(arn string) error {
 	return &types.ServerException{Message: aws.String("Another agent is connected as the container instance " + arn + ", and is being asked whether it still is. Try again.")}
 }

@@ -29,28 +29,28 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 			cluster, name = &in, rest
 		}
 	}
-	snap, c, err := s.clusterNow(ctx, cluster)
+	snap, c, err := s.readCluster(ctx, cluster)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case typ == "task" || typ == "" && fleet.IsID(name):
 		arn := s.site.TaskARN(c.Name, name)
-		kept := keptApart(snap, explain.KindTask, arn, store.TaskKey(c.Name, name).String(), store.WaitingTaskKey(c.Name, name).String())
+		unreadable := explainUnreadable(snap, explain.KindTask, arn, store.TaskKey(c.Name, name).String(), store.WaitingTaskKey(c.Name, name).String())
 		if t := lookup.Task(snap, c.Name, name); t != nil {
-			return kept.PrependTo(s.explainTask(snap, t)), nil
+			return unreadable.PrependTo(s.explainTask(snap, t)), nil
 		}
-		if kept != nil {
-			return kept, nil
+		if unreadable != nil {
+			return unreadable, nil
 		}
 		return nil, refuse.Invalid("There is no task %s in the cluster %s.", name, c.Name)
 	case typ == "service" || typ == "" && (snap.Service(c.Name, name) != nil || store.Readable(snap, store.ServiceKey(c.Name, name)) != nil):
-		kept := keptApart(snap, explain.KindService, s.site.ServiceARN(c.Name, name), store.ServiceKey(c.Name, name).String())
+		unreadable := explainUnreadable(snap, explain.KindService, s.site.ServiceARN(c.Name, name), store.ServiceKey(c.Name, name).String())
 		if svc := snap.Service(c.Name, name); svc != nil {
-			return kept.PrependTo(s.explainService(snap, c, svc)), nil
+			return unreadable.PrependTo(s.explainService(snap, c, svc)), nil
 		}
-		if kept != nil {
-			return kept, nil
+		if unreadable != nil {
+			return unreadable, nil
 		}
 		return nil, serviceNotFound()
 	case typ == "task-definition" || typ == "":
@@ -61,14 +61,14 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 		if typ == "" && !errors.Is(err, store.ErrUnreadable) {
 			return nil, refuse.Invalid("%q is neither the id of a task, nor the name of a service of the cluster %s, nor a task definition.", what, c.Name)
 		}
-		return nil, lookup.NoDefinition(err, "TaskDefinition not found.")
+		return nil, lookup.NotFoundError(err, "TaskDefinition not found.")
 	}
 	return nil, refuse.Invalid("%q is not the ARN of a task, a service or a task definition.", what)
 }
 
 // keptApart explains what can't be read of the records of a thing: those at the
 // keys and below. It is nil where all can.
-func keptApart(snap *store.Snapshot, kind, arn string, keys ...string) *explain.Explanation {
+func explainUnreadable(snap *store.Snapshot, kind, arn string, keys ...string) *explain.Explanation {
 	var e *explain.Explanation
 	for _, key := range keys {
 		for u := range snap.Unreadable(key) {

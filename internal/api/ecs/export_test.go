@@ -17,7 +17,7 @@ func DeleteClusterTx(s *Service, tx *store.Tx, name string) error {
 }
 
 func RegisterTx(s *Service, tx *store.Tx, in *RegisterContainerInstanceInput) error {
-	capacity, err := capacityOf(in.TotalResources, in.PlatformDevices)
+	capacity, err := parseCapacity(in.TotalResources, in.PlatformDevices)
 	if err != nil {
 		return err
 	}
@@ -26,11 +26,11 @@ func RegisterTx(s *Service, tx *store.Tx, in *RegisterContainerInstanceInput) er
 }
 
 func DeregisterTx(s *Service, tx *store.Tx, cluster, id string) error {
-	return s.deregister(tx, cluster, id)
+	return s.deregisterIdle(tx, cluster, id)
 }
 
 // OwnText is what checkOf leaves to the handlers.
-var OwnText = ownText
+var OwnText = membersWithOwnText
 
 // PutProvidersTx is the transaction of PutClusterCapacityProviders.
 func PutProvidersTx(s *Service, tx *store.Tx, cluster string, providers ...string) error {
@@ -47,7 +47,7 @@ func PutProvidersTx(s *Service, tx *store.Tx, cluster string, providers ...strin
 
 // Regain is what follows a transaction that has taken providers from a cluster.
 func Regain(ctx context.Context, s *Service, was, is *fleet.Cluster) error {
-	return s.regain(ctx, was, is)
+	return s.restoreUsed(ctx, was, is)
 }
 
 // DeleteProviderTx is the transaction of DeleteCapacityProvider; it returns what

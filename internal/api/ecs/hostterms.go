@@ -19,15 +19,15 @@ const (
 )
 
 // onTerms holds a host to what an administrator grants it.
-func (s *Service) onTerms(tx *store.Tx, r *registration, next, old *fleet.Instance) error {
+func (s *Service) applyHostTerms(tx *store.Tx, r *registration, next, old *fleet.Instance) error {
 	h := store.Get(tx, store.HostKey(r.caller.Name))
 	if h == nil {
 		return errors.New("the principal " + r.caller.ARN + " has no record")
 	}
-	if err := s.belongs(h, next.Cluster, next.ID); err != nil {
+	if err := s.checkHomeCluster(h, next.Cluster, next.ID); err != nil {
 		return err
 	}
-	if err := granted(r.in.Attributes, h, old); err != nil {
+	if err := checkAdminAttributes(r.in.Attributes, h, old); err != nil {
 		return err
 	}
 	next.Registered = h.LimitCapacity(next.Registered)
@@ -37,7 +37,7 @@ func (s *Service) onTerms(tx *store.Tx, r *registration, next, old *fleet.Instan
 
 // belongs refuses a host a cluster that is not its own. The instance that it is
 // already it may renew: it is to move, and has not yet.
-func (s *Service) belongs(h *fleet.Host, cluster, id string) error {
+func (s *Service) checkHomeCluster(h *fleet.Host, cluster, id string) error {
 	if home := h.HomeCluster(); home == "" || home == cluster || h.Cluster == cluster && h.Instance == id {
 		return nil
 	}
@@ -47,13 +47,13 @@ func (s *Service) belongs(h *fleet.Host, cluster, id string) error {
 
 // granted refuses attributes that are an administrator's to give, unless this host
 // was given them, or has them from of old.
-func granted(list []types.Attribute, h *fleet.Host, old *fleet.Instance) error {
+func checkAdminAttributes(list []types.Attribute, h *fleet.Host, old *fleet.Instance) error {
 	given := h.AddAttributes(nil)
 	if old != nil {
 		given = append(given, old.Attributes...)
 	}
 	for k, a := range list {
-		if n := aws.ToString(a.Name); fleet.IsAdminAttribute(n) && !has(given, a) {
+		if n := aws.ToString(a.Name); fleet.IsAdminAttribute(n) && !hasAttribute(given, a) {
 			return refuse.Invalid("attributes[%d].name %s is an administrator's to give: `ashore host assign %s --attribute %s`, or PutAttributes.",
 				k, n, h.Name, shellenv.Word(n+"="+aws.ToString(a.Value)))
 		}
@@ -61,7 +61,7 @@ func granted(list []types.Attribute, h *fleet.Host, old *fleet.Instance) error {
 	return nil
 }
 
-func has(list []types.Attribute, a types.Attribute) bool {
+func hasAttribute(list []types.Attribute, a types.Attribute) bool {
 	for _, o := range list {
 		if aws.ToString(o.Name) == aws.ToString(a.Name) && aws.ToString(o.Value) == aws.ToString(a.Value) {
 			return true

@@ -20,20 +20,20 @@ import (
 
 func (s *Service) instanceOperations() operations {
 	return operations{
-		"DeregisterContainerInstance": on("ecs:DeregisterContainerInstance", func(in *sdk.DeregisterContainerInstanceInput) []string {
-			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
+		"DeregisterContainerInstance": newOperation("ecs:DeregisterContainerInstance", func(in *sdk.DeregisterContainerInstanceInput) []string {
+			return s.memberResources("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
 		}),
-		"DescribeContainerInstances": on("ecs:DescribeContainerInstances", func(in *sdk.DescribeContainerInstancesInput) []string {
-			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
+		"DescribeContainerInstances": newOperation("ecs:DescribeContainerInstances", func(in *sdk.DescribeContainerInstancesInput) []string {
+			return s.memberResources("container-instance", in.Cluster, in.ContainerInstances...)
 		}),
-		"ListContainerInstances": on("ecs:ListContainerInstances", func(in *sdk.ListContainerInstancesInput) []string {
+		"ListContainerInstances": newOperation("ecs:ListContainerInstances", func(in *sdk.ListContainerInstancesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
-		"DiscoverPollEndpoint": on("ecs:DiscoverPollEndpoint", func(in *sdk.DiscoverPollEndpointInput) []string {
+		"DiscoverPollEndpoint": newOperation("ecs:DiscoverPollEndpoint", func(in *sdk.DiscoverPollEndpointInput) []string {
 			if aws.ToString(in.ContainerInstance) == "" {
 				return nil
 			}
-			return s.members("container-instance", in.Cluster, *in.ContainerInstance)
+			return s.memberResources("container-instance", in.Cluster, *in.ContainerInstance)
 		}),
 	}
 }
@@ -55,18 +55,18 @@ func (s *Service) DescribeContainerInstances(ctx context.Context, in *sdk.Descri
 			fields.health = true
 		}
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
 	out := &sdk.DescribeContainerInstancesOutput{ContainerInstances: []types.ContainerInstance{}, Failures: []types.Failure{}}
 	for _, ref := range in.ContainerInstances {
-		_, id, ok := s.member("container-instance", &c.Name, ref)
+		_, id, ok := s.resolveMember("container-instance", &c.Name, ref)
 		if i := snap.Instance(c.Name, id); ok && i != nil {
 			out.ContainerInstances = append(out.ContainerInstances, s.instanceOut(snap, i, fields))
 			continue
 		}
-		out.Failures = append(out.Failures, refuse.Failure(s.instanceARN(c.Name, ref), refuse.Missing, lookup.Unread(snap, store.InstanceKey(c.Name, id))))
+		out.Failures = append(out.Failures, refuse.Failure(s.instanceARN(c.Name, ref), refuse.Missing, lookup.UnreadableDetail(snap, store.InstanceKey(c.Name, id))))
 	}
 	return out, nil
 }
@@ -80,15 +80,15 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 			return nil, refuse.Invalid("filter is invalid: %s.", err)
 		}
 	}
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListContainerInstances", aws.ToString(in.Cluster), string(in.Status), aws.ToString(in.Filter))
+	p, err := parsePage(in.MaxResults, in.NextToken, "ListContainerInstances", aws.ToString(in.Cluster), string(in.Status), aws.ToString(in.Filter))
 	if err != nil {
 		return nil, err
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	list := p.taker()
+	list := p.newCollector()
 	shown := &placer.QueryView{Snap: snap} // one for all: thousands may be asked
 	for i := range snap.Instances(c.Name, p.after) {
 		if i.Status == fleet.InstanceInactive || (in.Status != "" && string(i.Status) != string(in.Status)) {
@@ -123,22 +123,22 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.Dereg
 	if aws.ToString(in.ContainerInstance) == "" {
 		return nil, refuse.Invalid("Container instance can not be blank.")
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	_, id, ok := s.member("container-instance", &c.Name, *in.ContainerInstance)
+	_, id, ok := s.resolveMember("container-instance", &c.Name, *in.ContainerInstance)
 	if !ok || snap.Instance(c.Name, id) == nil {
 		return nil, refuse.Invalid(instanceNotFound)
 	}
 	const reason = "Container instance was deregistered by force"
 	switch {
 	case !aws.ToBool(in.Force):
-		err = s.store.Update(ctx, func(tx *store.Tx) error { return s.deregister(tx, c.Name, id) })
+		err = s.store.Update(ctx, func(tx *store.Tx) error { return s.deregisterIdle(tx, c.Name, id) })
 	case snap.Session(c.Name, id) == nil:
-		err = s.retire(ctx, c.Name, id, reason)
+		err = s.endInstance(ctx, c.Name, id, reason)
 	default:
-		err = s.evacuate(ctx, c.Name, id, reason)
+		err = s.stopAndDeregister(ctx, c.Name, id, reason)
 	}
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.Dereg
 }
 
 // deregister makes an idle instance INACTIVE.
-func (s *Service) deregister(tx *store.Tx, cluster, id string) error {
+func (s *Service) deregisterIdle(tx *store.Tx, cluster, id string) error {
 	// Claimed before it is counted: whoever places there conflicts.
 	if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
 		return err
@@ -161,10 +161,10 @@ func (s *Service) deregister(tx *store.Tx, cluster, id string) error {
 	if u := tx.Snapshot().Usage(cluster, id); u != nil && u.Pending+u.Running > 0 {
 		return refuse.Invalid("Found running tasks on the instance.")
 	}
-	return setStatus(tx, cluster, id, fleet.InstanceInactive, "")
+	return setInstanceStatus(tx, cluster, id, fleet.InstanceInactive, "")
 }
 
-func setStatus(tx *store.Tx, cluster, id string, status fleet.InstanceStatus, reason string) error {
+func setInstanceStatus(tx *store.Tx, cluster, id string, status fleet.InstanceStatus, reason string) error {
 	k := store.InstanceKey(cluster, id)
 	i := store.Get(tx, k)
 	if i == nil || i.Status == status || i.Status == fleet.InstanceInactive {
@@ -178,7 +178,7 @@ func setStatus(tx *store.Tx, cluster, id string, status fleet.InstanceStatus, re
 
 // evacuate stops what runs on an instance. The report of its last task makes it
 // INACTIVE.
-func (s *Service) evacuate(ctx context.Context, cluster, id, reason string) error {
+func (s *Service) stopAndDeregister(ctx context.Context, cluster, id, reason string) error {
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
 			return err
@@ -187,31 +187,31 @@ func (s *Service) evacuate(ctx context.Context, cluster, id, reason string) erro
 		if u := tx.Snapshot().Usage(cluster, id); u == nil || u.Pending+u.Running == 0 {
 			status = fleet.InstanceInactive
 		}
-		return setStatus(tx, cluster, id, status, reason)
+		return setInstanceStatus(tx, cluster, id, status, reason)
 	})
 	if err != nil {
 		return err
 	}
-	return s.eachTask(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
+	return s.updateTasks(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
 		return report.Stop(tx, cluster, t.ID, &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reason, At: s.now()})
 	}, func(t *fleet.TaskState) bool { return t.Holds() && t.Stop == nil })
 }
 
 // retire makes an instance INACTIVE and gives up its tasks: its host is gone, or
 // says that it knows nothing of them. It may be run again where it broke off.
-func (s *Service) retire(ctx context.Context, cluster, id, reason string) error {
+func (s *Service) endInstance(ctx context.Context, cluster, id, reason string) error {
 	// First nothing new may come, then what is there ends, then it is INACTIVE:
 	// who finds it INACTIVE knows that it has no tasks left.
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
 			return err
 		}
-		return setStatus(tx, cluster, id, fleet.InstanceDeregistering, reason)
+		return setInstanceStatus(tx, cluster, id, fleet.InstanceDeregistering, reason)
 	})
 	if err != nil {
 		return err
 	}
-	err = s.eachTask(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
+	err = s.updateTasks(ctx, cluster, id, func(tx *store.Tx, t *fleet.TaskState) error {
 		return report.EndTask(tx, t, reason, s.now())
 	}, (*fleet.TaskState).Holds)
 	if err != nil {
@@ -221,13 +221,13 @@ func (s *Service) retire(ctx context.Context, cluster, id, reason string) error 
 		if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
 			return err
 		}
-		return setStatus(tx, cluster, id, fleet.InstanceInactive, reason)
+		return setInstanceStatus(tx, cluster, id, fleet.InstanceInactive, reason)
 	})
 }
 
 // eachTask does something to the tasks of an instance that need it, as many in a
 // transaction as fit, until none does.
-func (s *Service) eachTask(ctx context.Context, cluster, id string, do func(*store.Tx, *fleet.TaskState) error, needs func(*fleet.TaskState) bool) error {
+func (s *Service) updateTasks(ctx context.Context, cluster, id string, do func(*store.Tx, *fleet.TaskState) error, needs func(*fleet.TaskState) bool) error {
 	for more := true; more; {
 		err := s.store.Update(ctx, func(tx *store.Tx) error {
 			more = false

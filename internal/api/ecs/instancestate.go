@@ -18,13 +18,13 @@ const (
 
 func (s *Service) instanceStateOperations() operations {
 	return operations{
-		"UpdateContainerInstancesState": on("ecs:UpdateContainerInstancesState", func(in *sdk.UpdateContainerInstancesStateInput) []string {
-			return s.members("container-instance", in.Cluster, in.ContainerInstances...)
+		"UpdateContainerInstancesState": newOperation("ecs:UpdateContainerInstancesState", func(in *sdk.UpdateContainerInstancesStateInput) []string {
+			return s.memberResources("container-instance", in.Cluster, in.ContainerInstances...)
 		}),
-		"UpdateContainerAgent": on("ecs:UpdateContainerAgent", func(in *sdk.UpdateContainerAgentInput) []string {
-			return s.members("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
+		"UpdateContainerAgent": newOperation("ecs:UpdateContainerAgent", func(in *sdk.UpdateContainerAgentInput) []string {
+			return s.memberResources("container-instance", in.Cluster, aws.ToString(in.ContainerInstance))
 		}),
-		"SubmitAttachmentStateChanges": on("ecs:SubmitAttachmentStateChanges", func(in *sdk.SubmitAttachmentStateChangesInput) []string {
+		"SubmitAttachmentStateChanges": newOperation("ecs:SubmitAttachmentStateChanges", func(in *sdk.SubmitAttachmentStateChangesInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
 	}
@@ -52,7 +52,7 @@ func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.Upd
 		}
 		seen := map[string]bool{}
 		for _, ref := range in.ContainerInstances {
-			_, id, ok := s.member("container-instance", &c.Name, ref)
+			_, id, ok := s.resolveMember("container-instance", &c.Name, ref)
 			if ok && seen[id] {
 				continue
 			}
@@ -110,11 +110,11 @@ func (s *Service) UpdateContainerAgent(ctx context.Context, in *sdk.UpdateContai
 	if aws.ToString(in.ContainerInstance) == "" {
 		return nil, refuse.Invalid("Container instance can not be blank.")
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
-	_, id, ok := s.member("container-instance", &c.Name, *in.ContainerInstance)
+	_, id, ok := s.resolveMember("container-instance", &c.Name, *in.ContainerInstance)
 	i := snap.Instance(c.Name, id)
 	if !ok || i == nil || i.Status == fleet.InstanceInactive {
 		return nil, refuse.Invalid(instanceNotFound)
@@ -129,7 +129,7 @@ func (s *Service) UpdateContainerAgent(ctx context.Context, in *sdk.UpdateContai
 // SubmitAttachmentStateChanges knows no attachment: no task of this
 // installation has been given one, so nothing can be said of its state.
 func (s *Service) SubmitAttachmentStateChanges(ctx context.Context, in *sdk.SubmitAttachmentStateChangesInput) (*sdk.SubmitAttachmentStateChangesOutput, error) {
-	if _, _, err := s.clusterNow(ctx, in.Cluster); err != nil {
+	if _, _, err := s.readCluster(ctx, in.Cluster); err != nil {
 		return nil, err
 	}
 	if len(in.Attachments) > 0 {

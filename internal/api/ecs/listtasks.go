@@ -16,7 +16,7 @@ import (
 
 func (s *Service) listTasksOperations() operations {
 	return operations{
-		"ListTasks": on("ecs:ListTasks", func(in *sdk.ListTasksInput) []string {
+		"ListTasks": newOperation("ecs:ListTasks", func(in *sdk.ListTasksInput) []string {
 			return []string{s.clusterResource(in.Cluster)}
 		}),
 	}
@@ -24,17 +24,17 @@ func (s *Service) listTasksOperations() operations {
 
 // ListTasks lists the ARNs of a cluster's tasks.
 func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.ListTasksOutput, error) {
-	f, err := taskFilter(in)
+	f, err := newTaskFilter(in)
 	if err != nil {
 		return nil, err
 	}
 	instance, service, daemon := aws.ToString(in.ContainerInstance), aws.ToString(in.ServiceName), aws.ToString(in.DaemonName)
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListTasks", aws.ToString(in.Cluster), instance, f.Family, f.StartedBy, service,
+	p, err := parsePage(in.MaxResults, in.NextToken, "ListTasks", aws.ToString(in.Cluster), instance, f.Family, f.StartedBy, service,
 		string(f.Desired), string(f.LaunchType), daemon)
 	if err != nil {
 		return nil, err
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.L
 		}
 		f.Instance = id
 	}
-	list := p.taker()
+	list := p.newCollector()
 	for id := range taskIDs(snap, c.Name, f, p.after) {
 		if !list.add(id, s.site.TaskARN(c.Name, id)) {
 			break
@@ -65,7 +65,7 @@ func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.L
 }
 
 // taskFilter checks how filters go together.
-func taskFilter(in *sdk.ListTasksInput) (store.TaskFilter, error) {
+func newTaskFilter(in *sdk.ListTasksInput) (store.TaskFilter, error) {
 	f := store.TaskFilter{Family: aws.ToString(in.Family), StartedBy: aws.ToString(in.StartedBy), LaunchType: in.LaunchType}
 	// ECS never sets a desired status of PENDING, so that filter finds nothing
 	// there either.

@@ -14,37 +14,37 @@ import (
 func newManaged(in *types.CreateManagedInstancesProviderConfiguration) (*types.ManagedInstancesProvider, error) {
 	p := &types.ManagedInstancesProvider{
 		AutoRepairConfiguration: in.AutoRepairConfiguration, InfrastructureOptimization: in.InfrastructureOptimization,
-		InfrastructureRoleArn: in.InfrastructureRoleArn, PropagateTags: orElse(in.PropagateTags, types.PropagateMITagsNone),
+		InfrastructureRoleArn: in.InfrastructureRoleArn, PropagateTags: valueOr(in.PropagateTags, types.PropagateMITagsNone),
 	}
 	t := *in.InstanceLaunchTemplate
-	t.CapacityOptionType = orElse(t.CapacityOptionType, types.CapacityOptionTypeOnDemand)
-	t.Monitoring = orElse(t.Monitoring, types.ManagedInstancesMonitoringOptionsBasic)
+	t.CapacityOptionType = valueOr(t.CapacityOptionType, types.CapacityOptionTypeOnDemand)
+	t.Monitoring = valueOr(t.Monitoring, types.ManagedInstancesMonitoringOptionsBasic)
 	p.InstanceLaunchTemplate = &t
-	return p, validManaged(p)
+	return p, checkManaged(p)
 }
 
 // updatedManaged changes what is given and leaves the rest.
-func updatedManaged(was *types.ManagedInstancesProvider, in *types.UpdateManagedInstancesProviderConfiguration) (*types.ManagedInstancesProvider, error) {
+func updateManaged(was *types.ManagedInstancesProvider, in *types.UpdateManagedInstancesProviderConfiguration) (*types.ManagedInstancesProvider, error) {
 	p := *was
 	p.InfrastructureRoleArn = in.InfrastructureRoleArn
-	p.PropagateTags = orElse(in.PropagateTags, was.PropagateTags)
-	replace(&p.AutoRepairConfiguration, in.AutoRepairConfiguration)
-	replace(&p.InfrastructureOptimization, in.InfrastructureOptimization)
+	p.PropagateTags = valueOr(in.PropagateTags, was.PropagateTags)
+	replaceIfSet(&p.AutoRepairConfiguration, in.AutoRepairConfiguration)
+	replaceIfSet(&p.InfrastructureOptimization, in.InfrastructureOptimization)
 	t := *was.InstanceLaunchTemplate
 	u := in.InstanceLaunchTemplate
-	replace(&t.CapacityReservations, u.CapacityReservations)
-	replace(&t.Ec2InstanceProfileArn, u.Ec2InstanceProfileArn)
-	replace(&t.InstanceMetadataTagsPropagation, u.InstanceMetadataTagsPropagation)
-	replace(&t.InstanceRequirements, u.InstanceRequirements)
-	replace(&t.LocalStorageConfiguration, u.LocalStorageConfiguration)
-	replace(&t.NetworkConfiguration, u.NetworkConfiguration)
-	replace(&t.StorageConfiguration, u.StorageConfiguration)
-	t.Monitoring = orElse(u.Monitoring, t.Monitoring)
+	replaceIfSet(&t.CapacityReservations, u.CapacityReservations)
+	replaceIfSet(&t.Ec2InstanceProfileArn, u.Ec2InstanceProfileArn)
+	replaceIfSet(&t.InstanceMetadataTagsPropagation, u.InstanceMetadataTagsPropagation)
+	replaceIfSet(&t.InstanceRequirements, u.InstanceRequirements)
+	replaceIfSet(&t.LocalStorageConfiguration, u.LocalStorageConfiguration)
+	replaceIfSet(&t.NetworkConfiguration, u.NetworkConfiguration)
+	replaceIfSet(&t.StorageConfiguration, u.StorageConfiguration)
+	t.Monitoring = valueOr(u.Monitoring, t.Monitoring)
 	p.InstanceLaunchTemplate = &t
-	return &p, validManaged(&p)
+	return &p, checkManaged(&p)
 }
 
-func replace[T any](out **T, in *T) {
+func replaceIfSet[T any](out **T, in *T) {
 	if in != nil {
 		*out = in
 	}
@@ -56,15 +56,15 @@ const (
 	requirementsAt = templateAt + "instanceRequirements."
 )
 
-func validManaged(p *types.ManagedInstancesProvider) error {
-	if err := iamARN(managedAt+"infrastructureRoleArn", p.InfrastructureRoleArn, "role/"); err != nil {
+func checkManaged(p *types.ManagedInstancesProvider) error {
+	if err := checkIAMARN(managedAt+"infrastructureRoleArn", p.InfrastructureRoleArn, "role/"); err != nil {
 		return err
 	}
 	if o := p.InfrastructureOptimization; o != nil && o.ScaleInAfter != nil && (*o.ScaleInAfter < -1 || *o.ScaleInAfter > 3600) {
 		return refuse.Invalid(managedAt+"infrastructureOptimization.scaleInAfter: it must be -1 or between 0 and 3600, not %d.", *o.ScaleInAfter)
 	}
 	t := p.InstanceLaunchTemplate
-	if err := iamARN(templateAt+"ec2InstanceProfileArn", t.Ec2InstanceProfileArn, "instance-profile/"); err != nil {
+	if err := checkIAMARN(templateAt+"ec2InstanceProfileArn", t.Ec2InstanceProfileArn, "instance-profile/"); err != nil {
 		return err
 	}
 	if len(t.NetworkConfiguration.Subnets) == 0 {
@@ -80,10 +80,10 @@ func validManaged(p *types.ManagedInstancesProvider) error {
 	if reserved && t.CapacityReservations == nil {
 		return refuse.Invalid(templateAt + "capacityReservations: it is required with the capacityOptionType RESERVED.")
 	}
-	return validInstances(t.InstanceRequirements)
+	return checkInstances(t.InstanceRequirements)
 }
 
-func iamARN(field string, arn *string, kind string) error {
+func checkIAMARN(field string, arn *string, kind string) error {
 	p := strings.SplitN(aws.ToString(arn), ":", 6)
 	if len(p) != 6 || p[0] != "arn" || p[2] != "iam" || !strings.HasPrefix(p[5], kind) || p[5] == kind {
 		return refuse.Invalid("%s: %q is not the ARN of an IAM %s.", field, aws.ToString(arn), strings.ReplaceAll(strings.TrimSuffix(kind, "/"), "-", " "))
@@ -95,7 +95,7 @@ var instanceType = regexp.MustCompile(`^[a-zA-Z0-9.*-]{1,30}$`)
 
 // validInstances checks which instances may be chosen: ranges that are
 // ranges, and not both what is allowed and what is not.
-func validInstances(r *types.InstanceRequirementsRequest) error {
+func checkInstances(r *types.InstanceRequirementsRequest) error {
 	if r == nil {
 		return nil
 	}
@@ -131,28 +131,28 @@ func validInstances(r *types.InstanceRequirementsRequest) error {
 		}
 	}
 	errs := []error{
-		bounds("vCpuCount", r.VCpuCount.Min, r.VCpuCount.Max, 1), bounds("memoryMiB", r.MemoryMiB.Min, r.MemoryMiB.Max, 1),
+		checkBounds("vCpuCount", r.VCpuCount.Min, r.VCpuCount.Max, 1), checkBounds("memoryMiB", r.MemoryMiB.Min, r.MemoryMiB.Max, 1),
 	}
 	if m := r.AcceleratorCount; m != nil {
-		errs = append(errs, bounds("acceleratorCount", m.Min, m.Max, 0))
+		errs = append(errs, checkBounds("acceleratorCount", m.Min, m.Max, 0))
 	}
 	if m := r.AcceleratorTotalMemoryMiB; m != nil {
-		errs = append(errs, bounds("acceleratorTotalMemoryMiB", m.Min, m.Max, 0))
+		errs = append(errs, checkBounds("acceleratorTotalMemoryMiB", m.Min, m.Max, 0))
 	}
 	if m := r.BaselineEbsBandwidthMbps; m != nil {
-		errs = append(errs, bounds("baselineEbsBandwidthMbps", m.Min, m.Max, 0))
+		errs = append(errs, checkBounds("baselineEbsBandwidthMbps", m.Min, m.Max, 0))
 	}
 	if m := r.MemoryGiBPerVCpu; m != nil {
-		errs = append(errs, bounds("memoryGiBPerVCpu", m.Min, m.Max, 0))
+		errs = append(errs, checkBounds("memoryGiBPerVCpu", m.Min, m.Max, 0))
 	}
 	if m := r.NetworkBandwidthGbps; m != nil {
-		errs = append(errs, bounds("networkBandwidthGbps", m.Min, m.Max, 0))
+		errs = append(errs, checkBounds("networkBandwidthGbps", m.Min, m.Max, 0))
 	}
 	if m := r.NetworkInterfaceCount; m != nil {
-		errs = append(errs, bounds("networkInterfaceCount", m.Min, m.Max, 1))
+		errs = append(errs, checkBounds("networkInterfaceCount", m.Min, m.Max, 1))
 	}
 	if m := r.TotalLocalStorageGB; m != nil {
-		errs = append(errs, bounds("totalLocalStorageGB", m.Min, m.Max, 0))
+		errs = append(errs, checkBounds("totalLocalStorageGB", m.Min, m.Max, 0))
 	}
 	for _, err := range errs {
 		if err != nil {
@@ -162,7 +162,7 @@ func validInstances(r *types.InstanceRequirementsRequest) error {
 	return nil
 }
 
-func bounds[N int32 | float64](name string, from, to *N, least N) error {
+func checkBounds[N int32 | float64](name string, from, to *N, least N) error {
 	if from != nil && *from < least {
 		return refuse.Invalid(requirementsAt+"%s.min: it must be at least %v, not %v.", name, least, *from)
 	}

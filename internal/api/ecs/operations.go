@@ -14,9 +14,9 @@ import (
 // Frontdoor declares the service to the front door: for each operation its
 // action and the resources that it touches.
 func (s *Service) Frontdoor() frontdoor.Service {
-	ops, taggings := s.operations(), s.taggings()
+	ops, taggings := s.operations(), s.tagNeeds()
 	for name, op := range ops {
-		op.Check, op.Further = checkOf(name), taggings[name]
+		op.Check, op.Further = newCheck(name), taggings[name]
 		ops[name] = op
 	}
 	return frontdoor.Service{Model: ecsmodel.Model, Impl: s, Operations: ops}
@@ -63,7 +63,7 @@ func (s *Service) operations() operations {
 	return all
 }
 
-func on[In any](action string, resources func(*In) []string) frontdoor.Operation {
+func newOperation[In any](action string, resources func(*In) []string) frontdoor.Operation {
 	return frontdoor.Op(action, func(_ context.Context, _ frontdoor.Caller, in *In) []string { return resources(in) })
 }
 
@@ -85,7 +85,7 @@ func (s *Service) definitionResource(ref *string) string {
 	return s.site.TaskDefinitionARN(r.Family, r.Revision)
 }
 
-func (s *Service) members(typ string, cluster *string, refs ...string) []string {
+func (s *Service) memberResources(typ string, cluster *string, refs ...string) []string {
 	out := make([]string, 0, len(refs))
 	for _, ref := range refs {
 		out = append(out, s.memberResource(typ, cluster, ref))
@@ -96,7 +96,7 @@ func (s *Service) members(typ string, cluster *string, refs ...string) []string 
 // memberResource is the long ARN of what a request calls a task or container
 // instance, or the text itself where it is none of ours.
 func (s *Service) memberResource(typ string, cluster *string, ref string) string {
-	name, id, ok := s.member(typ, cluster, ref)
+	name, id, ok := s.resolveMember(typ, cluster, ref)
 	if !ok {
 		return ref
 	}
@@ -122,12 +122,12 @@ func (s *Service) serviceResources(cluster *string, refs ...string) []string {
 }
 
 // member resolves what a request calls a task or container instance.
-func (s *Service) member(typ string, cluster *string, ref string) (name, id string, ok bool) {
+func (s *Service) resolveMember(typ string, cluster *string, ref string) (name, id string, ok bool) {
 	return lookup.Member(s.site, typ, cluster, ref)
 }
 
 func (s *Service) reportedResource(cluster, task *string) string {
-	name, id, ok := s.reported(cluster, aws.ToString(task))
+	name, id, ok := s.resolveReported(cluster, aws.ToString(task))
 	if !ok {
 		return aws.ToString(task)
 	}
@@ -136,11 +136,11 @@ func (s *Service) reportedResource(cluster, task *string) string {
 
 // reported resolves the task that an agent reports on. Its ARN, where it is a
 // long one, says the cluster: an agent's own setting may be out of date.
-func (s *Service) reported(cluster *string, task string) (name, id string, ok bool) {
+func (s *Service) resolveReported(cluster *string, task string) (name, id string, ok bool) {
 	if a, err := fleet.ParseARN(task); err == nil && s.site.Owns(a) && a.Type == "task" {
 		if in, id, long := strings.Cut(a.Rest, "/"); long {
 			return in, id, fleet.IsID(id)
 		}
 	}
-	return s.member("task", cluster, task)
+	return s.resolveMember("task", cluster, task)
 }

@@ -17,7 +17,7 @@ type page struct {
 
 // pageOf reads maxResults (1 to 100) and nextToken. filters are the operation
 // and everything that selects what is listed.
-func pageOf(maxResults *int32, nextToken *string, filters ...string) (page, error) {
+func parsePage(maxResults *int32, nextToken *string, filters ...string) (page, error) {
 	p := page{limit: 100, scope: pagetoken.For(filters...)}
 	if maxResults != nil {
 		if *maxResults < 1 || *maxResults > 100 {
@@ -37,24 +37,24 @@ func pageOf(maxResults *int32, nextToken *string, filters ...string) (page, erro
 }
 
 // token returns the token that goes on after key.
-func (p page) token(key string) *string {
+func (p page) tokenAfter(key string) *string {
 	return aws.String(p.scope.Token(key))
 }
 
 // take collects up to the page's limit of keys; next is nil at the end.
-type taker struct {
+type collector struct {
 	page
 	items []string
 	last  string
 	next  *string
 }
 
-func (p page) taker() *taker { return &taker{page: p, items: []string{}} }
+func (p page) newCollector() *collector { return &collector{page: p, items: []string{}} }
 
 // add takes one item with its key and says whether to go on.
-func (t *taker) add(key, item string) bool {
+func (t *collector) add(key, item string) bool {
 	if len(t.items) == t.limit {
-		t.next = t.token(t.last)
+		t.next = t.tokenAfter(t.last)
 		return false
 	}
 	t.items, t.last = append(t.items, item), key

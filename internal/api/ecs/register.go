@@ -35,7 +35,7 @@ type RegisterContainerInstanceInput struct {
 
 func (s *Service) registerOperations() operations {
 	return operations{
-		"RegisterContainerInstance": on("ecs:RegisterContainerInstance", func(in *RegisterContainerInstanceInput) []string {
+		"RegisterContainerInstance": newOperation("ecs:RegisterContainerInstance", func(in *RegisterContainerInstanceInput) []string {
 			out := []string{s.clusterResource(in.Cluster)}
 			if aws.ToString(in.ContainerInstanceArn) != "" {
 				out = append(out, s.memberResource("container-instance", in.Cluster, *in.ContainerInstanceArn))
@@ -48,10 +48,10 @@ func (s *Service) registerOperations() operations {
 // RegisterContainerInstance makes a host known, or renews what is known of it.
 // A machine that registers anew supersedes its old instance.
 func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterContainerInstanceInput) (*sdk.RegisterContainerInstanceOutput, error) {
-	if err := registrable(in); err != nil {
+	if err := checkRegistration(in); err != nil {
 		return nil, err
 	}
-	capacity, err := capacityOf(in.TotalResources, in.PlatformDevices)
+	capacity, err := parseCapacity(in.TotalResources, in.PlatformDevices)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterCon
 	if r.host = host != nil; r.host && !s.registrations.Allow(r.caller.ARN, 1) {
 		return nil, &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded", Fault: smithy.FaultClient}
 	}
-	if err := s.supersede(ctx, r); err != nil {
+	if err := s.endFormerInstance(ctx, r); err != nil {
 		return nil, err
 	}
 	var made *fleet.Instance
@@ -121,12 +121,12 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 	}
 	if r.host {
 		next.Principal = r.caller.ARN
-		if err := s.onTerms(tx, r, next, old); err != nil {
+		if err := s.applyHostTerms(tx, r, next, old); err != nil {
 			return nil, err
 		}
 	}
 	if old != nil {
-		if err := s.renew(next, old, r, named); err != nil {
+		if err := s.carryOver(next, old, r, named); err != nil {
 			return nil, err
 		}
 	}
@@ -137,7 +137,7 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 		return nil, err
 	}
 	if r.host {
-		if err := bind(tx, r.caller, next); err != nil {
+		if err := bindHost(tx, r.caller, next); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +145,7 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 }
 
 // renew carries over what a registration does not bring again.
-func (s *Service) renew(next, old *fleet.Instance, r *registration, named bool) error {
+func (s *Service) carryOver(next, old *fleet.Instance, r *registration, named bool) error {
 	if old.Principal != next.Principal && old.Principal != "" && r.host {
 		return refuse.Invalid("The container instance %s belongs to another host.", s.site.InstanceARN(old.Cluster, old.ID))
 	}
@@ -204,7 +204,7 @@ func (s *Service) registrationCluster(tx *store.Tx, r *registration) (string, er
 
 // bind makes the instance the host's own. Its old one must have been taken down
 // before.
-func bind(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
+func bindHost(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 	k := store.HostKey(p.Name)
 	h := store.Get(tx, k)
 	if h == nil {
@@ -230,7 +230,7 @@ func bind(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 // supersede takes down the instance that the caller's host was before, where it
 // now registers as another: the machine is here and knows nothing of the old
 // one's tasks.
-func (s *Service) supersede(ctx context.Context, r *registration) error {
+func (s *Service) endFormerInstance(ctx context.Context, r *registration) error {
 	if !r.host {
 		return nil
 	}
@@ -246,7 +246,7 @@ func (s *Service) supersede(ctx context.Context, r *registration) error {
 	if old == nil || old.Status == fleet.InstanceInactive {
 		return nil
 	}
-	if err := s.yields(ctx, snap, h); err != nil {
+	if err := s.refuseSecondAgent(ctx, snap, h); err != nil {
 		return err
 	}
 	name, ok := s.site.ClusterName(aws.ToString(r.in.Cluster))
@@ -264,10 +264,10 @@ func (s *Service) supersede(ctx context.Context, r *registration) error {
 	if name == h.Cluster && id == h.Instance {
 		return nil
 	}
-	if err := s.belongs(h, name, id); err != nil {
+	if err := s.checkHomeCluster(h, name, id); err != nil {
 		return err
 	}
-	if err := granted(r.in.Attributes, h, nil); err != nil {
+	if err := checkAdminAttributes(r.in.Attributes, h, nil); err != nil {
 		return err
 	}
 	if named {
@@ -275,11 +275,11 @@ func (s *Service) supersede(ctx context.Context, r *registration) error {
 	}
 	reason := "The host registered anew, as another container instance."
 	s.log.Info("instance superseded", "cluster", h.Cluster, "instance", h.Instance, "by", r.caller.ARN)
-	return s.retire(ctx, h.Cluster, h.Instance, reason)
+	return s.endInstance(ctx, h.Cluster, h.Instance, reason)
 }
 
 // capacityOf reads what an agent says that its host has.
-func capacityOf(resources []types.Resource, devices []types.PlatformDevice) (fleet.Capacity, error) {
+func parseCapacity(resources []types.Resource, devices []types.PlatformDevice) (fleet.Capacity, error) {
 	var c fleet.Capacity
 	seen := map[string]bool{}
 	for k, r := range resources {

@@ -24,7 +24,7 @@ const (
 )
 
 // registrable bounds what a host says of itself.
-func registrable(in *RegisterContainerInstanceInput) error {
+func checkRegistration(in *RegisterContainerInstanceInput) error {
 	type text struct {
 		field string
 		value *string
@@ -50,16 +50,16 @@ func registrable(in *RegisterContainerInstanceInput) error {
 			return refuse.Invalid("%s must have at most %d bytes, not %d.", t.field, t.most, n)
 		}
 	}
-	if err := registeredResources(in.TotalResources); err != nil {
+	if err := checkResources(in.TotalResources); err != nil {
 		return err
 	}
 	if err := tag.Check(in.Tags); err != nil {
 		return err
 	}
-	return registeredAttributes(in.Attributes)
+	return checkAttributes(in.Attributes)
 }
 
-func registeredResources(list []types.Resource) error {
+func checkResources(list []types.Resource) error {
 	if len(list) > maxResources {
 		return refuse.Invalid("totalResources can have at most %d entries, not %d.", maxResources, len(list))
 	}
@@ -86,7 +86,7 @@ func registeredResources(list []types.Resource) error {
 
 // registeredAttributes checks what an agent says of its host. What agents define
 // themselves is taken as they write it.
-func registeredAttributes(list []types.Attribute) error {
+func checkAttributes(list []types.Attribute) error {
 	if len(list) > maxHostAttributes {
 		return refuse.Invalid("attributes can have at most %d entries, not %d.", maxHostAttributes, len(list))
 	}
@@ -98,13 +98,13 @@ func registeredAttributes(list []types.Attribute) error {
 		if v := aws.ToString(a.Value); len(v) > maxText {
 			return refuse.Invalid("attributes[%d].value, of %s, must have at most %d characters, not %d.", k, n, maxText, len(v))
 		}
-		if !agentsOwn(n) {
-			if err := validAttribute(fmt.Sprintf("attributes[%d]", k), a); err != nil {
+		if !isAgentAttribute(n) {
+			if err := checkAttribute(fmt.Sprintf("attributes[%d]", k), a); err != nil {
 				return err
 			}
 		}
 	}
-	if n := customs(list); n > maxAttributes {
+	if n := countCustom(list); n > maxAttributes {
 		return refuse.Invalid("attributes: a container instance can have at most %d custom attributes, not %d.", maxAttributes, n)
 	}
 	return nil

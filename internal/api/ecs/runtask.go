@@ -15,11 +15,11 @@ import (
 
 func (s *Service) runTaskOperations() operations {
 	return operations{
-		"RunTask": on("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
+		"RunTask": newOperation("ecs:RunTask", func(in *sdk.RunTaskInput) []string {
 			return []string{s.clusterResource(in.Cluster), s.definitionResource(in.TaskDefinition)}
 		}),
-		"StartTask": on("ecs:StartTask", func(in *sdk.StartTaskInput) []string {
-			return append(s.members("container-instance", in.Cluster, in.ContainerInstances...), s.definitionResource(in.TaskDefinition))
+		"StartTask": newOperation("ecs:StartTask", func(in *sdk.StartTaskInput) []string {
+			return append(s.memberResources("container-instance", in.Cluster, in.ContainerInstances...), s.definitionResource(in.TaskDefinition))
 		}),
 	}
 }
@@ -35,7 +35,7 @@ func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTa
 	if err != nil {
 		return nil, err
 	}
-	tasks, failures := s.placed(o)
+	tasks, failures := s.outcomeOut(o)
 	return &sdk.RunTaskOutput{Tasks: tasks, Failures: failures}, nil
 }
 
@@ -49,12 +49,12 @@ func (s *Service) StartTask(ctx context.Context, in *sdk.StartTaskInput) (*sdk.S
 	if err != nil {
 		return nil, err
 	}
-	tasks, failures := s.placed(o)
+	tasks, failures := s.outcomeOut(o)
 	return &sdk.StartTaskOutput{Tasks: tasks, Failures: failures}, nil
 }
 
 // placed describes what the placer did for an order.
-func (s *Service) placed(o placer.Outcome) ([]types.Task, []types.Failure) {
+func (s *Service) outcomeOut(o placer.Outcome) ([]types.Task, []types.Failure) {
 	snap := s.store.Snapshot()
 	tasks, failures := []types.Task{}, []types.Failure{}
 	for _, id := range o.Tasks {

@@ -24,36 +24,36 @@ func newGroup(in *types.AutoScalingGroupProvider) (*types.AutoScalingGroupProvid
 	}
 	out := &types.AutoScalingGroupProvider{
 		AutoScalingGroupArn:          in.AutoScalingGroupArn,
-		ManagedDraining:              orElse(in.ManagedDraining, types.ManagedDrainingEnabled),
-		ManagedTerminationProtection: orElse(in.ManagedTerminationProtection, types.ManagedTerminationProtectionDisabled),
+		ManagedDraining:              valueOr(in.ManagedDraining, types.ManagedDrainingEnabled),
+		ManagedTerminationProtection: valueOr(in.ManagedTerminationProtection, types.ManagedTerminationProtectionDisabled),
 		ManagedScaling: &types.ManagedScaling{
 			Status: types.ManagedScalingStatusDisabled, TargetCapacity: aws.Int32(100),
 			MinimumScalingStepSize: aws.Int32(1), MaximumScalingStepSize: aws.Int32(10000), InstanceWarmupPeriod: aws.Int32(300),
 		},
 	}
-	scale(out.ManagedScaling, in.ManagedScaling)
-	return out, validGroup(out)
+	applyScaling(out.ManagedScaling, in.ManagedScaling)
+	return out, checkGroup(out)
 }
 
 // updatedGroup changes what is given and leaves the rest.
-func updatedGroup(was *types.AutoScalingGroupProvider, in *types.AutoScalingGroupProviderUpdate) (*types.AutoScalingGroupProvider, error) {
+func updateGroup(was *types.AutoScalingGroupProvider, in *types.AutoScalingGroupProviderUpdate) (*types.AutoScalingGroupProvider, error) {
 	scaling := *was.ManagedScaling
 	out := &types.AutoScalingGroupProvider{
 		AutoScalingGroupArn:          was.AutoScalingGroupArn,
-		ManagedDraining:              orElse(in.ManagedDraining, was.ManagedDraining),
-		ManagedTerminationProtection: orElse(in.ManagedTerminationProtection, was.ManagedTerminationProtection),
+		ManagedDraining:              valueOr(in.ManagedDraining, was.ManagedDraining),
+		ManagedTerminationProtection: valueOr(in.ManagedTerminationProtection, was.ManagedTerminationProtection),
 		ManagedScaling:               &scaling,
 	}
-	scale(out.ManagedScaling, in.ManagedScaling)
-	return out, validGroup(out)
+	applyScaling(out.ManagedScaling, in.ManagedScaling)
+	return out, checkGroup(out)
 }
 
 // scale takes over what a request says of managed scaling.
-func scale(out, in *types.ManagedScaling) {
+func applyScaling(out, in *types.ManagedScaling) {
 	if in == nil {
 		return
 	}
-	out.Status = orElse(in.Status, out.Status)
+	out.Status = valueOr(in.Status, out.Status)
 	for _, m := range []struct{ out, in **int32 }{
 		{&out.TargetCapacity, &in.TargetCapacity},
 		{&out.MinimumScalingStepSize, &in.MinimumScalingStepSize},
@@ -66,7 +66,7 @@ func scale(out, in *types.ManagedScaling) {
 	}
 }
 
-func validGroup(g *types.AutoScalingGroupProvider) error {
+func checkGroup(g *types.AutoScalingGroupProvider) error {
 	const at = "autoScalingGroupProvider.managedScaling."
 	s := g.ManagedScaling
 	for _, m := range []struct {
@@ -92,7 +92,7 @@ func validGroup(g *types.AutoScalingGroupProvider) error {
 	return nil
 }
 
-func orElse[S ~string](s, otherwise S) S {
+func valueOr[S ~string](s, otherwise S) S {
 	if s == "" {
 		return otherwise
 	}

@@ -19,7 +19,7 @@ type serviceExtras struct {
 }
 
 // check refuses what ECS has and Ashore does not serve yet.
-func (e *serviceExtras) check() error {
+func (e *serviceExtras) checkServed() error {
 	switch {
 	case e.controller != nil && e.controller.Type != types.DeploymentControllerTypeEcs:
 		return refuse.Unsupported("deploymentController %s is not served yet: leave it out, or use ECS.", e.controller.Type)
@@ -52,7 +52,7 @@ func defaultPercents(scheduling types.SchedulingStrategy) (minimum, maximum int3
 
 // deploymentConfiguration is a service's configuration as a request makes it from
 // what it was, if it was: what the request doesn't mention stays.
-func deploymentConfiguration(scheduling types.SchedulingStrategy, was, in *types.DeploymentConfiguration) (*types.DeploymentConfiguration, error) {
+func mergeDeploymentConfiguration(scheduling types.SchedulingStrategy, was, in *types.DeploymentConfiguration) (*types.DeploymentConfiguration, error) {
 	minimum, maximum := defaultPercents(scheduling)
 	out := &types.DeploymentConfiguration{
 		MinimumHealthyPercent: &minimum, MaximumPercent: &maximum, Strategy: types.DeploymentStrategyRolling,
@@ -64,7 +64,7 @@ func deploymentConfiguration(scheduling types.SchedulingStrategy, was, in *types
 	if in == nil {
 		return out, nil
 	}
-	if err := unservedDeployment(in); err != nil {
+	if err := checkDeploymentServed(in); err != nil {
 		return nil, err
 	}
 	if in.MinimumHealthyPercent != nil {
@@ -74,16 +74,16 @@ func deploymentConfiguration(scheduling types.SchedulingStrategy, was, in *types
 		out.MaximumPercent = in.MaximumPercent
 	}
 	if b := in.DeploymentCircuitBreaker; b != nil {
-		if err := validBreaker(b); err != nil {
+		if err := checkBreaker(b); err != nil {
 			return nil, err
 		}
 		out.DeploymentCircuitBreaker = b
 	}
-	return out, validPercents(scheduling, *out.MinimumHealthyPercent, *out.MaximumPercent)
+	return out, checkPercents(scheduling, *out.MinimumHealthyPercent, *out.MaximumPercent)
 }
 
 // unservedDeployment refuses the ways to deploy that Ashore does not have yet.
-func unservedDeployment(in *types.DeploymentConfiguration) error {
+func checkDeploymentServed(in *types.DeploymentConfiguration) error {
 	switch {
 	case in.Strategy != "" && in.Strategy != types.DeploymentStrategyRolling:
 		return refuse.Unsupported("deploymentConfiguration.strategy %s is not served yet: leave it out, or use ROLLING.", in.Strategy)
@@ -103,7 +103,7 @@ func unservedDeployment(in *types.DeploymentConfiguration) error {
 	return nil
 }
 
-func validBreaker(b *types.DeploymentCircuitBreaker) error {
+func checkBreaker(b *types.DeploymentCircuitBreaker) error {
 	if b.Rollback && !b.Enable {
 		return refuse.Invalid("deploymentCircuitBreaker: rollback needs the circuit breaker to be enabled.")
 	}
@@ -116,7 +116,7 @@ func validBreaker(b *types.DeploymentCircuitBreaker) error {
 	return nil
 }
 
-func validPercents(scheduling types.SchedulingStrategy, minimum, maximum int32) error {
+func checkPercents(scheduling types.SchedulingStrategy, minimum, maximum int32) error {
 	switch daemon := scheduling == types.SchedulingStrategyDaemon; {
 	case minimum < 0 || minimum > 100:
 		return refuse.Invalid("minimumHealthyPercent must be between 0 and 100, not %d.", minimum)

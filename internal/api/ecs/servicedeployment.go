@@ -19,8 +19,8 @@ const (
 	// deploymentsByDefault is how many service deployments a page has where the
 	// request doesn't say, maxARNs how many of them, or of revisions, one call
 	// describes.
-	deploymentsByDefault = 20
-	maxARNs              = 20
+	defaultDeployments = 20
+	maxARNs            = 20
 )
 
 // serviceMember resolves the ARN of something that belongs to a service: a
@@ -51,16 +51,16 @@ func (s *Service) checkARNs(typ string, arns []string) error {
 
 func (s *Service) serviceDeploymentOperations() operations {
 	return operations{
-		"ListServiceDeployments": on("ecs:ListServiceDeployments", func(in *sdk.ListServiceDeploymentsInput) []string {
+		"ListServiceDeployments": newOperation("ecs:ListServiceDeployments", func(in *sdk.ListServiceDeploymentsInput) []string {
 			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
 		}),
-		"DescribeServiceDeployments": on("ecs:DescribeServiceDeployments", func(in *sdk.DescribeServiceDeploymentsInput) []string {
+		"DescribeServiceDeployments": newOperation("ecs:DescribeServiceDeployments", func(in *sdk.DescribeServiceDeploymentsInput) []string {
 			return in.ServiceDeploymentArns
 		}),
-		"StopServiceDeployment": on("ecs:StopServiceDeployment", func(in *sdk.StopServiceDeploymentInput) []string {
+		"StopServiceDeployment": newOperation("ecs:StopServiceDeployment", func(in *sdk.StopServiceDeploymentInput) []string {
 			return []string{aws.ToString(in.ServiceDeploymentArn)}
 		}),
-		"ContinueServiceDeployment": on("ecs:ContinueServiceDeployment", func(in *sdk.ContinueServiceDeploymentInput) []string {
+		"ContinueServiceDeployment": newOperation("ecs:ContinueServiceDeployment", func(in *sdk.ContinueServiceDeploymentInput) []string {
 			return []string{aws.ToString(in.ServiceDeploymentArn)}
 		}),
 	}
@@ -69,14 +69,14 @@ func (s *Service) serviceDeploymentOperations() operations {
 // ListServiceDeployments lists a service's deployments, the newest first. A
 // rollback is no deployment of its own here, but how one ended.
 func (s *Service) ListServiceDeployments(ctx context.Context, in *sdk.ListServiceDeploymentsInput) (*sdk.ListServiceDeploymentsOutput, error) {
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListServiceDeployments", aws.ToString(in.Cluster), aws.ToString(in.Service), fmt.Sprint(in.Status), spanOf(in.CreatedAt))
+	p, err := parsePage(in.MaxResults, in.NextToken, "ListServiceDeployments", aws.ToString(in.Cluster), aws.ToString(in.Service), fmt.Sprint(in.Status), spanKey(in.CreatedAt))
 	if err != nil {
 		return nil, err
 	}
 	if in.MaxResults == nil {
-		p.limit = deploymentsByDefault
+		p.limit = defaultDeployments
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -93,16 +93,16 @@ func (s *Service) ListServiceDeployments(ctx context.Context, in *sdk.ListServic
 	}
 	out := &sdk.ListServiceDeploymentsOutput{ServiceDeployments: []types.ServiceDeploymentBrief{}}
 	last := int64(0)
-	for _, d := range askedDeployments(snap, svc) {
+	for _, d := range requestedDeployments(snap, svc) {
 		full, err := s.serviceDeploymentOut(snap, svc, d)
 		if err != nil {
 			return nil, err
 		}
-		if from > 0 && d.Number >= from || !within(in.CreatedAt, d.Deployment.Deployment) || len(in.Status) > 0 && !slices.Contains(in.Status, full.Status) {
+		if from > 0 && d.Number >= from || !isWithin(in.CreatedAt, d.Deployment.Deployment) || len(in.Status) > 0 && !slices.Contains(in.Status, full.Status) {
 			continue
 		}
 		if len(out.ServiceDeployments) == p.limit {
-			out.NextToken = p.token(strconv.FormatInt(last, 10))
+			out.NextToken = p.tokenAfter(strconv.FormatInt(last, 10))
 			break
 		}
 		last = d.Number
@@ -116,14 +116,14 @@ func (s *Service) ListServiceDeployments(ctx context.Context, in *sdk.ListServic
 }
 
 // spanOf is a filter by time as a page's token knows it.
-func spanOf(span *types.CreatedAt) string {
+func spanKey(span *types.CreatedAt) string {
 	if span == nil {
 		return ""
 	}
 	return fmt.Sprint(aws.ToTime(span.After).UnixMilli(), aws.ToTime(span.Before).UnixMilli())
 }
 
-func within(span *types.CreatedAt, d *fleet.Deployment) bool {
+func isWithin(span *types.CreatedAt, d *fleet.Deployment) bool {
 	return span == nil || (span.After == nil || d.CreatedAt.After(*span.After)) && (span.Before == nil || d.CreatedAt.Before(*span.Before))
 }
 
@@ -138,7 +138,7 @@ func (s *Service) DescribeServiceDeployments(ctx context.Context, in *sdk.Descri
 	}
 	out := &sdk.DescribeServiceDeploymentsOutput{ServiceDeployments: []types.ServiceDeployment{}, Failures: []types.Failure{}}
 	for _, arn := range in.ServiceDeploymentArns {
-		if svc, d, ok := s.askedDeployment(snap, arn); ok {
+		if svc, d, ok := s.findRequestedDeployment(snap, arn); ok {
 			full, err := s.serviceDeploymentOut(snap, svc, d)
 			if err != nil {
 				return nil, err
@@ -152,13 +152,13 @@ func (s *Service) DescribeServiceDeployments(ctx context.Context, in *sdk.Descri
 }
 
 // askedDeployment finds a deployment that someone asked for by its ARN.
-func (s *Service) askedDeployment(snap *store.Snapshot, arn string) (*fleet.Service, serviceDeployment, bool) {
+func (s *Service) findRequestedDeployment(snap *store.Snapshot, arn string) (*fleet.Service, serviceDeployment, bool) {
 	cluster, service, id, _ := s.serviceMember("service-deployment", arn)
 	svc := snap.Service(cluster, service)
 	if svc == nil {
 		return nil, serviceDeployment{}, false
 	}
-	for _, d := range askedDeployments(snap, svc) {
+	for _, d := range requestedDeployments(snap, svc) {
 		if d.ID == id {
 			return svc, d, true
 		}
@@ -183,7 +183,7 @@ func (s *Service) StopServiceDeployment(ctx context.Context, in *sdk.StopService
 		// The service too: a rollback or a newer deployment writes it.
 		store.Get(tx, store.ServiceKey(cluster, service))
 		store.Get(tx, store.DeploymentStateKey(cluster, service, id))
-		svc, d, ok := s.askedDeployment(tx.Snapshot(), arn)
+		svc, d, ok := s.findRequestedDeployment(tx.Snapshot(), arn)
 		if !ok {
 			return deploymentNotFound()
 		}
@@ -219,7 +219,7 @@ func (s *Service) ContinueServiceDeployment(ctx context.Context, in *sdk.Continu
 	if err != nil {
 		return nil, err
 	}
-	if _, _, ok := s.askedDeployment(snap, arn); !ok {
+	if _, _, ok := s.findRequestedDeployment(snap, arn); !ok {
 		return nil, deploymentNotFound()
 	}
 	return nil, refuse.Invalid("The service deployment is not paused at the lifecycle hook %q: lifecycle hooks are not served yet, so no deployment has any.", aws.ToString(in.HookId))

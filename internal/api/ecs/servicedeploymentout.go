@@ -17,7 +17,7 @@ type serviceDeployment struct {
 
 // askedDeployments are a service's deployments that someone asked for, the newest
 // first.
-func askedDeployments(snap *store.Snapshot, svc *fleet.Service) []serviceDeployment {
+func requestedDeployments(snap *store.Snapshot, svc *fleet.Service) []serviceDeployment {
 	back := map[string]*store.Deployment{}
 	var out []serviceDeployment
 	for _, d := range snap.Deployments(svc.Cluster, svc.Name) {
@@ -39,7 +39,7 @@ func askedDeployments(snap *store.Snapshot, svc *fleet.Service) []serviceDeploym
 //	                        └─► ROLLBACK_REQUESTED ─► ROLLBACK_IN_PROGRESS ─► ROLLBACK_SUCCESSFUL or _FAILED
 func (d *serviceDeployment) status(svc *fleet.Service) types.ServiceDeploymentStatus {
 	if d.rollback != nil {
-		switch rollout, _ := rolloutOf(*d.rollback); {
+		switch rollout, _ := rolloutState(*d.rollback); {
 		case rollout == types.DeploymentRolloutStateCompleted:
 			return types.ServiceDeploymentStatusRollbackSuccessful
 		case rollout == types.DeploymentRolloutStateFailed, d.rollback.ID != svc.Deployment:
@@ -47,7 +47,7 @@ func (d *serviceDeployment) status(svc *fleet.Service) types.ServiceDeploymentSt
 		}
 		return types.ServiceDeploymentStatusRollbackInProgress
 	}
-	switch rollout, _ := rolloutOf(d.Deployment); {
+	switch rollout, _ := rolloutState(d.Deployment); {
 	case rollout == types.DeploymentRolloutStateCompleted:
 		return types.ServiceDeploymentStatusSuccessful
 	case rollout == types.DeploymentRolloutStateFailed, d.ID != svc.Deployment, svc.Status != fleet.ServiceActive:
@@ -65,7 +65,7 @@ func (d *serviceDeployment) reason(svc *fleet.Service) string {
 	if d.rollback != nil {
 		return d.rollback.Reason
 	}
-	rollout, reason := rolloutOf(d.Deployment)
+	rollout, reason := rolloutState(d.Deployment)
 	switch {
 	case rollout == types.DeploymentRolloutStateFailed:
 		return aws.ToString(reason)
@@ -80,14 +80,14 @@ func (d *serviceDeployment) reason(svc *fleet.Service) string {
 }
 
 func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service, d serviceDeployment) (types.ServiceDeployment, error) {
-	desired, err := s.desired(snap, svc)
+	desired, err := s.desiredCount(snap, svc)
 	if err != nil {
 		return types.ServiceDeployment{}, err
 	}
 	out := types.ServiceDeployment{
 		ServiceDeploymentArn: aws.String(s.site.ServiceDeploymentARN(svc.Cluster, svc.Name, d.ID)), ServiceArn: aws.String(s.site.ServiceARN(svc.Cluster, svc.Name)),
 		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), CreatedAt: aws.Time(d.CreatedAt), UpdatedAt: aws.Time(d.CreatedAt),
-		Status: d.status(svc), StatusReason: optional(d.reason(svc)), DeploymentConfiguration: d.Configuration,
+		Status: d.status(svc), StatusReason: textOrNil(d.reason(svc)), DeploymentConfiguration: d.Configuration,
 		DeploymentCircuitBreaker: breakerOut(snap, svc, d.Deployment, desired), SourceServiceRevisions: []types.ServiceRevisionSummary{},
 		TargetServiceRevision: s.revisionSummary(snap, svc, d.Revision, desired),
 	}
@@ -110,7 +110,7 @@ func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service,
 	}
 	if r := d.rollback; r != nil {
 		out.Rollback = &types.Rollback{
-			Reason: optional(r.Reason), ServiceRevisionArn: aws.String(s.site.ServiceRevisionARN(svc.Cluster, svc.Name, r.Revision)), StartedAt: aws.Time(r.CreatedAt),
+			Reason: textOrNil(r.Reason), ServiceRevisionArn: aws.String(s.site.ServiceRevisionARN(svc.Cluster, svc.Name, r.Revision)), StartedAt: aws.Time(r.CreatedAt),
 		}
 		if r.State != nil && !r.State.FinishedAt.IsZero() {
 			out.FinishedAt, out.UpdatedAt = aws.Time(r.State.FinishedAt), aws.Time(r.State.FinishedAt)
@@ -130,12 +130,12 @@ func breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.Deployment, de
 		rule.Type, rule.Value = t.Type, int(t.Value)
 	}
 	out := &types.ServiceDeploymentCircuitBreaker{
-		Status: types.ServiceDeploymentRollbackMonitorsStatusMonitoring, FailureCount: int32(failures(snap, d)), Threshold: int32(rule.Threshold(desired)),
+		Status: types.ServiceDeploymentRollbackMonitorsStatusMonitoring, FailureCount: int32(countFailures(snap, d)), Threshold: int32(rule.Threshold(desired)),
 	}
 	if d.State != nil && d.State.Tripped > 0 {
 		out.FailureCount = int32(d.State.Tripped)
 	}
-	switch state, _ := rolloutOf(d); {
+	switch state, _ := rolloutState(d); {
 	case !b.Enable:
 		out.Status = types.ServiceDeploymentRollbackMonitorsStatusDisabled
 	case state == types.DeploymentRolloutStateFailed && d.Stop == nil:

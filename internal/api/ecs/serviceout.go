@@ -27,7 +27,7 @@ func primaryRevision(snap *store.Snapshot, svc *fleet.Service) *fleet.ServiceRev
 
 func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool) (types.Service, error) {
 	n := snap.ServiceTasks(svc.Cluster, svc.Name)
-	desired, err := s.desired(snap, svc)
+	desired, err := s.desiredCount(snap, svc)
 	if err != nil {
 		return types.Service{}, err
 	}
@@ -51,7 +51,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 	if r := primaryRevision(snap, svc); r != nil {
 		out.TaskDefinition = aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision))
 		out.LaunchType, out.CapacityProviderStrategy = r.LaunchType, r.CapacityProviders
-		out.PlatformVersion, out.PlatformFamily = optional(r.PlatformVersion), optional(r.PlatformFamily)
+		out.PlatformVersion, out.PlatformFamily = textOrNil(r.PlatformVersion), textOrNil(r.PlatformFamily)
 		out.NetworkConfiguration, out.EnableExecuteCommand = r.Network, r.EnableExecuteCommand
 	}
 	if svc.Status == fleet.ServiceInactive {
@@ -66,7 +66,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 			continue
 		}
 		out.CurrentServiceRevisions = append(out.CurrentServiceRevisions, types.ServiceCurrentRevisionSummary{
-			Arn: &arn, RequestedTaskCount: d.wanted(out.DesiredCount), PendingTaskCount: int32(d.tasks.Pending), RunningTaskCount: int32(d.tasks.Running),
+			Arn: &arn, RequestedTaskCount: d.desiredTasks(out.DesiredCount), PendingTaskCount: int32(d.tasks.Pending), RunningTaskCount: int32(d.tasks.Running),
 		})
 	}
 	if d := currentDeployment(snap, svc); d != "" {
@@ -75,7 +75,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 	return out, nil
 }
 
-func optional(s string) *string {
+func textOrNil(s string) *string {
 	if s == "" {
 		return nil
 	}
@@ -85,7 +85,7 @@ func optional(s string) *string {
 // desired is how many tasks a service is to have: of a DAEMON, one on each host
 // that it is for. A host out of contact counts as long as it keeps a task: on no
 // other could one start, and the service would never be stable.
-func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) (int, error) {
+func (s *Service) desiredCount(snap *store.Snapshot, svc *fleet.Service) (int, error) {
 	if svc.Scheduling != types.SchedulingStrategyDaemon || svc.Status != fleet.ServiceActive {
 		return svc.DesiredCount, nil
 	}
@@ -99,7 +99,7 @@ func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) (int, error)
 	}
 	n := 0
 	for _, id := range hosts {
-		if snap.Session(svc.Cluster, id) != nil || keeps(snap, svc, id) {
+		if snap.Session(svc.Cluster, id) != nil || hasServiceTask(snap, svc, id) {
 			n++
 		}
 	}
@@ -107,7 +107,7 @@ func (s *Service) desired(snap *store.Snapshot, svc *fleet.Service) (int, error)
 }
 
 // keeps says whether a host has a task of a service that is to run.
-func keeps(snap *store.Snapshot, svc *fleet.Service, host string) bool {
+func hasServiceTask(snap *store.Snapshot, svc *fleet.Service, host string) bool {
 	for t := range snap.TasksOn(svc.Cluster, host) {
 		if t.Desired() == fleet.TaskRunning && t.Service() == svc.Name {
 			return true
@@ -138,7 +138,7 @@ type shownDeployment struct {
 }
 
 // wanted is how many tasks it is to have: an older one, those that it has.
-func (d *shownDeployment) wanted(desired int32) int32 {
+func (d *shownDeployment) desiredTasks(desired int32) int32 {
 	if d.primary {
 		return desired
 	}
@@ -161,7 +161,7 @@ func shownDeployments(snap *store.Snapshot, svc *fleet.Service) []shownDeploymen
 				continue
 			}
 		}
-		one.failed = failures(snap, d)
+		one.failed = countFailures(snap, d)
 		out = append(out, one)
 	}
 	return out
@@ -169,9 +169,9 @@ func shownDeployments(snap *store.Snapshot, svc *fleet.Service) []shownDeploymen
 
 // failures counts the tasks of a deployment that have failed since the last good
 // one, or, where the circuit breaker never resets its count, all that have.
-func failures(snap *store.Snapshot, d store.Deployment) int {
+func countFailures(snap *store.Snapshot, d store.Deployment) int {
 	good := int64(0)
-	if d.State != nil && !keepsCount(d.Configuration) {
+	if d.State != nil && !neverResetsCount(d.Configuration) {
 		good = d.State.LastGood
 	}
 	n := 0
@@ -183,23 +183,23 @@ func failures(snap *store.Snapshot, d store.Deployment) int {
 	return n
 }
 
-func keepsCount(c *types.DeploymentConfiguration) bool {
+func neverResetsCount(c *types.DeploymentConfiguration) bool {
 	return c != nil && c.DeploymentCircuitBreaker != nil && c.DeploymentCircuitBreaker.ResetOnHealthyTask != nil && !*c.DeploymentCircuitBreaker.ResetOnHealthyTask
 }
 
 func (s *Service) deploymentOut(snap *store.Snapshot, svc *fleet.Service, d *shownDeployment, desired int32) types.Deployment {
 	out := types.Deployment{
 		Id: aws.String(fleet.DeploymentStarter(d.ID)), Status: aws.String("ACTIVE"), CreatedAt: aws.Time(d.CreatedAt), UpdatedAt: aws.Time(d.updatedAt()),
-		DesiredCount: d.wanted(desired), PendingCount: int32(d.tasks.Pending), RunningCount: int32(d.tasks.Running), FailedTasks: int32(d.failed),
+		DesiredCount: d.desiredTasks(desired), PendingCount: int32(d.tasks.Pending), RunningCount: int32(d.tasks.Running), FailedTasks: int32(d.failed),
 	}
 	if d.primary {
 		out.Status = aws.String("PRIMARY")
 	}
-	out.RolloutState, out.RolloutStateReason = rolloutOf(d.Deployment)
+	out.RolloutState, out.RolloutStateReason = rolloutState(d.Deployment)
 	if r := snap.ServiceRevision(svc.Cluster, svc.Name, d.Revision); r != nil {
 		out.TaskDefinition = aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision))
 		out.LaunchType, out.CapacityProviderStrategy = r.LaunchType, r.CapacityProviders
-		out.PlatformVersion, out.PlatformFamily = optional(r.PlatformVersion), optional(r.PlatformFamily)
+		out.PlatformVersion, out.PlatformFamily = textOrNil(r.PlatformVersion), textOrNil(r.PlatformFamily)
 		out.NetworkConfiguration, out.VolumeConfigurations = r.Network, r.Volumes
 	}
 	return out
@@ -214,11 +214,11 @@ func (d *shownDeployment) updatedAt() time.Time {
 
 // rolloutOf is a deployment's rollout state with its reason. One that the
 // scheduler has not seen yet is under way.
-func rolloutOf(d store.Deployment) (types.DeploymentRolloutState, *string) {
+func rolloutState(d store.Deployment) (types.DeploymentRolloutState, *string) {
 	if d.State == nil || d.State.Rollout == "" {
 		return types.DeploymentRolloutStateInProgress, refuse.Text("ECS deployment %s in progress.", fleet.DeploymentStarter(d.ID))
 	}
-	return d.State.Rollout, optional(d.State.Reason)
+	return d.State.Rollout, textOrNil(d.State.Reason)
 }
 
 // currentDeployment is the id of the newest deployment that someone asked for: a

@@ -16,7 +16,7 @@ func (s *Service) serviceRevisionOperations() operations {
 	return operations{
 		// Namespaces are no resources of ECS.
 		"ListServicesByNamespace": frontdoor.Op[sdk.ListServicesByNamespaceInput]("ecs:ListServicesByNamespace", nil),
-		"DescribeServiceRevisions": on("ecs:DescribeServiceRevisions", func(in *sdk.DescribeServiceRevisionsInput) []string {
+		"DescribeServiceRevisions": newOperation("ecs:DescribeServiceRevisions", func(in *sdk.DescribeServiceRevisionsInput) []string {
 			return in.ServiceRevisionArns
 		}),
 	}
@@ -48,7 +48,7 @@ func (s *Service) revisionOut(snap *store.Snapshot, r *fleet.ServiceRevision) ty
 		ServiceRevisionArn: aws.String(s.site.ServiceRevisionARN(r.Cluster, r.Service, r.ID)), ServiceArn: aws.String(s.site.ServiceARN(r.Cluster, r.Service)),
 		ClusterArn: aws.String(s.site.ClusterARN(r.Cluster)), CreatedAt: aws.Time(r.CreatedAt),
 		TaskDefinition: aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision)), LaunchType: r.LaunchType, CapacityProviderStrategy: r.CapacityProviders,
-		PlatformVersion: optional(r.PlatformVersion), PlatformFamily: optional(r.PlatformFamily), NetworkConfiguration: r.Network, VolumeConfigurations: r.Volumes,
+		PlatformVersion: textOrNil(r.PlatformVersion), PlatformFamily: textOrNil(r.PlatformFamily), NetworkConfiguration: r.Network, VolumeConfigurations: r.Volumes,
 		LoadBalancers: []types.LoadBalancer{}, ServiceRegistries: []types.ServiceRegistry{}, ContainerImages: []types.ContainerImage{},
 	}
 	if d, _ := snap.TaskDefinition(r.Family, r.Revision); d != nil {
@@ -66,7 +66,7 @@ func (s *Service) ListServicesByNamespace(_ context.Context, in *sdk.ListService
 	if aws.ToString(in.Namespace) == "" {
 		return nil, refuse.Invalid("namespace can not be blank.")
 	}
-	if _, err := pageOf(in.MaxResults, in.NextToken, "ListServicesByNamespace", *in.Namespace); err != nil {
+	if _, err := parsePage(in.MaxResults, in.NextToken, "ListServicesByNamespace", *in.Namespace); err != nil {
 		return nil, err
 	}
 	return nil, &types.NamespaceNotFoundException{Message: refuse.Text("The specified namespace %q wasn't found: service discovery is not served yet, so there are no namespaces.", *in.Namespace)}

@@ -24,10 +24,10 @@ type serviceSpec struct {
 
 // define finds the task definition, which must be ACTIVE and stay so until the
 // transaction commits.
-func (s *Service) define(tx *store.Tx, spec *serviceSpec, ref string) error {
+func (s *Service) setDefinition(tx *store.Tx, spec *serviceSpec, ref string) error {
 	d, st, err := lookup.Definition(tx.Snapshot(), s.site, ref)
 	if err != nil {
-		return lookup.NoDefinition(err, "TaskDefinition not found.")
+		return lookup.NotFoundError(err, "TaskDefinition not found.")
 	}
 	// The revision too: one that is gone has no state, as an ACTIVE one.
 	store.Get(tx, store.TaskDefinitionKey(d.Family, d.Revision))
@@ -43,7 +43,7 @@ func (s *Service) define(tx *store.Tx, spec *serviceSpec, ref string) error {
 // supply decides where the service's tasks go: to a launch type, or by a strategy
 // to capacity providers of the cluster. Without either the cluster's default
 // strategy is taken over as it is now.
-func (spec *serviceSpec) supply(snap *store.Snapshot, c *fleet.Cluster, launchType types.LaunchType, strategy []types.CapacityProviderStrategyItem, s *Service) error {
+func (spec *serviceSpec) setCapacity(snap *store.Snapshot, c *fleet.Cluster, launchType types.LaunchType, strategy []types.CapacityProviderStrategyItem, s *Service) error {
 	field := "capacityProviderStrategy"
 	switch {
 	case len(strategy) > 0 && launchType != "":
@@ -88,7 +88,7 @@ func (spec *serviceSpec) supply(snap *store.Snapshot, c *fleet.Cluster, launchTy
 
 // check checks that tasks of the revision can be made at all, as RunTask does of
 // its tasks.
-func (spec *serviceSpec) check(tx *store.Tx, s *Service) (err error) {
+func (spec *serviceSpec) checkTasks(tx *store.Tx, s *Service) (err error) {
 	spec.revision.PlatformFamily, err = s.placer.CheckService(tx, spec.service, spec.revision, spec.def)
 	return err
 }
@@ -96,7 +96,7 @@ func (spec *serviceSpec) check(tx *store.Tx, s *Service) (err error) {
 // rebalanceable says whether a service can be rebalanced across availability
 // zones (ECS Developer Guide, "Balancing an Amazon ECS service across
 // Availability Zones").
-func (spec *serviceSpec) rebalanceable() (why string) {
+func (spec *serviceSpec) rebalancingObstacle() (why string) {
 	svc := spec.service
 	zone := func(s *string) bool { return strings.Contains(aws.ToString(s), "ecs.availability-zone") }
 	switch {
@@ -119,8 +119,8 @@ func (spec *serviceSpec) rebalanceable() (why string) {
 
 // rebalance decides the setting: what is asked for must be possible; without it a
 // new service is rebalanced where it can be.
-func (spec *serviceSpec) rebalance(asked types.AvailabilityZoneRebalancing, created bool) error {
-	svc, why := spec.service, spec.rebalanceable()
+func (spec *serviceSpec) setRebalancing(asked types.AvailabilityZoneRebalancing, created bool) error {
+	svc, why := spec.service, spec.rebalancingObstacle()
 	switch {
 	case asked == "" && created && why == "":
 		svc.Rebalancing = types.AvailabilityZoneRebalancingEnabled

@@ -23,7 +23,7 @@ type settingsPrincipal struct {
 // administrator has its rights.
 func (s *Service) rootARN() string { return setting.RootARN(s.site) }
 
-func (s *Service) iamARN() string {
+func (s *Service) iamPrefix() string {
 	return "arn:" + fleet.Partition + ":iam::" + s.site.Account + ":"
 }
 
@@ -48,11 +48,11 @@ func settingsContext(c frontdoor.Caller, in any, key string) []string {
 }
 
 // settingsPrincipal finds whose settings a caller means. Nothing means its own.
-func (s *Service) settingsPrincipal(caller identity.Principal, arn string) (settingsPrincipal, error) {
+func (s *Service) findSettingsPrincipal(caller identity.Principal, arn string) (settingsPrincipal, error) {
 	if arn == "" {
 		arn = caller.ARN
 	}
-	resource, ours := strings.CutPrefix(arn, s.iamARN())
+	resource, ours := strings.CutPrefix(arn, s.iamPrefix())
 	var p settingsPrincipal
 	switch {
 	case arn == s.rootARN():

@@ -21,10 +21,10 @@ const acknowledged = "ACK"
 
 func (s *Service) submitOperations() operations {
 	return operations{
-		"SubmitTaskStateChange": on("ecs:SubmitTaskStateChange", func(in *sdk.SubmitTaskStateChangeInput) []string {
+		"SubmitTaskStateChange": newOperation("ecs:SubmitTaskStateChange", func(in *sdk.SubmitTaskStateChangeInput) []string {
 			return []string{s.reportedResource(in.Cluster, in.Task)}
 		}),
-		"SubmitContainerStateChange": on("ecs:SubmitContainerStateChange", func(in *sdk.SubmitContainerStateChangeInput) []string {
+		"SubmitContainerStateChange": newOperation("ecs:SubmitContainerStateChange", func(in *sdk.SubmitContainerStateChangeInput) []string {
 			return []string{s.reportedResource(in.Cluster, in.Task)}
 		}),
 	}
@@ -47,7 +47,7 @@ func (s *Service) SubmitTaskStateChange(ctx context.Context, in *sdk.SubmitTaskS
 			return nil, refuse.Invalid("status must be PENDING, RUNNING or STOPPED, not %q.", *in.Status)
 		}
 	}
-	return out, s.submit(ctx, "ecs:SubmitTaskStateChange", in.Cluster, aws.ToString(in.Task), st)
+	return out, s.storeReport(ctx, "ecs:SubmitTaskStateChange", in.Cluster, aws.ToString(in.Task), st)
 }
 
 // SubmitContainerStateChange takes a report on one container, as older agents
@@ -61,14 +61,14 @@ func (s *Service) SubmitContainerStateChange(ctx context.Context, in *sdk.Submit
 		Reason: in.Reason, RuntimeId: in.RuntimeId, Status: in.Status,
 	}}}
 	return &sdk.SubmitContainerStateChangeOutput{Acknowledgment: aws.String(acknowledged)},
-		s.submit(ctx, "ecs:SubmitContainerStateChange", in.Cluster, aws.ToString(in.Task), st)
+		s.storeReport(ctx, "ecs:SubmitContainerStateChange", in.Cluster, aws.ToString(in.Task), st)
 }
 
 var errUnknownTask = errors.New("task is not known")
 
 // submit stores what a host says of a task, by an action.
-func (s *Service) submit(ctx context.Context, action string, cluster *string, task string, in report.Statement) error {
-	name, id, ok := s.reported(cluster, task)
+func (s *Service) storeReport(ctx context.Context, action string, cluster *string, task string, in report.Statement) error {
+	name, id, ok := s.resolveReported(cluster, task)
 	if !ok {
 		return refuse.Invalid("task %q is neither the id nor the ARN of a task.", task)
 	}
@@ -84,7 +84,7 @@ func (s *Service) submit(ctx context.Context, action string, cluster *string, ta
 		may, err := s.auth.Decide(tx.Snapshot(), identity.Request{
 			Caller: caller, Action: action, Resources: []string{s.site.TaskARN(name, id)}, Context: func(key string) []string {
 				if key == identity.KeyAnotherAgent {
-					return identity.Bool(anotherAgent(ctx, tx.Snapshot().Session(name, t.Instance)))
+					return identity.Bool(isAnotherAgent(ctx, tx.Snapshot().Session(name, t.Instance)))
 				}
 				return nil
 			},

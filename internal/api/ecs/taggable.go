@@ -22,14 +22,14 @@ type taggable struct {
 // ListTagsForResource.
 type noResource struct{ error }
 
-func notFound(kind string) error {
+func resourceNotFound(kind string) error {
 	return noResource{refuse.Invalid("The specified %s does not exist. Specify a valid %s in resourceArn and try again.", kind, kind)}
 }
 
 func (e noResource) Unwrap() error { return e.error }
 
 // modelled gives such an error the type that those two have for it.
-func modelled(err error) error {
+func modelError(err error) error {
 	var none noResource
 	var says *types.InvalidParameterException
 	if errors.As(err, &none) && errors.As(none.error, &says) {
@@ -44,7 +44,7 @@ func inactiveResource(kind string) error {
 
 // taggable finds the resource of an ARN. Tags need the long format: the short
 // one doesn't say the cluster.
-func (s *Service) taggable(tx *store.Tx, ref string) (taggable, error) {
+func (s *Service) findTaggable(tx *store.Tx, ref string) (taggable, error) {
 	if ref == "" {
 		return taggable{}, refuse.Invalid("resourceArn can not be blank.")
 	}
@@ -76,7 +76,7 @@ func (s *Service) taggable(tx *store.Tx, ref string) (taggable, error) {
 	case "service":
 		return taggableService(tx, cluster, id)
 	case "task-set":
-		return taggable{}, notFound(strings.ReplaceAll(a.Type, "-", " "))
+		return taggable{}, resourceNotFound(strings.ReplaceAll(a.Type, "-", " "))
 	}
 	return taggable{}, refuse.Invalid("resourceArn %q: capacity providers, clusters, container instances, services, task definitions and tasks can have tags, a %s can't.", ref, a.Type)
 }
@@ -106,7 +106,7 @@ func taggableProvider(tx *store.Tx, name string) (taggable, error) {
 	k := store.CapacityProviderKey(name)
 	p := store.Get(tx, k)
 	if p == nil {
-		return taggable{}, notFound("capacity provider")
+		return taggable{}, resourceNotFound("capacity provider")
 	}
 	if p.Status != types.CapacityProviderStatusActive {
 		return taggable{}, inactiveResource("capacity provider")
@@ -126,7 +126,7 @@ func (s *Service) taggableDefinition(tx *store.Tx, arn string) (taggable, error)
 		return taggable{}, refuse.Invalid("resourceArn %q must name a task definition's family and revision.", arn)
 	}
 	if store.Get(tx, store.TaskDefinitionKey(ref.Family, ref.Revision)) == nil {
-		return taggable{}, notFound("task definition")
+		return taggable{}, resourceNotFound("task definition")
 	}
 	k := store.TaskDefinitionStateKey(ref.Family, ref.Revision)
 	st := store.Get(tx, k)
@@ -144,7 +144,7 @@ func taggableInstance(tx *store.Tx, cluster, id string) (taggable, error) {
 	k := store.InstanceKey(cluster, id)
 	i := store.Get(tx, k)
 	if i == nil {
-		return taggable{}, notFound("container instance")
+		return taggable{}, resourceNotFound("container instance")
 	}
 	if i.Status == fleet.InstanceInactive {
 		return taggable{}, inactiveResource("container instance")
@@ -161,7 +161,7 @@ func taggableService(tx *store.Tx, cluster, name string) (taggable, error) {
 	k := store.ServiceKey(cluster, name)
 	svc := store.Get(tx, k)
 	if svc == nil {
-		return taggable{}, notFound("service")
+		return taggable{}, resourceNotFound("service")
 	}
 	if svc.Status == fleet.ServiceInactive {
 		return taggable{}, inactiveResource("service")
@@ -192,7 +192,7 @@ func taggableTask(tx *store.Tx, cluster, id string) (taggable, error) {
 	k := store.WaitingTaskKey(cluster, id)
 	t := store.Get(tx, k)
 	if t == nil {
-		return taggable{}, notFound("task")
+		return taggable{}, resourceNotFound("task")
 	}
 	return taggable{t.Tags, func(tags []types.Tag) error {
 		next := *t

@@ -11,33 +11,33 @@ import (
 )
 
 // further finds what a request needs besides its operation's action.
-type further = func(ctx context.Context, c frontdoor.Caller, in any) ([]frontdoor.Need, error)
+type furtherNeeds = func(ctx context.Context, c frontdoor.Caller, in any) ([]frontdoor.Need, error)
 
 // taggings are the operations that make something with tags: these need
 // ecs:TagResource too, unless the caller's account setting
 // tagResourceAuthorization is off.
-func (s *Service) taggings() map[string]further {
-	return map[string]further{
-		"CreateCluster": tagging(s, func(in *sdk.CreateClusterInput) (bool, string) {
+func (s *Service) tagNeeds() map[string]furtherNeeds {
+	return map[string]furtherNeeds{
+		"CreateCluster": newTagNeed(s, func(in *sdk.CreateClusterInput) (bool, string) {
 			return len(in.Tags) > 0, s.clusterResource(in.ClusterName)
 		}),
-		"CreateCapacityProvider": tagging(s, func(in *sdk.CreateCapacityProviderInput) (bool, string) {
+		"CreateCapacityProvider": newTagNeed(s, func(in *sdk.CreateCapacityProviderInput) (bool, string) {
 			return len(in.Tags) > 0, s.site.CapacityProviderARN(aws.ToString(in.Name))
 		}),
-		"RegisterTaskDefinition": tagging(s, func(in *sdk.RegisterTaskDefinitionInput) (bool, string) {
+		"RegisterTaskDefinition": newTagNeed(s, func(in *sdk.RegisterTaskDefinitionInput) (bool, string) {
 			return len(in.Tags) > 0, s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))
 		}),
-		"RegisterContainerInstance": tagging(s, func(in *RegisterContainerInstanceInput) (bool, string) {
-			return len(in.Tags) > 0, s.anyMember("container-instance", in.Cluster)
+		"RegisterContainerInstance": newTagNeed(s, func(in *RegisterContainerInstanceInput) (bool, string) {
+			return len(in.Tags) > 0, s.anyMemberARN("container-instance", in.Cluster)
 		}),
-		"CreateService": tagging(s, func(in *sdk.CreateServiceInput) (bool, string) {
+		"CreateService": newTagNeed(s, func(in *sdk.CreateServiceInput) (bool, string) {
 			return len(in.Tags) > 0, s.serviceResources(in.Cluster, aws.ToString(in.ServiceName))[0]
 		}),
-		"RunTask": tagging(s, func(in *sdk.RunTaskInput) (bool, string) {
-			return tagsTasks(in.Tags, in.PropagateTags, in.EnableECSManagedTags), s.anyMember("task", in.Cluster)
+		"RunTask": newTagNeed(s, func(in *sdk.RunTaskInput) (bool, string) {
+			return tagsTasks(in.Tags, in.PropagateTags, in.EnableECSManagedTags), s.anyMemberARN("task", in.Cluster)
 		}),
-		"StartTask": tagging(s, func(in *sdk.StartTaskInput) (bool, string) {
-			return tagsTasks(in.Tags, in.PropagateTags, in.EnableECSManagedTags), s.anyMember("task", in.Cluster)
+		"StartTask": newTagNeed(s, func(in *sdk.StartTaskInput) (bool, string) {
+			return tagsTasks(in.Tags, in.PropagateTags, in.EnableECSManagedTags), s.anyMemberARN("task", in.Cluster)
 		}),
 	}
 }
@@ -48,7 +48,7 @@ func tagsTasks(tags []types.Tag, propagate types.PropagateTags, managed bool) bo
 }
 
 // anyMember stands for a task or instance whose id isn't known yet.
-func (s *Service) anyMember(typ string, cluster *string) string {
+func (s *Service) anyMemberARN(typ string, cluster *string) string {
 	name, ok := s.site.ClusterName(aws.ToString(cluster))
 	switch {
 	case !ok:
@@ -59,7 +59,7 @@ func (s *Service) anyMember(typ string, cluster *string) string {
 	return s.site.InstanceARN(name, "*")
 }
 
-func tagging[In any](s *Service, of func(*In) (tags bool, resource string)) further {
+func newTagNeed[In any](s *Service, of func(*In) (tags bool, resource string)) furtherNeeds {
 	return func(ctx context.Context, c frontdoor.Caller, in any) ([]frontdoor.Need, error) {
 		typed, ok := in.(*In)
 		if !ok {

@@ -15,9 +15,9 @@ import (
 
 func (s *Service) tagResourceOperations() operations {
 	return operations{
-		"TagResource":   on("ecs:TagResource", func(in *sdk.TagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
-		"UntagResource": on("ecs:UntagResource", func(in *sdk.UntagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
-		"ListTagsForResource": on("ecs:ListTagsForResource", func(in *sdk.ListTagsForResourceInput) []string {
+		"TagResource":   newOperation("ecs:TagResource", func(in *sdk.TagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
+		"UntagResource": newOperation("ecs:UntagResource", func(in *sdk.UntagResourceInput) []string { return []string{aws.ToString(in.ResourceArn)} }),
+		"ListTagsForResource": newOperation("ecs:ListTagsForResource", func(in *sdk.ListTagsForResourceInput) []string {
 			return []string{aws.ToString(in.ResourceArn)}
 		}),
 	}
@@ -29,9 +29,9 @@ func (s *Service) TagResource(ctx context.Context, in *sdk.TagResourceInput) (*s
 		return nil, err
 	}
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
-		r, err := s.taggable(tx, aws.ToString(in.ResourceArn))
+		r, err := s.findTaggable(tx, aws.ToString(in.ResourceArn))
 		if err != nil {
-			return modelled(err)
+			return modelError(err)
 		}
 		if len(in.Tags) == 0 {
 			return nil
@@ -57,9 +57,9 @@ func (s *Service) UntagResource(ctx context.Context, in *sdk.UntagResourceInput)
 		}
 	}
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
-		r, err := s.taggable(tx, aws.ToString(in.ResourceArn))
+		r, err := s.findTaggable(tx, aws.ToString(in.ResourceArn))
 		if err != nil {
-			return modelled(err)
+			return modelError(err)
 		}
 		left := slices.DeleteFunc(slices.Clone(r.tags), func(t types.Tag) bool { return slices.Contains(in.TagKeys, aws.ToString(t.Key)) })
 		if len(left) == len(r.tags) {
@@ -77,7 +77,7 @@ func (s *Service) UntagResource(ctx context.Context, in *sdk.UntagResourceInput)
 func (s *Service) ListTagsForResource(ctx context.Context, in *sdk.ListTagsForResourceInput) (*sdk.ListTagsForResourceOutput, error) {
 	var tags []types.Tag
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
-		r, err := s.taggable(tx, aws.ToString(in.ResourceArn))
+		r, err := s.findTaggable(tx, aws.ToString(in.ResourceArn))
 		tags = r.tags
 		return err
 	})

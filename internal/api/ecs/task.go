@@ -16,11 +16,11 @@ import (
 
 func (s *Service) taskOperations() operations {
 	return operations{
-		"StopTask": on("ecs:StopTask", func(in *sdk.StopTaskInput) []string {
-			return s.members("task", in.Cluster, aws.ToString(in.Task))
+		"StopTask": newOperation("ecs:StopTask", func(in *sdk.StopTaskInput) []string {
+			return s.memberResources("task", in.Cluster, aws.ToString(in.Task))
 		}),
-		"DescribeTasks": on("ecs:DescribeTasks", func(in *sdk.DescribeTasksInput) []string {
-			return s.members("task", in.Cluster, in.Tasks...)
+		"DescribeTasks": newOperation("ecs:DescribeTasks", func(in *sdk.DescribeTasksInput) []string {
+			return s.memberResources("task", in.Cluster, in.Tasks...)
 		}),
 	}
 }
@@ -34,13 +34,13 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 		return nil, refuse.Invalid("Tasks cannot exceed 100 elements.")
 	}
 	tags := slices.Contains(in.Include, types.TaskFieldTags)
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
 	out := &sdk.DescribeTasksOutput{Tasks: []types.Task{}, Failures: []types.Failure{}}
 	for _, ref := range in.Tasks {
-		id, ok, err := s.taskRef(c.Name, ref)
+		id, ok, err := s.resolveTask(c.Name, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -52,14 +52,14 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 		if !fleet.IsARN(ref) {
 			arn = s.site.TaskARN(c.Name, ref)
 		}
-		out.Failures = append(out.Failures, refuse.Failure(arn, refuse.Missing, lookup.Unread(snap, store.TaskKey(c.Name, id))))
+		out.Failures = append(out.Failures, refuse.Failure(arn, refuse.Missing, lookup.UnreadableDetail(snap, store.TaskKey(c.Name, id))))
 	}
 	return out, nil
 }
 
 // taskRef resolves what a request calls a task. ok is false for one that can't
 // be in this cluster.
-func (s *Service) taskRef(cluster, ref string) (id string, ok bool, err error) {
+func (s *Service) resolveTask(cluster, ref string) (id string, ok bool, err error) {
 	if !fleet.IsARN(ref) && len(ref) != fleet.IDLength && len(ref) != 36 {
 		return "", false, refuse.Invalid("taskId length should be one of [32,36].")
 	}
@@ -87,7 +87,7 @@ func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.Sto
 			return err
 		}
 		var ok bool
-		if id, ok, err = s.taskRef(c.Name, *in.Task); err != nil {
+		if id, ok, err = s.resolveTask(c.Name, *in.Task); err != nil {
 			return err
 		}
 		cluster = c.Name

@@ -21,7 +21,7 @@ const maxRevisions = 1_000_000
 
 func (s *Service) taskDefinitionOperations() operations {
 	return operations{
-		"RegisterTaskDefinition": on("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
+		"RegisterTaskDefinition": newOperation("ecs:RegisterTaskDefinition", func(in *sdk.RegisterTaskDefinitionInput) []string {
 			return []string{s.site.TaskDefinitionFamilyARN(aws.ToString(in.Family))}
 		}),
 		"DescribeTaskDefinition": frontdoor.Op[sdk.DescribeTaskDefinitionInput]("ecs:DescribeTaskDefinition", nil),
@@ -84,7 +84,7 @@ func (s *Service) DescribeTaskDefinition(ctx context.Context, in *sdk.DescribeTa
 	}
 	d, st, err := lookup.Definition(snap, s.site, *in.TaskDefinition)
 	if err != nil {
-		return nil, lookup.NoDefinition(err, "Unable to describe task definition.")
+		return nil, lookup.NotFoundError(err, "Unable to describe task definition.")
 	}
 	out := &sdk.DescribeTaskDefinitionOutput{TaskDefinition: s.definitionOut(d, st)}
 	if len(in.Include) > 0 {

@@ -30,10 +30,10 @@ const maxDeletes = 10
 
 // revision resolves what a request calls a task definition where it must say
 // which revision.
-func (s *Service) revision(ref string) (fleet.TaskDefinitionRef, error) {
+func (s *Service) resolveRevision(ref string) (fleet.TaskDefinitionRef, error) {
 	r, err := s.site.TaskDefinitionRef(ref)
 	if err != nil {
-		return r, lookup.NoDefinition(err, fmt.Sprintf("Unable to find task definition: %v.", err))
+		return r, lookup.NotFoundError(err, fmt.Sprintf("Unable to find task definition: %v.", err))
 	}
 	if r.Revision == 0 {
 		return r, refuse.Client("Revision is missing.")
@@ -44,7 +44,7 @@ func (s *Service) revision(ref string) (fleet.TaskDefinitionRef, error) {
 func (s *Service) taskDefinitionLifeOperations() operations {
 	return operations{
 		"DeregisterTaskDefinition": frontdoor.Op[sdk.DeregisterTaskDefinitionInput]("ecs:DeregisterTaskDefinition", nil),
-		"DeleteTaskDefinitions": on("ecs:DeleteTaskDefinitions", func(in *sdk.DeleteTaskDefinitionsInput) []string {
+		"DeleteTaskDefinitions": newOperation("ecs:DeleteTaskDefinitions", func(in *sdk.DeleteTaskDefinitionsInput) []string {
 			var out []string
 			for i := range in.TaskDefinitions {
 				out = append(out, s.definitionResource(&in.TaskDefinitions[i]))
@@ -60,7 +60,7 @@ func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.Deregist
 	if aws.ToString(in.TaskDefinition) == "" {
 		return nil, refuse.Client("Task definition can not be blank.")
 	}
-	ref, err := s.revision(*in.TaskDefinition)
+	ref, err := s.resolveRevision(*in.TaskDefinition)
 	if err != nil {
 		return nil, err
 	}

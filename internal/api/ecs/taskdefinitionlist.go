@@ -27,11 +27,11 @@ func (s *Service) taskDefinitionListOperations() operations {
 func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefinitionsInput) (*sdk.ListTaskDefinitionsOutput, error) {
 	status := cmp.Or(in.Status, types.TaskDefinitionStatusActive)
 	family := aws.ToString(in.FamilyPrefix)
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListTaskDefinitions", family, string(status), string(in.Sort))
+	p, err := parsePage(in.MaxResults, in.NextToken, "ListTaskDefinitions", family, string(status), string(in.Sort))
 	if err != nil {
 		return nil, err
 	}
-	from, err := position(p.after)
+	from, err := parsePosition(p.after)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefin
 	if in.Sort == types.SortOrderDesc {
 		revisions = snap.RevisionsDescending(status, family, from)
 	}
-	list := p.taker()
+	list := p.newCollector()
 	for r := range revisions {
 		if !list.add(r.Family+":"+strconv.Itoa(r.Revision), s.site.TaskDefinitionARN(r.Family, r.Revision)) {
 			break
@@ -53,7 +53,7 @@ func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefin
 }
 
 // position reads the key in a token of ListTaskDefinitions; "" is none.
-func position(key string) (fleet.TaskDefinitionRef, error) {
+func parsePosition(key string) (fleet.TaskDefinitionRef, error) {
 	if key == "" {
 		return fleet.TaskDefinitionRef{}, nil
 	}
@@ -71,7 +71,7 @@ func position(key string) (fleet.TaskDefinitionRef, error) {
 func (s *Service) ListTaskDefinitionFamilies(ctx context.Context, in *sdk.ListTaskDefinitionFamiliesInput) (*sdk.ListTaskDefinitionFamiliesOutput, error) {
 	status := cmp.Or(in.Status, types.TaskDefinitionFamilyStatusAll) // as the API reference has it
 	prefix := aws.ToString(in.FamilyPrefix)
-	p, err := pageOf(in.MaxResults, in.NextToken, "ListTaskDefinitionFamilies", prefix, string(status))
+	p, err := parsePage(in.MaxResults, in.NextToken, "ListTaskDefinitionFamilies", prefix, string(status))
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (s *Service) ListTaskDefinitionFamilies(ctx context.Context, in *sdk.ListTa
 	if err != nil {
 		return nil, err
 	}
-	list := p.taker()
+	list := p.newCollector()
 	for name := range snap.FamiliesOf(status, prefix, p.after) {
 		if !list.add(name, name) {
 			break

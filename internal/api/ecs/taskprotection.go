@@ -18,20 +18,20 @@ import (
 const taskNotValid = "TASK_NOT_VALID"
 
 const (
-	protectedFor     = 120  // minutes, where a request doesn't say
-	protectedForMost = 2880 // minutes
+	defaultProtection = 120  // minutes, where a request doesn't say
+	maxProtection     = 2880 // minutes
 )
 
 func (s *Service) taskProtectionOperations() operations {
 	return operations{
-		"UpdateTaskProtection": on("ecs:UpdateTaskProtection", func(in *sdk.UpdateTaskProtectionInput) []string {
-			return s.members("task", in.Cluster, in.Tasks...)
+		"UpdateTaskProtection": newOperation("ecs:UpdateTaskProtection", func(in *sdk.UpdateTaskProtectionInput) []string {
+			return s.memberResources("task", in.Cluster, in.Tasks...)
 		}),
-		"GetTaskProtection": on("ecs:GetTaskProtection", func(in *sdk.GetTaskProtectionInput) []string {
+		"GetTaskProtection": newOperation("ecs:GetTaskProtection", func(in *sdk.GetTaskProtectionInput) []string {
 			if len(in.Tasks) == 0 {
-				return []string{s.anyMember("task", in.Cluster)}
+				return []string{s.anyMemberARN("task", in.Cluster)}
 			}
-			return s.members("task", in.Cluster, in.Tasks...)
+			return s.memberResources("task", in.Cluster, in.Tasks...)
 		}),
 	}
 }
@@ -39,7 +39,7 @@ func (s *Service) taskProtectionOperations() operations {
 // UpdateTaskProtection protects tasks of services from scale-in for a time, or
 // ends that. Nobody writes when the time is over: whoever reads compares.
 func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskProtectionInput) (*sdk.UpdateTaskProtectionOutput, error) {
-	minutes := int32(protectedFor)
+	minutes := int32(defaultProtection)
 	if in.ExpiresInMinutes != nil {
 		minutes = *in.ExpiresInMinutes
 	}
@@ -50,8 +50,8 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskPr
 		return nil, refuse.Invalid("Tasks cannot be empty.")
 	case len(in.Tasks) > 10:
 		return nil, refuse.Invalid("Tasks cannot exceed 10 elements, and there are %d.", len(in.Tasks))
-	case minutes < 1 || minutes > protectedForMost:
-		return nil, refuse.Invalid("expiresInMinutes must be between 1 and %d, not %d.", protectedForMost, minutes)
+	case minutes < 1 || minutes > maxProtection:
+		return nil, refuse.Invalid("expiresInMinutes must be between 1 and %d, not %d.", maxProtection, minutes)
 	}
 	// A task that is missing must be missing also where another server has just
 	// placed it.
@@ -70,7 +70,7 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskPr
 			until = s.now().Add(time.Duration(minutes) * time.Minute)
 		}
 		for _, ref := range in.Tasks {
-			t, failed, err := s.protectable(tx.Snapshot(), c.Name, ref)
+			t, failed, err := s.findProtectable(tx.Snapshot(), c.Name, ref)
 			if err != nil {
 				return err
 			}
@@ -78,7 +78,7 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskPr
 				out.Failures = append(out.Failures, *failed)
 				continue
 			}
-			if err := protect(tx, t, until); err != nil {
+			if err := writeProtection(tx, t, until); err != nil {
 				return err
 			}
 			out.ProtectedTasks = append(out.ProtectedTasks, s.protectedOut(t, until))
@@ -92,7 +92,7 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskPr
 }
 
 // protect writes until when a task is protected; zero is not at all.
-func protect(tx *store.Tx, t *fleet.TaskState, until time.Time) error {
+func writeProtection(tx *store.Tx, t *fleet.TaskState, until time.Time) error {
 	if store.Get(tx, store.TaskKey(t.Cluster, t.ID)) == nil {
 		return nil // as the snapshot has it, or the transaction does not commit
 	}
@@ -117,7 +117,7 @@ func (s *Service) GetTaskProtection(ctx context.Context, in *sdk.GetTaskProtecti
 	case len(in.Tasks) > 100:
 		return nil, refuse.Invalid("Tasks cannot exceed 100 elements, and there are %d.", len(in.Tasks))
 	}
-	snap, c, err := s.clusterNow(ctx, in.Cluster)
+	snap, c, err := s.readCluster(ctx, in.Cluster)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (s *Service) GetTaskProtection(ctx context.Context, in *sdk.GetTaskProtecti
 		}
 	}
 	for _, ref := range in.Tasks {
-		t, failed, err := s.protectable(snap, c.Name, ref)
+		t, failed, err := s.findProtectable(snap, c.Name, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -150,8 +150,8 @@ func (s *Service) GetTaskProtection(ctx context.Context, in *sdk.GetTaskProtecti
 
 // protectable finds a task that can be protected: one of a service that doesn't
 // end.
-func (s *Service) protectable(snap *store.Snapshot, cluster, ref string) (*fleet.TaskState, *types.Failure, error) {
-	id, ok, err := s.taskRef(cluster, ref)
+func (s *Service) findProtectable(snap *store.Snapshot, cluster, ref string) (*fleet.TaskState, *types.Failure, error) {
+	id, ok, err := s.resolveTask(cluster, ref)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -181,6 +181,6 @@ func (s *Service) protectable(snap *store.Snapshot, cluster, ref string) (*fleet
 
 func (s *Service) protectedOut(t *fleet.TaskState, until time.Time) types.ProtectedTask {
 	return types.ProtectedTask{
-		TaskArn: aws.String(s.site.TaskARN(t.Cluster, t.ID)), ProtectionEnabled: !until.IsZero(), ExpirationDate: when(until),
+		TaskArn: aws.String(s.site.TaskARN(t.Cluster, t.ID)), ProtectionEnabled: !until.IsZero(), ExpirationDate: timeOrNil(until),
 	}
 }

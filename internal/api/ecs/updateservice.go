@@ -19,7 +19,7 @@ import (
 
 func (s *Service) updateServiceOperations() operations {
 	return operations{
-		"UpdateService": on("ecs:UpdateService", func(in *sdk.UpdateServiceInput) []string {
+		"UpdateService": newOperation("ecs:UpdateService", func(in *sdk.UpdateServiceInput) []string {
 			return s.serviceResources(in.Cluster, aws.ToString(in.Service))
 		}),
 	}
@@ -32,7 +32,7 @@ func (s *Service) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput)
 		controller: in.DeploymentController, balancers: in.LoadBalancers, registries: in.ServiceRegistries, connect: in.ServiceConnectConfiguration,
 		lattice: in.VpcLatticeConfigurations, gateways: in.GatewayConnectors, monitoring: in.Monitoring, exec: aws.ToBool(in.EnableExecuteCommand),
 	}
-	if err := extras.check(); err != nil {
+	if err := extras.checkServed(); err != nil {
 		return nil, err
 	}
 	if n := in.HealthCheckGracePeriodSeconds; n != nil && *n < 0 {
@@ -86,15 +86,15 @@ func (s *Service) updateService(tx *store.Tx, in *sdk.UpdateServiceInput) (*flee
 	}
 	anew := in.ForceNewDeployment || !reflect.DeepEqual(&revision, runs)
 	if anew || in.PlacementConstraints != nil || in.PlacementStrategy != nil {
-		if err := spec.check(tx, s); err != nil {
+		if err := spec.checkTasks(tx, s); err != nil {
 			return nil, err
 		}
 	}
-	if err := spec.rebalance(in.AvailabilityZoneRebalancing, false); err != nil {
+	if err := spec.setRebalancing(in.AvailabilityZoneRebalancing, false); err != nil {
 		return nil, err
 	}
 	if anew {
-		if err := s.deploy(tx, spec, running(snap, was)); err != nil {
+		if err := s.createDeployment(tx, spec, runningRevisions(snap, was)); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +109,7 @@ func changeService(svc *fleet.Service, in *sdk.UpdateServiceInput) (err error) {
 	if in.DesiredCount != nil {
 		svc.DesiredCount = int(*in.DesiredCount)
 	}
-	if svc.Configuration, err = deploymentConfiguration(svc.Scheduling, svc.Configuration, in.DeploymentConfiguration); err != nil {
+	if svc.Configuration, err = mergeDeploymentConfiguration(svc.Scheduling, svc.Configuration, in.DeploymentConfiguration); err != nil {
 		return err
 	}
 	if in.HealthCheckGracePeriodSeconds != nil {
@@ -134,7 +134,7 @@ func changeService(svc *fleet.Service, in *sdk.UpdateServiceInput) (err error) {
 func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Cluster, in *sdk.UpdateServiceInput) error {
 	r := spec.revision
 	if ref := aws.ToString(in.TaskDefinition); ref != "" {
-		if err := s.define(tx, spec, ref); err != nil {
+		if err := s.setDefinition(tx, spec, ref); err != nil {
 			return err
 		}
 	} else if spec.def, _ = tx.Snapshot().TaskDefinition(r.Family, r.Revision); spec.def == nil {
@@ -162,7 +162,7 @@ func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Clust
 			return refuse.Invalid("capacityProviderStrategy: a service on managed instances needs a capacity provider strategy.")
 		}
 	}
-	if err := spec.supply(tx.Snapshot(), c, launchType, in.CapacityProviderStrategy, s); err != nil {
+	if err := spec.setCapacity(tx.Snapshot(), c, launchType, in.CapacityProviderStrategy, s); err != nil {
 		return err
 	}
 	if !in.ForceNewDeployment && !reflect.DeepEqual(was, *r) {
@@ -173,7 +173,7 @@ func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Clust
 
 // running are the revisions that a service's deployments run, or are to run, the
 // newest first.
-func running(snap *store.Snapshot, svc *fleet.Service) []string {
+func runningRevisions(snap *store.Snapshot, svc *fleet.Service) []string {
 	var out []string
 	for _, d := range snap.Deployments(svc.Cluster, svc.Name) {
 		if d.ServiceID == svc.ID && (d.State == nil || !d.State.Done) && !slices.Contains(out, d.Revision) {

@@ -45,7 +45,7 @@ func (o *launchOrder) place(r *round) error {
 	}
 	d, st, err := lookup.Definition(r.snap, r.site, o.definition)
 	if err != nil {
-		return lookup.NoDefinition(err, "TaskDefinition not found.")
+		return lookup.NotFoundError(err, "TaskDefinition not found.")
 	}
 	// Guard the definition too: a deleted one has no state record, like an ACTIVE one.
 	store.Get(r.tx, store.TaskDefinitionKey(d.Family, d.Revision))

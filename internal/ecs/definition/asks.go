@@ -125,7 +125,7 @@ func asksOf(def *sdk.RegisterTaskDefinitionInput) []ask {
 	if def.Cpu != nil || def.Memory != nil {
 		a.add(needed, "cpu and memory of the task", giveLimits, capability+"task-cpu-mem-limit")
 	}
-	if cpu, err := cpuUnits(aws.ToString(def.Cpu)); err == nil && cpu > 10240 {
+	if cpu, err := parseCPU(aws.ToString(def.Cpu)); err == nil && cpu > 10240 {
 		a.add(needed, "cpu of more than 10 vCPUs of the task", updateAgent, capability+"increased-task-cpu-limit")
 	}
 	if def.TaskRoleArn != nil {

@@ -106,7 +106,7 @@ func CheckVolumes(def *sdk.RegisterTaskDefinitionInput, vs []types.TaskVolumeCon
 		if !open(name) {
 			return refuse.Invalid("volumeConfigurations: %q is not a volume of the task definition that is configuredAtLaunch.", name)
 		}
-		if err := validEBS(name, v.ManagedEBSVolume); err != nil {
+		if err := checkEBS(name, v.ManagedEBSVolume); err != nil {
 			return err
 		}
 	}
@@ -120,7 +120,7 @@ func CheckVolumes(def *sdk.RegisterTaskDefinitionInput, vs []types.TaskVolumeCon
 	return nil
 }
 
-func validEBS(volume string, c *types.TaskManagedEBSVolumeConfiguration) error {
+func checkEBS(volume string, c *types.TaskManagedEBSVolumeConfiguration) error {
 	if c == nil {
 		return refuse.Invalid("volumeConfigurations: managedEBSVolume of volume %s can not be blank.", volume)
 	}

@@ -16,7 +16,7 @@ import (
 
 // validDefinition checks a normalized definition by ECS's rules. Each message
 // names the field and the rule; where ECS's own text is known, it is that.
-func validDefinition(def *sdk.RegisterTaskDefinitionInput) error {
+func checkDefinition(def *sdk.RegisterTaskDefinitionInput) error {
 	family := aws.ToString(def.Family)
 	switch {
 	case family == "":
@@ -28,26 +28,26 @@ func validDefinition(def *sdk.RegisterTaskDefinitionInput) error {
 	case len(def.ContainerDefinitions) > 10:
 		return refuse.Client("Task definition has %d containers; at most 10 are allowed.", len(def.ContainerDefinitions))
 	}
-	for _, check := range []func(*sdk.RegisterTaskDefinitionInput) error{validModes, validRoles, validPlatform, validConstraints, validStorage, validTaskSize} {
+	for _, check := range []func(*sdk.RegisterTaskDefinitionInput) error{checkModes, checkRoles, checkPlatform, checkConstraints, checkStorage, checkTaskSize} {
 		if err := check(def); err != nil {
 			return err
 		}
 	}
-	volumes, err := validVolumes(def)
+	volumes, err := checkDefinedVolumes(def)
 	if err != nil {
 		return err
 	}
-	names, err := validNames(def)
+	names, err := checkNames(def)
 	if err != nil {
 		return err
 	}
 	for i := range def.ContainerDefinitions {
 		s := subject{def: def, c: &def.ContainerDefinitions[i], names: names, volumes: volumes}
-		if err := s.valid(); err != nil {
+		if err := s.check(); err != nil {
 			return err
 		}
 	}
-	for _, check := range []func(*sdk.RegisterTaskDefinitionInput, map[string]int) error{validDependencies, validFirelens, validProxy, validDevices, validPorts} {
+	for _, check := range []func(*sdk.RegisterTaskDefinitionInput, map[string]int) error{checkDependencies, checkFirelens, checkProxy, checkDevices, checkPorts} {
 		if err := check(def, names); err != nil {
 			return err
 		}
@@ -57,16 +57,16 @@ func validDefinition(def *sdk.RegisterTaskDefinitionInput) error {
 
 // validModes checks the enumerations of the task itself, and what does not go
 // with its network mode.
-func validModes(def *sdk.RegisterTaskDefinitionInput) error {
+func checkModes(def *sdk.RegisterTaskDefinitionInput) error {
 	switch def.NetworkMode {
 	case "", types.NetworkModeBridge, types.NetworkModeHost, types.NetworkModeNone, types.NetworkModeAwsvpc:
 	default:
 		return refuse.Client("Invalid network mode %q: it must be bridge, host, awsvpc or none.", def.NetworkMode)
 	}
-	if err := validEnum("pidMode", def.PidMode, types.PidModeHost, types.PidModeTask); err != nil {
+	if err := checkEnum("pidMode", def.PidMode, types.PidModeHost, types.PidModeTask); err != nil {
 		return err
 	}
-	if err := validEnum("ipcMode", def.IpcMode, types.IpcModeHost, types.IpcModeTask, types.IpcModeNone); err != nil {
+	if err := checkEnum("ipcMode", def.IpcMode, types.IpcModeHost, types.IpcModeTask, types.IpcModeNone); err != nil {
 		return err
 	}
 	if aws.ToBool(def.EnableFaultInjection) && def.NetworkMode != types.NetworkModeAwsvpc && def.NetworkMode != types.NetworkModeHost {
@@ -78,7 +78,7 @@ func validModes(def *sdk.RegisterTaskDefinitionInput) error {
 // A role is a name or a full ARN, the path of which belongs to it.
 var roleName = regexp.MustCompile(`^(arn:aws[a-z-]*:iam::[0-9]{12}:role/([\x21-\x7e]{1,510}/)?)?[\w+=,.@-]{1,64}$`)
 
-func validRoles(def *sdk.RegisterTaskDefinitionInput) error {
+func checkRoles(def *sdk.RegisterTaskDefinitionInput) error {
 	for _, r := range []struct {
 		field string
 		value *string
@@ -90,7 +90,7 @@ func validRoles(def *sdk.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
-func validConstraints(def *sdk.RegisterTaskDefinitionInput) error {
+func checkConstraints(def *sdk.RegisterTaskDefinitionInput) error {
 	if len(def.PlacementConstraints) > 10 {
 		return refuse.Client("placementConstraints: at most 10 are allowed, not %d.", len(def.PlacementConstraints))
 	}
@@ -108,7 +108,7 @@ func validConstraints(def *sdk.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
-func validStorage(def *sdk.RegisterTaskDefinitionInput) error {
+func checkStorage(def *sdk.RegisterTaskDefinitionInput) error {
 	s := def.EphemeralStorage
 	switch {
 	case s == nil:
@@ -124,7 +124,7 @@ func validStorage(def *sdk.RegisterTaskDefinitionInput) error {
 }
 
 // validNames maps the containers' names to their places.
-func validNames(def *sdk.RegisterTaskDefinitionInput) (map[string]int, error) {
+func checkNames(def *sdk.RegisterTaskDefinitionInput) (map[string]int, error) {
 	names := map[string]int{}
 	essential := false
 	for i := range def.ContainerDefinitions {
@@ -149,7 +149,7 @@ func validNames(def *sdk.RegisterTaskDefinitionInput) (map[string]int, error) {
 }
 
 // validEnum accepts the zero value, which means that the member was not given.
-func validEnum[E ~string](field string, v E, known ...E) error {
+func checkEnum[E ~string](field string, v E, known ...E) error {
 	if v == "" || slices.Contains(known, v) {
 		return nil
 	}
@@ -165,32 +165,32 @@ type subject struct {
 }
 
 // wrong is the refusal of a setting of the container.
-func (s subject) wrong(format string, args ...any) error {
+func (s subject) newError(format string, args ...any) error {
 	return refuse.Client("Invalid setting for container '"+aws.ToString(s.c.Name)+"'. "+format, args...)
 }
 
 // between checks an optional number.
-func (s subject) between(field string, v *int32, low, top int32) error {
+func (s subject) checkBetween(field string, v *int32, low, top int32) error {
 	if v != nil && (*v < low || *v > top) {
-		return s.wrong("'%s' must be between %d and %d, not %d.", field, low, top, *v)
+		return s.newError("'%s' must be between %d and %d, not %d.", field, low, top, *v)
 	}
 	return nil
 }
 
-func validIP(s string) bool {
+func isIP(s string) bool {
 	_, err := netip.ParseAddr(s)
 	return err == nil
 }
 
 // absolute says whether s is an absolute path, in a Linux or a Windows
 // container.
-func absolute(s string) bool {
+func isAbsolute(s string) bool {
 	drive := len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/')
 	return strings.HasPrefix(s, "/") || drive || strings.HasPrefix(s, `\\`)
 }
 
 // resourceARN says whether s is an ARN of one of the services.
-func resourceARN(s string, services ...string) bool {
+func isResourceARN(s string, services ...string) bool {
 	p := strings.SplitN(s, ":", 6)
 	return len(p) == 6 && p[0] == "arn" && p[1] != "" && p[5] != "" && slices.Contains(services, p[2])
 }

@@ -76,11 +76,11 @@ func fargateRefusal(def *sdk.RegisterTaskDefinitionInput) error {
 }
 
 func fargateSize(def *sdk.RegisterTaskDefinitionInput) error {
-	cpu, err := cpuUnits(aws.ToString(def.Cpu))
+	cpu, err := parseCPU(aws.ToString(def.Cpu))
 	if err != nil {
 		return err
 	}
-	memory, err := memoryMiB(aws.ToString(def.Memory))
+	memory, err := parseMemory(aws.ToString(def.Memory))
 	if err != nil {
 		return err
 	}

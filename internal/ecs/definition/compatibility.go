@@ -23,7 +23,7 @@ func compatibilities(def *sdk.RegisterTaskDefinitionInput) ([]types.Compatibilit
 		}
 	}
 	if def.EphemeralStorage != nil && why[types.CompatibilityFargate] != nil {
-		return nil, refuse.Client("ephemeralStorage is only supported for tasks on Fargate. %s", message(why[types.CompatibilityFargate]))
+		return nil, refuse.Client("ephemeralStorage is only supported for tasks on Fargate. %s", errorText(why[types.CompatibilityFargate]))
 	}
 	for _, c := range def.RequiresCompatibilities {
 		err, known := why[c]
@@ -41,7 +41,7 @@ func compatibilities(def *sdk.RegisterTaskDefinitionInput) ([]types.Compatibilit
 }
 
 // message is the text of a refusal.
-func message(err error) string {
+func errorText(err error) string {
 	if e, ok := err.(smithy.APIError); ok {
 		return e.ErrorMessage()
 	}

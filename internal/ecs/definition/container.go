@@ -11,11 +11,11 @@ import (
 )
 
 // valid checks one container by itself and against what the task declares.
-func (s subject) valid() error {
+func (s subject) check() error {
 	for _, check := range []func() error{
-		s.validImage, s.validLimits, s.validTimeouts, s.validPortMappings, s.validMounts, s.validEnvironment, s.validNetwork,
-		s.validSecurity, s.validResources, s.validLinux, s.validSysctls, s.validUlimits, s.validLog, s.validHealth, s.validRestart,
-		s.validOnWindows,
+		s.checkImage, s.checkLimits, s.checkTimeouts, s.checkPortMappings, s.checkMounts, s.checkEnvironment, s.checkNetwork,
+		s.checkSecurity, s.checkResources, s.checkLinux, s.checkSysctls, s.checkUlimits, s.checkLog, s.checkHealth, s.checkRestart,
+		s.checkOnWindows,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -29,7 +29,7 @@ var (
 	imageDigest = regexp.MustCompile(`^sha256:[A-Fa-f0-9]{64}$`)
 )
 
-func (s subject) validImage() error {
+func (s subject) checkImage() error {
 	image := aws.ToString(s.c.Image)
 	if image == "" {
 		return refuse.Client("Container.image should not be null or empty.")
@@ -43,78 +43,78 @@ func (s subject) validImage() error {
 	case pinned && !imageDigest.MatchString(digest):
 		return refuse.Client("Container.image contains invalid characters: the digest of %q of container '%s' must be sha256: and 64 hexadecimal digits.", image, *s.c.Name)
 	}
-	return validEnum("container '"+*s.c.Name+"' versionConsistency", s.c.VersionConsistency, types.VersionConsistencyEnabled, types.VersionConsistencyDisabled)
+	return checkEnum("container '"+*s.c.Name+"' versionConsistency", s.c.VersionConsistency, types.VersionConsistencyEnabled, types.VersionConsistencyDisabled)
 }
 
 // validLimits checks the container's own cpu and memory.
-func (s subject) validLimits() error {
+func (s subject) checkLimits() error {
 	memory, soft := aws.ToInt32(s.c.Memory), aws.ToInt32(s.c.MemoryReservation)
 	switch {
 	case s.c.Memory == nil && s.c.MemoryReservation == nil && aws.ToString(s.def.Memory) == "":
-		return s.wrong("At least one of 'memory' or 'memoryReservation' must be specified.")
+		return s.newError("At least one of 'memory' or 'memoryReservation' must be specified.")
 	case s.c.Memory != nil && memory < 4:
-		return s.wrong("'memory' must be at least 4 MiB, not %d.", memory)
+		return s.newError("'memory' must be at least 4 MiB, not %d.", memory)
 	case s.c.MemoryReservation != nil && soft < 4:
-		return s.wrong("'memoryReservation' must be at least 4 MiB, not %d.", soft)
+		return s.newError("'memoryReservation' must be at least 4 MiB, not %d.", soft)
 	case s.c.Memory != nil && s.c.MemoryReservation != nil && memory < soft:
-		return s.wrong("'memory' must be greater than or equal to 'memoryReservation'.")
+		return s.newError("'memory' must be greater than or equal to 'memoryReservation'.")
 	case s.c.Cpu < 0:
-		return s.wrong("'cpu' must not be negative.")
+		return s.newError("'cpu' must not be negative.")
 	}
 	return nil
 }
 
-func (s subject) validTimeouts() error {
+func (s subject) checkTimeouts() error {
 	if aws.ToInt32(s.c.StopTimeout) < 0 || aws.ToInt32(s.c.StartTimeout) < 0 {
-		return s.wrong("'startTimeout' and 'stopTimeout' must not be negative.")
+		return s.newError("'startTimeout' and 'stopTimeout' must not be negative.")
 	}
 	return nil
 }
 
 // validSecurity checks who the container runs as and what confines it.
-func (s subject) validSecurity() error {
+func (s subject) checkSecurity() error {
 	if u := s.c.User; u != nil {
 		user, group, two := strings.Cut(*u, ":")
-		if user == "" || (two && group == "") || strings.ContainsAny(*u, " \t\n\x00") || strings.Contains(group, ":") || negative(user) || negative(group) {
-			return s.wrong("'user' must have the form user, user:group, uid, uid:gid, user:gid or uid:group, not %q.", *u)
+		if user == "" || (two && group == "") || strings.ContainsAny(*u, " \t\n\x00") || strings.Contains(group, ":") || isNegative(user) || isNegative(group) {
+			return s.newError("'user' must have the form user, user:group, uid, uid:gid, user:gid or uid:group, not %q.", *u)
 		}
 	}
 	for _, o := range s.c.DockerSecurityOptions {
 		kind, value, has := strings.Cut(o, ":")
 		known := o == "no-new-privileges" || has && value != "" && (kind == "apparmor" || kind == "label" || kind == "credentialspec" || kind == "no-new-privileges")
 		if !known {
-			return s.wrong("'dockerSecurityOptions' must be no-new-privileges, apparmor:PROFILE, label:value or credentialspec:path, not %q.", o)
+			return s.newError("'dockerSecurityOptions' must be no-new-privileges, apparmor:PROFILE, label:value or credentialspec:path, not %q.", o)
 		}
 	}
 	if len(s.c.CredentialSpecs) > 1 {
-		return s.wrong("'credentialSpecs' can have at most 1 ARN, not %d.", len(s.c.CredentialSpecs))
+		return s.newError("'credentialSpecs' can have at most 1 ARN, not %d.", len(s.c.CredentialSpecs))
 	}
 	for _, spec := range s.c.CredentialSpecs {
 		arn, ok := strings.CutPrefix(spec, "credentialspec:")
 		if !ok {
 			arn, ok = strings.CutPrefix(spec, "credentialspecdomainless:")
 		}
-		if !ok || !resourceARN(arn, "ssm", "s3") {
-			return s.wrong("'credentialSpecs' must be credentialspec: or credentialspecdomainless: and an ARN of SSM or S3, not %q.", spec)
+		if !ok || !isResourceARN(arn, "ssm", "s3") {
+			return s.newError("'credentialSpecs' must be credentialspec: or credentialspecdomainless: and an ARN of SSM or S3, not %q.", spec)
 		}
 	}
 	return nil
 }
 
-func negative(s string) bool {
+func isNegative(s string) bool {
 	n, err := strconv.Atoi(s)
 	return err == nil && n < 0
 }
 
 // validResources checks GPUs and other devices that placement hands out.
-func (s subject) validResources() error {
+func (s subject) checkResources() error {
 	seen := map[types.ResourceType]bool{}
 	for _, r := range s.c.ResourceRequirements {
-		if err := validEnum("container '"+*s.c.Name+"' resourceRequirements.type", r.Type, types.ResourceTypeGpu, types.ResourceTypeInferenceAccelerator, types.ResourceTypeNeuronDevice); err != nil {
+		if err := checkEnum("container '"+*s.c.Name+"' resourceRequirements.type", r.Type, types.ResourceTypeGpu, types.ResourceTypeInferenceAccelerator, types.ResourceTypeNeuronDevice); err != nil {
 			return err
 		}
 		if seen[r.Type] && r.Type != types.ResourceTypeInferenceAccelerator {
-			return s.wrong("'resourceRequirements' has the type %s twice.", r.Type)
+			return s.newError("'resourceRequirements' has the type %s twice.", r.Type)
 		}
 		seen[r.Type] = true
 		value := aws.ToString(r.Value)
@@ -122,9 +122,9 @@ func (s subject) validResources() error {
 		case types.ResourceTypeGpu:
 			if r.SharingStrategy != nil {
 				if value != "" {
-					return s.wrong("'resourceRequirements' of the type GPU must have either 'value' or 'sharingStrategy', not both.")
+					return s.newError("'resourceRequirements' of the type GPU must have either 'value' or 'sharingStrategy', not both.")
 				}
-				if err := s.validSharing(r.SharingStrategy); err != nil {
+				if err := s.checkSharing(r.SharingStrategy); err != nil {
 					return err
 				}
 				continue
@@ -133,47 +133,47 @@ func (s subject) validResources() error {
 				continue
 			}
 			if n, err := strconv.Atoi(value); err != nil || n < 1 || n > 64 {
-				return s.wrong("The number of GPUs must be between 1 and 64, or ALL, not %q.", value)
+				return s.newError("The number of GPUs must be between 1 and 64, or ALL, not %q.", value)
 			}
 		case types.ResourceTypeNeuronDevice:
 			if value != "ALL" {
-				return s.wrong("'resourceRequirements' of the type NeuronDevice must have the value ALL, not %q.", value)
+				return s.newError("'resourceRequirements' of the type NeuronDevice must have the value ALL, not %q.", value)
 			}
 		case types.ResourceTypeInferenceAccelerator:
 			if value == "" {
-				return s.wrong("'resourceRequirements' of the type InferenceAccelerator must name a deviceName.")
+				return s.newError("'resourceRequirements' of the type InferenceAccelerator must name a deviceName.")
 			}
 		default:
-			return s.wrong("'resourceRequirements.type' should not be null or empty.")
+			return s.newError("'resourceRequirements.type' should not be null or empty.")
 		}
 		if r.SharingStrategy != nil {
-			return s.wrong("'resourceRequirements.sharingStrategy' is only supported for the type GPU.")
+			return s.newError("'resourceRequirements.sharingStrategy' is only supported for the type GPU.")
 		}
 	}
 	return nil
 }
 
-func (s subject) validSharing(how types.SharingStrategy) error {
+func (s subject) checkSharing(how types.SharingStrategy) error {
 	mps, ok := how.(*types.SharingStrategyMemberNvidiaMps)
 	switch {
 	case !ok:
-		return s.wrong("'resourceRequirements.sharingStrategy' must be nvidiaMps.")
+		return s.newError("'resourceRequirements.sharingStrategy' must be nvidiaMps.")
 	case aws.ToInt32(mps.Value.Memory) < 1:
-		return s.wrong("'resourceRequirements.sharingStrategy.nvidiaMps.memory' must be at least 1 MiB, not %d.", aws.ToInt32(mps.Value.Memory))
+		return s.newError("'resourceRequirements.sharingStrategy.nvidiaMps.memory' must be at least 1 MiB, not %d.", aws.ToInt32(mps.Value.Memory))
 	}
-	return s.between("resourceRequirements.sharingStrategy.nvidiaMps.maxComputePercent", mps.Value.MaxComputePercent, 1, 100)
+	return s.checkBetween("resourceRequirements.sharingStrategy.nvidiaMps.maxComputePercent", mps.Value.MaxComputePercent, 1, 100)
 }
 
-func (s subject) validRestart() error {
+func (s subject) checkRestart() error {
 	p := s.c.RestartPolicy
 	if p == nil {
 		return nil
 	}
 	switch {
 	case p.Enabled == nil:
-		return s.wrong("'restartPolicy.enabled' should not be null or empty.")
+		return s.newError("'restartPolicy.enabled' should not be null or empty.")
 	case len(p.IgnoredExitCodes) > 50:
-		return s.wrong("'restartPolicy.ignoredExitCodes' can have at most 50 exit codes, not %d.", len(p.IgnoredExitCodes))
+		return s.newError("'restartPolicy.ignoredExitCodes' can have at most 50 exit codes, not %d.", len(p.IgnoredExitCodes))
 	}
 	if t := p.RestartAttemptPeriod; t != nil && (*t < 60 || *t > 1800) {
 		return refuse.Client("The 'restartAttemptPeriod' setting for container '%s' must be between 60 and 1800.", *s.c.Name)

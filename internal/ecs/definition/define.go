@@ -21,7 +21,7 @@ func Define(in *sdk.RegisterTaskDefinitionInput) (*sdk.RegisterTaskDefinitionInp
 	def := *in
 	def.Tags = nil
 	normalize(&def)
-	if err := validDefinition(&def); err != nil {
+	if err := checkDefinition(&def); err != nil {
 		return nil, nil, err
 	}
 	size, err := awsjson.Marshal(&def)

@@ -11,7 +11,7 @@ import (
 )
 
 // validDependencies checks dependsOn, and that no container waits for itself.
-func validDependencies(def *sdk.RegisterTaskDefinitionInput, names map[string]int) error {
+func checkDependencies(def *sdk.RegisterTaskDefinitionInput, names map[string]int) error {
 	needs := make([][]int, len(def.ContainerDefinitions))
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
@@ -44,14 +44,14 @@ func validDependencies(def *sdk.RegisterTaskDefinitionInput, names map[string]in
 			needs[i] = append(needs[i], names[aws.ToString(v.SourceContainer)])
 		}
 	}
-	if i := cycle(needs); i >= 0 {
+	if i := findCycle(needs); i >= 0 {
 		return refuse.Client("The dependencies of container '%s' form a cycle.", *def.ContainerDefinitions[i].Name)
 	}
 	return nil
 }
 
 // cycle returns a node from which a cycle can be reached, or -1.
-func cycle(needs [][]int) int {
+func findCycle(needs [][]int) int {
 	const visiting, done = 1, 2
 	state := make([]int, len(needs))
 	var cyclic func(i int) bool

@@ -86,7 +86,7 @@ func Gaps(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) []placeme
 			add(of(g.thing, have), g.help)
 		}
 	}
-	return append(out, unhealthy(def)...)
+	return append(out, findUnhealthy(def)...)
 }
 
 func unservedVolume(v *types.Volume) string {
@@ -105,7 +105,7 @@ func unservedVolume(v *types.Volume) string {
 
 // unhealthy are dependencies that are never met: no engine runs the health check
 // that they wait for.
-func unhealthy(def *sdk.RegisterTaskDefinitionInput) []placement.Lack {
+func findUnhealthy(def *sdk.RegisterTaskDefinitionInput) []placement.Lack {
 	var out []placement.Lack
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]

@@ -2,7 +2,7 @@ package definition
 
 import "github.com/ashore/ashore/internal/fleet"
 
-func (s subject) validHealth() error {
+func (s subject) checkHealth() error {
 	h := s.c.HealthCheck
 	if h == nil {
 		return nil
@@ -14,7 +14,7 @@ func (s subject) validHealth() error {
 	}{
 		{"interval", h.Interval, 5, 300}, {"timeout", h.Timeout, 2, 60}, {"retries", h.Retries, 1, 10}, {"startPeriod", h.StartPeriod, 0, 300},
 	} {
-		if err := s.between("healthCheck."+r.field, r.value, r.low, r.top); err != nil {
+		if err := s.checkBetween("healthCheck."+r.field, r.value, r.low, r.top); err != nil {
 			return err
 		}
 	}
@@ -22,9 +22,9 @@ func (s subject) validHealth() error {
 	// one of these words alone: a Docker Engine of 20.10 ends at it.
 	switch {
 	case len(h.Command) == 0:
-		return s.wrong("'healthCheck.command' should not be empty.")
+		return s.newError("'healthCheck.command' should not be empty.")
 	case fleet.HasHealthCheck(s.c) && (len(h.Command) == 1 || h.Command[1] == ""):
-		return s.wrong("'healthCheck.command' must have a command after %s.", h.Command[0])
+		return s.newError("'healthCheck.command' must have a command after %s.", h.Command[0])
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ var (
 		strictatime nostrictatime mode uid gid nr_inodes nr_blocks mpol`)
 )
 
-func (s subject) validLinux() error {
+func (s subject) checkLinux() error {
 	l := s.c.LinuxParameters
 	if l == nil {
 		return nil
@@ -28,50 +28,50 @@ func (s subject) validLinux() error {
 	if k := l.Capabilities; k != nil {
 		for _, n := range slices.Concat(k.Add, k.Drop) {
 			if !slices.Contains(kernelCapabilities, n) {
-				return s.wrong("'linuxParameters.capabilities' has the unknown capability %q.", n)
+				return s.newError("'linuxParameters.capabilities' has the unknown capability %q.", n)
 			}
 		}
 	}
 	for _, d := range l.Devices {
-		if !absolute(aws.ToString(d.HostPath)) {
-			return s.wrong("'linuxParameters.devices.hostPath' must be an absolute path, not %q.", aws.ToString(d.HostPath))
+		if !isAbsolute(aws.ToString(d.HostPath)) {
+			return s.newError("'linuxParameters.devices.hostPath' must be an absolute path, not %q.", aws.ToString(d.HostPath))
 		}
-		if d.ContainerPath != nil && !absolute(*d.ContainerPath) {
-			return s.wrong("'linuxParameters.devices.containerPath' must be an absolute path, not %q.", *d.ContainerPath)
+		if d.ContainerPath != nil && !isAbsolute(*d.ContainerPath) {
+			return s.newError("'linuxParameters.devices.containerPath' must be an absolute path, not %q.", *d.ContainerPath)
 		}
 		for _, p := range d.Permissions {
-			if err := validEnum("container '"+*s.c.Name+"' linuxParameters.devices.permissions", p, types.DeviceCgroupPermissionRead, types.DeviceCgroupPermissionWrite, types.DeviceCgroupPermissionMknod); err != nil {
+			if err := checkEnum("container '"+*s.c.Name+"' linuxParameters.devices.permissions", p, types.DeviceCgroupPermissionRead, types.DeviceCgroupPermissionWrite, types.DeviceCgroupPermissionMknod); err != nil {
 				return err
 			}
 		}
 	}
 	for _, t := range l.Tmpfs {
 		switch {
-		case !absolute(aws.ToString(t.ContainerPath)):
-			return s.wrong("'linuxParameters.tmpfs.containerPath' must be an absolute path, not %q.", aws.ToString(t.ContainerPath))
+		case !isAbsolute(aws.ToString(t.ContainerPath)):
+			return s.newError("'linuxParameters.tmpfs.containerPath' must be an absolute path, not %q.", aws.ToString(t.ContainerPath))
 		case t.Size < 1:
-			return s.wrong("'linuxParameters.tmpfs.size' must be at least 1 MiB, not %d.", t.Size)
+			return s.newError("'linuxParameters.tmpfs.size' must be at least 1 MiB, not %d.", t.Size)
 		}
 		for _, o := range t.MountOptions {
 			if name, _, _ := strings.Cut(o, "="); !slices.Contains(tmpfsOptions, name) {
-				return s.wrong("'linuxParameters.tmpfs.mountOptions' has the unknown option %q.", o)
+				return s.newError("'linuxParameters.tmpfs.mountOptions' has the unknown option %q.", o)
 			}
 		}
 	}
 	switch {
 	case l.MaxSwap != nil && *l.MaxSwap < 0:
-		return s.wrong("'linuxParameters.maxSwap' must be 0 or positive, not %d.", *l.MaxSwap)
+		return s.newError("'linuxParameters.maxSwap' must be 0 or positive, not %d.", *l.MaxSwap)
 	case l.SharedMemorySize != nil && *l.SharedMemorySize < 1:
-		return s.wrong("'linuxParameters.sharedMemorySize' must be at least 1 MiB, not %d.", *l.SharedMemorySize)
+		return s.newError("'linuxParameters.sharedMemorySize' must be at least 1 MiB, not %d.", *l.SharedMemorySize)
 	}
-	return s.between("linuxParameters.swappiness", l.Swappiness, 0, 100)
+	return s.checkBetween("linuxParameters.swappiness", l.Swappiness, 0, 100)
 }
 
 var ipcSysctls = strings.Fields("kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall kernel.shmmax kernel.shmmni kernel.shm_rmid_forced")
 
 // validSysctls lets through the kernel parameters that belong to a namespace of
 // the container's own.
-func (s subject) validSysctls() error {
+func (s subject) checkSysctls() error {
 	seen := map[string]bool{}
 	for _, sc := range s.c.SystemControls {
 		name := aws.ToString(sc.Namespace)
@@ -79,35 +79,35 @@ func (s subject) validSysctls() error {
 		ipc := slices.Contains(ipcSysctls, name) || strings.HasPrefix(name, "fs.mqueue.")
 		switch {
 		case !network && !ipc:
-			return s.wrong("'systemControls.namespace' must be a namespaced kernel parameter (net.*, fs.mqueue.*, or one of %s), not %q.", strings.Join(ipcSysctls, ", "), name)
+			return s.newError("'systemControls.namespace' must be a namespaced kernel parameter (net.*, fs.mqueue.*, or one of %s), not %q.", strings.Join(ipcSysctls, ", "), name)
 		case aws.ToString(sc.Value) == "":
-			return s.wrong("'systemControls.value' of %s should not be null or empty.", name)
+			return s.newError("'systemControls.value' of %s should not be null or empty.", name)
 		case network && s.def.NetworkMode == types.NetworkModeHost:
-			return s.wrong("'systemControls' of the network namespace (%s) are not supported when networkMode=host.", name)
+			return s.newError("'systemControls' of the network namespace (%s) are not supported when networkMode=host.", name)
 		case ipc && s.def.IpcMode == types.IpcModeHost:
-			return s.wrong("'systemControls' of the IPC namespace (%s) are not supported when ipcMode=host.", name)
+			return s.newError("'systemControls' of the IPC namespace (%s) are not supported when ipcMode=host.", name)
 		case seen[name]:
-			return s.wrong("'systemControls' has %s twice.", name)
+			return s.newError("'systemControls' has %s twice.", name)
 		}
 		seen[name] = true
 	}
 	return nil
 }
 
-func (s subject) validUlimits() error {
+func (s subject) checkUlimits() error {
 	seen := map[types.UlimitName]bool{}
 	for _, u := range s.c.Ulimits {
 		if u.Name == "" {
-			return s.wrong("'ulimits.name' should not be null or empty.")
+			return s.newError("'ulimits.name' should not be null or empty.")
 		}
-		if err := validEnum("container '"+*s.c.Name+"' ulimits.name", u.Name, u.Name.Values()...); err != nil {
+		if err := checkEnum("container '"+*s.c.Name+"' ulimits.name", u.Name, u.Name.Values()...); err != nil {
 			return err
 		}
 		switch {
 		case seen[u.Name]:
-			return s.wrong("'ulimits' has %s twice.", u.Name)
+			return s.newError("'ulimits' has %s twice.", u.Name)
 		case u.SoftLimit < -1 || u.HardLimit < -1:
-			return s.wrong("'ulimits' %s must not be negative, but for -1, which is unlimited.", u.Name)
+			return s.newError("'ulimits' %s must not be negative, but for -1, which is unlimited.", u.Name)
 		case u.HardLimit != -1 && (u.SoftLimit > u.HardLimit || u.SoftLimit == -1):
 			return refuse.Client("Soft limit exceeds hard limit for ulimit %s. (container '%s')", u.Name, *s.c.Name)
 		}

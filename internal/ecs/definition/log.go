@@ -27,7 +27,7 @@ var (
 	bufferSize = regexp.MustCompile(`^[0-9]+ ?([kKmMgG]i?)?[bB]?$`) // as engines read it
 )
 
-func (s subject) validLog() error {
+func (s subject) checkLog() error {
 	l := s.c.LogConfiguration
 	if l == nil {
 		return nil
@@ -43,17 +43,17 @@ func (s subject) validLog() error {
 		return refuse.Client("When you are specifying logConfiguration.secretOptions, you must also specify a value for 'executionRoleArn'.")
 	}
 	for _, o := range l.SecretOptions {
-		if err := s.validSecret("logConfiguration.secretOptions", o); err != nil {
+		if err := s.checkSecret("logConfiguration.secretOptions", o); err != nil {
 			return err
 		}
 		if _, twice := given[aws.ToString(o.Name)]; twice {
-			return s.wrong("'logConfiguration' has the option '%s' more than once.", aws.ToString(o.Name))
+			return s.newError("'logConfiguration' has the option '%s' more than once.", aws.ToString(o.Name))
 		}
 		given[aws.ToString(o.Name)] = ""
 	}
 	switch l.LogDriver {
 	case types.LogDriverAwslogs:
-		if err := validAwslogs(l.Options); err != nil {
+		if err := checkAwslogs(l.Options); err != nil {
 			return err
 		}
 	case types.LogDriverSplunk:
@@ -62,10 +62,10 @@ func (s subject) validLog() error {
 		}
 	}
 	if m, ok := l.Options["mode"]; ok && m != "blocking" && m != "non-blocking" {
-		return s.wrong("the option 'mode' of 'logConfiguration' must be blocking or non-blocking, not %q.", m)
+		return s.newError("the option 'mode' of 'logConfiguration' must be blocking or non-blocking, not %q.", m)
 	}
 	if b, ok := l.Options["max-buffer-size"]; ok && !bufferSize.MatchString(b) {
-		return s.wrong("the option 'max-buffer-size' of 'logConfiguration' must be a size such as 25m, not %q.", b)
+		return s.newError("the option 'max-buffer-size' of 'logConfiguration' must be a size such as 25m, not %q.", b)
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func requireOptions(d types.LogDriver, given map[string]string, names ...string)
 	return refuse.Client("Log driver %s requires options: %s", d, strings.Join(missing, ", "))
 }
 
-func validAwslogs(options map[string]string) error {
+func checkAwslogs(options map[string]string) error {
 	if err := requireOptions(types.LogDriverAwslogs, options, "awslogs-region", "awslogs-group"); err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func validAwslogs(options map[string]string) error {
 
 // validFirelens checks the log router of a task, of which there is one where
 // containers log to it.
-func validFirelens(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
+func checkFirelens(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 	router, logs := "", false
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
@@ -120,7 +120,7 @@ func validFirelens(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error
 			return refuse.Client("Only one container of a task definition can have a firelensConfiguration: '%s' and '%s' have one.", router, *c.Name)
 		}
 		router = *c.Name
-		if err := (subject{def: def, c: c}).validRouter(f); err != nil {
+		if err := (subject{def: def, c: c}).checkRouter(f); err != nil {
 			return err
 		}
 	}
@@ -133,32 +133,32 @@ func validFirelens(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error
 	return nil
 }
 
-func (s subject) validRouter(f *types.FirelensConfiguration) error {
+func (s subject) checkRouter(f *types.FirelensConfiguration) error {
 	if f.Type != types.FirelensConfigurationTypeFluentd && f.Type != types.FirelensConfigurationTypeFluentbit {
-		return s.wrong("'firelensConfiguration.type' must be fluentd or fluentbit, not %q.", f.Type)
+		return s.newError("'firelensConfiguration.type' must be fluentd or fluentbit, not %q.", f.Type)
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Options)) {
 		v := f.Options[name]
 		switch name {
 		case "enable-ecs-log-metadata":
 			if !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false") {
-				return s.wrong("'firelensConfiguration.options' enable-ecs-log-metadata must be true or false, not %q.", v)
+				return s.newError("'firelensConfiguration.options' enable-ecs-log-metadata must be true or false, not %q.", v)
 			}
 		case "config-file-type":
 			if v != "s3" && v != "file" {
-				return s.wrong("'firelensConfiguration.options' config-file-type must be s3 or file, not %q.", v)
+				return s.newError("'firelensConfiguration.options' config-file-type must be s3 or file, not %q.", v)
 			}
 		case "config-file-value":
-			if f.Options["config-file-type"] == "s3" && !resourceARN(v, "s3") {
-				return s.wrong("'firelensConfiguration.options' config-file-value must be the ARN of an S3 object, not %q.", v)
+			if f.Options["config-file-type"] == "s3" && !isResourceARN(v, "s3") {
+				return s.newError("'firelensConfiguration.options' config-file-value must be the ARN of an S3 object, not %q.", v)
 			}
 		default:
-			return s.wrong("'firelensConfiguration.options' has the unknown option %q; known are enable-ecs-log-metadata, config-file-type and config-file-value.", name)
+			return s.newError("'firelensConfiguration.options' has the unknown option %q; known are enable-ecs-log-metadata, config-file-type and config-file-value.", name)
 		}
 	}
 	_, typed := f.Options["config-file-type"]
 	if v := f.Options["config-file-value"]; typed != (v != "") {
-		return s.wrong("'firelensConfiguration.options' must have config-file-type and config-file-value together.")
+		return s.newError("'firelensConfiguration.options' must have config-file-type and config-file-value together.")
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ var (
 
 // validNetwork checks what a container says of names and addresses. With
 // awsvpc these belong to the network interface.
-func (s subject) validNetwork() error {
+func (s subject) checkNetwork() error {
 	c, mode := s.c, s.def.NetworkMode
 	if mode == types.NetworkModeAwsvpc {
 		if what := inTaskNetwork(c); what != "" {
@@ -29,31 +29,31 @@ func (s subject) validNetwork() error {
 	for _, l := range c.Links {
 		to, alias, aliased := strings.Cut(l, ":")
 		if _, ok := s.names[to]; !ok || to == *c.Name {
-			return s.wrong("'links' names the unknown container '%s'.", to)
+			return s.newError("'links' names the unknown container '%s'.", to)
 		}
 		if aliased && !hostName.MatchString(alias) {
-			return s.wrong("'links' must have the form name:internalName of letters, numbers, underscores and hyphens, not %q.", l)
+			return s.newError("'links' must have the form name:internalName of letters, numbers, underscores and hyphens, not %q.", l)
 		}
 	}
 	if c.Hostname != nil && !hostName.MatchString(*c.Hostname) {
-		return s.wrong("'hostname' %q is not a host name.", *c.Hostname)
+		return s.newError("'hostname' %q is not a host name.", *c.Hostname)
 	}
 	for _, d := range c.DnsServers {
-		if !validIP(d) {
-			return s.wrong("'dnsServers' must be IP addresses: %q is none.", d)
+		if !isIP(d) {
+			return s.newError("'dnsServers' must be IP addresses: %q is none.", d)
 		}
 	}
 	for _, d := range c.DnsSearchDomains {
 		if !searchDomain.MatchString(d) {
-			return s.wrong("'dnsSearchDomains' must match %s: %q does not.", searchDomain, d)
+			return s.newError("'dnsSearchDomains' must match %s: %q does not.", searchDomain, d)
 		}
 	}
 	for _, h := range c.ExtraHosts {
 		if !hostName.MatchString(aws.ToString(h.Hostname)) {
-			return s.wrong("'extraHosts.hostname' %q is not a host name.", aws.ToString(h.Hostname))
+			return s.newError("'extraHosts.hostname' %q is not a host name.", aws.ToString(h.Hostname))
 		}
-		if !validIP(aws.ToString(h.IpAddress)) {
-			return s.wrong("'extraHosts.ipAddress' %q is not an IP address.", aws.ToString(h.IpAddress))
+		if !isIP(aws.ToString(h.IpAddress)) {
+			return s.newError("'extraHosts.ipAddress' %q is not an IP address.", aws.ToString(h.IpAddress))
 		}
 	}
 	return nil

@@ -16,12 +16,12 @@ import (
 // changes it copies first: the lists are the request's.
 func normalize(def *sdk.RegisterTaskDefinitionInput) {
 	for _, p := range []**string{&def.TaskRoleArn, &def.ExecutionRoleArn, &def.Cpu, &def.Memory} {
-		*p = orAbsent(*p)
+		*p = textOrNil(*p)
 	}
 	def.ContainerDefinitions = slices.Clone(def.ContainerDefinitions)
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
-		c.User, c.Hostname, c.WorkingDirectory = orAbsent(c.User), orAbsent(c.Hostname), orAbsent(c.WorkingDirectory)
+		c.User, c.Hostname, c.WorkingDirectory = textOrNil(c.User), textOrNil(c.Hostname), textOrNil(c.WorkingDirectory)
 		if c.Essential == nil {
 			c.Essential = aws.Bool(true)
 		}
@@ -33,12 +33,12 @@ func normalize(def *sdk.RegisterTaskDefinitionInput) {
 		}
 		if c.HealthCheck != nil {
 			h := *c.HealthCheck
-			h.Interval, h.Timeout, h.Retries = orDefault(h.Interval, 30), orDefault(h.Timeout, 5), orDefault(h.Retries, 3)
+			h.Interval, h.Timeout, h.Retries = numberOr(h.Interval, 30), numberOr(h.Timeout, 5), numberOr(h.Retries, 3)
 			c.HealthCheck = &h
 		}
 		if p := c.RestartPolicy; p != nil && aws.ToBool(p.Enabled) {
 			q := *p
-			q.RestartAttemptPeriod = orDefault(q.RestartAttemptPeriod, 300)
+			q.RestartAttemptPeriod = numberOr(q.RestartAttemptPeriod, 300)
 			c.RestartPolicy = &q
 		}
 		// A log router reads other containers' sockets, so it is root unless told.
@@ -56,10 +56,10 @@ func normalize(def *sdk.RegisterTaskDefinitionInput) {
 		def.ProxyConfiguration = &q
 	}
 	// What can't be parsed stays as it is, for the check to name.
-	if n, err := cpuUnits(aws.ToString(def.Cpu)); err == nil && n > 0 {
+	if n, err := parseCPU(aws.ToString(def.Cpu)); err == nil && n > 0 {
 		def.Cpu = aws.String(strconv.Itoa(n))
 	}
-	if n, err := memoryMiB(aws.ToString(def.Memory)); err == nil && n > 0 {
+	if n, err := parseMemory(aws.ToString(def.Memory)); err == nil && n > 0 {
 		def.Memory = aws.String(strconv.Itoa(n))
 	}
 }
@@ -101,14 +101,14 @@ func normalizeVolume(v *types.Volume) {
 }
 
 // orAbsent takes an empty string, which templates leave behind, for none.
-func orAbsent(p *string) *string {
+func textOrNil(p *string) *string {
 	if aws.ToString(p) == "" {
 		return nil
 	}
 	return p
 }
 
-func orDefault(p *int32, v int32) *int32 {
+func numberOr(p *int32, v int32) *int32 {
 	if p == nil {
 		return &v
 	}

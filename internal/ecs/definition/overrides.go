@@ -42,7 +42,7 @@ func CheckOverrides(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride)
 			return nil, refuse.Invalid("overrides: the container %s is given twice.", name)
 		}
 		seen[name] = true
-		if err := validContainerOverride(def, c, co); err != nil {
+		if err := checkContainerOverride(def, c, co); err != nil {
 			return nil, err
 		}
 	}
@@ -51,18 +51,18 @@ func CheckOverrides(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride)
 			return nil, refuse.Invalid("overrides.%s %q is neither the ARN of an IAM role (arn:aws:iam::ACCOUNT:role/NAME) nor the name of one.", field, r)
 		}
 	}
-	if err := validAccelerators(def, o.InferenceAcceleratorOverrides); err != nil {
+	if err := checkAccelerators(def, o.InferenceAcceleratorOverrides); err != nil {
 		return nil, err
 	}
 	if e := o.EphemeralStorage; e != nil && (e.SizeInGiB < 21 || e.SizeInGiB > 200) {
 		return nil, refuse.Invalid("overrides.ephemeralStorage.sizeInGiB must be between 21 and 200, not %d.", e.SizeInGiB)
 	}
 	out := *o
-	cpu, err := cpuUnits(aws.ToString(o.Cpu))
+	cpu, err := parseCPU(aws.ToString(o.Cpu))
 	if err != nil || o.Cpu != nil && (cpu < 128 || cpu > 196608) {
 		return nil, refuse.Invalid("overrides.cpu must be between 128 and 196608 CPU units, or the same in vCPUs, not %q.", aws.ToString(o.Cpu))
 	}
-	memory, err := memoryMiB(aws.ToString(o.Memory))
+	memory, err := parseMemory(aws.ToString(o.Memory))
 	if err != nil || o.Memory != nil && memory == 0 {
 		return nil, refuse.Invalid("overrides.memory must be a number of MiB, or of GB, not %q.", aws.ToString(o.Memory))
 	}
@@ -72,7 +72,7 @@ func CheckOverrides(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride)
 	if memory > 0 {
 		out.Memory = aws.String(strconv.Itoa(memory))
 	}
-	return &out, validOverriddenSize(def, &out)
+	return &out, checkOverriddenSize(def, &out)
 }
 
 var rolePattern = regexp.MustCompile(`^(arn:aws[a-z-]*:iam::[0-9]*:role/)?[\w+=,.@/-]{1,512}$`)
@@ -88,7 +88,7 @@ func Container(def *sdk.RegisterTaskDefinitionInput, name string) *types.Contain
 }
 
 // validContainerOverride checks what is overridden of one container.
-func validContainerOverride(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, co *types.ContainerOverride) error {
+func checkContainerOverride(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, co *types.ContainerOverride) error {
 	name := *co.Name
 	switch {
 	case co.Cpu != nil && *co.Cpu < 0:
@@ -118,14 +118,14 @@ func validContainerOverride(def *sdk.RegisterTaskDefinitionInput, c *types.Conta
 			return refuse.Invalid("overrides: the environmentFiles of container %s: the value %q is not the ARN of an Amazon S3 object (arn:aws:s3:::BUCKET/KEY.env).", name, v)
 		}
 	}
-	return validRequirements(def, name, co.ResourceRequirements)
+	return checkRequirements(def, name, co.ResourceRequirements)
 }
 
 var s3Object = regexp.MustCompile(`^arn:aws[a-z-]*:s3:::[^/]+/.+\.env$`)
 
 // validRequirements checks the resources that an override asks for. How many
 // GPUs a host has is a matter of placement.
-func validRequirements(def *sdk.RegisterTaskDefinitionInput, container string, rs []types.ResourceRequirement) error {
+func checkRequirements(def *sdk.RegisterTaskDefinitionInput, container string, rs []types.ResourceRequirement) error {
 	seen := map[types.ResourceType]bool{}
 	for _, r := range rs {
 		v := aws.ToString(r.Value)
@@ -134,7 +134,7 @@ func validRequirements(def *sdk.RegisterTaskDefinitionInput, container string, r
 			if seen[r.Type] {
 				return refuse.Invalid("overrides: the resourceRequirements of container %s name the type GPU twice.", container)
 			}
-			if _, err := gpusIn(container, []types.ResourceRequirement{r}); err != nil {
+			if _, err := countGPUs(container, []types.ResourceRequirement{r}); err != nil {
 				return refuse.Invalid("overrides: the resourceRequirements of container %s: the number of GPUs must be between 1 and 64, not %q.", container, v)
 			}
 		case types.ResourceTypeInferenceAccelerator:
@@ -158,7 +158,7 @@ func hasAccelerator(def *sdk.RegisterTaskDefinitionInput, device string) bool {
 	return false
 }
 
-func validAccelerators(def *sdk.RegisterTaskDefinitionInput, os []types.InferenceAcceleratorOverride) error {
+func checkAccelerators(def *sdk.RegisterTaskDefinitionInput, os []types.InferenceAcceleratorOverride) error {
 	for _, o := range os {
 		device := aws.ToString(o.DeviceName)
 		switch {
@@ -173,7 +173,7 @@ func validAccelerators(def *sdk.RegisterTaskDefinitionInput, os []types.Inferenc
 
 // validOverriddenSize checks the containers' cpu and memory against the task's,
 // as they are with the overrides.
-func validOverriddenSize(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) error {
+func checkOverriddenSize(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) error {
 	cpu, memory, err := TaskSize(def, o)
 	if err != nil {
 		return err
@@ -224,9 +224,9 @@ func TaskSize(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (cpu,
 			mib = *o.Memory
 		}
 	}
-	if cpu, err = cpuUnits(units); err != nil {
+	if cpu, err = parseCPU(units); err != nil {
 		return 0, 0, err
 	}
-	memory, err = memoryMiB(mib)
+	memory, err = parseMemory(mib)
 	return cpu, memory, err
 }

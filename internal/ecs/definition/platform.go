@@ -9,15 +9,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-func validPlatform(def *sdk.RegisterTaskDefinitionInput) error {
+func checkPlatform(def *sdk.RegisterTaskDefinitionInput) error {
 	p := def.RuntimePlatform
 	if p == nil {
 		return nil
 	}
-	if err := validEnum("runtimePlatform.cpuArchitecture", p.CpuArchitecture, types.CPUArchitectureX8664, types.CPUArchitectureArm64); err != nil {
+	if err := checkEnum("runtimePlatform.cpuArchitecture", p.CpuArchitecture, types.CPUArchitectureX8664, types.CPUArchitectureArm64); err != nil {
 		return err
 	}
-	if err := validEnum("runtimePlatform.operatingSystemFamily", p.OperatingSystemFamily, p.OperatingSystemFamily.Values()...); err != nil {
+	if err := checkEnum("runtimePlatform.operatingSystemFamily", p.OperatingSystemFamily, p.OperatingSystemFamily.Values()...); err != nil {
 		return err
 	}
 	if !OnWindows(p.OperatingSystemFamily) {
@@ -40,7 +40,7 @@ func validPlatform(def *sdk.RegisterTaskDefinitionInput) error {
 
 // validOnWindows refuses what the API reference does not offer to Windows
 // containers.
-func (s subject) validOnWindows() error {
+func (s subject) checkOnWindows() error {
 	if s.def.RuntimePlatform == nil || !OnWindows(s.def.RuntimePlatform.OperatingSystemFamily) {
 		return nil
 	}
@@ -78,5 +78,5 @@ func (s subject) validOnWindows() error {
 	if field == "" {
 		return nil
 	}
-	return s.wrong("'%s' is not supported for Windows containers.", field)
+	return s.newError("'%s' is not supported for Windows containers.", field)
 }

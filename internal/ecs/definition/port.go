@@ -20,11 +20,11 @@ type span struct {
 	ranged bool
 }
 
-func (s subject) validPortMappings() error {
+func (s subject) checkPortMappings() error {
 	ranges := 0
 	var used []span
 	for i := range s.c.PortMappings {
-		ports, err := s.validPort(&s.c.PortMappings[i])
+		ports, err := s.checkPort(&s.c.PortMappings[i])
 		if err != nil {
 			return err
 		}
@@ -34,13 +34,13 @@ func (s subject) validPortMappings() error {
 		used = append(used, ports)
 	}
 	if ranges > 100 {
-		return s.wrong("'portMappings' can have at most 100 ranges, not %d.", ranges)
+		return s.newError("'portMappings' can have at most 100 ranges, not %d.", ranges)
 	}
-	return s.validOverlaps(used)
+	return s.checkOverlaps(used)
 }
 
 // validOverlaps refuses a port of the container that two mappings have.
-func (s subject) validOverlaps(used []span) error {
+func (s subject) checkOverlaps(used []span) error {
 	mode := s.def.NetworkMode
 	slices.SortFunc(used, func(a, b span) int { return a.Compare(b.PortSpan) })
 	var far span // of those before, the one that ends last
@@ -49,7 +49,7 @@ func (s subject) validOverlaps(used []span) error {
 			// With a bridge, one port can be reached through several of the host's.
 			shared := mode != types.NetworkModeHost && mode != types.NetworkModeAwsvpc && !p.ranged && !far.ranged
 			if _, both := p.Common(far.PortSpan); both && !shared {
-				return s.wrong("'portMappings' must not include a container port more than once: %d-%d/%s overlaps with %d-%d.", p.First, p.Last, p.Protocol, far.First, far.Last)
+				return s.newError("'portMappings' must not include a container port more than once: %d-%d/%s overlaps with %d-%d.", p.First, p.Last, p.Protocol, far.First, far.Last)
 			}
 		}
 		if far.Protocol != p.Protocol || far.Last < p.Last {
@@ -59,51 +59,51 @@ func (s subject) validOverlaps(used []span) error {
 	return nil
 }
 
-func (s subject) validPort(p *types.PortMapping) (span, error) {
+func (s subject) checkPort(p *types.PortMapping) (span, error) {
 	mode := s.def.NetworkMode
 	c, h := aws.ToInt32(p.ContainerPort), aws.ToInt32(p.HostPort)
 	switch {
 	case p.Protocol != types.TransportProtocolTcp && p.Protocol != types.TransportProtocolUdp:
-		return span{}, s.wrong("'portMappings.protocol' must be tcp or udp, not %q.", p.Protocol)
+		return span{}, s.newError("'portMappings.protocol' must be tcp or udp, not %q.", p.Protocol)
 	case mode == types.NetworkModeNone:
-		return span{}, s.wrong("'portMappings' are not supported when networkMode=none.")
+		return span{}, s.newError("'portMappings' are not supported when networkMode=none.")
 	case p.Name != nil && !portName.MatchString(*p.Name):
-		return span{}, s.wrong("'portMappings.name' must have up to 64 lowercase letters, numbers, underscores and hyphens, and not start with a hyphen: %q does not.", *p.Name)
+		return span{}, s.newError("'portMappings.name' must have up to 64 lowercase letters, numbers, underscores and hyphens, and not start with a hyphen: %q does not.", *p.Name)
 	case p.ContainerPortRange != nil:
-		return s.validRange(p)
+		return s.checkRange(p)
 	case c < 1 || c > 65535:
-		return span{}, s.wrong("'portMappings.containerPort' must be between 1 and 65535, not %d.", c)
+		return span{}, s.newError("'portMappings.containerPort' must be between 1 and 65535, not %d.", c)
 	case h < 0 || h > 65535:
-		return span{}, s.wrong("'portMappings.hostPort' must be between 0 and 65535, not %d.", h)
+		return span{}, s.newError("'portMappings.hostPort' must be between 0 and 65535, not %d.", h)
 	case (mode == types.NetworkModeHost || mode == types.NetworkModeAwsvpc) && h != c:
 		return span{}, refuse.Client("When networkMode=%s, the host ports and container ports in port mappings must match.", mode)
 	}
-	if err := validEnum("container '"+*s.c.Name+"' portMappings.appProtocol", p.AppProtocol, types.ApplicationProtocolHttp, types.ApplicationProtocolHttp2, types.ApplicationProtocolGrpc); err != nil {
+	if err := checkEnum("container '"+*s.c.Name+"' portMappings.appProtocol", p.AppProtocol, types.ApplicationProtocolHttp, types.ApplicationProtocolHttp2, types.ApplicationProtocolGrpc); err != nil {
 		return span{}, err
 	}
 	return span{PortSpan: fleet.Port{Number: uint16(c), Protocol: fleet.Protocol(p.Protocol)}.Span()}, nil
 }
 
-func (s subject) validRange(p *types.PortMapping) (span, error) {
+func (s subject) checkRange(p *types.PortMapping) (span, error) {
 	if p.ContainerPort != nil || p.HostPort != nil {
-		return span{}, s.wrong("'portMappings' can't have 'containerPortRange' together with 'containerPort' or 'hostPort'.")
+		return span{}, s.newError("'portMappings' can't have 'containerPortRange' together with 'containerPort' or 'hostPort'.")
 	}
 	if s.def.NetworkMode == types.NetworkModeHost {
-		return span{}, s.wrong("'portMappings.containerPortRange' is only supported when networkMode is bridge or awsvpc.")
+		return span{}, s.newError("'portMappings.containerPortRange' is only supported when networkMode is bridge or awsvpc.")
 	}
 	from, to, err := fleet.ParsePortRange(*p.ContainerPortRange)
 	if err != nil {
-		return span{}, s.wrong("'portMappings.containerPortRange': %v, between 1 and 65535.", err)
+		return span{}, s.newError("'portMappings.containerPortRange': %v, between 1 and 65535.", err)
 	}
 	if from == to {
-		return span{}, s.wrong("'portMappings.containerPortRange': the first port of %q must be less than the last.", *p.ContainerPortRange)
+		return span{}, s.newError("'portMappings.containerPortRange': the first port of %q must be less than the last.", *p.ContainerPortRange)
 	}
 	return span{fleet.PortSpan{First: from, Last: to, Protocol: fleet.Protocol(p.Protocol)}, true}, nil
 }
 
 // validPorts refuses what two mappings of the task want: a host port, a port of
 // the network interface that its containers share, or a name.
-func validPorts(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
+func checkPorts(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 	var wanted []want
 	named := map[string]string{}
 	for i := range def.ContainerDefinitions {

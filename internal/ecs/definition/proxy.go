@@ -11,12 +11,12 @@ import (
 )
 
 // validProxy checks the App Mesh proxy of a task.
-func validProxy(def *sdk.RegisterTaskDefinitionInput, names map[string]int) error {
+func checkProxy(def *sdk.RegisterTaskDefinitionInput, names map[string]int) error {
 	p := def.ProxyConfiguration
 	if p == nil {
 		return nil
 	}
-	if err := validEnum("proxyConfiguration.type", p.Type, types.ProxyConfigurationTypeAppmesh); err != nil {
+	if err := checkEnum("proxyConfiguration.type", p.Type, types.ProxyConfigurationTypeAppmesh); err != nil {
 		return err
 	}
 	container := aws.ToString(p.ContainerName)
@@ -31,12 +31,12 @@ func validProxy(def *sdk.RegisterTaskDefinitionInput, names map[string]int) erro
 		name, value := aws.ToString(e.Name), aws.ToString(e.Value)
 		switch name {
 		case "ProxyIngressPort", "ProxyEgressPort":
-			if !portNumber(value) {
+			if !isPortNumber(value) {
 				return refuse.Client("proxyConfiguration.properties: %s must be a port between 1 and 65535, not %q.", name, value)
 			}
 		case "AppPorts", "EgressIgnoredPorts":
 			for port := range strings.SplitSeq(value, ",") {
-				if value != "" && !portNumber(strings.TrimSpace(port)) {
+				if value != "" && !isPortNumber(strings.TrimSpace(port)) {
 					return refuse.Client("proxyConfiguration.properties: %s must be a list of ports between 1 and 65535, not %q.", name, value)
 				}
 			}
@@ -61,14 +61,14 @@ func validProxy(def *sdk.RegisterTaskDefinitionInput, names map[string]int) erro
 	return nil
 }
 
-func portNumber(s string) bool {
+func isPortNumber(s string) bool {
 	n, err := strconv.ParseUint(s, 10, 16)
 	return err == nil && n > 0
 }
 
 // validDevices checks that the accelerators and what the containers want of
 // them fit together.
-func validDevices(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
+func checkDevices(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 	wanted := map[string]bool{}
 	var names []string // of wanted, in order
 	neuron, gpus := "", ""

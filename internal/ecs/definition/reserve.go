@@ -83,7 +83,7 @@ func hostPorts(mode types.NetworkMode, c *types.ContainerDefinition) []fleet.Por
 	return ports
 }
 
-func gpusIn(container string, rs []types.ResourceRequirement) (int, error) {
+func countGPUs(container string, rs []types.ResourceRequirement) (int, error) {
 	n := 0
 	for _, r := range rs {
 		if r.Type != types.ResourceTypeGpu {
@@ -106,7 +106,7 @@ func GPUs(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (total in
 		if co := ContainerOverride(o, aws.ToString(c.Name)); co != nil && co.ResourceRequirements != nil {
 			rs = co.ResourceRequirements
 		}
-		n, err := gpusIn(aws.ToString(c.Name), rs)
+		n, err := countGPUs(aws.ToString(c.Name), rs)
 		if err != nil {
 			return 0, err
 		}

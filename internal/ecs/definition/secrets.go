@@ -13,12 +13,12 @@ import (
 var parameterName = regexp.MustCompile(`^[a-zA-Z0-9_./-]{1,1000}$`)
 
 // validEnvironment checks where the container's environment comes from.
-func (s subject) validEnvironment() error {
+func (s subject) checkEnvironment() error {
 	plain := map[string]bool{}
 	for _, e := range s.c.Environment {
 		n := aws.ToString(e.Name)
 		if n == "" || strings.ContainsAny(n, "=\x00") {
-			return s.wrong("'environment' has the invalid name %q.", n)
+			return s.newError("'environment' has the invalid name %q.", n)
 		}
 		plain[n] = true
 	}
@@ -27,17 +27,17 @@ func (s subject) validEnvironment() error {
 	}
 	for _, f := range s.c.EnvironmentFiles {
 		if f.Type != types.EnvironmentFileTypeS3 {
-			return s.wrong("'environmentFiles.type' must be s3, not %q.", f.Type)
+			return s.newError("'environmentFiles.type' must be s3, not %q.", f.Type)
 		}
-		if v := aws.ToString(f.Value); !resourceARN(v, "s3") || !strings.HasSuffix(v, ".env") {
-			return s.wrong("'environmentFiles.value' must be the ARN of an S3 object with the extension .env, not %q.", v)
+		if v := aws.ToString(f.Value); !isResourceARN(v, "s3") || !strings.HasSuffix(v, ".env") {
+			return s.newError("'environmentFiles.value' must be the ARN of an S3 object with the extension .env, not %q.", v)
 		}
 	}
 	if len(s.c.Secrets) > 0 && s.def.ExecutionRoleArn == nil {
 		return refuse.Client("When you are specifying container secrets, you must also specify a value for 'executionRoleArn'.")
 	}
 	for _, e := range s.c.Secrets {
-		if err := s.validSecret("secrets", e); err != nil {
+		if err := s.checkSecret("secrets", e); err != nil {
 			return err
 		}
 		n := aws.ToString(e.Name)
@@ -49,8 +49,8 @@ func (s subject) validEnvironment() error {
 	if r := s.c.RepositoryCredentials; r != nil {
 		p := aws.ToString(r.CredentialsParameter)
 		switch {
-		case !resourceARN(p, "secretsmanager") && !parameterName.MatchString(p):
-			return s.wrong("'repositoryCredentials.credentialsParameter' must be the ARN or the name of a secret, not %q.", p)
+		case !isResourceARN(p, "secretsmanager") && !parameterName.MatchString(p):
+			return s.newError("'repositoryCredentials.credentialsParameter' must be the ARN or the name of a secret, not %q.", p)
 		case s.def.ExecutionRoleArn == nil:
 			return refuse.Client("When you are specifying repositoryCredentials, you must also specify a value for 'executionRoleArn'.")
 		}
@@ -58,16 +58,16 @@ func (s subject) validEnvironment() error {
 	return nil
 }
 
-func (s subject) validSecret(field string, e types.Secret) error {
+func (s subject) checkSecret(field string, e types.Secret) error {
 	if n := aws.ToString(e.Name); n == "" || strings.ContainsAny(n, "=\x00") {
-		return s.wrong("'%s' has the invalid name %q.", field, n)
+		return s.newError("'%s' has the invalid name %q.", field, n)
 	}
 	v := aws.ToString(e.ValueFrom)
 	if v == "" {
-		return s.wrong("'%s.valueFrom' of '%s' should not be null or empty.", field, aws.ToString(e.Name))
+		return s.newError("'%s.valueFrom' of '%s' should not be null or empty.", field, aws.ToString(e.Name))
 	}
-	if !resourceARN(v, "secretsmanager", "ssm") && !parameterName.MatchString(v) {
-		return s.wrong("'%s.valueFrom' must be the ARN of a secret, or the ARN or name of a parameter, not %q.", field, v)
+	if !isResourceARN(v, "secretsmanager", "ssm") && !parameterName.MatchString(v) {
+		return s.newError("'%s.valueFrom' must be the ARN of a secret, or the ARN or name of a parameter, not %q.", field, v)
 	}
 	return nil
 }

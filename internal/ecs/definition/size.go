@@ -9,8 +9,8 @@ import (
 )
 
 // cpuUnits reads a task's cpu: units ("256") or vCPUs (".25 vCPU"). Empty is 0.
-func cpuUnits(s string) (int, error) {
-	n, ok := scaled(s, "vcpu", 1<<20)
+func parseCPU(s string) (int, error) {
+	n, ok := parseScaled(s, "vcpu", 1<<20)
 	if !ok {
 		return 0, refuse.Client("Invalid 'cpu' setting for task. %q is neither a number of CPU units nor one of vCPUs, such as 256 or .25 vCPU.", s)
 	}
@@ -18,8 +18,8 @@ func cpuUnits(s string) (int, error) {
 }
 
 // memoryMiB reads a task's memory: MiB ("512") or GB ("1 GB"). Empty is 0.
-func memoryMiB(s string) (int, error) {
-	n, ok := scaled(s, "gb", 1<<30)
+func parseMemory(s string) (int, error) {
+	n, ok := parseScaled(s, "gb", 1<<30)
 	if !ok {
 		return 0, refuse.Client("Invalid 'memory' setting for task. %q is neither a number of MiB nor one of GB, such as 512 or 0.5 GB.", s)
 	}
@@ -28,7 +28,7 @@ func memoryMiB(s string) (int, error) {
 
 // scaled reads a positive whole number up to limit, or a decimal number of a
 // unit that is 1024 of it. Nothing is rounded.
-func scaled(s, unit string, limit int) (int, bool) {
+func parseScaled(s, unit string, limit int) (int, bool) {
 	t := strings.ToLower(strings.TrimSpace(s))
 	if t == "" {
 		return 0, true

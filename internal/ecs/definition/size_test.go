@@ -11,12 +11,12 @@ func TestSizes(t *testing.T) {
 		"": 0, "256": 256, "1 vCPU": 1024, "1vcpu": 1024, ".5 vcpu": 512, "0.25 vCPU": 256, ".125 VCPU": 128, " 2 vCPU ": 2048, "192 vCPU": 196608,
 		"-1": -1, "0": -1, "+5": -1, "1.5": -1, "vCPU": -1, ". vCPU": -1, "0.3 vCPU": -1, "1e1 vCPU": -1, "inf vCPU": -1, "1,5 vCPU": -1, "1 GB": -1,
 	} {
-		if n, err := cpuUnits(s); (err != nil) != (want < 0) || err == nil && n != want {
+		if n, err := parseCPU(s); (err != nil) != (want < 0) || err == nil && n != want {
 			t.Errorf("cpu %q: %d, %v; want %d", s, n, err, want)
 		}
 	}
 	for s, want := range map[string]int{"": 0, "512": 512, "1GB": 1024, "1 GB": 1024, "0.5 GB": 512, ".5gb": 512, "30 gb": 30720, "1 TB": -1, "512 MB": -1, "0x10 GB": -1, "1 vCPU": -1} {
-		if n, err := memoryMiB(s); (err != nil) != (want < 0) || err == nil && n != want {
+		if n, err := parseMemory(s); (err != nil) != (want < 0) || err == nil && n != want {
 			t.Errorf("memory %q: %d, %v; want %d", s, n, err, want)
 		}
 	}
@@ -29,7 +29,7 @@ func FuzzSize(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for name, read := range map[string]func(string) (int, error){"cpu": cpuUnits, "memory": memoryMiB} {
+		for name, read := range map[string]func(string) (int, error){"cpu": parseCPU, "memory": parseMemory} {
 			n, err := read(s)
 			switch {
 			case err != nil:

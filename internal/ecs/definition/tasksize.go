@@ -9,15 +9,15 @@ import (
 // validTaskSize checks cpu and memory of the task against its containers'. Hard
 // limits may be more than the task's together: only what containers reserve is
 // summed, as on ECS.
-func validTaskSize(def *sdk.RegisterTaskDefinitionInput) error {
-	cpu, err := cpuUnits(aws.ToString(def.Cpu))
+func checkTaskSize(def *sdk.RegisterTaskDefinitionInput) error {
+	cpu, err := parseCPU(aws.ToString(def.Cpu))
 	if err != nil {
 		return err
 	}
 	if cpu != 0 && (cpu < 128 || cpu > 196608) {
 		return refuse.Client("Invalid 'cpu' setting for task. %d is not between 128 and 196608 CPU units.", cpu)
 	}
-	memory, err := memoryMiB(aws.ToString(def.Memory))
+	memory, err := parseMemory(aws.ToString(def.Memory))
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ var (
 )
 
 // validVolumes checks the task's volumes and returns their names.
-func validVolumes(def *sdk.RegisterTaskDefinitionInput) (map[string]bool, error) {
+func checkDefinedVolumes(def *sdk.RegisterTaskDefinitionInput) (map[string]bool, error) {
 	volumes := map[string]bool{}
 	atLaunch := ""
 	for i := range def.Volumes {
@@ -47,11 +47,11 @@ func validVolumes(def *sdk.RegisterTaskDefinitionInput) (map[string]bool, error)
 				return nil, refuse.Client("Only one volume of a task definition can be configuredAtLaunch: '%s' and '%s' are.", atLaunch, name)
 			}
 			atLaunch = name
-			if !mounted(def, name) {
+			if !isMounted(def, name) {
 				return nil, refuse.Client("Volumes [%s] are not referenced by any of the containers.", name)
 			}
 		}
-		if err := validVolume(v, volumeRefusal(name)); err != nil {
+		if err := checkVolume(v, volumeRefusal(name)); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +59,7 @@ func validVolumes(def *sdk.RegisterTaskDefinitionInput) (map[string]bool, error)
 }
 
 // mounted says whether a container mounts the volume.
-func mounted(def *sdk.RegisterTaskDefinitionInput, volume string) bool {
+func isMounted(def *sdk.RegisterTaskDefinitionInput, volume string) bool {
 	return slices.ContainsFunc(def.ContainerDefinitions, func(c types.ContainerDefinition) bool {
 		return slices.ContainsFunc(c.MountPoints, func(m types.MountPoint) bool { return aws.ToString(m.SourceVolume) == volume })
 	})
@@ -71,12 +71,12 @@ func volumeRefusal(name string) func(string, ...any) error {
 	}
 }
 
-func validVolume(v *types.Volume, wrong func(string, ...any) error) error {
+func checkVolume(v *types.Volume, wrong func(string, ...any) error) error {
 	if v.Host != nil && v.Host.SourcePath != nil && *v.Host.SourcePath == "" {
 		return refuse.Client("host.sourcePath should not be blank. (volume '%s')", *v.Name)
 	}
 	if d := v.DockerVolumeConfiguration; d != nil {
-		if err := validEnum("volume '"+*v.Name+"' scope", d.Scope, types.ScopeTask, types.ScopeShared); err != nil {
+		if err := checkEnum("volume '"+*v.Name+"' scope", d.Scope, types.ScopeTask, types.ScopeShared); err != nil {
 			return err
 		}
 		if d.Scope == types.ScopeTask && d.Autoprovision != nil && !*d.Autoprovision {
@@ -84,18 +84,18 @@ func validVolume(v *types.Volume, wrong func(string, ...any) error) error {
 		}
 	}
 	if e := v.EfsVolumeConfiguration; e != nil {
-		return validEFS(e, wrong)
+		return checkEFS(e, wrong)
 	}
 	if f := v.FsxWindowsFileServerVolumeConfiguration; f != nil {
-		return validFSx(f, wrong)
+		return checkFSx(f, wrong)
 	}
 	if s := v.S3filesVolumeConfiguration; s != nil {
-		return validS3Files(s, wrong)
+		return checkS3Files(s, wrong)
 	}
 	return nil
 }
 
-func validEFS(e *types.EFSVolumeConfiguration, wrong func(string, ...any) error) error {
+func checkEFS(e *types.EFSVolumeConfiguration, wrong func(string, ...any) error) error {
 	root := aws.ToString(e.RootDirectory)
 	encrypted := e.TransitEncryption == types.EFSTransitEncryptionEnabled
 	switch {
@@ -108,14 +108,14 @@ func validEFS(e *types.EFSVolumeConfiguration, wrong func(string, ...any) error)
 	case e.TransitEncryptionPort != nil && (*e.TransitEncryptionPort < 1 || *e.TransitEncryptionPort > 65535):
 		return wrong("'efsVolumeConfiguration.transitEncryptionPort' must be between 1 and 65535, not %d.", *e.TransitEncryptionPort)
 	}
-	if err := validEnum("efsVolumeConfiguration.transitEncryption", e.TransitEncryption, types.EFSTransitEncryptionEnabled, types.EFSTransitEncryptionDisabled); err != nil {
+	if err := checkEnum("efsVolumeConfiguration.transitEncryption", e.TransitEncryption, types.EFSTransitEncryptionEnabled, types.EFSTransitEncryptionDisabled); err != nil {
 		return err
 	}
 	a := e.AuthorizationConfig
 	if a == nil {
 		return nil
 	}
-	if err := validEnum("efsVolumeConfiguration.authorizationConfig.iam", a.Iam, types.EFSAuthorizationConfigIAMEnabled, types.EFSAuthorizationConfigIAMDisabled); err != nil {
+	if err := checkEnum("efsVolumeConfiguration.authorizationConfig.iam", a.Iam, types.EFSAuthorizationConfigIAMEnabled, types.EFSAuthorizationConfigIAMDisabled); err != nil {
 		return err
 	}
 	point := aws.ToString(a.AccessPointId)
@@ -132,7 +132,7 @@ func validEFS(e *types.EFSVolumeConfiguration, wrong func(string, ...any) error)
 	return nil
 }
 
-func validFSx(f *types.FSxWindowsFileServerVolumeConfiguration, wrong func(string, ...any) error) error {
+func checkFSx(f *types.FSxWindowsFileServerVolumeConfiguration, wrong func(string, ...any) error) error {
 	a := f.AuthorizationConfig
 	switch {
 	case !fileSystemID.MatchString(aws.ToString(f.FileSystemId)):
@@ -141,7 +141,7 @@ func validFSx(f *types.FSxWindowsFileServerVolumeConfiguration, wrong func(strin
 		return wrong("'fsxWindowsFileServerVolumeConfiguration.rootDirectory' should not be null or empty.")
 	case a == nil:
 		return wrong("'fsxWindowsFileServerVolumeConfiguration.authorizationConfig' should not be null or empty.")
-	case !resourceARN(aws.ToString(a.CredentialsParameter), "secretsmanager", "ssm"):
+	case !isResourceARN(aws.ToString(a.CredentialsParameter), "secretsmanager", "ssm"):
 		return wrong("'fsxWindowsFileServerVolumeConfiguration.authorizationConfig.credentialsParameter' must be the ARN of a secret or of a parameter, not %q.", aws.ToString(a.CredentialsParameter))
 	case aws.ToString(a.Domain) == "":
 		return wrong("'fsxWindowsFileServerVolumeConfiguration.authorizationConfig.domain' should not be null or empty.")
@@ -149,12 +149,12 @@ func validFSx(f *types.FSxWindowsFileServerVolumeConfiguration, wrong func(strin
 	return nil
 }
 
-func validS3Files(s *types.S3FilesVolumeConfiguration, wrong func(string, ...any) error) error {
+func checkS3Files(s *types.S3FilesVolumeConfiguration, wrong func(string, ...any) error) error {
 	root := aws.ToString(s.RootDirectory)
 	switch {
-	case !resourceARN(aws.ToString(s.FileSystemArn), "s3files"):
+	case !isResourceARN(aws.ToString(s.FileSystemArn), "s3files"):
 		return wrong("'s3filesVolumeConfiguration.fileSystemArn' must be the ARN of an S3 Files file system, not %q.", aws.ToString(s.FileSystemArn))
-	case s.AccessPointArn != nil && !resourceARN(*s.AccessPointArn, "s3files"):
+	case s.AccessPointArn != nil && !isResourceARN(*s.AccessPointArn, "s3files"):
 		return wrong("'s3filesVolumeConfiguration.accessPointArn' must be the ARN of an S3 Files access point, not %q.", *s.AccessPointArn)
 	case root != "" && root[0] != '/':
 		return wrong("'s3filesVolumeConfiguration.rootDirectory' must be an absolute path, not %q.", root)
@@ -168,17 +168,17 @@ func validS3Files(s *types.S3FilesVolumeConfiguration, wrong func(string, ...any
 
 // validMounts checks what a container mounts: volumes of the task and those of
 // other containers.
-func (s subject) validMounts() error {
+func (s subject) checkMounts() error {
 	paths := map[string]bool{}
 	for _, m := range s.c.MountPoints {
 		v, path := aws.ToString(m.SourceVolume), aws.ToString(m.ContainerPath)
 		switch {
 		case !s.volumes[v]:
 			return refuse.Client("Unknown volume '%s'.", v)
-		case !absolute(path):
-			return s.wrong("'mountPoints.containerPath' must be an absolute path, not %q.", path)
+		case !isAbsolute(path):
+			return s.newError("'mountPoints.containerPath' must be an absolute path, not %q.", path)
 		case paths[path]:
-			return s.wrong("'mountPoints.containerPath' must be unique: %q is given twice.", path)
+			return s.newError("'mountPoints.containerPath' must be unique: %q is given twice.", path)
 		}
 		paths[path] = true
 	}

@@ -97,7 +97,7 @@ func DefinitionStatus(st *fleet.TaskDefinitionState) types.TaskDefinitionStatus 
 
 // NoDefinition refuses a call whose task definition can't be resolved: ECS tells
 // a revision that is no number from one that is not there.
-func NoDefinition(err error, text string) error {
+func NotFoundError(err error, text string) error {
 	if wrong := (*fleet.RevisionError)(nil); errors.As(err, &wrong) {
 		return refuse.Invalid("%s", wrong)
 	}
@@ -109,7 +109,7 @@ func NoDefinition(err error, text string) error {
 
 // Unread is the detail of a failure MISSING: that the record is there and can't be
 // read, or nothing.
-func Unread[V any](snap *store.Snapshot, k store.Key[V]) string {
+func UnreadableDetail[V any](snap *store.Snapshot, k store.Key[V]) string {
 	if refused := (*store.UnreadableError)(nil); errors.As(store.Readable(snap, k), &refused) {
 		return refused.Public()
 	}

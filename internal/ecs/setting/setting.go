@@ -73,7 +73,7 @@ func oneOf(words []string) string {
 }
 
 // RuleOf is the rule of a setting that a request names.
-func RuleOf(name types.SettingName) (Rule, error) {
+func FindRule(name types.SettingName) (Rule, error) {
 	r, ok := Rules[name]
 	if !ok {
 		var known []string

@@ -36,7 +36,7 @@ func Check(tags []types.Tag) error {
 			return refuse.Invalid("tags: the value of %q must have at most 256 characters.", k)
 		case !tagText.MatchString(v):
 			return refuse.Invalid("tags: the value %q of %q has a character that is not allowed: letters, numbers, spaces and _ . : / = + - @ are.", v, k)
-		case reserved(v):
+		case isReserved(v):
 			return refuse.Invalid("tags: the value %q of %q begins with aws:, which is reserved.", v, k)
 		case seen[k]:
 			return refuse.Invalid("tags: the key %q is given twice.", k)
@@ -56,20 +56,20 @@ func CheckKey(field, k string) error {
 		return refuse.Invalid("%s: the key %q must have 1 to 128 characters.", field, k)
 	case !tagText.MatchString(k):
 		return refuse.Invalid("%s: the key %q has a character that is not allowed: letters, numbers, spaces and _ . : / = + - @ are.", field, k)
-	case reserved(k):
+	case isReserved(k):
 		return refuse.Invalid("%s: the key %q begins with aws:, which is reserved.", field, k)
 	}
 	return nil
 }
 
 // reserved says whether a tag's key or value is ECS's own.
-func reserved(s string) bool { return len(s) >= 4 && strings.EqualFold(s[:4], "aws:") }
+func isReserved(s string) bool { return len(s) >= 4 && strings.EqualFold(s[:4], "aws:") }
 
 // CountOwn counts the tags that count against the limit.
 func CountOwn(tags []types.Tag) int {
 	n := 0
 	for _, t := range tags {
-		if !reserved(aws.ToString(t.Key)) {
+		if !isReserved(aws.ToString(t.Key)) {
 			n++
 		}
 	}
