@@ -9,20 +9,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// An Outcome is what becomes of a member of an input.
+// An Outcome is what a member of an input leads to.
 type Outcome string
 
 const (
 	// Effective: it does what ECS says that it does.
 	Effective Outcome = "effective"
-	// Stored: it is checked, kept and described, and changes nothing else here.
+	// Stored: it is checked, stored and described, and changes nothing else here.
 	Stored Outcome = "stored only"
-	// Refused: a request with it is refused, and the refusal says why.
+	// Refused: a request that has it is refused, and the refusal says why.
 	Refused Outcome = "refused"
 )
 
-// A Field is a declared member, with everything below it that isn't declared by
-// itself.
+// A Field is a declared member, with everything below it that is not declared itself.
 type Field struct {
 	Path    string
 	Outcome Outcome
@@ -44,8 +43,8 @@ func effectivePartly(note string, paths ...string) []Field { return group(Effect
 func stored(note string, paths ...string) []Field          { return group(Stored, note, paths) }
 func refused(note string, paths ...string) []Field         { return group(Refused, note, paths) }
 
-// Declared are the members of the inputs of ECS's operations, as the code treats
-// them. The conformance suite sends each and sees that it is so.
+// Declared returns the members of an operation's input, as the code treats them. The
+// conformance suite sends each of them and checks that.
 func Declared(operation string) []Field { return declared[operation] }
 
 var declared = merge(clusterFields, definitionFields, taskFields, instanceFields, accountFields, serviceFieldsOf)
@@ -63,7 +62,7 @@ func merge(tables ...map[string][]Field) map[string][]Field {
 	return all
 }
 
-// InputOf is the SDK's input of an operation.
+// InputOf returns the SDK's input type of an operation.
 func InputOf(operation string) (reflect.Type, error) {
 	m, ok := reflect.TypeFor[*ecs.Client]().MethodByName(operation)
 	if !ok {
@@ -72,7 +71,8 @@ func InputOf(operation string) (reflect.Type, error) {
 	return m.Type.In(2).Elem(), nil
 }
 
-// Of is the declared field that a member belongs to: the longest one.
+// FieldOf returns the declared field that a member belongs to: the one with the
+// longest path.
 func FieldOf(fields []Field, member string) (f Field, ok bool) {
 	for _, x := range fields {
 		if covers(x.Path, member) && len(x.Path) >= len(f.Path) {

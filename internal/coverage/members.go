@@ -7,8 +7,8 @@ import (
 	"github.com/ashore/ashore/internal/aws/model"
 )
 
-// Members are the paths of everything that an input can hold, in the order of
-// its struct: "tags[].key". A list's elements are "[]", a map is one member.
+// Members returns the paths of everything that an input can contain, in the order of
+// its struct: "tags[].key". The elements of a list are "[]", a map is one member.
 func Members(in reflect.Type) []string {
 	var paths []string
 	appendMembers(in, "", nil, &paths)

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// accountSetting is the value of a setting that holds for a principal: its own,
+// accountSetting returns the value of a setting that applies to a principal: its own,
 // else the account's, else ECS's default.
 func (s *Service) accountSetting(snap *store.Snapshot, principal string, name types.SettingName) string {
 	return setting.Of(snap, s.site, principal, name)
@@ -30,8 +30,8 @@ func (s *Service) accountSettingOperations() operations {
 	}
 }
 
-// PutAccountSetting chooses a setting for the caller, or for the principal that
-// is named: the root user stands for the account.
+// PutAccountSetting sets a value for the caller, or for the principal that the
+// request names; the root user stands for the account.
 func (s *Service) PutAccountSetting(ctx context.Context, in *sdk.PutAccountSettingInput) (*sdk.PutAccountSettingOutput, error) {
 	out, err := s.putSetting(ctx, in.Name, in.Value, aws.ToString(in.PrincipalArn))
 	if err != nil {
@@ -40,7 +40,8 @@ func (s *Service) PutAccountSetting(ctx context.Context, in *sdk.PutAccountSetti
 	return &sdk.PutAccountSettingOutput{Setting: out}, nil
 }
 
-// PutAccountSettingDefault chooses a setting for all who have not chosen.
+// PutAccountSettingDefault sets a value for all principals that have not set their
+// own.
 func (s *Service) PutAccountSettingDefault(ctx context.Context, in *sdk.PutAccountSettingDefaultInput) (*sdk.PutAccountSettingDefaultOutput, error) {
 	out, err := s.putSetting(ctx, in.Name, in.Value, s.rootARN())
 	if err != nil {
@@ -82,7 +83,8 @@ func settingsCopy(old *fleet.AccountSettings, principal string) *fleet.AccountSe
 	return next
 }
 
-// DeleteAccountSetting takes back a choice and answers with what holds instead.
+// DeleteAccountSetting removes a principal's value and returns the one that applies
+// instead.
 func (s *Service) DeleteAccountSetting(ctx context.Context, in *sdk.DeleteAccountSettingInput) (*sdk.DeleteAccountSettingOutput, error) {
 	rule, err := setting.FindRule(in.Name)
 	if err != nil {
@@ -117,7 +119,8 @@ func (s *Service) DeleteAccountSetting(ctx context.Context, in *sdk.DeleteAccoun
 	return &sdk.DeleteAccountSettingOutput{Setting: settingOut(in.Name, s.accountSetting(s.store.Snapshot(), p.key, in.Name), p.arn)}, nil
 }
 
-// ListAccountSettings lists what a principal has chosen, or what holds for it.
+// ListAccountSettings lists the values that a principal has set, or those that apply
+// to it.
 func (s *Service) ListAccountSettings(ctx context.Context, in *sdk.ListAccountSettingsInput) (*sdk.ListAccountSettingsOutput, error) {
 	if in.MaxResults < 0 || in.MaxResults > 10 {
 		return nil, refuse.Invalid("maxResults must be between 1 and 10, not %d.", in.MaxResults)

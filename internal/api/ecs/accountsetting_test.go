@@ -155,7 +155,7 @@ func TestListAccountSettingsPages(t *testing.T) {
 	}
 }
 
-// A task keeps the log mode that held for who made it.
+// A task retains the log mode that applied to the caller that created it.
 func TestDefaultLogDriverMode(t *testing.T) {
 	a := apitest.Start(t)
 	ctx := t.Context()

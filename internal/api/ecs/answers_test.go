@@ -37,11 +37,11 @@ func joined(txn *pb.TxnRequest) bool {
 	return tasks && services > 0 || services > 1
 }
 
-// Where etcd's answers get lost, or come as refusals after a lost one, a RunTask
-// without a clientToken places once at most, RegisterTaskDefinition makes one
-// revision at most, and CreateService does not say that the service is there
-// already of one that it has made itself. Calls come at once, so that the store
-// joins their transactions.
+// Etcd's answers get lost, or the repetition after a lost answer is refused. A RunTask
+// without a clientToken then places once at most, RegisterTaskDefinition creates one
+// revision at most, and CreateService does not report a service that it has created
+// itself as existing. The calls are simultaneous, so that the store joins their
+// transactions.
 func TestSecondAnswers(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -19,8 +19,8 @@ import (
 // maxProviders is how many capacity providers a cluster can have.
 const maxProviders = 20
 
-// checkStrategy checks a capacity provider strategy that is to be used in a
-// cluster with these providers.
+// checkStrategy checks a capacity provider strategy that is to be used in a cluster
+// with these providers.
 func checkStrategy(field string, strategy []types.CapacityProviderStrategyItem, associated []string) error {
 	err := capacity.Check(field, strategy, associated)
 	if rule, ok := errors.AsType[*capacity.Error](err); ok {
@@ -29,15 +29,15 @@ func checkStrategy(field string, strategy []types.CapacityProviderStrategyItem, 
 	return err
 }
 
-// association is what a request makes of a cluster's capacity providers.
+// association is a cluster's capacity providers after a request.
 type association struct {
 	providers []string
 	strategy  []types.CapacityProviderStrategyItem
 }
 
-// associate resolves the providers that a cluster is to have and the strategy
-// over them. A provider that was not the cluster's before is written unchanged:
-// its deletion, which looks for the clusters that have it, then can't commit at
+// resolveAssociation resolves the providers that a cluster is to have and the
+// strategy over them. It writes a provider that is new to the cluster unchanged. So a
+// deletion of the provider, which looks for clusters that have it, can't commit at
 // the same time.
 func (s *Service) resolveAssociation(tx *store.Tx, cluster string, had, refs []string, strategy []types.CapacityProviderStrategyItem) (association, error) {
 	var a association
@@ -79,8 +79,8 @@ func (s *Service) resolveAssociation(tx *store.Tx, cluster string, had, refs []s
 	return a, checkStrategy("defaultCapacityProviderStrategy", a.strategy, a.providers)
 }
 
-// scoped are the providers that belong to a cluster alone: they are associated
-// with it for as long as they are there.
+// clusterScoped returns the providers that belong to one cluster alone: they are
+// associated with it for as long as they exist.
 func clusterScoped(snap *store.Snapshot, c *fleet.Cluster) []string {
 	var out []string
 	for _, name := range c.CapacityProviders {
@@ -91,8 +91,8 @@ func clusterScoped(snap *store.Snapshot, c *fleet.Cluster) []string {
 	return out
 }
 
-// inUse names those of a cluster's providers that it is to lose, or has lost, and
-// that tasks use.
+// usedProviders returns those of a cluster's providers that are not in keep and that
+// tasks use.
 func usedProviders(snap *store.Snapshot, c *fleet.Cluster, keep []string) []string {
 	var out []string
 	for _, name := range c.CapacityProviders {
@@ -107,13 +107,14 @@ func providersInUse(names []string) error {
 	return &types.ResourceInUseException{Message: aws.String("The specified capacity provider is in use and cannot be removed. (capacityProviders: tasks use " + strings.Join(names, ", ") + ")")}
 }
 
-// regain gives a cluster back what it has just lost and tasks turn out to use.
+// restoreUsed gives a cluster back the providers that it has just lost and that tasks
+// turn out to use.
 //
-// To compare all tasks of a large cluster in the transaction that takes a
-// provider away would hold up every other one for seconds. But whoever places a
-// task compares the cluster's record, so once that is written no further task
-// comes to the provider, and the state that shows it shows every task that has
-// come before.
+// If the transaction that removes a provider compared all tasks of a large cluster,
+// it would delay every other transaction for seconds. But a transaction that places a
+// task compares the cluster's record. So once that record is written no further task
+// comes to the provider, and the state that shows the record shows every task that
+// came before.
 func (s *Service) restoreUsed(ctx context.Context, was, is *fleet.Cluster) error {
 	used := usedProviders(s.store.Snapshot(), was, is.CapacityProviders)
 	if len(used) == 0 {
@@ -140,7 +141,7 @@ func (s *Service) restoreUsed(ctx context.Context, was, is *fleet.Cluster) error
 			if capacity.IsFargate(name) {
 				continue
 			}
-			// As in associate: its deletion can't commit at the same time.
+			// As in resolveAssociation: its deletion can't commit at the same time.
 			pk := store.CapacityProviderKey(name)
 			if p := store.Get(tx, pk); p != nil {
 				if err := store.Put(tx, pk, restoreProvider(p)); err != nil {
@@ -156,7 +157,8 @@ func (s *Service) restoreUsed(ctx context.Context, was, is *fleet.Cluster) error
 	return providersInUse(used)
 }
 
-// revived is a provider as it was before its deletion, if it was deleted.
+// restoreProvider returns a provider as it was before its deletion, if it was
+// deleted.
 func restoreProvider(p *fleet.CapacityProvider) *fleet.CapacityProvider {
 	if p.Status != types.CapacityProviderStatusInactive {
 		return p

@@ -16,12 +16,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// maxAttributes is ECS's limit of custom attributes for a resource, and of
-// attributes in a call.
+// maxAttributes is ECS's limit of custom attributes for a resource, and of attributes
+// in a call.
 const maxAttributes = fleet.MaxAttributes
 
-// agentsOwn says whether an attribute is the agent's to set. So are Ashore's own,
-// but for what a person may say of a host: they don't count as custom.
+// isAgentAttribute reports whether only the agent sets an attribute. Most of Ashore's
+// own attributes are among these; the ones that a user may set do not count as
+// custom.
 func isAgentAttribute(name string) bool { return fleet.IsAgentAttribute(name) }
 
 func isCustom(name string) bool {
@@ -54,7 +55,8 @@ func targetNotFound(format string, args ...any) error {
 	return &types.TargetNotFoundException{Message: refuse.Text(format, args...)}
 }
 
-// attributeTargets are the container instances that a request touches.
+// attributeTargets returns the ARNs of the container instances that a request
+// touches.
 func (s *Service) attributeTargets(cluster *string, list []types.Attribute) []string {
 	out := make([]string, 0, len(list))
 	for _, a := range list {
@@ -104,8 +106,8 @@ func (s *Service) PutAttributes(ctx context.Context, in *sdk.PutAttributesInput)
 	return out, nil
 }
 
-// DeleteAttributes takes custom attributes from container instances. It answers
-// those that were there.
+// DeleteAttributes removes custom attributes from container instances. It answers
+// with those that existed.
 func (s *Service) DeleteAttributes(ctx context.Context, in *sdk.DeleteAttributesInput) (*sdk.DeleteAttributesOutput, error) {
 	for k, a := range in.Attributes {
 		if aws.ToString(a.Value) != "" {
@@ -127,15 +129,15 @@ func (s *Service) DeleteAttributes(ctx context.Context, in *sdk.DeleteAttributes
 	return out, nil
 }
 
-// errNotThere leaves an attribute out of what was applied.
+// errNotThere leaves an attribute out of those that were applied.
 var errNotThere = errors.New("the attribute is not there")
 
 func attributeIndex(i *fleet.Instance, name string) int {
 	return slices.IndexFunc(i.Attributes, func(a types.Attribute) bool { return aws.ToString(a.Name) == name })
 }
 
-// changeAttributes does something to each attribute's target, all of them or
-// none, and tells which it was done to.
+// changeAttributes runs do for each attribute's target, for all of them or none. It
+// calls applied with the attributes for which do succeeded.
 func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []types.Attribute, do func(*fleet.Instance, types.Attribute) error, applied func([]types.Attribute)) error {
 	switch {
 	case len(list) == 0:
@@ -177,7 +179,7 @@ func (s *Service) changeAttributes(ctx context.Context, cluster *string, list []
 				if old == nil || old.Status == fleet.InstanceInactive {
 					return targetNotFound("The target %s was not found in cluster %s.", *a.TargetId, c.Name)
 				}
-				// Whoever places there must not decide over the old ones.
+				// A transaction that places tasks there must not decide by the old attributes.
 				if err := tx.Claim(store.HostGuard(c.Name, id)); err != nil {
 					return err
 				}
@@ -228,7 +230,7 @@ func (s *Service) ListAttributes(ctx context.Context, in *sdk.ListAttributesInpu
 	if err != nil {
 		return nil, err
 	}
-	// A page goes on after one attribute of one instance.
+	// A page continues after one attribute of one instance.
 	at, last, _ := strings.Cut(p.after, "/")
 	out := &sdk.ListAttributesOutput{Attributes: []types.Attribute{}}
 	list := p.newCollector()

@@ -45,8 +45,8 @@ func (s *Service) capacityProviderOperations() operations {
 	}
 }
 
-// CreateCapacityProvider makes a capacity provider: one of an Auto Scaling
-// group, for any cluster, or one of managed instances, for one cluster.
+// CreateCapacityProvider creates a capacity provider: one with an Auto Scaling group,
+// for any cluster, or one of managed instances, for one cluster.
 func (s *Service) CreateCapacityProvider(ctx context.Context, in *sdk.CreateCapacityProviderInput) (*sdk.CreateCapacityProviderOutput, error) {
 	name := aws.ToString(in.Name)
 	if err := checkProviderName(name); err != nil {
@@ -96,7 +96,7 @@ func checkProviderName(name string) error {
 	return nil
 }
 
-// newProvider checks what a capacity provider is to be made of.
+// newProvider checks a request and returns the new capacity provider.
 func newProvider(in *sdk.CreateCapacityProviderInput) (*fleet.CapacityProvider, error) {
 	p := &fleet.CapacityProvider{
 		Name: *in.Name, Status: types.CapacityProviderStatusActive, Update: types.CapacityProviderUpdateStatusCreateComplete, Tags: in.Tags,
@@ -133,8 +133,7 @@ func checkGroupUnique(tx *store.Tx, made *fleet.CapacityProvider) error {
 	return nil
 }
 
-// joinCluster associates a provider of managed instances with the one cluster
-// that it is for.
+// joinCluster associates a provider of managed instances with its cluster.
 func (s *Service) joinCluster(tx *store.Tx, p *fleet.CapacityProvider, ref *string) error {
 	c, err := s.clusterTx(tx, ref)
 	if err != nil {
@@ -184,8 +183,9 @@ func (s *Service) UpdateCapacityProvider(ctx context.Context, in *sdk.UpdateCapa
 	return &sdk.UpdateCapacityProviderOutput{CapacityProvider: &out}, nil
 }
 
-// ownProvider finds the provider that a change means: ACTIVE, not one of
-// Fargate's, and where a cluster is named, that cluster's.
+// findOwnProvider finds the provider that a change means. It must be ACTIVE and not
+// one of Fargate's, and if the request names a cluster, it must belong to that
+// cluster.
 func (s *Service) findOwnProvider(tx *store.Tx, field string, ref, cluster *string, verb string) (*fleet.CapacityProvider, error) {
 	if aws.ToString(ref) == "" {
 		return nil, refuse.Invalid("Capacity provider can not be blank. (%s)", field)
@@ -214,9 +214,9 @@ func (s *Service) findOwnProvider(tx *store.Tx, field string, ref, cluster *stri
 	return p, nil
 }
 
-// DeleteCapacityProvider deletes a capacity provider that nothing needs. Where
-// something does, the provider stays and says so by its update status, as ECS
-// has it: that is no error of the call.
+// DeleteCapacityProvider deletes a capacity provider that nothing needs. If something
+// needs it, the provider stays and its update status says so, as in ECS: that is no
+// error of the call.
 func (s *Service) DeleteCapacityProvider(ctx context.Context, in *sdk.DeleteCapacityProviderInput) (*sdk.DeleteCapacityProviderOutput, error) {
 	var next *fleet.CapacityProvider
 	var was *fleet.Cluster
@@ -262,11 +262,11 @@ func (s *Service) deleteProvider(tx *store.Tx, in *sdk.DeleteCapacityProviderInp
 	return &next, store.Put(tx, store.CapacityProviderKey(p.Name), &next)
 }
 
-// releaseProvider says why a provider can't go, or takes it out of the cluster
-// that it belongs to.
+// releaseProvider returns why a provider can't be deleted, or removes it from the
+// cluster that it belongs to.
 func releaseProvider(tx *store.Tx, p *fleet.CapacityProvider) (why string, err error) {
 	if p.Cluster == "" {
-		// Whoever associates it with a cluster writes its record.
+		// A transaction that associates it with a cluster writes its record, and conflicts.
 		for name, c := range tx.Snapshot().Clusters("") {
 			if c.Status == fleet.ClusterActive && slices.Contains(c.CapacityProviders, p.Name) {
 				return fmt.Sprintf("The capacity provider cannot be deleted because it is associated with cluster: %s. Remove the capacity provider from the cluster and try again.", name), nil
@@ -297,8 +297,8 @@ func without(names []string, name string) []string {
 // maxDescribed is how many capacity providers one page of descriptions has.
 const maxDescribed = 10
 
-// DescribeCapacityProviders describes the providers asked for, or all that are
-// not deleted, those of Fargate first.
+// DescribeCapacityProviders describes the providers that a request names, or all that
+// are not deleted, those of Fargate first.
 func (s *Service) DescribeCapacityProviders(ctx context.Context, in *sdk.DescribeCapacityProvidersInput) (*sdk.DescribeCapacityProvidersOutput, error) {
 	if len(in.CapacityProviders) > 100 {
 		return nil, refuse.Invalid("capacityProviders: at most 100 capacity providers can be described in one call, not %d.", len(in.CapacityProviders))
@@ -333,8 +333,8 @@ func (s *Service) DescribeCapacityProviders(ctx context.Context, in *sdk.Describ
 	return out, nil
 }
 
-// describeProviders answers for providers by name or ARN; a page goes on by the
-// place in the request.
+// describeProviders answers for providers by name or ARN. A page continues by the
+// index in the request.
 func (s *Service) describeProviders(out *sdk.DescribeCapacityProvidersOutput, p page, snap *store.Snapshot, refs []string, shown func(string) bool, tags bool) {
 	from := 0
 	if n, err := strconv.Atoi(p.after); err == nil {
@@ -382,8 +382,8 @@ func (s *Service) listProviders(out *sdk.DescribeCapacityProvidersOutput, p page
 	}
 }
 
-// afterOwn is where a listing goes on among the providers of one's own: at
-// their beginning, unless it is there already.
+// afterOwn returns where a listing continues among the providers that users created:
+// at their beginning, unless it is there already.
 func afterOwn(after, own string) string {
 	if strings.HasPrefix(after, own) {
 		return after
@@ -408,8 +408,8 @@ func (s *Service) providerOut(p *fleet.CapacityProvider, tags bool) types.Capaci
 	return out
 }
 
-// providerResource is the ARN of what a request calls a capacity provider, or
-// the text itself where it is no ARN of ours.
+// providerResource returns the ARN for a request's name of a capacity provider, or
+// the text itself if it is no ARN of ours.
 func (s *Service) providerResource(ref *string) string {
 	name, ok := s.site.CapacityProviderName(aws.ToString(ref))
 	if !ok {
@@ -418,8 +418,8 @@ func (s *Service) providerResource(ref *string) string {
 	return s.site.CapacityProviderARN(name)
 }
 
-// providerResources are a capacity provider and the cluster that a request
-// names with it.
+// providerResources returns the ARNs of a capacity provider and of the cluster that a
+// request names with it.
 func (s *Service) providerResources(ref, cluster *string) []string {
 	out := []string{s.providerResource(ref)}
 	if aws.ToString(cluster) != "" {

@@ -11,15 +11,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// fromAgents are the operations by which agents register and report. What they
-// send is taken as it is, and never refused for a value that is new to us: an
-// agent repeats what was refused, for ever.
+// agentOperations are the operations by which agents register and report. Their
+// inputs are never refused for a value that is new to us: an agent would repeat a
+// refused call for ever.
 var agentOperations = []string{
 	"RegisterContainerInstance", "DiscoverPollEndpoint", "SubmitTaskStateChange", "SubmitContainerStateChange", "SubmitAttachmentStateChanges",
 }
 
-// ownText are the required members for whose absence ECS has words of its own,
-// which the handlers say.
+// membersWithOwnText are, by operation, the required members whose absence ECS
+// reports in its own words. The handlers check these.
 var membersWithOwnText = map[string][]string{
 	"DeleteCluster":               {"cluster"},
 	"DeregisterContainerInstance": {"containerInstance"},
@@ -33,8 +33,9 @@ var membersWithOwnText = map[string][]string{
 	"StopTask":                    {"task"},
 }
 
-// checkOf refuses an input of an operation that lacks what the API's model
-// requires, or has a value that an enum of the model doesn't know, however deep.
+// newCheck returns the check of an operation's inputs. It refuses an input that lacks
+// what the API's model requires, or that has a value which an enum of the model does
+// not know, at any depth. It is nil for agentOperations.
 func newCheck(operation string) func(in any) error {
 	if slices.Contains(agentOperations, operation) {
 		return nil
@@ -57,8 +58,8 @@ func newCheck(operation string) func(in any) error {
 	}
 }
 
-// enumText is ECS's own text for a value that an enum doesn't know, or "" where
-// that is not known.
+// enumText returns ECS's own text for a value that an enum does not know, or "" if
+// that text is not known.
 func enumText(operation string, v shape.Violation) string {
 	switch v.Enum {
 	case reflect.TypeFor[types.LaunchType]():
@@ -79,7 +80,7 @@ func enumText(operation string, v shape.Violation) string {
 	return ""
 }
 
-// list writes values as ECS's texts do.
+// formatList writes values as ECS's texts do.
 func formatList[E ~string](values []E) string {
 	names := make([]string, len(values))
 	for i, v := range values {

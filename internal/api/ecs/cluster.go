@@ -38,9 +38,8 @@ func (s *Service) clusterOperations() operations {
 	}
 }
 
-// CreateCluster makes a cluster, also anew under the name of a deleted one. One
-// of that name that is there stays as it is, unless the request says that it
-// should be another.
+// CreateCluster creates a cluster. The name of a deleted cluster can be used again.
+// An existing cluster stays as it is; it is an error if the request differs from it.
 func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput) (*sdk.CreateClusterOutput, error) {
 	name := aws.ToString(in.ClusterName)
 	if name == "" {
@@ -99,7 +98,7 @@ func (s *Service) CreateCluster(ctx context.Context, in *sdk.CreateClusterInput)
 	return &sdk.CreateClusterOutput{Cluster: &c}, nil
 }
 
-// createClusterContext are the condition keys of CreateCluster.
+// createClusterContext returns the condition keys of CreateCluster.
 func createClusterContext(_ frontdoor.Caller, in any, key string) []string {
 	asked, ok := in.(*sdk.CreateClusterInput)
 	if !ok || key != identity.KeyNameOnly {
@@ -108,9 +107,9 @@ func createClusterContext(_ frontdoor.Caller, in any, key string) []string {
 	return identity.Bool(reflect.DeepEqual(asked, &sdk.CreateClusterInput{ClusterName: asked.ClusterName}))
 }
 
-// sameCluster checks that a request to create a cluster that is there asks for
-// nothing else than what it is. What it doesn't mention may be anything, and
-// tags are not compared: they say nothing of what runs.
+// checkSameCluster checks that a request to create an existing cluster asks for
+// nothing else than what exists. What the request does not mention may be anything.
+// Tags are not compared: they do not affect what runs.
 func checkSameCluster(was, wanted *fleet.Cluster, in *sdk.CreateClusterInput) error {
 	for _, m := range []struct {
 		name      string
@@ -130,7 +129,7 @@ func checkSameCluster(was, wanted *fleet.Cluster, in *sdk.CreateClusterInput) er
 	return nil
 }
 
-// DescribeClusters describes the clusters asked for, or the default one.
+// DescribeClusters describes the clusters that a request names, or the default one.
 func (s *Service) DescribeClusters(ctx context.Context, in *sdk.DescribeClustersInput) (*sdk.DescribeClustersOutput, error) {
 	if len(in.Clusters) > 100 {
 		return nil, refuse.Invalid("Clusters cannot exceed 100 elements.")
@@ -209,9 +208,9 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 	if c.Status == fleet.ClusterInactive {
 		return c, nil
 	}
-	// Whoever adds a task or an instance reads the cluster's record by key, and
-	// nothing below it may have appeared since this snapshot: the two can't both
-	// commit.
+	// A transaction that adds a task or an instance reads the cluster's record by key.
+	// This one commits only if nothing was added below the cluster since its snapshot.
+	// So the two can't both commit.
 	tx.Unchanged(store.ClusterMembers(name))
 	if err := tx.Snapshot().AllReadable(store.ClusterMembers(name)); err != nil {
 		return nil, err
@@ -220,8 +219,8 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 	if n.Pending+n.Running > 0 {
 		return nil, &types.ClusterContainsTasksException{Message: aws.String("The Cluster cannot be deleted while Tasks are active.")}
 	}
-	// DRAINING ones have nothing but their tasks: with ECS too they are still
-	// described when their cluster is gone.
+	// A DRAINING service has nothing but its tasks. Like ECS, Ashore still describes
+	// it when its cluster is deleted.
 	for svc := range tx.Snapshot().Services(name, "") {
 		if svc.Status == fleet.ServiceActive {
 			return nil, &types.ClusterContainsServicesException{Message: aws.String("The Cluster cannot be deleted while Services are active.")}
@@ -233,14 +232,14 @@ func (s *Service) deleteCluster(tx *store.Tx, name string) (*fleet.Cluster, erro
 	if own := clusterScoped(tx.Snapshot(), c); len(own) > 0 {
 		return nil, &types.ClusterContainsCapacityProviderException{Message: aws.String("The Cluster cannot be deleted while Cluster Scoped Capacity Providers are attached to the cluster. (" + strings.Join(own, ", ") + ")")}
 	}
-	// The other providers are free again.
+	// The other providers are not associated with the cluster any more.
 	next := *c
 	next.Status, next.DeletedAt = fleet.ClusterInactive, s.now()
 	next.CapacityProviders, next.DefaultCapacityProviderStrategy = nil, nil
 	return &next, store.Put(tx, k, &next)
 }
 
-// clusterNow finds the cluster that a read means, in the newest state.
+// readCluster finds the cluster that a read means, in the newest state.
 func (s *Service) readCluster(ctx context.Context, ref *string) (*store.Snapshot, *fleet.Cluster, error) {
 	snap, err := s.store.Fresh(ctx)
 	if err != nil {
@@ -250,8 +249,8 @@ func (s *Service) readCluster(ctx context.Context, ref *string) (*store.Snapshot
 	return snap, c, err
 }
 
-// clusterTx finds the cluster that a request means for a transaction, which then
-// commits only while the cluster is as it was read.
+// clusterTx finds the cluster that a request means, for a transaction. The
+// transaction then commits only if the cluster is unchanged.
 func (s *Service) clusterTx(tx *store.Tx, ref *string) (*fleet.Cluster, error) {
 	return lookup.ClusterTx(tx, s.site, ref)
 }

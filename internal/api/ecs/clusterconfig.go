@@ -26,15 +26,15 @@ func checkClusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, er
 	return in, nil
 }
 
-// defaultClusterSettings are those of a cluster that was made without any: what
-// its maker's account settings say.
+// defaultClusterSettings returns the settings of a cluster that is created without
+// any: those of the account settings of the principal that creates it.
 func (s *Service) defaultClusterSettings(tx *store.Tx, maker string) []types.ClusterSetting {
 	v := setting.OfTx(tx, s.site, maker, types.SettingNameContainerInsights)
 	return []types.ClusterSetting{{Name: types.ClusterSettingNameContainerInsights, Value: aws.String(v)}}
 }
 
-// clusterConfiguration checks a cluster's configuration and gives logging its
-// default.
+// checkClusterConfiguration checks a cluster's configuration and fills in the default
+// of logging.
 func checkClusterConfiguration(in *types.ClusterConfiguration) (*types.ClusterConfiguration, error) {
 	if in == nil {
 		return nil, nil
@@ -65,8 +65,8 @@ func checkClusterConfiguration(in *types.ClusterConfiguration) (*types.ClusterCo
 	return &out, nil
 }
 
-// execLogging checks where the sessions of ExecuteCommand are logged: a place
-// of their own belongs to OVERRIDE, and OVERRIDE needs one.
+// checkExecLogging checks where the sessions of ExecuteCommand are logged. A log
+// configuration is only allowed with OVERRIDE, and OVERRIDE requires one.
 func checkExecLogging(e *types.ExecuteCommandConfiguration) error {
 	const at = "configuration.executeCommandConfiguration."
 	l := e.LogConfiguration
@@ -92,7 +92,8 @@ func checkExecLogging(e *types.ExecuteCommandConfiguration) error {
 	return nil
 }
 
-// kmsKey checks what names a key: an id, an alias, or an ARN of the key service.
+// checkKMSKey checks the name of a key: an id, an alias, or an ARN of the key
+// service.
 func checkKMSKey(field string, key *string) error {
 	switch {
 	case key == nil:
@@ -107,8 +108,8 @@ func checkKMSKey(field string, key *string) error {
 	return nil
 }
 
-// serviceConnectDefaults checks a cluster's default namespace. An empty one
-// takes the default away.
+// checkConnectDefaults checks a cluster's default namespace. An empty namespace
+// removes the default.
 func checkConnectDefaults(in *types.ClusterServiceConnectDefaultsRequest) (*types.ClusterServiceConnectDefaults, error) {
 	if in == nil || aws.ToString(in.Namespace) == "" {
 		return nil, nil

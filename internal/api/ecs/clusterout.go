@@ -16,7 +16,7 @@ import (
 // clusterFields are the parts of a cluster that a caller asks for by include.
 type clusterFields struct{ settings, configurations, statistics, attachments, tags bool }
 
-// changed is what ECS shows of a cluster that a call has made or changed.
+// changedFields are what ECS shows of a cluster that a call has created or changed.
 var changedFields = clusterFields{settings: true, configurations: true, tags: true}
 
 func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFields) types.Cluster {
@@ -51,7 +51,7 @@ func (s *Service) clusterOut(snap *store.Snapshot, c *fleet.Cluster, f clusterFi
 	return out
 }
 
-// launchTypes are those that statistics are kept of, with their part of ECS's
+// launchTypes are the launch types that statistics count, with their part of ECS's
 // names for the counts.
 var launchTypes = []struct {
 	kind types.LaunchType
@@ -63,7 +63,7 @@ var launchTypes = []struct {
 	{types.LaunchTypeManagedInstances, "ManagedInstances"},
 }
 
-// clusterStatistics counts tasks by launch type, under ECS's names.
+// clusterStatistics returns the number of tasks by launch type, under ECS's names.
 func clusterStatistics(n store.ClusterCounts, services map[types.LaunchType]serviceCount) []types.KeyValuePair {
 	out := make([]types.KeyValuePair, 0, 4*len(launchTypes))
 	add := func(name string, n int) {
@@ -93,8 +93,8 @@ func countActiveServices(snap *store.Snapshot, cluster string) int {
 
 type serviceCount struct{ active, draining int }
 
-// servicesByLaunchType counts services. One with a capacity provider strategy
-// belongs to the launch type that its first provider has.
+// countServices counts services by launch type. A service with a capacity provider
+// strategy counts for the launch type of its first provider.
 func countServices(snap *store.Snapshot, cluster string) map[types.LaunchType]serviceCount {
 	out := map[types.LaunchType]serviceCount{}
 	for svc := range snap.Services(cluster, "") {
@@ -118,9 +118,9 @@ func countServices(snap *store.Snapshot, cluster string) map[types.LaunchType]se
 	return out
 }
 
-// clusterAttachments are what ECS attaches to a cluster for its capacity
-// providers: a scaling policy where scaling is managed, and a termination hook
-// where draining is. Nothing stands behind them here but the wish itself, so
+// clusterAttachments returns what ECS attaches to a cluster for its capacity
+// providers: a scaling policy if scaling is managed, and a termination hook if
+// draining is managed. Here there is nothing behind them but the request itself, so
 // they name the provider and no policy.
 func (s *Service) clusterAttachments(snap *store.Snapshot, c *fleet.Cluster) []types.Attachment {
 	out := []types.Attachment{}
@@ -145,8 +145,8 @@ func (s *Service) clusterAttachments(snap *store.Snapshot, c *fleet.Cluster) []t
 	return out
 }
 
-// attachmentID is the same for an attachment as long as it is there, in the form
-// of a UUID.
+// attachmentID returns an id in the form of a UUID. It is the same for an attachment
+// as long as the attachment exists.
 func attachmentID(cluster, kind, provider string) string {
 	sum := sha256.Sum256([]byte(cluster + "\x00" + kind + "\x00" + provider))
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])

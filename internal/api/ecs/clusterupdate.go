@@ -24,8 +24,8 @@ func (s *Service) clusterUpdateOperations() operations {
 	}
 }
 
-// UpdateCluster replaces those of a cluster's settings, configuration and
-// Service Connect defaults that are given.
+// UpdateCluster replaces those of a cluster's settings, configuration and Service
+// Connect defaults that the request has.
 func (s *Service) UpdateCluster(ctx context.Context, in *sdk.UpdateClusterInput) (*sdk.UpdateClusterOutput, error) {
 	settings, err := checkClusterSettings(in.Settings)
 	if err != nil {
@@ -70,8 +70,9 @@ func (s *Service) UpdateClusterSettings(ctx context.Context, in *sdk.UpdateClust
 	return &sdk.UpdateClusterSettingsOutput{Cluster: c}, err
 }
 
-// PutClusterCapacityProviders replaces a cluster's capacity providers and its
-// default strategy. Those that belong to the cluster alone stay, named or not.
+// PutClusterCapacityProviders replaces a cluster's capacity providers and its default
+// strategy. Providers that belong to the cluster alone stay, whether the request
+// names them or not.
 func (s *Service) PutClusterCapacityProviders(ctx context.Context, in *sdk.PutClusterCapacityProvidersInput) (*sdk.PutClusterCapacityProvidersOutput, error) {
 	fields := changedFields
 	fields.attachments = true
@@ -105,7 +106,8 @@ func (s *Service) putProviders(tx *store.Tx, c *fleet.Cluster, refs []string, st
 	return nil
 }
 
-// changeCluster changes the record of an ACTIVE cluster, which must be named.
+// changeCluster changes the record of an ACTIVE cluster. The request must name the
+// cluster.
 func (s *Service) changeCluster(ctx context.Context, ref *string, show clusterFields, change func(*store.Tx, *fleet.Cluster) error) (*types.Cluster, error) {
 	if aws.ToString(ref) == "" {
 		return nil, refuse.Invalid("Cluster can not be blank.")

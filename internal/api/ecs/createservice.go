@@ -24,9 +24,9 @@ func (s *Service) createServiceOperations() operations {
 	}
 }
 
-// CreateService makes a service with its first revision and deployment; the
-// scheduler then starts its tasks. The same request once more finds the service
-// that it has made.
+// CreateService creates a service with its first revision and deployment; the
+// scheduler then starts its tasks. A repetition of the same request returns the
+// service that the first one created.
 func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput) (*sdk.CreateServiceOutput, error) {
 	name := aws.ToString(in.ServiceName)
 	if !fleet.ValidName(name) {
@@ -73,7 +73,7 @@ func (s *Service) CreateService(ctx context.Context, in *sdk.CreateServiceInput)
 	return &sdk.CreateServiceOutput{Service: &out}, nil
 }
 
-// checkCreateService checks what needs no state.
+// checkCreateService checks what can be checked without the state.
 func checkCreateService(in *sdk.CreateServiceInput) error {
 	extras := serviceExtras{
 		controller: in.DeploymentController, balancers: in.LoadBalancers, registries: in.ServiceRegistries, connect: in.ServiceConnectConfiguration,
@@ -110,8 +110,8 @@ func serviceToken(in *sdk.CreateServiceInput) (token, request string, err error)
 	return token, fleet.Hash(string(params)), err
 }
 
-// createService stores a service that is made, or returns the one that the same
-// request has made before.
+// createService stores a new service, or returns the one that the same request
+// created before.
 func (s *Service) createService(tx *store.Tx, in *sdk.CreateServiceInput, made *fleet.Service) (*fleet.Service, error) {
 	c, err := s.clusterTx(tx, in.Cluster)
 	if err != nil {
@@ -155,8 +155,8 @@ func (s *Service) createService(tx *store.Tx, in *sdk.CreateServiceInput, made *
 	return made, store.Put(tx, k, made)
 }
 
-// deploy stores the revision and makes a deployment of it the service's PRIMARY
-// one. The service's own record is left to the caller.
+// createDeployment stores the revision and makes a deployment of it the service's
+// PRIMARY one. The caller writes the service's own record.
 func (s *Service) createDeployment(tx *store.Tx, spec *serviceSpec, sources []string) error {
 	svc, r := spec.service, *spec.revision
 	svc.Deployments++

@@ -19,8 +19,8 @@ func (s *Service) deleteServiceOperations() operations {
 	}
 }
 
-// DeleteService makes a service DRAINING: the scheduler stops the tasks that it
-// has and then makes it INACTIVE. Once more changes nothing.
+// DeleteService makes a service DRAINING. The scheduler stops its tasks and then
+// makes it INACTIVE. A repeated call changes nothing.
 func (s *Service) DeleteService(ctx context.Context, in *sdk.DeleteServiceInput) (*sdk.DeleteServiceOutput, error) {
 	var next *fleet.Service
 	err := s.store.Update(ctx, func(tx *store.Tx) error {

@@ -12,11 +12,11 @@ import (
 // taskOut describes a task as ECS does.
 func (s *Service) taskOut(snap *store.Snapshot, t *fleet.TaskState, tags bool) types.Task {
 	v := snap.TaskView(t.Cluster, t.ID)
-	v.Task = t // a caller may have made it, as of one that waits
+	v.Task = t // t need not come from the snapshot's table, such as a waiting task
 	return describe.Task(s.site, v, tags)
 }
 
-// instanceFields are what a caller may ask for besides.
+// instanceFields are the optional members that a caller may ask for.
 type instanceFields struct{ tags, health bool }
 
 // instanceOut describes a container instance as ECS does.

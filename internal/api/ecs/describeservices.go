@@ -27,8 +27,8 @@ func (s *Service) describeServicesOperations() operations {
 	}
 }
 
-// DescribeServices describes a cluster's services, those that are deleted too as
-// long as they are known.
+// DescribeServices describes a cluster's services, including deleted ones as long as
+// their records exist.
 func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServicesInput) (*sdk.DescribeServicesOutput, error) {
 	switch {
 	case len(in.Services) == 0:
@@ -60,7 +60,7 @@ func (s *Service) DescribeServices(ctx context.Context, in *sdk.DescribeServices
 	return out, nil
 }
 
-// servicesByDefault is how many services a page has where the request doesn't say.
+// defaultServices is how many services a page has if the request has no maxResults.
 const defaultServices = 10
 
 // ListServices lists the ARNs of a cluster's services that are not deleted.

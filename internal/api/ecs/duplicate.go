@@ -12,23 +12,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Where the disk of one machine is a copy of another's, both have one identity. The
-// link decides which of the two agents is the container instance's, by asking the one
-// that is connected. Here the other one's word is not taken meanwhile.
+// If the disk of one machine is a copy of another's, both have one identity. The link
+// decides which of the two agents belongs to the container instance: it asks the
+// connected one. Meanwhile this package does not accept what the other one reports.
 
-// anotherAgent says whether another process than the one that calls is connected, in
-// the session of a container instance.
+// isAnotherAgent reports whether the agent that is connected in a container
+// instance's session is another process than the one that calls.
 func isAnotherAgent(ctx context.Context, session *fleet.InstanceSession) bool {
 	return session != nil && session.Run.Differs(fleet.AgentRun{Process: frontdoor.CallerFrom(ctx).AgentRun})
 }
 
-// askedAgain is how soon the agent that is connected is asked once more.
+// askInterval is the shortest time between two questions to the connected agent.
 const askInterval = time.Minute
 
-// yields refuses the registration of a host's agent while another process is
-// connected as the host's container instance, and has that one asked whether it still
-// is: the link's server does so that it is connected to, and ends its session where
-// it does not answer.
+// refuseSecondAgent refuses the registration of a host's agent while another process
+// is connected as the host's container instance. It also requests that the connected
+// one is asked whether it still is. The server of the link to which it is connected
+// does so, and ends its session if it does not answer.
 func (s *Service) refuseSecondAgent(ctx context.Context, snap *store.Snapshot, h *fleet.Host) error {
 	session := snap.Session(h.Cluster, h.Instance)
 	arn := s.site.InstanceARN(h.Cluster, h.Instance)
@@ -64,7 +64,7 @@ func (s *Service) refuseSecondAgent(ctx context.Context, snap *store.Snapshot, h
 	return tryAgain(arn)
 }
 
-// asking tells an agent to try again soon.
+// tryAgain returns an error that makes an agent try again soon.
 func tryAgain(arn string) error {
 	return &types.ServerException{Message: aws.String("Another agent is connected as the container instance " + arn + ", and is being asked whether it still is. Try again.")}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Explain says why a task or a service is as it is, or what would become of a
+// Explain explains why a task or a service is as it is, or what would become of a
 // task of a definition now. what is an ARN, a task's id, a service's name, or a
-// definition's family with or without a revision. It writes nothing.
+// definition's family with or without a revision. Explain writes nothing.
 func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*explain.Explanation, error) {
 	typ, name := "", what
 	if fleet.IsARN(what) {
@@ -66,8 +66,8 @@ func (s *Service) Explain(ctx context.Context, cluster *string, what string) (*e
 	return nil, refuse.Invalid("%q is not the ARN of a task, a service or a task definition.", what)
 }
 
-// keptApart explains what can't be read of the records of a thing: those at the
-// keys and below. It is nil where all can.
+// explainUnreadable explains which records at some keys and below can't be read. It
+// returns nil if all can.
 func explainUnreadable(snap *store.Snapshot, kind, arn string, keys ...string) *explain.Explanation {
 	var e *explain.Explanation
 	for _, key := range keys {
@@ -105,8 +105,8 @@ func (s *Service) explainTask(snap *store.Snapshot, t *fleet.TaskState) *explain
 	return e
 }
 
-// explainDefinition says what would become of a task of a definition that is run
-// without further parameters.
+// explainDefinition explains what would become of a task of a definition that is run
+// now without further parameters.
 func (s *Service) explainDefinition(snap *store.Snapshot, c *fleet.Cluster, d *fleet.TaskDefinition, st *fleet.TaskDefinitionState) *explain.Explanation {
 	e := &explain.Explanation{
 		Kind: explain.KindTaskDefinition, ARN: s.site.TaskDefinitionARN(d.Family, d.Revision), Status: string(lookup.DefinitionStatus(st)),
@@ -153,8 +153,8 @@ func (s *Service) explainService(snap *store.Snapshot, c *fleet.Cluster, svc *fl
 	return e
 }
 
-// lastFailed is the task of a deployment that failed last, of those after the
-// last one that ran; nil where there is none.
+// lastFailed returns the newest failed task of a deployment, after the newest one
+// that became healthy; nil if there is none.
 func lastFailed(snap *store.Snapshot, cluster string, d *store.Deployment) *fleet.TaskState {
 	var last *fleet.TaskState
 	for t := range snap.FailedTasks(cluster, d.ID) {

@@ -11,14 +11,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// How often a host may register: an agent that is restarted again and again is let
-// in each time.
+// How often a host may register. The burst lets in an agent that restarts again
+// and again.
 const (
 	registrationsPerSecond = 1
 	registrationsBurst     = 60
 )
 
-// onTerms holds a host to what an administrator grants it.
+// applyHostTerms limits a host's registration to what an administrator grants the
+// host.
 func (s *Service) applyHostTerms(tx *store.Tx, r *registration, next, old *fleet.Instance) error {
 	h := store.Get(tx, store.HostKey(r.caller.Name))
 	if h == nil {
@@ -35,8 +36,8 @@ func (s *Service) applyHostTerms(tx *store.Tx, r *registration, next, old *fleet
 	return nil
 }
 
-// belongs refuses a host a cluster that is not its own. The instance that it is
-// already it may renew: it is to move, and has not yet.
+// checkHomeCluster refuses a host a cluster that is not its own. But a host that is
+// to move and has not yet may renew the instance that it already is.
 func (s *Service) checkHomeCluster(h *fleet.Host, cluster, id string) error {
 	if home := h.HomeCluster(); home == "" || home == cluster || h.Cluster == cluster && h.Instance == id {
 		return nil
@@ -45,8 +46,8 @@ func (s *Service) checkHomeCluster(h *fleet.Host, cluster, id string) error {
 		h.Principal, s.site.ClusterARN(cluster), h.Name, h.HomeCluster(), h.Name, cluster)}
 }
 
-// granted refuses attributes that are an administrator's to give, unless this host
-// was given them, or has them from of old.
+// checkAdminAttributes refuses attributes that only an administrator may set, unless
+// the administrator has set them for this host or its old record has them.
 func checkAdminAttributes(list []types.Attribute, h *fleet.Host, old *fleet.Instance) error {
 	given := h.AddAttributes(nil)
 	if old != nil {

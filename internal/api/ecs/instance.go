@@ -89,7 +89,7 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 		return nil, err
 	}
 	list := p.newCollector()
-	shown := &placer.QueryView{Snap: snap} // one for all: thousands may be asked
+	shown := &placer.QueryView{Snap: snap} // one view for all instances: there may be thousands
 	for i := range snap.Instances(c.Name, p.after) {
 		if i.Status == fleet.InstanceInactive || (in.Status != "" && string(i.Status) != string(in.Status)) {
 			continue
@@ -104,8 +104,8 @@ func (s *Service) ListContainerInstances(ctx context.Context, in *sdk.ListContai
 	return &sdk.ListContainerInstancesOutput{ContainerInstanceArns: list.items, NextToken: list.next}, nil
 }
 
-// DiscoverPollEndpoint tells an agent where its sessions are served: on the
-// address by which it has reached this server, unless another is set.
+// DiscoverPollEndpoint returns the addresses for an agent's sessions: the address at
+// which the agent has reached this server, unless another one is configured.
 func (s *Service) DiscoverPollEndpoint(ctx context.Context, _ *sdk.DiscoverPollEndpointInput) (*sdk.DiscoverPollEndpointOutput, error) {
 	base := s.endpoint
 	if base == "" {
@@ -116,9 +116,9 @@ func (s *Service) DiscoverPollEndpoint(ctx context.Context, _ *sdk.DiscoverPollE
 	}, nil
 }
 
-// DeregisterContainerInstance takes a host out of its cluster. Forced, its tasks
-// are stopped first where its agent is connected, and given up where not: then
-// the caller says that the host is gone.
+// DeregisterContainerInstance removes a host from its cluster. With force, its tasks
+// are stopped first if its agent is connected. If it is not connected, its tasks end
+// at once: the caller says that the host is gone.
 func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.DeregisterContainerInstanceInput) (*sdk.DeregisterContainerInstanceOutput, error) {
 	if aws.ToString(in.ContainerInstance) == "" {
 		return nil, refuse.Invalid("Container instance can not be blank.")
@@ -152,9 +152,9 @@ func (s *Service) DeregisterContainerInstance(ctx context.Context, in *sdk.Dereg
 	return &sdk.DeregisterContainerInstanceOutput{ContainerInstance: &out}, nil
 }
 
-// deregister makes an idle instance INACTIVE.
+// deregisterIdle makes an idle instance INACTIVE.
 func (s *Service) deregisterIdle(tx *store.Tx, cluster, id string) error {
-	// Claimed before it is counted: whoever places there conflicts.
+	// The claim comes before the count: a transaction that places tasks there conflicts.
 	if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
 		return err
 	}
@@ -176,8 +176,8 @@ func setInstanceStatus(tx *store.Tx, cluster, id string, status fleet.InstanceSt
 	return store.Put(tx, k, &next)
 }
 
-// evacuate stops what runs on an instance. The report of its last task makes it
-// INACTIVE.
+// stopAndDeregister stops the tasks on an instance. The report of its last task makes
+// it INACTIVE.
 func (s *Service) stopAndDeregister(ctx context.Context, cluster, id, reason string) error {
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
@@ -197,11 +197,11 @@ func (s *Service) stopAndDeregister(ctx context.Context, cluster, id, reason str
 	}, func(t *fleet.TaskState) bool { return t.Holds() && t.Stop == nil })
 }
 
-// retire makes an instance INACTIVE and gives up its tasks: its host is gone, or
-// says that it knows nothing of them. It may be run again where it broke off.
+// endInstance makes an instance INACTIVE and ends its tasks: its host is gone, or
+// reports that it does not know them. A failed call can be repeated.
 func (s *Service) endInstance(ctx context.Context, cluster, id, reason string) error {
-	// First nothing new may come, then what is there ends, then it is INACTIVE:
-	// who finds it INACTIVE knows that it has no tasks left.
+	// The order matters: first no new task may be placed, then the tasks end, then
+	// the instance becomes INACTIVE. So an INACTIVE instance has no tasks left.
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		if err := tx.Claim(store.HostGuard(cluster, id)); err != nil {
 			return err
@@ -225,8 +225,9 @@ func (s *Service) endInstance(ctx context.Context, cluster, id, reason string) e
 	})
 }
 
-// eachTask does something to the tasks of an instance that need it, as many in a
-// transaction as fit, until none does.
+// updateTasks runs do for the tasks of an instance for which needs returns true, as
+// many in a transaction as fit, until there are none. do must make needs return
+// false.
 func (s *Service) updateTasks(ctx context.Context, cluster, id string, do func(*store.Tx, *fleet.TaskState) error, needs func(*fleet.TaskState) bool) error {
 	for more := true; more; {
 		err := s.store.Update(ctx, func(tx *store.Tx) error {

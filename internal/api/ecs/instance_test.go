@@ -81,8 +81,8 @@ func assign(t *testing.T, a *apitest.API, name string, change func(*fleet.Host))
 	}
 }
 
-// A machine that registers anew supersedes its old instance, whose tasks are
-// lost: nobody else will ever report on them.
+// A machine that registers as a new instance replaces its old one. The old one's tasks
+// are lost, because no host will ever report on them.
 func TestSupersede(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client

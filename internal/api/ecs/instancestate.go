@@ -30,8 +30,8 @@ func (s *Service) instanceStateOperations() operations {
 	}
 }
 
-// UpdateContainerInstancesState drains up to ten container instances or makes
-// them ACTIVE again. What runs on a draining one goes on; nothing new comes.
+// UpdateContainerInstancesState drains up to ten container instances or makes them
+// ACTIVE again. Tasks on a draining instance go on; no new ones are placed there.
 func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.UpdateContainerInstancesStateInput) (*sdk.UpdateContainerInstancesStateOutput, error) {
 	switch {
 	case len(in.ContainerInstances) == 0:
@@ -68,7 +68,7 @@ func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.Upd
 				continue
 			}
 			if i.Status != want {
-				// Whoever places there must not decide over the old status.
+				// A transaction that places tasks there must not decide by the old status.
 				if err := tx.Claim(store.HostGuard(c.Name, id)); err != nil {
 					return err
 				}
@@ -95,7 +95,7 @@ func (s *Service) UpdateContainerInstancesState(ctx context.Context, in *sdk.Upd
 	return out, nil
 }
 
-// instanceARN is the ARN of what a request calls a container instance, which
+// instanceARN returns the ARN for a request's name of a container instance, which
 // need not exist.
 func (s *Service) instanceARN(cluster, ref string) string {
 	if fleet.IsARN(ref) {
@@ -104,8 +104,8 @@ func (s *Service) instanceARN(cluster, ref string) string {
 	return s.site.InstanceARN(cluster, ref)
 }
 
-// UpdateContainerAgent starts nothing: an agent is the binary that its host's
-// owner has installed, and this installation has no other to send.
+// UpdateContainerAgent starts no update: an agent is the binary that the host's owner
+// has installed, and this installation has no other to send.
 func (s *Service) UpdateContainerAgent(ctx context.Context, in *sdk.UpdateContainerAgentInput) (*sdk.UpdateContainerAgentOutput, error) {
 	if aws.ToString(in.ContainerInstance) == "" {
 		return nil, refuse.Invalid("Container instance can not be blank.")
@@ -126,8 +126,8 @@ func (s *Service) UpdateContainerAgent(ctx context.Context, in *sdk.UpdateContai
 	return nil, &types.NoUpdateAvailableException{Message: refuse.Text("There is no update available for your container agent. It has version %s; to update it, install another ashore on its host and start it again: its tasks go on.", runs.Agent)}
 }
 
-// SubmitAttachmentStateChanges knows no attachment: no task of this
-// installation has been given one, so nothing can be said of its state.
+// SubmitAttachmentStateChanges knows no attachments: no task of this installation has
+// one.
 func (s *Service) SubmitAttachmentStateChanges(ctx context.Context, in *sdk.SubmitAttachmentStateChangesInput) (*sdk.SubmitAttachmentStateChangesOutput, error) {
 	if _, _, err := s.readCluster(ctx, in.Cluster); err != nil {
 		return nil, err

@@ -64,11 +64,11 @@ func (s *Service) ListTasks(ctx context.Context, in *sdk.ListTasksInput) (*sdk.L
 	return &sdk.ListTasksOutput{TaskArns: list.items, NextToken: list.next}, nil
 }
 
-// taskFilter checks how filters go together.
+// newTaskFilter checks which filters may be combined.
 func newTaskFilter(in *sdk.ListTasksInput) (store.TaskFilter, error) {
 	f := store.TaskFilter{Family: aws.ToString(in.Family), StartedBy: aws.ToString(in.StartedBy), LaunchType: in.LaunchType}
-	// ECS never sets a desired status of PENDING, so that filter finds nothing
-	// there either.
+	// ECS never sets a desired status of PENDING, so that filter finds nothing on ECS
+	// either.
 	if f.Desired = fleet.TaskStatus(in.DesiredStatus); f.Desired == "" {
 		f.Desired = fleet.TaskRunning
 	}
@@ -89,8 +89,8 @@ func newTaskFilter(in *sdk.ListTasksInput) (store.TaskFilter, error) {
 	return f, nil
 }
 
-// taskIDs yields the ids of a cluster's tasks that a filter selects, in order:
-// of those that have a host and of those that wait for one.
+// taskIDs yields the ids of a cluster's tasks that a filter selects, in order. It
+// includes tasks that wait for a host.
 func taskIDs(snap *store.Snapshot, cluster string, f store.TaskFilter, after string) iter.Seq[string] {
 	var waiting []string // a few hundred at most
 	for w := range snap.WaitingTasks(cluster, after) {

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// newManaged checks a capacity provider of managed instances and gives it ECS's
+// newManaged checks a capacity provider of managed instances and fills in ECS's
 // defaults.
 func newManaged(in *types.CreateManagedInstancesProviderConfiguration) (*types.ManagedInstancesProvider, error) {
 	p := &types.ManagedInstancesProvider{
@@ -23,7 +23,7 @@ func newManaged(in *types.CreateManagedInstancesProviderConfiguration) (*types.M
 	return p, checkManaged(p)
 }
 
-// updatedManaged changes what is given and leaves the rest.
+// updateManaged returns a provider with the request's changes; other members stay.
 func updateManaged(was *types.ManagedInstancesProvider, in *types.UpdateManagedInstancesProviderConfiguration) (*types.ManagedInstancesProvider, error) {
 	p := *was
 	p.InfrastructureRoleArn = in.InfrastructureRoleArn
@@ -93,8 +93,8 @@ func checkIAMARN(field string, arn *string, kind string) error {
 
 var instanceType = regexp.MustCompile(`^[a-zA-Z0-9.*-]{1,30}$`)
 
-// validInstances checks which instances may be chosen: ranges that are
-// ranges, and not both what is allowed and what is not.
+// checkInstances checks which instances may be chosen: each range must be valid, and
+// allowed and excluded types exclude each other.
 func checkInstances(r *types.InstanceRequirementsRequest) error {
 	if r == nil {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Frontdoor declares the service to the front door: for each operation its
-// action and the resources that it touches.
+// Frontdoor declares the service to the front door: for each operation its action,
+// and the resources that it touches.
 func (s *Service) Frontdoor() frontdoor.Service {
 	ops, taggings := s.operations(), s.tagNeeds()
 	for name, op := range ops {
@@ -22,8 +22,8 @@ func (s *Service) Frontdoor() frontdoor.Service {
 	return frontdoor.Service{Model: ecsmodel.Model, Impl: s, Operations: ops}
 }
 
-// operations are operations by their names. Each file with handlers has theirs beside
-// them.
+// operations are operations by name. Each file with handlers declares its own
+// operations.
 type operations map[string]frontdoor.Operation
 
 func (s *Service) operations() operations {
@@ -67,8 +67,8 @@ func newOperation[In any](action string, resources func(*In) []string) frontdoor
 	return frontdoor.Op(action, func(_ context.Context, _ frontdoor.Caller, in *In) []string { return resources(in) })
 }
 
-// clusterResource is the ARN of what a request calls a cluster, or the text
-// itself where it is no ARN of ours.
+// clusterResource returns the ARN for a request's name of a cluster, or the text
+// itself if it is no ARN of ours.
 func (s *Service) clusterResource(ref *string) string {
 	name, ok := s.site.ClusterName(aws.ToString(ref))
 	if !ok {
@@ -93,8 +93,8 @@ func (s *Service) memberResources(typ string, cluster *string, refs ...string) [
 	return out
 }
 
-// memberResource is the long ARN of what a request calls a task or container
-// instance, or the text itself where it is none of ours.
+// memberResource returns the long ARN for a request's name of a task or container
+// instance, or the text itself if it is not ours.
 func (s *Service) memberResource(typ string, cluster *string, ref string) string {
 	name, id, ok := s.resolveMember(typ, cluster, ref)
 	if !ok {
@@ -106,8 +106,8 @@ func (s *Service) memberResource(typ string, cluster *string, ref string) string
 	return s.site.InstanceARN(name, id)
 }
 
-// serviceResources are the ARNs of what a request calls services, or the texts
-// themselves where they are none of ours.
+// serviceResources returns the ARNs for a request's names of services, or the texts
+// themselves if they are not ours.
 func (s *Service) serviceResources(cluster *string, refs ...string) []string {
 	out := make([]string, len(refs))
 	for i, ref := range refs {
@@ -121,7 +121,7 @@ func (s *Service) serviceResources(cluster *string, refs ...string) []string {
 	return out
 }
 
-// member resolves what a request calls a task or container instance.
+// resolveMember resolves a request's name of a task or container instance.
 func (s *Service) resolveMember(typ string, cluster *string, ref string) (name, id string, ok bool) {
 	return lookup.Member(s.site, typ, cluster, ref)
 }
@@ -134,8 +134,8 @@ func (s *Service) reportedResource(cluster, task *string) string {
 	return s.site.TaskARN(name, id)
 }
 
-// reported resolves the task that an agent reports on. Its ARN, where it is a
-// long one, says the cluster: an agent's own setting may be out of date.
+// resolveReported resolves the task that an agent reports on. If its ARN is long, the
+// ARN determines the cluster: an agent's own setting may be out of date.
 func (s *Service) resolveReported(cluster *string, task string) (name, id string, ok bool) {
 	if a, err := fleet.ParseARN(task); err == nil && s.site.Owns(a) && a.Type == "task" {
 		if in, id, long := strings.Cut(a.Rest, "/"); long {

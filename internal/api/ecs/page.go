@@ -6,17 +6,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// page is the position of a listing: after which key to go on, and how many to
-// give. Its token is opaque to callers and belongs to one operation with one
-// set of filters.
+// page is the position of a listing: the key after which it continues, and how many
+// items it returns. Its token is opaque to callers and is valid only for one
+// operation with one set of filters.
 type page struct {
 	after string
 	limit int
 	scope pagetoken.Scope
 }
 
-// pageOf reads maxResults (1 to 100) and nextToken. filters are the operation
-// and everything that selects what is listed.
+// parsePage parses maxResults (1 to 100) and nextToken. filters are the operation and
+// everything that selects what is listed.
 func parsePage(maxResults *int32, nextToken *string, filters ...string) (page, error) {
 	p := page{limit: 100, scope: pagetoken.For(filters...)}
 	if maxResults != nil {
@@ -36,12 +36,13 @@ func parsePage(maxResults *int32, nextToken *string, filters ...string) (page, e
 	return p, nil
 }
 
-// token returns the token that goes on after key.
+// tokenAfter returns the token that continues after key.
 func (p page) tokenAfter(key string) *string {
 	return aws.String(p.scope.Token(key))
 }
 
-// take collects up to the page's limit of keys; next is nil at the end.
+// collector collects items up to the page's limit. next is the token of the next
+// page; it is nil at the end.
 type collector struct {
 	page
 	items []string
@@ -51,7 +52,8 @@ type collector struct {
 
 func (p page) newCollector() *collector { return &collector{page: p, items: []string{}} }
 
-// add takes one item with its key and says whether to go on.
+// add adds an item with its key. It returns false if the page is full; the item is
+// left out then.
 func (t *collector) add(key, item string) bool {
 	if len(t.items) == t.limit {
 		t.next = t.tokenAfter(t.last)

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// withoutCredentials is added to the reason of a pull that may have failed for want
-// of credentials: the registry's own words seldom say so.
+// withoutCredentials is added to the reason of a pull that may have failed because
+// credentials are missing: the registry's own text seldom says so.
 const withoutCredentials = " (Ashore serves hosts no credentials of registries yet: an image that needs some must be on the host already.)"
 
-// explainPulls completes what a host says of images that it could not pull, where
-// the definition would have them pulled with credentials.
+// explainPulls adds withoutCredentials to a host's report of an image that it could
+// not pull, if the definition uses credentials to pull the image.
 func explainPulls(d *fleet.TaskDefinition, in report.Statement) report.Statement {
 	if d == nil {
 		return in

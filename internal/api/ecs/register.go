@@ -19,7 +19,7 @@ import (
 )
 
 // RegisterContainerInstanceInput is the SDK's input with the clientToken, which
-// agents send and the public model does not have.
+// agents send although the public model does not have it.
 type RegisterContainerInstanceInput struct {
 	Attributes                        []types.Attribute
 	ClientToken                       *string
@@ -45,8 +45,8 @@ func (s *Service) registerOperations() operations {
 	}
 }
 
-// RegisterContainerInstance makes a host known, or renews what is known of it.
-// A machine that registers anew supersedes its old instance.
+// RegisterContainerInstance registers a host, or renews its record. A machine that
+// registers as a new instance replaces its old one.
 func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterContainerInstanceInput) (*sdk.RegisterContainerInstanceOutput, error) {
 	if err := checkRegistration(in); err != nil {
 		return nil, err
@@ -78,16 +78,17 @@ func (s *Service) RegisterContainerInstance(ctx context.Context, in *RegisterCon
 	return &sdk.RegisterContainerInstanceOutput{ContainerInstance: &out}, nil
 }
 
-// registration is a checked request and who makes it.
+// registration is a checked request and the principal that makes it.
 type registration struct {
 	in       *RegisterContainerInstanceInput
 	capacity fleet.Capacity
 	caller   identity.Principal
-	host     bool // the caller is the machine that registers, and its host's record binds it
+	host     bool // the caller is the machine that registers; its host's record limits it
 }
 
-// id is the instance that the request is for: the one it names, else one that
-// follows from its token, so that a repetition finds it, else a new one.
+// registrationID returns the id of the instance that the request is for: the one that
+// it names, else one derived from its token, so that a repetition finds it, else a
+// new one.
 func (s *Service) registrationID(r *registration, cluster string) (id string, named bool, err error) {
 	if arn := aws.ToString(r.in.ContainerInstanceArn); arn != "" {
 		id, ok := s.site.MemberID("container-instance", cluster, arn)
@@ -131,8 +132,8 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 		}
 	}
 	next.Machine = next.EC2InstanceID()
-	// What is free on a host changes with its capacity and status: whoever
-	// places there must not decide over the old ones.
+	// What is free on a host changes with its capacity and status. A transaction that
+	// places tasks there must not decide by the old values.
 	if err := tx.Claim(store.HostGuard(name, id)); err != nil {
 		return nil, err
 	}
@@ -144,7 +145,7 @@ func (s *Service) register(tx *store.Tx, r *registration) (*fleet.Instance, erro
 	return next, store.Put(tx, k, next)
 }
 
-// renew carries over what a registration does not bring again.
+// carryOver copies from the old record what a registration does not send again.
 func (s *Service) carryOver(next, old *fleet.Instance, r *registration, named bool) error {
 	if old.Principal != next.Principal && old.Principal != "" && r.host {
 		return refuse.Invalid("The container instance %s belongs to another host.", s.site.InstanceARN(old.Cluster, old.ID))
@@ -179,12 +180,12 @@ func (s *Service) carryOver(next, old *fleet.Instance, r *registration, named bo
 	return nil
 }
 
-// noClusterToJoin has another type than other operations' refusals: agents look
-// for it.
+// noClusterToJoin has a type that other operations' refusals do not have, because
+// agents look for it.
 func noClusterToJoin() error { return refuse.Client("Cluster not found.") }
 
-// registrationCluster finds the cluster; the default one is made where a host
-// wants to join it first.
+// registrationCluster finds the cluster. It creates the default cluster if a host
+// wants to join it and it does not exist.
 func (s *Service) registrationCluster(tx *store.Tx, r *registration) (string, error) {
 	c, err := s.clusterTx(tx, r.in.Cluster)
 	if err == nil {
@@ -202,8 +203,8 @@ func (s *Service) registrationCluster(tx *store.Tx, r *registration) (string, er
 	})
 }
 
-// bind makes the instance the host's own. Its old one must have been taken down
-// before.
+// bindHost makes the instance the host's own. The host's old instance must be
+// INACTIVE already.
 func bindHost(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 	k := store.HostKey(p.Name)
 	h := store.Get(tx, k)
@@ -221,15 +222,15 @@ func bindHost(tx *store.Tx, p identity.Principal, i *fleet.Instance) error {
 	}
 	next := *h
 	if h.HomeCluster() == "" {
-		next.Assigned = i.Cluster // where it has come to first
+		next.Assigned = i.Cluster // the first cluster that it joined
 	}
 	next.Cluster, next.Instance = i.Cluster, i.ID
 	return store.Put(tx, k, &next)
 }
 
-// supersede takes down the instance that the caller's host was before, where it
-// now registers as another: the machine is here and knows nothing of the old
-// one's tasks.
+// endFormerInstance ends the instance that the caller's host was before, if it now
+// registers as another one: the machine runs, and does not know the old instance's
+// tasks.
 func (s *Service) endFormerInstance(ctx context.Context, r *registration) error {
 	if !r.host {
 		return nil
@@ -253,7 +254,7 @@ func (s *Service) endFormerInstance(ctx context.Context, r *registration) error 
 	if !ok {
 		return noClusterToJoin()
 	}
-	// Nothing is taken down for a registration that will be refused.
+	// A registration that will be refused must not end the old instance.
 	if c := snap.Cluster(name); (c == nil || c.Status != fleet.ClusterActive) && name != fleet.DefaultCluster {
 		return noClusterToJoin()
 	}
@@ -278,7 +279,7 @@ func (s *Service) endFormerInstance(ctx context.Context, r *registration) error 
 	return s.endInstance(ctx, h.Cluster, h.Instance, reason)
 }
 
-// capacityOf reads what an agent says that its host has.
+// parseCapacity parses what an agent reports about its host's capacity.
 func parseCapacity(resources []types.Resource, devices []types.PlatformDevice) (fleet.Capacity, error) {
 	var c fleet.Capacity
 	seen := map[string]bool{}

@@ -11,19 +11,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// What a registration may hold. A stock agent sends some 50 attributes, four
-// resources and a GPU for each that the host has.
+// The bounds of a registration. A stock agent sends about 50 attributes, four
+// resources and one GPU for each that the host has.
 const (
 	maxHostAttributes = 200 // the agent's own and custom ones
 	maxResources      = 16
 	maxReservedPorts  = 100 // of TCP, and of UDP: ECS's quota
-	maxResourceNames  = 100 // in a set that is none of ports
+	maxResourceNames  = 100 // in a set of anything but ports
 	maxDevices        = 64
 	maxText           = 128 // bytes of a name, an id, a value
 	maxIdentity       = 4 << 10
 )
 
-// registrable bounds what a host says of itself.
+// checkRegistration checks the size of what a host reports about itself.
 func checkRegistration(in *RegisterContainerInstanceInput) error {
 	type text struct {
 		field string
@@ -84,8 +84,8 @@ func checkResources(list []types.Resource) error {
 	return nil
 }
 
-// registeredAttributes checks what an agent says of its host. What agents define
-// themselves is taken as they write it.
+// checkAttributes checks a host's attributes. Attributes that agents define
+// themselves may have any name and value within the bounds.
 func checkAttributes(list []types.Attribute) error {
 	if len(list) > maxHostAttributes {
 		return refuse.Invalid("attributes can have at most %d entries, not %d.", maxHostAttributes, len(list))

@@ -181,8 +181,8 @@ func TestHostsAreHeldToTheirTerms(t *testing.T) {
 	_, err = register("c", "", provider)
 	apitest.WantError[*types.InvalidParameterException](t, err, "is an administrator's to give")
 
-	// Assigned elsewhere it may still renew what it is, and moves when it registers
-	// anew.
+	// A host that is assigned elsewhere may still renew its instance. It moves when it
+	// registers as a new one.
 	assign(t, a, "h", func(h *fleet.Host) { h.Assigned = "prod" })
 	apitest.Must[*types.ContainerInstance](t)(register("c", *anew.ContainerInstanceArn))
 	_, err = register("c", "")

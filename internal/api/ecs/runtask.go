@@ -24,8 +24,8 @@ func (s *Service) runTaskOperations() operations {
 	}
 }
 
-// RunTask places tasks on hosts with room for them and answers once that is
-// stored. With a clientToken a repetition gets the first call's answer.
+// RunTask places tasks on hosts with room for them and answers when that is stored. A
+// repetition with the same clientToken gets the first call's answer.
 func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTaskOutput, error) {
 	l, err := placer.RunTaskLaunch(in, frontdoor.CallerFrom(ctx).Principal.ARN)
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Service) RunTask(ctx context.Context, in *sdk.RunTaskInput) (*sdk.RunTa
 	return &sdk.RunTaskOutput{Tasks: tasks, Failures: failures}, nil
 }
 
-// StartTask places a task on each of the hosts that the caller has chosen.
+// StartTask places a task on each of the hosts that the caller names.
 func (s *Service) StartTask(ctx context.Context, in *sdk.StartTaskInput) (*sdk.StartTaskOutput, error) {
 	l, err := placer.StartTaskLaunch(in, frontdoor.CallerFrom(ctx).Principal.ARN)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Service) StartTask(ctx context.Context, in *sdk.StartTaskInput) (*sdk.S
 	return &sdk.StartTaskOutput{Tasks: tasks, Failures: failures}, nil
 }
 
-// placed describes what the placer did for an order.
+// outcomeOut describes the outcome of a launch.
 func (s *Service) outcomeOut(o placer.Outcome) ([]types.Task, []types.Failure) {
 	snap := s.store.Snapshot()
 	tasks, failures := []types.Task{}, []types.Failure{}
@@ -62,7 +62,7 @@ func (s *Service) outcomeOut(o placer.Outcome) ([]types.Task, []types.Failure) {
 			tasks = append(tasks, s.taskOut(snap, t, true))
 			continue
 		}
-		// A repetition of the call outlived its task.
+		// The call is a repetition, and the task has been deleted since.
 		failures = append(failures, refuse.Failure(s.site.TaskARN(o.Cluster, id), refuse.Missing,
 			"The clientToken was used before: it started this task, which has stopped and is no longer kept."))
 	}

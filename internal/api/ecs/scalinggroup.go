@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// newGroup checks an Auto Scaling group's part of a capacity provider and gives
-// it ECS's defaults.
+// newGroup checks a capacity provider's Auto Scaling group and fills in ECS's
+// defaults.
 func newGroup(in *types.AutoScalingGroupProvider) (*types.AutoScalingGroupProvider, error) {
 	arn := aws.ToString(in.AutoScalingGroupArn)
 	switch {
@@ -35,7 +35,7 @@ func newGroup(in *types.AutoScalingGroupProvider) (*types.AutoScalingGroupProvid
 	return out, checkGroup(out)
 }
 
-// updatedGroup changes what is given and leaves the rest.
+// updateGroup returns a group with the request's changes; other members stay.
 func updateGroup(was *types.AutoScalingGroupProvider, in *types.AutoScalingGroupProviderUpdate) (*types.AutoScalingGroupProvider, error) {
 	scaling := *was.ManagedScaling
 	out := &types.AutoScalingGroupProvider{
@@ -48,7 +48,7 @@ func updateGroup(was *types.AutoScalingGroupProvider, in *types.AutoScalingGroup
 	return out, checkGroup(out)
 }
 
-// scale takes over what a request says of managed scaling.
+// applyScaling copies the members of managed scaling that a request has.
 func applyScaling(out, in *types.ManagedScaling) {
 	if in == nil {
 		return

@@ -1,9 +1,9 @@
-// Package ecs answers Amazon ECS's API: one method an operation, with the SDK's
-// signature, over the store's snapshots and transactions.
+// Package ecs answers Amazon ECS's API. It has one method for each operation, with
+// the SDK's signature, over the store's snapshots and transactions.
 //
-// A handler reads a fresh snapshot, decides, and commits one transaction; it
-// calls nobody else. What hosts do with it they learn from the state itself.
-// RunTask and StartTask are carried out by the placer, which is no part of it.
+// A handler reads a fresh snapshot, decides, and commits one transaction. It calls no
+// host and no controller: these learn of the change from the state itself. The
+// placer, which is not a part of this package, carries out RunTask and StartTask.
 package ecs
 
 import (
@@ -18,12 +18,12 @@ import (
 	"github.com/ashore/ashore/internal/wire/inflight"
 )
 
-// Config is what a Service needs. Store and Placer must be set.
+// Config is the configuration of a Service. Store and Placer must be set.
 type Config struct {
 	Store  *store.Store
 	Placer *placer.Placer // over the same store; it must be running for RunTask and StartTask to answer
-	// Endpoint is the base URL under which hosts reach this installation. Empty
-	// means: as the host that asks has reached it.
+	// Endpoint is the base URL at which hosts reach this installation. If it is
+	// empty, a host gets the address at which it has reached this server.
 	Endpoint string
 	Log      *slog.Logger     // default: slog.Default()
 	Now      func() time.Time // default: time.Now
@@ -32,14 +32,14 @@ type Config struct {
 // Service is the ECS API. It is safe for use by several goroutines.
 type Service struct {
 	store    *store.Store
-	auth     *identity.Authorizer // asked again by transactions that write what hosts say
+	auth     *identity.Authorizer // authorizes again in transactions that write hosts' reports
 	site     fleet.Site
 	placer   *placer.Placer
 	endpoint string
 	log      *slog.Logger
 	clock    func() time.Time
 
-	registrations *inflight.Rates // of hosts
+	registrations *inflight.Rates // rate limits of hosts
 }
 
 // New returns the API over cfg.Store.
@@ -57,5 +57,5 @@ func New(cfg Config) *Service {
 	}
 }
 
-// now is the time as records keep it: ECS's times have milliseconds.
+// now returns the time as records store it: ECS's times have milliseconds.
 func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Millisecond) }

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// serviceExtras are what a request may want of a service besides its tasks.
+// serviceExtras is what a request may ask of a service beside its tasks.
 type serviceExtras struct {
 	controller *types.DeploymentController
 	balancers  []types.LoadBalancer
@@ -18,7 +18,7 @@ type serviceExtras struct {
 	exec       bool
 }
 
-// check refuses what ECS has and Ashore does not serve yet.
+// checkServed refuses what ECS has and Ashore does not serve yet.
 func (e *serviceExtras) checkServed() error {
 	switch {
 	case e.controller != nil && e.controller.Type != types.DeploymentControllerTypeEcs:
@@ -41,8 +41,8 @@ func (e *serviceExtras) checkServed() error {
 	return nil
 }
 
-// Percentages by default, of desired count. The API reference says them of
-// minimumHealthyPercent and maximumPercent.
+// defaultPercents returns the defaults of minimumHealthyPercent and maximumPercent,
+// in percent of the desired count (API reference).
 func defaultPercents(scheduling types.SchedulingStrategy) (minimum, maximum int32) {
 	if scheduling == types.SchedulingStrategyDaemon {
 		return 0, 100
@@ -50,8 +50,9 @@ func defaultPercents(scheduling types.SchedulingStrategy) (minimum, maximum int3
 	return 100, 200
 }
 
-// deploymentConfiguration is a service's configuration as a request makes it from
-// what it was, if it was: what the request doesn't mention stays.
+// mergeDeploymentConfiguration returns a service's configuration after a request. was
+// is the one before, or nil for a new service. What the request does not mention
+// stays.
 func mergeDeploymentConfiguration(scheduling types.SchedulingStrategy, was, in *types.DeploymentConfiguration) (*types.DeploymentConfiguration, error) {
 	minimum, maximum := defaultPercents(scheduling)
 	out := &types.DeploymentConfiguration{
@@ -82,7 +83,7 @@ func mergeDeploymentConfiguration(scheduling types.SchedulingStrategy, was, in *
 	return out, checkPercents(scheduling, *out.MinimumHealthyPercent, *out.MaximumPercent)
 }
 
-// unservedDeployment refuses the ways to deploy that Ashore does not have yet.
+// checkDeploymentServed refuses ways to deploy that Ashore does not have yet.
 func checkDeploymentServed(in *types.DeploymentConfiguration) error {
 	switch {
 	case in.Strategy != "" && in.Strategy != types.DeploymentStrategyRolling:

@@ -16,15 +16,14 @@ import (
 )
 
 const (
-	// deploymentsByDefault is how many service deployments a page has where the
-	// request doesn't say, maxARNs how many of them, or of revisions, one call
-	// describes.
+	// defaultDeployments is how many service deployments a page has if the request
+	// has no maxResults. maxARNs is how many service deployments, or revisions, one
+	// call describes.
 	defaultDeployments = 20
 	maxARNs            = 20
 )
 
-// serviceMember resolves the ARN of something that belongs to a service: a
-// service-deployment or a service-revision.
+// serviceMember resolves the ARN of a service-deployment or a service-revision.
 func (s *Service) serviceMember(typ, arn string) (cluster, service, id string, ok bool) {
 	a, err := fleet.ParseARN(arn)
 	if err != nil || !s.site.Owns(a) || a.Type != typ {
@@ -66,8 +65,8 @@ func (s *Service) serviceDeploymentOperations() operations {
 	}
 }
 
-// ListServiceDeployments lists a service's deployments, the newest first. A
-// rollback is no deployment of its own here, but how one ended.
+// ListServiceDeployments lists a service's deployments, the newest first. A rollback
+// is not listed: here it is the end of the deployment that it rolls back.
 func (s *Service) ListServiceDeployments(ctx context.Context, in *sdk.ListServiceDeploymentsInput) (*sdk.ListServiceDeploymentsOutput, error) {
 	p, err := parsePage(in.MaxResults, in.NextToken, "ListServiceDeployments", aws.ToString(in.Cluster), aws.ToString(in.Service), fmt.Sprint(in.Status), spanKey(in.CreatedAt))
 	if err != nil {
@@ -115,7 +114,7 @@ func (s *Service) ListServiceDeployments(ctx context.Context, in *sdk.ListServic
 	return out, nil
 }
 
-// spanOf is a filter by time as a page's token knows it.
+// spanKey returns a filter by time in the form in which a page's token contains it.
 func spanKey(span *types.CreatedAt) string {
 	if span == nil {
 		return ""
@@ -151,7 +150,7 @@ func (s *Service) DescribeServiceDeployments(ctx context.Context, in *sdk.Descri
 	return out, nil
 }
 
-// askedDeployment finds a deployment that someone asked for by its ARN.
+// findRequestedDeployment finds, by its ARN, a deployment that a call requested.
 func (s *Service) findRequestedDeployment(snap *store.Snapshot, arn string) (*fleet.Service, serviceDeployment, bool) {
 	cluster, service, id, _ := s.serviceMember("service-deployment", arn)
 	svc := snap.Service(cluster, service)
@@ -166,7 +165,7 @@ func (s *Service) findRequestedDeployment(snap *store.Snapshot, arn string) (*fl
 	return nil, serviceDeployment{}, false
 }
 
-// StopServiceDeployment asks that a deployment that is under way be rolled back.
+// StopServiceDeployment requests the rollback of a deployment that is under way.
 func (s *Service) StopServiceDeployment(ctx context.Context, in *sdk.StopServiceDeploymentInput) (*sdk.StopServiceDeploymentOutput, error) {
 	arn, stop := aws.ToString(in.ServiceDeploymentArn), in.StopType
 	if stop == "" {
@@ -180,7 +179,7 @@ func (s *Service) StopServiceDeployment(ctx context.Context, in *sdk.StopService
 		return nil, refuse.Invalid("%q is not the ARN of a service deployment of account %s in %s.", arn, s.site.Account, s.site.Region)
 	}
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
-		// The service too: a rollback or a newer deployment writes it.
+		// Guard the service too: a rollback or a newer deployment writes it.
 		store.Get(tx, store.ServiceKey(cluster, service))
 		store.Get(tx, store.DeploymentStateKey(cluster, service, id))
 		svc, d, ok := s.findRequestedDeployment(tx.Snapshot(), arn)
@@ -193,7 +192,7 @@ func (s *Service) StopServiceDeployment(ctx context.Context, in *sdk.StopService
 			store.Get(tx, k)
 			return store.Put(tx, k, &fleet.DeploymentStop{Type: stop, At: s.now()})
 		case types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusRollbackInProgress:
-			return nil // once more changes nothing
+			return nil // a repeated call changes nothing
 		default:
 			return &types.ConflictException{Message: refuse.Text("The service deployment can't be stopped: it is %s.", status), ResourceIds: []string{arn}}
 		}
@@ -208,8 +207,8 @@ func deploymentNotFound() error {
 	return &types.ServiceDeploymentNotFoundException{Message: aws.String("Service deployment not found.")}
 }
 
-// ContinueServiceDeployment refuses: no deployment has lifecycle hooks, so none is
-// ever paused at one.
+// ContinueServiceDeployment refuses every deployment: none has lifecycle hooks, so
+// none is ever paused at one.
 func (s *Service) ContinueServiceDeployment(ctx context.Context, in *sdk.ContinueServiceDeploymentInput) (*sdk.ContinueServiceDeploymentOutput, error) {
 	arn := aws.ToString(in.ServiceDeploymentArn)
 	if _, _, _, ok := s.serviceMember("service-deployment", arn); !ok {

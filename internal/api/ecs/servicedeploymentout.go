@@ -8,15 +8,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// serviceDeployment is a deployment that someone asked for, with the one that
-// took it back, if one did.
+// serviceDeployment is a deployment that a call requested, with its rollback if there
+// is one.
 type serviceDeployment struct {
 	store.Deployment
 	rollback *store.Deployment
 }
 
-// askedDeployments are a service's deployments that someone asked for, the newest
-// first.
+// requestedDeployments returns a service's deployments that calls requested, the
+// newest first.
 func requestedDeployments(snap *store.Snapshot, svc *fleet.Service) []serviceDeployment {
 	back := map[string]*store.Deployment{}
 	var out []serviceDeployment
@@ -32,10 +32,10 @@ func requestedDeployments(snap *store.Snapshot, svc *fleet.Service) []serviceDep
 	return out
 }
 
-// status is how far a service deployment has come.
+// status returns how far a service deployment has come.
 //
 //	PENDING ─► IN_PROGRESS ─┬─► SUCCESSFUL
-//	                        ├─► STOPPED            failed, or a newer one came, and nothing took it back
+//	                        ├─► STOPPED            it failed, or a newer one came, and there was no rollback
 //	                        └─► ROLLBACK_REQUESTED ─► ROLLBACK_IN_PROGRESS ─► ROLLBACK_SUCCESSFUL or _FAILED
 func (d *serviceDeployment) status(svc *fleet.Service) types.ServiceDeploymentStatus {
 	if d.rollback != nil {
@@ -60,7 +60,7 @@ func (d *serviceDeployment) status(svc *fleet.Service) types.ServiceDeploymentSt
 	return types.ServiceDeploymentStatusInProgress
 }
 
-// reason says why it is in its status, where there is something to say.
+// reason returns why the deployment has its status, or "".
 func (d *serviceDeployment) reason(svc *fleet.Service) string {
 	if d.rollback != nil {
 		return d.rollback.Reason
@@ -119,7 +119,7 @@ func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service,
 	return out, nil
 }
 
-// breakerOut is the circuit breaker as a deployment has it.
+// breakerOut describes a deployment's circuit breaker.
 func breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.Deployment, desired int) *types.ServiceDeploymentCircuitBreaker {
 	var b types.DeploymentCircuitBreaker
 	if d.Configuration != nil && d.Configuration.DeploymentCircuitBreaker != nil {
@@ -146,7 +146,7 @@ func breakerOut(snap *store.Snapshot, svc *fleet.Service, d store.Deployment, de
 	return out
 }
 
-// revisionSummary counts the tasks of a revision, of whichever deployments.
+// revisionSummary counts the tasks of a revision in all deployments.
 func (s *Service) revisionSummary(snap *store.Snapshot, svc *fleet.Service, revision string, desired int) *types.ServiceRevisionSummary {
 	out := &types.ServiceRevisionSummary{Arn: aws.String(s.site.ServiceRevisionARN(svc.Cluster, svc.Name, revision))}
 	primary := false

@@ -16,7 +16,7 @@ import (
 // maxEvents is how many of a service's events are shown.
 const maxEvents = 100
 
-// primaryRevision is what a service's PRIMARY deployment runs, or nil.
+// primaryRevision returns the revision of a service's PRIMARY deployment, or nil.
 func primaryRevision(snap *store.Snapshot, svc *fleet.Service) *fleet.ServiceRevision {
 	d := snap.Deployment(svc.Cluster, svc.Name, svc.Deployment)
 	if d.Deployment == nil {
@@ -82,9 +82,9 @@ func textOrNil(s string) *string {
 	return &s
 }
 
-// desired is how many tasks a service is to have: of a DAEMON, one on each host
-// that it is for. A host out of contact counts as long as it keeps a task: on no
-// other could one start, and the service would never be stable.
+// desiredCount returns how many tasks a service should have. A DAEMON should have one
+// on each of its hosts. A host that is out of contact counts only while it has a
+// task: otherwise no task could start there, and the service would never be stable.
 func (s *Service) desiredCount(snap *store.Snapshot, svc *fleet.Service) (int, error) {
 	if svc.Scheduling != types.SchedulingStrategyDaemon || svc.Status != fleet.ServiceActive {
 		return svc.DesiredCount, nil
@@ -106,7 +106,7 @@ func (s *Service) desiredCount(snap *store.Snapshot, svc *fleet.Service) (int, e
 	return n, nil
 }
 
-// keeps says whether a host has a task of a service that is to run.
+// hasServiceTask reports whether a host has a task of a service that is to run.
 func hasServiceTask(snap *store.Snapshot, svc *fleet.Service, host string) bool {
 	for t := range snap.TasksOn(svc.Cluster, host) {
 		if t.Desired() == fleet.TaskRunning && t.Service() == svc.Name {
@@ -116,8 +116,8 @@ func hasServiceTask(snap *store.Snapshot, svc *fleet.Service, host string) bool 
 	return false
 }
 
-// serviceEvents are a service's last events, the newest first. Those of an
-// earlier service of the same name are not its own.
+// serviceEvents returns a service's last events, the newest first. Events of an
+// earlier service of the same name are left out.
 func serviceEvents(snap *store.Snapshot, svc *fleet.Service) []types.ServiceEvent {
 	out := []types.ServiceEvent{}
 	for e := range snap.ServiceEvents(svc.Cluster, svc.Name) {
@@ -137,7 +137,8 @@ type shownDeployment struct {
 	failed  int
 }
 
-// wanted is how many tasks it is to have: an older one, those that it has.
+// desiredTasks returns how many tasks a deployment should have. An older one should
+// have the tasks that it has.
 func (d *shownDeployment) desiredTasks(desired int32) int32 {
 	if d.primary {
 		return desired
@@ -145,8 +146,8 @@ func (d *shownDeployment) desiredTasks(desired int32) int32 {
 	return int32(d.tasks.Pending + d.tasks.Running)
 }
 
-// shownDeployments are PRIMARY and those that it has not replaced yet. Tasks of
-// the revision that a rollback goes back to count as the rollback's own.
+// shownDeployments returns PRIMARY and the deployments that it has not replaced yet.
+// Tasks of the revision to which a rollback goes back count as the rollback's own.
 func shownDeployments(snap *store.Snapshot, svc *fleet.Service) []shownDeployment {
 	var out []shownDeployment
 	for _, d := range snap.Deployments(svc.Cluster, svc.Name) {
@@ -167,8 +168,9 @@ func shownDeployments(snap *store.Snapshot, svc *fleet.Service) []shownDeploymen
 	return out
 }
 
-// failures counts the tasks of a deployment that have failed since the last good
-// one, or, where the circuit breaker never resets its count, all that have.
+// countFailures counts the tasks of a deployment that have failed since the last
+// healthy one. If the circuit breaker never resets its count, it counts all failed
+// tasks.
 func countFailures(snap *store.Snapshot, d store.Deployment) int {
 	good := int64(0)
 	if d.State != nil && !neverResetsCount(d.Configuration) {
@@ -212,8 +214,8 @@ func (d *shownDeployment) updatedAt() time.Time {
 	return d.CreatedAt
 }
 
-// rolloutOf is a deployment's rollout state with its reason. One that the
-// scheduler has not seen yet is under way.
+// rolloutState returns a deployment's rollout state with its reason. A deployment
+// that the scheduler has not seen yet is IN_PROGRESS.
 func rolloutState(d store.Deployment) (types.DeploymentRolloutState, *string) {
 	if d.State == nil || d.State.Rollout == "" {
 		return types.DeploymentRolloutStateInProgress, refuse.Text("ECS deployment %s in progress.", fleet.DeploymentStarter(d.ID))
@@ -221,8 +223,8 @@ func rolloutState(d store.Deployment) (types.DeploymentRolloutState, *string) {
 	return d.State.Rollout, textOrNil(d.State.Reason)
 }
 
-// currentDeployment is the id of the newest deployment that someone asked for: a
-// rollback is a part of the one that it takes back.
+// currentDeployment returns the id of the newest deployment that a call requested: a
+// rollback is a part of the deployment that it rolls back.
 func currentDeployment(snap *store.Snapshot, svc *fleet.Service) string {
 	d := snap.Deployment(svc.Cluster, svc.Name, svc.Deployment)
 	for d.Deployment != nil && d.RollbackOf != "" {

@@ -60,8 +60,7 @@ func (s *Service) revisionOut(snap *store.Snapshot, r *fleet.ServiceRevision) ty
 	return out
 }
 
-// ListServicesByNamespace finds no namespace: there is no service discovery, so
-// there are none.
+// ListServicesByNamespace finds no namespace: service discovery is not served yet.
 func (s *Service) ListServicesByNamespace(_ context.Context, in *sdk.ListServicesByNamespaceInput) (*sdk.ListServicesByNamespaceOutput, error) {
 	if aws.ToString(in.Namespace) == "" {
 		return nil, refuse.Invalid("namespace can not be blank.")

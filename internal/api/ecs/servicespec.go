@@ -13,23 +13,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// serviceSpec is a service as a request wants it: its record, and the revision
-// that its tasks are to be made from. Its methods check one against the other and
-// fill in what the request leaves to ECS.
+// serviceSpec is a service as a request wants it: its record, and the revision that
+// its tasks are made from. Its methods check one against the other and fill in what
+// the request leaves to ECS.
 type serviceSpec struct {
 	service  *fleet.Service
 	revision *fleet.ServiceRevision
 	def      *fleet.TaskDefinition
 }
 
-// define finds the task definition, which must be ACTIVE and stay so until the
-// transaction commits.
+// setDefinition finds the task definition and sets it in spec. The definition must be
+// ACTIVE and stay so until the transaction commits.
 func (s *Service) setDefinition(tx *store.Tx, spec *serviceSpec, ref string) error {
 	d, st, err := lookup.Definition(tx.Snapshot(), s.site, ref)
 	if err != nil {
 		return lookup.NotFoundError(err, "TaskDefinition not found.")
 	}
-	// The revision too: one that is gone has no state, as an ACTIVE one.
+	// Guard the definition too: a deleted one has no state record, like an ACTIVE one.
 	store.Get(tx, store.TaskDefinitionKey(d.Family, d.Revision))
 	store.Get(tx, store.TaskDefinitionStateKey(d.Family, d.Revision))
 	if lookup.DefinitionStatus(st) != types.TaskDefinitionStatusActive {
@@ -40,9 +40,9 @@ func (s *Service) setDefinition(tx *store.Tx, spec *serviceSpec, ref string) err
 	return nil
 }
 
-// supply decides where the service's tasks go: to a launch type, or by a strategy
-// to capacity providers of the cluster. Without either the cluster's default
-// strategy is taken over as it is now.
+// setCapacity decides where the service's tasks go: to a launch type, or by a
+// strategy to capacity providers of the cluster. If the request has neither, it
+// copies the cluster's current default strategy.
 func (spec *serviceSpec) setCapacity(snap *store.Snapshot, c *fleet.Cluster, launchType types.LaunchType, strategy []types.CapacityProviderStrategyItem, s *Service) error {
 	field := "capacityProviderStrategy"
 	switch {
@@ -86,16 +86,16 @@ func (spec *serviceSpec) setCapacity(snap *store.Snapshot, c *fleet.Cluster, lau
 	return nil
 }
 
-// check checks that tasks of the revision can be made at all, as RunTask does of
-// its tasks.
+// checkTasks checks that tasks of the revision can be created at all, as RunTask does
+// for its tasks.
 func (spec *serviceSpec) checkTasks(tx *store.Tx, s *Service) (err error) {
 	spec.revision.PlatformFamily, err = s.placer.CheckService(tx, spec.service, spec.revision, spec.def)
 	return err
 }
 
-// rebalanceable says whether a service can be rebalanced across availability
-// zones (ECS Developer Guide, "Balancing an Amazon ECS service across
-// Availability Zones").
+// rebalancingObstacle returns why a service can't be rebalanced across availability
+// zones, or "" if it can (ECS Developer Guide, "Balancing an Amazon ECS service
+// across Availability Zones").
 func (spec *serviceSpec) rebalancingObstacle() (why string) {
 	svc := spec.service
 	zone := func(s *string) bool { return strings.Contains(aws.ToString(s), "ecs.availability-zone") }
@@ -117,8 +117,8 @@ func (spec *serviceSpec) rebalancingObstacle() (why string) {
 	return ""
 }
 
-// rebalance decides the setting: what is asked for must be possible; without it a
-// new service is rebalanced where it can be.
+// setRebalancing decides the setting. What is asked for must be possible. If nothing
+// is asked for, a new service is rebalanced if that is possible.
 func (spec *serviceSpec) setRebalancing(asked types.AvailabilityZoneRebalancing, created bool) error {
 	svc, why := spec.service, spec.rebalancingObstacle()
 	switch {

@@ -13,14 +13,14 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// settingsPrincipal is whose settings a request is about.
+// settingsPrincipal is the principal whose settings a request is about.
 type settingsPrincipal struct {
 	arn string
-	key string // of the record: the ARN, or "" for the root user, whose settings are the account's
+	key string // key of the record: the ARN, or "" for the root user, whose settings are the account's
 }
 
-// rootARN names the account's root user. Nobody signs as it here: the
-// administrator has its rights.
+// rootARN returns the ARN of the account's root user. No caller signs as the root
+// user here: the administrator has its rights.
 func (s *Service) rootARN() string { return setting.RootARN(s.site) }
 
 func (s *Service) iamPrefix() string {
@@ -30,7 +30,8 @@ func (s *Service) iamPrefix() string {
 // userOrRole is the resource of a user's or role's ARN, with its path.
 var userOrRole = regexp.MustCompile(`^(user|role)/[A-Za-z0-9_+=,.@/-]{1,512}$`)
 
-// settingsContext are the condition keys of account settings: whose they are.
+// settingsContext returns the condition keys of account settings: whether the
+// caller's own settings are meant.
 func settingsContext(c frontdoor.Caller, in any, key string) []string {
 	if key != identity.KeyOwnSettings {
 		return nil
@@ -47,7 +48,8 @@ func settingsContext(c frontdoor.Caller, in any, key string) []string {
 	return identity.Bool(aws.ToString(whose) == "" || *whose == c.Principal.ARN)
 }
 
-// settingsPrincipal finds whose settings a caller means. Nothing means its own.
+// findSettingsPrincipal returns the principal whose settings a caller means. An empty
+// ARN means the caller's own.
 func (s *Service) findSettingsPrincipal(caller identity.Principal, arn string) (settingsPrincipal, error) {
 	if arn == "" {
 		arn = caller.ARN

@@ -30,9 +30,9 @@ func (s *Service) submitOperations() operations {
 	}
 }
 
-// SubmitTaskStateChange takes a host's report on one of its tasks. It answers
-// once the report is stored, and also for a task that is no more: an agent
-// drops what is acknowledged and repeats everything else.
+// SubmitTaskStateChange stores a host's report about one of its tasks. It answers
+// when the report is stored. It also acknowledges a report about a task that no
+// longer exists: an agent forgets what is acknowledged and repeats everything else.
 func (s *Service) SubmitTaskStateChange(ctx context.Context, in *sdk.SubmitTaskStateChangeInput) (*sdk.SubmitTaskStateChangeOutput, error) {
 	out := &sdk.SubmitTaskStateChangeOutput{Acknowledgment: aws.String(acknowledged)}
 	if aws.ToString(in.Status) == "" && len(in.Attachments)+len(in.Containers)+len(in.ManagedAgents) == 0 {
@@ -50,7 +50,7 @@ func (s *Service) SubmitTaskStateChange(ctx context.Context, in *sdk.SubmitTaskS
 	return out, s.storeReport(ctx, "ecs:SubmitTaskStateChange", in.Cluster, aws.ToString(in.Task), st)
 }
 
-// SubmitContainerStateChange takes a report on one container, as older agents
+// SubmitContainerStateChange stores a report about one container, as older agents
 // send it.
 func (s *Service) SubmitContainerStateChange(ctx context.Context, in *sdk.SubmitContainerStateChangeInput) (*sdk.SubmitContainerStateChangeOutput, error) {
 	if aws.ToString(in.ContainerName) == "" {
@@ -66,7 +66,8 @@ func (s *Service) SubmitContainerStateChange(ctx context.Context, in *sdk.Submit
 
 var errUnknownTask = errors.New("task is not known")
 
-// submit stores what a host says of a task, by an action.
+// storeReport stores what a host reports about a task. action is the action that the
+// caller needs.
 func (s *Service) storeReport(ctx context.Context, action string, cluster *string, task string, in report.Statement) error {
 	name, id, ok := s.resolveReported(cluster, task)
 	if !ok {
@@ -79,8 +80,8 @@ func (s *Service) storeReport(ctx context.Context, action string, cluster *strin
 		if t == nil {
 			return cmp.Or(store.Readable(tx.Snapshot(), store.TaskKey(name, id)), errUnknownTask)
 		}
-		// The call was authorized by the same; the record that is written rests on
-		// what this transaction sees.
+		// The front door has authorized the call already. It is authorized again here,
+		// by the state on which this transaction commits.
 		may, err := s.auth.Decide(tx.Snapshot(), identity.Request{
 			Caller: caller, Action: action, Resources: []string{s.site.TaskARN(name, id)}, Context: func(key string) []string {
 				if key == identity.KeyAnotherAgent {

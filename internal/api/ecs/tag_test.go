@@ -84,7 +84,7 @@ func TestTagEveryResource(t *testing.T) {
 	_, err := host.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: &instance, Tags: []types.Tag{tag("a", "1")}})
 	apitest.WantError[*types.AccessDeniedException](t, err, "ecs:TagResource")
 	_, err = host.ListTagsForResource(ctx, &ecs.ListTagsForResourceInput{ResourceArn: aws.String(apitest.Site.TaskARN("c", waiting))})
-	apitest.WantError[*types.AccessDeniedException](t, err, "ecs:ListTagsForResource") // it is nobody's yet
+	apitest.WantError[*types.AccessDeniedException](t, err, "ecs:ListTagsForResource") // it is not on a host yet
 }
 
 func TestTagLimits(t *testing.T) {
@@ -126,7 +126,7 @@ func TestTagLimits(t *testing.T) {
 	apitest.WantError[*types.InvalidParameterException](t, err, "tagKeys")
 }
 
-// Two who tag at once both have their way.
+// Two simultaneous calls that tag one resource both take effect.
 func TestTagsAtOnce(t *testing.T) {
 	a := apitest.Start(t)
 	apitest.CreateCluster(t, a, "c")

@@ -10,16 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// taggable is a resource as tags see it: those that it has, and how others are
-// written in their place.
+// taggable is a resource with its tags, and the function that replaces them.
 type taggable struct {
 	tags []types.Tag
 	put  func([]types.Tag) error
 }
 
-// noResource says that an ARN is well formed and names nothing. The model has an
-// error of its own for that in TagResource and UntagResource, but not in
-// ListTagsForResource.
+// noResource says that an ARN is well formed and names nothing. TagResource and
+// UntagResource have an error of their own for that in the model, but
+// ListTagsForResource does not.
 type noResource struct{ error }
 
 func resourceNotFound(kind string) error {
@@ -28,7 +27,8 @@ func resourceNotFound(kind string) error {
 
 func (e noResource) Unwrap() error { return e.error }
 
-// modelled gives such an error the type that those two have for it.
+// modelError converts a noResource into the type that those two operations have for
+// it.
 func modelError(err error) error {
 	var none noResource
 	var says *types.InvalidParameterException
@@ -42,8 +42,8 @@ func inactiveResource(kind string) error {
 	return refuse.Invalid("The specified %s is inactive. Specify an active %s and try again.", kind, kind)
 }
 
-// taggable finds the resource of an ARN. Tags need the long format: the short
-// one doesn't say the cluster.
+// findTaggable finds the resource of an ARN. Tags need the long format: the short one
+// does not contain the cluster.
 func (s *Service) findTaggable(tx *store.Tx, ref string) (taggable, error) {
 	if ref == "" {
 		return taggable{}, refuse.Invalid("resourceArn can not be blank.")
@@ -173,8 +173,9 @@ func taggableService(tx *store.Tx, cluster, name string) (taggable, error) {
 	}}, nil
 }
 
-// taggableTask is a task, a STOPPED one too. Its own record is written once, so
-// its tags are amended; one that waits for a host has nothing but that record.
+// taggableTask finds a task, also a STOPPED one. A task's own record is written once,
+// so its tags are stored in its amendment. A task that waits for a host has only its
+// own record.
 func taggableTask(tx *store.Tx, cluster, id string) (taggable, error) {
 	if t := store.Get(tx, store.TaskKey(cluster, id)); t != nil {
 		k := store.TaskAmendmentKey(cluster, id)

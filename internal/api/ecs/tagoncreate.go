@@ -10,11 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// further finds what a request needs besides its operation's action.
+// furtherNeeds finds which rights a request needs beside its operation's action.
 type furtherNeeds = func(ctx context.Context, c frontdoor.Caller, in any) ([]frontdoor.Need, error)
 
-// taggings are the operations that make something with tags: these need
-// ecs:TagResource too, unless the caller's account setting
+// tagNeeds returns, by operation, what operations that create something with tags
+// need: ecs:TagResource too, unless the caller's account setting
 // tagResourceAuthorization is off.
 func (s *Service) tagNeeds() map[string]furtherNeeds {
 	return map[string]furtherNeeds{
@@ -42,12 +42,13 @@ func (s *Service) tagNeeds() map[string]furtherNeeds {
 	}
 }
 
-// tagsTasks says whether tasks get tags, from wherever.
+// tagsTasks reports whether tasks get tags from any source.
 func tagsTasks(tags []types.Tag, propagate types.PropagateTags, managed bool) bool {
 	return len(tags) > 0 || managed || (propagate != "" && propagate != types.PropagateTagsNone)
 }
 
-// anyMember stands for a task or instance whose id isn't known yet.
+// anyMemberARN returns the ARN that stands for a task or instance whose id is not
+// known yet.
 func (s *Service) anyMemberARN(typ string, cluster *string) string {
 	name, ok := s.site.ClusterName(aws.ToString(cluster))
 	switch {

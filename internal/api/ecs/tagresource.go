@@ -23,7 +23,7 @@ func (s *Service) tagResourceOperations() operations {
 	}
 }
 
-// TagResource adds tags to a resource. Those of the same key get the new value.
+// TagResource adds tags to a resource. A tag with an existing key gets the new value.
 func (s *Service) TagResource(ctx context.Context, in *sdk.TagResourceInput) (*sdk.TagResourceOutput, error) {
 	if err := tag.Check(in.Tags); err != nil {
 		return nil, err
@@ -48,8 +48,8 @@ func (s *Service) TagResource(ctx context.Context, in *sdk.TagResourceInput) (*s
 	return &sdk.TagResourceOutput{}, nil
 }
 
-// UntagResource removes tags from a resource by their keys. One that it doesn't
-// have is no error.
+// UntagResource removes tags from a resource by their keys. A key that the resource
+// does not have is no error.
 func (s *Service) UntagResource(ctx context.Context, in *sdk.UntagResourceInput) (*sdk.UntagResourceOutput, error) {
 	for _, k := range in.TagKeys {
 		if err := tag.CheckKey("tagKeys", k); err != nil {

@@ -57,8 +57,8 @@ func (s *Service) DescribeTasks(ctx context.Context, in *sdk.DescribeTasksInput)
 	return out, nil
 }
 
-// taskRef resolves what a request calls a task. ok is false for one that can't
-// be in this cluster.
+// resolveTask resolves a request's name of a task. ok is false if the task can't be
+// in this cluster.
 func (s *Service) resolveTask(cluster, ref string) (id string, ok bool, err error) {
 	if !fleet.IsARN(ref) && len(ref) != fleet.IDLength && len(ref) != 36 {
 		return "", false, refuse.Invalid("taskId length should be one of [32,36].")
@@ -67,8 +67,8 @@ func (s *Service) resolveTask(cluster, ref string) (id string, ok bool, err erro
 	return id, ok && fleet.IsID(id), nil
 }
 
-// StopTask asks for a task's end; its host's report ends it. A task that
-// ends or has ended stays as it is.
+// StopTask requests the end of a task; the report of its host ends it. A task that is
+// ending or has ended stays as it is.
 func (s *Service) StopTask(ctx context.Context, in *sdk.StopTaskInput) (*sdk.StopTaskOutput, error) {
 	if aws.ToString(in.Task) == "" {
 		return nil, refuse.Invalid("Task can not be blank.")

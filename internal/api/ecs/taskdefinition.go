@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// maxRevisions is how many revisions ECS lets a family have, gone ones included.
+// maxRevisions is how many revisions ECS allows a family, including deleted ones.
 const maxRevisions = 1_000_000
 
 func (s *Service) taskDefinitionOperations() operations {

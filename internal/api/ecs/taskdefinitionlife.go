@@ -15,9 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// A revision's status only moves on: ACTIVE, INACTIVE, DELETE_IN_PROGRESS, and
-// then it is gone, once no task that has not stopped is of it; the reaper sees to
-// that.
+// A revision's status only moves forward: ACTIVE, INACTIVE, DELETE_IN_PROGRESS. The
+// reaper then deletes the revision when no live task uses it.
 
 const (
 	noSuchRevision = "The specified task definition does not exist. Specify a valid account, family, revision and try again."
@@ -28,8 +27,8 @@ const (
 // maxDeletes is how many revisions one call deletes.
 const maxDeletes = 10
 
-// revision resolves what a request calls a task definition where it must say
-// which revision.
+// resolveRevision resolves a request's name of a task definition that must include
+// the revision.
 func (s *Service) resolveRevision(ref string) (fleet.TaskDefinitionRef, error) {
 	r, err := s.site.TaskDefinitionRef(ref)
 	if err != nil {
@@ -54,8 +53,8 @@ func (s *Service) taskDefinitionLifeOperations() operations {
 	}
 }
 
-// DeregisterTaskDefinition makes a revision INACTIVE: tasks that run keep
-// running, new ones are refused.
+// DeregisterTaskDefinition makes a revision INACTIVE: its tasks go on, new ones are
+// refused.
 func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.DeregisterTaskDefinitionInput) (*sdk.DeregisterTaskDefinitionOutput, error) {
 	if aws.ToString(in.TaskDefinition) == "" {
 		return nil, refuse.Client("Task definition can not be blank.")
@@ -77,7 +76,7 @@ func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.Deregist
 		}
 		switch next.Status {
 		case types.TaskDefinitionStatusInactive:
-			return nil // once more changes nothing
+			return nil // a repeated call changes nothing
 		case types.TaskDefinitionStatusDeleteInProgress:
 			return refuse.Client("The specified task definition is in DELETE_IN_PROGRESS status.")
 		}
@@ -90,8 +89,9 @@ func (s *Service) DeregisterTaskDefinition(ctx context.Context, in *sdk.Deregist
 	return &sdk.DeregisterTaskDefinitionOutput{TaskDefinition: s.definitionOut(d, next)}, nil
 }
 
-// DeleteTaskDefinitions makes INACTIVE revisions DELETE_IN_PROGRESS. Those that
-// can't be are its failures; the others are deleted all the same.
+// DeleteTaskDefinitions makes INACTIVE revisions DELETE_IN_PROGRESS. Revisions for
+// which that is not possible are failures in the answer; the others are deleted
+// nevertheless.
 func (s *Service) DeleteTaskDefinitions(ctx context.Context, in *sdk.DeleteTaskDefinitionsInput) (*sdk.DeleteTaskDefinitionsOutput, error) {
 	switch n := len(in.TaskDefinitions); {
 	case n == 0:
@@ -127,7 +127,7 @@ func (s *Service) DeleteTaskDefinitions(ctx context.Context, in *sdk.DeleteTaskD
 	return out, nil
 }
 
-// definitionKey is the same for all that a request calls one revision.
+// definitionKey returns a key that is the same for all names of one revision.
 func (s *Service) definitionKey(given string) string {
 	ref, err := s.site.TaskDefinitionRef(given)
 	if err != nil || ref.Revision == 0 {
@@ -136,13 +136,13 @@ func (s *Service) definitionKey(given string) string {
 	return s.site.TaskDefinitionARN(ref.Family, ref.Revision)
 }
 
-// deleteRevision is for one of those that a request names. refused says why it
-// can't be deleted.
+// deleteRevision deletes one revision that a request names. refused says why it can't
+// be deleted.
 func (s *Service) deleteRevision(tx *store.Tx, given string) (d *fleet.TaskDefinition, st *fleet.TaskDefinitionState, refused string, err error) {
 	ref, err := s.site.TaskDefinitionRef(given)
 	switch {
 	case err != nil && fleet.IsARN(given) && !errors.As(err, new(*fleet.RevisionError)):
-		return nil, nil, noSuchRevision, nil // another account's, or region's
+		return nil, nil, noSuchRevision, nil // it belongs to another account or region
 	case err != nil || ref.Revision == 0:
 		return nil, nil, notIdentifier, nil
 	}

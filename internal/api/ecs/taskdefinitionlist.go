@@ -21,9 +21,9 @@ func (s *Service) taskDefinitionListOperations() operations {
 	}
 }
 
-// ListTaskDefinitions lists the ARNs of revisions, by family and number; with
-// the sort DESC the other way round, the newest of each family first.
-// familyPrefix is the whole name of one family, as in ECS.
+// ListTaskDefinitions lists the ARNs of revisions, by family and number. With the
+// sort order DESC it lists them in reverse. familyPrefix is the full name of one
+// family, as in ECS.
 func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefinitionsInput) (*sdk.ListTaskDefinitionsOutput, error) {
 	status := cmp.Or(in.Status, types.TaskDefinitionStatusActive)
 	family := aws.ToString(in.FamilyPrefix)
@@ -52,7 +52,8 @@ func (s *Service) ListTaskDefinitions(ctx context.Context, in *sdk.ListTaskDefin
 	return &sdk.ListTaskDefinitionsOutput{TaskDefinitionArns: list.items, NextToken: list.next}, nil
 }
 
-// position reads the key in a token of ListTaskDefinitions; "" is none.
+// parsePosition parses the key in a token of ListTaskDefinitions; "" is the
+// beginning.
 func parsePosition(key string) (fleet.TaskDefinitionRef, error) {
 	if key == "" {
 		return fleet.TaskDefinitionRef{}, nil
@@ -65,9 +66,9 @@ func parsePosition(key string) (fleet.TaskDefinitionRef, error) {
 	return fleet.TaskDefinitionRef{Family: family, Revision: n}, nil
 }
 
-// ListTaskDefinitionFamilies lists families: ACTIVE ones have an ACTIVE
-// revision, INACTIVE ones others only. A family of which all revisions are gone
-// is not listed; its name keeps counting.
+// ListTaskDefinitionFamilies lists families. An ACTIVE family has an ACTIVE revision,
+// an INACTIVE one has only others. A family whose revisions are all deleted is not
+// listed; its revision numbers are not used again.
 func (s *Service) ListTaskDefinitionFamilies(ctx context.Context, in *sdk.ListTaskDefinitionFamiliesInput) (*sdk.ListTaskDefinitionFamiliesOutput, error) {
 	status := cmp.Or(in.Status, types.TaskDefinitionFamilyStatusAll) // as the API reference has it
 	prefix := aws.ToString(in.FamilyPrefix)

@@ -18,7 +18,7 @@ import (
 const taskNotValid = "TASK_NOT_VALID"
 
 const (
-	defaultProtection = 120  // minutes, where a request doesn't say
+	defaultProtection = 120  // minutes, if the request has none
 	maxProtection     = 2880 // minutes
 )
 
@@ -36,8 +36,8 @@ func (s *Service) taskProtectionOperations() operations {
 	}
 }
 
-// UpdateTaskProtection protects tasks of services from scale-in for a time, or
-// ends that. Nobody writes when the time is over: whoever reads compares.
+// UpdateTaskProtection protects tasks of services from scale-in for a time, or ends
+// that. Expiry is not written: readers compare ProtectedUntil with the time.
 func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskProtectionInput) (*sdk.UpdateTaskProtectionOutput, error) {
 	minutes := int32(defaultProtection)
 	if in.ExpiresInMinutes != nil {
@@ -53,8 +53,7 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskPr
 	case minutes < 1 || minutes > maxProtection:
 		return nil, refuse.Invalid("expiresInMinutes must be between 1 and %d, not %d.", maxProtection, minutes)
 	}
-	// A task that is missing must be missing also where another server has just
-	// placed it.
+	// Another server may just have placed a task. It must not be reported missing.
 	if _, err := s.store.Fresh(ctx); err != nil {
 		return nil, err
 	}
@@ -91,10 +90,10 @@ func (s *Service) UpdateTaskProtection(ctx context.Context, in *sdk.UpdateTaskPr
 	return out, nil
 }
 
-// protect writes until when a task is protected; zero is not at all.
+// writeProtection writes until when a task is protected; zero means that it is not.
 func writeProtection(tx *store.Tx, t *fleet.TaskState, until time.Time) error {
 	if store.Get(tx, store.TaskKey(t.Cluster, t.ID)) == nil {
-		return nil // as the snapshot has it, or the transaction does not commit
+		return nil // Get guards the record: if the task was deleted, the transaction does not commit
 	}
 	k := store.TaskAmendmentKey(t.Cluster, t.ID)
 	next := fleet.TaskAmendment{}
@@ -108,8 +107,8 @@ func writeProtection(tx *store.Tx, t *fleet.TaskState, until time.Time) error {
 	return store.Put(tx, k, &next)
 }
 
-// GetTaskProtection tells which of the tasks are protected; without tasks, which
-// of the cluster's are.
+// GetTaskProtection returns which of the tasks are protected. Without tasks it
+// returns the protected tasks of the cluster.
 func (s *Service) GetTaskProtection(ctx context.Context, in *sdk.GetTaskProtectionInput) (*sdk.GetTaskProtectionOutput, error) {
 	switch {
 	case aws.ToString(in.Cluster) == "":
@@ -148,8 +147,8 @@ func (s *Service) GetTaskProtection(ctx context.Context, in *sdk.GetTaskProtecti
 	return out, nil
 }
 
-// protectable finds a task that can be protected: one of a service that doesn't
-// end.
+// findProtectable finds a task that can be protected: a task of a service that is not
+// ending. It returns a failure if the task can't be protected.
 func (s *Service) findProtectable(snap *store.Snapshot, cluster, ref string) (*fleet.TaskState, *types.Failure, error) {
 	id, ok, err := s.resolveTask(cluster, ref)
 	if err != nil {

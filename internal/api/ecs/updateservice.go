@@ -25,8 +25,8 @@ func (s *Service) updateServiceOperations() operations {
 	}
 }
 
-// UpdateService changes what a request mentions of a service. A change of what
-// its tasks are made from, or forceNewDeployment, makes a new deployment.
+// UpdateService changes what a request mentions of a service. A change of the members
+// from which tasks are made, or forceNewDeployment, creates a new deployment.
 func (s *Service) UpdateService(ctx context.Context, in *sdk.UpdateServiceInput) (*sdk.UpdateServiceOutput, error) {
 	extras := serviceExtras{
 		controller: in.DeploymentController, balancers: in.LoadBalancers, registries: in.ServiceRegistries, connect: in.ServiceConnectConfiguration,
@@ -99,12 +99,12 @@ func (s *Service) updateService(tx *store.Tx, in *sdk.UpdateServiceInput) (*flee
 		}
 	}
 	if svc.ClientToken == "" {
-		svc.Request = "" // the service is no longer what that made
+		svc.Request = "" // the service no longer matches the request that created it
 	}
 	return &svc, store.Put(tx, store.ServiceKey(c.Name, svc.Name), &svc)
 }
 
-// changeService takes over what changes nothing of the tasks that are there.
+// changeService applies the changes that do not affect existing tasks.
 func changeService(svc *fleet.Service, in *sdk.UpdateServiceInput) (err error) {
 	if in.DesiredCount != nil {
 		svc.DesiredCount = int(*in.DesiredCount)
@@ -130,7 +130,7 @@ func changeService(svc *fleet.Service, in *sdk.UpdateServiceInput) (err error) {
 	return nil
 }
 
-// changeRevision takes over what tasks are made from.
+// changeRevision applies the changes of what tasks are made from.
 func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Cluster, in *sdk.UpdateServiceInput) error {
 	r := spec.revision
 	if ref := aws.ToString(in.TaskDefinition); ref != "" {
@@ -154,7 +154,7 @@ func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Clust
 	}
 	was := *r
 	launchType := types.LaunchType("")
-	if len(in.CapacityProviderStrategy) == 0 { // back to a launch type, the one that suits what there was
+	if len(in.CapacityProviderStrategy) == 0 { // back to a launch type: the one that matches the former capacity
 		if launchType = r.LaunchType; launchType == "" {
 			launchType = lookup.ProviderLaunchType(tx.Snapshot(), *r.CapacityProviders[0].CapacityProvider)
 		}
@@ -171,7 +171,7 @@ func (s *Service) changeRevision(tx *store.Tx, spec *serviceSpec, c *fleet.Clust
 	return nil
 }
 
-// running are the revisions that a service's deployments run, or are to run, the
+// runningRevisions returns the revisions of a service's current deployments, the
 // newest first.
 func runningRevisions(snap *store.Snapshot, svc *fleet.Service) []string {
 	var out []string
@@ -187,14 +187,14 @@ func serviceNotFound() error {
 	return &types.ServiceNotFoundException{Message: aws.String("Service not found.")}
 }
 
-// serviceName resolves what a request calls a service of a cluster.
+// serviceName resolves a request's name of a cluster's service.
 func (s *Service) serviceName(cluster, ref string) (name string, ok bool) {
 	name, ok = s.site.MemberID("service", cluster, ref)
 	return name, ok && fleet.ValidName(name)
 }
 
-// serviceTx finds the service of a change. The transaction then commits only
-// while it is as it was read.
+// serviceTx finds the service that a request changes. The transaction then commits
+// only if the service is unchanged.
 func (s *Service) serviceTx(tx *store.Tx, cluster string, ref *string) (*fleet.Service, error) {
 	name, ok := s.serviceName(cluster, aws.ToString(ref))
 	if !ok {

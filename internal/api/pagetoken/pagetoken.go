@@ -1,5 +1,6 @@
-// Package pagetoken makes the tokens by which a listing goes on: opaque to
-// callers, and good only for the operation and filters that they were given for.
+// Package pagetoken creates the tokens by which a listing continues. They are opaque
+// to callers, and valid only for the operation and filters that they were created
+// for.
 package pagetoken
 
 import (
@@ -12,7 +13,7 @@ import (
 // A Scope is one operation with everything that selects what it lists.
 type Scope [8]byte
 
-// ErrInvalid is what Read answers for all but a token of its scope.
+// ErrInvalid is what Read returns for everything but a token of its scope.
 var ErrInvalid = errors.New("not a token that was given for these parameters")
 
 // For returns the scope of an operation and its filters.
@@ -23,12 +24,12 @@ func For(filters ...string) Scope {
 
 var encoding = base64.RawURLEncoding.Strict()
 
-// Token is the token that goes on after key.
+// Token returns the token that continues after key.
 func (s Scope) Token(key string) string { return encoding.EncodeToString(append(s[:], key...)) }
 
-// Read returns the key that a token goes on after.
+// Read returns the key after which a token continues, or ErrInvalid.
 func (s Scope) Read(token string) (key string, err error) {
-	if strings.ContainsAny(token, "\r\n") { // which the decoder would skip
+	if strings.ContainsAny(token, "\r\n") { // the decoder would skip these
 		return "", ErrInvalid
 	}
 	data, err := encoding.DecodeString(token)
