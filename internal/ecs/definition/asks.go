@@ -17,13 +17,13 @@ const (
 	remoteAPI     = oldCapability + "docker-remote-api."
 )
 
-// Attributes by which hosts say what they offer.
+// The attributes by which hosts report what they offer.
 const (
 	OffersAwsvpc = "ashore.network-mode.awsvpc"
 	OSType       = "ecs.os-type"
 )
 
-// use says what an attribute that a definition asks for is used for.
+// use is what an attribute that a definition needs is used for.
 type use int
 
 const (
@@ -31,21 +31,21 @@ const (
 	needed                 // by placement: a host without it takes no task
 )
 
-// ask is one thing of a definition that asks for an attribute of the agent that
-// runs it, in the agents' own vocabulary.
+// ask is one member of a definition that needs an attribute of the agent that runs
+// it, in the agents' own vocabulary.
 type ask struct {
 	use         use
 	name, value string
-	thing       string   // of the definition, as a person knows it
-	containers  []string // that have the thing; none: the task has it
+	thing       string   // the member, in words that a user knows
+	containers  []string // the containers that have it; empty: the task has it
 	help        string
 }
 
-// asks are all of a definition. One thing that several containers have is one
-// ask.
+// asks is everything that a definition needs. A need that several containers have is
+// one ask.
 type asks struct {
 	list      []ask
-	container string // that is being looked at; empty: the task
+	container string // the container that is being inspected; empty: the task
 }
 
 func (a *asks) add(u use, thing, help string, names ...string) {
@@ -63,12 +63,12 @@ func (a *asks) add(u use, thing, help string, names ...string) {
 	}
 }
 
-// value asks for an attribute with a value.
+// value adds the need of an attribute with a value.
 func (a *asks) value(name, value, thing, help string) {
 	a.list = append(a.list, ask{use: needed, name: name, value: value, thing: thing, help: help})
 }
 
-// of is a thing with the containers that have it: "x of the containers a and b".
+// of joins a thing with the containers that have it: "x of the containers a and b".
 func of(thing string, containers []string) string {
 	switch n := len(containers); n {
 	case 0:
@@ -80,7 +80,8 @@ func of(thing string, containers []string) string {
 	}
 }
 
-// RequiredAttributes are a definition's as ECS lists them.
+// RequiredAttributes returns the attributes that a definition requires, as ECS lists
+// them.
 func RequiredAttributes(def *sdk.RegisterTaskDefinitionInput) []types.Attribute {
 	var out []types.Attribute
 	for _, k := range asksOf(def) {
@@ -92,7 +93,7 @@ func RequiredAttributes(def *sdk.RegisterTaskDefinitionInput) []types.Attribute 
 	return out
 }
 
-// HostNeeds are what a host must offer for tasks of a definition.
+// HostNeeds returns what a host must offer for tasks of a definition.
 func HostNeeds(def *sdk.RegisterTaskDefinitionInput) []placement.Need {
 	list := asksOf(def)
 	out := make([]placement.Need, 0, len(list))
@@ -104,7 +105,7 @@ func HostNeeds(def *sdk.RegisterTaskDefinitionInput) []placement.Need {
 	return out
 }
 
-// What helps where hosts don't offer what a definition asks for.
+// What helps if hosts do not offer what a definition needs.
 const (
 	updateAgent  = "Update the agent on the host."
 	updateEngine = "Update the container engine on the host."
@@ -115,11 +116,11 @@ const (
 	onlyStock    = "Leave it out, or add a host whose agent offers it."
 )
 
-// asksOf is all that a definition asks for. What ECS lists was learnt from its
-// answers to the public definitions that are in the documents of AWS and of others.
-// What Ashore does not run on any host (see gaps) is listed only, and so is what
-// concerns the pull of an image: that may be there already, and where it is not
-// the pull says why.
+// asksOf returns everything that a definition needs. What ECS lists was learnt from
+// its answers to the public definitions in the documents of AWS and of others. What
+// Ashore does not run on any host (see gaps) is only listed. So is what concerns the
+// pull of an image: the image may be on the host already, and if it is not, the pull
+// reports why.
 func asksOf(def *sdk.RegisterTaskDefinitionInput) []ask {
 	a := &asks{}
 	if def.Cpu != nil || def.Memory != nil {
@@ -135,8 +136,8 @@ func asksOf(def *sdk.RegisterTaskDefinitionInput) []ask {
 		}
 	}
 	if def.NetworkMode == types.NetworkModeAwsvpc {
-		// What the stock agent says of itself is not enough: who attaches the
-		// interface is our own agent's matter.
+		// What the stock agent reports is not enough: only our own agent can attach
+		// the interface.
 		a.add(listed, "networkMode awsvpc", "", capability+"task-eni", remoteAPI+"1.18")
 		a.add(needed, "networkMode awsvpc", noAwsvpc, OffersAwsvpc)
 	}
@@ -144,7 +145,7 @@ func asksOf(def *sdk.RegisterTaskDefinitionInput) []ask {
 		a.add(listed, "pidMode or ipcMode", "", capability+"pid-ipc-namespace-sharing")
 		a.add(listed|needed, "pidMode or ipcMode", updateEngine, remoteAPI+"1.17", remoteAPI+"1.18")
 	}
-	// The host's namespaces need no container that holds them.
+	// The host's namespaces need no container that keeps them open.
 	if def.PidMode == types.PidModeTask {
 		a.add(needed, "pidMode task", noNamespaces, capability+"pid-ipc-namespace-sharing")
 	}

@@ -111,8 +111,8 @@ func withoutReservation(t *testing.T, task, container string) *sdk.RegisterTaskD
 	return in
 }
 
-// What was stored asks for the same as what was registered: lists that are empty
-// and lists that are absent are told apart.
+// A stored definition needs the same as the registered one: the store distinguishes
+// empty lists from absent ones.
 func TestAsksSurviveTheStore(t *testing.T) {
 	def, _, err := Define(definition(t, "", `"ulimits": [], "dnsServers": []`))
 	if err != nil {

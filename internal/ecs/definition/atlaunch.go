@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// OnFargate checks a task's size and platform version as Fargate offers them, and
-// sets what the task shows of them. An empty version is the newest.
+// OnFargate checks a task's size and platform version by what Fargate offers, and
+// sets what the task shows of them. An empty version means the newest.
 func OnFargate(def *sdk.RegisterTaskDefinitionInput, platform string, t *fleet.Task) error {
 	cpu, memory, err := TaskSize(def, t.Overrides)
 	if err != nil {
@@ -49,7 +49,8 @@ func OnFargate(def *sdk.RegisterTaskDefinitionInput, platform string, t *fleet.T
 	return nil
 }
 
-// fargateOffers says whether Fargate has tasks of that many CPU units and MiB.
+// fargateOffers reports whether Fargate offers a task of this size, in CPU units and
+// MiB.
 func fargateOffers(cpu, memory int) bool {
 	return fargateMemory[cpu].has(memory)
 }
@@ -66,8 +67,8 @@ func CheckNetworkMode(def *sdk.RegisterTaskDefinitionInput, n *types.NetworkConf
 	return nil
 }
 
-// CheckNetwork checks a network configuration as far as it goes without the
-// definition that it is for.
+// CheckNetwork checks a network configuration as far as that is possible without the
+// definition.
 func CheckNetwork(n *types.NetworkConfiguration) error {
 	if n == nil {
 		return nil
@@ -90,8 +91,8 @@ func CheckNetwork(n *types.NetworkConfiguration) error {
 	return nil
 }
 
-// CheckVolumes checks what is configured at launch: each volume that
-// the definition leaves to be, and no other.
+// CheckVolumes checks the volumes that are configured at launch: each volume that the
+// definition leaves to the launch, and no other.
 func CheckVolumes(def *sdk.RegisterTaskDefinitionInput, vs []types.TaskVolumeConfiguration) error {
 	if len(vs) > 1 {
 		return refuse.Invalid("volumeConfigurations can have at most 1 entry, not %d.", len(vs))

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// validDefinition checks a normalized definition by ECS's rules. Each message
-// names the field and the rule; where ECS's own text is known, it is that.
+// checkDefinition checks a normalized definition by ECS's rules. Each message names
+// the member and the rule. Where ECS's own text is known, the message is that text.
 func checkDefinition(def *sdk.RegisterTaskDefinitionInput) error {
 	family := aws.ToString(def.Family)
 	switch {
@@ -55,8 +55,8 @@ func checkDefinition(def *sdk.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
-// validModes checks the enumerations of the task itself, and what does not go
-// with its network mode.
+// checkModes checks the enumerations of the task itself, and what its network mode
+// excludes.
 func checkModes(def *sdk.RegisterTaskDefinitionInput) error {
 	switch def.NetworkMode {
 	case "", types.NetworkModeBridge, types.NetworkModeHost, types.NetworkModeNone, types.NetworkModeAwsvpc:
@@ -75,7 +75,7 @@ func checkModes(def *sdk.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
-// A role is a name or a full ARN, the path of which belongs to it.
+// A role is a name or a full ARN; the path is a part of the ARN.
 var roleName = regexp.MustCompile(`^(arn:aws[a-z-]*:iam::[0-9]{12}:role/([\x21-\x7e]{1,510}/)?)?[\w+=,.@-]{1,64}$`)
 
 func checkRoles(def *sdk.RegisterTaskDefinitionInput) error {
@@ -123,7 +123,7 @@ func checkStorage(def *sdk.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
-// validNames maps the containers' names to their places.
+// checkNames returns the indexes of the containers by their names.
 func checkNames(def *sdk.RegisterTaskDefinitionInput) (map[string]int, error) {
 	names := map[string]int{}
 	essential := false
@@ -156,20 +156,20 @@ func checkEnum[E ~string](field string, v E, known ...E) error {
 	return refuse.Client("Invalid setting for %s: %q is unknown; known are %v.", field, v, known)
 }
 
-// subject is a container whose definition is checked, in its task.
+// subject is a container whose definition is checked, within its task.
 type subject struct {
 	def     *sdk.RegisterTaskDefinitionInput
 	c       *types.ContainerDefinition
-	names   map[string]int  // of all containers, with their places
+	names   map[string]int  // indexes of all containers, by name
 	volumes map[string]bool // names of the task's volumes
 }
 
-// wrong is the refusal of a setting of the container.
+// newError returns the refusal of a member of the container.
 func (s subject) newError(format string, args ...any) error {
 	return refuse.Client("Invalid setting for container '"+aws.ToString(s.c.Name)+"'. "+format, args...)
 }
 
-// between checks an optional number.
+// checkBetween checks an optional number.
 func (s subject) checkBetween(field string, v *int32, low, top int32) error {
 	if v != nil && (*v < low || *v > top) {
 		return s.newError("'%s' must be between %d and %d, not %d.", field, low, top, *v)
@@ -182,14 +182,14 @@ func isIP(s string) bool {
 	return err == nil
 }
 
-// absolute says whether s is an absolute path, in a Linux or a Windows
+// isAbsolute reports whether s is an absolute path, in a Linux or a Windows
 // container.
 func isAbsolute(s string) bool {
 	drive := len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/')
 	return strings.HasPrefix(s, "/") || drive || strings.HasPrefix(s, `\\`)
 }
 
-// resourceARN says whether s is an ARN of one of the services.
+// isResourceARN reports whether s is an ARN of one of the services.
 func isResourceARN(s string, services ...string) bool {
 	p := strings.SplitN(s, ":", 6)
 	return len(p) == 6 && p[0] == "arn" && p[1] != "" && p[5] != "" && slices.Contains(services, p[2])

@@ -56,7 +56,7 @@ func hasVolume(def *sdk.RegisterTaskDefinitionInput, is func(*types.Volume) bool
 	return slices.ContainsFunc(def.Volumes, func(v types.Volume) bool { return is(&v) })
 }
 
-// requires says whether a container wants a resource of the type.
+// requires reports whether a container needs a resource of the type.
 func requires(def *sdk.RegisterTaskDefinitionInput, typ types.ResourceType) bool {
 	return slices.ContainsFunc(def.ContainerDefinitions, func(c types.ContainerDefinition) bool {
 		return requiresOf(&c, typ)

@@ -10,8 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// steps are sizes in MiB: from, to, and the step between. Where the step is
-// 0, each is twice the one before.
+// steps are sizes in MiB: the first, the last, and the difference between two. If the
+// difference is 0, each size is twice the one before.
 type steps struct{ from, to, step int }
 
 func (s steps) has(n int) bool {
@@ -107,7 +107,7 @@ func fargateSize(def *sdk.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
-// notOnFargate refuses a member in ECS's words.
+// notOnFargate returns the refusal of a member, in ECS's words.
 func notOnFargate(what string) error {
 	return refuse.Client("Fargate compatible task definitions do not support %s", what)
 }
@@ -157,8 +157,8 @@ func fargateContainer(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDe
 	return fargateRole(def, c)
 }
 
-// fargateRole checks logs, and that what Fargate fetches before a container
-// starts has a role to be fetched with.
+// fargateRole checks logs, and that there is a role for what Fargate fetches before a
+// container starts.
 func fargateRole(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition) error {
 	what := ""
 	if l := c.LogConfiguration; l != nil {
@@ -183,7 +183,7 @@ func fargateRole(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinit
 	return nil
 }
 
-// ECRImage says whether an image is of a registry of Amazon ECR.
+// ECRImage reports whether an image is in a registry of Amazon ECR.
 func ECRImage(image string) bool {
 	return strings.Contains(image, ".dkr.ecr.") && strings.Contains(image, ".amazonaws.com")
 }

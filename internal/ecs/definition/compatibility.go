@@ -7,8 +7,8 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// compatibilities computes the launch types that a valid definition suits, and
-// refuses it where it does not suit those that it requires.
+// compatibilities returns the launch types that a valid definition suits. It refuses
+// a definition that does not suit those that it requires.
 func compatibilities(def *sdk.RegisterTaskDefinitionInput) ([]types.Compatibility, error) {
 	var out []types.Compatibility
 	why := map[types.Compatibility]error{
@@ -40,7 +40,7 @@ func compatibilities(def *sdk.RegisterTaskDefinitionInput) ([]types.Compatibilit
 	return out, nil
 }
 
-// message is the text of a refusal.
+// errorText returns the text of a refusal.
 func errorText(err error) string {
 	if e, ok := err.(smithy.APIError); ok {
 		return e.ErrorMessage()
@@ -48,5 +48,5 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// OnWindows says whether an operating system family is one of Windows.
+// OnWindows reports whether an operating system family is one of Windows.
 func OnWindows(f types.OSFamily) bool { return f != "" && f != types.OSFamilyLinux }

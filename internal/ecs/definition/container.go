@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// valid checks one container by itself and against what the task declares.
+// check checks one container by itself and against what the task declares.
 func (s subject) check() error {
 	for _, check := range []func() error{
 		s.checkImage, s.checkLimits, s.checkTimeouts, s.checkPortMappings, s.checkMounts, s.checkEnvironment, s.checkNetwork,
@@ -71,7 +71,7 @@ func (s subject) checkTimeouts() error {
 	return nil
 }
 
-// validSecurity checks who the container runs as and what confines it.
+// checkSecurity checks as which user the container runs, and what confines it.
 func (s subject) checkSecurity() error {
 	if u := s.c.User; u != nil {
 		user, group, two := strings.Cut(*u, ":")
@@ -106,7 +106,7 @@ func isNegative(s string) bool {
 	return err == nil && n < 0
 }
 
-// validResources checks GPUs and other devices that placement hands out.
+// checkResources checks GPUs and other devices that placement assigns.
 func (s subject) checkResources() error {
 	seen := map[types.ResourceType]bool{}
 	for _, r := range s.c.ResourceRequirements {

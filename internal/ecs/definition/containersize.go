@@ -7,7 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// ContainerSize fills in what the definition and its overrides say.
+// ContainerSize sets the sizes that the definition and its overrides give a
+// container.
 func ContainerSize(out *types.Container, c *types.ContainerDefinition, o *types.ContainerOverride) {
 	cpu, memory, soft := c.Cpu, c.Memory, c.MemoryReservation
 	if o != nil {

@@ -1,7 +1,6 @@
-// Package definition decides about task definitions: whether one is right, how it is
-// stored, which launch types it suits, what it needs of a host and takes from it,
-// and what a launch may override. All of it is pure: a definition in, a decision
-// out.
+// Package definition decides about task definitions: whether one is valid, how it is
+// stored, which launch types it suits, what it needs of a host and reserves there,
+// and what a launch may override. All of it is pure: a definition in, a decision out.
 package definition
 
 import (
@@ -12,11 +11,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// maxDefinition is ECS's limit of a task definition's size in bytes.
+// maxDefinition is ECS's limit for the size of a task definition, in bytes.
 const maxDefinition = 64 << 10
 
-// Define checks what is to be registered. It returns it as it is stored, with
-// the launch types that it suits.
+// Define checks a definition that is to be registered. It returns the definition as
+// it is stored, and the launch types that it suits.
 func Define(in *sdk.RegisterTaskDefinitionInput) (*sdk.RegisterTaskDefinitionInput, []types.Compatibility, error) {
 	def := *in
 	def.Tags = nil

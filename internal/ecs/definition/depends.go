@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// validDependencies checks dependsOn, and that no container waits for itself.
+// checkDependencies checks dependsOn, and that no container waits for itself.
 func checkDependencies(def *sdk.RegisterTaskDefinitionInput, names map[string]int) error {
 	needs := make([][]int, len(def.ContainerDefinitions))
 	for i := range def.ContainerDefinitions {
@@ -50,7 +50,7 @@ func checkDependencies(def *sdk.RegisterTaskDefinitionInput, names map[string]in
 	return nil
 }
 
-// cycle returns a node from which a cycle can be reached, or -1.
+// findCycle returns a node from which a cycle can be reached, or -1.
 func findCycle(needs [][]int) int {
 	const visiting, done = 1, 2
 	state := make([]int, len(needs))

@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// gap is a thing of definitions that Ashore serves on no host yet, and what helps
-// meanwhile.
+// gap is a member of definitions that Ashore does not serve on any host yet, and what
+// helps meanwhile.
 type gap struct {
 	thing, help string
 	has         func(c *types.ContainerDefinition, co *types.ContainerOverride) bool
 }
 
-// containerGaps are those of containers.
+// containerGaps are the gaps of containers.
 var containerGaps = []gap{
 	{"secrets", "Give the values by environment.", func(c *types.ContainerDefinition, _ *types.ContainerOverride) bool {
 		return len(c.Secrets) > 0
@@ -48,8 +48,8 @@ var containerGaps = []gap{
 	}},
 }
 
-// Gaps are all of a definition that Ashore serves on no host yet. It registers
-// nevertheless: it is right, and a later version runs it.
+// Gaps returns everything in a definition that Ashore does not serve on any host yet.
+// Such a definition can be registered: it is valid, and a later version will run it.
 func Gaps(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) []placement.Lack {
 	var out []placement.Lack
 	add := func(thing, help string) {
@@ -103,8 +103,8 @@ func unservedVolume(v *types.Volume) string {
 	return ""
 }
 
-// unhealthy are dependencies that are never met: no engine runs the health check
-// that they wait for.
+// findUnhealthy returns dependencies that are never met: no engine runs the health
+// check that they wait for.
 func findUnhealthy(def *sdk.RegisterTaskDefinitionInput) []placement.Lack {
 	var out []placement.Lack
 	for i := range def.ContainerDefinitions {

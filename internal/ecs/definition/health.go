@@ -18,8 +18,9 @@ func (s subject) checkHealth() error {
 			return err
 		}
 	}
-	// What starts otherwise is taken, as by ECS: see fleet.HasHealthCheck. But not
-	// one of these words alone: a Docker Engine of 20.10 ends at it.
+	// Like ECS, Ashore accepts a command that starts otherwise: see
+	// fleet.HasHealthCheck. It does not accept one of these words alone: that crashes
+	// a Docker Engine of version 20.10.
 	switch {
 	case len(h.Command) == 0:
 		return s.newError("'healthCheck.command' should not be empty.")

@@ -69,8 +69,8 @@ func (s subject) checkLinux() error {
 
 var ipcSysctls = strings.Fields("kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall kernel.shmmax kernel.shmmni kernel.shm_rmid_forced")
 
-// validSysctls lets through the kernel parameters that belong to a namespace of
-// the container's own.
+// checkSysctls accepts the kernel parameters that belong to a namespace of the
+// container's own.
 func (s subject) checkSysctls() error {
 	seen := map[string]bool{}
 	for _, sc := range s.c.SystemControls {

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// logDrivers are those of ECS, in the order in which it lists them.
+// logDrivers are ECS's log drivers, in the order in which ECS lists them.
 var logDrivers = []types.LogDriver{
 	types.LogDriverJsonFile, types.LogDriverSyslog, types.LogDriverJournald, types.LogDriverGelf, types.LogDriverFluentd,
 	types.LogDriverAwslogs, types.LogDriverSplunk, types.LogDriverAwsfirelens,
@@ -24,7 +24,7 @@ var (
 		"awslogs-multiline-pattern", "awslogs-format", "awslogs-force-flush-interval-seconds", "awslogs-max-buffered-events", "awslogs-endpoint",
 		"awslogs-stream", "tag", "mode", "max-buffer-size",
 	}
-	bufferSize = regexp.MustCompile(`^[0-9]+ ?([kKmMgG]i?)?[bB]?$`) // as engines read it
+	bufferSize = regexp.MustCompile(`^[0-9]+ ?([kKmMgG]i?)?[bB]?$`) // as engines parse it
 )
 
 func (s subject) checkLog() error {
@@ -105,8 +105,8 @@ func checkAwslogs(options map[string]string) error {
 	return nil
 }
 
-// validFirelens checks the log router of a task, of which there is one where
-// containers log to it.
+// checkFirelens checks the log router of a task. There must be one if containers log
+// to it.
 func checkFirelens(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 	router, logs := "", false
 	for i := range def.ContainerDefinitions {

@@ -14,8 +14,8 @@ var (
 	hostName     = regexp.MustCompile(`^[a-zA-Z0-9_]([a-zA-Z0-9._-]{0,251}[a-zA-Z0-9_])?$`)
 )
 
-// validNetwork checks what a container says of names and addresses. With
-// awsvpc these belong to the network interface.
+// checkNetwork checks a container's names and addresses. With awsvpc these belong to
+// the network interface.
 func (s subject) checkNetwork() error {
 	c, mode := s.c, s.def.NetworkMode
 	if mode == types.NetworkModeAwsvpc {
@@ -59,8 +59,8 @@ func (s subject) checkNetwork() error {
 	return nil
 }
 
-// inTaskNetwork says in ECS's words what of the container is the network
-// interface's own where the task has one, or "".
+// inTaskNetwork returns, in ECS's words, the member of the container that belongs to
+// the network interface if the task has one, or "".
 func inTaskNetwork(c *types.ContainerDefinition) string {
 	switch {
 	case c.Hostname != nil:
@@ -77,8 +77,8 @@ func inTaskNetwork(c *types.ContainerDefinition) string {
 	return ""
 }
 
-// networkNames is the first of the container's members that set names and
-// addresses up, or "".
+// networkNames returns the first of the container's members that configure names and
+// addresses, or "".
 func networkNames(c *types.ContainerDefinition) string {
 	switch {
 	case c.Hostname != nil:

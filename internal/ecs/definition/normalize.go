@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// normalize fills in what ECS fills in when it registers a definition, so that
-// a description shows it and nobody later has to know the defaults. What it
-// changes it copies first: the lists are the request's.
+// normalize fills in what ECS fills in when it registers a definition, so that a
+// description shows it and later code need not know the defaults. It copies lists
+// before it changes them, because they belong to the request.
 func normalize(def *sdk.RegisterTaskDefinitionInput) {
 	for _, p := range []**string{&def.TaskRoleArn, &def.ExecutionRoleArn, &def.Cpu, &def.Memory} {
 		*p = textOrNil(*p)
@@ -41,7 +41,7 @@ func normalize(def *sdk.RegisterTaskDefinitionInput) {
 			q.RestartAttemptPeriod = numberOr(q.RestartAttemptPeriod, 300)
 			c.RestartPolicy = &q
 		}
-		// A log router reads other containers' sockets, so it is root unless told.
+		// A log router reads other containers' sockets, so root is the default.
 		if c.FirelensConfiguration != nil && c.User == nil {
 			c.User = aws.String("0")
 		}
@@ -55,7 +55,7 @@ func normalize(def *sdk.RegisterTaskDefinitionInput) {
 		q.Type = cmp.Or(q.Type, types.ProxyConfigurationTypeAppmesh)
 		def.ProxyConfiguration = &q
 	}
-	// What can't be parsed stays as it is, for the check to name.
+	// What can't be parsed stays as it is; the check reports it.
 	if n, err := parseCPU(aws.ToString(def.Cpu)); err == nil && n > 0 {
 		def.Cpu = aws.String(strconv.Itoa(n))
 	}
@@ -79,8 +79,8 @@ func normalizePort(p *types.PortMapping, mode types.NetworkMode) {
 	}
 }
 
-// normalizeVolume gives a volume that says nothing more a path on the host that
-// is assigned there, and the other kinds their defaults.
+// normalizeVolume gives a volume without further members a path on the host that is
+// assigned there, and the other kinds their defaults.
 func normalizeVolume(v *types.Volume) {
 	if d := v.DockerVolumeConfiguration; d != nil {
 		e := *d
@@ -100,7 +100,7 @@ func normalizeVolume(v *types.Volume) {
 	}
 }
 
-// orAbsent takes an empty string, which templates leave behind, for none.
+// textOrNil returns nil for an empty string, which templates leave behind.
 func textOrNil(p *string) *string {
 	if aws.ToString(p) == "" {
 		return nil

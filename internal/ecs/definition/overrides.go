@@ -15,8 +15,8 @@ import (
 // maxOverrides is how many characters overrides may have as JSON.
 const maxOverrides = 8192
 
-// CheckOverrides checks overrides against the definition and returns them with
-// the task's cpu and memory in units and MiB.
+// CheckOverrides checks overrides against the definition. It returns them with the
+// task's cpu and memory in units and MiB.
 func CheckOverrides(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (*types.TaskOverride, error) {
 	if o == nil {
 		return nil, nil
@@ -77,7 +77,7 @@ func CheckOverrides(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride)
 
 var rolePattern = regexp.MustCompile(`^(arn:aws[a-z-]*:iam::[0-9]*:role/)?[\w+=,.@/-]{1,512}$`)
 
-// Container finds a definition's container by its name; nil where there is none.
+// Container returns the container of a definition with this name, or nil.
 func Container(def *sdk.RegisterTaskDefinitionInput, name string) *types.ContainerDefinition {
 	for i := range def.ContainerDefinitions {
 		if c := &def.ContainerDefinitions[i]; aws.ToString(c.Name) == name {
@@ -87,7 +87,7 @@ func Container(def *sdk.RegisterTaskDefinitionInput, name string) *types.Contain
 	return nil
 }
 
-// validContainerOverride checks what is overridden of one container.
+// checkContainerOverride checks the overrides of one container.
 func checkContainerOverride(def *sdk.RegisterTaskDefinitionInput, c *types.ContainerDefinition, co *types.ContainerOverride) error {
 	name := *co.Name
 	switch {
@@ -123,8 +123,8 @@ func checkContainerOverride(def *sdk.RegisterTaskDefinitionInput, c *types.Conta
 
 var s3Object = regexp.MustCompile(`^arn:aws[a-z-]*:s3:::[^/]+/.+\.env$`)
 
-// validRequirements checks the resources that an override asks for. How many
-// GPUs a host has is a matter of placement.
+// checkRequirements checks the resources that an override asks for. It does not check
+// how many GPUs a host has; placement does.
 func checkRequirements(def *sdk.RegisterTaskDefinitionInput, container string, rs []types.ResourceRequirement) error {
 	seen := map[types.ResourceType]bool{}
 	for _, r := range rs {
@@ -171,8 +171,8 @@ func checkAccelerators(def *sdk.RegisterTaskDefinitionInput, os []types.Inferenc
 	return nil
 }
 
-// validOverriddenSize checks the containers' cpu and memory against the task's,
-// as they are with the overrides.
+// checkOverriddenSize checks the containers' cpu and memory against the task's, both
+// with the overrides applied.
 func checkOverriddenSize(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) error {
 	cpu, memory, err := TaskSize(def, o)
 	if err != nil {
@@ -213,7 +213,8 @@ func checkOverriddenSize(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOver
 	return nil
 }
 
-// TaskSize is the task's own cpu and memory, overrides applied; 0 is unset.
+// TaskSize returns the task's own cpu and memory in units and MiB, with overrides
+// applied; 0 means that it is not set.
 func TaskSize(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (cpu, memory int, err error) {
 	units, mib := aws.ToString(def.Cpu), aws.ToString(def.Memory)
 	if o != nil {

@@ -38,7 +38,7 @@ func checkPlatform(def *sdk.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
-// validOnWindows refuses what the API reference does not offer to Windows
+// checkOnWindows refuses what the API reference does not offer for Windows
 // containers.
 func (s subject) checkOnWindows() error {
 	if s.def.RuntimePlatform == nil || !OnWindows(s.def.RuntimePlatform.OperatingSystemFamily) {

@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// portName is what a port mapping may be called: it becomes part of a host name.
+// portName matches the allowed names of a port mapping: the name becomes part of a host name.
 var portName = regexp.MustCompile(`^[a-z0-9_][a-z0-9_-]{0,63}$`)
 
-// span is a mapping's ports of the container.
+// span is the container ports of one mapping.
 type span struct {
 	fleet.PortSpan
 	ranged bool
@@ -39,14 +39,14 @@ func (s subject) checkPortMappings() error {
 	return s.checkOverlaps(used)
 }
 
-// validOverlaps refuses a port of the container that two mappings have.
+// checkOverlaps refuses a port of the container that two mappings have.
 func (s subject) checkOverlaps(used []span) error {
 	mode := s.def.NetworkMode
 	slices.SortFunc(used, func(a, b span) int { return a.Compare(b.PortSpan) })
-	var far span // of those before, the one that ends last
+	var far span // the earlier span that ends last
 	for i, p := range used {
 		if i > 0 {
-			// With a bridge, one port can be reached through several of the host's.
+			// With a bridge, one container port can be reached through several host ports.
 			shared := mode != types.NetworkModeHost && mode != types.NetworkModeAwsvpc && !p.ranged && !far.ranged
 			if _, both := p.Common(far.PortSpan); both && !shared {
 				return s.newError("'portMappings' must not include a container port more than once: %d-%d/%s overlaps with %d-%d.", p.First, p.Last, p.Protocol, far.First, far.Last)
@@ -101,8 +101,8 @@ func (s subject) checkRange(p *types.PortMapping) (span, error) {
 	return span{fleet.PortSpan{First: from, Last: to, Protocol: fleet.Protocol(p.Protocol)}, true}, nil
 }
 
-// validPorts refuses what two mappings of the task want: a host port, a port of
-// the network interface that its containers share, or a name.
+// checkPorts refuses what two mappings of the task need exclusively: a host port, a
+// port of the network interface that the containers share, or a name.
 func checkPorts(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 	var wanted []want
 	named := map[string]string{}
@@ -135,14 +135,14 @@ func checkPorts(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 	return nil
 }
 
-// want is what a container wants of ports that only one can have.
+// want is what a container needs of ports that only one container can have.
 type want struct {
 	fleet.PortSpan
 	container string
 }
 
-// wantedPorts are the host's ports that a container's mappings fix, or in awsvpc
-// mode its ports on the network interface that it shares with the others.
+// wantedPorts returns the host ports that a container's mappings fix. In awsvpc mode
+// it returns the ports on the network interface that the containers share.
 func wantedPorts(mode types.NetworkMode, c *types.ContainerDefinition) []fleet.PortSpan {
 	shared := mode == types.NetworkModeAwsvpc
 	if shared {

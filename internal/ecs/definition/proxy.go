@@ -66,8 +66,7 @@ func isPortNumber(s string) bool {
 	return err == nil && n > 0
 }
 
-// validDevices checks that the accelerators and what the containers want of
-// them fit together.
+// checkDevices checks that the accelerators match what the containers need of them.
 func checkDevices(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error {
 	wanted := map[string]bool{}
 	var names []string // of wanted, in order
@@ -115,7 +114,7 @@ func checkDevices(def *sdk.RegisterTaskDefinitionInput, _ map[string]int) error 
 	return nil
 }
 
-// gpuOption names the way in which a container asks for GPUs.
+// gpuOption returns the name of the way in which a container asks for GPUs.
 func gpuOption(r types.ResourceRequirement) string {
 	switch {
 	case r.SharingStrategy != nil:

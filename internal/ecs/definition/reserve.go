@@ -10,10 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Reservation is what one task of a definition takes from its host: the task's
-// own cpu and memory where set, else the sum over its containers (their soft
-// memory limit before the hard one), with overrides applied. The agent keeps
-// the same account.
+// Reservation returns what one task of a definition reserves on its host: the task's
+// own cpu and memory if they are set, else the sum over its containers (their soft
+// memory limit rather than the hard one), with overrides applied. The agent computes
+// the same.
 func Reservation(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (fleet.Reservation, error) {
 	var r fleet.Reservation
 	for i := range def.ContainerDefinitions {
@@ -50,7 +50,7 @@ func Reservation(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (f
 	return r, nil
 }
 
-// ContainerOverride finds what is overridden of a container; nil where nothing is.
+// ContainerOverride returns the overrides of a container, or nil.
 func ContainerOverride(o *types.TaskOverride, name string) *types.ContainerOverride {
 	if o == nil {
 		return nil
@@ -63,8 +63,9 @@ func ContainerOverride(o *types.TaskOverride, name string) *types.ContainerOverr
 	return nil
 }
 
-// hostPorts lists the ports of the host that a container's mappings fix. Ranges fix
-// none: with a bridge the host chooses, and on its own network there can be none.
+// hostPorts returns the host ports that a container's mappings fix. Ranges fix none:
+// with a bridge the host chooses the ports, and on the host's own network there are
+// no ranges.
 func hostPorts(mode types.NetworkMode, c *types.ContainerDefinition) []fleet.Port {
 	if mode == types.NetworkModeAwsvpc || mode == types.NetworkModeNone {
 		return nil
@@ -98,7 +99,8 @@ func countGPUs(container string, rs []types.ResourceRequirement) (int, error) {
 	return n, nil
 }
 
-// GPUs is how many GPUs each container of a task gets, overrides applied.
+// GPUs returns how many GPUs the containers of a task need together, with overrides
+// applied.
 func GPUs(def *sdk.RegisterTaskDefinitionInput, o *types.TaskOverride) (total int, err error) {
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]

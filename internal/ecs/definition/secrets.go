@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// parameterName is what a parameter of SSM can be called where no ARN is given.
+// parameterName matches the name of an SSM parameter that is given without an ARN.
 var parameterName = regexp.MustCompile(`^[a-zA-Z0-9_./-]{1,1000}$`)
 
-// validEnvironment checks where the container's environment comes from.
+// checkEnvironment checks the sources of the container's environment.
 func (s subject) checkEnvironment() error {
 	plain := map[string]bool{}
 	for _, e := range s.c.Environment {

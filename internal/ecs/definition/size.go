@@ -8,7 +8,8 @@ import (
 	"github.com/ashore/ashore/internal/ecs/refuse"
 )
 
-// cpuUnits reads a task's cpu: units ("256") or vCPUs (".25 vCPU"). Empty is 0.
+// parseCPU parses a task's cpu: units ("256") or vCPUs (".25 vCPU"). It returns
+// units; 0 if s is empty.
 func parseCPU(s string) (int, error) {
 	n, ok := parseScaled(s, "vcpu", 1<<20)
 	if !ok {
@@ -17,7 +18,8 @@ func parseCPU(s string) (int, error) {
 	return n, nil
 }
 
-// memoryMiB reads a task's memory: MiB ("512") or GB ("1 GB"). Empty is 0.
+// parseMemory parses a task's memory: MiB ("512") or GB ("1 GB"). It returns MiB; 0
+// if s is empty.
 func parseMemory(s string) (int, error) {
 	n, ok := parseScaled(s, "gb", 1<<30)
 	if !ok {
@@ -26,8 +28,8 @@ func parseMemory(s string) (int, error) {
 	return n, nil
 }
 
-// scaled reads a positive whole number up to limit, or a decimal number of a
-// unit that is 1024 of it. Nothing is rounded.
+// parseScaled parses a positive integer up to limit, or a decimal number of a unit of
+// 1024. It rounds nothing.
 func parseScaled(s, unit string, limit int) (int, bool) {
 	t := strings.ToLower(strings.TrimSpace(s))
 	if t == "" {

@@ -6,9 +6,9 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// validTaskSize checks cpu and memory of the task against its containers'. Hard
-// limits may be more than the task's together: only what containers reserve is
-// summed, as on ECS.
+// checkTaskSize checks the cpu and memory of the task against those of its
+// containers. The hard limits together may exceed the task's: as on ECS, only what
+// containers reserve is summed.
 func checkTaskSize(def *sdk.RegisterTaskDefinitionInput) error {
 	cpu, err := parseCPU(aws.ToString(def.Cpu))
 	if err != nil {

@@ -16,7 +16,7 @@ var (
 	accessPointID = regexp.MustCompile(`^(arn:aws[a-z-]*:elasticfilesystem:[0-9a-z-:]+:access-point/)?fsap-[0-9a-f]{8,40}$`)
 )
 
-// validVolumes checks the task's volumes and returns their names.
+// checkDefinedVolumes checks the task's volumes and returns their names.
 func checkDefinedVolumes(def *sdk.RegisterTaskDefinitionInput) (map[string]bool, error) {
 	volumes := map[string]bool{}
 	atLaunch := ""
@@ -58,7 +58,7 @@ func checkDefinedVolumes(def *sdk.RegisterTaskDefinitionInput) (map[string]bool,
 	return volumes, nil
 }
 
-// mounted says whether a container mounts the volume.
+// isMounted reports whether a container mounts the volume.
 func isMounted(def *sdk.RegisterTaskDefinitionInput, volume string) bool {
 	return slices.ContainsFunc(def.ContainerDefinitions, func(c types.ContainerDefinition) bool {
 		return slices.ContainsFunc(c.MountPoints, func(m types.MountPoint) bool { return aws.ToString(m.SourceVolume) == volume })
@@ -166,8 +166,8 @@ func checkS3Files(s *types.S3FilesVolumeConfiguration, wrong func(string, ...any
 	return nil
 }
 
-// validMounts checks what a container mounts: volumes of the task and those of
-// other containers.
+// checkMounts checks what a container mounts: volumes of the task, and those of other
+// containers.
 func (s subject) checkMounts() error {
 	paths := map[string]bool{}
 	for _, m := range s.c.MountPoints {

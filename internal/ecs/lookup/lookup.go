@@ -1,5 +1,5 @@
-// Package lookup finds the records that an ECS request names, and words its refusal
-// where they are not there.
+// Package lookup finds the records that an ECS request names, and words the refusal
+// if they do not exist.
 package lookup
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// ActiveCluster finds the cluster that a request means; it must be ACTIVE.
+// ActiveCluster returns the cluster that a request means; it must be ACTIVE.
 func ActiveCluster(get func(name string) *fleet.Cluster, site fleet.Site, ref *string) (*fleet.Cluster, error) {
 	name, ok := site.ClusterName(aws.ToString(ref))
 	if !ok || !fleet.ValidName(name) {
@@ -31,13 +31,14 @@ func ActiveCluster(get func(name string) *fleet.Cluster, site fleet.Site, ref *s
 	return c, nil
 }
 
-// ClusterTx is ActiveCluster for a transaction, which then commits only while
-// the cluster is as it was read.
+// ClusterTx is ActiveCluster for a transaction. The transaction then commits only if
+// the cluster is unchanged.
 func ClusterTx(tx *store.Tx, site fleet.Site, ref *string) (*fleet.Cluster, error) {
 	return ActiveCluster(func(name string) *fleet.Cluster { return store.Get(tx, store.ClusterKey(name)) }, site, ref)
 }
 
-// Cluster is ActiveCluster for a read. A record that can't be read is an error.
+// Cluster is ActiveCluster for a read. It returns an error if the record can't be
+// read.
 func Cluster(snap *store.Snapshot, site fleet.Site, ref *string) (*fleet.Cluster, error) {
 	var broken error
 	c, err := ActiveCluster(func(name string) *fleet.Cluster {
@@ -47,8 +48,8 @@ func Cluster(snap *store.Snapshot, site fleet.Site, ref *string) (*fleet.Cluster
 	return c, cmp.Or(broken, err)
 }
 
-// Member resolves what a request calls a task or container instance: its
-// cluster's name and its id.
+// Member resolves a request's name of a task or container instance: it returns the
+// name of its cluster and its id.
 func Member(site fleet.Site, typ string, cluster *string, ref string) (name, id string, ok bool) {
 	name, ok = site.ClusterName(aws.ToString(cluster))
 	if !ok {
@@ -58,7 +59,7 @@ func Member(site fleet.Site, typ string, cluster *string, ref string) (name, id 
 	return name, id, ok && fleet.IsID(id)
 }
 
-// Definition finds what a request calls a task definition.
+// Definition finds the task definition that a request names.
 func Definition(snap *store.Snapshot, site fleet.Site, ref string) (*fleet.TaskDefinition, *fleet.TaskDefinitionState, error) {
 	r, err := site.TaskDefinitionRef(ref)
 	if err != nil {
@@ -74,7 +75,7 @@ func Definition(snap *store.Snapshot, site fleet.Site, ref string) (*fleet.TaskD
 		}
 		return d, st, nil
 	}
-	// The latest may be one that can't be read.
+	// The record of the latest revision may be unreadable.
 	if err := snap.AllReadable(store.FamilyMembers(r.Family)); err != nil {
 		return nil, nil, err
 	}
@@ -87,7 +88,8 @@ func Definition(snap *store.Snapshot, site fleet.Site, ref string) (*fleet.TaskD
 	return nil, nil, fmt.Errorf("task definition family %s has no ACTIVE revision", r.Family)
 }
 
-// DefinitionStatus is a revision's status. One without a state is ACTIVE.
+// DefinitionStatus returns a revision's status. A revision without a state record is
+// ACTIVE.
 func DefinitionStatus(st *fleet.TaskDefinitionState) types.TaskDefinitionStatus {
 	if st == nil {
 		return types.TaskDefinitionStatusActive
@@ -95,8 +97,9 @@ func DefinitionStatus(st *fleet.TaskDefinitionState) types.TaskDefinitionStatus 
 	return st.Status
 }
 
-// NoDefinition refuses a call whose task definition can't be resolved: ECS tells
-// a revision that is no number from one that is not there.
+// NotFoundError returns the refusal of a call whose task definition can't be
+// resolved. Like ECS it distinguishes a revision that is no number from one that does
+// not exist.
 func NotFoundError(err error, text string) error {
 	if wrong := (*fleet.RevisionError)(nil); errors.As(err, &wrong) {
 		return refuse.Invalid("%s", wrong)
@@ -107,8 +110,8 @@ func NotFoundError(err error, text string) error {
 	return refuse.Client("%s", text)
 }
 
-// Unread is the detail of a failure MISSING: that the record is there and can't be
-// read, or nothing.
+// UnreadableDetail returns the detail of a failure MISSING: that the record exists
+// and can't be read, or "".
 func UnreadableDetail[V any](snap *store.Snapshot, k store.Key[V]) string {
 	if refused := (*store.UnreadableError)(nil); errors.As(store.Readable(snap, k), &refused) {
 		return refused.Public()
@@ -116,8 +119,7 @@ func UnreadableDetail[V any](snap *store.Snapshot, k store.Key[V]) string {
 	return ""
 }
 
-// Task finds a task, also one that waits for its host; nil where there is
-// none.
+// Task returns a task, also one that waits for its host, or nil.
 func Task(snap *store.Snapshot, cluster, id string) *fleet.TaskState {
 	if t := snap.Task(cluster, id); t != nil {
 		return t
@@ -128,8 +130,7 @@ func Task(snap *store.Snapshot, cluster, id string) *fleet.TaskState {
 	return nil
 }
 
-// Provider returns a capacity provider, also one of those that are always
-// there, or nil.
+// Provider returns a capacity provider, also one of those that always exist, or nil.
 func Provider(snap *store.Snapshot, name string) *fleet.CapacityProvider {
 	if capacity.IsFargate(name) {
 		return &fleet.CapacityProvider{Name: name, Type: types.CapacityProviderType(name), Status: types.CapacityProviderStatusActive}
@@ -137,7 +138,7 @@ func Provider(snap *store.Snapshot, name string) *fleet.CapacityProvider {
 	return snap.CapacityProvider(name)
 }
 
-// ProviderLaunchType is the launch type of a capacity provider's tasks.
+// ProviderLaunchType returns the launch type of a capacity provider's tasks.
 func ProviderLaunchType(snap *store.Snapshot, name string) types.LaunchType {
 	switch p := Provider(snap, name); {
 	case capacity.IsFargate(name):

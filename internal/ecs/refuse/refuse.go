@@ -1,4 +1,4 @@
-// Package refuse words ECS's refusals: its error types, and the failures of its
+// Package refuse words ECS's refusals: its error types, and the failures in its
 // answers, with texts of ours.
 package refuse
 
@@ -9,15 +9,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Text is a message of an answer or an error.
+// Text formats a message of an answer or an error.
 func Text(format string, args ...any) *string { return aws.String(fmt.Sprintf(format, args...)) }
 
-// Invalid is ECS's InvalidParameterException.
+// Invalid returns ECS's InvalidParameterException.
 func Invalid(format string, args ...any) error {
 	return &types.InvalidParameterException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
 
-// Client is ECS's ClientException.
+// Client returns ECS's ClientException.
 func Client(format string, args ...any) error {
 	return &types.ClientException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
@@ -27,7 +27,7 @@ func Unsupported(format string, args ...any) error {
 	return &types.UnsupportedFeatureException{Message: aws.String(fmt.Sprintf(format, args...))}
 }
 
-// ClusterNotFound is ECS's ClusterNotFoundException.
+// ClusterNotFound returns ECS's ClusterNotFoundException.
 func ClusterNotFound() error {
 	return &types.ClusterNotFoundException{Message: aws.String("Cluster not found.")}
 }
@@ -38,7 +38,7 @@ const (
 	Inactive = "INACTIVE"
 )
 
-// Failure is an entry of an answer's failures; detail may be empty.
+// Failure returns an entry of an answer's failures; detail may be empty.
 func Failure(arn, reason, detail string) types.Failure {
 	f := types.Failure{Arn: aws.String(arn), Reason: aws.String(reason)}
 	if detail != "" {

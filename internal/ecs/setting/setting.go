@@ -1,5 +1,5 @@
-// Package setting is about ECS's account settings: what each can be, and which value
-// holds for a principal.
+// Package setting has ECS's account settings: which values each can have, and which
+// value applies to a principal.
 package setting
 
 import (
@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Rule says what one account setting can be.
+// Rule says which values one account setting can have.
 type Rule struct {
 	Values  []string
-	Initial string // what holds where nobody has chosen
+	Initial string // the value that applies if none is set
 	Whole   bool   // the account has it, not each principal
 	Managed bool   // read-only
 }
@@ -47,8 +47,8 @@ const (
 	logNonBlocking = "non-blocking"
 )
 
-// Check says whether a setting may be changed to value for a principal, ""
-// being the account.
+// Check checks whether a setting may be changed to value for a principal; "" is the
+// account.
 func (r Rule) Check(name types.SettingName, principal, value string) error {
 	switch {
 	case r.Managed:
@@ -63,7 +63,7 @@ func (r Rule) Check(name types.SettingName, principal, value string) error {
 	return nil
 }
 
-// oneOf lists words as English does: a, b or c.
+// oneOf joins words as English does: a, b or c.
 func oneOf(words []string) string {
 	if len(words) == 1 {
 		return words[0]
@@ -72,7 +72,7 @@ func oneOf(words []string) string {
 	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
-// RuleOf is the rule of a setting that a request names.
+// FindRule returns the rule of a setting that a request names.
 func FindRule(name types.SettingName) (Rule, error) {
 	r, ok := Rules[name]
 	if !ok {
@@ -85,17 +85,17 @@ func FindRule(name types.SettingName) (Rule, error) {
 	return r, nil
 }
 
-// Names are all settings, in the order of the alphabet.
+// Names returns all settings in alphabetical order.
 func Names() []types.SettingName { return slices.Sorted(maps.Keys(Rules)) }
 
-// Of is the value of a setting that holds for a principal: its own,
-// else the account's, else ECS's default.
+// Of returns the value of a setting that applies to a principal: its own, else the
+// account's, else ECS's default.
 func Of(snap *store.Snapshot, site fleet.Site, principal string, name types.SettingName) string {
 	return of(snap.AccountSettings, site, principal, name)
 }
 
-// OfTx is Of for a transaction, which then commits only while the setting is as it
-// was read.
+// OfTx is Of for a transaction. The transaction then commits only if the setting is
+// unchanged.
 func OfTx(tx *store.Tx, site fleet.Site, principal string, name types.SettingName) string {
 	return of(func(p string) *fleet.AccountSettings { return store.Get(tx, store.AccountSettingsKey(p)) }, site, principal, name)
 }
@@ -115,7 +115,8 @@ func of(get func(principal string) *fleet.AccountSettings, site fleet.Site, prin
 	return Rules[name].Initial
 }
 
-// RootARN names the account's root user, whose settings are the account's.
+// RootARN returns the ARN of the account's root user, whose settings are the
+// account's.
 func RootARN(site fleet.Site) string {
 	return "arn:" + fleet.Partition + ":iam::" + site.Account + ":root"
 }

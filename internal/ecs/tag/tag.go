@@ -12,15 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Max is how many tags of its users a resource can have. Those that ECS sets
-// itself don't count.
+// Max is how many tags users can give a resource. Tags that ECS sets itself do not
+// count.
 const Max = 50
 
 // tagText are the characters of keys and values: the model's TagKey and TagValue.
 var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
-// Check checks the tags of a request by the rules that the API reference
-// gives for them.
+// Check checks the tags of a request by the rules of the API reference.
 func Check(tags []types.Tag) error {
 	if len(tags) > Max {
 		return refuse.Invalid("tags: a resource can have at most %d tags, not %d.", Max, len(tags))
@@ -49,7 +48,7 @@ func Check(tags []types.Tag) error {
 	return nil
 }
 
-// CheckKey checks a key in the request's field.
+// CheckKey checks a key in a member of the request.
 func CheckKey(field, k string) error {
 	switch n := utf8.RuneCountInString(k); {
 	case n < 1 || n > 128:
@@ -62,10 +61,10 @@ func CheckKey(field, k string) error {
 	return nil
 }
 
-// reserved says whether a tag's key or value is ECS's own.
+// isReserved reports whether a tag's key or value is reserved for ECS.
 func isReserved(s string) bool { return len(s) >= 4 && strings.EqualFold(s[:4], "aws:") }
 
-// CountOwn counts the tags that count against the limit.
+// CountOwn counts the tags that count towards Max.
 func CountOwn(tags []types.Tag) int {
 	n := 0
 	for _, t := range tags {
@@ -76,7 +75,7 @@ func CountOwn(tags []types.Tag) int {
 	return n
 }
 
-// Merge joins tags, of which the later ones win.
+// Merge joins lists of tags. A later tag replaces an earlier one with the same key.
 func Merge(lists ...[]types.Tag) []types.Tag {
 	var out []types.Tag
 	at := map[string]int{}
