@@ -64,7 +64,7 @@ func TestDistributeShares(t *testing.T) {
 			has[p]++
 		}
 
-		// All at once or in two calls, the second told of the first: the same.
+		// Two calls, where the second counts the tasks of the first, give the same as one.
 		cut := rapid.IntRange(0, len(got)).Draw(t, "cut")
 		before := map[string]int{}
 		for _, p := range got[:cut] {

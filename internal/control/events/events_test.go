@@ -77,8 +77,8 @@ func contains(t *testing.T, e Event, want ...string) {
 	}
 }
 
-// A story tells the events of changes, each of which begins where the last one
-// of its thing has ended.
+// A story makes the events of changes. Each change begins in the state in which the
+// last change of the same record ended.
 type story struct {
 	revision int64
 	was      map[store.Change]store.View
@@ -178,7 +178,7 @@ func TestInstanceLife(t *testing.T) {
 		tell(func(v *store.View) { v.InstanceRevision, v.Health = same, check(status) }, ContainerInstanceHealthChange)
 	}
 	contains(t, s.events[len(s.events)-1], "clusterArn", "containerInstanceArn", "capacityProviderName", "ec2InstanceId", "overallStatus", "healthChecks")
-	tell(func(v *store.View) { v.InstanceRevision = same }) // said again
+	tell(func(v *store.View) { v.InstanceRevision = same }) // written again without a change
 	tell(func(v *store.View) { v.Session = nil }, ContainerInstanceStateChange, ContainerInstanceHealthChange)
 	golden(t, "instance.txt", s.events)
 }
@@ -198,7 +198,7 @@ func TestServiceLife(t *testing.T) {
 	}
 	tell(store.View{Deployment: d}, 1)
 	state(types.DeploymentRolloutStateInProgress, "")
-	tell(store.View{Deployment: d}, 0) // it was told when it was made
+	tell(store.View{Deployment: d}, 0) // its creation was reported already
 	contains(t, s.events[0], "eventType", "eventName", "deploymentId", "updatedAt", "reason")
 	state(types.DeploymentRolloutStateFailed, "ECS deployment circuit breaker: tasks failed to start.")
 	tell(store.View{Deployment: d}, 1)

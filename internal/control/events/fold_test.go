@@ -15,9 +15,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestFold writes at random by two servers and has a consumer at each fold what
-// it is told: in the end each knows the state as it is, both were told the same,
-// no event twice, and versions only grew.
+// TestFold writes at random through two servers. A consumer at each of them folds the
+// events that it gets. In the end both know the current state and got the same events,
+// none of them twice, and versions only grew.
 func TestFold(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -79,7 +79,7 @@ func TestFold(t *testing.T) {
 		for id, got := range c.tasks {
 			v := snap.TaskView("c", id)
 			if v.Task == nil {
-				continue // forgotten, of which nothing is told
+				continue // deleted by the reaper: that makes no event
 			}
 			if want := (told{string(v.Task.Status()), describe.TaskVersion(v.Task), ""}); got != want {
 				t.Errorf("task %s: told %+v, is %+v", id, got, want)
@@ -103,7 +103,7 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// told is what a consumer has last heard of a thing.
+// told is what a consumer last got of a task or an instance.
 type told struct {
 	Status  string
 	Version int64
@@ -117,7 +117,7 @@ type consumer struct {
 	ids              map[string]string // event's id → its detail without what the server's clock says
 }
 
-// read folds what is told up to a revision.
+// read folds the events up to a revision.
 func (c *consumer) read(ctx context.Context, until int64) {
 	c.t.Helper()
 	for c.stream.Position() < until {

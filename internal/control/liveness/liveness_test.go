@@ -10,14 +10,14 @@ import (
 	"github.com/cockroachdb/datadriven"
 )
 
-// The transcripts' commands, one a line; times are since the leader began, and
-// it confirms its state every second unless it is told to be blind.
+// The transcripts' commands, one on each line. Times are since the leader began. The
+// leader confirms its state every second unless the command is blind.
 //
 //	present|away|replaced|forget HOST…	hosts may be ranges: h1-9
 //	wait DURATION
 //	blind DURATION			the time passes without a confirmation
 //	leader				another leader begins, with the same hosts
-//	lost DURATION			who is, after that long
+//	lost DURATION			prints the hosts that are lost after that time
 //	due DURATION HOST
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {

@@ -89,7 +89,7 @@ func genRequest(t *rapid.T) Request {
 	return r
 }
 
-// fitsSlowly is the obvious way to say whether a host can take one task.
+// fitsSlowly reports in the simplest way whether a host can take one task.
 func fitsSlowly(h *Host, r Request) bool {
 	used := fleet.Usage{}
 	if h.Usage != nil {

@@ -78,7 +78,7 @@ func TestAllThatAHostLacksIsToldAtOnce(t *testing.T) {
 	if f := run(&sdk.RunTaskInput{}); *f.Arn == near || !strings.Contains(*f.Detail, "3 things") {
 		t.Errorf("the closest lacks 3 things of 5: %s %s", *f.Arn, *f.Detail)
 	}
-	// What else keeps it off that host is told too.
+	// The failure also reports the other reasons against that host.
 	f = run(&sdk.RunTaskInput{Overrides: &types.TaskOverride{Memory: aws.String("8192")}})
 	if *f.Reason != "RESOURCE:MEMORY" {
 		t.Errorf("reason %s", *f.Reason)
@@ -108,7 +108,7 @@ func TestAllThatIsNotServedIsToldAtOnce(t *testing.T) {
 	if err != nil {
 		lacksWords(t, "RunTask", err.Error(), words)
 	}
-	// A service is told the same, before it is made.
+	// CreateService reports the same and creates nothing.
 	_, err = a.Client.CreateService(t.Context(), &sdk.CreateServiceInput{
 		Cluster: aws.String("c"), ServiceName: aws.String("s"), TaskDefinition: aws.String("all"), DesiredCount: aws.Int32(1), NetworkConfiguration: subnets,
 	})

@@ -141,7 +141,8 @@ func clustersWithRoom(a store.Advance) map[string]bool {
 	return due
 }
 
-// placeWaiting hands what fits by now to the placer, the oldest first.
+// placeWaiting submits a cluster's waiting tasks that fit now to the placer, the
+// oldest first.
 func (w *provisioner) placeWaiting(ctx context.Context, cluster string) error {
 	all := waitingKey{cluster, ""}
 	if w.aside.IsWaiting(all, time.Now()) {

@@ -217,8 +217,8 @@ func TestOneTokenStartsOnce(t *testing.T) {
 	}
 }
 
-// A token that started only some of its tasks answers its failures again; one
-// that started none has no effect to protect and is placed anew.
+// A token that started only some of its tasks answers its failures again. One that
+// started none has no effect to protect, and its call is placed again.
 func TestTokenAndFailures(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client

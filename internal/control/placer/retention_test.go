@@ -60,8 +60,8 @@ func TestTokenOutlivesItsTasks(t *testing.T) {
 	if len(again.Tasks) != 1 || *again.Tasks[0].TaskArn != arns[1] || *again.Tasks[0].LastStatus != "STOPPED" {
 		t.Errorf("the token of a task that is kept: %+v", again)
 	}
-	// What never had a host is forgotten by time, too, and a token whose time is
-	// over starts tasks anew.
+	// Tasks that never had a host are deleted by age, too. A token that has expired
+	// starts new tasks.
 	reap(limits, time.Now().Add(2*time.Hour))
 	if n := a.Store.Snapshot().Counts("c"); n.Stopped != 0 {
 		t.Errorf("kept by time: %+v", n)

@@ -91,8 +91,8 @@ func TestLaunchRaces(t *testing.T) {
 	})
 }
 
-// A service whose tasks find no host is told by one event all that the closest
-// one lacks.
+// If a service's tasks find no host, one event reports everything that the closest
+// host lacks.
 func TestAnEventTellsAllThatAHostLacks(t *testing.T) {
 	a := apitest.Start(t, apitest.Still)
 	ctx := t.Context()

@@ -333,7 +333,7 @@ func TestServersShareWhatWaits(t *testing.T) {
 	}
 	for i := range hosts {
 		a.Register(fmt.Sprint("h", i), "c", apitest.Member("p"))
-		if i == hosts/2 { // whoever leads
+		if i == hosts/2 { // end the server that leads
 			e := apitest.Until(t, a.Store, "someone leads", func(s *store.Snapshot) bool { return s.Election("provisioner") != nil }).Election("provisioner")
 			ends[map[string]int{"server-0": 0, "server-1": 1}[e.Server]]()
 		}
@@ -349,8 +349,8 @@ func TestServersShareWhatWaits(t *testing.T) {
 	}
 }
 
-// A task that waited when the backup was made that the state comes from may have run
-// since: it gets no host before somebody has declared that the state holds.
+// A task that waited when the restored backup was made may have run since. It gets no
+// host before an operator has declared that the state holds.
 func TestWaitingTaskOfABackup(t *testing.T) {
 	a := apitest.Start(t)
 	ctx, c := t.Context(), a.Client

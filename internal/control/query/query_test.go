@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// pretended is a host that shows what it is told to; its zero value nothing.
+// pretended is a host with given values; its zero value has none.
 type pretended struct {
 	connected  bool
 	version    string

@@ -74,8 +74,8 @@ func TestDeleted(t *testing.T) {
 	}
 }
 
-// What is made anew while it is looked at stays. Without the second look in
-// dissolve and retire it goes (seen).
+// A cluster or provider that is created again while the reaper works stays. Without
+// the second check in deleteCluster and deleteProvider it is deleted (seen).
 func TestDeletedRacesRevival(t *testing.T) {
 	s := storetest.Open(t)
 	put(t, s, store.ClusterKey("c"), &fleet.Cluster{Name: "c", Status: fleet.ClusterInactive, DeletedAt: now.Add(-99 * time.Hour)})

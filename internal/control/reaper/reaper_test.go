@@ -151,7 +151,7 @@ func TestRevisions(t *testing.T) {
 			store.Create(tx, store.TaskKey("c", "waiting"), &fleet.Task{Cluster: "c", ID: "waiting", Instance: "i", Family: "f", Revision: 5}),
 			deleteIfPresent(tx, k), store.Create(tx, store.TaskStopKey("c", "running"), &fleet.TaskStop{}))
 	})
-	reap("[1 2 4 5]") // told to stop is not stopped
+	reap("[1 2 4 5]") // a task that is to stop has not stopped
 	update(func(tx *store.Tx) error {
 		return errors.Join(
 			store.Create(tx, store.TaskReportKey("c", "waiting"), &fleet.TaskReport{Status: fleet.TaskStopped, StoppedAt: now}),

@@ -28,8 +28,8 @@ func ranged(of, on string) types.NetworkBinding {
 	return types.NetworkBinding{BindIP: aws.String("::"), ContainerPortRange: aws.String(of), HostPortRange: aws.String(on), Protocol: "udp"}
 }
 
-// Whatever a host says of its task, what is stored stays small, and what an agent
-// may say of it is kept.
+// Whatever a host reports about its task, the stored report stays small, and values
+// within the agents' bounds are stored.
 func TestReportsAreBounded(t *testing.T) {
 	long := strings.Repeat("ü", 600_000)
 	hostile := Statement{Status: fleet.TaskStopped, Reason: long, Containers: []types.ContainerStateChange{

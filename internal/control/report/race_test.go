@@ -53,8 +53,9 @@ func running(t *testing.T, s *store.Store, status fleet.InstanceStatus, ids ...s
 	}
 }
 
-// A task that was told to stop while its end was being written has ended for that
-// reason. Without the guarded read of the wish in write it has another (seen).
+// If a task's end and a request to stop it are written at once, the task has ended for
+// the reason of the request. Without the guarded read of the request in putReport it
+// has another reason (seen).
 func TestEndRacesStop(t *testing.T) {
 	s := storetest.Open(t)
 	running(t, s, fleet.InstanceActive, "t")

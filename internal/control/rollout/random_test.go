@@ -248,7 +248,7 @@ func (w *world) atRest() error {
 	return nil
 }
 
-// isHealthy says the rule anew.
+// isHealthy implements the rule a second time.
 func isHealthy(in *Input, t *Task) bool {
 	if t.Stop || t.Status != fleet.TaskRunning || t.Host == HostLost {
 		return false

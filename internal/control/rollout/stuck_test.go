@@ -2,7 +2,7 @@ package rollout
 
 import "testing"
 
-// What is said to help does, and a percent less does not.
+// The percentages that Unstick returns help, and one percent less does not.
 func TestUnstick(t *testing.T) {
 	for desired := 1; desired <= 500; desired++ {
 		low, high := Unstick(desired)

@@ -128,7 +128,7 @@ func (w *world) unplaced() bool {
 	return slices.ContainsFunc(w.in.Deployments, func(d Deployment) bool { return d.Unplaced != nil })
 }
 
-// settle goes on until nothing is left to do and nothing to wait for.
+// settle steps until there is nothing left to do and nothing to wait for.
 func (w *world) settle() error {
 	for range 200 {
 		w.printf("at %s\n", w.in.Now.Sub(w.start))

@@ -112,7 +112,7 @@ func (w *world) crashes(deployment string) Crashes {
 	}, w.in.Now)
 }
 
-// fate says the rule anew.
+// fate implements the rule a second time.
 func fate(t *Task, now time.Time) Outcome {
 	end := now
 	if t.hasStopped() {
@@ -149,8 +149,8 @@ func (w *world) changed() {
 	}
 }
 
-// step takes one, tells of it and keeps what it says. It returns whether there was
-// anything to keep.
+// step takes one step, prints its output and applies it. It reports whether there was
+// anything to apply.
 func (w *world) step() bool {
 	out := Step(w.look())
 	if w.checked != nil {

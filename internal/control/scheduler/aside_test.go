@@ -60,7 +60,7 @@ func (p *patchy) until(ctx context.Context, t *testing.T, service string, times 
 	}
 }
 
-// said says whether a service has an event with a text.
+// said counts a service's events that contain a text.
 func said(snap *store.Snapshot, service, text string) (n int) {
 	for e := range snap.ServiceEvents("c", service) {
 		if strings.Contains(e.Message, text) {

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// The throttle counts consecutive failures to start: one that ran comes between
-// them, also if it ended at once and nobody saw it run.
+// The throttle counts consecutive failures to start. A task that ran interrupts them,
+// even if it ended at once and was never observed running.
 func TestOneThatRanEndsTheThrottle(t *testing.T) {
 	s := storetest.Open(t)
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// nobody is a placer that is never asked.
+// nobody is a placer that must not be called.
 type nobody struct{ t *testing.T }
 
 func (n nobody) LaunchService(context.Context, placer.ServiceLaunch) (placer.Launched, error) {
