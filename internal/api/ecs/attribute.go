@@ -39,7 +39,7 @@ func countCustom(list []types.Attribute) int {
 	return n
 }
 
-// validAttribute checks a custom attribute's name and value.
+// checkAttribute checks a custom attribute's name and value.
 func checkAttribute(where string, a types.Attribute) error {
 	name := aws.ToString(a.Name)
 	if !fleet.ValidAttributeName(name) {

@@ -121,7 +121,7 @@ func newProvider(in *sdk.CreateCapacityProviderInput) (*fleet.CapacityProvider, 
 	return p, err
 }
 
-// uniqueGroup checks that no other provider has the same Auto Scaling group.
+// checkGroupUnique checks that no other provider has the same Auto Scaling group.
 func checkGroupUnique(tx *store.Tx, made *fleet.CapacityProvider) error {
 	tx.Unchanged(store.CapacityProviders)
 	for name, p := range tx.Snapshot().CapacityProviders("") {

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// clusterSettings checks a cluster's settings.
+// checkClusterSettings checks a cluster's settings.
 func checkClusterSettings(in []types.ClusterSetting) ([]types.ClusterSetting, error) {
 	for i, c := range in {
 		if c.Name != types.ClusterSettingNameContainerInsights {

@@ -138,7 +138,7 @@ func TestWording(t *testing.T) {
 	}
 }
 
-// startedBy is a note of the caller's: whatever it has is taken, and found again.
+// startedBy is the caller's own note: every text is accepted, and ListTasks finds it.
 func TestStartedByIsFree(t *testing.T) {
 	a := apitest.Start(t)
 	apitest.CreateCluster(t, a, "c")

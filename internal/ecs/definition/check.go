@@ -148,7 +148,7 @@ func checkNames(def *sdk.RegisterTaskDefinitionInput) (map[string]int, error) {
 	return names, nil
 }
 
-// validEnum accepts the zero value, which means that the member was not given.
+// checkEnum accepts the zero value, which means that the member was not given.
 func checkEnum[E ~string](field string, v E, known ...E) error {
 	if v == "" || slices.Contains(known, v) {
 		return nil

@@ -46,7 +46,7 @@ func (s subject) checkImage() error {
 	return checkEnum("container '"+*s.c.Name+"' versionConsistency", s.c.VersionConsistency, types.VersionConsistencyEnabled, types.VersionConsistencyDisabled)
 }
 
-// validLimits checks the container's own cpu and memory.
+// checkLimits checks the container's own cpu and memory.
 func (s subject) checkLimits() error {
 	memory, soft := aws.ToInt32(s.c.Memory), aws.ToInt32(s.c.MemoryReservation)
 	switch {

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// validProxy checks the App Mesh proxy of a task.
+// checkProxy checks the App Mesh proxy of a task.
 func checkProxy(def *sdk.RegisterTaskDefinitionInput, names map[string]int) error {
 	p := def.ProxyConfiguration
 	if p == nil {
