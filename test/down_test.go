@@ -44,7 +44,7 @@ func (i *installation) limited() string {
 	return (*arn)[strings.LastIndexByte(*arn, '/')+1:]
 }
 
-// sampleImage is the image that up made.
+// sampleImage returns the image that up made.
 func (i *installation) sampleImage(api *client.Client) *string {
 	i.Helper()
 	d, err := api.ECS.DescribeTaskDefinition(i.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: aws.String("ashore-sample")})
@@ -54,12 +54,13 @@ func (i *installation) sampleImage(api *client.Client) *string {
 	return d.TaskDefinition.ContainerDefinitions[0].Image
 }
 
-// cgroups are the folders of this machine's hierarchies that are named after a task.
+// cgroups returns the folders of this machine's hierarchies that are named after a
+// task.
 func cgroups(t *testing.T, task string) (dirs []string) {
 	t.Helper()
 	err := filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // others come and go
+			return nil // other folders appear and disappear
 		}
 		if err == nil && d.IsDir() && strings.Contains(d.Name(), task) {
 			dirs = append(dirs, path)
@@ -73,8 +74,8 @@ func cgroups(t *testing.T, task string) (dirs []string) {
 	return dirs
 }
 
-// What a task's limits needed on the host goes with its containers, by --tasks and by
-// --purge, also of a task whose container could never be created.
+// The cgroups of a task's limits are removed with its containers, by --tasks and by
+// --purge. So are those of a task whose container could never be created.
 func TestDownLeavesNoCgroups(t *testing.T) {
 	i := newInstallation(t)
 	i.up()
@@ -111,7 +112,7 @@ func TestDownLeavesNoCgroups(t *testing.T) {
 	}
 }
 
-// A data folder that is a mount point stays, with nothing in it, and is said to be one.
+// A data folder that is a mount point stays, empty, and a note says so.
 func TestPurgeOfAMountPoint(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Log("an ordinary user mounts nothing")
@@ -129,7 +130,7 @@ func TestPurgeOfAMountPoint(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	for _, start := range []bool{false, true} { // an empty one, and one of an installation
+	for _, start := range []bool{false, true} { // an empty folder, and the folder of an installation
 		if start {
 			i.up("--no-sample")
 			if err := unix.Mount("ashore-test", i.Layout.Server()+"/", "tmpfs", 0, "size=1m"); err != nil {

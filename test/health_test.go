@@ -11,12 +11,11 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// soon is how long after a health check's first result the API says so at the
-// latest, also on a busy machine. Telemetry alone comes every 20 s.
+// soon is how soon after a health check's first result the API must show it, even on a
+// busy machine. Telemetry alone comes every 20 s.
 const soon = 5 * time.Second
 
-// TestHealthAtOnce runs real health checks: what the first one has said is known
-// at once.
+// TestHealthAtOnce runs real health checks: the API shows the first result at once.
 func TestHealthAtOnce(t *testing.T) {
 	t.Parallel()
 	in := newInstallation(t)
@@ -37,7 +36,8 @@ func TestHealthAtOnce(t *testing.T) {
 		}}}); err != nil {
 			t.Fatal(err)
 		}
-		// one after another: chance may have one become healthy just before telemetry goes
+		// One after the other: by chance one may become healthy just before telemetry
+		// is sent.
 		for range 3 {
 			out, err := f.api().RunTask(ctx, &ecs.RunTaskInput{TaskDefinition: &family})
 			if err != nil || len(out.Tasks) != 1 {

@@ -34,39 +34,40 @@ import (
 )
 
 const (
-	// hostileMemory is what the server has, by its cgroup.
+	// hostileMemory is the server's memory, by its cgroup.
 	hostileMemory = 512 << 20
-	// hostileTime is how long it is beset.
+	// hostileTime is how long the attack lasts.
 	hostileTime = 15 * time.Second
 	// hostileHeads are open at once, unsigned.
 	hostileHeads = 3000
-	// hostileHosts beset it with keys of their own.
+	// hostileHosts attack with keys of their own.
 	hostileHosts = 4
-	// hostileServed are the signed calls that must be answered meanwhile, one after
-	// the other. How long each takes is told; it says as much about the machine.
+	// hostileServed is the number of signed calls that must be answered meanwhile, one
+	// after the other. The time of each is only logged, because it depends on the
+	// machine as well.
 	hostileServed = 20
-	// backTo is how much more memory than before it may hold afterwards, and backIn
-	// how soon.
+	// backTo is how much more memory than before the server may have afterwards, and
+	// backIn is how soon.
 	backTo = 64 << 20
 	backIn = 3 * time.Minute
 )
 
-// besieged is a server process with little memory, and what besets it.
+// besieged is a server process with little memory, under attack.
 type besieged struct {
 	*testing.T
 	admin  local.Admin
 	api    *client.Client
-	cgroup string // a folder; empty where there can be none
+	cgroup string // a folder; empty if there can be none
 	pid    int
-	ctx    context.Context // of the siege
+	ctx    context.Context // context of the attack
 	wg     sync.WaitGroup
 	gone   atomic.Bool // the server has ended
 }
 
-// TestHostileInput besets a server from all sides at once: unsigned heads that
-// announce bodies, bodies that don't come, frames that are far larger in memory,
-// registrations and reports at what they may be. It goes on serving who has a key,
-// within its memory, and gives that back.
+// TestHostileInput attacks a server from all sides at once: with unsigned heads that
+// announce bodies, bodies that never come, frames that are much larger in memory, and
+// registrations and reports of the largest size. The server goes on serving callers
+// with a key, within its memory, and returns that memory.
 func TestHostileInput(t *testing.T) {
 	b := newBesieged(t)
 	before := b.memory()
@@ -103,7 +104,7 @@ func TestHostileInput(t *testing.T) {
 	began := time.Now()
 	after := b.memory()
 	for ; after > before+backTo && time.Since(began) < backIn; after = b.memory() {
-		time.Sleep(time.Second) // garbage is given back in the background
+		time.Sleep(time.Second) // the runtime returns garbage in the background
 	}
 	t.Logf("memory: %d MiB after %v", after>>20, time.Since(began).Round(time.Second))
 	if after > before+backTo {
@@ -176,8 +177,8 @@ func newBesieged(t *testing.T) *besieged {
 	return b
 }
 
-// memoryCgroup makes a cgroup of this process's own with so much memory, of
-// whichever version there is; "" where this process may not.
+// memoryCgroup makes a cgroup of this process's own with a memory limit, of either
+// version. It returns "" if this process may not.
 func memoryCgroup(t *testing.T, limit int64) string {
 	t.Helper()
 	for _, v := range []struct{ mount, file string }{{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"}, {"/sys/fs/cgroup", "memory.max"}} {
@@ -196,7 +197,7 @@ func memoryCgroup(t *testing.T, limit int64) string {
 	return ""
 }
 
-// memory is what the server holds that is no file's.
+// memory returns the server's memory without the pages of files.
 func (b *besieged) memory() int64 {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.pid))
 	if err != nil {
@@ -211,13 +212,13 @@ func (b *besieged) memory() int64 {
 			return n << 10
 		}
 	}
-	if !b.gone.Swap(true) { // killed, and not yet waited for
+	if !b.gone.Swap(true) { // killed, and not yet reaped
 		b.Error("the server has ended")
 	}
 	return 0
 }
 
-// wait is false once the siege is over.
+// wait returns false when the attack is over.
 func (b *besieged) wait(d time.Duration) bool {
 	select {
 	case <-b.ctx.Done():
@@ -227,7 +228,7 @@ func (b *besieged) wait(d time.Duration) bool {
 	}
 }
 
-// serve makes signed calls, reads and writes, and returns how long each took.
+// serve makes signed calls, reads and writes, and returns the time of each.
 func (b *besieged) serve() (took []time.Duration) {
 	for i := 0; b.wait(20*time.Millisecond) && !b.gone.Load(); i++ {
 		began := time.Now()
@@ -250,8 +251,8 @@ func (b *besieged) serve() (took []time.Duration) {
 
 func (b *besieged) address() string { return strings.TrimPrefix(b.admin.Endpoint, "http://") }
 
-// heads opens unsigned calls that announce a body of a MiB, thousands at once, again
-// and again.
+// heads repeatedly opens thousands of unsigned calls at once that announce a body of a
+// MiB.
 func (b *besieged) heads() {
 	head := "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: " + ecsmodel.Model.Shape + ".ListTasks\r\nContent-Length: 1048576\r\n\r\n{"
 	for b.wait(0) {
@@ -259,10 +260,10 @@ func (b *besieged) heads() {
 		for range hostileHeads {
 			c, err := net.DialTimeout("tcp", b.address(), 5*time.Second)
 			if err != nil {
-				continue // a full backlog
+				continue // the backlog is full
 			}
 			open = append(open, c)
-			_, _ = io.WriteString(c, head) // refused already, perhaps
+			_, _ = io.WriteString(c, head) // the server may have refused it already
 		}
 		b.wait(3 * time.Second)
 		for _, c := range open {
@@ -271,7 +272,7 @@ func (b *besieged) heads() {
 	}
 }
 
-// hostileHost is a host whose key besets the server.
+// hostileHost is a host whose key attacks the server.
 type hostileHost struct {
 	*besieged
 	signer   sigv4.Signer
@@ -357,14 +358,14 @@ func (h *hostileHost) dial(path, cluster, instance string) (*websocket.Conn, err
 	return conn, err
 }
 
-// besets sends frames over a websocket, which it opens again when it is closed.
+// besets sends frames over a websocket. It opens the websocket again when it is closed.
 func (h *hostileHost) besets(path, cluster, instance string, frames ...string) {
 	for h.wait(100 * time.Millisecond) {
 		conn, err := h.dial(path, cluster, instance)
 		if err != nil {
 			continue
 		}
-		go func() { // heartbeats and orders: they are not looked at
+		go func() { // heartbeats and orders: they are ignored
 			for {
 				if _, _, err := conn.Read(h.ctx); err != nil {
 					return
@@ -378,8 +379,8 @@ func (h *hostileHost) besets(path, cluster, instance string, frames ...string) {
 	}
 }
 
-// orders and telemetry send frames of millions of empty elements, as large as frames
-// may be.
+// orders and telemetry send frames of millions of empty elements, of the largest
+// allowed size.
 func (h *hostileHost) orders() {
 	const n = 2_700_000
 	h.besets("/acs/ws", "clusterArn", "containerInstanceArn",
@@ -392,7 +393,7 @@ func (h *hostileHost) telemetry() {
 		`{"type":"PublishHealthRequest","message":{"tasks":[`+strings.Repeat("{},", 600_000)+`{}]}}`)
 }
 
-// stalledBodies begin calls in the host's name, and never end them.
+// stalledBodies begins calls in the host's name, and never ends them.
 func (h *hostileHost) stalledBodies() {
 	for h.wait(0) {
 		var open []net.Conn
@@ -414,7 +415,7 @@ func (h *hostileHost) stalledBodies() {
 			if err := r.Header.Write(&head); err != nil {
 				h.Error(err)
 			}
-			_ = c.SetWriteDeadline(time.Now().Add(time.Second)) // it may not be read
+			_ = c.SetWriteDeadline(time.Now().Add(time.Second)) // the server may not read it
 			_, _ = io.WriteString(c, head.String()+"\r\n"+strings.Repeat(" ", 1<<20-1))
 		}
 		h.wait(3 * time.Second)
@@ -424,7 +425,7 @@ func (h *hostileHost) stalledBodies() {
 	}
 }
 
-// registration is as large as it may be.
+// registration returns a registration of the largest size.
 func (h *hostileHost) registration() string {
 	attributes := []string{`{"name":"ecs.capability.network.container-port-range"}`, `{"name":"com.amazonaws.ecs.capability.docker-remote-api.1.18"}`}
 	for i := range 198 {
@@ -439,11 +440,11 @@ func (h *hostileHost) registration() string {
 
 func (h *hostileHost) registrations() {
 	for h.wait(0) {
-		_, _ = h.call("RegisterContainerInstance", h.registration()) // refused soon
+		_, _ = h.call("RegisterContainerInstance", h.registration()) // soon it is refused
 	}
 }
 
-// reports say of the host's task as much as a body holds, and something else each
+// reports sends reports of the host's task of the largest size, a different one each
 // time.
 func (h *hostileHost) reports() {
 	one := `{"bindIP":"0.0.0.0","containerPort":1,"hostPort":%d,"protocol":"udp"},`
@@ -454,6 +455,6 @@ func (h *hostileHost) reports() {
 	for i := 0; h.wait(0); i++ {
 		body := fmt.Sprintf(`{"cluster":"default","task":"%s","status":"RUNNING","reason":"%s","containers":[{"containerName":"main","status":"RUNNING","reason":"%d","networkBindings":[%s{"hostPortRange":"%d-65535","protocol":"udp"}]}]}`,
 			h.task, strings.Repeat("r", 100_000), i, bindings.String(), 1+i%60000)
-		_, _ = h.call("SubmitTaskStateChange", body) // refused soon
+		_, _ = h.call("SubmitTaskStateChange", body) // soon it is refused
 	}
 }

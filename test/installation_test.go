@@ -13,15 +13,15 @@ import (
 	of "github.com/ashore/ashore/test/installation"
 )
 
-// installation is one of its own in a home of its own, for tests of what the
-// commands themselves do and print.
+// installation is an installation with a home folder of its own, for tests of the
+// commands' effects and output.
 type installation struct {
 	*testing.T
 	*of.Installation
 	home string
 }
 
-// newInstallation makes one that is purged at the end. Nothing is started.
+// newInstallation prepares an installation and purges it at the end. It starts nothing.
 func newInstallation(t *testing.T) *installation {
 	t.Helper()
 	home := t.TempDir()
@@ -52,7 +52,7 @@ func (i *installation) env() []string {
 	return env
 }
 
-// try runs ashore and returns what it printed.
+// try runs ashore and returns its output.
 func (i *installation) try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()

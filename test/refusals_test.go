@@ -26,11 +26,11 @@ import (
 	"github.com/ashore/ashore/internal/sample/image"
 )
 
-// answerLimit is how soon a refusal must be there, also on a loaded machine: less
-// than any time that a call waits for something.
+// answerLimit is how soon a refusal must come, even on a loaded machine. It is less
+// than any time for which a call waits.
 const answerLimit = 5 * time.Second
 
-// refusal is a raw request and the error that it must get.
+// refusal is a raw request and its expected error.
 type refusal struct {
 	name      string
 	target    string
@@ -40,7 +40,7 @@ type refusal struct {
 	wantWords []string
 }
 
-// TestRawRefusals sends what no SDK would send.
+// TestRawRefusals sends requests that no SDK would send.
 func TestRawRefusals(t *testing.T) {
 	i := newInstallation(t)
 	i.up("--no-sample")
@@ -121,8 +121,8 @@ func (r refusal) check(t *testing.T, admin local.Admin) {
 	t.Logf("%d %s: %s", resp.StatusCode, got.Type, got.Message)
 }
 
-// TestRefusedTasks asks for tasks that can't be, and sees that nothing of them
-// stays behind.
+// TestRefusedTasks asks for impossible tasks, and checks that nothing of them stays
+// behind.
 func TestRefusedTasks(t *testing.T) {
 	i := newInstallation(t)
 	i.up()
@@ -199,7 +199,7 @@ func TestRefusedTasks(t *testing.T) {
 		Wait(ctx, &ecs.DescribeTasksInput{Tasks: []string{holder}}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	// What was refused left no task, and with the holder gone no container.
+	// The refused calls left no task, and when the holder is gone, no container.
 	tasks, err := api.ECS.ListTasks(ctx, &ecs.ListTasksInput{DesiredStatus: types.DesiredStatusStopped})
 	if err != nil || len(tasks.TaskArns) != 1 {
 		t.Errorf("stopped tasks %v, %v: want the port's holder alone", tasks, err)
@@ -209,8 +209,8 @@ func TestRefusedTasks(t *testing.T) {
 	}
 }
 
-// failedWith checks that a call placed so many tasks and failed the rest for
-// one reason.
+// failedWith checks that a call placed that many tasks and failed the others for one
+// reason.
 func failedWith(out *ecs.RunTaskOutput, err error, placed int, reason string) error {
 	switch {
 	case err != nil:

@@ -17,8 +17,8 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// TestRestoreOfAnOlderBackup: what was started since the backup runs on, is shown
-// and keeps what it takes; it is stopped by the operator's word.
+// TestRestoreOfAnOlderBackup: tasks that were started since the backup run on, are
+// shown, and keep their resources. The operator stops them.
 func TestRestoreOfAnOlderBackup(t *testing.T) {
 	i := newInstallation(t)
 	i.up()
@@ -73,7 +73,7 @@ func TestRestoreOfAnOlderBackup(t *testing.T) {
 		}
 		await(arn, "STOPPED")
 	}
-	container := func(family string) string { // of the running one
+	container := func(family string) string { // the running one's
 		for _, name := range i.containers() {
 			if strings.HasPrefix(name, "/ecs-"+family+"-") {
 				return name
@@ -112,7 +112,7 @@ func TestRestoreOfAnOlderBackup(t *testing.T) {
 	if out := i.run("explain", young[strings.LastIndexByte(young, '/')+1:]); !strings.Contains(out, "a backup that does not have the task") {
 		t.Errorf("explain:\n%s", out)
 	}
-	// Its port is not given away; that a number of a revision is used again is no harm.
+	// Its port stays reserved. The number of a revision may be used again.
 	define("young", types.PortMapping{ContainerPort: aws.Int32(8080), HostPort: &port})
 	r, err := api.ECS.RunTask(ctx, &ecs.RunTaskInput{TaskDefinition: aws.String("young")})
 	if err != nil || len(r.Failures) != 1 || *r.Failures[0].Reason != "RESOURCE:PORTS" {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// stubs is a machine of stubs: each command appends its call to a log and runs
+// stubs is a machine of stub commands. Each command appends its call to a log and runs
 // a line of shell.
 type stubs struct {
 	*testing.T
@@ -18,7 +18,7 @@ type stubs struct {
 
 func newStubs(t *testing.T) stubs {
 	s := stubs{t, t.TempDir()}
-	// Nothing else of this machine is in reach, least of all its own daemon.
+	// Nothing else of this machine can be reached, in particular not its daemon.
 	for _, tool := range []string{"sh", "cat", "chmod", "date", "dirname", "env", "grep", "id", "setsid", "sleep", "tail", "touch", "rm"} {
 		real, err := exec.LookPath(tool)
 		if err == nil {
@@ -84,8 +84,8 @@ func TestEnsureEngineInstallsAndStarts(t *testing.T) {
 	}
 }
 
-// A daemon that was killed leaves pid files that name a process no more, or by
-// now another: neither may keep the next one from starting.
+// A killed daemon leaves pid files with the id of a dead process, or of another process
+// by now. Neither may prevent the next start.
 func TestEnsureEngineDropsStalePids(t *testing.T) {
 	s := newStubs(t)
 	s.command("dockerd", `touch "$DIR/answers"`)

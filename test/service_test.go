@@ -18,8 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// TestServiceWalk is the README's section about services, as it stands there,
-// and what else a newcomer does with a service, by the stock command line.
+// TestServiceWalk runs the README's section about services, and further steps of a
+// newcomer, with the stock command line.
 func TestServiceWalk(t *testing.T) {
 	t.Parallel()
 	i := newInstallation(t)
@@ -145,8 +145,8 @@ func brokenImage(f *fleet) {
 			f.Logf("a task of the failed deployment: %s: %s; %s", t.StopCode, aws.ToString(t.StoppedReason), aws.ToString(t.Containers[0].Reason))
 		}
 	}
-	// ECS's threshold for three tasks is three; those launched with the third may
-	// have failed as well.
+	// ECS's threshold for three tasks is three. Tasks that were launched with the third
+	// one may have failed as well.
 	if never < 3 || never > 3+desired {
 		f.Errorf("%d tasks failed to start before the circuit breaker tripped, want 3", never)
 	}
@@ -202,8 +202,8 @@ func fixedPort(f *fleet) {
 	f.delete(name)
 }
 
-// absence takes the control plane away for longer than the loss time, and
-// restarts the host's agent at once.
+// absence takes the control plane away for longer than the loss time, and restarts the
+// host's agent at once.
 func absence(f *fleet) {
 	const name, lost, away = "steady", 5 * time.Second, 12 * time.Second
 	cluster, err := f.api().DescribeClusters(f.ctx, &ecs.DescribeClustersInput{Clusters: []string{"default"}})
@@ -235,7 +235,7 @@ func absence(f *fleet) {
 		l, err := f.api().ListContainerInstances(f.ctx, &ecs.ListContainerInstancesInput{Filter: aws.String("agentConnected == true")})
 		return err == nil && len(l.ContainerInstanceArns) == 1
 	})
-	// As long again as a loss takes, in which nothing may happen.
+	// For the time of another loss nothing may happen.
 	for end := time.Now().Add(lost + 3*time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if got := f.running(); !maps.Equal(got, before) {
 			f.Fatalf("containers were %v, are %v", before, got)

@@ -22,13 +22,14 @@ type fleet struct {
 
 func (f *fleet) api() *ecs.Client { return f.in.API.ECS }
 
-// define registers a revision of a page on a container's port 80.
+// define registers a revision with a page on a container's port 80.
 func (f *fleet) define(family string, hostPort int32, command ...string) string {
 	f.Helper()
 	out, err := f.api().RegisterTaskDefinition(f.ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: &family, ContainerDefinitions: []types.ContainerDefinition{{
 			Name: aws.String("page"), Image: aws.String("localhost/ashore/sample:latest"), Cpu: 10, Memory: aws.Int32(32), Command: command,
-			// A page that goes on for a moment after SIGTERM: whoever sends requests
+			// The page goes on for a moment after SIGTERM, because clients learn of the
+			// stop a little later.
 			// hears of the stop a little later.
 			Environment:  []types.KeyValuePair{{Name: aws.String("PORT"), Value: aws.String("80")}, {Name: aws.String("DRAIN"), Value: aws.String("2s")}},
 			PortMappings: []types.PortMapping{{ContainerPort: aws.Int32(80), HostPort: aws.Int32(hostPort)}},
@@ -63,9 +64,8 @@ func (f *fleet) update(in *ecs.UpdateServiceInput) {
 	}
 }
 
-// stable waits by the SDK's own waiter, and then for the deployment's completion:
-// tasks that run are not yet known to be healthy, and a deployment that has not
-// completed is nothing to roll back to.
+// stable waits with the SDK's waiter, and then for the deployment's completion. Running
+// tasks are not yet known to be healthy, and a rollback needs a completed deployment.
 func (f *fleet) stable(name string) {
 	f.Helper()
 	w := ecs.NewServicesStableWaiter(f.api(), func(o *ecs.ServicesStableWaiterOptions) { o.MinDelay, o.MaxDelay = 200*time.Millisecond, time.Second })
@@ -89,7 +89,7 @@ func (f *fleet) service(name string) types.Service {
 	return out.Services[0]
 }
 
-// messages are a service's events, the oldest first.
+// messages returns a service's events, oldest first.
 func (f *fleet) messages(name string) []string {
 	f.Helper()
 	var all []string
@@ -115,7 +115,7 @@ func (f *fleet) until(what string, ok func() bool) {
 	}
 }
 
-// tasks are the tasks of a service that are to run.
+// tasks returns a service's tasks whose desired status is RUNNING.
 func (f *fleet) tasks(name string) []types.Task {
 	f.Helper()
 	all, err := tasksOf(f.ctx, f.api(), name)
@@ -153,8 +153,8 @@ func (f *fleet) delete(name string) {
 	}
 }
 
-// running are the installation's containers by id, with when each was made: the
-// engine's own word.
+// running returns the installation's containers by id, with the engine's creation
+// times.
 func (f *fleet) running() map[string]int64 {
 	f.Helper()
 	all, err := f.in.Containers(f.ctx)

@@ -24,7 +24,7 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// containers names the installation's running containers.
+// containers returns the names of the installation's running containers.
 func (i *installation) containers() []string {
 	i.Helper()
 	in := *i.Installation
@@ -35,7 +35,7 @@ func (i *installation) containers() []string {
 	}
 	var names []string
 	for _, c := range all {
-		// A list shows one that has just ended as running for a while.
+		// For a while a list shows an ended container as running.
 		is, err := i.Docker.ContainerInspect(i.Context(), c.ID, client.ContainerInspectOptions{})
 		if errdefs.IsNotFound(err) {
 			continue
@@ -263,8 +263,8 @@ func readUntil(t *testing.T, r io.Reader, mark string) string {
 	}
 }
 
-// TestInterruptedUp sends Ctrl-C at each step: nothing may run afterwards that
-// did not before, and the next up must work.
+// TestInterruptedUp sends Ctrl-C at each step. Afterwards nothing may run that did not
+// run before, and the next up must work.
 func TestInterruptedUp(t *testing.T) {
 	i := newInstallation(t)
 	for _, at := range []string{"engine ", "control plane ", "agent "} {
@@ -299,8 +299,8 @@ func TestInterruptedUp(t *testing.T) {
 	i.up()
 }
 
-// TestOrdinaryUser runs everything as a user who may use the engine and is
-// not root, under the widest umask.
+// TestOrdinaryUser runs everything as a user who may use the engine and is not root,
+// with the widest umask.
 func TestOrdinaryUser(t *testing.T) {
 	i := newInstallation(t)
 	if os.Geteuid() != 0 {
@@ -318,7 +318,7 @@ func TestOrdinaryUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The binary may lie where others can't look.
+	// The binary's folder may be closed to other users.
 	binary, err := os.ReadFile(i.Binary)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(home, "ashore"), binary, 0o755)
@@ -363,8 +363,8 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 }
 
-// checkSecrets: nobody but the owner gets into the data folder, and no file
-// with a secret is anybody else's even without the folder around it.
+// checkSecrets: only the owner can enter the data folder, and only the owner can read a
+// file with a secret, even without the folder around it.
 func checkSecrets(t *testing.T, dirs ...string) {
 	t.Helper()
 	secret := regexp.MustCompile(`(admin|credentials)\.json$|\.key$|journal|/etcd/.*\.(wal|snap)$|/member/snap/db$`)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestWalk is the README's walk: by environment, by profile, and in a shell
-// full of things that are in the way.
+// TestWalk runs the README's walk: by environment, by profile, and in a shell with
+// variables that interfere.
 func TestWalk(t *testing.T) {
 	i := newInstallation(t)
 	i.up("--no-sample")
@@ -43,7 +43,7 @@ func TestWalk(t *testing.T) {
 	}
 }
 
-// TestOperations calls every served operation by the stock command line.
+// TestOperations calls every served operation with the stock command line.
 func TestOperations(t *testing.T) {
 	i := newInstallation(t)
 	i.up("--no-sample")
@@ -58,7 +58,7 @@ func TestOperations(t *testing.T) {
 	t.Logf("%s", out)
 }
 
-// webPort is 8080 where it is free.
+// webPort returns 8080 if it is free.
 func webPort(t *testing.T) string {
 	if p := os.Getenv("HTTP_PORT"); p != "" {
 		return p

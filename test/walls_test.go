@@ -1,5 +1,5 @@
-// Package test holds what concerns the whole: the walls between the packages,
-// the README's walk, suites with real processes.
+// Package test has the tests of the whole: the walls between the packages, the README's
+// walk, and suites with real processes.
 package test
 
 import (
@@ -45,8 +45,8 @@ func packages(t *testing.T) []listed {
 	}
 }
 
-// walls say what a room must not depend on, however indirectly. A room is a
-// package and all below it.
+// walls say on what a room must not depend, even indirectly. A room is a package and
+// everything below it.
 var walls = []struct {
 	room      string
 	forbidden []string
@@ -73,7 +73,7 @@ var walls = []struct {
 	{"internal/shellenv", []string{"internal"}, "text in, text out"},
 }
 
-// leaf is what rooms may import that import nothing else of ours.
+// leaf is a package that rooms may import although they import nothing else of ours.
 const leaf = "internal/aws/arn"
 
 func TestWalls(t *testing.T) {
@@ -86,7 +86,7 @@ func TestWalls(t *testing.T) {
 				ours := strings.HasPrefix(dep, module)
 				dep = strings.TrimPrefix(dep, module)
 				if !ours && strings.HasPrefix(dep, "internal/") {
-					continue // of the standard library
+					continue // in the standard library
 				}
 				for _, f := range w.forbidden {
 					if within(dep, f) && !within(dep, w.room) && !(f == "internal" && dep == leaf) {
@@ -98,14 +98,14 @@ func TestWalls(t *testing.T) {
 	}
 }
 
-// walks are the packages that a call goes through, in order. ARCHITECTURE.md tells
-// them. A package of a walk depends on none before it, however indirectly: so a
-// reader who follows the walk never turns back.
+// walks are the packages through which a call goes, in order. ARCHITECTURE.md describes
+// them. A package of a walk depends on none before it, even indirectly. So a reader who
+// follows the walk never turns back.
 var walks = []struct {
 	name     string
 	packages []string
-	// declared are imports that lead back all the same: by them a package declares
-	// to an earlier one what it has, and calls nothing.
+	// declared are imports that lead back nevertheless. With them a package declares to
+	// an earlier one what it has, and calls nothing.
 	declared [][2]string
 }{
 	{"RunTask, front door to handler",
@@ -158,13 +158,13 @@ func TestWalksGoOneWay(t *testing.T) {
 }
 
 func within(path, room string) bool {
-	if strings.HasSuffix(room, "/") { // below it only
+	if strings.HasSuffix(room, "/") { // only what is below it
 		return strings.HasPrefix(path, room)
 	}
 	return path == room || strings.HasPrefix(path, room+"/")
 }
 
-// Nothing depends on a command or on the package that puts all together.
+// Nothing depends on a command, or on the package that connects all others.
 func TestNothingDependsOnTheWhole(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, dep := range p.Deps {
@@ -196,8 +196,8 @@ func TestEachPackageHasOneComment(t *testing.T) {
 	}
 }
 
-// Who may what is a matter of policies. The kinds of principals are identity's, which
-// gives each its policies, and the front door's, which holds each to its limits.
+// Policies decide about permissions. Only identity, which gives each kind of principal
+// its policies, and the front door, which has limits for each kind, may know the kinds.
 func TestNoHandlerAsksForAKindOfPrincipal(t *testing.T) {
 	for _, p := range packages(t) {
 		if within(p.ImportPath, "internal/identity") || within(p.ImportPath, "internal/frontdoor") {
@@ -224,7 +224,7 @@ func TestNoHandlerAsksForAKindOfPrincipal(t *testing.T) {
 
 func isDirective(doc string) bool { return strings.TrimSpace(doc) == "" }
 
-// Other systems than Linux get the client: no control plane, no agent, no engine.
+// Systems other than Linux get only the client: no control plane, no agent, no engine.
 func TestOtherSystemsGetTheClientOnly(t *testing.T) {
 	for _, goos := range []string{"darwin", "windows"} {
 		cmd := exec.Command("go", "list", "-deps", module+"cmd/ashore")

@@ -19,7 +19,7 @@ import (
 	"github.com/ashore/ashore/test/volume"
 )
 
-// await waits until a process is ready that is another than the one of before.
+// await waits until another process than the earlier one is ready.
 func (i *installation) await(process string, before int) local.Process {
 	i.Helper()
 	ctx, cancel := context.WithTimeout(i.Context(), time.Minute)
@@ -38,7 +38,7 @@ func (i *installation) await(process string, before int) local.Process {
 	}
 }
 
-// kill ends some of the processes at once.
+// kill kills some of the processes at once.
 func (i *installation) kill(processes ...string) map[string]int {
 	i.Helper()
 	pids := map[string]int{}
@@ -57,7 +57,7 @@ func (i *installation) kill(processes ...string) map[string]int {
 	return pids
 }
 
-// reads lists clusters.
+// reads lists the clusters.
 func (i *installation) reads() error {
 	api := client.New(i.admin())
 	defer api.Close()
@@ -65,9 +65,9 @@ func (i *installation) reads() error {
 	return err
 }
 
-// TestKilledBehindDetach kills server, agent and watcher, alone and together: what
-// is watched is started again where it was, containers are not touched, and after
-// the watcher's death the others run on until the next up.
+// TestKilledBehindDetach kills server, agent and watcher, alone and together. The
+// watcher restarts server and agent at the same addresses, containers are not touched,
+// and after the watcher's death the others run on until the next up.
 func TestKilledBehindDetach(t *testing.T) {
 	i := newInstallation(t)
 	out := i.up()
@@ -103,14 +103,14 @@ func TestKilledBehindDetach(t *testing.T) {
 	i.await("server", pids["server"])
 	same("with another watcher")
 
-	// All at once, and up without waiting.
+	// All at once, and up without a wait.
 	pids = i.kill("watch", "server", "agent")
 	i.up()
 	for name, pid := range pids {
 		i.await(name, pid)
 	}
 	same("all killed")
-	// down ends a watcher that is about to start what died.
+	// down ends a watcher that is about to restart the others.
 	i.kill("server", "agent")
 	i.run("down")
 	for _, name := range []string{"watch", "server", "agent"} {
@@ -123,7 +123,7 @@ func TestKilledBehindDetach(t *testing.T) {
 	}
 }
 
-// TestKilledInTheForeground: `ashore up` without --detach watches by itself.
+// TestKilledInTheForeground: `ashore up` without --detach itself watches.
 func TestKilledInTheForeground(t *testing.T) {
 	i := newInstallation(t)
 	cmd := exec.Command(i.Binary, "up", "--no-sample", "--listen", i.Address)
@@ -156,15 +156,15 @@ func TestKilledInTheForeground(t *testing.T) {
 	}
 }
 
-// TestOnAFullDisk: a disk that takes nothing any more keeps nobody from reading,
-// from stopping what runs on it, or from starting it again.
+// TestOnAFullDisk: with a full disk everyone can still read, stop what runs on it, and
+// start it again.
 func TestOnAFullDisk(t *testing.T) {
 	i := newInstallation(t)
 	if err := os.Mkdir(i.Layout.Data, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	v := volume.Tmpfs(t, i.Layout.Data, 640<<20)
-	defer func() { // what is on the volume goes before it does
+	defer func() { // remove what is on the volume before the volume
 		i.run("down", "--purge", "--yes")
 	}()
 	i.up()
@@ -193,7 +193,7 @@ func TestOnAFullDisk(t *testing.T) {
 	reads("up")
 	v.Free()
 	i.await("agent", 0)         // connected
-	for ctx := t.Context(); ; { // what the pid file says of it follows within a second or two
+	for ctx := t.Context(); ; { // the pid file shows it within a second or two
 		if p := i.await("server", 0); p.Unable == "" {
 			break
 		}

@@ -19,7 +19,7 @@ const (
 	delSettingAPI = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAccountSetting.html"
 )
 
-// settingValues are what each setting of a principal can be.
+// settingValues are the values that each setting of a principal can have.
 var settingValues = map[types.SettingName][]string{
 	types.SettingNameServiceLongArnFormat:           {"enabled"},
 	types.SettingNameTaskLongArnFormat:              {"enabled"},
@@ -31,7 +31,7 @@ var settingValues = map[types.SettingName][]string{
 	types.SettingNameDefaultLogDriverMode:           {"blocking", "non-blocking"},
 }
 
-// setting is what holds for the caller.
+// setting returns the caller's effective setting.
 func (c *C) setting(name types.SettingName) types.Setting {
 	c.Helper()
 	out, err := c.ECS.ListAccountSettings(c.Ctx(), &ecs.ListAccountSettingsInput{Name: name, EffectiveSettings: true})
@@ -55,7 +55,7 @@ func (c *C) choose(name types.SettingName, value string) *types.Setting {
 	return out.Setting
 }
 
-// chosen lists what the caller has chosen itself, "name=value".
+// chosen lists the caller's own settings, "name=value".
 func (c *C) chosen() []string {
 	c.Helper()
 	out, err := c.ECS.ListAccountSettings(c.Ctx(), &ecs.ListAccountSettingsInput{})
@@ -82,7 +82,7 @@ func (c *C) otherwise(name types.SettingName, value string) *types.Setting {
 	return out.Setting
 }
 
-// account is the caller's account.
+// account returns the caller's account.
 func (c *C) account() string {
 	c.Helper()
 	return strings.Split(aws.ToString(c.setting(types.SettingNameContainerInsights).PrincipalArn), ":")[4]

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// What agents call. AWS answers most of it only to agents: these cases are for
-// what everyone may ask.
+// These are the calls of agents. AWS answers most of them only to agents, so the cases
+// are about what everyone may call.
 var agentCases = []Case{
 	{
 		Name: "DiscoverPollEndpoint gives both endpoints", Cite: "model: DiscoverPollEndpointOutput.telemetryEndpoint", Needs: Hosts,

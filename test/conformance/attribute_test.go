@@ -18,8 +18,8 @@ const (
 	attributesGuide     = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement-constraints.html"
 )
 
-// Machine registers a container instance without an agent behind it and returns
-// its ARN. Cases with it need Fleet. Attributes are NAME or NAME=VALUE.
+// Machine registers a container instance without an agent and returns its ARN. Cases
+// that use it need Fleet. Attributes are NAME or NAME=VALUE.
 func (c *C) Machine(cluster string, attributes ...string) string {
 	c.Helper()
 	out, err := c.ECS.RegisterContainerInstance(c.Ctx(), &ecs.RegisterContainerInstanceInput{
@@ -52,7 +52,7 @@ func attributesOf(list ...string) []types.Attribute {
 	return out
 }
 
-// of says whose attributes a list's are.
+// of sets the target of the attributes in a list.
 func of(target string, list ...string) []types.Attribute {
 	out := attributesOf(list...)
 	for i := range out {
@@ -77,7 +77,7 @@ func (c *C) deleteAttributes(cluster string, list []types.Attribute) ([]types.At
 	return out.Attributes, nil
 }
 
-// attributes lists those of a cluster as NAME or NAME=VALUE, in order of names.
+// attributes lists a cluster's attributes as NAME or NAME=VALUE, sorted by name.
 func (c *C) attributes(cluster string, change ...func(*ecs.ListAttributesInput)) []string {
 	c.Helper()
 	in := &ecs.ListAttributesInput{Cluster: &cluster, TargetType: types.TargetTypeContainerInstance}

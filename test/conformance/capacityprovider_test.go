@@ -20,9 +20,9 @@ const (
 	providerDescribeAPI = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeCapacityProviders.html"
 )
 
-// Provider makes a capacity provider of an Auto Scaling group, which is deleted
-// at the end, and returns it. Away from home there must be such a group, so
-// cases with it need Fleet.
+// Provider creates a capacity provider of an Auto Scaling group and returns it. It is
+// deleted at the end. At another endpoint the group would have to exist, so cases that
+// use it need Fleet.
 func (c *C) Provider(change ...func(*ecs.CreateCapacityProviderInput)) *types.CapacityProvider {
 	c.Helper()
 	in := c.groupInput()
@@ -48,7 +48,7 @@ func (c *C) groupInput() *ecs.CreateCapacityProviderInput {
 	}}
 }
 
-// managedIn makes a request a Managed Instances capacity provider's.
+// managedIn changes a request to create a Managed Instances capacity provider.
 func managedIn(cluster string) func(*ecs.CreateCapacityProviderInput) {
 	return func(in *ecs.CreateCapacityProviderInput) {
 		in.AutoScalingGroupProvider, in.Cluster = nil, &cluster
@@ -90,8 +90,8 @@ func (c *C) deleteProvider(ref string) *types.CapacityProvider {
 	return out.CapacityProvider
 }
 
-// refusedProvider is a case in which CreateCapacityProvider is refused before
-// anything outside of ECS is looked at.
+// refusedProvider is a case in which CreateCapacityProvider is refused before anything
+// outside of ECS is read.
 func refusedProvider(name, cite string, change func(*C, *ecs.CreateCapacityProviderInput), words ...string) Case {
 	return Case{Name: "CreateCapacityProvider refuses " + name, Cite: cite, Run: func(c *C) {
 		in := c.groupInput()
@@ -446,7 +446,7 @@ var capacityProviderCases = []Case{
 	}},
 }
 
-// allProviders lists all capacity providers by pages of a size.
+// allProviders lists all capacity providers in pages of the given size.
 func (c *C) allProviders(size int32) []string {
 	c.Helper()
 	var all []string

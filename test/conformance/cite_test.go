@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 )
 
-// shapes are the structures of the API's model by name.
+// shapes returns the structures of the API's model by name.
 var shapes = sync.OnceValue(func() map[string]reflect.Type {
 	all := map[string]reflect.Type{}
 	var walk func(t reflect.Type)
@@ -39,7 +39,7 @@ var shapes = sync.OnceValue(func() map[string]reflect.Type {
 	return all
 })
 
-// cited tells what is wrong with a citation.
+// cited returns an error that says what is wrong with a citation.
 func cited(s string) error {
 	if ref, ok := strings.CutPrefix(s, "model: "); ok {
 		shape, member, _ := strings.Cut(ref, ".")

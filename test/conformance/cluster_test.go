@@ -20,7 +20,7 @@ const (
 	updateAPI   = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCluster.html"
 )
 
-// describe gives one cluster with what include asks for.
+// describe returns a cluster with the parts that include names.
 func (c *C) describe(cluster string, include ...types.ClusterField) types.Cluster {
 	c.Helper()
 	out, err := c.ECS.DescribeClusters(c.Ctx(), &ecs.DescribeClustersInput{Clusters: []string{cluster}, Include: include})
@@ -47,7 +47,7 @@ func execConfig(e types.ExecuteCommandConfiguration) *types.ClusterConfiguration
 	return &types.ClusterConfiguration{ExecuteCommandConfiguration: &e}
 }
 
-// put gives a cluster its providers and default strategy.
+// put sets a cluster's providers and default strategy.
 func (c *C) put(cluster string, providers []string, items ...types.CapacityProviderStrategyItem) (*types.Cluster, error) {
 	out, err := c.ECS.PutClusterCapacityProviders(c.Ctx(), &ecs.PutClusterCapacityProvidersInput{
 		Cluster: &cluster, CapacityProviders: append([]string{}, providers...), DefaultCapacityProviderStrategy: strategyOf(items...),
@@ -58,8 +58,7 @@ func (c *C) put(cluster string, providers []string, items ...types.CapacityProvi
 	return out.Cluster, nil
 }
 
-// settled waits until a cluster's providers are in place, which takes ECS a
-// while.
+// settled waits until a cluster's providers are attached, which takes ECS some time.
 func (c *C) settled(cluster string) {
 	c.Helper()
 	c.Eventually("the cluster's attachments are updated", func() bool {
@@ -485,7 +484,7 @@ var clusterCases = []Case{
 	}},
 }
 
-// clusters lists all clusters by pages of a size.
+// clusters lists all clusters in pages of the given size.
 func (c *C) clusters(size int32) []string {
 	c.Helper()
 	var all []string

@@ -19,16 +19,16 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/everyday.txt anew")
 
-// rootAgent are the attributes that an agent adds on a machine with a Docker
-// Engine, run as root: the simulated host has no such engine.
+// rootAgent has the attributes that an agent adds on a machine with a Docker Engine,
+// run as root. The simulated host has no such engine.
 var rootAgent = Spec{CPUs: 32, Memory: 65536, Attributes: map[string]string{
 	"ecs.capability.task-cpu-mem-limit": "true", "com.amazonaws.ecs.capability.logging-driver.syslog": "true",
 	"com.amazonaws.ecs.capability.logging-driver.gelf": "true", "com.amazonaws.ecs.capability.logging-driver.splunk": "true",
 }}
 
-// TestEverydayDefinitions registers definitions of the kinds that people write, and
-// runs each on a host of ours. testdata/everyday.txt says what becomes of each:
-// where a task can't run, one answer names all that keeps it from running.
+// TestEverydayDefinitions registers common kinds of definitions and runs each on a host
+// of ours. testdata/everyday.txt has the result of each. If a task can't run, one
+// answer names everything that prevents it.
 func TestEverydayDefinitions(t *testing.T) {
 	if *endpoint != "" {
 		t.Skip("it is about hosts of ours")
@@ -70,7 +70,7 @@ func TestEverydayDefinitions(t *testing.T) {
 	}}})
 }
 
-// everyday is what becomes of one definition, line by line.
+// everyday returns the result of one definition, line by line.
 func (c *C) everyday(cluster string, in *ecs.RegisterTaskDefinitionInput) []string {
 	c.Helper()
 	family := *in.Family
@@ -113,7 +113,7 @@ func (c *C) everyday(cluster string, in *ecs.RegisterTaskDefinitionInput) []stri
 	return append(lines, "placed")
 }
 
-// said is an error of the API as its caller reads it.
+// said returns an error of the API as its caller reads it.
 func (c *C) said(err error) string {
 	c.Helper()
 	var e smithy.APIError
@@ -123,7 +123,7 @@ func (c *C) said(err error) string {
 	return e.ErrorCode() + ": " + e.ErrorMessage()
 }
 
-// lined puts each of several things on a line of its own.
+// lined puts each of several items on a line of its own.
 func lined(text string) string {
 	for n := 1; ; n++ {
 		i := strings.Index(text, fmt.Sprintf(" %d. ", n))
@@ -134,7 +134,7 @@ func lined(text string) string {
 	}
 }
 
-// TestEverydayIsWhole: each kind is there once.
+// TestEverydayIsWhole: the file has each kind once.
 func TestEverydayIsWhole(t *testing.T) {
 	data, err := os.ReadFile("testdata/everyday.json")
 	if err != nil {

@@ -3,7 +3,8 @@ package conformance
 import "strings"
 
 const (
-	// serviceUpdated is what CreateService and UpdateService have in common.
+	// serviceUpdated has the members that CreateService and UpdateService have in
+	// common.
 	serviceUpdated = `"cluster": "$cluster$", "taskDefinition": "$definition$", "desiredCount": 1, "propagateTags": "SERVICE", "enableECSManagedTags": true,
 		"placementConstraints": [{"type": "memberOf", "expression": "attribute:ecs.os-type == linux"}],
 		"placementStrategy": [{"type": "spread", "field": "attribute:ecs.availability-zone"}, {"type": "binpack", "field": "memory"}],
@@ -20,8 +21,8 @@ const (
 		"advancedConfiguration": {"alternateTargetGroupArn": "a", "productionListenerRule": "p", "testListenerRule": "t", "roleArn": "r"}}]`
 )
 
-// unservedServiceMembers are what neither operation takes, with the words that
-// the refusal says.
+// unservedServiceMembers are the members that neither operation accepts, with the words
+// of the refusal.
 var unservedServiceMembers = map[string]string{
 	`"enableExecuteCommand": true`: "enableExecuteCommand",
 	serviceConnect:                 "serviceConnectConfiguration",

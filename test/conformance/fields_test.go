@@ -19,17 +19,18 @@ import (
 	"github.com/ashore/ashore/internal/frontdoor"
 )
 
-// A fieldCase sends members that docs/coverage.md declares. What is between
-// dollar signs in its input is the world's: $cluster$.
+// A fieldCase sends members that docs/coverage.md declares. Texts between dollar signs
+// in its input, such as $cluster$, are replaced by the world's values.
 type fieldCase struct {
-	name string // operation, and what of it
+	name string // operation, and its subject
 	in   string // JSON
-	// refused has the words that the refusal must say; empty: it is accepted.
+	// refused has the words of the expected refusal; empty: the request is accepted.
 	refused string
 }
 
-// fieldCases send each declared member at least once, all that go together in
-// one request. They are about our declarations, so they run against ours only.
+// fieldCases send each declared member at least once. Members that fit together are in
+// one request. The cases are about our declarations, so they run only against our
+// control plane.
 var fieldCases = [][]fieldCase{clusterFieldCases, definitionFieldCases, taskFieldCases, instanceFieldCases, accountFieldCases, serviceFieldCases}
 
 func TestFields(t *testing.T) {
@@ -65,7 +66,7 @@ func TestFields(t *testing.T) {
 	run(t, cases)
 }
 
-// pagedInputs are of listings that have more than one item.
+// pagedInputs are inputs of listings with more than one item.
 var pagedInputs = map[string]string{
 	"ListClusters": `{"maxResults": 1}`, "ListTaskDefinitions": `{"maxResults": 1}`, "ListTaskDefinitionFamilies": `{"maxResults": 1}`,
 	"ListTasks": `{"cluster": "$cluster$", "maxResults": 1}`, "ListServices": `{"cluster": "$cluster$", "maxResults": 1}`, "ListServiceDeployments": `{"cluster": "$cluster$", "service": "world", "maxResults": 1}`, "ListContainerInstances": `{"cluster": "$cluster$", "maxResults": 1}`,
@@ -73,7 +74,7 @@ var pagedInputs = map[string]string{
 	"ListAccountSettings": `{"effectiveSettings": true, "maxResults": 1}`, "DescribeCapacityProviders": `{"maxResults": 1}`,
 }
 
-// page asks for two pages.
+// page reads two pages.
 func (w fieldWorld) page(c *C, op, text string) {
 	m := reflect.ValueOf(c.ECS).MethodByName(op)
 	in := reflect.New(m.Type().In(1).Elem())
@@ -91,7 +92,7 @@ func (w fieldWorld) page(c *C, op, text string) {
 	}
 }
 
-// fieldWorld is what the cases refer to.
+// fieldWorld has the values that the cases refer to.
 type fieldWorld map[string]string
 
 func newFieldWorld(c *C) fieldWorld {
@@ -126,7 +127,7 @@ func newFieldWorld(c *C) fieldWorld {
 	c.OK(err)
 	w["service"], w["deployment"] = *svc.Service.ServiceArn, *svc.Service.CurrentServiceDeployment
 	w["revision"] = *svc.Service.CurrentServiceRevisions[0].Arn
-	// Nowhere to go: its deployment stays under way.
+	// This service finds no host, so its deployment stays in progress.
 	svc, err = c.ECS.CreateService(c.Ctx(), decoded[ecs.CreateServiceInput](c, w, `{"cluster": "$cluster$", "serviceName": "stoppable", "taskDefinition": "$definition$", "desiredCount": 1,
 		"placementConstraints": [{"type": "memberOf", "expression": "attribute:nowhere == here"}]}`))
 	c.OK(err)
@@ -137,7 +138,7 @@ func newFieldWorld(c *C) fieldWorld {
 	return w
 }
 
-// instance is the one that has just these of the world's own attributes.
+// instance returns the instance with exactly these of the world's own attributes.
 func (w fieldWorld) instance(c *C, arns []string, custom ...string) string {
 	out, err := c.ECS.DescribeContainerInstances(c.Ctx(), &ecs.DescribeContainerInstancesInput{Cluster: aws.String(w["cluster"]), ContainerInstances: arns})
 	c.OK(err)
@@ -171,7 +172,7 @@ func decoded[In any](c *C, w fieldWorld, text string) *In {
 	return in
 }
 
-// send sends a case's input and looks at the outcome.
+// send sends a case's input and checks the result.
 func (w fieldWorld) send(c *C, op string, f fieldCase) {
 	text := w.fill(f.in)
 	if i := strings.IndexByte(text, '$'); i >= 0 {
@@ -193,7 +194,7 @@ func (w fieldWorld) send(c *C, op string, f fieldCase) {
 	w.cleanUp(c, res[0].Interface())
 }
 
-// refusedSaying wants a refusal of the client's request that says a text.
+// refusedSaying requires a refusal of the client's request with a text.
 func (c *C) refusedSaying(err error, text string) {
 	c.Helper()
 	if err == nil || !strings.Contains(strings.ToLower(err.Error()), strings.ToLower(text)) || !strings.Contains(err.Error(), "StatusCode: 400") {
@@ -201,7 +202,7 @@ func (c *C) refusedSaying(err error, text string) {
 	}
 }
 
-// cleanUp takes away what a case made.
+// cleanUp removes what a case has created.
 func (w fieldWorld) cleanUp(c *C, out any) {
 	ctx := context.Background()
 	var err error
@@ -222,7 +223,8 @@ func (w fieldWorld) cleanUp(c *C, out any) {
 	c.OK(err)
 }
 
-// placed stops what runs. GPUs, which no host has, may be missing.
+// placed stops the placed tasks. A failure because of GPUs is allowed, because no host
+// has one.
 func (w fieldWorld) placed(c *C, tasks []types.Task, failures []types.Failure) {
 	for _, f := range failures {
 		if why := aws.ToString(f.Reason) + " " + aws.ToString(f.Detail); !strings.Contains(why, "GPU") {

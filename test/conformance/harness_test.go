@@ -1,15 +1,16 @@
-// Package conformance states what the API of Amazon ECS does, case by case,
-// through the SDK. It runs against a control plane of ours in this process, with
-// simulated hosts, or against any other endpoint of ECS, AWS's own included:
+// Package conformance states what the API of Amazon ECS does, case by case, through the
+// SDK. It runs against a control plane of ours in this process, with simulated hosts,
+// or against any other endpoint of ECS, including AWS's own:
 //
 //	go test ./test/conformance -args -endpoint https://ecs.us-east-1.amazonaws.com -region us-east-1 [-hosts CLUSTER] [-image IMAGE]
 //
-// with the key in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
-// -hosts names a cluster there with container instances that take tasks. Cases
-// that need what the endpoint lacks are not selected; a closing line counts them.
+// The key is in AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. -hosts
+// names a cluster there with container instances that accept tasks. Cases are not
+// selected if the endpoint lacks something that they need; the last line counts these
+// cases.
 //
-// Each case cites what it rests on: a public page, or a member of the API's
-// model as "model: RunTaskInput.count".
+// Each case cites its source: a public page, or a member of the API's model as "model:
+// RunTaskInput.count".
 package conformance
 
 import (
@@ -43,7 +44,7 @@ type Need int
 const (
 	Nothing Need = iota
 	Hosts        // a cluster with connected container instances
-	Fleet        // hosts that the case itself makes: only where the suite runs them
+	Fleet        // hosts that the case itself creates: only where the suite runs them
 )
 
 // Case is one statement about the API.
@@ -54,19 +55,19 @@ type Case struct {
 	Run   func(c *C)
 }
 
-// C is what a case runs with.
+// C is the context of a running case.
 type C struct {
 	*testing.T
 	ECS *ecs.Client
 	at  *target
 }
 
-// patience bounds what a case waits for.
+// patience bounds each wait of a case.
 const patience = time.Minute
 
 var selected, left atomic.Int64
 
-// run runs the cases that the target can serve, each as a subtest of its own.
+// run runs the cases that the target supports, each as a subtest.
 func run(t *testing.T, cases []Case) {
 	at := aim(t)
 	seen := map[string]bool{}
@@ -87,12 +88,12 @@ func run(t *testing.T, cases []Case) {
 	}
 }
 
-// Ctx bounds the case's calls.
+// Ctx returns a context that bounds the case's calls.
 func (c *C) Ctx() context.Context { return c.T.Context() }
 
 var unique atomic.Int64
 
-// Unique is a name that nothing else at the endpoint has.
+// Unique returns a name that nothing else at the endpoint has.
 func (c *C) Unique(prefix string) string {
 	return fmt.Sprintf("%s-%x-%d-%d", prefix, time.Now().Unix(), os.Getpid(), unique.Add(1))
 }
@@ -105,8 +106,8 @@ func (c *C) OK(err error) {
 	}
 }
 
-// Refused fails the case unless err is the API's error of that code, with a
-// message that has each of the words, in upper or lower case.
+// Refused fails the case unless err is the API's error with that code. The message must
+// contain each of the words, in upper or lower case.
 func (c *C) Refused(err error, code string, words ...string) {
 	c.Helper()
 	var e smithy.APIError
@@ -123,7 +124,7 @@ func (c *C) Refused(err error, code string, words ...string) {
 	}
 }
 
-// Cluster makes a cluster, which is deleted at the end, and returns its name.
+// Cluster creates a cluster and returns its name. The cluster is deleted at the end.
 func (c *C) Cluster(change ...func(*ecs.CreateClusterInput)) string {
 	c.Helper()
 	in := &ecs.CreateClusterInput{ClusterName: aws.String(c.Unique("conformance"))}
@@ -148,7 +149,7 @@ func (c *C) endServices(cluster string) {
 	ctx := context.Background()
 	out, err := c.ECS.ListServices(ctx, &ecs.ListServicesInput{Cluster: &cluster, MaxResults: aws.Int32(100)})
 	if err != nil {
-		return // the cluster is gone
+		return // the cluster was deleted
 	}
 	for _, arn := range out.ServiceArns {
 		if _, err := c.ECS.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: &cluster, Service: &arn, Force: aws.Bool(true)}); err != nil {
@@ -157,8 +158,8 @@ func (c *C) endServices(cluster string) {
 	}
 }
 
-// Sleeper is a task definition, deregistered at the end, whose one container,
-// "main", sleeps for an hour. It returns family:revision.
+// Sleeper registers a task definition and returns family:revision. Its one container,
+// "main", sleeps for an hour. It is deregistered at the end.
 func (c *C) Sleeper(change ...func(*ecs.RegisterTaskDefinitionInput)) string {
 	c.Helper()
 	in := &ecs.RegisterTaskDefinitionInput{
@@ -176,7 +177,7 @@ func (c *C) Sleeper(change ...func(*ecs.RegisterTaskDefinitionInput)) string {
 	ref := fmt.Sprintf("%s:%d", *out.TaskDefinition.Family, out.TaskDefinition.Revision)
 	c.Cleanup(func() {
 		if _, err := c.ECS.DeregisterTaskDefinition(context.Background(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &ref}); err != nil {
-			var already *types.ClientException // deleted by the case
+			var already *types.ClientException // the case has deleted it
 			if !errors.As(err, &already) {
 				c.Errorf("cleaning up: %v", err)
 			}
@@ -185,8 +186,7 @@ func (c *C) Sleeper(change ...func(*ecs.RegisterTaskDefinitionInput)) string {
 	return ref
 }
 
-// Run starts tasks in a cluster and returns their ARNs. They are stopped at the
-// end.
+// Run starts tasks in a cluster and returns their ARNs. They are stopped at the end.
 func (c *C) Run(cluster, definition string, count int, change ...func(*ecs.RunTaskInput)) []string {
 	c.Helper()
 	in := &ecs.RunTaskInput{Cluster: &cluster, TaskDefinition: &definition, Count: aws.Int32(int32(count))}
@@ -210,7 +210,7 @@ func (c *C) Run(cluster, definition string, count int, change ...func(*ecs.RunTa
 	return arns
 }
 
-// StopAtEnd stops tasks when the case ends, and waits for that.
+// StopAtEnd stops tasks at the end of the case, and waits until they have stopped.
 func (c *C) StopAtEnd(cluster string, arns ...string) {
 	c.Cleanup(func() {
 		for _, arn := range arns {
@@ -227,12 +227,12 @@ func (c *C) StopAtEnd(cluster string, arns ...string) {
 	})
 }
 
-// quick lets a waiter ask often: hosts of ours are fast.
+// quick makes a waiter poll often, because our hosts are fast.
 func quick(o *ecs.TasksStoppedWaiterOptions) {
 	o.MinDelay, o.MaxDelay = 20*time.Millisecond, time.Second
 }
 
-// Eventually asks until ok says yes, with a pause that grows.
+// Eventually calls ok until it returns true, with growing pauses.
 func (c *C) Eventually(what string, ok func() bool) {
 	c.Helper()
 	until := time.Now().Add(patience)

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// instancesIn lists a cluster's container instances, in order.
+// instancesIn lists a cluster's container instances, sorted.
 func (c *C) instancesIn(cluster string, change ...func(*ecs.ListContainerInstancesInput)) []string {
 	c.Helper()
 	in := &ecs.ListContainerInstancesInput{Cluster: &cluster}
@@ -48,7 +48,7 @@ func distinct(in *ecs.RunTaskInput) {
 	in.PlacementConstraints = append(in.PlacementConstraints, types.PlacementConstraint{Type: types.PlacementConstraintTypeDistinctInstance})
 }
 
-// try runs tasks of which not all need be placed.
+// try runs tasks. Not all of them need be placed.
 func (c *C) try(cluster, definition string, count int32, change ...func(*ecs.RunTaskInput)) (*ecs.RunTaskOutput, error) {
 	in := &ecs.RunTaskInput{Cluster: &cluster, TaskDefinition: &definition, Count: &count}
 	for _, f := range change {
@@ -63,7 +63,7 @@ func (c *C) try(cluster, definition string, count int32, change ...func(*ecs.Run
 	return out, err
 }
 
-// queryCases are the operators of the cluster query language: which of two
+// queryCases are the operators of the cluster query language: each says which of two
 // instances, "1" and "2", an expression selects.
 func queryCases() []Case {
 	var out []Case

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// listed is every page of a listing.
+// listed returns all pages of a listing.
 func (c *C) listed(in *ecs.ListTasksInput) (arns []string) {
 	c.Helper()
 	for p := ecs.NewListTasksPaginator(c.ECS, in); p.HasMorePages(); {
@@ -24,7 +24,7 @@ func (c *C) listed(in *ecs.ListTasksInput) (arns []string) {
 	return arns
 }
 
-// lists checks what a listing of a cluster holds.
+// lists checks the tasks in a listing of a cluster.
 func (c *C) lists(cluster string, in ecs.ListTasksInput, want ...string) {
 	c.Helper()
 	in.Cluster = &cluster

@@ -11,7 +11,7 @@ func TestPlacement(t *testing.T) { run(t, placementCases) }
 
 const strategyGuide = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement-strategies.html"
 
-// placed runs tasks of a group by strategies and counts them by host and by
+// placed runs tasks of a group with strategies, and counts them by host and by
 // availability zone.
 func (c *C) placed(cluster, definition, group string, count int, strategies ...types.PlacementStrategy) (byHost, byZone map[string]int) {
 	c.Helper()
@@ -36,7 +36,7 @@ func binpack(field string) types.PlacementStrategy {
 	return types.PlacementStrategy{Type: types.PlacementStrategyTypeBinpack, Field: &field}
 }
 
-// inZones makes a host for each zone named.
+// inZones creates a cluster with one host for each zone, and returns the cluster.
 func (c *C) inZones(zones ...string) string {
 	c.Helper()
 	var specs []Spec

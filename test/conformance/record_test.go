@@ -21,19 +21,19 @@ import (
 	"github.com/ashore/ashore/internal/frontdoor"
 )
 
-// record is what the run's requests had in them, by operation and member.
+// record has the members of the run's requests, by operation and member.
 var record = struct {
 	sync.Mutex
 	accepted, refused, kept map[string]map[string]bool
 }{accepted: map[string]map[string]bool{}, refused: map[string]map[string]bool{}, kept: map[string]map[string]bool{}}
 
-// answered is where an operation's answer shows what the request said.
+// answered says in which answer the members of an operation's request appear.
 var answered = map[string]string{
 	"RegisterTaskDefinition": "taskDefinition", "CreateCapacityProvider": "capacityProvider", "UpdateCapacityProvider": "capacityProvider",
 	"CreateService": "service", "UpdateService": "service", "CreateCluster": "cluster", "UpdateCluster": "cluster", "UpdateClusterSettings": "cluster", "RunTask": "tasks[]", "StartTask": "tasks[]",
 }
 
-// recorded is a client whose requests are recorded.
+// recorded returns a client whose requests are recorded.
 func recorded(c *ecs.Client) *ecs.Client {
 	note := middleware.InitializeMiddlewareFunc("Record", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 		middleware.InitializeOutput, middleware.Metadata, error) {
@@ -75,7 +75,7 @@ func enter(in map[string]map[string]bool, op string, members []string) {
 	}
 }
 
-// given are the members that a value has on the wire.
+// given returns the members that a value has on the wire.
 func given(v any) []string {
 	var paths []string
 	if v != nil {
@@ -91,7 +91,7 @@ func walkGiven(v reflect.Value, path string, paths *[]string) {
 			return
 		}
 		if k := v.Elem().Kind(); k != reflect.Struct || v.Type().Elem() == reflect.TypeFor[time.Time]() {
-			*paths = append(*paths, path) // also where it points to zero
+			*paths = append(*paths, path) // also if it points to zero
 			return
 		}
 		walkGiven(v.Elem(), path, paths)
@@ -102,7 +102,7 @@ func walkGiven(v reflect.Value, path string, paths *[]string) {
 	case reflect.Struct:
 		wire, err := model.Of(v.Type())
 		if err != nil {
-			panic(err) // a type of the SDK that no protocol can write
+			panic(err) // an SDK type that no protocol can encode
 		}
 		for _, m := range wire.Members {
 			name := m.Name
@@ -122,7 +122,7 @@ func walkGiven(v reflect.Value, path string, paths *[]string) {
 	}
 }
 
-// whole says whether all cases ran, against a control plane of ours.
+// whole says whether all cases have run, against our control plane.
 func whole() bool {
 	for _, name := range []string{"test.run", "test.skip", "test.list"} {
 		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
@@ -132,8 +132,8 @@ func whole() bool {
 	return *endpoint == ""
 }
 
-// unproven compares what docs/coverage.md says of each member with what the run
-// has seen.
+// unproven compares what docs/coverage.md says about each member with the requests of
+// the run.
 func unproven() []string {
 	record.Lock()
 	defer record.Unlock()
@@ -166,13 +166,13 @@ func unproven() []string {
 	return wrong
 }
 
-// homeless says whether a task with that member finds no host in a run: none has
-// a GPU.
+// homeless says whether a task with that member gets no host in a run, because no host
+// has a GPU.
 func homeless(member string) bool {
 	return strings.HasPrefix(member, "overrides.containerOverrides[].resourceRequirements")
 }
 
-// answersOf are the members of an operation's answer.
+// answersOf returns the members of an operation's answer.
 func answersOf(op string) []string {
 	m, ok := reflect.TypeFor[*ecs.Client]().MethodByName(op)
 	if !ok {

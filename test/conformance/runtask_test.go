@@ -17,7 +17,7 @@ const (
 	someID      = "0123456789abcdef0123456789abcdef"
 )
 
-// refusedRun is a case of a RunTask call that is wrong in one way.
+// refusedRun is a case of a RunTask call with one error.
 func refusedRun(name, cite, code string, change func(in *ecs.RunTaskInput), words ...string) Case {
 	return refusedWith(name, cite, code, nil, change, words...)
 }
@@ -59,10 +59,10 @@ func forFargate(in *ecs.RegisterTaskDefinitionInput) {
 	in.NetworkMode, in.Cpu, in.Memory = types.NetworkModeAwsvpc, aws.String("256"), aws.String("512")
 }
 
-// offersAwsvpc is a host that says what no agent offers yet, for Fargate's tasks.
+// offersAwsvpc is a host with an attribute that no agent has yet, for Fargate's tasks.
 var offersAwsvpc = Spec{Attributes: map[string]string{"ashore.network-mode.awsvpc": "true", "ecs.capability.task-cpu-mem-limit": "true"}}
 
-// network is a network configuration with so many subnets and security groups.
+// network returns a network configuration with that many subnets and security groups.
 func network(subnets, groups int, public types.AssignPublicIp) *types.NetworkConfiguration {
 	return &types.NetworkConfiguration{AwsvpcConfiguration: &types.AwsVpcConfiguration{
 		Subnets: slices.Repeat([]string{"subnet-0123456789abcdef0"}, subnets), SecurityGroups: slices.Repeat([]string{"sg-0123456789abcdef0"}, groups), AssignPublicIp: public,
@@ -314,8 +314,8 @@ var runCases = []Case{
 		}
 	}},
 	// A token belongs to tasks: the conflict names "the existing task ARNs which are
-	// already associated with the clientToken" (model: ConflictException.resourceIds),
-	// and it is kept no longer than these and an hour.
+	// already associated with the clientToken" (model: ConflictException.resourceIds).
+	// It is kept no longer than these tasks and an hour.
 	{Name: "A clientToken whose call placed nothing may be tried again", Cite: idempotency, Needs: Fleet, Run: func(c *C) {
 		cluster, _ := c.Fleet(Spec{})
 		def := c.Sleeper()
@@ -419,7 +419,7 @@ var runCases = []Case{
 			c.Errorf("%+v", stopped.Task)
 		}
 		c.Host(cluster, Spec{Attributes: map[string]string{"ashore.capacity-provider": name}})
-		c.StopAtEnd(cluster, arns...) // before the host goes
+		c.StopAtEnd(cluster, arns...) // before the host is removed
 		c.running(cluster, arns[1])
 	}},
 }

@@ -19,7 +19,7 @@ const (
 	updateParameters = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-service-parameters.html"
 )
 
-// aService is an input for a service without tasks in a cluster of its own.
+// aService returns an input for a service without tasks in a cluster of its own.
 func (c *C) aService(change ...func(*ecs.CreateServiceInput)) *ecs.CreateServiceInput {
 	c.Helper()
 	in := &ecs.CreateServiceInput{
@@ -31,7 +31,7 @@ func (c *C) aService(change ...func(*ecs.CreateServiceInput)) *ecs.CreateService
 	return in
 }
 
-// Service makes a service without tasks in a cluster of its own.
+// Service creates a service without tasks in a cluster of its own.
 func (c *C) Service(change ...func(*ecs.CreateServiceInput)) *types.Service {
 	c.Helper()
 	out, err := c.ECS.CreateService(c.Ctx(), c.aService(change...))
@@ -45,7 +45,7 @@ func (c *C) refusesService(change func(*ecs.CreateServiceInput), code string, wo
 	c.Refused(err, code, words...)
 }
 
-// update updates a service, with only that changed that change sets.
+// update updates a service. It changes only what change sets.
 func (c *C) update(s *types.Service, change func(*ecs.UpdateServiceInput)) (*types.Service, error) {
 	in := &ecs.UpdateServiceInput{Cluster: s.ClusterArn, Service: s.ServiceName}
 	change(in)
@@ -73,7 +73,7 @@ func (c *C) describeService(s *types.Service) *types.Service {
 	return &out.Services[0]
 }
 
-// primary is the id of a service's PRIMARY deployment.
+// primary returns the id of a service's PRIMARY deployment.
 func primary(s *types.Service) string {
 	for _, d := range s.Deployments {
 		if *d.Status == "PRIMARY" {

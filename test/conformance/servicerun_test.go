@@ -23,16 +23,16 @@ const (
 	taggingGuide  = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html"
 )
 
-// serving makes a service on hosts of its own and waits until it is stable. The
-// tag, a setting of ours, spares the 40 seconds after which a task without health
-// check counts as healthy.
+// serving creates a service on hosts of its own and waits until it is stable. The tag
+// is a setting of Ashore's: without it, a task without a health check counts as healthy
+// only after 40 seconds.
 func (c *C) serving(hosts int, change ...func(*ecs.CreateServiceInput)) *types.Service {
 	c.Helper()
 	cluster, _ := c.Fleet(make([]Spec, hosts)...)
 	return c.servingIn(cluster, change...)
 }
 
-// servingIn makes a service in a cluster that has hosts.
+// servingIn creates a service in a cluster with hosts.
 func (c *C) servingIn(cluster string, change ...func(*ecs.CreateServiceInput)) *types.Service {
 	c.Helper()
 	in := &ecs.CreateServiceInput{
@@ -96,7 +96,7 @@ func taskARNs(tasks []types.Task) []string {
 	return arns
 }
 
-// told says whether one of a service's events says all the words.
+// told says whether one of a service's events contains all the words.
 func told(s *types.Service, words ...string) bool {
 	for _, e := range s.Events {
 		all := true
@@ -238,7 +238,7 @@ var serviceRunCases = []Case{
 		if primary(out.Service) == primary(s) {
 			c.Errorf("%+v", out.Service)
 		}
-		// It may have events by now, of its own.
+		// It may have events of its own by now.
 		for _, e := range out.Service.Events {
 			if slices.ContainsFunc(old.Events, func(o types.ServiceEvent) bool { return *o.Id == *e.Id }) {
 				c.Errorf("it has an event of the deleted one: %s", *e.Message)
@@ -255,7 +255,8 @@ var serviceRunCases = []Case{
 		})
 		c.Eventually("its deployment is COMPLETED", func() bool { return c.describeService(s).Deployments[0].RolloutState == "COMPLETED" })
 		was := c.tasksOf(s)
-		// The second time it goes back from what was a rollback itself.
+		// The second time the rollback goes back from a deployment that was itself a
+		// rollback.
 		for range 2 {
 			broken := c.Sleeper(func(in *ecs.RegisterTaskDefinitionInput) {
 				in.ContainerDefinitions[0].Image = aws.String("nowhere.invalid/none:1")

@@ -15,7 +15,7 @@ const (
 	stopGuide       = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html"
 )
 
-// same checks that a change makes no new deployment.
+// sameDeployment checks that a change makes no new deployment.
 func (c *C) sameDeployment(change func(*ecs.UpdateServiceInput)) *types.Service {
 	c.Helper()
 	s := c.Service()

@@ -21,7 +21,7 @@ const (
 
 func tag(k, v string) types.Tag { return types.Tag{Key: &k, Value: &v} }
 
-// written gives tags as "k=v", in the order of their keys.
+// written returns tags as "k=v", sorted by key.
 func written(tags []types.Tag) string {
 	var all []string
 	for _, t := range tags {
@@ -56,13 +56,13 @@ func (c *C) refusesTags(arn, code string, words []string, tags ...types.Tag) {
 	c.Refused(err, code, words...)
 }
 
-// clusterARN makes a cluster and names it by its ARN.
+// clusterARN creates a cluster and returns its ARN.
 func (c *C) clusterARN(change ...func(*ecs.CreateClusterInput)) string {
 	c.Helper()
 	return aws.ToString(c.describe(c.Cluster(change...)).ClusterArn)
 }
 
-// definitionARN is the ARN of family:revision.
+// definitionARN returns the ARN of family:revision.
 func (c *C) definitionARN(ref string) string {
 	c.Helper()
 	out, err := c.ECS.DescribeTaskDefinition(c.Ctx(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: &ref})
@@ -70,12 +70,12 @@ func (c *C) definitionARN(ref string) string {
 	return aws.ToString(out.TaskDefinition.TaskDefinitionArn)
 }
 
-// other is the ARN of another kind of resource at the place of a cluster's.
+// other returns the ARN of another kind of resource, made from a cluster's ARN.
 func other(clusterARN, kind string) string {
 	return strings.Replace(clusterARN, ":cluster/", ":"+kind+"/", 1)
 }
 
-// numbered are n tags.
+// numbered returns n tags.
 func numbered(n int) []types.Tag {
 	var tags []types.Tag
 	for i := range n {
@@ -84,7 +84,7 @@ func numbered(n int) []types.Tag {
 	return tags
 }
 
-// lives tags a resource, changes, adds and takes away.
+// lives adds, changes and removes tags of a resource.
 func (c *C) lives(arn, before string) {
 	c.Helper()
 	c.tag(arn, tag("a", "1"), tag("b", "2"))
@@ -100,7 +100,7 @@ func (c *C) lives(arn, before string) {
 	}
 }
 
-// badTags are tags that the rules forbid.
+// badTagCases are tags that the rules forbid.
 func badTagCases() []Case {
 	long := strings.Repeat("x", 300)
 	var cases []Case
@@ -137,7 +137,7 @@ func badTagCases() []Case {
 	return cases
 }
 
-// goodTags are tags that the rules allow.
+// goodTagCases are tags that the rules allow.
 func goodTagCases() []Case {
 	var cases []Case
 	for name, good := range map[string]types.Tag{
@@ -380,7 +380,7 @@ var tagCases = []Case{
 			if got := c.tags(arn); got != "aws:ecs:clusterName="+room {
 				c.Errorf("tags: %q", got)
 			}
-			c.tag(arn, numbered(50)...) // it does not count
+			c.tag(arn, numbered(50)...) // the system's tag does not count
 		},
 	},
 	{

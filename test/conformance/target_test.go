@@ -21,13 +21,13 @@ import (
 	"github.com/ashore/ashore/internal/sim"
 )
 
-// target is the endpoint that the suite speaks to.
+// target is the endpoint that the suite calls.
 type target struct {
 	client *ecs.Client
 	has    Need
-	hosts  string // a cluster with hosts, for Hosts; ours are made by each case
+	hosts  string // a cluster with hosts, for cases that need Hosts; with our control plane each case creates one
 
-	plane  *sim.Server // ours only
+	plane  *sim.Server // only for our control plane
 	admin  *client.Client
 	dir    string
 	number int
@@ -39,7 +39,7 @@ var (
 	aimErr error
 )
 
-// aim finds the target, once for all tests of a run.
+// aim returns the target, the same for all tests of a run.
 func aim(t *testing.T) *target {
 	t.Helper()
 	aimed.Do(func() {
@@ -55,7 +55,7 @@ func aim(t *testing.T) *target {
 	return the
 }
 
-// abroad is an endpoint that someone else runs.
+// abroad returns an endpoint that someone else runs.
 func abroad() *target {
 	at := &target{hosts: *hosts}
 	if *hosts != "" {
@@ -72,9 +72,9 @@ func abroad() *target {
 	return at
 }
 
-// home is a control plane of our own in this process.
+// home starts a control plane of ours in this process.
 func home() (_ *target, err error) {
-	dir, err := os.MkdirTemp("", "conf") // short: it holds unix sockets
+	dir, err := os.MkdirTemp("", "conf") // short, because it has unix sockets
 	if err != nil {
 		return nil, err
 	}
@@ -112,16 +112,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// Spec is a host to make.
+// Spec describes a host to create.
 type Spec struct {
-	CPUs       int // of 1024 units; default 2
+	CPUs       int // 1024 CPU units each; default 2
 	Memory     int64
-	Attributes map[string]string // custom ones
+	Attributes map[string]string // custom attributes
 	Faults     sim.Faults
 }
 
-// Fleet makes a cluster with simulated hosts, all connected, and returns its
-// name and the hosts. Cases with it need Fleet.
+// Fleet creates a cluster with simulated hosts, waits until all are connected, and
+// returns the cluster's name and the hosts. Cases that use it need Fleet.
 func (c *C) Fleet(specs ...Spec) (cluster string, hosts []*sim.Host) {
 	c.Helper()
 	cluster = c.Cluster()
@@ -132,12 +132,13 @@ func (c *C) Fleet(specs ...Spec) (cluster string, hosts []*sim.Host) {
 	return cluster, hosts
 }
 
-// Host adds a simulated host to a cluster; Connected waits for it.
+// Host adds a simulated host to a cluster. Connected waits for its connection.
 func (c *C) Host(cluster string, s Spec) *sim.Host {
 	c.Helper()
 	c.at.number++
 	name := fmt.Sprintf("conformance-%04d", c.at.number)
-	// What an administrator gives comes with the credentials; the rest the agent says.
+	// An administrator's attributes come with the credentials. The agent sends the
+	// others.
 	terms, own := client.HostTerms{Cluster: cluster}, map[string]string{}
 	for k, v := range s.Attributes {
 		if fleet.IsAdminAttribute(k) {
@@ -178,7 +179,7 @@ func (c *C) Host(cluster string, s Spec) *sim.Host {
 	return h
 }
 
-// depart deregisters what is left of a cluster's hosts, so that it can be
+// depart deregisters the remaining hosts of a cluster, so that the cluster can be
 // deleted.
 func (c *C) depart(cluster string) {
 	ctx := context.Background()
@@ -195,8 +196,8 @@ func (c *C) depart(cluster string) {
 	}
 }
 
-// Connected waits until a cluster has n connected container instances and
-// returns their ARNs.
+// Connected waits until a cluster has n connected container instances, and returns
+// their ARNs.
 func (c *C) Connected(cluster string, n int) []string {
 	c.Helper()
 	var arns []string
@@ -219,8 +220,8 @@ func (c *C) Connected(cluster string, n int) []string {
 	return arns
 }
 
-// Room is a cluster that takes tasks: one with a simulated host, or the one that
-// -hosts names. Cases with it need Hosts.
+// Room returns a cluster that accepts tasks: a cluster with a simulated host, or the
+// one that -hosts names. Cases that use it need Hosts.
 func (c *C) Room() string {
 	c.Helper()
 	if c.at.has == Fleet {

@@ -22,7 +22,7 @@ func tags(n int) (out []types.Tag) {
 	return out
 }
 
-// one describes a task, with its tags.
+// one describes a task with its tags.
 func (c *C) one(cluster, arn string) types.Task {
 	c.Helper()
 	d, err := c.ECS.DescribeTasks(c.Ctx(), &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: []string{arn}, Include: []types.TaskField{types.TaskFieldTags}})
@@ -33,7 +33,7 @@ func (c *C) one(cluster, arn string) types.Task {
 	return d.Tasks[0]
 }
 
-// running waits, as the SDK does, until tasks run.
+// running waits with the SDK's waiter until tasks run.
 func (c *C) running(cluster string, arns ...string) {
 	c.Helper()
 	w := ecs.NewTasksRunningWaiter(c.ECS, func(o *ecs.TasksRunningWaiterOptions) { o.MinDelay, o.MaxDelay = 20*time.Millisecond, time.Second })

@@ -23,7 +23,8 @@ const (
 
 type registration = ecs.RegisterTaskDefinitionInput
 
-// definitionOf is a definition that registers, unless change spoils it.
+// definitionOf returns a definition that can be registered, unless change makes it
+// wrong.
 func definitionOf(c *C, family string, change func(in *registration, main *types.ContainerDefinition)) *registration {
 	in := &registration{Family: &family, ContainerDefinitions: []types.ContainerDefinition{
 		{Name: aws.String("main"), Image: aws.String("public.ecr.aws/docker/library/busybox:latest"), MemoryReservation: aws.Int32(64)},
@@ -35,7 +36,7 @@ func definitionOf(c *C, family string, change func(in *registration, main *types
 	return in
 }
 
-// registered registers and cleans up.
+// registered registers a definition and deregisters it at the end.
 func registered(c *C, in *registration) *types.TaskDefinition {
 	c.Helper()
 	out, err := c.ECS.RegisterTaskDefinition(c.Ctx(), in)
@@ -43,7 +44,7 @@ func registered(c *C, in *registration) *types.TaskDefinition {
 	ref := fmt.Sprintf("%s:%d", *out.TaskDefinition.Family, out.TaskDefinition.Revision)
 	c.Cleanup(func() {
 		_, err := c.ECS.DeregisterTaskDefinition(context.Background(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &ref})
-		var already *types.ClientException // deleted by the case
+		var already *types.ClientException // the case has deleted it
 		if err != nil && !errors.As(err, &already) {
 			c.Errorf("cleaning up: %v", err)
 		}
@@ -56,7 +57,7 @@ func onFargate(in *registration) {
 	in.RequiresCompatibilities = []types.Compatibility{types.CompatibilityFargate}
 }
 
-// TestTaskDefinitionRefused has a definition for each rule, wrong in one way.
+// TestTaskDefinitionRefused has a definition for each rule, with one error each.
 func TestTaskDefinitionRefused(t *testing.T) {
 	var cases []Case
 	for _, r := range []struct {

@@ -16,7 +16,7 @@ const (
 	failuresOf = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html"
 )
 
-// nobody is the id of no task.
+// nobody is an id that no task has.
 const nobody = "0123456789abcdef0123456789abcdef"
 
 func (c *C) refusesProtection(in *ecs.UpdateTaskProtectionInput, code string, words ...string) {
@@ -25,7 +25,7 @@ func (c *C) refusesProtection(in *ecs.UpdateTaskProtectionInput, code string, wo
 	c.Refused(err, code, words...)
 }
 
-// failed checks that each of n tasks failed for a reason.
+// failed checks that each of n tasks failed for one reason.
 func (c *C) failed(failures []types.Failure, done []types.ProtectedTask, n int, reason string) {
 	c.Helper()
 	if len(failures) != n || len(done) != 0 {
@@ -38,7 +38,7 @@ func (c *C) failed(failures []types.Failure, done []types.ProtectedTask, n int, 
 	}
 }
 
-// minutes are durations that a protection can't have.
+// minutesCases are durations that a protection can't have.
 func minutesCases() []Case {
 	var cases []Case
 	for _, n := range []int32{0, -1, 2881, 1 << 30} {
@@ -66,7 +66,7 @@ func minutesCases() []Case {
 	return cases
 }
 
-// Protected tasks are a service's; these cases are what holds without one.
+// Only a service's tasks can be protected. These cases need no service.
 var protectionCases = []Case{
 	{
 		Name: "UpdateTaskProtection of a missing task", Cite: failuresOf,

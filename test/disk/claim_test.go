@@ -9,8 +9,8 @@ import (
 	"github.com/ashore/ashore/test/volume"
 )
 
-// TestClaims: a pid file is held on a disk that is full, or was mounted read-only
-// since, as the kernel does where a disk fails; `ashore down` needs no more.
+// TestClaims: a pid file can be locked on a disk that is full, or that was mounted
+// read-only since, as the kernel does when a disk fails. `ashore down` needs no more.
 func TestClaims(t *testing.T) {
 	for _, how := range []string{"full", "read-only"} {
 		t.Run(how, func(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/ashore/ashore/internal/ashoretest"
 )
 
-// overwrite puts noise, or zeros, over a part of a file.
+// overwrite overwrites a part of a file with noise or zeros.
 func overwrite(path string, at int64, n int, noise bool) error {
 	b := make([]byte, n)
 	for i, x := 0, uint32(1); noise && i < n; i++ {
@@ -26,8 +26,8 @@ func overwrite(path string, at int64, n int, noise bool) error {
 	return errors.Join(err, f.Close())
 }
 
-// TestDamage: a server whose files are gone, cut off or overwritten says what is
-// wrong and what helps, and ends. It never shows a bare stack, and never hangs.
+// TestDamage: a server whose files are gone, truncated or overwritten says what is
+// wrong and what helps, and ends. It never prints only a stack, and never hangs.
 func TestDamage(t *testing.T) {
 	whole := newControl(t, t.TempDir())
 	whole.serve()
@@ -94,8 +94,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestFewFiles: with too few file descriptors the server says so and ends. A soft
-// limit alone is raised.
+// TestFewFiles: with too few file descriptors the server says so and ends. It raises a
+// limit that is only soft.
 func TestFewFiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		shell string
@@ -128,8 +128,8 @@ func TestFewFiles(t *testing.T) {
 	}
 }
 
-// TestRemovedWhileItRuns: a server whose files are removed takes no changes, which
-// would be lost with it. What is stored is read, and saved, until it ends.
+// TestRemovedWhileItRuns: a server whose files are removed accepts no changes, because
+// they would be lost. The stored state can be read and saved until the server ends.
 func TestRemovedWhileItRuns(t *testing.T) {
 	for what, path := range map[string]string{"database": "etcd/member/snap/db", "log": "etcd/member/wal", "state": "etcd"} {
 		t.Run(what, func(t *testing.T) {

@@ -16,14 +16,14 @@ import (
 
 const size = 640 << 20
 
-// clusters are what was made and acknowledged, and what else may be there.
+// clusters are the created and acknowledged clusters, and those that may also exist.
 type clusters struct {
 	c       *control
 	made    []string
 	unknown []string
 }
 
-// make makes one more, once: without the client's own tries.
+// make creates one more cluster, without the client's retries.
 func (l *clusters) make() error {
 	name := fmt.Sprintf("c%d", len(l.made)+len(l.unknown))
 	_, err := l.c.api.ECS.CreateCluster(within(l.c.t), &ecs.CreateClusterInput{ClusterName: &name}, func(o *ecs.Options) { o.RetryMaxAttempts = 1 })
@@ -35,7 +35,7 @@ func (l *clusters) make() error {
 	return err
 }
 
-// check reads: all that was acknowledged is there.
+// check reads the clusters: all acknowledged ones must be there.
 func (l *clusters) check(when string) {
 	l.c.t.Helper()
 	var have []string
@@ -56,8 +56,8 @@ func (l *clusters) check(when string) {
 	}
 }
 
-// refused checks that an error is ECS's own for a service that is unable, and names
-// the disk.
+// refused checks that an error is ECS's error for an unavailable service, and that it
+// names the disk.
 func (l *clusters) refused(when string, err error, words ...string) {
 	l.c.t.Helper()
 	var unable *types.ServerException
@@ -71,9 +71,9 @@ func (l *clusters) refused(when string, err error, words ...string) {
 	}
 }
 
-// TestFullDisk fills the disk of the data folder: reads go on, changes are refused
-// naming the disk, also by a server that is killed and started meanwhile, and they
-// are taken again by themselves once there is room.
+// TestFullDisk fills the disk of the data folder. Reads go on. Changes are refused with
+// an error that names the disk, even after the server is killed and restarted. When
+// there is space again, changes are accepted without help.
 func TestFullDisk(t *testing.T) {
 	for kind, mount := range volume.Kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -112,9 +112,9 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestFullWhileWriting fills the disk faster than the server looks (it leaves no
-// reserve): etcd's own write fails. Reads go on in the same process, and so do
-// changes once there is room.
+// TestFullWhileWriting fills the disk faster than the server checks it (there is no
+// reserve), so etcd's own write fails. Reads go on in the same process. Changes go on
+// when there is space again.
 func TestFullWhileWriting(t *testing.T) {
 	v := volume.Tmpfs(t, t.TempDir(), size)
 	c := newControl(t, v.Dir, "--disk-reserve", "0")
@@ -151,8 +151,8 @@ func TestFullWhileWriting(t *testing.T) {
 	}
 }
 
-// TestEndsOnAFullDisk: SIGTERM ends a server whose disk is full, also one that has
-// failed to write.
+// TestEndsOnAFullDisk: SIGTERM ends a server with a full disk, even after a failed
+// write.
 func TestEndsOnAFullDisk(t *testing.T) {
 	for _, reserve := range []string{"128", "0"} {
 		t.Run("reserve "+reserve, func(t *testing.T) {

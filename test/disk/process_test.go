@@ -1,5 +1,5 @@
-// Package disk fills the disk of a control plane, damages its files and takes its
-// file descriptors away, with real processes and real file systems.
+// Package disk fills the disk of a control plane, damages its files and takes its file
+// descriptors away. It uses real processes and real file systems.
 package disk
 
 import (
@@ -21,7 +21,7 @@ import (
 	"github.com/ashore/ashore/test/installation"
 )
 
-// limit bounds what a process does in a test.
+// limit bounds each wait for a process.
 const limit = time.Minute
 
 // control is a control plane without an agent, as `ashore server` runs it.
@@ -31,17 +31,17 @@ type control struct {
 	sealKey string
 	address string
 	flags   []string
-	shell   string // run before it, in the same process: ulimit
+	shell   string // shell command before it, in the same process: ulimit
 	api     *client.Client
 
 	cmd    *exec.Cmd
 	out    *output
-	before string // what earlier processes have printed
+	before string // output of earlier processes
 	exited chan struct{}
-	err    error // of Wait; set before exited is closed
+	err    error // result of Wait; set before exited is closed
 }
 
-// output is what a process prints, to be read while it runs.
+// output collects what a process prints. It can be read while the process runs.
 type output struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -59,7 +59,7 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// newControl prepares one whose data folder is below dir. Nothing is started.
+// newControl prepares a control plane with a data folder below dir. It starts nothing.
 func newControl(t *testing.T, dir string, flags ...string) *control {
 	t.Helper()
 	env, err := local.ThisEnv()
@@ -84,7 +84,7 @@ func newControl(t *testing.T, dir string, flags ...string) *control {
 	return c
 }
 
-// start runs the process.
+// start starts the process.
 func (c *control) start() {
 	c.t.Helper()
 	args := append([]string{ashoretest.Binary(c.t), "server", "--data-dir", c.layout.Data, "--listen", c.address, "--seal-key", c.sealKey}, c.flags...)
@@ -104,7 +104,7 @@ func (c *control) start() {
 	}(c.cmd, c.exited)
 }
 
-// restart runs the process again, whatever becomes of it.
+// restart starts the process again, and does not wait for it.
 func (c *control) restart() {
 	c.t.Helper()
 	<-c.exited
@@ -112,7 +112,7 @@ func (c *control) restart() {
 	c.start()
 }
 
-// said is all that the processes have printed.
+// said returns everything that the processes have printed.
 func (c *control) said() string { return c.before + c.out.String() }
 
 // serve starts the process and returns when it serves.
@@ -142,7 +142,7 @@ func (c *control) serve() {
 	c.t.Cleanup(c.api.Close)
 }
 
-// await asks until what is asked for is so.
+// await calls ask until it returns nil.
 func (c *control) await(what string, ask func() error) {
 	c.t.Helper()
 	deadline := time.Now().Add(limit)
@@ -162,7 +162,7 @@ func (c *control) await(what string, ask func() error) {
 	}
 }
 
-// ended returns the exit status of a process that ends by itself.
+// ended waits for the end of the process and returns its exit status.
 func (c *control) ended() int {
 	c.t.Helper()
 	select {
@@ -180,7 +180,7 @@ func (c *control) ended() int {
 	return 0
 }
 
-// term asks the process to end and returns its exit status.
+// term sends SIGTERM and returns the exit status.
 func (c *control) term() int {
 	c.t.Helper()
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -189,7 +189,7 @@ func (c *control) term() int {
 	return c.ended()
 }
 
-// kill ends the process by SIGKILL and waits for its end.
+// kill kills the process with SIGKILL and waits for its end.
 func (c *control) kill() {
 	if c.cmd == nil {
 		return
@@ -200,7 +200,7 @@ func (c *control) kill() {
 	<-c.exited
 }
 
-// within bounds a call.
+// within returns a context that bounds a call.
 func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	t.Cleanup(cancel)

@@ -17,7 +17,7 @@ import (
 	"github.com/ashore/ashore/test/volume"
 )
 
-// writers make clusters all the time, and keep the names of those acknowledged.
+// writers create clusters all the time, and remember the acknowledged names.
 type writers struct {
 	mu           sync.Mutex
 	acknowledged []string
@@ -39,7 +39,7 @@ func (w *writers) write(ctx context.Context, admin local.Admin, worker int) {
 			w.refused++
 		}
 		w.mu.Unlock()
-		if err != nil { // away, or full
+		if err != nil { // the server is down, or the disk is full
 			select {
 			case <-ctx.Done():
 			case <-time.After(20 * time.Millisecond):
@@ -48,9 +48,9 @@ func (w *writers) write(ctx context.Context, admin local.Admin, worker int) {
 	}
 }
 
-// TestFullAtRandom fills and frees the disk under writers, and kills the server, in
-// an order by chance: what was acknowledged is there at the end, and it serves.
-// Without a reserve etcd fails at its own writes again and again.
+// TestFullAtRandom fills and frees the disk under writers, and kills the server, in a
+// random order. In the end every acknowledged cluster is there, and the server serves.
+// Without a reserve etcd's own writes fail repeatedly.
 func TestFullAtRandom(t *testing.T) {
 	for _, reserve := range []string{"0", "128"} {
 		t.Run("reserve "+reserve, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestFullAtRandom(t *testing.T) {
 			l := &clusters{c: c}
 			c.await("changes are taken again", func() error {
 				select {
-				case <-c.exited: // a start on a full disk may fail: whoever watches tries again
+				case <-c.exited: // a start on a full disk may fail: a watcher would retry
 					c.restart()
 				default:
 				}

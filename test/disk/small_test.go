@@ -10,8 +10,8 @@ import (
 	"github.com/ashore/ashore/test/volume"
 )
 
-// TestNoRoomToBegin: neither a new installation nor a restore begins where there is
-// no room for it; both say how much they need, and leave nothing behind.
+// TestNoRoomToBegin: neither a new installation nor a restore begins without enough
+// space. Both say how much they need, and leave nothing behind.
 func TestNoRoomToBegin(t *testing.T) {
 	whole := newControl(t, t.TempDir())
 	whole.serve()

@@ -1,7 +1,7 @@
-// Package installation runs an Ashore of its own for tests and benchmarks: a
-// data directory, a server and an agent as processes that can be killed, a port
-// that the kernel chose. It shares the machine's engine with others and touches
-// only what carries its own id.
+// Package installation runs an Ashore for tests and benchmarks: a data directory, a
+// server and an agent as processes that can be killed, and a port that the kernel
+// chose. It shares the machine's engine with others and touches only objects with its
+// own id.
 package installation
 
 import (
@@ -23,21 +23,22 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// Label is on every container of an installation, with its id.
+// Label is the label of every container of an installation. Its value is the
+// installation's id.
 const Label = "dev.ashore.installation"
 
-// Installation is one Ashore. Its methods belong to one goroutine.
+// Installation is one Ashore. Its methods are for one goroutine.
 type Installation struct {
 	Binary  string
 	Layout  local.Layout
 	SealKey string // a file
-	Address string // to listen on; it outlives restarts of the server
+	Address string // to listen on; it stays the same over restarts of the server
 	Docker  *docker.Client
-	Admin   local.Admin    // filled in by Up
-	API     *client.Client // filled in by Up
+	Admin   local.Admin    // set by Up
+	API     *client.Client // set by Up
 }
 
-// New prepares an installation below dir, which stays the caller's.
+// New prepares an installation below dir. The caller keeps dir.
 func New(ctx context.Context, binary, dir string) (*Installation, error) {
 	env, err := local.ThisEnv()
 	if err != nil {
@@ -58,7 +59,8 @@ func New(ctx context.Context, binary, dir string) (*Installation, error) {
 	return &Installation{Binary: binary, Layout: layout, SealKey: filepath.Join(dir, "seal.key"), Address: address, Docker: engine}, nil
 }
 
-// FreeAddress is one on loopback that the kernel has just given out and got back.
+// FreeAddress returns an address on loopback that the kernel has just assigned and
+// released.
 func FreeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -67,8 +69,7 @@ func FreeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// Up starts whichever of server and agent doesn't run, and returns once both
-// serve.
+// Up starts the server and the agent, unless they run, and returns when both serve.
 func (i *Installation) Up(ctx context.Context, flags ...string) error {
 	args := append([]string{"up", "--detach", "--no-sample", "--listen", i.Address, "--seal-key", i.SealKey}, flags...)
 	if err := i.Command(ctx, args...); err != nil {
@@ -84,7 +85,7 @@ func (i *Installation) Up(ctx context.Context, flags ...string) error {
 	return nil
 }
 
-// Command runs `ashore` on this installation.
+// Command runs `ashore` with this installation.
 func (i *Installation) Command(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, i.Binary, append(args, "--data-dir", i.Layout.Data)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -102,8 +103,8 @@ func (i *Installation) PID(process string) (int, error) {
 	return p.PID, err
 }
 
-// Kill ends the "server" or the "agent" by SIGKILL and returns when it is gone. The
-// watcher dies first, so that nobody but Up starts it again.
+// Kill kills the "server" or the "agent" with SIGKILL and returns when it has ended. It
+// kills the watcher first, so that only Up restarts the process.
 func (i *Installation) Kill(ctx context.Context, process string) error {
 	if _, watches, err := local.Running(i.Layout.PID("watch")); err != nil || watches && process != "watch" {
 		if err := errors.Join(err, i.Kill(ctx, "watch")); err != nil {
@@ -113,7 +114,7 @@ func (i *Installation) Kill(ctx context.Context, process string) error {
 	return i.KillAlone(ctx, process)
 }
 
-// KillAlone ends one of the processes, "watch" among them, by SIGKILL.
+// KillAlone kills one of the processes with SIGKILL, possibly "watch".
 func (i *Installation) KillAlone(ctx context.Context, process string) error {
 	pid, err := i.PID(process)
 	if err != nil {
@@ -136,14 +137,14 @@ func (i *Installation) KillAlone(ctx context.Context, process string) error {
 	}
 }
 
-// Containers lists what the installation has in the engine, ended ones too.
+// Containers lists the installation's containers, including ended ones.
 func (i *Installation) Containers(ctx context.Context) ([]container.Summary, error) {
 	r, err := i.Docker.ContainerList(ctx, docker.ContainerListOptions{All: true,
 		Filters: make(docker.Filters).Add("label", Label+"="+i.Admin.InstallationID)})
 	return r.Items, err
 }
 
-// Log returns the end of a process's log, for a failed test.
+// Log returns the last part of a process's log, for a failed test.
 func (i *Installation) Log(process string) string {
 	b, err := os.ReadFile(i.Layout.Log(process))
 	if err != nil {
@@ -152,8 +153,8 @@ func (i *Installation) Log(process string) string {
 	return string(b[max(0, len(b)-8000):])
 }
 
-// Close removes everything that the installation made: processes, containers,
-// images, data.
+// Close removes everything that the installation made: processes, containers, images,
+// data.
 func (i *Installation) Close(ctx context.Context) error {
 	err := i.Command(ctx, "down", "--purge", "--yes", "--seal-key", i.SealKey)
 	if i.API != nil {

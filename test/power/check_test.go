@@ -17,11 +17,11 @@ import (
 	"github.com/ashore/ashore/test/installation"
 )
 
-// starts are how often containers have testified: by the call and the container's
-// name, and of the service's by their ids.
+// starts returns how often containers have written that they started: by the call and
+// the container's name, and for the service's containers by their ids.
 func (s *site) starts() (map[string]int, error) {
 	b, err := os.ReadFile(s.path("witness", "starts"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // nobody has had a say
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // no container has written yet
 		return nil, err
 	}
 	all := map[string]int{}
@@ -32,7 +32,7 @@ func (s *site) starts() (map[string]int, error) {
 	return all, nil
 }
 
-// twice names what was started more than once.
+// twice names everything that was started more than once.
 func (s *site) twice() (out []string, err error) {
 	all, err := s.starts()
 	for call, n := range all {
@@ -43,14 +43,14 @@ func (s *site) twice() (out []string, err error) {
 	return out, err
 }
 
-// tally is the end of a run.
+// tally is the result of a run.
 type tally struct {
 	ran, notStarted, died int // acknowledged tasks: ended by themselves, never started, ended with the machine
 	reasons               map[string]int
 }
 
-// settle waits until all that was acknowledged has come to its end and the service
-// has its count, and says what contradicts the promises.
+// settle waits until every acknowledged task has ended and the service has its count.
+// wrong lists what contradicts the promises.
 func (l *ledger) settle(ctx context.Context) (t tally, wrong []string, err error) {
 	for {
 		t, wrong, again, err := l.look(ctx)
@@ -106,7 +106,7 @@ func (l *ledger) look(ctx context.Context) (t tally, wrong []string, again strin
 			for _, c := range task.Containers {
 				n := starts[call+"."+*c.Name]
 				started += n
-				// 3 is what the witness ends with once it has testified.
+				// The witness ends with status 3 after it has written.
 				if c.ExitCode != nil && *c.ExitCode == 3 {
 					ended++
 					if n == 0 {
@@ -160,7 +160,7 @@ func (l *ledger) look(ctx context.Context) (t tally, wrong []string, again strin
 	return t, wrong, again, nil
 }
 
-// service says what the service lacks.
+// service returns what the service lacks, "" if nothing.
 func (l *ledger) service(ctx context.Context) (string, error) {
 	out, err := l.site.API.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Services: []string{service}})
 	if err != nil {

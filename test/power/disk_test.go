@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// TestDiskLosesWhatWasNotSynced is of the machine itself: at each cut a file that
-// was synced stays, one that was only written is gone, the boot id is another, and
-// the file system is sound. Where the disk eats flushes, what was synced is lost,
-// which this test has to see.
+// TestDiskLosesWhatWasNotSynced tests the machine itself. At each cut a synced file
+// stays, a file that was only written is lost, the boot id changes, and the file system
+// is sound. If the disk ignores flushes, synced files are lost, and this test must
+// notice it.
 func TestDiskLosesWhatWasNotSynced(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed(t), 0))
 	for _, eats := range []bool{false, true} {
@@ -28,7 +28,7 @@ func TestDiskLosesWhatWasNotSynced(t *testing.T) {
 					err = m.Await("ended writer 0", patience)
 				}
 				m.Cut()
-				if eats && err != nil { // not even the file system is whole
+				if eats && err != nil { // even the file system is damaged
 					t.Log(err)
 					return
 				}

@@ -19,29 +19,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of the machine's first process: this test's own binary, called again.
+// These are for the machine's first process: this test's own binary, called again.
 const (
 	stageVar = "ASHORE_POWER_STAGE" // 1, then 2 inside the control groups' namespace
 	planVar  = "ASHORE_POWER_PLAN"
-	holdFD   = 3 // a pipe: at its end the machine loses its power
-	sayFD    = 4 // a pipe for its words, a line each
+	holdFD   = 3 // a pipe: when it ends, the machine loses its power
+	sayFD    = 4 // a pipe for its messages, one in each line
 )
 
 // plan is what the machine's first process does at a boot.
 type plan struct {
-	Device, Mount string // the disk and where it is mounted
+	Device, Mount string // the disk, and where it is mounted
 	BootID        string // a file
 	Cgroup        string // of the machine, below each hierarchy's root
-	Socket, To    string // who connects to this socket reaches that address in the machine, if any
+	Socket, To    string // connections to this socket reach that address in the machine, if set
 	Run           []program
 }
 
-// program is one that is started at each boot.
+// program is a program that is started at each boot.
 type program struct {
 	Name  string
 	Args  []string
 	Env   []string
-	After string // an engine's socket that answers before, if any
+	After string // an engine's socket that must answer first, if set
 	Log   string // a file
 }
 
@@ -61,8 +61,8 @@ var words = os.NewFile(sayFD, "words")
 
 func say(format string, args ...any) { fmt.Fprintf(words, format+"\n", args...) }
 
-// enter makes the machine's mounts its own and moves into its control groups. It
-// returns only with an error.
+// enter makes the machine's mounts private and moves into its control groups. It
+// returns only on an error.
 func enter() error {
 	p, err := readPlan()
 	if err != nil {
@@ -84,7 +84,8 @@ func enter() error {
 	if err != nil {
 		return err
 	}
-	// The namespace is the thread's; the program that it becomes is wholly in it.
+	// The namespace belongs to the thread. The program that replaces it is entirely in
+	// it.
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("a namespace of control groups: %w", err)
@@ -100,8 +101,8 @@ func readPlan() (plan, error) {
 	return p, json.Unmarshal([]byte(os.Getenv(planVar)), &p)
 }
 
-// boot is the machine's first process: it mounts, starts what the plan says, and
-// buries whoever ends. It returns only with an error.
+// boot is the machine's first process. It mounts, starts the plan's programs, and reaps
+// all processes that end. It returns only on an error.
 func boot() error {
 	p, err := readPlan()
 	if err != nil {
@@ -109,7 +110,7 @@ func boot() error {
 	}
 	hold := os.NewFile(holdFD, "hold")
 	go func() {
-		// Nobody writes there.
+		// No one writes to it.
 		_, _ = io.Copy(io.Discard, hold)
 		os.Exit(0)
 	}()
@@ -151,7 +152,7 @@ type named struct {
 	name string
 }
 
-// start starts one program after the other.
+// start starts the programs one after the other.
 func start(programs []program, names chan<- named) error {
 	for _, c := range programs {
 		if err := await(c.After); err != nil {
@@ -178,8 +179,8 @@ func start(programs []program, names chan<- named) error {
 	return nil
 }
 
-// bury waits for everybody's end, also of those that others have left behind, and
-// tells it of the plan's programs.
+// bury reaps every process that ends, including orphans. It reports the end of the
+// plan's programs.
 func bury(names <-chan named, started <-chan error) error {
 	known, gone := map[int]string{}, map[int]int{}
 	tell := func(pid int) {
@@ -213,7 +214,8 @@ func bury(names <-chan named, started <-chan error) error {
 	}
 }
 
-// await waits until an engine answers on a socket. It listens before it does.
+// await waits until an engine answers on a socket. The engine listens before it
+// answers.
 func await(socket string) error {
 	if socket == "" {
 		return nil
@@ -240,7 +242,7 @@ type hierarchy struct {
 	mount, kind, options string
 }
 
-// hierarchies are those of this machine, as mounted below /sys/fs/cgroup.
+// hierarchies returns this machine's hierarchies below /sys/fs/cgroup.
 func hierarchies() ([]hierarchy, error) {
 	b, err := os.ReadFile("/proc/mounts")
 	if err != nil {
@@ -277,13 +279,13 @@ func hierarchies() ([]hierarchy, error) {
 	return all, nil
 }
 
-// enter makes the machine's group and moves this process there.
+// enter creates the machine's group and moves this process into it.
 func (h hierarchy) enter(name string) error {
 	dir := filepath.Join(h.mount, name)
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
-	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // of version 1; it begins empty
+	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} { // of version 1; these begin empty
 		b, err := os.ReadFile(filepath.Join(h.mount, file))
 		if h.kind != "cgroup" || errors.Is(err, os.ErrNotExist) {
 			continue
@@ -295,7 +297,7 @@ func (h hierarchy) enter(name string) error {
 	return os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte("0"), 0)
 }
 
-// mountCgroups shows the machine its own groups as the roots.
+// mountCgroups mounts the machine's own groups as the roots.
 func mountCgroups(all []hierarchy) error {
 	if all[0].mount != "/sys/fs/cgroup" {
 		if err := unix.Mount("cgroup", "/sys/fs/cgroup", "tmpfs", 0, "mode=755"); err != nil {
@@ -313,7 +315,8 @@ func mountCgroups(all []hierarchy) error {
 	if all[0].mount != "/sys/fs/cgroup" {
 		return nil
 	}
-	// Version 2 alone: a group that hands controllers down has no processes itself.
+	// With version 2 alone, a group that delegates controllers has no processes of its
+	// own.
 	const first = "/sys/fs/cgroup/init"
 	if err := os.Mkdir(first, 0o755); err != nil {
 		return err
@@ -333,7 +336,7 @@ func mountCgroups(all []hierarchy) error {
 	return nil
 }
 
-// remove removes the machine's groups, whose processes have ended.
+// remove removes the machine's groups. Their processes have ended.
 func (h hierarchy) remove(name string) error {
 	dir := filepath.Join(h.mount, name)
 	var below []string

@@ -22,39 +22,39 @@ import (
 	"github.com/ashore/ashore/test/power/lossy"
 )
 
-// patience bounds what the kernel does at a boot and at a cut.
+// patience bounds the kernel's work at a boot and at a cut.
 const patience = 60 * time.Second
 
-// machine is what can lose its power: a disk, and all processes of a namespace of
-// their own, with their own boot id, /run, control groups, mounts and network (an
-// engine without a bridge removes the one it finds). It shares the clock with the
-// machine below it. Its methods belong to one goroutine.
+// machine is a machine that can lose its power. It is a disk, and all processes of a
+// namespace, with a boot id, /run, control groups, mounts and a network of their own
+// (an engine without a bridge removes the bridge that it finds). It shares the clock
+// with the real machine. Its methods are for one goroutine.
 type machine struct {
 	t    *testing.T
-	dir  string // ours, on a disk that is not cut
+	dir  string // the test's folder, on a disk that is not cut
 	Disk *lossy.Disk
 	name string // of its control groups
 	Run  []program
-	To   string // an address in its network, reached by the socket "api.sock" in dir
+	To   string // an address in its network, which the socket "api.sock" in dir reaches
 
 	rng    *rand.Rand
 	boots  int
 	device *lossy.Device
-	cmd    *exec.Cmd // the first process; nil while it is off
-	hold   *os.File  // its pipe
+	cmd    *exec.Cmd // the first process; nil while the machine is off
+	hold   *os.File  // the first process's pipe
 	heard  sync.WaitGroup
 
 	mu    sync.Mutex
 	words []string      // of this boot; guarded by mu
-	spoke chan struct{} // closed and made anew by each word; guarded by mu
+	spoke chan struct{} // closed and replaced at each message; guarded by mu
 }
 
-// prefix begins the names of folders and control groups; the process that made them
-// comes next.
+// prefix is the prefix of the names of folders and control groups. The id of the
+// process that made them follows.
 const prefix = "ashore-power-"
 
-// sweep removes the folders and control groups that a killed test has left. All else
-// goes with its process.
+// sweep removes the folders and control groups that a killed test has left. Everything
+// else ends with its process.
 func sweep() error {
 	left := map[string]bool{}
 	all, err := hierarchies()
@@ -86,7 +86,7 @@ func sweep() error {
 	return nil
 }
 
-// newMachine makes one that is off, with an empty file system.
+// newMachine makes a machine that is off, with an empty file system.
 func newMachine(t *testing.T, rng *rand.Rand, size int64) *machine {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -95,7 +95,7 @@ func newMachine(t *testing.T, rng *rand.Rand, size int64) *machine {
 	if err := sweep(); err != nil {
 		t.Fatal(err)
 	}
-	// Short: the paths of sockets are limited.
+	// A short path, because the paths of sockets are limited.
 	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", prefix, os.Getpid()))
 	if err != nil {
 		t.Fatal(err)
@@ -126,16 +126,16 @@ func newMachine(t *testing.T, rng *rand.Rand, size int64) *machine {
 
 func (m *machine) path(of ...string) string { return filepath.Join(append([]string{m.dir}, of...)...) }
 
-// mounted is where the machine has its disk mounted, by its own paths.
+// mounted returns a path on the machine's disk, as the machine sees it.
 func (m *machine) mounted(of ...string) string { return m.path(append([]string{"disk"}, of...)...) }
 
-// Seen is a path of the machine's disk by which this test reaches it while the
-// machine is on.
+// Seen returns the path under which this test reaches a path of the machine's disk
+// while the machine is on.
 func (m *machine) Seen(of ...string) string {
 	return fmt.Sprintf("/proc/%d/root%s", m.cmd.Process.Pid, m.mounted(of...))
 }
 
-// Boot turns the machine on and returns once its disk is mounted.
+// Boot turns the machine on and returns when its disk is mounted.
 func (m *machine) Boot() error {
 	if err := m.boot(); err != nil {
 		return err
@@ -193,8 +193,8 @@ func (m *machine) boot() (err error) {
 	return nil
 }
 
-// Await waits until the first process has said a word. What it says of an error, or
-// of a program's end, is an error unless it is that word.
+// Await waits for a message of the first process. A message about an error, or about a
+// program's end, is an error unless it is the awaited one.
 func (m *machine) Await(word string, limit time.Duration) error {
 	deadline := time.After(limit)
 	for {
@@ -217,7 +217,7 @@ func (m *machine) Await(word string, limit time.Duration) error {
 	}
 }
 
-// Fault is what the first process has told of an error or of a program's end.
+// Fault returns the error, or the program's end, that the first process has reported.
 func (m *machine) Fault() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -229,8 +229,8 @@ func (m *machine) Fault() error {
 	return nil
 }
 
-// Cut takes the power away. What the processes were told is true: nobody was
-// answered by the disk since it froze, and nobody lives when it answers again.
+// Cut cuts the power. The answers that processes got are true: the disk has answered no
+// request since it froze, and no process lives when it answers again.
 func (m *machine) Cut() lossy.Loss {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.t.Context()), patience)
@@ -250,7 +250,7 @@ func (m *machine) Cut() lossy.Loss {
 	}
 	m.heard.Wait()
 	if m.device != nil {
-		// Where the mount failed it is ours still.
+		// If the mount failed, this process still has the device.
 		if err := m.device.Release(); err != nil && !errors.Is(err, os.ErrClosed) {
 			m.t.Error(err)
 		}
@@ -276,7 +276,7 @@ func (m *machine) removeCgroups(ctx context.Context) error {
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, syscall.EBUSY) { // the last of its processes is being buried
+			if !errors.Is(err, syscall.EBUSY) { // the last of its processes is being reaped
 				return err
 			}
 			select {
@@ -289,8 +289,8 @@ func (m *machine) removeCgroups(ctx context.Context) error {
 	return nil
 }
 
-// killTree kills a namespace's first process, with which the kernel kills all others
-// of it, and returns when everybody has been.
+// killTree kills a namespace's first process. The kernel then kills all others of the
+// namespace. killTree returns when all have ended.
 func killTree(first int) error {
 	if err := syscall.Kill(first, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
@@ -317,8 +317,8 @@ func killTree(first int) error {
 	}
 }
 
-// descendants are a process's children, theirs, and so on. Who loses its parent in a
-// namespace gets its first process as one.
+// descendants returns a process's children, their children, and so on. In a namespace,
+// orphans become children of the first process.
 func descendants(first int) ([]int, error) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -334,7 +334,7 @@ func descendants(first int) ([]int, error) {
 		if err != nil { // it has ended
 			continue
 		}
-		// The name in parentheses can hold anything.
+		// The name in parentheses may contain anything.
 		f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
 		if len(f) < 2 {
 			return nil, fmt.Errorf("/proc/%d/stat: %q", pid, b)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// network gives the machine's own network its loopback, and lets the test reach an
+// network sets up loopback in the machine's own network, and lets the test reach an
 // address there by a socket.
 func network(p plan) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
@@ -27,7 +27,7 @@ func network(p plan) error {
 	if p.Socket == "" {
 		return nil
 	}
-	if err := os.Remove(p.Socket); err != nil && !errors.Is(err, os.ErrNotExist) { // of the boot before
+	if err := os.Remove(p.Socket); err != nil && !errors.Is(err, os.ErrNotExist) { // left by the last boot
 		return err
 	}
 	l, err := net.Listen("unix", p.Socket)
@@ -38,7 +38,7 @@ func network(p plan) error {
 	return nil
 }
 
-// relay connects whoever comes to l with an address, until l is closed. Where nobody
+// relay connects each connection of l with an address, until l is closed. If no one
 // listens there, the connection ends.
 func relay(l net.Listener, network, address string) {
 	for {
@@ -56,7 +56,7 @@ func relay(l net.Listener, network, address string) {
 			ended := make(chan struct{}, 2)
 			for _, way := range [][2]net.Conn{{from, to}, {to, from}} {
 				go func() {
-					// Either end's loss ends both.
+					// The end of either side ends both.
 					_, _ = io.Copy(way[0], way[1])
 					ended <- struct{}{}
 				}()

@@ -1,5 +1,5 @@
-// Package power takes the power away from a machine that runs a Docker Engine,
-// Ashore's server and its agent.
+// Package power cuts the power of a machine that runs a Docker Engine, Ashore's server
+// and its agent.
 package power
 
 import (
@@ -29,12 +29,12 @@ func seed(t *testing.T) uint64 {
 	return s
 }
 
-// TestPowerCuts takes the power away while tasks, services, clusters and definitions
-// are asked for all the time. The machine comes back by itself each time; nothing
-// that was acknowledged is lost, and nothing is started twice.
+// TestPowerCuts cuts the power while callers create tasks, services, clusters and
+// definitions all the time. The machine comes back without help each time. Nothing that
+// was acknowledged is lost, and nothing is started twice.
 //
-// Seen to fail: with -power.eat-flushes, so that etcd's and the journal's syncs are
-// worth nothing, 4 cuts lost 4 of 71 acknowledged tasks and a cluster.
+// Seen to fail: with -power.eat-flushes, so that the syncs of etcd and the journal have
+// no effect, 4 cuts lost 4 of 71 acknowledged tasks and a cluster.
 func TestPowerCuts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute+time.Duration(*cutsFlag)*readyLimit)
 	defer cancel()
@@ -71,7 +71,7 @@ func TestPowerCuts(t *testing.T) {
 	if err := s.Ready(ctx); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Second) // for those who were waiting to have their turn
+	time.Sleep(time.Second) // so that waiting writers get their turn
 	stop()
 	wait()
 	settling, cancel := context.WithTimeout(ctx, readyLimit)
@@ -97,8 +97,8 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
-// moment waits for a moment by chance: while the machine boots or runs, after some
-// time or before one of its next flushes of the disk.
+// moment waits for a random moment: while the machine boots or runs, after some time,
+// or before one of the next flushes of the disk.
 func (s *site) moment(ctx context.Context) (string, error) {
 	when := "in the boot"
 	if s.boots == 1 || s.rng.IntN(3) > 0 {
@@ -123,16 +123,16 @@ func (s *site) moment(ctx context.Context) (string, error) {
 	return when, s.Fault()
 }
 
-// TestCutInTheFirstStart takes the power away from an installation that has just
-// begun: the next boot goes on from there, or begins again, by itself.
+// TestCutInTheFirstStart cuts the power of an installation that has just begun. The
+// next boot continues, or begins again, without help.
 //
-// Seen to fail where the store takes a database without a log for a damaged state: it
-// is what a cut leaves between the two.
+// Seen to fail if the store considers a database without a log damaged: a cut between
+// the two writes leaves it.
 func TestCutInTheFirstStart(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute+time.Duration(*cutsFlag)*readyLimit)
 	defer cancel()
 	s := newSite(t, rand.New(rand.NewPCG(seed(t), 0)))
-	// The engine's own first start is not our matter.
+	// The engine's own first start is not part of this test.
 	engine := s.Run[:1]
 	s.Run = append(engine[:1:1], program{Name: "nobody", Log: s.path("log", "nobody"), After: s.path("docker.sock"), Args: []string{"sleep", "infinity"}})
 	if err := s.Boot(); err != nil {
@@ -143,14 +143,14 @@ func TestCutInTheFirstStart(t *testing.T) {
 	}
 	s.sync(t)
 	s.Cut()
-	begun := 0 // had an identity before the cut
+	begun := 0 // installations that had an identity before the cut
 	for cut := range *cutsFlag {
 		before := s.data
 		s.install(fmt.Sprint("ashore-", cut))
 		if err := s.Boot(); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.RemoveAll(s.Seen(before)); err != nil { // room for the next
+		if err := os.RemoveAll(s.Seen(before)); err != nil { // space for the next one
 			t.Fatal(err)
 		}
 		if err := s.Await("started", patience); err != nil {
@@ -175,7 +175,7 @@ func TestCutInTheFirstStart(t *testing.T) {
 		if err := s.Ready(ctx); err != nil {
 			t.Fatalf("after cut %d: %v", cut+1, err)
 		}
-		// Nobody needs it, and each installation has one.
+		// It is not needed, and each installation has one.
 		if err := s.dropSamples(ctx); err != nil {
 			t.Fatal(err)
 		}

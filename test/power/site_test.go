@@ -26,26 +26,26 @@ const (
 	diskSize = 1 << 30
 	image    = "localhost/ashore/witness:power"
 	service  = "kept"
-	// readyLimit bounds a boot, until the agent takes orders: with all of them the
-	// machine has two cores.
+	// readyLimit bounds a boot until the agent accepts orders. All processes together
+	// have two cores.
 	readyLimit = 2 * time.Minute
 )
 
-// site is a machine with a Docker Engine of its own and an Ashore, whose data, and
-// whose seal key, are on the disk that can lose them.
+// site is a machine with a Docker Engine of its own and an Ashore. Their data and the
+// seal key are on the disk that can lose them.
 type site struct {
 	*machine
 	Docker  *docker.Client
 	Witness string         // a folder on a disk that is not cut
-	API     *client.Client // from the first time on that Ready has returned
+	API     *client.Client // set when Ready has first returned
 	Admin   local.Admin
 
-	engine   string // by DOCKER_HOST
-	endpoint string // of the API, for this test
+	engine   string // for DOCKER_HOST
+	endpoint string // the API's, for this test
 	data     string
 }
 
-// install has the machine run an Ashore with this data folder from its next boot on.
+// install makes the machine run an Ashore with this data folder from its next boot on.
 func (s *site) install(data string) {
 	if s.API != nil {
 		s.API.Close()
@@ -99,7 +99,7 @@ func newSite(t *testing.T, rng *rand.Rand) *site {
 	return s
 }
 
-// show logs the ends of all logs.
+// show logs the last parts of all logs.
 func (s *site) show() {
 	paths := []string{s.path("log", "dockerd"), s.path("log", "ashore")}
 	if s.cmd != nil {
@@ -115,7 +115,7 @@ func (s *site) show() {
 	}
 }
 
-// Ready waits until the agent takes orders.
+// Ready waits until the agent accepts orders.
 func (s *site) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
@@ -164,11 +164,11 @@ func (s *site) ready(ctx context.Context) error {
 	return nil
 }
 
-// once has the SDK call once, and send no token of its own.
+// once makes the SDK call only once, and without a token of its own.
 func once(o *ecs.Options) { o.RetryMaxAttempts, o.IdempotencyTokenProvider = 1, nil }
 
-// prepare boots the machine for the first time, and ends when the definitions, the
-// image and the service are there, and on disk: the engine syncs no image.
+// prepare boots the machine for the first time. It returns when the definitions, the
+// image and the service exist and are on disk, because the engine syncs no image.
 func (s *site) prepare(t *testing.T, ctx context.Context) {
 	t.Helper()
 	if err := s.Boot(); err != nil {
@@ -203,7 +203,7 @@ func (s *site) prepare(t *testing.T, ctx context.Context) {
 	s.sync(t)
 }
 
-// sync makes durable what the machine has written yet.
+// sync makes everything durable that the machine has written.
 func (s *site) sync(t *testing.T) {
 	t.Helper()
 	root, err := os.Open(s.Seen())

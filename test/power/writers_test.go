@@ -12,21 +12,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// ledger is what the writers were promised.
+// ledger has the promises that the writers got.
 type ledger struct {
 	site *site
 
 	mu       sync.Mutex
-	tasks    map[string]string // ARN → the name of the call that was acknowledged
+	tasks    map[string]string // ARN → the name of the acknowledged call
 	clusters []string
 	families []string // family:revision
 	desired  int32    // of the service
-	unknown  int      // calls without a token that were not answered
-	wrong    []string // answers that may not be
+	unknown  int      // calls without a token and without an answer
+	wrong    []string // answers that are not allowed
 }
 
-// write runs the writers until ctx is done. Each writes what comes to its mind, one
-// call after the other.
+// write runs the writers until ctx is done. Each makes random changes, one call after
+// the other.
 func (l *ledger) write(ctx context.Context) (wait func()) {
 	var all sync.WaitGroup
 	for i, next := range []func(context.Context, *rand.Rand, string){l.insist, l.insist, l.tryOnce, l.makeCluster, l.register, l.scale} {
@@ -48,7 +48,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// call bounds one call, and keeps what comes of it.
+// call bounds one call, and records an answer that is not allowed.
 func (l *ledger) call(ctx context.Context, f func(context.Context) error) error {
 	short, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -88,15 +88,15 @@ func (l *ledger) runTask(ctx context.Context, rng *rand.Rand, name string, token
 	}
 }
 
-// insist runs a task by one token until that is acknowledged.
+// insist runs a task with a token until the call is acknowledged.
 func (l *ledger) insist(ctx context.Context, rng *rand.Rand, name string) {
 	if arn, _ := l.runTask(ctx, rng, name, &name); arn != "" {
 		l.note(func() { l.tasks[arn] = name })
 	}
 }
 
-// tryOnce runs a task without a token. What becomes of it without an answer is not
-// known; more than one task it is never.
+// tryOnce runs a task without a token. Without an answer its fate is unknown, but it is
+// never more than one task.
 func (l *ledger) tryOnce(ctx context.Context, rng *rand.Rand, name string) {
 	arn, err := l.runTask(ctx, rng, name, nil)
 	l.note(func() {
@@ -131,7 +131,7 @@ func (l *ledger) register(ctx context.Context, rng *rand.Rand, _ string) {
 	})
 }
 
-// scale wants another count of the service's tasks, until that is acknowledged.
+// scale changes the count of the service's tasks until that is acknowledged.
 func (l *ledger) scale(ctx context.Context, rng *rand.Rand, _ string) {
 	want := int32(1 + rng.IntN(4))
 	for ctx.Err() == nil {

@@ -1,4 +1,4 @@
-// Package volume mounts small file systems that a test may fill.
+// Package volume mounts small file systems that tests can fill.
 package volume
 
 import (
@@ -12,18 +12,18 @@ import (
 	"testing"
 )
 
-// Volume is a file system of its own.
+// Volume is a small file system.
 type Volume struct {
 	t   *testing.T
 	Dir string // where it is mounted
 }
 
-// Kinds are those to try: on a tmpfs what is allocated is there, an ext4 keeps some
-// blocks for itself and gives freed ones back late.
+// Kinds are the kinds to test. A tmpfs allocates at once. An ext4 reserves some blocks
+// and frees blocks late.
 var Kinds = map[string]func(t *testing.T, dir string, size int64) *Volume{"tmpfs": Tmpfs, "ext4": Ext4}
 
-// ReadOnly mounts it anew so that nothing can be written, as the kernel does with a
-// disk that fails, or back.
+// ReadOnly mounts the volume read-only, as the kernel does when a disk fails, or
+// writable again.
 func (v *Volume) ReadOnly(on bool) {
 	v.t.Helper()
 	flags := uintptr(syscall.MS_REMOUNT)
@@ -35,8 +35,8 @@ func (v *Volume) ReadOnly(on bool) {
 	}
 }
 
-// needRoot says what is missing: without a disk of its own to fill, these tests
-// would show nothing.
+// needRoot skips the test with the reason if it lacks root: without a disk to fill,
+// these tests would show nothing.
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -44,7 +44,7 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// Tmpfs mounts one of so many bytes on a folder.
+// Tmpfs mounts a tmpfs of size bytes on a folder.
 func Tmpfs(t *testing.T, dir string, size int64) *Volume {
 	t.Helper()
 	needRoot(t)
@@ -56,7 +56,7 @@ func Tmpfs(t *testing.T, dir string, size int64) *Volume {
 	return v
 }
 
-// Ext4 mounts one of so many bytes, in a file, on a folder.
+// Ext4 mounts an ext4 of size bytes, in a file, on a folder.
 func Ext4(t *testing.T, dir string, size int64) *Volume {
 	t.Helper()
 	needRoot(t)
@@ -85,7 +85,7 @@ func (v *Volume) unmount() {
 
 func (v *Volume) filler() string { return filepath.Join(v.Dir, "filler") }
 
-// Fill takes all that is left, by large and then by small pieces.
+// Fill uses all free space, by large and then by small pieces.
 func (v *Volume) Fill() {
 	v.t.Helper()
 	f, err := os.OpenFile(v.filler(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -109,7 +109,7 @@ func (v *Volume) Fill() {
 	}
 }
 
-// Free gives back what Fill has taken.
+// Free frees the space that Fill has used.
 func (v *Volume) Free() {
 	v.t.Helper()
 	if err := os.Remove(v.filler()); err != nil {

@@ -1,6 +1,6 @@
-// Package witness counts starts of containers from outside Ashore, in two ways
-// that know nothing of it: each container writes its id to a bind-mounted file
-// when it starts, and the engine's own events are recorded.
+// Package witness counts starts of containers outside of Ashore, in two independent
+// ways: each container writes its id to a bind-mounted file when it starts, and the
+// engine's own events are recorded.
 package witness
 
 import (
@@ -24,7 +24,7 @@ import (
 // Witness watches one installation's containers.
 type Witness struct {
 	Image string // runs the witness program
-	Dir   string // to be mounted at /witness
+	Dir   string // for a mount at /witness
 
 	docker *client.Client
 	cancel context.CancelFunc
@@ -36,8 +36,8 @@ type Witness struct {
 	lost   error                        // why the events ended early; guarded by mu
 }
 
-// New builds the image, and records the start events of containers that carry
-// label from now on.
+// New builds the image. From now on it records the start events of containers with the
+// label.
 func New(ctx context.Context, docker *client.Client, dir, label, tag string) (*Witness, error) {
 	w := &Witness{Image: "localhost/ashore/witness:" + tag, Dir: filepath.Join(dir, "witness"),
 		docker: docker, starts: map[string]int{}, labels: map[string]map[string]string{}, done: make(chan struct{})}
@@ -50,7 +50,7 @@ func New(ctx context.Context, docker *client.Client, dir, label, tag string) (*W
 	watching, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.cancel = cancel
 	r := docker.Events(watching, client.EventsListOptions{
-		// The engine replays what happened since, so nothing is missed.
+		// The engine replays the events since then, so none is missed.
 		Since:   fmt.Sprint(time.Now().Add(-time.Second).Unix()),
 		Filters: make(client.Filters).Add("label", label).Add("type", "container").Add("event", "start"),
 	})
@@ -80,16 +80,15 @@ func (w *Witness) record(m events.Message) {
 	w.labels[m.Actor.ID] = m.Actor.Attributes
 }
 
-// Labels returns the labels of each container that was started, also of those
-// that are gone by now.
+// Labels returns the labels of each container that was started, including removed ones.
 func (w *Witness) Labels() map[string]map[string]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.labels)
 }
 
-// Started returns how often each container was started, by its full id,
-// according to the engine's events.
+// Started returns how often each container was started, by its full id, according to
+// the engine's events.
 func (w *Witness) Started() (map[string]int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,8 +99,8 @@ func (w *Witness) Started() (map[string]int, error) {
 	return out, w.lost
 }
 
-// Testified returns how often each container says that it was started, by the
-// first twelve digits of its id.
+// Testified returns how often each container has written that it started, by the first
+// twelve digits of its id.
 func (w *Witness) Testified() (map[string]int, error) {
 	b, err := os.ReadFile(filepath.Join(w.Dir, "starts"))
 	if err != nil {
@@ -122,7 +121,7 @@ func (w *Witness) Close(ctx context.Context) error {
 	return err
 }
 
-// Load builds the witness program, below dir, and has the engine keep it as an image.
+// Load builds the witness program below dir and loads it into the engine as an image.
 func Load(ctx context.Context, docker *client.Client, dir, image string) error {
 	if err := load(ctx, docker, dir, image); err != nil {
 		return fmt.Errorf("witness image: %w", err)
@@ -157,7 +156,7 @@ func load(ctx context.Context, docker *client.Client, dir, image string) error {
 	if err != nil {
 		return err
 	}
-	// The engine has the image once it has said all it has to say.
+	// The engine has the image when its answer ends.
 	_, err = io.Copy(io.Discard, r)
 	if closeErr := r.Close(); err == nil {
 		err = closeErr

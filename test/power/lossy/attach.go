@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// label is the name of the file behind a block device: `losetup` shows it.
+// label is the name of the file behind a block device, as `losetup` shows it.
 const label = "ashore-power-cut-disk"
 
 // Device is a disk as a block device.
@@ -24,11 +24,11 @@ type Device struct {
 	server *fuse.Server
 }
 
-// Attach makes a block device of the disk. The way there is a loop device on the one
-// file of a FUSE file system: with direct I/O, so that nothing is kept between them
-// and the loop device's flushes arrive as fsync. Nothing of it appears among this
-// machine's mounts; dir is an empty folder. The device is gone once it is released
-// and nobody has it mounted or open, also when this process dies.
+// Attach makes a block device of the disk. The device is a loop device on the only file
+// of a FUSE file system. It uses direct I/O, so that nothing is cached between them and
+// the loop device's flushes arrive as fsync. Nothing of it appears among this machine's
+// mounts. dir is an empty folder. The device disappears when it is released and no one
+// has it mounted or open, even if this process dies.
 func (d *Disk) Attach(dir string) (*Device, error) {
 	type result struct {
 		dev *Device
@@ -43,13 +43,13 @@ func (d *Disk) Attach(dir string) (*Device, error) {
 	return r.dev, r.err
 }
 
-// ownThread runs f in a thread that ends with it, and so does its mount namespace.
+// ownThread runs f in a thread that ends with it, together with its mount namespace.
 // The process's first thread never ends.
 func ownThread(f func()) {
 	go func() {
 		runtime.LockOSThread()
 		if unix.Gettid() != os.Getpid() {
-			f() // and ends without unlocking
+			f() // ends without unlocking
 			return
 		}
 		defer runtime.UnlockOSThread()
@@ -89,7 +89,7 @@ func (d *Disk) attach(dir string) (*Device, error) {
 	return &Device{Path: path, holder: holder, server: server}, nil
 }
 
-// loop makes a loop device of a file. It is cleared by its last close.
+// loop makes a loop device of a file. Its last close clears it.
 func loop(file *os.File) (string, *os.File, error) {
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
@@ -120,16 +120,16 @@ func loop(file *os.File) (string, *os.File, error) {
 			return path, device, nil
 		}
 		device.Close()
-		if !errors.Is(err, syscall.EBUSY) { // another was faster
+		if !errors.Is(err, syscall.EBUSY) { // another process was faster
 			return "", nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 }
 
-// Release leaves the device to those who have it mounted.
+// Release releases the device. Those that have it mounted keep it.
 func (d *Device) Release() error { return d.holder.Close() }
 
-// Gone waits until nobody has it.
+// Gone waits until no one has the device.
 func (d *Device) Gone(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
@@ -144,7 +144,7 @@ func (d *Device) Gone(ctx context.Context) error {
 	}
 }
 
-// folder is the file system's root.
+// folder is the root of the file system.
 type folder struct {
 	fs.Inode
 	disk *Disk

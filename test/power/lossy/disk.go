@@ -1,5 +1,5 @@
-// Package lossy is a disk that loses power: a block device whose write cache is
-// lost, in part, at a cut, as a disk's own is.
+// Package lossy is a disk that loses its power: a block device whose write cache is
+// partly lost at a cut, like that of a real disk.
 package lossy
 
 import (
@@ -10,23 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Disk holds its bytes twice: as whoever uses it reads them, and as a cut leaves
-// them. A flush makes the second like the first.
+// Disk has its bytes twice: as users read them, and as a cut leaves them. A flush makes
+// the second equal to the first.
 //
-// From Freeze to Die nothing is answered, so whoever waits for the disk learns of
-// no success that the cut then denies. After Die everything is answered and nothing
-// counts, so that the kernel can put the file system away. Settle ends that.
+// From Freeze to Die no request is answered, so no user of the disk learns of a success
+// that the cut then undoes. After Die every request is answered and no write counts, so
+// that the kernel can unmount the file system. Settle ends that.
 type Disk struct {
 	Size     int64
 	mu       sync.Mutex
 	changed  *sync.Cond
 	state    state
-	seen     []byte        // what is read; guarded by mu, as all below
+	seen     []byte        // what is read; guarded by mu, as are the fields below
 	durable  []byte        // what a cut leaves
-	eats     bool          // the flushes
-	pending  []write       // not in durable; the oldest first
+	eats     bool          // ignore flushes
+	pending  []write       // not in durable; oldest first
 	dead     []extent      // written since Die
-	countIn  int           // flushes until it freezes by itself; 0 is never
+	countIn  int           // number of flushes until it freezes by itself; 0 is never
 	frozen   chan struct{} // closed by a freeze
 	flushes  int
 	writings int
@@ -47,12 +47,12 @@ type write struct {
 	data []byte
 }
 
-// whole is how much at the beginning is written whole or not at all: ext4's
-// superblock, which is read before the journal mends anything. A disk with sectors
-// of 512 bytes that tears it leaves a file system that no boot can mount.
+// whole is how many bytes at the beginning are written completely or not at all: ext4's
+// superblock, which is read before the journal is replayed. A disk with sectors of 512
+// bytes that tears it leaves a file system that no boot can mount.
 const whole = 4096
 
-// New makes a disk of zeros. It takes memory where something was written.
+// New makes a disk of zeros. It uses memory only where something was written.
 func New(size int64) (*Disk, error) {
 	d := &Disk{Size: size, frozen: make(chan struct{})}
 	d.changed = sync.NewCond(&d.mu)
@@ -65,7 +65,7 @@ func New(size int64) (*Disk, error) {
 	return d, nil
 }
 
-// Close gives the memory back. Nobody may use the disk any more.
+// Close frees the memory. No one may use the disk any more.
 func (d *Disk) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -78,7 +78,7 @@ func (d *Disk) Close() error {
 	return nil
 }
 
-// Read fills p with what was written last, durable or not.
+// Read fills p with the newest written bytes, durable or not.
 func (d *Disk) Read(p []byte, at int64) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,7 +89,7 @@ func (d *Disk) Read(p []byte, at int64) int {
 	return copy(p, d.seen[at:])
 }
 
-// Write takes p into the cache.
+// Write writes p into the cache.
 func (d *Disk) Write(p []byte, at int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -107,15 +107,15 @@ func (d *Disk) Write(p []byte, at int64) error {
 	return nil
 }
 
-// EatFlushes has flushes answered that were not done from now on, as a lying disk
-// does: for a test that shall go red.
+// EatFlushes makes the disk answer flushes without performing them, like a lying disk.
+// It is for tests that must fail.
 func (d *Disk) EatFlushes(eats bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.eats = eats
 }
 
-// Flush makes durable what was written before it.
+// Flush makes all earlier writes durable.
 func (d *Disk) Flush() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -143,7 +143,7 @@ func (d *Disk) awaitLocked() {
 	}
 }
 
-// countLocked freezes the disk before the flush that FreezeIn has named.
+// countLocked freezes the disk before the flush that FreezeIn has selected.
 func (d *Disk) countLocked() {
 	if d.state != on || d.countIn == 0 {
 		return
@@ -160,8 +160,8 @@ func (d *Disk) freezeLocked() {
 	}
 }
 
-// FreezeIn has the disk freeze by itself before the nth flush from now: most of what
-// a cut can lose or tear is written by then.
+// FreezeIn makes the disk freeze by itself before the nth flush from now. By then most
+// of what a cut can lose or tear is written.
 func (d *Disk) FreezeIn(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -175,15 +175,15 @@ func (d *Disk) Frozen() <-chan struct{} {
 	return d.frozen
 }
 
-// Freeze lets everybody wait who reads, writes or flushes.
+// Freeze blocks all reads, writes and flushes.
 func (d *Disk) Freeze() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.freezeLocked()
 }
 
-// Die answers everybody, and nothing that is written from here on counts. Those who
-// wait must have been killed, or they take the answers for true.
+// Die answers all requests, and writes from here on don't count. The processes that
+// wait must be dead, or they would believe the answers.
 func (d *Disk) Die() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -193,17 +193,17 @@ func (d *Disk) Die() {
 
 // Loss is what a cut did to the writes since the last flush.
 type Loss struct {
-	Kept, Lost, Torn int // writes
-	Writes, Flushes  int // since the power came
+	Kept, Lost, Torn int // numbers of writes
+	Writes, Flushes  int // since power on
 }
 
 func (l Loss) String() string {
 	return fmt.Sprintf("of %d writes not flushed %d kept, %d lost, %d torn", l.Kept+l.Lost+l.Torn, l.Kept, l.Lost, l.Torn)
 }
 
-// Settle ends a life of the disk after Die: a subset by chance of the writes since
-// the last flush was durable yet, some of them in part, in units of 512 or of 4096
-// bytes. The disk is on again, with what is durable.
+// Settle ends a life of the disk after Die. A random subset of the writes since the
+// last flush becomes durable, some of them partly, in units of 512 or 4096 bytes. The
+// disk is on again, with the durable bytes.
 func (d *Disk) Settle(rng *rand.Rand) Loss {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -26,8 +26,8 @@ func put(t *testing.T, d *Disk, at int64, n int, b byte) {
 	}
 }
 
-// TestSettle: what was flushed is there after each cut; of the rest each unit is as
-// it was or as it was written, and all of that is seen.
+// TestSettle: flushed bytes are there after each cut. Each unit of the other bytes is
+// either old or new, and all cases occur.
 func TestSettle(t *testing.T) {
 	d := newDisk(t)
 	rng := rand.New(rand.NewPCG(1, 1))
@@ -69,8 +69,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestFreezeIn: the disk freezes before the flush that is named, and whoever waits
-// goes on after its death.
+// TestFreezeIn: the disk freezes before the selected flush. Waiting callers continue
+// after Die.
 func TestFreezeIn(t *testing.T) {
 	d := newDisk(t)
 	d.FreezeIn(2)

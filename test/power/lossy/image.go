@@ -9,11 +9,10 @@ import (
 	"os/exec"
 )
 
-// piece is what is copied at once; one of zeros alone is left out.
+// piece is how many bytes are copied at once. Pieces of zeros are skipped.
 const piece = 1 << 16
 
-// Format makes an ext4 file system. image is a path for a file that is made for it
-// and removed.
+// Format makes an ext4 file system. image is the path of a temporary file.
 func (d *Disk) Format(image string) (err error) {
 	f, err := os.OpenFile(image, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
@@ -45,8 +44,8 @@ func (d *Disk) Format(image string) (err error) {
 	return nil
 }
 
-// Check has e2fsck replay the journal and check the file system as a cut has left
-// it, in a copy at the path image. What it would have to ask about is an error.
+// Check makes e2fsck replay the journal and check the file system as a cut has left it,
+// in a copy at the path image. A problem about which e2fsck would ask is an error.
 func (d *Disk) Check(image string) (err error) {
 	f, err := os.OpenFile(image, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
@@ -69,7 +68,7 @@ func (d *Disk) Check(image string) (err error) {
 	d.mu.Unlock()
 	out, err := exec.Command("e2fsck", "-f", "-p", image).CombinedOutput()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 1 { // the journal's replay and what it implies
+	if errors.As(err, &exit) && exit.ExitCode() == 1 { // the journal's replay and its consequences
 		return nil
 	}
 	if err != nil {

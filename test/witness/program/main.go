@@ -1,7 +1,7 @@
-// Command program is what the witness image runs: it appends its container's id
-// (the host name that the engine gives it) to /witness/starts, once each time
-// it is started, and then waits for SIGTERM; with an argument it ends at once.
-// $WITNESS, where there is one, comes before the id, with a slash between them.
+// Command program is the program of the witness image. At each start it appends its
+// container's id (the host name that the engine sets) to /witness/starts. Then it waits
+// for SIGTERM. With an argument it ends at once. If $WITNESS is set, it comes before
+// the id, with a slash between them.
 package main
 
 import (
@@ -37,7 +37,7 @@ func testify() error {
 	if err != nil {
 		return err
 	}
-	// One short write with O_APPEND: lines of different containers don't mix.
+	// One short write with O_APPEND, so that lines of different containers don't mix.
 	if _, err := f.WriteString(id + "\n"); err != nil {
 		return err
 	}
