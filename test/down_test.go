@@ -17,8 +17,8 @@ import (
 	"github.com/ashore/ashore/internal/client"
 )
 
-// limited runs a task with limits of its own and returns its id.
-func (i *installation) limited() string {
+// runLimitedTask runs a task with limits of its own and returns its id.
+func (i *installation) runLimitedTask() string {
 	i.Helper()
 	api := client.New(i.admin())
 	defer api.Close()
@@ -79,7 +79,7 @@ func cgroups(t *testing.T, task string) (dirs []string) {
 func TestDownLeavesNoCgroups(t *testing.T) {
 	i := newInstallation(t)
 	i.up()
-	task := i.limited()
+	task := i.runLimitedTask()
 	if os.Geteuid() == 0 && len(cgroups(t, task)) == 0 {
 		t.Fatal("the task has no cgroup")
 	}
@@ -88,7 +88,7 @@ func TestDownLeavesNoCgroups(t *testing.T) {
 		t.Errorf("after down --tasks: %q", left)
 	}
 	i.up()
-	task = i.limited()
+	task = i.runLimitedTask()
 	api := client.New(i.admin())
 	defer api.Close()
 	if _, err := api.ECS.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{

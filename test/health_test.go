@@ -44,7 +44,7 @@ func TestHealthAtOnce(t *testing.T) {
 				t.Fatal(err, out)
 			}
 			var task types.Task
-			f.until(family+" is "+string(c.want), func() bool {
+			f.await(family+" is "+string(c.want), func() bool {
 				d, err := f.api().DescribeTasks(ctx, &ecs.DescribeTasksInput{Tasks: []string{*out.Tasks[0].TaskArn}})
 				if err != nil {
 					t.Fatal(err)

@@ -52,8 +52,8 @@ const (
 	backIn = 3 * time.Minute
 )
 
-// besieged is a server process with little memory, under attack.
-type besieged struct {
+// attackedServer is a server process with little memory, under attack.
+type attackedServer struct {
 	*testing.T
 	admin  local.Admin
 	api    *client.Client
@@ -69,16 +69,16 @@ type besieged struct {
 // registrations and reports of the largest size. The server goes on serving callers
 // with a key, within its memory, and returns that memory.
 func TestHostileInput(t *testing.T) {
-	b := newBesieged(t)
+	b := newAttackedServer(t)
 	before := b.memory()
 	hosts := b.hosts()
 
 	ctx, end := context.WithTimeout(t.Context(), hostileTime)
 	defer end()
 	b.ctx = ctx
-	b.wg.Go(b.heads)
+	b.wg.Go(b.sendHeads)
 	for _, h := range hosts {
-		for _, beset := range []func(){h.stalledBodies, h.orders, h.telemetry, h.registrations, h.reports} {
+		for _, beset := range []func(){h.stalledBodies, h.sendOrders, h.sendTelemetry, h.sendRegistrations, h.sendReports} {
 			b.wg.Go(beset)
 		}
 	}
@@ -112,7 +112,7 @@ func TestHostileInput(t *testing.T) {
 	}
 }
 
-func newBesieged(t *testing.T) *besieged {
+func newAttackedServer(t *testing.T) *attackedServer {
 	t.Helper()
 	env, err := local.ThisEnv()
 	if err != nil {
@@ -127,7 +127,7 @@ func newBesieged(t *testing.T) *besieged {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &besieged{T: t, cgroup: memoryCgroup(t, hostileMemory)}
+	b := &attackedServer{T: t, cgroup: memoryCgroup(t, hostileMemory)}
 	args := []string{ashoretest.Binary(t), "server", "--data-dir", l.Data, "--listen", address, "--seal-key", filepath.Join(dir, "seal.key")}
 	if b.cgroup != "" {
 		args = append([]string{"sh", "-c", `echo $$ > "$0/cgroup.procs" && exec "$@"`, b.cgroup}, args...)
@@ -198,7 +198,7 @@ func memoryCgroup(t *testing.T, limit int64) string {
 }
 
 // memory returns the server's memory without the pages of files.
-func (b *besieged) memory() int64 {
+func (b *attackedServer) memory() int64 {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.pid))
 	if err != nil {
 		b.Error(err)
@@ -219,7 +219,7 @@ func (b *besieged) memory() int64 {
 }
 
 // wait returns false when the attack is over.
-func (b *besieged) wait(d time.Duration) bool {
+func (b *attackedServer) wait(d time.Duration) bool {
 	select {
 	case <-b.ctx.Done():
 		return false
@@ -229,7 +229,7 @@ func (b *besieged) wait(d time.Duration) bool {
 }
 
 // serve makes signed calls, reads and writes, and returns the time of each.
-func (b *besieged) serve() (took []time.Duration) {
+func (b *attackedServer) serve() (took []time.Duration) {
 	for i := 0; b.wait(20*time.Millisecond) && !b.gone.Load(); i++ {
 		began := time.Now()
 		var err error
@@ -249,11 +249,11 @@ func (b *besieged) serve() (took []time.Duration) {
 	return took
 }
 
-func (b *besieged) address() string { return strings.TrimPrefix(b.admin.Endpoint, "http://") }
+func (b *attackedServer) address() string { return strings.TrimPrefix(b.admin.Endpoint, "http://") }
 
-// heads repeatedly opens thousands of unsigned calls at once that announce a body of a
+// sendHeads repeatedly opens thousands of unsigned calls at once that announce a body of a
 // MiB.
-func (b *besieged) heads() {
+func (b *attackedServer) sendHeads() {
 	head := "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: " + ecsmodel.Model.Shape + ".ListTasks\r\nContent-Length: 1048576\r\n\r\n{"
 	for b.wait(0) {
 		var open []net.Conn
@@ -274,13 +274,13 @@ func (b *besieged) heads() {
 
 // hostileHost is a host whose key attacks the server.
 type hostileHost struct {
-	*besieged
+	*attackedServer
 	signer   sigv4.Signer
 	instance string
 	task     string
 }
 
-func (b *besieged) hosts() (all []*hostileHost) {
+func (b *attackedServer) hosts() (all []*hostileHost) {
 	b.Helper()
 	_, err := b.api.ECS.RegisterTaskDefinition(b.Context(), &ecs.RegisterTaskDefinitionInput{
 		Family: aws.String("wide"), NetworkMode: types.NetworkModeBridge,
@@ -295,7 +295,7 @@ func (b *besieged) hosts() (all []*hostileHost) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		h := &hostileHost{besieged: b, signer: sigv4.Signer{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, Region: b.admin.Region, Service: "ecs"}}
+		h := &hostileHost{attackedServer: b, signer: sigv4.Signer{AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, Region: b.admin.Region, Service: "ecs"}}
 		b.ctx = b.Context()
 		answer, err := h.call("RegisterContainerInstance", h.registration())
 		if err != nil {
@@ -358,8 +358,8 @@ func (h *hostileHost) dial(path, cluster, instance string) (*websocket.Conn, err
 	return conn, err
 }
 
-// besets sends frames over a websocket. It opens the websocket again when it is closed.
-func (h *hostileHost) besets(path, cluster, instance string, frames ...string) {
+// sendFrames sends frames over a websocket. It opens the websocket again when it is closed.
+func (h *hostileHost) sendFrames(path, cluster, instance string, frames ...string) {
 	for h.wait(100 * time.Millisecond) {
 		conn, err := h.dial(path, cluster, instance)
 		if err != nil {
@@ -379,17 +379,17 @@ func (h *hostileHost) besets(path, cluster, instance string, frames ...string) {
 	}
 }
 
-// orders and telemetry send frames of millions of empty elements, of the largest
+// sendOrders and telemetry send frames of millions of empty elements, of the largest
 // allowed size.
-func (h *hostileHost) orders() {
+func (h *hostileHost) sendOrders() {
 	const n = 2_700_000
-	h.besets("/acs/ws", "clusterArn", "containerInstanceArn",
+	h.sendFrames("/acs/ws", "clusterArn", "containerInstanceArn",
 		`{"type":"InventoryMessage","message":{"tasks":[`+strings.Repeat("{},", n)+`{}]}}`,
 		`{"type":"ReportMessage","message":{"messageId":"m","reports":[`+strings.Repeat("{},", n)+`{}]}}`)
 }
 
-func (h *hostileHost) telemetry() {
-	h.besets("/tcs/ws", "cluster", "containerInstance",
+func (h *hostileHost) sendTelemetry() {
+	h.sendFrames("/tcs/ws", "cluster", "containerInstance",
 		`{"type":"PublishHealthRequest","message":{"tasks":[`+strings.Repeat("{},", 600_000)+`{}]}}`)
 }
 
@@ -438,15 +438,15 @@ func (h *hostileHost) registration() string {
 	return `{` + arn + `"attributes":[` + strings.Join(attributes, ",") + `],"totalResources":[{"name":"CPU","type":"INTEGER","integerValue":4096},{"name":"MEMORY","type":"INTEGER","integerValue":8192}]}`
 }
 
-func (h *hostileHost) registrations() {
+func (h *hostileHost) sendRegistrations() {
 	for h.wait(0) {
 		_, _ = h.call("RegisterContainerInstance", h.registration()) // soon it is refused
 	}
 }
 
-// reports sends reports of the host's task of the largest size, a different one each
+// sendReports sends reports of the host's task of the largest size, a different one each
 // time.
-func (h *hostileHost) reports() {
+func (h *hostileHost) sendReports() {
 	one := `{"bindIP":"0.0.0.0","containerPort":1,"hostPort":%d,"protocol":"udp"},`
 	var bindings strings.Builder
 	for i := range 12_000 {

@@ -52,7 +52,7 @@ func TestServices(t *testing.T) {
 		{"no request fails while a deployment rolls", rollUnderLoad},
 		{"a broken image is rolled back", brokenImage},
 		{"a fixed port", fixedPort},
-		{"nobody is replaced for the control plane's absence", absence},
+		{"nobody is replaced for the control plane's absence", testAbsence},
 	} {
 		if !t.Run(c.name, func(t *testing.T) { c.test(&fleet{t, in, ctx}) }) {
 			return
@@ -72,14 +72,14 @@ func rollUnderLoad(f *fleet) {
 	for w := range 4 {
 		wg.Go(func() { b.send(ctx, w) })
 	}
-	f.until("300 requests", func() bool { return b.sent.Load() > 300 })
+	f.await("300 requests", func() bool { return b.sent.Load() > 300 })
 	begun := time.Now()
 	f.update(&ecs.UpdateServiceInput{Service: aws.String(name), TaskDefinition: aws.String(f.define(name, 0))})
-	f.stable(name)
+	f.awaitStable(name)
 	took := time.Since(begun)
 	sent := b.sent.Load()
-	f.until("300 more requests", func() bool { return b.sent.Load() > sent+300 })
-	f.until("the old tasks' end", func() bool {
+	f.await("300 more requests", func() bool { return b.sent.Load() > sent+300 })
+	f.await("the old tasks' end", func() bool {
 		out, err := f.api().DescribeTasks(f.ctx, &ecs.DescribeTasksInput{Tasks: arns(old)})
 		if err != nil {
 			f.Fatal(err)
@@ -113,11 +113,11 @@ func brokenImage(f *fleet) {
 	old := arns(f.tasks(name))
 	f.update(&ecs.UpdateServiceInput{Service: aws.String(name), TaskDefinition: aws.String(f.define(name, 0, "/no/such/program"))})
 	failed := *f.service(name).Deployments[0].Id
-	f.until("the rollback", func() bool {
+	f.await("the rollback", func() bool {
 		d := f.service(name).Deployments[0]
 		return *d.Id != failed && *d.TaskDefinition == good && d.RolloutState == types.DeploymentRolloutStateCompleted
 	})
-	f.stable(name)
+	f.awaitStable(name)
 	if got := arns(f.tasks(name)); !slices.Equal(got, old) {
 		f.Errorf("the good tasks did not stay: %q, were %q", got, old)
 	}
@@ -176,7 +176,7 @@ func fixedPort(f *fleet) {
 	next := f.define(name, int32(port))
 	f.update(&ecs.UpdateServiceInput{Service: aws.String(name), TaskDefinition: &next})
 	said := ""
-	f.until("an event that names the port and its holder", func() bool {
+	f.await("an event that names the port and its holder", func() bool {
 		for _, m := range f.messages(name) {
 			if strings.Contains(m, "was unable to place a task") && strings.Contains(m, text) && strings.Contains(m, id) {
 				said = m
@@ -192,19 +192,19 @@ func fixedPort(f *fleet) {
 		f.Errorf("the old task does not answer: %v", err)
 	}
 	f.update(&ecs.UpdateServiceInput{Service: aws.String(name), DeploymentConfiguration: &types.DeploymentConfiguration{MinimumHealthyPercent: aws.Int32(0), MaximumPercent: aws.Int32(200)}})
-	f.until("the new task", func() bool {
+	f.await("the new task", func() bool {
 		t := f.tasks(name)
 		return len(t) == 1 && *t[0].TaskDefinitionArn == next && *t[0].LastStatus == "RUNNING"
 	})
-	f.stable(name)
-	f.until("its page", func() bool { _, err := get(f.ctx, "127.0.0.1:"+text); return err == nil })
+	f.awaitStable(name)
+	f.await("its page", func() bool { _, err := get(f.ctx, "127.0.0.1:"+text); return err == nil })
 	f.Logf("with minimum 0:\n%s", strings.Join(f.messages(name), "\n"))
 	f.delete(name)
 }
 
-// absence takes the control plane away for longer than the loss time, and restarts the
+// testAbsence takes the control plane away for longer than the loss time, and restarts the
 // host's agent at once.
-func absence(f *fleet) {
+func testAbsence(f *fleet) {
 	const name, lost, away = "steady", 5 * time.Second, 12 * time.Second
 	cluster, err := f.api().DescribeClusters(f.ctx, &ecs.DescribeClustersInput{Clusters: []string{"default"}})
 	if err != nil {
@@ -215,8 +215,8 @@ func absence(f *fleet) {
 		f.Fatal(err)
 	}
 	f.create(name, f.define(name, 0), 3, nil)
-	f.until("the end of the other services' containers", func() bool { return len(f.running()) == 3 })
-	before := f.running()
+	f.await("the end of the other services' containers", func() bool { return len(f.runningContainers()) == 3 })
+	before := f.runningContainers()
 	tasks := arns(f.tasks(name))
 	begun := time.Now()
 	if err := errors.Join(f.in.Kill(f.ctx, "server"), f.in.Kill(f.ctx, "agent")); err != nil {
@@ -231,17 +231,17 @@ func absence(f *fleet) {
 		f.Fatal(err)
 	}
 	back := time.Since(begun)
-	f.until("the agent's connection", func() bool {
+	f.await("the agent's connection", func() bool {
 		l, err := f.api().ListContainerInstances(f.ctx, &ecs.ListContainerInstancesInput{Filter: aws.String("agentConnected == true")})
 		return err == nil && len(l.ContainerInstanceArns) == 1
 	})
 	// For the time of another loss nothing may happen.
 	for end := time.Now().Add(lost + 3*time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
-		if got := f.running(); !maps.Equal(got, before) {
+		if got := f.runningContainers(); !maps.Equal(got, before) {
 			f.Fatalf("containers were %v, are %v", before, got)
 		}
 	}
-	f.stable(name)
+	f.awaitStable(name)
 	if got := arns(f.tasks(name)); !slices.Equal(got, tasks) {
 		f.Errorf("tasks were %q, are %q", tasks, got)
 	}

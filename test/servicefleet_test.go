@@ -49,7 +49,7 @@ func (f *fleet) create(name, definition string, desired int32, config *types.Dep
 	}); err != nil {
 		f.Fatal(err)
 	}
-	f.stable(name)
+	f.awaitStable(name)
 	f.Cleanup(func() {
 		if f.Failed() {
 			f.Logf("events of %s:\n%s", name, strings.Join(f.messages(name), "\n"))
@@ -64,15 +64,15 @@ func (f *fleet) update(in *ecs.UpdateServiceInput) {
 	}
 }
 
-// stable waits with the SDK's waiter, and then for the deployment's completion. Running
+// awaitStable waits with the SDK's waiter, and then for the deployment's completion. Running
 // tasks are not yet known to be healthy, and a rollback needs a completed deployment.
-func (f *fleet) stable(name string) {
+func (f *fleet) awaitStable(name string) {
 	f.Helper()
 	w := ecs.NewServicesStableWaiter(f.api(), func(o *ecs.ServicesStableWaiterOptions) { o.MinDelay, o.MaxDelay = 200*time.Millisecond, time.Second })
 	if err := w.Wait(f.ctx, &ecs.DescribeServicesInput{Services: []string{name}}, 2*time.Minute); err != nil {
 		f.Fatalf("%s: %v\n%s", name, err, strings.Join(f.messages(name), "\n"))
 	}
-	f.until("the deployment's completion", func() bool {
+	f.await("the deployment's completion", func() bool {
 		return f.service(name).Deployments[0].RolloutState == types.DeploymentRolloutStateCompleted
 	})
 }
@@ -99,8 +99,8 @@ func (f *fleet) messages(name string) []string {
 	return all
 }
 
-// until waits for a condition.
-func (f *fleet) until(what string, ok func() bool) {
+// await waits for a condition.
+func (f *fleet) await(what string, ok func() bool) {
 	f.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -153,9 +153,9 @@ func (f *fleet) delete(name string) {
 	}
 }
 
-// running returns the installation's containers by id, with the engine's creation
+// runningContainers returns the installation's containers by id, with the engine's creation
 // times.
-func (f *fleet) running() map[string]int64 {
+func (f *fleet) runningContainers() map[string]int64 {
 	f.Helper()
 	all, err := f.in.Containers(f.ctx)
 	if err != nil {

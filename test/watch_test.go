@@ -57,8 +57,8 @@ func (i *installation) kill(processes ...string) map[string]int {
 	return pids
 }
 
-// reads lists the clusters.
-func (i *installation) reads() error {
+// listClusters lists the clusters.
+func (i *installation) listClusters() error {
 	api := client.New(i.admin())
 	defer api.Close()
 	_, err := api.ECS.ListClusters(i.Context(), &ecs.ListClustersInput{})
@@ -78,7 +78,7 @@ func TestKilledBehindDetach(t *testing.T) {
 		if got := i.containers(); !slices.Equal(got, containers) || !strings.Contains(page(t, url), pageMark) {
 			t.Errorf("%s: containers %v, were %v", when, got, containers)
 		}
-		if err := i.reads(); err != nil {
+		if err := i.listClusters(); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestKilledInTheForeground(t *testing.T) {
 	for name, pid := range pids {
 		i.await(name, pid)
 	}
-	if err := i.reads(); err != nil {
+	if err := i.listClusters(); err != nil {
 		t.Error(err)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -172,7 +172,7 @@ func TestOnAFullDisk(t *testing.T) {
 	v.Fill()
 	reads := func(when string) {
 		t.Helper()
-		if err := i.reads(); err != nil {
+		if err := i.listClusters(); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
 		if got := i.containers(); !slices.Equal(got, containers) {

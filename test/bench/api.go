@@ -56,7 +56,7 @@ func (b *bench) describeTasks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := b.running(ctx, arns, pollEvery); err != nil {
+	if _, err := b.awaitRunning(ctx, arns, pollEvery); err != nil {
 		return err
 	}
 	s, took, err := load(ctx, func(ctx context.Context) error {
@@ -93,5 +93,5 @@ func (b *bench) startToReady(ctx context.Context) error {
 	b.report.add(result{What: "ashore up after a killed server, to the first call answered, p50", Unit: "ms", Value: ms(starts.median()),
 		Budget: "under 1 s", Met: met(starts.median() < time.Second)})
 	// The agent has lost five servers in a row. It returns in its own time.
-	return b.connected(ctx, fleet.DefaultCluster, 1)
+	return b.awaitConnected(ctx, fleet.DefaultCluster, 1)
 }

@@ -62,7 +62,7 @@ func (s *scaled) begin(ctx context.Context) (joined time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := s.until(ctx, s.server, func() (bool, error) {
+	if err := s.await(ctx, s.server, func() (bool, error) {
 		p, running, err := local.Running(s.layout.PID("server"))
 		return running && p.Ready, err
 	}); err != nil {
@@ -84,7 +84,7 @@ func (s *scaled) begin(ctx context.Context) (joined time.Duration, err error) {
 	if err != nil {
 		return 0, err
 	}
-	err = s.until(ctx, s.fleet, func() (bool, error) {
+	err = s.await(ctx, s.fleet, func() (bool, error) {
 		st, err := s.stats(ctx)
 		if errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED) {
 			return false, nil // it does not serve yet
@@ -126,8 +126,8 @@ func (s *scaled) start(name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// until waits for a condition. It returns an error if the process ends first.
-func (s *scaled) until(ctx context.Context, p *process, met func() (bool, error)) error {
+// await waits for a condition. It returns an error if the process ends first.
+func (s *scaled) await(ctx context.Context, p *process, met func() (bool, error)) error {
 	for {
 		ok, err := met()
 		if ok || err != nil {

@@ -36,9 +36,9 @@ func measureReads(ctx context.Context, times int, profiles, dir string) (r *repo
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	w := &world{dir: dir}
-	if _, err := os.Stat(w.done()); err != nil {
+	if _, err := os.Stat(w.donePath()); err != nil {
 		began := time.Now()
-		if err := w.make(ctx); err != nil {
+		if err := w.fill(ctx); err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(os.Stderr, "the records were made in %.0f s\n", time.Since(began).Seconds())
@@ -48,17 +48,17 @@ func measureReads(ctx context.Context, times int, profiles, dir string) (r *repo
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	reads, err := w.reads(ctx, p.api, p.served())
+	reads, err := w.reads(ctx, p.api, p.operations())
 	if err != nil {
 		return nil, err
 	}
-	if err := complete(reads, p.served()); err != nil {
+	if err := checkComplete(reads, p.operations()); err != nil {
 		return nil, err
 	}
 	r = &report{Machine: thisMachine("")}
 	var slow []string
 	for _, x := range reads {
-		s, err := timed(ctx, times, x.call)
+		s, err := timeCalls(ctx, times, x.call)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", x.operation, x.what, err)
 		}
@@ -87,8 +87,8 @@ func measureReads(ctx context.Context, times int, profiles, dir string) (r *repo
 	return r, nil
 }
 
-// timed makes calls one after the other. The first ones don't count.
-func timed(ctx context.Context, times int, call func(context.Context) error) (sample, error) {
+// timeCalls makes calls one after the other. The first ones don't count.
+func timeCalls(ctx context.Context, times int, call func(context.Context) error) (sample, error) {
 	var s sample
 	for i := range times + times/10 {
 		at := time.Now()
@@ -102,8 +102,8 @@ func timed(ctx context.Context, times int, call func(context.Context) error) (sa
 	return s, nil
 }
 
-// complete returns an error if a served list or describe operation is not measured.
-func complete(reads []read, served []string) error {
+// checkComplete returns an error if a served list or describe operation is not measured.
+func checkComplete(reads []read, served []string) error {
 	measured := map[string]bool{}
 	for _, r := range reads {
 		measured[r.operation] = true

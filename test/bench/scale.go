@@ -109,10 +109,10 @@ func (o scaleOptions) measure(ctx context.Context, r *size) (err error) {
 		return err
 	}
 	m := &scaleRun{scaleOptions: o, scaled: s, out: r}
-	if err := m.memories(ctx, "idle"); err != nil {
+	if err := m.recordMemory(ctx, "idle"); err != nil {
 		return err
 	}
-	steps := map[string]func(context.Context) error{"services": m.many, "burst": m.burst, "rollout": m.rollout, "loss": m.loss, "churn": m.churning}
+	steps := map[string]func(context.Context) error{"services": m.createServices, "burst": m.burst, "rollout": m.rollout, "loss": m.loss, "churn": m.churnTasks}
 	for _, part := range scaleParts {
 		if !slices.Contains(strings.Split(o.parts, ","), part) {
 			continue
@@ -157,8 +157,8 @@ func (s *scaled) define(ctx context.Context) error {
 	return nil
 }
 
-// memories records the memory of the processes.
-func (m *scaleRun) memories(ctx context.Context, when string) error {
+// recordMemory records the memory of the processes.
+func (m *scaleRun) recordMemory(ctx context.Context, when string) error {
 	for _, p := range []struct {
 		name string
 		*process
@@ -184,8 +184,8 @@ func (m *scaleRun) memories(ctx context.Context, when string) error {
 // usage is the CPU time of a piece of work, by process.
 type usage struct{ server, fleet, client time.Duration }
 
-// spent measures what do uses.
-func (m *scaleRun) spent(do func() error) (u usage, took time.Duration, err error) {
+// measureUsage measures what do uses.
+func (m *scaleRun) measureUsage(do func() error) (u usage, took time.Duration, err error) {
 	read := func() (u usage, err error) {
 		var errs [3]error
 		u.server, errs[0] = m.server.cpu()

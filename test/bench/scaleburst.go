@@ -33,11 +33,11 @@ func (m *scaleRun) burst(ctx context.Context) error {
 	watcher := client.New(admin)
 	defer watcher.Close()
 	probes, stopProbes := m.probe(ctx, watcher)
-	profiled, err := m.profiling(ctx, "burst", 5)
+	profiled, err := m.startProfiling(ctx, "burst", 5)
 	if err != nil {
 		return err
 	}
-	u, took, err := m.spent(func() error { return m.runAndSee(ctx, watcher.ECS, m.tasks) })
+	u, took, err := m.measureUsage(func() error { return m.runAndAwait(ctx, watcher.ECS, m.tasks) })
 	calls := stopProbes()
 	if err := errors.Join(err, profiled(), probes.Wait()); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (m *scaleRun) burst(ctx context.Context) error {
 		Budget: "5,000/s", Met: met(rate >= 5000)})
 	m.addUsage("burst", u, m.tasks)
 	m.addCalls("burst", calls)
-	return m.memories(ctx, fmt.Sprintf("%d tasks", m.tasks))
+	return m.recordMemory(ctx, fmt.Sprintf("%d tasks", m.tasks))
 }
 
 func (m *scaleRun) addCalls(during string, calls []*timedCalls) {
@@ -57,9 +57,9 @@ func (m *scaleRun) addCalls(during string, calls []*timedCalls) {
 	}
 }
 
-// profiling takes CPU profiles of both processes for some seconds, if profiles are
+// startProfiling takes CPU profiles of both processes for some seconds, if profiles are
 // wanted. done waits for the profiles.
-func (m *scaleRun) profiling(ctx context.Context, part string, seconds int) (done func() error, err error) {
+func (m *scaleRun) startProfiling(ctx context.Context, part string, seconds int) (done func() error, err error) {
 	if m.profiles == "" {
 		return func() error { return nil }, nil
 	}
@@ -75,8 +75,8 @@ func (m *scaleRun) profiling(ctx context.Context, part string, seconds int) (don
 	return g.Wait, nil
 }
 
-// runAndSee starts tasks and returns when each was seen RUNNING.
-func (m *scaleRun) runAndSee(ctx context.Context, watcher *ecs.Client, total int) error {
+// runAndAwait starts tasks and returns when each was seen RUNNING.
+func (m *scaleRun) runAndAwait(ctx context.Context, watcher *ecs.Client, total int) error {
 	started := make(chan []string, total/m.count+m.callers)
 	g, ctx := errgroup.WithContext(ctx)
 	var asked atomic.Int64
@@ -99,7 +99,7 @@ func (m *scaleRun) runAndSee(ctx context.Context, watcher *ecs.Client, total int
 		})
 	}
 	g.Go(func() error { callers.Wait(); close(started); return nil })
-	g.Go(func() error { return seeAll(ctx, watcher, started) })
+	g.Go(func() error { return awaitSeen(ctx, watcher, started) })
 	return g.Wait()
 }
 
@@ -120,8 +120,8 @@ func (m *scaleRun) runTask(ctx context.Context, n int) ([]string, error) {
 	return arns, nil
 }
 
-// seeAll describes the tasks in groups of a hundred until it has seen each RUNNING.
-func seeAll(ctx context.Context, api *ecs.Client, started <-chan []string) error {
+// awaitSeen describes the tasks in groups of a hundred until it has seen each RUNNING.
+func awaitSeen(ctx context.Context, api *ecs.Client, started <-chan []string) error {
 	var left []string
 	open := true
 	for open || len(left) > 0 {

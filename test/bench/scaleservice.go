@@ -39,12 +39,12 @@ func (m *scaleRun) deploy(ctx context.Context) (made bool, err error) {
 	if err := m.create(ctx, scaleService); err != nil {
 		return false, err
 	}
-	return true, m.steady(ctx, scaleService)
+	return true, m.awaitSteady(ctx, scaleService)
 }
 
-// steady waits until each service has one completed deployment and all of its tasks
+// awaitSteady waits until each service has one completed deployment and all of its tasks
 // run.
-func (m *scaleRun) steady(ctx context.Context, names ...string) error {
+func (m *scaleRun) awaitSteady(ctx context.Context, names ...string) error {
 	for {
 		page := names[:min(10, len(names))] // the limit of DescribeServices
 		out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: page})
@@ -82,13 +82,13 @@ func (m *scaleRun) steady(ctx context.Context, names ...string) error {
 
 // rollout creates a service of many tasks and replaces all of them.
 func (m *scaleRun) rollout(ctx context.Context) (err error) {
-	profiled, err := m.profiling(ctx, "rollout", 7)
+	profiled, err := m.startProfiling(ctx, "rollout", 7)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, profiled()) }()
 	made := false
-	u, took, err := m.spent(func() (err error) { made, err = m.deploy(ctx); return err })
+	u, took, err := m.measureUsage(func() (err error) { made, err = m.deploy(ctx); return err })
 	if err != nil {
 		return err
 	}
@@ -96,14 +96,14 @@ func (m *scaleRun) rollout(ctx context.Context) (err error) {
 		m.out.add(result{What: fmt.Sprintf("service of %d tasks, made to steady", m.service), Unit: "s", Value: took.Seconds()})
 		m.addUsage("service made", u, m.service)
 	}
-	u, took, err = m.spent(func() error {
+	u, took, err = m.measureUsage(func() error {
 		_, err := m.client.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{
 			Cluster: aws.String(scaleCluster), Service: aws.String(scaleService), TaskDefinition: aws.String(scaleFamily + ":2"),
 		})
 		if err != nil {
 			return err
 		}
-		return m.steady(ctx, scaleService)
+		return m.awaitSteady(ctx, scaleService)
 	})
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (m *scaleRun) loss(ctx context.Context) error {
 		return err
 	}
 	n := min(m.lose, m.hosts/3) // with more, Ashore would blame the network
-	before, err := m.settled(ctx)
+	before, err := m.awaitStableTasks(ctx)
 	if err != nil {
 		return err
 	}
@@ -127,11 +127,11 @@ func (m *scaleRun) loss(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	profiled, err := m.profiling(ctx, "loss", 4)
+	profiled, err := m.startProfiling(ctx, "loss", 4)
 	if err != nil {
 		return err
 	}
-	told, err := m.told(ctx)
+	told, err := m.newestEvent(ctx)
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (m *scaleRun) loss(ctx context.Context) error {
 	if err := m.cutOff(ctx, n); err != nil {
 		return err
 	}
-	lost, err := m.disconnected(ctx, n)
+	lost, err := m.awaitDisconnected(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -157,11 +157,11 @@ func (m *scaleRun) loss(ctx context.Context) error {
 			return ctx.Err()
 		case <-time.After(serviceEvery):
 		}
-		if last, err = m.told(ctx); err != nil {
+		if last, err = m.newestEvent(ctx); err != nil {
 			return err
 		}
 	}
-	r, err := m.replaced(ctx, before, lost, concerned)
+	r, err := m.awaitReplacement(ctx, before, lost, concerned)
 	if err != nil {
 		return err
 	}
@@ -179,8 +179,8 @@ func (m *scaleRun) loss(ctx context.Context) error {
 	return nil
 }
 
-// told returns the id of the service's newest event, or "".
-func (m *scaleRun) told(ctx context.Context) (string, error) {
+// newestEvent returns the id of the service's newest event, or "".
+func (m *scaleRun) newestEvent(ctx context.Context) (string, error) {
 	out, err := m.client.ECS.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(scaleCluster), Services: []string{scaleService}})
 	if err != nil || len(out.Services) == 0 || len(out.Services[0].Events) == 0 {
 		return "", err
@@ -206,9 +206,9 @@ func (m *scaleRun) tasksOfService(ctx context.Context, name string) (map[string]
 	return arns, nil
 }
 
-// settled waits until the service's tasks stay the same. When all run, the scheduler
+// awaitStableTasks waits until the service's tasks stay the same. When all run, the scheduler
 // still evens out the zones, in rounds of the time that a task takes to be healthy.
-func (m *scaleRun) settled(ctx context.Context) (map[string]bool, error) {
+func (m *scaleRun) awaitStableTasks(ctx context.Context) (map[string]bool, error) {
 	for last := map[string]bool(nil); ; {
 		now, err := m.tasksOfService(ctx, scaleService)
 		if err != nil || len(now) == m.service && maps.Equal(last, now) {
@@ -248,9 +248,9 @@ func (m *scaleRun) hostsOf(ctx context.Context, tasks map[string]bool) (map[stri
 // first and the last one was created, and when the last one ran.
 type replacement struct{ created, placed, started time.Time }
 
-// replaced waits until n new tasks run on hosts that are not lost. The steady state
+// awaitReplacement waits until n new tasks run on hosts that are not lost. The steady state
 // does not show this, because the service may be evening out its zones again.
-func (m *scaleRun) replaced(ctx context.Context, before, lost map[string]bool, n int) (r replacement, err error) {
+func (m *scaleRun) awaitReplacement(ctx context.Context, before, lost map[string]bool, n int) (r replacement, err error) {
 	running := map[string]bool{}
 	for {
 		now, err := m.tasksOfService(ctx, scaleService)
@@ -291,8 +291,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// disconnected waits until n hosts are shown as disconnected, and returns them.
-func (m *scaleRun) disconnected(ctx context.Context, n int) (map[string]bool, error) {
+// awaitDisconnected waits until n hosts are shown as disconnected, and returns them.
+func (m *scaleRun) awaitDisconnected(ctx context.Context, n int) (map[string]bool, error) {
 	for {
 		out := map[string]bool{}
 		pages := ecs.NewListContainerInstancesPaginator(m.client.ECS, &ecs.ListContainerInstancesInput{
@@ -318,9 +318,9 @@ func (m *scaleRun) disconnected(ctx context.Context, n int) (map[string]bool, er
 	}
 }
 
-// churning starts and stops tasks for some time, so that their number stays the same.
+// churnTasks starts and stops tasks for some time, so that their number stays the same.
 // It records the sizes of database and memory.
-func (m *scaleRun) churning(ctx context.Context) error {
+func (m *scaleRun) churnTasks(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	began := time.Now()

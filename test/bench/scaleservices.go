@@ -17,9 +17,9 @@ import (
 	"github.com/ashore/ashore/internal/local"
 )
 
-// many creates several services at once and waits until all are steady. Then it waits
+// createServices creates several services at once and waits until all are steady. Then it waits
 // until another client's DescribeTasks has shown every task RUNNING.
-func (m *scaleRun) many(ctx context.Context) error {
+func (m *scaleRun) createServices(ctx context.Context) error {
 	admin, err := local.ReadAdmin(m.layout)
 	if err != nil {
 		return err
@@ -33,13 +33,13 @@ func (m *scaleRun) many(ctx context.Context) error {
 	total := m.service * len(names)
 	probes, stopProbes := m.probe(ctx, watcher)
 	began := time.Now()
-	u, took, err := m.spent(func() error {
+	u, took, err := m.measureUsage(func() error {
 		for _, name := range names {
 			if err := m.create(ctx, name); err != nil {
 				return err
 			}
 		}
-		return m.steady(ctx, names...)
+		return m.awaitSteady(ctx, names...)
 	})
 	calls := stopProbes()
 	if err := errors.Join(err, probes.Wait()); err != nil {
@@ -71,7 +71,7 @@ func (m *scaleRun) many(ctx context.Context) error {
 		Budget: "5,000/s", Met: met(float64(total)/took.Seconds() >= 5000)})
 	m.addUsage("services", u, total)
 	m.addCalls("making of services", calls)
-	return m.memories(ctx, fmt.Sprintf("%d tasks of services", total))
+	return m.recordMemory(ctx, fmt.Sprintf("%d tasks of services", total))
 }
 
 // create creates a service.

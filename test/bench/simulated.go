@@ -51,7 +51,7 @@ func (b *bench) runTasks(ctx context.Context) (err error) {
 		h.Start()
 		defer func() { err = errors.Join(err, h.Close()) }()
 	}
-	if err := b.connected(ctx, simCluster, simHosts); err != nil {
+	if err := b.awaitConnected(ctx, simCluster, simHosts); err != nil {
 		return err
 	}
 	var tasks atomic.Int64
@@ -92,8 +92,8 @@ func (b *bench) runTasks(ctx context.Context) (err error) {
 	return nil
 }
 
-// connected returns when tasks can be placed on all n hosts of a cluster.
-func (b *bench) connected(ctx context.Context, cluster string, n int) error {
+// awaitConnected returns when tasks can be placed on all n hosts of a cluster.
+func (b *bench) awaitConnected(ctx context.Context, cluster string, n int) error {
 	for {
 		list, err := b.in.API.ECS.ListContainerInstances(ctx, &ecs.ListContainerInstancesInput{Cluster: aws.String(cluster)})
 		if err != nil {

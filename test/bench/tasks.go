@@ -51,11 +51,11 @@ func (b *bench) start(ctx context.Context, n int) ([]string, error) {
 	return slices.Concat(arns...), nil
 }
 
-// running waits until every task is RUNNING and returns when the last one became so.
+// awaitRunning waits until every task is RUNNING and returns when the last one became so.
 // That is its startedAt, which the server writes when it stores the host's report, with
 // this machine's clock. Polling often enough to see it would take CPU time from the
 // engine that starts the containers.
-func (b *bench) running(ctx context.Context, arns []string, every time.Duration) (last time.Time, err error) {
+func (b *bench) awaitRunning(ctx context.Context, arns []string, every time.Duration) (last time.Time, err error) {
 	err = b.await(ctx, arns, "RUNNING", every, func(t types.Task) {
 		if t.StartedAt != nil && t.StartedAt.After(last) {
 			last = *t.StartedAt
@@ -157,7 +157,7 @@ func (b *bench) single(ctx context.Context) (took, shown time.Duration, err erro
 	if err != nil {
 		return 0, 0, err
 	}
-	last, err := b.running(ctx, arns, pollEvery)
+	last, err := b.awaitRunning(ctx, arns, pollEvery)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -195,7 +195,7 @@ func (b *bench) bursts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		last, err := b.running(ctx, arns, pollBurst)
+		last, err := b.awaitRunning(ctx, arns, pollBurst)
 		if err != nil {
 			return err
 		}

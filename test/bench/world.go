@@ -94,12 +94,12 @@ func (p *plane) close() error {
 	return errors.Join(<-p.ran, p.srv.Close())
 }
 
-// served returns the server's ECS operations.
-func (p *plane) served() []string { return frontdoor.Handlers(reflect.TypeFor[*apiecs.Service]()) }
+// operations returns the server's ECS operations.
+func (p *plane) operations() []string { return frontdoor.Handlers(reflect.TypeFor[*apiecs.Service]()) }
 
-// make fills the folder. It registers through the API. It writes the tasks directly,
+// fill fills the folder. It registers through the API. It writes the tasks directly,
 // because they have a history on hosts that don't exist.
-func (w *world) make(ctx context.Context) error {
+func (w *world) fill(ctx context.Context) error {
 	p, err := w.serve(ctx)
 	if err != nil {
 		return err
@@ -107,14 +107,14 @@ func (w *world) make(ctx context.Context) error {
 	if err := errors.Join(w.register(ctx, p.api), p.close()); err != nil {
 		return err
 	}
-	if err := w.place(ctx); err != nil {
+	if err := w.writeTasks(ctx); err != nil {
 		return err
 	}
-	return os.WriteFile(w.done(), nil, 0o600)
+	return os.WriteFile(w.donePath(), nil, 0o600)
 }
 
-// done returns the path of the file that says that the folder is filled.
-func (w *world) done() string { return filepath.Join(w.dir, "done") }
+// donePath returns the path of the file that says that the folder is filled.
+func (w *world) donePath() string { return filepath.Join(w.dir, "done") }
 
 // each runs do for 0 to n-1, several at a time.
 func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
@@ -208,8 +208,8 @@ func definition(i int) *ecs.RegisterTaskDefinitionInput {
 	return in
 }
 
-// place writes the tasks: 19 running ones and 1 stopped one on each host.
-func (w *world) place(ctx context.Context) (err error) {
+// writeTasks writes the tasks: 19 running ones and 1 stopped one on each host.
+func (w *world) writeTasks(ctx context.Context) (err error) {
 	e, err := store.Embed(ctx, filepath.Join(w.dir, "etcd"))
 	if err != nil {
 		return err
@@ -277,6 +277,6 @@ func profile(ctx context.Context, dir, name string, call func(context.Context) e
 		return err
 	}
 	defer pprof.StopCPUProfile()
-	_, err = timed(ctx, 100, call)
+	_, err = timeCalls(ctx, 100, call)
 	return err
 }

@@ -19,15 +19,15 @@ import (
 	"github.com/ashore/ashore/internal/wire/acs"
 )
 
-// accounts repeatedly asks every agent for its tasks that have not ended, and sums up
+// watchAccounts repeatedly asks every agent for its tasks that have not ended, and sums up
 // their resources. An agent delays a task that does not fit, so its machine alone would
 // not show that the control plane gave a host too much. wait waits for the end.
-func (w *world) accounts(ctx context.Context) (wait func()) {
+func (w *world) watchAccounts(ctx context.Context) (wait func()) {
 	var g sync.WaitGroup
 	for _, h := range w.hosts {
 		g.Go(func() {
 			for ctx.Err() == nil {
-				if err := h.account(ctx); err != nil && ctx.Err() == nil && !away(err) {
+				if err := h.account(ctx); err != nil && ctx.Err() == nil && !isAgentDown(err) {
 					w.ledger.note("%s: %v", h.name, err)
 				}
 				select {
@@ -40,8 +40,8 @@ func (w *world) accounts(ctx context.Context) (wait func()) {
 	return g.Wait
 }
 
-// away says whether an error is that of a killed agent.
-func away(err error) bool {
+// isAgentDown says whether an error is that of a killed agent.
+func isAgentDown(err error) bool {
 	var n net.Error
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, fs.ErrNotExist) || errors.As(err, &n)
 }

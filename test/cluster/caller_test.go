@@ -40,7 +40,7 @@ type caller struct {
 }
 
 func newCaller(w *world) (*caller, error) {
-	addr, err := w.lan.Here(w.ctx)
+	addr, err := w.lan.AddLocalAddress(w.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +64,14 @@ func call[In, Out any](ctx context.Context, c *caller, name string, f func(*ecs.
 	began := time.Now()
 	turn := int(c.turn.Add(1))
 	out, err := f(c.apis[turn%servers], ctx, in)
-	if temporary(err) {
+	if isTemporary(err) {
 		c.retried.Add(1)
-		if unanswered(err) {
+		if isUnanswered(err) {
 			c.silent.Add(1)
 		}
 		first, firstTook := err, time.Since(began)
 		out, err = f(c.apis[(turn+1)%servers], ctx, in)
-		if temporary(err) {
+		if isTemporary(err) {
 			c.failed.Add(1)
 			err = fmt.Errorf("%s failed at server%d after %s (%v) and at server%d after %s: %w", name, turn%servers, firstTook.Round(time.Millisecond), first,
 				(turn+1)%servers, (time.Since(began) - firstTook).Round(time.Millisecond), err)
@@ -83,16 +83,16 @@ func call[In, Out any](ctx context.Context, c *caller, name string, f func(*ecs.
 	return out, err
 }
 
-// temporary says whether a client retries an error: no answer, or the server's own
+// isTemporary says whether a client retries an error: no answer, or the server's own
 // fault.
-func temporary(err error) bool {
+func isTemporary(err error) bool {
 	var api smithy.APIError
 	return err != nil && (!errors.As(err, &api) || api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "ServerException" || api.ErrorCode() == "ServiceUnavailableException")
 }
 
-// unanswered says whether the request may lie with a server that is cut off or frozen,
+// isUnanswered says whether the request may lie with a server that is cut off or frozen,
 // and may take effect later.
-func unanswered(err error) bool {
+func isUnanswered(err error) bool {
 	var dial *net.OpError
 	if errors.As(err, &dial) && dial.Op == "dial" {
 		return false

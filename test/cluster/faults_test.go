@@ -29,28 +29,28 @@ type fault struct {
 func (w *world) faults() (kinds [][]fault) {
 	var kills, agents, moves, members, pauses, freezes, stores, peers, sessions, callers []fault
 	for _, s := range w.servers {
-		kills = append(kills, w.killing(s, s.name))
+		kills = append(kills, w.killFault(s, s.name))
 		pauses = append(pauses, fault{
 			name: "pause " + s.name, leaves: s.name,
 			begin: func() error { return s.signal(syscall.SIGSTOP) },
 			end:   func() error { return s.signal(syscall.SIGCONT) },
 		})
-		freezes = append(freezes, w.freezing(s))
-		stores = append(stores, w.cutting(s.place, "all etcd members", s.name, w.membersBut(nil)))
-		sessions = append(sessions, w.cutting(s.place, "all hosts", "", func() (out []netip.Addr) {
+		freezes = append(freezes, w.freezeFault(s))
+		stores = append(stores, w.cutFault(s.place, "all etcd members", s.name, w.membersBut(nil)))
+		sessions = append(sessions, w.cutFault(s.place, "all hosts", "", func() (out []netip.Addr) {
 			for _, h := range w.hosts {
 				out = append(out, h.place.Addr)
 			}
 			return out
 		}))
 		for i, c := range w.clients {
-			callers = append(callers, w.cutting(s.place, fmt.Sprintf("client %d", i), "", func() []netip.Addr { return []netip.Addr{c.addr} }))
+			callers = append(callers, w.cutFault(s.place, fmt.Sprintf("client %d", i), "", func() []netip.Addr { return []netip.Addr{c.addr} }))
 		}
 	}
 	for _, m := range w.members {
-		members = append(members, w.killing(m, ""))
-		peers = append(peers, w.cutting(m.place, "the other members", "", w.membersBut(m)),
-			w.cutting(m.place, "members and servers", "", func() []netip.Addr {
+		members = append(members, w.killFault(m, ""))
+		peers = append(peers, w.cutFault(m.place, "the other members", "", w.membersBut(m)),
+			w.cutFault(m.place, "members and servers", "", func() []netip.Addr {
 				out := w.membersBut(m)()
 				for _, s := range w.servers {
 					out = append(out, s.place.Addr)
@@ -59,8 +59,8 @@ func (w *world) faults() (kinds [][]fault) {
 			}))
 	}
 	for _, h := range w.hosts {
-		agents = append(agents, w.killing(h.agent, ""))
-		moves = append(moves, w.moving(h))
+		agents = append(agents, w.killFault(h.agent, ""))
+		moves = append(moves, w.moveFault(h))
 	}
 	kinds = [][]fault{kills, members, agents, moves, pauses, stores, peers, sessions, callers}
 	if *forFlag > 0 {
@@ -90,8 +90,8 @@ func (w *world) membersBut(m *process) func() []netip.Addr {
 	}
 }
 
-// killing kills a process. At its end it restarts the process.
-func (w *world) killing(p *process, leaves string) fault {
+// killFault kills a process. At its end it restarts the process.
+func (w *world) killFault(p *process, leaves string) fault {
 	return fault{
 		name: "kill " + p.name, leaves: leaves,
 		begin: func() error { p.kill(); return nil },
@@ -99,9 +99,9 @@ func (w *world) killing(p *process, leaves string) fault {
 	}
 }
 
-// freezing stops a server's process until every host has moved to another server. When
+// freezeFault stops a server's process until every host has moved to another server. When
 // the process continues, its connections and its lease are gone.
-func (w *world) freezing(p *process) fault {
+func (w *world) freezeFault(p *process) fault {
 	var began time.Time
 	return fault{
 		name: "freeze " + p.name, leaves: p.name,
@@ -112,7 +112,7 @@ func (w *world) freezing(p *process) fault {
 		end: func() error {
 			w.eventually("every host has left "+p.name, func() error {
 				for _, h := range w.hosts {
-					if is, err := w.serves(w.ctx, h); err != nil || is == p.name {
+					if is, err := w.serverOf(w.ctx, h); err != nil || is == p.name {
 						return errors.Join(err, fmt.Errorf("%s is connected to %q", h.name, is))
 					}
 				}
@@ -124,15 +124,15 @@ func (w *world) freezing(p *process) fault {
 	}
 }
 
-// moving cuts a host off from its server and restarts its agent, which connects to
+// moveFault cuts a host off from its server and restarts its agent, which connects to
 // another server. The old server learns late that its connection has ended. It must not
 // end the new connection.
-func (w *world) moving(h *host) fault {
+func (w *world) moveFault(h *host) fault {
 	was := ""
 	return fault{
 		name: "move " + h.name,
 		begin: func() (err error) {
-			if was, err = w.serves(w.ctx, h); err != nil {
+			if was, err = w.serverOf(w.ctx, h); err != nil {
 				return err
 			}
 			for _, s := range w.servers {
@@ -145,19 +145,19 @@ func (w *world) moving(h *host) fault {
 		},
 		end: func() error {
 			w.eventually(h.name+" is connected to another server than "+was, func() error {
-				is, err := w.serves(w.ctx, h)
+				is, err := w.serverOf(w.ctx, h)
 				if err == nil && is == was {
 					err = errors.New("it is not")
 				}
 				return err
 			})
-			return w.lan.Heal(w.ctx)
+			return w.lan.RestoreAll(w.ctx)
 		},
 	}
 }
 
-// cutting drops all packets between a place and others.
-func (w *world) cutting(p *lan.Place, from, leaves string, others func() []netip.Addr) fault {
+// cutFault drops all packets between a place and others.
+func (w *world) cutFault(p *lan.Place, from, leaves string, others func() []netip.Addr) fault {
 	return fault{
 		name: fmt.Sprintf("cut %s off from %s", p.Name, from), leaves: leaves,
 		begin: func() error {
@@ -168,7 +168,7 @@ func (w *world) cutting(p *lan.Place, from, leaves string, others func() []netip
 			}
 			return nil
 		},
-		end: func() error { return w.lan.Heal(w.ctx) },
+		end: func() error { return w.lan.RestoreAll(w.ctx) },
 	}
 }
 

@@ -55,7 +55,7 @@ func (h *history) read(ctx context.Context, etcd *clientv3.Client) (wait func())
 	g.Go(func() {
 		for ctx.Err() == nil { // a watch also ends with its member's leader
 			for r := range etcd.Watch(clientv3.WithRequireLeader(ctx), store.DefaultPrefix+"/", clientv3.WithPrefix(), clientv3.WithRev(h.next())) {
-				h.take(r)
+				h.applyAll(r)
 			}
 		}
 	})
@@ -69,7 +69,7 @@ func (h *history) next() int64 {
 	return h.rev + 1
 }
 
-func (h *history) take(r clientv3.WatchResponse) {
+func (h *history) applyAll(r clientv3.WatchResponse) {
 	if r.CompactRevision > 0 {
 		h.ledger.note("etcd's history was compacted up to %d", r.CompactRevision)
 	}
@@ -78,7 +78,7 @@ func (h *history) take(r clientv3.WatchResponse) {
 		for end < len(r.Events) && r.Events[end].Kv.ModRevision == rev {
 			end++
 		}
-		if err := h.moment(rev, r.Events[at:end]); err != nil {
+		if err := h.applyRevision(rev, r.Events[at:end]); err != nil {
 			h.ledger.note("revision %d: %v", rev, err)
 		}
 		at = end
@@ -90,8 +90,8 @@ func (h *history) take(r clientv3.WatchResponse) {
 	}
 }
 
-// moment processes one revision.
-func (h *history) moment(rev int64, events []*clientv3.Event) error {
+// applyRevision processes one revision.
+func (h *history) applyRevision(rev int64, events []*clientv3.Event) error {
 	writer := "" // no server: a lease has ended
 	for _, e := range events {
 		if strings.HasSuffix(string(e.Kv.Key), "/head") {
@@ -121,11 +121,11 @@ func (h *history) moment(rev int64, events []*clientv3.Event) error {
 		case kind == "service" && part == "":
 			err = h.service(id, e)
 		case kind == "service" && e.Type == mvccpb.Event_PUT && (strings.HasSuffix(part, "state") || strings.HasPrefix(part, "event/")):
-			h.by(rev, "scheduler", writer, path)
+			h.checkWriter(rev, "scheduler", writer, path)
 		case kind == "task":
 			var t *fleet.Task
 			if t, err = h.task(id, part, e); t != nil {
-				h.by(rev, "scheduler", writer, path)
+				h.checkWriter(rev, "scheduler", writer, path)
 				launched = append(launched, t)
 			}
 		case kind == "instance" && part == "session":
@@ -137,13 +137,13 @@ func (h *history) moment(rev int64, events []*clientv3.Event) error {
 	}
 	for _, t := range launched {
 		h.launches++
-		h.measure(rev, t)
+		h.checkMaximum(rev, t)
 	}
 	return nil
 }
 
-// by records a leader's write by another server.
-func (h *history) by(rev int64, what, writer, path string) {
+// checkWriter records a leader's write by another server.
+func (h *history) checkWriter(rev int64, what, writer, path string) {
 	h.ruled++
 	if h.leads[what] != writer {
 		h.ledger.note("revision %d: %s was written by %.8s, and the %s then was %.8s", rev, path, writer, what, h.leads[what])
@@ -190,8 +190,8 @@ func (h *history) task(id, part string, e *clientv3.Event) (*fleet.Task, error) 
 	return t, nil
 }
 
-// measure counts a service's tasks when one is launched.
-func (h *history) measure(rev int64, t *fleet.Task) {
+// checkMaximum counts a service's tasks when one is launched.
+func (h *history) checkMaximum(rev int64, t *fleet.Task) {
 	s, live := h.services[t.Service()], h.live[t.Service()]
 	switch {
 	case s == nil || s.Status != fleet.ServiceActive:

@@ -35,8 +35,8 @@ func (w *world) names() (map[string]string, error) {
 	return names, nil
 }
 
-// serves returns the server to which a host is connected. It reads etcd itself.
-func (w *world) serves(ctx context.Context, h *host) (string, error) {
+// serverOf returns the server to which a host is connected. It reads etcd itself.
+func (w *world) serverOf(ctx context.Context, h *host) (string, error) {
 	names, err := w.names()
 	if err != nil {
 		return "", err
@@ -65,9 +65,9 @@ func (w *world) root() string {
 	return store.DefaultPrefix + "/v1/" + w.admin.Account + "/" + w.admin.Region + "/"
 }
 
-// leads returns the leaders: election → the server's name in this world. It reads etcd
+// readLeaders returns the leaders: election → the server's name in this world. It reads etcd
 // itself.
-func (w *world) leads(ctx context.Context) (map[string]string, error) {
+func (w *world) readLeaders(ctx context.Context) (map[string]string, error) {
 	names, err := w.names()
 	if err != nil {
 		return nil, err
@@ -94,12 +94,12 @@ func (w *world) leads(ctx context.Context) (map[string]string, error) {
 	return out, nil
 }
 
-// settled waits until every election has a leader, and returns the leaders.
-func (w *world) settled() map[string]string {
+// awaitLeaders waits until every election has a leader, and returns the leaders.
+func (w *world) awaitLeaders() map[string]string {
 	w.t.Helper()
 	var out map[string]string
 	w.eventually("all controllers have a leader", func() (err error) {
-		if out, err = w.leads(w.ctx); err == nil && len(out) < controllers {
+		if out, err = w.readLeaders(w.ctx); err == nil && len(out) < controllers {
 			err = fmt.Errorf("only %v", out)
 		}
 		return err
@@ -115,12 +115,12 @@ const moveLimit = 5 * time.Second
 // well.
 const glance = 30 * time.Millisecond
 
-// moved waits until another server leads everything that a server led. It returns how
+// awaitMove waits until another server leads everything that a server led. It returns how
 // long that took, and how much of that time the machine was busy with other work.
-func (w *world) moved(from string, led map[string]string, since time.Time) (took, busy time.Duration, err error) {
+func (w *world) awaitMove(from string, led map[string]string, since time.Time) (took, busy time.Duration, err error) {
 	for {
 		began := time.Now()
-		now, err := w.leads(w.ctx)
+		now, err := w.readLeaders(w.ctx)
 		left := ""
 		for what, who := range led {
 			if who == from && (now[what] == "" || now[what] == from) {

@@ -120,10 +120,10 @@ func (l *load) check(t *testing.T) {
 	for _, err := range l.errs {
 		t.Error(err)
 	}
-	w.ledger.tell(t) // first: after many faults the rest never comes
-	w.all(l.running, "RUNNING")
-	w.all(l.stopped, "STOPPED")
-	w.ledger.tell(t)
+	w.ledger.report(t) // first: after many faults the rest never comes
+	w.awaitStatus(l.running, "RUNNING")
+	w.awaitStatus(l.stopped, "STOPPED")
+	w.ledger.report(t)
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
 	for task, where := range w.ledger.starts {
@@ -152,8 +152,8 @@ func (l *load) summary() string {
 	return fmt.Sprintf("%d tasks run, %d were stopped, %d found no place", len(l.running), len(l.stopped), l.failures)
 }
 
-// all waits until all tasks have a status.
-func (w *world) all(arns []string, want string) {
+// awaitStatus waits until all tasks have a status.
+func (w *world) awaitStatus(arns []string, want string) {
 	w.t.Helper()
 	api := w.api(0)
 	w.eventually(fmt.Sprintf("%d tasks are %s", len(arns), want), func() error {

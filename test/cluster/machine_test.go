@@ -39,8 +39,8 @@ func (l *ledger) note(format string, args ...any) {
 	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
 }
 
-// tell fails the test for everything that went wrong since the last call.
-func (l *ledger) tell(t *testing.T) {
+// report fails the test for everything that went wrong since the last call.
+func (l *ledger) report(t *testing.T) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -118,7 +118,7 @@ func (k *keeper) change(x *wish) (err error) {
 	}
 	switch {
 	case !x.exists:
-		if gone, err := k.gone(x.spec.name); err != nil || !gone {
+		if gone, err := k.isGone(x.spec.name); err != nil || !gone {
 			return err // the service still has tasks
 		}
 		next.exists = true
@@ -136,8 +136,8 @@ func (k *keeper) change(x *wish) (err error) {
 	return err
 }
 
-// gone says whether a service may be created.
-func (k *keeper) gone(name string) (bool, error) {
+// isGone says whether a service may be created.
+func (k *keeper) isGone(name string) (bool, error) {
 	out, err := call(k.w.ctx, k.c, "DescribeServices", (*ecs.Client).DescribeServices, &ecs.DescribeServicesInput{
 		Cluster: aws.String(clusterName), Services: []string{name},
 	})
@@ -168,15 +168,15 @@ func (x *wish) remove() *ecs.DeleteServiceInput {
 	return &ecs.DeleteServiceInput{Cluster: aws.String(clusterName), Service: &x.spec.name, Force: aws.Bool(true)}
 }
 
-// affirm repeats the wishes for services whose earlier calls may have taken effect
+// repeatWishes repeats the wishes for services whose earlier calls may have taken effect
 // late. It must be called when no server is cut off.
-func (k *keeper) affirm() error {
+func (k *keeper) repeatWishes() error {
 	ctx, api := k.w.ctx, k.w.api(0)
 	for _, x := range k.wishes {
 		if !x.doubt {
 			continue
 		}
-		gone, err := k.gone(x.spec.name)
+		gone, err := k.isGone(x.spec.name)
 		if err != nil {
 			return err
 		}
@@ -200,9 +200,9 @@ func (k *keeper) affirm() error {
 	return nil
 }
 
-// converged stops the keepers and waits until each server says that every service has
+// awaitConverged stops the keepers and waits until each server says that every service has
 // its desired state.
-func (w *world) converged(keepers []*keeper) {
+func (w *world) awaitConverged(keepers []*keeper) {
 	w.t.Helper()
 	began := time.Now()
 	for _, k := range keepers {
@@ -212,18 +212,18 @@ func (w *world) converged(keepers []*keeper) {
 			w.t.Error(k.err)
 			k.err = nil
 		}
-		w.eventually("what is wanted of services is affirmed", k.affirm)
+		w.eventually("what is wanted of services is affirmed", k.repeatWishes)
 		for _, x := range k.wishes {
 			for i := range w.servers {
-				w.eventually(fmt.Sprintf("service %s is what it shall be, says server %d", x.spec.name, i), func() error { return w.is(x, w.api(i)) })
+				w.eventually(fmt.Sprintf("service %s is what it shall be, says server %d", x.spec.name, i), func() error { return w.compareService(x, w.api(i)) })
 			}
 		}
 	}
 	w.t.Logf("services have converged %s later", time.Since(began).Round(10*time.Millisecond))
 }
 
-// is returns an error if a server shows a service in another state than its wish.
-func (w *world) is(x *wish, api *ecs.Client) error {
+// compareService returns an error if a server shows a service in another state than its wish.
+func (w *world) compareService(x *wish, api *ecs.Client) error {
 	out, err := api.DescribeServices(w.ctx, &ecs.DescribeServicesInput{Cluster: aws.String(clusterName), Services: []string{x.spec.name}})
 	if err != nil {
 		return err
@@ -285,8 +285,8 @@ func deployments(all []types.Deployment) string {
 	return fmt.Sprint(out)
 }
 
-// starve creates the service that finds no room.
-func (w *world) starve(t *testing.T) {
+// createStarved creates the service that finds no room.
+func (w *world) createStarved(t *testing.T) {
 	t.Helper()
 	x := wish{spec: starved, definition: starved.family, count: starved.most}
 	if _, err := w.api(0).CreateService(w.ctx, x.create()); err != nil {

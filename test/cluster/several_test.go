@@ -41,10 +41,10 @@ func TestKillsAndPartitions(t *testing.T) {
 	turns := schedule(rng, kinds, len(kinds))
 	l, past := &load{w: w, clients: w.clients[:callers]}, &history{ledger: w.ledger}
 	keepers := newKeepers(w, w.clients[callers:], seed)
-	w.starve(t)
+	w.createStarved(t)
 	ctx, stop := context.WithCancel(t.Context())
 	look, close := context.WithCancel(t.Context())
-	calls, looks := []func(){l.start(ctx, seed, 36)}, []func(){w.accounts(look), past.read(look, w.etcd)}
+	calls, looks := []func(){l.start(ctx, seed, 36)}, []func(){w.watchAccounts(look), past.read(look, w.etcd)}
 	for _, k := range keepers {
 		calls = append(calls, k.start(ctx))
 	}
@@ -59,10 +59,10 @@ func TestKillsAndPartitions(t *testing.T) {
 		if i == len(turns) {
 			turns = append(turns, schedule(rng, kinds, len(kinds))...)
 		}
-		w.strike(turns[i])
-		w.converged(keepers)
+		w.runFault(turns[i])
+		w.awaitConverged(keepers)
 		t.Log(tally(w.clients))
-		w.ledger.tell(t)
+		w.ledger.report(t)
 		l.mu.Lock()
 		for _, err := range l.errs {
 			t.Error(err)
@@ -72,7 +72,7 @@ func TestKillsAndPartitions(t *testing.T) {
 	}
 	stop()
 	wait(calls)
-	w.converged(keepers)
+	w.awaitConverged(keepers)
 	past.check(w)
 	close()
 	wait(looks)
@@ -85,11 +85,11 @@ func TestKillsAndPartitions(t *testing.T) {
 	t.Logf("%d changes of services, %d launches, %d writes of the scheduler's in %d terms of all leaders", changes, past.launches, past.ruled, past.terms)
 }
 
-// strike makes one fault happen, and waits until everything works again.
-func (w *world) strike(x turn) {
+// runFault makes one fault happen, and waits until everything works again.
+func (w *world) runFault(x turn) {
 	t := w.t
 	t.Helper()
-	led := w.settled()
+	led := w.awaitLeaders()
 	if x.fault.leaves != "" && x.leader {
 		for _, f := range x.kind {
 			if f.leaves == led["reaper"] {
@@ -103,7 +103,7 @@ func (w *world) strike(x turn) {
 		t.Fatal(err)
 	}
 	if x.fault.leaves != "" {
-		took, busy, err := w.moved(x.fault.leaves, led, began)
+		took, busy, err := w.awaitMove(x.fault.leaves, led, began)
 		switch {
 		case err != nil:
 			t.Error(err)
@@ -118,10 +118,10 @@ func (w *world) strike(x turn) {
 	}
 	began = time.Now()
 	for i := range w.servers {
-		w.ready(i)
+		w.awaitServer(i)
 	}
 	for i := range w.servers {
-		w.connected(i, len(w.hosts))
+		w.awaitConnected(i, len(w.hosts))
 	}
 	// A call that began before the end may still wait for an answer that the fault has
 	// lost. It must not meet another fault.

@@ -86,7 +86,7 @@ func newWorld(t *testing.T, n size) *world {
 		w.addHost(i, n)
 	}
 	for i := range servers {
-		w.connected(i, n.hosts)
+		w.awaitConnected(i, n.hosts)
 	}
 	return w
 }
@@ -122,7 +122,7 @@ func (w *world) startMembers() {
 		}
 		w.members = append(w.members, m)
 	}
-	onlooker, err := w.lan.Here(w.ctx)
+	onlooker, err := w.lan.AddLocalAddress(w.ctx)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func (w *world) startServers(binary string) {
 	w.t.Helper()
 	for i := range servers {
 		p := w.place(fmt.Sprintf("server%d", i))
-		if err := p.Lead(w.ctx, serverPort); err != nil {
+		if err := p.Forward(w.ctx, serverPort); err != nil {
 			w.t.Fatal(err)
 		}
 		data := filepath.Join(w.dir, p.Name)
@@ -161,7 +161,7 @@ func (w *world) startServers(binary string) {
 			w.t.Fatal(err)
 		}
 		w.servers = append(w.servers, s)
-		w.ready(i)
+		w.awaitServer(i)
 		if i > 0 {
 			continue
 		}
@@ -181,8 +181,8 @@ func (w *world) url(i int) string {
 	return u.String()
 }
 
-// ready waits until a server answers.
-func (w *world) ready(i int) {
+// awaitServer waits until a server answers.
+func (w *world) awaitServer(i int) {
 	w.t.Helper()
 	h := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	w.eventually(w.servers[i].name+" answers", func() error {
@@ -226,8 +226,8 @@ func (w *world) addHost(i int, n size) {
 	w.hosts = append(w.hosts, h)
 }
 
-// connected waits until n agents are connected, as one server sees it.
-func (w *world) connected(server, n int) {
+// awaitConnected waits until n agents are connected, as one server sees it.
+func (w *world) awaitConnected(server, n int) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("%d agents are connected, says server %d", n, server), func() error {
 		got, err := w.agents(server)
@@ -294,7 +294,7 @@ func (w *world) eventually(what string, f func() error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.ledger.tell(w.t)
+			w.ledger.report(w.t)
 			w.t.Fatalf("never: %s: %v", what, err)
 		}
 	}

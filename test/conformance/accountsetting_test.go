@@ -42,8 +42,8 @@ func (c *C) setting(name types.SettingName) types.Setting {
 	return out.Settings[0]
 }
 
-// choose changes a setting of the caller until the case ends.
-func (c *C) choose(name types.SettingName, value string) *types.Setting {
+// setSetting changes a setting of the caller until the case ends.
+func (c *C) setSetting(name types.SettingName, value string) *types.Setting {
 	c.Helper()
 	c.Cleanup(func() {
 		if _, err := c.ECS.DeleteAccountSetting(context.Background(), &ecs.DeleteAccountSettingInput{Name: name}); err != nil {
@@ -55,8 +55,8 @@ func (c *C) choose(name types.SettingName, value string) *types.Setting {
 	return out.Setting
 }
 
-// chosen lists the caller's own settings, "name=value".
-func (c *C) chosen() []string {
+// ownSettings lists the caller's own settings, "name=value".
+func (c *C) ownSettings() []string {
 	c.Helper()
 	out, err := c.ECS.ListAccountSettings(c.Ctx(), &ecs.ListAccountSettingsInput{})
 	c.OK(err)
@@ -67,8 +67,8 @@ func (c *C) chosen() []string {
 	return all
 }
 
-// otherwise changes the account's default until the case ends.
-func (c *C) otherwise(name types.SettingName, value string) *types.Setting {
+// setDefault changes the account's default until the case ends.
+func (c *C) setDefault(name types.SettingName, value string) *types.Setting {
 	c.Helper()
 	before := aws.ToString(c.setting(name).Value)
 	out, err := c.ECS.PutAccountSettingDefault(c.Ctx(), &ecs.PutAccountSettingDefaultInput{Name: name, Value: &value})
@@ -102,7 +102,7 @@ func accountSettingCases() []Case {
 			cases = append(cases, Case{
 				Name: "PutAccountSetting " + string(name) + " " + v, Cite: settingsGuide,
 				Run: func(c *C) {
-					s := c.choose(name, v)
+					s := c.setSetting(name, v)
 					if s.Name != name || aws.ToString(s.Value) != v || s.Type == types.SettingTypeAwsManaged || aws.ToString(s.PrincipalArn) == "" {
 						c.Errorf("answer: %+v", s)
 					}
@@ -190,9 +190,9 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "PutAccountSetting again takes the new value", Cite: putSettingAPI,
 		Run: func(c *C) {
-			c.choose(types.SettingNameContainerInsights, "enabled")
-			c.choose(types.SettingNameContainerInsights, "enhanced")
-			if got := c.chosen(); !slices.Equal(got, []string{"containerInsights=enhanced"}) {
+			c.setSetting(types.SettingNameContainerInsights, "enabled")
+			c.setSetting(types.SettingNameContainerInsights, "enhanced")
+			if got := c.ownSettings(); !slices.Equal(got, []string{"containerInsights=enhanced"}) {
 				c.Errorf("chosen: %v", got)
 			}
 		},
@@ -200,7 +200,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "PutAccountSettingDefault answers with the root user", Cite: defaultAPI,
 		Run: func(c *C) {
-			s := c.otherwise(types.SettingNameContainerInsights, "enabled")
+			s := c.setDefault(types.SettingNameContainerInsights, "enabled")
 			if !strings.HasSuffix(aws.ToString(s.PrincipalArn), ":root") || aws.ToString(s.Value) != "enabled" {
 				c.Errorf("%+v", s)
 			}
@@ -209,11 +209,11 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "PutAccountSettingDefault holds for who has not chosen", Cite: defaultAPI,
 		Run: func(c *C) {
-			c.otherwise(types.SettingNameContainerInsights, "enabled")
+			c.setDefault(types.SettingNameContainerInsights, "enabled")
 			if got := aws.ToString(c.setting(types.SettingNameContainerInsights).Value); got != "enabled" {
 				c.Errorf("it is %s", got)
 			}
-			if got := c.chosen(); len(got) != 0 {
+			if got := c.ownSettings(); len(got) != 0 {
 				c.Errorf("the caller has chosen %v", got)
 			}
 		},
@@ -221,7 +221,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "PutAccountSettingDefault does not hold for who has chosen", Cite: defaultAPI,
 		Run: func(c *C) {
-			c.choose(types.SettingNameContainerInsights, "enhanced")
+			c.setSetting(types.SettingNameContainerInsights, "enhanced")
 			_, err := c.ECS.PutAccountSettingDefault(c.Ctx(), &ecs.PutAccountSettingDefaultInput{Name: types.SettingNameContainerInsights, Value: aws.String("disabled")})
 			c.OK(err)
 			if got := aws.ToString(c.setting(types.SettingNameContainerInsights).Value); got != "enhanced" {
@@ -247,7 +247,7 @@ var otherAccountSettingCases = []Case{
 		Name: "PutAccountSettingDefault fargateTaskRetirementWaitPeriod", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-maintenance.html",
 		Run: func(c *C) {
 			for _, days := range []string{"0", "14", "7"} {
-				if s := c.otherwise(types.SettingNameFargateTaskRetirementWaitPeriod, days); aws.ToString(s.Value) != days {
+				if s := c.setDefault(types.SettingNameFargateTaskRetirementWaitPeriod, days); aws.ToString(s.Value) != days {
 					c.Errorf("%+v", s)
 				}
 			}
@@ -258,7 +258,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "PutAccountSettingDefault fargateEventWindows", Cite: defaultAPI,
 		Run: func(c *C) {
-			if s := c.otherwise(types.SettingNameFargateEventWindows, "enabled"); aws.ToString(s.Value) != "enabled" {
+			if s := c.setDefault(types.SettingNameFargateEventWindows, "enabled"); aws.ToString(s.Value) != "enabled" {
 				c.Errorf("%+v", s)
 			}
 		},
@@ -268,7 +268,7 @@ var otherAccountSettingCases = []Case{
 		Run: func(c *C) {
 			before := aws.ToString(c.setting(types.SettingNameAwsvpcTrunking).Value)
 			other := map[string]string{"enabled": "disabled", "disabled": "enabled"}[before]
-			c.choose(types.SettingNameAwsvpcTrunking, other)
+			c.setSetting(types.SettingNameAwsvpcTrunking, other)
 			out, err := c.ECS.DeleteAccountSetting(c.Ctx(), &ecs.DeleteAccountSettingInput{Name: types.SettingNameAwsvpcTrunking})
 			c.OK(err)
 			if out.Setting == nil || out.Setting.Name != types.SettingNameAwsvpcTrunking || aws.ToString(out.Setting.PrincipalArn) == "" {
@@ -277,7 +277,7 @@ var otherAccountSettingCases = []Case{
 			if got := aws.ToString(c.setting(types.SettingNameAwsvpcTrunking).Value); got != before {
 				c.Errorf("it is %s, was %s", got, before)
 			}
-			if got := c.chosen(); len(got) != 0 {
+			if got := c.ownSettings(); len(got) != 0 {
 				c.Errorf("chosen: %v", got)
 			}
 		},
@@ -308,7 +308,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "ListAccountSettings lists nothing that was not chosen", Cite: "model: ListAccountSettingsInput.effectiveSettings",
 		Run: func(c *C) {
-			if got := c.chosen(); len(got) != 0 {
+			if got := c.ownSettings(); len(got) != 0 {
 				c.Errorf("chosen: %v", got)
 			}
 		},
@@ -398,7 +398,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "ListAccountSettings by name and value", Cite: "model: ListAccountSettingsInput.value",
 		Run: func(c *C) {
-			c.choose(types.SettingNameContainerInsights, "enhanced")
+			c.setSetting(types.SettingNameContainerInsights, "enhanced")
 			for value, n := range map[string]int{"enhanced": 1, "disabled": 0} {
 				out, err := c.ECS.ListAccountSettings(c.Ctx(), &ecs.ListAccountSettingsInput{Name: types.SettingNameContainerInsights, Value: &value})
 				c.OK(err)
@@ -411,7 +411,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "ListAccountSettings by a name that was not chosen", Cite: "model: ListAccountSettingsInput.name",
 		Run: func(c *C) {
-			c.choose(types.SettingNameContainerInsights, "enhanced")
+			c.setSetting(types.SettingNameContainerInsights, "enhanced")
 			out, err := c.ECS.ListAccountSettings(c.Ctx(), &ecs.ListAccountSettingsInput{Name: types.SettingNameFargateFipsMode})
 			c.OK(err)
 			if len(out.Settings) != 0 {
@@ -429,7 +429,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "containerInsights is the default of new clusters", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-container-insights.html",
 		Run: func(c *C) {
-			c.choose(types.SettingNameContainerInsights, "enhanced")
+			c.setSetting(types.SettingNameContainerInsights, "enhanced")
 			made := c.describe(c.Cluster(), types.ClusterFieldSettings)
 			if len(made.Settings) != 1 || aws.ToString(made.Settings[0].Value) != "enhanced" {
 				c.Errorf("settings: %+v", made.Settings)
@@ -439,7 +439,7 @@ var otherAccountSettingCases = []Case{
 	{
 		Name: "containerInsights of the request wins", Cite: "model: CreateClusterInput.settings",
 		Run: func(c *C) {
-			c.choose(types.SettingNameContainerInsights, "enhanced")
+			c.setSetting(types.SettingNameContainerInsights, "enhanced")
 			made := c.describe(c.Cluster(func(in *ecs.CreateClusterInput) { in.Settings = insights("disabled") }), types.ClusterFieldSettings)
 			if len(made.Settings) != 1 || aws.ToString(made.Settings[0].Value) != "disabled" {
 				c.Errorf("settings: %+v", made.Settings)

@@ -26,7 +26,7 @@ func (c *C) Machine(cluster string, attributes ...string) string {
 		Cluster: &cluster, TotalResources: resources(1024, 1024), Attributes: attributesOf(attributes...),
 	})
 	c.OK(err)
-	c.Cleanup(func() { c.depart(cluster) })
+	c.Cleanup(func() { c.deregisterHosts(cluster) })
 	return *out.ContainerInstance.ContainerInstanceArn
 }
 
@@ -52,8 +52,8 @@ func attributesOf(list ...string) []types.Attribute {
 	return out
 }
 
-// of sets the target of the attributes in a list.
-func of(target string, list ...string) []types.Attribute {
+// withTarget sets the target of the attributes in a list.
+func withTarget(target string, list ...string) []types.Attribute {
 	out := attributesOf(list...)
 	for i := range out {
 		out[i].TargetId = &target
@@ -120,7 +120,7 @@ var attributeCases = []Case{
 	{Name: "PutAttributes creates an attribute", Cite: putAttributesAPI, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster)
-		out, err := c.putAttributes(cluster, of(arn, "stack=production"))
+		out, err := c.putAttributes(cluster, withTarget(arn, "stack=production"))
 		c.OK(err)
 		if len(out) != 1 || *out[0].Name != "stack" || *out[0].Value != "production" || *out[0].TargetId != arn {
 			c.Errorf("answer: %+v", out)
@@ -130,13 +130,13 @@ var attributeCases = []Case{
 	{Name: "PutAttributes replaces the value of one that exists", Cite: putAttributesAPI, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster, "stack=test")
-		_, err := c.putAttributes(cluster, of(arn, "stack=production"))
+		_, err := c.putAttributes(cluster, withTarget(arn, "stack=production"))
 		c.OK(err)
 		c.same("listed", c.attributes(cluster), []string{"stack=production"})
 	}},
 	{Name: "PutAttributes takes an attribute without a value", Cite: "model: Attribute.value", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		_, err := c.putAttributes(cluster, of(c.Machine(cluster), "fast"))
+		_, err := c.putAttributes(cluster, withTarget(c.Machine(cluster), "fast"))
 		c.OK(err)
 		c.same("listed", c.attributes(cluster), []string{"fast"})
 	}},
@@ -144,7 +144,7 @@ var attributeCases = []Case{
 		cluster := c.Cluster()
 		arn := c.Machine(cluster)
 		for range 2 {
-			_, err := c.putAttributes(cluster, of(arn, "a=1", "b=2"))
+			_, err := c.putAttributes(cluster, withTarget(arn, "a=1", "b=2"))
 			c.OK(err)
 		}
 		c.same("listed", c.attributes(cluster), []string{"a=1", "b=2"})
@@ -152,7 +152,7 @@ var attributeCases = []Case{
 	{Name: "PutAttributes takes the short id with its type", Cite: "model: Attribute.targetType", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster)
-		list := of(arn[strings.LastIndexByte(arn, '/')+1:], "a=1")
+		list := withTarget(arn[strings.LastIndexByte(arn, '/')+1:], "a=1")
 		list[0].TargetType = types.TargetTypeContainerInstance
 		out, err := c.putAttributes(cluster, list)
 		c.OK(err)
@@ -163,19 +163,19 @@ var attributeCases = []Case{
 	{Name: "PutAttributes refuses the short id without its type", Cite: "model: Attribute.targetType", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster)
-		_, err := c.putAttributes(cluster, of(arn[strings.LastIndexByte(arn, '/')+1:], "a=1"))
+		_, err := c.putAttributes(cluster, withTarget(arn[strings.LastIndexByte(arn, '/')+1:], "a=1"))
 		c.Refused(err, "InvalidParameterException", "targetType")
 	}},
 	{Name: "PutAttributes on several instances in one call", Cite: putAttributesAPI, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		one, two := c.Machine(cluster), c.Machine(cluster)
-		_, err := c.putAttributes(cluster, append(of(one, "a=1"), of(two, "a=2")...))
+		_, err := c.putAttributes(cluster, append(withTarget(one, "a=1"), withTarget(two, "a=2")...))
 		c.OK(err)
 		c.same("listed", c.attributes(cluster), []string{"a=1", "a=2"})
 	}},
 	{Name: "PutAttributes takes ten in a call", Cite: "model: PutAttributesInput.attributes", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		out, err := c.putAttributes(cluster, of(c.Machine(cluster), strings.Fields("a b c d e f g h i j")...))
+		out, err := c.putAttributes(cluster, withTarget(c.Machine(cluster), strings.Fields("a b c d e f g h i j")...))
 		c.OK(err)
 		if len(out) != 10 {
 			c.Errorf("%d were applied", len(out))
@@ -184,27 +184,27 @@ var attributeCases = []Case{
 	{Name: "PutAttributes refuses eleven in a call", Cite: "model: PutAttributesInput.attributes", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		one, two := c.Machine(cluster), c.Machine(cluster)
-		_, err := c.putAttributes(cluster, append(of(one, strings.Fields("a b c d e f")...), of(two, strings.Fields("a b c d e")...)...))
+		_, err := c.putAttributes(cluster, append(withTarget(one, strings.Fields("a b c d e f")...), withTarget(two, strings.Fields("a b c d e")...)...))
 		c.Refused(err, "InvalidParameterException", "attributes", "10")
 	}},
 	{Name: "PutAttributes refuses the eleventh custom attribute of an instance", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html#API_PutAttributes_Errors", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster, strings.Fields("a b c d e f g h i j")...)
-		_, err := c.putAttributes(cluster, of(arn, "k"))
+		_, err := c.putAttributes(cluster, withTarget(arn, "k"))
 		c.Refused(err, "AttributeLimitExceededException")
-		_, err = c.putAttributes(cluster, of(arn, "j=2"))
+		_, err = c.putAttributes(cluster, withTarget(arn, "j=2"))
 		c.OK(err)
 	}},
 	{Name: "The agent's attributes don't count against the ten", Cite: attributesGuide, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster, strings.Fields("ecs.os-type=linux com.amazonaws.ecs.capability.x a b c d e f g h i")...)
-		_, err := c.putAttributes(cluster, of(arn, "j"))
+		_, err := c.putAttributes(cluster, withTarget(arn, "j"))
 		c.OK(err)
 	}},
 	{Name: "PutAttributes that is refused changes nothing", Cite: putAttributesAPI, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster, "a=1")
-		_, err := c.putAttributes(cluster, of(arn, "a=2", "not allowed=1"))
+		_, err := c.putAttributes(cluster, withTarget(arn, "a=2", "not allowed=1"))
 		c.Refused(err, "InvalidParameterException", "name")
 		c.same("listed", c.attributes(cluster), []string{"a=1"})
 	}},
@@ -213,7 +213,7 @@ var attributeCases = []Case{
 		c.Refused(err, "InvalidParameterException", "attributes")
 	}},
 	{Name: "PutAttributes refuses an unknown target", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html#API_PutAttributes_Errors", Run: func(c *C) {
-		list := of(strings.Repeat("0", 32), "a=1")
+		list := withTarget(strings.Repeat("0", 32), "a=1")
 		list[0].TargetType = types.TargetTypeContainerInstance
 		_, err := c.putAttributes(c.Cluster(), list)
 		c.Refused(err, "TargetNotFoundException")
@@ -222,11 +222,11 @@ var attributeCases = []Case{
 		cluster := c.Cluster()
 		arn := c.Machine(cluster)
 		c.deregister(cluster, arn)
-		_, err := c.putAttributes(cluster, of(arn, "a=1"))
+		_, err := c.putAttributes(cluster, withTarget(arn, "a=1"))
 		c.Refused(err, "TargetNotFoundException")
 	}},
 	{Name: "PutAttributes refuses an unknown cluster", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html#API_PutAttributes_Errors", Run: func(c *C) {
-		list := of(strings.Repeat("0", 32), "a=1")
+		list := withTarget(strings.Repeat("0", 32), "a=1")
 		list[0].TargetType = types.TargetTypeContainerInstance
 		_, err := c.putAttributes(c.Unique("none"), list)
 		c.Refused(err, "ClusterNotFoundException")
@@ -237,18 +237,18 @@ var attributeCases = []Case{
 	}},
 	{Name: "PutAttributes refuses the agent's names", Cite: attributesGuide, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		_, err := c.putAttributes(cluster, of(c.Machine(cluster), "ecs.os-type=plan9"))
+		_, err := c.putAttributes(cluster, withTarget(c.Machine(cluster), "ecs.os-type=plan9"))
 		c.Refused(err, "InvalidParameterException", "name", "ecs.")
 	}},
 	{Name: "PutAttributes takes each sign that names and values may have", Cite: "model: Attribute.name", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		_, err := c.putAttributes(cluster, of(c.Machine(cluster), `aZ0-_/\.=aZ0-_.@/\: b`))
+		_, err := c.putAttributes(cluster, withTarget(c.Machine(cluster), `aZ0-_/\.=aZ0-_.@/\: b`))
 		c.OK(err)
 		c.same("listed", c.attributes(cluster), []string{`aZ0-_/\.=aZ0-_.@/\: b`})
 	}},
 	{Name: "PutAttributes takes names and values of 128 characters", Cite: "model: Attribute.value", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		_, err := c.putAttributes(cluster, of(c.Machine(cluster), strings.Repeat("n", 128)+"="+strings.Repeat("v", 128)))
+		_, err := c.putAttributes(cluster, withTarget(c.Machine(cluster), strings.Repeat("n", 128)+"="+strings.Repeat("v", 128)))
 		c.OK(err)
 	}},
 	badAttribute("a name of 129 characters", strings.Repeat("n", 129), "name"),
@@ -262,7 +262,7 @@ var attributeCases = []Case{
 	{Name: "DeleteAttributes deletes", Cite: deleteAttributesAPI, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster, "a=1", "b=2")
-		out, err := c.deleteAttributes(cluster, of(arn, "a"))
+		out, err := c.deleteAttributes(cluster, withTarget(arn, "a"))
 		c.OK(err)
 		if len(out) != 1 || *out[0].Name != "a" || *out[0].TargetId != arn {
 			c.Errorf("answer: %+v", out)
@@ -271,7 +271,7 @@ var attributeCases = []Case{
 	}},
 	{Name: "DeleteAttributes of one that isn't there deletes none", Cite: "model: DeleteAttributesOutput.attributes", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		out, err := c.deleteAttributes(cluster, of(c.Machine(cluster, "a=1"), "b"))
+		out, err := c.deleteAttributes(cluster, withTarget(c.Machine(cluster, "a=1"), "b"))
 		c.OK(err)
 		if len(out) != 0 {
 			c.Errorf("answer: %+v", out)
@@ -280,31 +280,31 @@ var attributeCases = []Case{
 	}},
 	{Name: "DeleteAttributes refuses a value", Cite: "model: DeleteAttributesInput.attributes", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		_, err := c.deleteAttributes(cluster, of(c.Machine(cluster, "a=1"), "a=1"))
+		_, err := c.deleteAttributes(cluster, withTarget(c.Machine(cluster, "a=1"), "a=1"))
 		c.Refused(err, "InvalidParameterException", "value")
 	}},
 	{Name: "DeleteAttributes refuses the agent's", Cite: attributesGuide, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		_, err := c.deleteAttributes(cluster, of(c.Machine(cluster, "ecs.os-type=linux"), "ecs.os-type"))
+		_, err := c.deleteAttributes(cluster, withTarget(c.Machine(cluster, "ecs.os-type=linux"), "ecs.os-type"))
 		c.Refused(err, "InvalidParameterException", "name")
 	}},
 	{Name: "DeleteAttributes refuses an unknown target", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAttributes.html#API_DeleteAttributes_Errors", Run: func(c *C) {
-		list := of(strings.Repeat("0", 32), "a")
+		list := withTarget(strings.Repeat("0", 32), "a")
 		list[0].TargetType = types.TargetTypeContainerInstance
 		_, err := c.deleteAttributes(c.Cluster(), list)
 		c.Refused(err, "TargetNotFoundException")
 	}},
 	{Name: "DeleteAttributes refuses eleven in a call", Cite: "model: DeleteAttributesInput.attributes", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		_, err := c.deleteAttributes(cluster, of(c.Machine(cluster), strings.Fields("a b c d e f g h i j k")...))
+		_, err := c.deleteAttributes(cluster, withTarget(c.Machine(cluster), strings.Fields("a b c d e f g h i j k")...))
 		c.Refused(err, "InvalidParameterException", "attributes", "10")
 	}},
 	{Name: "DeleteAttributes makes room for another", Cite: deleteAttributesAPI, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster, strings.Fields("a b c d e f g h i j")...)
-		_, err := c.deleteAttributes(cluster, of(arn, "a"))
+		_, err := c.deleteAttributes(cluster, withTarget(arn, "a"))
 		c.OK(err)
-		_, err = c.putAttributes(cluster, of(arn, "k"))
+		_, err = c.putAttributes(cluster, withTarget(arn, "k"))
 		c.OK(err)
 	}},
 
@@ -380,7 +380,7 @@ var attributeCases = []Case{
 	{Name: "DescribeContainerInstances shows what PutAttributes set", Cite: "model: ContainerInstance.attributes", Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
 		arn := c.Machine(cluster)
-		_, err := c.putAttributes(cluster, of(arn, "stack=prod"))
+		_, err := c.putAttributes(cluster, withTarget(arn, "stack=prod"))
 		c.OK(err)
 		i := c.instance(cluster, arn)
 		if len(i.Attributes) != 1 || *i.Attributes[0].Name != "stack" || *i.Attributes[0].Value != "prod" {
@@ -390,7 +390,7 @@ var attributeCases = []Case{
 	{Name: "A task goes where PutAttributes says", Cite: attributesGuide, Needs: Fleet, Run: func(c *C) {
 		cluster, _ := c.Fleet(Spec{}, Spec{})
 		arns := c.Connected(cluster, 2)
-		_, err := c.putAttributes(cluster, of(arns[1], "stack=prod"))
+		_, err := c.putAttributes(cluster, withTarget(arns[1], "stack=prod"))
 		c.OK(err)
 		tasks := c.Run(cluster, c.Sleeper(), 3, constrained("attribute:stack == prod"))
 		for _, t := range c.tasks(cluster, tasks) {
@@ -404,7 +404,7 @@ var attributeCases = []Case{
 func badAttribute(what, attribute, member string) Case {
 	return Case{Name: "PutAttributes refuses " + what, Cite: "model: Attribute." + member, Needs: Fleet, Run: func(c *C) {
 		cluster := c.Cluster()
-		_, err := c.putAttributes(cluster, of(c.Machine(cluster), attribute))
+		_, err := c.putAttributes(cluster, withTarget(c.Machine(cluster), attribute))
 		c.Refused(err, "InvalidParameterException", member)
 	}}
 }

@@ -344,7 +344,7 @@ var capacityProviderCases = []Case{
 		if got.Status != types.CapacityProviderStatusActive || got.UpdateStatus != types.CapacityProviderUpdateStatusDeleteFailed || aws.ToString(got.UpdateStatusReason) != want {
 			c.Errorf("%+v: %s", got, aws.ToString(got.UpdateStatusReason))
 		}
-		_, err := c.put(cluster, nil)
+		_, err := c.putProviders(cluster, nil)
 		c.OK(err)
 		if got := c.deleteProvider(name); got.UpdateStatus == types.CapacityProviderUpdateStatusDeleteFailed {
 			c.Errorf("taken from the cluster: %+v", got)
@@ -370,9 +370,9 @@ var capacityProviderCases = []Case{
 	{Name: "a strategy has either Fargate's providers or others", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-capacity-providers.html", Needs: Fleet, Run: func(c *C) {
 		name := *c.Provider().Name
 		cluster := c.Cluster()
-		_, err := c.put(cluster, []string{"FARGATE", name}, share("FARGATE", 0, 1), share(name, 0, 1))
+		_, err := c.putProviders(cluster, []string{"FARGATE", name}, share("FARGATE", 0, 1), share(name, 0, 1))
 		c.Refused(err, "InvalidParameterException", "strategy")
-		_, err = c.put(cluster, []string{"FARGATE", name}, share(name, 0, 1))
+		_, err = c.putProviders(cluster, []string{"FARGATE", name}, share(name, 0, 1))
 		c.OK(err)
 	}},
 	{Name: "a managed instances provider is its cluster's from the start", Cite: "model: CreateCapacityProviderInput.cluster", Needs: Fleet, Run: func(c *C) {
@@ -393,7 +393,7 @@ var capacityProviderCases = []Case{
 	}},
 	{Name: "a managed instances provider is of no other cluster", Cite: "model: CapacityProvider.cluster", Needs: Fleet, Run: func(c *C) {
 		name := *c.Provider(managedIn(c.Cluster())).Name
-		_, err := c.put(c.Cluster(), []string{name})
+		_, err := c.putProviders(c.Cluster(), []string{name})
 		c.Refused(err, "InvalidParameterException")
 	}},
 	{Name: "a cluster with a managed instances provider is not deleted", Cite: deleteAPI, Needs: Fleet, Run: func(c *C) {

@@ -47,8 +47,8 @@ func execConfig(e types.ExecuteCommandConfiguration) *types.ClusterConfiguration
 	return &types.ClusterConfiguration{ExecuteCommandConfiguration: &e}
 }
 
-// put sets a cluster's providers and default strategy.
-func (c *C) put(cluster string, providers []string, items ...types.CapacityProviderStrategyItem) (*types.Cluster, error) {
+// putProviders sets a cluster's providers and default strategy.
+func (c *C) putProviders(cluster string, providers []string, items ...types.CapacityProviderStrategyItem) (*types.Cluster, error) {
 	out, err := c.ECS.PutClusterCapacityProviders(c.Ctx(), &ecs.PutClusterCapacityProvidersInput{
 		Cluster: &cluster, CapacityProviders: append([]string{}, providers...), DefaultCapacityProviderStrategy: strategyOf(items...),
 	})
@@ -58,8 +58,8 @@ func (c *C) put(cluster string, providers []string, items ...types.CapacityProvi
 	return out.Cluster, nil
 }
 
-// settled waits until a cluster's providers are attached, which takes ECS some time.
-func (c *C) settled(cluster string) {
+// awaitProviders waits until a cluster's providers are attached, which takes ECS some time.
+func (c *C) awaitProviders(cluster string) {
 	c.Helper()
 	c.Eventually("the cluster's attachments are updated", func() bool {
 		s := aws.ToString(c.describe(cluster, types.ClusterFieldAttachments).AttachmentsStatus)
@@ -80,7 +80,7 @@ func refusedCluster(name, cite string, change func(*ecs.CreateClusterInput), wor
 // refusedStrategy is a case in which a cluster's default strategy is refused.
 func refusedStrategy(name, cite string, items []types.CapacityProviderStrategyItem, words ...string) Case {
 	return Case{Name: "PutClusterCapacityProviders refuses " + name, Cite: cite, Run: func(c *C) {
-		_, err := c.put(c.Cluster(), []string{"FARGATE", "FARGATE_SPOT"}, items...)
+		_, err := c.putProviders(c.Cluster(), []string{"FARGATE", "FARGATE_SPOT"}, items...)
 		c.Refused(err, "InvalidParameterException", words...)
 	}}
 }
@@ -432,10 +432,10 @@ var clusterCases = []Case{
 	}},
 	{Name: "PutClusterCapacityProviders replaces providers and strategy", Cite: putAPI, Run: func(c *C) {
 		name := c.Cluster()
-		_, err := c.put(name, []string{"FARGATE", "FARGATE_SPOT"}, share("FARGATE_SPOT", 0, 1))
+		_, err := c.putProviders(name, []string{"FARGATE", "FARGATE_SPOT"}, share("FARGATE_SPOT", 0, 1))
 		c.OK(err)
-		c.settled(name)
-		got, err := c.put(name, []string{"FARGATE"})
+		c.awaitProviders(name)
+		got, err := c.putProviders(name, []string{"FARGATE"})
 		c.OK(err)
 		if !slices.Equal(got.CapacityProviders, []string{"FARGATE"}) || len(got.DefaultCapacityProviderStrategy) != 0 {
 			c.Errorf("%+v", got)
@@ -443,19 +443,19 @@ var clusterCases = []Case{
 	}},
 	{Name: "PutClusterCapacityProviders with empty lists takes all away", Cite: putAPI, Run: func(c *C) {
 		name := c.Cluster(func(in *ecs.CreateClusterInput) { in.CapacityProviders = []string{"FARGATE"} })
-		c.settled(name)
-		got, err := c.put(name, nil)
+		c.awaitProviders(name)
+		got, err := c.putProviders(name, nil)
 		c.OK(err)
 		if len(got.CapacityProviders)+len(got.DefaultCapacityProviderStrategy) != 0 {
 			c.Errorf("%+v", got)
 		}
 	}},
 	{Name: "PutClusterCapacityProviders of what is not there is refused", Cite: putAPI, Run: func(c *C) {
-		_, err := c.put(c.Unique("none"), []string{"FARGATE"})
+		_, err := c.putProviders(c.Unique("none"), []string{"FARGATE"})
 		c.Refused(err, "ClusterNotFoundException")
 	}},
 	{Name: "PutClusterCapacityProviders refuses a provider that is not there", Cite: "https://github.com/terraform-aws-modules/terraform-aws-ecs/issues/53", Run: func(c *C) {
-		_, err := c.put(c.Cluster(), []string{c.Unique("none")})
+		_, err := c.putProviders(c.Cluster(), []string{c.Unique("none")})
 		c.Refused(err, "InvalidParameterException", "The specified capacity provider was not found.")
 	}},
 	refusedStrategy("two bases", "model: CapacityProviderStrategyItem.base", strategyOf(share("FARGATE", 1, 1), share("FARGATE_SPOT", 1, 1)), "base"),
@@ -466,11 +466,11 @@ var clusterCases = []Case{
 	refusedStrategy("more than 20 items", "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-capacity-providers.html", slices.Repeat(strategyOf(share("FARGATE", 0, 1)), 21)),
 	refusedStrategy("a provider that is not the cluster's", putAPI, strategyOf(share("conformance-other", 0, 1)), "associated"),
 	{Name: "a strategy item needs its provider", Cite: "model: CapacityProviderStrategyItem.capacityProvider", Run: func(c *C) {
-		_, err := c.put(c.Cluster(), []string{"FARGATE"}, share("", 0, 1))
+		_, err := c.putProviders(c.Cluster(), []string{"FARGATE"}, share("", 0, 1))
 		c.Refused(err, "InvalidParameterException", "capacity provider")
 	}},
 	{Name: "weight and base may be at their limits", Cite: "model: CapacityProviderStrategyItem.weight", Run: func(c *C) {
-		got, err := c.put(c.Cluster(), []string{"FARGATE", "FARGATE_SPOT"}, share("FARGATE", 100_000, 1000), share("FARGATE_SPOT", 0, 0))
+		got, err := c.putProviders(c.Cluster(), []string{"FARGATE", "FARGATE_SPOT"}, share("FARGATE", 100_000, 1000), share("FARGATE_SPOT", 0, 0))
 		c.OK(err)
 		if d := got.DefaultCapacityProviderStrategy; len(d) != 2 || d[0].Base != 100_000 || d[0].Weight != 1000 {
 			c.Errorf("%+v", d)
@@ -478,7 +478,7 @@ var clusterCases = []Case{
 	}},
 	{Name: "a cluster with Fargate's providers can be deleted", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCapacityProvider.html", Run: func(c *C) {
 		name := c.Cluster(func(in *ecs.CreateClusterInput) { in.CapacityProviders = []string{"FARGATE", "FARGATE_SPOT"} })
-		c.settled(name)
+		c.awaitProviders(name)
 		_, err := c.ECS.DeleteCluster(c.Ctx(), &ecs.DeleteClusterInput{Cluster: &name})
 		c.OK(err)
 	}},

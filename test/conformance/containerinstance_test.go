@@ -148,7 +148,7 @@ var containerInstanceCases = slices.Concat([]Case{
 			Cluster: &cluster, TotalResources: resources(1, 1), Tags: []types.Tag{{Key: aws.String("k"), Value: aws.String("v")}},
 		})
 		c.OK(err)
-		c.Cleanup(func() { c.depart(cluster) })
+		c.Cleanup(func() { c.deregisterHosts(cluster) })
 		arn := *out.ContainerInstance.ContainerInstanceArn
 		if i := c.instance(cluster, arn); len(i.Tags) != 0 {
 			c.Errorf("unasked: %+v", i.Tags)
@@ -171,7 +171,7 @@ var containerInstanceCases = slices.Concat([]Case{
 		cluster := c.Cluster()
 		arn := c.Machine(cluster)
 		before := c.instance(cluster, arn).Version
-		_, err := c.putAttributes(cluster, of(arn, "a=1"))
+		_, err := c.putAttributes(cluster, withTarget(arn, "a=1"))
 		c.OK(err)
 		if now := c.instance(cluster, arn).Version; now <= before {
 			c.Errorf("the version was %d and is %d", before, now)

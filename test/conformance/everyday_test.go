@@ -77,7 +77,7 @@ func (c *C) everyday(cluster string, in *ecs.RegisterTaskDefinitionInput) []stri
 	in.Family = aws.String(c.Unique(family))
 	out, err := c.ECS.RegisterTaskDefinition(c.Ctx(), in)
 	if err != nil {
-		return []string{"refused: " + c.said(err)}
+		return []string{"refused: " + c.errorText(err)}
 	}
 	d := out.TaskDefinition
 	lines := []string{"registers, for " + strings.Trim(fmt.Sprint(d.Compatibilities), "[]")}
@@ -98,10 +98,10 @@ func (c *C) everyday(cluster string, in *ecs.RegisterTaskDefinitionInput) []stri
 	ran, err := c.ECS.RunTask(c.Ctx(), call)
 	switch {
 	case err != nil:
-		return append(lines, "not run: "+lined(c.said(err)))
+		return append(lines, "not run: "+onePerLine(c.errorText(err)))
 	case len(ran.Failures) > 0:
 		f := ran.Failures[0]
-		return append(lines, "not placed: "+*f.Reason+": "+lined(aws.ToString(f.Detail)))
+		return append(lines, "not placed: "+*f.Reason+": "+onePerLine(aws.ToString(f.Detail)))
 	}
 	_, err = c.ECS.StopTask(c.Ctx(), &ecs.StopTaskInput{Cluster: &cluster, Task: ran.Tasks[0].TaskArn})
 	c.OK(err)
@@ -113,8 +113,8 @@ func (c *C) everyday(cluster string, in *ecs.RegisterTaskDefinitionInput) []stri
 	return append(lines, "placed")
 }
 
-// said returns an error of the API as its caller reads it.
-func (c *C) said(err error) string {
+// errorText returns an error of the API as its caller reads it.
+func (c *C) errorText(err error) string {
 	c.Helper()
 	var e smithy.APIError
 	if !errors.As(err, &e) {
@@ -123,8 +123,8 @@ func (c *C) said(err error) string {
 	return e.ErrorCode() + ": " + e.ErrorMessage()
 }
 
-// lined puts each of several items on a line of its own.
-func lined(text string) string {
+// onePerLine puts each of several items on a line of its own.
+func onePerLine(text string) string {
 	for n := 1; ; n++ {
 		i := strings.Index(text, fmt.Sprintf(" %d. ", n))
 		if i < 0 {

@@ -34,7 +34,7 @@ type fieldCase struct {
 var fieldCases = [][]fieldCase{clusterFieldCases, definitionFieldCases, taskFieldCases, instanceFieldCases, accountFieldCases, serviceFieldCases}
 
 func TestFields(t *testing.T) {
-	c := &C{t, aim(t).client, aim(t)}
+	c := &C{t, findTarget(t).client, findTarget(t)}
 	if c.at.has < Fleet {
 		left.Add(1)
 		return

@@ -69,7 +69,7 @@ var selected, left atomic.Int64
 
 // run runs the cases that the target supports, each as a subtest.
 func run(t *testing.T, cases []Case) {
-	at := aim(t)
+	at := findTarget(t)
 	seen := map[string]bool{}
 	for _, c := range cases {
 		if seen[c.Name] {
@@ -219,7 +219,7 @@ func (c *C) StopAtEnd(cluster string, arns ...string) {
 			}
 		}
 		for some := range slices.Chunk(arns, 100) {
-			w := ecs.NewTasksStoppedWaiter(c.ECS, quick)
+			w := ecs.NewTasksStoppedWaiter(c.ECS, pollOften)
 			if err := w.Wait(context.Background(), &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: some}, patience); err != nil {
 				c.Errorf("cleaning up: %v", err)
 			}
@@ -227,8 +227,8 @@ func (c *C) StopAtEnd(cluster string, arns ...string) {
 	})
 }
 
-// quick makes a waiter poll often, because our hosts are fast.
-func quick(o *ecs.TasksStoppedWaiterOptions) {
+// pollOften makes a waiter poll often, because our hosts are fast.
+func pollOften(o *ecs.TasksStoppedWaiterOptions) {
 	o.MinDelay, o.MaxDelay = 20*time.Millisecond, time.Second
 }
 

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// listed returns all pages of a listing.
-func (c *C) listed(in *ecs.ListTasksInput) (arns []string) {
+// listTasks returns all pages of a listing.
+func (c *C) listTasks(in *ecs.ListTasksInput) (arns []string) {
 	c.Helper()
 	for p := ecs.NewListTasksPaginator(c.ECS, in); p.HasMorePages(); {
 		out, err := p.NextPage(c.Ctx())
@@ -24,12 +24,12 @@ func (c *C) listed(in *ecs.ListTasksInput) (arns []string) {
 	return arns
 }
 
-// lists checks the tasks in a listing of a cluster.
-func (c *C) lists(cluster string, in ecs.ListTasksInput, want ...string) {
+// checkList checks the tasks in a listing of a cluster.
+func (c *C) checkList(cluster string, in ecs.ListTasksInput, want ...string) {
 	c.Helper()
 	in.Cluster = &cluster
 	want = slices.Sorted(slices.Values(want))
-	if got := c.listed(&in); !slices.Equal(got, want) {
+	if got := c.listTasks(&in); !slices.Equal(got, want) {
 		c.Errorf("%+v lists %v, want %v", in, got, want)
 	}
 }
@@ -46,31 +46,31 @@ func refusedList(name, cite string, in ecs.ListTasksInput, code string, words ..
 }
 
 var listTaskCases = []Case{
-	{Name: "ListTasks of an empty cluster is empty", Cite: "model: ListTasksOutput.taskArns", Run: func(c *C) { c.lists(c.Cluster(), ecs.ListTasksInput{}) }},
+	{Name: "ListTasks of an empty cluster is empty", Cite: "model: ListTasksOutput.taskArns", Run: func(c *C) { c.checkList(c.Cluster(), ecs.ListTasksInput{}) }},
 	{Name: "ListTasks filters by family", Cite: "model: ListTasksInput.family", Needs: Hosts, Run: func(c *C) {
 		cluster, def := c.Room(), c.Sleeper()
 		family, _, _ := strings.Cut(def, ":")
 		arns := c.Run(cluster, def, 3)
 		c.Run(cluster, c.Sleeper(), 1)
-		c.lists(cluster, ecs.ListTasksInput{Family: &family}, arns...)
-		c.lists(cluster, ecs.ListTasksInput{Family: aws.String("conformance-none")})
-		c.lists(cluster, ecs.ListTasksInput{Family: &family, LaunchType: types.LaunchTypeFargate})
+		c.checkList(cluster, ecs.ListTasksInput{Family: &family}, arns...)
+		c.checkList(cluster, ecs.ListTasksInput{Family: aws.String("conformance-none")})
+		c.checkList(cluster, ecs.ListTasksInput{Family: &family, LaunchType: types.LaunchTypeFargate})
 	}},
 	{Name: "ListTasks filters by startedBy", Cite: "model: ListTasksInput.startedBy", Needs: Hosts, Run: func(c *C) {
 		cluster, by := c.Room(), "ECS Deploy "+c.Unique("by")
 		arns := c.Run(cluster, c.Sleeper(), 2, func(in *ecs.RunTaskInput) { in.StartedBy = &by })
 		c.Run(cluster, c.Sleeper(), 1)
-		c.lists(cluster, ecs.ListTasksInput{StartedBy: &by}, arns...)
+		c.checkList(cluster, ecs.ListTasksInput{StartedBy: &by}, arns...)
 	}},
 	{Name: "ListTasks filters by container instance", Cite: "model: ListTasksInput.containerInstance", Needs: Fleet, Run: func(c *C) {
 		cluster, _ := c.Fleet(Spec{}, Spec{})
 		of := map[string][]string{}
 		for _, arn := range c.Run(cluster, c.Sleeper(), 8) {
-			i := *c.one(cluster, arn).ContainerInstanceArn
+			i := *c.describeTask(cluster, arn).ContainerInstanceArn
 			of[i] = append(of[i], arn)
 		}
 		for _, i := range c.Connected(cluster, 2) {
-			c.lists(cluster, ecs.ListTasksInput{ContainerInstance: &i}, of[i]...)
+			c.checkList(cluster, ecs.ListTasksInput{ContainerInstance: &i}, of[i]...)
 		}
 	}},
 	{Name: "ListTasks filters by desired status", Cite: "model: ListTasksInput.desiredStatus", Needs: Fleet, Run: func(c *C) {
@@ -78,24 +78,24 @@ var listTaskCases = []Case{
 		arns := c.Run(cluster, c.Sleeper(), 2)
 		_, err := c.ECS.StopTask(c.Ctx(), &ecs.StopTaskInput{Cluster: &cluster, Task: &arns[0]})
 		c.OK(err)
-		c.lists(cluster, ecs.ListTasksInput{}, arns[1])
-		c.lists(cluster, ecs.ListTasksInput{DesiredStatus: types.DesiredStatusRunning}, arns[1])
-		c.lists(cluster, ecs.ListTasksInput{DesiredStatus: types.DesiredStatusStopped}, arns[0])
-		c.lists(cluster, ecs.ListTasksInput{DesiredStatus: types.DesiredStatusPending})
+		c.checkList(cluster, ecs.ListTasksInput{}, arns[1])
+		c.checkList(cluster, ecs.ListTasksInput{DesiredStatus: types.DesiredStatusRunning}, arns[1])
+		c.checkList(cluster, ecs.ListTasksInput{DesiredStatus: types.DesiredStatusStopped}, arns[0])
+		c.checkList(cluster, ecs.ListTasksInput{DesiredStatus: types.DesiredStatusPending})
 	}},
 	{Name: "ListTasks filters by launch type", Cite: "model: ListTasksInput.launchType", Needs: Fleet, Run: func(c *C) {
 		cluster, _ := c.Fleet(Spec{})
 		def := c.Sleeper()
 		ec2 := c.Run(cluster, def, 1, func(in *ecs.RunTaskInput) { in.LaunchType = types.LaunchTypeEc2 })
 		external := c.Run(cluster, def, 1, func(in *ecs.RunTaskInput) { in.LaunchType = types.LaunchTypeExternal })
-		c.lists(cluster, ecs.ListTasksInput{LaunchType: types.LaunchTypeEc2}, ec2...)
-		c.lists(cluster, ecs.ListTasksInput{LaunchType: types.LaunchTypeExternal}, external...)
+		c.checkList(cluster, ecs.ListTasksInput{LaunchType: types.LaunchTypeEc2}, ec2...)
+		c.checkList(cluster, ecs.ListTasksInput{LaunchType: types.LaunchTypeExternal}, external...)
 	}},
 	{Name: "ListTasks gives pages", Cite: "model: ListTasksInput.nextToken", Needs: Fleet, Run: func(c *C) {
 		cluster, _ := c.Fleet(Spec{})
 		arns := c.Run(cluster, c.Sleeper(), 7)
-		c.lists(cluster, ecs.ListTasksInput{MaxResults: aws.Int32(3)}, arns...)
-		c.lists(cluster, ecs.ListTasksInput{MaxResults: aws.Int32(1)}, arns...)
+		c.checkList(cluster, ecs.ListTasksInput{MaxResults: aws.Int32(3)}, arns...)
+		c.checkList(cluster, ecs.ListTasksInput{MaxResults: aws.Int32(1)}, arns...)
 	}},
 	{Name: "ListTasks refuses another listing's token", Cite: "model: ListTasksInput.nextToken", Needs: Fleet, Run: func(c *C) {
 		cluster, _ := c.Fleet(Spec{})

@@ -11,9 +11,9 @@ func TestPlacement(t *testing.T) { run(t, placementCases) }
 
 const strategyGuide = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-placement-strategies.html"
 
-// placed runs tasks of a group with strategies, and counts them by host and by
+// countPlaced runs tasks of a group with strategies, and counts them by host and by
 // availability zone.
-func (c *C) placed(cluster, definition, group string, count int, strategies ...types.PlacementStrategy) (byHost, byZone map[string]int) {
+func (c *C) countPlaced(cluster, definition, group string, count int, strategies ...types.PlacementStrategy) (byHost, byZone map[string]int) {
 	c.Helper()
 	arns := c.Run(cluster, definition, count, func(in *ecs.RunTaskInput) { in.Group, in.PlacementStrategy = &group, strategies })
 	byHost, byZone = map[string]int{}, map[string]int{}
@@ -53,13 +53,13 @@ const zoneField = "attribute:ecs.availability-zone"
 var placementCases = []Case{
 	{Name: "spread evens tasks out over zones, however many hosts each has", Cite: strategyGuide, Needs: Fleet, Run: func(c *C) {
 		cluster := c.inZones("a", "a", "a", "b")
-		if _, zones := c.placed(cluster, c.Sleeper(), "g", 8, spread(zoneField)); zones["a"] != 4 || zones["b"] != 4 {
+		if _, zones := c.countPlaced(cluster, c.Sleeper(), "g", 8, spread(zoneField)); zones["a"] != 4 || zones["b"] != 4 {
 			c.Errorf("%v", zones)
 		}
 	}},
 	{Name: "spread evens tasks out over the hosts of each zone", Cite: strategyGuide, Needs: Fleet, Run: func(c *C) {
 		cluster := c.inZones("a", "a", "b", "b")
-		hosts, _ := c.placed(cluster, c.Sleeper(), "g", 8, spread(zoneField), spread("instanceId"))
+		hosts, _ := c.countPlaced(cluster, c.Sleeper(), "g", 8, spread(zoneField), spread("instanceId"))
 		if len(hosts) != 4 {
 			c.Errorf("%v", hosts)
 		}
@@ -71,9 +71,9 @@ var placementCases = []Case{
 	}},
 	{Name: "spread counts the tasks of the same group, from one call to the next", Cite: strategyGuide, Needs: Fleet, Run: func(c *C) {
 		cluster, def := c.inZones("a", "b"), c.Sleeper()
-		first, _ := c.placed(cluster, def, "one", 1, spread("host"))
-		c.placed(cluster, def, "other", 3, spread("host"))
-		second, _ := c.placed(cluster, def, "one", 1, spread("host"))
+		first, _ := c.countPlaced(cluster, def, "one", 1, spread("host"))
+		c.countPlaced(cluster, def, "other", 3, spread("host"))
+		second, _ := c.countPlaced(cluster, def, "one", 1, spread("host"))
 		for arn := range first {
 			if second[arn] != 0 {
 				c.Errorf("both are on %s", arn)
@@ -83,14 +83,14 @@ var placementCases = []Case{
 	{Name: "binpack fills one host before the next", Cite: strategyGuide, Needs: Fleet, Run: func(c *C) {
 		cluster, def := c.inZones("a", "b", "c"), c.Sleeper()
 		for _, field := range []string{"memory", "cpu"} {
-			if hosts, _ := c.placed(cluster, def, field, 5, binpack(field)); len(hosts) != 1 {
+			if hosts, _ := c.countPlaced(cluster, def, field, 5, binpack(field)); len(hosts) != 1 {
 				c.Errorf("by %s: %v", field, hosts)
 			}
 		}
 	}},
 	{Name: "binpack packs within each zone that spread chose", Cite: strategyGuide, Needs: Fleet, Run: func(c *C) {
 		cluster := c.inZones("a", "a", "b", "b")
-		hosts, zones := c.placed(cluster, c.Sleeper(), "g", 6, spread(zoneField), binpack("memory"))
+		hosts, zones := c.countPlaced(cluster, c.Sleeper(), "g", 6, spread(zoneField), binpack("memory"))
 		if len(hosts) != 2 || zones["a"] != 3 || zones["b"] != 3 {
 			c.Errorf("%v %v", hosts, zones)
 		}
@@ -99,7 +99,7 @@ var placementCases = []Case{
 		random := types.PlacementStrategy{Type: types.PlacementStrategyTypeRandom}
 		cluster, def := c.Room(), c.Sleeper()
 		for _, strategies := range [][]types.PlacementStrategy{{random}, {spread("host"), random}} {
-			c.placed(cluster, def, "g", 1, strategies...)
+			c.countPlaced(cluster, def, "g", 1, strategies...)
 		}
 	}},
 }

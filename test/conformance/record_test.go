@@ -122,8 +122,8 @@ func walkGiven(v reflect.Value, path string, paths *[]string) {
 	}
 }
 
-// whole says whether all cases have run, against our control plane.
-func whole() bool {
+// allCasesRan says whether all cases have run, against our control plane.
+func allCasesRan() bool {
 	for _, name := range []string{"test.run", "test.skip", "test.list"} {
 		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
 			return false
@@ -132,9 +132,9 @@ func whole() bool {
 	return *endpoint == ""
 }
 
-// unproven compares what docs/coverage.md says about each member with the requests of
+// unprovenMembers compares what docs/coverage.md says about each member with the requests of
 // the run.
-func unproven() []string {
+func unprovenMembers() []string {
 	record.Lock()
 	defer record.Unlock()
 	var wrong []string
@@ -158,7 +158,7 @@ func unproven() []string {
 				say(", and no request with it was refused")
 			case f.Outcome != coverage.Refused && !record.accepted[op][m]:
 				say(", and no request with it was accepted")
-			case f.Outcome != coverage.Refused && answers && slices.Contains(answer, at+"."+m) && !record.kept[op][m] && !homeless(m):
+			case f.Outcome != coverage.Refused && answers && slices.Contains(answer, at+"."+m) && !record.kept[op][m] && !findsNoHost(m):
 				say(", and no answer shows it as %s.%s", at, m)
 			}
 		}
@@ -166,9 +166,9 @@ func unproven() []string {
 	return wrong
 }
 
-// homeless says whether a task with that member gets no host in a run, because no host
+// findsNoHost says whether a task with that member gets no host in a run, because no host
 // has a GPU.
-func homeless(member string) bool {
+func findsNoHost(member string) bool {
 	return strings.HasPrefix(member, "overrides.containerOverrides[].resourceRequirements")
 }
 

@@ -202,8 +202,8 @@ var runCases = []Case{
 		if aws.ToString(task.LastStatus) != "PENDING" || aws.ToString(task.DesiredStatus) != "RUNNING" || aws.ToString(task.ContainerInstanceArn) == "" || task.CreatedAt == nil {
 			c.Errorf("answered: %+v", task)
 		}
-		c.running(cluster, *task.TaskArn)
-		got := c.one(cluster, *task.TaskArn)
+		c.awaitRunning(cluster, *task.TaskArn)
+		got := c.describeTask(cluster, *task.TaskArn)
 		if aws.ToString(got.LastStatus) != "RUNNING" || got.StartedAt == nil || len(got.Containers) != 1 || aws.ToString(got.Containers[0].LastStatus) != "RUNNING" || got.Version <= task.Version {
 			c.Errorf("running: %+v", got)
 		}
@@ -220,7 +220,7 @@ var runCases = []Case{
 		cluster, def := c.Room(), c.Sleeper()
 		family, _, _ := strings.Cut(def, ":")
 		second := c.Sleeper(func(in *ecs.RegisterTaskDefinitionInput) { in.Family = &family })
-		if got := c.one(cluster, c.Run(cluster, family, 1)[0]); !strings.HasSuffix(*got.TaskDefinitionArn, "/"+second) {
+		if got := c.describeTask(cluster, c.Run(cluster, family, 1)[0]); !strings.HasSuffix(*got.TaskDefinitionArn, "/"+second) {
 			c.Errorf("%s, want %s", *got.TaskDefinitionArn, second)
 		}
 	}},
@@ -229,7 +229,7 @@ var runCases = []Case{
 		family, _, _ := strings.Cut(def, ":")
 		for want, group := range map[string]*string{"family:" + family: nil, "mine": aws.String("mine")} {
 			arn := c.Run(cluster, def, 1, func(in *ecs.RunTaskInput) { in.Group = group })[0]
-			if got := c.one(cluster, arn); aws.ToString(got.Group) != want {
+			if got := c.describeTask(cluster, arn); aws.ToString(got.Group) != want {
 				c.Errorf("group %q, want %q", aws.ToString(got.Group), want)
 			}
 		}
@@ -244,7 +244,7 @@ var runCases = []Case{
 		arn := c.Run(cluster, def, 1, overriding(types.ContainerOverride{
 			Command: []string{"sleep", "1800"}, Cpu: aws.Int32(32), Memory: aws.Int32(64), Environment: []types.KeyValuePair{{Name: aws.String("A"), Value: aws.String("b")}},
 		}))[0]
-		got := c.one(cluster, arn)
+		got := c.describeTask(cluster, arn)
 		at := slices.IndexFunc(got.Overrides.ContainerOverrides, func(o types.ContainerOverride) bool { return *o.Name == "main" })
 		if len(got.Overrides.ContainerOverrides) != 2 || at < 0 {
 			c.Fatalf("%+v", got.Overrides)
@@ -258,7 +258,7 @@ var runCases = []Case{
 		arn := c.Run(cluster, c.Sleeper(), 1, func(in *ecs.RunTaskInput) {
 			in.Overrides = &types.TaskOverride{Cpu: aws.String(".25 vCPU"), Memory: aws.String("0.5 GB")}
 		})[0]
-		if got := c.one(cluster, arn); aws.ToString(got.Cpu) != "256" || aws.ToString(got.Memory) != "512" {
+		if got := c.describeTask(cluster, arn); aws.ToString(got.Cpu) != "256" || aws.ToString(got.Memory) != "512" {
 			c.Errorf("cpu %s, memory %s", aws.ToString(got.Cpu), aws.ToString(got.Memory))
 		}
 	}},
@@ -268,18 +268,18 @@ var runCases = []Case{
 			in.Tags = []types.Tag{{Key: aws.String("from"), Value: aws.String("definition")}, {Key: aws.String("both"), Value: aws.String("definition")}}
 		})
 		own := []types.Tag{{Key: aws.String("both"), Value: aws.String("request")}}
-		plain := c.one(cluster, c.Run(cluster, def, 1, func(in *ecs.RunTaskInput) { in.Tags = own })[0])
+		plain := c.describeTask(cluster, c.Run(cluster, def, 1, func(in *ecs.RunTaskInput) { in.Tags = own })[0])
 		if got := tagged(plain.Tags); len(got) != 1 || got["both"] != "request" {
 			c.Errorf("not propagated: %v", got)
 		}
-		both := c.one(cluster, c.Run(cluster, def, 1, func(in *ecs.RunTaskInput) { in.Tags, in.PropagateTags = own, types.PropagateTagsTaskDefinition })[0])
+		both := c.describeTask(cluster, c.Run(cluster, def, 1, func(in *ecs.RunTaskInput) { in.Tags, in.PropagateTags = own, types.PropagateTagsTaskDefinition })[0])
 		if got := tagged(both.Tags); len(got) != 2 || got["both"] != "request" || got["from"] != "definition" {
 			c.Errorf("propagated: %v", got)
 		}
 	}},
 	{Name: "Managed tags name the cluster", Cite: "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html", Needs: Hosts, Run: func(c *C) {
 		cluster := c.Room()
-		got := c.one(cluster, c.Run(cluster, c.Sleeper(), 1, func(in *ecs.RunTaskInput) { in.EnableECSManagedTags = true })[0])
+		got := c.describeTask(cluster, c.Run(cluster, c.Sleeper(), 1, func(in *ecs.RunTaskInput) { in.EnableECSManagedTags = true })[0])
 		if got := tagged(got.Tags); got["aws:ecs:clusterName"] != cluster {
 			c.Errorf("%v", got)
 		}
@@ -328,7 +328,7 @@ var runCases = []Case{
 				c.Errorf("%+v", out)
 			}
 		}
-		_, err := c.putAttributes(cluster, of(c.instancesIn(cluster)[0], "later"))
+		_, err := c.putAttributes(cluster, withTarget(c.instancesIn(cluster)[0], "later"))
 		c.OK(err)
 		out, err := c.ECS.RunTask(c.Ctx(), in)
 		c.OK(err)
@@ -377,7 +377,7 @@ var runCases = []Case{
 		})
 		c.OK(err)
 		arn := c.Run(cluster, c.Sleeper(forFargate), 1, func(in *ecs.RunTaskInput) { in.NetworkConfiguration = network(1, 1, types.AssignPublicIpEnabled) })[0]
-		got := c.one(cluster, arn)
+		got := c.describeTask(cluster, arn)
 		if aws.ToString(got.CapacityProviderName) != "FARGATE_SPOT" || got.LaunchType != types.LaunchTypeFargate || aws.ToString(got.PlatformVersion) == "" || aws.ToString(got.PlatformFamily) != "Linux" {
 			c.Errorf("%+v", got)
 		}
@@ -388,7 +388,7 @@ var runCases = []Case{
 			in.LaunchType, in.NetworkConfiguration, in.PlatformVersion = types.LaunchTypeFargate, network(1, 0, ""), aws.String("LATEST")
 			in.Overrides = &types.TaskOverride{EphemeralStorage: &types.EphemeralStorage{SizeInGiB: 40}}
 		})[0]
-		if got := c.one(cluster, arn); got.EphemeralStorage == nil || got.EphemeralStorage.SizeInGiB != 40 || aws.ToString(got.PlatformVersion) != "1.4.0" || aws.ToString(got.Cpu) != "256" {
+		if got := c.describeTask(cluster, arn); got.EphemeralStorage == nil || got.EphemeralStorage.SizeInGiB != 40 || aws.ToString(got.PlatformVersion) != "1.4.0" || aws.ToString(got.Cpu) != "256" {
 			c.Errorf("%+v", got)
 		}
 	}},
@@ -410,7 +410,7 @@ var runCases = []Case{
 			c.Fatalf("%+v", out.Failures)
 		}
 		arns := []string{*out.Tasks[0].TaskArn, *out.Tasks[1].TaskArn}
-		if got := c.one(cluster, arns[0]); aws.ToString(got.LastStatus) != "PROVISIONING" || got.ContainerInstanceArn != nil || aws.ToString(got.CapacityProviderName) != name || got.LaunchType != types.LaunchTypeEc2 {
+		if got := c.describeTask(cluster, arns[0]); aws.ToString(got.LastStatus) != "PROVISIONING" || got.ContainerInstanceArn != nil || aws.ToString(got.CapacityProviderName) != name || got.LaunchType != types.LaunchTypeEc2 {
 			c.Errorf("%+v", got)
 		}
 		stopped, err := c.ECS.StopTask(c.Ctx(), &ecs.StopTaskInput{Cluster: &cluster, Task: &arns[0]})
@@ -420,6 +420,6 @@ var runCases = []Case{
 		}
 		c.Host(cluster, Spec{Attributes: map[string]string{"ashore.capacity-provider": name}})
 		c.StopAtEnd(cluster, arns...) // before the host is removed
-		c.running(cluster, arns[1])
+		c.awaitRunning(cluster, arns[1])
 	}},
 }

@@ -23,17 +23,17 @@ const (
 	taggingGuide  = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-using-tags.html"
 )
 
-// serving creates a service on hosts of its own and waits until it is stable. The tag
+// stableService creates a service on hosts of its own and waits until it is stable. The tag
 // is a setting of Ashore's: without it, a task without a health check counts as healthy
 // only after 40 seconds.
-func (c *C) serving(hosts int, change ...func(*ecs.CreateServiceInput)) *types.Service {
+func (c *C) stableService(hosts int, change ...func(*ecs.CreateServiceInput)) *types.Service {
 	c.Helper()
 	cluster, _ := c.Fleet(make([]Spec, hosts)...)
-	return c.servingIn(cluster, change...)
+	return c.stableServiceIn(cluster, change...)
 }
 
-// servingIn creates a service in a cluster with hosts.
-func (c *C) servingIn(cluster string, change ...func(*ecs.CreateServiceInput)) *types.Service {
+// stableServiceIn creates a service in a cluster with hosts.
+func (c *C) stableServiceIn(cluster string, change ...func(*ecs.CreateServiceInput)) *types.Service {
 	c.Helper()
 	in := &ecs.CreateServiceInput{
 		Cluster: &cluster, ServiceName: aws.String("web"), TaskDefinition: aws.String(c.Sleeper()), DesiredCount: aws.Int32(3),
@@ -44,7 +44,7 @@ func (c *C) servingIn(cluster string, change ...func(*ecs.CreateServiceInput)) *
 	}
 	out, err := c.ECS.CreateService(c.Ctx(), in)
 	c.OK(err)
-	c.Cleanup(func() { c.end(out.Service) })
+	c.Cleanup(func() { c.deleteService(out.Service) })
 	c.stable(out.Service)
 	return c.describeService(out.Service)
 }
@@ -57,8 +57,8 @@ func (c *C) stable(s *types.Service) {
 	}
 }
 
-// end deletes a service and waits until it is INACTIVE.
-func (c *C) end(s *types.Service) {
+// deleteService deletes a service and waits until it is INACTIVE.
+func (c *C) deleteService(s *types.Service) {
 	c.Helper()
 	ctx := context.Background()
 	if _, err := c.ECS.DeleteService(ctx, &ecs.DeleteServiceInput{Cluster: s.ClusterArn, Service: s.ServiceArn, Force: aws.Bool(true)}); err != nil {
@@ -96,8 +96,8 @@ func taskARNs(tasks []types.Task) []string {
 	return arns
 }
 
-// told says whether one of a service's events contains all the words.
-func told(s *types.Service, words ...string) bool {
+// hasEvent says whether one of a service's events contains all the words.
+func hasEvent(s *types.Service, words ...string) bool {
 	for _, e := range s.Events {
 		all := true
 		for _, w := range words {
@@ -112,7 +112,7 @@ func told(s *types.Service, words ...string) bool {
 
 var serviceRunCases = []Case{
 	{Name: "A service runs its tasks and becomes stable", Cite: servicesGuide, Needs: Fleet, Run: func(c *C) {
-		s := c.serving(2)
+		s := c.stableService(2)
 		if s.RunningCount != 3 || s.PendingCount != 0 || len(s.Deployments) != 1 || s.Deployments[0].RunningCount != 3 {
 			c.Errorf("%+v", s)
 		}
@@ -121,13 +121,13 @@ var serviceRunCases = []Case{
 				c.Errorf("%+v", t)
 			}
 		}
-		c.Eventually("it says that it is steady", func() bool { return told(c.describeService(s), "(service web) has reached a steady state.") })
-		if !told(c.describeService(s), "(service web) has started 3 tasks:") {
+		c.Eventually("it says that it is steady", func() bool { return hasEvent(c.describeService(s), "(service web) has reached a steady state.") })
+		if !hasEvent(c.describeService(s), "(service web) has started 3 tasks:") {
 			c.Errorf("%+v", c.describeService(s).Events)
 		}
 	}},
 	{Name: "A deployment completes", Cite: "model: Deployment.rolloutState", Needs: Fleet, Run: func(c *C) {
-		s := c.serving(1)
+		s := c.stableService(1)
 		c.Eventually("its deployment is COMPLETED", func() bool { return c.describeService(s).Deployments[0].RolloutState == "COMPLETED" })
 		out, err := c.ECS.DescribeServiceDeployments(c.Ctx(), &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{*s.CurrentServiceDeployment}})
 		c.OK(err)
@@ -138,7 +138,7 @@ var serviceRunCases = []Case{
 		c.Refused(err, "ConflictException")
 	}},
 	{Name: "A service replaces a task that was stopped", Cite: servicesGuide, Needs: Fleet, Run: func(c *C) {
-		s := c.serving(1)
+		s := c.stableService(1)
 		gone := *c.tasksOf(s)[0].TaskArn
 		_, err := c.ECS.StopTask(c.Ctx(), &ecs.StopTaskInput{Cluster: s.ClusterArn, Task: &gone})
 		c.OK(err)
@@ -154,7 +154,7 @@ var serviceRunCases = []Case{
 		}
 	}},
 	{Name: "A service is scaled out, in and to nothing", Cite: "model: UpdateServiceInput.desiredCount", Needs: Fleet, Run: func(c *C) {
-		s := c.serving(2)
+		s := c.stableService(2)
 		for _, n := range []int32{5, 1, 0, 2} {
 			c.updated(s, func(in *ecs.UpdateServiceInput) { in.DesiredCount = &n })
 			c.stable(s)
@@ -164,7 +164,7 @@ var serviceRunCases = []Case{
 		}
 	}},
 	{Name: "A rolling update replaces all tasks", Cite: rollingGuide, Needs: Fleet, Run: func(c *C) {
-		s := c.serving(2)
+		s := c.stableService(2)
 		definition := c.Sleeper()
 		c.updated(s, func(in *ecs.UpdateServiceInput) { in.TaskDefinition = &definition })
 		c.stable(s)
@@ -175,7 +175,7 @@ var serviceRunCases = []Case{
 		}
 	}},
 	{Name: "A daemon runs one task on each instance", Cite: daemonGuide, Needs: Fleet, Run: func(c *C) {
-		s := c.serving(3, daemon)
+		s := c.stableService(3, daemon)
 		on := map[string]bool{}
 		for _, t := range c.tasksOf(s) {
 			on[*t.ContainerInstanceArn] = true
@@ -190,7 +190,7 @@ var serviceRunCases = []Case{
 		c.Eventually("it is out of contact", func() bool {
 			return len(c.instancesIn(cluster, func(in *ecs.ListContainerInstancesInput) { in.Filter = aws.String("agentConnected == true") })) == 1
 		})
-		s := c.servingIn(cluster, daemon)
+		s := c.stableServiceIn(cluster, daemon)
 		if s.DesiredCount != 1 || s.RunningCount != 1 {
 			c.Errorf("%d of %d", s.RunningCount, s.DesiredCount)
 		}
@@ -202,7 +202,7 @@ var serviceRunCases = []Case{
 		}
 	}},
 	{Name: "Tasks get the service's tags", Cite: taggingGuide, Needs: Fleet, Run: func(c *C) {
-		s := c.serving(1, func(in *ecs.CreateServiceInput) {
+		s := c.stableService(1, func(in *ecs.CreateServiceInput) {
 			in.PropagateTags, in.EnableECSManagedTags = "SERVICE", true
 			in.Tags = append(in.Tags, types.Tag{Key: aws.String("team"), Value: aws.String("a")})
 		})
@@ -223,12 +223,12 @@ var serviceRunCases = []Case{
 		})
 		c.OK(err)
 		c.Eventually("an event says so", func() bool {
-			return told(c.describeService(out.Service), "(service web) was unable to place a task because no container instance met all of its requirements.")
+			return hasEvent(c.describeService(out.Service), "(service web) was unable to place a task because no container instance met all of its requirements.")
 		})
 	}},
 	{Name: "A deleted service becomes INACTIVE, and its name is free", Cite: deleteServiceAPI, Needs: Fleet, Run: func(c *C) {
-		s := c.serving(1)
-		c.end(s)
+		s := c.stableService(1)
+		c.deleteService(s)
 		old := c.describeService(s)
 		if *old.Status != "INACTIVE" || len(old.Deployments) != 0 || old.RunningCount != 0 {
 			c.Errorf("%+v", old)
@@ -250,7 +250,7 @@ var serviceRunCases = []Case{
 		for _, h := range hosts {
 			h.Machine().Set(func(f *fake.Config) { f.Images = map[string]runtime.Image{*image: {ID: "sha256:1"}} })
 		}
-		s := c.servingIn(cluster, func(in *ecs.CreateServiceInput) {
+		s := c.stableServiceIn(cluster, func(in *ecs.CreateServiceInput) {
 			in.DeploymentConfiguration = &types.DeploymentConfiguration{DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true}}
 		})
 		c.Eventually("its deployment is COMPLETED", func() bool { return c.describeService(s).Deployments[0].RolloutState == "COMPLETED" })
@@ -276,7 +276,7 @@ var serviceRunCases = []Case{
 		c.same("its tasks", taskARNs(c.tasksOf(s)), taskARNs(was))
 	}},
 	{Name: "StopServiceDeployment goes back to the last completed", Cite: stopGuide, Needs: Fleet, Run: func(c *C) {
-		s := c.serving(1)
+		s := c.stableService(1)
 		c.Eventually("its deployment is COMPLETED", func() bool { return c.describeService(s).Deployments[0].RolloutState == "COMPLETED" })
 		huge := c.Sleeper(func(in *ecs.RegisterTaskDefinitionInput) { in.ContainerDefinitions[0].Memory = aws.Int32(1 << 24) })
 		next := c.updated(s, func(in *ecs.UpdateServiceInput) { in.TaskDefinition = &huge })

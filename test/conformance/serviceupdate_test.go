@@ -130,7 +130,7 @@ var updateServiceCases = []Case{
 		s, p := c.Service(), c.Provider()
 		_, cluster, _ := strings.Cut(*s.ClusterArn, "/")
 		item := types.CapacityProviderStrategyItem{CapacityProvider: p.Name, Weight: 1}
-		_, err := c.put(cluster, []string{*p.Name})
+		_, err := c.putProviders(cluster, []string{*p.Name})
 		c.OK(err)
 		_, err = c.update(s, func(in *ecs.UpdateServiceInput) {
 			in.CapacityProviderStrategy = []types.CapacityProviderStrategyItem{item}

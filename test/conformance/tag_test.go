@@ -21,8 +21,8 @@ const (
 
 func tag(k, v string) types.Tag { return types.Tag{Key: &k, Value: &v} }
 
-// written returns tags as "k=v", sorted by key.
-func written(tags []types.Tag) string {
+// formatTags returns tags as "k=v", sorted by key.
+func formatTags(tags []types.Tag) string {
 	var all []string
 	for _, t := range tags {
 		all = append(all, aws.ToString(t.Key)+"="+aws.ToString(t.Value))
@@ -35,7 +35,7 @@ func (c *C) tags(arn string) string {
 	c.Helper()
 	out, err := c.ECS.ListTagsForResource(c.Ctx(), &ecs.ListTagsForResourceInput{ResourceArn: &arn})
 	c.OK(err)
-	return written(out.Tags)
+	return formatTags(out.Tags)
 }
 
 func (c *C) tag(arn string, tags ...types.Tag) {
@@ -70,13 +70,13 @@ func (c *C) definitionARN(ref string) string {
 	return aws.ToString(out.TaskDefinition.TaskDefinitionArn)
 }
 
-// other returns the ARN of another kind of resource, made from a cluster's ARN.
-func other(clusterARN, kind string) string {
+// otherARN returns the ARN of another kind of resource, made from a cluster's ARN.
+func otherARN(clusterARN, kind string) string {
 	return strings.Replace(clusterARN, ":cluster/", ":"+kind+"/", 1)
 }
 
-// numbered returns n tags.
-func numbered(n int) []types.Tag {
+// makeTags returns n tags.
+func makeTags(n int) []types.Tag {
 	var tags []types.Tag
 	for i := range n {
 		tags = append(tags, tag(fmt.Sprintf("k%02d", i), ""))
@@ -84,8 +84,8 @@ func numbered(n int) []types.Tag {
 	return tags
 }
 
-// lives adds, changes and removes tags of a resource.
-func (c *C) lives(arn, before string) {
+// checkTagging adds, changes and removes tags of a resource.
+func (c *C) checkTagging(arn, before string) {
 	c.Helper()
 	c.tag(arn, tag("a", "1"), tag("b", "2"))
 	c.tag(arn, tag("a", "3"), tag("c", ""))
@@ -119,7 +119,7 @@ func badTagCases() []Case {
 		"a key of AWS in capitals": {[]types.Tag{tag("AwS:k", "v")}, tagShape, []string{"aws:"}},
 		"a value of AWS":           {[]types.Tag{tag("k", "aws:v")}, tagShape, []string{"aws:"}},
 		"a key twice":              {[]types.Tag{tag("k", "1"), tag("k", "2")}, tagShape, []string{"k"}},
-		"51 tags":                  {numbered(51), tagShape, []string{"50"}},
+		"51 tags":                  {makeTags(51), tagShape, []string{"50"}},
 	} {
 		cases = append(cases, Case{Name: "TagResource with " + name, Cite: bad.cite, Run: func(c *C) {
 			arn := c.clusterARN()
@@ -150,7 +150,7 @@ func goodTagCases() []Case {
 		cases = append(cases, Case{Name: "TagResource takes " + name, Cite: tagShape, Run: func(c *C) {
 			arn := c.clusterARN()
 			c.tag(arn, good)
-			if got := c.tags(arn); got != written([]types.Tag{good}) {
+			if got := c.tags(arn); got != formatTags([]types.Tag{good}) {
 				c.Errorf("tags: %q", got)
 			}
 		}})
@@ -160,20 +160,20 @@ func goodTagCases() []Case {
 }
 
 var tagCases = []Case{
-	{Name: "TagResource a cluster", Cite: tagGuide, Run: func(c *C) { c.lives(c.clusterARN(), "") }},
-	{Name: "TagResource a task definition", Cite: tagGuide, Run: func(c *C) { c.lives(c.definitionARN(c.Sleeper()), "") }},
+	{Name: "TagResource a cluster", Cite: tagGuide, Run: func(c *C) { c.checkTagging(c.clusterARN(), "") }},
+	{Name: "TagResource a task definition", Cite: tagGuide, Run: func(c *C) { c.checkTagging(c.definitionARN(c.Sleeper()), "") }},
 	{
 		Name: "TagResource a container instance", Cite: tagGuide, Needs: Fleet,
 		Run: func(c *C) {
 			cluster, _ := c.Fleet(Spec{})
-			c.lives(c.Connected(cluster, 1)[0], "")
+			c.checkTagging(c.Connected(cluster, 1)[0], "")
 		},
 	},
 	{
 		Name: "TagResource a task", Cite: tagGuide, Needs: Hosts,
 		Run: func(c *C) {
 			room := c.Room()
-			c.lives(c.Run(room, c.Sleeper(), 1, func(in *ecs.RunTaskInput) { in.Tags = []types.Tag{tag("made", "so")} })[0], "made=so")
+			c.checkTagging(c.Run(room, c.Sleeper(), 1, func(in *ecs.RunTaskInput) { in.Tags = []types.Tag{tag("made", "so")} })[0], "made=so")
 		},
 	},
 	{
@@ -183,8 +183,8 @@ var tagCases = []Case{
 			arn := c.Run(room, c.Sleeper(), 1)[0]
 			_, err := c.ECS.StopTask(c.Ctx(), &ecs.StopTaskInput{Cluster: &room, Task: &arn})
 			c.OK(err)
-			c.OK(ecs.NewTasksStoppedWaiter(c.ECS, quick).Wait(c.Ctx(), &ecs.DescribeTasksInput{Cluster: &room, Tasks: []string{arn}}, patience))
-			c.lives(arn, "")
+			c.OK(ecs.NewTasksStoppedWaiter(c.ECS, pollOften).Wait(c.Ctx(), &ecs.DescribeTasksInput{Cluster: &room, Tasks: []string{arn}}, patience))
+			c.checkTagging(arn, "")
 		},
 	},
 	{
@@ -194,7 +194,7 @@ var tagCases = []Case{
 			arn := c.definitionARN(ref)
 			_, err := c.ECS.DeregisterTaskDefinition(c.Ctx(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &ref})
 			c.OK(err)
-			c.lives(arn, "")
+			c.checkTagging(arn, "")
 		},
 	},
 	{
@@ -202,10 +202,10 @@ var tagCases = []Case{
 		Run: func(c *C) {
 			arn := c.clusterARN()
 			c.tag(arn, tag("k", "v"))
-			if got := written(c.describe(arn, types.ClusterFieldTags).Tags); got != "k=v" {
+			if got := formatTags(c.describe(arn, types.ClusterFieldTags).Tags); got != "k=v" {
 				c.Errorf("tags: %q", got)
 			}
-			if got := written(c.describe(arn).Tags); got != "" {
+			if got := formatTags(c.describe(arn).Tags); got != "" {
 				c.Errorf("without include: %q", got)
 			}
 		},
@@ -217,7 +217,7 @@ var tagCases = []Case{
 			c.tag(arn, tag("k", "v"))
 			out, err := c.ECS.DescribeTaskDefinition(c.Ctx(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}})
 			c.OK(err)
-			if written(out.Tags) != "k=v" || out.TaskDefinition.Status != types.TaskDefinitionStatusActive {
+			if formatTags(out.Tags) != "k=v" || out.TaskDefinition.Status != types.TaskDefinitionStatusActive {
 				c.Errorf("%+v, %s", out.Tags, out.TaskDefinition.Status)
 			}
 		},
@@ -231,7 +231,7 @@ var tagCases = []Case{
 			for _, include := range [][]types.TaskField{{types.TaskFieldTags}, nil} {
 				out, err := c.ECS.DescribeTasks(c.Ctx(), &ecs.DescribeTasksInput{Cluster: &room, Tasks: arns, Include: include})
 				c.OK(err)
-				if got := written(out.Tasks[0].Tags); (got == "k=v") != (include != nil) {
+				if got := formatTags(out.Tasks[0].Tags); (got == "k=v") != (include != nil) {
 					c.Errorf("include %v: %q", include, got)
 				}
 			}
@@ -247,7 +247,7 @@ var tagCases = []Case{
 				Cluster: &cluster, ContainerInstances: arns, Include: []types.ContainerInstanceField{types.ContainerInstanceFieldTags},
 			})
 			c.OK(err)
-			if got := written(out.ContainerInstances[0].Tags); got != "k=v" {
+			if got := formatTags(out.ContainerInstances[0].Tags); got != "k=v" {
 				c.Errorf("tags: %q", got)
 			}
 		},
@@ -266,7 +266,7 @@ var tagCases = []Case{
 		Name: "TagResource up to 50 tags", Cite: tagShape,
 		Run: func(c *C) {
 			arn := c.clusterARN()
-			c.tag(arn, numbered(50)...)
+			c.tag(arn, makeTags(50)...)
 			c.tag(arn, tag("k00", "new"))
 			if n := strings.Count(c.tags(arn), "="); n != 50 {
 				c.Errorf("%d tags", n)
@@ -277,7 +277,7 @@ var tagCases = []Case{
 		Name: "TagResource no 51st tag in a second call", Cite: tagShape,
 		Run: func(c *C) {
 			arn := c.clusterARN()
-			c.tag(arn, numbered(50)...)
+			c.tag(arn, makeTags(50)...)
 			c.refusesTags(arn, "InvalidParameterException", []string{"50"}, tag("more", ""))
 		},
 	},
@@ -380,7 +380,7 @@ var tagCases = []Case{
 			if got := c.tags(arn); got != "aws:ecs:clusterName="+room {
 				c.Errorf("tags: %q", got)
 			}
-			c.tag(arn, numbered(50)...) // the system's tag does not count
+			c.tag(arn, makeTags(50)...) // the system's tag does not count
 		},
 	},
 	{
@@ -404,7 +404,7 @@ var tagCases = []Case{
 	{
 		Name: "TagResource of a kind that has no tags", Cite: tagAPI,
 		Run: func(c *C) {
-			c.refusesTags(other(c.clusterARN(), "nonsense"), "InvalidParameterException", nil, tag("k", "v"))
+			c.refusesTags(otherARN(c.clusterARN(), "nonsense"), "InvalidParameterException", nil, tag("k", "v"))
 		},
 	},
 	{
@@ -461,7 +461,7 @@ var tagCases = []Case{
 		Run: func(c *C) {
 			arn := c.clusterARN()
 			for _, kind := range []string{"task", "container-instance", "service"} {
-				c.refusesTags(other(arn, kind)+"/"+nobody, "ResourceNotFoundException", []string{"does not exist"}, tag("k", "v"))
+				c.refusesTags(otherARN(arn, kind)+"/"+nobody, "ResourceNotFoundException", []string{"does not exist"}, tag("k", "v"))
 			}
 		},
 	},
@@ -470,7 +470,7 @@ var tagCases = []Case{
 		Run: func(c *C) {
 			arn := c.clusterARN()
 			for _, kind := range []string{"task", "container-instance", "service"} {
-				_, err := c.ECS.ListTagsForResource(c.Ctx(), &ecs.ListTagsForResourceInput{ResourceArn: aws.String(other(arn, kind) + "/" + nobody)})
+				_, err := c.ECS.ListTagsForResource(c.Ctx(), &ecs.ListTagsForResourceInput{ResourceArn: aws.String(otherARN(arn, kind) + "/" + nobody)})
 				c.Refused(err, "InvalidParameterException", "does not exist")
 			}
 		},
@@ -492,7 +492,7 @@ var tagCases = []Case{
 	{
 		Name: "TagResource a capacity provider that does not exist", Cite: tagAPI,
 		Run: func(c *C) {
-			c.refusesTags(other(c.clusterARN(), "capacity-provider"), "ResourceNotFoundException", []string{"capacity provider"}, tag("k", "v"))
+			c.refusesTags(otherARN(c.clusterARN(), "capacity-provider"), "ResourceNotFoundException", []string{"capacity provider"}, tag("k", "v"))
 		},
 	},
 }

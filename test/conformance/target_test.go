@@ -39,14 +39,14 @@ var (
 	aimErr error
 )
 
-// aim returns the target, the same for all tests of a run.
-func aim(t *testing.T) *target {
+// findTarget returns the target, the same for all tests of a run.
+func findTarget(t *testing.T) *target {
 	t.Helper()
 	aimed.Do(func() {
 		if *endpoint != "" {
-			the = abroad()
+			the = remoteTarget()
 		} else {
-			the, aimErr = home()
+			the, aimErr = localTarget()
 		}
 	})
 	if aimErr != nil {
@@ -55,8 +55,8 @@ func aim(t *testing.T) *target {
 	return the
 }
 
-// abroad returns an endpoint that someone else runs.
-func abroad() *target {
+// remoteTarget returns an endpoint that someone else runs.
+func remoteTarget() *target {
 	at := &target{hosts: *hosts}
 	if *hosts != "" {
 		at.has = Hosts
@@ -72,8 +72,8 @@ func abroad() *target {
 	return at
 }
 
-// home starts a control plane of ours in this process.
-func home() (_ *target, err error) {
+// localTarget starts a control plane of ours in this process.
+func localTarget() (_ *target, err error) {
 	dir, err := os.MkdirTemp("", "conf") // short, because it has unix sockets
 	if err != nil {
 		return nil, err
@@ -102,8 +102,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
-	if code == 0 && whole() {
-		for _, w := range unproven() {
+	if code == 0 && allCasesRan() {
+		for _, w := range unprovenMembers() {
 			fmt.Fprintln(os.Stderr, "docs/coverage.md:", w)
 			code = 1
 		}
@@ -174,14 +174,14 @@ func (c *C) Host(cluster string, s Spec) *sim.Host {
 		if err := h.Close(); err != nil {
 			c.Errorf("%s: %v", name, err)
 		}
-		c.depart(cluster)
+		c.deregisterHosts(cluster)
 	})
 	return h
 }
 
-// depart deregisters the remaining hosts of a cluster, so that the cluster can be
+// deregisterHosts deregisters the remaining hosts of a cluster, so that the cluster can be
 // deleted.
-func (c *C) depart(cluster string) {
+func (c *C) deregisterHosts(cluster string) {
 	ctx := context.Background()
 	all, err := c.ECS.ListContainerInstances(ctx, &ecs.ListContainerInstancesInput{Cluster: &cluster})
 	if err != nil {

@@ -22,8 +22,8 @@ func tags(n int) (out []types.Tag) {
 	return out
 }
 
-// one describes a task with its tags.
-func (c *C) one(cluster, arn string) types.Task {
+// describeTask describes a task with its tags.
+func (c *C) describeTask(cluster, arn string) types.Task {
 	c.Helper()
 	d, err := c.ECS.DescribeTasks(c.Ctx(), &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: []string{arn}, Include: []types.TaskField{types.TaskFieldTags}})
 	c.OK(err)
@@ -33,8 +33,8 @@ func (c *C) one(cluster, arn string) types.Task {
 	return d.Tasks[0]
 }
 
-// running waits with the SDK's waiter until tasks run.
-func (c *C) running(cluster string, arns ...string) {
+// awaitRunning waits with the SDK's waiter until tasks run.
+func (c *C) awaitRunning(cluster string, arns ...string) {
 	c.Helper()
 	w := ecs.NewTasksRunningWaiter(c.ECS, func(o *ecs.TasksRunningWaiterOptions) { o.MinDelay, o.MaxDelay = 20*time.Millisecond, time.Second })
 	c.OK(w.Wait(c.Ctx(), &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: arns}, patience))
@@ -96,15 +96,15 @@ var stopCases = []Case{
 	{Name: "A task that is stopped ends, with the reason given", Cite: "model: StopTaskInput.reason", Needs: Hosts, Run: func(c *C) {
 		cluster := c.Room()
 		arn := c.Run(cluster, c.Sleeper(), 1)[0]
-		c.running(cluster, arn)
+		c.awaitRunning(cluster, arn)
 		out, err := c.ECS.StopTask(c.Ctx(), &ecs.StopTaskInput{Cluster: &cluster, Task: &arn, Reason: aws.String("enough")})
 		c.OK(err)
 		if aws.ToString(out.Task.DesiredStatus) != "STOPPED" || aws.ToString(out.Task.StoppedReason) != "enough" || out.Task.StopCode != types.TaskStopCodeUserInitiated {
 			c.Errorf("answered: %+v", out.Task)
 		}
-		w := ecs.NewTasksStoppedWaiter(c.ECS, quick)
+		w := ecs.NewTasksStoppedWaiter(c.ECS, pollOften)
 		c.OK(w.Wait(c.Ctx(), &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: []string{arn}}, patience))
-		got := c.one(cluster, arn)
+		got := c.describeTask(cluster, arn)
 		if got.StoppedAt == nil || got.StoppingAt == nil || aws.ToString(got.StoppedReason) != "enough" || got.StopCode != types.TaskStopCodeUserInitiated || aws.ToString(got.Containers[0].LastStatus) != "STOPPED" {
 			c.Errorf("stopped: %+v", got)
 		}
@@ -168,7 +168,7 @@ var describeTaskCases = []Case{
 		arn := c.Run(cluster, c.Sleeper(), 1, func(in *ecs.RunTaskInput) { in.Tags = tags(1) })[0]
 		out, err := c.ECS.DescribeTasks(c.Ctx(), &ecs.DescribeTasksInput{Cluster: &cluster, Tasks: []string{arn}})
 		c.OK(err)
-		if len(out.Tasks[0].Tags) != 0 || len(c.one(cluster, arn).Tags) != 1 {
+		if len(out.Tasks[0].Tags) != 0 || len(c.describeTask(cluster, arn).Tags) != 1 {
 			c.Errorf("%+v", out.Tasks[0].Tags)
 		}
 	}},

@@ -25,8 +25,8 @@ func (c *C) refusesProtection(in *ecs.UpdateTaskProtectionInput, code string, wo
 	c.Refused(err, code, words...)
 }
 
-// failed checks that each of n tasks failed for one reason.
-func (c *C) failed(failures []types.Failure, done []types.ProtectedTask, n int, reason string) {
+// checkFailures checks that each of n tasks failed for one reason.
+func (c *C) checkFailures(failures []types.Failure, done []types.ProtectedTask, n int, reason string) {
 	c.Helper()
 	if len(failures) != n || len(done) != 0 {
 		c.Fatalf("%+v, %+v", failures, done)
@@ -59,7 +59,7 @@ func minutesCases() []Case {
 					Cluster: aws.String(c.Cluster()), Tasks: []string{nobody}, ProtectionEnabled: true, ExpiresInMinutes: &n,
 				})
 				c.OK(err)
-				c.failed(out.Failures, out.ProtectedTasks, 1, "MISSING")
+				c.checkFailures(out.Failures, out.ProtectedTasks, 1, "MISSING")
 			},
 		})
 	}
@@ -73,7 +73,7 @@ var protectionCases = []Case{
 		Run: func(c *C) {
 			out, err := c.ECS.UpdateTaskProtection(c.Ctx(), &ecs.UpdateTaskProtectionInput{Cluster: aws.String(c.Cluster()), Tasks: []string{nobody}, ProtectionEnabled: true})
 			c.OK(err)
-			c.failed(out.Failures, out.ProtectedTasks, 1, "MISSING")
+			c.checkFailures(out.Failures, out.ProtectedTasks, 1, "MISSING")
 		},
 	},
 	{
@@ -81,7 +81,7 @@ var protectionCases = []Case{
 		Run: func(c *C) {
 			out, err := c.ECS.UpdateTaskProtection(c.Ctx(), &ecs.UpdateTaskProtectionInput{Cluster: aws.String(c.Cluster()), Tasks: []string{nobody}})
 			c.OK(err)
-			c.failed(out.Failures, out.ProtectedTasks, 1, "MISSING")
+			c.checkFailures(out.Failures, out.ProtectedTasks, 1, "MISSING")
 		},
 	},
 	{
@@ -90,7 +90,7 @@ var protectionCases = []Case{
 			arn := c.describe(c.Cluster()).ClusterArn
 			out, err := c.ECS.UpdateTaskProtection(c.Ctx(), &ecs.UpdateTaskProtectionInput{Cluster: arn, Tasks: []string{nobody}, ProtectionEnabled: true})
 			c.OK(err)
-			c.failed(out.Failures, out.ProtectedTasks, 1, "MISSING")
+			c.checkFailures(out.Failures, out.ProtectedTasks, 1, "MISSING")
 		},
 	},
 	{
@@ -99,7 +99,7 @@ var protectionCases = []Case{
 			arn := strings.Replace(aws.ToString(c.describe(c.Cluster()).ClusterArn), ":cluster/", ":task/", 1) + "/" + nobody
 			out, err := c.ECS.UpdateTaskProtection(c.Ctx(), &ecs.UpdateTaskProtectionInput{Cluster: aws.String(c.Cluster()), Tasks: []string{arn}, ProtectionEnabled: true})
 			c.OK(err)
-			c.failed(out.Failures, out.ProtectedTasks, 1, "MISSING")
+			c.checkFailures(out.Failures, out.ProtectedTasks, 1, "MISSING")
 		},
 	},
 	{
@@ -111,7 +111,7 @@ var protectionCases = []Case{
 			}
 			out, err := c.ECS.UpdateTaskProtection(c.Ctx(), &ecs.UpdateTaskProtectionInput{Cluster: aws.String(c.Cluster()), Tasks: ids, ProtectionEnabled: true})
 			c.OK(err)
-			c.failed(out.Failures, out.ProtectedTasks, 10, "MISSING")
+			c.checkFailures(out.Failures, out.ProtectedTasks, 10, "MISSING")
 		},
 	},
 	{
@@ -156,7 +156,7 @@ var protectionCases = []Case{
 			for _, on := range []bool{true, false} {
 				out, err := c.ECS.UpdateTaskProtection(c.Ctx(), &ecs.UpdateTaskProtectionInput{Cluster: &room, Tasks: arns, ProtectionEnabled: on})
 				c.OK(err)
-				c.failed(out.Failures, out.ProtectedTasks, 1, "TASK_NOT_VALID")
+				c.checkFailures(out.Failures, out.ProtectedTasks, 1, "TASK_NOT_VALID")
 			}
 		},
 	},
@@ -182,7 +182,7 @@ var protectionCases = []Case{
 			room := c.Room()
 			out, err := c.ECS.GetTaskProtection(c.Ctx(), &ecs.GetTaskProtectionInput{Cluster: &room, Tasks: c.Run(room, c.Sleeper(), 1)})
 			c.OK(err)
-			c.failed(out.Failures, out.ProtectedTasks, 1, "TASK_NOT_VALID")
+			c.checkFailures(out.Failures, out.ProtectedTasks, 1, "TASK_NOT_VALID")
 		},
 	},
 	{
@@ -190,7 +190,7 @@ var protectionCases = []Case{
 		Run: func(c *C) {
 			out, err := c.ECS.GetTaskProtection(c.Ctx(), &ecs.GetTaskProtectionInput{Cluster: aws.String(c.Cluster()), Tasks: []string{nobody}})
 			c.OK(err)
-			c.failed(out.Failures, out.ProtectedTasks, 1, "MISSING")
+			c.checkFailures(out.Failures, out.ProtectedTasks, 1, "MISSING")
 		},
 	},
 	{
@@ -203,7 +203,7 @@ var protectionCases = []Case{
 			in := &ecs.GetTaskProtectionInput{Cluster: aws.String(c.Cluster()), Tasks: ids}
 			out, err := c.ECS.GetTaskProtection(c.Ctx(), in)
 			c.OK(err)
-			c.failed(out.Failures, out.ProtectedTasks, 100, "MISSING")
+			c.checkFailures(out.Failures, out.ProtectedTasks, 100, "MISSING")
 			in.Tasks = append(in.Tasks, nobody)
 			_, err = c.ECS.GetTaskProtection(c.Ctx(), in)
 			c.Refused(err, "InvalidParameterException", "tasks")

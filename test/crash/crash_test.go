@@ -171,8 +171,8 @@ func (s *scene) await(ctx context.Context, arns []string, status string) ([]type
 	}
 }
 
-// started returns the start times of the running containers, by container id.
-func (s *scene) started(t *testing.T, ctx context.Context) map[string]string {
+// startTimes returns the start times of the running containers, by container id.
+func (s *scene) startTimes(t *testing.T, ctx context.Context) map[string]string {
 	t.Helper()
 	all, err := s.Containers(ctx)
 	if err != nil {
@@ -201,7 +201,7 @@ func TestEitherKilled(t *testing.T) {
 	if _, err := s.await(ctx, arns, "RUNNING"); err != nil {
 		t.Fatal(err)
 	}
-	before := s.started(t, ctx)
+	before := s.startTimes(t, ctx)
 	if len(before) != 10 {
 		t.Fatalf("%d containers run for 10 tasks", len(before))
 	}
@@ -209,7 +209,7 @@ func TestEitherKilled(t *testing.T) {
 		if err := s.Kill(ctx, victim); err != nil {
 			t.Fatal(err)
 		}
-		if after := s.started(t, ctx); !maps.Equal(before, after) {
+		if after := s.startTimes(t, ctx); !maps.Equal(before, after) {
 			t.Errorf("the %s's death touched containers: %v, then %v", victim, before, after)
 		}
 		if err := s.Up(ctx); err != nil {
@@ -222,7 +222,7 @@ func TestEitherKilled(t *testing.T) {
 		if len(tasks) != 10 {
 			t.Errorf("%d of 10 tasks are there after the %s was killed", len(tasks), victim)
 		}
-		if after := s.started(t, ctx); !maps.Equal(before, after) {
+		if after := s.startTimes(t, ctx); !maps.Equal(before, after) {
 			t.Errorf("the %s's return touched containers: %v, then %v", victim, before, after)
 		}
 	}
@@ -237,7 +237,7 @@ func TestEitherKilled(t *testing.T) {
 	if got := aws.ToString(tasks.StoppedReason); got != "seen enough" {
 		t.Errorf("stopped reason %q", got)
 	}
-	if n := len(s.started(t, ctx)); n != 9 {
+	if n := len(s.startTimes(t, ctx)); n != 9 {
 		t.Errorf("%d containers run after one of ten tasks was stopped", n)
 	}
 }
@@ -331,7 +331,7 @@ func (s *scene) checkStarts(t *testing.T, ctx context.Context, tasks []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testified := s.testimony(t, ctx, events)
+	testified := s.awaitTestimony(t, ctx, events)
 	starts := map[string]int{} // by task
 	for _, c := range all {
 		task := c.Labels[labelTask]
@@ -355,10 +355,10 @@ func (s *scene) checkStarts(t *testing.T, ctx context.Context, tasks []string) {
 	}
 }
 
-// testimony returns what the containers have written about their starts. It waits for
+// awaitTestimony returns what the containers have written about their starts. It waits for
 // each container, because the engine reports a start before the program in it has
 // written.
-func (s *scene) testimony(t *testing.T, ctx context.Context, events map[string]int) map[string]int {
+func (s *scene) awaitTestimony(t *testing.T, ctx context.Context, events map[string]int) map[string]int {
 	t.Helper()
 	for {
 		testified, err := s.witness.Testified()

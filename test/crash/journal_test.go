@@ -80,7 +80,7 @@ func TestJournalLostBetweenKills(t *testing.T) {
 			t.Fatalf("after kill %d", kill+1)
 		}
 	}
-	l.settled(t, ctx)
+	l.awaitSettled(t, ctx)
 	l.checkOnce(t, ctx)
 	t.Logf("%d kills, %d tasks, done to the journal: %v", *killsFlag, len(l.tasks), l.done)
 }
@@ -178,12 +178,12 @@ func (l *lossy) checkOnce(t *testing.T, ctx context.Context) {
 	}
 }
 
-// settled waits until every task is RUNNING or STOPPED, and exactly the containers of
+// awaitSettled waits until every task is RUNNING or STOPPED, and exactly the containers of
 // the RUNNING tasks run.
-func (l *lossy) settled(t *testing.T, ctx context.Context) {
+func (l *lossy) awaitSettled(t *testing.T, ctx context.Context) {
 	t.Helper()
 	for {
-		wrong, err := l.unsettled(ctx)
+		wrong, err := l.checkSettled(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func (l *lossy) settled(t *testing.T, ctx context.Context) {
 	}
 }
 
-func (l *lossy) unsettled(ctx context.Context) (wrong string, err error) {
+func (l *lossy) checkSettled(ctx context.Context) (wrong string, err error) {
 	var said []string
 	for some := range slices.Chunk(l.tasks, 100) {
 		out, err := l.API.ECS.DescribeTasks(ctx, &ecs.DescribeTasksInput{Tasks: some})

@@ -37,7 +37,7 @@ func TestDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if code := whole.term(); code != 0 {
+	if code := whole.terminate(); code != 0 {
 		t.Fatal(code)
 	}
 	const wal = "/wal/0000000000000000-0000000000000000.wal"
@@ -77,7 +77,7 @@ func TestDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.start()
-			code := d.ended()
+			code := d.awaitExit()
 			out := d.out.String()
 			if code != 1 {
 				t.Errorf("it ended with %d", code)
@@ -115,7 +115,7 @@ func TestFewFiles(t *testing.T) {
 				return
 			}
 			d.start()
-			code := d.ended()
+			code := d.awaitExit()
 			for _, w := range []string{"error: this process may have " + name + " files open at once", "\nhint: raise the limit", "ulimit -n", "LimitNOFILE="} {
 				if !strings.Contains(d.out.String(), w) {
 					t.Errorf("no %q", w)
@@ -149,14 +149,14 @@ func TestRemovedWhileItRuns(t *testing.T) {
 				}
 				return nil
 			})
-			l.refused("gone", l.make(), "was removed while the server runs", "ashore backup FILE")
+			l.checkRefused("gone", l.make(), "was removed while the server runs", "ashore backup FILE")
 			l.made = l.made[:made]
 			l.check("gone")
 			backup := filepath.Join(t.TempDir(), "backup")
 			if out, err := exec.CommandContext(within(t), ashoretest.Binary(t), "backup", backup, "--data-dir", c.layout.Data).CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			if code := c.term(); code != 0 {
+			if code := c.terminate(); code != 0 {
 				t.Errorf("it ended with %d", code)
 			}
 			if err := os.RemoveAll(filepath.Join(c.layout.Server(), "etcd")); err != nil {

@@ -56,9 +56,9 @@ func (l *clusters) check(when string) {
 	}
 }
 
-// refused checks that an error is ECS's error for an unavailable service, and that it
+// checkRefused checks that an error is ECS's error for an unavailable service, and that it
 // names the disk.
-func (l *clusters) refused(when string, err error, words ...string) {
+func (l *clusters) checkRefused(when string, err error, words ...string) {
 	l.c.t.Helper()
 	var unable *types.ServerException
 	if !errors.As(err, &unable) {
@@ -88,7 +88,7 @@ func TestFullDisk(t *testing.T) {
 			}
 			v.Fill()
 			for range 3 {
-				l.refused("full", l.make(), "(mounted at "+v.Dir+") is full: ", " MiB are needed", "Free some room")
+				l.checkRefused("full", l.make(), "(mounted at "+v.Dir+") is full: ", " MiB are needed", "Free some room")
 				l.check("full")
 			}
 			pid := c.cmd.Process.Pid
@@ -98,12 +98,12 @@ func TestFullDisk(t *testing.T) {
 			if c.cmd.Process.Pid == pid {
 				t.Fatal("it was not killed")
 			}
-			l.refused("started full", l.make(), "(mounted at "+v.Dir+")")
+			l.checkRefused("started full", l.make(), "(mounted at "+v.Dir+")")
 			l.check("started full")
 			v.Free()
 			c.await("changes are taken again", l.make)
 			l.check("with room")
-			if code := c.term(); code != 0 {
+			if code := c.terminate(); code != 0 {
 				t.Errorf("it ended with %d", code)
 			}
 			c.serve()
@@ -138,12 +138,12 @@ func TestFullWhileWriting(t *testing.T) {
 		}
 		return nil
 	})
-	l.refused("failed", l.make(), "(mounted at "+v.Dir+") can't be written: ", "no space left on device")
+	l.checkRefused("failed", l.make(), "(mounted at "+v.Dir+") can't be written: ", "no space left on device")
 	l.check("failed")
 	v.Free()
 	c.await("changes are taken again", l.make)
 	l.check("with room")
-	if code := c.term(); code != 0 {
+	if code := c.terminate(); code != 0 {
 		t.Errorf("it ended with %d", code)
 	}
 	if strings.Count(c.out.String(), " msg=serving ") != 2 {
@@ -164,7 +164,7 @@ func TestEndsOnAFullDisk(t *testing.T) {
 			for len(l.made) < 10000 && l.make() == nil {
 			}
 			l.check("full")
-			if code := c.term(); code != 0 {
+			if code := c.terminate(); code != 0 {
 				t.Errorf("it ended with %d", code)
 			}
 		})

@@ -77,7 +77,7 @@ func newControl(t *testing.T, dir string, flags ...string) *control {
 	c := &control{t: t, layout: layout, sealKey: filepath.Join(t.TempDir(), "seal.key"), address: address, flags: flags}
 	t.Cleanup(func() {
 		if t.Failed() && c.out != nil {
-			t.Logf("the server said:\n%s", c.said())
+			t.Logf("the server said:\n%s", c.allOutput())
 		}
 		c.kill()
 	})
@@ -112,8 +112,8 @@ func (c *control) restart() {
 	c.start()
 }
 
-// said returns everything that the processes have printed.
-func (c *control) said() string { return c.before + c.out.String() }
+// allOutput returns everything that the processes have printed.
+func (c *control) allOutput() string { return c.before + c.out.String() }
 
 // serve starts the process and returns when it serves.
 func (c *control) serve() {
@@ -162,8 +162,8 @@ func (c *control) await(what string, ask func() error) {
 	}
 }
 
-// ended waits for the end of the process and returns its exit status.
-func (c *control) ended() int {
+// awaitExit waits for the end of the process and returns its exit status.
+func (c *control) awaitExit() int {
 	c.t.Helper()
 	select {
 	case <-c.exited:
@@ -180,13 +180,13 @@ func (c *control) ended() int {
 	return 0
 }
 
-// term sends SIGTERM and returns the exit status.
-func (c *control) term() int {
+// terminate sends SIGTERM and returns the exit status.
+func (c *control) terminate() int {
 	c.t.Helper()
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		c.t.Fatal(err)
 	}
-	return c.ended()
+	return c.awaitExit()
 }
 
 // kill kills the process with SIGKILL and waits for its end.

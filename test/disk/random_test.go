@@ -106,11 +106,11 @@ func TestFullAtRandom(t *testing.T) {
 			defer w.mu.Unlock()
 			l.made = append(l.made, w.acknowledged...)
 			l.check("at the end")
-			t.Logf("%d acknowledged, %d refused or unknown, etcd failed %d times", len(w.acknowledged), w.refused, strings.Count(c.said(), "the server starts anew"))
+			t.Logf("%d acknowledged, %d refused or unknown, etcd failed %d times", len(w.acknowledged), w.refused, strings.Count(c.allOutput(), "the server starts anew"))
 			if len(w.acknowledged) == 0 {
 				t.Error("nothing was ever acknowledged")
 			}
-			if code := c.term(); code != 0 {
+			if code := c.terminate(); code != 0 {
 				t.Errorf("it ended with %d", code)
 			}
 		})

@@ -19,11 +19,11 @@ func TestNoRoomToBegin(t *testing.T) {
 	if out, err := exec.CommandContext(within(t), ashoretest.Binary(t), "backup", backup, "--data-dir", whole.layout.Data).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	whole.term()
+	whole.terminate()
 	for what, run := range map[string]func(c *control) (string, int){
 		"server": func(c *control) (string, int) {
 			c.start()
-			code := c.ended()
+			code := c.awaitExit()
 			return c.out.String(), code
 		},
 		"restore": func(c *control) (string, int) {

@@ -17,9 +17,9 @@ import (
 	"github.com/ashore/ashore/test/installation"
 )
 
-// starts returns how often containers have written that they started: by the call and
+// readStarts returns how often containers have written that they started: by the call and
 // the container's name, and for the service's containers by their ids.
-func (s *site) starts() (map[string]int, error) {
+func (s *site) readStarts() (map[string]int, error) {
 	b, err := os.ReadFile(s.path("witness", "starts"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) { // no container has written yet
 		return nil, err
@@ -32,9 +32,9 @@ func (s *site) starts() (map[string]int, error) {
 	return all, nil
 }
 
-// twice names everything that was started more than once.
-func (s *site) twice() (out []string, err error) {
-	all, err := s.starts()
+// startedTwice names everything that was started more than once.
+func (s *site) startedTwice() (out []string, err error) {
+	all, err := s.readStarts()
 	for call, n := range all {
 		if n > 1 {
 			out = append(out, fmt.Sprintf("%s was started %d times", call, n))
@@ -49,11 +49,11 @@ type tally struct {
 	reasons               map[string]int
 }
 
-// settle waits until every acknowledged task has ended and the service has its count.
+// awaitEnd waits until every acknowledged task has ended and the service has its count.
 // wrong lists what contradicts the promises.
-func (l *ledger) settle(ctx context.Context) (t tally, wrong []string, err error) {
+func (l *ledger) awaitEnd(ctx context.Context) (t tally, wrong []string, err error) {
 	for {
-		t, wrong, again, err := l.look(ctx)
+		t, wrong, again, err := l.checkEnd(ctx)
 		if err != nil || again == "" {
 			return t, wrong, err
 		}
@@ -65,12 +65,12 @@ func (l *ledger) settle(ctx context.Context) (t tally, wrong []string, err error
 	}
 }
 
-func (l *ledger) look(ctx context.Context) (t tally, wrong []string, again string, err error) {
+func (l *ledger) checkEnd(ctx context.Context) (t tally, wrong []string, again string, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.reasons = map[string]int{}
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	starts, err := l.site.starts()
+	starts, err := l.site.readStarts()
 	if err != nil {
 		return t, nil, "", err
 	}

@@ -19,7 +19,7 @@ func TestDiskLosesWhatWasNotSynced(t *testing.T) {
 			m := newMachine(t, rng, 64<<20)
 			lost, ids := 0, map[string]bool{}
 			for cut := range 6 {
-				m.Disk.EatFlushes(eats)
+				m.Disk.IgnoreFlushes(eats)
 				dir := m.mounted()
 				m.Run = []program{{Name: "writer", Log: m.path("log", "writer"), Args: []string{"sh", "-ec", fmt.Sprintf(
 					`cd %s; cat /proc/sys/kernel/random/boot_id; ls; echo synced > synced-%d; sync synced-%d; sync .; echo written > written-%d`, dir, cut, cut, cut)}}}

@@ -21,10 +21,10 @@ import (
 
 // These are for the machine's first process: this test's own binary, called again.
 const (
-	stageVar = "ASHORE_POWER_STAGE" // 1, then 2 inside the control groups' namespace
-	planVar  = "ASHORE_POWER_PLAN"
-	holdFD   = 3 // a pipe: when it ends, the machine loses its power
-	sayFD    = 4 // a pipe for its messages, one in each line
+	stageVar  = "ASHORE_POWER_STAGE" // 1, then 2 inside the control groups' namespace
+	planVar   = "ASHORE_POWER_PLAN"
+	holdFD    = 3 // a pipe: when it ends, the machine loses its power
+	messageFD = 4 // a pipe for its messages, one in each line
 )
 
 // plan is what the machine's first process does at a boot.
@@ -48,18 +48,18 @@ type program struct {
 func TestMain(m *testing.M) {
 	switch os.Getenv(stageVar) {
 	case "1":
-		say("error enter: %v", enter())
+		sendMessage("error enter: %v", enter())
 		os.Exit(1)
 	case "2":
-		say("error boot: %v", boot())
+		sendMessage("error boot: %v", boot())
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
 
-var words = os.NewFile(sayFD, "words")
+var messages = os.NewFile(messageFD, "words")
 
-func say(format string, args ...any) { fmt.Fprintf(words, format+"\n", args...) }
+func sendMessage(format string, args ...any) { fmt.Fprintf(messages, format+"\n", args...) }
 
 // enter makes the machine's mounts private and moves into its control groups. It
 // returns only on an error.
@@ -114,7 +114,7 @@ func boot() error {
 		_, _ = io.Copy(io.Discard, hold)
 		os.Exit(0)
 	}()
-	for _, fd := range []int{holdFD, sayFD} {
+	for _, fd := range []int{holdFD, messageFD} {
 		unix.CloseOnExec(fd)
 	}
 	hierarchies, err := hierarchies()
@@ -137,14 +137,14 @@ func boot() error {
 			return fmt.Errorf("mount %s on %s: %w", m.source, m.target, err)
 		}
 	}
-	if err := network(p); err != nil {
+	if err := setUpNetwork(p); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
-	say("mounted")
+	sendMessage("mounted")
 	started := make(chan error, 1)
 	names := make(chan named)
 	go func() { started <- start(p.Run, names) }()
-	return bury(names, started)
+	return reap(names, started)
 }
 
 type named struct {
@@ -179,13 +179,13 @@ func start(programs []program, names chan<- named) error {
 	return nil
 }
 
-// bury reaps every process that ends, including orphans. It reports the end of the
+// reap reaps every process that ends, including orphans. It reports the end of the
 // plan's programs.
-func bury(names <-chan named, started <-chan error) error {
+func reap(names <-chan named, started <-chan error) error {
 	known, gone := map[int]string{}, map[int]int{}
 	tell := func(pid int) {
 		if status, ended := gone[pid]; ended && known[pid] != "" {
-			say("ended %s %d", known[pid], status)
+			sendMessage("ended %s %d", known[pid], status)
 		}
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -199,7 +199,7 @@ func bury(names <-chan named, started <-chan error) error {
 			if err != nil {
 				return err
 			}
-			say("started")
+			sendMessage("started")
 		case <-tick.C:
 			var status unix.WaitStatus
 			for {

@@ -53,9 +53,9 @@ type machine struct {
 // process that made them follows.
 const prefix = "ashore-power-"
 
-// sweep removes the folders and control groups that a killed test has left. Everything
+// removeStale removes the folders and control groups that a killed test has left. Everything
 // else ends with its process.
-func sweep() error {
+func removeStale() error {
 	left := map[string]bool{}
 	all, err := hierarchies()
 	if err != nil {
@@ -92,7 +92,7 @@ func newMachine(t *testing.T, rng *rand.Rand, size int64) *machine {
 	if os.Geteuid() != 0 {
 		t.Fatal("a machine that can lose its power needs root for its disk and its namespaces: run it again by sudo, or inside a container with --privileged")
 	}
-	if err := sweep(); err != nil {
+	if err := removeStale(); err != nil {
 		t.Fatal(err)
 	}
 	// A short path, because the paths of sockets are limited.
@@ -239,7 +239,7 @@ func (m *machine) Cut() lossy.Loss {
 	if err := killTree(m.cmd.Process.Pid); err != nil {
 		m.t.Fatal(err)
 	}
-	m.Disk.Die()
+	m.Disk.PowerOff()
 	var exit *exec.ExitError
 	if err := m.cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		m.t.Fatal(err)
@@ -254,7 +254,7 @@ func (m *machine) Cut() lossy.Loss {
 		if err := m.device.Release(); err != nil && !errors.Is(err, os.ErrClosed) {
 			m.t.Error(err)
 		}
-		if err := m.device.Gone(ctx); err != nil {
+		if err := m.device.AwaitRelease(ctx); err != nil {
 			m.t.Fatal(err)
 		}
 		m.device = nil
@@ -262,7 +262,7 @@ func (m *machine) Cut() lossy.Loss {
 	if err := m.removeCgroups(ctx); err != nil {
 		m.t.Fatal(err)
 	}
-	return m.Disk.Settle(m.rng)
+	return m.Disk.PowerOn(m.rng)
 }
 
 func (m *machine) removeCgroups(ctx context.Context) error {

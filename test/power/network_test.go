@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// network sets up loopback in the machine's own network, and lets the test reach an
+// setUpNetwork sets up loopback in the machine's own network, and lets the test reach an
 // address there by a socket.
-func network(p plan) error {
+func setUpNetwork(p plan) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func TestPowerCuts(t *testing.T) {
 	defer cancel()
 	s := newSite(t, rand.New(rand.NewPCG(seed(t), 0)))
 	s.prepare(t, ctx)
-	s.Disk.EatFlushes(*eatFlag)
+	s.Disk.IgnoreFlushes(*eatFlag)
 	l := &ledger{site: s, tasks: map[string]string{}, desired: 2}
 	writing, stop := context.WithCancel(ctx)
 	wait := l.write(writing)
@@ -53,14 +53,14 @@ func TestPowerCuts(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		when, err := s.moment(ctx)
+		when, err := s.awaitMoment(ctx)
 		if err != nil {
 			t.Fatalf("boot %d: %v", s.boots, err)
 		}
 		l := s.Cut()
 		t.Logf("cut %d %s: %s", cut+1, when, l)
 		all.Kept, all.Lost, all.Torn = all.Kept+l.Kept, all.Lost+l.Lost, all.Torn+l.Torn
-		twice, err := s.twice()
+		twice, err := s.startedTwice()
 		if err != nil || len(twice) > 0 {
 			t.Fatal(twice, err)
 		}
@@ -76,7 +76,7 @@ func TestPowerCuts(t *testing.T) {
 	wait()
 	settling, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
-	tally, wrong, err := l.settle(settling)
+	tally, wrong, err := l.awaitEnd(settling)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,9 +97,9 @@ func TestPowerCuts(t *testing.T) {
 	}
 }
 
-// moment waits for a random moment: while the machine boots or runs, after some time,
+// awaitMoment waits for a random moment: while the machine boots or runs, after some time,
 // or before one of the next flushes of the disk.
-func (s *site) moment(ctx context.Context) (string, error) {
+func (s *site) awaitMoment(ctx context.Context) (string, error) {
 	when := "in the boot"
 	if s.boots == 1 || s.rng.IntN(3) > 0 {
 		if err := s.Ready(ctx); err != nil {

@@ -147,14 +147,14 @@ func (s *site) ready(ctx context.Context) error {
 		admin.Endpoint = s.endpoint
 		s.Admin, s.API = admin, client.New(admin)
 	}
-	hosts, err := s.API.ECS.ListContainerInstances(ctx, &ecs.ListContainerInstancesInput{}, once)
+	hosts, err := s.API.ECS.ListContainerInstances(ctx, &ecs.ListContainerInstancesInput{}, callOnce)
 	if err != nil {
 		return err
 	}
 	if len(hosts.ContainerInstanceArns) != 1 {
 		return fmt.Errorf("%d hosts", len(hosts.ContainerInstanceArns))
 	}
-	out, err := s.API.ECS.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{ContainerInstances: hosts.ContainerInstanceArns}, once)
+	out, err := s.API.ECS.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{ContainerInstances: hosts.ContainerInstanceArns}, callOnce)
 	if err != nil {
 		return err
 	}
@@ -164,8 +164,8 @@ func (s *site) ready(ctx context.Context) error {
 	return nil
 }
 
-// once makes the SDK call only once, and without a token of its own.
-func once(o *ecs.Options) { o.RetryMaxAttempts, o.IdempotencyTokenProvider = 1, nil }
+// callOnce makes the SDK call only once, and without a token of its own.
+func callOnce(o *ecs.Options) { o.RetryMaxAttempts, o.IdempotencyTokenProvider = 1, nil }
 
 // prepare boots the machine for the first time. It returns when the definitions, the
 // image and the service exist and are on disk, because the engine syncs no image.

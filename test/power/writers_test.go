@@ -29,7 +29,7 @@ type ledger struct {
 // the other.
 func (l *ledger) write(ctx context.Context) (wait func()) {
 	var all sync.WaitGroup
-	for i, next := range []func(context.Context, *rand.Rand, string){l.insist, l.insist, l.tryOnce, l.makeCluster, l.register, l.scale} {
+	for i, next := range []func(context.Context, *rand.Rand, string){l.runTaskWithToken, l.runTaskWithToken, l.runTaskWithoutToken, l.makeCluster, l.register, l.scale} {
 		all.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(i), 1))
 			for n := 0; ctx.Err() == nil; n++ {
@@ -73,7 +73,7 @@ func (l *ledger) runTask(ctx context.Context, rng *rand.Rand, name string, token
 	}
 	for {
 		err := l.call(ctx, func(ctx context.Context) error {
-			out, err := l.site.API.ECS.RunTask(ctx, in, once)
+			out, err := l.site.API.ECS.RunTask(ctx, in, callOnce)
 			if err == nil && len(out.Tasks) == 1 {
 				arn = *out.Tasks[0].TaskArn
 			} else if err == nil && *out.Failures[0].Reason != "AGENT" {
@@ -88,16 +88,16 @@ func (l *ledger) runTask(ctx context.Context, rng *rand.Rand, name string, token
 	}
 }
 
-// insist runs a task with a token until the call is acknowledged.
-func (l *ledger) insist(ctx context.Context, rng *rand.Rand, name string) {
+// runTaskWithToken runs a task with a token until the call is acknowledged.
+func (l *ledger) runTaskWithToken(ctx context.Context, rng *rand.Rand, name string) {
 	if arn, _ := l.runTask(ctx, rng, name, &name); arn != "" {
 		l.note(func() { l.tasks[arn] = name })
 	}
 }
 
-// tryOnce runs a task without a token. Without an answer its fate is unknown, but it is
-// never more than one task.
-func (l *ledger) tryOnce(ctx context.Context, rng *rand.Rand, name string) {
+// runTaskWithoutToken runs a task without a token. Without an answer its fate is
+// unknown, but it is never more than one task.
+func (l *ledger) runTaskWithoutToken(ctx context.Context, rng *rand.Rand, name string) {
 	arn, err := l.runTask(ctx, rng, name, nil)
 	l.note(func() {
 		if arn != "" {
@@ -110,7 +110,7 @@ func (l *ledger) tryOnce(ctx context.Context, rng *rand.Rand, name string) {
 
 func (l *ledger) makeCluster(ctx context.Context, _ *rand.Rand, name string) {
 	if err := l.call(ctx, func(ctx context.Context) error {
-		_, err := l.site.API.ECS.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &name}, once)
+		_, err := l.site.API.ECS.CreateCluster(ctx, &ecs.CreateClusterInput{ClusterName: &name}, callOnce)
 		return err
 	}); err == nil {
 		l.note(func() { l.clusters = append(l.clusters, name) })
@@ -121,7 +121,7 @@ func (l *ledger) register(ctx context.Context, rng *rand.Rand, _ string) {
 	family := fmt.Sprint("family-", rng.IntN(5))
 	_ = l.call(ctx, func(ctx context.Context) error {
 		out, err := l.site.API.ECS.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{Family: &family, ContainerDefinitions: []types.ContainerDefinition{
-			{Name: aws.String("main"), Image: aws.String(image), Memory: aws.Int32(16)}}}, once)
+			{Name: aws.String("main"), Image: aws.String(image), Memory: aws.Int32(16)}}}, callOnce)
 		if err == nil {
 			l.note(func() {
 				l.families = append(l.families, fmt.Sprintf("%s:%d", *out.TaskDefinition.Family, out.TaskDefinition.Revision))
@@ -136,7 +136,7 @@ func (l *ledger) scale(ctx context.Context, rng *rand.Rand, _ string) {
 	want := int32(1 + rng.IntN(4))
 	for ctx.Err() == nil {
 		err := l.call(ctx, func(ctx context.Context) error {
-			_, err := l.site.API.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{Service: aws.String(service), DesiredCount: &want}, once)
+			_, err := l.site.API.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{Service: aws.String(service), DesiredCount: &want}, callOnce)
 			return err
 		})
 		if err == nil {

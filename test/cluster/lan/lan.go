@@ -33,8 +33,8 @@ import (
 
 const prefix = "ashorelan-"
 
-// Lan is a network. Its methods are for one goroutine. Cut, Mend and Heal may be called
-// from any goroutine.
+// Lan is a network. Its methods are for one goroutine. Cut, Restore and RestoreAll may
+// be called from any goroutine.
 type Lan struct {
 	name   string // prefix of the namespaces' names
 	link   string // name of the interface in this namespace
@@ -63,7 +63,7 @@ func New(ctx context.Context) (_ *Lan, err error) {
 			return nil, fmt.Errorf("%w: install the package %s, such as by scripts/ensure-test-tools.sh", err, packet)
 		}
 	}
-	if err := sweep(ctx); err != nil {
+	if err := removeStale(ctx); err != nil {
 		return nil, err
 	}
 	pid := os.Getpid()
@@ -76,7 +76,7 @@ func New(ctx context.Context) (_ *Lan, err error) {
 			err = errors.Join(err, l.Close())
 		}
 	}()
-	if l.net, err = free(ctx); err != nil {
+	if l.net, err = findFreeNetwork(ctx); err != nil {
 		return nil, err
 	}
 	l.next = l.net.Addr().Next()
@@ -95,11 +95,11 @@ func New(ctx context.Context) (_ *Lan, err error) {
 			return nil, err
 		}
 	}
-	return l, l.rule(ctx)
+	return l, l.applyRules(ctx)
 }
 
-// free finds a network of 254 addresses that this machine does not use.
-func free(ctx context.Context) (netip.Prefix, error) {
+// findFreeNetwork finds a network of 254 addresses that this machine does not use.
+func findFreeNetwork(ctx context.Context) (netip.Prefix, error) {
 	used, err := run(ctx, "", "ip", "-4", "route", "show")
 	if err != nil {
 		return netip.Prefix{}, err
@@ -119,8 +119,8 @@ func (l *Lan) addr() netip.Addr {
 	return a
 }
 
-// Here adds an address in the network to this process's own namespace.
-func (l *Lan) Here(ctx context.Context) (netip.Addr, error) {
+// AddLocalAddress adds an address in the network to this process's own namespace.
+func (l *Lan) AddLocalAddress(ctx context.Context) (netip.Addr, error) {
 	a := l.addr()
 	return a, ip(ctx, "addr", "add", netip.PrefixFrom(a, 24).String(), "dev", l.link)
 }
@@ -153,9 +153,9 @@ func (p *Place) Command(name string, args ...string) *exec.Cmd {
 	return exec.Command("ip", append([]string{"netns", "exec", p.ns, name}, args...)...)
 }
 
-// Lead forwards a port of the place's address to the same port of its loopback. So the
+// Forward forwards a port of the place's address to the same port of its loopback. So the
 // network reaches a server that listens only there.
-func (p *Place) Lead(ctx context.Context, port int) error {
+func (p *Place) Forward(ctx context.Context, port int) error {
 	if _, err := run(ctx, "1", "ip", "netns", "exec", p.ns, "tee", "/proc/sys/net/ipv4/conf/eth0/route_localnet"); err != nil {
 		return err
 	}
@@ -169,13 +169,13 @@ func (l *Lan) Cut(ctx context.Context, a, b netip.Addr) error {
 	return l.change(ctx, func() { l.cuts[pair(a, b)] = true })
 }
 
-// Mend lets the packets between two addresses pass again.
-func (l *Lan) Mend(ctx context.Context, a, b netip.Addr) error {
+// Restore lets the packets between two addresses pass again.
+func (l *Lan) Restore(ctx context.Context, a, b netip.Addr) error {
 	return l.change(ctx, func() { delete(l.cuts, pair(a, b)) })
 }
 
-// Heal lets all packets pass.
-func (l *Lan) Heal(ctx context.Context) error {
+// RestoreAll lets all packets pass.
+func (l *Lan) RestoreAll(ctx context.Context) error {
 	return l.change(ctx, func() { clear(l.cuts) })
 }
 
@@ -190,11 +190,11 @@ func (l *Lan) change(ctx context.Context, f func()) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f()
-	return l.rule(ctx)
+	return l.applyRules(ctx)
 }
 
-// rule sets the bridge's rules, all at once.
-func (l *Lan) rule(ctx context.Context) error {
+// applyRules sets the bridge's rules, all at once.
+func (l *Lan) applyRules(ctx context.Context) error {
 	var pairs []string
 	for c := range l.cuts {
 		pairs = append(pairs, fmt.Sprintf("%s . %s, %s . %s", c[0], c[1], c[1], c[0]))
@@ -220,8 +220,8 @@ func (l *Lan) Close() error {
 	return errors.Join(purge(context.Background(), l.name), err)
 }
 
-// sweep removes the networks of dead processes.
-func sweep(ctx context.Context) error {
+// removeStale removes the networks of dead processes.
+func removeStale(ctx context.Context) error {
 	names, err := namespaces(ctx)
 	if err != nil {
 		return err

@@ -29,11 +29,11 @@ func TestLan(t *testing.T) {
 			}
 		}
 	})
-	here, err := l.Here(ctx)
+	here, err := l.AddLocalAddress(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := l.Here(ctx)
+	other, err := l.AddLocalAddress(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestLan(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Lead(ctx, 4700); err != nil {
+	if err := p.Forward(ctx, 4700); err != nil {
 		t.Fatal(err)
 	}
 	// An echo server at the place's loopback.
@@ -75,7 +75,7 @@ func TestLan(t *testing.T) {
 	if err := dial(other); err != nil {
 		t.Errorf("not cut: %v", err)
 	}
-	if err := l.Mend(ctx, p.Addr, here); err != nil {
+	if err := l.Restore(ctx, p.Addr, here); err != nil {
 		t.Fatal(err)
 	}
 	if err := dial(here); err != nil {
@@ -90,7 +90,7 @@ func TestLan(t *testing.T) {
 	if err := ip(ctx, "netns", "add", prefix+itoa(gone.Process.Pid)+"-1-hub"); err != nil {
 		t.Fatal(err)
 	}
-	if err := sweep(ctx); err != nil {
+	if err := removeStale(ctx); err != nil {
 		t.Fatal(err)
 	}
 	names, err := namespaces(ctx)

@@ -129,8 +129,8 @@ func loop(file *os.File) (string, *os.File, error) {
 // Release releases the device. Those that have it mounted keep it.
 func (d *Device) Release() error { return d.holder.Close() }
 
-// Gone waits until no one has the device.
-func (d *Device) Gone(ctx context.Context) error {
+// AwaitRelease waits until no one has the device.
+func (d *Device) AwaitRelease(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		d.server.Wait()

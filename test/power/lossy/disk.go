@@ -13,23 +13,23 @@ import (
 // Disk has its bytes twice: as users read them, and as a cut leaves them. A flush makes
 // the second equal to the first.
 //
-// From Freeze to Die no request is answered, so no user of the disk learns of a success
-// that the cut then undoes. After Die every request is answered and no write counts, so
-// that the kernel can unmount the file system. Settle ends that.
+// From Freeze to PowerOff no request is answered, so no user of the disk learns of a
+// success that the cut then undoes. After PowerOff every request is answered and no
+// write counts, so that the kernel can unmount the file system. PowerOn ends that.
 type Disk struct {
-	Size     int64
-	mu       sync.Mutex
-	changed  *sync.Cond
-	state    state
-	seen     []byte        // what is read; guarded by mu, as are the fields below
-	durable  []byte        // what a cut leaves
-	eats     bool          // ignore flushes
-	pending  []write       // not in durable; oldest first
-	dead     []extent      // written since Die
-	countIn  int           // number of flushes until it freezes by itself; 0 is never
-	frozen   chan struct{} // closed by a freeze
-	flushes  int
-	writings int
+	Size           int64
+	mu             sync.Mutex
+	changed        *sync.Cond
+	state          state
+	seen           []byte        // what is read; guarded by mu, as are the fields below
+	durable        []byte        // what a cut leaves
+	ignoresFlushes bool          // ignore flushes
+	pending        []write       // not in durable; oldest first
+	dead           []extent      // written since PowerOff
+	countIn        int           // number of flushes until it freezes by itself; 0 is never
+	frozen         chan struct{} // closed by a freeze
+	flushes        int
+	writings       int
 }
 
 type state int
@@ -107,12 +107,12 @@ func (d *Disk) Write(p []byte, at int64) error {
 	return nil
 }
 
-// EatFlushes makes the disk answer flushes without performing them, like a lying disk.
+// IgnoreFlushes makes the disk answer flushes without performing them, like a lying disk.
 // It is for tests that must fail.
-func (d *Disk) EatFlushes(eats bool) {
+func (d *Disk) IgnoreFlushes(eats bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.eats = eats
+	d.ignoresFlushes = eats
 }
 
 // Flush makes all earlier writes durable.
@@ -125,7 +125,7 @@ func (d *Disk) Flush() {
 		return
 	}
 	d.flushes++
-	if !d.eats {
+	if !d.ignoresFlushes {
 		d.flushLocked()
 	}
 }
@@ -182,9 +182,9 @@ func (d *Disk) Freeze() {
 	d.freezeLocked()
 }
 
-// Die answers all requests, and writes from here on don't count. The processes that
+// PowerOff answers all requests, and writes from here on don't count. The processes that
 // wait must be dead, or they would believe the answers.
-func (d *Disk) Die() {
+func (d *Disk) PowerOff() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.state = dead
@@ -201,10 +201,10 @@ func (l Loss) String() string {
 	return fmt.Sprintf("of %d writes not flushed %d kept, %d lost, %d torn", l.Kept+l.Lost+l.Torn, l.Kept, l.Lost, l.Torn)
 }
 
-// Settle ends a life of the disk after Die. A random subset of the writes since the
+// PowerOn ends a life of the disk after PowerOff. A random subset of the writes since the
 // last flush becomes durable, some of them partly, in units of 512 or 4096 bytes. The
 // disk is on again, with the durable bytes.
-func (d *Disk) Settle(rng *rand.Rand) Loss {
+func (d *Disk) PowerOn(rng *rand.Rand) Loss {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	unit := []int64{512, 4096}[rng.IntN(2)]

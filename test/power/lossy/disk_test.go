@@ -26,9 +26,9 @@ func put(t *testing.T, d *Disk, at int64, n int, b byte) {
 	}
 }
 
-// TestSettle: flushed bytes are there after each cut. Each unit of the other bytes is
+// TestPowerOn: flushed bytes are there after each cut. Each unit of the other bytes is
 // either old or new, and all cases occur.
-func TestSettle(t *testing.T) {
+func TestPowerOn(t *testing.T) {
 	d := newDisk(t)
 	rng := rand.New(rand.NewPCG(1, 1))
 	var all Loss
@@ -40,10 +40,10 @@ func TestSettle(t *testing.T) {
 		put(t, d, 1<<13, 1<<13, fresh)
 		put(t, d, 1<<15, 512, fresh)
 		d.Freeze()
-		d.Die()
+		d.PowerOff()
 		put(t, d, 0, 1<<16, 250) // too late
 		d.Flush()
-		l := d.Settle(rng)
+		l := d.PowerOn(rng)
 		all.Kept, all.Lost, all.Torn = all.Kept+l.Kept, all.Lost+l.Lost, all.Torn+l.Torn
 		got := make([]byte, 1<<16)
 		d.Read(got, 0)
@@ -70,7 +70,7 @@ func TestSettle(t *testing.T) {
 }
 
 // TestFreezeIn: the disk freezes before the selected flush. Waiting callers continue
-// after Die.
+// after PowerOff.
 func TestFreezeIn(t *testing.T) {
 	d := newDisk(t)
 	d.FreezeIn(2)
@@ -87,9 +87,9 @@ func TestFreezeIn(t *testing.T) {
 		t.Error("it was answered")
 	default:
 	}
-	d.Die()
+	d.PowerOff()
 	<-done
-	d.Settle(rand.New(rand.NewPCG(1, 1)))
+	d.PowerOn(rand.New(rand.NewPCG(1, 1)))
 	got := make([]byte, 1)
 	if d.Read(got, 0); got[0] != 1 {
 		t.Error("what was flushed is lost")
