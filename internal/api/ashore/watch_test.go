@@ -81,7 +81,7 @@ func (w *watched) until(t *testing.T, what string, ok func(rows map[client.RowKe
 		case <-late:
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			t.Fatalf("not %s after a minute, at %d: %v", what, w.revision, w.rows)
+			t.Fatalf("not %s after a minute, at %d, with %d rows", what, w.revision, len(w.rows))
 		}
 	}
 }
@@ -255,7 +255,9 @@ func happen(t *testing.T, r *rand.Rand, a *apitest.API, hosts []string, arns map
 	case 9:
 		_, err = a.Client.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), DesiredCount: aws.Int32(r.Int32N(9))})
 	case 10:
-		apitest.EngineIs(t, a, arns[host], []types.InstanceHealthCheckState{types.InstanceHealthCheckStateOk, types.InstanceHealthCheckStateImpaired}[r.IntN(2)])
+		status := []types.InstanceHealthCheckState{types.InstanceHealthCheckStateOk, types.InstanceHealthCheckStateImpaired}[r.IntN(2)]
+		now := time.Now().UTC().Truncate(time.Millisecond)
+		apitest.Write(t, a, store.InstanceHealthKey("c", host), &fleet.InstanceHealth{Checks: []fleet.HealthCheck{{Type: types.InstanceHealthCheckTypeContainerRuntime, Status: status, ChangedAt: now, WrittenAt: now}}})
 	case 11:
 		_, err = a.Client.TagResource(t.Context(), &ecs.TagResourceInput{ResourceArn: aws.String(apitest.Site.ClusterARN("c")), Tags: []types.Tag{{Key: aws.String("n"), Value: aws.String(id)}}})
 	}
