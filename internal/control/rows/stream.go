@@ -72,6 +72,10 @@ func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byt
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		// To tell the whole state may take a slow reader minutes.
+		if err := r.rights.Valid(w.cfg.Store.Snapshot()); err != nil {
+			return err
+		}
 		return send(line)
 	}
 	if err := s.begin(start, &req); err != nil {
