@@ -133,9 +133,45 @@ func TestWatch(t *testing.T) {
 	}
 	ids := slices.Sorted(maps.Keys(hosts))
 	for range 150 {
-		happen(t, r, a, ids, hosts)
+		happen(t, r, a, ids, hosts, r.IntN(kinds))
 	}
+	var differ string
+	defer func() {
+		if differ != "" {
+			t.Logf("last difference: %s", differ)
+		}
+	}()
+	for _, host := range ids {
+		a.Connect(hosts[host], true)
+	}
+	// Then each kind of change by itself, so that no other one tells what it does.
+	for what := range kinds {
+		happen(t, r, a, ids, hosts, what)
+		want := described(t, a)
+		if len(want) < 20 {
+			t.Errorf("%d rows show little", len(want))
+		}
+		all.until(t, fmt.Sprintf("as Describe has it after change %d", what), func(rows map[client.RowKey]json.RawMessage) bool {
+			differ = difference(t, rows, want)
+			return differ == ""
+		})
+		maps.DeleteFunc(want, func(_ client.RowKey, v any) bool {
+			task, ok := v.(*types.Task)
+			return !ok || aws.ToString(task.Group) != "service:web"
+		})
+		one.until(t, "the tasks of the service", func(rows map[client.RowKey]json.RawMessage) bool {
+			differ = difference(t, rows, want)
+			return differ == ""
+		})
+	}
+	all.end(t)
+	one.end(t)
+}
 
+// described is what Describe answers of clusters c and d and of what is in c.
+func described(t *testing.T, a *apitest.API) map[client.RowKey]any {
+	t.Helper()
+	ctx := t.Context()
 	snap := a.Store.Snapshot()
 	want := map[client.RowKey]any{}
 	var tasks, services, instances []string
@@ -174,58 +210,44 @@ func TestWatch(t *testing.T) {
 	for i := range clusters.Clusters {
 		want[client.RowKey{Kind: "cluster", Key: *clusters.Clusters[i].ClusterName}] = &clusters.Clusters[i]
 	}
-	if len(want) < 20 {
-		t.Errorf("%d rows show little", len(want))
-	}
-	var differ string
-	same := func(rows map[client.RowKey]json.RawMessage, want map[client.RowKey]any) bool {
-		differ = ""
-		for k := range rows {
-			if want[k] == nil {
-				differ = fmt.Sprintf("%v is told", k)
-				return false
-			}
-		}
-		for k, v := range want {
-			got := reflect.New(reflect.TypeOf(v).Elem()).Interface()
-			if rows[k] == nil {
-				differ = fmt.Sprintf("%v is missing", k)
-				return false
-			}
-			if err := awsjson.Unmarshal(rows[k], got); err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(text(t, v), text(t, got)); d != "" {
-				differ = fmt.Sprintf("%v (- Describe + told):\n%s", k, d)
-				return false
-			}
-		}
-		return true
-	}
-	defer func() {
-		if differ != "" {
-			t.Logf("last difference: %s", differ)
-		}
-	}()
-	all.until(t, "as Describe has it", func(rows map[client.RowKey]json.RawMessage) bool { return same(rows, want) })
-	maps.DeleteFunc(want, func(k client.RowKey, v any) bool {
-		task, ok := v.(*types.Task)
-		return !ok || aws.ToString(task.Group) != "service:web"
-	})
-	one.until(t, "the tasks of the service", func(rows map[client.RowKey]json.RawMessage) bool { return same(rows, want) })
-	all.end(t)
-	one.end(t)
+	return want
 }
 
-// happen has one thing happen to cluster c.
-func happen(t *testing.T, r *rand.Rand, a *apitest.API, hosts []string, arns map[string]string) {
+// difference is the first one between rows and what Describe answers, "" for none.
+func difference(t *testing.T, rows map[client.RowKey]json.RawMessage, want map[client.RowKey]any) string {
+	t.Helper()
+	for k := range rows {
+		if want[k] == nil {
+			return fmt.Sprintf("%v is told", k)
+		}
+	}
+	for k, v := range want {
+		if rows[k] == nil {
+			return fmt.Sprintf("%v is missing", k)
+		}
+		got := reflect.New(reflect.TypeOf(v).Elem()).Interface()
+		if err := awsjson.Unmarshal(rows[k], got); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(text(t, v), text(t, got)); d != "" {
+			return fmt.Sprintf("%v (- Describe + told):\n%s", k, d)
+		}
+	}
+	return ""
+}
+
+// kinds is how many kinds of things happen does.
+const kinds = 12
+
+// happen has one thing happen to cluster c, of a kind from 0 on.
+func happen(t *testing.T, r *rand.Rand, a *apitest.API, hosts []string, arns map[string]string, what int) {
 	t.Helper()
 	snap := a.Store.Snapshot()
 	var tasks []string
 	for task := range snap.Tasks("c", "") {
 		tasks = append(tasks, task.ID)
 	}
-	host, what := hosts[r.IntN(len(hosts))], r.IntN(12)
+	host := hosts[r.IntN(len(hosts))]
 	if len(tasks) == 0 {
 		what = 0
 	}
@@ -255,6 +277,11 @@ func happen(t *testing.T, r *rand.Rand, a *apitest.API, hosts []string, arns map
 	case 9:
 		_, err = a.Client.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("c"), Service: aws.String("web"), DesiredCount: aws.Int32(r.Int32N(9))})
 	case 10:
+		for _, other := range hosts { // of the others it is not shown
+			if snap.Session("c", other) != nil {
+				host = other
+			}
+		}
 		status := []types.InstanceHealthCheckState{types.InstanceHealthCheckStateOk, types.InstanceHealthCheckStateImpaired}[r.IntN(2)]
 		now := time.Now().UTC().Truncate(time.Millisecond)
 		apitest.Write(t, a, store.InstanceHealthKey("c", host), &fleet.InstanceHealth{Checks: []fleet.HealthCheck{{Type: types.InstanceHealthCheckTypeContainerRuntime, Status: status, ChangedAt: now, WrittenAt: now}}})
