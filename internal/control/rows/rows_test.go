@@ -307,6 +307,9 @@ func TestUnreadable(t *testing.T) {
 	mend()
 	f.has(v, st.Snapshot())
 	storetest.Spoil(t, etcd, st, key)
+	// The watchers have seen the record as one that can't be read.
+	put(t, st, func(tx *store.Tx) error { return report(tx, "c", id(0), fleet.TaskRunning) })
+	f.await("told of a third", func() bool { return told[len(told)-1] == "0" })
 	if _, err := etcd.Delete(t.Context(), store.DefaultPrefix+"/v1/"+st.Site().Account+"/"+st.Site().Region+"/"+key); err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +317,7 @@ func TestUnreadable(t *testing.T) {
 	if err := f.stop(); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if got := strings.Join(told, ", "); got != "2, 1, 1 gone" && got != "2, 1 gone" {
+	if got := strings.Join(told, ", "); got != "2, 1, 0, 1 gone" && got != "2, 0, 1 gone" {
 		t.Errorf("told %s", got)
 	}
 }
