@@ -18,6 +18,7 @@ import (
 	dockerclient "github.com/moby/moby/client"
 
 	"github.com/ashore/ashore/internal/agent"
+	"github.com/ashore/ashore/internal/agent/journal"
 	"github.com/ashore/ashore/internal/agent/session"
 	"github.com/ashore/ashore/internal/client"
 	"github.com/ashore/ashore/internal/dockerhost"
@@ -143,6 +144,9 @@ func (r *upRun) start(ctx context.Context) error {
 	r.engine = engine
 	r.printf("engine         Docker Engine %s at %s\n", version, host)
 
+	if err := r.checkJournal(); err != nil {
+		return err
+	}
 	server, note, err := r.startProcess(ctx, serverStart(r.layout, r.self, r.serverFlags))
 	if err != nil {
 		return err
@@ -201,6 +205,15 @@ func (r *upRun) start(ctx context.Context) error {
 	}
 	r.printNext()
 	return nil
+}
+
+// checkJournal refuses an agent's journal that a newer version wrote, before anything
+// is started: the agent would refuse it after the server has begun to write.
+func (r *upRun) checkJournal() error {
+	if _, running, err := local.Running(r.layout.PID("agent")); err != nil || running {
+		return err
+	}
+	return journal.CheckFormat(filepath.Join(r.layout.Agent(), agent.JournalFile))
 }
 
 // finishUnable ends a start whose control plane accepts no changes. The control plane

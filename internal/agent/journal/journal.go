@@ -80,7 +80,8 @@ const (
 
 // Open opens or creates the journal at path. It renames a damaged file and creates a new
 // one: the engine can rebuild what matters. If the file can't be opened for another
-// reason, Open changes nothing and returns the error.
+// reason, Open changes nothing and returns the error: a FormatError says that a newer
+// version wrote the file.
 func Open(path string, log *slog.Logger) (*Journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -123,14 +124,18 @@ func Open(path string, log *slog.Logger) (*Journal, error) {
 }
 
 // checkExisting checks an existing file while no process can write to it. Opened
-// read-only, bbolt itself reads only the meta pages.
+// read-only, bbolt itself reads only the meta pages, until checkLayout has checked all
+// others.
 func checkExisting(path string) (err error) {
 	db, err := openBolt(path, &bbolt.Options{Timeout: lockWait, ReadOnly: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return checkLayout(path)
+	if err := checkLayout(path); err != nil {
+		return err
+	}
+	return checkFormat(db)
 }
 
 // openBolt opens the file. It distinguishes damage from errors of the operating system.
