@@ -87,7 +87,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 			return err
 		}
 	} else {
-		if s.embedded, err = store.Embed(ctx, cfg.Dir, store.WithReserve(cfg.DiskReserve),
+		if s.embedded, err = store.Embed(ctx, cfg.Dir, store.WithReserve(cfg.DiskReserve), store.WithPrefix(cfg.Prefix),
 			store.WithLog(slog.New(etcdLog{cfg.Log.Handler(), &s.serving}))); err != nil {
 			return err
 		}

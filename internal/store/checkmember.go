@@ -1,17 +1,13 @@
 package store
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
-	"slices"
 	"strings"
 
-	bolt "go.etcd.io/bbolt"
 	"go.etcd.io/etcd/client/pkg/v3/fileutil"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.etcd.io/etcd/server/v3/storage/wal/walpb"
@@ -35,10 +31,12 @@ func (e *DamagedError) Error() string {
 
 func (e *DamagedError) Unwrap() error { return e.Err }
 
-// checkMember checks the files of a member before etcd reads them. An error that etcd
-// meets in a goroutine of its own ends the process without a message. An etcd whose log
-// ends before its database waits for ever.
-func checkMember(dir string) error {
+// checkMember checks the files of a member before etcd reads them. It only reads. An
+// error that etcd meets in a goroutine of its own ends the process without a message. An
+// etcd whose log ends before its database waits for ever. An etcd that starts writes to
+// its files: so checkMember also returns a FormatError if the record at key says that
+// the state is in a newer format.
+func checkMember(dir, key string) error {
 	member := memberDir(dir)
 	damaged := func(err error, what string, args ...any) error {
 		return &DamagedError{filepath.Join(dir, "etcd"), fmt.Sprintf(what, args...), err}
@@ -46,6 +44,14 @@ func checkMember(dir string) error {
 	segments, err := walSegments(filepath.Join(member, "wal"))
 	if err != nil {
 		return err
+	}
+	logged := func(db database) error {
+		if err := db.readLog(segments, key); errors.Is(err, os.ErrPermission) {
+			return err
+		} else if err != nil {
+			return damaged(err, "its log in %s can't be read", filepath.Join(member, "wal"))
+		}
+		return checkFormat(db.record)
 	}
 	db := filepath.Join(member, "snap", "db")
 	info, err := os.Stat(db)
@@ -56,7 +62,7 @@ func checkMember(dir string) error {
 		if segments[0].index > 0 {
 			return damaged(nil, "its database %s is gone, and its log does not reach back to the beginning", db)
 		}
-		return nil // etcd rebuilds it from its log
+		return logged(database{}) // etcd rebuilds it from its log
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
@@ -64,9 +70,9 @@ func checkMember(dir string) error {
 	case len(segments) == 0:
 		return damaged(nil, "its log in %s is gone, its database is there", filepath.Join(member, "wal"))
 	case info.Size() == 0:
-		return nil // etcd rebuilds it, as if it were missing
+		return logged(database{}) // etcd rebuilds it, as if it were missing
 	}
-	applied, err := readDatabase(db)
+	found, err := readDatabase(db, key)
 	if errors.Is(err, os.ErrPermission) {
 		return err
 	}
@@ -74,20 +80,20 @@ func checkMember(dir string) error {
 		return damaged(err, "its database %s can't be read", db)
 	}
 	last := segments[len(segments)-1]
-	if applied < last.index {
-		return nil
+	if found.applied < last.index {
+		return logged(found)
 	}
-	logged, err := lastEntry(last)
+	end, err := lastEntry(last)
 	if errors.Is(err, os.ErrPermission) {
 		return err
 	}
 	if err != nil {
 		return damaged(err, "its log %s can't be read", last.path)
 	}
-	if applied > logged {
-		return damaged(nil, "its log ends at entry %d, and its database holds up to entry %d: the end of the log is gone", logged, applied)
+	if found.applied > end {
+		return damaged(nil, "its log ends at entry %d, and its database holds up to entry %d: the end of the log is gone", end, found.applied)
 	}
-	return nil
+	return logged(found)
 }
 
 // segment is a file of etcd's write-ahead log.
@@ -114,73 +120,45 @@ func walSegments(dir string) ([]segment, error) {
 
 // lastEntry returns the index of the last entry in a segment.
 func lastEntry(s segment) (last uint64, err error) {
-	f, err := os.Open(s.path)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
 	if s.index > 0 {
 		last = s.index - 1
 	}
+	err = s.each(func(e *raftpb.Entry) error {
+		last = e.GetIndex()
+		return nil
+	})
+	return last, err
+}
+
+// each calls fn for every entry in a segment, in their order.
+func (s segment) each(fn func(*raftpb.Entry) error) (err error) {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
 	d := wal.NewDecoder(fileutil.NewFileReader(f))
 	for rec := new(walpb.Record); ; {
 		err := d.Decode(rec)
 		// The process ended while it wrote this record. etcd itself cuts such a record
 		// off.
 		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-			return last, nil
+			return nil
 		}
 		if err != nil {
-			return last, err
+			return err
 		}
 		switch rec.GetType() {
 		case wal.CrcType:
 			d.UpdateCRC(rec.GetCrc())
 		case wal.EntryType:
-			var e raftpb.Entry
-			if err := proto.Unmarshal(rec.Data, &e); err != nil {
-				return last, err
+			e := new(raftpb.Entry)
+			if err := proto.Unmarshal(rec.Data, e); err != nil {
+				return err
 			}
-			last = e.GetIndex()
-		}
-	}
-}
-
-// readDatabase reads every page of etcd's database. It returns the index of the last
-// log entry that the database contains. A damaged page may cause a panic of bbolt or a
-// fault in the mapped file. readDatabase returns both as errors.
-func readDatabase(path string) (applied uint64, err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
-		}
-	}()
-	db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	err = db.View(func(tx *bolt.Tx) error {
-		if info, err := os.Stat(path); err != nil || info.Size() < tx.Size() {
-			return errors.Join(err, fmt.Errorf("it should have %d bytes", tx.Size()))
-		}
-		var names []string
-		if err := tx.ForEach(func(name []byte, b *bolt.Bucket) error {
-			names = append(names, string(name))
-			return b.ForEach(func(_, _ []byte) error { return nil })
-		}); err != nil {
-			return err
-		}
-		for _, want := range []string{"key", "meta"} {
-			if !slices.Contains(names, want) {
-				return &bucketError{want}
+			if err := fn(e); err != nil {
+				return err
 			}
 		}
-		if v := tx.Bucket([]byte("meta")).Get([]byte("consistent_index")); len(v) == 8 {
-			applied = binary.BigEndian.Uint64(v)
-		}
-		return nil
-	})
-	return applied, err
+	}
 }

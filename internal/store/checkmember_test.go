@@ -67,7 +67,7 @@ func TestCheckMember(t *testing.T) {
 			if err := c.harm(memberDir(dir)); err != nil {
 				t.Fatal(err)
 			}
-			err := checkMember(dir)
+			err := checkMember(dir, formatKey(DefaultPrefix))
 			var damaged *DamagedError
 			switch {
 			case c.want == "" && err != nil:

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type embedOptions struct {
 	quota   int64
 	reserve int64
 	log     *slog.Logger
+	prefix  string
 }
 
 // WithQuota bounds the size of etcd's file in bytes.
@@ -38,6 +40,12 @@ func WithQuota(bytes int64) EmbedOption { return func(o *embedOptions) { o.quota
 // WithReserve sets how many bytes of the disk must stay free. The default is
 // DefaultReserve.
 func WithReserve(bytes int64) EmbedOption { return func(o *embedOptions) { o.reserve = bytes } }
+
+// WithPrefix sets the prefix of the state's keys. The default is DefaultPrefix. If the
+// state is in a newer format, Embed returns a FormatError and changes nothing.
+func WithPrefix(prefix string) EmbedOption {
+	return func(o *embedOptions) { o.prefix = cmp.Or(prefix, DefaultPrefix) }
+}
 
 // WithLog sets the log for etcd's warnings and errors.
 func WithLog(log *slog.Logger) EmbedOption { return func(o *embedOptions) { o.log = log } }
@@ -60,7 +68,7 @@ type Embedded struct {
 // a time may use a directory. After an error of Embed, parts of etcd may still run and
 // use the directory until the process ends.
 func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, error) {
-	o := embedOptions{quota: DefaultQuota, reserve: DefaultReserve, log: slog.New(slog.DiscardHandler)}
+	o := embedOptions{quota: DefaultQuota, reserve: DefaultReserve, log: slog.New(slog.DiscardHandler), prefix: DefaultPrefix}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -84,7 +92,7 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 	}
 	e := &Embedded{lock: lock, disk: newDisk(dir, o.reserve, o.log)}
 	e.end = newEtcdEnd(func() { removeSegments(dir) })
-	if err := e.checkFiles(dir); err != nil {
+	if err := e.checkFiles(dir, o.prefix); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	if err := e.start(ctx, dir, lock.shortPath(run), o); err != nil {
@@ -99,17 +107,17 @@ func Embed(ctx context.Context, dir string, opts ...EmbedOption) (*Embedded, err
 	return e, nil
 }
 
-// checkFiles checks for files at which etcd would end or would never become ready. It
-// removes a member whose first start did not finish. It returns an error if a new
-// installation has not enough space.
-func (e *Embedded) checkFiles(dir string) error {
+// checkFiles checks for files at which etcd would end or would never become ready, and
+// for a state in a newer format. It removes a member whose first start did not finish.
+// It returns an error if a new installation has not enough space.
+func (e *Embedded) checkFiles(dir, prefix string) error {
 	switch _, err := os.Stat(memberDir(dir)); {
 	case err == nil:
 		if e.disk.check(0) != nil {
 			e.disk.removeBallast()
 		}
 		if !isUnbegun(memberDir(dir)) {
-			return checkMember(dir)
+			return checkMember(dir, formatKey(prefix))
 		}
 		if err := os.RemoveAll(memberDir(dir)); err != nil {
 			return err

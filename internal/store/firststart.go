@@ -24,9 +24,9 @@ func isUnbegun(member string) bool {
 	case err != nil || !info.Mode().IsRegular():
 		return false
 	case info.Size() > 0:
-		applied, err := readDatabase(db)
+		found, err := readDatabase(db, "")
 		var lacks *bucketError
-		if err != nil && !errors.As(err, &lacks) || applied > 0 {
+		if err != nil && !errors.As(err, &lacks) || found.applied > 0 {
 			return false
 		}
 	}

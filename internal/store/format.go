@@ -59,6 +59,16 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("this state is in format %d, and this version of Ashore knows formats up to %d: use the version that wrote it, or a newer one", e.Stored, e.Known)
 }
 
+// checkFormat returns a FormatError if a stored record of the installation is in a newer
+// format. It accepts a record that can't be decoded: the code that needs it reports that.
+func checkFormat(record []byte) error {
+	in := new(Installation)
+	if err := json.Unmarshal(record, in); err == nil && in.Format > Format {
+		return &FormatError{Stored: in.Format, Known: Format}
+	}
+	return nil
+}
+
 // ErrReplaced ends a store whose installation record was changed: another version has
 // taken over, or the state was restored or removed.
 var ErrReplaced = errors.New("the installation's record in etcd has changed: another version has migrated the state, or it was restored or removed; start the server again")

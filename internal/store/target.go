@@ -93,7 +93,7 @@ func (t Target) open(ctx context.Context) (*clientv3.Client, func() error, error
 		}
 		return nil, nil, fmt.Errorf("there is no state in %s: %w", t.Dir, err)
 	}
-	e, err := Embed(ctx, t.Dir)
+	e, err := Embed(ctx, t.Dir, WithPrefix(t.Prefix))
 	if errors.As(err, &held) {
 		return t.connect(ctx)
 	}
