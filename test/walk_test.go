@@ -13,6 +13,7 @@ import (
 // TestWalk runs the README's walk: by environment, by profile, and in a shell with
 // variables that interfere.
 func TestWalk(t *testing.T) {
+	t.Parallel()
 	i := newInstallation(t)
 	i.up("--no-sample")
 	for _, w := range []struct {
@@ -45,6 +46,7 @@ func TestWalk(t *testing.T) {
 
 // TestOperations calls every served operation with the stock command line.
 func TestOperations(t *testing.T) {
+	t.Parallel()
 	i := newInstallation(t)
 	i.up("--no-sample")
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)

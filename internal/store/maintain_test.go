@@ -67,15 +67,16 @@ func TestMaintain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 100 {
-		write()
-	}
 	other, err := load(ctx, e.Client, Config{Maintain: true, defragFrom: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := other.maintainOnce(ctx, 0); err != nil {
-		t.Fatal(err)
+	// The store's own first maintenance may compact some of the history.
+	for sp := other.Space(); sp.File*10 < sp.Quota*6 || sp.Quota == 0; sp = other.Space() {
+		write()
+		if err := other.maintainOnce(ctx, 0); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if w := other.Warnings(); len(w) != 1 || w[0].Name != "store-filling" {
 		t.Errorf("at %+v: warnings %v", other.Space(), w)

@@ -174,7 +174,9 @@ func (l *ledger) service(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s := out.Services[0]; s.DesiredCount != l.desired || s.RunningCount != l.desired || s.PendingCount != 0 || len(run.Items) != int(l.desired) {
+	// The writer may have ended before the last answer came.
+	if s := out.Services[0]; s.DesiredCount != l.desired && s.DesiredCount != l.asked ||
+		s.RunningCount != s.DesiredCount || s.PendingCount != 0 || len(run.Items) != int(s.DesiredCount) {
 		return fmt.Sprintf("the service wants %d, was told to want %d, runs %d, of which %d wait; %d containers run", s.DesiredCount, l.desired, s.RunningCount, s.PendingCount, len(run.Items)), nil
 	}
 	return "", nil

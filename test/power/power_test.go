@@ -41,7 +41,7 @@ func TestPowerCuts(t *testing.T) {
 	s := newSite(t, rand.New(rand.NewPCG(seed(t), 0)))
 	s.prepare(t, ctx)
 	s.Disk.IgnoreFlushes(*eatFlag)
-	l := &ledger{site: s, tasks: map[string]string{}, desired: 2}
+	l := &ledger{site: s, tasks: map[string]string{}, desired: 2, asked: 2}
 	writing, stop := context.WithCancel(ctx)
 	wait := l.write(writing)
 	defer wait()

@@ -20,7 +20,8 @@ type ledger struct {
 	tasks    map[string]string // ARN → the name of the acknowledged call
 	clusters []string
 	families []string // family:revision
-	desired  int32    // of the service
+	desired  int32    // of the service, as acknowledged last
+	asked    int32    // of the service, as asked for last: with an answer or without
 	unknown  int      // calls without a token and without an answer
 	wrong    []string // answers that are not allowed
 }
@@ -134,6 +135,7 @@ func (l *ledger) register(ctx context.Context, rng *rand.Rand, _ string) {
 // scale changes the count of the service's tasks until that is acknowledged.
 func (l *ledger) scale(ctx context.Context, rng *rand.Rand, _ string) {
 	want := int32(1 + rng.IntN(4))
+	l.note(func() { l.asked = want })
 	for ctx.Err() == nil {
 		err := l.call(ctx, func(ctx context.Context) error {
 			_, err := l.site.API.ECS.UpdateService(ctx, &ecs.UpdateServiceInput{Service: aws.String(service), DesiredCount: &want}, callOnce)
