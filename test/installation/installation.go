@@ -114,6 +114,21 @@ func (i *Installation) Kill(ctx context.Context, process string) error {
 	return i.KillAlone(ctx, process)
 }
 
+// Stop sends SIGTERM to the "server" or the "agent" and returns when it has ended. It
+// kills the watcher first, as Kill does.
+func (i *Installation) Stop(ctx context.Context, process string) error {
+	if _, watches, err := local.Running(i.Layout.PID("watch")); err != nil || watches {
+		if err := errors.Join(err, i.KillAlone(ctx, "watch")); err != nil {
+			return err
+		}
+	}
+	stopped, err := local.Stop(ctx, i.Layout.PID(process), 30*time.Second)
+	if err == nil && !stopped {
+		err = fmt.Errorf("the %s does not run", process)
+	}
+	return err
+}
+
 // KillAlone kills one of the processes with SIGKILL, possibly "watch".
 func (i *Installation) KillAlone(ctx context.Context, process string) error {
 	pid, err := i.PID(process)
