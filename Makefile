@@ -28,13 +28,15 @@ test: build ## everything, with real containers; installs what it needs
 	go vet ./...
 	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -vet=off -ldflags="-s -w" -timeout 20m $(TESTED)
 
-soak: build ## the tests that kill servers, agents and etcd, fill disks and cut the power, and the fuzz targets, for minutes instead of seconds
+soak: build ## the tests that kill servers, agents and etcd, fill disks, cut the power and change versions, and the fuzz targets, for minutes instead of seconds
 	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store
 	go test -count=1 -timeout 60m -v -run KillsAndPartitions ./test/cluster -args -cluster.for 20m
 	scripts/ensure-engine.sh
 	go test -count=1 -timeout 90m -v -run JournalLost ./test/crash -args -crash.kills 300
 	ASHORE_SOAK=1 ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore go test -count=1 -timeout 60m -v -run FullAtRandom ./test/disk
 	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore go test -count=1 -timeout 90m -v ./test/power -args -power.cuts 100
+	scripts/build-previous.sh dist/previous
+	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore go test -count=1 -timeout 60m -v ./test/upgrade -args -upgrade.from $(CURDIR)/dist/previous -upgrade.moves 8
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
 bench: build ## measure, print a table, write dist/bench.json

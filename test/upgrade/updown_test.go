@@ -78,9 +78,9 @@ func TestUpAndDown(t *testing.T) {
 	end()
 	load.check()
 	s.once()
-	s.noVolumes(load)
 	s.kept(stay)
 	s.logs()
+	s.noVolumes(load)
 }
 
 // once checks by both witnesses that no container was started twice, and that no task
