@@ -197,7 +197,7 @@ func conformTorn(t *testing.T, client *clientv3.Client, cfg Config) {
 	ctx := within(t)
 	log := &lines{}
 	cfg.Log = slog.New(slog.NewTextHandler(log, nil))
-	h := taskReports.k.holder()
+	h := holderOf(taskReports.k)
 	apply := h.apply
 	t.Cleanup(func() { h.apply = apply })
 	h.apply = func(t *tables, key string, data []byte, mod int64) error {

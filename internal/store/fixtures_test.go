@@ -267,7 +267,7 @@ func TestTablesAreCopied(t *testing.T) {
 	snap := is.copied()
 	for _, k := range registered.kinds {
 		some := false
-		for range k.holder().rows(snap) {
+		for range holderOf(k).rows(snap) {
 			some = true
 		}
 		if !some {

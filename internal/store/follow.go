@@ -191,7 +191,7 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 			continue
 		}
 		before := tab(s.Snapshot())
-		changes, aside, err := s.applyEvents(r.Events, &builder)
+		changes, aside, err := applyEvents(s, r.Events, &builder)
 		if err != nil {
 			return false, err
 		}
@@ -201,15 +201,15 @@ func (s *Store) watch(ctx context.Context) (compacted bool, err error) {
 		}
 		publish(s, r.Events[len(r.Events)-1].Kv.ModRevision, changes, known)
 		if aside {
-			s.logUnreadable(before, s.Snapshot())
+			logUnreadable(s, before, s.Snapshot())
 		}
-		s.logUnknown(before, tab(s.Snapshot()))
+		logUnknown(s, before, tab(s.Snapshot()))
 	}
 }
 
 // applyEvents applies the events that the watch has brought. aside says that it set
 // records aside. After an error the tables are partly changed.
-func (s *Store) applyEvents(events []*clientv3.Event, builder *momentBuilder) (changes []Change, aside bool, err error) {
+func applyEvents(s *Store, events []*clientv3.Event, builder *momentBuilder) (changes []Change, aside bool, err error) {
 	changes = make([]Change, 0, len(events))
 	now := s.work.(*tables)
 	builder.beginBatch(tab(s.Snapshot()), now, s.installation.Base)
@@ -239,7 +239,7 @@ func (s *Store) applyEvents(events []*clientv3.Event, builder *momentBuilder) (c
 				builder.noteChange(k, names)
 			}
 			if i == len(events)-1 || events[i+1].Kv.ModRevision != mod {
-				s.closeRevision(builder, mod)
+				closeRevision(s, builder, mod)
 			}
 		}
 	})
@@ -250,7 +250,7 @@ var errStalled = errors.New("etcd is ahead and the watch brings nothing")
 
 // closeRevision closes a revision of a momentBuilder. If that panics, the moments of
 // the batch are lost. The tables are complete.
-func (s *Store) closeRevision(d *momentBuilder, mod int64) {
+func closeRevision(s *Store, d *momentBuilder, mod int64) {
 	if d.failed {
 		return
 	}
@@ -274,8 +274,8 @@ func (s *Store) relist(ctx context.Context) error {
 	changes := diff(was, is)
 	s.work = is
 	publish(s, rev, changes, nil)
-	s.logUnreadable(was, s.Snapshot())
-	s.logUnknown(was, tab(s.Snapshot()))
+	logUnreadable(s, was, s.Snapshot())
+	logUnknown(s, was, tab(s.Snapshot()))
 	return nil
 }
 

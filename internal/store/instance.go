@@ -59,12 +59,26 @@ func (s *Snapshot) Instances(cluster, after string) iter.Seq[*fleet.Instance] {
 	if after != "" {
 		after = cluster + "/" + after
 	}
-	return values(tab(s).instances.ascend(cluster+"/", after))
+	return func(yield func(*fleet.Instance) bool) { scanInstances(s, cluster+"/", after, yield) }
+}
+
+// scanInstances yields the instances whose table keys begin with prefix. It begins after
+// the key `after`. It is not inlined: see tab.
+//
+//go:noinline
+func scanInstances(s *Snapshot, prefix, after string, yield func(*fleet.Instance) bool) {
+	for _, v := range tab(s).instances.ascend(prefix, after) {
+		if !yield(v) {
+			return
+		}
+	}
 }
 
 // InstancesRevision returns the revision of the last change of any container instance's
 // record, such as a registration, a draining or an attribute. The removal of old
-// instances doesn't count.
+// instances doesn't count. It is not inlined: see tab.
+//
+//go:noinline
 func (s *Snapshot) InstancesRevision() int64 { return s.base + tab(s).instancesMod }
 
 // Session returns the record of an instance's connected agent, nil if none is
@@ -80,11 +94,16 @@ func (s *Snapshot) InstanceHealth(cluster, id string) *fleet.InstanceHealth {
 
 // Sessions yields every session by "cluster/instance", in no particular order.
 func (s *Snapshot) Sessions() iter.Seq2[string, *fleet.InstanceSession] {
-	return func(yield func(string, *fleet.InstanceSession) bool) {
-		for key, r := range tab(s).hosts.all() {
-			if r.session != nil && !yield(key.String(), r.session) {
-				return
-			}
+	return func(yield func(string, *fleet.InstanceSession) bool) { scanSessions(s, yield) }
+}
+
+// scanSessions is not inlined: see tab.
+//
+//go:noinline
+func scanSessions(s *Snapshot, yield func(string, *fleet.InstanceSession) bool) {
+	for key, r := range tab(s).hosts.all() {
+		if r.session != nil && !yield(key.String(), r.session) {
+			return
 		}
 	}
 }

@@ -42,7 +42,8 @@ type holder struct {
 	rows func(t *tables) iter.Seq2[string, int64]
 }
 
-func (k *kind) holder() *holder { return k.hidden.(*holder) }
+// holderOf returns a kind's holder. It is not a method: see tab.
+func holderOf(k *kind) *holder { return k.hidden.(*holder) }
 
 // registry has the kinds of records that this program knows. Every store has all of
 // them: a store without a package's kinds would keep that package's records and not
@@ -75,7 +76,7 @@ func (r *registry) add(k *kind) {
 	}
 	r.kinds = append(r.kinds, k)
 	r.byFirst[k.parts[0]] = append(r.byFirst[k.parts[0]], k)
-	if h := k.holder(); h.slot >= 0 {
+	if h := holderOf(k); h.slot >= 0 {
 		h.slot = r.slots
 		r.slots++
 	}
@@ -223,7 +224,7 @@ func (k *kind) changed(escaped Names) Change {
 }
 
 // changedAt returns the change of the record at a table key.
-func (k *kind) changedAt(key string) Change { return Change{k.change, k.holder().names(key)} }
+func (k *kind) changedAt(key string) Change { return Change{k.change, holderOf(k).names(key)} }
 
 // apply applies one record's new value. If data is nil it deletes the record. path is
 // the key below the site's root. The error is applyRecord's.
@@ -239,7 +240,7 @@ func (t *tables) apply(path string, data []byte, mod int64) (Change, error) {
 // applyRecord is apply for a record whose kind is known. The error says that the record can't
 // be read. It is set aside then, and the tables do not contain it.
 func (t *tables) applyRecord(k *kind, escaped Names, path string, data []byte, mod int64) (broken error) {
-	h := k.holder()
+	h := holderOf(k)
 	key := h.key(escaped)
 	if broken = t.torn.of(path, mod); broken == nil {
 		broken = h.apply(t, key, data, mod)
@@ -270,7 +271,7 @@ func (t *tables) applyRecord(k *kind, escaped Names, path string, data []byte, m
 func diff(was, is *tables) []Change {
 	var changes []Change
 	for _, k := range registered.kinds {
-		rows := k.holder().rows
+		rows := holderOf(k).rows
 		nextOld, stopOld := iter.Pull2(rows(was))
 		nextNew, stopNew := iter.Pull2(rows(is))
 		a, amod, oka := nextOld()

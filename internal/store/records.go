@@ -61,8 +61,9 @@ func (s *shelf) copied() shelf {
 // finder returns the values under which a record is found, besides its names.
 type finder func(record any) (values []string)
 
-// newShelfHolder returns the holder of a kind that has no tables of its own.
-func newShelfHolder(k *kind, indexes *[]finder) *holder {
+// newShelfHolder returns the *holder of a kind that has no tables of its own. It returns
+// an any to hide the type: see tab.
+func newShelfHolder(k *kind, indexes *[]finder) (hidden any) {
 	h := &holder{}
 	h.key = func(names Names) string {
 		for i, name := range names[:k.names] {
@@ -134,7 +135,7 @@ func (s *set) updateValues(private bool, id string, was, is []string) {
 //
 //go:noinline
 func scanKind(s *Snapshot, k *kind, prefix, after string, yield func(key string, v any) bool) {
-	tab(s).shelf.all[k.holder().slot].rows.Ascend(max(prefix, after), func(key string, r row) bool {
+	tab(s).shelf.all[holderOf(k).slot].rows.Ascend(max(prefix, after), func(key string, r row) bool {
 		if key == after && after != "" {
 			return true
 		}
@@ -147,7 +148,7 @@ func scanKind(s *Snapshot, k *kind, prefix, after string, yield func(key string,
 //
 //go:noinline
 func scanIndex(s *Snapshot, k *kind, index int, value, after string, yield func(key string, v any) bool) {
-	r := tab(s).shelf.all[k.holder().slot]
+	r := tab(s).shelf.all[holderOf(k).slot]
 	if index >= len(r.indexes) {
 		return
 	}
@@ -163,12 +164,12 @@ func scanIndex(s *Snapshot, k *kind, index int, value, after string, yield func(
 //
 //go:noinline
 func recordAt(s *Snapshot, k *kind, key string) (v any, mod int64) {
-	return k.holder().get(tab(s), key)
+	return holderOf(k).get(tab(s), key)
 }
 
 // recordIn returns the record at a table key and its revision, nil if there is none.
 func recordIn[V any](t *tables, k *Kind[V], key string) (*V, int64) {
-	v, mod := k.k.holder().get(t, key)
+	v, mod := holderOf(k.k).get(t, key)
 	if v == nil {
 		return nil, 0
 	}

@@ -97,7 +97,7 @@ func (k *Kind[V]) Key(names ...string) Key[V] {
 // ownKey returns a key in a kind's own tables.
 //
 //go:noinline
-func ownKey(k *kind, escaped Names) string { return k.holder().key(escaped) }
+func ownKey(k *kind, escaped Names) string { return holderOf(k).key(escaped) }
 
 // Prefix returns the common beginning of the keys of all records of the kind with these
 // first names. Tx.Unchanged and Snapshot.AllReadable need it. The keys of records that

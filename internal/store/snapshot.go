@@ -1,7 +1,5 @@
 package store
 
-import "iter"
-
 // Snapshot is the state at one revision. It is immutable and needs no lock.
 type Snapshot struct {
 	rev, base int64
@@ -10,7 +8,8 @@ type Snapshot struct {
 
 // tab returns a snapshot's tables. Their type hides behind any, and tab is neither a
 // method nor inlined. A package that sees the type, even in a method's signature,
-// compiles all of its generic maps, and every package that uses the store would do so.
+// compiles all of its generic maps. Every package that imports the store would do so, and
+// each would need two seconds. TestTablesStayHidden in test/walls_test.go checks it.
 //
 //go:noinline
 func tab(s *Snapshot) *tables { return s.hidden.(*tables) }
@@ -27,14 +26,4 @@ func (s *Snapshot) Counts(cluster string) ClusterCounts { c, _ := tab(s).counts.
 func (s *Snapshot) ProviderTasks(cluster, provider string) int {
 	n, _ := tab(s).providerTasks.Get(cluster + "/" + provider)
 	return n
-}
-
-func values[V any](seq iter.Seq2[string, *V]) iter.Seq[*V] {
-	return func(yield func(*V) bool) {
-		for _, v := range seq {
-			if !yield(v) {
-				return
-			}
-		}
-	}
 }

@@ -178,8 +178,8 @@ func load(ctx context.Context, client *clientv3.Client, cfg Config) (*Store, err
 	}
 	s.work = t
 	s.snap.Store(&Snapshot{rev: rev, base: installation.Base, hidden: t.copied()})
-	s.logUnreadable(newTables(), s.Snapshot())
-	s.logUnknown(newTables(), tab(s.Snapshot()))
+	logUnreadable(s, newTables(), s.Snapshot())
+	logUnknown(s, newTables(), tab(s.Snapshot()))
 	s.moments.forget(s.Snapshot().Revision())
 	s.history.after = s.Snapshot().Revision()
 	return s, nil

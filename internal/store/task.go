@@ -87,17 +87,23 @@ func (s *Snapshot) Task(cluster, id string) *fleet.TaskState {
 // Tasks yields a cluster's tasks by id. It begins after the id `after`.
 func (s *Snapshot) Tasks(cluster, after string) iter.Seq[*fleet.TaskState] {
 	prefix, first := cluster+"/", cluster+"/"+after
-	return func(yield func(*fleet.TaskState) bool) {
-		tab(s).tasks.Ascend(first, func(k string, r *taskRow) bool {
-			if len(k) < len(prefix) || k[:len(prefix)] != prefix {
-				return false
-			}
-			if r.state.Task == nil || (after != "" && k == first) {
-				return true
-			}
-			return yield(&r.state)
-		})
-	}
+	return func(yield func(*fleet.TaskState) bool) { scanTasks(s, prefix, first, after != "", yield) }
+}
+
+// scanTasks yields the tasks whose table keys begin with prefix. It begins at the key
+// first, or after it if behind is true. It is not inlined: see tab.
+//
+//go:noinline
+func scanTasks(s *Snapshot, prefix, first string, behind bool, yield func(*fleet.TaskState) bool) {
+	tab(s).tasks.Ascend(first, func(k string, r *taskRow) bool {
+		if len(k) < len(prefix) || k[:len(prefix)] != prefix {
+			return false
+		}
+		if r.state.Task == nil || (behind && k == first) {
+			return true
+		}
+		return yield(&r.state)
+	})
 }
 
 // TasksOn yields the tasks of an instance by id, including stopped ones.

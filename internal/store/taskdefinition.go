@@ -17,8 +17,8 @@ var (
 )
 
 func init() {
-	indexRevisions(definitions.k.holder())
-	indexRevisions(definitionStates.k.holder())
+	indexRevisions(holderOf(definitions.k))
+	indexRevisions(holderOf(definitionStates.k))
 }
 
 // TaskDefinitionChanged is the kind of changes of a family or a revision. Its names are
@@ -209,14 +209,19 @@ func (s *Snapshot) LatestRevision(family string) (*fleet.TaskDefinition, *fleet.
 // It begins after the name `after`. An ACTIVE family has an ACTIVE revision; an
 // INACTIVE family has only others.
 func (s *Snapshot) FamiliesOf(status types.TaskDefinitionFamilyStatus, prefix, after string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		if tab(s).familiesByStatus.has(string(status), prefix) && after < prefix && !yield(prefix) {
+	return func(yield func(string) bool) { scanFamilies(s, status, prefix, after, yield) }
+}
+
+// scanFamilies is not inlined: see tab.
+//
+//go:noinline
+func scanFamilies(s *Snapshot, status types.TaskDefinitionFamilyStatus, prefix, after string, yield func(string) bool) {
+	if tab(s).familiesByStatus.has(string(status), prefix) && after < prefix && !yield(prefix) {
+		return
+	}
+	for name := range tab(s).familiesByStatus.of(string(status), max(prefix, after)) {
+		if !strings.HasPrefix(name, prefix) || !yield(name) {
 			return
-		}
-		for name := range tab(s).familiesByStatus.of(string(status), max(prefix, after)) {
-			if !strings.HasPrefix(name, prefix) || !yield(name) {
-				return
-			}
 		}
 	}
 }

@@ -57,38 +57,43 @@ const scanFraction = 16
 // after the id `after`. It reads the shortest list that contains them all. If that list
 // is a large part of the cluster's tasks, it reads all tasks of the cluster instead.
 func (s *Snapshot) TasksWhere(cluster string, f TaskFilter, after string) iter.Seq[*fleet.TaskState] {
-	return func(yield func(*fleet.TaskState) bool) {
-		var shortest *btree.Set[string]
-		for key := range f.keys(cluster) {
-			ids, ok := tab(s).tasksListed.Get(key)
-			if !ok {
-				return
-			}
-			if shortest == nil || ids.Len() < shortest.Len() {
-				shortest = ids
-			}
-		}
-		if f.Instance != "" {
-			ids, ok := tab(s).tasksByInstance.Get(cluster + "/" + f.Instance)
-			if !ok {
-				return
-			}
-			if ids.Len() < shortest.Len() {
-				shortest = ids
-			}
-		}
-		c := s.Counts(cluster)
-		if all := c.Pending - c.Waiting + c.Running + c.Stopped; shortest.Len()*scanFraction >= all {
-			for t := range s.Tasks(cluster, after) {
-				if f.Selects(t) && !yield(t) {
-					return
-				}
-			}
+	return func(yield func(*fleet.TaskState) bool) { scanTasksWhere(s, cluster, f, after, yield) }
+}
+
+// scanTasksWhere is not inlined: see tab.
+//
+//go:noinline
+func scanTasksWhere(s *Snapshot, cluster string, f TaskFilter, after string, yield func(*fleet.TaskState) bool) {
+	var shortest *btree.Set[string]
+	for key := range f.keys(cluster) {
+		ids, ok := tab(s).tasksListed.Get(key)
+		if !ok {
 			return
 		}
-		shortest.Ascend(after, func(id string) bool {
-			t := s.Task(cluster, id)
-			return id == after || t == nil || !f.Selects(t) || yield(t)
-		})
+		if shortest == nil || ids.Len() < shortest.Len() {
+			shortest = ids
+		}
 	}
+	if f.Instance != "" {
+		ids, ok := tab(s).tasksByInstance.Get(cluster + "/" + f.Instance)
+		if !ok {
+			return
+		}
+		if ids.Len() < shortest.Len() {
+			shortest = ids
+		}
+	}
+	c := s.Counts(cluster)
+	if all := c.Pending - c.Waiting + c.Running + c.Stopped; shortest.Len()*scanFraction >= all {
+		for t := range s.Tasks(cluster, after) {
+			if f.Selects(t) && !yield(t) {
+				return
+			}
+		}
+		return
+	}
+	shortest.Ascend(after, func(id string) bool {
+		t := s.Task(cluster, id)
+		return id == after || t == nil || !f.Selects(t) || yield(t)
+	})
 }

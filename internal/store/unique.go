@@ -229,7 +229,7 @@ func (u *uniqueness) claimed(tx *Tx, at Key[Claim], value string) string {
 	if k != u.of {
 		return ""
 	}
-	record, _ := recordAt(tx.snap, k, k.holder().key(names))
+	record, _ := recordAt(tx.snap, k, holderOf(k).key(names))
 	if record == nil && readable(tx.snap, c.Holder) == nil || record != nil && !slices.Contains(u.values(record), value) {
 		return ""
 	}

@@ -49,7 +49,7 @@ func (t *tables) countUnknown(path string, come bool) {
 
 // logUnknown logs the path patterns of unknown records that are new since the state
 // was.
-func (s *Store) logUnknown(was, is *tables) {
+func logUnknown(s *Store, was, is *tables) {
 	is.unknown.Scan(func(of string, u unknownRecords) bool {
 		if _, before := was.unknown.Get(of); !before {
 			s.log.Warn("store: there are records that this version does not know: they are kept and not shown", "like", s.root+of, "one", s.root+u.example)

@@ -50,11 +50,16 @@ func (e *UnreadableError) Public() string {
 
 // Unreadable yields the unreadable records below a prefix, by key.
 func (s *Snapshot) Unreadable(prefix string) iter.Seq[Unreadable] {
-	return func(yield func(Unreadable) bool) {
-		tab(s).unreadable.Ascend(prefix, func(path string, u Unreadable) bool {
-			return strings.HasPrefix(path, prefix) && yield(u)
-		})
-	}
+	return func(yield func(Unreadable) bool) { scanUnreadable(s, prefix, yield) }
+}
+
+// scanUnreadable is not inlined: see tab.
+//
+//go:noinline
+func scanUnreadable(s *Snapshot, prefix string, yield func(Unreadable) bool) {
+	tab(s).unreadable.Ascend(prefix, func(path string, u Unreadable) bool {
+		return strings.HasPrefix(path, prefix) && yield(u)
+	})
 }
 
 // firstUnreadable returns the first unreadable record below a prefix.
@@ -90,7 +95,7 @@ func (s *Snapshot) AllReadable(prefix string) error {
 }
 
 // logUnreadable logs the records that have become unreadable since the state was.
-func (s *Store) logUnreadable(was *tables, is *Snapshot) {
+func logUnreadable(s *Store, was *tables, is *Snapshot) {
 	const most = 20 // lines
 	n := 0
 	for u := range is.Unreadable("") {

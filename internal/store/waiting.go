@@ -31,5 +31,16 @@ func (s *Snapshot) WaitingTasks(cluster, after string) iter.Seq[*fleet.Task] {
 	if after != "" {
 		after = cluster + "/" + after
 	}
-	return values(tab(s).waiting.ascend(cluster+"/", after))
+	return func(yield func(*fleet.Task) bool) { scanWaiting(s, cluster+"/", after, yield) }
+}
+
+// scanWaiting is not inlined: see tab.
+//
+//go:noinline
+func scanWaiting(s *Snapshot, prefix, after string, yield func(*fleet.Task) bool) {
+	for _, v := range tab(s).waiting.ascend(prefix, after) {
+		if !yield(v) {
+			return
+		}
+	}
 }
