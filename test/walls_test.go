@@ -98,6 +98,37 @@ func TestWalls(t *testing.T) {
 	}
 }
 
+// TestTablesStayHidden checks that a package that imports the store does not compile the
+// maps of its tables. tab in internal/store/snapshot.go says how the store hides them.
+func TestTablesStayHidden(t *testing.T) {
+	const room, maps = "internal/store", "github.com/tidwall/btree."
+	var users []string
+	for _, p := range packages(t) {
+		if p.ImportPath != room && slices.Contains(p.Imports, module+room) && len(p.GoFiles) > 0 {
+			users = append(users, module+p.ImportPath)
+		}
+	}
+	if len(users) < 10 {
+		t.Fatalf("only %q use the store", users)
+	}
+	cmd := exec.Command("go", append([]string{"list", "-export", "-f", "{{.ImportPath}} {{.Export}}", module + room}, users...)...)
+	cmd.Env = append(cmd.Environ(), "GOOS=linux")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(out)) {
+		path, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		symbols, err := exec.Command("go", "tool", "nm", file).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if has := strings.Contains(string(symbols), maps); has != (path == module+room) {
+			t.Errorf("%s has maps of the store's tables: %v", path, has)
+		}
+	}
+}
+
 // walks are the packages through which a call goes, in order. ARCHITECTURE.md describes
 // them. A package of a walk depends on none before it, even indirectly. So a reader who
 // follows the walk never turns back.
