@@ -62,7 +62,7 @@ func (a *Authorizer) decide(s *store.Snapshot, r Request) (d Decision, doubtful 
 		if f.err != nil {
 			return Decision{}, true, f.err
 		}
-		d = Decision{Allowed: found.Allowed, Resource: resource, Policy: found.Policy, Statement: found.Sid, OfRecords: f.asked}
+		d = Decision{Allowed: found.Allowed, Resource: resource, Policy: found.Policy, Statement: found.Sid, UsedRecords: f.asked}
 		if !found.Allowed {
 			d.why = f.why
 			d.denied = denied(r.Caller, r.Action, d)

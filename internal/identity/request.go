@@ -25,7 +25,7 @@ type Decision struct {
 	Policy, Statement string
 	// OfRecords says that records of the state had a say, beside what the request's own
 	// Context has answered: by another state the same policies may decide otherwise.
-	OfRecords bool
+	UsedRecords bool
 
 	why    string  // of a denial: the text of the condition that was not met, or ""
 	denied *Denied // nil if the request is allowed

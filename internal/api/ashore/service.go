@@ -54,7 +54,7 @@ type Service struct {
 func New(cfg Config) *Service {
 	return &Service{
 		store: cfg.Store, sealer: cfg.Sealer, version: cfg.Version, explain: cfg.Explain, auth: cfg.Auth,
-		watchers: rows.New(rows.Config{Store: cfg.Store, Views: cfg.Views, Version: cfg.Version, RightsRestOn: identity.RightsRestOn, Log: cfg.Log}),
+		watchers: rows.New(rows.Config{Store: cfg.Store, Views: cfg.Views, Version: cfg.Version, RightsKinds: identity.RightsKinds, Log: cfg.Log}),
 	}
 }
 

@@ -89,11 +89,11 @@ type rights struct {
 	caller frontdoor.Caller
 }
 
-func (r *rights) Valid(s *store.Snapshot) error {
-	return identity.Valid(s, r.caller.Principal, r.caller.AccessKeyID)
+func (r *rights) CheckValid(s *store.Snapshot) error {
+	return identity.CheckKey(s, r.caller.Principal, r.caller.AccessKeyID)
 }
 
-func (r *rights) May(s *store.Snapshot, v *rows.View, key string) (rows.Permission, error) {
+func (r *rights) CheckRow(s *store.Snapshot, v *rows.View, key string) (rows.Permission, error) {
 	asked := false
 	d, err := r.auth.Decide(s, identity.Request{
 		Caller: r.caller.Principal, Action: v.Action, Resources: []string{v.Resource(key)},
@@ -105,9 +105,9 @@ func (r *rights) May(s *store.Snapshot, v *rows.View, key string) (rows.Permissi
 			return v.Context(s, key, name)
 		},
 	})
-	return rows.Permission{Allowed: d.Allowed, ByName: !d.OfRecords && !asked}, err
+	return rows.Permission{Allowed: d.Allowed, ByNameAlone: !d.UsedRecords && !asked}, err
 }
 
-func (r *rights) Concerns(c store.Change) bool {
-	return identity.Concerns(c, r.caller.Principal, r.caller.AccessKeyID)
+func (r *rights) DependOn(c store.Change) bool {
+	return identity.RightsDependOn(c, r.caller.Principal, r.caller.AccessKeyID)
 }

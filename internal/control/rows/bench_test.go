@@ -37,7 +37,7 @@ func BenchmarkChange(b *testing.B) {
 		one := row{v, "c/" + id(5)}
 		b.ReportAllocs()
 		for b.Loop() {
-			if !s.describe(was, one, &s.was) || !s.describe(is, one, &s.now) {
+			if !s.encodeRow(was, one, &s.oldValue) || !s.encodeRow(is, one, &s.newValue) {
 				b.Fatal("it can't be described")
 			}
 		}
@@ -48,7 +48,7 @@ func BenchmarkChange(b *testing.B) {
 			lines := 0
 			var streams []*stream
 			for i := range readers {
-				sel, err := w.selections([]Select{of("c", fmt.Sprintf("s%d", i))})
+				sel, err := w.findSelections([]Select{of("c", fmt.Sprintf("s%d", i))})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -69,7 +69,7 @@ func BenchmarkChange(b *testing.B) {
 				}
 				n++
 				w.advance(w.run, a)
-				if err := streams[0].changes(streams[0].take()); err != nil {
+				if err := streams[0].sendChanges(streams[0].popBatch()); err != nil {
 					b.Fatal(err)
 				}
 			}

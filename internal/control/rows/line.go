@@ -38,18 +38,18 @@ type Row struct {
 // larger has a line of its own.
 const maxLine = 128 << 10
 
-// keepBuffer is the size in bytes up to which a reader that waits keeps a buffer.
-const keepBuffer = 8 << 10
+// maxIdleBuffer is the size in bytes up to which a reader that waits keeps a buffer.
+const maxIdleBuffer = 8 << 10
 
-// lines puts rows into lines.
-type lines struct {
+// lineWriter puts rows into lines.
+type lineWriter struct {
 	send func([]byte) error
 	buf  []byte // the line that is being made; empty: none
 	sent bool   // a line has been sent since the last end
 }
 
 // add adds a row, under the line's member "rows" or "changes". A nil value is null.
-func (l *lines) add(member string, r row, value []byte) error {
+func (l *lineWriter) add(member string, r row, value []byte) error {
 	if len(l.buf) > 0 && len(l.buf)+len(value) > maxLine {
 		if err := l.flush("]}"); err != nil {
 			return err
@@ -77,8 +77,8 @@ func (l *lines) add(member string, r row, value []byte) error {
 	return nil
 }
 
-// end sends what has been added. A revision other than 0 stands in the last line.
-func (l *lines) end(revision int64) error {
+// finish sends what has been added. A revision other than 0 stands in the last line.
+func (l *lineWriter) finish(revision int64) error {
 	if len(l.buf) == 0 {
 		return nil
 	}
@@ -87,23 +87,23 @@ func (l *lines) end(revision int64) error {
 		tail = `],"revision":` + strconv.FormatInt(revision, 10) + "}"
 	}
 	err := l.flush(tail)
-	if cap(l.buf) > keepBuffer {
+	if cap(l.buf) > maxIdleBuffer {
 		l.buf = nil
 	}
 	return err
 }
 
-// drop forgets what has been added and not been sent.
-func (l *lines) drop() { l.buf = l.buf[:0] }
+// discard forgets what has been added and not been sent.
+func (l *lineWriter) discard() { l.buf = l.buf[:0] }
 
-func (l *lines) flush(tail string) error {
+func (l *lineWriter) flush(tail string) error {
 	err := l.send(append(l.buf, tail...))
 	l.buf, l.sent = l.buf[:0], true
 	return err
 }
 
-// one sends a line without rows.
-func (l *lines) one(line Line) error {
+// writeLine sends a line without rows.
+func (l *lineWriter) writeLine(line Line) error {
 	b, err := json.Marshal(line)
 	if err != nil {
 		return err

@@ -94,7 +94,7 @@ func TestRandom(t *testing.T) {
 		t.Error("that showed nothing")
 	}
 	for _, w := range servers {
-		if len(w.readers)+len(w.inScope)+len(w.ofView)+len(w.places) > 0 || w.run != nil {
+		if len(w.readers)+len(w.bySelection)+len(w.viewCount)+len(w.perPrincipal) > 0 || w.run != nil {
 			t.Errorf("readers are left: %+v", w)
 		}
 	}

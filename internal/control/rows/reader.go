@@ -24,9 +24,9 @@ type reader struct {
 	all     bool             // any of its rows may have changed since prev; guarded by Watchers.mu
 }
 
-// note notes that a row may have changed after a snapshot. The caller has locked the
+// markRow notes that a row may have changed after a snapshot. The caller has locked the
 // watchers.
-func (r *reader) note(prev *store.Snapshot, one row) {
+func (r *reader) markRow(prev *store.Snapshot, one row) {
 	if r.prev == nil {
 		r.prev = prev
 	}
@@ -39,20 +39,20 @@ func (r *reader) note(prev *store.Snapshot, one row) {
 			r.all, r.pending = true, nil
 		}
 	}
-	r.awake()
+	r.signal()
 }
 
-// noteAll notes that any row, or the reader's rights, may have changed after a
+// markAll notes that any row, or the reader's rights, may have changed after a
 // snapshot. The caller has locked the watchers.
-func (r *reader) noteAll(prev *store.Snapshot) {
+func (r *reader) markAll(prev *store.Snapshot) {
 	if r.prev == nil {
 		r.prev = prev
 	}
 	r.all, r.pending = true, nil
-	r.awake()
+	r.signal()
 }
 
-func (r *reader) awake() {
+func (r *reader) signal() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -67,8 +67,8 @@ type batch struct {
 	all        bool
 }
 
-// take returns what is pending; nothing is, then.
-func (r *reader) take() batch {
+// popBatch returns what is pending; nothing is, then.
+func (r *reader) popBatch() batch {
 	r.watchers.mu.Lock()
 	defer r.watchers.mu.Unlock()
 	b := batch{r.prev, r.run.snap, r.pending, r.all}
@@ -76,16 +76,16 @@ func (r *reader) take() batch {
 	return b
 }
 
-// start returns a snapshot of a revision or a later one; what is pending from then on
+// waitForRevision returns a snapshot of a revision or a later one; what is pending from then on
 // has changed since. It waits until the run is there.
-func (r *reader) start(ctx context.Context, revision int64) (*store.Snapshot, error) {
+func (r *reader) waitForRevision(ctx context.Context, revision int64) (*store.Snapshot, error) {
 	for {
-		snap, moved := r.startAt(revision)
+		snap, advanced := r.snapshotFrom(revision)
 		if snap != nil {
 			return snap, nil
 		}
 		select {
-		case <-moved:
+		case <-advanced:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-r.run.ended:
@@ -94,13 +94,13 @@ func (r *reader) start(ctx context.Context, revision int64) (*store.Snapshot, er
 	}
 }
 
-// startAt returns the run's snapshot, with nothing pending, where it is of a revision
+// snapshotFrom returns the run's snapshot, with nothing pending, where it is of a revision
 // or a later one. Otherwise it returns what tells that the run has moved on.
-func (r *reader) startAt(revision int64) (*store.Snapshot, <-chan struct{}) {
+func (r *reader) snapshotFrom(revision int64) (*store.Snapshot, <-chan struct{}) {
 	r.watchers.mu.Lock()
 	defer r.watchers.mu.Unlock()
 	if r.run.snap.Revision() < revision {
-		return nil, r.run.moved
+		return nil, r.run.advanced
 	}
 	r.prev, r.pending, r.all = nil, nil, false
 	return r.run.snap, nil

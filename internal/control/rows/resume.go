@@ -18,16 +18,16 @@ import (
 func (s *stream) resume(snap *store.Snapshot, after int64) error {
 	changes, ok := s.watchers.cfg.Store.Since(after)
 	if !ok {
-		return errUnknown
+		return errStateUnknown
 	}
 	touched := map[row]struct{}{}
-	var told []row
+	var changed []row
 	var gone []bool
 	for _, c := range changes {
-		if slices.Contains(s.watchers.cfg.RightsRestOn, c.Kind) && s.rights.Concerns(c) {
-			return errUnknown
+		if slices.Contains(s.watchers.cfg.RightsKinds, c.Kind) && s.rights.DependOn(c) {
+			return errStateUnknown
 		}
-		for _, v := range s.views() {
+		for _, v := range s.selectedViews() {
 			touches := v.Touches[c.Kind]
 			if touches == nil {
 				continue
@@ -39,9 +39,9 @@ func (s *stream) resume(snap *store.Snapshot, after int64) error {
 					return
 				}
 				touched[one] = struct{}{}
-				tell, isGone, err := s.since(snap, one)
-				if failed = err; tell {
-					told, gone = append(told, one), append(gone, isGone)
+				send, isGone, err := s.classify(snap, one)
+				if failed = err; send {
+					changed, gone = append(changed, one), append(gone, isGone)
 				}
 			})
 			if failed != nil {
@@ -49,25 +49,25 @@ func (s *stream) resume(snap *store.Snapshot, after int64) error {
 			}
 		}
 	}
-	for i, one := range told {
+	for i, one := range changed {
 		if gone[i] {
 			if err := s.out.add("changes", one, nil); err != nil {
 				return err
 			}
 			continue
 		}
-		if !s.describe(snap, one, &s.now) {
+		if !s.encodeRow(snap, one, &s.newValue) {
 			continue
 		}
-		if err := s.out.add("changes", one, s.now); err != nil {
+		if err := s.out.add("changes", one, s.newValue); err != nil {
 			return err
 		}
 	}
-	return s.out.end(0) // synced has the revision
+	return s.out.finish(0) // synced has the revision
 }
 
-// views are those that the reader has selected rows of.
-func (s *stream) views() []*View {
+// selectedViews are those that the reader has selected rows of.
+func (s *stream) selectedViews() []*View {
 	var out []*View
 	for _, one := range s.selected {
 		if !slices.Contains(out, one.view) {
@@ -77,31 +77,31 @@ func (s *stream) views() []*View {
 	return out
 }
 
-// since says whether the reader is to be told of a row that has changed since its
+// classify says whether the reader is to be told of a row that has changed since its
 // revision, and whether as one that is gone.
-func (s *stream) since(snap *store.Snapshot, one row) (tell, gone bool, err error) {
-	is, err := s.look(snap, one)
+func (s *stream) classify(snap *store.Snapshot, one row) (send, gone bool, err error) {
+	seen, err := s.inspect(snap, one)
 	switch {
 	case err != nil:
 		return false, false, err
-	case is == shown:
+	case seen == visible:
 		return true, false, nil
-	case is == unknown:
+	case seen == unreadable:
 		return false, false, nil // the reader keeps what it has
 	}
 	if scopes := one.view.Scopes(snap, one.key); len(scopes) > 0 {
-		if first(s.selected, one.view, scopes) < 0 {
+		if indexOfSelection(s.selected, one.view, scopes) < 0 {
 			return false, false, nil // nor was it ever selected
 		}
-	} else if !mayBeIn(s.selected, one) {
+	} else if !mayBeSelected(s.selected, one) {
 		return false, false, nil
 	}
-	p, err := s.rights.May(snap, one.view, one.key)
+	p, err := s.rights.CheckRow(snap, one.view, one.key)
 	switch {
 	case err != nil:
 		return false, false, err
-	case !p.ByName:
-		return false, false, errUnknown
+	case !p.ByNameAlone:
+		return false, false, errStateUnknown
 	case !p.Allowed:
 		return false, false, nil // nor could it ever be seen
 	}

@@ -6,13 +6,13 @@ import "github.com/ashore/ashore/internal/store"
 // could see before and what it can see now are compared by the same function.
 type Rights interface {
 	// Valid returns why the reader must go, nil where it may stay.
-	Valid(s *store.Snapshot) error
+	CheckValid(s *store.Snapshot) error
 	// May says whether the reader may see a row, whether there is one or not. An error
 	// says that it can't be told, which ends the stream.
-	May(s *store.Snapshot, v *View, key string) (Permission, error)
+	CheckRow(s *store.Snapshot, v *View, key string) (Permission, error)
 	// Concerns says whether a change of a record, of one of the kinds Config.RightsRestOn,
 	// may alter what the reader may.
-	Concerns(c store.Change) bool
+	DependOn(c store.Change) bool
 }
 
 // A Permission says whether a reader may see a row.
@@ -20,5 +20,5 @@ type Permission struct {
 	Allowed bool
 	// ByName says that no record had a say: with the same policies it was so before,
 	// and is so of a row that is gone.
-	ByName bool
+	ByNameAlone bool
 }

@@ -242,7 +242,7 @@ func TestSlowReader(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	st := open(t, 1)[0]
 	w := watchers(st, tasks())
-	sel, err := w.selections([]Select{of("c", "")})
+	sel, err := w.findSelections([]Select{of("c", "")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,16 +254,16 @@ func TestPlaces(t *testing.T) {
 		}
 		return err
 	}
-	for range maxReaders - keptBack {
+	for range maxReaders - reservedReaders {
 		if err := join("greedy"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var full *FullError
 	if err := join("greedy"); !errors.As(err, &full) || !strings.Contains(full.Message, "The last 100 are for others.") {
-		t.Errorf("one principal has more than %d: %v", maxReaders-keptBack, err)
+		t.Errorf("one principal has more than %d: %v", maxReaders-reservedReaders, err)
 	}
-	for range keptBack {
+	for range reservedReaders {
 		if err := join("modest"); err != nil {
 			t.Fatal(err)
 		}
@@ -281,8 +281,8 @@ func TestPlaces(t *testing.T) {
 	if err := f.stop(); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	if w.run != nil || len(w.places) > 0 {
-		t.Errorf("something is left: %v, %v", w.run, w.places)
+	if w.run != nil || len(w.perPrincipal) > 0 {
+		t.Errorf("something is left: %v, %v", w.run, w.perPrincipal)
 	}
 }
 

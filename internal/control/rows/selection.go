@@ -21,7 +21,7 @@ type InputError struct{ Message string }
 
 func (e *InputError) Error() string { return e.Message }
 
-func wrong(format string, args ...any) error { return &InputError{fmt.Sprintf(format, args...)} }
+func inputErrorf(format string, args ...any) error { return &InputError{fmt.Sprintf(format, args...)} }
 
 // A selection is a Select whose view and scope are found.
 type selection struct {
@@ -29,20 +29,20 @@ type selection struct {
 	scope string
 }
 
-// selections finds the views and scopes of what a reader asks for.
-func (w *Watchers) selections(in []Select) ([]selection, error) {
+// findSelections finds the views and scopes of what a reader asks for.
+func (w *Watchers) findSelections(in []Select) ([]selection, error) {
 	if len(in) == 0 || len(in) > MaxSelect {
-		return nil, wrong("select must have 1 to %d members, not %d.", MaxSelect, len(in))
+		return nil, inputErrorf("select must have 1 to %d members, not %d.", MaxSelect, len(in))
 	}
 	var out []selection
 	for _, s := range in {
 		at := slices.IndexFunc(w.cfg.Views, func(v *View) bool { return v.Kind == s.Kind })
 		if at < 0 {
-			return nil, wrong("select: %q is no kind of rows. There are %s.", s.Kind, strings.Join(w.Kinds(), ", "))
+			return nil, inputErrorf("select: %q is no kind of rows. There are %s.", s.Kind, strings.Join(w.Kinds(), ", "))
 		}
 		scope, err := w.cfg.Views[at].Scope(s.Where)
 		if err != nil {
-			return nil, wrong("select: %s: %v", s.Kind, err)
+			return nil, inputErrorf("select: %s: %v", s.Kind, err)
 		}
 		one := selection{w.cfg.Views[at], scope}
 		if !slices.Contains(out, one) {
@@ -61,13 +61,13 @@ func (w *Watchers) Kinds() []string {
 	return out
 }
 
-// first returns the place of the first selection that has a row with these scopes, -1
+// indexOfSelection returns the place of the first selection that has a row with these scopes, -1
 // where none has.
-func first(all []selection, view *View, scopes []string) int {
+func indexOfSelection(all []selection, view *View, scopes []string) int {
 	return slices.IndexFunc(all, func(s selection) bool { return s.view == view && slices.Contains(scopes, s.scope) })
 }
 
-// mayBeIn says whether, by its key alone, a row may have been selected.
-func mayBeIn(all []selection, r row) bool {
+// mayBeSelected says whether, by its key alone, a row may have been selected.
+func mayBeSelected(all []selection, r row) bool {
 	return slices.ContainsFunc(all, func(s selection) bool { return s.view == r.view && r.view.MayBeIn(r.key, s.scope) })
 }

@@ -41,9 +41,9 @@ type Request struct {
 // Check returns an InputError where a request asks for what there is not.
 func (w *Watchers) Check(req *Request) error {
 	if req.After != nil && *req.After < 0 {
-		return wrong("after must be a revision, not %d.", *req.After)
+		return inputErrorf("after must be a revision, not %d.", *req.After)
 	}
-	_, err := w.selections(req.Select)
+	_, err := w.findSelections(req.Select)
 	return err
 }
 
@@ -54,7 +54,7 @@ func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byt
 	if err := w.Check(&req); err != nil {
 		return err
 	}
-	selected, err := w.selections(req.Select)
+	selected, err := w.findSelections(req.Select)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byt
 		return err
 	}
 	defer w.leave(r)
-	start, err := r.start(ctx, req.AtLeast)
+	start, err := r.waitForRevision(ctx, req.AtLeast)
 	if err != nil {
 		return err
 	}
@@ -73,12 +73,12 @@ func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byt
 			return err
 		}
 		// To tell the whole state may take a slow reader minutes.
-		if err := r.rights.Valid(w.cfg.Store.Snapshot()); err != nil {
+		if err := r.rights.CheckValid(w.cfg.Store.Snapshot()); err != nil {
 			return err
 		}
 		return send(line)
 	}
-	if err := s.begin(start, &req); err != nil {
+	if err := s.catchUp(start, &req); err != nil {
 		return err
 	}
 	return s.follow(ctx)
@@ -87,33 +87,33 @@ func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byt
 // A stream carries out one request. It belongs to one goroutine.
 type stream struct {
 	*reader
-	history  string
-	out      lines
-	was, now []byte // for values
+	history            string
+	out                lineWriter
+	oldValue, newValue []byte // for values
 }
 
-// errUnknown says that it can't be told which rows the reader has.
-var errUnknown = errors.New("rows: what the reader has is not known")
+// errStateUnknown says that it can't be told which rows the reader has.
+var errStateUnknown = errors.New("rows: what the reader has is not known")
 
-// begin brings the reader to a snapshot.
-func (s *stream) begin(snap *store.Snapshot, req *Request) error {
-	if err := s.rights.Valid(snap); err != nil {
+// catchUp brings the reader to a snapshot.
+func (s *stream) catchUp(snap *store.Snapshot, req *Request) error {
+	if err := s.rights.CheckValid(snap); err != nil {
 		return err
 	}
 	s.history = s.watchers.history(snap, req)
 	if req.After == nil {
-		return s.whole(snap, false)
+		return s.sendAll(snap, false)
 	}
 	if req.History != s.history || *req.After > snap.Revision() {
-		return s.whole(snap, true)
+		return s.sendAll(snap, true)
 	}
 	switch err := s.resume(snap, *req.After); {
-	case errors.Is(err, errUnknown):
-		return s.whole(snap, true)
+	case errors.Is(err, errStateUnknown):
+		return s.sendAll(snap, true)
 	case err != nil:
 		return err
 	}
-	return s.synced(snap)
+	return s.sendSynced(snap)
 }
 
 // history names what a reader's revisions count: one installation's state since it was
@@ -133,43 +133,43 @@ func (w *Watchers) history(snap *store.Snapshot, req *Request) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// whole tells all rows.
-func (s *stream) whole(snap *store.Snapshot, reset bool) error {
+// sendAll tells all rows.
+func (s *stream) sendAll(snap *store.Snapshot, reset bool) error {
 	if reset {
-		if err := s.out.one(Line{Reset: true}); err != nil {
+		if err := s.out.writeLine(Line{Reset: true}); err != nil {
 			return err
 		}
 	}
 	for at, selection := range s.selected {
 		v := selection.view
 		for key := range v.Keys(snap, selection.scope) {
-			if first(s.selected, v, v.Scopes(snap, key)) != at {
+			if indexOfSelection(s.selected, v, v.Scopes(snap, key)) != at {
 				continue // it is another selection's too
 			}
 			one := row{v, key}
-			is, err := s.look(snap, one)
+			seen, err := s.inspect(snap, one)
 			if err != nil {
 				return err
 			}
-			if is != shown {
+			if seen != visible {
 				continue
 			}
-			if !s.describe(snap, one, &s.now) {
+			if !s.encodeRow(snap, one, &s.newValue) {
 				continue
 			}
-			if err := s.out.add("rows", one, s.now); err != nil {
+			if err := s.out.add("rows", one, s.newValue); err != nil {
 				return err
 			}
 		}
 	}
-	if err := s.out.end(0); err != nil {
+	if err := s.out.finish(0); err != nil {
 		return err
 	}
-	return s.synced(snap)
+	return s.sendSynced(snap)
 }
 
-func (s *stream) synced(snap *store.Snapshot) error {
-	return s.out.one(Line{Synced: true, Revision: snap.Revision(), History: s.history})
+func (s *stream) sendSynced(snap *store.Snapshot) error {
+	return s.out.writeLine(Line{Synced: true, Revision: snap.Revision(), History: s.history})
 }
 
 // follow tells changes.
@@ -177,28 +177,28 @@ func (s *stream) follow(ctx context.Context) error {
 	beat := time.NewTimer(heartbeat)
 	defer beat.Stop()
 	for {
-		due := false
+		heartbeatDue := false
 		select {
 		case <-s.wake:
 		case <-beat.C:
-			due = true
+			heartbeatDue = true
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-s.run.ended:
 			return s.run.err
 		}
-		b := s.take()
-		if err := s.rights.Valid(b.next); err != nil {
+		b := s.popBatch()
+		if err := s.rights.CheckValid(b.next); err != nil {
 			return err
 		}
 		s.out.sent = false
-		err := s.changes(b)
-		if errors.Is(err, errUnknown) {
-			s.out.drop()
-			err = s.whole(b.next, true)
+		err := s.sendChanges(b)
+		if errors.Is(err, errStateUnknown) {
+			s.out.discard()
+			err = s.sendAll(b.next, true)
 		}
-		if err == nil && due && !s.out.sent {
-			err = s.out.one(Line{Revision: b.next.Revision()})
+		if err == nil && heartbeatDue && !s.out.sent {
+			err = s.out.writeLine(Line{Revision: b.next.Revision()})
 		}
 		if err != nil {
 			return err
@@ -213,14 +213,14 @@ func (s *stream) follow(ctx context.Context) error {
 	}
 }
 
-// changes tells what has changed in a batch. It returns errUnknown, and has sent
+// sendChanges tells what has changed in a batch. It returns errUnknown, and has sent
 // nothing that has a revision, where that can't be told.
-func (s *stream) changes(b batch) error {
+func (s *stream) sendChanges(b batch) error {
 	if b.prev == nil {
 		return nil
 	}
 	if b.all {
-		if err := s.compare(b); err != nil {
+		if err := s.compareAll(b); err != nil {
 			return err
 		}
 	} else {
@@ -232,31 +232,31 @@ func (s *stream) changes(b batch) error {
 			return cmp.Or(cmp.Compare(a.view.Kind, b.view.Kind), cmp.Compare(a.key, b.key))
 		})
 		for _, one := range ordered {
-			if err := s.change(b, one); err != nil {
+			if err := s.addChange(b, one); err != nil {
 				return err
 			}
 		}
 	}
-	return s.out.end(b.next.Revision())
+	return s.out.finish(b.next.Revision())
 }
 
-// compare is change for all rows.
-func (s *stream) compare(b batch) error {
+// compareAll is change for all rows.
+func (s *stream) compareAll(b batch) error {
 	if b.prev.AllReadable("") != nil {
-		return errUnknown // of rows that can't be read before, nobody tells that they are gone
+		return errStateUnknown // of rows that can't be read before, nobody tells that they are gone
 	}
 	for at, selection := range s.selected {
 		v := selection.view
 		for key := range v.Keys(b.next, selection.scope) {
-			if first(s.selected, v, v.Scopes(b.next, key)) == at {
-				if err := s.change(b, row{v, key}); err != nil {
+			if indexOfSelection(s.selected, v, v.Scopes(b.next, key)) == at {
+				if err := s.addChange(b, row{v, key}); err != nil {
 					return err
 				}
 			}
 		}
 		for key := range v.Keys(b.prev, selection.scope) {
-			if len(v.Scopes(b.next, key)) == 0 && first(s.selected, v, v.Scopes(b.prev, key)) == at {
-				if err := s.change(b, row{v, key}); err != nil {
+			if len(v.Scopes(b.next, key)) == 0 && indexOfSelection(s.selected, v, v.Scopes(b.prev, key)) == at {
+				if err := s.addChange(b, row{v, key}); err != nil {
 					return err
 				}
 			}
@@ -265,69 +265,69 @@ func (s *stream) compare(b batch) error {
 	return nil
 }
 
-// change adds a row to the line where the reader has to be told of it.
-func (s *stream) change(b batch, one row) error {
-	is, err := s.look(b.next, one)
+// addChange adds a row to the line where the reader has to be told of it.
+func (s *stream) addChange(b batch, one row) error {
+	seen, err := s.inspect(b.next, one)
 	if err != nil {
 		return err
 	}
-	if is == unknown {
+	if seen == unreadable {
 		return nil // the reader keeps what it has
 	}
-	was, err := s.look(b.prev, one)
+	seenBefore, err := s.inspect(b.prev, one)
 	switch {
 	case err != nil:
 		return err
-	case is == shown:
-		if !s.describe(b.next, one, &s.now) {
+	case seen == visible:
+		if !s.encodeRow(b.next, one, &s.newValue) {
 			return nil
 		}
-		if was == shown && s.describe(b.prev, one, &s.was) && slices.Equal(s.was, s.now) {
+		if seenBefore == visible && s.encodeRow(b.prev, one, &s.oldValue) && slices.Equal(s.oldValue, s.newValue) {
 			return nil
 		}
-		return s.out.add("changes", one, s.now)
-	case was == shown:
+		return s.out.add("changes", one, s.newValue)
+	case seenBefore == visible:
 		return s.out.add("changes", one, nil)
-	case was == unknown:
+	case seenBefore == unreadable:
 		// The reader may have been told of it while it could be read.
-		p, err := s.rights.May(b.next, one.view, one.key)
-		if err == nil && p.Allowed && p.ByName {
+		p, err := s.rights.CheckRow(b.next, one.view, one.key)
+		if err == nil && p.Allowed && p.ByNameAlone {
 			return s.out.add("changes", one, nil)
 		}
-		return cmp.Or(err, errUnknown)
+		return cmp.Or(err, errStateUnknown)
 	}
 	return nil
 }
 
-// A sight is what a reader sees of a row.
-type sight int
+// A visibility is what a reader sees of a row.
+type visibility int
 
 const (
-	absent  sight = iota // there is none, it is not selected, or the reader may not see it
-	unknown              // it can't be read
-	shown
+	absent     visibility = iota // there is none, it is not selected, or the reader may not see it
+	unreadable                   // it can't be read
+	visible
 )
 
-func (s *stream) look(snap *store.Snapshot, one row) (sight, error) {
+func (s *stream) inspect(snap *store.Snapshot, one row) (visibility, error) {
 	scopes := one.view.Scopes(snap, one.key)
 	if len(scopes) == 0 {
 		if one.view.Readable(snap, one.key) != nil {
-			return unknown, nil
+			return unreadable, nil
 		}
 		return absent, nil
 	}
-	if first(s.selected, one.view, scopes) < 0 {
+	if indexOfSelection(s.selected, one.view, scopes) < 0 {
 		return absent, nil
 	}
-	p, err := s.rights.May(snap, one.view, one.key)
+	p, err := s.rights.CheckRow(snap, one.view, one.key)
 	if err != nil || !p.Allowed {
 		return absent, err
 	}
-	return shown, nil
+	return visible, nil
 }
 
-// describe encodes a row's value, and returns false where it can't be told.
-func (s *stream) describe(snap *store.Snapshot, one row, value *[]byte) bool {
+// encodeRow encodes a row's value, and returns false where it can't be told.
+func (s *stream) encodeRow(snap *store.Snapshot, one row, value *[]byte) bool {
 	v, err := one.view.Describe(snap, one.key)
 	if err == nil {
 		*value, err = awsjson.Append((*value)[:0], v)

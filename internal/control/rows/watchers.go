@@ -17,7 +17,7 @@ const (
 	maxReaders = 1000
 	// keptBack is how many of these are for principals that have fewer than so many:
 	// one that takes all it can get leaves some to the others.
-	keptBack = 100
+	reservedReaders = 100
 )
 
 // FullError says that the server has no place for another stream.
@@ -32,8 +32,8 @@ type Config struct {
 	Version string // the program's
 	// RightsRestOn are the kinds of records that a reader's rights follow from, beside
 	// those that a row itself is about.
-	RightsRestOn []store.ChangeKind
-	Log          *slog.Logger // default: slog.Default()
+	RightsKinds []store.ChangeKind
+	Log         *slog.Logger // default: slog.Default()
 }
 
 // Watchers serves readers. It needs no closing: while there are no readers it has no
@@ -41,21 +41,21 @@ type Config struct {
 type Watchers struct {
 	cfg Config // constant
 
-	mu      sync.Mutex
-	readers map[*reader]struct{}               // guarded by mu
-	inScope map[selection]map[*reader]struct{} // guarded by mu
-	ofView  map[*View]int                      // selections; guarded by mu
-	places  map[string]int                     // readers by principal; guarded by mu
-	run     *run                               // nil while there are no readers; guarded by mu
+	mu           sync.Mutex
+	readers      map[*reader]struct{}               // guarded by mu
+	bySelection  map[selection]map[*reader]struct{} // guarded by mu
+	viewCount    map[*View]int                      // selections; guarded by mu
+	perPrincipal map[string]int                     // readers by principal; guarded by mu
+	run          *run                               // nil while there are no readers; guarded by mu
 }
 
 // A run follows the store for all readers.
 type run struct {
-	cancel context.CancelFunc
-	snap   *store.Snapshot // what all readers are woken for; guarded by Watchers.mu
-	moved  chan struct{}   // closed at the next snapshot; guarded by Watchers.mu
-	ended  chan struct{}   // closed when the run has ended
-	err    error           // why it has; set before ended is closed
+	cancel   context.CancelFunc
+	snap     *store.Snapshot // what all readers are woken for; guarded by Watchers.mu
+	advanced chan struct{}   // closed at the next snapshot; guarded by Watchers.mu
+	ended    chan struct{}   // closed when the run has ended
+	err      error           // why it has; set before ended is closed
 }
 
 // New returns what serves readers of views over a store.
@@ -64,17 +64,17 @@ func New(cfg Config) *Watchers {
 		cfg.Log = slog.Default()
 	}
 	return &Watchers{
-		cfg: cfg, readers: map[*reader]struct{}{}, inScope: map[selection]map[*reader]struct{}{}, ofView: map[*View]int{}, places: map[string]int{},
+		cfg: cfg, readers: map[*reader]struct{}{}, bySelection: map[selection]map[*reader]struct{}{}, viewCount: map[*View]int{}, perPrincipal: map[string]int{},
 	}
 }
 
-// full returns why there is no place for one more reader of a principal.
-func (w *Watchers) full(principal string) error {
+// checkLimit returns why there is no place for one more reader of a principal.
+func (w *Watchers) checkLimit(principal string) error {
 	switch n := len(w.readers); {
 	case n >= maxReaders:
 		return &FullError{fmt.Sprintf("This server serves %d watches already.", maxReaders)}
-	case n >= maxReaders-keptBack && w.places[principal] >= keptBack:
-		return &FullError{fmt.Sprintf("This server serves %d watches already, %d of them yours. The last %d are for others.", n, w.places[principal], keptBack)}
+	case n >= maxReaders-reservedReaders && w.perPrincipal[principal] >= reservedReaders:
+		return &FullError{fmt.Sprintf("This server serves %d watches already, %d of them yours. The last %d are for others.", n, w.perPrincipal[principal], reservedReaders)}
 	}
 	return nil
 }
@@ -83,21 +83,21 @@ func (w *Watchers) full(principal string) error {
 func (w *Watchers) join(principal string, selected []selection, rights Rights) (*reader, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.full(principal); err != nil {
+	if err := w.checkLimit(principal); err != nil {
 		return nil, err
 	}
 	if w.run == nil {
-		w.begin()
+		w.startRun()
 	}
 	r := &reader{watchers: w, run: w.run, principal: principal, selected: selected, rights: rights, wake: make(chan struct{}, 1)}
 	w.readers[r] = struct{}{}
-	w.places[principal]++
+	w.perPrincipal[principal]++
 	for _, s := range selected {
-		if w.inScope[s] == nil {
-			w.inScope[s] = map[*reader]struct{}{}
+		if w.bySelection[s] == nil {
+			w.bySelection[s] = map[*reader]struct{}{}
 		}
-		w.inScope[s][r] = struct{}{}
-		w.ofView[s.view]++
+		w.bySelection[s][r] = struct{}{}
+		w.viewCount[s.view]++
 	}
 	return r, nil
 }
@@ -116,16 +116,16 @@ func (w *Watchers) remove(r *reader) (last *run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.readers, r)
-	if w.places[r.principal]--; w.places[r.principal] == 0 {
-		delete(w.places, r.principal)
+	if w.perPrincipal[r.principal]--; w.perPrincipal[r.principal] == 0 {
+		delete(w.perPrincipal, r.principal)
 	}
 	for _, s := range r.selected {
-		delete(w.inScope[s], r)
-		if len(w.inScope[s]) == 0 {
-			delete(w.inScope, s)
+		delete(w.bySelection[s], r)
+		if len(w.bySelection[s]) == 0 {
+			delete(w.bySelection, s)
 		}
-		if w.ofView[s.view]--; w.ofView[s.view] == 0 {
-			delete(w.ofView, s.view)
+		if w.viewCount[s.view]--; w.viewCount[s.view] == 0 {
+			delete(w.viewCount, s.view)
 		}
 	}
 	if len(w.readers) == 0 {
@@ -134,11 +134,11 @@ func (w *Watchers) remove(r *reader) (last *run) {
 	return last
 }
 
-// begin begins to follow the store. The caller has locked w.
-func (w *Watchers) begin() {
+// startRun begins to follow the store. The caller has locked w.
+func (w *Watchers) startRun() {
 	ctx, cancel := context.WithCancel(context.Background())
 	snap, feed := w.cfg.Store.Follow()
-	r := &run{cancel: cancel, snap: snap, moved: make(chan struct{}), ended: make(chan struct{})}
+	r := &run{cancel: cancel, snap: snap, advanced: make(chan struct{}), ended: make(chan struct{})}
 	w.run = r
 	go func() {
 		defer close(r.ended)
@@ -161,12 +161,12 @@ func (w *Watchers) advance(r *run, a *store.Advance) {
 	if err != nil { // a view has panicked: nobody knows what has changed
 		w.cfg.Log.Error("rows: to find the rows that have changed panicked", contain.Attrs(err)...)
 		for reader := range w.readers {
-			reader.noteAll(a.Prev)
+			reader.markAll(a.Prev)
 		}
 	}
 	r.snap = a.Next
-	close(r.moved)
-	r.moved = make(chan struct{})
+	close(r.advanced)
+	r.advanced = make(chan struct{})
 }
 
 // distribute notes with each reader which of its rows may have changed. The caller has
@@ -179,14 +179,14 @@ func (w *Watchers) distribute(a *store.Advance) {
 			continue
 		}
 		changes[c] = struct{}{}
-		if slices.Contains(w.cfg.RightsRestOn, c.Kind) {
+		if slices.Contains(w.cfg.RightsKinds, c.Kind) {
 			for r := range w.readers {
-				if r.rights.Concerns(c) {
-					r.noteAll(a.Prev)
+				if r.rights.DependOn(c) {
+					r.markAll(a.Prev)
 				}
 			}
 		}
-		for v := range w.ofView {
+		for v := range w.viewCount {
 			touches := v.Touches[c.Kind]
 			if touches == nil {
 				continue
@@ -197,33 +197,33 @@ func (w *Watchers) distribute(a *store.Advance) {
 					return
 				}
 				touched[one] = struct{}{}
-				w.touch(a, one)
+				w.markReaders(a, one)
 			})
 		}
 	}
 }
 
-// touch notes with the readers of a row that it may have changed. The caller has
+// markReaders notes with the readers of a row that it may have changed. The caller has
 // locked w.
-func (w *Watchers) touch(a *store.Advance, one row) {
+func (w *Watchers) markReaders(a *store.Advance, one row) {
 	v := one.view
 	scopes := v.Scopes(a.Next, one.key)
 	if len(scopes) == 0 {
 		scopes = v.Scopes(a.Prev, one.key)
 	}
 	for _, scope := range scopes {
-		for r := range w.inScope[selection{v, scope}] {
-			r.note(a.Prev, one)
+		for r := range w.bySelection[selection{v, scope}] {
+			r.markRow(a.Prev, one)
 		}
 	}
 	if len(scopes) > 0 || v.Readable(a.Prev, one.key) == nil {
 		return
 	}
 	// What could not be read is gone: its readers may have been told of it before.
-	for s, readers := range w.inScope {
+	for s, readers := range w.bySelection {
 		if s.view == v && v.MayBeIn(one.key, s.scope) {
 			for r := range readers {
-				r.note(a.Prev, one)
+				r.markRow(a.Prev, one)
 			}
 		}
 	}

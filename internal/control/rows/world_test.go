@@ -120,7 +120,7 @@ func tasks() *View {
 }
 
 func watchers(st *store.Store, views ...*View) *Watchers {
-	return New(Config{Store: st, Views: views, Version: "test", RightsRestOn: []store.ChangeKind{store.AccessKeyChanged}})
+	return New(Config{Store: st, Views: views, Version: "test", RightsKinds: []store.ChangeKind{store.AccessKeyChanged}})
 }
 
 // A guest has a policy and, where it has a name, a key.
@@ -144,14 +144,14 @@ var (
 		Condition: map[string]map[string][]string{"StringEquals": {"aws:ResourceTag/team": {"a"}}}}
 )
 
-func (g *guest) Valid(s *store.Snapshot) error {
+func (g *guest) CheckValid(s *store.Snapshot) error {
 	if g.key != "" && s.AccessKey(g.key) == nil {
 		return errKeyGone
 	}
 	return nil
 }
 
-func (g *guest) May(s *store.Snapshot, v *View, key string) (Permission, error) {
+func (g *guest) CheckRow(s *store.Snapshot, v *View, key string) (Permission, error) {
 	asked := false
 	d := iam.Decide([]*iam.Policy{g.policy}, iam.Request{Action: v.Action, Resource: v.Resource(key), Context: func(name string) []string {
 		asked = true
@@ -160,7 +160,7 @@ func (g *guest) May(s *store.Snapshot, v *View, key string) (Permission, error) 
 	return Permission{d.Allowed, !asked}, nil
 }
 
-func (g *guest) Concerns(c store.Change) bool { return c.Names[0] == g.key }
+func (g *guest) DependOn(c store.Change) bool { return c.Names[0] == g.key }
 
 // A follower is a reader that keeps what it is told, as one should.
 type follower struct {
@@ -315,7 +315,7 @@ func (f *follower) visible(v *View, s *store.Snapshot) map[string]string {
 			f.t.Fatal(err)
 		}
 		for key := range v.Keys(s, scope) {
-			if p, err := f.rights.May(s, v, key); err != nil {
+			if p, err := f.rights.CheckRow(s, v, key); err != nil {
 				f.t.Fatal(err)
 			} else if !p.Allowed {
 				continue

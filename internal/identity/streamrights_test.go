@@ -20,7 +20,7 @@ func TestConcerns(t *testing.T) {
 		{store.AccessKeyChanged, "K", true}, {store.AccessKeyChanged, "K2", false},
 		{store.HostChanged, "h", true}, {store.HostChanged, "g", false}, {store.TaskChanged, "K", false},
 	} {
-		if got := Concerns(store.Change{Kind: x.kind, Names: store.Names{x.name}}, host, "K"); got != x.want {
+		if got := RightsDependOn(store.Change{Kind: x.kind, Names: store.Names{x.name}}, host, "K"); got != x.want {
 			t.Errorf("%v %s: %v", x.kind, x.name, got)
 		}
 	}
@@ -36,10 +36,10 @@ func TestValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := st.Snapshot()
-	if err := errors.Join(Valid(s, p, "K"), Valid(s, p, "")); err != nil {
+	if err := errors.Join(CheckKey(s, p, "K"), CheckKey(s, p, "")); err != nil {
 		t.Error(err)
 	}
-	for _, err := range []error{Valid(s, other, "K"), Valid(s, p, "K2")} {
+	for _, err := range []error{CheckKey(s, other, "K"), CheckKey(s, p, "K2")} {
 		if !errors.Is(err, ErrUnknownKey) {
 			t.Errorf("got %v", err)
 		}

@@ -6,13 +6,13 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// RightsRestOn are the kinds of records that decide what principals may, beside the
+// RightsKinds are the kinds of records that decide what principals may, beside the
 // records of what a request is about. A stream decides anew when one of them changes.
-var RightsRestOn = []store.ChangeKind{store.AccessKeyChanged, store.HostChanged}
+var RightsKinds = []store.ChangeKind{store.AccessKeyChanged, store.HostChanged}
 
-// Concerns says whether a change of a record of these kinds may alter what a caller
+// RightsDependOn says whether a change of a record of these kinds may alter what a caller
 // with an access key may.
-func Concerns(c store.Change, p Principal, accessKeyID string) bool {
+func RightsDependOn(c store.Change, p Principal, accessKeyID string) bool {
 	switch c.Kind {
 	case store.AccessKeyChanged:
 		return c.Names[0] == accessKeyID
@@ -22,9 +22,9 @@ func Concerns(c store.Change, p Principal, accessKeyID string) bool {
 	return false
 }
 
-// Valid returns ErrUnknownKey where an access key has been deleted, or is another
+// CheckKey returns ErrUnknownKey where an access key has been deleted, or is another
 // principal's. Without a key the caller is this process itself, which is always valid.
-func Valid(s *store.Snapshot, p Principal, accessKeyID string) error {
+func CheckKey(s *store.Snapshot, p Principal, accessKeyID string) error {
 	if accessKeyID == "" {
 		return nil
 	}
