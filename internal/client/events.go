@@ -38,12 +38,12 @@ const maxBackoff = 5 * time.Second
 // Events calls each for every line until ctx ends. If In.Follow is false, it ends after
 // the last known event. When a connection ends, Events calls note with the error and
 // connects again, and the stream continues where it ended. A refusal ends Events.
-func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine) error, note func(error)) error {
+func (c *Client) Events(ctx context.Context, in EventsInput, handle func(EventLine) error, report func(error)) error {
 	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
 	for {
 		ended, err := c.readEvents(ctx, &in, func(l EventLine) error {
 			wait.Reset()
-			if err := each(l); err != nil {
+			if err := handle(l); err != nil {
 				return &consumerError{err}
 			}
 			in.After = &l.Revision
@@ -61,7 +61,7 @@ func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine
 		case errors.As(err, &refused) && refused.Code != "LimitExceededException" && refused.Code != "ServerException":
 			return refused
 		case err != nil:
-			note(err)
+			report(err)
 		}
 		if err := pace.Sleep(ctx, pace.About(wait.Next())); err != nil {
 			return err
@@ -73,14 +73,14 @@ func (c *Client) Events(ctx context.Context, in EventsInput, each func(EventLine
 type consumerError struct{ error }
 
 // readEvents reads the lines of one connection.
-func (c *Client) readEvents(ctx context.Context, in *EventsInput, each func(EventLine) error) (ended bool, err error) {
+func (c *Client) readEvents(ctx context.Context, in *EventsInput, handle func(EventLine) error) (ended bool, err error) {
 	err = c.stream(ctx, "StreamEvents", in, func(line []byte) (bool, error) {
 		var l EventLine
 		if err := json.Unmarshal(line, &l); err != nil {
 			return false, fmt.Errorf("StreamEvents: %w", err)
 		}
 		ended = l.End
-		return l.End, each(l)
+		return l.End, handle(l)
 	})
 	return ended && err == nil, err
 }

@@ -20,7 +20,7 @@ const (
 // stream calls an operation whose answer is a stream. It calls each for every line, until
 // each is done or fails; each must not keep the line. It returns nil if the server has
 // ended the stream: a server ends old streams.
-func (c *Client) stream(ctx context.Context, operation string, in any, each func(line []byte) (done bool, err error)) error {
+func (c *Client) stream(ctx context.Context, operation string, in any, handle func(line []byte) (done bool, err error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watchdog := time.AfterFunc(silenceLimit, func() { cancel(errors.New("the server has gone silent")) })
@@ -34,7 +34,7 @@ func (c *Client) stream(ctx context.Context, operation string, in any, each func
 	lines.Buffer(nil, maxStreamLine)
 	for lines.Scan() {
 		watchdog.Reset(silenceLimit)
-		if done, err := each(lines.Bytes()); done || err != nil {
+		if done, err := handle(lines.Bytes()); done || err != nil {
 			return err
 		}
 	}

@@ -28,12 +28,12 @@ type watchInput struct {
 // by one that goes on where it ended, at any server; note hears of it. What each is told
 // is always a whole step: from the state of one revision to that of a later one. Where
 // the servers do not know any more what has changed in between, the step is what differs.
-func (c *Client) Watch(ctx context.Context, selected []WatchSelect, each func(WatchUpdate) error, note func(error)) error {
+func (c *Client) Watch(ctx context.Context, selected []WatchSelect, handle func(WatchUpdate) error, report func(error)) error {
 	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
-	var p picture
+	var p replica
 	for {
 		in := watchInput{Select: selected}
-		in.After, in.History = p.begin()
+		in.After, in.History = p.startStream()
 		err := c.stream(ctx, "Watch", in, func(line []byte) (bool, error) {
 			var l watchLine
 			if err := json.Unmarshal(line, &l); err != nil {
@@ -46,7 +46,7 @@ func (c *Client) Watch(ctx context.Context, selected []WatchSelect, each func(Wa
 			if !ok {
 				return false, nil
 			}
-			if err := each(u); err != nil {
+			if err := handle(u); err != nil {
 				return false, &consumerError{err}
 			}
 			return false, nil
@@ -58,10 +58,10 @@ func (c *Client) Watch(ctx context.Context, selected []WatchSelect, each func(Wa
 			return consumer.error
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.As(err, &refused) && !again[refused.Code]:
+		case errors.As(err, &refused) && !isTemporary[refused.Code]:
 			return refused
 		case err != nil:
-			note(err)
+			report(err)
 		}
 		if err := pace.Sleep(ctx, pace.About(wait.Next())); err != nil {
 			return err
@@ -69,8 +69,8 @@ func (c *Client) Watch(ctx context.Context, selected []WatchSelect, each func(Wa
 	}
 }
 
-// again are the refusals after which a reader tries again: this server, or another one,
+// isTemporary are the refusals after which a reader tries again: this server, or another one,
 // may have a place later.
-var again = map[string]bool{
+var isTemporary = map[string]bool{
 	"LimitExceededException": true, "ServerException": true, "ServiceUnavailable": true, "ThrottlingException": true, "RequestTimeoutException": true,
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // fold applies lines and says what was shown after each, as "REVISION: k=v, …".
-func fold(t *testing.T, p *picture, lines ...string) []string {
+func fold(t *testing.T, p *replica, lines ...string) []string {
 	t.Helper()
 	var out []string
 	for _, text := range lines {
@@ -37,14 +37,14 @@ func row(key, value string) string {
 }
 
 func TestPicture(t *testing.T) {
-	var p picture
+	var p replica
 	check := func(what string, got []string, want ...string) {
 		t.Helper()
 		if !slices.Equal(got, want) {
 			t.Errorf("%s:\n%q\nnot\n%q", what, got, want)
 		}
 	}
-	if after, _ := p.begin(); after != nil {
+	if after, _ := p.startStream(); after != nil {
 		t.Errorf("it goes on from %d", *after)
 	}
 	check("the whole state", fold(t, &p,
@@ -54,7 +54,7 @@ func TestPicture(t *testing.T) {
 		`{"changes":[`+row("1", "null")+`]}`, `{"changes":[`+row("3", "3")+`],"revision":6}`, `{"revision":9}`, `{"changes":[`+row("7", "null")+`],"revision":10}`),
 		"-", "6: t1= t3=3", "-", "-")
 	check("a part that the stream did not end", fold(t, &p, `{"changes":[`+row("2", "null")+`]}`), "-")
-	if after, history := p.begin(); after == nil || *after != 10 || history != "h" {
+	if after, history := p.startStream(); after == nil || *after != 10 || history != "h" {
 		t.Errorf("it goes on from %v of %s", after, history)
 	}
 	check("it goes on", fold(t, &p, `{"changes":[`+row("4", "4")+`]}`, `{"synced":true,"revision":11,"history":"h"}`), "-", "11: t4=4")
@@ -62,7 +62,7 @@ func TestPicture(t *testing.T) {
 	if len(p.rows) != 3 {
 		t.Errorf("before the new state is whole, it has dropped what it had: %v", p.rows)
 	}
-	p.begin() // the new state broke off
+	p.startStream() // the new state broke off
 	check("anew to the end", fold(t, &p, `{"reset":true}`, `{"rows":[`+row("2", "22")+","+row("3", "3")+`]}`, `{"synced":true,"revision":20,"history":"i"}`), "-", "-", "20: t2=22 t4=")
 	check("in the middle of a stream", fold(t, &p, `{"changes":[`+row("9", "9")+`]}`, `{"reset":true}`, `{"synced":true,"revision":21,"history":"i"}`), "-", "-", "21: t2= t3=")
 }

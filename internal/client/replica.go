@@ -32,23 +32,23 @@ type watchRow struct {
 	Value json.RawMessage `json:"value"` // "null" where there is no such row any more
 }
 
-// A picture is the rows as a reader has them. Each update of it is whole: it shows the
+// A replica is the rows as a reader has them. Each update of it is whole: it shows the
 // state at one revision, and nothing of a stream that broke off in the middle.
-type picture struct {
+type replica struct {
 	synced   bool // it has shown a state
 	revision int64
 	history  string
 	rows     map[RowKey]json.RawMessage
 
-	whole   map[RowKey]json.RawMessage // the state that is being told anew, nil where none is
-	changes []watchRow                 // told, but not yet all that belong together
+	incoming map[RowKey]json.RawMessage // the state that is being told anew, nil where none is
+	pending  []watchRow                 // told, but not yet all that belong together
 }
 
-// begin begins to read a stream, and returns where it is to go on: nil for nowhere.
-func (p *picture) begin() (after *int64, history string) {
-	p.whole, p.changes = nil, nil
+// startStream begins to read a stream, and returns where it is to go on: nil for nowhere.
+func (p *replica) startStream() (after *int64, history string) {
+	p.incoming, p.pending = nil, nil
 	if !p.synced {
-		p.whole = map[RowKey]json.RawMessage{}
+		p.incoming = map[RowKey]json.RawMessage{}
 		return nil, ""
 	}
 	at := p.revision
@@ -56,34 +56,34 @@ func (p *picture) begin() (after *int64, history string) {
 }
 
 // apply takes a line in. ok is false where nothing has changed that can be shown.
-func (p *picture) apply(l *watchLine) (u WatchUpdate, ok bool) {
+func (p *replica) apply(l *watchLine) (u WatchUpdate, ok bool) {
 	if l.Reset {
-		p.whole, p.changes = map[RowKey]json.RawMessage{}, nil
+		p.incoming, p.pending = map[RowKey]json.RawMessage{}, nil
 	}
-	if p.whole != nil {
+	if p.incoming != nil {
 		for _, r := range l.Rows {
-			p.whole[RowKey{r.Kind, r.Key}] = r.Value
+			p.incoming[RowKey{r.Kind, r.Key}] = r.Value
 		}
 	}
-	p.changes = append(p.changes, l.Changes...)
+	p.pending = append(p.pending, l.Changes...)
 	if l.Revision == 0 {
 		return WatchUpdate{}, false
 	}
 	u = WatchUpdate{Revision: l.Revision, Rows: map[RowKey]json.RawMessage{}}
-	if l.Synced && p.whole != nil {
+	if l.Synced && p.incoming != nil {
 		for k := range p.rows {
-			if _, still := p.whole[k]; !still {
+			if _, still := p.incoming[k]; !still {
 				u.Rows[k] = nil
 			}
 		}
-		for k, v := range p.whole {
+		for k, v := range p.incoming {
 			if !bytes.Equal(p.rows[k], v) {
 				u.Rows[k] = v
 			}
 		}
-		p.rows, p.whole = p.whole, nil
+		p.rows, p.incoming = p.incoming, nil
 	}
-	for _, r := range p.changes {
+	for _, r := range p.pending {
 		k := RowKey{r.Kind, r.Key}
 		if r.Value == nil || string(r.Value) == "null" {
 			if _, had := p.rows[k]; had {
@@ -94,11 +94,11 @@ func (p *picture) apply(l *watchLine) (u WatchUpdate, ok bool) {
 		}
 		p.rows[k], u.Rows[k] = r.Value, r.Value
 	}
-	p.changes = nil
+	p.pending = nil
 	if l.History != "" {
 		p.history = l.History
 	}
-	first := !p.synced
+	isFirst := !p.synced
 	p.revision, p.synced = l.Revision, true
-	return u, first || len(u.Rows) > 0
+	return u, isFirst || len(u.Rows) > 0
 }
