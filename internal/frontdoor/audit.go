@@ -36,8 +36,8 @@ type trail struct {
 	reason    string
 }
 
-// note records a decision.
-func (t *trail) note(r identity.Request, d identity.Decision) {
+// record records a decision.
+func (t *trail) record(r identity.Request, d identity.Decision) {
 	if t == nil || t.known && d.Allowed {
 		return
 	}

@@ -38,7 +38,7 @@ func (s *Server) Call(ctx context.Context, p identity.Principal, service, operat
 	}
 	op := svc.operations[operation]
 	if op == nil {
-		return nil, svc.refusal(operation)
+		return nil, svc.newUnservedError(operation)
 	}
 	if t := reflect.TypeOf(in); t != reflect.PointerTo(op.in) {
 		return nil, fmt.Errorf("frontdoor: %s of %s takes a *%s, not a %T", operation, service, op.in, in)

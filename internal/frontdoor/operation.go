@@ -40,9 +40,9 @@ func newService(decl Service) (*service, error) {
 	if decl.Model == nil || decl.Impl == nil {
 		return nil, fmt.Errorf("frontdoor: a service needs Model and Impl, and has %v and %T", decl.Model, decl.Impl)
 	}
-	for _, must := range []struct{ what, v string }{{"Name", decl.Model.Name}, {"SigningName", decl.Model.SigningName}} {
-		if must.v == "" {
-			return nil, fmt.Errorf("frontdoor: service %q has no %s", decl.Model.Name, must.what)
+	for _, required := range []struct{ what, v string }{{"Name", decl.Model.Name}, {"SigningName", decl.Model.SigningName}} {
+		if required.v == "" {
+			return nil, fmt.Errorf("frontdoor: service %q has no %s", decl.Model.Name, required.what)
 		}
 	}
 	if names := decl.Model.OperationNames(); !slices.IsSorted(names) {
@@ -120,16 +120,16 @@ func (x *exchange) decode(ctx context.Context, op *operation, body []byte) (any,
 func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any, error) {
 	st := &state{fresh: s.cfg.Auth.Fresh}
 	ctx = withState(ctx, st)
-	if err := s.admit(ctx, op, c, in); err != nil {
+	if err := s.authorizeOperation(ctx, op, c, in); err != nil {
 		return nil, err
 	}
-	if snap := st.taken(); snap != nil { // the decision rests on this snapshot
-		decided := ctx
-		ctx = store.WithCheck(ctx, func(is *store.Snapshot) error {
-			if is == snap {
+	if snap := st.loaded(); snap != nil { // the decision rests on this snapshot
+		callCtx := ctx
+		ctx = store.WithCheck(ctx, func(newer *store.Snapshot) error {
+			if newer == snap {
 				return nil
 			}
-			return s.admit(withState(decided, &state{snap: is}), op, c, in)
+			return s.authorizeOperation(withState(callCtx, &state{snap: newer}), op, c, in)
 		})
 	}
 	if op.decl.Check != nil {
@@ -144,8 +144,8 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 	return res[0].Interface(), nil
 }
 
-// admit authorizes an operation and everything else that it needs.
-func (s *Server) admit(ctx context.Context, op *operation, c Caller, in any) error {
+// authorizeOperation authorizes an operation and everything else that it needs.
+func (s *Server) authorizeOperation(ctx context.Context, op *operation, c Caller, in any) error {
 	resources := []string{"*"}
 	if op.decl.Resources != nil {
 		found, err := op.decl.Resources(ctx, c, in)
@@ -156,11 +156,11 @@ func (s *Server) admit(ctx context.Context, op *operation, c Caller, in any) err
 			resources = found
 		}
 	}
-	ask := identity.Request{Caller: c.Principal, Action: op.decl.Action, Resources: resources}
+	request := identity.Request{Caller: c.Principal, Action: op.decl.Action, Resources: resources}
 	if op.decl.Context != nil {
-		ask.Context = func(key string) []string { return op.decl.Context(c, in, key) }
+		request.Context = func(key string) []string { return op.decl.Context(c, in, key) }
 	}
-	if err := s.ask(ctx, op, c, in, ask); err != nil {
+	if err := s.authorizeRequest(ctx, op, c, in, request); err != nil {
 		return err
 	}
 	if op.decl.Further == nil {
@@ -171,25 +171,25 @@ func (s *Server) admit(ctx context.Context, op *operation, c Caller, in any) err
 		return err
 	}
 	for _, n := range needs {
-		ask := identity.Request{Caller: c.Principal, Action: n.Action, Resources: n.Resources, Context: op.asPart}
-		if err := s.ask(ctx, op, c, in, ask); err != nil {
+		request := identity.Request{Caller: c.Principal, Action: n.Action, Resources: n.Resources, Context: op.partContext}
+		if err := s.authorizeRequest(ctx, op, c, in, request); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// asPart returns the condition keys for a need that is a part of the operation.
-func (op *operation) asPart(key string) []string {
+// partContext returns the condition keys for a need that is a part of the operation.
+func (op *operation) partContext(key string) []string {
 	if key == identity.KeyCreateAction {
 		return []string{op.name}
 	}
 	return nil
 }
 
-// ask authorizes one request of an operation. It adds the condition keys of the
+// authorizeRequest authorizes one request of an operation. It adds the condition keys of the
 // operation, and of the tags of its service.
-func (s *Server) ask(ctx context.Context, op *operation, c Caller, in any, r identity.Request) error {
+func (s *Server) authorizeRequest(ctx context.Context, op *operation, c Caller, in any, r identity.Request) error {
 	if tags := op.svc.Tags; tags != nil {
 		own := r.Context
 		r.Context = func(key string) []string {
@@ -198,7 +198,7 @@ func (s *Server) ask(ctx context.Context, op *operation, c Caller, in any, r ide
 					return v
 				}
 			}
-			return tags.requestTag(in, key)
+			return tags.requestTagValues(in, key)
 		}
 		if tags.OfResource != nil {
 			r.ResourceTag = func(resource, name string) ([]string, error) {
@@ -245,7 +245,7 @@ func authorize(ctx context.Context, auth Authorizer, c Caller, r identity.Reques
 	}
 	d, err := decide(ctx, auth, r)
 	if err == nil {
-		c.trail.note(r, d)
+		c.trail.record(r, d)
 	}
 	return d, err
 }
@@ -254,11 +254,11 @@ func authorize(ctx context.Context, auth Authorizer, c Caller, r identity.Reques
 // one state decides everything about a call.
 func decide(ctx context.Context, auth Authorizer, r identity.Request) (identity.Decision, error) {
 	st := stateOf(ctx)
-	if snap := st.taken(); snap != nil {
+	if snap := st.loaded(); snap != nil {
 		return auth.Decide(snap, r)
 	}
 	d, err := auth.Authorize(ctx, r)
-	if snap := st.taken(); snap != nil { // a condition has read the snapshot
+	if snap := st.loaded(); snap != nil { // a condition has read the snapshot
 		return auth.Decide(snap, r)
 	}
 	return d, err
@@ -268,8 +268,8 @@ func clientError(code, message string) error {
 	return &smithy.GenericAPIError{Code: code, Message: message, Fault: smithy.FaultClient}
 }
 
-// refusal returns the error for an operation of svc without a handler.
-func (svc *service) refusal(name string) error {
+// newUnservedError returns the error for an operation of svc without a handler.
+func (svc *service) newUnservedError(name string) error {
 	if svc.Model.Operation(name) != nil {
 		code, message := Refusal(svc.Model.Name, name)
 		return clientError(code, message)

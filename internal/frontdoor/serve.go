@@ -168,7 +168,7 @@ func (s *Server) findOperation(t target, r *http.Request) (*operation, error) {
 	}
 	op := t.svc.operations[t.operation]
 	if op == nil {
-		return nil, t.svc.refusal(t.operation)
+		return nil, t.svc.newUnservedError(t.operation)
 	}
 	if op.model.Method == "" && r.Method != http.MethodPost {
 		return nil, clientError("UnknownOperationException", fmt.Sprintf("%s of %s must be a POST, not a %s.", op.name, t.service, r.Method))

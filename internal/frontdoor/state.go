@@ -52,8 +52,8 @@ func Snapshot(ctx context.Context) (*store.Snapshot, error) {
 	return snap, err
 }
 
-// taken returns the snapshot, nil if none was read yet.
-func (st *state) taken() *store.Snapshot {
+// loaded returns the snapshot, nil if none was read yet.
+func (st *state) loaded() *store.Snapshot {
 	if st == nil {
 		return nil
 	}

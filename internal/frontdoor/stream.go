@@ -27,9 +27,9 @@ const (
 	sendTimeout = 10 * time.Second
 )
 
-// notTaken returns the error of a stream whose client did not read a line in time. It
+// newReadTimeout returns the error of a stream whose client did not read a line in time. It
 // is the client's fault.
-func notTaken(err error) error {
+func newReadTimeout(err error) error {
 	return &faultError{fault{Fault: protocol.Fault{Status: http.StatusRequestTimeout, Code: "RequestTimeoutException",
 		Message: "A line was not taken within " + sendTimeout.String() + "."}, detail: err, isPublic: true}}
 }
@@ -49,7 +49,7 @@ func (x *exchange) stream(st Stream) error {
 	}
 	x.w.Header().Set("Content-Type", "application/x-ndjson")
 	x.w.Header().Set("X-Content-Type-Options", "nosniff")
-	var late error
+	var timedOut error
 	err := st.Stream(ctx, func(line []byte) error {
 		if err := control.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
 			return err
@@ -59,13 +59,13 @@ func (x *exchange) stream(st Stream) error {
 			err = control.Flush()
 		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			late = err
+			timedOut = err
 		}
 		return err
 	})
 	switch {
-	case late != nil: // net/http has ended the context for it
-		return notTaken(late)
+	case timedOut != nil: // net/http has ended the context for it
+		return newReadTimeout(timedOut)
 	case err != nil && ctx.Err() == nil:
 		return err
 	}

@@ -56,17 +56,17 @@ func text(v reflect.Value) string {
 	return ""
 }
 
-// requestTag returns the values of a condition key about the tags of an input.
-func (t *Tags) requestTag(in any, key string) []string {
+// requestTagValues returns the values of a condition key about the tags of an input.
+func (t *Tags) requestTagValues(in any, key string) []string {
 	name, isTag := strings.CutPrefix(key, identity.KeyRequestTag)
 	if !isTag && key != identity.KeyTagKeys {
 		return nil
 	}
-	of := t.OfInput
-	if of == nil {
-		of = InputTags
+	read := t.OfInput
+	if read == nil {
+		read = InputTags
 	}
-	tags, keys := of(in)
+	tags, keys := read(in)
 	if isTag {
 		return valuesOf(tags, name)
 	}

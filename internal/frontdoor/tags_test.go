@@ -27,11 +27,11 @@ func TestRequestTags(t *testing.T) {
 		{&Tags{}, &mapped{}, "[] []"},
 		{own, &ecs.ListTasksInput{}, "[own] [A]"},
 	} {
-		got := fmt.Sprint(x.tags.requestTag(x.in, "aws:requesttag/a"), x.tags.requestTag(x.in, "aws:tagkeys"))
+		got := fmt.Sprint(x.tags.requestTagValues(x.in, "aws:requesttag/a"), x.tags.requestTagValues(x.in, "aws:tagkeys"))
 		if got != x.want {
 			t.Errorf("%T: %s, want %s", x.in, got, x.want)
 		}
-		if v := x.tags.requestTag(x.in, "aws:sourceip"); v != nil {
+		if v := x.tags.requestTagValues(x.in, "aws:sourceip"); v != nil {
 			t.Errorf("%T: another key is %v", x.in, v)
 		}
 	}
