@@ -66,7 +66,7 @@ func Put[V any](tx *Tx, k Key[V], v *V) error {
 		return fmt.Errorf("%s: %w", k.path, err)
 	}
 	if len(k.kind.uniques) > 0 {
-		if err := tx.claim(k.kind, k.path, k.key, v); err != nil {
+		if err := tx.writeClaims(k.kind, k.path, k.key, v); err != nil {
 			return err
 		}
 	}
@@ -93,7 +93,7 @@ func Delete[V any](tx *Tx, k Key[V]) error {
 		return fmt.Errorf("store: %s is deleted without having been read", k.path)
 	}
 	if len(k.kind.uniques) > 0 {
-		if err := tx.claim(k.kind, k.path, k.key, nil); err != nil {
+		if err := tx.writeClaims(k.kind, k.path, k.key, nil); err != nil {
 			return err
 		}
 	}

@@ -104,11 +104,11 @@ func (e *TakenError) Error() string {
 	return fmt.Sprintf("%s %q is taken by the stored record %s", e.Unique, e.Value, e.key)
 }
 
-// claim writes the claims of a record that the transaction is about to write. It
+// writeClaims writes the claims of a record that the transaction is about to write. It
 // deletes the claims of the record's earlier values. is is nil for a deletion. If claim
 // returns an error, it has written nothing.
-func (tx *Tx) claim(k *kind, path, key string, is any) error {
-	was, err := tx.latest(k, path, key)
+func (tx *Tx) writeClaims(k *kind, path, key string, record any) error {
+	stored, err := tx.latest(k, path, key)
 	if err != nil {
 		return err
 	}
@@ -118,17 +118,17 @@ func (tx *Tx) claim(k *kind, path, key string, is any) error {
 	}
 	var changes []change
 	for _, u := range k.uniques {
-		old, now := valuesOf(u.values, was), valuesOf(u.values, is)
+		old, now := valuesOf(u.values, stored), valuesOf(u.values, record)
 		for i, value := range now {
 			if slices.Contains(now[:i], value) {
 				continue
 			}
 			at := u.claims.Key(value)
-			if slices.Contains(old, value) && u.claimed(tx, at, value) == path {
+			if slices.Contains(old, value) && u.claimHolder(tx, at, value) == path {
 				continue
 			}
 			Get(tx, at)
-			holder, err := u.holder(tx, at, value, path)
+			holder, err := u.findHolder(tx, at, value, path)
 			switch {
 			case err != nil:
 				return err
@@ -147,7 +147,7 @@ func (tx *Tx) claim(k *kind, path, key string, is any) error {
 			if tx.broken == nil {
 				tx.broken = readable(tx.snap, at.path)
 			}
-			if u.claimed(tx, at, value) == path {
+			if u.claimHolder(tx, at, value) == path {
 				Get(tx, at)
 				changes = append(changes, change{at, nil})
 			}
@@ -176,10 +176,10 @@ func (tx *Tx) latest(k *kind, path, key string) (any, error) {
 	return k.decode(data)
 }
 
-// holder returns the path of another record than self with a value, with the
+// findHolder returns the path of another record than self with a value, with the
 // transaction's writes so far, "" if there is none.
-func (u *uniqueness) holder(tx *Tx, at Key[Claim], value, self string) (holder string, err error) {
-	if holder = u.claimed(tx, at, value); holder != "" && holder != self {
+func (u *uniqueness) findHolder(tx *Tx, at Key[Claim], value, self string) (holder string, err error) {
+	if holder = u.claimHolder(tx, at, value); holder != "" && holder != self {
 		return holder, nil
 	}
 	holder = ""
@@ -208,9 +208,9 @@ func (u *uniqueness) holder(tx *Tx, at Key[Claim], value, self string) (holder s
 	return holder, err
 }
 
-// claimed returns the path of the record in a value's claim. It returns "" if there is
+// claimHolder returns the path of the record in a value's claim. It returns "" if there is
 // no claim, or if that record does not have the value.
-func (u *uniqueness) claimed(tx *Tx, at Key[Claim], value string) string {
+func (u *uniqueness) claimHolder(tx *Tx, at Key[Claim], value string) string {
 	if data, written := tx.writes[at.path]; written {
 		if data == nil {
 			return ""
