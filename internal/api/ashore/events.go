@@ -141,7 +141,7 @@ func (st *EventStream) Stream(ctx context.Context, send func([]byte) error) erro
 			Message: fmt.Sprintf("This server serves %d streams of events already.", maxStreams)}
 	}
 	defer st.service.streams.Add(-1)
-	line := func(l EventLine) error {
+	sendLine := func(l EventLine) error {
 		b, err := json.Marshal(l)
 		if err != nil {
 			return err
@@ -149,19 +149,19 @@ func (st *EventStream) Stream(ctx context.Context, send func([]byte) error) erro
 		return send(b)
 	}
 	// Said at once: the caller knows that it is heard, and from where on.
-	if err := line(EventLine{Revision: st.events.Position()}); err != nil {
+	if err := sendLine(EventLine{Revision: st.events.Position()}); err != nil {
 		return err
 	}
 	for {
 		if st.until > 0 && st.events.Position() >= st.until {
-			return line(EventLine{Revision: st.events.Position(), End: true})
+			return sendLine(EventLine{Revision: st.events.Position(), End: true})
 		}
-		b, err := st.next(ctx)
+		b, err := st.nextBatch(ctx)
 		if err != nil {
 			return err
 		}
 		if b.Gap != nil {
-			if err := line(EventLine{Revision: b.Gap.Through, Gap: b.Gap}); err != nil {
+			if err := sendLine(EventLine{Revision: b.Gap.Through, Gap: b.Gap}); err != nil {
 				return err
 			}
 		}
@@ -169,18 +169,18 @@ func (st *EventStream) Stream(ctx context.Context, send func([]byte) error) erro
 			if st.until > 0 && r.Revision > st.until {
 				break
 			}
-			if err := line(EventLine{Revision: r.Revision, Events: r.Events}); err != nil {
+			if err := sendLine(EventLine{Revision: r.Revision, Events: r.Events}); err != nil {
 				return err
 			}
 		}
-		if err := line(EventLine{Revision: b.Through}); err != nil {
+		if err := sendLine(EventLine{Revision: b.Through}); err != nil {
 			return err
 		}
 	}
 }
 
-// next returns an empty batch where nothing happens for a while.
-func (st *EventStream) next(ctx context.Context) (events.Batch, error) {
+// nextBatch returns an empty batch where nothing happens for a while.
+func (st *EventStream) nextBatch(ctx context.Context) (events.Batch, error) {
 	patience := heartbeat
 	if st.until > 0 {
 		patience = 0 // it is all there already

@@ -26,8 +26,8 @@ func (s *Service) Explain(ctx context.Context, in *ExplainInput) (*explain.Expla
 	return s.explain.Explain(ctx, in.Cluster, in.Resource)
 }
 
-// explained is what a caller must be allowed to see.
-func (s *Service) explained(_ context.Context, _ frontdoor.Caller, in *ExplainInput) []string {
+// explainResources is what a caller must be allowed to see.
+func (s *Service) explainResources(_ context.Context, _ frontdoor.Caller, in *ExplainInput) []string {
 	if fleet.IsARN(in.Resource) {
 		return []string{in.Resource}
 	}

@@ -30,7 +30,7 @@ type HostTerms struct {
 	MaxMemory *int `json:"maxMemory"`
 }
 
-func (s *Service) validTerms(ctx context.Context, t *HostTerms) error {
+func (s *Service) validateTerms(ctx context.Context, t *HostTerms) error {
 	if t.Cluster != nil {
 		if !fleet.ValidName(*t.Cluster) {
 			return invalid("cluster must have 1 to 255 letters, numbers, underscores, and hyphens.")
@@ -69,8 +69,8 @@ func (s *Service) validTerms(ctx context.Context, t *HostTerms) error {
 	return nil
 }
 
-// over lays the terms over those that a host has.
-func (t *HostTerms) over(h *fleet.Host) {
+// applyTo lays the terms over those that a host has.
+func (t *HostTerms) applyTo(h *fleet.Host) {
 	if t.Cluster != nil {
 		h.Assigned = *t.Cluster
 	}
@@ -118,22 +118,22 @@ func (s *Service) UpdateHost(ctx context.Context, in *UpdateHostInput) (*UpdateH
 	if (in.Name == "") == (in.AccessKeyID == "") {
 		return nil, invalid("either name or accessKeyId must be given.")
 	}
-	if err := s.validTerms(ctx, &in.HostTerms); err != nil {
+	if err := s.validateTerms(ctx, &in.HostTerms); err != nil {
 		return nil, err
 	}
 	out := &UpdateHostOutput{Name: in.Name, Attributes: map[string]string{}}
 	var err error
 	if in.Name == "" {
 		if out.Name, err = identity.HostOfKey(ctx, s.store, in.AccessKeyID); err != nil {
-			return nil, noHost(err)
+			return nil, hostError(err)
 		}
 	}
 	if snap := s.store.Snapshot(); snap.Host(out.Name) != nil {
 		out.PriorCluster = snap.Host(out.Name).HomeCluster()
 	}
-	h, err := identity.ChangeHost(ctx, s.store, out.Name, in.HostTerms.over)
+	h, err := identity.ChangeHost(ctx, s.store, out.Name, in.HostTerms.applyTo)
 	if err != nil {
-		return nil, noHost(err)
+		return nil, hostError(err)
 	}
 	out.PrincipalARN, out.Cluster, out.MaxCPU, out.MaxMemory = h.Principal, h.HomeCluster(), h.MaxCPU, h.MaxMemory
 	if h.Instance != "" {
@@ -145,15 +145,15 @@ func (s *Service) UpdateHost(ctx context.Context, in *UpdateHostInput) (*UpdateH
 	return out, nil
 }
 
-func noHost(err error) error {
+func hostError(err error) error {
 	if errors.Is(err, identity.ErrNoHost) {
 		return &smithy.GenericAPIError{Code: "ResourceNotFoundException", Fault: smithy.FaultClient, Message: "There is no such host: `ashore host add` makes one."}
 	}
 	return err
 }
 
-// updated are the resources that UpdateHost touches.
-func (s *Service) updated(_ context.Context, _ frontdoor.Caller, in *UpdateHostInput) []string {
+// updateHostResources are the resources that UpdateHost touches.
+func (s *Service) updateHostResources(_ context.Context, _ frontdoor.Caller, in *UpdateHostInput) []string {
 	if in.Name == "" {
 		return nil
 	}

@@ -58,7 +58,7 @@ func (s *Service) DescribeRestore(ctx context.Context, _ *DescribeRestoreInput) 
 	}
 	site := s.store.Site()
 	for cluster := range snap.Clusters("") {
-		for t := range unknown(snap, cluster) {
+		for t := range unknownTasks(snap, cluster) {
 			if out.Unknown++; len(out.Tasks) == maxUnknown {
 				continue
 			}
@@ -90,8 +90,8 @@ func (s *Service) DescribeRestore(ctx context.Context, _ *DescribeRestoreInput) 
 	return out, nil
 }
 
-// unknown yields a cluster's unknown tasks that have not ended.
-func unknown(snap *store.Snapshot, cluster string) func(yield func(*fleet.TaskState) bool) {
+// unknownTasks yields a cluster's unknown tasks that have not ended.
+func unknownTasks(snap *store.Snapshot, cluster string) func(yield func(*fleet.TaskState) bool) {
 	return func(yield func(*fleet.TaskState) bool) {
 		f := store.TaskFilter{StartedBy: fleet.StartedUnknown}
 		for _, f.Desired = range []fleet.TaskStatus{fleet.TaskRunning, fleet.TaskStopped} {
@@ -114,8 +114,8 @@ type EndRestoreOutput struct {
 	Stopped int `json:"stopped"`
 }
 
-// reasonUnwanted is the reason of an unknown task's stop.
-const reasonUnwanted = "The state was restored from a backup that does not have the task."
+// stopReason is the reason of an unknown task's stop.
+const stopReason = "The state was restored from a backup that does not have the task."
 
 // EndRestore ends what a restore has begun. What hosts run from now on that is not
 // known is stopped, and what may have run since the backup is started.
@@ -137,16 +137,16 @@ func (s *Service) EndRestore(ctx context.Context, in *EndRestoreInput) (*EndRest
 	out := &EndRestoreOutput{}
 	for cluster := range snap.Clusters("") {
 		var ids []string
-		for t := range unknown(snap, cluster) {
+		for t := range unknownTasks(snap, cluster) {
 			if t.Stop == nil {
 				ids = append(ids, t.ID)
 			}
 		}
 		for some := range slices.Chunk(ids, 20) {
-			wish := &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: reasonUnwanted, At: time.Now().UTC()}
+			stop := &fleet.TaskStop{Code: types.TaskStopCodeUserInitiated, Reason: stopReason, At: time.Now().UTC()}
 			err := s.store.Update(ctx, func(tx *store.Tx) error {
 				for _, id := range some {
-					if err := report.Stop(tx, cluster, id, wish); err != nil {
+					if err := report.Stop(tx, cluster, id, stop); err != nil {
 						return err
 					}
 				}

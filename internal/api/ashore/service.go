@@ -64,11 +64,11 @@ func (s *Service) Frontdoor() frontdoor.Service {
 		"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
 		"DescribeRestore": frontdoor.Op[DescribeRestoreInput]("ashore:DescribeRestore", nil),
 		"EndRestore":      frontdoor.Op[EndRestoreInput]("ashore:EndRestore", nil),
-		"Explain":         frontdoor.Op("ashore:Explain", s.explained),
+		"Explain":         frontdoor.Op("ashore:Explain", s.explainResources),
 		"CreateHostCredentials": frontdoor.Op("ashore:CreateHostCredentials", func(_ context.Context, _ frontdoor.Caller, in *CreateHostCredentialsInput) []string {
 			return []string{identity.HostARN(s.store.Site(), in.Name)}
 		}),
-		"UpdateHost": frontdoor.Op("ashore:UpdateHost", s.updated),
+		"UpdateHost": frontdoor.Op("ashore:UpdateHost", s.updateHostResources),
 		"StreamEvents": frontdoor.Op("ashore:StreamEvents", func(_ context.Context, _ frontdoor.Caller, in *StreamEventsInput) []string {
 			return s.eventResources(in)
 		}),
@@ -120,11 +120,11 @@ func (s *Service) CreateHostCredentials(ctx context.Context, in *CreateHostCrede
 			Message: "name must have 1 to 255 letters, numbers, underscores, and hyphens.",
 		}
 	}
-	if err := s.validTerms(ctx, &in.Terms); err != nil {
+	if err := s.validateTerms(ctx, &in.Terms); err != nil {
 		return nil, err
 	}
 	c, err := identity.CreateHost(ctx, s.store, s.sealer, in.Name, func(h *fleet.Host) {
-		if in.Terms.over(h); h.HomeCluster() == "" {
+		if in.Terms.applyTo(h); h.HomeCluster() == "" {
 			h.Assigned = fleet.DefaultCluster
 		}
 	})

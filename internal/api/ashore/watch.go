@@ -94,18 +94,18 @@ func (r *rights) CheckValid(s *store.Snapshot) error {
 }
 
 func (r *rights) CheckRow(s *store.Snapshot, v *rows.View, key string) (rows.Permission, error) {
-	asked := false
+	usedRecords := false
 	d, err := r.auth.Decide(s, identity.Request{
 		Caller: r.caller.Principal, Action: v.Action, Resources: []string{v.Resource(key)},
 		Context: func(name string) []string {
 			if values := r.caller.Values(name); values != nil {
 				return values
 			}
-			asked = true
+			usedRecords = true
 			return v.Context(s, key, name)
 		},
 	})
-	return rows.Permission{Allowed: d.Allowed, ByNameAlone: !d.UsedRecords && !asked}, err
+	return rows.Permission{Allowed: d.Allowed, ByNameAlone: !d.UsedRecords && !usedRecords}, err
 }
 
 func (r *rights) DependOn(c store.Change) bool {

@@ -7,14 +7,14 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// clusterRows are clusters as DescribeClusters shows them with all that can be
+// clusterView are clusters as DescribeClusters shows them with all that can be
 // included.
-func (s *Service) clusterRows() *rows.View {
-	self := func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0]) }
+func (s *Service) clusterView() *rows.View {
+	touchSelf := func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0]) }
 	return &rows.View{
 		Kind: "cluster",
 		Scope: func(where map[string]string) (string, error) {
-			return s.scopeIn(where, "cluster")
+			return s.parseScope(where, "cluster")
 		},
 		Keys: clusterKeys,
 		Scopes: func(snap *store.Snapshot, key string) []string {
@@ -33,10 +33,10 @@ func (s *Service) clusterRows() *rows.View {
 		},
 		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
 			// It shows how many tasks, services and hosts it has.
-			store.ClusterChanged:  self,
-			store.TaskChanged:     self,
-			store.ServiceChanged:  self,
-			store.InstanceChanged: self,
+			store.ClusterChanged:  touchSelf,
+			store.TaskChanged:     touchSelf,
+			store.ServiceChanged:  touchSelf,
+			store.InstanceChanged: touchSelf,
 			// What a provider does for its clusters, and of which launch type it is.
 			store.CapacityProviderChanged: func(_, next *store.Snapshot, _ store.Names, touch func(string)) {
 				for cluster := range next.Clusters("") {

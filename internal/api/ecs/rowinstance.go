@@ -10,14 +10,14 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// instanceRows are container instances as DescribeContainerInstances shows them with
+// instanceView are container instances as DescribeContainerInstances shows them with
 // their tags and their health, also those that are INACTIVE, as long as they are known.
-func (s *Service) instanceRows() *rows.View {
-	self := func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) }
+func (s *Service) instanceView() *rows.View {
+	touchSelf := func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) }
 	return &rows.View{
 		Kind: "instance",
 		Scope: func(where map[string]string) (string, error) {
-			return s.scopeIn(where, "cluster")
+			return s.parseScope(where, "cluster")
 		},
 		Keys: instanceKeys,
 		Scopes: func(snap *store.Snapshot, key string) []string {
@@ -27,7 +27,7 @@ func (s *Service) instanceRows() *rows.View {
 			}
 			return []string{"", cluster}
 		},
-		MayBeIn: mayBeMember,
+		MayBeIn: mayBeInScope,
 		Readable: func(snap *store.Snapshot, key string) error {
 			cluster, id, _ := strings.Cut(key, "/")
 			return store.Readable(snap, store.InstanceKey(cluster, id))
@@ -38,15 +38,15 @@ func (s *Service) instanceRows() *rows.View {
 			return &out, nil
 		},
 		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
-			store.InstanceChanged:       self,
-			store.SessionChanged:        self,
-			store.InstanceHealthChanged: self,
+			store.InstanceChanged:       touchSelf,
+			store.SessionChanged:        touchSelf,
+			store.InstanceHealthChanged: touchSelf,
 			store.TaskChanged: func(prev, next *store.Snapshot, names store.Names, touch func(string)) {
-				if t := eitherTask(prev, next, names); t != nil && t.Instance != "" {
+				if t := findTaskInEither(prev, next, names); t != nil && t.Instance != "" {
 					touch(names[0] + "/" + t.Instance)
 				}
 			},
-			store.ClusterChanged: instancesOfProviders,
+			store.ClusterChanged: touchProviderInstances,
 		},
 		Action: "ecs:DescribeContainerInstances",
 		Resource: func(key string) string {
@@ -78,10 +78,10 @@ func instanceKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	}
 }
 
-// instancesOfProviders are a cluster's instances that belong to a capacity provider,
+// touchProviderInstances are a cluster's instances that belong to a capacity provider,
 // where the cluster's list of these has changed: an instance shows its provider if it is
 // in the list.
-func instancesOfProviders(prev, next *store.Snapshot, names store.Names, touch func(string)) {
+func touchProviderInstances(prev, next *store.Snapshot, names store.Names, touch func(string)) {
 	if was, is := prev.Cluster(names[0]), next.Cluster(names[0]); prev != next && was != nil && is != nil && slices.Equal(was.CapacityProviders, is.CapacityProviders) {
 		return
 	}

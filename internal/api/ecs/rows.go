@@ -19,12 +19,12 @@ import (
 // A scope is "" for all things of a kind, a cluster's name for those of the cluster, and
 // "CLUSTER/SERVICE" for a service and for its tasks.
 func (s *Service) Views() []*rows.View {
-	return []*rows.View{s.taskRows(), s.serviceRows(), s.instanceRows(), s.clusterRows()}
+	return []*rows.View{s.taskView(), s.serviceView(), s.instanceView(), s.clusterView()}
 }
 
-// scopeIn reads how a reader narrows rows down, by the names that the kind of rows
+// parseScope reads how a reader narrows rows down, by the names that the kind of rows
 // knows: cluster, and service. A service without a cluster is the default cluster's.
-func (s *Service) scopeIn(where map[string]string, known ...string) (string, error) {
+func (s *Service) parseScope(where map[string]string, known ...string) (string, error) {
 	for _, name := range slices.Sorted(maps.Keys(where)) {
 		if !slices.Contains(known, name) {
 			return "", fmt.Errorf("where has no %q; it may have %s", name, strings.Join(known, ", "))
@@ -48,9 +48,9 @@ func (s *Service) scopeIn(where map[string]string, known ...string) (string, err
 	return cluster + "/" + name, nil
 }
 
-// mayBeMember says whether a member of a cluster may be in a scope of all, or of the
+// mayBeInScope says whether a member of a cluster may be in a scope of all, or of the
 // cluster's, members: which of these are a service's does not say the key.
-func mayBeMember(key, scope string) bool {
+func mayBeInScope(key, scope string) bool {
 	cluster, _, _ := strings.Cut(key, "/")
 	in, _, _ := strings.Cut(scope, "/")
 	return scope == "" || in == cluster

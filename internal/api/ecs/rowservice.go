@@ -11,15 +11,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// serviceRows are services as DescribeServices shows them, without their events, which
+// serviceView are services as DescribeServices shows them, without their events, which
 // StreamEvents tells. How many tasks a service of the strategy DAEMON is to have follows
 // the cluster's hosts; where its constraints ask what runs on them, it is told anew at
 // the service's next change.
-func (s *Service) serviceRows() *rows.View {
+func (s *Service) serviceView() *rows.View {
 	return &rows.View{
 		Kind: "service",
 		Scope: func(where map[string]string) (string, error) {
-			return s.scopeIn(where, "cluster", "service")
+			return s.parseScope(where, "cluster", "service")
 		},
 		Keys: serviceKeys,
 		Scopes: func(snap *store.Snapshot, key string) []string {
@@ -30,7 +30,7 @@ func (s *Service) serviceRows() *rows.View {
 			return []string{"", cluster, key}
 		},
 		MayBeIn: func(key, scope string) bool {
-			return scope == key || !strings.Contains(scope, "/") && mayBeMember(key, scope)
+			return scope == key || !strings.Contains(scope, "/") && mayBeInScope(key, scope)
 		},
 		Readable: func(snap *store.Snapshot, key string) error {
 			cluster, name, _ := strings.Cut(key, "/")
@@ -45,12 +45,12 @@ func (s *Service) serviceRows() *rows.View {
 		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
 			store.ServiceChanged: func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) },
 			store.TaskChanged: func(prev, next *store.Snapshot, names store.Names, touch func(string)) {
-				if t := eitherTask(prev, next, names); t != nil && t.Service() != "" {
+				if t := findTaskInEither(prev, next, names); t != nil && t.Service() != "" {
 					touch(names[0] + "/" + t.Service())
 				}
 			},
-			store.InstanceChanged: daemons,
-			store.SessionChanged:  daemons,
+			store.InstanceChanged: touchDaemonServices,
+			store.SessionChanged:  touchDaemonServices,
 		},
 		Action: "ecs:DescribeServices",
 		Resource: func(key string) string {
@@ -91,16 +91,16 @@ func serviceKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	}
 }
 
-// eitherTask is a task as it is, or as it was where it is no more.
-func eitherTask(prev, next *store.Snapshot, names store.Names) *fleet.TaskState {
+// findTaskInEither is a task as it is, or as it was where it is no more.
+func findTaskInEither(prev, next *store.Snapshot, names store.Names) *fleet.TaskState {
 	if t := lookup.Task(next, names[0], names[1]); t != nil {
 		return t
 	}
 	return lookup.Task(prev, names[0], names[1])
 }
 
-// daemons are the services of a cluster that are to have a task on each host.
-func daemons(_, next *store.Snapshot, names store.Names, touch func(string)) {
+// touchDaemonServices are the services of a cluster that are to have a task on each host.
+func touchDaemonServices(_, next *store.Snapshot, names store.Names, touch func(string)) {
 	for svc := range next.Services(names[0], "") {
 		if svc.Scheduling == types.SchedulingStrategyDaemon && svc.Status == fleet.ServiceActive {
 			touch(names[0] + "/" + svc.Name)

@@ -11,13 +11,13 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// taskRows are tasks as DescribeTasks shows them, also those that have stopped, as long
+// taskView are tasks as DescribeTasks shows them, also those that have stopped, as long
 // as they are known.
-func (s *Service) taskRows() *rows.View {
+func (s *Service) taskView() *rows.View {
 	return &rows.View{
 		Kind: "task",
 		Scope: func(where map[string]string) (string, error) {
-			return s.scopeIn(where, "cluster", "service")
+			return s.parseScope(where, "cluster", "service")
 		},
 		Keys: taskKeys,
 		Scopes: func(snap *store.Snapshot, key string) []string {
@@ -31,7 +31,7 @@ func (s *Service) taskRows() *rows.View {
 			}
 			return []string{"", cluster, cluster + "/" + t.Service()}
 		},
-		MayBeIn: mayBeMember,
+		MayBeIn: mayBeInScope,
 		Readable: func(snap *store.Snapshot, key string) error {
 			cluster, id, _ := strings.Cut(key, "/")
 			return cmp.Or(store.Readable(snap, store.TaskKey(cluster, id)), store.Readable(snap, store.WaitingTaskKey(cluster, id)))
@@ -44,9 +44,9 @@ func (s *Service) taskRows() *rows.View {
 		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
 			store.TaskChanged: func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) },
 			// Where a task runs, and whether its host is here.
-			store.InstanceChanged:       tasksOnHost,
-			store.SessionChanged:        tasksOnHost,
-			store.TaskDefinitionChanged: tasksOfDefinition,
+			store.InstanceChanged:       touchTasksOnHost,
+			store.SessionChanged:        touchTasksOnHost,
+			store.TaskDefinitionChanged: touchTasksOfDefinition,
 		},
 		Action: "ecs:DescribeTasks",
 		Resource: func(key string) string {
@@ -68,19 +68,19 @@ func taskKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		cluster, service, _ := strings.Cut(scope, "/")
 		if cluster != "" {
-			tasksIn(snap, cluster, service, yield)
+			yieldTasks(snap, cluster, service, yield)
 			return
 		}
 		for name := range snap.Clusters("") {
-			if !tasksIn(snap, name, "", yield) {
+			if !yieldTasks(snap, name, "", yield) {
 				return
 			}
 		}
 	}
 }
 
-// tasksIn yields a cluster's or a service's tasks, and says whether yield wants more.
-func tasksIn(snap *store.Snapshot, cluster, service string, yield func(string) bool) bool {
+// yieldTasks yields a cluster's or a service's tasks, and says whether yield wants more.
+func yieldTasks(snap *store.Snapshot, cluster, service string, yield func(string) bool) bool {
 	for w := range snap.WaitingTasks(cluster, "") {
 		if (service == "" || w.Service() == service) && snap.Task(cluster, w.ID) == nil && !yield(cluster+"/"+w.ID) {
 			return false
@@ -104,15 +104,15 @@ func tasksIn(snap *store.Snapshot, cluster, service string, yield func(string) b
 	return true
 }
 
-func tasksOnHost(_, next *store.Snapshot, names store.Names, touch func(string)) {
+func touchTasksOnHost(_, next *store.Snapshot, names store.Names, touch func(string)) {
 	for t := range next.TasksOn(names[0], names[1]) {
 		touch(names[0] + "/" + t.ID)
 	}
 }
 
-// tasksOfDefinition are the tasks of a family, where one of its revisions has come or
+// touchTasksOfDefinition are the tasks of a family, where one of its revisions has come or
 // gone: a task shows sizes and health checks of its own.
-func tasksOfDefinition(prev, next *store.Snapshot, names store.Names, touch func(string)) {
+func touchTasksOfDefinition(prev, next *store.Snapshot, names store.Names, touch func(string)) {
 	revision := store.RevisionNumber(names[1])
 	if prev != next {
 		was, _ := prev.TaskDefinition(names[0], revision)
