@@ -1,9 +1,9 @@
-// Package rows lets readers outside of the server follow a part of the state: the rows
-// that they have selected and may see, and each change of these.
+// Package rows lets readers outside of the server follow a part of the state. A reader
+// gets the rows that it has selected and may see, and then each change of them.
 //
-// A room declares a View of its things: what a row is made of, which records it follows
-// from, and what a reader needs to be allowed. The views of all rooms make up a
-// Watchers, which carries out streams of lines (see docs/data.md):
+// A View declares one kind of rows: what a row contains, the records that it follows
+// from, and the action that a reader must be allowed. Watchers serves all views. It
+// sends each reader a stream of lines (see docs/data.md):
 //
 //	            ┌ rows, rows, … ┐
 //	no revision │               │
@@ -12,9 +12,10 @@
 //	            └───────────────┘      │    no longer known │
 //	a revision that is known ─ changes ┘    ◄───── reset ───┘
 //
-// One goroutine follows the store for all readers, as long as there are some. For each
-// record that has changed it finds the rows that may have, and for each of these the
-// readers that have selected it. A reader that is woken compares its rows by the two
-// snapshots before and after: so what it has been told needs not be remembered. A
-// reader that is up to date holds no snapshot, and one that is behind holds one.
+// While there are readers, one goroutine follows the store for all of them. For each
+// changed record it finds the rows that may have changed. For each of these rows it
+// finds the readers that have selected it, and wakes them. A woken reader compares its
+// rows in the snapshots before and after the change. So the server need not remember
+// what it has sent. A reader that is up to date holds no snapshot. A reader that is
+// behind holds one.
 package rows

@@ -7,48 +7,50 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Line is a line of a stream as a reader decodes it.
+// A Line is one line of a stream, as a reader decodes it.
 type Line struct {
-	// Reset says that the stream tells the whole state again. A reader drops what it
-	// has when Synced comes, and not before.
+	// Reset announces that the stream sends the whole state again. A reader discards
+	// its rows when Synced comes, and not before.
 	Reset bool `json:"reset,omitempty"`
-	// Rows are some rows of the whole state.
+	// Rows are some of the rows of the whole state.
 	Rows []Row `json:"rows,omitempty"`
-	// Synced says that the reader has the state as it was at Revision.
+	// Synced means that the reader now has the state at Revision.
 	Synced bool `json:"synced,omitempty"`
-	// Changes are rows that have changed. Those of several lines belong together up to
+	// Changes are rows that have changed. One step may fill several lines. It ends with
 	// the line that has a Revision.
 	Changes []Row `json:"changes,omitempty"`
-	// Revision is where a reader goes on that loses the stream after this line. It is 0
-	// in a line after which it can't.
+	// Revision is where a reader continues if the stream breaks after this line. It is
+	// 0 if the reader can't continue after this line.
 	Revision int64 `json:"revision,omitempty"`
-	// History names what a revision counts, and comes with Synced. A reader that goes
-	// on says it again.
+	// History names what a revision counts. It comes with Synced. A reader that
+	// continues sends it back.
 	History string `json:"history,omitempty"`
 }
 
-// A Row is a row, or says that there is none any more where Value is null.
+// A Row is a row of the state. If Value is null, there is no such row any more.
 type Row struct {
 	Kind  string          `json:"kind"`
 	Key   string          `json:"key"`
 	Value json.RawMessage `json:"value"`
 }
 
-// maxLine is the size in bytes above which a line takes no further row. One row that is
-// larger has a line of its own.
+// maxLine is the size in bytes above which a line gets no further row. A larger row has
+// a line of its own.
 const maxLine = 128 << 10
 
-// maxIdleBuffer is the size in bytes up to which a reader that waits keeps a buffer.
+// maxIdleBuffer is the size in bytes of the largest buffer that a waiting reader
+// retains.
 const maxIdleBuffer = 8 << 10
 
-// lineWriter puts rows into lines.
+// A lineWriter writes rows into lines.
 type lineWriter struct {
 	send func([]byte) error
-	buf  []byte // the line that is being made; empty: none
-	sent bool   // a line has been sent since the last end
+	buf  []byte // the unfinished line, empty if there is none
+	sent bool   // a line was sent since the caller last reset it
 }
 
-// add adds a row, under the line's member "rows" or "changes". A nil value is null.
+// add adds a row to the list of the line's member "rows" or "changes". A nil value
+// becomes null.
 func (l *lineWriter) add(member string, r row, value []byte) error {
 	if len(l.buf) > 0 && len(l.buf)+len(value) > maxLine {
 		if err := l.flush("]}"); err != nil {
@@ -77,7 +79,8 @@ func (l *lineWriter) add(member string, r row, value []byte) error {
 	return nil
 }
 
-// finish sends what has been added. A revision other than 0 stands in the last line.
+// finish sends the unfinished line, if any. The line contains the revision unless that
+// is 0.
 func (l *lineWriter) finish(revision int64) error {
 	if len(l.buf) == 0 {
 		return nil
@@ -93,7 +96,7 @@ func (l *lineWriter) finish(revision int64) error {
 	return err
 }
 
-// discard forgets what has been added and not been sent.
+// discard removes the unfinished line.
 func (l *lineWriter) discard() { l.buf = l.buf[:0] }
 
 func (l *lineWriter) flush(tail string) error {

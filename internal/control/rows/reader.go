@@ -6,26 +6,26 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// maxPending is how many changed rows are noted for one reader. Where more have
-// changed, all of its rows are compared.
+// maxPending is the number of changed rows that are recorded for one reader. If more
+// have changed, the reader compares all of its rows.
 const maxPending = 1024
 
-// A reader is a stream's place among the watchers.
+// A reader is the part of a stream that Watchers knows.
 type reader struct {
-	watchers  *Watchers     // constant, as is what follows
-	run       *run          // that wakes it
-	principal string        // whom its place is counted for
-	selected  []selection   // what it has asked for
-	rights    Rights        // what it may
-	wake      chan struct{} // has something where rows are pending
+	watchers  *Watchers     // this and the fields up to wake are constant
+	run       *run          // the run that wakes the reader
+	principal string        // the stream counts for its limit
+	selected  []selection   // what the reader asked for
+	rights    Rights        // what the reader may see
+	wake      chan struct{} // has an element if rows are pending
 
-	prev    *store.Snapshot  // before the first pending change, nil where none is; guarded by Watchers.mu
+	prev    *store.Snapshot  // before the first pending change, nil if there is none; guarded by Watchers.mu
 	pending map[row]struct{} // rows that may have changed since prev; guarded by Watchers.mu
 	all     bool             // any of its rows may have changed since prev; guarded by Watchers.mu
 }
 
-// markRow notes that a row may have changed after a snapshot. The caller has locked the
-// watchers.
+// markRow records that a row may have changed after a snapshot. The caller has locked
+// the watchers.
 func (r *reader) markRow(prev *store.Snapshot, one row) {
 	if r.prev == nil {
 		r.prev = prev
@@ -42,7 +42,7 @@ func (r *reader) markRow(prev *store.Snapshot, one row) {
 	r.signal()
 }
 
-// markAll notes that any row, or the reader's rights, may have changed after a
+// markAll records that any row, or the reader's rights, may have changed after a
 // snapshot. The caller has locked the watchers.
 func (r *reader) markAll(prev *store.Snapshot) {
 	if r.prev == nil {
@@ -59,15 +59,15 @@ func (r *reader) signal() {
 	}
 }
 
-// A batch is what may have changed for a reader from one snapshot to another. Prev is
-// nil where nothing has.
+// A batch is what may have changed for a reader between two snapshots. prev is nil if
+// nothing has changed.
 type batch struct {
 	prev, next *store.Snapshot
 	rows       map[row]struct{}
 	all        bool
 }
 
-// popBatch returns what is pending; nothing is, then.
+// popBatch returns what is pending, and clears it.
 func (r *reader) popBatch() batch {
 	r.watchers.mu.Lock()
 	defer r.watchers.mu.Unlock()
@@ -76,8 +76,8 @@ func (r *reader) popBatch() batch {
 	return b
 }
 
-// waitForRevision returns a snapshot of a revision or a later one; what is pending from then on
-// has changed since. It waits until the run is there.
+// waitForRevision waits until the run has reached a revision, and returns the run's
+// snapshot. From then on, all changes after that snapshot become pending.
 func (r *reader) waitForRevision(ctx context.Context, revision int64) (*store.Snapshot, error) {
 	for {
 		snap, advanced := r.snapshotFrom(revision)
@@ -94,8 +94,9 @@ func (r *reader) waitForRevision(ctx context.Context, revision int64) (*store.Sn
 	}
 }
 
-// snapshotFrom returns the run's snapshot, with nothing pending, where it is of a revision
-// or a later one. Otherwise it returns what tells that the run has moved on.
+// snapshotFrom clears what is pending and returns the run's snapshot, if the snapshot
+// has reached the revision. Otherwise it returns a channel that is closed when the run
+// advances.
 func (r *reader) snapshotFrom(revision int64) (*store.Snapshot, <-chan struct{}) {
 	r.watchers.mu.Lock()
 	defer r.watchers.mu.Unlock()

@@ -6,15 +6,20 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// resume tells what has changed after a revision, up to a snapshot. It returns
-// errUnknown, and has sent nothing, where that is not known any more.
+// resume sends what has changed between a revision and a snapshot. It returns
+// errStateUnknown, and has sent nothing, if the store no longer knows these changes, if
+// the reader's rights may have changed, or in the third case below.
 //
-// What the reader could see at the revision is not known: the snapshot of then is gone.
-// So a row that it can't see now is told as gone in one case only: the reader may see a
-// row of this key whatever its records say, and so may learn that there is none. It is
-// passed over where no reader of these rights can ever have seen it. In all other cases
-// the reader gets the whole state: to tell it that a row is gone would tell it that
-// there was one, and to tell it nothing might leave it with a row that is gone.
+// The snapshot of that revision is gone, so resume can't know what the reader could see
+// then. For a row that the reader can't see now, there are three cases:
+//
+//   - The rights allow a row of this key whatever its records contain. Then the reader
+//     may learn that there is none, and resume sends the row as removed.
+//   - The row was never selected, or the rights never allow a row of this key. Then
+//     resume skips it.
+//   - Otherwise the reader gets the whole state. If resume sent the row as removed, the
+//     reader would learn that it existed. If resume sent nothing, the reader might
+//     retain a row that is gone.
 func (s *stream) resume(snap *store.Snapshot, after int64) error {
 	changes, ok := s.watchers.cfg.Store.Since(after)
 	if !ok {
@@ -63,10 +68,10 @@ func (s *stream) resume(snap *store.Snapshot, after int64) error {
 			return err
 		}
 	}
-	return s.out.finish(0) // synced has the revision
+	return s.out.finish(0) // sendSynced sends the revision
 }
 
-// selectedViews are those that the reader has selected rows of.
+// selectedViews returns the views of the reader's selections, each once.
 func (s *stream) selectedViews() []*View {
 	var out []*View
 	for _, one := range s.selected {
@@ -77,8 +82,8 @@ func (s *stream) selectedViews() []*View {
 	return out
 }
 
-// classify says whether the reader is to be told of a row that has changed since its
-// revision, and whether as one that is gone.
+// classify reports whether a row that has changed since the reader's revision must be
+// sent, and whether it is sent as removed.
 func (s *stream) classify(snap *store.Snapshot, one row) (send, gone bool, err error) {
 	seen, err := s.inspect(snap, one)
 	switch {
@@ -87,11 +92,11 @@ func (s *stream) classify(snap *store.Snapshot, one row) (send, gone bool, err e
 	case seen == visible:
 		return true, false, nil
 	case seen == unreadable:
-		return false, false, nil // the reader keeps what it has
+		return false, false, nil // the reader retains its last value
 	}
 	if scopes := one.view.Scopes(snap, one.key); len(scopes) > 0 {
 		if indexOfSelection(s.selected, one.view, scopes) < 0 {
-			return false, false, nil // nor was it ever selected
+			return false, false, nil // it was not selected before either
 		}
 	} else if !mayBeSelected(s.selected, one) {
 		return false, false, nil
@@ -103,7 +108,7 @@ func (s *stream) classify(snap *store.Snapshot, one row) (send, gone bool, err e
 	case !p.ByNameAlone:
 		return false, false, errStateUnknown
 	case !p.Allowed:
-		return false, false, nil // nor could it ever be seen
+		return false, false, nil // the reader could not see it before either
 	}
 	return true, true, nil
 }

@@ -2,23 +2,23 @@ package rows
 
 import "github.com/ashore/ashore/internal/store"
 
-// Rights say what one reader may. They follow from a snapshot, so that what the reader
-// could see before and what it can see now are compared by the same function.
+// Rights decide what one reader may see. They depend only on a snapshot. So the same
+// function decides what the reader could see before and what it can see now.
 type Rights interface {
-	// Valid returns why the reader must go, nil where it may stay.
+	// CheckValid returns the reason why the stream must end, nil if it may continue.
 	CheckValid(s *store.Snapshot) error
-	// May says whether the reader may see a row, whether there is one or not. An error
-	// says that it can't be told, which ends the stream.
+	// CheckRow decides whether the reader may see a row. The row need not exist. An
+	// error means that there is no decision. It ends the stream.
 	CheckRow(s *store.Snapshot, v *View, key string) (Permission, error)
-	// Concerns says whether a change of a record, of one of the kinds Config.RightsRestOn,
-	// may alter what the reader may.
+	// DependOn reports whether a change of a record may alter these rights. The record
+	// is of one of the kinds in Config.RightsKinds.
 	DependOn(c store.Change) bool
 }
 
-// A Permission says whether a reader may see a row.
+// A Permission is the decision about one row and one reader.
 type Permission struct {
 	Allowed bool
-	// ByName says that no record had a say: with the same policies it was so before,
-	// and is so of a row that is gone.
+	// ByNameAlone reports that the decision used no record. With the same policies it
+	// was the same before, and it is the same for a removed row.
 	ByNameAlone bool
 }

@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// Select is what a reader asks for: the rows of a kind, narrowed down by where. Which
-// names a kind knows says its view.
+// Select asks for the rows of a kind. Where narrows them down. The kind's view defines
+// which names Where may have.
 type Select struct {
 	Kind  string            `json:"kind"`
 	Where map[string]string `json:"where,omitempty"`
 }
 
-// MaxSelect is how many selections a reader has at most.
+// MaxSelect is the largest number of selections of one reader.
 const MaxSelect = 32
 
-// InputError says what is wrong with what a reader asks for.
+// InputError describes what is wrong with a request.
 type InputError struct{ Message string }
 
 func (e *InputError) Error() string { return e.Message }
 
 func inputErrorf(format string, args ...any) error { return &InputError{fmt.Sprintf(format, args...)} }
 
-// A selection is a Select whose view and scope are found.
+// A selection is a Select with its view and its scope.
 type selection struct {
 	view  *View
 	scope string
 }
 
-// findSelections finds the views and scopes of what a reader asks for.
+// findSelections returns the views and scopes of a request, each once.
 func (w *Watchers) findSelections(in []Select) ([]selection, error) {
 	if len(in) == 0 || len(in) > MaxSelect {
 		return nil, inputErrorf("select must have 1 to %d members, not %d.", MaxSelect, len(in))
@@ -52,7 +52,7 @@ func (w *Watchers) findSelections(in []Select) ([]selection, error) {
 	return out, nil
 }
 
-// Kinds returns the kinds of rows that there are.
+// Kinds returns the kinds of rows of all views.
 func (w *Watchers) Kinds() []string {
 	var out []string
 	for _, v := range w.cfg.Views {
@@ -61,13 +61,14 @@ func (w *Watchers) Kinds() []string {
 	return out
 }
 
-// indexOfSelection returns the place of the first selection that has a row with these scopes, -1
-// where none has.
+// indexOfSelection returns the index of the first selection that contains a row with
+// these scopes, -1 if none does.
 func indexOfSelection(all []selection, view *View, scopes []string) int {
 	return slices.IndexFunc(all, func(s selection) bool { return s.view == view && slices.Contains(scopes, s.scope) })
 }
 
-// mayBeSelected says whether, by its key alone, a row may have been selected.
+// mayBeSelected reports whether a row may have been selected, to judge by its key
+// alone.
 func mayBeSelected(all []selection, r row) bool {
 	return slices.ContainsFunc(all, func(s selection) bool { return s.view == r.view && r.view.MayBeIn(r.key, s.scope) })
 }

@@ -17,28 +17,28 @@ import (
 )
 
 const (
-	// heartbeat is how long a stream is silent at most.
+	// heartbeat is the longest time without a line.
 	heartbeat = 5 * time.Second
-	// mergeTime is how long a reader that has just been told of changes waits for more:
-	// it is told at most 50 times a second.
+	// mergeTime is how long a reader waits for more changes after it has sent some. So
+	// a reader sends changes at most 50 times a second.
 	mergeTime = 20 * time.Millisecond
 )
 
-// A Request is what a reader asks for.
+// A Request describes one stream.
 type Request struct {
-	// Principal is whom the stream's place is counted for.
+	// Principal is the ARN of the principal whose limit counts the stream.
 	Principal string
 	Rights    Rights
 	Select    []Select
-	// After is the revision after which the reader goes on, nil for one that has
-	// nothing yet. History is what the stream before has said together with Synced.
+	// After is the revision after which the reader continues, nil for a reader that has
+	// nothing yet. History is the value that its last stream sent with Synced.
 	After   *int64
 	History string
-	// AtLeast is the revision that the reader's state is to have, or a later one.
+	// AtLeast is the lowest revision of the state that the stream begins with.
 	AtLeast int64
 }
 
-// Check returns an InputError where a request asks for what there is not.
+// Check returns an InputError if a request is not valid.
 func (w *Watchers) Check(req *Request) error {
 	if req.After != nil && *req.After < 0 {
 		return inputErrorf("after must be a revision, not %d.", *req.After)
@@ -48,8 +48,8 @@ func (w *Watchers) Check(req *Request) error {
 }
 
 // Stream sends lines until ctx ends, a line can't be sent, the reader's rights end, or
-// the store does. send must not keep a line. The error is an InputError or a FullError
-// where nothing has been sent.
+// the store ends. send must not retain a line. If the error is an InputError or a
+// FullError, nothing was sent.
 func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byte) error) error {
 	if err := w.Check(&req); err != nil {
 		return err
@@ -72,7 +72,8 @@ func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byt
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		// To tell the whole state may take a slow reader minutes.
+		// The whole state may take a slow reader minutes, and its key may be deleted
+		// meanwhile.
 		if err := r.rights.CheckValid(w.cfg.Store.Snapshot()); err != nil {
 			return err
 		}
@@ -84,18 +85,18 @@ func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byt
 	return s.follow(ctx)
 }
 
-// A stream carries out one request. It belongs to one goroutine.
+// A stream serves one request. Only one goroutine uses it.
 type stream struct {
 	*reader
 	history            string
 	out                lineWriter
-	oldValue, newValue []byte // for values
+	oldValue, newValue []byte // buffers
 }
 
-// errStateUnknown says that it can't be told which rows the reader has.
+// errStateUnknown means that the server can't tell which rows the reader has.
 var errStateUnknown = errors.New("rows: what the reader has is not known")
 
-// catchUp brings the reader to a snapshot.
+// catchUp sends what the reader lacks of a snapshot.
 func (s *stream) catchUp(snap *store.Snapshot, req *Request) error {
 	if err := s.rights.CheckValid(snap); err != nil {
 		return err
@@ -116,9 +117,9 @@ func (s *stream) catchUp(snap *store.Snapshot, req *Request) error {
 	return s.sendSynced(snap)
 }
 
-// history names what a reader's revisions count: one installation's state since it was
-// made or restored, by one selection, as one principal, by what one version of the
-// program shows.
+// history returns a text that names what a reader's revisions count. It differs for
+// each installation, each restore, each selection, each principal and each version of
+// the program.
 func (w *Watchers) history(snap *store.Snapshot, req *Request) string {
 	in := w.cfg.Store.Installation()
 	restored := ""
@@ -133,7 +134,7 @@ func (w *Watchers) history(snap *store.Snapshot, req *Request) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// sendAll tells all rows.
+// sendAll sends all rows. If reset is true, it first announces that.
 func (s *stream) sendAll(snap *store.Snapshot, reset bool) error {
 	if reset {
 		if err := s.out.writeLine(Line{Reset: true}); err != nil {
@@ -144,7 +145,7 @@ func (s *stream) sendAll(snap *store.Snapshot, reset bool) error {
 		v := selection.view
 		for key := range v.Keys(snap, selection.scope) {
 			if indexOfSelection(s.selected, v, v.Scopes(snap, key)) != at {
-				continue // it is another selection's too
+				continue // an earlier selection contains the row too
 			}
 			one := row{v, key}
 			seen, err := s.inspect(snap, one)
@@ -172,7 +173,7 @@ func (s *stream) sendSynced(snap *store.Snapshot) error {
 	return s.out.writeLine(Line{Synced: true, Revision: snap.Revision(), History: s.history})
 }
 
-// follow tells changes.
+// follow sends changes and heartbeats until ctx ends.
 func (s *stream) follow(ctx context.Context) error {
 	beat := time.NewTimer(heartbeat)
 	defer beat.Stop()
@@ -213,8 +214,8 @@ func (s *stream) follow(ctx context.Context) error {
 	}
 }
 
-// sendChanges tells what has changed in a batch. It returns errUnknown, and has sent
-// nothing that has a revision, where that can't be told.
+// sendChanges sends what has changed in a batch. It returns errStateUnknown if it can't
+// tell that. Then it has sent nothing with a revision.
 func (s *stream) sendChanges(b batch) error {
 	if b.prev == nil {
 		return nil
@@ -240,10 +241,10 @@ func (s *stream) sendChanges(b batch) error {
 	return s.out.finish(b.next.Revision())
 }
 
-// compareAll is change for all rows.
+// compareAll calls addChange for every row of the reader in either snapshot.
 func (s *stream) compareAll(b batch) error {
 	if b.prev.AllReadable("") != nil {
-		return errStateUnknown // of rows that can't be read before, nobody tells that they are gone
+		return errStateUnknown // Scopes does not know the rows that could not be read, so none would be sent as removed
 	}
 	for at, selection := range s.selected {
 		v := selection.view
@@ -265,14 +266,14 @@ func (s *stream) compareAll(b batch) error {
 	return nil
 }
 
-// addChange adds a row to the line where the reader has to be told of it.
+// addChange adds a row to the line if the reader must learn of its change.
 func (s *stream) addChange(b batch, one row) error {
 	seen, err := s.inspect(b.next, one)
 	if err != nil {
 		return err
 	}
 	if seen == unreadable {
-		return nil // the reader keeps what it has
+		return nil // the reader retains its last value
 	}
 	seenBefore, err := s.inspect(b.prev, one)
 	switch {
@@ -289,7 +290,7 @@ func (s *stream) addChange(b batch, one row) error {
 	case seenBefore == visible:
 		return s.out.add("changes", one, nil)
 	case seenBefore == unreadable:
-		// The reader may have been told of it while it could be read.
+		// The reader may have received the row while it could be read.
 		p, err := s.rights.CheckRow(b.next, one.view, one.key)
 		if err == nil && p.Allowed && p.ByNameAlone {
 			return s.out.add("changes", one, nil)
@@ -303,11 +304,12 @@ func (s *stream) addChange(b batch, one row) error {
 type visibility int
 
 const (
-	absent     visibility = iota // there is none, it is not selected, or the reader may not see it
-	unreadable                   // it can't be read
+	absent     visibility = iota // there is no such row, it is not selected, or the reader may not see it
+	unreadable                   // a record of the row can't be read
 	visible
 )
 
+// inspect returns what the reader sees of a row in a snapshot.
 func (s *stream) inspect(snap *store.Snapshot, one row) (visibility, error) {
 	scopes := one.view.Scopes(snap, one.key)
 	if len(scopes) == 0 {
@@ -326,7 +328,7 @@ func (s *stream) inspect(snap *store.Snapshot, one row) (visibility, error) {
 	return visible, nil
 }
 
-// encodeRow encodes a row's value, and returns false where it can't be told.
+// encodeRow encodes a row's value. It logs an error and returns false if it can't.
 func (s *stream) encodeRow(snap *store.Snapshot, one row, value *[]byte) bool {
 	v, err := one.view.Describe(snap, one.key)
 	if err == nil {

@@ -11,54 +11,53 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// How many readers one server has.
+// Limits of one server.
 const (
-	// maxReaders is how many streams there are at once.
+	// maxReaders is the largest number of streams at one time.
 	maxReaders = 1000
-	// keptBack is how many of these are for principals that have fewer than so many:
-	// one that takes all it can get leaves some to the others.
+	// reservedReaders is how many of these only principals with fewer streams than this
+	// can use. So one principal can't use up all of them.
 	reservedReaders = 100
 )
 
-// FullError says that the server has no place for another stream.
+// FullError refuses a stream because the server has too many.
 type FullError struct{ Message string }
 
 func (e *FullError) Error() string { return e.Message }
 
-// Config is what Watchers needs. All but Log must be set.
+// Config configures Watchers. All fields but Log must be set.
 type Config struct {
 	Store   *store.Store
 	Views   []*View
-	Version string // the program's
-	// RightsRestOn are the kinds of records that a reader's rights follow from, beside
-	// those that a row itself is about.
+	Version string // of the program
+	// RightsKinds are the kinds of records that a reader's rights depend on, besides
+	// the records of the row itself.
 	RightsKinds []store.ChangeKind
 	Log         *slog.Logger // default: slog.Default()
 }
 
-// Watchers serves readers. It needs no closing: while there are no readers it has no
-// goroutine.
+// Watchers serves readers. It needs no Close: without readers it has no goroutine.
 type Watchers struct {
 	cfg Config // constant
 
 	mu           sync.Mutex
 	readers      map[*reader]struct{}               // guarded by mu
 	bySelection  map[selection]map[*reader]struct{} // guarded by mu
-	viewCount    map[*View]int                      // selections; guarded by mu
-	perPrincipal map[string]int                     // readers by principal; guarded by mu
+	viewCount    map[*View]int                      // number of selections; guarded by mu
+	perPrincipal map[string]int                     // number of readers; guarded by mu
 	run          *run                               // nil while there are no readers; guarded by mu
 }
 
 // A run follows the store for all readers.
 type run struct {
 	cancel   context.CancelFunc
-	snap     *store.Snapshot // what all readers are woken for; guarded by Watchers.mu
+	snap     *store.Snapshot // the newest that the readers were woken for; guarded by Watchers.mu
 	advanced chan struct{}   // closed at the next snapshot; guarded by Watchers.mu
 	ended    chan struct{}   // closed when the run has ended
-	err      error           // why it has; set before ended is closed
+	err      error           // why the run has ended; set before ended is closed
 }
 
-// New returns what serves readers of views over a store.
+// New returns Watchers without readers.
 func New(cfg Config) *Watchers {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -68,7 +67,8 @@ func New(cfg Config) *Watchers {
 	}
 }
 
-// checkLimit returns why there is no place for one more reader of a principal.
+// checkLimit returns a FullError if the principal may have no further reader. The
+// caller has locked w.
 func (w *Watchers) checkLimit(principal string) error {
 	switch n := len(w.readers); {
 	case n >= maxReaders:
@@ -79,7 +79,7 @@ func (w *Watchers) checkLimit(principal string) error {
 	return nil
 }
 
-// join makes a reader. It must leave.
+// join adds a reader. The caller must call leave.
 func (w *Watchers) join(principal string, selected []selection, rights Rights) (*reader, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,7 +102,8 @@ func (w *Watchers) join(principal string, selected []selection, rights Rights) (
 	return r, nil
 }
 
-// leave forgets a reader. The last one ends the run, and waits for its end.
+// leave removes a reader. If it was the last one, leave ends the run and waits for its
+// end.
 func (w *Watchers) leave(r *reader) {
 	if last := w.remove(r); last != nil {
 		last.cancel()
@@ -110,8 +111,8 @@ func (w *Watchers) leave(r *reader) {
 	}
 }
 
-// remove forgets a reader and returns the run that is to end with it, if it is the
-// last.
+// remove removes a reader. If it was the last one, remove returns the run, which the
+// caller must end.
 func (w *Watchers) remove(r *reader) (last *run) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -153,12 +154,12 @@ func (w *Watchers) startRun() {
 	}()
 }
 
-// advance wakes the readers of the rows that a step of the store may have changed.
+// advance wakes the readers whose rows may have changed in a step of the store.
 func (w *Watchers) advance(r *run, a *store.Advance) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	err := contain.Do(func() error { w.distribute(a); return nil })
-	if err != nil { // a view has panicked: nobody knows what has changed
+	if err != nil { // a view has panicked: the changed rows are not known
 		w.cfg.Log.Error("rows: to find the rows that have changed panicked", contain.Attrs(err)...)
 		for reader := range w.readers {
 			reader.markAll(a.Prev)
@@ -169,7 +170,7 @@ func (w *Watchers) advance(r *run, a *store.Advance) {
 	r.advanced = make(chan struct{})
 }
 
-// distribute notes with each reader which of its rows may have changed. The caller has
+// distribute marks with each reader which of its rows may have changed. The caller has
 // locked w.
 func (w *Watchers) distribute(a *store.Advance) {
 	changes := map[store.Change]struct{}{}
@@ -203,8 +204,8 @@ func (w *Watchers) distribute(a *store.Advance) {
 	}
 }
 
-// markReaders notes with the readers of a row that it may have changed. The caller has
-// locked w.
+// markReaders marks a row with each reader that has selected it. The caller has locked
+// w.
 func (w *Watchers) markReaders(a *store.Advance, one row) {
 	v := one.view
 	scopes := v.Scopes(a.Next, one.key)
@@ -219,7 +220,8 @@ func (w *Watchers) markReaders(a *store.Advance, one row) {
 	if len(scopes) > 0 || v.Readable(a.Prev, one.key) == nil {
 		return
 	}
-	// What could not be read is gone: its readers may have been told of it before.
+	// The row could not be read and is gone now. Its readers may have received it
+	// before.
 	for s, readers := range w.bySelection {
 		if s.view == v && v.MayBeIn(one.key, s.scope) {
 			for r := range readers {
