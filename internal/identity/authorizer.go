@@ -62,7 +62,7 @@ func (a *Authorizer) decide(s *store.Snapshot, r Request) (d Decision, doubtful 
 		if f.err != nil {
 			return Decision{}, true, f.err
 		}
-		d = Decision{Allowed: found.Allowed, Resource: resource, Policy: found.Policy, Statement: found.Sid, UsedRecords: f.asked}
+		d = Decision{Allowed: found.Allowed, Resource: resource, Policy: found.Policy, Statement: found.Sid, UsedRecords: f.usedRecords}
 		if !found.Allowed {
 			d.why = f.why
 			d.denied = denied(r.Caller, r.Action, d)
@@ -81,10 +81,10 @@ type facts struct {
 	request  *Request
 	resource string
 
-	asked    bool   // records had a say
-	doubtful bool   // a record was absent, or another principal's
-	why      string // the condition that was not met, as text for a denial
-	err      error  // a record can't be read
+	usedRecords bool   // a condition has read a record
+	doubtful    bool   // a record was absent, or another principal's
+	why         string // the condition that was not met, as text for a denial
+	err         error  // a record can't be read
 }
 
 // values returns the values of a condition key.
@@ -93,13 +93,13 @@ func (f *facts) values(key string) []string {
 	case KeyNamesResource:
 		return Bool(f.resource != "*")
 	case KeyOwnCluster:
-		f.asked = true
+		f.usedRecords = true
 		return f.ownCluster()
 	case KeyOwnInstance:
-		f.asked = true
+		f.usedRecords = true
 		return f.ownInstance()
 	case KeyOwnTask:
-		f.asked = true
+		f.usedRecords = true
 		return f.ownTask()
 	case "aws:principalarn":
 		return []string{f.request.Caller.ARN}

@@ -23,8 +23,9 @@ type Decision struct {
 	Resource string
 	// Policy and Statement decided. Both are empty if no statement applies.
 	Policy, Statement string
-	// OfRecords says that records of the state had a say, beside what the request's own
-	// Context has answered: by another state the same policies may decide otherwise.
+	// UsedRecords reports that the decision depends on records of the state, besides
+	// the values that the request's own Context returned. With another state the same
+	// policies may decide differently.
 	UsedRecords bool
 
 	why    string  // of a denial: the text of the condition that was not met, or ""

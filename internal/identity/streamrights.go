@@ -6,12 +6,12 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// RightsKinds are the kinds of records that decide what principals may, beside the
-// records of what a request is about. A stream decides anew when one of them changes.
+// RightsKinds are the kinds of records that decide what principals may do, besides the
+// records that a request is about. When such a record changes, a stream decides again.
 var RightsKinds = []store.ChangeKind{store.AccessKeyChanged, store.HostChanged}
 
-// RightsDependOn says whether a change of a record of these kinds may alter what a caller
-// with an access key may.
+// RightsDependOn reports whether a change of a record of these kinds may alter what a
+// caller with an access key may do.
 func RightsDependOn(c store.Change, p Principal, accessKeyID string) bool {
 	switch c.Kind {
 	case store.AccessKeyChanged:
@@ -22,8 +22,8 @@ func RightsDependOn(c store.Change, p Principal, accessKeyID string) bool {
 	return false
 }
 
-// CheckKey returns ErrUnknownKey where an access key has been deleted, or is another
-// principal's. Without a key the caller is this process itself, which is always valid.
+// CheckKey returns ErrUnknownKey if an access key is deleted, or belongs to another
+// principal. A caller without a key is this process itself, which is always valid.
 func CheckKey(s *store.Snapshot, p Principal, accessKeyID string) error {
 	if accessKeyID == "" {
 		return nil
