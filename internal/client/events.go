@@ -35,9 +35,10 @@ type EventGap struct{ After, Through int64 }
 // maxBackoff is the longest wait between two connection attempts.
 const maxBackoff = 5 * time.Second
 
-// Events calls each for every line until ctx ends. If In.Follow is false, it ends after
-// the last known event. When a connection ends, Events calls note with the error and
-// connects again, and the stream continues where it ended. A refusal ends Events.
+// Events calls handle for every line until ctx ends. If in.Follow is false, it ends
+// after the last known event. When a connection ends, Events calls report with the
+// error and connects again, and the stream continues where it ended. A refusal ends
+// Events.
 func (c *Client) Events(ctx context.Context, in EventsInput, handle func(EventLine) error, report func(error)) error {
 	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
 	for {

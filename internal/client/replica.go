@@ -5,18 +5,18 @@ import (
 	"encoding/json"
 )
 
-// A RowKey names a row of the state.
+// A RowKey is the name of a row.
 type RowKey struct{ Kind, Key string }
 
-// A WatchUpdate brings its consumer from one state of the rows to a later one.
+// A WatchUpdate leads from one state of the rows to a later one.
 type WatchUpdate struct {
 	Revision int64
-	// Rows are those that differ, by their key. The value is nil where there is no such
-	// row any more.
+	// Rows are the rows that differ, by key. The value is nil if there is no such row
+	// any more.
 	Rows map[RowKey]json.RawMessage
 }
 
-// watchLine is a line of the answer of Watch.
+// watchLine is one line of Watch's answer.
 type watchLine struct {
 	Reset    bool       `json:"reset"`
 	Rows     []watchRow `json:"rows"`
@@ -29,22 +29,24 @@ type watchLine struct {
 type watchRow struct {
 	Kind  string          `json:"kind"`
 	Key   string          `json:"key"`
-	Value json.RawMessage `json:"value"` // "null" where there is no such row any more
+	Value json.RawMessage `json:"value"` // "null" if there is no such row any more
 }
 
-// A replica is the rows as a reader has them. Each update of it is whole: it shows the
-// state at one revision, and nothing of a stream that broke off in the middle.
+// A replica is a reader's copy of the rows. It changes only in whole steps, from the
+// state of one revision to the state of another. A stream that breaks off in the middle
+// of a step does not change it.
 type replica struct {
-	synced   bool // it has shown a state
+	synced   bool // it has had a complete state
 	revision int64
 	history  string
 	rows     map[RowKey]json.RawMessage
 
-	incoming map[RowKey]json.RawMessage // the state that is being told anew, nil where none is
-	pending  []watchRow                 // told, but not yet all that belong together
+	incoming map[RowKey]json.RawMessage // the complete state that is being received, nil if none is
+	pending  []watchRow                 // received changes of an unfinished step
 }
 
-// startStream begins to read a stream, and returns where it is to go on: nil for nowhere.
+// startStream prepares for a new stream and returns where it continues. after is nil
+// for a stream that starts with the whole state.
 func (p *replica) startStream() (after *int64, history string) {
 	p.incoming, p.pending = nil, nil
 	if !p.synced {
@@ -55,7 +57,7 @@ func (p *replica) startStream() (after *int64, history string) {
 	return &at, p.history
 }
 
-// apply takes a line in. ok is false where nothing has changed that can be shown.
+// apply adds a line. ok is false if the caller has nothing new to see.
 func (p *replica) apply(l *watchLine) (u WatchUpdate, ok bool) {
 	if l.Reset {
 		p.incoming, p.pending = map[RowKey]json.RawMessage{}, nil

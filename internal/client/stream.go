@@ -17,9 +17,9 @@ const (
 	maxStreamLine = 32 << 20
 )
 
-// stream calls an operation whose answer is a stream. It calls each for every line, until
-// each is done or fails; each must not keep the line. It returns nil if the server has
-// ended the stream: a server ends old streams.
+// stream calls an operation whose answer is a stream. It calls handle for every line,
+// until handle returns done or an error. handle must not retain the line. stream
+// returns nil if the server has ended the stream: a server ends old streams.
 func (c *Client) stream(ctx context.Context, operation string, in any, handle func(line []byte) (done bool, err error)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

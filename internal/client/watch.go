@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/pace"
 )
 
-// WatchSelect names rows: those of a kind, narrowed down by names and values. See
+// WatchSelect selects the rows of a kind, narrowed down by names and values. See
 // docs/data.md.
 type WatchSelect struct {
 	Kind  string            `json:"kind"`
@@ -23,11 +23,13 @@ type watchInput struct {
 	History string        `json:"history,omitempty"`
 }
 
-// Watch calls each with the rows that are selected, and then with each change of them,
-// until ctx ends, each fails, or the server refuses. A connection that ends is replaced
-// by one that goes on where it ended, at any server; note hears of it. What each is told
-// is always a whole step: from the state of one revision to that of a later one. Where
-// the servers do not know any more what has changed in between, the step is what differs.
+// Watch calls handle with the selected rows, and then with each change of them, until
+// ctx ends, handle fails, or the server refuses.
+//
+// When a connection ends, Watch calls report with the error and connects again, to any
+// server. The stream continues where it ended. Each update is one whole step, from the
+// state of one revision to the state of a later one. If the servers no longer know the
+// changes in between, the update contains the rows that differ.
 func (c *Client) Watch(ctx context.Context, selected []WatchSelect, handle func(WatchUpdate) error, report func(error)) error {
 	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
 	var p replica
@@ -69,8 +71,8 @@ func (c *Client) Watch(ctx context.Context, selected []WatchSelect, handle func(
 	}
 }
 
-// isTemporary are the refusals after which a reader tries again: this server, or another one,
-// may have a place later.
+// isTemporary has the refusals after which Watch tries again: this server or another
+// one may accept it later.
 var isTemporary = map[string]bool{
 	"LimitExceededException": true, "ServerException": true, "ServiceUnavailable": true, "ThrottlingException": true, "RequestTimeoutException": true,
 }
