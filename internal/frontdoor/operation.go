@@ -87,7 +87,7 @@ func Handlers(impl reflect.Type) []string {
 	return names
 }
 
-// isHandler says whether a bound method has the SDK's signature.
+// isHandler reports whether a bound method has the SDK's signature.
 func isHandler(t reflect.Type) bool {
 	isStructPointer := func(t reflect.Type) bool {
 		return t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct
@@ -96,7 +96,7 @@ func isHandler(t reflect.Type) bool {
 		t.In(0) == contextT && isStructPointer(t.In(1)) && isStructPointer(t.Out(0)) && t.Out(1) == errorT
 }
 
-// decode decodes a request's input. The input's memory counts for the loan.
+// decode decodes a request's input. It adds the input's memory to the running loan.
 func (x *exchange) decode(ctx context.Context, op *operation, body []byte) (any, error) {
 	in := reflect.New(op.in).Interface()
 	before := x.running.Size()
@@ -123,7 +123,7 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 	if err := s.authorizeOperation(ctx, op, c, in); err != nil {
 		return nil, err
 	}
-	if snap := st.loaded(); snap != nil { // the decision rests on this snapshot
+	if snap := st.loaded(); snap != nil { // the decision depends on this snapshot
 		callCtx := ctx
 		ctx = store.WithCheck(ctx, func(newer *store.Snapshot) error {
 			if newer == snap {
@@ -144,7 +144,7 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 	return res[0].Interface(), nil
 }
 
-// authorizeOperation authorizes an operation and everything else that it needs.
+// authorizeOperation authorizes an operation, and its declared further needs.
 func (s *Server) authorizeOperation(ctx context.Context, op *operation, c Caller, in any) error {
 	resources := []string{"*"}
 	if op.decl.Resources != nil {
@@ -152,7 +152,7 @@ func (s *Server) authorizeOperation(ctx context.Context, op *operation, c Caller
 		if err != nil {
 			return err
 		}
-		if len(found) > 0 { // an empty list would ask for nothing
+		if len(found) > 0 { // with an empty list, nothing would be authorized
 			resources = found
 		}
 	}
@@ -179,7 +179,8 @@ func (s *Server) authorizeOperation(ctx context.Context, op *operation, c Caller
 	return nil
 }
 
-// partContext returns the condition keys for a need that is a part of the operation.
+// partContext returns the values of the condition keys for a need that is a part of the
+// operation.
 func (op *operation) partContext(key string) []string {
 	if key == identity.KeyCreateAction {
 		return []string{op.name}
@@ -187,8 +188,8 @@ func (op *operation) partContext(key string) []string {
 	return nil
 }
 
-// authorizeRequest authorizes one request of an operation. It adds the condition keys of the
-// operation, and of the tags of its service.
+// authorizeRequest authorizes one request of an operation. It adds the condition keys
+// of the operation and of its service's tags.
 func (s *Server) authorizeRequest(ctx context.Context, op *operation, c Caller, in any, r identity.Request) error {
 	if tags := op.svc.Tags; tags != nil {
 		own := r.Context
@@ -250,8 +251,8 @@ func authorize(ctx context.Context, auth Authorizer, c Caller, r identity.Reques
 	return d, err
 }
 
-// decide decides a request. If the call already has a snapshot, decide uses it, so that
-// one state decides everything about a call.
+// decide decides a request. If the call already has a snapshot, decide uses it. So one
+// state decides everything about a call.
 func decide(ctx context.Context, auth Authorizer, r identity.Request) (identity.Decision, error) {
 	st := stateOf(ctx)
 	if snap := st.loaded(); snap != nil {
@@ -277,8 +278,8 @@ func (svc *service) newUnservedError(name string) error {
 	return clientError("UnknownOperationException", fmt.Sprintf("The service %s has no operation %q here.", svc.Model.Name, name))
 }
 
-// Refusal returns the error of an operation that the service has, but that is not
-// served here yet.
+// Refusal returns the code and the message of the error for an operation that the
+// service has, but that is not served here yet.
 func Refusal(service, operation string) (code, message string) {
 	return "UnsupportedOperationException",
 		fmt.Sprintf("The operation %s of %s is not served by this installation yet. docs/coverage.md lists what is.", operation, service)

@@ -8,8 +8,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// state is the state on which one call is decided: a snapshot, which the first reader
-// takes.
+// state is the snapshot on which one call is decided. The first reader loads it.
 type state struct {
 	fresh func(context.Context) (*store.Snapshot, error)
 
@@ -28,14 +27,16 @@ func stateOf(ctx context.Context) *state {
 	return st
 }
 
-// Snapshot returns the state on which the call of ctx is decided. It shows every write
-// that was acknowledged before. The operation's declaration (Resources, Further), the
-// policies' conditions, and a handler that only reads all get the same snapshot.
+// Snapshot returns the state on which the call of ctx is decided. The state contains
+// every write that was acknowledged before. The operation's declaration (Resources,
+// Further), the conditions of policies, and a handler that only reads all get the same
+// snapshot.
 //
 // A handler's transaction has a snapshot of its own, which may be newer. If the
-// decision rests on the call's snapshot, each Update and each Fresh with the handler's
-// context decides again by its own snapshot, and fails if the call is denied there. So
-// the caller is allowed to do what the handler does, for exactly the record that the
+// decision depends on the call's snapshot, each Update and each Fresh with the
+// handler's context decides again by its own snapshot, and fails if the call is denied
+// there. So the caller is allowed to do what the handler does, for exactly the record
+// that the handler reads by store.Get.
 // handler reads by store.Get.
 func Snapshot(ctx context.Context) (*store.Snapshot, error) {
 	st := stateOf(ctx)
@@ -52,7 +53,7 @@ func Snapshot(ctx context.Context) (*store.Snapshot, error) {
 	return snap, err
 }
 
-// loaded returns the snapshot, nil if none was read yet.
+// loaded returns the snapshot, nil if nothing has loaded it yet.
 func (st *state) loaded() *store.Snapshot {
 	if st == nil {
 		return nil

@@ -10,7 +10,7 @@ import (
 	"github.com/ashore/ashore/internal/aws/protocol"
 )
 
-// A Stream is an answer of JSON lines that go on as long as Stream runs. A handler
+// A Stream is an answer of JSON lines, sent for as long as Stream runs. A handler
 // returns it in place of a structure.
 type Stream interface {
 	// Stream sends lines until there are no more or ctx ends. ctx ends if the client
@@ -27,8 +27,8 @@ const (
 	sendTimeout = 10 * time.Second
 )
 
-// newReadTimeout returns the error of a stream whose client did not read a line in time. It
-// is the client's fault.
+// newReadTimeout returns the error of a stream whose client did not read a line in
+// time. It is the client's fault.
 func newReadTimeout(err error) error {
 	return &faultError{fault{Fault: protocol.Fault{Status: http.StatusRequestTimeout, Code: "RequestTimeoutException",
 		Message: "A line was not taken within " + sendTimeout.String() + "."}, detail: err, isPublic: true}}
@@ -64,7 +64,7 @@ func (x *exchange) stream(st Stream) error {
 		return err
 	})
 	switch {
-	case timedOut != nil: // net/http has ended the context for it
+	case timedOut != nil: // net/http has ended the context because of it
 		return newReadTimeout(timedOut)
 	case err != nil && ctx.Err() == nil:
 		return err

@@ -11,12 +11,12 @@ import (
 // Tag is a tag of a resource or of a request, of any service.
 type Tag struct{ Key, Value string }
 
-// Tags says how the conditions of policies see a service's tags: as
+// Tags defines how the conditions of policies see a service's tags: as
 // aws:ResourceTag/KEY, as the same with the service's own name (ecs:ResourceTag/KEY),
 // as aws:RequestTag/KEY, and as aws:TagKeys.
 type Tags struct {
-	// OfResource returns the tags of the resource with an ARN in a snapshot, none if
-	// there is no such resource. Nil: no resource has tags.
+	// OfResource returns the tags of a resource in a snapshot, by the resource's ARN.
+	// It returns none if there is no such resource. Nil: no resource has tags.
 	OfResource func(s *store.Snapshot, arn string) ([]Tag, error)
 	// OfInput returns the tags in an operation's input, and the keys of tags that the
 	// input names without a value. Nil: InputTags.
