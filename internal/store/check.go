@@ -4,7 +4,7 @@ import "context"
 
 type checkKey struct{}
 
-// WithCheck returns a context with which Update and Fresh call check for each snapshot
+// WithCheck returns a context in which Update and Fresh call check for each snapshot
 // before they use it, and return its error. So Update's function runs only on snapshots
 // that check accepts. If check and the function both decide about a record that the
 // function reads by Get, both decisions are right when the transaction commits.

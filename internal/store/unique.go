@@ -33,11 +33,11 @@ type uniqueness struct {
 
 // Unique declares that no two records of the kind have a value in common, besides their
 // names. values returns the unique values of one record, or none. They must depend only
-// on the record. A value that is unique only within something, such as a name within a
-// cluster, must contain that thing. The name says what the values are, such as "name"
-// or "arn". It is stored, so it must never change.
+// on the record. If a value is unique only within another record, such as a name within
+// a cluster, the value must contain that record's name. The name describes the values,
+// such as "name" or "arn". It is stored, so it must never change.
 //
-// Put, Create and Delete keep one more record for each value, its claim, in the same
+// Put, Create and Delete write one more record for each value, its claim, in the same
 // transaction. The claim of "web" as the name of a record of "iam/role/*" has the key
 // "iam/~unique/role.name/web". That key alone guards a transaction that gives a record
 // the value. So records with different values never conflict. If two records get the
@@ -105,8 +105,8 @@ func (e *TakenError) Error() string {
 }
 
 // writeClaims writes the claims of a record that the transaction is about to write. It
-// deletes the claims of the record's earlier values. is is nil for a deletion. If claim
-// returns an error, it has written nothing.
+// deletes the claims of the record's earlier values. record is nil for a deletion. If
+// writeClaims returns an error, it has written nothing.
 func (tx *Tx) writeClaims(k *kind, path, key string, record any) error {
 	stored, err := tx.latest(k, path, key)
 	if err != nil {
@@ -176,8 +176,8 @@ func (tx *Tx) latest(k *kind, path, key string) (any, error) {
 	return k.decode(data)
 }
 
-// findHolder returns the path of another record than self with a value, with the
-// transaction's writes so far, "" if there is none.
+// findHolder returns the path of a record other than self that has a value, "" if there
+// is none. It includes the transaction's writes so far.
 func (u *uniqueness) findHolder(tx *Tx, at Key[Claim], value, self string) (holder string, err error) {
 	if holder = u.claimHolder(tx, at, value); holder != "" && holder != self {
 		return holder, nil
@@ -208,8 +208,8 @@ func (u *uniqueness) findHolder(tx *Tx, at Key[Claim], value, self string) (hold
 	return holder, err
 }
 
-// claimHolder returns the path of the record in a value's claim. It returns "" if there is
-// no claim, or if that record does not have the value.
+// claimHolder returns the path of the record in a value's claim. It returns "" if there
+// is no claim, or if that record does not have the value.
 func (u *uniqueness) claimHolder(tx *Tx, at Key[Claim], value string) string {
 	if data, written := tx.writes[at.path]; written {
 		if data == nil {
