@@ -16,43 +16,44 @@ import (
 )
 
 const (
-	// maxStreams is how many streams of events one server serves at once.
+	// maxStreams is the largest number of streams of events that one server serves at
+	// one time.
 	maxStreams = 100
-	// heartbeat is how long a stream is silent at most.
+	// heartbeat is the longest time without a line.
 	heartbeat = 5 * time.Second
 )
 
-// StreamEventsInput says which events are wanted. A service or a task is one of
-// the cluster's, which is default unless named. Without all three everything is
-// told.
+// StreamEventsInput selects events. A service or a task belongs to the cluster, which
+// is default unless named. Without all three, the stream has all events.
 type StreamEventsInput struct {
 	Cluster     string   `json:"cluster"`
 	Service     string   `json:"service"`
 	Task        string   `json:"task"`
 	DetailTypes []string `json:"detailTypes"`
-	// After is the revision that the caller has heard of already. Nil means: with
-	// Follow, what happens from now on; without it, all that is still known.
+	// After is the revision up to which the caller knows the events. Nil means: with
+	// Follow, the stream has the events from now on. Without Follow, it has all events
+	// that are still known.
 	After  *int64 `json:"after"`
-	Follow bool   `json:"follow"` // go on with what is yet to happen
+	Follow bool   `json:"follow"` // continue with future events
 }
 
-// EventLine is a line of a stream of events. One without events, gap or end says
-// only that the stream has come as far as Revision, and that the server is there.
+// EventLine is a line of a stream of events. A line without events, gap or end shows
+// only that the stream has reached Revision and that the server is alive.
 type EventLine struct {
-	Revision int64          `json:"revision"`      // a stream after this revision goes on from here
-	Gap      *events.Gap    `json:"gap,omitempty"` // what the stream could not tell
+	Revision int64          `json:"revision"`      // a stream after this revision continues from here
+	Gap      *events.Gap    `json:"gap,omitempty"` // events that the stream could not send
 	Events   []events.Event `json:"events,omitempty"`
-	End      bool           `json:"end,omitempty"` // all is told that was asked for
+	End      bool           `json:"end,omitempty"` // the last requested event was sent
 }
 
-// EventStream answers StreamEvents.
+// EventStream is the answer of StreamEvents.
 type EventStream struct {
 	service *Service
 	events  *events.Stream
 	until   int64 // revision; 0: no end
 }
 
-// StreamEvents tells what happens.
+// StreamEvents sends what happens in the installation.
 func (s *Service) StreamEvents(ctx context.Context, in *StreamEventsInput) (*EventStream, error) {
 	f, err := s.eventFilter(in)
 	if err != nil {
@@ -114,8 +115,8 @@ func (s *Service) eventFilter(in *StreamEventsInput) (events.Filter, error) {
 	return f, nil
 }
 
-// eventResources are what a stream tells of: all, a cluster, or one of its
-// services or tasks.
+// eventResources returns the resources that a stream is about: a cluster, or one of its
+// services or tasks, none for all.
 func (s *Service) eventResources(in *StreamEventsInput) []string {
 	f, err := s.eventFilter(in)
 	site := s.store.Site()
@@ -132,8 +133,8 @@ func (s *Service) eventResources(in *StreamEventsInput) []string {
 
 var _ frontdoor.Stream = (*EventStream)(nil)
 
-// Stream sends an EventLine for each revision with events, and one in between
-// where nothing happens.
+// Stream sends an EventLine for each revision with events, and a heartbeat while
+// nothing happens.
 func (st *EventStream) Stream(ctx context.Context, send func([]byte) error) error {
 	if st.service.streams.Add(1) > maxStreams {
 		st.service.streams.Add(-1)
@@ -148,7 +149,8 @@ func (st *EventStream) Stream(ctx context.Context, send func([]byte) error) erro
 		}
 		return send(b)
 	}
-	// Said at once: the caller knows that it is heard, and from where on.
+	// The first line comes at once. It shows the caller that the stream runs, and where
+	// it begins.
 	if err := sendLine(EventLine{Revision: st.events.Position()}); err != nil {
 		return err
 	}
@@ -179,11 +181,12 @@ func (st *EventStream) Stream(ctx context.Context, send func([]byte) error) erro
 	}
 }
 
-// nextBatch returns an empty batch where nothing happens for a while.
+// nextBatch returns the next events. It returns an empty batch if nothing happens for a
+// while.
 func (st *EventStream) nextBatch(ctx context.Context) (events.Batch, error) {
 	patience := heartbeat
 	if st.until > 0 {
-		patience = 0 // it is all there already
+		patience = 0 // all events up to st.until exist already
 	}
 	wait, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

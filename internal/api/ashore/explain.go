@@ -8,7 +8,7 @@ import (
 	"github.com/ashore/ashore/internal/frontdoor"
 )
 
-// Explainer says why things of ECS are as they are.
+// Explainer explains the state of ECS's resources.
 type Explainer interface {
 	Explain(ctx context.Context, cluster *string, what string) (*explain.Explanation, error)
 }
@@ -20,13 +20,14 @@ type ExplainInput struct {
 	Resource string  `json:"resource"`
 }
 
-// Explain says why a task or a service is as it is, what keeps it from being
-// otherwise and what would help. It writes nothing.
+// Explain returns why a task or a service has its state, what keeps it from another
+// state, and what would help. It writes nothing.
 func (s *Service) Explain(ctx context.Context, in *ExplainInput) (*explain.Explanation, error) {
 	return s.explain.Explain(ctx, in.Cluster, in.Resource)
 }
 
-// explainResources is what a caller must be allowed to see.
+// explainResources returns the resources that a caller of Explain must be allowed to
+// see.
 func (s *Service) explainResources(_ context.Context, _ frontdoor.Caller, in *ExplainInput) []string {
 	if fleet.IsARN(in.Resource) {
 		return []string{in.Resource}

@@ -15,21 +15,22 @@ import (
 	"github.com/ashore/ashore/internal/identity"
 )
 
-// HostTerms are what an administrator grants a host. What is not named stays as it
-// is.
+// HostTerms are an administrator's settings for a host. A setting that is not given
+// stays as it is.
 type HostTerms struct {
-	// Cluster is the one that the host may register in. A new host's is default
-	// where none is named.
+	// Cluster is the cluster in which the host may register. For a new host, the
+	// default is the cluster default.
 	Cluster *string `json:"cluster"`
-	// Attributes are given to the host's container instance, in the place of those
-	// that the administrator gave before.
+	// Attributes are set on the host's container instance. They replace the attributes
+	// that the administrator set before.
 	Attributes map[string]string `json:"attributes"`
-	// MaxCPU and MaxMemory, in units and MiB, are the most that the host registers;
-	// 0 is all that it has.
+	// MaxCPU (in units) and MaxMemory (in MiB) are the most that the host registers. 0
+	// means all that it has.
 	MaxCPU    *int `json:"maxCpu"`
 	MaxMemory *int `json:"maxMemory"`
 }
 
+// validateTerms returns an error if terms are not valid.
 func (s *Service) validateTerms(ctx context.Context, t *HostTerms) error {
 	if t.Cluster != nil {
 		if !fleet.ValidName(*t.Cluster) {
@@ -39,7 +40,7 @@ func (s *Service) validateTerms(ctx context.Context, t *HostTerms) error {
 		if err != nil {
 			return err
 		}
-		// An agent makes default by itself.
+		// An agent creates the cluster default itself.
 		if c := snap.Cluster(*t.Cluster); *t.Cluster != fleet.DefaultCluster && (c == nil || c.Status != fleet.ClusterActive) {
 			return &types.ClusterNotFoundException{Message: aws.String("Cluster not found.")}
 		}
@@ -69,7 +70,7 @@ func (s *Service) validateTerms(ctx context.Context, t *HostTerms) error {
 	return nil
 }
 
-// applyTo lays the terms over those that a host has.
+// applyTo writes the given terms into a host's record.
 func (t *HostTerms) applyTo(h *fleet.Host) {
 	if t.Cluster != nil {
 		h.Assigned = *t.Cluster
@@ -92,28 +93,28 @@ func (t *HostTerms) applyTo(h *fleet.Host) {
 	}
 }
 
-// UpdateHostInput names a host by its name or its access key.
+// UpdateHostInput names a host by its name or by its access key.
 type UpdateHostInput struct {
 	Name        string    `json:"name"`
 	AccessKeyID string    `json:"accessKeyId"`
 	HostTerms   HostTerms `json:"terms"`
 }
 
-// UpdateHostOutput is the host as it is now.
+// UpdateHostOutput describes the host after the change.
 type UpdateHostOutput struct {
 	Name         string            `json:"name"`
 	PrincipalARN string            `json:"principalArn"`
-	Cluster      string            `json:"cluster"`           // that it may register in
+	Cluster      string            `json:"cluster"`           // the cluster in which it may register
 	Instance     string            `json:"containerInstance"` // ARN
 	Attributes   map[string]string `json:"attributes"`
 	MaxCPU       int               `json:"maxCpu"`
 	MaxMemory    int               `json:"maxMemory"`
-	// PriorCluster is the one that it could register in before.
+	// PriorCluster is the cluster in which it could register before.
 	PriorCluster string `json:"priorCluster"`
 }
 
-// UpdateHost changes what a host is granted. Attributes and lower limits hold at
-// once; the cluster, and higher limits, when its agent registers the next time.
+// UpdateHost changes a host's settings. Attributes and lower limits apply at once. The
+// cluster and higher limits apply when the host's agent next registers.
 func (s *Service) UpdateHost(ctx context.Context, in *UpdateHostInput) (*UpdateHostOutput, error) {
 	if (in.Name == "") == (in.AccessKeyID == "") {
 		return nil, invalid("either name or accessKeyId must be given.")
@@ -145,6 +146,7 @@ func (s *Service) UpdateHost(ctx context.Context, in *UpdateHostInput) (*UpdateH
 	return out, nil
 }
 
+// hostError returns the API's error for an error about a host.
 func hostError(err error) error {
 	if errors.Is(err, identity.ErrNoHost) {
 		return &smithy.GenericAPIError{Code: "ResourceNotFoundException", Fault: smithy.FaultClient, Message: "There is no such host: `ashore host add` makes one."}
@@ -152,7 +154,7 @@ func hostError(err error) error {
 	return err
 }
 
-// updateHostResources are the resources that UpdateHost touches.
+// updateHostResources returns the resources that UpdateHost changes.
 func (s *Service) updateHostResources(_ context.Context, _ frontdoor.Caller, in *UpdateHostInput) []string {
 	if in.Name == "" {
 		return nil

@@ -15,38 +15,38 @@ import (
 
 type DescribeRestoreInput struct{}
 
-// DescribeRestoreOutput says whether what hosts have run since a restored backup is
-// still to be decided on, and what that is.
+// DescribeRestoreOutput reports whether a restore still needs a decision about the
+// tasks that hosts have run since the backup. It lists these tasks.
 type DescribeRestoreOutput struct {
 	Restored   bool      `json:"restored"`
 	RestoredAt time.Time `json:"restoredAt,omitzero"`
 	BackupAt   time.Time `json:"backupAt,omitzero"`
-	// Unknown counts the unknown tasks that have not ended, Tasks are the first of
-	// them.
+	// Unknown is the number of unknown tasks that have not ended. Tasks has the first
+	// of them.
 	Unknown int           `json:"unknown"`
 	Tasks   []UnknownTask `json:"tasks"`
-	// Away are the container instances whose agent is not connected: what they run
-	// shows when they come.
+	// Away is the number of container instances whose agent is not connected. Their
+	// tasks are known when they connect.
 	Away int `json:"away"`
-	// Held are the tasks of the backup that may have run since, and are not started
-	// before it is decided.
+	// Held is the number of the backup's tasks that may have run since. They do not
+	// start before the decision.
 	Held int `json:"held"`
 }
 
-// UnknownTask is a task that only its host knows of.
+// UnknownTask is a task that only its host knows.
 type UnknownTask struct {
 	TaskARN              string    `json:"taskArn"`
-	TaskDefinition       string    `json:"taskDefinition"` // family:revision, by the host's word
+	TaskDefinition       string    `json:"taskDefinition"` // family:revision, as the host reports it
 	ContainerInstanceARN string    `json:"containerInstanceArn"`
 	LastStatus           string    `json:"lastStatus"`
 	Stopping             bool      `json:"stopping,omitempty"`
 	Since                time.Time `json:"since"` // when it was found
 }
 
-// maxUnknown bounds the tasks of an answer.
+// maxUnknown is the largest number of tasks in an answer.
 const maxUnknown = 1000
 
-// DescribeRestore tells what there is to decide after a restore.
+// DescribeRestore lists what an administrator has to decide after a restore.
 func (s *Service) DescribeRestore(ctx context.Context, _ *DescribeRestoreInput) (*DescribeRestoreOutput, error) {
 	snap, err := s.store.Fresh(ctx)
 	if err != nil {
@@ -104,8 +104,8 @@ func unknownTasks(snap *store.Snapshot, cluster string) func(yield func(*fleet.T
 	}
 }
 
-// EndRestoreInput declares what becomes of the unknown tasks: they are stopped, or
-// are tasks as all others from now on.
+// EndRestoreInput decides about the unknown tasks. Either they stop, or they stay as
+// ordinary tasks.
 type EndRestoreInput struct {
 	Stop bool `json:"stop"`
 }
@@ -114,13 +114,13 @@ type EndRestoreOutput struct {
 	Stopped int `json:"stopped"`
 }
 
-// stopReason is the reason of an unknown task's stop.
+// stopReason is the reason in the stop of an unknown task.
 const stopReason = "The state was restored from a backup that does not have the task."
 
-// EndRestore ends what a restore has begun. What hosts run from now on that is not
-// known is stopped, and what may have run since the backup is started.
+// EndRestore ends a restore. From then on, unknown tasks that hosts report are stopped,
+// and tasks that may have run since the backup can start.
 func (s *Service) EndRestore(ctx context.Context, in *EndRestoreInput) (*EndRestoreOutput, error) {
-	// First of all, so that no more are taken over.
+	// This comes first, so that no further unknown tasks are adopted.
 	err := s.store.Update(ctx, func(tx *store.Tx) error {
 		if store.Get(tx, store.RestoredKey()) == nil {
 			return nil

@@ -1,6 +1,7 @@
-// Package ashore answers Ashore's own API, beside ECS's and outside its shapes:
-// what an installation is, the credentials of its hosts, what happens in it, a
-// part of its state and each change of that, why things are as they are, and what becomes of tasks that a restored backup lacks.
+// Package ashore is Ashore's own API, which ECS does not have. It answers what an
+// installation is, creates credentials of hosts, streams events, sends a part of the
+// state with each change of it, explains why resources have their state, and decides
+// about tasks that a restored backup lacks.
 package ashore
 
 import (
@@ -21,21 +22,21 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// SigningName and TargetPrefix are how requests name this API.
+// SigningName and TargetPrefix are the names of this API in requests.
 const (
 	SigningName  = "ashore"
 	TargetPrefix = "Ashore_20261121"
 )
 
-// Config is what a Service needs. All but Log must be set for the operations that need
-// it.
+// Config configures a Service. All fields but Log must be set for the operations that
+// use them.
 type Config struct {
 	Store   *store.Store
 	Sealer  *seal.Sealer
-	Version string // the program's
+	Version string // of the program
 	Explain Explainer
-	Auth    Decider      // who may see which row
-	Views   []*rows.View // what can be watched
+	Auth    Decider      // decides who may see which row
+	Views   []*rows.View // the rows that can be watched
 	Log     *slog.Logger // default: slog.Default()
 }
 
@@ -44,13 +45,13 @@ type Service struct {
 	store    *store.Store
 	sealer   *seal.Sealer
 	version  string
-	streams  atomic.Int32 // of events, that run
+	streams  atomic.Int32 // running streams of events
 	explain  Explainer
 	auth     Decider
 	watchers *rows.Watchers
 }
 
-// New returns the API over cfg.Store.
+// New returns a Service over cfg.Store.
 func New(cfg Config) *Service {
 	return &Service{
 		store: cfg.Store, sealer: cfg.Sealer, version: cfg.Version, explain: cfg.Explain, auth: cfg.Auth,
@@ -58,7 +59,7 @@ func New(cfg Config) *Service {
 	}
 }
 
-// Frontdoor declares the service to the front door.
+// Frontdoor returns the service's declaration for the front door.
 func (s *Service) Frontdoor() frontdoor.Service {
 	operations := map[string]frontdoor.Operation{
 		"GetInstallation": frontdoor.Op[GetInstallationInput]("ashore:GetInstallation", nil),
@@ -90,7 +91,7 @@ type GetInstallationOutput struct {
 	Version        string `json:"version"`
 }
 
-// GetInstallation says whose control plane this is.
+// GetInstallation returns the installation's identity and the program's version.
 func (s *Service) GetInstallation(context.Context, *GetInstallationInput) (*GetInstallationOutput, error) {
 	i := s.store.Installation()
 	return &GetInstallationOutput{i.ID, i.Account, i.Region, s.version}, nil
@@ -111,8 +112,8 @@ type CreateHostCredentialsOutput struct {
 func (o CreateHostCredentialsOutput) String() string   { return "credentials of " + o.PrincipalARN }
 func (o CreateHostCredentialsOutput) GoString() string { return o.String() }
 
-// CreateHostCredentials makes a host's principal, or a new key for one whose
-// machine is not connected; its older keys end.
+// CreateHostCredentials creates a host's principal, or a new key for an existing one
+// whose machine is not connected. The new key replaces the older ones.
 func (s *Service) CreateHostCredentials(ctx context.Context, in *CreateHostCredentialsInput) (*CreateHostCredentialsOutput, error) {
 	if !fleet.ValidName(in.Name) {
 		return nil, &smithy.GenericAPIError{

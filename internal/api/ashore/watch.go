@@ -11,27 +11,27 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// watchBody is the largest body of a call of Watch in bytes.
+// watchBody is the size in bytes of the largest body of a Watch call.
 const watchBody = 64 << 10
 
-// WatchInput says which rows are wanted, and where a stream goes on.
+// WatchInput selects rows, and says where a stream continues.
 type WatchInput struct {
-	// Select are 1 to 32 kinds of rows, each narrowed down by names and values.
+	// Select has 1 to 32 kinds of rows, each narrowed down by names and values.
 	Select []rows.Select `json:"select"`
-	// After is the newest revision that a stream of the same selection has told, nil
-	// for the whole state.
+	// After is the newest revision that an earlier stream of the same selection has
+	// sent, nil for the whole state.
 	After *int64 `json:"after"`
-	// History is what that stream has said beside "synced".
+	// History is the value that the earlier stream sent with "synced".
 	History string `json:"history"`
 }
 
-// WatchStream answers Watch: its lines are each a rows.Line.
+// WatchStream is the answer of Watch. Each of its lines is a rows.Line.
 type WatchStream struct {
 	watchers *rows.Watchers
 	request  rows.Request
 }
 
-// A Decider decides by a snapshot who may what.
+// A Decider decides by a snapshot what a principal may do.
 type Decider interface {
 	Decide(s *store.Snapshot, r identity.Request) (identity.Decision, error)
 }
@@ -42,9 +42,9 @@ func watchOperation() frontdoor.Operation {
 	return op
 }
 
-// Watch tells a part of the state, and what changes of it from then on. Beside the
-// right to call it a caller needs the right to each row, which its view names: rows
-// that it may not see are left out.
+// Watch sends a part of the state, and then each change of it. The caller needs the
+// right to call Watch, and the right to each row, which the row's view names. Watch
+// leaves out the rows that the caller may not see.
 func (s *Service) Watch(ctx context.Context, in *WatchInput) (*WatchStream, error) {
 	c := frontdoor.CallerFrom(ctx)
 	req := rows.Request{
@@ -63,12 +63,12 @@ func (s *Service) Watch(ctx context.Context, in *WatchInput) (*WatchStream, erro
 
 var _ frontdoor.Stream = (*WatchStream)(nil)
 
-// Stream sends lines, and one in between where nothing happens.
+// Stream sends lines, and a heartbeat while nothing happens.
 func (st *WatchStream) Stream(ctx context.Context, send func([]byte) error) error {
 	return watchError(st.watchers.Stream(ctx, st.request, send))
 }
 
-// watchError words what a caller is told of an error.
+// watchError returns the API's error for an error of the watchers.
 func watchError(err error) error {
 	var input *rows.InputError
 	var full *rows.FullError
@@ -83,7 +83,7 @@ func watchError(err error) error {
 	return err
 }
 
-// rights are those of a caller.
+// rights are the rights of a caller.
 type rights struct {
 	auth   Decider
 	caller frontdoor.Caller

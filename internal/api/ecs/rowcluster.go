@@ -7,7 +7,7 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// clusterView are clusters as DescribeClusters shows them with all that can be
+// clusterView shows clusters as DescribeClusters does, with everything that can be
 // included.
 func (s *Service) clusterView() *rows.View {
 	touchSelf := func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0]) }
@@ -32,12 +32,13 @@ func (s *Service) clusterView() *rows.View {
 			return &out, nil
 		},
 		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
-			// It shows how many tasks, services and hosts it has.
+			// A cluster shows how many tasks, services and hosts it has.
 			store.ClusterChanged:  touchSelf,
 			store.TaskChanged:     touchSelf,
 			store.ServiceChanged:  touchSelf,
 			store.InstanceChanged: touchSelf,
-			// What a provider does for its clusters, and of which launch type it is.
+			// A cluster shows what a provider does for it, and the provider's launch
+			// type.
 			store.CapacityProviderChanged: func(_, next *store.Snapshot, _ store.Names, touch func(string)) {
 				for cluster := range next.Clusters("") {
 					touch(cluster)
@@ -55,6 +56,7 @@ func (s *Service) clusterView() *rows.View {
 	}
 }
 
+// clusterKeys yields the clusters of a scope.
 func clusterKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for cluster := range snap.Clusters("") {

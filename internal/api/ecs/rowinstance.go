@@ -10,8 +10,8 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// instanceView are container instances as DescribeContainerInstances shows them with
-// their tags and their health, also those that are INACTIVE, as long as they are known.
+// instanceView shows container instances as DescribeContainerInstances does, with tags
+// and health. It includes INACTIVE instances until the store forgets them.
 func (s *Service) instanceView() *rows.View {
 	touchSelf := func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) }
 	return &rows.View{
@@ -63,6 +63,7 @@ func (s *Service) instanceView() *rows.View {
 	}
 }
 
+// instanceKeys yields the container instances of a scope.
 func instanceKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for cluster := range snap.Clusters("") {
@@ -78,9 +79,9 @@ func instanceKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	}
 }
 
-// touchProviderInstances are a cluster's instances that belong to a capacity provider,
-// where the cluster's list of these has changed: an instance shows its provider if it is
-// in the list.
+// touchProviderInstances touches a cluster's instances that belong to a capacity
+// provider, if the cluster's list of providers has changed. An instance shows its
+// provider only if the provider is in the list.
 func touchProviderInstances(prev, next *store.Snapshot, names store.Names, touch func(string)) {
 	if was, is := prev.Cluster(names[0]), next.Cluster(names[0]); prev != next && was != nil && is != nil && slices.Equal(was.CapacityProviders, is.CapacityProviders) {
 		return

@@ -12,18 +12,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// Views returns ECS's things as rows that can be watched. A row's value is what Describe
-// answers of the thing with all that can be included, in the same form. Its key is the
-// last part of the thing's ARN: "default/0123…" of a task, "default" of a cluster.
+// Views returns ECS's resources as rows that can be watched. A row's value has the form
+// in which Describe shows the resource, with everything that can be included. Its key
+// is the last part of the resource's ARN: "default/0123…" for a task, "default" for a
+// cluster.
 //
-// A scope is "" for all things of a kind, a cluster's name for those of the cluster, and
-// "CLUSTER/SERVICE" for a service and for its tasks.
+// A scope is "" for all resources of a kind, a cluster's name for the resources of the
+// cluster, and "CLUSTER/SERVICE" for a service and for its tasks.
 func (s *Service) Views() []*rows.View {
 	return []*rows.View{s.taskView(), s.serviceView(), s.instanceView(), s.clusterView()}
 }
 
-// parseScope reads how a reader narrows rows down, by the names that the kind of rows
-// knows: cluster, and service. A service without a cluster is the default cluster's.
+// parseScope returns the scope for the names and values of a Select. known has the
+// names that the kind of rows accepts: cluster, and service. A service without a
+// cluster belongs to the default cluster.
 func (s *Service) parseScope(where map[string]string, known ...string) (string, error) {
 	for _, name := range slices.Sorted(maps.Keys(where)) {
 		if !slices.Contains(known, name) {
@@ -48,15 +50,17 @@ func (s *Service) parseScope(where map[string]string, known ...string) (string, 
 	return cluster + "/" + name, nil
 }
 
-// mayBeInScope says whether a member of a cluster may be in a scope of all, or of the
-// cluster's, members: which of these are a service's does not say the key.
+// mayBeInScope reports whether a resource of a cluster may be in a scope, to judge by
+// its key alone. The key does not name the service of a task. So a task may be in the
+// scope of each of its cluster's services.
 func mayBeInScope(key, scope string) bool {
 	cluster, _, _ := strings.Cut(key, "/")
 	in, _, _ := strings.Cut(scope, "/")
 	return scope == "" || in == cluster
 }
 
-// tagValues are the values of condition keys about a thing with tags in a cluster.
+// tagValues returns the values of a condition key about a resource with tags in a
+// cluster.
 func (s *Service) tagValues(name, cluster string, tags []types.Tag) []string {
 	if name == "ecs:cluster" {
 		return []string{s.site.ClusterARN(cluster)}

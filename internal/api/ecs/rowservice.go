@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// serviceView are services as DescribeServices shows them, without their events, which
-// StreamEvents tells. How many tasks a service of the strategy DAEMON is to have follows
-// the cluster's hosts; where its constraints ask what runs on them, it is told anew at
-// the service's next change.
+// serviceView shows services as DescribeServices does, but without their events, which
+// StreamEvents sends. The desired number of tasks of a DAEMON service follows the
+// cluster's hosts. If the service's constraints depend on the tasks that run on the
+// hosts, a reader gets the new number only at the service's next change.
 func (s *Service) serviceView() *rows.View {
 	return &rows.View{
 		Kind: "service",
@@ -67,8 +67,8 @@ func (s *Service) serviceView() *rows.View {
 	}
 }
 
-// serviceKeys yields the services of a scope, those that are deleted too as long as
-// they are known.
+// serviceKeys yields the services of a scope. It includes deleted services until the
+// store forgets them.
 func serviceKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		in, service, _ := strings.Cut(scope, "/")
@@ -91,7 +91,7 @@ func serviceKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	}
 }
 
-// findTaskInEither is a task as it is, or as it was where it is no more.
+// findTaskInEither returns a task from next, or from prev if next does not have it.
 func findTaskInEither(prev, next *store.Snapshot, names store.Names) *fleet.TaskState {
 	if t := lookup.Task(next, names[0], names[1]); t != nil {
 		return t
@@ -99,7 +99,8 @@ func findTaskInEither(prev, next *store.Snapshot, names store.Names) *fleet.Task
 	return lookup.Task(prev, names[0], names[1])
 }
 
-// touchDaemonServices are the services of a cluster that are to have a task on each host.
+// touchDaemonServices touches the active services of a cluster that run one task on
+// each host.
 func touchDaemonServices(_, next *store.Snapshot, names store.Names, touch func(string)) {
 	for svc := range next.Services(names[0], "") {
 		if svc.Scheduling == types.SchedulingStrategyDaemon && svc.Status == fleet.ServiceActive {

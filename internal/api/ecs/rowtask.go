@@ -11,8 +11,8 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// taskView are tasks as DescribeTasks shows them, also those that have stopped, as long
-// as they are known.
+// taskView shows tasks as DescribeTasks does. It includes stopped tasks until the store
+// forgets them.
 func (s *Service) taskView() *rows.View {
 	return &rows.View{
 		Kind: "task",
@@ -43,7 +43,7 @@ func (s *Service) taskView() *rows.View {
 		},
 		Touches: map[store.ChangeKind]func(prev, next *store.Snapshot, names store.Names, touch func(string)){
 			store.TaskChanged: func(_, _ *store.Snapshot, names store.Names, touch func(string)) { touch(names[0] + "/" + names[1]) },
-			// Where a task runs, and whether its host is here.
+			// A task shows where it runs, and whether its host is connected.
 			store.InstanceChanged:       touchTasksOnHost,
 			store.SessionChanged:        touchTasksOnHost,
 			store.TaskDefinitionChanged: touchTasksOfDefinition,
@@ -63,7 +63,7 @@ func (s *Service) taskView() *rows.View {
 	}
 }
 
-// taskKeys yields the tasks of a scope, those that wait for a host too.
+// taskKeys yields the tasks of a scope. It includes tasks that wait for a host.
 func taskKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		cluster, service, _ := strings.Cut(scope, "/")
@@ -79,7 +79,8 @@ func taskKeys(snap *store.Snapshot, scope string) iter.Seq[string] {
 	}
 }
 
-// yieldTasks yields a cluster's or a service's tasks, and says whether yield wants more.
+// yieldTasks yields a cluster's or a service's tasks. It reports whether yield wants
+// more.
 func yieldTasks(snap *store.Snapshot, cluster, service string, yield func(string) bool) bool {
 	for w := range snap.WaitingTasks(cluster, "") {
 		if (service == "" || w.Service() == service) && snap.Task(cluster, w.ID) == nil && !yield(cluster+"/"+w.ID) {
@@ -104,14 +105,15 @@ func yieldTasks(snap *store.Snapshot, cluster, service string, yield func(string
 	return true
 }
 
+// touchTasksOnHost touches the tasks on the container instance of a record.
 func touchTasksOnHost(_, next *store.Snapshot, names store.Names, touch func(string)) {
 	for t := range next.TasksOn(names[0], names[1]) {
 		touch(names[0] + "/" + t.ID)
 	}
 }
 
-// touchTasksOfDefinition are the tasks of a family, where one of its revisions has come or
-// gone: a task shows sizes and health checks of its own.
+// touchTasksOfDefinition touches the tasks of a revision that was created or deleted. A
+// task shows sizes and health checks of its revision.
 func touchTasksOfDefinition(prev, next *store.Snapshot, names store.Names, touch func(string)) {
 	revision := store.RevisionNumber(names[1])
 	if prev != next {
