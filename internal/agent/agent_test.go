@@ -317,6 +317,7 @@ func TestReportsSurviveAServerThatFails(t *testing.T) {
 }
 
 func TestReconnectionAndDeregistration(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.start()
 	first := h.plane.WaitInstance(1)

@@ -36,6 +36,7 @@ func waitHostStatus(p *agenttest.Plane, want string, n int) {
 // containers hangs too. When the engine works again, it reports that. The test has two
 // cases: nothing is answered, or only samples and starts are not.
 func TestAHostWhoseEngineHangsIsImpaired(t *testing.T) {
+	t.Parallel()
 	for name, hangs := range map[string]func(op, subject string) bool{
 		"all":  nil,
 		"work": func(op, _ string) bool { return op == "stats" || op == "start" },
@@ -66,6 +67,7 @@ func TestAHostWhoseEngineHangsIsImpaired(t *testing.T) {
 // TestARealEngineThatHangs makes a proxy of the engine hang while tasks start. No task
 // starts twice, and the reports match what runs.
 func TestARealEngineThatHangs(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	direct, proxy := agenttest.Docker(t), agenttest.NewProxy(t)
 	d, err := docker.New(proxy.Host)
@@ -135,6 +137,7 @@ func TestARealEngineThatHangs(t *testing.T) {
 // If the engine is away when the agent starts, the agent waits for it, even if it has lost
 // its journal.
 func TestAnEngineThatIsAwayAtTheStart(t *testing.T) {
+	t.Parallel()
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	host := h.cfg.Runtime.(*fake.Fake)
 	stop := h.start()

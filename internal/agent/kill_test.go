@@ -84,6 +84,7 @@ func witness(t *testing.T, d runtime.Runtime, installation string) (counts func(
 // of a burst of tasks. It counts from the engine's events how often each container was
 // started.
 func TestKilledAgentStartsEachContainerOnce(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	seed := rand.Uint64()
 	t.Log("seed", seed)

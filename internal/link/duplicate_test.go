@@ -80,6 +80,7 @@ func TestASecondAgentIsRefused(t *testing.T) {
 // A connection that broke silently does not count as connected. The next agent is
 // accepted, on every server.
 func TestAHalfOpenConnectionIsNoAgent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	st1, st2 := w.store(store.Config{}), w.store(store.Config{})
 	seed(t, st1)

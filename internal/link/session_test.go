@@ -193,6 +193,7 @@ func TestAnAgentWithoutHeartbeatsIsHungUpOn(t *testing.T) {
 
 // An agent that does not read loses its own connection and delays no other agent.
 func TestASlowAgentDelaysNobody(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
 	seed(t, st)
@@ -224,6 +225,7 @@ func TestASlowAgentDelaysNobody(t *testing.T) {
 }
 
 func TestRecordsAreWrittenAgainAfterALostLease(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	st := w.store(store.Config{})
 	seed(t, st)

@@ -141,6 +141,7 @@ func (a *stock) acknowledged() string {
 // A stock agent's day: orders, stops, health, and a restart during which a task was
 // stopped. Its reports come by API calls, so the test just stores them.
 func TestAStockAgent(t *testing.T) {
+	t.Parallel()
 	for _, cluster := range []string{"c", site.ClusterARN("c")} {
 		w := newWorld(t)
 		st := w.store(store.Config{Sole: true})
@@ -214,6 +215,7 @@ func TestAStockAgent(t *testing.T) {
 // The acknowledgement of heartbeats keeps a stock agent connected. Three unanswered
 // heartbeats would end the connection.
 func TestAStockAgentsHeartbeats(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	st := w.store(store.Config{Sole: true})
 	seed(t, st)
