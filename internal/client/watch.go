@@ -3,9 +3,7 @@ package client
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/ashore/ashore/internal/pace"
 )
@@ -31,12 +29,11 @@ type watchInput struct {
 // state of one revision to the state of a later one. If the servers no longer know the
 // changes in between, the update contains the rows that differ.
 func (c *Client) Watch(ctx context.Context, selected []WatchSelect, handle func(WatchUpdate) error, report func(error)) error {
-	wait := pace.Backoff{Min: 100 * time.Millisecond, Max: maxBackoff}
 	var p replica
-	for {
+	return follow(ctx, report, func(wait *pace.Backoff) (bool, error) {
 		in := watchInput{Select: selected}
 		in.After, in.History = p.startStream()
-		err := c.stream(ctx, "Watch", in, func(line []byte) (bool, error) {
+		return false, c.stream(ctx, "Watch", in, func(line []byte) (bool, error) {
 			var l watchLine
 			if err := json.Unmarshal(line, &l); err != nil {
 				return false, fmt.Errorf("Watch: %w", err)
@@ -53,26 +50,5 @@ func (c *Client) Watch(ctx context.Context, selected []WatchSelect, handle func(
 			}
 			return false, nil
 		})
-		var refused *Error
-		var consumer *consumerError
-		switch {
-		case errors.As(err, &consumer):
-			return consumer.error
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.As(err, &refused) && !isTemporary[refused.Code]:
-			return refused
-		case err != nil:
-			report(err)
-		}
-		if err := pace.Sleep(ctx, pace.About(wait.Next())); err != nil {
-			return err
-		}
-	}
-}
-
-// isTemporary has the refusals after which Watch tries again: this server or another
-// one may accept it later.
-var isTemporary = map[string]bool{
-	"LimitExceededException": true, "ServerException": true, "ServiceUnavailable": true, "ThrottlingException": true, "RequestTimeoutException": true,
+	})
 }

@@ -57,7 +57,7 @@ func joinResources(resources []string) string {
 	return strings.Join(resources[:someResources], " ") + " and " + strconv.Itoa(len(resources)-someResources) + " more"
 }
 
-// An auditLine is the log line of a call.
+// A line is the log line of a call.
 type line struct {
 	caller             Caller // as far as known
 	service, operation string

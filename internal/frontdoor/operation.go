@@ -129,7 +129,7 @@ func (s *Server) call(ctx context.Context, op *operation, c Caller, in any) (any
 			if newer == snap {
 				return nil
 			}
-			return s.authorizeOperation(withState(callCtx, &state{snap: newer}), op, c, in)
+			return s.authorizeOperation(WithSnapshot(callCtx, newer), op, c, in)
 		})
 	}
 	if op.decl.Check != nil {
@@ -202,13 +202,12 @@ func (s *Server) authorizeRequest(ctx context.Context, op *operation, c Caller, 
 			return tags.requestTagValues(in, key)
 		}
 		if tags.OfResource != nil {
-			r.ResourceTag = func(resource, name string) ([]string, error) {
+			r.Tags = func(resource string) ([]identity.Tag, error) {
 				snap, err := Snapshot(ctx)
 				if err != nil {
 					return nil, err
 				}
-				all, err := tags.OfResource(snap, resource)
-				return valuesOf(all, name), err
+				return tags.OfResource(snap, resource)
 			}
 		}
 	}

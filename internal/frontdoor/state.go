@@ -18,6 +18,12 @@ type state struct {
 
 type stateKey struct{}
 
+// WithSnapshot returns the context of a call that is decided on a snapshot. The front door
+// makes such contexts itself. WithSnapshot is for tests of what operations declare.
+func WithSnapshot(ctx context.Context, snap *store.Snapshot) context.Context {
+	return withState(ctx, &state{snap: snap})
+}
+
 func withState(ctx context.Context, st *state) context.Context {
 	return context.WithValue(ctx, stateKey{}, st)
 }
@@ -37,7 +43,6 @@ func stateOf(ctx context.Context) *state {
 // handler's context decides again by its own snapshot, and fails if the call is denied
 // there. So the caller is allowed to do what the handler does, for exactly the record
 // that the handler reads by store.Get.
-// handler reads by store.Get.
 func Snapshot(ctx context.Context) (*store.Snapshot, error) {
 	st := stateOf(ctx)
 	if st == nil {

@@ -27,12 +27,12 @@ func (a byTag) Authorize(_ context.Context, r identity.Request) (identity.Decisi
 }
 
 func (a byTag) Decide(_ *store.Snapshot, r identity.Request) (identity.Decision, error) {
-	var team []string
+	var tags []identity.Tag
 	var err error
-	if r.ResourceTag != nil {
-		team, err = r.ResourceTag(r.Resources[0], "team")
+	if r.Tags != nil {
+		tags, err = r.Tags(r.Resources[0])
 	}
-	if slices.Contains(team, "blue") || r.Resources[0] == "blue" {
+	if slices.Contains(identity.TagValues(tags, "team"), "blue") || r.Resources[0] == "blue" {
 		return identity.Decision{Allowed: true}, err
 	}
 	return identity.Refuse(&identity.Denied{Message: "not blue"}), err
@@ -71,9 +71,9 @@ func TestDecidedOnTheStateThatItIsDoneOn(t *testing.T) {
 	st := storetest.Open(t)
 	by := map[string]func(*Config){
 		"tags": func(c *Config) {
-			c.Services[0].Tags = &Tags{OfResource: func(s *store.Snapshot, arn string) ([]Tag, error) {
+			c.Services[0].Tags = &Tags{OfResource: func(s *store.Snapshot, arn string) ([]identity.Tag, error) {
 				if found := s.Cluster(arn[len("cluster/"):]); found != nil {
-					return []Tag{{*found.Tags[0].Key, *found.Tags[0].Value}}, nil
+					return []identity.Tag{{Key: *found.Tags[0].Key, Value: *found.Tags[0].Value}}, nil
 				}
 				return nil, nil
 			}}

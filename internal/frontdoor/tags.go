@@ -8,24 +8,21 @@ import (
 	"github.com/ashore/ashore/internal/store"
 )
 
-// Tag is a tag of a resource or of a request, of any service.
-type Tag struct{ Key, Value string }
-
 // Tags defines how the conditions of policies see a service's tags: as
 // aws:ResourceTag/KEY, as the same with the service's own name (ecs:ResourceTag/KEY),
 // as aws:RequestTag/KEY, and as aws:TagKeys.
 type Tags struct {
 	// OfResource returns the tags of a resource in a snapshot, by the resource's ARN.
 	// It returns none if there is no such resource. Nil: no resource has tags.
-	OfResource func(s *store.Snapshot, arn string) ([]Tag, error)
+	OfResource func(s *store.Snapshot, arn string) ([]identity.Tag, error)
 	// OfInput returns the tags in an operation's input, and the keys of tags that the
 	// input names without a value. Nil: InputTags.
-	OfInput func(in any) (tags []Tag, keys []string)
+	OfInput func(in any) (tags []identity.Tag, keys []string)
 }
 
 // InputTags reads the tags of an input where most services have them: in a member Tags,
 // which is a map or a list of structs with a Key and a Value, and in a list TagKeys.
-func InputTags(in any) (tags []Tag, keys []string) {
+func InputTags(in any) (tags []identity.Tag, keys []string) {
 	v := reflect.Indirect(reflect.ValueOf(in))
 	if v.Kind() != reflect.Struct {
 		return nil, nil
@@ -38,11 +35,11 @@ func InputTags(in any) (tags []Tag, keys []string) {
 	case !list.IsValid():
 	case list.Kind() == reflect.Map:
 		for at := list.MapRange(); at.Next(); {
-			tags = append(tags, Tag{text(at.Key()), text(at.Value())})
+			tags = append(tags, identity.Tag{Key: text(at.Key()), Value: text(at.Value())})
 		}
 	case list.Kind() == reflect.Slice && list.Type().Elem().Kind() == reflect.Struct:
 		for i := range list.Len() {
-			tags = append(tags, Tag{text(list.Index(i).FieldByName("Key")), text(list.Index(i).FieldByName("Value"))})
+			tags = append(tags, identity.Tag{Key: text(list.Index(i).FieldByName("Key")), Value: text(list.Index(i).FieldByName("Value"))})
 		}
 	}
 	return tags, keys
@@ -68,7 +65,7 @@ func (t *Tags) requestTagValues(in any, key string) []string {
 	}
 	tags, keys := read(in)
 	if isTag {
-		return valuesOf(tags, name)
+		return identity.TagValues(tags, name)
 	}
 	values := append([]string{}, keys...)
 	for _, tag := range tags {
@@ -76,16 +73,6 @@ func (t *Tags) requestTagValues(in any, key string) []string {
 	}
 	if len(values) == 0 {
 		return nil
-	}
-	return values
-}
-
-// valuesOf returns the values of the tags with a name, which is in lower case.
-func valuesOf(tags []Tag, name string) (values []string) {
-	for _, tag := range tags {
-		if strings.ToLower(tag.Key) == name {
-			values = append(values, tag.Value)
-		}
 	}
 	return values
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ashore/ashore/internal/identity"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -13,7 +14,7 @@ import (
 func TestRequestTags(t *testing.T) {
 	tag := func(k, v string) types.Tag { return types.Tag{Key: aws.String(k), Value: aws.String(v)} }
 	type mapped struct{ Tags map[string]string }
-	own := &Tags{OfInput: func(any) ([]Tag, []string) { return []Tag{{"A", "own"}}, nil }}
+	own := &Tags{OfInput: func(any) ([]identity.Tag, []string) { return []identity.Tag{{Key: "A", Value: "own"}}, nil }}
 	for _, x := range []struct {
 		tags *Tags
 		in   any

@@ -104,8 +104,8 @@ func (f *facts) values(key string) []string {
 	case "aws:principalarn":
 		return []string{f.request.Caller.ARN}
 	}
-	if tag, ok := f.resourceTag(key); ok {
-		return f.tag(tag)
+	if name, ok := f.resourceTag(key); ok {
+		return f.tagValues(name)
 	}
 	if f.request.Context == nil {
 		return nil
@@ -122,22 +122,25 @@ func (f *facts) values(key string) []string {
 	return values
 }
 
-// resourceTag returns the tag of the resource that a key names. ok is false if the key
-// names none. The key begins with "aws" or with the action's service.
-func (f *facts) resourceTag(key string) (tag string, ok bool) {
-	service, tag, ok := strings.Cut(key, resourceTag)
-	return tag, ok && (service == "aws" || strings.HasPrefix(f.request.Action, service+":"))
+// resourceTag returns the name of the tag that a key asks for. ok is false if the key
+// asks for no tag of the resource. The key begins with "aws" or with the action's
+// service.
+func (f *facts) resourceTag(key string) (name string, ok bool) {
+	service, name, ok := strings.Cut(key, resourceTag)
+	return name, ok && (service == "aws" || strings.HasPrefix(f.request.Action, service+":"))
 }
 
-func (f *facts) tag(name string) []string {
-	if f.request.ResourceTag == nil || f.resource == "*" {
+// tagValues returns the values of a tag of the resource.
+func (f *facts) tagValues(name string) []string {
+	if f.request.Tags == nil || f.resource == "*" {
 		return nil
 	}
-	values, err := f.request.ResourceTag(f.resource, name)
+	f.usedRecords = true
+	tags, err := f.request.Tags(f.resource)
 	if err != nil {
 		f.err = err
 	}
-	return values
+	return TagValues(tags, name)
 }
 
 func (f *facts) ownCluster() []string {

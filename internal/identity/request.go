@@ -1,5 +1,7 @@
 package identity
 
+import "strings"
+
 // A Request asks whether a caller may do something.
 type Request struct {
 	Caller Principal
@@ -10,10 +12,23 @@ type Request struct {
 	// Context returns the values of condition keys that the caller's operation knows,
 	// nil for other keys. Key names are in lower case. Context may be nil.
 	Context func(key string) []string
-	// ResourceTag returns the values of a tag of one of Resources. name is the tag's
-	// name in lower case. Names of condition keys have no case, so two tags may match.
-	// Nil: no resource has tags.
-	ResourceTag func(resource, name string) ([]string, error)
+	// Tags returns the tags of one of Resources, none if there is no such resource. An
+	// error says that they can't be read. Nil: no resource has tags.
+	Tags func(resource string) ([]Tag, error)
+}
+
+// A Tag is a tag of a resource or of a request, of any service.
+type Tag struct{ Key, Value string }
+
+// TagValues returns the values of the tags with a name. The name is in lower case, and
+// may match several tags: names of condition keys have no case.
+func TagValues(tags []Tag, name string) (values []string) {
+	for _, t := range tags {
+		if strings.ToLower(t.Key) == name {
+			values = append(values, t.Value)
+		}
+	}
+	return values
 }
 
 // A Decision says whether a request is allowed, and why.

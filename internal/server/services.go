@@ -24,7 +24,7 @@ func newServices(id string, st *store.Store, sealer *seal.Sealer, version string
 	p := placer.New(placer.Config{Store: st, Server: id, Log: log})
 	ecs := apiecs.New(apiecs.Config{Store: st, Placer: p, Log: log})
 	own := apiashore.New(apiashore.Config{
-		Store: st, Sealer: sealer, Version: version, Explain: ecs, Auth: identity.NewAuthorizer(st), Views: ecs.Views(), Log: log,
+		Store: st, Sealer: sealer, Version: version, Explain: ecs, Auth: identity.NewAuthorizer(st), Views: ecs.Views(), Tags: ecs.ResourceTags, Log: log,
 	})
 	return services{placer: p, ecs: ecs, ashore: own}
 }

@@ -128,7 +128,7 @@ func (a *API) serve(ctx context.Context, cancel func(), still bool) {
 	p := placer.New(placer.Config{Store: a.Store, Log: a.Log})
 	api := ecsapi.New(ecsapi.Config{Store: a.Store, Placer: p, Log: a.Log})
 	auth := identity.NewAuthorizer(a.Store)
-	own := ashore.New(ashore.Config{Store: a.Store, Sealer: a.Sealer, Version: "test", Explain: api, Auth: auth, Views: api.Views(), Log: a.Log})
+	own := ashore.New(ashore.Config{Store: a.Store, Sealer: a.Sealer, Version: "test", Explain: api, Auth: auth, Views: api.Views(), Tags: api.ResourceTags, Log: a.Log})
 	door, err := frontdoor.New(frontdoor.Config{
 		Account: Site.Account, Region: Site.Region, Keys: identity.NewKeys(a.Store, a.Sealer), Auth: auth,
 		Services: []frontdoor.Service{api.Frontdoor(), own.Frontdoor()}, Log: a.Log,

@@ -37,6 +37,7 @@ type Config struct {
 	Explain Explainer
 	Auth    Decider      // decides who may see which row
 	Views   []*rows.View // the rows that can be watched
+	Tags    TagsFunc     // the tags that decide about these rows
 	Log     *slog.Logger // default: slog.Default()
 }
 
@@ -48,13 +49,14 @@ type Service struct {
 	streams  atomic.Int32 // running streams of events
 	explain  Explainer
 	auth     Decider
+	tags     TagsFunc
 	watchers *rows.Watchers
 }
 
 // New returns a Service over cfg.Store.
 func New(cfg Config) *Service {
 	return &Service{
-		store: cfg.Store, sealer: cfg.Sealer, version: cfg.Version, explain: cfg.Explain, auth: cfg.Auth,
+		store: cfg.Store, sealer: cfg.Sealer, version: cfg.Version, explain: cfg.Explain, auth: cfg.Auth, tags: cfg.Tags,
 		watchers: rows.New(rows.Config{Store: cfg.Store, Views: cfg.Views, Version: cfg.Version, RightsKinds: identity.RightsKinds, Log: cfg.Log}),
 	}
 }

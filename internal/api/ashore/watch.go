@@ -36,6 +36,10 @@ type Decider interface {
 	Decide(s *store.Snapshot, r identity.Request) (identity.Decision, error)
 }
 
+// A TagsFunc returns the tags that a snapshot has for the resource of an ARN, none if
+// there is no such resource. An error says that they can't be read.
+type TagsFunc func(s *store.Snapshot, arn string) ([]identity.Tag, error)
+
 func watchOperation() frontdoor.Operation {
 	op := frontdoor.Op[WatchInput]("ashore:Watch", nil)
 	op.BodyLimit = watchBody
@@ -48,7 +52,7 @@ func watchOperation() frontdoor.Operation {
 func (s *Service) Watch(ctx context.Context, in *WatchInput) (*WatchStream, error) {
 	c := frontdoor.CallerFrom(ctx)
 	req := rows.Request{
-		Principal: c.Principal.ARN, Rights: &rights{s.auth, c}, Select: in.Select, After: in.After, History: in.History,
+		Principal: c.Principal.ARN, Rights: &rights{s.auth, s.tags, c}, Select: in.Select, After: in.After, History: in.History,
 	}
 	if err := s.watchers.Check(&req); err != nil {
 		return nil, watchError(err)
@@ -86,6 +90,7 @@ func watchError(err error) error {
 // rights are the rights of a caller.
 type rights struct {
 	auth   Decider
+	tags   TagsFunc
 	caller frontdoor.Caller
 }
 
@@ -94,18 +99,17 @@ func (r *rights) CheckValid(s *store.Snapshot) error {
 }
 
 func (r *rights) CheckRow(s *store.Snapshot, v *rows.View, key string) (rows.Permission, error) {
-	usedRecords := false
 	d, err := r.auth.Decide(s, identity.Request{
 		Caller: r.caller.Principal, Action: v.Action, Resources: []string{v.Resource(key)},
 		Context: func(name string) []string {
-			if values := r.caller.Values(name); values != nil {
+			if values := r.caller.Values(name); values != nil || v.Context == nil {
 				return values
 			}
-			usedRecords = true
-			return v.Context(s, key, name)
+			return v.Context(key, name)
 		},
+		Tags: func(resource string) ([]identity.Tag, error) { return r.tags(s, resource) },
 	})
-	return rows.Permission{Allowed: d.Allowed, ByNameAlone: !d.UsedRecords && !usedRecords}, err
+	return rows.Permission{Allowed: d.Allowed, ByNameAlone: !d.UsedRecords}, err
 }
 
 func (r *rights) DependOn(c store.Change) bool {

@@ -19,7 +19,7 @@ func (s *Service) Frontdoor() frontdoor.Service {
 		op.Check, op.Further = newCheck(name), taggings[name]
 		ops[name] = op
 	}
-	return frontdoor.Service{Model: ecsmodel.Model, Impl: s, Operations: ops}
+	return frontdoor.Service{Model: ecsmodel.Model, Impl: s, Operations: ops, Tags: &frontdoor.Tags{OfResource: s.ResourceTags}}
 }
 
 // operations are operations by name. Each file with handlers declares its own

@@ -47,12 +47,7 @@ func (s *Service) clusterView() *rows.View {
 		},
 		Action:   "ecs:DescribeClusters",
 		Resource: func(key string) string { return s.site.ClusterARN(key) },
-		Context: func(snap *store.Snapshot, key, name string) []string {
-			if c := snap.Cluster(key); c != nil {
-				return s.tagValues(name, key, c.Tags)
-			}
-			return s.tagValues(name, key, nil)
-		},
+		Context:  s.clusterContext,
 	}
 }
 

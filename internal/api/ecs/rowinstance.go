@@ -53,13 +53,7 @@ func (s *Service) instanceView() *rows.View {
 			cluster, id, _ := strings.Cut(key, "/")
 			return s.site.InstanceARN(cluster, id)
 		},
-		Context: func(snap *store.Snapshot, key, name string) []string {
-			cluster, id, _ := strings.Cut(key, "/")
-			if i := snap.Instance(cluster, id); i != nil {
-				return s.tagValues(name, cluster, i.Tags)
-			}
-			return s.tagValues(name, cluster, nil)
-		},
+		Context: s.clusterContext,
 	}
 }
 

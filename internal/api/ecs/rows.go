@@ -8,8 +8,6 @@ import (
 
 	"github.com/ashore/ashore/internal/control/rows"
 	"github.com/ashore/ashore/internal/fleet"
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
 // Views returns ECS's resources as rows that can be watched. A row's value has the form
@@ -59,20 +57,12 @@ func mayBeInScope(key, scope string) bool {
 	return scope == "" || in == cluster
 }
 
-// tagValues returns the values of a condition key about a resource with tags in a
+// clusterContext returns the values of the condition key ecs:cluster for a resource of a
 // cluster.
-func (s *Service) tagValues(name, cluster string, tags []types.Tag) []string {
-	if name == "ecs:cluster" {
-		return []string{s.site.ClusterARN(cluster)}
-	}
-	key, ok := strings.CutPrefix(name, "aws:resourcetag/")
-	if !ok {
+func (s *Service) clusterContext(key, name string) []string {
+	if name != "ecs:cluster" {
 		return nil
 	}
-	for _, t := range tags {
-		if strings.EqualFold(aws.ToString(t.Key), key) {
-			return []string{aws.ToString(t.Value)}
-		}
-	}
-	return nil
+	cluster, _, _ := strings.Cut(key, "/")
+	return []string{s.site.ClusterARN(cluster)}
 }

@@ -57,13 +57,7 @@ func (s *Service) serviceView() *rows.View {
 			cluster, name, _ := strings.Cut(key, "/")
 			return s.site.ServiceARN(cluster, name)
 		},
-		Context: func(snap *store.Snapshot, key, name string) []string {
-			cluster, service, _ := strings.Cut(key, "/")
-			if svc := snap.Service(cluster, service); svc != nil {
-				return s.tagValues(name, cluster, svc.Tags)
-			}
-			return s.tagValues(name, cluster, nil)
-		},
+		Context: s.clusterContext,
 	}
 }
 

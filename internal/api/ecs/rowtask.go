@@ -53,13 +53,7 @@ func (s *Service) taskView() *rows.View {
 			cluster, id, _ := strings.Cut(key, "/")
 			return s.site.TaskARN(cluster, id)
 		},
-		Context: func(snap *store.Snapshot, key, name string) []string {
-			cluster, id, _ := strings.Cut(key, "/")
-			if t := lookup.Task(snap, cluster, id); t != nil {
-				return s.tagValues(name, cluster, t.CurrentTags())
-			}
-			return s.tagValues(name, cluster, nil)
-		},
+		Context: s.clusterContext,
 	}
 }
 

@@ -33,6 +33,35 @@ func tagsOf(t *testing.T, client *ecs.Client, arn string) string {
 	return strings.Join(all, " ")
 }
 
+// conditionTags lists a resource's tags as "k=v", as the conditions of policies see them.
+func conditionTags(t *testing.T, a *apitest.API, arn string) string {
+	t.Helper()
+	tags, err := ecsapi.New(ecsapi.Config{Store: a.Store}).ResourceTags(a.Store.Snapshot(), arn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, x := range tags {
+		all = append(all, x.Key+"="+x.Value)
+	}
+	return strings.Join(all, " ")
+}
+
+// Conditions see the tags of a service, and none of what is not there.
+func TestTagsOfConditions(t *testing.T) {
+	a := apitest.Start(t)
+	apitest.Write(t, a, store.ServiceKey("c", "s"), &fleet.Service{Cluster: "c", Name: "s", Tags: []types.Tag{tag("team", "a")}})
+	for arn, want := range map[string]string{
+		apitest.Site.ServiceARN("c", "s"): "team=a", apitest.Site.ServiceARN("c", "none"): "", apitest.Site.ClusterARN("none"): "",
+		apitest.Site.TaskARN("c", "*"): "", apitest.Site.TaskDefinitionFamilyARN("f"): "", apitest.Site.TaskDefinitionARN("f", 1): "", "no ARN": "",
+		strings.Replace(apitest.Site.ServiceARN("c", "s"), apitest.Site.Account, "111111111111", 1): "",
+	} {
+		if got := conditionTags(t, a, arn); got != want {
+			t.Errorf("%s: %q, want %q", arn, got, want)
+		}
+	}
+}
+
 // Every kind of resource is tagged, untagged and keeps the rest of its record.
 func TestTagEveryResource(t *testing.T) {
 	a := apitest.Start(t)
@@ -64,6 +93,9 @@ func TestTagEveryResource(t *testing.T) {
 		}
 		if got, want := tagsOf(t, a.Client, arn), before+"b=2"; got != want {
 			t.Errorf("%s untagged: %q, want %q", arn, got, want)
+		}
+		if got, want := conditionTags(t, a, arn), before+"b=2"; got != want {
+			t.Errorf("conditions see %q of %s, want %q", got, arn, want)
 		}
 	}
 	snap := a.Store.Snapshot()
@@ -164,7 +196,7 @@ func TestTaggingOnCreateIsAuthorized(t *testing.T) {
 	caller := frontdoor.Caller{Principal: identity.Principal{ARN: ann}}
 	needs := func(operation string, in any) string {
 		t.Helper()
-		all, err := ops[operation].Further(t.Context(), caller, in)
+		all, err := ops[operation].Further(frontdoor.WithSnapshot(t.Context(), a.Store.Snapshot()), caller, in)
 		if err != nil {
 			t.Fatal(err)
 		}

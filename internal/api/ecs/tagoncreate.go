@@ -70,7 +70,7 @@ func newTagNeed[In any](s *Service, of func(*In) (tags bool, resource string)) f
 		if !tags {
 			return nil, nil
 		}
-		snap, err := s.store.Fresh(ctx)
+		snap, err := frontdoor.Snapshot(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -40,21 +40,23 @@ type Request struct {
 
 // Check returns an InputError if a request is not valid.
 func (w *Watchers) Check(req *Request) error {
-	if req.After != nil && *req.After < 0 {
-		return inputErrorf("after must be a revision, not %d.", *req.After)
-	}
-	_, err := w.findSelections(req.Select)
+	_, err := w.check(req)
 	return err
+}
+
+// check returns the selections of a valid request.
+func (w *Watchers) check(req *Request) ([]selection, error) {
+	if req.After != nil && *req.After < 0 {
+		return nil, inputErrorf("after must be a revision, not %d.", *req.After)
+	}
+	return w.findSelections(req.Select)
 }
 
 // Stream sends lines until ctx ends, a line can't be sent, the reader's rights end, or
 // the store ends. send must not retain a line. If the error is an InputError or a
 // FullError, nothing was sent.
 func (w *Watchers) Stream(ctx context.Context, req Request, send func(line []byte) error) error {
-	if err := w.Check(&req); err != nil {
-		return err
-	}
-	selected, err := w.findSelections(req.Select)
+	selected, err := w.check(&req)
 	if err != nil {
 		return err
 	}

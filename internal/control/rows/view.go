@@ -41,9 +41,9 @@ type View struct {
 	Action string
 	// Resource returns the ARN of the resource that a row describes.
 	Resource func(key string) string
-	// Context returns the values of a condition key for a row, nil if it has none. The
-	// name is in lower case.
-	Context func(s *store.Snapshot, key, name string) []string
+	// Context returns the values of a condition key that follow from a row's key alone,
+	// nil if there are none. The name is in lower case. Nil: there are none.
+	Context func(key, name string) []string
 }
 
 // A row is the name of a row.
