@@ -38,7 +38,7 @@ func conformUnknown(t *testing.T, client *clientv3.Client, cfg Config) {
 		last = r.Header.Revision
 	}
 	seen := func(s *Store) { t.Helper(); until(t, s, func(s *Snapshot) bool { return s.rev >= last }) }
-	for _, key := range []string{"future/x", "future/y", "future/x", "cluster/c/future/z", "cluster/%63", "cluster/a b"} {
+	for _, key := range []string{"future/x", "future/y", "future/x", "cluster/c/future/z", "cluster/%63", "cluster/a b", "later/group/x", "later/group/y"} {
 		put(key)
 	}
 	seen(s)
@@ -46,7 +46,7 @@ func conformUnknown(t *testing.T, client *clientv3.Client, cfg Config) {
 	again := opened(t, client, cfg)
 	for _, s := range []*Store{s, again} {
 		w := text(s)
-		for _, want := range []string{"5 stored records", "2 like " + s.root + "future/*", "1 like " + s.root + "cluster/*/future/*", "2 like " + s.root + "cluster/*"} {
+		for _, want := range []string{"7 stored records", "2 like " + s.root + "future/*;", "1 like " + s.root + "cluster/*/*/*;", "2 like " + s.root + "cluster/*;", "2 like " + s.root + "later/*/*"} {
 			if !strings.Contains(w, want) {
 				t.Errorf("the warning lacks %q: %s", want, w)
 			}
@@ -55,10 +55,10 @@ func conformUnknown(t *testing.T, client *clientv3.Client, cfg Config) {
 			t.Errorf("%d records are set aside, or the wrong ones are shown", n)
 		}
 	}
-	if n := strings.Count(log.String(), "kept and not shown"); n != 6 {
-		t.Errorf("%d lines tell of three kinds in two stores:\n%s", n, log)
+	if n := strings.Count(log.String(), "kept and not shown"); n != 8 {
+		t.Errorf("%d lines tell of four kinds in two stores:\n%s", n, log)
 	}
-	for _, key := range []string{"future/x", "future/y", "cluster/c/future/z", "cluster/%63", "cluster/a b"} {
+	for _, key := range []string{"future/x", "future/y", "cluster/c/future/z", "cluster/%63", "cluster/a b", "later/group/x", "later/group/y"} {
 		r, err := client.Delete(ctx, s.root+key)
 		if err != nil {
 			t.Fatal(err)

@@ -15,14 +15,11 @@ type unknownRecords struct {
 	example string // the path of the first one
 }
 
-// pathPattern returns a path with its names replaced by "*". Words and names alternate
-// in a path.
+// pathPattern returns a path with all parts but the first replaced by "*". Which parts
+// are names is not known of an unknown kind, and each name would be a pattern of its own.
 func pathPattern(path string) string {
-	parts := strings.Split(path, "/")
-	for i := 1; i < len(parts); i += 2 {
-		parts[i] = "*"
-	}
-	return strings.Join(parts, "/")
+	first, _, _ := strings.Cut(path, "/")
+	return first + strings.Repeat("/*", strings.Count(path, "/"))
 }
 
 // countUnknown counts an unknown record that was added (come) or removed.
