@@ -23,9 +23,10 @@ func TestAHostWhoseDiskIsFull(t *testing.T) {
 	h := simulated(t, func(p *agenttest.Plane) { p.Extensions = true })
 	stop := h.start()
 	instance := h.plane.WaitInstance(1)
-	h.plane.Order(instance, simulatedTask("runs"), simulatedTask("stops"))
+	h.plane.Order(instance, simulatedTask("runs"), simulatedTask("stops"), simulatedTask("stops later"))
 	h.plane.WaitReport("runs", acs.StatusRunning)
 	h.plane.WaitReport("stops", acs.StatusRunning)
+	h.plane.WaitReport("stops later", acs.StatusRunning)
 	stop()
 	h.plane.ForgetConnection()
 
@@ -33,7 +34,14 @@ func TestAHostWhoseDiskIsFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.FailWrites(func() error { return errors.New("no space left on device") })
+	writes := make(chan struct{}, 1000)
+	j.FailWrites(func() error {
+		select {
+		case writes <- struct{}{}:
+		default:
+		}
+		return errors.New("no space left on device")
+	})
 	var sess *session.Session
 	e := engine.New(engine.Config{Runtime: h.cfg.Runtime, Journal: j, InstallationID: "i", Total: engine.Resources{CPU: 2048, Memory: 4096},
 		OnReport: func(arn string) { sess.NotifyReport(arn) }})
@@ -72,6 +80,16 @@ func TestAHostWhoseDiskIsFull(t *testing.T) {
 	}
 	refused := h.plane.Order(instance, simulatedTask("new"), acs.Task{Arn: "stops", DesiredStatus: acs.StatusStopped})
 	h.plane.WaitReport("stops", acs.StatusStopped)
+	// Orders are taken one after the other: the journal has been given those of refused
+	// once a later one is carried out.
+	h.plane.Order(instance, acs.Task{Arn: "stops later", DesiredStatus: acs.StatusStopped})
+	h.plane.WaitReport("stops later", acs.StatusStopped)
+	for len(writes) > 0 {
+		<-writes
+	}
+	for range 2 { // the first may have begun before that
+		<-writes
+	}
 	j.FailWrites(nil)
 	again := h.plane.Order(instance, simulatedTask("new"), acs.Task{Arn: "stops", DesiredStatus: acs.StatusStopped})
 	agenttest.WaitMessage(h.plane, func(m *acs.AckRequest) bool { return m.MessageID == again })
