@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -104,10 +105,28 @@ type (
 )
 
 // toyEC2 keeps the input of each call and answers with fixed outputs.
-type toyEC2 struct{ got any }
+type toyEC2 struct {
+	mu  sync.Mutex
+	got any // the last input; guarded by mu
+}
+
+func (e *toyEC2) keep(in any) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.got = in
+}
+
+// take returns the last input and forgets it.
+func (e *toyEC2) take() any {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	in := e.got
+	e.got = nil
+	return in
+}
 
 func (e *toyEC2) DescribeNetworkInterfaces(_ context.Context, in *describeInterfacesInput) (*describeInterfacesOutput, error) {
-	e.got = *in
+	e.keep(*in)
 	at := time.Date(2026, 11, 28, 6, 0, 0, 0, time.UTC)
 	return &describeInterfacesOutput{NetworkInterfaces: []ec2Interface{{
 		NetworkInterfaceId: aws.String("eni-1"), PrivateIpAddress: aws.String("10.0.0.7"), SourceDestCheck: aws.Bool(false),
@@ -118,17 +137,17 @@ func (e *toyEC2) DescribeNetworkInterfaces(_ context.Context, in *describeInterf
 }
 
 func (e *toyEC2) CreateSecurityGroup(_ context.Context, in *createGroupInput) (*createGroupOutput, error) {
-	e.got = *in
+	e.keep(*in)
 	return &createGroupOutput{GroupId: aws.String("sg-3"), Tags: in.TagSpecifications[0].Tags}, nil
 }
 
 func (e *toyEC2) AuthorizeSecurityGroupIngress(_ context.Context, in *authorizeIngressInput) (*authorizeIngressOutput, error) {
-	e.got = *in
+	e.keep(*in)
 	return &authorizeIngressOutput{Return: aws.Bool(true)}, nil
 }
 
 func (e *toyEC2) DeleteSecurityGroup(_ context.Context, in *deleteGroupInput) (*deleteGroupOutput, error) {
-	e.got = *in
+	e.keep(*in)
 	if *in.GroupId == "sg-missing" {
 		return nil, &smithy.GenericAPIError{Code: "InvalidGroup.NotFound", Message: "The security group 'sg-missing' does not exist"}
 	}
@@ -136,12 +155,12 @@ func (e *toyEC2) DeleteSecurityGroup(_ context.Context, in *deleteGroupInput) (*
 }
 
 func (e *toyEC2) ImportKeyPair(_ context.Context, in *importKeyInput) (*importKeyOutput, error) {
-	e.got = *in
+	e.keep(*in)
 	return &importKeyOutput{KeyFingerprint: aws.String("12:34"), KeyName: in.KeyName}, nil
 }
 
 func (e *toyEC2) DescribeSpotPriceHistory(_ context.Context, in *priceHistoryInput) (*priceHistoryOutput, error) {
-	e.got = *in
+	e.keep(*in)
 	return &priceHistoryOutput{}, nil
 }
 
@@ -237,7 +256,6 @@ func TestEC2ByStockCommandLine(t *testing.T) {
 		{"describe-vpcs", nil, "", "(UnsupportedOperation) when calling the DescribeVpcs operation"},
 	} {
 		t.Run(tt.args, func(t *testing.T) {
-			toy.got = nil
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, path, append([]string{"--output", "json", "ec2"}, strings.Fields(tt.args)...)...)
@@ -252,7 +270,7 @@ func TestEC2ByStockCommandLine(t *testing.T) {
 			if (err != nil) != (tt.failure != "") || !strings.Contains(diag.String(), tt.failure) {
 				t.Fatalf("%v, want %q\n%s", err, tt.failure, &diag)
 			}
-			if diff := cmp.Diff(tt.in, toy.got); diff != "" {
+			if diff := cmp.Diff(tt.in, toy.take()); diff != "" {
 				t.Errorf("the input (-meant +got):\n%s", diff)
 			}
 			switch {

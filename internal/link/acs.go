@@ -54,13 +54,8 @@ func (s *Server) serveACS(w http.ResponseWriter, r *http.Request) {
 		ConnectedAt:  time.Now().UTC(),
 		Run:          runOf(q),
 	})
-	if why := s.claimInstance(r, p, x); why != nil {
+	if why := s.admitSession(r, p, x); why != nil {
 		s.refuse(w, r, why)
-		return
-	}
-	if why := s.addSession(p, x); why != nil {
-		s.refuse(w, r, why)
-		s.recorder.noteEnded(p, x.id)
 		return
 	}
 
@@ -102,6 +97,45 @@ func runOf(q url.Values) fleet.AgentRun {
 	}
 }
 
+// admitSession makes x the instance's connection, in the store and here, or returns why it
+// may not be.
+func (s *Server) admitSession(r *http.Request, p peer, x *session) *refusal {
+	s.setClaiming(x.id, true)
+	tried, why := s.claimInstance(r, p, x)
+	if why == nil {
+		why = s.addSession(p, x)
+	}
+	s.setClaiming(x.id, false) // before noteEnded: a record that comes later is an orphan
+	if why != nil && tried {
+		s.recorder.noteEnded(p, x.id) // after an error of etcd the record may exist nevertheless
+	}
+	return why
+}
+
+// setClaiming notes whether a connection is being recorded.
+func (s *Server) setClaiming(connection string, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if on {
+		s.claiming[connection] = true
+	} else {
+		delete(s.claiming, connection)
+	}
+}
+
+// isOrphan says that a record belongs to a connection of this server that is neither here
+// nor being recorded. A write whose outcome was unknown has left it: it may take effect
+// long after its request has ended.
+func (s *Server) isOrphan(p peer, rec *fleet.InstanceSession) bool {
+	if rec == nil || rec.Server != s.cfg.ID {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.sessions[p]
+	return !s.claiming[rec.Connection] && (x == nil || x.id != rec.Connection)
+}
+
 // addSession makes x the instance's connection to this server and ends the previous one.
 // If two upgrades come at once, the one that owns the session record wins.
 func (s *Server) addSession(p peer, x *session) *refusal {
@@ -120,7 +154,7 @@ func (s *Server) addSession(p peer, x *session) *refusal {
 		old.requestClose(closeRefused, "superseded by a newer connection")
 	}
 	s.sessions[p] = x
-	if len(s.sessions) == 1 { // from now on the recorder has to watch the lease
+	if len(s.sessions) == 1 {
 		s.recorder.wakeUp() // from now on it has to watch the lease
 	}
 	return nil

@@ -44,31 +44,30 @@ const (
 var errSuperseded = errors.New("another connection has come meanwhile")
 
 // claimInstance writes a new connection into the instance's record, or returns why it may
-// not.
-func (s *Server) claimInstance(r *http.Request, p peer, x *session) *refusal {
+// not. tried says that it tried to write.
+func (s *Server) claimInstance(r *http.Request, p peer, x *session) (tried bool, why *refusal) {
 	for {
 		previous, why := s.checkDuplicate(r.Context(), p, &x.record, hostOf(r.RemoteAddr))
 		if why != nil {
-			return why
+			return tried, why
 		}
+		tried = true
 		err := s.writeRecord(r.Context(), p, &x.record, previous)
 		switch {
 		case err == nil:
-			return nil
+			return tried, nil
 		case errors.Is(err, errSuperseded) && r.Context().Err() == nil:
 			continue
 		case errors.As(err, &why):
-		default:
-			s.cfg.Log.Warn("link: session not recorded", "instance", p, "err", err)
-			message := "the session can't be recorded at the moment"
-			var told interface{ Public() string }
-			if errors.As(err, &told) {
-				message += ": " + told.Public()
-			}
-			why = newRefusal(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
+			return tried, why
 		}
-		s.recorder.noteEnded(p, x.id) // after an error of etcd the record may exist nevertheless
-		return why
+		s.cfg.Log.Warn("link: session not recorded", "instance", p, "err", err)
+		message := "the session can't be recorded at the moment"
+		var told interface{ Public() string }
+		if errors.As(err, &told) {
+			message += ": " + told.Public()
+		}
+		return tried, newRefusal(http.StatusServiceUnavailable, acs.ServerException, "%s", message)
 	}
 }
 

@@ -67,6 +67,7 @@ type Server struct {
 	mu        sync.Mutex
 	closing   bool                            // guarded by mu
 	failures  contain.Failures[connectionKey] // sessions that panicked; guarded by mu
+	claiming  map[string]bool                 // ids of ACS connections that are being recorded; guarded by mu
 	sessions  map[peer]*session               // the newest ACS connection of each instance; guarded by mu
 	telemetry map[peer]*telemetry             // the newest TCS connection of each instance; guarded by mu
 
@@ -102,7 +103,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, store: cfg.Store, site: cfg.Store.Site(),
-		sessions: map[peer]*session{}, telemetry: map[peer]*telemetry{},
+		claiming: map[string]bool{}, sessions: map[peer]*session{}, telemetry: map[peer]*telemetry{},
 		memory: inflight.New(maxMemory, messageWait), rates: inflight.NewRates(weightPerSecond, weightBurst),
 	}
 	if s.store.Sole() {
@@ -229,6 +230,9 @@ func (s *Server) dispatchChange(a store.Advance, c store.Change) {
 		p := peer{c.Names[0], c.Names[1]}
 		if old := a.Prev.Session(p.cluster, p.id); old != nil && a.Next.Session(p.cluster, p.id) == nil {
 			s.renewals.noteLeft(p, old, time.Now(), time.Now())
+		}
+		if rec := a.Next.Session(p.cluster, p.id); s.isOrphan(p, rec) {
+			s.recorder.noteEnded(p, rec.Connection)
 		}
 		if x := s.findSession(p); x != nil {
 			if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
