@@ -9,8 +9,10 @@ SCALE ?=
 # How long make soak lets each fuzz target search; make test runs what is known.
 FUZZTIME ?= 60s
 # make test vets with the build's own flags, so that what the build has compiled serves it.
-# What make test tests: as many packages at once as there are cores, the longest first.
+# What make test tests, the longest first. Many tests mostly wait, so one more package than
+# there are cores runs at once.
 TESTED ?= ./test/... ./internal/sim ./internal/store ./internal/link ./internal/agent/... ./internal/api/... ./...
+PACKAGES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: up down test soak bench bench-reads bench-scale lint build dist help
@@ -27,7 +29,7 @@ test: build ## everything, with real containers; installs what it needs
 	scripts/ensure-test-tools.sh
 	@echo "gofmt"; bad=$$(gofmt -l cmd internal test); if [ -n "$$bad" ]; then echo "not formatted: $$bad"; exit 1; fi
 	CGO_ENABLED=0 go vet -trimpath ./...
-	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -vet=off -ldflags="-s -w" -timeout 20m $(TESTED)
+	ASHORE_TEST_BINARY=$(CURDIR)/bin/ashore CGO_ENABLED=1 go test -race -p $(PACKAGES) -vet=off -ldflags="-s -w" -timeout 20m $(TESTED)
 
 soak: build ## the tests that kill servers, agents and etcd, fill disks, cut the power and change versions, and the fuzz targets, for minutes instead of seconds
 	ASHORE_SOAK=1 go test -count=1 -timeout 60m -v -run Linearizable ./internal/store
