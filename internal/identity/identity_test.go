@@ -2,9 +2,7 @@ package identity
 
 import (
 	"cmp"
-	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,34 +10,23 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/seal"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 )
 
 var site = fleet.Site{Account: "000000000000", Region: "us-east-1"}
 
 func open(t testing.TB) (*store.Store, *seal.Sealer) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "id") // short: a socket's path has a limit
+	return storetest.OpenOn(t, storetest.Etcd(t), store.Config{Site: site, Sole: true}), sealer(t)
+}
+
+func sealer(t testing.TB) *seal.Sealer {
+	t.Helper()
+	s, err := seal.Open(filepath.Join(t.TempDir(), "seal.key"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := store.Embed(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st, err := store.Open(t.Context(), e.Client, store.Config{Site: site, Sole: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(st.Close(), e.Close(), os.RemoveAll(dir)); err != nil {
-			t.Error(err)
-		}
-	})
-	sealer, err := seal.Open(filepath.Join(t.TempDir(), "seal.key"), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st, sealer
+	return s
 }
 
 // put writes a record, whether or not it exists.
@@ -262,26 +249,8 @@ func TestAuthorizeClusters(t *testing.T) {
 }
 
 func BenchmarkKey(b *testing.B) {
-	dir, err := os.MkdirTemp("", "id")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	ctx := context.Background()
-	e, err := store.Embed(ctx, dir)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer e.Close()
-	st, err := store.Open(ctx, e.Client, store.Config{Site: site, Sole: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer st.Close()
-	sealer, err := seal.Open(filepath.Join(dir, "k"), false)
-	if err != nil {
-		b.Fatal(err)
-	}
+	ctx := b.Context()
+	st, sealer := open(b)
 	admin, err := EnsureAdmin(ctx, st, sealer)
 	if err != nil {
 		b.Fatal(err)

@@ -2,52 +2,25 @@ package identity
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/seal"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 )
 
 // servers returns the stores of n servers on one etcd.
 func servers(t *testing.T, n int) ([]*store.Store, *seal.Sealer) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "id") // short: a socket's path has a limit
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := store.Embed(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(e.Close(), os.RemoveAll(dir)); err != nil {
-			t.Error(err)
-		}
-	})
+	etcd := storetest.Etcd(t)
 	var all []*store.Store
 	for range n {
-		st, err := store.Open(t.Context(), e.Client, store.Config{Site: site})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := st.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		all = append(all, st)
+		all = append(all, storetest.OpenOn(t, etcd, store.Config{Site: site}))
 	}
-	sealer, err := seal.Open(filepath.Join(t.TempDir(), "seal.key"), false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all, sealer
+	return all, sealer(t)
 }
 
 // Servers that start at the same time on an empty etcd create one administrator.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/ashore/ashore/internal/frontdoor"
 	"github.com/ashore/ashore/internal/identity"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/ashore/ashore/internal/wire/acs"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -35,27 +35,12 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
-	dir, err := os.MkdirTemp("", "link") // short: it has a unix socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	e, err := store.Embed(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { e.Close() })
-	return &world{t, e.Client}
+	return &world{t, storetest.Etcd(t)}
 }
 
 func (w *world) store(cfg store.Config) *store.Store {
 	cfg.Site = site
-	st, err := store.Open(w.t.Context(), w.etcd, cfg)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { st.Close() })
-	return st
+	return storetest.OpenOn(w.t, w.etcd, cfg)
 }
 
 // server is a link Server behind HTTP. caller sets its callers.

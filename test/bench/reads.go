@@ -26,8 +26,7 @@ const readBudget = 20 * time.Millisecond
 
 // measureReads measures every list and describe operation on a store of full size, with
 // the SDK's client over TCP through the front door. There is only one caller, so it
-// measures the call and no waiting.
-// takes, not what it waits for.
+// measures what a call takes, not what it waits for.
 func measureReads(ctx context.Context, times int, profiles, dir string) (r *report, err error) {
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "reads-"); err != nil { // short, because it has unix sockets
@@ -331,7 +330,8 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 		_, err := api.DiscoverPollEndpoint(ctx, &ecs.DiscoverPollEndpointInput{Cluster: cluster, ContainerInstance: &w.instance})
 		return err
 	})
-	return all, nil
+	services, err := serviceReads(ctx, api)
+	return append(all, services...), err
 }
 
 // A lister returns a page and the token of the next page.

@@ -145,7 +145,7 @@ func (w *world) register(ctx context.Context, api *ecs.Client) error {
 	}); err != nil {
 		return err
 	}
-	return each(ctx, families, func(ctx context.Context, i int) error {
+	if err := each(ctx, families, func(ctx context.Context, i int) error {
 		for range revisions {
 			if _, err := api.RegisterTaskDefinition(ctx, definition(i)); err != nil {
 				return err
@@ -153,7 +153,10 @@ func (w *world) register(ctx context.Context, api *ecs.Client) error {
 		}
 		_, err := api.DeregisterTaskDefinition(ctx, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: aws.String(familyName(i) + ":1")})
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	return createServices(ctx, api)
 }
 
 // instance returns a host as the stock agent registers it.

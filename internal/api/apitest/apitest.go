@@ -5,11 +5,9 @@ package apitest
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -57,20 +55,7 @@ const Still Option = iota
 // Start runs an API on an etcd of its own until the test ends.
 func Start(t testing.TB, options ...Option) *API {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "api") // short: a socket's path has a limit
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := store.Embed(context.Background(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(e.Close(), os.RemoveAll(dir)); err != nil {
-			t.Error(err)
-		}
-	})
-	return StartOn(t, e.Client, options...)
+	return StartOn(t, storetest.Etcd(t), options...)
 }
 
 // StartOn runs an API on an etcd until the test ends.
@@ -78,15 +63,7 @@ func StartOn(t testing.TB, etcd *clientv3.Client, options ...Option) *API {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	// Not alone: Another may open a second store.
-	st, err := store.Open(ctx, etcd, store.Config{Site: Site})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	st := storetest.OpenOn(t, etcd, store.Config{Site: Site})
 	sealer, err := seal.Open(filepath.Join(t.TempDir(), "seal.key"), false)
 	if err != nil {
 		t.Fatal(err)

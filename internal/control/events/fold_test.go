@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/ashore/ashore/internal/control/describe"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -22,35 +22,11 @@ func TestFold(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	dir, err := os.MkdirTemp("", "ev") // short: a socket's path has a limit
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx := t.Context()
-	etcd, err := store.Embed(ctx, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := etcd.Close(); err != nil {
-			t.Error(err)
-		}
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
+	ctx, etcd := t.Context(), storetest.Etcd(t)
 	var stores []*store.Store
 	var consumers []*consumer
 	for range 2 {
-		st, err := store.Open(ctx, etcd.Client, store.Config{Site: site})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := st.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		st := storetest.OpenOn(t, etcd, store.Config{Site: site})
 		stores = append(stores, st)
 		consumers = append(consumers, &consumer{t: t, stream: Follow(st, st.Snapshot().Revision(), Filter{}), tasks: map[string]told{}, instances: map[string]told{}, ids: map[string]string{}})
 	}

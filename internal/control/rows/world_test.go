@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/iam"
 	"github.com/ashore/ashore/internal/store"
+	"github.com/ashore/ashore/internal/store/storetest"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"go.uber.org/goleak"
@@ -33,31 +33,10 @@ var errKeyGone = errors.New("the key is gone")
 // open opens some stores on one etcd.
 func open(t testing.TB, n int) []*store.Store {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rows") // short: a socket's path has a limit
-	if err != nil {
-		t.Fatal(err)
-	}
-	etcd, err := store.Embed(context.Background(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(etcd.Close(), os.RemoveAll(dir)); err != nil {
-			t.Error(err)
-		}
-	})
+	etcd := storetest.Etcd(t)
 	var all []*store.Store
 	for range n {
-		st, err := store.Open(context.Background(), etcd.Client, store.Config{Site: site})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := st.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		all = append(all, st)
+		all = append(all, storetest.OpenOn(t, etcd, store.Config{Site: site}))
 	}
 	return all
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -12,30 +13,53 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Open opens a store on an etcd of its own. It closes the store at the end of the test.
+// Etcd starts an etcd of its own. It ends with the test.
+func Etcd(t testing.TB) *clientv3.Client {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "etcd") // short: a socket's path has a limit
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := store.Embed(t.Context(), dir)
+	if err != nil {
+		t.Fatal(errors.Join(err, os.RemoveAll(dir)))
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(e.Close(), os.RemoveAll(dir)); err != nil {
+			t.Error(err)
+		}
+	})
+	return e.Client
+}
+
+// OpenOn opens a store, as one of the servers on an etcd. It closes the store at the end
+// of the test.
+func OpenOn(t testing.TB, etcd *clientv3.Client, cfg store.Config) *store.Store {
+	t.Helper()
+	s, err := store.Open(context.WithoutCancel(t.Context()), etcd, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// OpenEtcd opens the only store on an etcd of its own.
+func OpenEtcd(t testing.TB) (*store.Store, *clientv3.Client) {
+	t.Helper()
+	etcd := Etcd(t)
+	return OpenOn(t, etcd, store.Config{Sole: true}), etcd
+}
+
+// Open is OpenEtcd without the etcd's client.
 func Open(t testing.TB) *store.Store {
 	t.Helper()
 	st, _ := OpenEtcd(t)
 	return st
-}
-
-// OpenEtcd is Open with the etcd's client.
-func OpenEtcd(t testing.TB) (*store.Store, *clientv3.Client) {
-	t.Helper()
-	e, err := store.Embed(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), e.Client, store.Config{Sole: true})
-	if err != nil {
-		t.Fatal(errors.Join(err, e.Close()))
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(s.Close(), e.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return s, e.Client
 }
 
 // Spoil overwrites a record below the default prefix with data that can't be read. mend
