@@ -1,6 +1,7 @@
 package ecs
 
 import (
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/control/rollout"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/store"
@@ -87,7 +88,7 @@ func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service,
 	out := types.ServiceDeployment{
 		ServiceDeploymentArn: aws.String(s.site.ServiceDeploymentARN(svc.Cluster, svc.Name, d.ID)), ServiceArn: aws.String(s.site.ServiceARN(svc.Cluster, svc.Name)),
 		ClusterArn: aws.String(s.site.ClusterARN(svc.Cluster)), CreatedAt: aws.Time(d.CreatedAt), UpdatedAt: aws.Time(d.CreatedAt),
-		Status: d.status(svc), StatusReason: textOrNil(d.reason(svc)), DeploymentConfiguration: d.Configuration,
+		Status: d.status(svc), StatusReason: shape.TextOrNil(d.reason(svc)), DeploymentConfiguration: d.Configuration,
 		DeploymentCircuitBreaker: breakerOut(snap, svc, d.Deployment, desired), SourceServiceRevisions: []types.ServiceRevisionSummary{},
 		TargetServiceRevision: s.revisionSummary(snap, svc, d.Revision, desired),
 	}
@@ -110,7 +111,7 @@ func (s *Service) serviceDeploymentOut(snap *store.Snapshot, svc *fleet.Service,
 	}
 	if r := d.rollback; r != nil {
 		out.Rollback = &types.Rollback{
-			Reason: textOrNil(r.Reason), ServiceRevisionArn: aws.String(s.site.ServiceRevisionARN(svc.Cluster, svc.Name, r.Revision)), StartedAt: aws.Time(r.CreatedAt),
+			Reason: shape.TextOrNil(r.Reason), ServiceRevisionArn: aws.String(s.site.ServiceRevisionARN(svc.Cluster, svc.Name, r.Revision)), StartedAt: aws.Time(r.CreatedAt),
 		}
 		if r.State != nil && !r.State.FinishedAt.IsZero() {
 			out.FinishedAt, out.UpdatedAt = aws.Time(r.State.FinishedAt), aws.Time(r.State.FinishedAt)

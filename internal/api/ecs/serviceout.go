@@ -51,7 +51,7 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 	if r := primaryRevision(snap, svc); r != nil {
 		out.TaskDefinition = aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision))
 		out.LaunchType, out.CapacityProviderStrategy = r.LaunchType, r.CapacityProviders
-		out.PlatformVersion, out.PlatformFamily = textOrNil(r.PlatformVersion), textOrNil(r.PlatformFamily)
+		out.PlatformVersion, out.PlatformFamily = shape.TextOrNil(r.PlatformVersion), shape.TextOrNil(r.PlatformFamily)
 		out.NetworkConfiguration, out.EnableExecuteCommand = r.Network, r.EnableExecuteCommand
 	}
 	if svc.Status == fleet.ServiceInactive {
@@ -73,13 +73,6 @@ func (s *Service) serviceOut(snap *store.Snapshot, svc *fleet.Service, tags bool
 		out.CurrentServiceDeployment = aws.String(s.site.ServiceDeploymentARN(svc.Cluster, svc.Name, d))
 	}
 	return out, nil
-}
-
-func textOrNil(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // desiredCount returns how many tasks a service should have. A DAEMON should have one
@@ -201,7 +194,7 @@ func (s *Service) deploymentOut(snap *store.Snapshot, svc *fleet.Service, d *sho
 	if r := snap.ServiceRevision(svc.Cluster, svc.Name, d.Revision); r != nil {
 		out.TaskDefinition = aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision))
 		out.LaunchType, out.CapacityProviderStrategy = r.LaunchType, r.CapacityProviders
-		out.PlatformVersion, out.PlatformFamily = textOrNil(r.PlatformVersion), textOrNil(r.PlatformFamily)
+		out.PlatformVersion, out.PlatformFamily = shape.TextOrNil(r.PlatformVersion), shape.TextOrNil(r.PlatformFamily)
 		out.NetworkConfiguration, out.VolumeConfigurations = r.Network, r.Volumes
 	}
 	return out
@@ -220,7 +213,7 @@ func rolloutState(d store.Deployment) (types.DeploymentRolloutState, *string) {
 	if d.State == nil || d.State.Rollout == "" {
 		return types.DeploymentRolloutStateInProgress, refuse.Text("ECS deployment %s in progress.", fleet.DeploymentStarter(d.ID))
 	}
-	return d.State.Rollout, textOrNil(d.State.Reason)
+	return d.State.Rollout, shape.TextOrNil(d.State.Reason)
 }
 
 // currentDeployment returns the id of the newest deployment that a call requested: a

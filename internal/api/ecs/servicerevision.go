@@ -3,6 +3,7 @@ package ecs
 import (
 	"context"
 
+	"github.com/ashore/ashore/internal/aws/shape"
 	"github.com/ashore/ashore/internal/ecs/refuse"
 	"github.com/ashore/ashore/internal/fleet"
 	"github.com/ashore/ashore/internal/frontdoor"
@@ -48,7 +49,7 @@ func (s *Service) revisionOut(snap *store.Snapshot, r *fleet.ServiceRevision) ty
 		ServiceRevisionArn: aws.String(s.site.ServiceRevisionARN(r.Cluster, r.Service, r.ID)), ServiceArn: aws.String(s.site.ServiceARN(r.Cluster, r.Service)),
 		ClusterArn: aws.String(s.site.ClusterARN(r.Cluster)), CreatedAt: aws.Time(r.CreatedAt),
 		TaskDefinition: aws.String(s.site.TaskDefinitionARN(r.Family, r.Revision)), LaunchType: r.LaunchType, CapacityProviderStrategy: r.CapacityProviders,
-		PlatformVersion: textOrNil(r.PlatformVersion), PlatformFamily: textOrNil(r.PlatformFamily), NetworkConfiguration: r.Network, VolumeConfigurations: r.Volumes,
+		PlatformVersion: shape.TextOrNil(r.PlatformVersion), PlatformFamily: shape.TextOrNil(r.PlatformFamily), NetworkConfiguration: r.Network, VolumeConfigurations: r.Volumes,
 		LoadBalancers: []types.LoadBalancer{}, ServiceRegistries: []types.ServiceRegistry{}, ContainerImages: []types.ContainerImage{},
 	}
 	if d, _ := snap.TaskDefinition(r.Family, r.Revision); d != nil {

@@ -21,7 +21,7 @@ type InstanceFields struct{ Tags, Health bool }
 func Instance(site fleet.Site, v store.View, fields InstanceFields) types.ContainerInstance {
 	i, u := v.Instance, v.Usage
 	out := types.ContainerInstance{
-		ContainerInstanceArn: aws.String(site.InstanceARN(i.Cluster, i.ID)), Status: aws.String(string(i.Status)), StatusReason: textOrNil(i.StatusReason),
+		ContainerInstanceArn: aws.String(site.InstanceARN(i.Cluster, i.ID)), Status: aws.String(string(i.Status)), StatusReason: shape.TextOrNil(i.StatusReason),
 		RegisteredAt: aws.Time(i.RegisteredAt), Version: v.InstanceRevision, Attributes: shape.NotNil(i.Attributes), Attachments: []types.Attachment{}, Tags: []types.Tag{},
 		RegisteredResources: resourcesOut(i.Resources, i.Registered.CPU, i.Registered.Memory, i.Registered.ReservedPorts),
 		VersionInfo:         versionInfo(i.Runs(v.Session)), AgentConnected: v.Session != nil,
@@ -47,7 +47,7 @@ func Instance(site fleet.Site, v store.View, fields InstanceFields) types.Contai
 }
 
 func versionInfo(v fleet.VersionInfo) *types.VersionInfo {
-	return &types.VersionInfo{AgentVersion: textOrNil(v.Agent), AgentHash: textOrNil(v.Hash), DockerVersion: textOrNil(v.Docker)}
+	return &types.VersionInfo{AgentVersion: shape.TextOrNil(v.Agent), AgentHash: shape.TextOrNil(v.Hash), DockerVersion: shape.TextOrNil(v.Docker)}
 }
 
 // resourcesOut returns the resources in ECS's form. PORTS lists the ports in use that

@@ -21,7 +21,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 		TaskArn: aws.String(arn), ClusterArn: aws.String(site.ClusterARN(t.Cluster)),
 		TaskDefinitionArn: aws.String(site.TaskDefinitionARN(t.Family, t.Revision)),
 		LastStatus:        aws.String(string(t.Status())), DesiredStatus: aws.String(string(t.Desired())),
-		LaunchType: t.LaunchType, CreatedAt: aws.Time(t.CreatedAt), Group: textOrNil(t.Group), StartedBy: textOrNil(t.StartedBy),
+		LaunchType: t.LaunchType, CreatedAt: aws.Time(t.CreatedAt), Group: shape.TextOrNil(t.Group), StartedBy: shape.TextOrNil(t.StartedBy),
 		Cpu: aws.String(strconv.Itoa(t.Reserve.CPU)), Memory: aws.String(strconv.Itoa(t.Reserve.Memory)),
 		EnableExecuteCommand: t.EnableExecuteCommand, HealthStatus: t.HealthStatus(v.Definition), Version: TaskVersion(t),
 		Attachments: []types.Attachment{}, Attributes: []types.Attribute{}, Tags: []types.Tag{},
@@ -30,7 +30,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 	if t.Instance != "" {
 		out.ContainerInstanceArn = aws.String(site.InstanceARN(t.Cluster, t.Instance))
 	}
-	out.CapacityProviderName, out.PlatformVersion, out.PlatformFamily = textOrNil(t.CapacityProvider), textOrNil(t.PlatformVersion), textOrNil(t.PlatformFamily)
+	out.CapacityProviderName, out.PlatformVersion, out.PlatformFamily = shape.TextOrNil(t.CapacityProvider), shape.TextOrNil(t.PlatformVersion), shape.TextOrNil(t.PlatformFamily)
 	if e := t.EphemeralStorage; e != nil {
 		out.EphemeralStorage = e
 		out.FargateEphemeralStorage = &types.TaskEphemeralStorage{SizeInGiB: e.SizeInGiB}
@@ -47,7 +47,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 		}
 	}
 	if t.Stop != nil {
-		out.StopCode, out.StoppedReason, out.StoppingAt = t.Stop.Code, textOrNil(t.Stop.Reason), aws.Time(t.Stop.At)
+		out.StopCode, out.StoppedReason, out.StoppingAt = t.Stop.Code, shape.TextOrNil(t.Stop.Reason), aws.Time(t.Stop.At)
 	}
 	if r := t.Report; r != nil {
 		out.Connectivity = types.ConnectivityDisconnected
@@ -60,7 +60,7 @@ func Task(site fleet.Site, v store.View, tags bool) types.Task {
 			out.StoppingAt = timeOrNil(r.StoppingAt)
 		}
 		if r.Status == fleet.TaskStopped {
-			out.StopCode, out.StoppedReason = r.StopCode, textOrNil(r.Reason)
+			out.StopCode, out.StoppedReason = r.StopCode, shape.TextOrNil(r.Reason)
 		}
 	}
 	containers := t.Containers
@@ -154,18 +154,10 @@ func containerOut(site fleet.Site, t *fleet.TaskState, d *fleet.TaskDefinition, 
 			continue
 		}
 		out.LastStatus = aws.String(string(r.Status))
-		out.ExitCode, out.Reason, out.RuntimeId, out.ImageDigest = r.ExitCode, textOrNil(r.Reason), textOrNil(r.RuntimeID), textOrNil(r.ImageDigest)
+		out.ExitCode, out.Reason, out.RuntimeId, out.ImageDigest = r.ExitCode, shape.TextOrNil(r.Reason), shape.TextOrNil(r.RuntimeID), shape.TextOrNil(r.ImageDigest)
 		out.NetworkBindings = shape.NotNil(r.NetworkBindings)
 	}
 	return out
-}
-
-// textOrNil returns nil for an empty string: ECS leaves such members out.
-func textOrNil(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 func timeOrNil(t time.Time) *time.Time {

@@ -15,13 +15,11 @@ import (
 // description shows it and later code need not know the defaults. It copies lists
 // before it changes them, because they belong to the request.
 func normalize(def *sdk.RegisterTaskDefinitionInput) {
-	for _, p := range []**string{&def.TaskRoleArn, &def.ExecutionRoleArn, &def.Cpu, &def.Memory} {
-		*p = textOrNil(*p)
-	}
+	omitEmpty(&def.TaskRoleArn, &def.ExecutionRoleArn, &def.Cpu, &def.Memory)
 	def.ContainerDefinitions = slices.Clone(def.ContainerDefinitions)
 	for i := range def.ContainerDefinitions {
 		c := &def.ContainerDefinitions[i]
-		c.User, c.Hostname, c.WorkingDirectory = textOrNil(c.User), textOrNil(c.Hostname), textOrNil(c.WorkingDirectory)
+		omitEmpty(&c.User, &c.Hostname, &c.WorkingDirectory)
 		if c.Essential == nil {
 			c.Essential = aws.Bool(true)
 		}
@@ -100,12 +98,11 @@ func normalizeVolume(v *types.Volume) {
 	}
 }
 
-// textOrNil returns nil for an empty string, which templates leave behind.
-func textOrNil(p *string) *string {
-	if aws.ToString(p) == "" {
-		return nil
+// omitEmpty makes nil of empty texts, which templates leave behind.
+func omitEmpty(members ...**string) {
+	for _, p := range members {
+		*p = shape.TextOrNil(aws.ToString(*p))
 	}
-	return p
 }
 
 func numberOr(p *int32, v int32) *int32 {
