@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,12 +24,45 @@ type realRig struct {
 	installation string
 	image        string
 	reports      chan engine.Report
+	runtime      runtime.Runtime
+}
+
+// awaitOOM starts to watch the runtime's events. The returned function returns once the
+// runtime has told that a process in some container was killed for lack of memory.
+func (b *realRig) awaitOOM(t *testing.T) (wait func()) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	subscribed, killed, ended := make(chan struct{}), make(chan struct{}, 1), make(chan error, 1)
+	go func() {
+		ended <- b.runtime.Events(ctx, map[string]string{engine.LabelInstallation: b.installation}, func() { close(subscribed) }, func(ev runtime.Event) {
+			if ev.Kind == runtime.EventOOM {
+				select {
+				case killed <- struct{}{}:
+				default:
+				}
+			}
+		})
+	}()
+	t.Cleanup(cancel)
+	select {
+	case <-subscribed:
+	case err := <-ended:
+		t.Fatal(err)
+	}
+	return func() {
+		t.Helper()
+		select {
+		case <-killed:
+		case err := <-ended:
+			t.Fatal(err)
+		}
+	}
 }
 
 func newBench(t *testing.T) *realRig {
 	t.Helper()
 	d := agenttest.Docker(t)
-	b := &realRig{reports: make(chan engine.Report, 1000)}
+	b := &realRig{reports: make(chan engine.Report, 1000), runtime: d}
 	b.image = agenttest.Image(t, d)
 	b.installation = agenttest.Installation(t, d, engine.LabelInstallation)
 	j, err := journal.Open(filepath.Join(t.TempDir(), "journal.db"), slog.Default())
@@ -228,8 +262,10 @@ func TestRealEngineSettings(t *testing.T) {
 		task := acs.Task{Arn: arn(), DesiredStatus: acs.StatusRunning, Family: "fam", Version: "1", Volumes: []acs.Volume{out},
 			Containers: []acs.Container{{Name: "a", Image: b.image, Essential: true, Memory: 16, StopTimeout: 1, MountPoints: mount,
 				Command: []string{"feed", "200", "append", "/out/fed", "x", "deaf", "sleep", "60"}}}}
+		killed := b.awaitOOM(t)
 		b.accept(t, task)
 		b.next(t, task.Arn)
+		killed() // an event that comes after the stop looks like its cause
 		for waited := 0; ; waited++ {
 			if _, err := os.Stat(filepath.Join(dir, "fed")); err == nil {
 				break
