@@ -81,11 +81,14 @@ func (u *Unique[V]) Get(s *Snapshot, value string) (Names, *V) {
 }
 
 // Find is Get within a transaction. The transaction commits only if the answer has not
-// changed.
+// changed. If the record that claims the value can't be read, Find returns nil, and the
+// transaction fails: see Tx.Err.
 func (u *Unique[V]) Find(tx *Tx, value string) (Names, *V) {
 	names, v := u.Get(tx.snap, value)
 	if v == nil {
-		Get(tx, u.u.claims.Key(value))
+		if claim := Get(tx, u.u.claims.Key(value)); claim != nil && tx.broken == nil {
+			tx.broken = readable(tx.snap, claim.Holder)
+		}
 		return names, nil
 	}
 	return names, Get(tx, u.index.of.Key(names[:u.u.of.names]...))

@@ -37,6 +37,9 @@ func Formats(t testing.TB, write bool) {
 		f := formats{t, filepath.Join(dir, "testdata", fmt.Sprint("format", store.Format))}
 		seen := f.read(kinds)
 		for _, k := range kinds {
+			if t := reflect.TypeOf(k.New()).Elem(); !keepsUnknown(t) {
+				f.t.Errorf("%s, the record of %s, has no `Extra jsontext.Value` with the tag json:\",embed\": members that a newer version adds would be lost", t, k.Path)
+			}
 			lacks := missing(k, seen[k.Path])
 			if len(lacks) > 0 && write {
 				f.write(k)
@@ -217,6 +220,20 @@ func member(f reflect.StructField) (name string, embedded bool) {
 		name = f.Name
 	}
 	return name, slices.Contains(strings.Split(options, ","), "embed") || f.Anonymous && f.Tag.Get("json") == ""
+}
+
+// keepsUnknown says whether a record keeps members that this version does not know. A
+// record without members, of which only the revision matters, needs not.
+func keepsUnknown(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct || t.NumField() == 0 {
+		return true
+	}
+	for i := range t.NumField() {
+		if _, embedded := member(t.Field(i)); embedded && t.Field(i).Type == reflect.TypeFor[jsontext.Value]() {
+			return true
+		}
+	}
+	return false
 }
 
 // missing returns the members of a kind that were not seen.

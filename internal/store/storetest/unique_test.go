@@ -227,6 +227,34 @@ func TestUniqueFind(t *testing.T) {
 	}
 }
 
+// A value whose record can't be read is not answered as free. Without the look at the
+// claim's holder, the transaction commits (seen).
+func TestUniqueUnreadable(t *testing.T) {
+	s, etcd := storetest.OpenEtcd(t)
+	must(t, do(t, s, create("1", "a")))
+	mend := storetest.Spoil(t, etcd, s, roleKey("1").String())
+	find := func(tx *store.Tx) error {
+		if _, r := byName.Find(tx, "a"); r != nil {
+			t.Errorf("found %v", r)
+		}
+		return store.Create(tx, groups.Key("decided"), &group{})
+	}
+	if err := do(t, s, find); !errors.Is(err, store.ErrUnreadable) {
+		t.Errorf("decided over a record that can't be read: %v", err)
+	}
+	must(t, do(t, s, func(tx *store.Tx) error { // another value has nothing to do with it
+		byName.Find(tx, "b")
+		return store.Create(tx, groups.Key("decided"), &group{})
+	}))
+	mend()
+	must(t, do(t, s, func(tx *store.Tx) error {
+		if names, _ := byName.Find(tx, "a"); names[1] != "1" {
+			t.Errorf("found %q", names)
+		}
+		return nil
+	}))
+}
+
 // Records of a time before the Unique have no claims: an earlier version's server has
 // written them, or deleted what had some.
 func TestUniqueOld(t *testing.T) {
