@@ -171,8 +171,9 @@ type follower struct {
 	changes  int           // lines with changes
 	progress chan struct{} // closed at each line
 
-	tell func(Row) // looks at each row that is told
-	stop func() error
+	tell  func(Row)     // looks at each row that is told
+	ended chan struct{} // closed when the stream has ended
+	stop  func() error
 }
 
 func newFollower(t testing.TB, rights Rights, sel ...Select) *follower {
@@ -192,9 +193,12 @@ func (f *follower) begin(w *Watchers, principal string) {
 		f.whole = map[string]string{}
 	}
 	f.mu.Unlock()
-	done := make(chan error, 1)
-	go func() { done <- w.Stream(ctx, req, func(line []byte) error { return f.line(ctx, line) }) }()
-	f.stop = sync.OnceValue(func() error { cancel(); return <-done })
+	done, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		done <- w.Stream(ctx, req, func(line []byte) error { return f.line(ctx, line) })
+		close(ended)
+	}()
+	f.ended, f.stop = ended, sync.OnceValue(func() error { cancel(); return <-done })
 }
 
 // end follows by a server from the beginning, and awaits the stream's own end.
@@ -266,6 +270,13 @@ func (f *follower) line(ctx context.Context, line []byte) error {
 	return nil
 }
 
+// state says how far the follower is.
+func (f *follower) state() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return fmt.Sprintf("%d rows, %d synced, %d resets, %d beats, %d lines of changes, at %d", len(f.rows), f.synced, f.resets, f.beats, f.changes, *cmp.Or(f.after, new(int64)))
+}
+
 // await waits until the follower is as ok wants it.
 func (f *follower) await(what string, ok func() bool) {
 	f.t.Helper()
@@ -279,10 +290,10 @@ func (f *follower) await(what string, ok func() bool) {
 		}
 		select {
 		case <-progress:
+		case <-f.ended:
+			f.t.Fatalf("not %s when the stream ended: %v; %s", what, f.stop(), f.state())
 		case <-late:
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			f.t.Fatalf("not %s after a minute: %d rows, %d synced, %d resets, at %v", what, len(f.rows), f.synced, f.resets, cmp.Or(f.after, new(int64)))
+			f.t.Fatalf("not %s after a minute: %s", what, f.state())
 		}
 	}
 }
