@@ -9,10 +9,10 @@ SCALE ?=
 # How long make soak lets each fuzz target search; make test runs what is known.
 FUZZTIME ?= 60s
 # make test vets with the build's own flags, so that what the build has compiled serves it.
-# What make test tests, the longest first. Many tests mostly wait, so twice as many packages
-# as there are cores run at once.
+# What make test tests, the longest first. Many tests mostly wait, so one more package than
+# there are cores runs at once.
 TESTED ?= ./test/... ./internal/sim ./internal/store ./internal/link ./internal/agent/... ./internal/api/... ./...
-PACKAGES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
+PACKAGES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: up down test soak bench bench-reads bench-scale lint build dist help

@@ -111,7 +111,10 @@ var createServiceCases = []Case{
 		}
 	}},
 	{Name: "CreateService: its PRIMARY deployment", Cite: "model: Deployment.status", Run: func(c *C) {
-		s := c.Service()
+		s := c.Service(func(in *ecs.CreateServiceInput) { // it can't be complete before its answer
+			in.DesiredCount = aws.Int32(1)
+			in.PlacementConstraints = []types.PlacementConstraint{{Type: types.PlacementConstraintTypeMemberOf, Expression: aws.String("attribute:nowhere == true")}}
+		})
 		d := s.Deployments
 		if len(d) != 1 || *d[0].Status != "PRIMARY" || !strings.HasPrefix(*d[0].Id, "ecs-svc/") || *d[0].TaskDefinition != *s.TaskDefinition || d[0].RolloutState != "IN_PROGRESS" {
 			c.Errorf("%+v", d)
