@@ -2,10 +2,7 @@ package test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,6 +13,7 @@ import (
 
 	"github.com/ashore/ashore/internal/agent"
 	"github.com/ashore/ashore/internal/agent/journal"
+	"github.com/ashore/ashore/internal/ashoretest"
 	"github.com/ashore/ashore/internal/store"
 )
 
@@ -37,7 +35,7 @@ func TestUpRefusesNewerFormats(t *testing.T) {
 		{"state", func(newer bool) { i.setStateFormat(state, newer) }, "this state is in format " + strconv.Itoa(store.Format+1)},
 	} {
 		tt.set(true)
-		before := checksums(t, i.Layout.Agent(), filepath.Join(state, "etcd"))
+		before := ashoretest.Checksums(t, i.Layout.Agent(), filepath.Join(state, "etcd"))
 		out, err := i.try("up", "--detach", "--no-sample", "--listen", i.Address)
 		if err == nil || !strings.Contains(out, tt.says) || !strings.Contains(out, "use the version that wrote it, or a newer one") {
 			t.Errorf("%s: %v\n%s", tt.name, err, out)
@@ -45,7 +43,7 @@ func TestUpRefusesNewerFormats(t *testing.T) {
 		if i.runs("server") || i.runs("agent") {
 			t.Errorf("%s: something runs", tt.name)
 		}
-		after := checksums(t, i.Layout.Agent(), filepath.Join(state, "etcd"))
+		after := ashoretest.Checksums(t, i.Layout.Agent(), filepath.Join(state, "etcd"))
 		for path, sum := range after {
 			if before[path] != sum {
 				t.Errorf("%s: the refusal has changed %s", tt.name, path)
@@ -100,24 +98,4 @@ func (i *installation) setStateFormat(dir string, newer bool) {
 	if err := errors.Join(err, e.Close()); err != nil {
 		i.Fatal(err)
 	}
-}
-
-// checksums returns a checksum of each file below some folders.
-func checksums(t *testing.T, dirs ...string) map[string][sha256.Size]byte {
-	t.Helper()
-	sums := map[string][sha256.Size]byte{}
-	for _, dir := range dirs {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() {
-				return err
-			}
-			b, err := os.ReadFile(path)
-			sums[path] = sha256.Sum256(b)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return sums
 }

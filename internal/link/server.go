@@ -228,16 +228,15 @@ func (s *Server) dispatchChange(a store.Advance, c store.Change) {
 	case store.SessionChanged:
 		s.changes.notify()
 		p := peer{c.Names[0], c.Names[1]}
-		if old := a.Prev.Session(p.cluster, p.id); old != nil && a.Next.Session(p.cluster, p.id) == nil {
-			s.renewals.noteLeft(p, old, time.Now(), time.Now())
+		before, now := a.Prev.Session(p.cluster, p.id), a.Next.Session(p.cluster, p.id)
+		if before != nil && now == nil {
+			s.renewals.noteLeft(p, before, time.Now(), time.Now())
 		}
-		if rec := a.Next.Session(p.cluster, p.id); s.isOrphan(p, rec) {
-			s.recorder.noteEnded(p, rec.Connection)
-		}
-		if x := s.findSession(p); x != nil {
-			if r := a.Next.Session(p.cluster, p.id); r == nil || r.Connection != x.id {
-				s.recorder.requestCheck(p)
-			}
+		switch x := s.findSession(p); {
+		case s.isOrphan(p, now):
+			s.recorder.noteEnded(p, now.Connection)
+		case x != nil && (now == nil || now.Connection != x.id):
+			s.recorder.requestCheck(p)
 		}
 	}
 }

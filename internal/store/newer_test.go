@@ -2,35 +2,16 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/ashore/ashore/internal/ashoretest"
 	"github.com/ashore/ashore/internal/fleet"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
-
-// checksums are those of all files below a directory.
-func checksums(t *testing.T, dir string) map[string][sha256.Size]byte {
-	t.Helper()
-	sums := map[string][sha256.Size]byte{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		sums[path] = sha256.Sum256(b)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sums
-}
 
 // TestEmbedNewerFormat: a state in a newer format is refused before etcd starts, which
 // would write to its files. The record is found in the database, and where a kill has
@@ -56,7 +37,7 @@ func TestEmbedNewerFormat(t *testing.T) {
 	}
 	refused := func(t *testing.T, dir string, want bool) {
 		t.Helper()
-		before := checksums(t, dir)
+		before := ashoretest.Checksums(t, dir)
 		e, err := Embed(t.Context(), dir, WithPrefix(prefix))
 		var newer *FormatError
 		if errors.As(err, &newer) != want || want && (newer.Stored != Format+1 || newer.Known != Format) {
@@ -67,7 +48,7 @@ func TestEmbedNewerFormat(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if after := checksums(t, dir); want && !maps.Equal(before, after) {
+		if after := ashoretest.Checksums(t, dir); want && !maps.Equal(before, after) {
 			t.Error("the refusal changed files")
 		}
 	}

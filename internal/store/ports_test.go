@@ -53,8 +53,8 @@ func applyPorts(t testing.TB, tab *tables, id string, data []byte, part string) 
 	}
 }
 
-// allocated returns how many bytes f allocates. The program's other goroutines count too,
-// so that it is the least of several tries: of tables that prepare returns anew.
+// allocated returns how many bytes f allocates, the least of ten tries: the program's
+// other goroutines count too. prepare returns new tables for each try.
 func allocated(prepare func() *tables, f func(*tables)) uint64 {
 	least := uint64(math.MaxUint64)
 	for range 10 {

@@ -124,12 +124,6 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 			all = append(all, read{operation, what, call})
 		}
 	}
-	want := func(got, n int, err error) error {
-		if err == nil && got != n {
-			err = fmt.Errorf("%d answered, not %d", got, n)
-		}
-		return err
-	}
 	cluster := aws.String(bigCluster)
 
 	for _, x := range []struct {
@@ -146,7 +140,7 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 			if err != nil {
 				return err
 			}
-			return want(len(out.Clusters), len(x.clusters), nil)
+			return checkCount(len(out.Clusters), len(x.clusters), nil)
 		})
 	}
 
@@ -276,7 +270,7 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 		}
 		add(x.operation, x.what, func(ctx context.Context) error {
 			items, _, err := x.list(ctx, token)
-			return want(len(items), x.items, err)
+			return checkCount(len(items), x.items, err)
 		})
 	}
 
@@ -286,14 +280,14 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 			if err != nil {
 				return err
 			}
-			return want(len(out.Tasks), n, nil)
+			return checkCount(len(out.Tasks), n, nil)
 		})
 		add("DescribeContainerInstances", fmt.Sprintf("%d with everything", n), func(ctx context.Context) error {
 			out, err := api.DescribeContainerInstances(ctx, &ecs.DescribeContainerInstancesInput{Cluster: cluster, ContainerInstances: some[:n], Include: types.ContainerInstanceField("").Values()})
 			if err != nil {
 				return err
 			}
-			return want(len(out.ContainerInstances), n, nil)
+			return checkCount(len(out.ContainerInstances), n, nil)
 		})
 	}
 	for what, ref := range map[string]string{"newest of a family": *family, "a revision": *family + ":2"} {
@@ -311,7 +305,7 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 		if err != nil {
 			return err
 		}
-		return want(len(out.ProtectedTasks)+len(out.Failures), 10, nil)
+		return checkCount(len(out.ProtectedTasks)+len(out.Failures), 10, nil)
 	})
 	add("ListAccountSettings", "effective ones", func(ctx context.Context) error {
 		out, err := api.ListAccountSettings(ctx, &ecs.ListAccountSettingsInput{EffectiveSettings: true, MaxResults: 10})
@@ -332,6 +326,14 @@ func (w *world) reads(ctx context.Context, api *ecs.Client, served []string) ([]
 	})
 	services, err := serviceReads(ctx, api)
 	return append(all, services...), err
+}
+
+// checkCount returns err, or an error if a call has not answered n items.
+func checkCount(got, n int, err error) error {
+	if err == nil && got != n {
+		err = fmt.Errorf("%d answered, not %d", got, n)
+	}
+	return err
 }
 
 // A lister returns a page and the token of the next page.

@@ -54,47 +54,41 @@ func serviceReads(ctx context.Context, api *ecs.Client) ([]read, error) {
 			return nil, errors.New("ListServices: there is no page 9")
 		}
 	}
-	want := func(got, n int, err error) error {
-		if err == nil && got != n {
-			err = fmt.Errorf("%d answered, not %d", got, n)
-		}
-		return err
-	}
 	return []read{
 		{"ListServices", "page 9", func(ctx context.Context) error {
 			out, err := api.ListServices(ctx, &ecs.ListServicesInput{Cluster: cluster, MaxResults: aws.Int32(100), NextToken: token})
 			if err != nil {
 				return err
 			}
-			return want(len(out.ServiceArns), 100, nil)
+			return checkCount(len(out.ServiceArns), 100, nil)
 		}},
 		{"DescribeServices", "10 with TAGS", func(ctx context.Context) error {
 			out, err := api.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: cluster, Services: names, Include: types.ServiceField("").Values()})
 			if err != nil {
 				return err
 			}
-			return want(len(out.Services), len(names), nil)
+			return checkCount(len(out.Services), len(names), nil)
 		}},
 		{"ListServiceDeployments", "of a service", func(ctx context.Context) error {
 			out, err := api.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: cluster, Service: &names[7]})
 			if err != nil {
 				return err
 			}
-			return want(len(out.ServiceDeployments), 1, nil)
+			return checkCount(len(out.ServiceDeployments), 1, nil)
 		}},
 		{"DescribeServiceDeployments", "10", func(ctx context.Context) error {
 			out, err := api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: deployments})
 			if err != nil {
 				return err
 			}
-			return want(len(out.ServiceDeployments), len(deployments), nil)
+			return checkCount(len(out.ServiceDeployments), len(deployments), nil)
 		}},
 		{"DescribeServiceRevisions", "10", func(ctx context.Context) error {
 			out, err := api.DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: revisions})
 			if err != nil {
 				return err
 			}
-			return want(len(out.ServiceRevisions), len(revisions), nil)
+			return checkCount(len(out.ServiceRevisions), len(revisions), nil)
 		}},
 		{"ListServicesByNamespace", "a namespace that is not there", func(ctx context.Context) error {
 			_, err := api.ListServicesByNamespace(ctx, &ecs.ListServicesByNamespaceInput{Namespace: aws.String("none")})
